@@ -1,0 +1,1 @@
+"""History in, match model and evidence out; no database and no files inside."""

@@ -1,0 +1,1 @@
+"""The nightly plan: pure typed stages over columnar frames; no database inside."""

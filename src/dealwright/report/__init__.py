@@ -1,0 +1,1 @@
+"""Pictures, pages and maps for people who would rather look than read."""
