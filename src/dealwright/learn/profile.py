@@ -1,0 +1,154 @@
+"""Profiles: an agent as a vector of standardised traits and shrunken affinities, from the agent's statistics.
+
+A lead's win logit is an inner product of its query vector with the agent's profile, so the desk ranks
+with one vector operation, and element k explains ``profile[k] * query[k]`` of the result.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+
+from dealwright.learn.slots import FloatArray, IntArray, logit, sigmoid, slot_groups
+
+if TYPE_CHECKING:
+    from dealwright.learn.model import MatchModel
+    from dealwright.learn.statistics import AgentStatistics
+
+
+@dataclass(frozen=True)
+class Profiles:
+    """Profile of every agent.
+
+    Attributes
+    ----------
+    agent_ids
+        Shape (agents,).
+    vector
+        Shape (agents, traits + slots): standardised traits, then affinities (log-odds).
+    variance
+        Shape (agents, slots): posterior variance of each affinity.
+    base_ratio, package_ratio
+        Shape (agents,): shrunken ratio of the agent's revenue to what the lead-only model expects.
+    """
+
+    agent_ids: IntArray
+    vector: FloatArray
+    variance: FloatArray
+    base_ratio: FloatArray
+    package_ratio: FloatArray
+
+
+def compute_affinities(
+    *,
+    known: FloatArray,
+    won: FloatArray,
+    expected: FloatArray,
+    prior_strength: FloatArray,
+    slot_offset: FloatArray,
+    prior_mean: float,
+) -> tuple[FloatArray, FloatArray]:
+    """Return shrunken affinities and their posterior variances, both of the shape (agents, slots).
+
+    Overall, the posterior mean of a beta-binomial model whose prior has the mean ``mu = expected /
+    known`` (what the agent's leads would have given with an average agent) and the strength ``m``: ``(won
+    + m mu) / (known + m)``, as a difference of log-odds to ``mu``. A dimension's slot does the same with
+    ``mu`` moved by the agent's overall affinity, so that it holds only what is particular to that value.
+    Source: Efron & Morris (1975), "Data Analysis Using Stein's Estimator and Its Generalizations";
+    Casella (1985), "An Introduction to Empirical Bayes Data Analysis". The variance on the logit scale is
+    the delta method's, ``1 / ((known + m) mu (1 - mu))``.
+
+    Parameters
+    ----------
+    known, won, expected
+        Shape (agents, slots), as in `AgentStatistics`.
+    prior_strength, slot_offset
+        Shape (slots,).
+    prior_mean
+        Win probability that stands in for ``mu`` where nothing is known.
+    """
+    seen = known > 0
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean = np.where(seen, expected / np.where(seen, known, 1.0), prior_mean)
+    affinity = np.zeros_like(known)
+
+    def shrink(mu: FloatArray, slots: slice) -> FloatArray:
+        posterior = (won[:, slots] + prior_strength[slots] * mu) / (known[:, slots] + prior_strength[slots])
+        result: FloatArray = np.where(seen[:, slots], logit(posterior) - logit(mu), 0.0)
+        return result
+
+    overall, rest = slice(0, 1), slice(1, None)
+    mean[:, overall] = np.clip(mean[:, overall], 1e-6, 1 - 1e-6)
+    affinity[:, overall] = shrink(mean[:, overall], overall)
+    moved = sigmoid(logit(mean[:, rest]) + affinity[:, overall] + slot_offset[rest])
+    mean[:, rest] = np.clip(np.where(seen[:, rest], moved, mean[:, rest]), 1e-6, 1 - 1e-6)
+    affinity[:, rest] = shrink(mean[:, rest], rest)
+    variance = 1.0 / ((known + prior_strength) * mean * (1.0 - mean))
+    return affinity, variance
+
+
+def build_profiles(model: MatchModel, statistics: AgentStatistics, traits: pl.DataFrame) -> Profiles:
+    """Compute every agent's profile.
+
+    Parameters
+    ----------
+    traits
+        ``agent_id`` and one numeric column per trait of the model; a missing agent, column or value counts as
+        average.
+    """
+    affinity, variance = compute_affinities(
+        known=statistics.known,
+        won=statistics.won,
+        expected=statistics.expected,
+        prior_strength=np.array(model.prior_strength),
+        slot_offset=np.array(model.slot_offset),
+        prior_mean=float(sigmoid(model.lead_bias)),
+    )
+    ratio = {}
+    for name, strength in (
+        ("base", model.revenue.base_prior_strength),
+        ("package", model.revenue.package_prior_strength),
+    ):
+        total, expected = getattr(statistics, f"{name}_sum"), getattr(statistics, f"{name}_expected")
+        # with no prior strength and nothing sold, the ratio is the average agent's
+        ratio[name] = np.where(
+            expected + strength > 0, (total + strength) / np.maximum(expected + strength, 1e-300), 1.0
+        )
+    return Profiles(
+        agent_ids=statistics.agent_ids,
+        vector=np.hstack([standardise_traits(model, statistics.agent_ids, traits), affinity]),
+        variance=variance,
+        base_ratio=ratio["base"],
+        package_ratio=ratio["package"],
+    )
+
+
+def standardise_traits(model: MatchModel, agent_ids: IntArray, traits: pl.DataFrame) -> FloatArray:
+    """Return ``(value - mean) / sd`` per agent and trait of the model; 0 where unknown."""
+    matched = pl.DataFrame({"agent_id": agent_ids}).join(
+        traits, on="agent_id", how="left", maintain_order="left"
+    )
+    columns = [
+        ((matched[trait.name].cast(pl.Float64) - trait.mean) / trait.sd).fill_null(0.0).to_numpy()
+        if trait.name in matched.columns and trait.sd > 0
+        else np.zeros(len(agent_ids))
+        for trait in model.traits
+    ]
+    return np.column_stack(columns) if columns else np.zeros((len(agent_ids), 0))
+
+
+def query_weights(model: MatchModel, codes: IntArray) -> FloatArray:
+    """Return the affinity part of each lead's query, shape (leads, slots): weights where its values match."""
+    groups = slot_groups(model.dimensions)
+    weight = np.array(model.affinity_weight)
+    query = np.zeros((len(codes), len(weight)))
+    query[:, 0] = weight[0]
+    rows = np.arange(len(codes))
+    for j, group in enumerate(groups[1:]):
+        seen = codes[:, j] >= 0
+        slot = group.start + codes[seen, j]
+        query[rows[seen], slot] = weight[slot]
+    return query

@@ -1,0 +1,119 @@
+"""Slots: the elements of an agent's profile, slot 0 for all leads and one per value of each dimension."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from dealwright.errors import InputError, UnknownNameError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from dealwright.contracts import Dimension
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+
+
+def slot_names(dimensions: Sequence[Dimension]) -> tuple[str, ...]:
+    """Name every slot: ``overall``, then ``dimension=value`` in the declared order."""
+    names = ["overall"]
+    for dimension in dimensions:
+        names.extend(f"{dimension.name}={value}" for value in dimension.values)
+    return tuple(names)
+
+
+def slot_groups(dimensions: Sequence[Dimension]) -> tuple[slice, ...]:
+    """Return the slots of the overall group and of each dimension, as slices over the slot order."""
+    groups = [slice(0, 1)]
+    for dimension in dimensions:
+        start = groups[-1].stop
+        groups.append(slice(start, start + len(dimension.values)))
+    return tuple(groups)
+
+
+def encode_values(frame: pl.DataFrame, dimensions: Sequence[Dimension]) -> IntArray:
+    """Turn the dimension columns of a frame into codes.
+
+    Returns
+    -------
+    Array of shape (rows, dimensions): the position of the value within its dimension, -1 where it is null.
+
+    Raises
+    ------
+    InputError
+        A dimension has no column in the frame.
+    UnknownNameError
+        A value is not one of those declared.
+    """
+    codes = np.empty((frame.height, len(dimensions)), dtype=np.int64)
+    for j, dimension in enumerate(dimensions):
+        if dimension.name not in frame.columns:
+            raise InputError(
+                f"the column {dimension.name!r} is missing: add it (null where unknown), "
+                "or do not declare that dimension"
+            )
+        values = frame[dimension.name].cast(pl.String)
+        code = values.replace_strict(
+            list(dimension.values), list(range(len(dimension.values))), default=None, return_dtype=pl.Int64
+        )
+        unknown = values.filter(code.is_null() & values.is_not_null())
+        if unknown.len():
+            raise UnknownNameError(dimension.name, unknown[0], dimension.values)
+        codes[:, j] = code.fill_null(-1).to_numpy()
+    return codes
+
+
+def gather_weights(codes: IntArray, weights: Sequence[FloatArray]) -> FloatArray:
+    """Sum, for every row, the weights of its values; an unknown value (-1) contributes 0.
+
+    Parameters
+    ----------
+    codes
+        Shape (rows, dimensions), from `encode_values`.
+    weights
+        One array per dimension, one weight per value.
+    """
+    total = np.zeros(len(codes))
+    for j, weight in enumerate(weights):
+        padded = np.append(weight, 0.0)  # index -1, the unknown value, lands on the 0 at the end
+        total += padded[codes[:, j]]
+    return total
+
+
+def sigmoid(logit: npt.ArrayLike) -> FloatArray:
+    """Return 1 / (1 + e^-x), without overflow."""
+    x = np.clip(np.asarray(logit, dtype=np.float64), -500.0, 500.0)
+    result: FloatArray = 1.0 / (1.0 + np.exp(-x))
+    return result
+
+
+def logit(probability: npt.ArrayLike, clip: float = 1e-6) -> FloatArray:
+    """Return log(p / (1 - p)), with p kept within [clip, 1 - clip]."""
+    p = np.clip(np.asarray(probability, dtype=np.float64), clip, 1.0 - clip)
+    result: FloatArray = np.log(p) - np.log1p(-p)
+    return result
+
+
+def weights_by_dimension(
+    dimensions: Sequence[Dimension], weights: Sequence[npt.ArrayLike]
+) -> dict[str, dict[str, float]]:
+    """Give the weights their names: ``{dimension: {value: weight}}``."""
+    return {
+        dimension.name: dict(
+            zip(dimension.values, np.asarray(weight, dtype=np.float64).tolist(), strict=True)
+        )
+        for dimension, weight in zip(dimensions, weights, strict=True)
+    }
+
+
+def weights_in_order(dimensions: Sequence[Dimension], weights: Any) -> list[FloatArray]:
+    """Return the named weights as arrays in the declared order; a value that has none weighs 0."""
+    return [
+        np.array([float(weights.get(dimension.name, {}).get(value, 0.0)) for value in dimension.values])
+        for dimension in dimensions
+    ]
