@@ -128,6 +128,8 @@ class MatchModel:
         return {
             "kind": "value",
             "dimensions": {dimension.name: list(dimension.values) for dimension in self.dimensions},
+            # PostgreSQL's jsonb keeps no order of keys, and the order of the slots hangs on it
+            "dimension_order": [dimension.name for dimension in self.dimensions],
             "lead_bias": self.lead_bias,
             "lead_weights": _plain(self.lead_weights),
             "traits": [
@@ -174,7 +176,8 @@ class MatchModel:
                 f"this is a model of kind {data.get('kind')!r}, not a match model (kind 'value')"
             )
         try:
-            dimensions = tuple(Dimension(name, tuple(values)) for name, values in data["dimensions"].items())
+            order = data.get("dimension_order", list(data["dimensions"]))
+            dimensions = tuple(Dimension(name, tuple(data["dimensions"][name])) for name in order)
             slots = len(slot_names(dimensions))
             revenue = data["revenue"]
             return cls(
