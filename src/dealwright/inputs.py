@@ -1,5 +1,4 @@
-"""What the nightly plan is fed: the user's declaration of columns (`AccountSchema`) and frames
-(`PlanInputs`).
+"""What the nightly plan is fed: the declaration of the columns and the frames.
 
 Role columns get canonical names when they are read (`ACCOUNT_ROLES`, `ORDER_COLUMNS`, …); every other
 column keeps the user's own name. No file is read here.
