@@ -1,0 +1,245 @@
+-- The promoted model, unfolded by slot, and the profiles that follow the counters.
+
+create or replace function dealwright.logit(p double precision)
+returns double precision language sql immutable parallel safe as $$
+    select ln(least(greatest(p, 1e-6), 1 - 1e-6) / (1 - least(greatest(p, 1e-6), 1 - 1e-6)))
+$$;
+
+create or replace function dealwright.sigmoid(x double precision)
+returns double precision language sql immutable parallel safe as $$
+    -- exp() of a double raises an error beyond these bounds
+    select case when x < -700 then 0 when x > 700 then 1 else 1 / (1 + exp(-x)) end
+$$;
+
+create or replace function dealwright.sum_at(weights double precision[], slots integer[])
+returns double precision language plpgsql immutable parallel safe as $$
+declare
+    slot integer;
+    total double precision := 0;
+begin
+    foreach slot in array slots loop
+        total := total + coalesce(weights[slot], 0);
+    end loop;
+    return total;
+end
+$$;
+comment on function dealwright.sum_at(double precision[], integer[]) is 'Sum of the weights at the slots; a missing weight is 0.';
+
+create or replace function dealwright.weights_by_slot(weights jsonb)
+returns double precision[] language sql stable as $$
+    select array[0::double precision] || coalesce(array_agg(coalesce((weights -> d.name ->> v.value)::double precision, 0) order by v.slot), '{}')
+    from dealwright.dimension_value as v
+    join dealwright.dimension as d using (dimension_id)
+$$;
+comment on function dealwright.weights_by_slot(jsonb) is 'A model''s {dimension: {value: weight}} as an array by slot; slot 1 is 0.';
+
+create or replace function dealwright.compile_model(id bigint)
+returns void language plpgsql as $$
+declare
+    p jsonb;
+    by_slot_strength double precision[];
+    by_slot_offset double precision[];
+    by_slot_affinity double precision[];
+begin
+    select m.parameters into strict p from dealwright.model as m where m.model_id = id;
+    -- The model numbers its slots by its own list of dimensions; here they are looked up by name, so that a desk
+    -- whose dimensions came in another order, or have grown since, reads it right. A value the model never saw
+    -- gets an infinite prior (no affinity) and no weight.
+    with model_slot as (
+        select d.key as dimension, v.value, row_number() over (order by d.place, v.place) as place
+        from jsonb_array_elements_text(p -> 'dimension_order') with ordinality as d (key, place)
+        cross join lateral jsonb_array_elements_text(p -> 'dimensions' -> d.key) with ordinality as v (value, place)
+    )
+    select
+        array[coalesce((p -> 'prior_strength' ->> 0)::double precision, 1e9)]
+            || coalesce(array_agg(coalesce((p -> 'prior_strength' ->> s.place::integer)::double precision, 1e9) order by own.slot), '{}'),
+        array[coalesce((p -> 'slot_offset' ->> 0)::double precision, 0)]
+            || coalesce(array_agg(coalesce((p -> 'slot_offset' ->> s.place::integer)::double precision, 0) order by own.slot), '{}'),
+        array[coalesce((p -> 'affinity_weight' ->> 0)::double precision, 0)]
+            || coalesce(array_agg(coalesce((p -> 'affinity_weight' ->> s.place::integer)::double precision, 0) order by own.slot), '{}')
+    into by_slot_strength, by_slot_offset, by_slot_affinity
+    from dealwright.dimension_value as own
+    join dealwright.dimension as d using (dimension_id)
+    left join model_slot as s on s.dimension = d.name and s.value = own.value;
+
+    delete from dealwright.compiled_model where model_id = id;
+    insert into dealwright.compiled_model values (
+        id,
+        (p ->> 'agents_differ')::boolean,
+        (p ->> 'lead_bias')::double precision,
+        (p -> 'calibration' ->> 'slope')::double precision,
+        (p -> 'calibration' ->> 'intercept')::double precision,
+        coalesce((p -> 'calibration' ->> 'logit_variance')::double precision, 0),
+        coalesce((p -> 'revenue' -> 'base' ->> 'bias')::double precision, 0),
+        coalesce((p -> 'revenue' -> 'package' ->> 'bias')::double precision, 0),
+        coalesce((p -> 'revenue' ->> 'base_prior_strength')::double precision, 1e18),
+        coalesce((p -> 'revenue' ->> 'package_prior_strength')::double precision, 1e18),
+        dealwright.weights_by_slot(p -> 'lead_weights'),
+        dealwright.weights_by_slot(p -> 'revenue' -> 'base' -> 'weights'),
+        dealwright.weights_by_slot(p -> 'revenue' -> 'package' -> 'weights'),
+        by_slot_strength,
+        by_slot_offset,
+        by_slot_affinity,
+        coalesce((select array_agg(t ->> 'name' order by o) from jsonb_array_elements(p -> 'traits') with ordinality as x (t, o)), '{}'),
+        coalesce((select array_agg((t ->> 'mean')::double precision order by o) from jsonb_array_elements(p -> 'traits') with ordinality as x (t, o)), '{}'),
+        coalesce((select array_agg((t ->> 'sd')::double precision order by o) from jsonb_array_elements(p -> 'traits') with ordinality as x (t, o)), '{}'),
+        coalesce((select array_agg((t ->> 'weight')::double precision order by o) from jsonb_array_elements(p -> 'traits') with ordinality as x (t, o)), '{}')
+    );
+end
+$$;
+comment on function dealwright.compile_model(bigint) is 'Unfolds a value model by slot.';
+
+create or replace function dealwright.promoted_model()
+returns dealwright.compiled_model language sql stable as $$
+    select c from dealwright.compiled_model as c join dealwright.model as m using (model_id) where m.promoted and m.kind = 'value'
+$$;
+
+create or replace function dealwright.match_model(past_model_id bigint)
+returns dealwright.compiled_model language plpgsql stable as $$
+declare
+    model dealwright.compiled_model;
+begin
+    if past_model_id is null then
+        return dealwright.promoted_model();
+    end if;
+    select * into model from dealwright.compiled_model as c where c.model_id = past_model_id;
+    return model;
+end
+$$;
+comment on function dealwright.match_model(bigint) is 'A value model by its id; null: the promoted one.';
+
+create or replace function dealwright.lead_probability_ppm(model dealwright.compiled_model, slots integer[])
+returns bigint language sql stable as $$
+    select round(1e6 * dealwright.sigmoid((model).lead_bias + dealwright.sum_at((model).lead_weight, slots)))::bigint
+$$;
+comment on function dealwright.lead_probability_ppm(dealwright.compiled_model, integer[]) is
+    'Chance of a win from the lead alone, before calibration, in parts per million.';
+
+create or replace function dealwright.expected_cents(bias double precision, weights double precision[], slots integer[])
+returns bigint language sql immutable as $$
+    select round(100 * exp(least(bias + dealwright.sum_at(weights, slots), 30)))::bigint
+$$;
+comment on function dealwright.expected_cents(double precision, double precision[], integer[]) is
+    'Expected amount, given a win, in cents: exp(bias + weights).';
+
+-- Empirical-Bayes profile of one agent from its counters (docs/decisions has the derivation; learn/profile.py is the
+-- same in NumPy, and a contract test holds the two together).
+create or replace function dealwright.refresh_profile(id bigint)
+returns void language plpgsql as $$
+declare
+    model dealwright.compiled_model := dealwright.promoted_model();
+    stat dealwright.agent_stat;
+    agent dealwright.agent;
+    traits integer;
+    width integer;
+    profile double precision[];
+    variance double precision[];
+    overall double precision := 0;
+    mean double precision;
+    strength double precision;
+    affinity double precision;
+    trait double precision;
+    base_share double precision;
+    package_share double precision;
+begin
+    if model.model_id is null then
+        return;
+    end if;
+    select * into stat from dealwright.agent_stat as s where s.agent_id = id;
+    select * into agent from dealwright.agent as a where a.agent_id = id;
+    traits := cardinality(model.trait_name);
+    width := cardinality(model.lead_weight);
+    for k in 1 .. traits loop
+        trait := case model.trait_name[k]
+            when 'rating' then agent.rating
+            when 'years_of_service' then agent.years_of_service
+            else (agent.traits ->> model.trait_name[k])::double precision
+        end;
+        profile[k] := coalesce((trait - model.trait_mean[k]) / nullif(model.trait_sd[k], 0), 0);
+        variance[k] := 0;
+    end loop;
+    for slot in 1 .. width loop
+        strength := model.prior_strength[slot];
+        if stat.known[slot] > 0 then
+            mean := stat.expected_ppm[slot] / 1e6 / stat.known[slot];
+            if slot > 1 then
+                -- a value's affinity is what is left once the agent's overall level is known
+                mean := dealwright.sigmoid(dealwright.logit(mean) + overall + model.slot_offset[slot]);
+            end if;
+            mean := least(greatest(mean, 1e-6), 1 - 1e-6);
+            affinity := dealwright.logit((stat.confirmed[slot] + strength * mean) / (stat.known[slot] + strength)) - dealwright.logit(mean);
+        else
+            mean := least(greatest(dealwright.sigmoid(model.lead_bias), 1e-6), 1 - 1e-6);
+            affinity := 0;
+        end if;
+        if slot = 1 then
+            overall := affinity;
+        end if;
+        profile[traits + slot] := affinity;
+        variance[traits + slot] := 1 / ((coalesce(stat.known[slot], 0) + strength) * mean * (1 - mean));
+    end loop;
+    base_share := (stat.base_cents / 100.0 + model.base_prior_strength) / (stat.base_expected_cents / 100.0 + model.base_prior_strength);
+    package_share := (stat.package_cents / 100.0 + model.package_prior_strength)
+        / (stat.package_expected_cents / 100.0 + model.package_prior_strength);
+    insert into dealwright.agent_profile as p (agent_id, model_id, profile, variance, base_ratio, package_ratio)
+    values (id, model.model_id, profile::real[]::vector, variance::real[]::vector, base_share, package_share)
+    on conflict (agent_id) do update set
+        model_id = excluded.model_id, profile = excluded.profile, variance = excluded.variance,
+        base_ratio = excluded.base_ratio, package_ratio = excluded.package_ratio;
+    insert into dealwright.agent_profile_log (agent_id, model_id, profile, variance, base_ratio, package_ratio)
+    values (id, model.model_id, profile::real[]::vector, variance::real[]::vector, base_share, package_share);
+end
+$$;
+comment on function dealwright.refresh_profile(bigint) is 'Brings the profile of an agent up to its counters and the promoted model.';
+
+create or replace function dealwright.load_model(model_kind text, model_parameters jsonb, promote boolean default true)
+returns bigint language plpgsql as $$
+declare
+    id bigint;
+    missing text;
+begin
+    if model_kind = 'classic' then
+        select string_agg(name, ', ') into missing
+        from unnest(array['rating_score', 'experience_score', 'revenue_score', 'dest_expertise_score', 'lead_conversion_score',
+                          'communication_score', 'requirements_score', 'recency_score', 'availability_score']) as name
+        where jsonb_typeof(model_parameters -> 'weights' -> name) is distinct from 'number';
+        if missing is not null then
+            raise exception 'the classic model lacks a number for: %', missing using errcode = 'DW002',
+                hint = 'give {"weights": {"rating_score": ..., ...}} with all nine weights';
+        end if;
+        model_parameters := jsonb_build_object('weights', model_parameters -> 'weights');
+    end if;
+    insert into dealwright.model (kind, parameters, metrics, evidence)
+    values (model_kind, model_parameters, coalesce(model_parameters -> 'metrics', '{}'), coalesce(model_parameters -> 'evidence', '{}'))
+    returning model_id into id;
+    if model_kind = 'value' then
+        perform dealwright.compile_model(id);
+    end if;
+    if promote then
+        perform dealwright.promote_model(id);
+    end if;
+    return id;
+end
+$$;
+comment on function dealwright.load_model(text, jsonb, boolean) is 'Registers a model and, unless told otherwise, puts it to work; returns its id.';
+
+create or replace function dealwright.promote_model(id bigint)
+returns void language plpgsql as $$
+declare
+    promoted_kind text;
+begin
+    -- counters and model must change together: no settlement in between
+    lock table dealwright.assignment in share row exclusive mode;
+    select kind into promoted_kind from dealwright.model where model_id = id;
+    if promoted_kind is null then
+        raise exception 'there is no model %', id using errcode = 'DW003', hint = 'dealwright model list shows the models';
+    end if;
+    update dealwright.model set promoted = false where kind = promoted_kind and promoted and model_id <> id;
+    update dealwright.model set promoted = true, promoted_at = clock_timestamp() where model_id = id and not promoted;
+    if promoted_kind = 'value' then
+        perform dealwright.rebuild_statistics();
+    end if;
+    insert into dealwright.event (kind, payload) values ('model_promoted', jsonb_build_object('model_id', id, 'kind', promoted_kind));
+end
+$$;
+comment on function dealwright.promote_model(bigint) is 'Puts a model to work; the counters that depend on it are counted anew.';

@@ -1,0 +1,136 @@
+-- From a lead to an agent. The order of locks, and why nobody is lost or waits in vain:
+--
+-- A lead ranks the agents, locks the best one's row and looks again: was the row changed meanwhile, it ranks anew. So
+-- each lead gets the best agent as of the moment it holds the lock. A row lock waits; it never skips to a worse agent.
+--
+-- A lead that finds no place must not overlook a place that is being freed, and who frees a place must not overlook a
+-- lead that is about to wait. Both pass the queue_gate: leads in ROW EXCLUSIVE, freed places in SHARE mode. Each mode
+-- goes with itself but not with the other, so leads do not hinder leads, nor settlements settlements, and whichever of
+-- the two sides comes second sees what the first has committed. A lead that holds the gate waits for no other lock
+-- (it lets go of the gate first), so the two can never wait for each other.
+
+create or replace function dealwright.enquiry_of(l dealwright.lead, excluded bigint, seed bigint)
+returns dealwright.enquiry language sql stable as $$
+    select row (l.slots, l.requirements, l.required_skills, l.required_department,
+                hashint8extended(l.lead_id, seed), clock_timestamp(), excluded, null, null, null)::dealwright.enquiry
+$$;
+
+create or replace function dealwright.policy_for(wanted text, out name text, out params jsonb)
+language sql stable as $$
+    select p.name, p.params from dealwright.policy as p
+    where case when wanted is null then p.is_default else p.name = wanted end
+$$;
+
+create or replace function dealwright.record_assignment(l dealwright.lead, best dealwright.ranked, ask dealwright.enquiry, policy text, params jsonb, queued boolean)
+returns bigint language plpgsql as $$
+declare
+    id bigint;
+    model bigint := case policy
+        when 'classic' then (dealwright.classic_weights()).model_id
+        else (dealwright.promoted_model()).model_id
+    end;
+begin
+    insert into dealwright.assignment (lead_id, agent_id, slots, match_score, policy, model_id, propensity)
+    values (l.lead_id, best.agent_id, l.slots, best.match_score, policy, model, 1.0 / best.tied)
+    returning assignment_id into id;
+    insert into dealwright.decision (decided_at, lead_id, assignment_id, agent_id, from_queue, policy, policy_params, model_id, snapshot, event_position,
+                                     slots, requirements, required_skills, required_department, excluded_agent_id, draw_seed,
+                                     feature_agent_ids, features, match_score, win_probability, expected_value, fairness_price, propensity)
+    values (ask.asked_at, l.lead_id, id, best.agent_id, queued, policy, params, model, best.snapshot,
+            currval('dealwright.event_position_seq'),
+            l.slots, l.requirements, l.required_skills, l.required_department, ask.excluded_agent_id, ask.draw_seed,
+            best.feature_agent_ids, best.features, best.match_score, best.win_probability, best.expected_value, best.fairness_price,
+            1.0 / best.tied);
+    return id;
+end
+$$;
+
+create or replace function dealwright.place_lead(l dealwright.lead, excluded bigint default null)
+returns bigint language plpgsql set search_path = dealwright, public, extensions, pg_temp as $$
+declare
+    policy record;
+    ask dealwright.enquiry;
+    best dealwright.ranked;
+    id bigint;
+begin
+    policy := dealwright.policy_for(l.policy);
+    ask := dealwright.enquiry_of(l, excluded, coalesce((policy.params ->> 'seed')::bigint, 1));
+    loop
+        select * into best from dealwright.rank_by(policy.name, ask, policy.params, 1, true);
+        if not found then
+            begin
+                lock table dealwright.queue_gate in row exclusive mode;
+                perform from dealwright.rank_by(policy.name, ask, policy.params, 1, true);
+                if not found then
+                    return null;
+                end if;
+                raise exception 'a place was freed' using errcode = 'DW000';
+            exception when sqlstate 'DW000' then
+                continue;  -- undoing the block has let go of the gate; only then may a row lock be waited for
+            end;
+        end if;
+        perform from dealwright.agent as a
+        where a.agent_id = best.agent_id and a.open = best.open and a.capacity = best.capacity and a.active
+        for no key update;
+        continue when not found;
+        id := dealwright.record_assignment(l, best, ask, policy.name, policy.params, false);
+        return id;
+    end loop;
+end
+$$;
+comment on function dealwright.place_lead(dealwright.lead, bigint) is
+    'Gives the lead to the best eligible agent with room; null when nobody has room: the caller lets it wait, holding the gate.';
+
+create or replace function dealwright.fill_from_queue(id bigint)
+returns integer language plpgsql set search_path = dealwright, public, extensions, pg_temp as $$
+declare
+    waiting dealwright.lead;
+    placed integer := 0;
+    policy record;
+    ask dealwright.enquiry;
+    best dealwright.ranked;
+    given bigint;
+begin
+    lock table dealwright.queue_gate in share mode;
+    loop
+        -- SKIP LOCKED is right here: a lead that another freed place is taking is no longer waiting
+        select l.* into waiting
+        from dealwright.lead as l
+        join dealwright.agent as a on a.agent_id = id
+        where l.status = 'waiting'
+          and dealwright.can_take(dealwright.enquiry_of(l, null, 1), a.agent_id, a.active, a.open, a.capacity, a.shifts, a.skills, a.department)
+        order by l.priority desc, l.received_at, l.lead_id
+        limit 1
+        for update of l skip locked;
+        exit when not found;
+        policy := dealwright.policy_for(waiting.policy);
+        ask := dealwright.enquiry_of(waiting, null, coalesce((policy.params ->> 'seed')::bigint, 1));
+        -- the place is this agent's: what it scores is looked up among all
+        select * into best from dealwright.rank_by(policy.name, ask, policy.params, null, true) as r where r.agent_id = id;
+        best.tied := 1;
+        update dealwright.lead set status = 'assigned' where lead_id = waiting.lead_id;
+        given := dealwright.record_assignment(waiting, best, ask, policy.name, policy.params, true);
+        insert into dealwright.booking (assignment_id) values (given);
+        placed := placed + 1;
+    end loop;
+    return placed;
+end
+$$;
+comment on function dealwright.fill_from_queue(bigint) is
+    'Gives the agent''s free places to the most urgent waiting leads it is eligible for (priority, then age); returns how many.';
+
+create or replace function dealwright.fill_free_places()
+returns integer language plpgsql as $$
+declare
+    placed integer := 0;
+    id bigint;
+begin
+    for id in select a.agent_id from dealwright.agent as a where a.active and a.open < a.capacity order by a.agent_id loop
+        perform from dealwright.agent as a where a.agent_id = id for no key update;
+        placed := placed + dealwright.fill_from_queue(id);
+    end loop;
+    return placed;
+end
+$$;
+comment on function dealwright.fill_free_places() is
+    'Sweeps all agents: places that opened without a write, because a shift began, go to the queue.';

@@ -1,0 +1,367 @@
+-- Invariants that hold whatever writes. An import switches them off for its own transaction (it counts everything anew).
+
+create or replace function dealwright.in_bulk()
+returns boolean language sql stable as $$
+    select current_setting('dealwright.bulk', true) = 'on'
+$$;
+
+-- lead ------------------------------------------------------------------------------------------------------------
+
+create or replace function dealwright.prepare_lead()
+returns trigger language plpgsql as $$
+begin
+    if dealwright.in_bulk() then
+        return new;
+    end if;
+    if tg_op = 'INSERT' then
+        if new.status in ('assigned', 'waiting') then
+            raise exception 'a lead cannot be inserted as %', new.status using errcode = 'DW002',
+                hint = 'insert it with status new (the default): it is assigned, or waits, at once';
+        end if;
+        new.received_at := coalesce(new.received_at, clock_timestamp());
+        new.priority := coalesce(new.priority, 0);
+    end if;
+    new.attributes := coalesce(new.attributes, '{}');
+    perform dealwright.check_attributes(new.attributes, new.status = 'new');
+    new.slots := dealwright.slots_of(new.attributes);
+    if new.requirements is not null then
+        new.required_skills := coalesce(new.required_skills, dealwright.required(new.requirements, 'skill'));
+        -- two departments at once cannot be met: then the text is taken as context, not as a condition
+        new.required_department := coalesce(new.required_department,
+            (select d[1] from dealwright.required(new.requirements, 'department') as d where cardinality(d) = 1));
+    end if;
+    return new;
+end
+$$;
+
+create or replace function dealwright.place_new_lead()
+returns trigger language plpgsql as $$
+declare
+    given bigint := dealwright.place_lead(new);
+begin
+    if given is null then
+        update dealwright.lead set status = 'waiting' where lead_id = new.lead_id;
+        insert into dealwright.event (kind, lead_id) values ('waiting', new.lead_id);
+    else
+        update dealwright.lead set status = 'assigned' where lead_id = new.lead_id;
+        insert into dealwright.booking (assignment_id) values (given);
+    end if;
+    return null;
+end
+$$;
+
+create or replace function dealwright.follow_attributes()
+returns trigger language plpgsql as $$
+begin
+    update dealwright.assignment set slots = new.slots where lead_id = new.lead_id;
+    return null;
+end
+$$;
+
+drop trigger if exists prepare_lead on dealwright.lead;
+create trigger prepare_lead before insert on dealwright.lead for each row execute function dealwright.prepare_lead();
+drop trigger if exists prepare_corrected_lead on dealwright.lead;
+create trigger prepare_corrected_lead before update of attributes, requirements on dealwright.lead
+    for each row execute function dealwright.prepare_lead();
+drop trigger if exists place_new_lead on dealwright.lead;
+create trigger place_new_lead after insert on dealwright.lead
+    for each row when (new.status = 'new') execute function dealwright.place_new_lead();
+drop trigger if exists place_renewed_lead on dealwright.lead;
+create trigger place_renewed_lead after update of status on dealwright.lead
+    for each row when (new.status = 'new' and old.status <> 'new') execute function dealwright.place_new_lead();
+drop trigger if exists follow_attributes on dealwright.lead;
+create trigger follow_attributes after update of attributes on dealwright.lead
+    for each row when (new.slots is distinct from old.slots) execute function dealwright.follow_attributes();
+
+-- assignment ------------------------------------------------------------------------------------------------------
+
+-- Status and outcome of an assignment follow from its booking; what is written beside that is overruled.
+create or replace function dealwright.derive_assignment()
+returns trigger language plpgsql as $$
+declare
+    b dealwright.booking;
+begin
+    if dealwright.in_bulk() then
+        return new;
+    end if;
+    if tg_op = 'INSERT' then
+        select l.slots into new.slots from dealwright.lead as l where l.lead_id = new.lead_id;
+    else
+        select * into b from dealwright.booking where assignment_id = new.assignment_id;
+    end if;
+    if new.status = 'open' and new.ended_at is not null and (tg_op = 'INSERT' or old.ended_at is null) then
+        new.status := 'lapsed';
+    end if;
+    new.outcome := null;
+    new.known_at := null;
+    new.completed_at := null;
+    new.base_revenue := null;
+    new.package_revenue := null;
+    new.total_revenue := null;
+    if new.status = 'reassigned' then
+        new.ended_at := coalesce(new.ended_at, clock_timestamp());
+    elsif b.status = 'confirmed' then
+        new.status := 'settled';
+        new.outcome := 'won';
+        new.known_at := b.completed_at;
+        new.completed_at := b.completed_at;
+        new.base_revenue := b.base_revenue;
+        new.package_revenue := b.package_revenue;
+        new.total_revenue := b.total_revenue;
+        new.ended_at := b.completed_at;
+    elsif b.status = 'cancelled' then
+        new.status := 'settled';
+        new.outcome := 'lost';
+        new.known_at := b.cancelled_at;
+        new.ended_at := b.cancelled_at;
+    elsif b.status = 'pending' and not (tg_op = 'UPDATE' and old.status = 'open' and new.status = 'lapsed') then
+        new.status := 'open';
+        new.ended_at := null;
+    elsif new.status <> 'open' then
+        -- no booking came of it: a failed contact
+        new.status := 'lapsed';
+        new.ended_at := coalesce(new.ended_at, clock_timestamp());
+        new.outcome := 'lost';
+        new.known_at := new.ended_at;
+    end if;
+    return new;
+end
+$$;
+
+create or replace function dealwright.follow_assignment()
+returns trigger language plpgsql as $$
+declare
+    plus dealwright.contribution;
+    minus dealwright.contribution;
+    kind text;
+    details jsonb;
+    -- a booking may be reopened past capacity: that is a fact from outside; a new or moved assignment may not
+    may_exceed boolean;
+begin
+    if tg_op <> 'INSERT' then
+        minus := dealwright.contribution_of(old);
+    end if;
+    if tg_op <> 'DELETE' then
+        plus := dealwright.contribution_of(new);
+    end if;
+    if tg_op = 'UPDATE' and old.agent_id = new.agent_id and old.slots = new.slots then
+        may_exceed := old.status <> 'open';
+        kind := case
+            when new.status = old.status then 'corrected'
+            when new.status = 'open' then 'reopened'
+            when new.status = 'settled' then case new.outcome when 'won' then 'confirmed' else 'cancelled' end
+            else new.status
+        end;
+        perform dealwright.move_counters(kind, new.agent_id, new.slots, plus, minus, may_exceed, new, null);
+    else
+        if tg_op <> 'DELETE' then
+            kind := case when tg_op = 'INSERT' then 'assigned' when old.agent_id <> new.agent_id then 'moved_in' else 'corrected' end;
+            may_exceed := tg_op = 'UPDATE' and old.agent_id = new.agent_id;
+        end if;
+        -- both rows are locked in the order of their ids, so that two crossing moves cannot block each other
+        if tg_op = 'UPDATE' and old.agent_id <> new.agent_id then
+            perform from dealwright.agent where agent_id in (old.agent_id, new.agent_id) order by agent_id for no key update;
+        end if;
+        if tg_op <> 'DELETE' then
+            perform dealwright.move_counters(kind, new.agent_id, new.slots, plus, null, may_exceed, new, null);
+        end if;
+        if tg_op <> 'INSERT' then
+            perform dealwright.move_counters(
+                case when tg_op = 'DELETE' then 'deleted' when old.agent_id <> new.agent_id then 'moved_out' else 'corrected' end,
+                old.agent_id, old.slots, null, minus, true, old, null);
+        end if;
+    end if;
+    if tg_op <> 'INSERT' and old.completed_at is not null and old.outcome = 'won' then
+        perform dealwright.count_day(old.agent_id, old.completed_at, -1);
+    end if;
+    if tg_op <> 'DELETE' and new.completed_at is not null and new.outcome = 'won' then
+        perform dealwright.count_day(new.agent_id, new.completed_at, 1);
+    end if;
+    if tg_op = 'UPDATE' and new.status = 'lapsed' and old.status = 'open' then
+        -- ended by hand: its pending booking cannot stay open
+        update dealwright.booking set status = 'cancelled' where assignment_id = new.assignment_id and status = 'pending';
+    end if;
+    return null;
+end
+$$;
+
+drop trigger if exists derive_assignment on dealwright.assignment;
+create trigger derive_assignment before insert or update on dealwright.assignment
+    for each row execute function dealwright.derive_assignment();
+drop trigger if exists follow_new_assignment on dealwright.assignment;
+create trigger follow_new_assignment after insert on dealwright.assignment
+    for each row when (not dealwright.in_bulk()) execute function dealwright.follow_assignment();
+drop trigger if exists follow_assignment on dealwright.assignment;
+create trigger follow_assignment after update on dealwright.assignment
+    for each row when (not dealwright.in_bulk() and (
+        old.agent_id, old.status, old.outcome, old.slots, old.assigned_at, old.completed_at, old.base_revenue, old.package_revenue, old.total_revenue)
+        is distinct from (
+        new.agent_id, new.status, new.outcome, new.slots, new.assigned_at, new.completed_at, new.base_revenue, new.package_revenue, new.total_revenue))
+    execute function dealwright.follow_assignment();
+drop trigger if exists follow_deleted_assignment on dealwright.assignment;
+create trigger follow_deleted_assignment after delete on dealwright.assignment
+    for each row when (not dealwright.in_bulk()) execute function dealwright.follow_assignment();
+
+-- booking ---------------------------------------------------------------------------------------------------------
+
+create or replace function dealwright.prepare_booking()
+returns trigger language plpgsql as $$
+begin
+    if dealwright.in_bulk() then
+        return new;
+    end if;
+    if new.status = 'confirmed' then
+        new.completed_at := coalesce(new.completed_at, clock_timestamp());
+        new.cancelled_at := null;
+    elsif new.status = 'cancelled' then
+        new.cancelled_at := coalesce(new.cancelled_at, clock_timestamp());
+    else
+        new.completed_at := null;
+        new.cancelled_at := null;
+    end if;
+    if new.total_revenue is null or (tg_op = 'UPDATE' and new.total_revenue is not distinct from old.total_revenue
+            and (new.base_revenue, new.package_revenue) is distinct from (old.base_revenue, old.package_revenue)) then
+        new.total_revenue := case when new.base_revenue is not null or new.package_revenue is not null
+            then coalesce(new.base_revenue, 0) + coalesce(new.package_revenue, 0) else new.total_revenue end;
+    end if;
+    return new;
+end
+$$;
+
+create or replace function dealwright.follow_booking()
+returns trigger language plpgsql as $$
+begin
+    -- rewriting the assignment's own status makes its trigger derive everything anew
+    if tg_op = 'DELETE' or (tg_op = 'UPDATE' and old.assignment_id <> new.assignment_id) then
+        update dealwright.assignment set status = 'lapsed', ended_at = null
+        where assignment_id = old.assignment_id and status <> 'reassigned';
+    end if;
+    if tg_op <> 'DELETE' then
+        update dealwright.assignment set status = case when status = 'reassigned' then status else 'open' end,
+            ended_at = null
+        where assignment_id = new.assignment_id
+          and not (new.status = 'pending' and status = 'open');
+    end if;
+    return null;
+end
+$$;
+
+drop trigger if exists prepare_booking on dealwright.booking;
+create trigger prepare_booking before insert or update on dealwright.booking
+    for each row execute function dealwright.prepare_booking();
+drop trigger if exists follow_new_booking on dealwright.booking;
+create trigger follow_new_booking after insert on dealwright.booking
+    for each row when (not dealwright.in_bulk()) execute function dealwright.follow_booking();
+drop trigger if exists follow_booking on dealwright.booking;
+create trigger follow_booking after update on dealwright.booking
+    for each row when (not dealwright.in_bulk() and (
+        old.assignment_id, old.status, old.completed_at, old.cancelled_at, old.base_revenue, old.package_revenue, old.total_revenue)
+        is distinct from (
+        new.assignment_id, new.status, new.completed_at, new.cancelled_at, new.base_revenue, new.package_revenue, new.total_revenue))
+    execute function dealwright.follow_booking();
+drop trigger if exists follow_deleted_booking on dealwright.booking;
+create trigger follow_deleted_booking after delete on dealwright.booking
+    for each row when (not dealwright.in_bulk()) execute function dealwright.follow_booking();
+
+-- agent -----------------------------------------------------------------------------------------------------------
+
+create or replace function dealwright.prepare_agent()
+returns trigger language plpgsql as $$
+declare
+    others double precision;
+    dealt double precision;
+begin
+    if dealwright.in_bulk() then
+        return new;
+    end if;
+    if tg_op = 'INSERT' then
+        new.open := 0;
+        new.fair_count := 0;
+    end if;
+    if new.active and (tg_op = 'INSERT' or not old.active) then
+        -- Who joins late, or comes back, must not be flooded to catch up. The compensation c is set so that the shortfall
+        -- is what it was at the leave (0 for a newcomer): (T + n + c) w / (W + w) - (n + c) = s, solved for c.
+        select coalesce(sum(a.weight), 0), coalesce(sum(a.fair_count) + sum(a.fair_compensation), 0) into others, dealt
+        from dealwright.agent as a where a.active and a.agent_id <> new.agent_id;
+        if others > 0 then
+            new.fair_compensation := dealt * new.weight / others - new.fair_count
+                - coalesce(new.fair_shortfall_at_leave, 0) * (others + new.weight) / others;
+        end if;
+        new.fair_shortfall_at_leave := null;
+    elsif tg_op = 'UPDATE' and old.active and not new.active then
+        select (sum(a.fair_count) + sum(a.fair_compensation)) * new.weight / nullif(sum(a.weight), 0)
+               - new.fair_count - new.fair_compensation
+        into new.fair_shortfall_at_leave
+        from dealwright.agent as a where a.active;
+    end if;
+    return new;
+end
+$$;
+
+create or replace function dealwright.agent_payload(a dealwright.agent)
+returns jsonb language sql stable as $$
+    select jsonb_build_object('active', a.active, 'skills', a.skills, 'department', a.department, 'shifts', a.shifts::text,
+                              'years_of_service', a.years_of_service, 'rating', a.rating, 'weight', a.weight, 'name', a.name)
+$$;
+comment on function dealwright.agent_payload(dealwright.agent) is 'What a ranking may look at, for the record.';
+
+create or replace function dealwright.follow_agent()
+returns trigger language plpgsql as $$
+begin
+    if tg_op = 'INSERT' then
+        insert into dealwright.agent_stat (agent_id, assigned, known, confirmed, expected_ppm)
+        select new.agent_id, zeros, zeros, zeros, zeros::bigint[]
+        from (select array_fill(0, array[dealwright.slot_count()]) as zeros) as z
+        on conflict do nothing;
+    end if;
+    perform dealwright.learn_terms(new.skills, new.department);
+    insert into dealwright.event (kind, agent_id, open, capacity, fair_count, fair_compensation, payload)
+    values (case tg_op when 'INSERT' then 'agent_added' else 'agent_changed' end, new.agent_id, new.open, new.capacity,
+            new.fair_count, new.fair_compensation,
+            dealwright.agent_payload(new));
+    perform dealwright.refresh_profile(new.agent_id);
+    perform dealwright.fill_from_queue(new.agent_id);
+    return null;
+end
+$$;
+
+create or replace function dealwright.follow_deleted_agent()
+returns trigger language plpgsql as $$
+begin
+    insert into dealwright.event (kind, agent_id) values ('agent_deleted', old.agent_id);
+    return null;
+end
+$$;
+
+drop trigger if exists prepare_agent on dealwright.agent;
+create trigger prepare_agent before insert or update of active on dealwright.agent
+    for each row execute function dealwright.prepare_agent();
+drop trigger if exists follow_new_agent on dealwright.agent;
+create trigger follow_new_agent after insert on dealwright.agent
+    for each row when (not dealwright.in_bulk()) execute function dealwright.follow_agent();
+drop trigger if exists follow_agent on dealwright.agent;
+create trigger follow_agent after update of active, capacity, skills, department, shifts, years_of_service, rating, weight, traits, name on dealwright.agent
+    for each row when (not dealwright.in_bulk() and (
+        old.active, old.capacity, old.skills, old.department, old.shifts, old.years_of_service, old.rating, old.weight, old.traits, old.name)
+        is distinct from (
+        new.active, new.capacity, new.skills, new.department, new.shifts, new.years_of_service, new.rating, new.weight, new.traits, new.name))
+    execute function dealwright.follow_agent();
+drop trigger if exists follow_deleted_agent on dealwright.agent;
+create trigger follow_deleted_agent after delete on dealwright.agent
+    for each row execute function dealwright.follow_deleted_agent();
+
+-- the record ------------------------------------------------------------------------------------------------------
+
+create or replace function dealwright.refuse_change()
+returns trigger language plpgsql as $$
+begin
+    raise exception '% is append-only', tg_table_name using errcode = 'DW001', hint = 'decisions are evidence: add a new one instead';
+end
+$$;
+
+drop trigger if exists append_only on dealwright.decision;
+create trigger append_only before update or delete or truncate on dealwright.decision
+    for each statement execute function dealwright.refuse_change();
+drop trigger if exists append_only on dealwright.decision_block;
+create trigger append_only before update or delete or truncate on dealwright.decision_block
+    for each statement execute function dealwright.refuse_change();

@@ -1,0 +1,349 @@
+-- The SQL interface: what any client may call.
+
+create type dealwright.placement as (
+    assignment_id bigint,
+    booking_id bigint,
+    agent_id bigint,
+    agent_name text,
+    match_score double precision,
+    win_probability double precision,
+    expected_value double precision,
+    policy text,
+    model_id bigint,
+    lead_id bigint,
+    status text
+);
+
+create type dealwright.settlement as (
+    booking_id bigint,
+    assignment_id bigint,
+    agent_id bigint,
+    status text,
+    total_revenue numeric,
+    open integer
+);
+
+create or replace function dealwright.lead_from_json(lead jsonb, wanted_policy text)
+returns dealwright.lead language plpgsql stable as $$
+declare
+    result dealwright.lead;
+    stranger text;
+begin
+    if jsonb_typeof(lead) is distinct from 'object' then
+        raise exception 'a lead is a JSON object' using errcode = 'DW002',
+            hint = 'for example {"customer_name": "Kate Nguyen", "attributes": {"destination": "Mars"}}';
+    end if;
+    select key into stranger from jsonb_object_keys(lead) as key
+    where key not in ('customer_name', 'attributes', 'requirements', 'priority', 'idempotency_key', 'received_at',
+                      'policy', 'external_id', 'skills', 'department')
+    limit 1;
+    if stranger is not null then
+        raise exception 'a lead has no key %', quote_literal(stranger) using errcode = 'DW002',
+            hint = 'keys are customer_name, attributes, requirements, priority, idempotency_key, received_at, policy, external_id, '
+                || 'skills, department; dimensions go into attributes';
+    end if;
+    result.customer_name := lead ->> 'customer_name';
+    result.attributes := case when jsonb_typeof(lead -> 'attributes') is distinct from 'null' then coalesce(lead -> 'attributes', '{}') else '{}' end;
+    result.requirements := nullif(lead ->> 'requirements', '');
+    begin
+        result.priority := coalesce((lead ->> 'priority')::integer, 0);
+        result.received_at := coalesce((lead ->> 'received_at')::timestamptz, clock_timestamp());
+    exception when data_exception then
+        raise exception 'priority must be a whole number and received_at a time, not % and %', lead -> 'priority', lead -> 'received_at'
+            using errcode = 'DW002';
+    end;
+    result.idempotency_key := lead ->> 'idempotency_key';
+    result.external_id := lead ->> 'external_id';
+    result.policy := coalesce(wanted_policy, lead ->> 'policy');
+    if result.policy is not null and (dealwright.policy_for(result.policy)).name is null then
+        raise exception 'unknown policy %', quote_literal(result.policy) using errcode = 'DW002',
+            hint = 'use one of value, classic, workload, fair';
+    end if;
+    if jsonb_typeof(lead -> 'skills') = 'array' then
+        result.required_skills := array(select lower(skill) from jsonb_array_elements_text(lead -> 'skills') as skill);
+    end if;
+    result.required_department := lead ->> 'department';
+    return result;
+end
+$$;
+
+create or replace function dealwright.reasons_for(
+    policy text, best dealwright.ranked, ask dealwright.enquiry, params jsonb
+)
+returns jsonb language plpgsql stable as $$
+declare
+    q dealwright.lead_query;
+    labels text[];
+    reasons jsonb;
+    a record;
+begin
+    select g.open, g.capacity, g.years_of_service, g.rating, g.fair_count, g.fair_compensation, g.weight, g.active, g.department,
+           g.shifts, g.skills
+    into a from agent as g where g.agent_id = best.agent_id;
+    if policy = 'value' then
+        q := dealwright.query_of(ask.slots, ask.model_id);
+        select array_agg(t.label order by t.place) into labels from (
+            select c.place, replace(c.name, '_', ' ') as label
+            from unnest((dealwright.match_model(ask.model_id)).trait_name) with ordinality as c (name, place)
+            union all select 10000, 'overall record'
+            union all
+            select 10000 + v.slot, d.name || ' = ' || v.value
+            from dealwright.dimension_value as v join dealwright.dimension as d using (dimension_id)
+        ) as t;
+        -- element k of the profile contributes profile[k] * query[k] to the log-odds of a win
+        select jsonb_agg(jsonb_build_object('reason', e.label, 'contribution', round(e.part::numeric, 4)) order by abs(e.part) desc)
+        into reasons
+        from (
+            select labels[u.place] as label, q.slope * u.element * u.weight as part
+            from agent_profile as p
+            cross join lateral unnest(p.profile::real[], q.query::real[]) with ordinality as u (element, weight, place)
+            where p.agent_id = best.agent_id and u.weight <> 0
+        ) as e
+        where abs(e.part) >= 0.00005;
+        reasons := coalesce(reasons, '[]')
+            || case when q.model_id is null then '[{"reason": "no match model yet: free places, then the fair share"}]'::jsonb
+                    when not q.agents_differ then '[{"reason": "no evidence that agents differ: free places, then the fair share"}]'::jsonb
+                    else '[]'::jsonb end;
+    elsif policy = 'classic' then
+        select jsonb_agg(jsonb_build_object('reason', n.name, 'contribution', round(n.part::numeric, 4)) order by abs(n.part) desc)
+        into reasons
+        from dealwright.classic_scores(best.feature_agent_ids, best.features,
+                coalesce(ask.requirements ilike '%luxury%', false), (dealwright.classic_weights(ask.model_id)).weights) as s
+        cross join lateral unnest(
+            array['rating', 'years of service', 'revenue', 'destination share', 'rate in this lead source', 'rate by this communication method',
+                  'luxury requirement', 'recent bookings', 'availability'], s.contribution) as n (name, part)
+        where s.agent_id = best.agent_id;
+    elsif policy = 'workload' then
+        reasons := jsonb_build_array(
+            jsonb_build_object('reason', 'open assignments', 'value', a.open),
+            jsonb_build_object('reason', 'years of service', 'value', a.years_of_service),
+            jsonb_build_object('reason', 'rating', 'value', a.rating));
+    else
+        reasons := jsonb_build_array(
+            jsonb_build_object('reason', 'assignments in the window', 'value', a.fair_count),
+            jsonb_build_object('reason', 'compensation', 'value', round(a.fair_compensation::numeric, 2)),
+            jsonb_build_object('reason', 'weight', 'value', a.weight));
+    end if;
+    if policy = 'value' then
+        reasons := reasons || jsonb_build_array(jsonb_build_object('reason', 'free places', 'value', greatest(a.capacity - a.open, 0)));
+    end if;
+    if not best.eligible then
+        reasons := jsonb_build_array(jsonb_build_object('reason', case
+            when not a.active then 'not eligible: not active'
+            when a.open >= a.capacity then 'not eligible: no free place'
+            when a.shifts is not null and not a.shifts @> ask.asked_at then 'not eligible: off shift'
+            when ask.skills is not null and not a.skills @> ask.skills then
+                'not eligible: lacks ' || array_to_string(array(select unnest(ask.skills) except select unnest(a.skills)), ', ')
+            when ask.department is not null and a.department is distinct from ask.department then 'not eligible: not in ' || ask.department
+            else 'not eligible: excluded'
+        end)) || reasons;
+    end if;
+    return reasons;
+end
+$$;
+comment on function dealwright.reasons_for(text, dealwright.ranked, dealwright.enquiry, jsonb) is
+    'Why an agent stands where it stands: log-odds contributions, weighted percentile ranks or plain counts, by policy.';
+
+create or replace function dealwright.rank_agents(lead jsonb, policy text default null, k integer default null)
+returns table (
+    rank integer, agent_id bigint, agent_name text, match_score double precision, win_probability double precision,
+    expected_value double precision, open integer, capacity integer, eligible boolean, reasons jsonb,
+    win_low double precision, win_high double precision
+) language plpgsql stable set search_path = dealwright, public, extensions, pg_temp as $$
+#variable_conflict use_column
+declare
+    l dealwright.lead := dealwright.lead_from_json(lead, policy);
+    rule record;
+    ask dealwright.enquiry;
+    flat record;
+begin
+    if k is not null and k < 1 then
+        raise exception 'k must be at least 1, not %', k using errcode = 'DW002';
+    end if;
+    perform dealwright.check_attributes(l.attributes, false);
+    rule := dealwright.policy_for(l.policy);
+    ask.slots := dealwright.slots_of(l.attributes);
+    ask.requirements := l.requirements;
+    ask.skills := coalesce(l.required_skills, dealwright.required(l.requirements, 'skill'));
+    ask.department := coalesce(l.required_department,
+        (select d[1] from dealwright.required(l.requirements, 'department') as d where cardinality(d) = 1));
+    ask.draw_seed := hashtextextended(lead::text, coalesce((rule.params ->> 'seed')::bigint, 1));
+    ask.asked_at := clock_timestamp();
+    if rule.name = 'classic' then
+        -- computed once, for the scores and for the reasons
+        select array_agg(f.agent_id order by f.agent_id) as ids, array_agg(f.feature order by f.agent_id) as features into flat
+        from dealwright.classic_features(ask.slots) as f;
+        ask.feature_agent_ids := flat.ids;
+        ask.features := array(select x from unnest(flat.features) with ordinality as u (x, o) order by o);
+    end if;
+    return query
+    select r.rank, r.agent_id, a.name, r.match_score,
+           coalesce(r.win_probability, v.win_probability), coalesce(r.expected_value, v.expected_value),
+           r.open, r.capacity, r.eligible,
+           dealwright.reasons_for(rule.name, row (r.rank, r.agent_id, r.match_score, r.win_probability, r.win_low, r.win_high,
+               r.expected_value, r.open, r.capacity, r.eligible, r.tied, r.fairness_price, r.snapshot,
+               ask.feature_agent_ids, ask.features)::dealwright.ranked, ask, rule.params),
+           coalesce(r.win_low, v.win_low), coalesce(r.win_high, v.win_high)
+    from dealwright.rank_by(rule.name, ask, rule.params, k, false) as r
+    join dealwright.agent as a using (agent_id)
+    -- what the match model says is worth seeing under any policy
+    left join dealwright.rank_value(ask, '{}', null, false) as v on v.agent_id = r.agent_id and rule.name <> 'value'
+    order by r.rank, r.agent_id;
+end
+$$;
+comment on function dealwright.rank_agents(jsonb, text, integer) is
+    'Ranks the agents for a lead (the JSON shape of DESIGN section 9; attributes may be left out) under a policy; the first k.';
+
+create or replace function dealwright.assign_lead(lead jsonb, policy text default null)
+returns setof dealwright.placement language plpgsql as $$
+#variable_conflict use_column
+declare
+    l dealwright.lead := dealwright.lead_from_json(lead, policy);
+    id bigint;
+begin
+    if coalesce(l.customer_name, '') = '' then
+        raise exception 'customer_name is missing' using errcode = 'DW002', hint = 'every lead names its customer';
+    end if;
+    insert into dealwright.lead (customer_name, attributes, requirements, priority, idempotency_key, external_id, received_at, policy,
+                                 required_skills, required_department)
+    values (l.customer_name, l.attributes, l.requirements, l.priority, l.idempotency_key, l.external_id, l.received_at, l.policy,
+            l.required_skills, l.required_department)
+    on conflict (idempotency_key) where idempotency_key is not null do nothing
+    returning dealwright.lead.lead_id into id;
+    if id is null then
+        select given.lead_id into id from dealwright.lead as given where given.idempotency_key = l.idempotency_key;
+    end if;
+    return query select * from dealwright.placement_of(id);
+end
+$$;
+comment on function dealwright.assign_lead(jsonb, text) is
+    'Records the lead and gives it to the best eligible agent with room, or lets it wait. The same idempotency_key gives the same answer.';
+
+create or replace function dealwright.placement_of(id bigint)
+returns setof dealwright.placement language sql stable as $$
+    select s.assignment_id, b.booking_id, s.agent_id, g.name, s.match_score, d.win_probability, d.expected_value,
+           coalesce(s.policy, l.policy, (dealwright.policy_for(null)).name), s.model_id, l.lead_id, l.status
+    from dealwright.lead as l
+    left join dealwright.assignment as s on s.lead_id = l.lead_id and s.status <> 'reassigned'
+    left join dealwright.booking as b using (assignment_id)
+    left join dealwright.agent as g using (agent_id)
+    left join dealwright.decision as d using (assignment_id)
+    where l.lead_id = id
+$$;
+comment on function dealwright.placement_of(bigint) is 'Where a lead is: its assignment, booking and agent, or waiting.';
+
+create or replace function dealwright.settle_booking(
+    booking_id bigint, status text, base_revenue numeric default null, package_revenue numeric default null, total_revenue numeric default null
+)
+returns setof dealwright.settlement language plpgsql as $$
+#variable_conflict use_column
+begin
+    if settle_booking.status is null or settle_booking.status not in ('pending', 'confirmed', 'cancelled') then
+        raise exception 'unknown booking status %', coalesce(quote_literal(settle_booking.status), 'null') using errcode = 'DW002',
+            hint = 'use confirmed, cancelled, or pending to reopen';
+    end if;
+    if least(settle_booking.base_revenue, settle_booking.package_revenue, settle_booking.total_revenue) < 0 then
+        raise exception 'revenue cannot be negative' using errcode = 'DW002', hint = 'a booking that was lost is cancelled';
+    end if;
+    update dealwright.booking as b set
+        status = settle_booking.status,
+        base_revenue = coalesce(settle_booking.base_revenue, b.base_revenue),
+        package_revenue = coalesce(settle_booking.package_revenue, b.package_revenue),
+        total_revenue = coalesce(settle_booking.total_revenue,
+            case when settle_booking.base_revenue is null and settle_booking.package_revenue is null then b.total_revenue end)
+    where b.booking_id = settle_booking.booking_id;
+    if not found then
+        raise exception 'there is no booking %', settle_booking.booking_id using errcode = 'DW003',
+            hint = 'dealwright agents and the assignment''s answer show the ids';
+    end if;
+    return query
+    select b.booking_id, b.assignment_id, a.agent_id, b.status, b.total_revenue, a.open
+    from dealwright.booking as b
+    join dealwright.assignment as s using (assignment_id)
+    join dealwright.agent as a using (agent_id)
+    where b.booking_id = settle_booking.booking_id;
+end
+$$;
+comment on function dealwright.settle_booking(bigint, text, numeric, numeric, numeric) is
+    'Settles a booking (confirmed, cancelled) or reopens it (pending); workload, counters and rankings follow at once.';
+
+create or replace function dealwright.reassign(assignment_id bigint, reason text)
+returns setof dealwright.placement language plpgsql set search_path = dealwright, public, extensions, pg_temp as $$
+#variable_conflict use_column
+declare
+    old dealwright.assignment;
+    l dealwright.lead;
+    rule record;
+    ask dealwright.enquiry;
+    best dealwright.ranked;
+    fresh bigint;
+begin
+    select * into old from dealwright.assignment as s where s.assignment_id = reassign.assignment_id for update;
+    if not found then
+        raise exception 'there is no assignment %', reassign.assignment_id using errcode = 'DW003';
+    end if;
+    if old.status <> 'open' then
+        raise exception 'assignment % is %, not open', reassign.assignment_id, old.status using errcode = 'DW001',
+            hint = 'only an open assignment can be given to somebody else';
+    end if;
+    select * into l from dealwright.lead as given where given.lead_id = old.lead_id;
+    rule := dealwright.policy_for(l.policy);
+    ask := dealwright.enquiry_of(l, old.agent_id, coalesce((rule.params ->> 'seed')::bigint, 1));
+    loop
+        select * into best from dealwright.rank_by(rule.name, ask, rule.params, 1, true);
+        if not found then
+            raise exception 'nobody else eligible has a free place: assignment % stays with agent %', reassign.assignment_id, old.agent_id
+                using errcode = 'DW001', hint = 'raise a capacity or settle a booking first';
+        end if;
+        -- both rows in the order of their ids; the old agent's place is freed only after the new one is claimed
+        perform from dealwright.agent as a where a.agent_id in (best.agent_id, old.agent_id) order by a.agent_id for no key update;
+        perform from dealwright.agent as a
+        where a.agent_id = best.agent_id and a.open = best.open and a.capacity = best.capacity and a.active;
+        exit when found;
+    end loop;
+    update dealwright.assignment as s set status = 'reassigned', end_reason = reassign.reason where s.assignment_id = old.assignment_id;
+    fresh := dealwright.record_assignment(l, best, ask, rule.name, rule.params, false);
+    update dealwright.booking as b set assignment_id = fresh where b.assignment_id = old.assignment_id;
+    insert into dealwright.booking (assignment_id)
+    select fresh where not exists (select from dealwright.booking as b where b.assignment_id = fresh);
+    return query select * from dealwright.placement_of(l.lead_id);
+end
+$$;
+comment on function dealwright.reassign(bigint, text) is
+    'Gives an open assignment''s lead to the best other agent with room; the booking goes along. DW001 when there is none.';
+
+create or replace function dealwright.lapse_overdue(as_of timestamptz, follow_up interval)
+returns integer language sql as $$
+    with lapsed as (
+        update dealwright.assignment as a set status = 'lapsed', ended_at = a.assigned_at + follow_up
+        where a.status = 'open' and a.assigned_at + follow_up <= as_of
+          and not exists (select from dealwright.booking as b where b.assignment_id = a.assignment_id)
+        returning 1
+    )
+    select count(*)::integer from lapsed
+$$;
+comment on function dealwright.lapse_overdue(timestamptz, interval) is
+    'Ends assignments without a booking whose follow-up time is over: failed contacts. Returns how many.';
+
+create or replace function dealwright.set_default_policy(policy_name text, new_params jsonb default null)
+returns void language plpgsql as $$
+begin
+    if not exists (select from dealwright.policy where name = policy_name) then
+        raise exception 'unknown policy %', quote_literal(policy_name) using errcode = 'DW002', hint = 'use one of value, classic, workload, fair';
+    end if;
+    update dealwright.policy set is_default = false where is_default and name <> policy_name;
+    update dealwright.policy set is_default = true, params = coalesce(new_params, params) where name = policy_name;
+end
+$$;
+comment on function dealwright.set_default_policy(text, jsonb) is 'Chooses the policy that orders agents where none is named, and sets its parameters.';
+
+create or replace function dealwright.read_events(after_xid xid8 default '0', after_position bigint default 0, most integer default 1000)
+returns setof dealwright.event language sql stable as $$
+    -- Only below the oldest running transaction: nothing can still appear before what was read.
+    select e.* from dealwright.event as e
+    where (e.xid, e.position) > (after_xid, after_position) and e.xid < pg_snapshot_xmin(pg_current_snapshot())
+    order by e.xid, e.position
+    limit most
+$$;
+comment on function dealwright.read_events(xid8, bigint, integer) is
+    'The outbox after a position (the xid and position of the last event read), never missing a late commit.';

@@ -1,0 +1,238 @@
+-- A history, taken in as a whole: the client copies rows into the temporary tables, then calls import_history.
+
+create or replace function dealwright.begin_import()
+returns void language sql as $$
+    create temporary table import_dimension (name text, position integer, allowed_values text[]) on commit drop;
+    create temporary table import_agent (
+        external_id text, name text, email text, job_title text, department text, manager text,
+        years_of_service double precision, rating double precision, capacity integer, active boolean, skills text[],
+        weight double precision
+    ) on commit drop;
+    create temporary table import_assignment (
+        external_id text, agent_external_id text, customer_name text, assigned_at timestamptz, requirements text, attributes jsonb
+    ) on commit drop;
+    create temporary table import_booking (
+        external_id text, assignment_external_id text, status text, completed_at timestamptz, cancelled_at timestamptz,
+        base_revenue numeric(14, 2), package_revenue numeric(14, 2), total_revenue numeric(14, 2), package text
+    ) on commit drop;
+$$;
+comment on function dealwright.begin_import() is 'Creates the temporary tables import_* for this transaction.';
+
+create or replace function dealwright.own_id(external_id text)
+returns bigint language sql immutable as $$
+    select case when external_id ~ '^[1-9][0-9]{0,17}$' then external_id::bigint end
+$$;
+comment on function dealwright.own_id(text) is 'The number an outside id is, if it is one: then it serves as our own id too.';
+
+create or replace function dealwright.import_agents(out fresh bigint, out changed bigint)
+language plpgsql as $$
+begin
+    with incoming as (
+        select i.*, md5(i::text) as hash from import_agent as i
+    ), updated as (
+        update dealwright.agent as a set
+            name = i.name, email = i.email, job_title = i.job_title, department = i.department, manager = i.manager,
+            years_of_service = i.years_of_service, rating = i.rating, capacity = coalesce(i.capacity, a.capacity),
+            active = coalesce(i.active, a.active), skills = array(select lower(s) from unnest(i.skills) as s),
+            weight = coalesce(i.weight, a.weight), import_hash = i.hash
+        from incoming as i
+        where a.external_id = i.external_id and a.import_hash is distinct from i.hash
+        returning 1
+    )
+    select count(*) into changed from updated;
+    perform setval(pg_get_serial_sequence('dealwright.agent', 'agent_id'), greatest(
+        (select max(agent_id) from dealwright.agent), (select max(dealwright.own_id(external_id)) from import_agent), 1),
+        exists (select from dealwright.agent) or exists (select from import_agent));
+    insert into dealwright.agent (agent_id, external_id, name, email, job_title, department, manager, years_of_service, rating,
+                                  capacity, active, skills, weight, import_hash)
+    select case when dealwright.own_id(i.external_id) is not null
+                     and not exists (select from dealwright.agent as a where a.agent_id = dealwright.own_id(i.external_id))
+                then dealwright.own_id(i.external_id)
+                else nextval(pg_get_serial_sequence('dealwright.agent', 'agent_id')) end,
+           i.external_id, i.name, i.email, i.job_title, i.department, i.manager, i.years_of_service, i.rating,
+           coalesce(i.capacity, 10), coalesce(i.active, true), array(select lower(s) from unnest(i.skills) as s),
+           coalesce(i.weight, 1), md5(i::text)
+    from import_agent as i
+    where not exists (select from dealwright.agent as a where a.external_id = i.external_id);
+    get diagnostics fresh = row_count;
+    perform dealwright.learn_terms(a.skills, a.department) from dealwright.agent as a;
+end
+$$;
+
+create or replace function dealwright.import_assignments(out fresh bigint, out changed bigint)
+language plpgsql as $$
+begin
+    -- the slots of a few hundred kinds of leads, not of a million leads
+    create temporary table import_kind on commit drop as
+    select k.attributes, dealwright.slots_of(jsonb_strip_nulls(k.attributes)) as slots
+    from (select distinct attributes from import_assignment) as k;
+    create temporary table import_row on commit drop as
+    select i.*, md5(i::text) as hash, k.slots, g.agent_id, a.assignment_id, a.lead_id, a.import_hash
+    from import_assignment as i
+    join import_kind as k on k.attributes = i.attributes
+    join dealwright.agent as g on g.external_id = i.agent_external_id
+    left join dealwright.assignment as a on a.external_id = i.external_id;
+
+    with moved as (
+        update dealwright.assignment as a set
+            agent_id = r.agent_id, assigned_at = r.assigned_at, slots = r.slots, import_hash = r.hash
+        from import_row as r
+        where a.assignment_id = r.assignment_id and r.import_hash is distinct from r.hash
+        returning a.assignment_id, r.lead_id, r.customer_name, r.attributes, r.requirements, r.slots
+    ), corrected as (
+        update dealwright.lead as l set customer_name = m.customer_name, attributes = jsonb_strip_nulls(m.attributes),
+            requirements = m.requirements, slots = m.slots
+        from moved as m where l.lead_id = m.lead_id
+        returning 1
+    ), touched as (
+        insert into import_touched select assignment_id from moved on conflict do nothing returning 1
+    )
+    select count(*) into changed from corrected;
+
+    perform setval(pg_get_serial_sequence('dealwright.assignment', 'assignment_id'), greatest(
+        (select max(assignment_id) from dealwright.assignment), (select max(dealwright.own_id(external_id)) from import_row), 1),
+        exists (select from dealwright.assignment) or exists (select from import_row));
+    update import_row as r set
+        lead_id = nextval(pg_get_serial_sequence('dealwright.lead', 'lead_id')),
+        assignment_id = case when dealwright.own_id(r.external_id) is not null
+                                  and not exists (select from dealwright.assignment as a where a.assignment_id = dealwright.own_id(r.external_id))
+                             then dealwright.own_id(r.external_id)
+                             else nextval(pg_get_serial_sequence('dealwright.assignment', 'assignment_id')) end,
+        import_hash = 'new'
+    where r.assignment_id is null;
+    insert into dealwright.lead (lead_id, customer_name, attributes, requirements, received_at, status, slots)
+    select r.lead_id, r.customer_name, jsonb_strip_nulls(r.attributes), r.requirements, r.assigned_at, 'assigned', r.slots
+    from import_row as r where r.import_hash = 'new';
+    insert into dealwright.assignment (assignment_id, external_id, lead_id, agent_id, assigned_at, slots, import_hash)
+    select r.assignment_id, r.external_id, r.lead_id, r.agent_id, r.assigned_at, r.slots, r.hash
+    from import_row as r where r.import_hash = 'new';
+    get diagnostics fresh = row_count;
+    insert into import_touched select r.assignment_id from import_row as r where r.import_hash = 'new' on conflict do nothing;
+end
+$$;
+
+create or replace function dealwright.import_bookings(out fresh bigint, out changed bigint)
+language plpgsql as $$
+begin
+    create temporary table import_booking_row on commit drop as
+    select i.*, md5(i::text) as hash, a.assignment_id, b.booking_id, b.import_hash
+    from import_booking as i
+    join dealwright.assignment as a on a.external_id = i.assignment_external_id
+    left join dealwright.booking as b on b.external_id = i.external_id;
+    with updated as (
+        update dealwright.booking as b set
+            assignment_id = r.assignment_id, status = r.status, completed_at = r.completed_at, cancelled_at = r.cancelled_at,
+            base_revenue = r.base_revenue, package_revenue = r.package_revenue, total_revenue = r.total_revenue, package = r.package,
+            import_hash = r.hash
+        from import_booking_row as r
+        where b.booking_id = r.booking_id and r.import_hash is distinct from r.hash
+        returning b.assignment_id
+    ), touched as (
+        insert into import_touched select assignment_id from updated on conflict do nothing returning 1
+    )
+    select count(*) into changed from updated;
+    perform setval(pg_get_serial_sequence('dealwright.booking', 'booking_id'), greatest(
+        (select max(booking_id) from dealwright.booking), (select max(dealwright.own_id(external_id)) from import_booking_row), 1),
+        exists (select from dealwright.booking) or exists (select from import_booking_row));
+    insert into import_touched
+    select r.assignment_id from import_booking_row as r where r.booking_id is null on conflict do nothing;
+    insert into dealwright.booking (booking_id, external_id, assignment_id, status, completed_at, cancelled_at, base_revenue,
+                                    package_revenue, total_revenue, package, created_at, import_hash)
+    select case when dealwright.own_id(r.external_id) is not null
+                     and not exists (select from dealwright.booking as b where b.booking_id = dealwright.own_id(r.external_id))
+                then dealwright.own_id(r.external_id)
+                else nextval(pg_get_serial_sequence('dealwright.booking', 'booking_id')) end,
+           r.external_id, r.assignment_id, r.status, r.completed_at, r.cancelled_at, r.base_revenue, r.package_revenue,
+           coalesce(r.total_revenue, r.base_revenue + r.package_revenue), r.package, a.assigned_at, r.hash
+    from import_booking_row as r
+    join dealwright.assignment as a using (assignment_id)
+    where r.booking_id is null;
+    get diagnostics fresh = row_count;
+end
+$$;
+
+create or replace function dealwright.import_history(follow_up_days double precision default 7)
+returns jsonb language plpgsql as $$
+declare
+    agents record;
+    assignments record;
+    bookings record;
+    as_of timestamptz;
+    follow_up interval := make_interval(secs => follow_up_days * 86400);
+    dimension record;
+    lapsed bigint;
+begin
+    perform set_config('dealwright.bulk', 'on', true);
+    lock table dealwright.agent, dealwright.lead, dealwright.assignment, dealwright.booking in share row exclusive mode;
+    create temporary table import_touched (assignment_id bigint primary key) on commit drop;
+    analyze import_agent, import_assignment, import_booking;
+    for dimension in select name, allowed_values from import_dimension order by position loop
+        perform dealwright.declare_dimension(dimension.name, dimension.allowed_values);
+    end loop;
+    agents := dealwright.import_agents();
+    assignments := dealwright.import_assignments();
+    bookings := dealwright.import_bookings();
+
+    select greatest((select max(assigned_at) from dealwright.assignment where external_id is not null),
+                    (select max(completed_at) from dealwright.booking where external_id is not null),
+                    (select max(cancelled_at) from dealwright.booking where external_id is not null)) into as_of;
+    -- An assignment without a booking becomes a failed contact when its follow-up time is over at the end of the data.
+    with lapsing as (
+        insert into import_touched
+        select a.assignment_id from dealwright.assignment as a
+        where a.external_id is not null and a.status = 'open' and a.assigned_at + follow_up <= as_of
+          and not exists (select from dealwright.booking as b where b.assignment_id = a.assignment_id)
+        on conflict do nothing
+        returning 1
+    )
+    select count(*) into lapsed from lapsing;
+    update dealwright.assignment as a set
+        status = d.status,
+        outcome = d.outcome,
+        known_at = d.known_at,
+        ended_at = d.known_at,
+        completed_at = case when d.outcome = 'won' then d.known_at end,
+        base_revenue = case when d.outcome = 'won' then d.base_revenue end,
+        package_revenue = case when d.outcome = 'won' then d.package_revenue end,
+        total_revenue = case when d.outcome = 'won' then d.total_revenue end
+    from (
+        select t.assignment_id, b.base_revenue, b.package_revenue, b.total_revenue,
+               case when b.status = 'pending' then 'open'
+                    when b.status is not null then 'settled'
+                    when s.assigned_at + follow_up <= as_of then 'lapsed' else 'open' end as status,
+               case when b.status = 'confirmed' then 'won'
+                    when b.status = 'cancelled' then 'lost'
+                    when b.status is null and s.assigned_at + follow_up <= as_of then 'lost' end as outcome,
+               case when b.status = 'confirmed' then b.completed_at
+                    when b.status = 'cancelled' then b.cancelled_at
+                    when b.status is null and s.assigned_at + follow_up <= as_of then s.assigned_at + follow_up end as known_at
+        from import_touched as t
+        join dealwright.assignment as s using (assignment_id)
+        left join dealwright.booking as b using (assignment_id)
+    ) as d
+    where a.assignment_id = d.assignment_id and a.status <> 'reassigned';
+    if agents.fresh + agents.changed + assignments.fresh + assignments.changed + bookings.fresh + bookings.changed + lapsed > 0 then
+        insert into dealwright.event (kind, agent_id, open, capacity, fair_count, fair_compensation, payload)
+        select case when exists (select from dealwright.event as e where e.agent_id = a.agent_id) then 'agent_changed' else 'agent_added' end,
+               a.agent_id, a.open, a.capacity, a.fair_count, a.fair_compensation, dealwright.agent_payload(a)
+        from dealwright.agent as a order by a.agent_id;
+        perform dealwright.rebuild_statistics();
+        insert into dealwright.event (kind, payload) values ('imported', jsonb_build_object(
+            'agents', agents.fresh, 'assignments', assignments.fresh, 'bookings', bookings.fresh));
+        analyze dealwright.agent, dealwright.lead, dealwright.assignment, dealwright.booking, dealwright.agent_stat;
+    end if;
+    perform set_config('dealwright.bulk', 'off', true);
+    perform dealwright.fill_free_places();
+    return jsonb_build_object(
+        'agents', jsonb_build_object('new', agents.fresh, 'changed', agents.changed,
+                                     'unchanged', (select count(*) from import_agent) - agents.fresh - agents.changed),
+        'assignments', jsonb_build_object('new', assignments.fresh, 'changed', assignments.changed,
+                                     'unchanged', (select count(*) from import_assignment) - assignments.fresh - assignments.changed),
+        'bookings', jsonb_build_object('new', bookings.fresh, 'changed', bookings.changed,
+                                     'unchanged', (select count(*) from import_booking) - bookings.fresh - bookings.changed),
+        'lapsed', lapsed, 'as_of', as_of);
+end
+$$;
+comment on function dealwright.import_history(double precision) is
+    'Takes in what was copied into import_*: all of it or nothing. A row whose content was imported before changes nothing, '
+    'even if the desk has moved on since.';

@@ -1,0 +1,22 @@
+-- What people and programs look at.
+
+create or replace view dealwright.outcome as
+select a.assignment_id, a.agent_id, a.assigned_at, a.known_at,
+       case a.outcome when 'won' then true when 'lost' then false end as won,
+       exists (select from dealwright.booking as b where b.assignment_id = a.assignment_id) as contacted,
+       a.base_revenue, a.package_revenue, l.attributes
+from dealwright.assignment as a
+join dealwright.lead as l using (lead_id)
+where a.status <> 'reassigned';
+comment on view dealwright.outcome is 'One row per assignment for learning: won is null while it is not known.';
+
+create or replace view dealwright.waiting_lead as
+select l.lead_id, l.external_id, l.customer_name, l.attributes, l.requirements, l.priority, l.received_at,
+       clock_timestamp() - l.received_at as waited, l.required_skills, l.required_department,
+       row_number() over (order by l.priority desc, l.received_at, l.lead_id) as place,
+       (select count(*) from dealwright.agent as a
+        where a.active and (l.required_skills is null or a.skills @> l.required_skills)
+          and (l.required_department is null or a.department = l.required_department)) as agents_who_could
+from dealwright.lead as l
+where l.status = 'waiting';
+comment on view dealwright.waiting_lead is 'The queue, most urgent first; agents_who_could = 0 means that nobody has what the lead requires.';

@@ -1,0 +1,218 @@
+-- Why it was decided so, and whether the record agrees.
+
+-- Puts the state that a decision saw in front of the live tables, as temporary tables of the same names.
+create or replace function dealwright.restore_state(d dealwright.decision)
+returns void language plpgsql as $$
+declare
+    width integer;
+begin
+    drop table if exists pg_temp.agent, pg_temp.agent_profile;
+    create temporary table agent (
+        agent_id bigint primary key, open integer, capacity integer, fair_count bigint, fair_compensation double precision,
+        active boolean, skills text[], department text, shifts tstzmultirange, years_of_service double precision,
+        rating double precision, weight double precision
+    ) on commit drop;
+    insert into pg_temp.agent
+    select g.agent_id, s.open, s.capacity, s.fair_count, s.fair_compensation,
+           (t.payload ->> 'active')::boolean, array(select jsonb_array_elements_text(t.payload -> 'skills')), t.payload ->> 'department',
+           (t.payload ->> 'shifts')::tstzmultirange, (t.payload ->> 'years_of_service')::double precision,
+           (t.payload ->> 'rating')::double precision, (t.payload ->> 'weight')::double precision
+    from (select a.agent_id from dealwright.agent as a
+          union select e.agent_id from dealwright.event as e where e.kind = 'agent_deleted') as g
+    cross join lateral (
+        select e.open, e.capacity, e.fair_count, e.fair_compensation, e.kind from dealwright.event as e
+        where e.agent_id = g.agent_id and (e.open is not null or e.kind = 'agent_deleted')
+          and dealwright.was_visible(d, e.xid, e.position)
+        order by e.position desc limit 1
+    ) as s
+    cross join lateral (
+        select e.payload from dealwright.event as e
+        where e.agent_id = g.agent_id and e.kind in ('agent_added', 'agent_changed') and dealwright.was_visible(d, e.xid, e.position)
+        order by e.position desc limit 1
+    ) as t
+    where s.kind <> 'agent_deleted';
+    width := vector_dims((dealwright.query_of(d.slots, d.model_id)).query);
+    create temporary table agent_profile (
+        agent_id bigint primary key, profile vector, variance vector, base_ratio double precision, package_ratio double precision
+    ) on commit drop;
+    insert into pg_temp.agent_profile
+    select a.agent_id,
+           -- values declared since then have no element in what was logged
+           (l.profile::real[] || array_fill(0::real, array[coalesce(width, 0) - vector_dims(l.profile)]))::vector,
+           (l.variance::real[] || array_fill(0::real, array[coalesce(width, 0) - vector_dims(l.variance)]))::vector,
+           l.base_ratio, l.package_ratio
+    from pg_temp.agent as a
+    cross join lateral (
+        select p.* from dealwright.agent_profile_log as p
+        where width is not null and p.agent_id = a.agent_id and p.model_id = d.model_id and dealwright.was_visible(d, p.xid, p.position)
+        order by p.position desc limit 1
+    ) as l;
+end
+$$;
+
+create or replace function dealwright.was_visible(d dealwright.decision, xid xid8, at_position bigint)
+returns boolean language sql immutable as $$
+    select pg_visible_in_snapshot(xid, (d).snapshot) or (xid = (d).xid and at_position < (d).event_position)
+$$;
+comment on function dealwright.was_visible(dealwright.decision, xid8, bigint) is
+    'Whether a decision could see a change: committed in its snapshot, or made before by its own transaction.';
+
+create or replace function dealwright.past_enquiry(d dealwright.decision)
+returns dealwright.enquiry language sql stable as $$
+    select row ((d).slots, (d).requirements, (d).required_skills, (d).required_department, (d).draw_seed, (d).decided_at,
+                (d).excluded_agent_id, (d).model_id, (d).feature_agent_ids, (d).features)::dealwright.enquiry
+$$;
+
+create or replace function dealwright.decision_on(id bigint)
+returns dealwright.decision language plpgsql stable as $$
+declare
+    d dealwright.decision;
+begin
+    select * into d from dealwright.decision as x where x.assignment_id = id;
+    if not found then
+        if exists (select from dealwright.assignment as a where a.assignment_id = id) then
+            raise exception 'assignment % was imported or written by hand: the desk did not decide it', id using errcode = 'DW003',
+                hint = 'only assignments that the desk made carry a record';
+        end if;
+        raise exception 'there is no assignment %', id using errcode = 'DW003', hint = 'the answer of assign shows the ids';
+    end if;
+    return d;
+end
+$$;
+
+create or replace function dealwright.replay(assignment_id bigint)
+returns jsonb language plpgsql set search_path = pg_temp, dealwright, public, extensions as $$
+declare
+    d dealwright.decision := dealwright.decision_on(replay.assignment_id);
+    again dealwright.ranked;
+begin
+    perform dealwright.restore_state(d);
+    select r.* into again
+    from dealwright.rank_by(d.policy, dealwright.past_enquiry(d), d.policy_params, null, true) as r
+    -- from the queue it is the freed place that takes the lead: only the score is to be recomputed
+    where not d.from_queue or r.agent_id = d.agent_id
+    order by r.rank, r.agent_id
+    limit 1;
+    return jsonb_build_object(
+        'assignment_id', d.assignment_id,
+        'agrees', again.agent_id is not distinct from d.agent_id and again.match_score is not distinct from d.match_score
+            and again.win_probability is not distinct from d.win_probability,
+        'policy', d.policy, 'model_id', d.model_id, 'decided_at', d.decided_at, 'from_queue', d.from_queue,
+        'recorded', jsonb_build_object('agent_id', d.agent_id, 'match_score', d.match_score, 'win_probability', d.win_probability,
+                                       'expected_value', d.expected_value),
+        'recomputed', jsonb_build_object('agent_id', again.agent_id, 'match_score', again.match_score,
+                                         'win_probability', again.win_probability, 'expected_value', again.expected_value));
+end
+$$;
+comment on function dealwright.replay(bigint) is
+    'Recomputes a decision from the record, with the state it saw, by the code that takes decisions; agrees says whether it comes out the same.';
+
+create or replace function dealwright.explain(assignment_id bigint)
+returns jsonb language plpgsql set search_path = pg_temp, dealwright, public, extensions as $$
+declare
+    d dealwright.decision := dealwright.decision_on(explain.assignment_id);
+    ask dealwright.enquiry := dealwright.past_enquiry(d);
+    ranking jsonb;
+begin
+    perform dealwright.restore_state(d);
+    select jsonb_agg(jsonb_build_object(
+        'rank', r.rank, 'agent_id', r.agent_id, 'agent_name', a.name, 'match_score', r.match_score,
+        'win_probability', r.win_probability, 'win_low', r.win_low, 'win_high', r.win_high, 'expected_value', r.expected_value,
+        'open', r.open, 'capacity', r.capacity, 'eligible', r.eligible,
+        'reasons', dealwright.reasons_for(d.policy, row (r.rank, r.agent_id, r.match_score, r.win_probability, r.win_low, r.win_high,
+            r.expected_value, r.open, r.capacity, r.eligible, r.tied, r.fairness_price, r.snapshot, d.feature_agent_ids, d.features)::dealwright.ranked,
+            ask, d.policy_params),
+        'would_have_got_it', dealwright.would_win(d, ask, r.agent_id)
+    ) order by r.rank, r.agent_id) into ranking
+    from (
+        select * from dealwright.rank_by(d.policy, ask, d.policy_params, null, false) order by rank, agent_id
+    ) as r
+    left join dealwright.agent as a using (agent_id)
+    where r.rank <= 10 or r.agent_id = d.agent_id;
+    return jsonb_build_object(
+        'assignment_id', d.assignment_id, 'lead_id', d.lead_id, 'agent_id', d.agent_id,
+        'agent_name', (select a.name from dealwright.agent as a where a.agent_id = d.agent_id),
+        'policy', d.policy, 'policy_params', d.policy_params, 'model_id', d.model_id, 'decided_at', d.decided_at,
+        'from_queue', d.from_queue, 'match_score', d.match_score, 'win_probability', d.win_probability,
+        'expected_value', d.expected_value, 'propensity', d.propensity, 'fairness_price', d.fairness_price,
+        'requirements', d.requirements, 'required_skills', d.required_skills, 'required_department', d.required_department,
+        'evidence', (select m.evidence ->> 'verdict' from dealwright.model as m where m.model_id = d.model_id and m.kind = 'value'),
+        'ranking', ranking);
+end
+$$;
+comment on function dealwright.explain(bigint) is
+    'Why this agent: the ranking as the decision saw it, with reasons; for the others, what would have made them the first.';
+
+create or replace function dealwright.would_win(d dealwright.decision, ask dealwright.enquiry, id bigint)
+returns text language plpgsql as $$
+declare
+    present integer;
+    first bigint;
+begin
+    if id = d.agent_id then
+        return null;
+    end if;
+    select a.open into present from pg_temp.agent as a where a.agent_id = id;
+    -- what only takes fewer open assignments is found by trying; the temporary state is ours to change
+    for fewer in reverse present - 1 .. 0 loop
+        update pg_temp.agent as a set open = fewer where a.agent_id = id;
+        select r.agent_id into first from dealwright.rank_by(d.policy, ask, d.policy_params, 1, true) as r;
+        if first = id then
+            update pg_temp.agent as a set open = present where a.agent_id = id;
+            return format('with %s open instead of %s', fewer, present);
+        end if;
+    end loop;
+    update pg_temp.agent as a set open = present where a.agent_id = id;
+    return 'not by a smaller workload alone';
+end
+$$;
+
+create or replace function dealwright.seal_decisions()
+returns bigint language plpgsql set timezone = 'UTC' set datestyle = 'ISO' set extra_float_digits = 1 as $$
+declare
+    previous text;
+    block bigint;
+    digest text;
+    first bigint;
+    last bigint;
+    many integer;
+begin
+    -- one sealer at a time; only what no running transaction can still precede
+    perform pg_advisory_xact_lock(hashtextextended('dealwright.seal_decisions', 0));
+    create temporary table if not exists unsealed (decision_id bigint primary key, line text) on commit delete rows;
+    delete from unsealed;
+    insert into unsealed
+    select d.decision_id, d::text from dealwright.decision as d
+    where d.xid < pg_snapshot_xmin(pg_current_snapshot())
+      and not exists (select from dealwright.decision_seal as s where s.decision_id = d.decision_id);
+    select min(decision_id), max(decision_id), count(*) into first, last, many from unsealed;
+    if many = 0 then
+        return 0;
+    end if;
+    select b.hash into previous from dealwright.decision_block as b order by b.block_id desc limit 1;
+    previous := coalesce(previous, repeat('0', 64));
+    select encode(sha256(convert_to(previous || string_agg(u.line, E'\n' order by u.decision_id), 'UTF8')), 'hex') into digest from unsealed as u;
+    insert into dealwright.decision_block (first_decision_id, last_decision_id, decisions, previous_hash, hash)
+    values (first, last, many, previous, digest)
+    returning block_id into block;
+    insert into dealwright.decision_seal select u.decision_id, block from unsealed as u;
+    return many;
+end
+$$;
+comment on function dealwright.seal_decisions() is
+    'Seals the decisions since the last time into a block whose hash covers the block before (SHA-256); returns how many.';
+
+create or replace function dealwright.verify_decisions()
+returns table (block_id bigint, decisions integer, intact boolean)
+language sql stable set timezone = 'UTC' set datestyle = 'ISO' set extra_float_digits = 1 as $$
+    select b.block_id, b.decisions,
+           b.previous_hash = coalesce(lag(b.hash) over (order by b.block_id), repeat('0', 64))
+           and b.decisions = count(d.decision_id)
+           and b.hash = encode(sha256(convert_to(b.previous_hash || coalesce(string_agg(d::text, E'\n' order by d.decision_id), ''), 'UTF8')), 'hex')
+    from dealwright.decision_block as b
+    left join dealwright.decision_seal as s using (block_id)
+    left join dealwright.decision as d using (decision_id)
+    group by b.block_id, b.decisions, b.previous_hash, b.hash
+    order by b.block_id
+$$;
+comment on function dealwright.verify_decisions() is 'Checks the chain: a decision that was altered, added or removed breaks its block.';

@@ -1,0 +1,84 @@
+-- What was decided and what happened: append-only.
+
+create table dealwright.event (
+    position bigint generated always as identity,
+    xid xid8 not null default pg_current_xact_id(),
+    at timestamptz not null default clock_timestamp(),
+    kind text not null,
+    agent_id bigint,
+    lead_id bigint,
+    assignment_id bigint,
+    booking_id bigint,
+    -- the agent's state after the event
+    open integer,
+    capacity integer,
+    fair_count bigint,
+    fair_compensation double precision,
+    payload jsonb,
+    primary key (xid, position)
+);
+create index event_agent on dealwright.event (agent_id, position);
+comment on table dealwright.event is
+    'Outbox. Read it with dealwright.read_events: in (xid, position) order and below the oldest running transaction, '
+    'so that a late commit is never skipped.';
+
+create index event_deleted_agent on dealwright.event (agent_id) where kind = 'agent_deleted';
+
+create table dealwright.agent_profile_log (
+    -- numbered together with the events, so that a replay can tell what came first within one transaction
+    position bigint not null default nextval('dealwright.event_position_seq') primary key,
+    xid xid8 not null default pg_current_xact_id(),
+    agent_id bigint not null,
+    model_id bigint not null,
+    profile vector not null,
+    variance vector not null,
+    base_ratio double precision not null,
+    package_ratio double precision not null
+);
+create index agent_profile_log_agent on dealwright.agent_profile_log (agent_id, position);
+
+create table dealwright.decision (
+    decision_id bigint generated always as identity primary key,
+    xid xid8 not null default pg_current_xact_id(),
+    decided_at timestamptz not null,
+    lead_id bigint not null,
+    assignment_id bigint,
+    agent_id bigint,
+    from_queue boolean not null default false,
+    policy text not null,
+    policy_params jsonb not null,
+    model_id bigint,
+    -- what the ranking could see: the transactions of this snapshot, and its own transaction's events before event_position
+    snapshot pg_snapshot not null,
+    event_position bigint,
+    slots integer[] not null,
+    requirements text,
+    required_skills text[],
+    required_department text,
+    excluded_agent_id bigint,
+    draw_seed bigint not null,
+    -- classic only: what its nine features were, agent after agent
+    feature_agent_ids bigint[],
+    features double precision[],
+    match_score double precision,
+    win_probability double precision,
+    expected_value double precision,
+    fairness_price double precision,
+    propensity double precision
+);
+create unique index decision_assignment on dealwright.decision (assignment_id) where assignment_id is not null;
+
+create table dealwright.decision_block (
+    block_id bigint generated always as identity primary key,
+    first_decision_id bigint not null,
+    last_decision_id bigint not null,
+    decisions integer not null,
+    previous_hash text not null,
+    hash text not null,
+    sealed_at timestamptz not null default now()
+);
+
+create table dealwright.decision_seal (
+    decision_id bigint primary key,
+    block_id bigint not null references dealwright.decision_block
+);
