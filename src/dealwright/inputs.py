@@ -50,7 +50,7 @@ REP_OPTIONAL: Final = {
 ACCOUNT_ROLES: Final = (
     "name", "tier", "industry", "digital_engagement", "support_tickets", "csat", "recent_issue",
     "last_contact", "product_interest", "lifetime_value", "abandoned_carts", "inbound_calls", "visit_min",
-    "rep_id", "time_zone",
+    "rep_id", "time_zone", "opens_min", "closes_min",
 )  # fmt: skip
 
 ALWAYS: Final = "always"

@@ -12,8 +12,9 @@ from dealwright.errors import InputError
 
 Floats = NDArray[np.float64]
 
-# the shore from the Garraf to Mataró, drawn by hand from a map to some 300 m and moved inland: the latitude below
-# which there is sea, as a function of the longitude (the coast runs south-west to north-east, so it is one)
+# the shore from the Garraf to Mataró, drawn by hand from a map to some 300 m and moved inland: the latitude
+# below which there is sea, as a function of the longitude (the coast runs south-west to north-east, so it
+# is one)
 COAST_LON_DEG: Final = np.array([
     1.850, 1.900, 1.950, 1.975, 2.015, 2.060, 2.085, 2.110, 2.135, 2.150, 2.168, 2.178, 2.185, 2.195, 2.203,
     2.212, 2.228, 2.238, 2.252, 2.285, 2.315, 2.362, 2.395, 2.455,
@@ -45,8 +46,10 @@ def in_the_sea(lat_deg: Floats, lon_deg: Floats) -> NDArray[np.bool_]:
     return np.asarray(lat_deg < np.interp(lon_deg, COAST_LON_DEG, COAST_LAT_DEG))
 
 
-def on_land(lat_deg: Floats, lon_deg: Floats, polygon: Sequence[tuple[float, float]] = ()) -> NDArray[np.bool_]:
-    """Tell which positions are in the region, on land and, where one is given, inside a polygon of (lat, lon)."""
+def on_land(
+    lat_deg: Floats, lon_deg: Floats, polygon: Sequence[tuple[float, float]] = ()
+) -> NDArray[np.bool_]:
+    """Tell which positions are on land in the region, and inside the polygon of (lat, lon), if any."""
     inside = (lon_deg >= WEST_DEG) & (lon_deg <= EAST_DEG) & (lat_deg <= NORTH_DEG)
     inside &= ~in_the_sea(lat_deg, lon_deg)
     if polygon:
@@ -88,6 +91,6 @@ def sample_positions(
         if todo.size == 0:
             return np.round(lat, 6), np.round(lon, 6)
     raise InputError(
-        f"the polygon holds too little of the region (lat 41.25 to {NORTH_DEG}, lon {WEST_DEG} to {EAST_DEG}): "
-        f"{todo.size:,} of {n:,} positions found no place on land; draw it larger, as (lat, lon) corners"
+        f"the polygon holds too little of the region (lat 41.25 to {NORTH_DEG}, lon {WEST_DEG} to "
+        f"{EAST_DEG}): {todo.size:,} of {n:,} positions found no place; draw it larger, as (lat, lon) corners"
     )

@@ -1,12 +1,12 @@
 r"""Customers who buy in their own rhythm until they leave: simulation, and the truth that follows from it.
 
 Orders of a living customer form a renewal process with Erlang-`k` intervals of mean 1/rate (k = 1: at random,
-k = 4: like clockwork); the customer leaves for good with a hazard that is constant within a period. Time is *business
-time* (days stretched by the season). Given the rate, the hazards and the days since the last order, the
-probability of being alive, of ordering in the horizon and the expected number of orders all have closed forms: with
-stage rate :math:`\beta = k \cdot rate`, an Erlang interval is a chain of `k` exponential stages (Cox, *Renewal Theory*,
-1962, sections 1.4 and 4.4); for k = 1 and one hazard the first is Pareto/NBD's P(alive) of Schmittlein, Morrison &
-Colombo (1987) with known rates.
+k = 4: like clockwork); the customer leaves for good with a hazard that is constant within a period. Time is
+*business time* (days stretched by the season). Given the rate, the hazards and the days since the last
+order, the probability of being alive, of ordering in the horizon and the expected number of orders all have
+closed forms: with stage rate :math:`\beta = k \cdot rate`, an Erlang interval is a chain of `k` exponential
+stages (Cox, *Renewal Theory*, 1962, sections 1.4 and 4.4); for k = 1 and one hazard the first is
+Pareto/NBD's P(alive) of Schmittlein, Morrison & Colombo (1987) with known rates.
 """
 
 from __future__ import annotations
@@ -52,9 +52,9 @@ class Purchases:
 
 
 def draw_deaths(rhythm: Rhythm, first: float, second: float, rng: np.random.Generator) -> Floats:
-    """Draw when each customer leaves: the hazards act from business time 0 (or the start) with two boundaries."""
+    """Draw when each customer leaves: hazards act from its first order on and change at two moments."""
     budget = rng.exponential(size=rhythm.rate.size)
-    begin = np.maximum(rhythm.start, 0.0)
+    begin = rhythm.start
     spent_1 = rhythm.hazard[:, 0] * np.maximum(first - begin, 0.0)
     spent_2 = rhythm.hazard[:, 1] * (second - np.clip(begin, first, second))
     in_1 = begin + budget / rhythm.hazard[:, 0]
@@ -117,8 +117,10 @@ def alive_probability(rhythm: Rhythm, silent: Floats, since_boundary: float) -> 
     early, late = rhythm.hazard[:, 0], rhythm.hazard[:, 1]
     before = np.maximum(silent - since_boundary, 0.0)
     left_before = early * _silent_while_alive(rate, stages, early, before)
-    left_after = late * np.exp(-(early - late) * before) * (
-        _silent_while_alive(rate, stages, late, silent) - _silent_while_alive(rate, stages, late, before)
+    left_after = (
+        late
+        * np.exp(-(early - late) * before)
+        * (_silent_while_alive(rate, stages, late, silent) - _silent_while_alive(rate, stages, late, before))
     )
     beta_s = rate * stages * silent
     alive = _poisson_sum(stages, beta_s) * np.exp(-beta_s - early * before - late * (silent - before))
