@@ -1,0 +1,234 @@
+"""Connections to the desk's database, embedded or the user's own; errors name the fix, never a password."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import psycopg
+from psycopg import Connection
+from psycopg.conninfo import conninfo_to_dict
+from psycopg_pool import ConnectionPool, PoolTimeout
+
+from dealwright.desk.server import start_server
+from dealwright.errors import DatabaseError
+
+OLDEST_VERSION = 15
+_CONNECT_TIMEOUT_S = 10
+
+
+class Database:
+    """The desk's database: where it is, and connections to it.
+
+    Create it with :meth:`open`, which also checks that the database can hold a desk. As a context manager it
+    closes its pool at the end; the embedded server goes on running for other clients.
+    """
+
+    def __init__(self, url: str, *, pool_size: int = 16) -> None:
+        self.url = url
+        self._pool_size = pool_size
+        self._pool: ConnectionPool[Connection[Any]] | None = None
+        self._pool_lock = threading.Lock()
+
+    @classmethod
+    def open(cls, url: str | None, home: Path, *, pool_size: int = 16) -> Database:
+        """Open the database at ``url``, or the embedded one of ``home`` when there is none, and check it.
+
+        Raises
+        ------
+        DatabaseError
+            It cannot be reached or started, is older than PostgreSQL 15, or lacks the extension ``vector``.
+        """
+        database = cls(url or start_server(home).url, pool_size=pool_size)
+        with database.connect(autocommit=True) as connection:
+            _check_version(connection)
+            _ensure_vector(connection)
+        return database
+
+    def connect(self, *, autocommit: bool = False) -> Connection[Any]:
+        """Open a connection of its own, outside the pool; times come and go in UTC.
+
+        Raises
+        ------
+        DatabaseError
+            The database cannot be reached; the message says why and what to do.
+        """
+        try:
+            connection = psycopg.connect(
+                self.url,
+                autocommit=autocommit,
+                **_connection_options(self.url),
+            )
+            _configure(connection)
+        except psycopg.Error as error:
+            # not chained: the driver's own message may quote the URL with its password
+            raise connection_error(self.url, error) from None
+        return connection
+
+    @property
+    def pool(self) -> ConnectionPool[Connection[Any]]:
+        """The connection pool, opened at its first use."""
+        with self._pool_lock:
+            if self._pool is None:
+                try:
+                    self._pool = ConnectionPool(
+                        self.url,
+                        kwargs=_connection_options(self.url),
+                        min_size=1,
+                        max_size=self._pool_size,
+                        open=True,
+                        configure=_configure,
+                        # a connection that died with a restarted server is replaced before anybody gets it
+                        check=ConnectionPool.check_connection,
+                        name="dealwright",
+                    )
+                except psycopg.Error as error:
+                    raise connection_error(self.url, error) from None
+            return self._pool
+
+    @contextlib.contextmanager
+    def connection(self, *, timeout_s: float = 30.0) -> Iterator[Connection[Any]]:
+        """Lend a pooled connection for a block; committed at its end, rolled back when it raises.
+
+        Raises
+        ------
+        DatabaseError
+            No connection was to be had in time.
+        """
+        try:
+            borrowed = self.pool.getconn(timeout=timeout_s)
+        except PoolTimeout:
+            self.connect().close()  # when it is the database that fails, this says how
+            raise DatabaseError(
+                f"all {self._pool_size} connections to {redact(self.url)} were busy for {timeout_s:.0f} s: "
+                "ask for less at once, or raise the size of the pool"
+            ) from None
+        try:
+            with borrowed:
+                yield borrowed
+        finally:
+            self.pool.putconn(borrowed)
+
+    def close(self) -> None:
+        """Close the pool."""
+        with self._pool_lock:
+            if self._pool is not None:
+                self._pool.close()
+                self._pool = None
+
+    def __enter__(self) -> Database:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"Database({redact(self.url)!r})"
+
+
+def redact(url: str) -> str:
+    """Return a connection URL that can be shown: user, host, port and database, never a password."""
+    try:
+        parts = _parts(url)
+    except DatabaseError:
+        return "(a database URL that cannot be read)"
+    user, port = parts.get("user"), parts.get("port")
+    host = parts.get("host") or parts.get("hostaddr") or ""
+    socket = f"?host={host}" if str(host).startswith("/") else ""
+    secret = ":***" if parts.get("password") else ""
+    account = f"{user}{secret}@" if user else ""
+    place = f"{'' if socket else host}{f':{port}' if port and not socket else ''}"
+    return f"postgresql://{account}{place}/{parts.get('dbname') or ''}{socket}"
+
+
+def connection_error(url: str, error: psycopg.Error) -> DatabaseError:
+    """Turn a driver's connection error into one that names the fix and holds no password."""
+    try:
+        password = _parts(url).get("password")
+    except DatabaseError as unreadable:
+        return unreadable
+    shown, reason = redact(url), " ".join(str(error).split())
+    if password:
+        reason = reason.replace(str(password), "***")
+    for sign, fix in _FIXES.items():
+        if sign in reason:
+            return DatabaseError(f"cannot connect to {shown}: {reason}. {fix}")
+    return DatabaseError(f"cannot connect to {shown}: {reason}. Check DATABASE_URL or --database-url")
+
+
+_FIXES = {
+    "password authentication failed": "Check the user and the password in the URL",
+    "no password supplied": "Put the password into the URL, or into PGPASSWORD or ~/.pgpass",
+    "no pg_hba.conf entry": "Let the server accept this user and address, or try ?sslmode=require",
+    "does not exist": "Create it with `createdb` or `createuser`, or correct the URL",
+    "too many clients": "Close other clients, or raise max_connections of the server",
+    "remaining connection slots": "Close other clients, or raise max_connections of the server",
+    "Connection refused": "Is the server running, and are host and port right?",
+    "No such file or directory": "Is the server running? `dealwright init` starts the embedded one",
+    "could not translate host name": "Check the host in the URL",
+    "failed to resolve host": "Check the host in the URL",
+    "timeout": "Is the host right, and does a firewall let the port through?",
+}
+
+
+def _parts(url: str) -> dict[str, Any]:
+    """Return the parts of a connection URL; an unescaped @ in a password is told from a strange host name."""
+    try:
+        parts = conninfo_to_dict(url)
+    except psycopg.ProgrammingError:
+        parts = {"host": "@"}
+    if "@" in str(parts.get("host")):
+        raise DatabaseError(
+            "the database URL cannot be read: write it as postgresql://USER:PASSWORD@HOST:PORT/DATABASE, "
+            "with special characters in the password percent-encoded (@ is %40, : is %3A, / is %2F)"
+        )
+    return parts
+
+
+def _connection_options(url: str) -> dict[str, Any]:
+    """Return what every connection asks for, unless the URL says otherwise."""
+    wanted: dict[str, Any] = {"application_name": "dealwright", "connect_timeout": _CONNECT_TIMEOUT_S}
+    given = _parts(url)
+    return {name: value for name, value in wanted.items() if name not in given}
+
+
+def _configure(connection: Connection[Any]) -> None:
+    connection.execute("SET TIME ZONE 'UTC'")
+    if not connection.autocommit:
+        connection.commit()
+
+
+def _check_version(connection: Connection[Any]) -> None:
+    version = connection.info.server_version // 10_000
+    if version < OLDEST_VERSION:
+        raise DatabaseError(
+            f"the server is PostgreSQL {version}, and Dealwright needs {OLDEST_VERSION} or newer: "
+            "upgrade it, or leave DATABASE_URL unset to use the embedded one"
+        )
+
+
+def _ensure_vector(connection: Connection[Any]) -> None:
+    """Create the extension ``vector`` where it is missing."""
+    if connection.execute("SELECT 1 FROM pg_extension WHERE extname = 'vector'").fetchone():
+        return
+    version = connection.info.server_version // 10_000
+    if not connection.execute("SELECT 1 FROM pg_available_extensions WHERE name = 'vector'").fetchone():
+        raise DatabaseError(
+            f"the server has no pgvector: install it there (Debian, Ubuntu: apt install "
+            f"postgresql-{version}-pgvector; managed services: enable the extension 'vector')"
+        )
+    try:
+        connection.execute("CREATE EXTENSION IF NOT EXISTS vector")
+    except psycopg.errors.UniqueViolation:
+        return  # another process created it in the same moment
+    except psycopg.errors.InsufficientPrivilege:
+        raise DatabaseError(
+            f"the user {connection.info.user!r} may not create the extension 'vector': "
+            f"let an administrator run CREATE EXTENSION vector; once in {connection.info.dbname!r}"
+        ) from None
