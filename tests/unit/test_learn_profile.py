@@ -32,7 +32,7 @@ MODEL = MatchModel(
     },
     traits=(Trait("rating", 4.0, 0.5, 0.2), Trait("years_of_service", 8.0, 5.0, -0.1)),
     prior_strength=(20.0, 30.0, 30.0, 50.0, 50.0),
-    slot_offset=(0.0, 0.25, 0.25, 0.0, 0.0),
+    value_share=(1.0, 0.75, 0.25, 0.5, 0.5),
     affinity_weight=(1.0, 0.8, 0.8, 0.6, 0.6),
     calibration=Calibration(0.9, 0.05, 0.01),
     revenue=RevenueModel(
@@ -121,15 +121,23 @@ def test_profile_follows_the_formula() -> None:
     statistics = count_statistics(OUTCOMES, MODEL, [1, 2, 3])
     profiles = build_profiles(MODEL, statistics, TRAITS)
     for i in range(2):
-        known, won, expected = statistics.known[i], statistics.won[i], statistics.expected[i]
+        known, won, expected = (
+            list(counted[i]) for counted in (statistics.known, statistics.won, statistics.expected)
+        )
         mu = expected[0] / known[0]
         overall = logit((won[0] + 20 * mu) / (known[0] + 20)) - logit(mu)
         wanted, variance = [overall], [1 / ((known[0] + 20) * mu * (1 - mu))]
         for s in range(1, 5):
+            own = (1, 2) if s < 3 else (3, 4)
+            # outcomes without a value in this dimension count by the values' shares
+            n, w, e = (
+                counted[s] + MODEL.value_share[s] * (counted[0] - counted[own[0]] - counted[own[1]])
+                for counted in (known, won, expected)
+            )
             m = MODEL.prior_strength[s]
-            mu = sigmoid(logit(expected[s] / known[s]) + overall + MODEL.slot_offset[s])
-            wanted.append(logit((won[s] + m * mu) / (known[s] + m)) - logit(mu))
-            variance.append(1 / ((known[s] + m) * mu * (1 - mu)))
+            mu = sigmoid(logit(e / n) + overall)
+            wanted.append(logit((w + m * mu) / (n + m)) - logit(mu))
+            variance.append(1 / ((n + m) * mu * (1 - mu)))
         assert profiles.vector[i, 2:] == pytest.approx(wanted)
         assert profiles.variance[i] == pytest.approx(variance)
     assert profiles.vector[:, :2].tolist() == [[1.0, -1.0], [0.0, 0.0], [-2.0, 2.0]]
@@ -168,7 +176,7 @@ def test_agent_terms_are_zero_when_agents_do_not_differ() -> None:
 
 
 def test_model_survives_a_round_trip_through_json() -> None:
-    import json  # noqa: PLC0415 - only here
+    import json
 
     again = MatchModel.from_dict(json.loads(json.dumps(MODEL.to_dict())))
     assert again.to_dict() == MODEL.to_dict()

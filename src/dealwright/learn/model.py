@@ -76,10 +76,9 @@ class MatchModel:
         Numeric traits of agents with their standardisation and query weight.
     prior_strength
         Per slot: how many outcomes the prior is worth; the slots of one dimension share a value.
-    slot_offset
-        Per slot: logit shift from the lead-only expectation to what is seen in the outcomes counted in
-        that slot. It is 0 overall, and differs from 0 where being known says something by itself (a
-        destination that is only recorded with the booking).
+    value_share
+        Per slot: share of the value among the leads whose value is known (1 overall). Outcomes of a lead
+        with an unknown value count in every slot of that dimension by these shares.
     affinity_weight
         Per slot: the weight of that element in a lead's query.
     agents_differ
@@ -91,7 +90,7 @@ class MatchModel:
     lead_weights: Weights
     traits: tuple[Trait, ...]
     prior_strength: tuple[float, ...]
-    slot_offset: tuple[float, ...]
+    value_share: tuple[float, ...]
     affinity_weight: tuple[float, ...]
     calibration: Calibration
     revenue: RevenueModel
@@ -105,7 +104,7 @@ class MatchModel:
 
     def __post_init__(self) -> None:
         slots = len(slot_names(self.dimensions))
-        for name in ("prior_strength", "slot_offset", "affinity_weight"):
+        for name in ("prior_strength", "value_share", "affinity_weight"):
             if len(getattr(self, name)) != slots:
                 raise InputError(
                     f"the match model's {name} has {len(getattr(self, name))} elements, "
@@ -137,7 +136,7 @@ class MatchModel:
                 for trait in self.traits
             ],
             "prior_strength": list(self.prior_strength),
-            "slot_offset": list(self.slot_offset),
+            "value_share": list(self.value_share),
             "affinity_weight": list(self.affinity_weight),
             "calibration": {
                 "slope": self.calibration.slope,
@@ -178,7 +177,6 @@ class MatchModel:
         try:
             order = data.get("dimension_order", list(data["dimensions"]))
             dimensions = tuple(Dimension(name, tuple(data["dimensions"][name])) for name in order)
-            slots = len(slot_names(dimensions))
             revenue = data["revenue"]
             return cls(
                 dimensions=dimensions,
@@ -186,7 +184,7 @@ class MatchModel:
                 lead_weights=_plain(data["lead_weights"]),
                 traits=tuple(Trait(**trait) for trait in data["traits"]),
                 prior_strength=_floats(data["prior_strength"]),
-                slot_offset=_floats(data.get("slot_offset", [0.0] * slots)),
+                value_share=_floats(data["value_share"]),
                 affinity_weight=_floats(data["affinity_weight"]),
                 calibration=Calibration(**data["calibration"]),
                 revenue=RevenueModel(

@@ -42,50 +42,64 @@ class Profiles:
     package_ratio: FloatArray
 
 
+def spread_unknown(counted: FloatArray, value_share: FloatArray, groups: tuple[slice, ...]) -> FloatArray:
+    """Give the outcomes whose value is unknown to all slots of that dimension, by the values' shares.
+
+    What is not in a dimension's slots but in slot 0 belongs to leads without a value there. Left out, they
+    would mislead: where a value is only recorded with the booking, all leads that were never reached lack
+    it, and every agent would look better value by value than overall.
+
+    Parameters
+    ----------
+    counted
+        Shape (agents, slots): known, won or expected.
+    value_share
+        Shape (slots,).
+    """
+    spread = counted.copy()
+    for group in groups[1:]:
+        unknown = counted[:, :1] - counted[:, group].sum(axis=1, keepdims=True)
+        spread[:, group] += value_share[group] * np.maximum(unknown, 0.0)
+    return spread
+
+
 def compute_affinities(
     *,
     known: FloatArray,
     won: FloatArray,
     expected: FloatArray,
     prior_strength: FloatArray,
-    slot_offset: FloatArray,
     prior_mean: float,
 ) -> tuple[FloatArray, FloatArray]:
     """Return shrunken affinities and their posterior variances, both of the shape (agents, slots).
 
-    Overall, the posterior mean of a beta-binomial model whose prior has the mean ``mu = expected /
-    known`` (what the agent's leads would have given with an average agent) and the strength ``m``: ``(won
-    + m mu) / (known + m)``, as a difference of log-odds to ``mu``. A dimension's slot does the same with
-    ``mu`` moved by the agent's overall affinity, so that it holds only what is particular to that value.
-    Source: Efron & Morris (1975), "Data Analysis Using Stein's Estimator and Its Generalizations";
-    Casella (1985), "An Introduction to Empirical Bayes Data Analysis". The variance on the logit scale is
-    the delta method's, ``1 / ((known + m) mu (1 - mu))``.
+    Overall, the posterior mean of a beta-binomial model whose prior has the mean ``mu = expected / known``
+    (what the agent's leads would have given with an average agent) and the strength ``m``: ``(won + m mu) /
+    (known + m)``, as a difference of log-odds to ``mu``. A dimension's slot does the same with ``mu`` moved
+    by the agent's overall affinity, so that it holds only what is particular to that value. Source: Efron &
+    Morris (1975), "Data Analysis Using Stein's Estimator and Its Generalizations"; Casella (1985), "An
+    Introduction to Empirical Bayes Data Analysis". The variance on the logit scale is the delta method's,
+    ``1 / ((known + m) mu (1 - mu))``.
 
     Parameters
     ----------
     known, won, expected
-        Shape (agents, slots), as in `AgentStatistics`.
-    prior_strength, slot_offset
+        Shape (agents, slots), from `spread_unknown`; the first column is the agent overall.
+    prior_strength
         Shape (slots,).
     prior_mean
         Win probability that stands in for ``mu`` where nothing is known.
     """
     seen = known > 0
-    with np.errstate(invalid="ignore", divide="ignore"):
-        mean = np.where(seen, expected / np.where(seen, known, 1.0), prior_mean)
+    mean = np.clip(np.where(seen, expected / np.where(seen, known, 1.0), prior_mean), 1e-6, 1 - 1e-6)
     affinity = np.zeros_like(known)
-
-    def shrink(mu: FloatArray, slots: slice) -> FloatArray:
-        posterior = (won[:, slots] + prior_strength[slots] * mu) / (known[:, slots] + prior_strength[slots])
-        result: FloatArray = np.where(seen[:, slots], logit(posterior) - logit(mu), 0.0)
-        return result
-
-    overall, rest = slice(0, 1), slice(1, None)
-    mean[:, overall] = np.clip(mean[:, overall], 1e-6, 1 - 1e-6)
-    affinity[:, overall] = shrink(mean[:, overall], overall)
-    moved = sigmoid(logit(mean[:, rest]) + affinity[:, overall] + slot_offset[rest])
-    mean[:, rest] = np.clip(np.where(seen[:, rest], moved, mean[:, rest]), 1e-6, 1 - 1e-6)
-    affinity[:, rest] = shrink(mean[:, rest], rest)
+    for slots in (slice(0, 1), slice(1, None)):
+        if slots.start:
+            moved = np.clip(sigmoid(logit(mean[:, slots]) + affinity[:, :1]), 1e-6, 1 - 1e-6)
+            mean[:, slots] = np.where(seen[:, slots], moved, mean[:, slots])
+        mu, strength = mean[:, slots], prior_strength[slots]
+        posterior = (won[:, slots] + strength * mu) / (known[:, slots] + strength)
+        affinity[:, slots] = np.where(seen[:, slots], logit(posterior) - logit(mu), 0.0)
     variance = 1.0 / ((known + prior_strength) * mean * (1.0 - mean))
     return affinity, variance
 
@@ -99,12 +113,12 @@ def build_profiles(model: MatchModel, statistics: AgentStatistics, traits: pl.Da
         ``agent_id`` and one numeric column per trait of the model; a missing agent, column or value counts as
         average.
     """
+    shares = np.array(model.value_share)
     affinity, variance = compute_affinities(
-        known=statistics.known,
-        won=statistics.won,
-        expected=statistics.expected,
+        known=spread_unknown(statistics.known, shares, model.groups),
+        won=spread_unknown(statistics.won, shares, model.groups),
+        expected=spread_unknown(statistics.expected, shares, model.groups),
         prior_strength=np.array(model.prior_strength),
-        slot_offset=np.array(model.slot_offset),
         prior_mean=float(sigmoid(model.lead_bias)),
     )
     ratio = {}
