@@ -1,1 +1,1 @@
-"""A user's own tables, read through a mapping file into checked frames; every bad row is set aside with its reason."""
+"""From a user's own tables, described by a mapping file, to a clean history and the rows set aside."""
