@@ -69,6 +69,8 @@ class AccountSchema:
     ----------
     numeric, dates
         Feature columns, kept under the user's own names.
+    dates_ahead
+        Those of `dates` that may lie after the cut-off, such as the end of a contract.
     categorical
         Feature column -> its allowed values, or ``None`` where any value is a category. A value outside the
         allowed ones is reported by *quality* and treated as missing.
@@ -89,6 +91,7 @@ class AccountSchema:
     numeric: tuple[str, ...] = ()
     categorical: Mapping[str, tuple[str, ...] | None] = field(default_factory=dict)
     dates: tuple[str, ...] = ()
+    dates_ahead: tuple[str, ...] = ()
     consent: tuple[str, ...] = ()
     roles: Mapping[str, str] = field(default_factory=dict)
     known_from: Mapping[str, datetime | str] = field(default_factory=dict)

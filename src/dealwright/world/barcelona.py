@@ -46,6 +46,8 @@ from dealwright.world.purchasing import (
 )
 from dealwright.world.response import response_probabilities
 
+__all__ = ["BarcelonaParams", "BarcelonaWorld", "barcelona_schema", "generate"]
+
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 

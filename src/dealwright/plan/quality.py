@@ -1,0 +1,225 @@
+"""Stage 1: contracts with readable failures; bad rows are set aside with the reason, never dropped."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from dealwright.errors import GateError, InputError
+from dealwright.inputs import ALWAYS, PlanInputs
+from dealwright.plan.sieve import Issue, Sieve
+from dealwright.plan.tables import Accounts, sift_accounts, sift_history, sift_orders, sift_reps, sift_touches
+
+
+@dataclass(frozen=True)
+class QualityParams:
+    """When to stop and when to warn.
+
+    Attributes
+    ----------
+    max_rejected_share
+        The gate: a table of which more than this share is set aside stops the run.
+    max_age_days
+        Orders or touches whose latest row is older than this before the cut-off draw a warning.
+    missing_note_share
+        A feature with more than this share of empty cells is noted.
+    metric_worse_by
+        Large drift becomes an alarm when AUC or rank correlation fell by more than this since the last run.
+    """
+
+    max_rejected_share: float = 0.05
+    max_age_days: float = 45.0
+    missing_note_share: float = 0.5
+    metric_worse_by: float = 0.02
+
+
+@dataclass(frozen=True)
+class Quality:
+    """Clean inputs, and what was wrong.
+
+    Attributes
+    ----------
+    inputs
+        Only usable rows, typed as `dealwright.inputs` says; the schema without unusable columns.
+    rejected
+        Table -> rows set aside: ``row``, ``column``, ``reason``, ``fix`` and the row as it came
+        (``given_…``).
+    issues
+        Notes and warnings about columns that lost no row: ``table, column, level, rows, message, fix``.
+    freshness
+        Table -> days between its latest row and the cut-off.
+    rows_in
+        Table -> number of rows that came.
+    """
+
+    inputs: PlanInputs
+    rejected: Mapping[str, pl.DataFrame]
+    issues: pl.DataFrame
+    freshness: Mapping[str, float]
+    rows_in: Mapping[str, int]
+
+    @property
+    def frame(self) -> pl.DataFrame:
+        """The accounts that passed, with the number of their empty feature cells."""
+        accounts = self.inputs.accounts
+        features = self.inputs.schema.features
+        gaps = [pl.col(name).is_null().cast(pl.Int64) for name in features]
+        return accounts.select(
+            "account_id", missing_cells=pl.sum_horizontal(gaps) if gaps else pl.lit(0, pl.Int64)
+        )
+
+    @property
+    def rejected_share(self) -> dict[str, float]:
+        """Share of each table that was set aside."""
+        return {name: self.rejected[name].height / max(rows, 1) for name, rows in self.rows_in.items()}
+
+    def summary(self) -> dict[str, Any]:
+        """Count rows, rejections and issues."""
+        result: dict[str, Any] = {}
+        for name, rows in self.rows_in.items():
+            result[f"{name}_in"] = rows
+            result[f"{name}_rejected"] = self.rejected[name].height
+        result["notes"] = int((self.issues["level"] == "note").sum())
+        result["warnings"] = int((self.issues["level"] == "warning").sum())
+        result.update({f"{name}_age_days": round(days, 2) for name, days in self.freshness.items()})
+        return result
+
+
+def check(
+    inputs: PlanInputs,
+    params: QualityParams,
+    *,
+    rng: np.random.Generator | None = None,  # noqa: ARG001  every stage has one
+    force: bool = False,
+) -> Quality:
+    """Check and type every table, set unusable rows aside, and stop at the gate.
+
+    Raises
+    ------
+    InputError
+        A table cannot be used at all: no rows, a missing column, a wrong declaration, a column known too
+        late.
+    GateError
+        More than ``max_rejected_share`` of a table was set aside, unless `force`.
+    """
+    _refuse_future_knowledge(inputs)
+    issues: list[Issue] = []
+    sieve, schema = sift_accounts(inputs, issues, params.missing_note_share)
+    sieves = {"accounts": sieve}
+    accounts = sieve.clean()
+    if accounts.is_empty():
+        column, reason, rows, fix = max(sieve.reasons(), key=lambda item: item[2])
+        raise InputError(f"accounts: no usable row: {rows:,} have {column!r} {reason}; {fix}")
+    ids = Accounts(accounts["account_id"], sieve.frame["account_id"])
+    usable = replace(inputs, accounts=accounts, schema=schema)
+    if inputs.orders is not None:
+        sieves["orders"] = sift_orders(inputs.orders, usable, issues, ids)
+    if inputs.touches is not None:
+        sieves["touches"] = sift_touches(inputs.touches, usable, issues, ids)
+    if inputs.history is not None:
+        sieves["history"] = sift_history(inputs.history, usable, issues, ids)
+    if inputs.reps is not None:
+        sieves["reps"] = sift_reps(inputs.reps, issues)
+    clean = {name: each.clean() for name, each in sieves.items()}
+    freshness = _freshness(clean, inputs.as_of, params.max_age_days, issues)
+    quality = Quality(
+        replace(
+            usable,
+            orders=clean.get("orders"),
+            touches=clean.get("touches"),
+            history=clean.get("history"),
+            reps=clean.get("reps"),
+        ),
+        {name: each.rejected() for name, each in sieves.items()},
+        pl.DataFrame(
+            [vars(issue) for issue in issues],
+            schema={
+                "table": pl.String,
+                "column": pl.String,
+                "level": pl.String,
+                "rows": pl.Int64,
+                "message": pl.String,
+                "fix": pl.String,
+            },
+        ),
+        freshness,
+        {name: each.original.height for name, each in sieves.items()},
+    )
+    if not force:
+        _gate(quality, sieves, params.max_rejected_share)
+    return quality
+
+
+def _refuse_future_knowledge(inputs: PlanInputs) -> None:
+    """Refuse features whose content was known only after the cut-off: they would leak the future."""
+    for column in inputs.schema.features:
+        known = inputs.schema.known_from.get(column)
+        if known is None or known == ALWAYS:
+            continue
+        if isinstance(known, datetime):
+            late = known > inputs.as_of
+            when = f"from {known:%Y-%m-%d %H:%M}"
+        else:
+            if known not in inputs.accounts.columns:
+                raise InputError(
+                    f"[accounts.known_from] {column} = {known!r}: accounts have no such column; name a date "
+                    f'column, a date, or "{ALWAYS}"'
+                )
+            sieve = Sieve("accounts", inputs.accounts.select(known), [])
+            sieve.convert(known, "moment")
+            moments = sieve.frame[known]
+            rows = int((moments > inputs.as_of).sum())
+            late = rows > 0
+            when = f"later for {rows:,} accounts (column {known!r})"
+        if late:
+            raise InputError(
+                f"accounts: column {column!r} is known only {when}, after the cut-off "
+                f"{inputs.as_of:%Y-%m-%d %H:%M}: it would leak the future into the predictions; remove it from "
+                "the features, or move --as-of"
+            )
+
+
+def _freshness(
+    frames: Mapping[str, pl.DataFrame], as_of: datetime, max_age_days: float, issues: list[Issue]
+) -> dict[str, float]:
+    """Return the age of the latest order and touch, and warn of stale ones."""
+    result = {}
+    for name, column in (("orders", "ordered_at"), ("touches", "touched_at")):
+        if name not in frames or frames[name].is_empty():
+            continue
+        latest = frames[name].select(pl.col(column).max()).item()
+        days = (as_of - latest).total_seconds() / 86_400
+        result[name] = days
+        if days > max_age_days:
+            issues.append(
+                Issue(
+                    name,
+                    column,
+                    "warning",
+                    0,
+                    f"the latest row is {days:.0f} days older than the cut-off: everybody looks silent",
+                    "bring newer data, or set --as-of to the day the data end",
+                )
+            )
+    return result
+
+
+def _gate(quality: Quality, sieves: Mapping[str, Sieve], limit: float) -> None:
+    """Stop the run when too much of a table was set aside."""
+    over = {name: share for name, share in quality.rejected_share.items() if share > limit}
+    if not over:
+        return
+    parts = []
+    for name, share in over.items():
+        top = sorted(sieves[name].reasons(), key=lambda item: -item[2])[:3]
+        causes = "; ".join(f"{column} {reason} in {rows:,} rows: {fix}" for column, reason, rows, fix in top)
+        parts.append(f"{share:.1%} of {name} ({causes})")
+    raise GateError(
+        f"the quality gate stopped the run: set aside {', and '.join(parts)}, more than the {limit:.0%} "
+        "allowed; mend the data, or go on with --force"
+    )
