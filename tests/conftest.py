@@ -74,7 +74,7 @@ def _copy(server: Server, template: str) -> Iterator[Database]:
 
 
 def _create_database(server: Server, name: str, template: str = "template1") -> None:
-    _administer(server, f"CREATE DATABASE {name} TEMPLATE {template}")
+    _administer(server, f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
 
 
 def _administer(server: Server, statement: str) -> None:

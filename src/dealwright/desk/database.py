@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import selectors
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -83,7 +84,7 @@ class Database:
                         open=True,
                         configure=_configure,
                         # a connection that died with a restarted server is replaced before anybody gets it
-                        check=ConnectionPool.check_connection,
+                        check=_check_alive,
                         name="dealwright",
                     )
                 except psycopg.Error as error:
@@ -202,6 +203,17 @@ def _configure(connection: Connection[Any]) -> None:
     connection.execute("SET TIME ZONE 'UTC'")
     if not connection.autocommit:
         connection.commit()
+
+
+def _check_alive(connection: Connection[Any]) -> None:
+    """Raise when the server has closed an idle connection: its socket then has something to read.
+
+    No round trip, so that lending a connection costs microseconds.
+    """
+    with selectors.DefaultSelector() as selector:
+        selector.register(connection.fileno(), selectors.EVENT_READ)
+        while selector.select(0):
+            connection.pgconn.consume_input()  # notices are fine, the end of the stream is an error
 
 
 def _check_version(connection: Connection[Any]) -> None:

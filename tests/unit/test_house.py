@@ -1,0 +1,129 @@
+"""The project's own rules: what is pinned, how long a module may be, what no file may say."""
+
+from __future__ import annotations
+
+import ast
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+import dealwright
+
+ROOT = Path(__file__).resolve().parents[2]
+REQUIREMENTS = sorted((ROOT / "requirements").glob("*.txt"))
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+
+
+def _tracked() -> list[Path]:
+    """Return the files under version control, or skip outside a checkout."""
+    if shutil.which("git") is None or not (ROOT / ".git").exists():
+        pytest.skip("not a git checkout")
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True)
+    return [path for name in listed.stdout.split("\0") if name and (path := ROOT / name).is_file()]
+
+
+def _pins(path: Path) -> dict[str, str]:
+    found = re.findall(r"(?m)^([A-Za-z0-9._-]+)==([^\s;\\]+)", path.read_text(encoding="utf-8"))
+    return {name.lower().replace("_", "-"): version for name, version in found}
+
+
+@pytest.mark.parametrize("path", REQUIREMENTS, ids=lambda path: path.name)
+def test_every_requirement_is_pinned_with_hashes_and_without_an_address(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert "://" not in text
+    assert not re.search(r"(?m)^\s*-", text.replace("    --hash", "    hash")), "an option beside --hash"
+    blocks = re.split(r"(?m)^(?=[A-Za-z0-9])", text)[1:]
+    assert blocks
+    for block in blocks:
+        assert re.match(r"[A-Za-z0-9._-]+==\S+", block), block
+        assert re.search(r"--hash=sha256:[0-9a-f]{64}", block), block
+
+
+def test_the_requirement_files_agree_with_each_other() -> None:
+    runtime, dev, docs = (_pins(ROOT / "requirements" / f"{name}.txt") for name in ("runtime", "dev", "docs"))
+    assert all(dev[name] == version for name, version in runtime.items() if name in dev)
+    assert all(docs[name] == {**runtime, **dev}[name] for name in docs if name in {**runtime, **dev})
+
+
+@pytest.mark.parametrize(
+    ("file", "groups"), [("runtime", ["build"]), ("dev", ["dev"]), ("docs", ["docs"]), ("uv", ["bootstrap"])]
+)
+def test_what_the_project_declares_is_locked(file: str, groups: list[str]) -> None:
+    declared = [] if file in {"docs", "uv"} else list(PROJECT["project"]["dependencies"])
+    for group in groups:
+        declared += PROJECT["dependency-groups"][group]
+    names = {re.split(r"[\s\[<>=!~;]", item, maxsplit=1)[0].lower().replace("_", "-") for item in declared}
+    missing = names - _pins(ROOT / "requirements" / f"{file}.txt").keys()
+    assert not missing, f"run `python3 do.py lock`: {missing}"
+
+
+def test_do_imports_only_the_standard_library() -> None:
+    tree = ast.parse((ROOT / "do.py").read_text(encoding="utf-8"))
+    imported = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            imported |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            imported.add(str(node.module).split(".")[0])
+    assert imported <= set(sys.stdlib_module_names) | {"__future__"}
+
+
+def test_no_module_is_too_long() -> None:
+    lengths = {
+        path.relative_to(ROOT).as_posix(): len(path.read_text(encoding="utf-8").splitlines())
+        for path in [
+            ROOT / "do.py",
+            *ROOT.glob("src/**/*.py"),
+            *ROOT.glob("tests/**/*.py"),
+            *ROOT.glob("benchmarks/*.py"),
+        ]
+    }
+    assert {name: length for name, length in lengths.items() if length > 400} == {}
+
+
+def test_continuous_integration_runs_the_readme_command() -> None:
+    script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    assert re.search(r"(?m)^exec python3 do\.py test$", script)
+    assert "set -euo pipefail" in script
+    assert subprocess.run(["bash", "-n", str(ROOT / ".ci" / "run")], check=False).returncode == 0
+
+
+def test_no_file_names_this_machine_or_a_package_registry() -> None:
+    hosts = r"\bpypi\.(?:org|python\.org)\b|pythonhosted\.(?:org)|registry\.(?:npmjs|yarnpkg)\."
+    places = "|".join(re.escape(f"{place}/") for place in (ROOT, ROOT.parent / "shared", Path.home()))
+    forbidden = re.compile(f"{hosts}|{places}")
+    found = []
+    for path in _tracked():
+        try:
+            text = path.read_text(encoding="utf-8")
+        except UnicodeDecodeError:
+            continue  # a picture or a font
+        lines = text.splitlines() if len(text) < 2_000_000 else []
+        found += [
+            f"{path.relative_to(ROOT)}:{n}: {line[:120]}"
+            for n, line in enumerate(lines, 1)
+            if forbidden.search(line)
+        ]
+    assert found == []
+
+
+def test_names_and_versions_agree() -> None:
+    assert PROJECT["project"]["version"] == dealwright.__version__
+    assert f"## [{dealwright.__version__}]" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert "Apache License" in (ROOT / "LICENSE").read_text(encoding="utf-8")
+
+
+def test_decisions_are_numbered_once_and_have_their_parts() -> None:
+    records = sorted((ROOT / "docs" / "decisions").glob("[0-9]*.md"))
+    numbers = [int(path.name[:4]) for path in records]
+    assert len(numbers) == len(set(numbers)), [path.name for path in records]
+    for path in records:
+        text = path.read_text(encoding="utf-8").lower()
+        assert "context" in text, path.name
+        assert "decision" in text, path.name
+        assert re.search("measured|consequence", text), path.name
