@@ -179,8 +179,8 @@ def _refuse_future_knowledge(inputs: PlanInputs) -> None:
         if late:
             raise InputError(
                 f"accounts: column {column!r} is known only {when}, after the cut-off "
-                f"{inputs.as_of:%Y-%m-%d %H:%M}: it would leak the future into the predictions; remove it from "
-                "the features, or move --as-of"
+                f"{inputs.as_of:%Y-%m-%d %H:%M}: it would leak the future into the predictions; take it "
+                "out of the features, or move --as-of"
             )
 
 

@@ -234,8 +234,8 @@ def _check_account_dates(sieve: Sieve, inputs: PlanInputs) -> None:
         if late.sum() > 0.5 * len(late):
             raise InputError(
                 f"accounts: column {name!r} lies after the cut-off {inputs.as_of:%Y-%m-%d} in "
-                f"{int(late.sum()):,} of {len(late):,} rows; if it may (such as the end of a contract), add it "
-                "to dates_ahead, else set --as-of"
+                f"{int(late.sum()):,} of {len(late):,} rows; if it may (such as the end of a contract), "
+                "add it to dates_ahead, else set --as-of"
             )
         sieve.reject(
             late, name, "in the future", "mend the date; dates that may lie ahead belong to dates_ahead"
