@@ -1,0 +1,339 @@
+"""The live desk as a Python object: thin, since the functions and triggers in the database do the work."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from psycopg import Connection
+from psycopg.rows import dict_row
+from psycopg.types.json import Jsonb
+
+from dealwright.contracts import BOOKING_STATUSES, Dimension, History
+from dealwright.desk.database import Database
+from dealwright.desk.lead import Lead
+from dealwright.desk.migrations import MigrationResult, migrate
+from dealwright.desk.queries import answered_errors, own_id, query
+from dealwright.desk.results import (
+    Agents,
+    Explanation,
+    Loaded,
+    Models,
+    Placement,
+    Queue,
+    Ranking,
+    Replay,
+    Row,
+    Settlement,
+)
+from dealwright.errors import InputError, NotFoundError, UnknownNameError
+
+if TYPE_CHECKING:
+    import polars as pl
+
+POLICIES = ("value", "classic", "workload", "fair")
+NO_MODEL = "no model has been trained yet: agents are not told apart"
+
+
+class Desk:
+    """The live desk of one company.
+
+    Open it with :meth:`open`; as a context manager it closes its connections at the end. The embedded
+    database goes on running for other clients.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self.migration: MigrationResult | None = None
+
+    @classmethod
+    def open(cls, url: str | None = None, home: str | Path | None = None) -> Desk:
+        """Open the desk in the database at `url`, or in the embedded one under `home`; build it if need be.
+
+        Without arguments the environment decides: ``DATABASE_URL``, else ``DEALWRIGHT_HOME``, else
+        ``~/.dealwright``.
+
+        Raises
+        ------
+        DatabaseError
+            The database cannot be reached, started or brought up to date.
+        """
+        if url is None and home is None:
+            url = os.environ.get("DATABASE_URL") or None
+        place = home or os.environ.get("DEALWRIGHT_HOME") or Path.home() / ".dealwright"
+        desk = cls(Database.open(url, Path(place).expanduser()))
+        with desk.database.connect() as connection, answered_errors(desk.database.url):
+            desk.migration = migrate(connection)
+        return desk
+
+    def __enter__(self) -> Desk:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"Desk({self.database!r})"
+
+    def close(self) -> None:
+        """Close the connections."""
+        self.database.close()
+
+    # history and models
+
+    def load(self, history: History) -> Loaded:
+        """Take in a history, all of it or nothing; rows that were taken in before change nothing."""
+        from dealwright.desk.load import load_history
+
+        with self._connection() as connection:
+            return Loaded(load_history(connection, history))
+
+    def dimensions(self) -> tuple[Dimension, ...]:
+        """Return the declared attributes of a lead with their allowed values."""
+        return tuple(Dimension(row["name"], tuple(row["allowed"] or ())) for row in self._rows("dimensions"))
+
+    def outcomes(self) -> pl.DataFrame:
+        """Return one row per assignment for learning, with one column per dimension (`OUTCOME_COLUMNS`)."""
+        from dealwright.desk.outcomes import read_outcomes
+
+        names = [dimension.name for dimension in self.dimensions()]
+        with self._connection() as connection:
+            return read_outcomes(connection, names)
+
+    def agent_traits(self) -> pl.DataFrame:
+        """Return the numeric traits of every agent, by the desk's own agent_id."""
+        import polars as pl
+
+        schema = {"agent_id": pl.Int64, "rating": pl.Float64, "years_of_service": pl.Float64}
+        return pl.DataFrame(self._rows("traits"), schema=schema)
+
+    def models(self) -> Models:
+        """Return the registered models, newest first."""
+        return Models(tuple(self._rows("models")))
+
+    def model(self, model_id: int) -> Row:
+        """Return one model whole.
+
+        Raises
+        ------
+        NotFoundError
+            There is no such model.
+        """
+        rows = self._rows("model", model_id=model_id)
+        if not rows:
+            raise NotFoundError(f"there is no model {model_id}: `dealwright model list` shows them")
+        return rows[0]
+
+    def promoted_model(self, kind: str) -> tuple[int, dict[str, Any]] | None:
+        """Return the id and the parameters of the model of a kind that is at work."""
+        rows = self._rows("promoted_model", kind=kind)
+        return (rows[0]["model_id"], rows[0]["parameters"]) if rows else None
+
+    def load_model(self, kind: str, parameters: Mapping[str, Any], *, promote: bool = True) -> int:
+        """Register a model (``value`` or ``classic``) and, unless told otherwise, put it to work."""
+        if kind not in ("value", "classic"):
+            raise UnknownNameError("kind of model", kind, ("value", "classic"))
+        row = self._rows("load_model", kind=kind, parameters=Jsonb(dict(parameters)), promote=promote)[0]
+        return int(row["model_id"])
+
+    def load_classic(self, weights: Mapping[str, float], *, promote: bool = True) -> int:
+        """Register the nine weights of the classic Match Score as a model."""
+        return self.load_model("classic", {"weights": dict(weights)}, promote=promote)
+
+    def promote(self, model_id: int) -> None:
+        """Put a registered model to work."""
+        self._rows("promote_model", model_id=model_id)
+
+    def evidence(self) -> dict[str, Any]:
+        """Return what the data support about differences between agents, as the promoted model found it."""
+        found = self._rows("policy", policy="value")[0]["evidence"]
+        return dict(found) if found else {}
+
+    # leads
+
+    def rank(
+        self, lead: Lead | Mapping[str, Any], policy: str | None = None, k: int | None = None
+    ) -> Ranking:
+        """Rank the agents for a lead, whose attributes may be left out; only the first `k` when given."""
+        document = self._lead(lead, complete=False)
+        self._check_policy(policy)
+        rows = self._rows("rank", lead=Jsonb(document), policy=policy, k=k)
+        used = self._rows("policy", policy=policy)[0]
+        return Ranking(
+            policy=used["policy"],
+            model=used["model_id"],
+            evidence=_evidence_text(used["evidence"]),
+            lead=document,
+            ranking=tuple(_own(row, "agent_id") for row in rows),
+        )
+
+    def assign(self, lead: Lead | Mapping[str, Any], policy: str | None = None) -> Placement:
+        """Record a lead and give it to the best eligible agent with room; otherwise it waits."""
+        return next(self.assign_all([lead], policy))
+
+    def assign_all(
+        self, leads: Iterable[Lead | Mapping[str, Any]], policy: str | None = None
+    ) -> Iterator[Placement]:
+        """Assign leads one after the other, each in a transaction of its own; all are checked first."""
+        documents = [self._lead(lead, complete=True) for lead in leads]
+        self._check_policy(policy)
+        with self._connection() as connection:
+            for document in documents:
+                placement = self._place(connection, "assign", lead=Jsonb(document), policy=policy)
+                connection.commit()
+                yield placement
+
+    def settle(
+        self,
+        booking: int | str,
+        status: str,
+        *,
+        base_revenue: float | None = None,
+        package_revenue: float | None = None,
+        total_revenue: float | None = None,
+    ) -> Settlement:
+        """Settle a booking (``confirmed``, ``cancelled``), or reopen it (``pending``)."""
+        if status not in BOOKING_STATUSES:
+            raise UnknownNameError("booking status", status, BOOKING_STATUSES)
+        for name, amount in (
+            ("base revenue", base_revenue),
+            ("package revenue", package_revenue),
+            ("total revenue", total_revenue),
+        ):
+            if amount is not None and not 0 <= amount < 1e12:
+                raise InputError(f"the {name} must be an amount of at least 0, not {amount}")
+        row = self._rows(
+            "settle",
+            booking_id=self._find("booking", booking),
+            status=status,
+            base_revenue=base_revenue,
+            package_revenue=package_revenue,
+            total_revenue=total_revenue,
+        )[0]
+        return Settlement(_own(row, "assignment_id", "booking_id", "agent_id"))
+
+    def reassign(self, assignment: int | str, reason: str) -> Placement:
+        """Give an open assignment's lead to the best other agent with room."""
+        assignment_id = self._find("assignment", assignment)
+        with self._connection() as connection:
+            return self._place(connection, "reassign", assignment_id=assignment_id, reason=reason)
+
+    # views
+
+    def agents(self, policy: str | None = None) -> Agents:
+        """Return the agents with their workload, ranked under a policy for a lead nothing is known of."""
+        self._check_policy(policy)
+        rows = self._rows("agents", policy=policy)
+        used = self._rows("policy", policy=policy)[0]["policy"]
+        return Agents(used, tuple(_own(row, "agent_id") for row in rows))
+
+    def queue(self, k: int | None = None) -> Queue:
+        """Return the leads that wait for a place, most urgent first."""
+        return Queue(tuple(self._rows("queue", k=k)))
+
+    def counts(self) -> Row:
+        """Return how many agents, assignments, bookings and waiting leads there are."""
+        return self._rows("counts")[0]
+
+    def explain(self, assignment: int | str) -> Explanation:
+        """Say why an assignment went where it went, and what would have changed it."""
+        answer = self._rows("explain", assignment_id=self._find("assignment", assignment))[0]["answer"]
+        return Explanation(self._renamed({**answer, "assignment_id": own_id(str(assignment))}))
+
+    def replay(self, assignment: int | str) -> Replay:
+        """Recompute a decision from its record; it must come out the same."""
+        answer = self._rows("replay", assignment_id=self._find("assignment", assignment))[0]["answer"]
+        return Replay(self._renamed({**answer, "assignment_id": own_id(str(assignment))}))
+
+    # inside
+
+    @contextmanager
+    def _connection(self) -> Iterator[Connection[Any]]:
+        with self.database.connection() as connection, answered_errors(self.database.url):
+            connection.row_factory = dict_row
+            yield connection
+
+    def _rows(self, query_name: str, **parameters: Any) -> list[dict[str, Any]]:
+        with self._connection() as connection:
+            return self._fetch(connection, query_name, parameters)
+
+    def _fetch(
+        self, connection: Connection[Any], name: str, parameters: Mapping[str, Any]
+    ) -> list[dict[str, Any]]:
+        with answered_errors(self.database.url):
+            return connection.execute(query(name), parameters).fetchall()
+
+    def _place(self, connection: Connection[Any], action: str, **parameters: Any) -> Placement:
+        lead = self._fetch(connection, action, parameters)[0]
+        row = self._fetch(connection, "placement", lead)[0]
+        return Placement(_own(row, "assignment_id", "booking_id", "agent_id"))
+
+    def _find(self, kind: str, name: int | str) -> int:
+        rows = self._rows(f"find_{kind}", name=str(name))
+        if not rows:
+            raise NotFoundError(f"there is no {kind} {name}: the answer of `dealwright assign` shows the ids")
+        return int(rows[0]["id"])
+
+    def _check_policy(self, policy: str | None) -> None:
+        if policy is not None and policy not in POLICIES:
+            raise UnknownNameError("policy", policy, POLICIES)
+
+    def _lead(self, lead: Lead | Mapping[str, Any], *, complete: bool) -> dict[str, Any]:
+        """Check a lead against the declared dimensions, before the database does, to say what was meant."""
+        document = lead.to_dict() if isinstance(lead, Lead) else dict(lead)
+        attributes = document.get("attributes") or {}
+        dimensions = {item.name: item.values for item in self.dimensions()}
+        for name, value in attributes.items():
+            if name not in dimensions:
+                raise UnknownNameError("dimension", name, dimensions)
+            if value is not None and value not in dimensions[name]:
+                raise UnknownNameError(f"value of {name}", value, dimensions[name])
+        if complete:
+            if not str(document.get("customer_name") or "").strip():
+                raise InputError("a lead needs the customer's name (--customer NAME)")
+            missing = [name for name in dimensions if attributes.get(name) is None]
+            if missing:
+                raise InputError(
+                    f"the lead says nothing about {', '.join(missing)}: give a value, for example "
+                    f"--set {missing[0]}={_quoted(dimensions[missing[0]])}"
+                )
+        return document
+
+    def _renamed(self, answer: Any) -> Any:
+        """Replace the desk's agent ids in an answer by what the user calls the agents."""
+        found: set[int] = set()
+        _walk(answer, found.add)
+        rows = self._rows("own_names", ids=sorted(found))
+        names = {row["agent_id"]: own_id(row["own_id"]) for row in rows}
+        return _walk(answer, lambda agent_id: names.get(agent_id, agent_id))
+
+
+def _walk(value: Any, rename: Any) -> Any:
+    """Apply `rename` to every agent_id in a nested answer."""
+    if isinstance(value, dict):
+        return {
+            name: rename(item) if name == "agent_id" and item is not None else _walk(item, rename)
+            for name, item in value.items()
+        }
+    return [_walk(item, rename) for item in value] if isinstance(value, list) else value
+
+
+def _own(row: Mapping[str, Any], *names: str) -> dict[str, Any]:
+    return {name: own_id(value) if name in names else value for name, value in row.items()}
+
+
+def _quoted(values: tuple[str, ...]) -> str:
+    value = values[0] if values else "VALUE"
+    return f'"{value}"' if " " in value else value
+
+
+def _evidence_text(evidence: Mapping[str, Any] | None) -> str:
+    if not evidence:
+        return NO_MODEL
+    return str(evidence.get("text") or evidence.get("verdict") or NO_MODEL)

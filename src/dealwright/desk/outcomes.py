@@ -1,0 +1,55 @@
+"""Read the outcomes for learning as a frame, fast."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from psycopg import Connection, sql
+
+from dealwright.contracts import OUTCOME_COLUMNS
+
+if TYPE_CHECKING:
+    import polars as pl
+
+
+def read_outcomes(connection: Connection[Any], dimensions: Sequence[str]) -> pl.DataFrame:
+    """Return the view ``dealwright.outcome`` with one column per dimension."""
+    import polars as pl
+
+    columns = sql.SQL(", ").join(
+        [
+            *(sql.Identifier(name) for name in OUTCOME_COLUMNS),
+            *(
+                sql.SQL("attributes ->> {} as {}").format(sql.Literal(name), sql.Identifier(name))
+                for name in dimensions
+            ),
+        ]
+    )
+    # a million rows as text in one piece are several times faster than as Python objects
+    statement = sql.SQL(
+        "copy (select {} from dealwright.outcome order by assignment_id) to stdout (format csv, header true)"
+    ).format(columns)
+    content = io.BytesIO()
+    with connection.cursor().copy(statement) as copy:
+        for part in copy:
+            content.write(part)
+    content.seek(0)
+    frame = pl.read_csv(content, infer_schema=False)
+    kinds = {"Int64": pl.Int64(), "Float64": pl.Float64()}
+    return frame.with_columns(
+        _moment(name)
+        if kind.startswith("Datetime")
+        else (pl.col(name) == "t")
+        if kind == "Boolean"
+        else pl.col(name).cast(kinds[kind])
+        for name, kind in OUTCOME_COLUMNS.items()
+    )
+
+
+def _moment(name: str) -> pl.Expr:
+    """Parse PostgreSQL's way of writing a time in UTC."""
+    import polars as pl
+
+    return pl.col(name).str.to_datetime("%Y-%m-%d %H:%M:%S%.f%#z", time_unit="us", time_zone="UTC")

@@ -1,0 +1,77 @@
+"""The desk's queries, one per file, loaded by name, and the errors that PostgreSQL answers them with."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from importlib.resources import files
+
+import psycopg
+from psycopg import errors
+
+from dealwright.desk.database import redact
+from dealwright.errors import ConflictError, DatabaseError, DealwrightError, InputError, NotFoundError
+
+_RAISED: dict[str, type[DealwrightError]] = {
+    "DW001": ConflictError,
+    "DW002": InputError,
+    "DW003": NotFoundError,
+}
+_UNREADABLE = (
+    errors.InvalidTextRepresentation,
+    errors.NumericValueOutOfRange,
+    errors.UntranslatableCharacter,
+    errors.InvalidDatetimeFormat,
+    errors.DatetimeFieldOverflow,
+)
+_OWN_NUMBER = re.compile(r"[1-9][0-9]{0,17}")
+
+
+@cache
+def query(name: str) -> bytes:
+    """Return the text of ``sql/queries/NAME.sql``."""
+    return files("dealwright.desk").joinpath("sql", "queries", f"{name}.sql").read_bytes()
+
+
+def own_id(name: str | None) -> int | str | None:
+    """Return an id the way the user's own tables write it: as a number where it is one."""
+    return int(name) if name is not None and _OWN_NUMBER.fullmatch(name) else name
+
+
+@contextmanager
+def answered_errors(url: str) -> Iterator[None]:
+    """Turn what PostgreSQL raises inside the block into an error with a cause and a fix.
+
+    Raises
+    ------
+    InputError, NotFoundError, ConflictError
+        The desk's SQL functions refused, with their own words.
+    DatabaseError
+        Anything else that the database did not do.
+    """
+    try:
+        yield
+    except psycopg.Error as error:
+        raise translate(error, url) from error
+
+
+def translate(error: psycopg.Error, url: str) -> DealwrightError:
+    """Return the error to show for one of the driver's."""
+    message = error.diag.message_primary or " ".join(str(error).split())
+    hint = f": {error.diag.message_hint}" if error.diag.message_hint else ""
+    kind = _RAISED.get(error.sqlstate or "")
+    if kind is not None:
+        return kind(message + hint)
+    if isinstance(error, _UNREADABLE):
+        return InputError(f"{message}{hint}")
+    if isinstance(error, errors.InsufficientPrivilege):
+        return DatabaseError(f"{message}: let the owner of the schema dealwright grant it")
+    if isinstance(error, errors.UndefinedTable | errors.UndefinedFunction | errors.InvalidSchemaName):
+        return DatabaseError(f"{message}: run `dealwright init` to bring {redact(url)} up to date")
+    if isinstance(error, psycopg.OperationalError):
+        return DatabaseError(
+            f"the database stopped answering: {message}; try again, and see its log if it stays"
+        )
+    return DatabaseError(f"the database refused: {message}{hint}")

@@ -1,0 +1,298 @@
+"""What the desk answers: frozen results that people, programs and notebooks can read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import polars as pl
+
+Row = Mapping[str, Any]
+
+
+class Tabular:
+    """Gives a result with rows a frame and a notebook's table."""
+
+    def table_rows(self) -> Sequence[Row]:
+        """Return the rows of the table."""
+        raise NotImplementedError
+
+    def to_frame(self) -> pl.DataFrame:
+        """Return the rows as a Polars frame; nested values as JSON."""
+        import json
+
+        import polars as pl
+
+        return pl.DataFrame(
+            [
+                {
+                    name: json.dumps(value, default=str) if isinstance(value, dict | list) else value
+                    for name, value in row.items()
+                }
+                for row in self.table_rows()
+            ],
+            infer_schema_length=None,
+        )
+
+    def _repr_html_(self) -> str:
+        return self.to_frame()._repr_html_()
+
+
+@dataclass(frozen=True)
+class Ranking(Tabular):
+    """Agents ranked for one lead.
+
+    Attributes
+    ----------
+    policy
+        The rule that ordered them.
+    model
+        Id of the model behind the rule; None where it needs none.
+    evidence
+        What the data can support about differences between agents.
+    lead
+        The lead, in the JSON shape of the SQL functions.
+    ranking
+        One row per agent: rank, agent_id, agent_name, match_score, win_probability, expected_value, open,
+        capacity, eligible, reasons, and the 90 % interval win_low to win_high.
+    """
+
+    policy: str
+    model: int | None
+    evidence: str
+    lead: Row
+    ranking: tuple[Row, ...]
+
+    def table_rows(self) -> Sequence[Row]:
+        """Return the ranked agents."""
+        return self.ranking
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the JSON shape of ``dealwright rank --json``."""
+        return {
+            "policy": self.policy,
+            "model": self.model,
+            "evidence": self.evidence,
+            "lead": dict(self.lead),
+            "ranking": [dict(row) for row in self.ranking],
+        }
+
+    def summary(self) -> str:
+        """Say who comes first, and on what grounds."""
+        if not self.ranking:
+            return "there are no agents yet: import some first"
+        first = self.ranking[0]
+        return (
+            f"{first['agent_name']} ({first['agent_id']}) comes first of {len(self.ranking)} "
+            f"under the policy {self.policy}, match score {first['match_score']:.1f}; {self.evidence}"
+        )
+
+
+@dataclass(frozen=True)
+class Placement(Tabular):
+    """Where a lead is: with an agent, or waiting.
+
+    Attributes
+    ----------
+    row
+        assignment_id, booking_id, agent_id, agent_name, match_score, status (``assigned`` or ``waiting``),
+        win_probability, expected_value, policy, model_id, lead_id, open, capacity.
+    """
+
+    row: Row
+
+    @property
+    def assigned(self) -> bool:
+        """Whether an agent has it."""
+        return bool(self.row["status"] == "assigned")
+
+    def table_rows(self) -> Sequence[Row]:
+        """Return the one row."""
+        return (self.row,)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the JSON shape of ``dealwright assign --json``."""
+        return dict(self.row)
+
+    def summary(self) -> str:
+        """Say who has the lead."""
+        if not self.assigned:
+            return f"lead {self.row['lead_id']} is {self.row['status']}: nobody eligible has a free place"
+        return (
+            f"assignment {self.row['assignment_id']} (booking {self.row['booking_id']}) goes to "
+            f"{self.row['agent_name']} ({self.row['agent_id']}), match score {self.row['match_score']:.1f}, "
+            f"now {self.row['open']} of {self.row['capacity']} open"
+        )
+
+
+@dataclass(frozen=True)
+class Settlement(Tabular):
+    """A booking after its change of status."""
+
+    row: Row
+
+    def table_rows(self) -> Sequence[Row]:
+        """Return the one row."""
+        return (self.row,)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the JSON shape of ``dealwright settle --json``."""
+        return dict(self.row)
+
+    def summary(self) -> str:
+        """Say what the booking is now and what it did to the workload."""
+        amount = self.row["total_revenue"]
+        revenue = f" with {amount:,.2f}" if amount is not None and self.row["status"] == "confirmed" else ""
+        return (
+            f"booking {self.row['booking_id']} is {self.row['status']}{revenue}; {self.row['agent_name']} "
+            f"({self.row['agent_id']}) has {self.row['open']} of {self.row['capacity']} open"
+        )
+
+
+@dataclass(frozen=True)
+class Agents(Tabular):
+    """The agents with their workload and rank under a policy."""
+
+    policy: str
+    rows: tuple[Row, ...]
+
+    def table_rows(self) -> Sequence[Row]:
+        """Return one row per agent, in the order of the ranking."""
+        return self.rows
+
+    def summary(self) -> str:
+        """Say how busy they are."""
+        places = sum(row["capacity"] for row in self.rows if row["active"])
+        busy = sum(row["open"] for row in self.rows)
+        return f"{len(self.rows)} agents, {busy:,} of {places:,} places taken; ranked under {self.policy}"
+
+
+@dataclass(frozen=True)
+class Queue(Tabular):
+    """The leads that wait for a place, most urgent first."""
+
+    rows: tuple[Row, ...]
+
+    def table_rows(self) -> Sequence[Row]:
+        """Return one row per lead."""
+        return self.rows
+
+    def summary(self) -> str:
+        """Say how many wait, and how many wait in vain."""
+        hopeless = sum(row["agents_who_could"] == 0 for row in self.rows)
+        if not self.rows:
+            return "nobody waits"
+        note = f"; {hopeless} of them require what no active agent has" if hopeless else ""
+        return f"{len(self.rows)} leads wait{note}"
+
+
+@dataclass(frozen=True)
+class Models(Tabular):
+    """The registered models, newest first."""
+
+    rows: tuple[Row, ...]
+
+    def table_rows(self) -> Sequence[Row]:
+        """Return one row per model."""
+        return self.rows
+
+    def summary(self) -> str:
+        """Say which are at work."""
+        promoted = [f"{row['kind']} {row['model_id']}" for row in self.rows if row["promoted"]]
+        return f"{len(self.rows)} models; at work: {', '.join(promoted) or 'none'}"
+
+
+@dataclass(frozen=True)
+class Loaded(Tabular):
+    """What an import changed.
+
+    Attributes
+    ----------
+    counts
+        For agents, assignments and bookings: how many were new, changed and unchanged; and when the data end.
+    """
+
+    counts: Row
+
+    @property
+    def new(self) -> int:
+        """Number of rows that were not there before."""
+        return sum(part["new"] for part in self._parts().values())
+
+    @property
+    def changed(self) -> int:
+        """Number of rows whose content is another than before."""
+        return sum(part["changed"] for part in self._parts().values())
+
+    def table_rows(self) -> Sequence[Row]:
+        """Return one row per table."""
+        return [{"table": name, **part} for name, part in self._parts().items()]
+
+    def _parts(self) -> dict[str, Row]:
+        return {name: self.counts[name] for name in ("agents", "assignments", "bookings")}
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the counts."""
+        return dict(self.counts)
+
+    def summary(self) -> str:
+        """Say what is new."""
+        parts = [
+            f"{part['new']:,} new"
+            + (f" and {part['changed']:,} changed" if part["changed"] else "")
+            + f" {name}"
+            for name, part in self._parts().items()
+        ]
+        return ", ".join(parts)
+
+
+@dataclass(frozen=True)
+class Explanation(Tabular):
+    """Why an assignment went where it went, and what would have changed it."""
+
+    answer: Row
+
+    def table_rows(self) -> Sequence[Row]:
+        """Return the ranking as the decision saw it."""
+        return list(self.answer["ranking"] or ())
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the JSON shape of ``dealwright explain --json``."""
+        return dict(self.answer)
+
+    def summary(self) -> str:
+        """Say who got it, by which rule, on which grounds."""
+        answer = self.answer
+        return (
+            f"assignment {answer['assignment_id']} went to {answer['agent_name']} ({answer['agent_id']}) at "
+            f"{answer['decided_at']} under the policy {answer['policy']}"
+            + (f", model {answer['model_id']}" if answer["model_id"] is not None else "")
+            + (", from the waiting queue" if answer["from_queue"] else "")
+        )
+
+
+@dataclass(frozen=True)
+class Replay(Tabular):
+    """A decision recomputed from its record."""
+
+    answer: Row
+
+    @property
+    def agrees(self) -> bool:
+        """Whether it came out the same."""
+        return bool(self.answer["agrees"])
+
+    def table_rows(self) -> Sequence[Row]:
+        """Return what was recorded and what was recomputed."""
+        return [{"what": what, **self.answer[what]} for what in ("recorded", "recomputed")]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the JSON shape of ``dealwright replay --json``."""
+        return dict(self.answer)
+
+    def summary(self) -> str:
+        """Say whether the record holds."""
+        verdict = "comes out the same" if self.agrees else "does NOT come out the same"
+        return f"the decision on assignment {self.answer['assignment_id']} {verdict} when recomputed"

@@ -1,0 +1,2 @@
+-- A decision recomputed from its record.
+select dealwright.replay(%(assignment_id)s) as answer
