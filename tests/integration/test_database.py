@@ -51,7 +51,7 @@ def test_pool_replaces_connections_that_died(empty_database: Database) -> None:
     with empty_database.connection() as connection:
         pid = connection.info.backend_pid
     with empty_database.connect(autocommit=True) as other:
-        other.execute("SELECT pg_terminate_backend(%s)", [pid])
+        other.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])  # returns when it is gone
     with empty_database.connection() as connection:
         assert connection.execute("SELECT 1").fetchone() == (1,)
 

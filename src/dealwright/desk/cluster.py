@@ -80,7 +80,10 @@ def program(name: str) -> Path:
 def run_program(name: str, *args: str, timeout_s: float, words: str = "") -> subprocess.CompletedProcess[str]:
     """Run a program of the embedded PostgreSQL as the owner of its data, with ``words`` as its input."""
     options: dict[str, Any] = {}
+    executable = program(name)
     if (owner := server_account()) is not None:
+        _share_programs(executable)
+        _open_the_way(executable, owner[0])
         options = {"user": owner[0], "group": owner[1], "extra_groups": []}
     # a file, not a pipe: the server started by pg_ctl would hold a pipe open and its reader would wait
     with (
@@ -89,7 +92,7 @@ def run_program(name: str, *args: str, timeout_s: float, words: str = "") -> sub
     ):
         given.write(words)
         given.seek(0)
-        command = [str(program(name)), *args]
+        command = [str(executable), *args]
         try:
             code = subprocess.call(  # noqa: S603 - the wheel's own program
                 command,
@@ -199,12 +202,26 @@ def own(path: Path) -> None:
     if sys.platform == "win32" or (owner := server_account()) is None:
         return
     os.chown(path, *owner)
+    _open_the_way(path, owner[0])
+
+
+def _open_the_way(path: Path, owner: int) -> None:
+    """Let the server's account pass through the directories above ``path``, not list or read them."""
     for folder in path.resolve().parents:
         status = folder.stat()
-        if status.st_uid != owner[0] and not status.st_mode & 0o001:
-            folder.chmod(
-                status.st_mode | 0o001
-            )  # passing through is enough: nobody can list what is in there
+        if status.st_uid != owner and not status.st_mode & 0o001:
+            folder.chmod(status.st_mode | 0o001)
+
+
+def _share_programs(executable: Path) -> None:
+    """Let the server's account read PostgreSQL's programs where root's umask hid them."""
+    if executable.stat().st_mode & 0o005 == 0o005:
+        return
+    package = executable.parents[2]
+    for folder in (package, package.with_name(f"{package.name}.libs")):
+        for path in [folder, *folder.rglob("*")]:
+            mode = path.stat().st_mode
+            path.chmod(mode | (0o005 if mode & 0o100 else 0o004))
 
 
 def unwritable(folder: Path, error: OSError) -> DatabaseError:
