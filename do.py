@@ -18,11 +18,13 @@ if sys.version_info < (3, 11):  # noqa: UP036 - an older Python can get this far
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import time
 from collections.abc import Callable, Sequence
 from difflib import get_close_matches
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -46,12 +48,7 @@ LOCKS = {
     "dev.txt": ("pyproject.toml", "--group", "dev", "-c", "requirements/runtime.txt"),
     "docs.txt": ("--group", "docs", "-c", "requirements/runtime.txt", "-c", "requirements/dev.txt"),
 }
-CHECKS = (
-    ("ruff", "format", "--check", "."),
-    ("ruff", "check", "."),
-    ("mypy",),
-    ("lint-imports",),
-)
+CHECKS = ("ruff format --check .", "ruff check .", "mypy", "lint-imports --no-logo")
 Args = Sequence[str]
 
 
@@ -125,8 +122,7 @@ def _uv() -> str:
     version = _requirements("uv.txt").decode().split("==")[1].split()[0]
     if not (BOOTSTRAP / f"uv-{version}.dist-info").is_dir():
         if find_spec("pip") is None:
-            installed = shutil.which("uv")
-            if installed:
+            if installed := shutil.which("uv"):
                 return installed
             raise SetupError(
                 f"this Python ({sys.executable}) has no pip, which is needed once to fetch uv {version}.\n"
@@ -138,8 +134,7 @@ def _uv() -> str:
         source = ("--target", str(BOOTSTRAP), "-r", str(ROOT / "requirements" / "uv.txt"))
         _step(f"uv {version}", sys.executable, "-m", "pip", "install", *options, *source)
     for folder in ("bin", "Scripts"):
-        found = shutil.which("uv", path=str(BOOTSTRAP / folder))
-        if found:
+        if found := shutil.which("uv", path=str(BOOTSTRAP / folder)):
             return found
     raise SetupError(f"pip installed no uv program under {BOOTSTRAP}: delete that directory and run again")
 
@@ -150,10 +145,22 @@ def _environment() -> dict[str, str]:
     # `user = true` or `require-virtualenv = true` in a pip.conf would refuse --target
     env.update(PIP_USER="0", PIP_REQUIRE_VIRTUALENV="0", PIP_ROOT_USER_ACTION="ignore")
     # uv does not read pip's settings: hand on the mirror and certificate a machine may depend on
-    for theirs, ours in (("PIP_INDEX_URL", "UV_DEFAULT_INDEX"), ("PIP_CERT", "SSL_CERT_FILE")):
-        if env.get(theirs):
-            env.setdefault(ours, env[theirs])
+    for ours, theirs in (("UV_DEFAULT_INDEX", "index-url"), ("SSL_CERT_FILE", "cert")):
+        if theirs in _pip_settings():
+            env.setdefault(ours, _pip_settings()[theirs])
     return env
+
+
+@cache
+def _pip_settings() -> dict[str, str]:
+    """Return pip's settings from its files and, above them, its environment variables."""
+    if find_spec("pip") is None:
+        return {}
+    command = (sys.executable, "-m", "pip", "config", "list")
+    env = {**os.environ, "PIP_USER": "0"}  # 1 would list the user's own file only
+    listed = subprocess.run(command, capture_output=True, text=True, check=False, env=env).stdout
+    found = re.findall(r"(?m)^(:env:|global)\.([\w-]+)='(.*)'$", listed)
+    return {name: value for _, name, value in sorted(found, key=lambda item: item[0] == ":env:")}
 
 
 def _step(label: str, *command: str) -> None:
@@ -195,9 +202,9 @@ def lint(args: Args) -> int:
     failed = []
     for check in CHECKS:
         start = time.perf_counter()
-        print(f"--- {' '.join(check)}", flush=True)
-        if _run(*check):
-            failed.append(" ".join(check))
+        print(f"--- {check}", flush=True)
+        if _run(*check.split()):
+            failed.append(check)
         print(f"    {time.perf_counter() - start:.1f} s", flush=True)
     print(f"FAILED: {'; '.join(failed)}" if failed else "all checks passed", flush=True)
     return 1 if failed else 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import traceback
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psycopg
@@ -27,6 +28,14 @@ def test_opens_a_desk_with_vectors_in_utc(server: Server, empty_database: Databa
 def test_opening_twice_changes_nothing(server: Server, empty_database: Database) -> None:
     for _ in range(2):
         Database.open(empty_database.url, server.home).close()
+
+
+def test_many_may_open_an_empty_database_at_once(server: Server, empty_database: Database) -> None:
+    with empty_database.connect(autocommit=True) as connection:
+        connection.execute("DROP EXTENSION vector")
+    with ThreadPoolExecutor(8) as threads:
+        opened = threads.map(lambda _: Database.open(empty_database.url, server.home), range(8))
+        assert len(list(opened)) == 8
 
 
 def test_pool_commits_rolls_back_and_is_shared(empty_database: Database) -> None:

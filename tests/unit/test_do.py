@@ -141,10 +141,19 @@ def test_says_what_to_do_without_pip(do: ModuleType, monkeypatch: pytest.MonkeyP
         do.sync("runtime")
 
 
-def test_hands_mirror_and_certificate_on_to_uv(do: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PIP_INDEX_URL", "https://mirror.example/simple")
+@pytest.mark.parametrize("where", ["variable", "file"])
+def test_hands_a_mirror_on_to_uv(
+    where: str, do: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(do.sys, "executable", sys._base_executable)  # type: ignore[attr-defined]
+    for name in ("PIP_INDEX_URL", "UV_DEFAULT_INDEX"):
+        monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("PIP_USER", "1")
-    monkeypatch.delenv("UV_DEFAULT_INDEX", raising=False)
+    (tmp_path / "pip.conf").write_text("[global]\nindex-url = https://mirror.example/simple\n")
+    if where == "file":
+        monkeypatch.setenv("PIP_CONFIG_FILE", str(tmp_path / "pip.conf"))
+    else:
+        monkeypatch.setenv("PIP_INDEX_URL", "https://mirror.example/simple")
     environment = do._environment()
     assert environment["UV_DEFAULT_INDEX"] == "https://mirror.example/simple"
     assert environment["PIP_USER"] == "0"
