@@ -39,6 +39,16 @@ returns integer[] language sql stable as $$
 $$;
 comment on function dealwright.slots_of(jsonb) is 'Slot 1 and the slot of every attribute that names a declared dimension and value.';
 
+create or replace function dealwright.read_attributes(attributes jsonb, out slots integer[], out complete boolean)
+language sql stable as $$
+    -- a value for each dimension and no other key: nothing to complain about, and by far the most common case
+    select array[1] || array_agg(v.slot order by d.position) filter (where v.slot is not null),
+           count(v.slot) = count(*) and count(*) = (select count(*) from jsonb_object_keys(attributes))
+    from dealwright.dimension as d
+    left join dealwright.dimension_value as v on v.dimension_id = d.dimension_id and v.value = attributes ->> d.name
+$$;
+comment on function dealwright.read_attributes(jsonb) is 'The slots of a lead''s attributes, and whether they are all declared and none is missing.';
+
 create or replace function dealwright.check_attributes(attributes jsonb, all_required boolean)
 returns void language plpgsql stable as $$
 declare

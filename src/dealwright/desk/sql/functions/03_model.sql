@@ -132,8 +132,8 @@ declare
     agent dealwright.agent;
     traits integer;
     width integer;
-    profile double precision[];
-    variance double precision[];
+    elements double precision[];
+    variances double precision[];
     overall double precision := 0;
     mean double precision;
     strength double precision;
@@ -155,8 +155,8 @@ begin
             when 'years_of_service' then agent.years_of_service
             else (agent.traits ->> model.trait_name[k])::double precision
         end;
-        profile[k] := coalesce((trait - model.trait_mean[k]) / nullif(model.trait_sd[k], 0), 0);
-        variance[k] := 0;
+        elements[k] := coalesce((trait - model.trait_mean[k]) / nullif(model.trait_sd[k], 0), 0);
+        variances[k] := 0;
     end loop;
     for slot in 1 .. width loop
         strength := model.prior_strength[slot];
@@ -175,19 +175,18 @@ begin
         if slot = 1 then
             overall := affinity;
         end if;
-        profile[traits + slot] := affinity;
-        variance[traits + slot] := 1 / ((coalesce(stat.known[slot], 0) + strength) * mean * (1 - mean));
+        elements[traits + slot] := affinity;
+        variances[traits + slot] := 1 / ((coalesce(stat.known[slot], 0) + strength) * mean * (1 - mean));
     end loop;
     base_share := (stat.base_cents / 100.0 + model.base_prior_strength) / (stat.base_expected_cents / 100.0 + model.base_prior_strength);
     package_share := (stat.package_cents / 100.0 + model.package_prior_strength)
         / (stat.package_expected_cents / 100.0 + model.package_prior_strength);
-    insert into dealwright.agent_profile as p (agent_id, model_id, profile, variance, base_ratio, package_ratio)
-    values (id, model.model_id, profile::real[]::vector, variance::real[]::vector, base_share, package_share)
-    on conflict (agent_id) do update set
-        model_id = excluded.model_id, profile = excluded.profile, variance = excluded.variance,
-        base_ratio = excluded.base_ratio, package_ratio = excluded.package_ratio;
+    update dealwright.agent as a set
+        profile_model_id = model.model_id, profile = elements::real[]::vector,
+        variance = variances::real[]::vector, base_ratio = base_share, package_ratio = package_share
+    where a.agent_id = id;
     insert into dealwright.agent_profile_log (agent_id, model_id, profile, variance, base_ratio, package_ratio)
-    values (id, model.model_id, profile::real[]::vector, variance::real[]::vector, base_share, package_share);
+    values (id, model.model_id, elements::real[]::vector, variances::real[]::vector, base_share, package_share);
 end
 $$;
 comment on function dealwright.refresh_profile(bigint) is 'Brings the profile of an agent up to its counters and the promoted model.';

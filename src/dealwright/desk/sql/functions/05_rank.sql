@@ -1,6 +1,8 @@
--- Rankings. Inside these functions the tables agent, agent_profile, agent_stat, agent_day and assignment are named
--- without their schema on purpose: dealwright.replay puts the state of an earlier moment in front of them as temporary
--- tables, so that a decision is recomputed by the very code that took it. Their callers set the search path.
+set local search_path = dealwright, public, extensions;
+
+-- Rankings. Inside these functions the tables agent, agent_stat, agent_day and assignment are named without their schema
+-- on purpose: dealwright.replay puts the agents of an earlier moment in front of the live ones, as a temporary table of
+-- the same name, so that a decision is recomputed by the very code that took it. Their callers set the search path.
 
 create type dealwright.ranked as (
     rank integer,
@@ -36,16 +38,17 @@ create type dealwright.enquiry as (
 );
 
 create or replace function dealwright.can_take(
-    ask dealwright.enquiry, agent_id bigint, active boolean, open integer, capacity integer, shifts tstzmultirange, skills text[], department text
+    required_skills text[], required_department text, asked_at timestamptz, excluded_agent_id bigint,
+    agent_id bigint, active boolean, open integer, capacity integer, shifts tstzmultirange, skills text[], department text
 )
 returns boolean language sql immutable parallel safe as $$
     select active and open < capacity
-        and (shifts is null or shifts @> (ask).asked_at)
-        and ((ask).skills is null or skills @> (ask).skills)
-        and ((ask).department is null or department = (ask).department)
-        and ((ask).excluded_agent_id is null or agent_id <> (ask).excluded_agent_id)
+        and (shifts is null or shifts @> asked_at)
+        and (required_skills is null or skills @> required_skills)
+        and (required_department is null or department = required_department)
+        and (excluded_agent_id is null or agent_id <> excluded_agent_id)
 $$;
-comment on function dealwright.can_take(dealwright.enquiry, bigint, boolean, integer, integer, tstzmultirange, text[], text) is
+comment on function dealwright.can_take(text[], text, timestamptz, bigint, bigint, boolean, integer, integer, tstzmultirange, text[], text) is
     'Whether an agent may get the lead: active, with room, on shift, with the skills and department that are required.';
 
 create or replace function dealwright.psi(free_share double precision)
@@ -53,11 +56,6 @@ returns double precision language sql immutable parallel safe as $$
     -- Golrezaei, Nazerzadeh & Rusmevichientong (2014), "Real-time optimization of personalized assortments", eq. (4):
     -- the exponential inventory-balancing penalty
     select (1 - exp(-free_share)) / (1 - exp(-1::double precision))
-$$;
-
-create or replace function dealwright.free_share(open integer, capacity integer)
-returns double precision language sql immutable parallel safe as $$
-    select case when capacity > open then 1 - open::double precision / capacity else 0 end
 $$;
 
 -- The lead's half of the inner product.
@@ -111,73 +109,116 @@ end
 $$;
 comment on function dealwright.query_of(integer[], bigint) is 'The query vector and the lead-only numbers of a lead under a model (default: the promoted one); null without one.';
 
+create or replace function dealwright.fair_share_per_weight()
+returns double precision language sql stable as $$
+    select coalesce((sum(a.fair_count) + sum(a.fair_compensation)) / nullif(sum(a.weight), 0), 0) from agent as a where a.active
+$$;
+comment on function dealwright.fair_share_per_weight() is '(N + sum c) / sum w over the active agents.';
+
+-- Every agent with its log-odds, its expected revenue and its worth. Plain SQL, so that the planner melts it into the
+-- query around it. OFFSET 0 keeps it from computing the inner product once for every use of it, and its parameters are
+-- scalars because taking a field out of a row value, once per agent and use, costs more than the inner product.
+create or replace function dealwright.valued_agents(
+    required_skills text[], required_department text, asked_at timestamptz, excluded_agent_id bigint, eligible_only boolean,
+    query vector, lead_logit double precision, base double precision, package double precision,
+    with_terms boolean, by_revenue boolean, share_per_weight double precision
+)
+returns table (
+    agent_id bigint, open integer, capacity integer, eligible boolean, win_logit double precision, revenue double precision,
+    worth double precision, shortfall double precision, variance vector
+) language sql stable as $$
+    select c.agent_id, c.open, c.capacity, c.eligible, c.win_logit, c.revenue,
+           case when by_revenue then c.revenue else 1 end
+               * case when c.open < c.capacity then dealwright.psi(1 - c.open::double precision / c.capacity) else 0 end
+               / (1 + exp(-c.win_logit)),
+           case when share_per_weight is not null then share_per_weight * c.weight - c.fair_count - c.fair_compensation else 0 end,
+           c.variance
+    from (
+        select a.agent_id, a.open, a.capacity, a.weight, a.fair_count, a.fair_compensation, a.variance,
+               case when with_terms then lead_logit - coalesce(a.profile <#> query, 0) else lead_logit end as win_logit,
+               case when with_terms then base * a.base_ratio + package * a.package_ratio else base + package end as revenue,
+               eligible_only or dealwright.can_take(required_skills, required_department, asked_at, excluded_agent_id,
+                   a.agent_id, a.active, a.open, a.capacity, a.shifts, a.skills, a.department) as eligible
+        from agent as a
+        where not eligible_only or dealwright.can_take(required_skills, required_department, asked_at, excluded_agent_id,
+                   a.agent_id, a.active, a.open, a.capacity, a.shifts, a.skills, a.department)
+        offset 0
+    ) as c
+$$;
+
+-- What a ranking says of an agent; null where there is no model to say it. 5 % and 95 % are those of the normal
+-- distribution on the logit scale.
+create or replace function dealwright.value_figures(
+    id bigint, win_logit double precision, sd double precision, revenue double precision, open integer, capacity integer,
+    eligible boolean, tied bigint, price double precision
+)
+returns dealwright.ranked language sql stable as $$
+    select row (
+        null, id, round((100 * dealwright.sigmoid(win_logit))::numeric, 1)::double precision, dealwright.sigmoid(win_logit),
+        dealwright.sigmoid(win_logit - 1.6448536269514722 * sd), dealwright.sigmoid(win_logit + 1.6448536269514722 * sd),
+        dealwright.sigmoid(win_logit) * revenue, open, capacity, eligible, tied, price, pg_current_snapshot(), null, null
+    )::dealwright.ranked
+$$;
+
 create or replace function dealwright.rank_value(ask dealwright.enquiry, params jsonb, k integer, eligible_only boolean)
 returns setof dealwright.ranked language plpgsql stable as $$
 declare
     q dealwright.lead_query := dealwright.query_of(ask.slots, ask.model_id);
-    by_revenue boolean := coalesce(params ->> 'objective', 'revenue') = 'revenue' and q.model_id is not null;
+    by_revenue boolean := params ->> 'objective' is distinct from 'booking';
     fairness double precision := coalesce((params ->> 'fairness')::double precision, 0);
-    terms boolean := coalesce(q.agents_differ, false);  -- agents get terms of their own
-    fairly boolean := fairness > 0 or not coalesce(q.agents_differ, false);
-    share_per_weight double precision := 0;
+    modelled boolean := q.model_id is not null;
+    with_terms boolean := coalesce(q.agents_differ, false);
+    query vector := case when with_terms then q.query * array_fill(q.slope::real, array[vector_dims(q.query)])::vector end;
+    query_squared vector := query * query;
+    -- without a model every lead is as good as any other
+    lead_logit double precision := coalesce(q.intercept + q.slope * q.lead_logit, 0);
+    logit_variance double precision := q.logit_variance;
+    base double precision := coalesce(q.base, 1);
+    package double precision := coalesce(q.package, 0);
+    seed bigint := ask.draw_seed;
+    share_per_weight double precision;
 begin
-    if fairly then
-        select (sum(a.fair_count) + sum(a.fair_compensation)) / nullif(sum(a.weight), 0) into share_per_weight
-        from agent as a where a.active;
+    if fairness = 0 and with_terms then
+        return query
+        select (dealwright.value_figures(t.agent_id, t.win_logit, sqrt(logit_variance - coalesce(t.variance <#> query_squared, 0)),
+                                         t.revenue, t.open, t.capacity, t.eligible, 1, null)).*
+        from (
+            select v.* from dealwright.valued_agents(ask.skills, ask.department, ask.asked_at, ask.excluded_agent_id, eligible_only,
+                query, lead_logit, base, package, true, by_revenue, null) as v
+            order by v.eligible desc, v.worth desc, hashint8extended(v.agent_id, seed), v.agent_id
+            limit k
+        ) as t;
+        return;
     end if;
+    share_per_weight := dealwright.fair_share_per_weight();
     return query
-    with candidate as (
-        select a.agent_id, a.open, a.capacity, p.variance,
-               q.intercept + q.slope * (q.lead_logit - case when terms then coalesce(p.profile <#> q.query, 0) else 0 end) as win_logit,
-               case when terms then q.base * coalesce(p.base_ratio, 1) + q.package * coalesce(p.package_ratio, 1)
-                    else q.base + q.package end as revenue,
-               case when fairly then coalesce(share_per_weight, 0) * a.weight - a.fair_count - a.fair_compensation else 0 end as shortfall,
-               dealwright.can_take(ask, a.agent_id, a.active, a.open, a.capacity, a.shifts, a.skills, a.department) as eligible
-        from agent as a
-        left join agent_profile as p using (agent_id)
-    ), valued as (
-        select c.*,
-               coalesce(dealwright.sigmoid(c.win_logit), 1) * case when by_revenue then c.revenue else 1 end
-                   * dealwright.psi(dealwright.free_share(c.open, c.capacity)) as worth
-        from candidate as c
-        where c.eligible or not eligible_only
-    ), weighed as (
+    with valued as materialized (
+        select v.*, max(v.worth) over () as most, min(v.shortfall) over () as low, max(v.shortfall) over () as high
+        from dealwright.valued_agents(ask.skills, ask.department, ask.asked_at, ask.excluded_agent_id, eligible_only,
+            query, lead_logit, base, package, with_terms, by_revenue, share_per_weight) as v
+    ), mixed as materialized (
         -- the dial: 0 orders by worth, 1 by shortfall, both brought to 0..1
-        select v.*,
-               case when fairness > 0 then
-                   (1 - fairness) * coalesce(v.worth / nullif(max(v.worth) over (), 0), 0)
-                   + fairness * coalesce((v.shortfall - min(v.shortfall) over ())
-                                         / nullif(max(v.shortfall) over () - min(v.shortfall) over (), 0), 0)
-               else v.worth end as weight,
-               case when fairness > 0 then max(v.worth) over () - v.worth end as price
+        select v.*, case when fairness > 0
+            then (1 - fairness) * coalesce(v.worth / nullif(v.most, 0), 0)
+                 + fairness * coalesce((v.shortfall - v.low) / nullif(v.high - v.low, 0), 0)
+            else v.worth end as weight
         from valued as v
-    ), top as (
-        select w.* from weighed as w
-        order by w.eligible desc, w.weight desc, w.shortfall desc, hashint8extended(w.agent_id, ask.draw_seed), w.agent_id
-        limit k
     )
-    select (row_number() over (order by t.eligible desc, t.weight desc, t.shortfall desc,
-                                        hashint8extended(t.agent_id, ask.draw_seed), t.agent_id))::integer,
-           t.agent_id,
-           round((100 * dealwright.sigmoid(t.win_logit))::numeric, 1)::double precision,
-           dealwright.sigmoid(t.win_logit),
-           dealwright.sigmoid(t.win_logit - 1.6448536269514722 * s.sd),
-           dealwright.sigmoid(t.win_logit + 1.6448536269514722 * s.sd),
-           dealwright.sigmoid(t.win_logit) * t.revenue,
-           t.open, t.capacity, t.eligible,
-           (count(*) over (partition by t.eligible, t.weight, t.shortfall))::integer,
-           t.price,
-           pg_current_snapshot(),
-           null::bigint[], null::double precision[]
-    from top as t
-    cross join lateral (
-        select sqrt(q.logit_variance + case when terms then q.slope ^ 2 * coalesce(-(t.variance <#> q.query_squared), 0) else 0 end) as sd
-    ) as s
-    order by 1;
+    select (dealwright.value_figures(t.agent_id, case when modelled then t.win_logit end,
+                sqrt(logit_variance - coalesce(t.variance <#> query_squared, 0)), t.revenue, t.open, t.capacity, t.eligible,
+                -- among how many the draw decided; it is the propensity's business only when a lead is placed
+                case when eligible_only and k = 1
+                    then (select count(*) from mixed as m where m.weight = t.weight and m.shortfall = t.shortfall) else 1 end,
+                case when fairness > 0 then t.most - t.worth end)).*
+    from (
+        select m.* from mixed as m
+        order by m.eligible desc, m.weight desc, m.shortfall desc, hashint8extended(m.agent_id, seed), m.agent_id
+        limit k
+    ) as t;
 end
 $$;
 comment on function dealwright.rank_value(dealwright.enquiry, jsonb, integer, boolean) is
-    'win_probability x expected_revenue x psi(free share); ties to the fair share, then to a seeded draw.';
+    'win_probability x expected_revenue x psi(free share); ties to the fair share, then to a seeded draw. Rows in order; rank is left to the caller.';
 
 create or replace function dealwright.rank_workload(ask dealwright.enquiry, k integer, eligible_only boolean)
 returns setof dealwright.ranked language plpgsql stable as $$
@@ -189,7 +230,8 @@ begin
     with candidate as (
         select a.agent_id, a.open, a.capacity,
                coalesce(a.years_of_service, '-infinity') as years, coalesce(a.rating, '-infinity') as rating,
-               dealwright.can_take(ask, a.agent_id, a.active, a.open, a.capacity, a.shifts, a.skills, a.department) as eligible
+               dealwright.can_take(ask.skills, ask.department, ask.asked_at, ask.excluded_agent_id,
+                   a.agent_id, a.active, a.open, a.capacity, a.shifts, a.skills, a.department) as eligible
         from agent as a
     ), top as (
         select c.* from candidate as c
@@ -200,7 +242,7 @@ begin
         select t.*, rank() over (order by t.eligible desc, t.open, t.years desc, t.rating desc) as place from top as t
     )
     select p.place::integer, p.agent_id,
-           round((100 * (1 - (p.place - 1) / nullif(agents - 1, 0)::numeric)), 1)::double precision,
+           round(100 * (1 - coalesce((p.place - 1) / nullif(agents - 1, 0)::numeric, 0)), 1)::double precision,
            null::double precision, null::double precision, null::double precision, null::double precision,
            p.open, p.capacity, p.eligible, 1, null::double precision, pg_current_snapshot(),
            null::bigint[], null::double precision[]
@@ -214,21 +256,20 @@ comment on function dealwright.rank_workload(dealwright.enquiry, integer, boolea
 create or replace function dealwright.rank_fair(ask dealwright.enquiry, k integer, eligible_only boolean)
 returns setof dealwright.ranked language plpgsql stable as $$
 declare
-    share_per_weight double precision;
+    share_per_weight double precision := dealwright.fair_share_per_weight();
     agents bigint;
 begin
-    select (sum(a.fair_count) + sum(a.fair_compensation)) / nullif(sum(a.weight), 0) into share_per_weight
-    from agent as a where a.active;
     select count(*) into agents from agent;
     return query
-    with candidate as (
+    with candidate as materialized (
         select a.agent_id, a.open, a.capacity,
                -- shortfall_i = (N + sum c) w_i / sum w - (n_i + c_i)
-               coalesce(share_per_weight, 0) * a.weight - a.fair_count - a.fair_compensation as shortfall,
-               dealwright.can_take(ask, a.agent_id, a.active, a.open, a.capacity, a.shifts, a.skills, a.department) as eligible
+               share_per_weight * a.weight - a.fair_count - a.fair_compensation as shortfall,
+               dealwright.can_take(ask.skills, ask.department, ask.asked_at, ask.excluded_agent_id,
+                   a.agent_id, a.active, a.open, a.capacity, a.shifts, a.skills, a.department) as eligible
         from agent as a
     ), top as (
-        select c.*, count(*) over (partition by c.eligible, c.shortfall) as tied from candidate as c
+        select c.* from candidate as c
         where c.eligible or not eligible_only
         order by c.eligible desc, c.shortfall desc, hashint8extended(c.agent_id, ask.draw_seed), c.agent_id
         limit k
@@ -237,10 +278,12 @@ begin
         from top as t
     )
     select p.place::integer, p.agent_id,
-           round((100 * (1 - (p.place - 1) / nullif(agents - 1, 0)::numeric)), 1)::double precision,
+           round(100 * (1 - coalesce((p.place - 1) / nullif(agents - 1, 0)::numeric, 0)), 1)::double precision,
            null::double precision, null::double precision, null::double precision, null::double precision,
-           p.open, p.capacity, p.eligible, p.tied::integer, null::double precision, pg_current_snapshot(),
-           null::bigint[], null::double precision[]
+           p.open, p.capacity, p.eligible,
+           case when eligible_only and k = 1
+               then (select count(*) from candidate as c where c.eligible and c.shortfall = p.shortfall)::integer else 1 end,
+           null::double precision, pg_current_snapshot(), null::bigint[], null::double precision[]
     from placed as p
     order by p.place;
 end

@@ -112,7 +112,8 @@ begin
         having ask.feature_agent_ids is null
     ), candidate as (
         select s.agent_id, s.raw, s.match_score, a.open, a.capacity,
-               dealwright.can_take(ask, a.agent_id, a.active, a.open, a.capacity, a.shifts, a.skills, a.department) as eligible
+               dealwright.can_take(ask.skills, ask.department, ask.asked_at, ask.excluded_agent_id,
+                   a.agent_id, a.active, a.open, a.capacity, a.shifts, a.skills, a.department) as eligible
         from flat as f
         cross join lateral dealwright.classic_scores(f.agent_ids, f.features, luxury_wanted, weights) as s
         join agent as a on a.agent_id = s.agent_id

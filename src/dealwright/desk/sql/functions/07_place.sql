@@ -25,10 +25,8 @@ create or replace function dealwright.record_assignment(l dealwright.lead, best 
 returns bigint language plpgsql as $$
 declare
     id bigint;
-    model bigint := case policy
-        when 'classic' then (dealwright.classic_weights()).model_id
-        else (dealwright.promoted_model()).model_id
-    end;
+    model bigint := (select m.model_id from dealwright.model as m
+                     where m.promoted and m.kind = case policy when 'classic' then 'classic' else 'value' end);
 begin
     insert into dealwright.assignment (lead_id, agent_id, slots, match_score, policy, model_id, propensity)
     values (l.lead_id, best.agent_id, l.slots, best.match_score, policy, model, 1.0 / best.tied)
@@ -46,7 +44,7 @@ end
 $$;
 
 create or replace function dealwright.place_lead(l dealwright.lead, excluded bigint default null)
-returns bigint language plpgsql set search_path = dealwright, public, extensions, pg_temp as $$
+returns bigint language plpgsql set search_path = dealwright, public, extensions, pg_temp set plan_cache_mode = force_generic_plan as $$
 declare
     policy record;
     ask dealwright.enquiry;
@@ -82,7 +80,7 @@ comment on function dealwright.place_lead(dealwright.lead, bigint) is
     'Gives the lead to the best eligible agent with room; null when nobody has room: the caller lets it wait, holding the gate.';
 
 create or replace function dealwright.fill_from_queue(id bigint)
-returns integer language plpgsql set search_path = dealwright, public, extensions, pg_temp as $$
+returns integer language plpgsql set search_path = dealwright, public, extensions, pg_temp set plan_cache_mode = force_generic_plan as $$
 declare
     waiting dealwright.lead;
     placed integer := 0;
@@ -97,8 +95,9 @@ begin
         select l.* into waiting
         from dealwright.lead as l
         join dealwright.agent as a on a.agent_id = id
-        where l.status = 'waiting'
-          and dealwright.can_take(dealwright.enquiry_of(l, null, 1), a.agent_id, a.active, a.open, a.capacity, a.shifts, a.skills, a.department)
+        where l.is_waiting
+          and dealwright.can_take(l.required_skills, l.required_department, clock_timestamp(), null,
+                a.agent_id, a.active, a.open, a.capacity, a.shifts, a.skills, a.department)
         order by l.priority desc, l.received_at, l.lead_id
         limit 1
         for update of l skip locked;

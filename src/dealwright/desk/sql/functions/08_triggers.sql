@@ -2,13 +2,16 @@
 
 create or replace function dealwright.in_bulk()
 returns boolean language sql stable as $$
-    select current_setting('dealwright.bulk', true) = 'on'
+    -- unset is null, and must read as off
+    select current_setting('dealwright.bulk', true) is not distinct from 'on'
 $$;
 
 -- lead ------------------------------------------------------------------------------------------------------------
 
 create or replace function dealwright.prepare_lead()
 returns trigger language plpgsql as $$
+declare
+    read record;
 begin
     if dealwright.in_bulk() then
         return new;
@@ -21,9 +24,14 @@ begin
         new.received_at := coalesce(new.received_at, clock_timestamp());
         new.priority := coalesce(new.priority, 0);
     end if;
-    new.attributes := coalesce(new.attributes, '{}');
-    perform dealwright.check_attributes(new.attributes, new.status = 'new');
-    new.slots := dealwright.slots_of(new.attributes);
+    if jsonb_typeof(new.attributes) is distinct from 'object' then
+        raise exception 'attributes must be a JSON object such as {"destination": "Mars"}' using errcode = 'DW002';
+    end if;
+    read := dealwright.read_attributes(new.attributes);
+    new.slots := read.slots;
+    if not read.complete then
+        perform dealwright.check_attributes(new.attributes, new.status = 'new');
+    end if;
     if new.requirements is not null then
         new.required_skills := coalesce(new.required_skills, dealwright.required(new.requirements, 'skill'));
         -- two departments at once cannot be met: then the text is taken as context, not as a condition
@@ -85,7 +93,9 @@ begin
         return new;
     end if;
     if tg_op = 'INSERT' then
-        select l.slots into new.slots from dealwright.lead as l where l.lead_id = new.lead_id;
+        if new.slots = '{}' then
+            select l.slots into new.slots from dealwright.lead as l where l.lead_id = new.lead_id;
+        end if;
     else
         select * into b from dealwright.booking where assignment_id = new.assignment_id;
     end if;

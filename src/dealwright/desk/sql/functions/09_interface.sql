@@ -95,7 +95,7 @@ begin
         into reasons
         from (
             select labels[u.place] as label, q.slope * u.element * u.weight as part
-            from agent_profile as p
+            from agent as p
             cross join lateral unnest(p.profile::real[], q.query::real[]) with ordinality as u (element, weight, place)
             where p.agent_id = best.agent_id and u.weight <> 0
         ) as e
@@ -177,18 +177,18 @@ begin
         ask.features := array(select x from unnest(flat.features) with ordinality as u (x, o) order by o);
     end if;
     return query
-    select r.rank, r.agent_id, a.name, r.match_score,
+    select coalesce(r.rank, r.ordinality::integer), r.agent_id, a.name, r.match_score,
            coalesce(r.win_probability, v.win_probability), coalesce(r.expected_value, v.expected_value),
            r.open, r.capacity, r.eligible,
            dealwright.reasons_for(rule.name, row (r.rank, r.agent_id, r.match_score, r.win_probability, r.win_low, r.win_high,
                r.expected_value, r.open, r.capacity, r.eligible, r.tied, r.fairness_price, r.snapshot,
                ask.feature_agent_ids, ask.features)::dealwright.ranked, ask, rule.params),
            coalesce(r.win_low, v.win_low), coalesce(r.win_high, v.win_high)
-    from dealwright.rank_by(rule.name, ask, rule.params, k, false) as r
+    from dealwright.rank_by(rule.name, ask, rule.params, k, false) with ordinality as r
     join dealwright.agent as a using (agent_id)
     -- what the match model says is worth seeing under any policy
     left join dealwright.rank_value(ask, '{}', null, false) as v on v.agent_id = r.agent_id and rule.name <> 'value'
-    order by r.rank, r.agent_id;
+    order by r.ordinality;
 end
 $$;
 comment on function dealwright.rank_agents(jsonb, text, integer) is

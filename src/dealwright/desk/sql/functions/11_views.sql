@@ -10,6 +10,10 @@ join dealwright.lead as l using (lead_id)
 where a.status <> 'reassigned';
 comment on view dealwright.outcome is 'One row per assignment for learning: won is null while it is not known.';
 
+create or replace view dealwright.agent_profile as
+select agent_id, profile_model_id as model_id, profile, variance, base_ratio, package_ratio from dealwright.agent;
+comment on view dealwright.agent_profile is 'The vector of each agent under the promoted model (elements: traits, then slots).';
+
 create or replace view dealwright.waiting_lead as
 select l.lead_id, l.external_id, l.customer_name, l.attributes, l.requirements, l.priority, l.received_at,
        clock_timestamp() - l.received_at as waited, l.required_skills, l.required_department,
@@ -18,5 +22,5 @@ select l.lead_id, l.external_id, l.customer_name, l.attributes, l.requirements, 
         where a.active and (l.required_skills is null or a.skills @> l.required_skills)
           and (l.required_department is null or a.department = l.required_department)) as agents_who_could
 from dealwright.lead as l
-where l.status = 'waiting';
+where l.is_waiting;
 comment on view dealwright.waiting_lead is 'The queue, most urgent first; agents_who_could = 0 means that nobody has what the lead requires.';

@@ -1,22 +1,28 @@
 -- Why it was decided so, and whether the record agrees.
 
--- Puts the state that a decision saw in front of the live tables, as temporary tables of the same names.
 create or replace function dealwright.restore_state(d dealwright.decision)
 returns void language plpgsql as $$
 declare
-    width integer;
+    width integer := coalesce(vector_dims((dealwright.query_of(d.slots, d.model_id)).query), 0);
 begin
-    drop table if exists pg_temp.agent, pg_temp.agent_profile;
+    drop table if exists pg_temp.agent;
     create temporary table agent (
         agent_id bigint primary key, open integer, capacity integer, fair_count bigint, fair_compensation double precision,
         active boolean, skills text[], department text, shifts tstzmultirange, years_of_service double precision,
-        rating double precision, weight double precision
+        rating double precision, weight double precision, profile vector, variance vector,
+        base_ratio double precision not null default 1, package_ratio double precision not null default 1
     ) on commit drop;
     insert into pg_temp.agent
     select g.agent_id, s.open, s.capacity, s.fair_count, s.fair_compensation,
            (t.payload ->> 'active')::boolean, array(select jsonb_array_elements_text(t.payload -> 'skills')), t.payload ->> 'department',
            (t.payload ->> 'shifts')::tstzmultirange, (t.payload ->> 'years_of_service')::double precision,
-           (t.payload ->> 'rating')::double precision, (t.payload ->> 'weight')::double precision
+           (t.payload ->> 'rating')::double precision, (t.payload ->> 'weight')::double precision,
+           -- values declared since then have no element in what was logged
+           case when l.profile is not null
+               then (l.profile::real[] || array_fill(0::real, array[width - vector_dims(l.profile)]))::vector end,
+           case when l.variance is not null
+               then (l.variance::real[] || array_fill(0::real, array[width - vector_dims(l.variance)]))::vector end,
+           coalesce(l.base_ratio, 1), coalesce(l.package_ratio, 1)
     from (select a.agent_id from dealwright.agent as a
           union select e.agent_id from dealwright.event as e where e.kind = 'agent_deleted') as g
     cross join lateral (
@@ -30,25 +36,16 @@ begin
         where e.agent_id = g.agent_id and e.kind in ('agent_added', 'agent_changed') and dealwright.was_visible(d, e.xid, e.position)
         order by e.position desc limit 1
     ) as t
-    where s.kind <> 'agent_deleted';
-    width := vector_dims((dealwright.query_of(d.slots, d.model_id)).query);
-    create temporary table agent_profile (
-        agent_id bigint primary key, profile vector, variance vector, base_ratio double precision, package_ratio double precision
-    ) on commit drop;
-    insert into pg_temp.agent_profile
-    select a.agent_id,
-           -- values declared since then have no element in what was logged
-           (l.profile::real[] || array_fill(0::real, array[coalesce(width, 0) - vector_dims(l.profile)]))::vector,
-           (l.variance::real[] || array_fill(0::real, array[coalesce(width, 0) - vector_dims(l.variance)]))::vector,
-           l.base_ratio, l.package_ratio
-    from pg_temp.agent as a
-    cross join lateral (
+    left join lateral (
         select p.* from dealwright.agent_profile_log as p
-        where width is not null and p.agent_id = a.agent_id and p.model_id = d.model_id and dealwright.was_visible(d, p.xid, p.position)
+        where width > 0 and p.agent_id = g.agent_id and p.model_id = d.model_id and dealwright.was_visible(d, p.xid, p.position)
         order by p.position desc limit 1
-    ) as l;
+    ) as l on true
+    where s.kind <> 'agent_deleted';
 end
 $$;
+comment on function dealwright.restore_state(dealwright.decision) is
+    'Puts the agents as a decision saw them in front of the live ones: a temporary table agent, for this transaction.';
 
 create or replace function dealwright.was_visible(d dealwright.decision, xid xid8, at_position bigint)
 returns boolean language sql immutable as $$
@@ -87,11 +84,11 @@ declare
     again dealwright.ranked;
 begin
     perform dealwright.restore_state(d);
-    select r.* into again
-    from dealwright.rank_by(d.policy, dealwright.past_enquiry(d), d.policy_params, null, true) as r
+    select r.rank, r.agent_id, r.match_score, r.win_probability, r.win_low, r.win_high, r.expected_value into again
+    from dealwright.rank_by(d.policy, dealwright.past_enquiry(d), d.policy_params, null, true) with ordinality as r
     -- from the queue it is the freed place that takes the lead: only the score is to be recomputed
     where not d.from_queue or r.agent_id = d.agent_id
-    order by r.rank, r.agent_id
+    order by r.ordinality
     limit 1;
     return jsonb_build_object(
         'assignment_id', d.assignment_id,
@@ -116,19 +113,17 @@ declare
 begin
     perform dealwright.restore_state(d);
     select jsonb_agg(jsonb_build_object(
-        'rank', r.rank, 'agent_id', r.agent_id, 'agent_name', a.name, 'match_score', r.match_score,
+        'rank', coalesce(r.rank, r.ordinality), 'agent_id', r.agent_id, 'agent_name', a.name, 'match_score', r.match_score,
         'win_probability', r.win_probability, 'win_low', r.win_low, 'win_high', r.win_high, 'expected_value', r.expected_value,
         'open', r.open, 'capacity', r.capacity, 'eligible', r.eligible,
         'reasons', dealwright.reasons_for(d.policy, row (r.rank, r.agent_id, r.match_score, r.win_probability, r.win_low, r.win_high,
             r.expected_value, r.open, r.capacity, r.eligible, r.tied, r.fairness_price, r.snapshot, d.feature_agent_ids, d.features)::dealwright.ranked,
             ask, d.policy_params),
         'would_have_got_it', dealwright.would_win(d, ask, r.agent_id)
-    ) order by r.rank, r.agent_id) into ranking
-    from (
-        select * from dealwright.rank_by(d.policy, ask, d.policy_params, null, false) order by rank, agent_id
-    ) as r
+    ) order by r.ordinality) into ranking
+    from dealwright.rank_by(d.policy, ask, d.policy_params, null, false) with ordinality as r
     left join dealwright.agent as a using (agent_id)
-    where r.rank <= 10 or r.agent_id = d.agent_id;
+    where r.ordinality <= 10 or r.agent_id = d.agent_id;
     return jsonb_build_object(
         'assignment_id', d.assignment_id, 'lead_id', d.lead_id, 'agent_id', d.agent_id,
         'agent_name', (select a.name from dealwright.agent as a where a.agent_id = d.agent_id),

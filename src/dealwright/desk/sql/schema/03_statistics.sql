@@ -24,14 +24,3 @@ create table dealwright.agent_day (
     confirmed integer not null,
     primary key (day, agent_id)
 ) with (fillfactor = 80);
-
-create table dealwright.agent_profile (
-    agent_id bigint primary key references dealwright.agent on delete cascade,
-    model_id bigint not null,
-    profile vector not null,
-    variance vector not null,
-    base_ratio double precision not null,
-    package_ratio double precision not null
-) with (fillfactor = 60);
-comment on table dealwright.agent_profile is
-    'Standardised traits, then one shrunken log-odds affinity per slot; a ranking is its inner product with the lead.';
