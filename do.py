@@ -56,9 +56,6 @@ class SetupError(Exception):
     """The environment cannot be made ready; the message says what to do about it."""
 
 
-# --- the environment ------------------------------------------------------------------------------
-
-
 def sync(level: str, *, force: bool = False) -> None:
     """Bring .venv up to date for ``level`` (runtime, dev or docs), doing nothing when it already is."""
     wanted, found = _fingerprints(), _stamp()
@@ -78,10 +75,9 @@ def sync(level: str, *, force: bool = False) -> None:
             f"environment for Python {wanted['python']}", uv, "venv", "--clear", "--python", python, str(VENV)
         )
     files = [str(ROOT / "requirements" / name) for name in LEVELS[goal]]
-    target = ("--python", str(PYTHON))
-    _step(f"packages ({goal})", uv, "pip", "sync", *target, "--require-hashes", *files)
+    _step(f"packages ({goal})", uv, "pip", "sync", "--python", str(PYTHON), "--require-hashes", *files)
     own = ("--no-deps", "--no-build-isolation", "--editable", str(ROOT))
-    _step("dealwright itself", uv, "pip", "install", *target, *own)
+    _step("dealwright itself", uv, "pip", "install", "--python", str(PYTHON), *own)
     STAMP.write_text(json.dumps({**wanted, "level": goal}, indent=1), encoding="utf-8")
     _say(f"ready in {time.perf_counter() - start:.1f} s")
 
@@ -184,9 +180,6 @@ def _run(program: str, *args: str) -> int:
     if found is None:
         raise SetupError(f"{program} is missing from {BIN}: run `python3 do.py sync`")
     return subprocess.call([found, *args], cwd=ROOT)
-
-
-# --- the commands ---------------------------------------------------------------------------------
 
 
 def demo(args: Args) -> int:
