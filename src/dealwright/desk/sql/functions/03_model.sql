@@ -38,7 +38,8 @@ returns void language plpgsql as $$
 declare
     p jsonb;
     by_slot_strength double precision[];
-    by_slot_offset double precision[];
+    by_slot_share double precision[];
+    by_slot_dimension integer[];
     by_slot_affinity double precision[];
 begin
     select m.parameters into strict p from dealwright.model as m where m.model_id = id;
@@ -53,11 +54,12 @@ begin
     select
         array[coalesce((p -> 'prior_strength' ->> 0)::double precision, 1e9)]
             || coalesce(array_agg(coalesce((p -> 'prior_strength' ->> s.place::integer)::double precision, 1e9) order by own.slot), '{}'),
-        array[coalesce((p -> 'slot_offset' ->> 0)::double precision, 0)]
-            || coalesce(array_agg(coalesce((p -> 'slot_offset' ->> s.place::integer)::double precision, 0) order by own.slot), '{}'),
+        array[coalesce((p -> 'value_share' ->> 0)::double precision, 1)]
+            || coalesce(array_agg(coalesce((p -> 'value_share' ->> s.place::integer)::double precision, 0) order by own.slot), '{}'),
         array[coalesce((p -> 'affinity_weight' ->> 0)::double precision, 0)]
-            || coalesce(array_agg(coalesce((p -> 'affinity_weight' ->> s.place::integer)::double precision, 0) order by own.slot), '{}')
-    into by_slot_strength, by_slot_offset, by_slot_affinity
+            || coalesce(array_agg(coalesce((p -> 'affinity_weight' ->> s.place::integer)::double precision, 0) order by own.slot), '{}'),
+        array[0] || coalesce(array_agg(d.position order by own.slot), '{}')
+    into by_slot_strength, by_slot_share, by_slot_affinity, by_slot_dimension
     from dealwright.dimension_value as own
     join dealwright.dimension as d using (dimension_id)
     left join model_slot as s on s.dimension = d.name and s.value = own.value;
@@ -78,7 +80,8 @@ begin
         dealwright.weights_by_slot(p -> 'revenue' -> 'base' -> 'weights'),
         dealwright.weights_by_slot(p -> 'revenue' -> 'package' -> 'weights'),
         by_slot_strength,
-        by_slot_offset,
+        by_slot_share,
+        by_slot_dimension,
         by_slot_affinity,
         coalesce((select array_agg(t ->> 'name' order by o) from jsonb_array_elements(p -> 'traits') with ordinality as x (t, o)), '{}'),
         coalesce((select array_agg((t ->> 'mean')::double precision order by o) from jsonb_array_elements(p -> 'traits') with ordinality as x (t, o)), '{}'),
@@ -135,6 +138,15 @@ declare
     elements double precision[];
     variances double precision[];
     overall double precision := 0;
+    -- by dimension: what was counted for leads whose value is not known
+    known_without double precision[];
+    won_without double precision[];
+    expected_without double precision[];
+    place integer;
+    share double precision;
+    known double precision;
+    won double precision;
+    expected double precision;
     mean double precision;
     strength double precision;
     affinity double precision;
@@ -158,16 +170,27 @@ begin
         elements[k] := coalesce((trait - model.trait_mean[k]) / nullif(model.trait_sd[k], 0), 0);
         variances[k] := 0;
     end loop;
+    for slot in 2 .. width loop
+        place := model.dimension_of[slot];
+        known_without[place] := coalesce(known_without[place], stat.known[1]) - stat.known[slot];
+        won_without[place] := coalesce(won_without[place], stat.confirmed[1]) - stat.confirmed[slot];
+        expected_without[place] := coalesce(expected_without[place], stat.expected_ppm[1]) - stat.expected_ppm[slot];
+    end loop;
     for slot in 1 .. width loop
+        place := model.dimension_of[slot];
+        share := case when slot = 1 then 0 else model.value_share[slot] end;
         strength := model.prior_strength[slot];
-        if stat.known[slot] > 0 then
-            mean := stat.expected_ppm[slot] / 1e6 / stat.known[slot];
+        -- outcomes of leads without a value count in every slot of the dimension, by the values' shares
+        known := stat.known[slot] + share * greatest(coalesce(known_without[place], 0), 0);
+        won := stat.confirmed[slot] + share * greatest(coalesce(won_without[place], 0), 0);
+        expected := (stat.expected_ppm[slot] + share * greatest(coalesce(expected_without[place], 0), 0)) / 1e6;
+        if known > 0 then
+            mean := least(greatest(expected / known, 1e-6), 1 - 1e-6);
             if slot > 1 then
                 -- a value's affinity is what is left once the agent's overall level is known
-                mean := dealwright.sigmoid(dealwright.logit(mean) + overall + model.slot_offset[slot]);
+                mean := least(greatest(dealwright.sigmoid(dealwright.logit(mean) + overall), 1e-6), 1 - 1e-6);
             end if;
-            mean := least(greatest(mean, 1e-6), 1 - 1e-6);
-            affinity := dealwright.logit((stat.confirmed[slot] + strength * mean) / (stat.known[slot] + strength)) - dealwright.logit(mean);
+            affinity := dealwright.logit((won + strength * mean) / (known + strength)) - dealwright.logit(mean);
         else
             mean := least(greatest(dealwright.sigmoid(model.lead_bias), 1e-6), 1 - 1e-6);
             affinity := 0;
@@ -176,7 +199,7 @@ begin
             overall := affinity;
         end if;
         elements[traits + slot] := affinity;
-        variances[traits + slot] := 1 / ((coalesce(stat.known[slot], 0) + strength) * mean * (1 - mean));
+        variances[traits + slot] := 1 / ((known + strength) * mean * (1 - mean));
     end loop;
     base_share := (stat.base_cents / 100.0 + model.base_prior_strength) / (stat.base_expected_cents / 100.0 + model.base_prior_strength);
     package_share := (stat.package_cents / 100.0 + model.package_prior_strength)

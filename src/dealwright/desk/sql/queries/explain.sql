@@ -1,2 +1,2 @@
 -- Why an assignment went where it went.
-select dealwright.explain(%(assignment_id)s) as answer
+select dealwright.explain(%(assignment_id)s::bigint) as answer

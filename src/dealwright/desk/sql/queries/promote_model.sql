@@ -1,2 +1,2 @@
 -- Puts a model to work.
-select dealwright.promote_model(%(model_id)s)
+select dealwright.promote_model(%(model_id)s::bigint)

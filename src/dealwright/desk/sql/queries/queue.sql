@@ -3,4 +3,4 @@ select place, lead_id, external_id, customer_name, attributes, requirements, pri
        extract(epoch from waited)::double precision as waited_s, required_skills, required_department, agents_who_could
 from dealwright.waiting_lead
 order by place
-limit %(k)s
+limit %(k)s::bigint

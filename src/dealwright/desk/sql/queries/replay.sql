@@ -1,2 +1,2 @@
 -- A decision recomputed from its record.
-select dealwright.replay(%(assignment_id)s) as answer
+select dealwright.replay(%(assignment_id)s::bigint) as answer

@@ -59,7 +59,8 @@ create table dealwright.compiled_model (
     base_weight double precision[] not null,
     package_weight double precision[] not null,
     prior_strength double precision[] not null,
-    slot_offset double precision[] not null,
+    value_share double precision[] not null,
+    dimension_of integer[] not null,  -- position of the dimension a slot belongs to; 0 for slot 1
     affinity_weight double precision[] not null,
     trait_name text[] not null,
     trait_mean double precision[] not null,
