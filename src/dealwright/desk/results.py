@@ -86,7 +86,7 @@ class Ranking(Tabular):
         first = self.ranking[0]
         return (
             f"{first['agent_name']} ({first['agent_id']}) comes first of {len(self.ranking)} "
-            f"under the policy {self.policy}, match score {first['match_score']:.1f}; {self.evidence}"
+            f"under the policy {self.policy}, match score {_score(first)}; {self.evidence}"
         )
 
 
@@ -122,7 +122,7 @@ class Placement(Tabular):
             return f"lead {self.row['lead_id']} is {self.row['status']}: nobody eligible has a free place"
         return (
             f"assignment {self.row['assignment_id']} (booking {self.row['booking_id']}) goes to "
-            f"{self.row['agent_name']} ({self.row['agent_id']}), match score {self.row['match_score']:.1f}, "
+            f"{self.row['agent_name']} ({self.row['agent_id']}), match score {_score(self.row)}, "
             f"now {self.row['open']} of {self.row['capacity']} open"
         )
 
@@ -296,3 +296,8 @@ class Replay(Tabular):
         """Say whether the record holds."""
         verdict = "comes out the same" if self.agrees else "does NOT come out the same"
         return f"the decision on assignment {self.answer['assignment_id']} {verdict} when recomputed"
+
+
+def _score(row: Row) -> str:
+    """Write a match score; without a match model there is none."""
+    return "–" if row["match_score"] is None else f"{row['match_score']:.1f}"

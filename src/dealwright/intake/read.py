@@ -113,10 +113,7 @@ def read_table(path: Path, given: FileFormat, wanted: dict[str, str]) -> RawTabl
     if records is None:
         records = _irregular_records(content, given.delimiter, file)
     records = records.keep(records.widths > 0)
-    header = tuple(
-        name.strip()
-        for name in _split(content[records.starts[0] : records.ends[0]].decode("utf-8"), given.delimiter)
-    )
+    header = _header(content, records, given)
     positions = _positions(header, wanted, file, given)
     body = records.keep(np.arange(len(records.starts)) > 0)
     fits = body.widths == len(header)
@@ -130,6 +127,20 @@ def read_table(path: Path, given: FileFormat, wanted: dict[str, str]) -> RawTabl
     whole = body.keep(fits)
     frame = _parse(content, whole, positions, given.delimiter, all_fit=bool(fits.all()))
     return RawTable(file, header, frame, whole.lines, ragged, content, whole, given.delimiter)
+
+
+def read_header(path: Path, given: FileFormat) -> tuple[str, ...]:
+    """Read the names of a file's columns."""
+    content = _decode(path, given.encoding)
+    if not content.strip():
+        raise InputError(f"{path.name} is empty: it needs a header line with the column names, and rows")
+    first = content.lstrip(b"\n").partition(b"\n")[0]
+    return tuple(name.strip() for name in _split(first.decode("utf-8"), given.delimiter))
+
+
+def _header(content: bytes, records: Records, given: FileFormat) -> tuple[str, ...]:
+    text = content[records.starts[0] : records.ends[0]].decode("utf-8")
+    return tuple(name.strip() for name in _split(text, given.delimiter))
 
 
 def _decode(path: Path, encoding: str) -> bytes:

@@ -1,0 +1,51 @@
+"""Commands that look back: explain, replay."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from dealwright.cli.context import Json, console, open_desk, write_json
+
+Assignment = Annotated[str, typer.Argument(metavar="ASSIGNMENT", help="Id of the assignment.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command("explain")(explain)
+    app.command("replay")(replay)
+
+
+def explain(context: typer.Context, assignment: Assignment, as_json: Json = False) -> None:
+    """Say why an assignment went to this agent and not to another, and what would change it."""
+    with open_desk(context) as desk:
+        explanation = desk.explain(assignment)
+    if as_json:
+        write_json(explanation.to_dict())
+        return
+    from dealwright.cli.tables import explanation_table
+
+    out = console()
+    out.print(explanation.summary(), soft_wrap=True, markup=False)
+    out.print(explanation_table(explanation))
+    evidence = explanation.answer.get("evidence")
+    if evidence:
+        out.print(f"evidence behind the model: {evidence}", markup=False)
+
+
+def replay(context: typer.Context, assignment: Assignment, as_json: Json = False) -> None:
+    """Recompute a decision from its record; exit code 1 if it comes out differently."""
+    with open_desk(context) as desk:
+        found = desk.replay(assignment)
+    if as_json:
+        write_json(found.to_dict())
+    else:
+        out = console()
+        out.print(found.summary(), soft_wrap=True, markup=False)
+        for row in found.table_rows():
+            out.print(
+                f"  {row['what']}: agent {row['agent_id']}, match score {row['match_score']}", markup=False
+            )
+    if not found.agrees:
+        raise typer.Exit(1)

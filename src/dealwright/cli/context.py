@@ -1,0 +1,131 @@
+"""What every command needs: the settings of this run, the desk, and where answers go."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from dealwright.errors import InputError
+from dealwright.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from dealwright.desk.desk import Desk
+
+Json = Annotated[bool, typer.Option("--json", help="Answer in JSON, for programs.")]
+Policy = Annotated[
+    str | None,
+    typer.Option(
+        "--policy", metavar="NAME", help="value, classic, workload or fair; the desk's own by default."
+    ),
+]
+
+
+@dataclass(frozen=True)
+class Globals:
+    """The options that stand before the command.
+
+    Attributes
+    ----------
+    database_url, home
+        Which database.
+    debug
+        Show where an unexpected error comes from.
+    """
+
+    database_url: str | None = None
+    home: Path | None = None
+    debug: bool = False
+
+    def settings(self) -> Settings:
+        """Return the settings of this run."""
+        return load_settings(database_url=self.database_url, home=self.home)
+
+
+def settings_of(context: typer.Context) -> Settings:
+    """Return the settings of this run."""
+    found = context.find_object(Globals) or Globals()
+    return found.settings()
+
+
+@contextmanager
+def open_desk(context: typer.Context) -> Iterator[Desk]:
+    """Open the desk for a command."""
+    from dealwright.desk.desk import Desk
+
+    settings = settings_of(context)
+    with Desk.open(settings.database_url, settings.home) as desk:
+        yield desk
+
+
+def console() -> Console:
+    """Return a console for answers."""
+    from rich.console import Console
+
+    return Console(highlight=False)
+
+
+def notes() -> Console:
+    """Return a console for progress and remarks, on stderr."""
+    from rich.console import Console
+
+    return Console(stderr=True, highlight=False, soft_wrap=not sys.stderr.isatty())
+
+
+def write_json(value: Any) -> None:
+    """Write a value to stdout as JSON; times in ISO 8601, numbers as numbers."""
+    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2, default=_plain) + "\n")
+
+
+def _plain(value: Any) -> Any:
+    if hasattr(value, "isoformat"):
+        return value.isoformat()
+    if hasattr(value, "__float__"):
+        return float(value)
+    return str(value)
+
+
+def parse_pairs(pairs: Sequence[str] | None) -> dict[str, str]:
+    """Read ``--set dimension=value`` options.
+
+    Raises
+    ------
+    InputError
+        One of them has no ``=``, or a dimension is given twice.
+    """
+    result: dict[str, str] = {}
+    for pair in pairs or ():
+        name, sign, value = pair.partition("=")
+        if not sign or not name.strip():
+            raise InputError(
+                f"--set {pair}: write it as --set dimension=value, for example --set destination=Mars"
+            )
+        if result.setdefault(name.strip(), value.strip()) != value.strip():
+            raise InputError(f"--set {name.strip()} is given twice")
+    return result
+
+
+def lead_document(
+    customer: str | None,
+    pairs: Sequence[str] | None,
+    requirements: str | None,
+    priority: int = 0,
+    idempotency_key: str | None = None,
+) -> Mapping[str, Any]:
+    """Build a lead in the JSON shape of the SQL functions."""
+    return {
+        "customer_name": customer,
+        "attributes": parse_pairs(pairs),
+        "requirements": requirements,
+        "priority": priority,
+        "idempotency_key": idempotency_key,
+        "received_at": None,
+    }

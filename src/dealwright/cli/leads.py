@@ -1,0 +1,198 @@
+"""Commands of the day: rank, assign, settle, reassign, agents, queue."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from dealwright.cli.context import Json, Policy, console, lead_document, notes, open_desk, write_json
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from dealwright.desk.results import Placement
+
+Set = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="DIM=VALUE", help="What is known of the lead, for example --set destination=Mars."
+    ),
+]
+Requirements = Annotated[
+    str | None, typer.Option("--requirements", metavar="TEXT", help="What the customer wants, in words.")
+]
+Customer = Annotated[str | None, typer.Option("--customer", metavar="NAME", help="Who asks.")]
+Top = Annotated[int | None, typer.Option("--top", "--k", min=1, metavar="K", help="Only the first K agents.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command("rank")(rank)
+    app.command("assign")(assign)
+    app.command("settle")(settle)
+    app.command("reassign")(reassign)
+    app.command("agents")(agents)
+    app.command("queue")(queue)
+
+
+def rank(
+    context: typer.Context,
+    *,
+    pairs: Set = None,
+    policy: Policy = None,
+    requirements: Requirements = None,
+    customer: Customer = None,
+    top: Top = None,
+    as_json: Json = False,
+) -> None:
+    """Rank the agents for a lead, with reasons; nothing is recorded."""
+    document = lead_document(customer or "anybody", pairs, requirements)
+    with open_desk(context) as desk:
+        ranking = desk.rank(document, policy, top)
+    if as_json:
+        write_json(ranking.to_dict())
+        return
+    from dealwright.cli.tables import ranking_table
+    from dealwright.desk.desk import NO_MODEL
+
+    out = console()
+    out.print(ranking_table(ranking))
+    model = f", model {ranking.model}" if ranking.model is not None else ""
+    out.print(f"policy {ranking.policy}{model}")
+    if ranking.policy == "value" or ranking.evidence != NO_MODEL:
+        out.print(f"match model: {ranking.evidence}", markup=False)
+
+
+def assign(
+    context: typer.Context,
+    *,
+    pairs: Set = None,
+    policy: Policy = None,
+    requirements: Requirements = None,
+    customer: Customer = None,
+    priority: Annotated[int, typer.Option("--priority", help="Higher comes first in the waiting queue.")] = 0,
+    idempotency_key: Annotated[
+        str | None,
+        typer.Option(
+            "--idempotency-key", metavar="KEY", help="The same key sent twice gives the same assignment."
+        ),
+    ] = None,
+    file: Annotated[
+        Path | None, typer.Option("--file", metavar="FILE", help="Many leads: leads.csv or leads.jsonl.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Give a lead to the best eligible agent with room; otherwise it waits."""
+    if file is not None:
+        _assign_file(context, file, policy, as_json=as_json)
+        return
+    document = lead_document(customer, pairs, requirements, priority, idempotency_key)
+    with open_desk(context) as desk:
+        placement = desk.assign(document, policy)
+    if as_json:
+        write_json(placement.to_dict())
+    else:
+        console().print(placement.summary(), soft_wrap=True, markup=False)
+
+
+def _assign_file(context: typer.Context, file: Path, policy: str | None, *, as_json: bool) -> None:
+    """Check every lead of a file, then assign them one by one."""
+    from dealwright.cli.lead_file import read_leads
+    from dealwright.cli.progress import counted
+
+    with open_desk(context) as desk:
+        documents: list[Mapping[str, Any]] = read_leads(file, desk.dimensions())
+        placements: list[Placement] = list(
+            counted(desk.assign_all(documents, policy), len(documents), "assigning")
+        )
+    if as_json:
+        write_json([placement.to_dict() for placement in placements])
+        return
+    from dealwright.cli.tables import placements_table
+
+    out = console()
+    out.print(placements_table(documents, placements))
+    assigned = sum(placement.assigned for placement in placements)
+    waiting = len(placements) - assigned
+    out.print(
+        f"{assigned:,} of {len(placements):,} leads assigned" + (f", {waiting:,} wait" if waiting else "")
+    )
+
+
+def settle(
+    context: typer.Context,
+    *,
+    booking: Annotated[str, typer.Argument(metavar="BOOKING", help="Id of the booking.")],
+    status: Annotated[
+        str, typer.Argument(metavar="STATUS", help="confirmed, cancelled, or pending to reopen.")
+    ],
+    revenue: Annotated[
+        float | None,
+        typer.Option("--revenue", metavar="AMOUNT", help="Total revenue; base plus package if left out."),
+    ] = None,
+    base: Annotated[float | None, typer.Option("--base", metavar="AMOUNT", help="Base revenue.")] = None,
+    package: Annotated[
+        float | None, typer.Option("--package", metavar="AMOUNT", help="Package revenue.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Settle a booking, or reopen it; workload, counters and rankings follow at once."""
+    with open_desk(context) as desk:
+        settlement = desk.settle(
+            booking, status.lower(), base_revenue=base, package_revenue=package, total_revenue=revenue
+        )
+    if as_json:
+        write_json(settlement.to_dict())
+    else:
+        console().print(settlement.summary(), soft_wrap=True, markup=False)
+
+
+def reassign(
+    context: typer.Context,
+    assignment: Annotated[str, typer.Argument(metavar="ASSIGNMENT", help="Id of the assignment.")],
+    reason: Annotated[
+        str, typer.Option("--reason", metavar="TEXT", help="Why, for the record.")
+    ] = "asked for",
+    as_json: Json = False,
+) -> None:
+    """Give an open assignment's lead to the best other agent with room."""
+    with open_desk(context) as desk:
+        placement = desk.reassign(assignment, reason)
+    if as_json:
+        write_json(placement.to_dict())
+    else:
+        console().print(placement.summary(), soft_wrap=True, markup=False)
+
+
+def agents(context: typer.Context, policy: Policy = None, top: Top = None, as_json: Json = False) -> None:
+    """Show the agents with their workload and their rank under the current policy."""
+    with open_desk(context) as desk:
+        found = desk.agents(policy)
+    rows = found.rows[:top] if top else found.rows
+    if as_json:
+        write_json([dict(row) for row in rows])
+        return
+    from dealwright.cli.tables import agents_table
+
+    out = console()
+    out.print(agents_table(rows))
+    out.print(found.summary())
+    if not found.rows:
+        notes().print("there are no agents yet: dealwright import --map astra DIR brings some")
+
+
+def queue(context: typer.Context, top: Top = None, as_json: Json = False) -> None:
+    """Show the leads that wait for a free place, most urgent first."""
+    with open_desk(context) as desk:
+        found = desk.queue(top)
+    if as_json:
+        write_json([dict(row) for row in found.rows])
+        return
+    from dealwright.cli.tables import queue_table
+
+    out = console()
+    if found.rows:
+        out.print(queue_table(found))
+    out.print(found.summary())

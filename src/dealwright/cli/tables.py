@@ -1,0 +1,215 @@
+"""Tables for people: readable at 80 columns, numbers aligned, the reasons in words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from rich.markup import escape
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from dealwright.desk.results import Explanation, Models, Placement, Queue, Ranking
+
+_REASONS_SHOWN = 2
+
+
+def _table(*columns: tuple[str, str]) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    for name, justify in columns:
+        table.add_column(
+            name,
+            justify="right" if justify == "right" else "left",
+            overflow="fold",
+            no_wrap=justify == "right",
+        )
+    return table
+
+
+def ranking_table(ranking: Ranking) -> Table:
+    """Show ranked agents with score, probability, workload and the strongest reasons."""
+    table = _table(
+        ("#", "right"),
+        ("id", "right"),
+        ("agent", "left"),
+        ("score", "right"),
+        ("win", "right"),
+        ("open", "right"),
+        ("why", "left"),
+    )
+    for row in ranking.ranking:
+        style = None if row["eligible"] else "dim"
+        table.add_row(
+            str(row["rank"]),
+            str(row["agent_id"]),
+            escape(row["agent_name"]),
+            number(row["match_score"], 1),
+            percent(row["win_probability"]),
+            f"{row['open']}/{row['capacity']}",
+            escape(reasons_text(row["reasons"])),
+            style=style,
+        )
+    return table
+
+
+def reasons_text(reasons: Sequence[Mapping[str, Any]] | None) -> str:
+    """Write the first reasons in words."""
+    parts = []
+    for item in (reasons or ())[:_REASONS_SHOWN]:
+        if item.get("contribution") is not None:
+            parts.append(f"{item['reason']} {item['contribution']:+.2f}")
+        elif item.get("value") is not None:
+            parts.append(
+                f"{item['reason']} {item['value']:g}"
+                if isinstance(item["value"], float)
+                else f"{item['reason']} {item['value']}"
+            )
+        else:
+            parts.append(str(item["reason"]))
+    return ", ".join(parts)
+
+
+def agents_table(rows: Sequence[Mapping[str, Any]]) -> Table:
+    """Show agents with a bar for how full they are."""
+    table = _table(
+        ("#", "right"),
+        ("id", "right"),
+        ("agent", "left"),
+        ("open", "right"),
+        ("", "left"),
+        ("won", "right"),
+        ("department", "left"),
+    )
+    for row in rows:
+        full = min(row["open"] / row["capacity"], 1) if row["capacity"] else 1
+        cells = round(full * 10)
+        share = f"{row['won']}/{row['known']}" if row["known"] else "–"
+        table.add_row(
+            str(row["rank"]),
+            str(row["agent_id"]),
+            escape(row["agent_name"]),
+            f"{row['open']}/{row['capacity']}",
+            "█" * cells + "·" * (10 - cells),
+            share,
+            escape(row["department"] or ""),
+            style=None if row["active"] else "dim",
+        )
+    return table
+
+
+def placements_table(documents: Sequence[Mapping[str, Any]], placements: Sequence[Placement]) -> Table:
+    """Show where each lead of a file went."""
+    table = _table(
+        ("customer", "left"),
+        ("assignment", "right"),
+        ("booking", "right"),
+        ("agent", "left"),
+        ("score", "right"),
+        ("open", "right"),
+    )
+    for document, placement in zip(documents, placements, strict=True):
+        row = placement.row
+        if placement.assigned:
+            agent = f"{row['agent_name']} ({row['agent_id']})"
+            table.add_row(
+                escape(document["customer_name"]),
+                str(row["assignment_id"]),
+                str(row["booking_id"]),
+                escape(agent),
+                number(row["match_score"], 1),
+                f"{row['open']}/{row['capacity']}",
+            )
+        else:
+            table.add_row(escape(document["customer_name"]), "–", "–", "waits", "–", "–", style="yellow")
+    return table
+
+
+def queue_table(queue: Queue) -> Table:
+    """Show who waits, since when, and whether anybody could take it."""
+    table = _table(
+        ("#", "right"),
+        ("lead", "right"),
+        ("customer", "left"),
+        ("priority", "right"),
+        ("waits", "right"),
+        ("requires", "left"),
+        ("could", "right"),
+    )
+    for row in queue.rows:
+        required = [
+            *(row["required_skills"] or ()),
+            *([row["required_department"]] if row["required_department"] else []),
+        ]
+        table.add_row(
+            str(row["place"]),
+            str(row["lead_id"]),
+            escape(row["customer_name"]),
+            str(row["priority"]),
+            duration(row["waited_s"]),
+            escape(", ".join(required)) or "–",
+            str(row["agents_who_could"]),
+        )
+    return table
+
+
+def models_table(models: Models) -> Table:
+    """Show the registered models."""
+    table = _table(
+        ("id", "right"), ("kind", "left"), ("made", "left"), ("at work", "left"), ("evidence", "left")
+    )
+    for row in models.rows:
+        table.add_row(
+            str(row["model_id"]),
+            row["kind"],
+            f"{row['created_at']:%Y-%m-%d %H:%M}",
+            "yes" if row["promoted"] else "",
+            escape(str((row["evidence"] or {}).get("verdict") or "–")),
+            style="bold" if row["promoted"] else None,
+        )
+    return table
+
+
+def explanation_table(explanation: Explanation) -> Table:
+    """Show the ranking as a decision saw it, and what would have made another agent the first."""
+    table = _table(
+        ("#", "right"),
+        ("id", "right"),
+        ("agent", "left"),
+        ("score", "right"),
+        ("open", "right"),
+        ("why", "left"),
+        ("would have got it", "left"),
+    )
+    chosen = explanation.answer["agent_id"]
+    for row in explanation.table_rows():
+        table.add_row(
+            str(row["rank"]),
+            str(row["agent_id"]),
+            escape(row["agent_name"] or ""),
+            number(row["match_score"], 1),
+            f"{row['open']}/{row['capacity']}",
+            escape(reasons_text(row["reasons"])),
+            "got it" if row["agent_id"] == chosen else escape(row["would_have_got_it"] or ""),
+            style="bold" if row["agent_id"] == chosen else None,
+        )
+    return table
+
+
+def number(value: float | None, digits: int) -> str:
+    """Write a number, or a dash."""
+    return "–" if value is None else f"{value:,.{digits}f}"
+
+
+def percent(value: float | None) -> str:
+    """Write a probability in per cent, or a dash."""
+    return "–" if value is None else f"{100 * value:.0f}%"
+
+
+def duration(seconds: float) -> str:
+    """Write a duration in its largest units."""
+    minutes = max(int(seconds), 0) // 60
+    if minutes < 1:
+        return f"{max(int(seconds), 0)} s"
+    if minutes < 60:
+        return f"{minutes} min"
+    return f"{minutes // 60} h {minutes % 60} min" if minutes < 48 * 60 else f"{minutes // 1440} d"

@@ -1,0 +1,107 @@
+"""Where things are: a TOML file and the environment, frozen; the command line has the last word.
+
+Read in this order, the later one wins: built-in defaults, ``dealwright.toml`` in the working directory (or
+the file named by ``DEALWRIGHT_CONFIG``), the environment (``DATABASE_URL``, ``DEALWRIGHT_HOME``), options.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+from dealwright.errors import InputError, UnknownNameError
+
+CONFIG_FILE = "dealwright.toml"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Where things are.
+
+    Attributes
+    ----------
+    database_url
+        The PostgreSQL to use; None starts the embedded one.
+    home
+        Directory of the embedded database and the logs.
+    pictures
+        Where `train` and `evidence` draw.
+    rejected
+        Where `import` writes the rows it sets aside.
+    """
+
+    database_url: str | None = None
+    home: Path = Path.home() / ".dealwright"
+    pictures: Path = Path("pictures")
+    rejected: Path = Path("rejected")
+
+    @property
+    def log(self) -> Path:
+        """Where unexpected errors are written down."""
+        return self.home / "log" / "dealwright.log"
+
+    def summary(self) -> str:
+        """Say which database is meant."""
+        return "a database of your own" if self.database_url else f"the embedded database under {self.home}"
+
+
+def load_settings(
+    *,
+    database_url: str | None = None,
+    home: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+    directory: Path | None = None,
+) -> Settings:
+    """Read the settings.
+
+    Parameters
+    ----------
+    database_url, home
+        What the command line says.
+    environment, directory
+        Where to look instead of ``os.environ`` and the working directory.
+
+    Raises
+    ------
+    InputError
+        The configuration file does not exist, is not TOML, or says something unknown.
+    """
+    variables = os.environ if environment is None else environment
+    settings = _from_file(variables, directory or Path.cwd())
+    url = database_url or variables.get("DATABASE_URL")
+    place = home or variables.get("DEALWRIGHT_HOME")
+    if url:
+        settings = replace(settings, database_url=url)
+    if place:
+        settings = replace(settings, home=Path(place).expanduser())
+    if home is not None and not database_url:
+        # who names a home means the embedded database in it
+        settings = replace(settings, database_url=None)
+    return settings
+
+
+def _from_file(environment: Mapping[str, str], directory: Path) -> Settings:
+    named = environment.get("DEALWRIGHT_CONFIG")
+    path = Path(named).expanduser() if named else directory / CONFIG_FILE
+    if not path.is_file():
+        if named:
+            raise InputError(f"DEALWRIGHT_CONFIG names {path}, which does not exist")
+        return Settings()
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: not valid TOML: {error}") from None
+    names = [item.name for item in fields(Settings)]
+    changes: dict[str, Any] = {}
+    for name, value in document.items():
+        if name not in names:
+            raise InputError(f"{path}: {UnknownNameError('setting', name, names)}")
+        if not isinstance(value, str) or not value:
+            raise InputError(f"{path}: {name}: must be a text in quotes, not {value!r}")
+        # a path in the file is meant from where the file is
+        changes[name] = value if name == "database_url" else path.parent / Path(value).expanduser()
+    return replace(Settings(), **changes)
