@@ -1,20 +1,31 @@
 """History in, match model and evidence out; no database and no files inside."""
 
+from dealwright.learn.evidence import Evidence, evidence
 from dealwright.learn.model import AmountModel, Calibration, MatchModel, RevenueModel, Trait
+from dealwright.learn.outcomes import Outcomes, build_outcomes
+from dealwright.learn.params import LearnParams
 from dealwright.learn.profile import Profiles, build_profiles
 from dealwright.learn.score import Scores, score
 from dealwright.learn.statistics import AgentStatistics, count_statistics
+from dealwright.learn.train import TrainResult, train
 
 __all__ = [
     "AgentStatistics",
     "AmountModel",
     "Calibration",
+    "Evidence",
+    "LearnParams",
     "MatchModel",
+    "Outcomes",
     "Profiles",
     "RevenueModel",
     "Scores",
+    "TrainResult",
     "Trait",
+    "build_outcomes",
     "build_profiles",
     "count_statistics",
+    "evidence",
     "score",
+    "train",
 ]

@@ -15,7 +15,7 @@ import polars as pl
 from dealwright.learn.slots import FloatArray, IntArray, logit, sigmoid, slot_groups
 
 if TYPE_CHECKING:
-    from dealwright.learn.model import MatchModel
+    from dealwright.learn.model import MatchModel, Trait
     from dealwright.learn.statistics import AgentStatistics
 
 
@@ -133,15 +133,15 @@ def build_profiles(model: MatchModel, statistics: AgentStatistics, traits: pl.Da
         )
     return Profiles(
         agent_ids=statistics.agent_ids,
-        vector=np.hstack([standardise_traits(model, statistics.agent_ids, traits), affinity]),
+        vector=np.hstack([standardise_traits(model.traits, statistics.agent_ids, traits), affinity]),
         variance=variance,
         base_ratio=ratio["base"],
         package_ratio=ratio["package"],
     )
 
 
-def standardise_traits(model: MatchModel, agent_ids: IntArray, traits: pl.DataFrame) -> FloatArray:
-    """Return ``(value - mean) / sd`` per agent and trait of the model; 0 where unknown."""
+def standardise_traits(described: tuple[Trait, ...], agent_ids: IntArray, traits: pl.DataFrame) -> FloatArray:
+    """Return ``(value - mean) / sd`` per agent and trait; 0 where unknown."""
     matched = pl.DataFrame({"agent_id": agent_ids}).join(
         traits, on="agent_id", how="left", maintain_order="left"
     )
@@ -149,7 +149,7 @@ def standardise_traits(model: MatchModel, agent_ids: IntArray, traits: pl.DataFr
         ((matched[trait.name].cast(pl.Float64) - trait.mean) / trait.sd).fill_null(0.0).to_numpy()
         if trait.name in matched.columns and trait.sd > 0
         else np.zeros(len(agent_ids))
-        for trait in model.traits
+        for trait in described
     ]
     return np.column_stack(columns) if columns else np.zeros((len(agent_ids), 0))
 

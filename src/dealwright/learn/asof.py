@@ -1,0 +1,87 @@
+"""As-of counts: for every assignment, what was known of its agent at the very moment it was assigned."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from dealwright.learn.outcomes import OutcomeTable
+    from dealwright.learn.slots import FloatArray, IntArray
+
+
+@dataclass(frozen=True)
+class Lookup:
+    """Where each query's events lie in the order of one grouping: ``order[start:stop]``."""
+
+    order: IntArray
+    start: IntArray
+    stop: IntArray
+
+    def sum(self, value: FloatArray) -> FloatArray:
+        """Sum a value of the outcomes over each query's events."""
+        cumulated = np.concatenate([[0.0], np.cumsum(value[self.order])])
+        result: FloatArray = cumulated[self.stop] - cumulated[self.start]
+        return result
+
+
+class AsOfCounter:
+    """Sums over the outcomes an assignment's agent had *known* before the assignment, overall and by value.
+
+    Outcomes are sorted once by group and by the time they became known; each query finds its range by
+    bisection, and then any value is summed as a difference of cumulated sums. An outcome known at the same
+    instant does not count.
+
+    Parameters
+    ----------
+    table
+        The outcomes, pending ones included: they are queries, never events.
+    codes
+        Values to query, shape (rows, dimensions), none unknown; events use the table's own.
+    """
+
+    def __init__(self, table: OutcomeTable, codes: IntArray) -> None:
+        self._table = table
+        events = np.flatnonzero(table.settled)
+        by_time = events[np.argsort(table.known_us[events], kind="stable")]
+        known_before = np.searchsorted(table.known_us[by_time], table.assigned_us, side="left")
+        agent = table.agent
+        self.overall = _find(agent[by_time], by_time, agent, known_before)
+        self.by_value: list[Lookup] = []
+        self.unknown: list[Lookup | None] = []
+        for j, dimension in enumerate(table.dimensions):
+            width = len(dimension.values)
+            own = table.codes[by_time, j]
+            seen = own >= 0
+            cell = np.where(seen, agent[by_time] * width + own, -1)
+            self.by_value.append(_find(cell, by_time, agent * width + codes[:, j], known_before))
+            self.unknown.append(
+                None
+                if seen.all()
+                else _find(np.where(seen, -1, agent[by_time]), by_time, agent, known_before)
+            )
+
+    def count(self, value: FloatArray, shares: tuple[FloatArray, ...], codes: IntArray) -> FloatArray:
+        """Sum a value of the outcomes, for every row: shape (rows, 1 + dimensions).
+
+        Outcomes with an unknown value count in a dimension by the share of the queried value.
+        """
+        columns = [self.overall.sum(value)]
+        for j, (own, unknown) in enumerate(zip(self.by_value, self.unknown, strict=True)):
+            column = own.sum(value)
+            if unknown is not None:
+                column = column + shares[j][codes[:, j]] * unknown.sum(value)
+            columns.append(column)
+        return np.column_stack(columns)
+
+
+def _find(event_cell: IntArray, by_time: IntArray, query_cell: IntArray, known_before: IntArray) -> Lookup:
+    """Find each query's events: those of its cell among the first ``known_before`` in time order."""
+    span = len(by_time) + 1
+    position = np.argsort(event_cell, kind="stable")  # by cell, and by time within it
+    keys = event_cell[position] * span + position
+    start = np.searchsorted(keys, query_cell * span)
+    stop = np.searchsorted(keys, query_cell * span + known_before)
+    return Lookup(by_time[position], start, stop)

@@ -1,0 +1,116 @@
+"""Findings of training: which features matter, whether probabilities hold, and where agents stand."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+
+from dealwright.learn.backtest import calibrated
+from dealwright.learn.fit import count_slots
+from dealwright.learn.lead_model import LeadModel
+from dealwright.learn.metrics import mean_with_interval, row_log_loss
+from dealwright.learn.profile import compute_affinities, spread_unknown
+from dealwright.learn.score import Z_90
+from dealwright.learn.slots import FloatArray, logit, sigmoid, weights_in_order
+
+if TYPE_CHECKING:
+    from dealwright.learn.backtest import Backtest
+    from dealwright.learn.model import Calibration, MatchModel
+    from dealwright.learn.outcomes import OutcomeTable
+    from dealwright.learn.params import LearnParams
+
+_SHUFFLES = 5
+_Z_95 = 1.959964
+
+
+def rank_features(
+    tested: Backtest, calibration: Calibration, params: LearnParams, rng: np.random.Generator
+) -> pl.DataFrame:
+    """Rank features by permutation importance: out-of-time log loss lost when a feature is shuffled.
+
+    Source: Breiman (2001), "Random Forests", section 10; Fisher, Rudin & Dominici (2019), JMLR 20. The
+    interval is the bootstrap's over outcomes.
+
+    Returns
+    -------
+    ``feature, kind, importance, low, high``, most important first.
+    """
+    full = tested.terms.full_logit
+    usual = row_log_loss(tested.won, calibrated(calibration, full))
+    found = []
+    for k, name in enumerate(tested.terms.names):
+        part = tested.terms.parts[:, k]
+        lost = np.zeros(len(tested))
+        for _ in range(_SHUFFLES):
+            shuffled = calibrated(calibration, full - part + rng.permutation(part))
+            lost += row_log_loss(tested.won, shuffled) - usual
+        estimate = mean_with_interval(lost / _SHUFFLES, params.bootstrap, rng)
+        kind = "lead" if k < tested.terms.n_lead else "agent" if name.startswith("agent") else "trait"
+        found.append((name, kind, estimate.value, estimate.low, estimate.high))
+    frame = pl.DataFrame(found, schema=["feature", "kind", "importance", "low", "high"], orient="row")
+    return frame.sort("importance", descending=True)
+
+
+def draw_calibration_curve(won: FloatArray, probability: FloatArray, bins: int = 10) -> pl.DataFrame:
+    """Compare predicted with observed win rates in bins of equally many outcomes, with 95 % intervals."""
+    schema = {"predicted": pl.Float64, "observed": pl.Float64, "low": pl.Float64, "high": pl.Float64}
+    order = np.argsort(probability, kind="stable")
+    rows = []
+    for part in np.array_split(order, min(bins, len(order))) if len(order) else ():
+        low, high = wilson_interval(won[part].sum(), float(len(part)))
+        rows.append(
+            (float(probability[part].mean()), float(won[part].mean()), float(low), float(high), len(part))
+        )
+    return pl.DataFrame(rows, schema={**schema, "outcomes": pl.Int64}, orient="row")
+
+
+def describe_agents(table: OutcomeTable, model: MatchModel) -> pl.DataFrame:
+    """Place every agent: rate as counted, rate its leads promised, and shrunken rate on average leads."""
+    known = table.take(table.settled)
+    lead = LeadModel(model.lead_bias, tuple(weights_in_order(table.dimensions, model.lead_weights)), 0.0, 0.0)
+    shares = np.array(model.value_share)
+    n, won, expected = (
+        spread_unknown(count_slots(known, value), shares, model.groups)
+        for value in (np.ones(len(known)), known.won, sigmoid(lead.predict_linear(known.codes)))
+    )
+    average = float(known.won.mean())
+    affinity, variance = compute_affinities(
+        known=n,
+        won=won,
+        expected=expected,
+        prior_strength=np.array(model.prior_strength),
+        prior_mean=float(sigmoid(model.lead_bias)),
+    )
+    centre = logit(average) + affinity[:, 0]
+    half = Z_90 * np.sqrt(variance[:, 0] + model.calibration.logit_variance)
+    raw_low, raw_high = wilson_interval(won[:, 0], n[:, 0])
+    seen = n[:, 0] > 0
+    divisor = np.where(seen, n[:, 0], 1.0)
+    return pl.DataFrame(
+        {
+            "agent_id": table.agent_ids,
+            "known": n[:, 0].astype(np.int64),
+            "won": won[:, 0].astype(np.int64),
+            "raw_rate": np.where(seen, won[:, 0] / divisor, np.nan),
+            "raw_low": raw_low,
+            "raw_high": raw_high,
+            "expected_rate": np.where(seen, expected[:, 0] / divisor, np.nan),
+            "rate": sigmoid(centre),
+            "low": sigmoid(centre - half),
+            "high": sigmoid(centre + half),
+        }
+    ).with_columns(pl.col("raw_rate", "expected_rate").fill_nan(None))
+
+
+def wilson_interval(won: FloatArray | float, n: FloatArray | float) -> tuple[FloatArray, FloatArray]:
+    """95 % interval of a rate (Wilson 1927, JASA 22); (0, 1) where n = 0."""
+    wins, count = np.asarray(won, dtype=np.float64), np.asarray(n, dtype=np.float64)
+    some = np.maximum(count, 1e-12)
+    rate, z2 = wins / some, _Z_95**2
+    centre = (rate + z2 / (2 * some)) / (1 + z2 / some)
+    half = _Z_95 * np.sqrt(rate * (1 - rate) / some + z2 / (4 * some**2)) / (1 + z2 / some)
+    low = np.where(count > 0, np.clip(centre - half, 0, 1), 0.0)
+    high = np.where(count > 0, np.clip(centre + half, 0, 1), 1.0)
+    return low, high

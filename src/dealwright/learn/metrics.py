@@ -1,0 +1,124 @@
+"""How good probabilities are: log loss, Brier score, AUC, calibration error, each with an interval."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from dealwright.learn.slots import FloatArray
+
+_GROUPS = 1000
+_Z_95 = 1.959964
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A number with its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+    def to_dict(self) -> dict[str, float]:
+        """Return it as JSON-serialisable values."""
+        return {"value": self.value, "low": self.low, "high": self.high}
+
+    def __str__(self) -> str:
+        return f"{self.value:.4f} [{self.low:.4f}, {self.high:.4f}]"
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """Metrics of one set of probabilities.
+
+    ``auc`` is 0.5 where all probabilities are equal; ``ece`` is the expected calibration error over ten
+    bins of equally many outcomes (Naeini, Cooper & Hauskrecht 2015).
+    """
+
+    outcomes: int
+    log_loss: Estimate
+    brier: Estimate
+    auc: Estimate
+    ece: Estimate
+
+    def to_dict(self) -> dict[str, object]:
+        """Return it as JSON-serialisable values."""
+        return {
+            "outcomes": self.outcomes,
+            **{name: getattr(self, name).to_dict() for name in ("log_loss", "brier", "auc", "ece")},
+        }
+
+
+def row_log_loss(won: FloatArray, probability: FloatArray) -> FloatArray:
+    """Return each outcome's log loss, in nats."""
+    p = np.clip(probability, 1e-9, 1 - 1e-9)
+    result: FloatArray = -(won * np.log(p) + (1 - won) * np.log1p(-p))
+    return result
+
+
+def measure(won: FloatArray, probability: FloatArray, resamples: int, rng: np.random.Generator) -> Metrics:
+    """Measure probabilities against what happened.
+
+    Intervals are bootstrap percentiles over outcomes (over random groups of them where there are more than
+    a thousand), for the AUC DeLong's (DeLong, DeLong & Clarke-Pearson 1988, Biometrics 44).
+    """
+    edges = np.quantile(probability, np.linspace(0, 1, 11)[1:-1])
+    bins = np.searchsorted(edges, probability, side="right")
+    columns = np.zeros((len(won), 2 + 10))
+    columns[:, 0] = row_log_loss(won, probability)
+    columns[:, 1] = (won - probability) ** 2
+    columns[np.arange(len(won)), 2 + bins] = probability - won
+    point, resampled = _resample_means(columns, resamples, rng)
+    log_loss, brier = (_percentiles(point[k], resampled[:, k]) for k in (0, 1))
+    ece = _percentiles(float(np.abs(point[2:]).sum()), np.abs(resampled[:, 2:]).sum(axis=1))
+    return Metrics(len(won), log_loss, brier, area_under_curve(won, probability), ece)
+
+
+def mean_with_interval(value: FloatArray, resamples: int, rng: np.random.Generator) -> Estimate:
+    """Mean of a value over outcomes, for example a paired difference of log losses."""
+    point, resampled = _resample_means(value[:, None], resamples, rng)
+    return _percentiles(point[0], resampled[:, 0])
+
+
+def area_under_curve(won: FloatArray, probability: FloatArray) -> Estimate:
+    """Return the AUC with DeLong's interval, from midranks (Sun & Xu 2014, IEEE Signal Process. Lett. 21)."""
+    from scipy.stats import rankdata
+
+    wins, losses = probability[won > 0], probability[won <= 0]
+    m, n = len(wins), len(losses)
+    if m == 0 or n == 0:
+        return Estimate(0.5, 0.0, 1.0)
+    everything = rankdata(np.concatenate([wins, losses]))
+    by_win = (everything[:m] - rankdata(wins)) / n
+    by_loss = 1.0 - (everything[m:] - rankdata(losses)) / m
+    auc = float(by_win.mean())
+    variance = (by_win.var(ddof=1) / m if m > 1 else 0.25) + (by_loss.var(ddof=1) / n if n > 1 else 0.25)
+    half = _Z_95 * float(np.sqrt(variance))
+    return Estimate(auc, max(0.0, auc - half), min(1.0, auc + half))
+
+
+def calibration_error(won: FloatArray, probability: FloatArray, bins: int = 10) -> float:
+    """Return the expected calibration error over bins of equally many outcomes."""
+    order = np.argsort(probability, kind="stable")
+    difference = (probability - won)[order]
+    cuts = np.linspace(0, len(won), bins + 1).astype(np.int64)[:-1]
+    return float(np.abs(np.add.reduceat(difference, cuts)).sum() / len(won))
+
+
+def _resample_means(
+    columns: FloatArray, resamples: int, rng: np.random.Generator
+) -> tuple[FloatArray, FloatArray]:
+    """Return the columns' means and their bootstrap replicates, shape (resamples, columns)."""
+    n = len(columns)
+    groups = min(n, _GROUPS)
+    group = rng.permutation(n) % groups if n > groups else np.arange(n)
+    totals = np.column_stack([np.bincount(group, column, minlength=groups) for column in columns.T])
+    size = np.bincount(group, minlength=groups)
+    weights = rng.multinomial(groups, np.full(groups, 1.0 / groups), size=resamples)
+    return columns.mean(axis=0), (weights @ totals) / (weights @ size)[:, None]
+
+
+def _percentiles(point: float, resampled: FloatArray) -> Estimate:
+    low, high = np.quantile(resampled, [0.025, 0.975])
+    return Estimate(float(point), float(low), float(high))

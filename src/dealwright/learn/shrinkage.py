@@ -1,0 +1,70 @@
+"""Prior strengths by maximum likelihood: how many outcomes it takes before an agent's own history counts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from dealwright.learn.model import FIXED_RATIO, FULL_SHRINKAGE
+
+if TYPE_CHECKING:
+    from dealwright.learn.slots import FloatArray
+
+
+def fit_prior_strength(known: FloatArray, won: FloatArray, mean: FloatArray) -> float:
+    """Fit the strength m of the beta prior of beta-binomial counts whose prior means are given.
+
+    ``won_i`` of ``known_i`` are binomial with a rate drawn from Beta(m mean_i, m (1 - mean_i)); m maximises
+    the marginal likelihood (Casella & Berger 2002, "Statistical Inference", section 4.4; Griffiths 1973,
+    Biometrics 29). Counts may be fractions. When the counts vary no more than chance makes them, the
+    likelihood rises for ever with m: then it is `FULL_SHRINKAGE`.
+    """
+    from scipy.optimize import minimize_scalar
+    from scipy.special import betaln
+
+    some = known > 0
+    if not some.any():
+        return FULL_SHRINKAGE
+    k, w, mu = known[some], np.minimum(won, known)[some], np.clip(mean[some], 1e-6, 1 - 1e-6)
+
+    def loss(log_m: float) -> float:
+        m = np.exp(log_m)
+        return -float(np.sum(betaln(w + m * mu, k - w + m * (1 - mu)) - betaln(m * mu, m * (1 - mu))))
+
+    binomial = -float(np.sum(w * np.log(mu) + (k - w) * np.log1p(-mu)))
+    found = minimize_scalar(
+        loss, bounds=(np.log(0.5), np.log(1e5)), method="bounded", options={"xatol": 1e-3}
+    )
+    # at the upper end the two likelihoods agree up to rounding: no variation beyond chance
+    if found.x > np.log(5e4) or found.fun > binomial - 1e-6:
+        return FULL_SHRINKAGE
+    return float(np.exp(found.x))
+
+
+def fit_ratio_strength(total: FloatArray, expected: FloatArray, noise_per_unit: float) -> float:
+    """Fit the strength k, in units of money, with which an agent's revenue ratio is shrunk towards 1.
+
+    An agent's total is normal around ``ratio * expected`` with the variance ``noise_per_unit * expected``,
+    and the ratios around 1 with the variance ``t``; then the posterior mean is ``(total + k) / (expected +
+    k)`` with ``k = noise_per_unit / t`` (Buhlmann & Gisler 2005, "A Course in Credibility Theory", chapter
+    4). ``t`` maximises the marginal likelihood; 0 gives `FIXED_RATIO`.
+    """
+    from scipy.optimize import minimize_scalar
+
+    some = expected > 0
+    if some.sum() < 2 or noise_per_unit <= 0:
+        return FIXED_RATIO
+    e, deviation = expected[some], total[some] - expected[some]
+
+    def loss(log_t: float) -> float:
+        variance = noise_per_unit * e + np.exp(log_t) * e**2
+        return 0.5 * float(np.sum(np.log(variance) + deviation**2 / variance))
+
+    none = 0.5 * float(np.sum(np.log(noise_per_unit * e) + deviation**2 / (noise_per_unit * e)))
+    found = minimize_scalar(
+        loss, bounds=(np.log(1e-8), np.log(4.0)), method="bounded", options={"xatol": 1e-3}
+    )
+    if found.x < np.log(2e-8) or found.fun > none - 1e-6:
+        return FIXED_RATIO
+    return float(noise_per_unit / np.exp(found.x))

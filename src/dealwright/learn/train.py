@@ -1,0 +1,174 @@
+"""Training: outcomes in; the match model, its evidence, its metrics and what people want to see of it out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+
+from dealwright.errors import EvidenceError
+from dealwright.learn.backtest import PreparedTable, backtest, calibrated, fit_calibration
+from dealwright.learn.evidence import Evidence, judge
+from dealwright.learn.findings import describe_agents, draw_calibration_curve, rank_features
+from dealwright.learn.metrics import Metrics, measure
+from dealwright.learn.outcomes import tabulate_outcomes
+from dealwright.learn.params import LearnParams
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from dealwright.contracts import Dimension
+    from dealwright.learn.backtest import Backtest
+    from dealwright.learn.model import Calibration, MatchModel
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """A trained match model and how far to trust it.
+
+    Attributes
+    ----------
+    in_time, out_of_time
+        Metrics of the calibrated model on the outcomes it was fitted to, and on later ones (None where too
+        few). Calibration is fitted to the out-of-time predictions of earlier blocks only, when it is
+        judged.
+    feature_importance
+        ``feature, kind (lead, agent or trait), importance, low, high``: log loss lost when the feature is
+        shuffled, out of time, with a 95 % interval. Empty where there are too few outcomes.
+    calibration_curve
+        ``predicted, observed, low, high, outcomes``: ten bins of equally many out-of-time outcomes.
+    agents
+        ``agent_id, known, won, raw_rate, raw_low, raw_high, expected_rate, rate, low, high``: wins as
+        counted with Wilson's interval, what the agent's leads promised, and the shrunken rate on average
+        leads with its 90 % interval.
+    """
+
+    model: MatchModel
+    evidence: Evidence
+    in_time: Metrics
+    out_of_time: Metrics | None
+    feature_importance: pl.DataFrame
+    calibration_curve: pl.DataFrame
+    agents: pl.DataFrame
+    seconds: float
+
+    def summary(self) -> str:
+        """Return the verdict, the metrics and the most important features, a few lines."""
+        lines = [
+            self.evidence.summary(),
+            f"Model in time: log loss {self.in_time.log_loss}, AUC {self.in_time.auc}",
+        ]
+        if self.out_of_time is not None:
+            lines.append(
+                f"Model out of time: log loss {self.out_of_time.log_loss}, AUC {self.out_of_time.auc}, "
+                f"ECE {self.out_of_time.ece}"
+            )
+        lines += [
+            f"{row['feature']}: {row['importance']:.4f} [{row['low']:.4f}, {row['high']:.4f}] of log loss"
+            for row in self.feature_importance.head(5).iter_rows(named=True)
+        ]
+        return "\n".join(lines)
+
+
+def train(
+    outcomes: pl.DataFrame,
+    traits: pl.DataFrame,
+    dimensions: Sequence[Dimension],
+    params: LearnParams | None = None,
+    *,
+    seed: int = 0,
+) -> TrainResult:
+    """Learn the match model from outcomes.
+
+    The evidence comes first; the model carries agent terms only where agents are found to differ, and its
+    probabilities are calibrated on out-of-time predictions.
+
+    Parameters
+    ----------
+    outcomes
+        Columns of `contracts.OUTCOME_COLUMNS` and one per dimension.
+    traits
+        ``agent_id`` and one numeric column per trait, for all agents.
+
+    Raises
+    ------
+    EvidenceError
+        No outcome is known yet.
+    InputError
+        The outcomes lack a column or hold an undeclared value.
+    """
+    began = perf_counter()
+    params = params or LearnParams()
+    rng = np.random.default_rng(seed)
+    table = tabulate_outcomes(outcomes, dimensions, traits["agent_id"].to_list())
+    if not table.settled.any():
+        raise EvidenceError(
+            "there is nothing to learn from yet: no outcome is known. "
+            "Import a history, or settle some bookings first"
+        )
+    prepared = PreparedTable(table, rng)
+    tested = backtest(prepared, traits, params)
+    found = judge(prepared, tested, params, rng)
+    own_test = tested if found.terms.win else None if tested is None else tested.without_agents()
+
+    model = prepared.fit(traits, found.terms)
+    logit = np.zeros(0) if own_test is None else own_test.terms.full_logit
+    won = np.zeros(0) if own_test is None else own_test.won
+    model = replace(model, calibration=fit_calibration(logit, won, model.calibration.logit_variance))
+
+    settled = np.flatnonzero(table.settled)
+    fitted = calibrated(model.calibration, prepared.predict(model, traits).full_logit[settled])
+    in_time = measure(table.won[settled], fitted, params.bootstrap, rng)
+    out_of_time, curve, importance = None, draw_calibration_curve(won, logit), pl.DataFrame()
+    if own_test is not None:
+        probability = calibrate_forward(own_test, model.calibration)
+        out_of_time = measure(won, probability, params.bootstrap, rng)
+        curve = draw_calibration_curve(won, probability)
+        importance = rank_features(own_test, model.calibration, params, rng)
+    model = replace(
+        model,
+        evidence=found.to_dict(),
+        metrics={
+            "in_time": in_time.to_dict(),
+            "out_of_time": None if out_of_time is None else out_of_time.to_dict(),
+        },
+        trained_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        as_of=_find_as_of(outcomes),
+        outcomes=len(settled),
+        seed=seed,
+    )
+    return TrainResult(
+        model=model,
+        evidence=found,
+        in_time=in_time,
+        out_of_time=out_of_time,
+        feature_importance=importance,
+        calibration_curve=curve,
+        agents=describe_agents(table, model),
+        seconds=perf_counter() - began,
+    )
+
+
+def calibrate_forward(tested: Backtest, last: Calibration) -> np.ndarray:
+    """Calibrate each block of out-of-time predictions on the blocks before it; the first with the identity.
+
+    Using the final calibration instead would judge it on the outcomes it was fitted to.
+    """
+    logit = tested.terms.full_logit
+    probability = np.empty(len(tested))
+    start = 0
+    for stop in tested.block_ends:
+        calibration = fit_calibration(logit[:start], tested.won[:start], last.logit_variance)
+        probability[start:stop] = calibrated(calibration, logit[start:stop])
+        start = stop
+    return probability
+
+
+def _find_as_of(outcomes: pl.DataFrame) -> str | None:
+    """Return the last moment the outcomes know of."""
+    last = outcomes.select(pl.max_horizontal(pl.col("assigned_at", "known_at").max())).item()
+    return None if last is None else str(last.isoformat())
