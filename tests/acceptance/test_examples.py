@@ -15,9 +15,12 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
+from typer.main import get_command
 
+from dealwright.cli.main import app
 from dealwright.desk.server import stop_server
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -130,6 +133,27 @@ def test_links_to_files_lead_somewhere(page: Path) -> None:
             assert (page.parent / target).exists(), (
                 f"{page.relative_to(ROOT)} links to {target}, which is not there"
             )
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_commands_a_page_names_exist(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    code = re.findall(r"(?ms)^```\w*.*?^```$", text) + re.findall(r"`[^`\n]+`", text)
+    for block in code:
+        for name in re.findall(r"(?m)(?:^|[`$|]\s*)dealwright ([a-z][a-z-]*)(?= |`|$)", block):
+            assert name in _commands_of_the_program(), f"{page.relative_to(ROOT)} names `dealwright {name}`"
+
+
+def test_every_command_and_option_says_what_it_does() -> None:
+    for name, command in _commands_of_the_program().items():
+        assert command.help, name
+        for parameter in command.params:
+            assert parameter.help, f"{name} {parameter.name}"
+
+
+def _commands_of_the_program() -> dict[str, Any]:
+    commands: dict[str, Any] = getattr(get_command(app), "commands")  # noqa: B009 - untyped in typer
+    return commands
 
 
 def test_a_wrong_example_is_caught(tmp_path: Path) -> None:
