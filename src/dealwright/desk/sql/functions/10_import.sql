@@ -24,6 +24,24 @@ returns bigint language sql immutable as $$
 $$;
 comment on function dealwright.own_id(text) is 'The number an outside id is, if it is one: then it serves as our own id too.';
 
+-- Status and outcome of an imported assignment from its booking, or from the lack of one: when the follow-up time is over
+-- at the end of the data, it is a failed contact.
+create or replace function dealwright.imported_outcome(
+    booking_status text, completed_at timestamptz, cancelled_at timestamptz, follow_up_ends timestamptz, as_of timestamptz,
+    out status text, out outcome text, out known_at timestamptz
+)
+language sql immutable as $$
+    select case when booking_status = 'pending' then 'open'
+                when booking_status is not null then 'settled'
+                when follow_up_ends <= as_of then 'lapsed' else 'open' end,
+           case when booking_status = 'confirmed' then 'won'
+                when booking_status = 'cancelled' then 'lost'
+                when booking_status is null and follow_up_ends <= as_of then 'lost' end,
+           case when booking_status = 'confirmed' then completed_at
+                when booking_status = 'cancelled' then cancelled_at
+                when booking_status is null and follow_up_ends <= as_of then follow_up_ends end
+$$;
+
 create or replace function dealwright.import_agents(out fresh bigint, out changed bigint)
 language plpgsql as $$
 begin
@@ -59,7 +77,7 @@ begin
 end
 $$;
 
-create or replace function dealwright.import_assignments(out fresh bigint, out changed bigint)
+create or replace function dealwright.import_assignments(follow_up interval, as_of timestamptz, out fresh bigint, out changed bigint)
 language plpgsql as $$
 begin
     -- the slots of a few hundred kinds of leads, not of a million leads
@@ -103,11 +121,20 @@ begin
     insert into dealwright.lead (lead_id, customer_name, attributes, requirements, received_at, status, slots)
     select r.lead_id, r.customer_name, jsonb_strip_nulls(r.attributes), r.requirements, r.assigned_at, 'assigned', r.slots
     from import_row as r where r.import_hash = 'new';
-    insert into dealwright.assignment (assignment_id, external_id, lead_id, agent_id, assigned_at, slots, import_hash)
-    select r.assignment_id, r.external_id, r.lead_id, r.agent_id, r.assigned_at, r.slots, r.hash
-    from import_row as r where r.import_hash = 'new';
+    -- with its outcome at once: an update of every row afterwards would cost as much again
+    insert into dealwright.assignment (assignment_id, external_id, lead_id, agent_id, assigned_at, slots, import_hash, status, outcome,
+                                       known_at, ended_at, completed_at, base_revenue, package_revenue, total_revenue)
+    select r.assignment_id, r.external_id, r.lead_id, r.agent_id, r.assigned_at, r.slots, r.hash, d.status, d.outcome,
+           d.known_at, d.known_at,
+           case when d.outcome = 'won' then d.known_at end,
+           case when d.outcome = 'won' then b.base_revenue end,
+           case when d.outcome = 'won' then b.package_revenue end,
+           case when d.outcome = 'won' then coalesce(b.total_revenue, b.base_revenue + b.package_revenue) end
+    from import_row as r
+    left join import_booking as b on b.assignment_external_id = r.external_id
+    cross join lateral dealwright.imported_outcome(b.status, b.completed_at, b.cancelled_at, r.assigned_at + follow_up, as_of) as d
+    where r.import_hash = 'new';
     get diagnostics fresh = row_count;
-    insert into import_touched select r.assignment_id from import_row as r where r.import_hash = 'new' on conflict do nothing;
 end
 $$;
 
@@ -169,14 +196,16 @@ begin
     for dimension in select name, allowed_values from import_dimension order by position loop
         perform dealwright.declare_dimension(dimension.name, dimension.allowed_values);
     end loop;
-    agents := dealwright.import_agents();
-    assignments := dealwright.import_assignments();
-    bookings := dealwright.import_bookings();
-
-    select greatest((select max(assigned_at) from dealwright.assignment where external_id is not null),
+    -- the end of the data, in what is here and in what comes
+    select greatest((select max(assigned_at) from import_assignment),
+                    (select max(completed_at) from import_booking),
+                    (select max(cancelled_at) from import_booking),
+                    (select max(assigned_at) from dealwright.assignment where external_id is not null),
                     (select max(completed_at) from dealwright.booking where external_id is not null),
                     (select max(cancelled_at) from dealwright.booking where external_id is not null)) into as_of;
-    -- An assignment without a booking becomes a failed contact when its follow-up time is over at the end of the data.
+    agents := dealwright.import_agents();
+    assignments := dealwright.import_assignments(follow_up, as_of);
+    bookings := dealwright.import_bookings();
     with lapsing as (
         insert into import_touched
         select a.assignment_id from dealwright.assignment as a
@@ -196,21 +225,18 @@ begin
         package_revenue = case when d.outcome = 'won' then d.package_revenue end,
         total_revenue = case when d.outcome = 'won' then d.total_revenue end
     from (
-        select t.assignment_id, b.base_revenue, b.package_revenue, b.total_revenue,
-               case when b.status = 'pending' then 'open'
-                    when b.status is not null then 'settled'
-                    when s.assigned_at + follow_up <= as_of then 'lapsed' else 'open' end as status,
-               case when b.status = 'confirmed' then 'won'
-                    when b.status = 'cancelled' then 'lost'
-                    when b.status is null and s.assigned_at + follow_up <= as_of then 'lost' end as outcome,
-               case when b.status = 'confirmed' then b.completed_at
-                    when b.status = 'cancelled' then b.cancelled_at
-                    when b.status is null and s.assigned_at + follow_up <= as_of then s.assigned_at + follow_up end as known_at
+        select t.assignment_id, b.base_revenue, b.package_revenue, b.total_revenue, o.*
         from import_touched as t
         join dealwright.assignment as s using (assignment_id)
         left join dealwright.booking as b using (assignment_id)
+        cross join lateral dealwright.imported_outcome(b.status, b.completed_at, b.cancelled_at, s.assigned_at + follow_up, as_of) as o
     ) as d
-    where a.assignment_id = d.assignment_id and a.status <> 'reassigned';
+    where a.assignment_id = d.assignment_id and a.status <> 'reassigned'
+      and (a.status, a.outcome, a.known_at, a.base_revenue, a.package_revenue, a.total_revenue) is distinct from (
+          d.status, d.outcome, d.known_at,
+          case when d.outcome = 'won' then d.base_revenue end,
+          case when d.outcome = 'won' then d.package_revenue end,
+          case when d.outcome = 'won' then d.total_revenue end);
     if agents.fresh + agents.changed + assignments.fresh + assignments.changed + bookings.fresh + bookings.changed + lapsed > 0 then
         insert into dealwright.event (kind, agent_id, open, capacity, fair_count, fair_compensation, payload)
         select case when exists (select from dealwright.event as e where e.agent_id = a.agent_id) then 'agent_changed' else 'agent_added' end,
