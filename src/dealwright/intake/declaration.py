@@ -172,8 +172,8 @@ def _check_features(declaration: Declaration, where: str) -> None:
     for role, label in declaration.labels.items():
         if label.column in features:
             raise InputError(
-                f"{where} column {label.column!r} is the label {role} and also a feature: the model would read "
-                "its own answer; take it out of the features"
+                f"{where} column {label.column!r} is the label {role} and also a feature, so the model would "
+                "read its own answer; take it out of the features"
             )
     for name in declaration.known_from:
         if name not in features:

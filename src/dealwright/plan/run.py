@@ -1,0 +1,218 @@
+"""The nightly plan from accounts to actions: quality, predict, anomalies, segment, action."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from html import escape
+from typing import Any, Final
+
+import polars as pl
+
+from dealwright.inputs import PlanInputs
+from dealwright.plan.action import ActionParams, Actions, choose_actions
+from dealwright.plan.anomalies import Anomalies, AnomalyParams, detect
+from dealwright.plan.drift import Drift, compare, profile
+from dealwright.plan.frames import ModelStore, StageResult
+from dealwright.plan.kpis import KpiParams, Kpis, judge
+from dealwright.plan.predict import Predictions, PredictParams, predict
+from dealwright.plan.quality import Quality, QualityParams, check
+from dealwright.plan.segment import SegmentParams, Segments, segment
+from dealwright.plan.toml import to_mapping
+from dealwright.plan.trace import Progress, StageRecord, Tracer, hash_frame, hash_text
+
+# the columns of `Plan.accounts` that outside clients rely on come first
+_LEADING: Final = (
+    "account_id", "churn_probability", "predicted_value_eur", "anomaly_score", "is_anomaly", "segment",
+    "nba_score", "action", "expected_value_eur", "channel", "channel_confidence", "territory", "rep_id",
+)  # fmt: skip
+# of all measures in the model card, those that judge what is used; the baselines' stay in the card
+_MEASURES: Final = (
+    "churn_auc", "churn_pr_auc", "churn_log_loss", "churn_brier", "churn_ece", "churn_lift", "value_rmse",
+    "value_mae", "value_spearman", "value_gini", "value_total_bias",
+)  # fmt: skip
+_SCORES: Final = ("churn_probability", "predicted_value_eur", "anomaly_score", "nba_score")
+
+
+@dataclass(frozen=True)
+class PlanParams:
+    """Parameters of every stage, each with defaults."""
+
+    quality: QualityParams = field(default_factory=QualityParams)
+    predict: PredictParams = field(default_factory=PredictParams)
+    anomalies: AnomalyParams = field(default_factory=AnomalyParams)
+    segment: SegmentParams = field(default_factory=SegmentParams)
+    action: ActionParams = field(default_factory=ActionParams)
+    kpis: KpiParams = field(default_factory=KpiParams)
+
+    def to_mapping(self) -> dict[str, Any]:
+        """Return them as plain nested values, ready for TOML."""
+        return to_mapping(self)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run decided, and everything it rests on.
+
+    Attributes
+    ----------
+    inputs
+        The usable rows the stages read.
+    accounts
+        One row per account: the results of all stages side by side, `accounts.parquet` of the run directory.
+    results
+        Stage -> its result, in the order they ran.
+    trace
+        Stage by stage: rows, seconds, hashes.
+    profile
+        What the next run compares itself with: bins of features and scores, and this run's metrics.
+    """
+
+    inputs: PlanInputs
+    accounts: pl.DataFrame
+    quality: Quality
+    predictions: Predictions
+    anomalies: Anomalies
+    segments: Segments
+    actions: Actions
+    results: Mapping[str, StageResult]
+    kpis: Kpis
+    drift: Drift
+    trace: tuple[StageRecord, ...]
+    profile: Mapping[str, Any]
+    params: PlanParams
+    seed: int
+
+    def summary(self) -> dict[str, Any]:
+        """Return the key figures and the stages' seconds."""
+        seconds = {f"{record.stage}_s": record.seconds for record in self.trace}
+        return {**self.kpis.summary(), "drift": self.drift.message, **seconds}
+
+    def to_frame(self) -> pl.DataFrame:
+        """Return `accounts`."""
+        return self.accounts
+
+    def _repr_html_(self) -> str:
+        """Show the key figures in a notebook."""
+        rows = "".join(
+            f"<tr><td>{escape(kpi.name)}</td><td>{'' if kpi.value is None else f'{kpi.value:,.4g}'}</td>"
+            f"<td>{kpi.status}</td></tr>"
+            for kpi in self.kpis.items
+        )
+        return f"<table><tr><th>figure</th><th>value</th><th>target</th></tr>{rows}</table>"
+
+
+def run_plan(
+    inputs: PlanInputs,
+    params: PlanParams | None = None,
+    *,
+    seed: int = 0,
+    force: bool = False,
+    previous: Mapping[str, Any] | None = None,
+    store: ModelStore | None = None,
+    progress: Progress | None = None,
+) -> Plan:
+    """Plan one night: from accounts to the next best action of each.
+
+    Parameters
+    ----------
+    inputs
+        From `dealwright.read_plan_inputs`, a synthetic world, or built by hand.
+    seed
+        The same inputs, parameters and seed give the same plan.
+    force
+        Go on in spite of the quality gate.
+    previous
+        `Plan.profile` of the last run, to measure drift against.
+    store
+        Where models are kept between runs; a champion kept there is only replaced by a better challenger.
+    progress
+        Told when a stage begins.
+
+    Raises
+    ------
+    InputError
+        The inputs cannot be used; the message names the column and the fix.
+    GateError
+        Too many rows were set aside.
+    """
+    params = params or PlanParams()
+    stages = Tracer(seed, _hash_inputs(inputs, seed), progress=progress)
+    rows = inputs.accounts.height
+
+    quality = stages.run("quality", rows, check, inputs, params.quality, force=force)
+    data = quality.inputs
+    rows = data.accounts.height
+    predictions = stages.run("predict", rows, predict, data, params.predict, store=store)
+    anomalies = stages.run("anomalies", rows, detect, data, params.anomalies)
+    segments = stages.run("segment", rows, segment, predictions, data, params.segment)
+    actions = stages.run(
+        "action", rows, choose_actions, data, predictions, segments, anomalies, params.action
+    )
+
+    accounts = _side_by_side(data.accounts["account_id"], stages.results)
+    drift, seen = _measure_drift(
+        data, accounts, predictions.metrics, previous, params.quality.metric_worse_by
+    )
+    figures = _figures(quality, predictions, anomalies, actions, drift)
+    return Plan(
+        data, accounts, quality, predictions, anomalies, segments, actions, stages.results,
+        judge(figures, params.kpis.targets), drift, tuple(stages.records), seen, params, seed,
+    )  # fmt: skip
+
+
+def _hash_inputs(inputs: PlanInputs, seed: int) -> str:
+    tables = (inputs.accounts, inputs.orders, inputs.touches, inputs.reps, inputs.history)
+    parts = [hash_frame(frame) for frame in tables]
+    return hash_text("|".join([*parts, repr(inputs.schema), inputs.as_of.isoformat(), str(seed)]))
+
+
+def _side_by_side(account_id: pl.Series, results: Mapping[str, StageResult]) -> pl.DataFrame:
+    """Put the results of the stages beside each other; where two name a column, the later stage's counts."""
+    columns = {"account_id": account_id}
+    for name, result in results.items():
+        frame = result.frame
+        if not frame["account_id"].equals(account_id):
+            raise AssertionError(f"the stage {name} returned other accounts, or in another order")
+        columns |= {column.name: column for column in frame}
+    leading = [name for name in _LEADING if name in columns]
+    return pl.DataFrame([columns[name] for name in (*leading, *(n for n in columns if n not in leading))])
+
+
+def _measure_drift(
+    data: PlanInputs,
+    accounts: pl.DataFrame,
+    metrics: Mapping[str, float | None],
+    previous: Mapping[str, Any] | None,
+    worse_by: float,
+) -> tuple[Drift, dict[str, Any]]:
+    """Compare this run's features and scores with the last run's, and describe them for the next."""
+    numeric = data.schema.numeric
+    scores = accounts.select(_SCORES)
+    table = data.accounts.select(*numeric, *data.schema.categorical).hstack(scores)
+    drift = compare(previous or {}, table, metrics, worse_by)
+    watched = {name: metrics.get(name) for name in ("churn_auc", "value_spearman")}
+    columns = profile(table, [*numeric, *_SCORES], list(data.schema.categorical))
+    return drift, {"columns": columns, "metrics": watched}
+
+
+def _figures(
+    quality: Quality, predictions: Predictions, anomalies: Anomalies, actions: Actions, drift: Drift
+) -> dict[str, Any]:
+    """Collect the key figures of a run; nothing that depends on the clock."""
+    chosen = actions.frame
+    accounts = chosen.height
+    return {
+        "accounts": accounts,
+        "rejected_share": quality.rejected_share["accounts"],
+        **{f"{name}_age_days": days for name, days in quality.freshness.items()},
+        **{name: predictions.metrics.get(name) for name in _MEASURES},
+        "mean_churn_probability": predictions.frame["churn_probability"].mean(),
+        "predicted_value_eur": predictions.frame["predicted_value_eur"].sum(),
+        "anomaly_share": anomalies.frame["is_anomaly"].mean(),
+        "accounts_with_action": int((chosen["action"] != "nothing").sum()),
+        "expected_value_eur": chosen["expected_value_eur"].sum(),
+        "explore_share": chosen["explore"].mean(),
+        "control_share": chosen["control"].mean(),
+        "columns_drifted": int((drift.frame["level"] == "large").sum()),
+    }

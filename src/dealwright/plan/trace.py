@@ -1,0 +1,144 @@
+"""Time, count and hash every stage; log it; and give each stage its own random numbers."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Final, Protocol, TypeVar
+
+import numpy as np
+import polars as pl
+import structlog
+
+from dealwright.plan.frames import StageResult
+from dealwright.plan.toml import to_mapping
+
+R = TypeVar("R", bound=StageResult)
+
+# rendered as JSON through the standard library's logger "dealwright.plan": silent until somebody configures
+# it
+_log = structlog.wrap_logger(
+    logging.getLogger("dealwright.plan"),
+    processors=[
+        structlog.stdlib.filter_by_level,
+        structlog.stdlib.add_log_level,
+        structlog.processors.JSONRenderer(sort_keys=True),
+    ],
+    wrapper_class=structlog.stdlib.BoundLogger,
+)
+STAGES: Final = ("quality", "predict", "anomalies", "segment", "action")
+
+
+class Progress(Protocol):
+    """Told when a stage begins (`done` of `total` are over) and, with an empty name, when all are over."""
+
+    def __call__(self, stage: str, done: int, total: int) -> None:
+        """Show it."""
+        ...
+
+
+@dataclass(frozen=True)
+class StageRecord:
+    """One line of ``trace.jsonl``. Only `seconds` differs when a run is repeated.
+
+    Attributes
+    ----------
+    rows_in, rows_out
+        Rows of the stage's first frame, and of its result.
+    params_hash, input_hash, output_hash
+        The first 16 hexadecimal digits of SHA-256 over the parameters, over everything the stage could read
+        (the tables, the seed and the results before it) and over the flat columns of its result.
+    """
+
+    stage: str
+    rows_in: int
+    rows_out: int
+    seconds: float
+    params_hash: str
+    input_hash: str
+    output_hash: str
+    summary: dict[str, Any]
+
+    def to_json(self) -> str:
+        """Write the record as one line of JSON."""
+        return json.dumps(vars(self), sort_keys=True, default=str)
+
+
+@dataclass
+class Tracer:
+    """Runs the stages of one plan and keeps their records and results.
+
+    Attributes
+    ----------
+    seed
+        Every stage draws from its own stream, which depends on the seed and the stage's name only, so that
+        adding a stage changes no other.
+    input_hash
+        Hash of what the run was given.
+    """
+
+    seed: int
+    input_hash: str
+    total: int = len(STAGES)
+    progress: Progress | None = None
+    records: list[StageRecord] = field(default_factory=list)
+    results: dict[str, StageResult] = field(default_factory=dict)
+
+    def run(
+        self,
+        name: str,
+        rows_in: int,
+        stage: Callable[..., R],
+        *args: Any,
+        **kwargs: Any,
+    ) -> R:
+        """Run ``stage(*args, rng=…, **kwargs)``; the parameters are the last positional argument."""
+        if self.progress is not None:
+            self.progress(name, len(self.records), self.total)
+        before = hash_text("|".join([self.input_hash, *(record.output_hash for record in self.records)]))
+        begin = time.perf_counter()
+        result = stage(*args, rng=generator(self.seed, name), **kwargs)
+        seconds = time.perf_counter() - begin
+        frame = result.frame
+        params = args[-1] if args else None
+        record = StageRecord(
+            name, rows_in, frame.height, round(seconds, 4), hash_params(params), before, hash_frame(frame),
+            dict(result.summary()),
+        )  # fmt: skip
+        self.records.append(record)
+        self.results[name] = result
+        _log.info("stage finished", **{k: v for k, v in vars(record).items() if k != "summary"})
+        if self.progress is not None and len(self.records) == self.total:
+            self.progress("", self.total, self.total)
+        return result
+
+
+def generator(seed: int, name: str) -> np.random.Generator:
+    """Return the random numbers of a stage: one stream per seed and name."""
+    return np.random.default_rng([seed, int(hash_text(name), 16)])
+
+
+def hash_text(text: str) -> str:
+    """Return 16 hexadecimal digits of SHA-256."""
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def hash_params(params: Any) -> str:
+    """Hash a dataclass of parameters by content."""
+    return (
+        hash_text(json.dumps(to_mapping(params), sort_keys=True, default=str)) if params is not None else ""
+    )
+
+
+def hash_frame(frame: pl.DataFrame | None) -> str:
+    """Hash the flat columns of a frame, row by row in order; stable within one version of Polars."""
+    if frame is None or frame.is_empty():
+        return "" if frame is None else hash_text(",".join(frame.columns))
+    flat = frame.select(name for name, kind in frame.schema.items() if not kind.is_nested())
+    digest = hashlib.sha256(",".join(flat.columns).encode())
+    digest.update(flat.hash_rows(seed=0).to_numpy().tobytes())
+    return digest.hexdigest()[:16]
