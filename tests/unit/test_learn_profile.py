@@ -129,9 +129,11 @@ def test_profile_follows_the_formula() -> None:
         wanted, variance = [overall], [1 / ((known[0] + 20) * mu * (1 - mu))]
         for s in range(1, 5):
             own = (1, 2) if s < 3 else (3, 4)
-            # outcomes without a value in this dimension count by the values' shares
+            # outcomes without a value in this dimension count by the agent's own mix of values
+            with_value = known[own[0]] + known[own[1]]
+            mix = (known[s] + 10 * MODEL.value_share[s]) / (with_value + 10)
             n, w, e = (
-                counted[s] + MODEL.value_share[s] * (counted[0] - counted[own[0]] - counted[own[1]])
+                counted[s] + mix * (counted[0] - counted[own[0]] - counted[own[1]])
                 for counted in (known, won, expected)
             )
             m = MODEL.prior_strength[s]

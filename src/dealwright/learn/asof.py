@@ -7,7 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from dealwright.learn.profile import MIX_PRIOR
+
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from dealwright.learn.outcomes import OutcomeTable
     from dealwright.learn.slots import FloatArray, IntArray
 
@@ -63,18 +67,29 @@ class AsOfCounter:
                 else _find(np.where(seen, -1, agent[by_time]), by_time, agent, known_before)
             )
 
-    def count(self, value: FloatArray, shares: tuple[FloatArray, ...], codes: IntArray) -> FloatArray:
-        """Sum a value of the outcomes, for every row: shape (rows, 1 + dimensions).
+    def count(
+        self, values: Sequence[FloatArray], shares: tuple[FloatArray, ...], codes: IntArray
+    ) -> list[FloatArray]:
+        """Sum values of the outcomes for every row, each of shape (rows, 1 + dimensions).
 
-        Outcomes with an unknown value count in a dimension by the share of the queried value.
+        Outcomes with an unknown value count in a dimension by the agent's own mix of values, as in
+        `profile.spread_unknown`.
         """
-        columns = [self.overall.sum(value)]
+        ones = np.ones(len(codes))
+        results = [np.empty((len(codes), 1 + len(self.by_value))) for _ in values]
+        for result, value in zip(results, values, strict=True):
+            result[:, 0] = self.overall.sum(value)
+        known = self.overall.sum(ones)
         for j, (own, unknown) in enumerate(zip(self.by_value, self.unknown, strict=True)):
-            column = own.sum(value)
+            mix = None
             if unknown is not None:
-                column = column + shares[j][codes[:, j]] * unknown.sum(value)
-            columns.append(column)
-        return np.column_stack(columns)
+                with_value = known - unknown.sum(ones)
+                mix = (own.sum(ones) + MIX_PRIOR * shares[j][codes[:, j]]) / (with_value + MIX_PRIOR)
+            for result, value in zip(results, values, strict=True):
+                result[:, 1 + j] = own.sum(value)
+                if unknown is not None and mix is not None:
+                    result[:, 1 + j] += mix * unknown.sum(value)
+        return results
 
 
 def _find(event_cell: IntArray, by_time: IntArray, query_cell: IntArray, known_before: IntArray) -> Lookup:

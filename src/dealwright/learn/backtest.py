@@ -97,7 +97,7 @@ class PreparedTable:
 
     def __init__(self, table: OutcomeTable, rng: np.random.Generator) -> None:
         self.table = table
-        self.codes = fill_unknown(table.codes, value_shares(table), rng)
+        self.codes = fill_unknown(table, value_shares(table), rng)
         self.counter = AsOfCounter(table, self.codes)
 
     def fit(self, traits: pl.DataFrame, terms: AgentTerms, before_us: int | None = None) -> MatchModel:

@@ -8,10 +8,10 @@ import numpy as np
 import polars as pl
 
 from dealwright.learn.backtest import calibrated
-from dealwright.learn.fit import count_slots
+from dealwright.learn.fit import spread_counts
 from dealwright.learn.lead_model import LeadModel
 from dealwright.learn.metrics import mean_with_interval, row_log_loss
-from dealwright.learn.profile import compute_affinities, spread_unknown
+from dealwright.learn.profile import compute_affinities
 from dealwright.learn.score import Z_90
 from dealwright.learn.slots import FloatArray, logit, sigmoid, weights_in_order
 
@@ -70,11 +70,8 @@ def describe_agents(table: OutcomeTable, model: MatchModel) -> pl.DataFrame:
     """Place every agent: rate as counted, rate its leads promised, and shrunken rate on average leads."""
     known = table.take(table.settled)
     lead = LeadModel(model.lead_bias, tuple(weights_in_order(table.dimensions, model.lead_weights)), 0.0, 0.0)
-    shares = np.array(model.value_share)
-    n, won, expected = (
-        spread_unknown(count_slots(known, value), shares, model.groups)
-        for value in (np.ones(len(known)), known.won, sigmoid(lead.predict_linear(known.codes)))
-    )
+    shares = tuple(np.array(model.value_share[group]) for group in model.groups[1:])
+    n, won, expected = spread_counts(known, lead, shares)
     average = float(known.won.mean())
     affinity, variance = compute_affinities(
         known=n,

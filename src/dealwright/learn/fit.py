@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 _AFFINITY_PRECISION = 16.0
 _TRAIT_PRECISION = 100.0
+_BACKFITS = 3
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ def fit_match_model(
     affinity_weight = np.zeros(n_slots)
     trait_list: tuple[Trait, ...] = ()
     if terms.win:
-        strength = _fit_strengths(known, lead, shares)
+        lead, strength = _separate_agents(known, lead, shares)
         trait_list = _describe_traits(traits)
         rows = np.flatnonzero(table.settled)
         affinity = affinities_as_of(table, counter, codes, lead, prior_strength=strength, shares=shares)[rows]
@@ -114,10 +115,11 @@ def affinities_as_of(
     """Compute the affinities of each row's agent as known before it: (rows, 1 + dimensions), else 0."""
     expected = sigmoid(lead.predict_linear(table.codes))
     groups = slot_groups(table.dimensions)
+    known, won, expected = counter.count([np.ones(len(table)), table.won, expected], shares, codes)
     affinity, _ = compute_affinities(
-        known=counter.count(np.ones(len(table)), shares, codes),
-        won=counter.count(table.won, shares, codes),
-        expected=counter.count(expected, shares, codes),
+        known=known,
+        won=won,
+        expected=expected,
         prior_strength=np.array([prior_strength[group.start] for group in groups]),
         prior_mean=float(sigmoid(lead.bias)),
     )
@@ -136,14 +138,69 @@ def count_slots(known: OutcomeTable, value: FloatArray) -> FloatArray:
     return np.hstack(columns).astype(np.float64)
 
 
+def _separate_agents(
+    known: OutcomeTable, lead: LeadModel, shares: tuple[FloatArray, ...]
+) -> tuple[LeadModel, FloatArray]:
+    """Fit lead effects and agents' affinities in turn, each given the other (backfitting).
+
+    Agents with a particular mix of leads would otherwise leave their own skill in the weights of those
+    leads. Source: Breiman & Friedman (1985), JASA 80; for penalised fits, Hastie & Tibshirani (1990),
+    "Generalized Additive Models".
+    """
+    groups = slot_groups(known.dimensions)
+    strength = _fit_strengths(known, lead, shares)
+    for _ in range(_BACKFITS):
+        n, won, expected = spread_counts(known, lead, shares)
+        affinity, _variance = compute_affinities(
+            known=n, won=won, expected=expected, prior_strength=strength, prior_mean=float(sigmoid(lead.bias))
+        )
+        own = affinity[known.agent, 0]
+        for j, group in enumerate(groups[1:]):
+            seen = known.codes[:, j] >= 0
+            own = own + np.where(seen, affinity[:, group][known.agent, known.codes[:, j]], 0.0)
+        given_agents = fit_win_model(known.codes, known.won, shares, offset=own)
+        # the bias stays that of leads served by whoever served them: affinities are relative to it
+        lead = replace(given_agents, bias=_fit_bias(given_agents, known))
+        strength = _fit_strengths(known, lead, shares)
+    return lead, strength
+
+
+def _fit_bias(lead: LeadModel, known: OutcomeTable) -> float:
+    """Fit the bias with which the lead effects alone expect as many wins as there were."""
+    effects = lead.predict_linear(known.codes) - lead.bias
+    fit = fit_glm(
+        np.ones((len(known), 1)),
+        known.won,
+        family="binomial",
+        offset=effects,
+        prior_mean=np.array([lead.bias]),
+        prior_precision=0.01,
+    )
+    return float(fit.weights[0])
+
+
+def spread_counts(
+    known: OutcomeTable, lead: LeadModel, shares: tuple[FloatArray, ...]
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Count outcomes known, won and expected per agent and slot, those with an unknown value spread."""
+    groups = slot_groups(known.dimensions)
+    value_share = np.concatenate([[1.0], *shares])
+    known_by_slot = count_slots(known, np.ones(len(known)))
+    n, won, expected = (
+        spread_unknown(known_by_slot, counted, value_share, groups)
+        for counted in (
+            known_by_slot,
+            count_slots(known, known.won),
+            count_slots(known, sigmoid(lead.predict_linear(known.codes))),
+        )
+    )
+    return n, won, expected
+
+
 def _fit_strengths(known: OutcomeTable, lead: LeadModel, shares: tuple[FloatArray, ...]) -> FloatArray:
     """Prior strength per slot: first overall, then per dimension given the shrunken overall level."""
     groups = slot_groups(known.dimensions)
-    value_share = np.concatenate([[1.0], *shares])
-    n, won, expected = (
-        spread_unknown(count_slots(known, value), value_share, groups)
-        for value in (np.ones(len(known)), known.won, sigmoid(lead.predict_linear(known.codes)))
-    )
+    n, won, expected = spread_counts(known, lead, shares)
     mean = expected / np.maximum(n, 1e-12)
     strength = np.full(groups[-1].stop, FULL_SHRINKAGE)
     strength[0] = fit_prior_strength(n[:, 0], won[:, 0], mean[:, 0])

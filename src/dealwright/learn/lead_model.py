@@ -49,15 +49,33 @@ def design_matrix(codes: IntArray, shares: Sequence[FloatArray]) -> FloatArray:
 
 
 def fit_win_model(
-    codes: IntArray, won: FloatArray, shares: Sequence[FloatArray], prior_sds: Sequence[float] = PRIOR_SDS
+    codes: IntArray,
+    won: FloatArray,
+    shares: Sequence[FloatArray],
+    *,
+    offset: FloatArray | None = None,
+    prior_sds: Sequence[float] = PRIOR_SDS,
 ) -> LeadModel:
     """Fit a logistic regression of winning on the lead's values.
 
     The values' effects have a normal prior whose standard deviation is chosen by the Laplace approximation
     of the marginal likelihood (MacKay 1992, "Bayesian Interpolation", section 4), so that noise in many
     rare values is shrunk away and clear effects are not.
+
+    Parameters
+    ----------
+    offset
+        Part of each row's logit that is known already, for example its agent's; 0 by default.
     """
-    patterns, row = count_patterns(codes, [len(share) for share in shares])
+    if offset is None:
+        patterns, row = count_patterns(codes, [len(share) for share in shares])
+        pattern_offset = np.zeros(len(patterns))
+    else:
+        level, level_code = np.unique(np.round(offset, 9), return_inverse=True)
+        with_level, row = count_patterns(
+            np.column_stack([codes, level_code]), [*(len(share) for share in shares), len(level)]
+        )
+        patterns, pattern_offset = with_level[:, :-1], level[with_level[:, -1]]
     count = np.bincount(row, minlength=len(patterns)).astype(np.float64)
     y = np.bincount(row, won, minlength=len(patterns)) / count
     X = design_matrix(patterns, shares)
@@ -68,7 +86,15 @@ def fit_win_model(
     for sd in prior_sds:
         precision = np.full(X.shape[1], 1.0 / sd**2)
         precision[0] = 0.01
-        fit = fit_glm(X, y, family="binomial", count=count, prior_mean=start, prior_precision=precision)
+        fit = fit_glm(
+            X,
+            y,
+            family="binomial",
+            count=count,
+            offset=pattern_offset,
+            prior_mean=start,
+            prior_precision=precision,
+        )
         _, log_determinant = np.linalg.slogdet(fit.covariance)
         evidence = fit.penalised_log_likelihood + 0.5 * np.log(precision).sum() + 0.5 * log_determinant
         if best is None or evidence > best[0]:

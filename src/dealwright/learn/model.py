@@ -77,8 +77,8 @@ class MatchModel:
     prior_strength
         Per slot: how many outcomes the prior is worth; the slots of one dimension share a value.
     value_share
-        Per slot: share of the value among the leads whose value is known (1 overall). Outcomes of a lead
-        with an unknown value count in every slot of that dimension by these shares.
+        Per slot: share of the value among the leads whose value is known (1 overall). Outcomes of leads
+        with an unknown value are spread over the slots of that dimension, see `profile.spread_unknown`.
     affinity_weight
         Per slot: the weight of that element in a lead's query.
     agents_differ

@@ -233,15 +233,24 @@ def value_shares(table: OutcomeTable) -> tuple[FloatArray, ...]:
     return tuple(shares)
 
 
-def fill_unknown(codes: IntArray, shares: Sequence[FloatArray], rng: np.random.Generator) -> IntArray:
-    """Draw the unknown values from the values' shares (single imputation).
+def fill_unknown(table: OutcomeTable, shares: Sequence[FloatArray], rng: np.random.Generator) -> IntArray:
+    """Fill each unknown value with one drawn from the same agent's known ones (hot-deck imputation).
 
     Where a value is only recorded with the booking, all leads that were never reached lack it, and are
     lost. Scored as they stand, every lead with a value would look luckier than it was when the agent had to
-    be chosen.
+    be chosen. An agent without any known value draws from everybody's.
     """
-    filled = codes.copy()
+    filled = table.codes.copy()
+    n_agents = len(table.agent_ids)
     for j, share in enumerate(shares):
-        unknown = np.flatnonzero(codes[:, j] < 0)
+        donors = np.flatnonzero(table.codes[:, j] >= 0)
+        donors = donors[np.argsort(table.agent[donors], kind="stable")]
+        count = np.bincount(table.agent[donors], minlength=n_agents)
+        first = np.concatenate([[0], np.cumsum(count)[:-1]])
+        unknown = np.flatnonzero(table.codes[:, j] < 0)
         filled[unknown, j] = rng.choice(len(share), size=len(unknown), p=share)
+        unknown = unknown[count[table.agent[unknown]] > 0]
+        agent = table.agent[unknown]
+        pick = first[agent] + (rng.random(len(unknown)) * count[agent]).astype(np.int64)
+        filled[unknown, j] = table.codes[donors[pick], j]
     return filled

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from dealwright.learn.statistics import AgentStatistics
 
 
+MIX_PRIOR = 10.0
+"""Outcomes that everybody's mix of values is worth in an agent's own mix."""
+
+
 @dataclass(frozen=True)
 class Profiles:
     """Profile of every agent.
@@ -42,24 +46,32 @@ class Profiles:
     package_ratio: FloatArray
 
 
-def spread_unknown(counted: FloatArray, value_share: FloatArray, groups: tuple[slice, ...]) -> FloatArray:
-    """Give the outcomes whose value is unknown to all slots of that dimension, by the values' shares.
+def spread_unknown(
+    known: FloatArray,
+    counted: FloatArray,
+    value_share: FloatArray,
+    groups: tuple[slice, ...],
+) -> FloatArray:
+    """Spread the outcomes whose value is unknown over the slots of that dimension, by the agent's own mix.
 
     What is not in a dimension's slots but in slot 0 belongs to leads without a value there. Left out, they
     would mislead: where a value is only recorded with the booking, all leads that were never reached lack
-    it, and every agent would look better value by value than overall.
+    it, and every agent would look better value by value than overall. An agent's mix is its outcomes by
+    value plus `MIX_PRIOR` outcomes of everybody's mix.
 
     Parameters
     ----------
-    counted
-        Shape (agents, slots): known, won or expected.
+    known, counted
+        Shape (agents, slots): outcomes known, and what to spread: those, the won ones or the expected ones.
     value_share
         Shape (slots,).
     """
     spread = counted.copy()
     for group in groups[1:]:
+        with_value = known[:, group].sum(axis=1, keepdims=True)
+        mix = (known[:, group] + MIX_PRIOR * value_share[group]) / (with_value + MIX_PRIOR)
         unknown = counted[:, :1] - counted[:, group].sum(axis=1, keepdims=True)
-        spread[:, group] += value_share[group] * np.maximum(unknown, 0.0)
+        spread[:, group] += mix * np.maximum(unknown, 0.0)
     return spread
 
 
@@ -115,9 +127,9 @@ def build_profiles(model: MatchModel, statistics: AgentStatistics, traits: pl.Da
     """
     shares = np.array(model.value_share)
     affinity, variance = compute_affinities(
-        known=spread_unknown(statistics.known, shares, model.groups),
-        won=spread_unknown(statistics.won, shares, model.groups),
-        expected=spread_unknown(statistics.expected, shares, model.groups),
+        known=spread_unknown(statistics.known, statistics.known, shares, model.groups),
+        won=spread_unknown(statistics.known, statistics.won, shares, model.groups),
+        expected=spread_unknown(statistics.known, statistics.expected, shares, model.groups),
         prior_strength=np.array(model.prior_strength),
         prior_mean=float(sigmoid(model.lead_bias)),
     )
