@@ -90,6 +90,14 @@ class Quality:
         return result
 
 
+class QualityGateError(GateError):
+    """The gate stopped the run; `quality` holds the rows that were set aside, to be looked at."""
+
+    def __init__(self, message: str, quality: Quality) -> None:
+        super().__init__(message)
+        self.quality = quality
+
+
 def check(
     inputs: PlanInputs,
     params: QualityParams,
@@ -104,7 +112,7 @@ def check(
     InputError
         A table cannot be used at all: no rows, a missing column, a wrong declaration, a column known too
         late.
-    GateError
+    QualityGateError
         More than ``max_rejected_share`` of a table was set aside, unless `force`.
     """
     _refuse_future_knowledge(inputs)
@@ -219,7 +227,8 @@ def _gate(quality: Quality, sieves: Mapping[str, Sieve], limit: float) -> None:
         top = sorted(sieves[name].reasons(), key=lambda item: -item[2])[:3]
         causes = "; ".join(f"{column} {reason} in {rows:,} rows: {fix}" for column, reason, rows, fix in top)
         parts.append(f"{share:.1%} of {name} ({causes})")
-    raise GateError(
+    raise QualityGateError(
         f"the quality gate stopped the run: set aside {', and '.join(parts)}, more than the {limit:.0%} "
-        "allowed; mend the data, or go on with --force"
+        "allowed; mend the data, or go on with --force",
+        quality,
     )

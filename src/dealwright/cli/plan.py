@@ -1,0 +1,210 @@
+"""The command ``plan``: from accounts to everybody's next best action."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from dealwright.cli.context import Json, console, notes, write_json
+from dealwright.errors import GateError, InputError, UnknownNameError
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from dealwright.inputs import PlanInputs
+    from dealwright.plan.run import PlanParams
+    from dealwright.plan.trace import Progress
+
+_FILES = ("accounts", "schema", "orders", "touches", "reps", "history")
+_RUN_KEYS = (*_FILES, "world", "n", "as_of", "seed", "force", "previous", "models")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("plan")(plan)
+
+
+def _file(name: str, what: str) -> Any:
+    return typer.Option(f"--{name}", metavar="FILE", help=what)
+
+
+def plan(  # noqa: PLR0917  one parameter per option
+    out: Annotated[
+        Path, typer.Option("--out", metavar="DIR", help="Folder for the run; an earlier run is replaced.")
+    ],
+    accounts: Annotated[str | None, _file("accounts", "Accounts, one row each (Parquet or CSV).")] = None,
+    schema: Annotated[str | None, _file("schema", "TOML: which column is what.")] = None,
+    orders: Annotated[str | None, _file("orders", "Orders: account, time, amount.")] = None,
+    touches: Annotated[
+        str | None, _file("touches", "Contacts: account, time, channel, action, response.")
+    ] = None,
+    reps: Annotated[str | None, _file("reps", "Representatives and their homes.")] = None,
+    history: Annotated[str | None, _file("history", "Accounts as they were at earlier moments.")] = None,
+    world: Annotated[
+        str | None, typer.Option("--world", metavar="NAME", help="A synthetic company instead: barcelona.")
+    ] = None,
+    n: Annotated[int | None, typer.Option("--n", help="Accounts of the synthetic company (3200).")] = None,
+    as_of: Annotated[
+        datetime | None, typer.Option("--as-of", help="The cut-off; by default the day after the latest row.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option("--seed", help="Of every random draw (0).")] = None,
+    params: Annotated[str | None, _file("params", "Parameters; that of an earlier run repeats it.")] = None,
+    catalogue: Annotated[
+        str | None, _file("catalogue", "Action catalogue instead of the built-in one.")
+    ] = None,
+    previous: Annotated[
+        str | None, typer.Option("--previous", metavar="DIR", help="The last run, to measure drift against.")
+    ] = None,
+    models: Annotated[
+        str | None, typer.Option("--models", metavar="DIR", help="Keep models here; a better champion stays.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Go on in spite of the quality gate.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Plan the night: predict, find what is odd, segment, and choose the next best action of each account."""
+    from dealwright.plan.run import run_plan
+    from dealwright.report.plan_output import (
+        RunDirectory,
+        check_output,
+        write_plan,
+        write_rejected,
+        write_world,
+    )
+    from dealwright.report.schema_text import schema_toml
+
+    check_output(out)
+    settings, stages = _read_params(params, catalogue)
+    given = {
+        "accounts": accounts, "schema": schema, "orders": orders, "touches": touches, "reps": reps,
+        "history": history, "world": world, "n": n, "as_of": as_of, "seed": seed, "previous": previous,
+        "models": models, "force": force or None,
+    }  # fmt: skip
+    if accounts or world:  # other data than in the parameter file: its own go
+        settings = {key: value for key, value in settings.items() if key in ("seed", "force", "models")}
+    settings = {"seed": 0, **settings, **{key: value for key, value in given.items() if value is not None}}
+    inputs, truth = _read_inputs(settings)
+    settings["as_of"] = inputs.as_of
+    try:
+        with _progress(quiet=as_json) as progress, RunDirectory(out) as folder:
+            result = run_plan(
+                inputs, stages, seed=settings["seed"], force=settings.get("force", False),
+                previous=_read_previous(settings.get("previous")), store=_store(settings.get("models")),
+                progress=progress,
+            )  # fmt: skip
+            write_plan(result, folder, {key: settings[key] for key in _RUN_KEYS if key in settings})
+            if truth is not None:
+                tables = {name: getattr(inputs, name) for name in _FILES if name != "schema"}
+                write_world({**tables, "truth": truth}, schema_toml(inputs.schema), folder)
+    except GateError as error:
+        quality = getattr(error, "quality", None)
+        if quality is None:
+            raise
+        with RunDirectory(out) as folder:
+            write_rejected(quality, folder)
+        raise GateError(f"{error} (the rows are in {out / 'rejected'})") from None
+    if as_json:
+        from dealwright.cli.plan_summary import plan_document
+
+        write_json({"out": str(out), **plan_document(result)})
+    else:
+        from dealwright.cli.plan_summary import plan_tables
+
+        for item in plan_tables(result, out):
+            console().print(item)
+
+
+def _read_params(path: str | None, catalogue: str | None) -> tuple[dict[str, Any], PlanParams]:
+    """Read the parameters of the stages and, apart, how the run was started."""
+    from dealwright.plan.run import PlanParams
+    from dealwright.plan.toml import from_mapping, read_toml
+
+    run: dict[str, Any] = {}
+    stages = PlanParams()
+    if path is not None:
+        try:
+            raw = read_toml(Path(path).read_text(encoding="utf-8"), path)
+        except (OSError, UnicodeDecodeError) as error:
+            raise InputError(f"cannot read --params {path}: {error}") from None
+        run = raw.pop("run", {})
+        for key in run:
+            if key not in _RUN_KEYS:
+                raise UnknownNameError(f"key in {path} [run]", key, _RUN_KEYS)
+        stages = from_mapping(PlanParams, raw, "params")
+    if catalogue is not None:
+        from dealwright.plan.actions.catalogue_file import read_catalogue
+
+        stages = replace(stages, action=replace(stages.action, catalogue=read_catalogue(Path(catalogue))))
+    return run, stages
+
+
+def _read_inputs(run: dict[str, Any]) -> tuple[PlanInputs, pl.DataFrame | None]:
+    """Read or draw what the plan needs; a synthetic company's truth is only handed on to be written."""
+    if run.get("world") is not None and run.get("accounts") is not None:
+        raise InputError("give either --accounts or --world, not both")
+    if run.get("world") is not None:
+        from dealwright.world.barcelona import BarcelonaParams, generate
+
+        if run["world"] != "barcelona":
+            raise UnknownNameError("world", run["world"], ["barcelona"])
+        params = BarcelonaParams(n=run.setdefault("n", 3200))
+        if run.get("as_of") is not None:
+            params = replace(params, as_of=run["as_of"])
+        company = generate(params, seed=run["seed"])
+        return company.inputs, company.truth
+    if run.get("accounts") is None:
+        raise InputError(
+            "nothing to plan: give --accounts FILE, or --world barcelona for a synthetic company"
+        )
+    from dealwright.intake.accounts import read_plan_inputs
+
+    tables = {name: run[name] for name in _FILES[1:] if name in run}
+    return read_plan_inputs(run["accounts"], as_of=run.get("as_of"), **tables), None
+
+
+def _read_previous(folder: str | None) -> dict[str, Any] | None:
+    if folder is None:
+        return None
+    import json
+
+    path = Path(folder) / "profile.json"
+    try:
+        result: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"--previous {folder}: cannot read {path}: {error}; name the folder of a run"
+        ) from None
+    return result
+
+
+def _store(folder: str | None) -> Any:
+    if folder is None:
+        return None
+    from dealwright.report.model_store import FolderModelStore
+
+    return FolderModelStore(Path(folder))
+
+
+@contextmanager
+def _progress(*, quiet: bool) -> Iterator[Progress | None]:
+    """Show a bar on stderr while the stages run; nothing where nobody watches."""
+    if quiet or not sys.stderr.isatty():
+        yield None
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as Bar
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Bar(*columns, console=notes(), transient=True) as bar:
+        task = bar.add_task("reading", total=None)
+
+        def show(stage: str, done: int, total: int) -> None:
+            bar.update(task, description=stage or "writing", completed=done, total=total)
+
+        yield show

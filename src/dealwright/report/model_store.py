@@ -1,0 +1,74 @@
+"""Keep fitted models in a folder: ``NAME/VERSION.joblib`` with its card, and which version is the champion.
+
+The files are pickles: loading one runs the code it names, so a folder from somebody else must be trusted as
+code is.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import joblib
+
+from dealwright.errors import InputError
+from dealwright.plan.frames import StoredModel
+
+_CHAMPION: Final = "champion"
+
+
+@dataclass(frozen=True)
+class FolderModelStore:
+    """A `ModelStore` in a folder, made when first needed; a file is written whole or not at all."""
+
+    folder: Path
+
+    def champion(self, name: str) -> StoredModel | None:
+        """Return the promoted version, or ``None``.
+
+        Raises
+        ------
+        InputError
+            The champion cannot be loaded, such as after a change of scikit-learn's version.
+        """
+        pointer = self.folder / name / _CHAMPION
+        if not pointer.exists():
+            return None
+        version = pointer.read_text(encoding="utf-8").strip()
+        path = self.folder / name / f"{version}.joblib"
+        try:
+            model = joblib.load(path)
+            card = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+        except Exception as error:  # noqa: BLE001  a pickle may raise anything
+            raise InputError(
+                f"cannot load the model {path}: {error}; delete {pointer} and run again to promote a new one"
+            ) from None
+        return StoredModel(name, version, model, card)
+
+    def save(self, name: str, model: Any, card: Mapping[str, Any]) -> str:
+        """Keep a model and its card; the version is a hash of the content."""
+        buffer = io.BytesIO()
+        joblib.dump(model, buffer, compress=3)
+        version = hashlib.sha256(buffer.getvalue()).hexdigest()[:16]
+        folder = self.folder / name
+        folder.mkdir(parents=True, exist_ok=True)
+        _write(folder / f"{version}.joblib", buffer.getvalue())
+        _write(folder / f"{version}.json", json.dumps(card, indent=2, default=str).encode())
+        return version
+
+    def promote(self, name: str, version: str) -> None:
+        """Make a saved version the champion."""
+        if not (self.folder / name / f"{version}.joblib").exists():
+            raise InputError(f"no model {name} {version} in {self.folder}: save it first")
+        _write(self.folder / name / _CHAMPION, version.encode())
+
+
+def _write(path: Path, content: bytes) -> None:
+    partial = path.with_name(path.name + ".partial")
+    partial.write_bytes(content)
+    partial.replace(path)
