@@ -3,21 +3,124 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dealwright.cli.context import Json, console, open_desk, write_json
+from dealwright.cli.context import Json, console, open_desk, settings_of, write_json
+
+if TYPE_CHECKING:
+    from dealwright.desk.training import Training
 
 model_app = typer.Typer(
     name="model", help="The register of models: list, show, promote, load.", no_args_is_help=True
 )
 
 
+AsOf = Annotated[
+    datetime | None,
+    typer.Option(
+        "--as-of", metavar="TIME", help="Only what was known then counts, for example 2025-03-31 (UTC)."
+    ),
+]
+Out = Annotated[
+    Path | None,
+    typer.Option("--out", metavar="DIR", help="Where pictures and summary go; default ./pictures."),
+]
+Pictures = Annotated[bool, typer.Option("--pictures/--no-pictures", help="Draw, or do not.")]
+Seed = Annotated[int, typer.Option("--seed", help="Seed of every random draw.")]
+
+
 def register(app: typer.Typer) -> None:
     """Add the commands."""
+    app.command("train")(train)
+    app.command("evidence")(evidence)
     app.add_typer(model_app)
+
+
+def train(
+    context: typer.Context,
+    *,
+    as_of: AsOf = None,
+    promote: Annotated[
+        bool | None,
+        typer.Option(
+            "--promote/--no-promote", help="Put it to work, or not; left out, later outcomes decide."
+        ),
+    ] = None,
+    out: Out = None,
+    pictures: Pictures = True,
+    seed: Seed = 0,
+    as_json: Json = False,
+) -> None:
+    """Learn from the outcomes: evidence first, then a model no bolder than the evidence."""
+    from dealwright.cli.progress import working
+
+    with open_desk(context) as desk, working("training"):
+        training = desk.train(as_of=_utc(as_of), promote=promote, seed=seed)
+    paths = _draw(context, training, out) if pictures else []
+    if as_json:
+        write_json({**training.to_dict(), "pictures": [str(path) for path in paths]})
+        return
+    out_console = console()
+    _show_evidence(training)
+    verdict = "is at work" if training.promotion.promote else "is registered, but not at work"
+    out_console.print(f"model {training.model_id} {verdict}: {training.promotion.reason}", markup=False)
+    _show_paths(paths)
+
+
+def evidence(
+    context: typer.Context,
+    *,
+    as_of: AsOf = None,
+    out: Out = None,
+    pictures: Pictures = True,
+    seed: Seed = 0,
+    as_json: Json = False,
+) -> None:
+    """Say what the outcomes can support: whether agents differ beyond chance, and in what."""
+    from dealwright.cli.progress import working
+
+    with open_desk(context) as desk, working("looking for evidence"):
+        training = desk.evidence(as_of=_utc(as_of), seed=seed)
+    paths = _draw(context, training, out) if pictures else []
+    if as_json:
+        write_json({**training.result.evidence.to_dict(), "pictures": [str(path) for path in paths]})
+        return
+    _show_evidence(training)
+    _show_paths(paths)
+
+
+def _draw(context: typer.Context, training: Training, out: Path | None) -> list[Path]:
+    from dealwright.cli.progress import working
+    from dealwright.report.desk_summary import write_desk_report
+
+    with working("drawing"):
+        return write_desk_report(training.result, training.agent_names, out or settings_of(context).pictures)
+
+
+def _show_evidence(training: Training) -> None:
+    from dealwright.cli.tables import metrics_table
+
+    out = console()
+    found = training.result.evidence
+    out.print(f"[bold]{found.verdict}[/bold]")
+    out.print(found.text, markup=False)
+    if found.metrics:
+        out.print(metrics_table(training.result))
+
+
+def _show_paths(paths: list[Path]) -> None:
+    if paths:
+        out = console()
+        pictures = ", ".join(path.name for path in paths if path.suffix == ".png")
+        out.print(f"pictures in {paths[0].parent}: {pictures}; read summary.html", markup=False)
+
+
+def _utc(moment: datetime | None) -> datetime | None:
+    return None if moment is None else moment.replace(tzinfo=UTC)
 
 
 @model_app.command("list")

@@ -10,6 +10,7 @@ from rich.table import Table
 
 if TYPE_CHECKING:
     from dealwright.desk.results import Explanation, Models, Placement, Queue, Ranking
+    from dealwright.learn.train import TrainResult
 
 _REASONS_SHOWN = 2
 
@@ -166,6 +167,19 @@ def models_table(models: Models) -> Table:
             escape(str((row["evidence"] or {}).get("verdict") or "–")),
             style="bold" if row["promoted"] else None,
         )
+    return table
+
+
+def metrics_table(result: TrainResult) -> Table:
+    """Show how good predictions are on later outcomes, beside the baselines."""
+    table = _table(("on later outcomes", "left"), ("log loss", "right"), ("AUC", "right"), ("ECE", "right"))
+    labels = {"base_rate": "one rate for all", "lead_only": "the lead alone", "lead_agent": "lead and agent"}
+    rows = [(labels.get(name, name), metrics) for name, metrics in result.evidence.metrics.items()]
+    if result.out_of_time is not None:
+        rows.append(("this model, calibrated", result.out_of_time))
+    for label, metrics in rows:
+        cells = (metrics.log_loss, metrics.auc, metrics.ece)
+        table.add_row(label, *(f"{item.value:.3f} ±{(item.high - item.low) / 2:.3f}" for item in cells))
     return table
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -34,6 +35,8 @@ from dealwright.errors import InputError, NotFoundError, UnknownNameError
 
 if TYPE_CHECKING:
     import polars as pl
+
+    from dealwright.desk.training import Training
 
 POLICIES = ("value", "classic", "workload", "fair")
 NO_MODEL = "no model has been trained yet: agents are not told apart"
@@ -113,6 +116,35 @@ class Desk:
         schema = {"agent_id": pl.Int64, "rating": pl.Float64, "years_of_service": pl.Float64}
         return pl.DataFrame(self._rows("traits"), schema=schema)
 
+    def agent_names(self) -> dict[int, str]:
+        """Return the name of every agent, by the desk's own agent_id."""
+        return {row["agent_id"]: row["name"] for row in self._rows("agent_names")}
+
+    def train(self, *, as_of: datetime | None = None, promote: bool | None = None, seed: int = 0) -> Training:
+        """Learn the match model from what is known, register it, and put it to work if it is better.
+
+        Parameters
+        ----------
+        as_of
+            Only what was known at this moment counts.
+        promote
+            Put it to work, or not; None lets the outcomes decide.
+
+        Raises
+        ------
+        EvidenceError
+            No outcome is known yet.
+        """
+        from dealwright.desk.training import train_desk
+
+        return train_desk(self, as_of=as_of, promote=promote, seed=seed)
+
+    def evidence(self, *, as_of: datetime | None = None, seed: int = 0) -> Training:
+        """Find out what the outcomes can support, without registering a model."""
+        from dealwright.desk.training import examine_desk
+
+        return examine_desk(self, as_of=as_of, seed=seed)
+
     def models(self) -> Models:
         """Return the registered models, newest first."""
         return Models(tuple(self._rows("models")))
@@ -149,11 +181,6 @@ class Desk:
     def promote(self, model_id: int) -> None:
         """Put a registered model to work."""
         self._rows("promote_model", model_id=model_id)
-
-    def evidence(self) -> dict[str, Any]:
-        """Return what the data support about differences between agents, as the promoted model found it."""
-        found = self._rows("policy", policy="value")[0]["evidence"]
-        return dict(found) if found else {}
 
     # leads
 

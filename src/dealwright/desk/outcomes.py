@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from psycopg import Connection, sql
@@ -45,6 +46,17 @@ def read_outcomes(connection: Connection[Any], dimensions: Sequence[str]) -> pl.
         if kind == "Boolean"
         else pl.col(name).cast(kinds[kind])
         for name, kind in OUTCOME_COLUMNS.items()
+    )
+
+
+def outcomes_known_at(outcomes: pl.DataFrame, moment: datetime) -> pl.DataFrame:
+    """Return the outcomes as they were known at a moment: what came later is pending, or not there yet."""
+    import polars as pl
+
+    later = pl.col("known_at") > moment
+    hidden = ("known_at", "won", "base_revenue", "package_revenue")
+    return outcomes.filter(pl.col("assigned_at") <= moment).with_columns(
+        pl.when(later.fill_null(value=True)).then(None).otherwise(pl.col(name)).alias(name) for name in hidden
     )
 
 

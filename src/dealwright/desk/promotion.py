@@ -1,0 +1,106 @@
+"""Whether a newly trained model takes over from the one at work: only if it does better on later outcomes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+
+from dealwright.contracts import Dimension
+from dealwright.desk.outcomes import outcomes_known_at
+from dealwright.learn import LearnParams, MatchModel, count_statistics, score, train
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_LEAST_OUTCOMES = 50
+# only the model is wanted of the rehearsal, not the last digit of its p-value
+_REHEARSAL = LearnParams(permutations=199, bootstrap=10)
+
+
+@dataclass(frozen=True)
+class Promotion:
+    """The verdict on a new model.
+
+    Attributes
+    ----------
+    promote
+        Whether it takes over.
+    reason
+        Why, in words.
+    champion_log_loss, challenger_log_loss
+        Mean log loss on the outcomes compared, in nats; None where nothing could be compared.
+    outcomes
+        How many outcomes were compared.
+    """
+
+    promote: bool
+    reason: str
+    champion_log_loss: float | None = None
+    challenger_log_loss: float | None = None
+    outcomes: int = 0
+
+
+def judge_promotion(
+    outcomes: pl.DataFrame,
+    traits: pl.DataFrame,
+    dimensions: Sequence[Dimension],
+    champion: MatchModel | None,
+    *,
+    seed: int = 0,
+) -> Promotion:
+    """Compare today's way of training with the model at work, on outcomes that neither has seen.
+
+    The outcomes since the champion was trained are split in the middle. The challenger is trained on all that
+    was known then; both predict the second half with the agents' statistics of that moment.
+    """
+    if champion is None:
+        return Promotion(promote=True, reason="there was no model at work")
+    if tuple(champion.dimensions) != tuple(dimensions):
+        return Promotion(promote=True, reason="the dimensions of leads have changed since the model at work")
+    if champion.as_of is None:
+        return Promotion(promote=True, reason="the model at work does not say what it was trained on")
+    trained_until = datetime.fromisoformat(champion.as_of)
+    fresh = outcomes.filter(pl.col("won").is_not_null() & (pl.col("assigned_at") > trained_until))
+    if fresh.height < 2 * _LEAST_OUTCOMES:
+        return Promotion(
+            promote=False,
+            reason=(
+                f"only {fresh.height} outcomes since the model at work was trained: "
+                f"{2 * _LEAST_OUTCOMES} are needed to tell which is better"
+            ),
+        )
+    middle = fresh["assigned_at"].sort()[fresh.height // 2]
+    past = outcomes_known_at(outcomes, middle)
+    judged = fresh.filter(pl.col("assigned_at") > middle)
+    challenger = train(past, traits, dimensions, _REHEARSAL, seed=seed).model
+    old, new = (_log_loss(model, past, traits, judged) for model in (champion, challenger))
+    better = float(new.mean()) < float(old.mean())
+    return Promotion(
+        promote=better,
+        reason=(
+            f"on {judged.height:,} later outcomes its log loss is {new.mean():.4f}, "
+            f"{'better' if better else 'not better'} than the {old.mean():.4f} of the model at work"
+        ),
+        champion_log_loss=float(old.mean()),
+        challenger_log_loss=float(new.mean()),
+        outcomes=judged.height,
+    )
+
+
+def _log_loss(
+    model: MatchModel, past: pl.DataFrame, traits: pl.DataFrame, judged: pl.DataFrame
+) -> NDArray[np.float64]:
+    """Return each outcome's log loss under a model, with the statistics of the past."""
+    statistics = count_statistics(past, model, traits["agent_id"].to_list())
+    scores = score(model, statistics, traits, judged)
+    column = np.searchsorted(scores.agent_ids, judged["agent_id"].to_numpy())
+    probability = scores.win_probability[np.arange(judged.height), column]
+    clipped = np.clip(probability, 1e-9, 1 - 1e-9)
+    won = judged["won"].to_numpy().astype(np.float64)
+    loss: NDArray[np.float64] = -(won * np.log(clipped) + (1 - won) * np.log1p(-clipped))
+    return loss
