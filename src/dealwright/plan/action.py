@@ -1,0 +1,316 @@
+"""The next best action of every account: score it, value every option, choose within the rules, and say why."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import polars as pl
+
+from dealwright.inputs import NOTHING
+from dealwright.plan.actions.arbitration import NONE, Budget, Choice, Lottery, Offers, choose
+from dealwright.plan.actions.catalogue_file import default_catalogue
+from dealwright.plan.actions.draws import stable_uniform
+from dealwright.plan.actions.effects import EffectModel, EffectParams, Responses, apply_effects, learn_effects
+from dealwright.plan.actions.eligibility import (
+    Eligibility,
+    check_catalogue,
+    check_touch_names,
+    contact_moments,
+    find_eligible,
+)
+from dealwright.plan.actions.explanation import excluded_actions, reasons_for, runner_ups
+from dealwright.plan.actions.facts import account_facts
+from dealwright.plan.actions.fatigue import read_touches
+from dealwright.plan.actions.reasons import ReasonTexts
+from dealwright.plan.actions.score import ScoreParams, ScoreScale, apply_score, fit_score, missing_components
+from dealwright.plan.actions.situations import SituationReader
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from dealwright.inputs import PlanInputs
+    from dealwright.plan.actions.catalogue import Catalogue
+    from dealwright.plan.frames import StageResult
+
+
+@dataclass(frozen=True)
+class ActionParams:
+    """How actions are chosen.
+
+    Attributes
+    ----------
+    catalogue : the action catalogue.
+    score : weights of the composite score.
+    effects : when to learn effects from touches.
+    horizon_days : the plan covers so many days; a channel that is quiet for longer is out.
+    max_contacts, max_cost_eur : budget of the run; None takes the catalogue's.
+    exploration_share, control_share : None takes the catalogue's.
+    draw : names this run's exploration draw; another name draws other accounts. None draws one from the run's generator.
+    """
+
+    catalogue: Catalogue = field(default_factory=default_catalogue)
+    score: ScoreParams = field(default_factory=ScoreParams)
+    effects: EffectParams = field(default_factory=EffectParams)
+    horizon_days: int = 5
+    max_contacts: int | None = None
+    max_cost_eur: float | None = None
+    exploration_share: float | None = None
+    control_share: float | None = None
+    draw: str | None = None
+
+
+@dataclass(frozen=True)
+class Actions:
+    """Result of *action*.
+
+    Attributes
+    ----------
+    frame : the columns of `frames.ACTION_COLUMNS`; the score's contributions (``nba_<component>``); of the choice
+        ``response_probability``, ``untouched_probability``, ``increment``, ``cost_eur``, ``effect_source``,
+        ``contact_from``, ``consent_known``, ``runner_up_value_eur``, ``propensity_nothing`` and ``best_action`` (without
+        exploration and control group).
+    scale, effects : what was fitted.
+    option_value_eur : expected value of every option, (accounts, options); −inf where not permitted.
+    choice : indices, propensities and prices.
+    notes : what users should know.
+    """
+
+    frame: pl.DataFrame
+    scale: ScoreScale
+    effects: EffectModel
+    option_value_eur: NDArray[np.float32]
+    choice: Choice
+    notes: tuple[str, ...] = ()
+
+    def summary(self) -> Mapping[str, Any]:
+        """Return counts by action and channel, what the choice is expected to earn, prices and the effects' sources."""
+        frame = self.frame
+        by_action = dict(frame["action"].value_counts().iter_rows())
+        by_channel = dict(frame["channel"].drop_nulls().value_counts().iter_rows())
+        names = [NOTHING, *(action.name for action in self.effects.catalogue.actions)]
+        exploring = frame.filter("explore")
+        return {
+            "accounts": frame.height,
+            **{f"action_{name}": int(by_action.get(name, 0)) for name in names},
+            **{f"channel_{name}": int(count) for name, count in sorted(by_channel.items())},
+            "expected_value_eur": round(float(frame["expected_value_eur"].sum()), 2),
+            "cost_eur": round(float(frame["cost_eur"].sum()), 2),
+            "explored": exploring.height,
+            "control_group": int(frame["control"].sum()),
+            "exploration_share": self.choice.exploration_share,
+            "price_per_contact_eur": round(self.choice.price_contact_eur, 4),
+            "price_per_eur": round(self.choice.price_cost, 6),
+            **self.effects.summary(),
+            "notes": "; ".join(self.notes),
+        }
+
+
+def choose_actions(
+    inputs: PlanInputs,
+    predictions: StageResult,
+    segments: StageResult,
+    anomalies: StageResult | None,
+    params: ActionParams | None = None,
+    *,
+    rng: np.random.Generator,
+) -> Actions:
+    """Choose action, channel and moment for every account.
+
+    The expected value of an option is ``(P(response | option) − P(response | nothing)) × value × lever − cost``; the best
+    permitted option with a positive one is chosen, else nothing.
+
+    Parameters
+    ----------
+    inputs : accounts, touches and orders.
+    predictions, segments, anomalies : results of the earlier stages, in the order of the accounts.
+    params : see `ActionParams`.
+    rng : samples touches, draws folds, and names the exploration draw where `params` do not.
+
+    Raises
+    ------
+    InputError
+        When the catalogue reads a column that the data lack, or an expression does not fit the columns' types.
+    """
+    params = params or ActionParams()
+    catalogue = params.catalogue
+    notes: list[str] = []
+    draw = params.draw if params.draw is not None else str(int(rng.integers(2**62)))
+    log = read_touches(inputs, catalogue)
+    check_touch_names(inputs, catalogue, notes)
+    facts = account_facts(inputs, predictions, segments, anomalies, log.contacts)
+    unavailable = check_catalogue(catalogue, facts, notes)
+    scale = fit_score(facts, params.score)
+    notes += [
+        f"nba_score: the data say nothing of {name}; it counts as average"
+        for name in missing_components(scale)
+    ]
+    assumed = [
+        channel.name
+        for channel in catalogue.channels
+        if channel.consent and channel.name not in inputs.schema.consent
+    ]
+    if assumed:
+        notes.append(f"no consent column for {', '.join(assumed)}: consent is assumed")
+
+    reader = SituationReader(inputs, log.contacts)
+    effects = learn_effects(inputs, catalogue, reader, params.effects, rng=rng)
+    if effects.left_out and effects.effects:
+        notes.append(
+            f"effects: {', '.join(effects.left_out)} not used: nothing says what they were when accounts were touched"
+        )
+    responses = apply_effects(effects, reader.tonight())
+
+    texts = ReasonTexts()
+    eligibility = find_eligible(inputs, catalogue, facts, log, unavailable, texts, params.horizon_days)
+    worth = _worth(catalogue, facts, unavailable)
+    offers = _offers(catalogue, responses, worth, eligibility)
+    lottery = _draw_lottery(inputs, params, draw)
+    budget = Budget(
+        catalogue.max_contacts if params.max_contacts is None else params.max_contacts,
+        catalogue.max_cost_eur if params.max_cost_eur is None else params.max_cost_eur,
+    )
+    choice = choose(offers, lottery, budget)
+    frame = _frame(
+        inputs,
+        catalogue,
+        facts,
+        scale,
+        params,
+        responses,
+        worth,
+        eligibility,
+        offers,
+        choice,
+        lottery,
+        effects,
+        texts,
+    )
+    return Actions(frame, scale, effects, offers.value_eur, choice, tuple(notes))
+
+
+def _worth(catalogue: Catalogue, facts: pl.DataFrame, unavailable: Mapping[str, str]) -> NDArray[np.float32]:
+    """What a response to each action is worth per account: value times lever; unknown values count as nothing."""
+    columns = []
+    for action in catalogue.actions:
+        if action.name in unavailable:
+            columns.append(np.zeros(facts.height, dtype=np.float32))
+            continue
+        value = (
+            facts.select(value=action.value.expr)["value"]
+            .cast(pl.Float64)
+            .fill_nan(None)
+            .fill_null(0.0)
+            .to_numpy()
+        )
+        finite = np.where(np.isfinite(value), value, 0.0)
+        columns.append((np.broadcast_to(finite, facts.height) * action.lever).astype(np.float32))
+    return np.column_stack(columns)
+
+
+def _action_of_option(catalogue: Catalogue) -> NDArray[np.int64]:
+    names = [action.name for action in catalogue.actions]
+    return np.array([names.index(action.name) for action, _ in catalogue.options])
+
+
+def _offers(
+    catalogue: Catalogue, responses: Responses, worth: NDArray[np.float32], eligibility: Eligibility
+) -> Offers:
+    cost = np.array([action.cost_eur + channel.cost_eur for action, channel in catalogue.options])
+    contact = np.array([float(channel.contact) for _, channel in catalogue.options])
+    value = responses.increment * worth[:, _action_of_option(catalogue)]
+    value -= cost.astype(np.float32)
+    value[~eligibility.permitted] = -np.inf
+    return Offers(value, cost, contact)
+
+
+def _draw_lottery(inputs: PlanInputs, params: ActionParams, draw: str) -> Lottery:
+    catalogue = params.catalogue
+    ids = inputs.accounts["account_id"]
+    exploration = (
+        catalogue.exploration_share if params.exploration_share is None else params.exploration_share
+    )
+    control = catalogue.control_share if params.control_share is None else params.control_share
+    most = catalogue.exploration_max_cost_eur
+    explorable = np.array(
+        [most is None or action.cost_eur + channel.cost_eur <= most for action, channel in catalogue.options]
+    )
+    explore_draw = stable_uniform(ids, f"explore:{draw}") if exploration > 0 else np.ones(ids.len())
+    option_draw = np.zeros(ids.len())
+    drawn = np.flatnonzero(explore_draw < exploration)
+    option_draw[drawn] = stable_uniform(ids.gather(drawn), f"option:{draw}")
+    in_control = stable_uniform(ids, f"control:{catalogue.campaign}") < control
+    return Lottery(in_control, explore_draw, option_draw, control, exploration, explorable)
+
+
+def _frame(
+    inputs: PlanInputs,
+    catalogue: Catalogue,
+    facts: pl.DataFrame,
+    scale: ScoreScale,
+    params: ActionParams,
+    responses: Responses,
+    worth: NDArray[np.float32],
+    eligibility: Eligibility,
+    offers: Offers,
+    choice: Choice,
+    lottery: Lottery,
+    effects: EffectModel,
+    texts: ReasonTexts,
+) -> pl.DataFrame:
+    """Put the choice and its explanation together, one row per account."""
+    rows = np.arange(choice.option.size)
+    chosen = choice.option != NONE
+    option = np.maximum(choice.option, 0)
+    of_action = _action_of_option(catalogue)
+
+    def of_chosen(
+        values: NDArray[np.float32], column: NDArray[np.int64], otherwise: float
+    ) -> NDArray[np.float64]:
+        picked = values[rows, column] if values.shape[1] else np.zeros(rows.size)
+        return np.where(chosen, picked, otherwise).astype(np.float64)
+
+    channel = _names([channel.name for _, channel in catalogue.options], choice.option, None)
+    increment = of_chosen(responses.increment, option, 0.0)
+    untouched = responses.untouched.astype(np.float64)
+    sources = [effects.source(action, channel) for action, channel in catalogue.options]
+    assumed = [
+        not (channel.consent and channel.name not in inputs.schema.consent)
+        for _, channel in catalogue.options
+    ]
+    runner_up, runner_up_value = runner_ups(catalogue, offers, choice, of_action)
+    frame = pl.DataFrame(
+        {
+            "account_id": inputs.accounts["account_id"],
+            **apply_score(facts, scale, params.score).to_dict(),
+            "action": _names([action.name for action, _ in catalogue.options], choice.option, NOTHING),
+            "channel": channel,
+            "expected_value_eur": of_chosen(offers.value_eur, option, 0.0),
+            "response_probability": np.clip(untouched + increment, 0.0, 1.0),
+            "untouched_probability": untouched,
+            "increment": increment,
+            "response_value_eur": of_chosen(worth, of_action[option], 0.0),
+            "cost_eur": np.append(offers.cost_eur, 0.0)[choice.option],
+            "effect_source": _names(sources, choice.option, None),
+            "consent_known": pl.Series(np.append(assumed, True)[choice.option]),
+            "contact_from": contact_moments(eligibility, channel),
+            "runner_up": runner_up,
+            "runner_up_value_eur": runner_up_value,
+            "best_action": _names([action.name for action, _ in catalogue.options], choice.best, NOTHING),
+            "explore": choice.explore,
+            "control": lottery.control,
+            "propensity": choice.propensity,
+            "propensity_nothing": choice.propensity_nothing,
+        }
+    )
+    return frame.with_columns(
+        reasons_for(),
+        excluded_actions(catalogue, eligibility, offers, choice, lottery, of_action, texts),
+    )
+
+
+def _names(names: list[str], index: NDArray[np.int64], nothing: str | None) -> pl.Series:
+    table = pl.Series([*names, nothing], dtype=pl.String)
+    return table.gather(np.where(index == NONE, len(names), index))

@@ -1,0 +1,267 @@
+"""The choice: the best permitted option of every account, within the budget, with a reserve for exploration."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+NONE: Final = -1
+"""Index of doing nothing among the options."""
+
+_BISECTIONS: Final = 50
+# exploration may take at most this share of a budget
+_EXPLORATION_OF_BUDGET: Final = 0.2
+
+
+@dataclass(frozen=True)
+class Offers:
+    """What is on offer; arrays of shape (accounts, options) or (options,).
+
+    Attributes
+    ----------
+    value_eur : expected value net of cost; −inf where the option is not permitted.
+    cost_eur : cost per option.
+    contact : 1 for options that make contact, else 0.
+    """
+
+    value_eur: NDArray[np.float32]
+    cost_eur: NDArray[np.float64]
+    contact: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Budget:
+    """Limits of one run; None is no limit."""
+
+    max_contacts: int | None = None
+    max_cost_eur: float | None = None
+
+
+@dataclass(frozen=True)
+class Lottery:
+    """Who is drawn for what, before anything is chosen.
+
+    Attributes
+    ----------
+    control : in the global control group.
+    explore_draw, option_draw : uniform numbers: drawn for exploration where below the share; which option then.
+    control_share, exploration_share : the probabilities of the two.
+    explorable : options that may be explored, shape (options,).
+    """
+
+    control: NDArray[np.bool_]
+    explore_draw: NDArray[np.float64]
+    option_draw: NDArray[np.float64]
+    control_share: float
+    exploration_share: float
+    explorable: NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What every account gets.
+
+    Attributes
+    ----------
+    option : index of the option, `NONE` for doing nothing.
+    best : what it would have got without exploration and control group.
+    explore : drawn for exploration (and not in the control group).
+    propensity : probability of `option` under control group, exploration and choice together.
+    propensity_nothing : the same of doing nothing.
+    price_contact_eur, price_cost : what one more contact, or one more EUR of cost, would have earned.
+    exploration_share : the share really explored, less than asked for where the budget is tight.
+    priced_out : a better option than the one chosen was left for want of budget.
+    """
+
+    option: NDArray[np.int64]
+    best: NDArray[np.int64]
+    explore: NDArray[np.bool_]
+    propensity: NDArray[np.float64]
+    propensity_nothing: NDArray[np.float64]
+    price_contact_eur: float
+    price_cost: float
+    exploration_share: float
+    priced_out: NDArray[np.bool_]
+
+
+def choose(offers: Offers, lottery: Lottery, budget: Budget) -> Choice:
+    """Choose for every account; nothing is chosen where no permitted option is worth more than its cost.
+
+    With a budget every option is charged a price per contact or per EUR, the smallest at which the demand fits
+    (Lagrangian relaxation, Everett 1963); what is then left is given to the accounts that gain most per unit.
+    """
+    accounts, options = offers.value_eur.shape
+    random_option, count = _random_option(offers, lottery)
+    share = _affordable_share(offers, lottery, budget, random_option)
+    explore = (lottery.explore_draw < share) & ~lottery.control
+    free = ~explore & ~lottery.control
+    spent_contacts, spent_cost = _used(offers, random_option[explore])
+    best = np.full(accounts, NONE, dtype=np.int64)
+    price_contact, price_cost = 0.0, 0.0
+    unconstrained = _best(offers.value_eur, np.zeros(options))
+    if budget.max_contacts is None and budget.max_cost_eur is None:
+        best = unconstrained
+    else:
+        rows = np.flatnonzero(free)
+        limit = Budget(
+            None if budget.max_contacts is None else max(budget.max_contacts - int(spent_contacts), 0),
+            None if budget.max_cost_eur is None else max(budget.max_cost_eur - spent_cost, 0.0),
+        )
+        best[rows], price_contact, price_cost = _within_budget(
+            Offers(offers.value_eur[rows], offers.cost_eur, offers.contact), limit
+        )
+        # what the others would have got at these prices
+        others = np.flatnonzero(~free)
+        best[others] = _best(
+            offers.value_eur[others], price_contact * offers.contact + price_cost * offers.cost_eur
+        )
+    option = np.where(explore, random_option, np.where(lottery.control, NONE, best))
+    by_chance = share / (count + 1.0)
+    in_play = 1.0 - lottery.control_share
+    nothing = lottery.control_share + in_play * (by_chance + (1.0 - share) * (best == NONE))
+    of_option = in_play * (by_chance * _is_explorable(option, lottery) + (1.0 - share) * (best == option))
+    return Choice(
+        option,
+        best,
+        explore,
+        np.where(option == NONE, nothing, of_option),
+        nothing,
+        price_contact,
+        price_cost,
+        share,
+        (best != unconstrained) & free,
+    )
+
+
+def _best(value: NDArray[np.float32], charge: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Return the option with the largest value after the charge, `NONE` where none is above 0."""
+    if not value.size:
+        return np.full(value.shape[0], NONE, dtype=np.int64)
+    net = value - charge.astype(np.float32)
+    best = net.argmax(axis=1)
+    return np.where(np.take_along_axis(net, best[:, None], 1)[:, 0] > 0.0, best, NONE)
+
+
+def _random_option(offers: Offers, lottery: Lottery) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Draw one of the permitted options or nothing, all alike; the second result is the number of permitted options."""
+    usable = np.isfinite(offers.value_eur) & lottery.explorable
+    count = usable.sum(axis=1)
+    place = np.minimum(
+        (lottery.option_draw * (count + 1)).astype(np.int64), count
+    )  # the last place is nothing
+    found = np.full(count.size, NONE, dtype=np.int64)
+    running = np.zeros(count.size, dtype=np.int64)
+    for option in range(usable.shape[1]):
+        found[usable[:, option] & (running == place) & (found == NONE)] = option
+        running += usable[:, option]
+    return found, count
+
+
+def _is_explorable(option: NDArray[np.int64], lottery: Lottery) -> NDArray[np.bool_]:
+    return np.append(lottery.explorable, True)[option]
+
+
+def _used(offers: Offers, option: NDArray[np.int64]) -> tuple[float, float]:
+    """Contacts and cost of options."""
+    contacts, cost = np.append(offers.contact, 0.0)[option], np.append(offers.cost_eur, 0.0)[option]
+    return float(contacts.sum()), float(cost.sum())
+
+
+def _affordable_share(
+    offers: Offers, lottery: Lottery, budget: Budget, random_option: NDArray[np.int64]
+) -> float:
+    """Reduce the share of exploration until it takes no more than its part of the budget."""
+    share = lottery.exploration_share
+    drawn = np.flatnonzero((lottery.explore_draw < share) & ~lottery.control)
+    drawn = drawn[np.argsort(lottery.explore_draw[drawn], kind="stable")]
+    for limit, unit in ((budget.max_contacts, offers.contact), (budget.max_cost_eur, offers.cost_eur)):
+        if limit is not None:
+            running = np.cumsum(np.append(unit, 0.0)[random_option[drawn]])
+            over = np.flatnonzero(running > _EXPLORATION_OF_BUDGET * limit)
+            if over.size:
+                share = min(share, float(lottery.explore_draw[drawn[over[0]]]))
+    return share
+
+
+def _within_budget(offers: Offers, limit: Budget) -> tuple[NDArray[np.int64], float, float]:
+    """Find prices at which the demand fits both limits; return the choice and the prices per contact and per EUR."""
+    rows, options = offers.value_eur.shape
+    if not rows:
+        return np.full(0, NONE, dtype=np.int64), 0.0, 0.0
+    price_contact = price_cost = 0.0
+    # two limits: each price in turn, the other one held; the pair settles after a few rounds
+    for _ in range(1 if limit.max_contacts is None or limit.max_cost_eur is None else 4):
+        if limit.max_contacts is not None:
+            price_contact = _smallest_price(
+                offers, offers.contact, float(limit.max_contacts), price_cost * offers.cost_eur
+            )
+        if limit.max_cost_eur is not None:
+            price_cost = _smallest_price(
+                offers, offers.cost_eur, limit.max_cost_eur, price_contact * offers.contact
+            )
+    charge = price_contact * offers.contact + price_cost * offers.cost_eur
+    chosen = _trim(offers, _best(offers.value_eur, charge), limit)
+    return _fill(offers, chosen, limit), price_contact, price_cost
+
+
+def _smallest_price(
+    offers: Offers, unit: NDArray[np.float64], limit: float, other_charge: NDArray[np.float64]
+) -> float:
+    """Bisect for the price per unit at which the demand no longer exceeds the limit."""
+
+    def demand(price: float) -> float:
+        return float(np.append(unit, 0.0)[_best(offers.value_eur, price * unit + other_charge)].sum())
+
+    if demand(0.0) <= limit:
+        return 0.0
+    positive = unit[unit > 0]
+    finite = offers.value_eur[np.isfinite(offers.value_eur)]
+    low, high = 0.0, float(finite.max() / positive.min()) + 1.0
+    for _ in range(_BISECTIONS):
+        middle = 0.5 * (low + high)
+        low, high = (middle, high) if demand(middle) > limit else (low, middle)
+        if high - low < 1e-6 * max(high, 1e-3):
+            break
+    return high
+
+
+def _trim(offers: Offers, chosen: NDArray[np.int64], limit: Budget) -> NDArray[np.int64]:
+    """Make sure of the limits where equal values made the demand jump at the price."""
+    chosen = chosen.copy()
+    for bound, unit in ((limit.max_contacts, offers.contact), (limit.max_cost_eur, offers.cost_eur)):
+        if bound is None:
+            continue
+        use = np.append(unit, 0.0)[chosen]
+        users = np.flatnonzero(use > 0)
+        gain = offers.value_eur[users, chosen[users]] / use[users]
+        order = users[np.argsort(-gain, kind="stable")]
+        chosen[order[np.cumsum(use[order]) > bound + 1e-9]] = NONE
+    return chosen
+
+
+def _fill(offers: Offers, chosen: NDArray[np.int64], limit: Budget) -> NDArray[np.int64]:
+    """Give what is left of the budget to accounts without an option, those that gain most per unit first."""
+    contacts, cost = _used(offers, chosen)
+    idle = np.flatnonzero(chosen == NONE)
+    best = _best(offers.value_eur[idle], np.zeros(offers.cost_eur.size))
+    idle, best = idle[best != NONE], best[best != NONE]
+    if not idle.size:
+        return chosen
+    chosen = chosen.copy()
+    value = offers.value_eur[idle, best]
+    unit = offers.contact[best] if limit.max_cost_eur is None else offers.cost_eur[best]
+    order = np.argsort(-value / np.maximum(unit, 1e-9), kind="stable")
+    idle, best = idle[order], best[order]
+    fits = np.ones(idle.size, dtype=bool)
+    for bound, used, units in (
+        (limit.max_contacts, contacts, offers.contact), (limit.max_cost_eur, cost, offers.cost_eur)
+    ):  # fmt: skip
+        if bound is not None:
+            fits &= used + np.cumsum(units[best]) <= bound + 1e-9
+    chosen[idle[fits]] = best[fits]
+    return chosen

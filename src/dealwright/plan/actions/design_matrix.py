@@ -1,0 +1,113 @@
+"""Turn situations into the matrix of a linear model: piecewise linear in every number, one column per category."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import polars as pl
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from dealwright.plan.actions.situations import Situations
+
+_KNOTS: Final = (0.15, 0.35, 0.55, 0.75, 0.9)
+_MAX_LEVELS: Final = 20
+_SMALL_SHARE: Final = 0.005
+
+
+@dataclass(frozen=True)
+class DesignMatrix:
+    """Fitted encoding; a row's encoding depends on that row only.
+
+    Attributes
+    ----------
+    kept : which numeric features vary.
+    centre, scale, low, high : per kept feature, after clipping to the 0.5 % and 99.5 % quantiles.
+    knots : per kept feature, where the slope may change (standardised).
+    gaps : kept features with enough missing values to deserve a column saying so.
+    levels : per categorical feature its frequent values.
+    """
+
+    kept: NDArray[np.int64]
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
+    centre: NDArray[np.float64]
+    scale: NDArray[np.float64]
+    knots: tuple[tuple[float, ...], ...]
+    gaps: NDArray[np.int64]
+    levels: tuple[tuple[str, tuple[str, ...]], ...]
+
+    @property
+    def width(self) -> int:
+        """Number of columns."""
+        hinges = sum(len(knots) for knots in self.knots)
+        return self.kept.size + hinges + self.gaps.size + sum(len(values) for _, values in self.levels)
+
+    def encode(self, situations: Situations) -> NDArray[np.float32]:
+        """Return the matrix, shape (rows, `width`)."""
+        rows = situations.numbers.shape[0]
+        matrix = np.empty((rows, self.width), dtype=np.float32)
+        raw = situations.numbers[:, self.kept]
+        missing = ~np.isfinite(raw)
+        standard = (np.clip(raw, self.low, self.high) - self.centre) / self.scale
+        standard[missing] = 0.0
+        matrix[:, : self.kept.size] = standard
+        at = self.kept.size
+        for feature, knots in enumerate(self.knots):
+            for knot in knots:
+                matrix[:, at] = np.maximum(standard[:, feature] - knot, 0.0)
+                at += 1
+        matrix[:, at : at + self.gaps.size] = missing[:, self.gaps]
+        at += self.gaps.size
+        for name, values in self.levels:
+            column = situations.categories[name]
+            for value in values:
+                matrix[:, at] = (column == value).fill_null(value=False).to_numpy()
+                at += 1
+        return matrix
+
+
+def fit_design_matrix(situations: Situations) -> DesignMatrix:
+    """Fit clipping, scales, knots and category levels."""
+    kept, low, high, centre, scale, knots, gaps = [], [], [], [], [], [], []
+    for column in range(situations.numbers.shape[1]):
+        values = situations.numbers[:, column]
+        known = values[np.isfinite(values)]
+        if not known.size:
+            continue
+        bottom, top = np.quantile(known, [0.005, 0.995])
+        clipped = np.clip(known, bottom, top)
+        spread = clipped.std()
+        if not spread > 1e-12 * max(1.0, abs(top)):
+            continue
+        middle = float(np.median(clipped))
+        distinct = np.unique((np.quantile(clipped, _KNOTS) - middle) / spread)
+        edges = ((bottom - middle) / spread, (top - middle) / spread)
+        if known.size < values.size * (1 - _SMALL_SHARE):
+            gaps.append(len(kept))
+        kept.append(column)
+        low.append(bottom)
+        high.append(top)
+        centre.append(middle)
+        scale.append(spread)
+        knots.append(tuple(float(knot) for knot in distinct if edges[0] < knot < edges[1]))
+    levels = []
+    for name in situations.categories.columns:
+        counts = situations.categories[name].drop_nulls().value_counts(sort=True).head(_MAX_LEVELS)
+        frequent = counts.filter(pl.col("count") >= _SMALL_SHARE * situations.numbers.shape[0])[
+            name
+        ].to_list()
+        levels.append((name, tuple(sorted(frequent))))
+    return DesignMatrix(
+        np.array(kept, dtype=np.int64),
+        np.array(low),
+        np.array(high),
+        np.array(centre),
+        np.array(scale),
+        tuple(knots),
+        np.array(gaps, dtype=np.int64),
+        tuple(levels),
+    )

@@ -1,0 +1,344 @@
+"""Learn one action's effect from past touches: a contest of learners, weighed by doubly robust validation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import polars as pl
+
+from dealwright.plan.actions.design_matrix import DesignMatrix, fit_design_matrix
+from dealwright.plan.actions.learners import (
+    FOLDS,
+    SETTINGS,
+    Blend,
+    Linear,
+    Material,
+    Nuisance,
+    Trial,
+    doubly_robust_scores,
+    fit_effects,
+    fit_logistic,
+)
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from dealwright.inputs import PlanInputs
+    from dealwright.plan.actions.catalogue import Action, Catalogue
+    from dealwright.plan.actions.situations import SituationReader
+
+# prior variance of how the untouched deviate from the pooled response model, per coefficient
+_UNTOUCHED_C: Final = 0.03
+_LEAST_WEIGHT: Final = 0.05  # a learner with less weight is left out
+
+
+@dataclass(frozen=True)
+class EffectParams:
+    """When to learn, and on how much.
+
+    Attributes
+    ----------
+    max_touches : touches learned from; more are sampled.
+    min_treated, min_untouched, min_responses : touches of an action, of doing nothing, and responses in each of the two
+        that learning needs; below, the stated prior is used.
+    min_on_channel : touches of an action on a channel below which that option uses the stated prior.
+    least_propensity : smaller propensities count as this one, which bounds the weights.
+    """
+
+    max_touches: int = 150_000
+    min_treated: int = 300
+    min_untouched: int = 300
+    min_responses: int = 30
+    min_on_channel: int = 100
+    least_propensity: float = 0.02
+
+
+@dataclass(frozen=True)
+class ActionEvidence:
+    """What is known of one action.
+
+    Attributes
+    ----------
+    source : ``learned``, ``rate learned, increment stated`` or ``stated``.
+    learners : weights of the learners in the blend; empty where nothing was learned.
+    treated, responses : its touches and their responses.
+    mean_increment, error : doubly robust mean effect over all touches with its standard error.
+    losses : doubly robust validation loss of each learner less that of the average effect.
+    untried : channels whose options use the stated prior.
+    """
+
+    source: str
+    learners: Mapping[str, float]
+    treated: int
+    responses: int
+    mean_increment: float
+    error: float
+    losses: Mapping[str, float]
+    untried: tuple[str, ...]
+
+    @property
+    def told(self) -> str:
+        """The learners for people, the weightiest first."""
+        total = sum(self.learners.values()) or 1.0
+        ranked = sorted(self.learners.items(), key=lambda item: -item[1])
+        return ", ".join(f"{name} {weight / total:.0%}" for name, weight in ranked)
+
+
+@dataclass(frozen=True)
+class LearningRows:
+    """Past touches as matrices."""
+
+    catalogue: Catalogue
+    design: DesignMatrix
+    phi: NDArray[np.float32]
+    arm: NDArray[np.int64]
+    channel: NDArray[np.int64]
+    hypothetical: Mapping[int, NDArray[np.int64]]
+    preferred: NDArray[np.int64]
+    response: NDArray[np.float64]
+    propensity: NDArray[np.float64]
+    propensity_source: str
+    fold: NDArray[np.int64]
+
+    @property
+    def channels(self) -> int:
+        return len(self.catalogue.channels)
+
+    @classmethod
+    def read(
+        cls,
+        inputs: PlanInputs,
+        catalogue: Catalogue,
+        reader: SituationReader,
+        table: pl.DataFrame,
+        arm: NDArray[np.int64],
+        response: NDArray[np.float64],
+        params: EffectParams,
+        rng: np.random.Generator,
+    ) -> LearningRows:
+        account = reader.account_rows(table["account_id"])
+        situations = reader.earlier(account, table["touched_at"])
+        design = fit_design_matrix(situations)
+        phi = design.encode(situations)
+        names = [channel.name for channel in catalogue.channels]
+        channel = channel_codes(table["channel"], names)
+        preferred = channel_codes(situations.preferred, names)
+        # all touches of an account are in one fold: a model never meets an account it learned from
+        fold = rng.integers(0, FOLDS, size=inputs.accounts.height)[account]
+        hypothetical = {
+            index: _would_be_channel(channel, preferred, arm == index, len(names), rng)
+            for index in range(1, len(catalogue.actions) + 1)
+        }
+        propensity, source = _propensities(table["propensity"], phi, arm, params, rng)
+        return cls(
+            catalogue, design, phi, arm, channel, hypothetical, preferred, response, propensity, source, fold
+        )
+
+    def trial(self, index: int) -> Trial:
+        channel = self.hypothetical[index]
+        likes = self._likes(index, channel)
+        return Trial(
+            self.phi,
+            channel,
+            likes,
+            self.arm == index,
+            self.arm == 0,
+            self.response,
+            self.propensity,
+            self.fold,
+        )
+
+    def _likes(self, index: int, channel: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Tell whether the channel is the preferred one; for an unknown preference how often it is on that channel.
+
+        People are mostly approached through the channel they prefer: with 0 for the unknown ones, the channels
+        themselves would seem to work as well as the preferred one does.
+        """
+        known = self.preferred >= 0
+        match = (channel == self.preferred).astype(np.float64)
+        tried = known & (self.arm == index)
+        hits = np.bincount(channel[tried], match[tried], minlength=self.channels)
+        rate = (hits + 1.0) / (np.bincount(channel[tried], minlength=self.channels) + self.channels)
+        return np.where(known, match, rate[channel])
+
+    def columns(self, index: int) -> NDArray[np.float32]:
+        return self.trial(index).columns(self.channels)
+
+
+@dataclass(frozen=True)
+class SharedModels:
+    """Response models that all actions share, by left-out fold; the last one leaves none out."""
+
+    pooled: tuple[Linear, ...]
+    constants: tuple[NDArray[np.float64], ...]
+    control: tuple[Linear, ...]
+    alone_without: tuple[Linear, ...]
+    alone_only: tuple[Linear, ...]
+
+    @classmethod
+    def fit(cls, touches: LearningRows) -> SharedModels:
+        """Fit one response model over everything that was done, and the deviation of doing nothing from it."""
+        arms = len(touches.catalogue.actions) + 1
+        indicators = np.zeros((touches.arm.size, arms), dtype=np.float32)
+        indicators[np.arange(touches.arm.size), touches.arm] = 1.0
+        everything = np.hstack([touches.phi, indicators])
+        width = touches.phi.shape[1]
+        pooled, constants, control = [], [], []
+        for slot in range(FOLDS + 1):
+            rows = touches.fold != slot
+            model = fit_logistic(everything[rows], touches.response[rows], channels=0)
+            base = Linear(model.account[:width], np.zeros(0), 0.0, model.intercept)
+            alone = rows & (touches.arm == 0)
+            pooled.append(base)
+            constants.append(model.account[width:])
+            control.append(
+                fit_logistic(
+                    touches.phi[alone], touches.response[alone], channels=0, penalty_c=_UNTOUCHED_C,
+                    offset=(base, float(model.account[width])),
+                )
+            )  # fmt: skip
+
+        def on(rows: NDArray[np.bool_]) -> Linear:
+            used = np.flatnonzero(rows & (touches.arm == 0))
+            return fit_logistic(touches.phi[used], touches.response[used], channels=0)
+
+        without = tuple(on(touches.fold != fold) for fold in range(FOLDS))
+        only = tuple(on(touches.fold == fold) for fold in range(FOLDS))
+        return cls(tuple(pooled), tuple(constants), tuple(control), without, only)
+
+
+def learn_action(
+    touches: LearningRows,
+    action: Action,
+    index: int,
+    shared: SharedModels,
+    params: EffectParams,
+    untried: tuple[str, ...],
+) -> tuple[Blend, ActionEvidence]:
+    """Let the learners compete for one action."""
+    trial = touches.trial(index)
+    columns = trial.columns(touches.channels)
+
+    def on(rows: NDArray[np.bool_]) -> Linear:
+        used = np.flatnonzero(trial.treated & rows)
+        return fit_logistic(columns[used], trial.response[used], channels=touches.channels)
+
+    nuisance = Nuisance(
+        tuple((on(trial.fold != fold), shared.alone_without[fold]) for fold in range(FOLDS)),
+        tuple((on(trial.fold == fold), shared.alone_only[fold]) for fold in range(FOLDS)),
+    )
+    predicted = tuple(nuisance.predict(trial, left_out) for left_out in (*range(FOLDS), None))
+    material = Material(
+        trial=trial,
+        channels=touches.channels,
+        columns=columns,
+        scores=tuple(doubly_robust_scores(trial, *pair, params.least_propensity) for pair in predicted),
+        predicted=predicted,
+        nuisance=nuisance,
+        pooled=tuple(
+            (base, float(constants[index]))
+            for base, constants in zip(shared.pooled, shared.constants, strict=True)
+        ),
+        control=shared.control,
+        prior=action.prior_uplift,
+        prior_sd=max(abs(action.prior_uplift), 0.02),
+    )
+    return _stack(material, untried)
+
+
+def _stack(material: Material, untried: tuple[str, ...]) -> tuple[Blend, ActionEvidence]:
+    """Weigh the learners, each in its best setting, so that the doubly robust validation loss is smallest."""
+    from scipy.optimize import nnls
+
+    trial, scores = material.trial, material.scores[FOLDS]
+    best: dict[str, tuple[float, float, NDArray[np.float64]]] = {}
+    for learner, settings in SETTINGS.items():
+        found = np.empty((len(settings), scores.size))
+        for fold in range(FOLDS):
+            rows = trial.fold == fold
+            for position, effect in enumerate(fit_effects(learner, material, fold, settings)):
+                found[position, rows] = effect.increment(
+                    trial.phi[rows], trial.channel[rows], trial.preferred[rows]
+                )
+        losses = ((scores - found) ** 2).mean(axis=1)
+        winner = int(losses.argmin())
+        best[learner] = (float(losses[winner]), settings[winner], found[winner])
+    predictions = np.column_stack([prediction for _, _, prediction in best.values()])
+    weights = nnls(predictions.T @ predictions / scores.size, predictions.T @ scores / scores.size)[0]
+    average = best["average"][0]
+    kept = {
+        name: float(weight) for name, weight in zip(best, weights, strict=True) if weight >= _LEAST_WEIGHT
+    }
+    kept = kept or {"average": 1.0}
+    blend = Blend(
+        tuple(
+            (weight, fit_effects(name, material, None, (best[name][1],))[0]) for name, weight in kept.items()
+        )
+    )
+    evidence = ActionEvidence(
+        source="learned",
+        learners=kept,
+        treated=int(trial.treated.sum()),
+        responses=int(trial.response[trial.treated].sum()),
+        mean_increment=float(scores.mean()),
+        error=float(scores.std() / np.sqrt(scores.size)),
+        losses={name: loss - average for name, (loss, _, _) in best.items()},
+        untried=untried,
+    )
+    return blend, evidence
+
+
+def channel_codes(values: pl.Series, names: list[str]) -> NDArray[np.int64]:
+    codes = values.cast(pl.String).replace_strict(
+        names, list(range(len(names))), default=None, return_dtype=pl.Int64
+    )
+    return codes.fill_null(-1).to_numpy()
+
+
+def _would_be_channel(
+    channel: NDArray[np.int64],
+    preferred: NDArray[np.int64],
+    treated: NDArray[np.bool_],
+    channels: int,
+    rng: np.random.Generator,
+) -> NDArray[np.int64]:
+    """Draw, for rows without the action, the channel it would have used: as often as with accounts of equal preference."""
+    counts = np.zeros((channels + 1, channels))
+    np.add.at(counts, (preferred[treated], channel[treated]), 1.0)
+    overall = counts.sum(axis=0) + 1e-9
+    shares = (counts + 20.0 * overall / overall.sum()) / (counts.sum(axis=1, keepdims=True) + 20.0)
+    edges = np.cumsum(shares, axis=1)[preferred]
+    drawn = np.minimum((edges < rng.random((channel.size, 1))).sum(axis=1), channels - 1)
+    return np.where(treated, channel, drawn)
+
+
+def _propensities(
+    logged: pl.Series,
+    phi: NDArray[np.float32],
+    arm: NDArray[np.int64],
+    params: EffectParams,
+    rng: np.random.Generator,
+) -> tuple[NDArray[np.float64], str]:
+    """Use logged propensities where given, estimate the others by a multinomial logistic regression."""
+    values = logged.cast(pl.Float64).fill_null(np.nan).to_numpy().copy()
+    missing = ~(np.isfinite(values) & (values > 0) & (values <= 1))
+    if not missing.any():
+        return values, "logged"
+    from sklearn.linear_model import LogisticRegression
+
+    sample = rng.permutation(arm.size)[:40_000]
+    if np.unique(arm[sample]).size == 1:
+        values[missing] = 1.0
+    else:
+        model = LogisticRegression(C=0.1, max_iter=200, tol=1e-3).fit(phi[sample], arm[sample])
+        predicted = model.predict_proba(phi[missing])
+        column = np.searchsorted(model.classes_, arm[missing])
+        known = (column < model.classes_.size) & (
+            model.classes_[np.minimum(column, model.classes_.size - 1)] == arm[missing]
+        )
+        chosen = predicted[np.arange(column.size), np.minimum(column, model.classes_.size - 1)]
+        values[missing] = np.where(known, chosen, params.least_propensity)
+    return values, "estimated" if missing.all() else f"logged, {missing.mean():.0%} estimated"

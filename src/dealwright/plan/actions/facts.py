@@ -1,0 +1,149 @@
+"""What conditions, values and scores may read of an account: its own columns and what the earlier stages found."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Final
+
+import polars as pl
+
+from dealwright.inputs import PREFERRED_CHANNEL, consent_column
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from dealwright.inputs import PlanInputs
+    from dealwright.plan.frames import StageResult
+
+DAY_US: Final = 86_400_000_000
+# roles that conditions and the score read as numbers; a text such as "yes" counts as 1
+NUMERIC_ROLES: Final = (
+    "digital_engagement", "support_tickets", "csat", "recent_issue", "lifetime_value", "abandoned_carts",
+    "inbound_calls",
+)  # fmt: skip
+TEXT_ROLES: Final = ("tier", "industry", "product_interest")
+_YES: Final = ("yes", "y", "true", "t", "1", "si", "sí", "ja", "oui")
+# with a smaller chance of staying than this, what the account would be worth if kept cannot be told from its prediction
+_LEAST_STAYING: Final = 0.1
+
+DERIVED: Final = (
+    "churn_probability", "predicted_value_eur", "value_if_kept_eur", "anomaly_score", "is_anomaly",
+    "value_bucket", "potential_bucket", "segment", "wallet_eur", "potential_eur",
+    "days_since_order", "orders_365d", "spend_365d_eur", "days_since_contact", "contacts_30d",
+)  # fmt: skip
+
+
+def account_facts(
+    inputs: PlanInputs,
+    predictions: StageResult,
+    segments: StageResult,
+    anomalies: StageResult | None,
+    contacts: pl.DataFrame,
+) -> pl.DataFrame:
+    """Join everything that is known of each account into one frame, in the order of the accounts.
+
+    The stages' columns win over an account's column of the same name; a role's name stands for the column that plays it.
+
+    Parameters
+    ----------
+    contacts : one row per touch that made contact: ``account_id``, ``days_ago``.
+    """
+    accounts = inputs.accounts
+    frame = accounts.with_columns(role_columns(inputs))
+    staying = (1.0 - pl.col("churn_probability")).clip(_LEAST_STAYING)
+    frame = (
+        _beside(frame, predictions.frame, ("churn_probability", "predicted_value_eur"))
+        .with_columns(pl.col("churn_probability", "predicted_value_eur").cast(pl.Float64).fill_nan(None))
+        .with_columns(value_if_kept_eur=pl.col("predicted_value_eur") / staying)
+    )
+    frame = _beside(
+        frame, segments.frame, ("value_bucket", "potential_bucket", "segment", "wallet_eur", "potential_eur")
+    )
+    if anomalies is not None:
+        frame = _beside(frame, anomalies.frame, ("anomaly_score", "is_anomaly"))
+    frame = _join(frame, _order_facts(inputs.orders, inputs.as_of), ("orders_365d", "spend_365d_eur"))
+    recent = (pl.col("days_ago") < 30.0).sum().cast(pl.Int64)
+    touched = contacts.group_by("account_id").agg(
+        days_since_contact=pl.col("days_ago").min(), contacts_30d=recent
+    )
+    frame = _join(frame, touched, ("contacts_30d",))
+    last_contact = inputs.schema.role("last_contact")
+    if last_contact is not None and inputs.accounts.schema[last_contact].is_temporal():
+        declared = days_before(pl.col(last_contact), inputs.as_of)
+        # the later of the two wins; a date after the cut-off is quality's business
+        frame = frame.with_columns(
+            days_since_contact=pl.min_horizontal("days_since_contact", declared.clip(0.0))
+        )
+    return frame
+
+
+def role_columns(inputs: PlanInputs) -> list[pl.Expr]:
+    """Give each role's column under the role's own name, numbers as numbers and texts as texts."""
+    result = []
+    for role in NUMERIC_ROLES:
+        name = inputs.schema.role(role)
+        if name is None:
+            continue
+        dtype = inputs.accounts.schema[name]
+        if dtype.is_numeric() or dtype == pl.Boolean:
+            result.append(pl.col(name).cast(pl.Float64).alias(role))
+        elif not dtype.is_temporal():
+            text = pl.col(name).cast(pl.String).str.to_lowercase()
+            number = text.cast(pl.Float64, strict=False)
+            said = pl.when(text.is_not_null()).then(text.is_in(_YES).cast(pl.Float64))
+            result.append(pl.coalesce(number, said).alias(role))
+    for role in TEXT_ROLES:
+        name = inputs.schema.role(role)
+        if name is not None:
+            result.append(pl.col(name).cast(pl.String).alias(role))
+    return result
+
+
+def days_before(moment: pl.Expr, as_of: datetime) -> pl.Expr:
+    """Days from a moment to the cut-off."""
+    return (pl.lit(as_of) - moment).dt.total_microseconds() / DAY_US
+
+
+def consents(inputs: PlanInputs, channel: str) -> pl.Series | None:
+    """Return who consents to a channel (unknown is no), or None where nobody was asked."""
+    if channel not in inputs.schema.consent:
+        return None
+    return inputs.accounts[consent_column(channel)].fill_null(value=False)
+
+
+def preferred_channel(inputs: PlanInputs) -> pl.Series:
+    """Return each account's preferred channel, null where not known."""
+    if not inputs.schema.has_preferred_channel:
+        return pl.Series(PREFERRED_CHANNEL, [None], dtype=pl.String).new_from_index(0, inputs.accounts.height)
+    return inputs.accounts[PREFERRED_CHANNEL].cast(pl.String)
+
+
+def _order_facts(orders: pl.DataFrame | None, as_of: datetime) -> pl.DataFrame:
+    if orders is None:
+        empty = {"days_since_order": pl.Float64, "orders_365d": pl.Int64, "spend_365d_eur": pl.Float64}
+        return pl.DataFrame(schema={"account_id": pl.String, **empty})
+    year = pl.col("days_ago") < 365.0
+    return (
+        orders.lazy()
+        .select("account_id", "amount_eur", days_ago=days_before(pl.col("ordered_at"), as_of))
+        .group_by("account_id")
+        .agg(
+            days_since_order=pl.col("days_ago").min(),
+            orders_365d=year.sum().cast(pl.Int64),
+            spend_365d_eur=pl.col("amount_eur").filter(year).sum(),
+        )
+        .collect()
+    )
+
+
+def _beside(frame: pl.DataFrame, result: pl.DataFrame, columns: Iterable[str]) -> pl.DataFrame:
+    """Put columns of a stage's result beside the accounts; both are in the order of the accounts."""
+    return frame.with_columns([result[name] for name in columns if name in result.columns])
+
+
+def _join(frame: pl.DataFrame, found: pl.DataFrame, zero: Iterable[str]) -> pl.DataFrame:
+    names = [name for name in found.columns if name != "account_id"]
+    kept = frame.drop([name for name in names if name in frame.columns])
+    return kept.join(found, on="account_id", how="left", maintain_order="left").with_columns(
+        pl.col(list(zero)).fill_null(0)
+    )

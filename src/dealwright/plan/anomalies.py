@@ -1,0 +1,374 @@
+"""Accounts that look odd: against all accounts (Isolation Forest) and against their own history (orders).
+
+Fitted on a sample, applied row by row; each odd row says what makes it odd.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import polars as pl
+
+from dealwright.plan.own_history import RESIDUALS, history_departures
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from numpy.typing import NDArray
+    from sklearn.ensemble import IsolationForest
+
+    from dealwright.inputs import PlanInputs
+
+_NORMAL_MAD: Final = 1.4826  # turns a median absolute deviation into a standard deviation of a normal
+_QUANTILES: Final = 2001
+_DAY_US: Final = 86_400_000_000
+_CATEGORY_RARITY: Final = "rarity of "
+_BLOCK_ROWS: Final = 50_000
+
+
+@dataclass(frozen=True)
+class AnomalyParams:
+    """How odd is odd.
+
+    Attributes
+    ----------
+    share : largest share of accounts flagged; fewer when fewer are odd.
+    min_z : an account is never flagged below this robust z-score.
+    sample : accounts the forest and the scales are fitted on.
+    trees : trees of the forest.
+    window_days, min_orders, news_days : see `own_history.history_departures`.
+    reasons : most reasons per flagged account.
+    min_accounts : with fewer accounts there is no crowd to stand out from, and only the own history counts.
+    """
+
+    share: float = 0.02
+    min_z: float = 3.0
+    sample: int = 50_000
+    trees: int = 100
+    window_days: float = 30.0
+    min_orders: int = 5
+    news_days: float = 90.0
+    reasons: int = 3
+    min_accounts: int = 50
+
+
+@dataclass(frozen=True)
+class AnomalyModel:
+    """The fitted global numbers; applying them to a row needs no other row.
+
+    Attributes
+    ----------
+    features : names of the forest's features, in its order.
+    centre, scale : robust centre and scale of each.
+    shares : category -> share, for each categorical column.
+    residual_scale : spread of each own-history residual over accounts, at least 1.
+    forest_quantiles : quantiles of the forest's score, which turn it into a z-score.
+    quantiles : quantiles of the combined z-score, which turn it into a score in [0, 1].
+    threshold_z : flagged from here.
+    """
+
+    features: tuple[str, ...]
+    centre: NDArray[np.float64]
+    scale: NDArray[np.float64]
+    shares: Mapping[str, Mapping[str, float]]
+    residual_scale: Mapping[str, float]
+    forest: IsolationForest | None
+    forest_quantiles: NDArray[np.float64]
+    quantiles: NDArray[np.float64]
+    threshold_z: float
+
+
+@dataclass(frozen=True)
+class Anomalies:
+    """Result of *anomalies*: `frame` with the columns of `frames.ANOMALY_COLUMNS`, in the order of the accounts."""
+
+    frame: pl.DataFrame
+    model: AnomalyModel
+    notes: tuple[str, ...] = ()
+    counts: Mapping[str, int] = field(default_factory=dict)
+
+    def summary(self) -> Mapping[str, Any]:
+        """Return counts, the threshold and what was left out."""
+        flagged = int(self.frame["is_anomaly"].sum())
+        return {
+            "accounts": self.frame.height,
+            "anomalies": flagged,
+            "anomaly_share": flagged / max(self.frame.height, 1),
+            "threshold_z": round(self.model.threshold_z, 4),
+            "features": len(self.model.features),
+            **{f"anomalies_{name}": count for name, count in self.counts.items()},
+            "notes": "; ".join(self.notes),
+        }
+
+
+def detect(inputs: PlanInputs, params: AnomalyParams | None = None, *, rng: np.random.Generator) -> Anomalies:
+    """Find odd accounts and say why.
+
+    The score of an account is the largest of its z-scores: of the Isolation Forest's score (Liu, Ting & Zhou 2008) on
+    robustly scaled features (the normal quantile of its rank), and of each departure from its own order history.
+
+    Parameters
+    ----------
+    inputs : accounts and, where there are any, orders.
+    params : see `AnomalyParams`.
+    rng : draws the sample and seeds the forest.
+    """
+    params = params or AnomalyParams()
+    notes: list[str] = []
+    departures = _departures(inputs, params, notes)
+    model = fit_anomalies(inputs, departures, params, rng=rng)
+    if model.forest is None:
+        notes.append(
+            "no feature varies"
+            if not model.features and inputs.accounts.height >= params.min_accounts
+            else f"fewer than {params.min_accounts} accounts: compared with their own history only"
+        )
+    frame, counts = apply_anomalies(model, inputs, departures, params)
+    return Anomalies(frame, model, tuple(notes), counts)
+
+
+def fit_anomalies(
+    inputs: PlanInputs, departures: pl.DataFrame, params: AnomalyParams, *, rng: np.random.Generator
+) -> AnomalyModel:
+    """Fit scales, the forest and the quantiles of the combined score on a sample of the accounts."""
+    accounts = inputs.accounts
+    if accounts.height > params.sample:
+        rows = np.sort(rng.choice(accounts.height, size=params.sample, replace=False))
+        accounts = accounts[rows]
+        departures = departures[rows]
+    forest_seed = int(rng.integers(2**31))
+    shares = _category_shares(accounts, tuple(inputs.schema.categorical))
+    names, raw = _features(accounts, inputs, shares)
+    centre, scale = _robust_scale(raw)
+    varies = scale > 0
+    names = tuple(name for name, keep in zip(names, varies, strict=True) if keep)
+    centre, scale = centre[varies], scale[varies]
+    residual_scale = {
+        name: max(1.0, _NORMAL_MAD * _median_above_zero(departures[name].to_numpy())) for name in RESIDUALS
+    }
+    forest, forest_quantiles = None, np.zeros(_QUANTILES)
+    z = _residual_z(departures, residual_scale).max(axis=1, initial=0.0)
+    if names and accounts.height >= params.min_accounts:
+        from sklearn.ensemble import IsolationForest
+
+        scaled = _scaled(raw[:, varies], centre, scale)
+        forest = IsolationForest(n_estimators=params.trees, random_state=forest_seed).fit(scaled)
+        scores = -forest.score_samples(scaled)
+        forest_quantiles = np.quantile(scores, np.linspace(0, 1, _QUANTILES))
+        z = np.maximum(z, _normal_score(scores, forest_quantiles))
+    quantiles = np.quantile(z, np.linspace(0, 1, _QUANTILES)) if z.size else np.zeros(_QUANTILES)
+    threshold = max(params.min_z, float(np.quantile(z, 1 - params.share)) if z.size else 0.0)
+    return AnomalyModel(
+        names,
+        centre,
+        scale,
+        shares,
+        residual_scale,
+        forest,
+        forest_quantiles,
+        quantiles,
+        threshold,
+    )
+
+
+def apply_anomalies(
+    model: AnomalyModel, inputs: PlanInputs, departures: pl.DataFrame, params: AnomalyParams
+) -> tuple[pl.DataFrame, dict[str, int]]:
+    """Score every account; the second result counts the flagged ones by what gave them away."""
+    accounts = inputs.accounts
+    names, raw = _features(accounts, inputs, model.shares)
+    kept = [names.index(name) for name in model.features]
+    scaled = _scaled(raw[:, kept], model.centre, model.scale)
+    residual_z = _residual_z(departures, model.residual_scale)
+    forest_z = np.zeros(accounts.height)
+    if model.forest is not None and accounts.height:
+        forest_z = _normal_score(_forest_scores(model.forest, scaled), model.forest_quantiles)
+    own_z = residual_z.max(axis=1, initial=0.0)
+    z = np.maximum(own_z, forest_z)
+    flagged = z >= model.threshold_z
+    reasons = _reasons(model, raw[:, kept], scaled, departures, residual_z, forest_z, flagged, params.reasons)
+    frame = pl.DataFrame(
+        {
+            "account_id": accounts["account_id"],
+            "anomaly_score": _score(z, model.quantiles),
+            "is_anomaly": flagged,
+            "anomaly_reasons": reasons,
+        },
+        schema_overrides={"anomaly_score": pl.Float64, "is_anomaly": pl.Boolean},
+    )
+    by_history = flagged & (own_z >= forest_z)
+    counts = {"own_history": int(by_history.sum()), "among_accounts": int((flagged & ~by_history).sum())}
+    return frame, counts
+
+
+def _departures(inputs: PlanInputs, params: AnomalyParams, notes: list[str]) -> pl.DataFrame:
+    """Own-history residuals, aligned with the accounts; zeros where there is no verdict."""
+    ids = inputs.accounts.select("account_id")
+    if inputs.orders is None or inputs.orders.is_empty():
+        notes.append("no orders: accounts are compared with each other only")
+        return ids.with_columns(**{name: pl.lit(0.0) for name in RESIDUALS})
+    found = history_departures(
+        inputs.orders,
+        inputs.as_of,
+        window_days=params.window_days,
+        min_orders=params.min_orders,
+        news_days=params.news_days,
+    )
+    return ids.join(found, on="account_id", how="left", maintain_order="left").with_columns(
+        pl.col(RESIDUALS).fill_null(0.0)
+    )
+
+
+def _category_shares(accounts: pl.DataFrame, columns: tuple[str, ...]) -> dict[str, dict[str, float]]:
+    shares: dict[str, dict[str, float]] = {}
+    for name in columns:
+        counts = accounts[name].cast(pl.String).drop_nulls().value_counts()
+        total = max(int(counts["count"].sum()), 1)
+        shares[name] = {value: count / total for value, count in counts.iter_rows()}
+    return shares
+
+
+def _features(
+    accounts: pl.DataFrame, inputs: PlanInputs, shares: Mapping[str, Mapping[str, float]]
+) -> tuple[tuple[str, ...], NDArray[np.float64]]:
+    """Numeric columns, dates as days before the cut-off, and how rare each category is (-ln share)."""
+    as_of: datetime = inputs.as_of
+    expressions = [pl.col(name).cast(pl.Float64) for name in inputs.schema.numeric]
+    expressions += [
+        ((pl.lit(as_of) - pl.col(name)).dt.total_microseconds() / _DAY_US).alias(f"days since {name}")
+        for name in inputs.schema.dates
+    ]
+    for name, known in shares.items():
+        rarest = min(known.values(), default=1.0)
+        expressions.append(
+            pl.when(pl.col(name).is_not_null())
+            .then(
+                -pl.col(name)
+                .cast(pl.String)
+                .replace_strict(list(known), list(known.values()), default=rarest, return_dtype=pl.Float64)
+                .log()
+            )
+            .alias(_CATEGORY_RARITY + name)
+        )
+    if not expressions:
+        return (), np.zeros((accounts.height, 0))
+    table = accounts.select(expressions)
+    return tuple(table.columns), table.fill_null(np.nan).to_numpy().astype(np.float64, copy=False)
+
+
+def _robust_scale(raw: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Median and spread of each column; 0 for a column that does not vary (or is all missing)."""
+    centre = np.zeros(raw.shape[1])
+    scale = np.zeros(raw.shape[1])
+    for column in range(raw.shape[1]):
+        known = raw[np.isfinite(raw[:, column]), column]
+        if not known.size:
+            continue
+        centre[column] = np.median(known)
+        deviations = np.abs(known - centre[column])
+        # where more than half of the values are equal the median deviation is 0: then the mean deviation (times sqrt(pi/2))
+        scale[column] = _NORMAL_MAD * np.median(deviations) or np.sqrt(np.pi / 2) * deviations.mean()
+    return centre, scale
+
+
+def _scaled(
+    raw: NDArray[np.float64], centre: NDArray[np.float64], scale: NDArray[np.float64]
+) -> NDArray[np.float32]:
+    """Robust z-scores, arsinh-compressed so that long tails do not take all the forest's cuts; missing is typical."""
+    z = np.arcsinh((raw - centre) / scale)
+    return np.nan_to_num(z, nan=0.0, posinf=50.0, neginf=-50.0).astype(np.float32)
+
+
+def _forest_scores(forest: IsolationForest, scaled: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Score blocks of rows side by side: trees side by side would add up in another order from run to run."""
+    blocks = np.array_split(scaled, max(os.cpu_count() or 1, -(-len(scaled) // _BLOCK_ROWS)))
+    with ThreadPoolExecutor() as pool:
+        parts = pool.map(forest.score_samples, [block for block in blocks if len(block)])
+        scores: NDArray[np.float64] = -np.concatenate(list(parts))
+    return scores
+
+
+def _normal_score(scores: NDArray[np.float64], quantiles: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Turn a score into the normal quantile of its rank, so that it can be compared with the own-history z-scores."""
+    from scipy.special import ndtri
+
+    z: NDArray[np.float64] = ndtri(np.clip(_score(scores, quantiles), 0.25 / _QUANTILES, 1.0 - 1e-7))
+    return z
+
+
+def _median_above_zero(values: NDArray[np.float64]) -> float:
+    positive = values[values > 0]
+    return float(np.median(positive)) if positive.size else 0.0
+
+
+def _residual_z(departures: pl.DataFrame, scale: Mapping[str, float]) -> NDArray[np.float64]:
+    return np.column_stack([departures[name].to_numpy() / scale[name] for name in RESIDUALS])
+
+
+def _score(z: NDArray[np.float64], quantiles: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Share of the fitted accounts that are less odd; beyond the oddest of them an exponential tail keeps the order."""
+    inside = np.interp(z, quantiles, np.linspace(0.0, 1.0 - 1.0 / _QUANTILES, _QUANTILES))
+    spread = max(float(quantiles[-1] - quantiles[-1 - _QUANTILES // 100]), 1e-12)
+    tail = 1.0 - np.exp(-np.clip((z - quantiles[-1]) / spread, 0.0, 25.0)) / _QUANTILES
+    score: NDArray[np.float64] = np.where(z > quantiles[-1], tail, inside)
+    return score
+
+
+def _reasons(
+    model: AnomalyModel,
+    raw: NDArray[np.float64],
+    scaled: NDArray[np.float32],
+    departures: pl.DataFrame,
+    residual_z: NDArray[np.float64],
+    forest_z: NDArray[np.float64],
+    flagged: NDArray[np.bool_],
+    most: int,
+) -> pl.Series:
+    """Strongest first; empty for accounts that are not flagged."""
+    rows = np.flatnonzero(flagged)
+    texts: list[list[str]] = [[] for _ in range(rows.size)]
+    history = departures[rows].to_dicts() if rows.size else []
+    for position, row in enumerate(rows):
+        weighed = [
+            (z, _history_reason(name, history[position]))
+            for name, z in zip(RESIDUALS, residual_z[row], strict=True)
+            if z >= model.threshold_z / 2
+        ]
+        if forest_z[row] >= model.threshold_z / 2:
+            # sinh undoes the compression: a plain robust z-score
+            for column in np.argsort(-np.abs(scaled[row]))[:most]:
+                z = float(np.sinh(scaled[row, column]))
+                if abs(z) >= 1.0:
+                    # what is odd in a feature never outranks the account's own history, which is told first
+                    weighed.append(
+                        (min(abs(z), 1e6) / 1e7, _feature_reason(model, column, raw[row, column], z))
+                    )
+        weighed.sort(key=lambda item: -item[0])
+        texts[position] = [text for _, text in weighed[:most]] or [
+            "an unusual combination of ordinary values"
+        ]
+    of_row = np.full(flagged.size, rows.size)
+    of_row[rows] = np.arange(rows.size)
+    return pl.Series("anomaly_reasons", [*texts, []], dtype=pl.List(pl.String))[of_row]
+
+
+def _history_reason(name: str, row: Mapping[str, Any]) -> str:
+    if name == "amount_spike":
+        return f"an order of {row['window_amount_eur']:,.0f} EUR, usually {row['usual_amount_eur']:,.0f} EUR"
+    if name == "silence":
+        return f"no order for {row['silent_days']:.0f} days, usually every {row['usual_gap_days']:.0f} days"
+    direction = "more" if name == "order_burst" else "fewer"
+    return f"{row['window_orders']} orders lately, {direction} than its usual {row['usual_orders']:.1f}"
+
+
+def _feature_reason(model: AnomalyModel, column: int, value: float, z: float) -> str:
+    name = model.features[column]
+    if name.startswith(_CATEGORY_RARITY):
+        return f"rare {name.removeprefix(_CATEGORY_RARITY)} ({np.exp(-value):.2%} of accounts)"
+    side = "above" if z > 0 else "below"
+    return f"{name} {value:,.6g}, far {side} the typical {model.centre[column]:,.6g} (z {z:+.1f})"
