@@ -28,27 +28,31 @@ def _table(*columns: tuple[str, str]) -> Table:
 
 
 def ranking_table(ranking: Ranking) -> Table:
-    """Show ranked agents with score, probability, workload and the strongest reasons."""
+    """Show ranked agents with score, workload and the strongest reasons.
+
+    Under the value policy the score is the win probability, so the expected money stands beside it; under the
+    others the win probability does, if there is a match model.
+    """
+    by_value = ranking.policy == "value"
     table = _table(
         ("#", "right"),
         ("id", "right"),
         ("agent", "left"),
         ("score", "right"),
-        ("win", "right"),
+        ("worth" if by_value else "win", "right"),
         ("open", "right"),
         ("why", "left"),
     )
     for row in ranking.ranking:
-        style = None if row["eligible"] else "dim"
         table.add_row(
             str(row["rank"]),
             str(row["agent_id"]),
             escape(row["agent_name"]),
             number(row["match_score"], 1),
-            percent(row["win_probability"]),
+            number(row["expected_value"], 0) if by_value else percent(row["win_probability"]),
             f"{row['open']}/{row['capacity']}",
             escape(reasons_text(row["reasons"])),
-            style=style,
+            style=None if row["eligible"] else "dim",
         )
     return table
 
