@@ -1,0 +1,107 @@
+"""The one independent checker: it recomputes nothing an engine computed, and refuses what cannot be driven."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from dealwright.errors import DealwrightError
+from dealwright.plan.routing.problem import Problem, Route, RoutePlan, leg_places
+
+
+class InfeasiblePlanError(DealwrightError):
+    """An engine returned a plan that breaks a rule of the problem; the message names the stops."""
+
+
+def require_feasible(problem: Problem, plan: RoutePlan) -> RoutePlan:
+    """Return the plan, or refuse it.
+
+    Raises
+    ------
+    InfeasiblePlanError
+        Naming the first broken rules and the engine.
+    """
+    broken = check(problem, plan)
+    if broken:
+        more = f" (and {len(broken) - 3} more)" if len(broken) > 3 else ""
+        raise InfeasiblePlanError(
+            f"the routing engine {plan.engine!r} returned a plan that cannot be driven: {'; '.join(broken[:3])}{more}. "
+            "Choose the other engine and report this as a fault"
+        )
+    return plan
+
+
+def check(problem: Problem, plan: RoutePlan) -> list[str]:
+    """Return every rule that a plan breaks, in words; an empty list for a plan that holds.
+
+    Checked against the problem alone: each visit at most once and only in an allowed shift; begun inside its window
+    and not before arrival; left no earlier than its length after it began; the way between two places long enough,
+    the break included; the break inside its window; departure, return and number of visits inside the shift.
+    Whether must-visits are made is not a matter of feasibility.
+    """
+    broken = [
+        f"visit {stop} is made {times} times"
+        for stop, times in Counter(stop for route in plan.routes for stop in route.stops).items()
+        if times > 1
+    ]
+    if [route.shift for route in plan.routes] != list(range(len(problem.shifts))):
+        broken.append("the routes are not those of the shifts, one each, in order")
+        return broken
+    for route in plan.routes:
+        broken += _check_stops(problem, route)
+        broken += _check_legs(problem, route)
+    return broken
+
+
+def _check_stops(problem: Problem, route: Route) -> list[str]:
+    name = problem.shifts[route.shift].name
+    count = len(route.stops)
+    if not (len(route.arrive) == len(route.begin) == len(route.leave) == count):
+        return [f"{name}: {count} stops, but not as many times"]
+    broken = []
+    for k, stop in enumerate(route.stops):
+        if not 0 <= stop < problem.visits:
+            return [f"{name}: there is no visit {stop}"]
+        begin = route.begin[k]
+        if not problem.allowed[stop, route.shift]:
+            broken.append(f"{name} may not make visit {stop}")
+        if not problem.opens[stop] <= begin <= problem.latest_start[stop]:
+            window = f"{problem.opens[stop]}-{problem.latest_start[stop]}"
+            broken.append(f"{name}: visit {stop} begins at {begin}, outside {window}")
+        if begin < route.arrive[k]:
+            broken.append(f"{name}: visit {stop} begins before the arrival")
+        if route.leave[k] < begin + problem.service[stop]:
+            broken.append(f"{name}: visit {stop} is cut short")
+    return broken
+
+
+def _check_legs(problem: Problem, route: Route) -> list[str]:
+    shift = problem.shifts[route.shift]
+    broken = []
+    if route.stops and not shift.start <= route.depart <= route.back <= shift.end:
+        day = f"{route.depart}-{route.back}"
+        broken.append(f"{shift.name}: the day {day} leaves the shift {shift.start}-{shift.end}")
+    if len(route.stops) > shift.max_visits:
+        broken.append(f"{shift.name}: {len(route.stops)} visits, at most {shift.max_visits} allowed")
+    if not route.stops:
+        return broken
+    if shift.lunch is not None:
+        if route.lunch_at is None:
+            broken.append(f"{shift.name}: no lunch")
+        elif not shift.lunch.earliest <= route.lunch_at <= shift.lunch.latest:
+            window = f"{shift.lunch.earliest}-{shift.lunch.latest}"
+            broken.append(f"{shift.name}: lunch at {route.lunch_at}, outside {window}")
+    places = leg_places(problem, route)
+    lunches = 0
+    for k, (left, reached) in enumerate(zip((route.depart, *route.leave), (*route.arrive, route.back), strict=True)):
+        needed = int(problem.travel[places[k], places[k + 1]])
+        if shift.lunch is not None and route.lunch_at is not None:
+            inside = left <= route.lunch_at and route.lunch_at + shift.lunch.length <= reached
+            # the same moment can end one leg and begin another of no length: the break counts once
+            if inside and not lunches:
+                needed += shift.lunch.length
+                lunches = 1
+        if reached - left < needed:
+            broken.append(f"{shift.name}: leg {k + 1} takes {needed}, the plan gives it {reached - left}")
+    if shift.lunch is not None and route.lunch_at is not None and not lunches:
+        broken.append(f"{shift.name}: lunch does not lie between two stops")
+    return broken

@@ -1,0 +1,216 @@
+"""One function in front of both engines: `solve`."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final, Literal
+
+import numpy as np
+
+from dealwright.errors import InputError, UnknownNameError
+from dealwright.plan.routing.checker import InfeasiblePlanError, require_feasible
+from dealwright.plan.routing.problem import Bools, Floats, Problem, RoutePlan
+from dealwright.plan.routing.schedule import schedule
+
+if TYPE_CHECKING:
+    from dealwright.plan.routing.kernel import Data, Insertions, State
+
+Engine = Literal["kernel", "pyvrp"]
+ENGINES: Final = ("kernel", "pyvrp")
+ITERATIONS: Final = 20_000
+
+
+def solve(
+    problem: Problem,
+    *,
+    engine: Engine = "kernel",
+    iterations: int = ITERATIONS,
+    seconds: float | None = None,
+    seed: int = 0,
+    start: Sequence[Sequence[int]] | None = None,
+) -> RoutePlan:
+    """Choose and order visits: must-visits first, then the largest value less the cost of the way.
+
+    Parameters
+    ----------
+    engine
+        ``"kernel"``: ruin and recreate, compiled, for one or several shifts, with breaks. ``"pyvrp"``: PyVRP's
+        iterated local search; days with a break are then finished by the kernel, since PyVRP has none.
+    iterations
+        Work of the kernel; the same problem, seed and iterations give the same plan.
+    seconds
+        Stop by the clock instead (not repeatable).
+    start
+        Stops per shift to begin with.
+
+    Raises
+    ------
+    InfeasiblePlanError
+        The checker refuses what the engine returned.
+    """
+    if engine not in ENGINES:
+        raise UnknownNameError("routing engine", engine, ENGINES)
+    if seconds is not None and seconds <= 0 or iterations < 1:
+        raise InputError(f"iterations = {iterations}, seconds = {seconds}: give the routing engine something to do")
+    if not problem.shifts or not alone_feasible(problem).any():
+        empty: list[list[int]] = [[] for _ in problem.shifts]
+        return require_feasible(problem, _timed(problem, empty, engine, 0))
+    if engine == "pyvrp":
+        from dealwright.plan.routing.pyvrp_engine import solve_with_pyvrp
+
+        stops, done = solve_with_pyvrp(problem, iterations=iterations, seconds=seconds, seed=seed)
+        if all(shift.lunch is None for shift in problem.shifts):
+            return require_feasible(problem, _timed(problem, stops, engine, done))
+        start = stops
+        iterations, seconds = max(1, iterations // 4), None if seconds is None else seconds / 4
+    stops, done = anneal_problem(problem, iterations=iterations, seconds=seconds, seed=seed, start=start)
+    return require_feasible(problem, _timed(problem, stops, engine, done))
+
+
+def _timed(problem: Problem, stops: Sequence[Sequence[int]], engine: str, iterations: int) -> RoutePlan:
+    plan = schedule(problem, stops, engine=engine, iterations=iterations)
+    if plan is None:
+        raise InfeasiblePlanError(
+            f"the routing engine {engine!r} returned an order of stops that cannot be driven: {stops}. "
+            "Choose the other engine and report this as a fault"
+        )
+    return plan
+
+
+def alone_feasible(problem: Problem) -> Bools:
+    """Tell which visit each shift could make if it made no other, shape (n, m)."""
+    n = problem.visits
+    fits = np.zeros((n, len(problem.shifts)), dtype=np.bool_)
+    for r, shift in enumerate(problem.shifts):
+        out = problem.travel[shift.start_place, :n]
+        home = problem.travel[:n, shift.end_place]
+        begin = np.maximum(shift.start + out, problem.opens)
+        fine = (begin <= problem.latest_start) & (begin + problem.service + home <= shift.end)
+        if shift.lunch is not None:
+            fine &= _fits_with_lunch(problem, r)
+        fits[:, r] = fine & problem.allowed[:, r] & (shift.max_visits > 0)
+    return fits
+
+
+def _fits_with_lunch(problem: Problem, r: int) -> Bools:
+    shift, n = problem.shifts[r], problem.visits
+    lunch = shift.lunch
+    assert lunch is not None  # noqa: S101  asked by the caller
+    out, home = problem.travel[shift.start_place, :n], problem.travel[:n, shift.end_place]
+    first = np.maximum(shift.start + out, lunch.earliest) + lunch.length
+    begin = np.maximum(first, problem.opens)
+    before = (shift.start <= lunch.latest) & (begin <= problem.latest_start)
+    before &= begin + problem.service + home <= shift.end
+    begin = np.maximum(shift.start + out, problem.opens)
+    left = begin + problem.service
+    after = (left <= lunch.latest) & (begin <= problem.latest_start)
+    after &= np.maximum(left + home, lunch.earliest) + lunch.length <= shift.end
+    return np.asarray(before | after)
+
+
+def anneal_problem(
+    problem: Problem,
+    *,
+    iterations: int,
+    seconds: float | None,
+    seed: int,
+    start: Sequence[Sequence[int]] | None = None,
+) -> tuple[list[list[int]], int]:
+    """Run the kernel; return the stops per shift and the iterations done."""
+    from dealwright.plan.routing.kernel import anneal, copy_state
+
+    data, bonus = kernel_data(problem)
+    state, saved, best = (empty_state(data) for _ in range(3))
+    worth = np.zeros(2)
+    known = empty_insertions(data)
+    worth[0] = begin_with(data, state, known, start)
+    copy_state(state, best)
+    worth[1] = worth[0]
+    positive = problem.value_eur[problem.value_eur > 0]
+    mean = float(positive.mean()) if positive.size else max(bonus, 1.0)
+    hot, cold = 0.5 * mean, 0.02 * mean
+    seeds = np.random.SeedSequence(seed)
+
+    def run(count: int, begin: float, end: float) -> None:
+        """Anneal over a part of the cooling."""
+        part = int(seeds.spawn(1)[0].generate_state(1)[0])
+        anneal(data, state, saved, best, known, worth, count, part, hot, cold, begin, end)
+
+    done = 0
+    if seconds is None:
+        run(iterations, 0.0, 1.0)
+        done = iterations
+    else:
+        clock, count, spent = time.perf_counter(), 20, 0.0
+        while spent < seconds:
+            run(count, spent / seconds, min(1.0, spent / seconds + 0.02))
+            done += count
+            spent = time.perf_counter() - clock
+            count = max(10, min(int(done / spent * seconds / 50), int(done / spent * (seconds - spent)) + 1))
+    return [best.stop[r, : best.length[r]].tolist() for r in range(len(problem.shifts))], done
+
+
+def kernel_data(problem: Problem) -> tuple[Data, float]:
+    """Translate a problem for the kernel; a must-visit gets a bonus above anything the others are worth together."""
+    from dealwright.plan.routing.kernel import Data
+
+    n, shifts = problem.visits, problem.shifts
+    bonus = float(np.abs(problem.value_eur).sum() + np.abs(problem.cost_eur).max(initial=0.0) * 2 * (n + 1) + 1.0)
+    value: Floats = problem.value_eur + np.where(problem.must, bonus, 0.0)
+    ints = {
+        name: np.array([getattr(shift, name) for shift in shifts], dtype=np.int64)
+        for name in ("start_place", "end_place", "start", "end", "max_visits")
+    }
+    lunches = [(s.lunch.earliest, s.lunch.latest, s.lunch.length) if s.lunch else (0, 0, -1) for s in shifts]
+    lunch = np.array(lunches, dtype=np.int64).reshape(-1, 3)
+    near = np.argsort(problem.travel[:n, :n], axis=1, kind="stable")
+    data = Data(
+        np.ascontiguousarray(problem.travel, dtype=np.int64), np.ascontiguousarray(problem.cost_eur, dtype=np.float64),
+        problem.service.astype(np.int64), problem.opens.astype(np.int64), problem.latest_start.astype(np.int64),
+        np.maximum(value, 0.0), alone_feasible(problem), near, ints["start_place"], ints["end_place"],
+        ints["start"], ints["end"], ints["max_visits"],
+        lunch[:, 0].copy(), lunch[:, 1].copy(), lunch[:, 2].copy(),
+    )  # fmt: skip
+    return data, bonus
+
+
+def empty_state(data: Data) -> State:
+    """Return routes without stops."""
+    from dealwright.plan.routing.kernel import State, place_lunch
+
+    n, m = data.allowed.shape
+    longest = int(min(n, max(int(data.max_visits.max()), 0)))
+    grid = (m, longest + 1)
+    state = State(
+        np.zeros(grid, np.int64), np.zeros(m, np.int64), np.zeros(grid, np.int64), np.zeros(grid, np.int64),
+        np.zeros(grid, np.int64), np.full(m, -1, np.int64), np.full(n, -1, np.int64), np.zeros(m + 1, np.int64),
+    )  # fmt: skip
+    for r in range(m):
+        place_lunch(data, state, r)
+    return state
+
+
+def empty_insertions(data: Data) -> Insertions:
+    """Return a table of insertions in which nothing is valid yet."""
+    from dealwright.plan.routing.kernel import Insertions
+
+    shape = data.allowed.shape
+    return Insertions(
+        np.zeros(shape, np.int64), np.zeros(shape, np.int64), np.zeros(shape, np.int64), np.zeros(shape),
+        np.zeros(shape), np.full(shape, -1, np.int64),
+    )  # fmt: skip
+
+
+def begin_with(data: Data, state: State, known: Insertions, start: Sequence[Sequence[int]] | None) -> float:
+    """Build given routes stop by stop, each where it fits best, leaving out what does not fit; return their worth."""
+    from dealwright.plan.routing.kernel import insert, rate_route
+
+    worth = 0.0
+    for r, sequence in enumerate(start or ()):
+        for j in sequence:
+            rate_route(data, state, known, r)
+            if state.route_of[j] < 0 and known.ratio[j, r] > 0:
+                worth += float(data.value[j] - known.added[j, r])
+                insert(data, state, j, r, int(known.leg[j, r]), int(known.behind[j, r]))
+    return worth

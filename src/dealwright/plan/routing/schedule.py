@@ -1,0 +1,68 @@
+"""The moments of a day whose order of stops is known."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from dealwright.plan.routing.problem import Problem, Route, RoutePlan, Shift
+
+
+def schedule(
+    problem: Problem, stops: Sequence[Sequence[int]], *, engine: str, iterations: int = 0
+) -> RoutePlan | None:
+    """Give every stop its moments: leave the first place as late as nothing suffers, be everywhere as early as possible.
+
+    The break goes onto the leg that lets the day end earliest.
+
+    Returns
+    -------
+    RoutePlan or None
+        ``None`` if an order cannot be driven.
+    """
+    routes = []
+    for r, sequence in enumerate(stops):
+        route = schedule_route(problem, r, sequence)
+        if route is None:
+            return None
+        routes.append(route)
+    return RoutePlan(tuple(routes), engine, iterations)
+
+
+def schedule_route(problem: Problem, r: int, sequence: Sequence[int]) -> Route | None:
+    """Give the moments of one route, or ``None`` if it cannot be driven."""
+    shift = problem.shifts[r]
+    if not sequence:
+        return Route(r, (), (), (), (), shift.start, shift.start)
+    legs = [None] if shift.lunch is None else range(len(sequence) + 1)
+    tried = [_drive(problem, r, shift, [int(stop) for stop in sequence], leg) for leg in legs]
+    return min((route for route in tried if route is not None), key=lambda route: route.back, default=None)
+
+
+def _drive(problem: Problem, r: int, shift: Shift, sequence: list[int], lunch_leg: int | None) -> Route | None:
+    places = [shift.start_place, *sequence, shift.end_place]
+    depart = shift.start
+    if lunch_leg != 0:
+        # waiting at home is better than in front of the first customer
+        depart = max(depart, int(problem.opens[sequence[0]] - problem.travel[places[0], places[1]]))
+    left, lunch_at = depart, None
+    arrive: list[int] = []
+    begin: list[int] = []
+    leave: list[int] = []
+    for leg, (place, to) in enumerate(zip(places, places[1:], strict=False)):
+        reached = left + int(problem.travel[place, to])
+        if shift.lunch is not None and leg == lunch_leg:
+            lunch_at = max(left, shift.lunch.earliest)
+            if lunch_at > shift.lunch.latest:
+                return None
+            reached = max(reached, shift.lunch.earliest) + shift.lunch.length
+        if leg == len(sequence):
+            break
+        arrive.append(reached)
+        begin.append(max(reached, int(problem.opens[to])))
+        if begin[-1] > problem.latest_start[to]:
+            return None
+        left = begin[-1] + int(problem.service[to])
+        leave.append(left)
+    if reached > shift.end or len(sequence) > shift.max_visits:
+        return None
+    return Route(r, tuple(sequence), tuple(arrive), tuple(begin), tuple(leave), depart, reached, lunch_at)
