@@ -6,16 +6,38 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from dealwright.desk.desk import Desk
+    from dealwright.desk.lead import Lead
     from dealwright.errors import DealwrightError
+    from dealwright.inputs import AccountSchema, PlanInputs
+    from dealwright.intake.accounts import read_plan_inputs
+    from dealwright.plan.run import PlanParams, run_plan
 
 __version__ = "0.1.0"
 
 # name -> module that defines it; imported at first use, so that `import dealwright` costs nothing
 _PUBLIC = {
+    "AccountSchema": "dealwright.inputs",
     "DealwrightError": "dealwright.errors",
+    "Desk": "dealwright.desk.desk",
+    "Lead": "dealwright.desk.lead",
+    "PlanInputs": "dealwright.inputs",
+    "PlanParams": "dealwright.plan.run",
+    "read_plan_inputs": "dealwright.intake.accounts",
+    "run_plan": "dealwright.plan.run",
 }
 
-__all__ = ["DealwrightError", "__version__"]
+__all__ = [
+    "AccountSchema",
+    "DealwrightError",
+    "Desk",
+    "Lead",
+    "PlanInputs",
+    "PlanParams",
+    "__version__",
+    "read_plan_inputs",
+    "run_plan",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -86,12 +86,23 @@ def load_table(source: Any, what: str, separator: str = ",", header: tuple[str, 
     import narwhals as nw
 
     try:
-        frame: pl.DataFrame = nw.from_native(source, eager_only=True).to_polars()
+        native = nw.from_native(source, eager_only=True)
     except TypeError:
         raise InputError(
             f"{what}: a {type(source).__name__} is no dataframe; give a path, or a Polars or pandas one"
         ) from None
+    try:
+        frame: pl.DataFrame = native.to_polars()
+    except ImportError:  # pandas text columns need PyArrow; without it they go value by value
+        frame = pl.DataFrame([_by_value(column) for column in native.iter_columns()])
     return frame
+
+
+def _by_value(column: Any) -> pl.Series:
+    """Convert one narwhals column value by value, with its missing values."""
+    missing = column.is_null().to_list()
+    values = [None if gone else value for value, gone in zip(column.to_list(), missing, strict=True)]
+    return pl.Series(column.name, values, strict=False)
 
 
 def recognise(table: pl.DataFrame) -> Declaration:
@@ -176,6 +187,7 @@ def _load_text(path: Path, separator: str, header: tuple[str, ...]) -> pl.DataFr
     if separator == "whitespace":
         content = re.sub(rb"[ \t]+", b" ", re.sub(rb"(?m)^[ \t]+|[ \t\r]+$", b"", content))
         separator = " "
+    content = content.replace(b"\r\n", b"\n")
     _check_widths(content, separator, path.name)
     frame = pl.read_csv(
         io.BytesIO(content), separator=separator, infer_schema=False, has_header=not header,
@@ -194,13 +206,13 @@ def _check_widths(content: bytes, separator: str, file: str) -> None:
         return
     import numpy as np
 
-    data = np.frombuffer(content.rstrip(b"\r\n"), dtype=np.uint8)
+    data = np.frombuffer(content.rstrip(b"\n"), dtype=np.uint8)
     newlines = np.flatnonzero(data == 10)
     marks = np.flatnonzero(data == ord(separator))
     edges = np.searchsorted(marks, np.concatenate([newlines, [data.size]]))
     widths = np.diff(edges, prepend=0)
     starts = np.concatenate([[0], newlines + 1])
-    filled = np.concatenate([newlines, [data.size]]) - starts > 1
+    filled = np.concatenate([newlines, [data.size]]) - starts > 0
     wrong = np.flatnonzero((widths != widths[0]) & filled)
     if wrong.size:
         line = int(wrong[0])

@@ -112,10 +112,7 @@ def generate(params: BarcelonaParams, *, seed: int) -> BarcelonaWorld:
 
 def barcelona_schema() -> AccountSchema:
     """Declare the columns of the generated accounts."""
-    always = (
-        "tier", "industry", "product_interest", "employees", "connect_rate", "customer_since", "visit_min",
-        "opens_min", "closes_min",
-    )  # fmt: skip
+    always = ("tier", "industry", "product_interest", "employees", "connect_rate", "customer_since")
     return AccountSchema(
         numeric=(
             "employees", "lifetime_value_eur", "digital_engagement", "inbound_calls_90d", "connect_rate",
