@@ -1,0 +1,322 @@
+"""The models that compete: what each learns, and how it predicts.
+
+From the plainest to the most flexible: `BaseRate`, `Rules` (recency-frequency-monetary cells), `Scaled`
+(one column taken as it is: the spend of the last period, or buy-till-you-die), additive splines, boosted
+trees, two parts (whether × how much), and `Blend`s. Each predicts on the natural scale (probability, EUR)
+from a `Design`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Protocol, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dealwright.plan.prediction.additive import AdditiveModel
+from dealwright.plan.prediction.design import Design, FeatureSchema
+from dealwright.plan.prediction.metrics import Target
+from dealwright.plan.prediction.threads import side_by_side
+
+Floats = NDArray[np.float64]
+
+_RIDGE_ROWS = 5.0  # penalty of the additive models, in rows
+_TREES = 220
+_CHUNK = 65_536
+_ADDITIVE_ROWS = 60_000  # some 300 coefficients need no more; beyond it a random sample is taken
+_CELL_ROWS = 20.0  # rows' worth of base rate in every cell of the rules
+_ODDS_LIMIT = 13.8  # logits stay within ±13.8: probabilities within 1e-6 and 1 - 1e-6
+
+
+class Model(Protocol):
+    """A fitted candidate."""
+
+    def predict(self, design: Design) -> Floats:
+        """Return the probability or the amount of each row."""
+        ...
+
+
+Fit = Callable[[Design, Floats, np.random.Generator], Model]
+
+
+def logit(probability: Floats) -> Floats:
+    """Return log odds, bounded so that 0 and 1 stay finite."""
+    p = np.clip(probability, 1e-6, 1 - 1e-6)
+    return np.asarray(np.log(p) - np.log1p(-p))
+
+
+def inverse_logit(score: Floats) -> Floats:
+    """Return the probabilities of log odds."""
+    return np.asarray(1.0 / (1.0 + np.exp(-np.clip(score, -_ODDS_LIMIT, _ODDS_LIMIT))))
+
+
+@dataclass(frozen=True, slots=True)
+class BaseRate:
+    """Everybody gets the mean."""
+
+    mean: float
+
+    def predict(self, design: Design) -> Floats:
+        """Return the mean for every row."""
+        return np.full(len(design), self.mean)
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """Recency, frequency and monetary value in fifths, the mean of each cell shrunk to the overall mean.
+
+    After A. M. Hughes (1994), Strategic Database Marketing: the table every marketing department knows.
+    """
+
+    columns: tuple[int, ...]
+    edges: tuple[Floats, ...]
+    table: Floats
+
+    @classmethod
+    def fitted(cls, design: Design, target: Floats, columns: tuple[int, ...]) -> Self:
+        """Learn quintile edges and cell means; a missing value has a cell of its own."""
+        edges = tuple(_fifths(design.numeric[:, j]) for j in columns)
+        model = cls(columns, edges, np.empty(0))
+        cell, size = model._cells(design), int(np.prod([len(edge) + 2 for edge in edges]))
+        rows = np.bincount(cell, minlength=size)
+        total = np.bincount(cell, weights=target, minlength=size)
+        return cls(columns, edges, (total + _CELL_ROWS * target.mean()) / (rows + _CELL_ROWS))
+
+    def predict(self, design: Design) -> Floats:
+        """Return the mean of each row's cell."""
+        return np.asarray(self.table[self._cells(design)])
+
+    def _cells(self, design: Design) -> NDArray[np.intp]:
+        cell = np.zeros(len(design), dtype=np.intp)
+        for j, edge in zip(self.columns, self.edges, strict=True):
+            column = design.numeric[:, j]
+            place = np.where(np.isnan(column), len(edge) + 1, np.searchsorted(edge, column, side="left"))
+            cell = cell * (len(edge) + 2) + place
+        return cell
+
+
+def _fifths(column: NDArray[np.float32]) -> Floats:
+    present = column[~np.isnan(column)]
+    return np.unique(np.quantile(present, [0.2, 0.4, 0.6, 0.8])) if len(present) else np.empty(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Scaled:
+    """One column times a constant; missing counts as the column's mean."""
+
+    column: int
+    factor: float
+    missing: float
+
+    @classmethod
+    def fitted(cls, design: Design, target: Floats, column: int) -> Self:
+        """Choose the constant so that the totals agree."""
+        values = design.numeric[:, column].astype(np.float64)
+        missing = float(np.nanmean(values)) if np.isfinite(values).any() else 0.0
+        total = float(np.nan_to_num(values, nan=missing).sum())
+        return cls(column, float(target.sum()) / total if total > 0 else 0.0, missing)
+
+    def predict(self, design: Design) -> Floats:
+        """Return the scaled column."""
+        values = np.nan_to_num(design.numeric[:, self.column].astype(np.float64), nan=self.missing)
+        return np.asarray(self.factor * values)
+
+
+@dataclass(frozen=True, slots=True)
+class Probability:
+    """One column that is a probability, as it is; missing counts as the mean label of those rows."""
+
+    column: int
+    missing: float
+
+    @classmethod
+    def fitted(cls, design: Design, target: Floats, column: int) -> Self:
+        """Learn what to say where the column is missing."""
+        absent = np.isnan(design.numeric[:, column])
+        return cls(column, float((target[absent].sum() + target.mean()) / (absent.sum() + 1)))
+
+    def predict(self, design: Design) -> Floats:
+        """Return the column."""
+        return np.nan_to_num(design.numeric[:, self.column].astype(np.float64), nan=self.missing)
+
+
+@dataclass(frozen=True)
+class Boosting:
+    """Histogram gradient boosting, heavily regularised; native categories, missing values kept missing.
+
+    Small trees, a slow learning rate, ridge-penalised leaves and half of the columns per split, after
+    J. H. Friedman (2001, 2002) and the histogram algorithm of LightGBM (G. Ke et al. 2017).
+    """
+
+    estimator: Any
+
+    @classmethod
+    def fitted(cls, design: Design, target: Floats, kind: Target, rng: np.random.Generator) -> Self:
+        """Fit trees to log loss, Poisson deviance (a mean of spend ≥ 0) or squared error."""
+        from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+
+        n = len(design)
+        options: dict[str, Any] = {
+            "max_iter": _TREES,
+            "learning_rate": 0.04 if n < 50_000 else 0.06,
+            "max_leaf_nodes": 6 if n < 20_000 else 12,
+            "min_samples_leaf": int(np.clip(n // 50, 5, 40 if n < 50_000 else 100)),
+            "l2_regularization": 10.0,
+            "max_features": 0.5,
+            "early_stopping": False,
+            "categorical_features": [False] * design.numeric.shape[1] + [True] * design.codes.shape[1],
+            "random_state": int(rng.integers(2**31)),
+        }
+        if kind == "probability":
+            model = HistGradientBoostingClassifier(**options).fit(design.stacked(), target.astype(np.int8))
+        else:
+            loss = "poisson" if kind == "spend" else "squared_error"
+            model = HistGradientBoostingRegressor(loss=loss, **options).fit(design.stacked(), target)
+        return cls(model)
+
+    def predict(self, design: Design) -> Floats:
+        """Return the probability of label 1, or the mean."""
+        probability = hasattr(self.estimator, "predict_proba")
+
+        def part(start: int) -> Floats:
+            matrix = design.take(slice(start, start + _CHUNK)).stacked()
+            if probability:
+                return np.asarray(self.estimator.predict_proba(matrix)[:, 1])
+            return np.asarray(self.estimator.predict(matrix))
+
+        starts = range(0, max(len(design), 1), _CHUNK)
+        return np.concatenate(side_by_side([partial(part, start) for start in starts]))
+
+
+@dataclass(frozen=True, slots=True)
+class TwoPart:
+    """Whether anything is spent times how much, where something is (hurdle model: J. G. Cragg 1971)."""
+
+    whether: Model
+    amount: Model
+
+    def predict(self, design: Design) -> Floats:
+        """Return the product of both parts."""
+        return self.whether.predict(design) * self.amount.predict(design)
+
+
+@dataclass(frozen=True, slots=True)
+class Blend:
+    """Mean of several models: of log odds for probabilities, of amounts otherwise."""
+
+    members: tuple[Model, ...]
+    kind: Target
+
+    def predict(self, design: Design) -> Floats:
+        """Return the blended prediction."""
+        return blended([member.predict(design) for member in self.members], self.kind)
+
+
+def blended(predictions: list[Floats], kind: Target) -> Floats:
+    """Return the mean of several models' predictions on the scale of `Blend`."""
+    if kind == "probability":
+        return inverse_logit(np.mean([logit(p) for p in predictions], axis=0))
+    return np.asarray(np.mean(predictions, axis=0))
+
+
+@dataclass(frozen=True)
+class Line:
+    """Who competes for one target.
+
+    Attributes
+    ----------
+    fits
+        Candidate -> how it is fitted, plainest first.
+    blends
+        Further candidate -> the names of its members among `fits`.
+    baselines
+        Names among `fits` a champion has to beat.
+    """
+
+    kind: Target
+    fits: Mapping[str, Fit]
+    blends: Mapping[str, tuple[str, ...]]
+    baselines: tuple[str, ...]
+
+    def fit(self, name: str, design: Design, target: Floats, rng: np.random.Generator) -> Model:
+        """Fit the candidate called `name`, or the members of the blend of that name.
+
+        Where all labels are equal there is nothing to fit: every candidate is the base rate.
+        """
+        if target.min() == target.max():
+            return BaseRate(float(target[0]))
+        if name in self.fits:
+            return self.fits[name](design, target, rng)
+        members = tuple(self.fits[member](design, target, rng) for member in self.blends[name])
+        return Blend(members, self.kind)
+
+
+def line_up(schema: FeatureSchema, kind: Target, rules: tuple[str, ...], known: Mapping[str, str]) -> Line:
+    """Return the candidates for a kind of target.
+
+    Parameters
+    ----------
+    schema
+        The features at hand.
+    rules
+        Names of the recency, frequency and monetary columns; those not in the schema are passed over.
+    known
+        Candidate -> the column it takes as it is (``last_period``, ``buy_till_you_die``), where in the
+        schema.
+    """
+    place = {name: j for j, name in enumerate(schema.numeric)}
+    fits: dict[str, Fit] = {"base_rate": lambda _design, target, _rng: BaseRate(float(target.mean()))}
+    cells = tuple(place[name] for name in rules if name in place)
+    if cells:
+        fits["rfm_rules"] = lambda design, target, _rng: Rules.fitted(design, target, cells)
+    for name, column in known.items():
+        if column in place:
+            fits[name] = _as_it_is(kind, place[column])
+    baselines = tuple(name for name in fits if name != "buy_till_you_die")
+    if not schema.names:
+        return Line(kind, fits, {}, baselines)
+    blends: dict[str, tuple[str, ...]] = {}
+    if kind == "probability":
+        fits["spline_logit"] = _additive("logistic")
+        fits["boosting"] = lambda design, target, rng: Boosting.fitted(design, target, kind, rng)
+        blends["blend"] = ("spline_logit", "boosting")
+    elif kind == "spend":
+        fits["tweedie"] = _additive("tweedie", knots=2)
+        fits["spline_tweedie"] = _additive("tweedie")
+        fits["two_part"] = _fit_two_part
+        fits["boosting"] = lambda design, target, rng: Boosting.fitted(design, target, kind, rng)
+        blends["blend"] = ("spline_tweedie", "boosting")
+        if "buy_till_you_die" in fits:
+            blends["blend_buy_till_you_die"] = ("tweedie", "buy_till_you_die")
+    else:
+        fits["spline"] = _additive("squared")
+        fits["boosting"] = lambda design, target, rng: Boosting.fitted(design, target, kind, rng)
+        blends["blend"] = ("spline", "boosting")
+    return Line(kind, fits, blends, baselines)
+
+
+def _as_it_is(kind: Target, column: int) -> Fit:
+    if kind == "probability":
+        return lambda design, target, _rng: Probability.fitted(design, target, column)
+    return lambda design, target, _rng: Scaled.fitted(design, target, column)
+
+
+def _additive(loss: Any, knots: int = 5) -> Fit:
+    def fit(design: Design, target: Floats, rng: np.random.Generator) -> Model:
+        if len(target) > _ADDITIVE_ROWS:
+            rows = rng.choice(len(target), _ADDITIVE_ROWS, replace=False)
+            design, target = design.take(rows), target[rows]
+        return AdditiveModel.fitted(design, target, loss=loss, penalty=_RIDGE_ROWS, knots=knots)
+
+    return fit
+
+
+def _fit_two_part(design: Design, target: Floats, rng: np.random.Generator) -> Model:
+    spent = target > 0
+    if spent.all():
+        return _additive("gamma")(design, target, rng)
+    whether = _additive("logistic")(design, spent.astype(np.float64), rng)
+    return TwoPart(whether, _additive("gamma")(design.take(spent), target[spent], rng))

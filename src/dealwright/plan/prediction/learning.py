@@ -1,0 +1,254 @@
+"""Learn one target: compare candidates, choose, predict labelled rows out of fold, fit the final model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from dealwright.plan.prediction.calibration import Calibration
+from dealwright.plan.prediction.candidates import BaseRate, Line, Model
+from dealwright.plan.prediction.choice import Choice, choose
+from dealwright.plan.prediction.design import Design, FeatureSchema
+from dealwright.plan.prediction.metrics import Estimate, Target, estimates
+from dealwright.plan.prediction.validation import (
+    Comparison,
+    Labelled,
+    OutOfFold,
+    compare_forward,
+    compare_in_folds,
+    predict_out_of_fold,
+    shuffled_folds,
+)
+
+Floats = NDArray[np.float64]
+
+MIN_ROWS = 50
+MIN_CLASS_ROWS = 15
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """What is kept of a target's champion: enough to predict it for any frame with the same columns."""
+
+    candidate: str
+    kind: Target
+    schema: FeatureSchema
+    model: Model
+    calibration: Calibration = field(default_factory=Calibration)
+
+    def predict(self, features: pl.DataFrame) -> tuple[Floats, list[str]]:
+        """Return a probability or an amount per row, and notes on what the model had never seen.
+
+        Raises
+        ------
+        InputError
+            A column is missing or holds another kind of value than in training.
+        """
+        design, notes = self.schema.encode(features)
+        return self.scored(design), notes
+
+    def scored(self, design: Design) -> Floats:
+        """Return a probability or an amount per encoded row."""
+        predicted = self.model.predict(design)
+        return self.calibration.apply(predicted) if self.kind == "probability" else predicted
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Rows beyond which a random sample is used, and how many folds."""
+
+    choice_rows: int
+    fit_rows: int
+    folds: int
+
+
+@dataclass(frozen=True)
+class Forward:
+    """An earlier and a later set of labelled rows in which candidates prove themselves.
+
+    Attributes
+    ----------
+    level
+        What buy-till-you-die expects of each later row (NaN without orders), to whose total predictions may
+        be scaled; ``None`` for targets without a level.
+    """
+
+    line: Line
+    train: Labelled
+    test: Labelled
+    description: str
+    level: Floats | None = None
+
+
+@dataclass(frozen=True)
+class Learned:
+    """A target with its champion and everything that was measured on the way.
+
+    Attributes
+    ----------
+    out_of_fold
+        Calibrated predictions of the labelled rows by models that never saw them; ``None`` where no model was
+        fitted.
+    rows
+        The labelled rows that `out_of_fold` and the measures are about.
+    use_rhythm_level
+        Whether predictions are scaled to the total buy-till-you-die expects.
+    comparison
+        The candidates on the rows the choice was made on.
+    """
+
+    predictor: Predictor
+    choice: Choice | None
+    out_of_fold: Floats | None
+    rows: NDArray[np.intp]
+    measures: dict[str, dict[str, Estimate]]
+    forward_measures: dict[str, dict[str, Estimate]]
+    use_rhythm_level: bool
+    comparison: Comparison | None
+    card: dict[str, Any]
+
+
+def learn(
+    line: Line,
+    schema: FeatureSchema,
+    labelled: Labelled,
+    limits: Limits,
+    rng: np.random.Generator,
+    *,
+    forward: Forward | None = None,
+    every_row: bool = True,
+) -> Learned:
+    """Learn one target from its labelled rows.
+
+    Parameters
+    ----------
+    forward
+        Where there is time: candidates are chosen on these later rows; otherwise in shuffled folds.
+    every_row
+        Whether every labelled row needs an out-of-fold prediction; otherwise a sample of `Limits.choice_rows`
+        × 2 is enough to measure and to calibrate.
+    """
+    obstacle = _obstacle(labelled.target, line.kind)
+    if obstacle is not None:
+        return without_model(schema, line.kind, labelled.target, obstacle)
+    choice_rng, fold_rng, final_rng, measure_rng = rng.spawn(4)
+    use_level = forward is None or forward.level is not None
+    if forward is not None:
+        comparison = compare_forward(
+            forward.line, forward.train.sample(limits.choice_rows, choice_rng), forward.test, choice_rng
+        )
+        chosen_by = forward.description
+        if forward.level is not None:
+            use_level, comparison = _levelled(comparison, forward.level)
+    else:
+        sample = labelled.sample(limits.choice_rows, choice_rng)
+        fold = shuffled_folds(len(sample), choice_rng, limits.folds)
+        comparison = compare_in_folds(line, sample, fold, choice_rng)
+        chosen_by = f"{limits.folds} shuffled folds"
+    choice = choose(comparison, line, choice_rng)
+    rows = np.arange(len(labelled))
+    if not every_row and len(labelled) > 2 * limits.choice_rows:
+        rows = np.sort(fold_rng.choice(len(labelled), 2 * limits.choice_rows, replace=False))
+    measured = labelled.take(rows)
+    fold = shuffled_folds(len(measured), fold_rng, limits.folds)
+    predictions: dict[str, OutOfFold] = {}
+    for name in dict.fromkeys([choice.champion, *line.baselines]):
+        predictions[name] = predict_out_of_fold(
+            line, name, measured, fold, most_rows=limits.fit_rows, rng=fold_rng
+        )
+    own = predictions[choice.champion]
+    final = labelled.sample(limits.fit_rows, final_rng)
+    predictor = Predictor(
+        choice.champion,
+        line.kind,
+        schema,
+        line.fit(choice.champion, final.design, final.target, final_rng),
+        Calibration.fitted(measured.target, own.raw) if line.kind == "probability" else Calibration(),
+    )
+    measures = {
+        name: estimates(measured.target, p.calibrated, line.kind, measure_rng)
+        for name, p in predictions.items()
+    }
+    forward_measures = {}
+    if forward is not None:
+        forward_measures = {
+            name: estimates(comparison.target, comparison.predictions[name], line.kind, measure_rng)
+            for name in dict.fromkeys([choice.champion, *line.baselines])
+        }
+    card = {
+        "champion": choice.champion,
+        "chosen_by": chosen_by,
+        "rows": len(labelled),
+        "rows_fitted": len(final),
+        "rows_measured": len(measured),
+        "mean_target": float(labelled.target.mean()),
+        "features": list(schema.names),
+        "left_out": dict(schema.left_out),
+        "choice": choice.to_dict(),
+        "calibration": {"shift": predictor.calibration.shift, "slope": predictor.calibration.slope},
+    }
+    return Learned(
+        predictor, choice, own.calibrated, rows, measures, forward_measures, use_level, comparison, card
+    )
+
+
+def without_model(schema: FeatureSchema, kind: Target, target: Floats, reason: str) -> Learned:
+    """Return the base rate as the only thing that can be said, with the reason."""
+    mean = float(target.mean()) if len(target) else 0.0
+    card = {
+        "champion": "base_rate",
+        "chosen_by": "nothing to choose from",
+        "rows": len(target),
+        "mean_target": mean,
+        "choice": {"fallback": reason},
+    }
+    predictor = Predictor("base_rate", kind, FeatureSchema((), {}, {}, dict(schema.left_out)), BaseRate(mean))
+    return Learned(predictor, None, None, np.arange(len(target)), {}, {}, False, None, card)
+
+
+def _obstacle(target: Floats, kind: Target) -> str | None:
+    """Say why a target cannot be learned, or ``None``."""
+    if len(target) < MIN_ROWS:
+        return f"only {len(target)} labelled rows: at least {MIN_ROWS} are needed, base rate used"
+    if target.min() == target.max():
+        return f"every label is {target[0]:g}: nothing to tell apart, base rate used"
+    if kind != "amount":
+        some = int(np.count_nonzero(target > 0))
+        fewest = min(some, len(target) - some) if kind == "probability" else some
+        if fewest < MIN_CLASS_ROWS:
+            which = "of one class" if kind == "probability" else "with any spend"
+            return (
+                f"only {fewest} labelled rows {which}: at least {MIN_CLASS_ROWS} are needed, base rate used"
+            )
+    return None
+
+
+def _levelled(comparison: Comparison, level: Floats) -> tuple[bool, Comparison]:
+    """Decide whether totals come from buy-till-you-die: if it came closer to the later total than models."""
+    has_level = np.isfinite(level)
+    actual = float(comparison.target[has_level].sum())
+    expected = float(level[has_level].sum())
+    if actual <= 0 or expected <= 0 or has_level.sum() < MIN_ROWS:
+        return False, comparison
+    learned = [p[has_level].sum() for name, p in comparison.predictions.items() if name not in _NO_LEARNING]
+    own = float(np.median(np.abs(np.log(np.maximum(learned, 1e-9) / actual)))) if learned else float("inf")
+    if abs(np.log(expected / actual)) > own:
+        return False, comparison
+    scaled = {name: scaled_to_level(p, level) for name, p in comparison.predictions.items()}
+    return True, Comparison(comparison.target, scaled)
+
+
+_NO_LEARNING = ("base_rate", "last_period", "buy_till_you_die")
+
+
+def scaled_to_level(predicted: Floats, level: Floats) -> Floats:
+    """Scale predictions of rows that have a level (not NaN) so that their total is that of the level."""
+    has_level = np.isfinite(level)
+    total = float(predicted[has_level].sum())
+    if total <= 0:
+        return predicted
+    return np.asarray(np.where(has_level, predicted * (float(level[has_level].sum()) / total), predicted))

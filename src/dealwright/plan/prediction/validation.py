@@ -1,0 +1,166 @@
+"""Predictions for rows a model has not seen: shuffled folds, and train-before-test where there is time.
+
+Folds are drawn without looking at the labels, so changing a row's label cannot change in which fold it is,
+and are always shuffled: cut in file order, rows that are ordered in time would be predicted from another
+time than their own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from itertools import combinations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dealwright.plan.prediction.calibration import Calibration
+from dealwright.plan.prediction.candidates import Line, Model, blended
+from dealwright.plan.prediction.design import Design
+from dealwright.plan.prediction.metrics import row_losses
+from dealwright.plan.prediction.threads import side_by_side
+
+Floats = NDArray[np.float64]
+Rows = NDArray[np.intp]
+
+FOLDS = 5
+_NESTED_ROWS = 20_000  # up to this many rows every pair of folds gets a model of its own
+
+
+@dataclass(frozen=True, slots=True)
+class Labelled:
+    """Rows with a label: their design and the label."""
+
+    design: Design
+    target: Floats
+
+    def __len__(self) -> int:
+        return len(self.target)
+
+    def take(self, rows: Rows | NDArray[np.bool_]) -> Labelled:
+        """Return some of the rows."""
+        return Labelled(self.design.take(rows), self.target[rows])
+
+    def sample(self, size: int, rng: np.random.Generator) -> Labelled:
+        """Return at most `size` rows, drawn at random, in their order."""
+        if len(self) <= size:
+            return self
+        return self.take(np.sort(rng.choice(len(self), size, replace=False)))
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Every candidate's predictions for the same unseen rows.
+
+    Attributes
+    ----------
+    target
+        Labels of those rows.
+    predictions
+        Candidate -> its predictions.
+    """
+
+    target: Floats
+    predictions: dict[str, Floats]
+
+    def losses(self, line: Line) -> dict[str, Floats]:
+        """Return each candidate's loss on each row."""
+        return {name: row_losses(self.target, p, line.kind) for name, p in self.predictions.items()}
+
+
+@dataclass(frozen=True)
+class OutOfFold:
+    """Predictions by models that never saw the row, before and after calibration by others' labels only."""
+
+    raw: Floats
+    calibrated: Floats
+
+
+def shuffled_folds(n: int, rng: np.random.Generator, folds: int = FOLDS) -> Rows:
+    """Return the fold of each row: sizes differ by one at most, labels play no part."""
+    return rng.permutation(n) % folds
+
+
+def compare_in_folds(line: Line, rows: Labelled, fold: Rows, rng: np.random.Generator) -> Comparison:
+    """Predict every row by every candidate from the other folds."""
+    predictions = {name: np.empty(len(rows)) for name in line.fits}
+    jobs = [(name, k) for name in line.fits for k in np.unique(fold)]
+
+    def fitted(name: str, k: int, seed: np.random.Generator) -> Floats:
+        train = rows.take(fold != k)
+        return line.fit(name, train.design, train.target, seed).predict(rows.design.take(fold == k))
+
+    results = side_by_side(
+        [partial(fitted, *job, seed) for job, seed in zip(jobs, rng.spawn(len(jobs)), strict=True)]
+    )
+    for (name, k), predicted in zip(jobs, results, strict=True):
+        predictions[name][fold == k] = predicted
+    return Comparison(rows.target, _with_blends(line, predictions))
+
+
+def compare_forward(line: Line, train: Labelled, test: Labelled, rng: np.random.Generator) -> Comparison:
+    """Predict later rows by every candidate from earlier ones."""
+
+    def fitted(name: str, seed: np.random.Generator) -> Floats:
+        return line.fit(name, train.design, train.target, seed).predict(test.design)
+
+    seeds = zip(line.fits, rng.spawn(len(line.fits)), strict=True)
+    results = side_by_side([partial(fitted, name, seed) for name, seed in seeds])
+    return Comparison(test.target, _with_blends(line, dict(zip(line.fits, results, strict=True))))
+
+
+def _with_blends(line: Line, predictions: dict[str, Floats]) -> dict[str, Floats]:
+    for name, members in line.blends.items():
+        predictions[name] = blended([predictions[member] for member in members], line.kind)
+    return predictions
+
+
+def split_by_time(moment: NDArray[np.int64], later_share: float = 0.3) -> tuple[Rows, Rows]:
+    """Split rows into earlier and later ones; rows of one moment stay together, on the later side."""
+    edge = np.quantile(moment, 1.0 - later_share, method="higher")
+    return np.flatnonzero(moment < edge), np.flatnonzero(moment >= edge)
+
+
+def predict_out_of_fold(
+    line: Line, name: str, rows: Labelled, fold: Rows, *, most_rows: int, rng: np.random.Generator
+) -> OutOfFold:
+    """Predict every row from the others, calibrated, without its own label having any influence.
+
+    The calibration of a fold is fitted on predictions by models that saw neither that fold nor the rows
+    they predict: up to 20,000 rows one model per pair of folds, beyond it one model per fold that also
+    leaves out the next one. Only probabilities are calibrated.
+    """
+    folds = [int(k) for k in np.unique(fold)]
+    raw, calibrated = np.empty(len(rows)), np.empty(len(rows))
+    left_out: list[tuple[int, ...]]
+    if line.kind != "probability":
+        left_out = [(k,) for k in folds]
+    elif len(rows) <= _NESTED_ROWS:
+        left_out = [*((k,) for k in folds), *combinations(folds, 2)]
+    else:
+        left_out = list(zip(folds, [*folds[1:], folds[0]], strict=True))
+
+    def fit_without(without: tuple[int, ...], seed: np.random.Generator) -> Model:
+        train = rows.take(~np.isin(fold, without)).sample(most_rows, seed)
+        return line.fit(name, train.design, train.target, seed)
+
+    seeds = zip(left_out, rng.spawn(len(left_out)), strict=True)
+    models = dict(zip(left_out, side_by_side([partial(fit_without, *job) for job in seeds]), strict=True))
+    for k in folds:
+        test = fold == k
+        own = next(without for without in left_out if without[0] == k)
+        raw[test] = models[own].predict(rows.design.take(test))
+        # models that saw neither fold k nor the rows j they predict
+        checks = {
+            next(j for j in without if j != k): model
+            for without, model in models.items()
+            if len(without) == 2 and k in without and (own == without or len(own) == 1)
+        }
+        if not checks:
+            calibrated[test] = raw[test]
+            continue
+        held_out = [model.predict(rows.design.take(fold == j)) for j, model in checks.items()]
+        labels = [rows.target[fold == j] for j in checks]
+        calibration = Calibration.fitted(np.concatenate(labels), np.concatenate(held_out))
+        calibrated[test] = calibration.apply(raw[test])
+    return OutOfFold(raw, calibrated)
