@@ -1,0 +1,5 @@
+"""Fixtures of these tests."""
+
+from command_line import dealwright
+
+__all__ = ["dealwright"]
