@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from dealwright.learn.homogeneity import Homogeneity
 
 _PLAIN_FIELDS = (
-    "verdict", "p_value", "outcomes", "agents", "power", "needed_outcomes", "worthwhile_sd", "target_power",
-    "alpha", "permutations", "chi2", "chi2_df", "chi2_p_value", "plain_chi2", "plain_df", "plain_p_value",
-    "plain_outcomes",
+    "verdict", "p_value", "revenue_p_value", "revenue_alone", "outcomes", "agents", "power", "needed_outcomes",
+    "worthwhile_sd", "target_power", "alpha", "permutations", "chi2", "chi2_df", "chi2_p_value", "plain_chi2",
+    "plain_df", "plain_p_value", "plain_outcomes",
 )  # fmt: skip
 
 Verdict = Literal["agents differ", "no evidence that agents differ", "too little data"]
@@ -42,9 +42,14 @@ class Evidence:
     verdict
         ``agents differ``, ``no evidence that agents differ`` or ``too little data``.
     differ_in
-        What they differ in: ``overall``, dimensions, ``base_revenue``, ``package_revenue``; empty otherwise.
+        What their win rates differ in: ``overall``, and dimensions; empty unless agents differ.
     p_value
-        Of the hypothesis that agents differ in nothing, by shuffling outcomes among comparable leads.
+        Of the hypothesis that all agents win alike, by shuffling outcomes among comparable leads.
+    revenue_differ_in, revenue_p_value
+        The same for the money a win brings: ``base_revenue``, ``package_revenue``. A finding of its own,
+        that does not change the verdict, which is about winning.
+    revenue_alone
+        Whether agents may be told apart by revenue where their win rates cannot be told apart.
     outcomes, agents
         Outcomes known (pending ones are none), and agents who have any.
     power
@@ -63,6 +68,9 @@ class Evidence:
     verdict: Verdict
     differ_in: tuple[str, ...]
     p_value: float
+    revenue_differ_in: tuple[str, ...]
+    revenue_p_value: float
+    revenue_alone: bool
     outcomes: int
     agents: int
     power: float
@@ -79,22 +87,23 @@ class Evidence:
     plain_p_value: float
     plain_outcomes: int
     tests: tuple[EffectTest, ...]
+    revenue_tests: tuple[EffectTest, ...]
     metrics: dict[str, Metrics]
     log_loss_gain: Estimate | None
 
     @property
     def agents_differ(self) -> bool:
-        """Whether a model may tell agents apart."""
+        """Whether agents are found to win at different rates."""
         return self.verdict == "agents differ"
 
     @property
     def terms(self) -> AgentTerms:
         """The agent terms a model may carry."""
-        money = {"base_revenue", "package_revenue"}
+        money = self.agents_differ or self.revenue_alone
         return AgentTerms(
-            win=bool(set(self.differ_in) - money),
-            base_revenue="base_revenue" in self.differ_in,
-            package_revenue="package_revenue" in self.differ_in,
+            win=self.agents_differ,
+            base_revenue=money and "base_revenue" in self.revenue_differ_in,
+            package_revenue=money and "package_revenue" in self.revenue_differ_in,
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -103,7 +112,9 @@ class Evidence:
         return {
             **plain,
             "differ_in": list(self.differ_in),
+            "revenue_differ_in": list(self.revenue_differ_in),
             "tests": [asdict(test) for test in self.tests],
+            "revenue_tests": [asdict(test) for test in self.revenue_tests],
             "metrics": {name: metrics.to_dict() for name, metrics in self.metrics.items()},
             "log_loss_gain": None if self.log_loss_gain is None else self.log_loss_gain.to_dict(),
             "text": self.text,
@@ -155,8 +166,11 @@ def judge(
     verdict = _decide(result, agents, information, params)
     return Evidence(
         verdict=verdict,
-        differ_in=result.differs_in(params.alpha) if verdict == "agents differ" else (),
+        differ_in=_passing(result.tests, params.alpha) if verdict == "agents differ" else (),
         p_value=result.p_value,
+        revenue_differ_in=_passing(result.revenue_tests, params.alpha),
+        revenue_p_value=result.revenue_p_value,
+        revenue_alone=params.revenue_alone,
         outcomes=len(known),
         agents=agents,
         power=find_power(params.worthwhile_sd, agents, information, params.alpha),
@@ -173,13 +187,18 @@ def judge(
         plain_p_value=result.plain_p_value,
         plain_outcomes=result.plain_outcomes,
         tests=result.tests,
+        revenue_tests=result.revenue_tests,
         metrics=metrics,
         log_loss_gain=gain,
     )
 
 
+def _passing(tests: tuple[EffectTest, ...], alpha: float) -> tuple[str, ...]:
+    return tuple(test.name for test in tests if test.adjusted_p_value <= alpha)
+
+
 def _decide(result: Homogeneity, agents: int, information: float, params: LearnParams) -> Verdict:
-    if result.p_value <= params.alpha and result.differs_in(params.alpha):
+    if result.p_value <= params.alpha:
         return "agents differ"
     if find_power(params.large_sd, agents, information, params.alpha) < params.least_power:
         return "too little data"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
 _AFFINITY_PRECISION = 16.0
 _TRAIT_PRECISION = 100.0
-_BACKFITS = 3
 
 
 @dataclass(frozen=True)
@@ -74,7 +73,7 @@ def fit_match_model(
     affinity_weight = np.zeros(n_slots)
     trait_list: tuple[Trait, ...] = ()
     if terms.win:
-        lead, strength = _separate_agents(known, lead, shares)
+        strength = _fit_strengths(known, lead, shares)
         trait_list = _describe_traits(traits)
         rows = np.flatnonzero(table.settled)
         affinity = affinities_as_of(table, counter, codes, lead, prior_strength=strength, shares=shares)[rows]
@@ -138,47 +137,6 @@ def count_slots(known: OutcomeTable, value: FloatArray) -> FloatArray:
     return np.hstack(columns).astype(np.float64)
 
 
-def _separate_agents(
-    known: OutcomeTable, lead: LeadModel, shares: tuple[FloatArray, ...]
-) -> tuple[LeadModel, FloatArray]:
-    """Fit lead effects and agents' affinities in turn, each given the other (backfitting).
-
-    Agents with a particular mix of leads would otherwise leave their own skill in the weights of those
-    leads. Source: Breiman & Friedman (1985), JASA 80; for penalised fits, Hastie & Tibshirani (1990),
-    "Generalized Additive Models".
-    """
-    groups = slot_groups(known.dimensions)
-    strength = _fit_strengths(known, lead, shares)
-    for _ in range(_BACKFITS):
-        n, won, expected = spread_counts(known, lead, shares)
-        affinity, _variance = compute_affinities(
-            known=n, won=won, expected=expected, prior_strength=strength, prior_mean=float(sigmoid(lead.bias))
-        )
-        own = affinity[known.agent, 0]
-        for j, group in enumerate(groups[1:]):
-            seen = known.codes[:, j] >= 0
-            own = own + np.where(seen, affinity[:, group][known.agent, known.codes[:, j]], 0.0)
-        given_agents = fit_win_model(known.codes, known.won, shares, offset=own)
-        # the bias stays that of leads served by whoever served them: affinities are relative to it
-        lead = replace(given_agents, bias=_fit_bias(given_agents, known))
-        strength = _fit_strengths(known, lead, shares)
-    return lead, strength
-
-
-def _fit_bias(lead: LeadModel, known: OutcomeTable) -> float:
-    """Fit the bias with which the lead effects alone expect as many wins as there were."""
-    effects = lead.predict_linear(known.codes) - lead.bias
-    fit = fit_glm(
-        np.ones((len(known), 1)),
-        known.won,
-        family="binomial",
-        offset=effects,
-        prior_mean=np.array([lead.bias]),
-        prior_precision=0.01,
-    )
-    return float(fit.weights[0])
-
-
 def spread_counts(
     known: OutcomeTable, lead: LeadModel, shares: tuple[FloatArray, ...]
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
@@ -210,9 +168,7 @@ def _fit_strengths(known: OutcomeTable, lead: LeadModel, shares: tuple[FloatArra
     moved = sigmoid(logit(mean) + level[:, :1])
     for group in groups[1:]:
         if group.stop - group.start > 1:
-            strength[group] = fit_prior_strength(
-                n[:, group].ravel(), won[:, group].ravel(), moved[:, group].ravel()
-            )
+            strength[group] = fit_prior_strength(n[:, group], won[:, group], moved[:, group])
     return strength
 
 
@@ -233,7 +189,7 @@ def _fit_query(
     fit = fit_glm(
         X, won, family="binomial", offset=lead_logit, prior_mean=prior_mean, prior_precision=precision
     )
-    return fit.weights[:n_traits], np.clip(fit.weights[n_traits:], 0.0, 1.5)
+    return fit.weights[:n_traits], np.clip(fit.weights[n_traits:], 0.0, 2.0)
 
 
 def _describe_traits(traits: pl.DataFrame) -> tuple[Trait, ...]:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 STRATUM_ROWS = 50
 """Outcomes are shuffled within strata of this many comparable leads."""
 
+REVENUE_TESTS = ("base_revenue", "package_revenue")
+
 _EFFECT_SD = 0.3
 _RATIO_SD = 0.1
 _LEAST_WINS = 30
@@ -57,8 +59,10 @@ class Homogeneity:
 
     Attributes
     ----------
-    p_value
-        Of the hypothesis that agents differ in nothing.
+    tests, p_value
+        Whether agents win at different rates: each test, and all together.
+    revenue_tests, revenue_p_value
+        Whether their wins bring different amounts.
     chi2, chi2_df, chi2_p_value
         Pearson's statistic of wins against the wins expected from the leads, over agents, with its textbook
         p-value.
@@ -69,6 +73,8 @@ class Homogeneity:
 
     tests: tuple[EffectTest, ...]
     p_value: float
+    revenue_tests: tuple[EffectTest, ...]
+    revenue_p_value: float
     permutations: int
     chi2: float
     chi2_df: int
@@ -77,10 +83,6 @@ class Homogeneity:
     plain_df: int
     plain_p_value: float
     plain_outcomes: int
-
-    def differs_in(self, alpha: float) -> tuple[str, ...]:
-        """Name the tests that find a difference at this level, all together."""
-        return tuple(test.name for test in self.tests if test.adjusted_p_value <= alpha)
 
 
 def compare_agents(table: OutcomeTable, permutations: int, rng: np.random.Generator) -> Homogeneity:
@@ -94,53 +96,70 @@ def compare_agents(table: OutcomeTable, permutations: int, rng: np.random.Genera
     """
     known = table.take(table.settled)
     permutations = int(np.clip(5e7 / max(len(known), 1), min(199, permutations), permutations))
-    names: list[str] = []
-    counts: list[int] = []
-    columns: list[FloatArray] = []
+    wins, money = _Family([], [], []), _Family([], [], [])
     chi2 = df = 0.0
     if len(known) and len(np.unique(known.agent)) > 1 and 0 < known.won.sum() < len(known):
         for rows, dimensions in _split_by_unknown(known):
             part = known.take(rows)
-            sample = _win_sample(part)
-            statistics, pearson = _shuffle(sample, dimensions, permutations, rng)
+            statistics, pearson = _shuffle(_win_sample(part), dimensions, permutations, rng)
             if dimensions[0] == -1:
                 chi2, df = pearson
-            names += ["overall" if j < 0 else table.dimensions[j].name for j in dimensions]
-            counts += [len(part)] * len(dimensions)
-            columns += list(statistics.T)
-        for name in ("base_revenue", "package_revenue"):
+            names = ["overall" if j < 0 else table.dimensions[j].name for j in dimensions]
+            wins.add(names, len(part), statistics)
+        for name in REVENUE_TESTS:
             amount = getattr(known, name)
             part = known.take((known.won > 0) & np.isfinite(amount))
-            money = getattr(part, name)
-            if len(part) >= _LEAST_WINS and np.ptp(money) > 0:
-                statistics, _ = _shuffle(_money_sample(part, money), [-1], permutations, rng)
-                names.append(name)
-                counts.append(len(part))
-                columns += list(statistics.T)
-    return _combine(known, names, counts, columns, permutations=permutations, pearson=(chi2, int(df)))
+            earned = getattr(part, name)
+            if len(part) >= _LEAST_WINS and np.ptp(earned) > 0:
+                statistics, _ = _shuffle(_money_sample(part, earned), [-1], permutations, rng)
+                money.add([name], len(part), statistics)
+    p_value, win_tests = wins.combine()
+    revenue_p_value, revenue_tests = money.combine()
+    plain, plain_df = _plain_chi2(known)
+    return Homogeneity(
+        tests=win_tests,
+        p_value=p_value,
+        revenue_tests=revenue_tests,
+        revenue_p_value=revenue_p_value,
+        permutations=permutations,
+        chi2=chi2,
+        chi2_df=int(df),
+        chi2_p_value=_chi2_tail(chi2, df),
+        plain_chi2=plain,
+        plain_df=plain_df,
+        plain_p_value=_chi2_tail(plain, plain_df),
+        plain_outcomes=int(known.contacted.sum()),
+    )
 
 
-def _combine(
-    known: OutcomeTable,
-    names: list[str],
-    counts: list[int],
-    columns: list[FloatArray],
-    *,
-    permutations: int,
-    pearson: tuple[float, int],
-) -> Homogeneity:
-    from scipy.stats import chi2 as chi2_distribution
+def _chi2_tail(statistic: float, df: float) -> float:
+    from scipy.stats import chi2
 
-    tests: tuple[EffectTest, ...] = ()
-    p_value = 1.0
-    if columns:
-        raw = np.column_stack(columns)
-        # cube roots of sums of squares are nearly normal (Wilson & Hilferty 1931), on one scale;
-        # row 0 is the data itself, mean and sd include it: rows are exchangeable when agents are alike
-        root = np.cbrt(raw)
+    return float(chi2.sf(statistic, df)) if df > 0 else 1.0
+
+
+@dataclass
+class _Family:
+    """Statistics of tests that answer one question together: row 0 is the data, the others are shuffles."""
+
+    names: list[str]
+    counts: list[int]
+    columns: list[FloatArray]
+
+    def add(self, names: list[str], count: int, statistics: FloatArray) -> None:
+        self.names += names
+        self.counts += [count] * len(names)
+        self.columns += list(statistics.T)
+
+    def combine(self) -> tuple[float, tuple[EffectTest, ...]]:
+        """Return the p-value of all together, and each test."""
+        if not self.columns:
+            return 1.0, ()
+        # cube roots of sums of squares are nearly normal (Wilson & Hilferty 1931), on one scale; mean and sd
+        # include the data's row: all rows are exchangeable when agents are alike
+        root = np.cbrt(np.column_stack(self.columns))
         z = (root - root.mean(axis=0)) / np.maximum(root.std(axis=0), 1e-12)
         largest = z.max(axis=1)
-        p_value = float(np.mean(largest >= largest[0] - 1e-12))
         tests = tuple(
             EffectTest(
                 name,
@@ -148,22 +167,9 @@ def _combine(
                 float(np.mean(z[:, k] >= z[0, k] - 1e-12)),
                 float(np.mean(largest >= z[0, k] - 1e-12)),
             )
-            for k, (name, count) in enumerate(zip(names, counts, strict=True))
+            for k, (name, count) in enumerate(zip(self.names, self.counts, strict=True))
         )
-    plain, plain_df = _plain_chi2(known)
-    chi2, df = pearson
-    return Homogeneity(
-        tests=tests,
-        p_value=p_value,
-        permutations=permutations,
-        chi2=chi2,
-        chi2_df=df,
-        chi2_p_value=float(chi2_distribution.sf(chi2, df)) if df > 0 else 1.0,
-        plain_chi2=plain,
-        plain_df=plain_df,
-        plain_p_value=float(chi2_distribution.sf(plain, plain_df)) if plain_df > 0 else 1.0,
-        plain_outcomes=int(known.contacted.sum()),
-    )
+        return float(np.mean(largest >= largest[0] - 1e-12)), tests
 
 
 def _split_by_unknown(known: OutcomeTable) -> list[tuple[BoolArray, list[int]]]:

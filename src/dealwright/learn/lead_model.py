@@ -53,7 +53,6 @@ def fit_win_model(
     won: FloatArray,
     shares: Sequence[FloatArray],
     *,
-    offset: FloatArray | None = None,
     prior_sds: Sequence[float] = PRIOR_SDS,
 ) -> LeadModel:
     """Fit a logistic regression of winning on the lead's values.
@@ -61,21 +60,8 @@ def fit_win_model(
     The values' effects have a normal prior whose standard deviation is chosen by the Laplace approximation
     of the marginal likelihood (MacKay 1992, "Bayesian Interpolation", section 4), so that noise in many
     rare values is shrunk away and clear effects are not.
-
-    Parameters
-    ----------
-    offset
-        Part of each row's logit that is known already, for example its agent's; 0 by default.
     """
-    if offset is None:
-        patterns, row = count_patterns(codes, [len(share) for share in shares])
-        pattern_offset = np.zeros(len(patterns))
-    else:
-        level, level_code = np.unique(np.round(offset, 9), return_inverse=True)
-        with_level, row = count_patterns(
-            np.column_stack([codes, level_code]), [*(len(share) for share in shares), len(level)]
-        )
-        patterns, pattern_offset = with_level[:, :-1], level[with_level[:, -1]]
+    patterns, row = count_patterns(codes, [len(share) for share in shares])
     count = np.bincount(row, minlength=len(patterns)).astype(np.float64)
     y = np.bincount(row, won, minlength=len(patterns)) / count
     X = design_matrix(patterns, shares)
@@ -91,7 +77,6 @@ def fit_win_model(
             y,
             family="binomial",
             count=count,
-            offset=pattern_offset,
             prior_mean=start,
             prior_precision=precision,
         )

@@ -25,6 +25,9 @@ class LearnParams:
         little data.
     target_power
         Probability with which ``needed_outcomes`` would find a spread of ``worthwhile_sd``.
+    revenue_alone
+        Let the model tell agents apart by revenue per win where it cannot by win rate. Off by default: the
+        desk then keeps all agents alike, and the evidence still reports the difference.
     first_share, folds
         Out-of-time evaluation: the model is first fitted to this share of the outcomes, then again before
         each of as many further blocks, and predicts each block from what was known before.
@@ -38,6 +41,7 @@ class LearnParams:
     large_sd: float = 0.6
     least_power: float = 0.5
     target_power: float = 0.8
+    revenue_alone: bool = False
     first_share: float = 0.5
     folds: int = 5
     bootstrap: int = 1000

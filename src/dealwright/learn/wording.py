@@ -9,18 +9,28 @@ import numpy as np
 if TYPE_CHECKING:
     from dealwright.learn.evidence import Evidence
 
-_NAMES = {
-    "overall": "win rate",
-    "base_revenue": "base revenue per win",
-    "package_revenue": "package revenue per win",
-}
-
 
 def describe_verdict(evidence: Evidence) -> str:
-    """Say the verdict in a sentence or two, for everybody."""
+    """Say the verdict in a few sentences, for everybody."""
+    return f"{_describe_winning(evidence)}{_describe_revenue(evidence)}"
+
+
+def _describe_revenue(evidence: Evidence) -> str:
+    if not evidence.revenue_differ_in:
+        return ""
+    kinds = " and ".join(name.replace("_revenue", "") for name in evidence.revenue_differ_in)
+    used = evidence.terms.base_revenue or evidence.terms.package_revenue
+    use = "and the model uses it" if used else "which the model does not use (parameter revenue_alone)"
+    p = f"p = {evidence.revenue_p_value:.3f}"
+    return f" What a win brings does differ between agents ({kinds} revenue, {p}), {use}."
+
+
+def _describe_winning(evidence: Evidence) -> str:
     seen = f"{evidence.outcomes:,} outcomes of {evidence.agents} agents"
     if evidence.verdict == "agents differ":
-        where = ", ".join(_NAMES.get(n, f"win rate by {n.replace('_', ' ')}") for n in evidence.differ_in)
+        where = ", ".join(
+            "win rate" if n == "overall" else f"by {n.replace('_', ' ')}" for n in evidence.differ_in
+        )
         return f"Agents differ beyond chance (p = {evidence.p_value:.3f}, {seen}) in: {where}."
     spread = (
         "a spread worth acting on (one agent in six winning at "
@@ -52,9 +62,10 @@ def describe_numbers(evidence: Evidence) -> str:
     )
     lines = [describe_verdict(evidence), expected, plain]
     lines += [
-        f"{test.name}: p = {test.p_value:.3f}, corrected for {len(evidence.tests)} tests "
+        f"{test.name}: p = {test.p_value:.3f}, corrected for {len(tests)} tests "
         f"{test.adjusted_p_value:.3f} ({test.outcomes:,} outcomes)"
-        for test in evidence.tests
+        for tests in (evidence.tests, evidence.revenue_tests)
+        for test in tests
     ]
     lines += [
         f"{name.replace('_', ' ')}, out of time: "

@@ -45,7 +45,7 @@ class EffectSizes:
 
 EFFECT_SIZES: Final[dict[str, EffectSizes]] = {
     "none": EffectSizes(0.0, 0.0, 0.0, 0.0, 0.0),
-    "weak": EffectSizes(0.25, 0.15, 0.15, 0.01, 0.08),
+    "weak": EffectSizes(0.25, 0.15, 0.15, 0.005, 0.03),
     "strong": EffectSizes(0.60, 0.35, 0.40, 0.03, 0.25),
 }
 
