@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from dealwright.plan.actions.situations import Situations
 
-_KNOTS: Final = (0.15, 0.35, 0.55, 0.75, 0.9)
+_KNOTS: Final = (0.2, 0.5, 0.8)
 _MAX_LEVELS: Final = 20
 _SMALL_SHARE: Final = 0.005
 
@@ -42,20 +42,21 @@ class DesignMatrix:
 
     @property
     def width(self) -> int:
-        """Number of columns."""
+        """Number of columns, the constant included."""
         hinges = sum(len(knots) for knots in self.knots)
-        return self.kept.size + hinges + self.gaps.size + sum(len(values) for _, values in self.levels)
+        return 1 + self.kept.size + hinges + self.gaps.size + sum(len(values) for _, values in self.levels)
 
     def encode(self, situations: Situations) -> NDArray[np.float32]:
-        """Return the matrix, shape (rows, `width`)."""
+        """Return the matrix, shape (rows, `width`); its first column is 1."""
         rows = situations.numbers.shape[0]
         matrix = np.empty((rows, self.width), dtype=np.float32)
         raw = situations.numbers[:, self.kept]
         missing = ~np.isfinite(raw)
         standard = (np.clip(raw, self.low, self.high) - self.centre) / self.scale
         standard[missing] = 0.0
-        matrix[:, : self.kept.size] = standard
-        at = self.kept.size
+        matrix[:, 0] = 1.0
+        at = 1 + self.kept.size
+        matrix[:, 1:at] = standard
         for feature, knots in enumerate(self.knots):
             for knot in knots:
                 matrix[:, at] = np.maximum(standard[:, feature] - knot, 0.0)

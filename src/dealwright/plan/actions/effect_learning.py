@@ -28,10 +28,11 @@ if TYPE_CHECKING:
 
     from dealwright.inputs import PlanInputs
     from dealwright.plan.actions.catalogue import Action, Catalogue
-    from dealwright.plan.actions.situations import SituationReader
+    from dealwright.plan.actions.situations import SituationReader, Situations
 
 # prior variance of how the untouched deviate from the pooled response model, per coefficient
 _UNTOUCHED_C: Final = 0.03
+_LEAST_JUDGED: Final = 3000
 _LEAST_WEIGHT: Final = 0.05  # a learner with less weight is left out
 
 
@@ -89,7 +90,14 @@ class ActionEvidence:
 
 @dataclass(frozen=True)
 class LearningRows:
-    """Past touches as matrices."""
+    """Past touches as matrices, one row per touch.
+
+    Attributes
+    ----------
+    arm : 0 for nothing, else 1 + the action's index in the catalogue.
+    hypothetical : per action, the channel a row used or would have used.
+    judged : rows the learners are compared on.
+    """
 
     catalogue: Catalogue
     design: DesignMatrix
@@ -102,6 +110,7 @@ class LearningRows:
     propensity: NDArray[np.float64]
     propensity_source: str
     fold: NDArray[np.int64]
+    judged: NDArray[np.bool_]
 
     @property
     def channels(self) -> int:
@@ -133,9 +142,10 @@ class LearningRows:
             for index in range(1, len(catalogue.actions) + 1)
         }
         propensity, source = _propensities(table["propensity"], phi, arm, params, rng)
+        judged = _known_as_tonight(situations, reader.tonight())
         return cls(
-            catalogue, design, phi, arm, channel, hypothetical, preferred, response, propensity, source, fold
-        )
+            catalogue, design, phi, arm, channel, hypothetical, preferred, response, propensity, source, fold, judged
+        )  # fmt: skip
 
     def trial(self, index: int) -> Trial:
         channel = self.hypothetical[index]
@@ -190,7 +200,7 @@ class SharedModels:
         for slot in range(FOLDS + 1):
             rows = touches.fold != slot
             model = fit_logistic(everything[rows], touches.response[rows], channels=0)
-            base = Linear(model.account[:width], np.zeros(0), 0.0, model.intercept)
+            base = Linear(model.account[:width], np.zeros(0), 0.0, 0.0)
             alone = rows & (touches.arm == 0)
             pooled.append(base)
             constants.append(model.account[width:])
@@ -246,10 +256,12 @@ def learn_action(
         prior=action.prior_uplift,
         prior_sd=max(abs(action.prior_uplift), 0.02),
     )
-    return _stack(material, untried)
+    return _stack(material, touches.judged, untried)
 
 
-def _stack(material: Material, untried: tuple[str, ...]) -> tuple[Blend, ActionEvidence]:
+def _stack(
+    material: Material, judged: NDArray[np.bool_], untried: tuple[str, ...]
+) -> tuple[Blend, ActionEvidence]:
     """Weigh the learners, each in its best setting, so that the doubly robust validation loss is smallest."""
     from scipy.optimize import nnls
 
@@ -263,11 +275,13 @@ def _stack(material: Material, untried: tuple[str, ...]) -> tuple[Blend, ActionE
                 found[position, rows] = effect.increment(
                     trial.phi[rows], trial.channel[rows], trial.preferred[rows]
                 )
-        losses = ((scores - found) ** 2).mean(axis=1)
+        losses = ((scores - found)[:, judged] ** 2).mean(axis=1)
         winner = int(losses.argmin())
         best[learner] = (float(losses[winner]), settings[winner], found[winner])
-    predictions = np.column_stack([prediction for _, _, prediction in best.values()])
-    weights = nnls(predictions.T @ predictions / scores.size, predictions.T @ scores / scores.size)[0]
+    predictions = np.column_stack([prediction[judged] for _, _, prediction in best.values()])
+    # normal equations: the same solution from a 5 by 5 system
+    root = np.linalg.cholesky(predictions.T @ predictions + 1e-9 * np.eye(predictions.shape[1]))
+    weights = nnls(root.T, np.linalg.solve(root, predictions.T @ scores[judged]))[0]
     average = best["average"][0]
     kept = {
         name: float(weight) for name, weight in zip(best, weights, strict=True) if weight >= _LEAST_WEIGHT
@@ -296,6 +310,19 @@ def channel_codes(values: pl.Series, names: list[str]) -> NDArray[np.int64]:
         names, list(range(len(names))), default=None, return_dtype=pl.Int64
     )
     return codes.fill_null(-1).to_numpy()
+
+
+def _known_as_tonight(situations: Situations, tonight: Situations) -> NDArray[np.bool_]:
+    """Tell which rows are known about as well as accounts are tonight; the learners are judged on these.
+
+    Of touches from before the first snapshot little is known, and there a learner that ignores the account does best;
+    tonight everything is known. Where too few rows qualify all are used.
+    """
+    if not situations.numbers.shape[1] or not tonight.numbers.shape[0]:
+        return np.ones(situations.numbers.shape[0], dtype=bool)
+    usual = np.quantile(np.isfinite(tonight.numbers).mean(axis=1), 0.1)
+    known = np.isfinite(situations.numbers).mean(axis=1) >= usual
+    return known if known.sum() >= _LEAST_JUDGED else np.ones(known.size, dtype=bool)
 
 
 def _would_be_channel(

@@ -4,6 +4,7 @@ the catalogue's stated priors; every number says which.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -121,6 +122,7 @@ def learn_effects(
     )
     shared = SharedModels.fit(touches) if touches is not None and compared else None
     evidence, effects, rates = {}, {}, {}
+    contests = {}
     for index, action in enumerate(catalogue.actions, start=1):
         rows = arm == index
         if not enough[index - 1] or touches is None:
@@ -128,14 +130,14 @@ def learn_effects(
             continue
         untried = _untried(action, catalogue, touches.channel[rows], params)
         if shared is not None:
-            effects[action.name], evidence[action.name] = learn_action(
-                touches, action, index, shared, params, untried
-            )
+            contests[action.name] = (touches, action, index, shared, params, untried)
         else:
             rates[action.name] = fit_logistic(
                 touches.columns(index)[rows], response[rows], channels=touches.channels
             )
             evidence[action.name] = _stated(action, response[rows], _RATE_ONLY, untried)
+    for name, (effect, found) in _run_contests(contests).items():
+        effects[name], evidence[name] = effect, found
     return EffectModel(
         catalogue=catalogue,
         design=touches.design if touches is not None else None,
@@ -207,12 +209,27 @@ def _tried_factor(model: EffectModel, action: Action) -> float:
     return max(float(np.mean(factors)), 1e-9) if factors else 1.0
 
 
+def _run_contests(contests: Mapping[str, tuple[Any, ...]]) -> dict[str, tuple[Blend, ActionEvidence]]:
+    """Learn the actions side by side; each alone is too small a problem for the linear algebra's own threads."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(1), ThreadPoolExecutor(os.cpu_count()) as pool:
+        return dict(
+            zip(contests, pool.map(lambda given: learn_action(*given), contests.values()), strict=True)
+        )
+
+
 def _touch_table(
     inputs: PlanInputs, catalogue: Catalogue, params: EffectParams, rng: np.random.Generator
 ) -> pl.DataFrame:
     """Touches to learn from, sampled by account when there are too many."""
     known = [NOTHING, *(action.name for action in catalogue.actions)]
-    table = past_touches(inputs).filter(pl.col("action").is_in(known))
+    channels = [channel.name for channel in catalogue.channels]
+    table = past_touches(inputs).filter(
+        pl.col("action").is_in(known) & ((pl.col("action") == NOTHING) | pl.col("channel").is_in(channels))
+    )
     if table.height <= params.max_touches:
         return table
     share = params.max_touches / table.height

@@ -18,7 +18,7 @@ _BASE_C: Final = 1.0
 # what is tried for each learner: prior variance of a deviation on the logit scale, or ridge penalty
 SETTINGS: Final[Mapping[str, tuple[float, ...]]] = {
     "average": (0.0,),
-    "S": (0.005, 0.05),
+    "S": (0.02, 0.2),
     "T": (_BASE_C,),
     "X": (1e2, 1e3, 1e4),
     "doubly robust": (1e3, 1e4, 1e5),
@@ -108,7 +108,7 @@ class Trial:
 
     Attributes
     ----------
-    phi : account columns, shape (rows, columns).
+    phi : account columns, shape (rows, columns); the first is 1.
     channel : index of the channel; for rows on which the action was not tried, drawn as if it had been.
     preferred : whether that is the account's preferred channel; where that was not known, how likely it is.
     treated, untouched : which rows got the action, which got nothing (the others got something else).
@@ -156,7 +156,8 @@ def fit_logistic(
 
     Parameters
     ----------
-    columns : account columns, `channels` indicators and the preferred flag; with 0 channels only account columns.
+    columns : account columns (the first is 1), `channels` indicators and the preferred flag; with 0 channels only account
+        columns.
     penalty_c : prior variance of a coefficient, on the logit scale.
     offset : a score that is a part of the model, and a constant to be added to it.
     """
@@ -177,7 +178,7 @@ def fit_logistic(
     account, intercept = weights[:width], float(weights[-1])
     if offset is not None:
         account = account + offset[0].account
-        intercept += offset[0].intercept + offset[1]
+        intercept = offset[0].intercept + offset[1]
     preferred = float(weights[width + channels]) if channels else 0.0
     return Linear(account, weights[width : width + channels], preferred, intercept)
 
@@ -185,13 +186,13 @@ def fit_logistic(
 def _newton(
     columns: NDArray[np.float32], response: NDArray[np.float64], base: NDArray[np.float64], penalty_c: float
 ) -> NDArray[np.float64]:
-    """Minimise the penalised logistic loss; the last column is the constant and is not penalised."""
+    """Minimise the penalised logistic loss; the first column is the constant and is not penalised."""
     penalty = np.full(columns.shape[1], 1.0 / penalty_c)
-    penalty[-1] = 1e-8
+    penalty[0] = 1e-8
     rate = response.mean()
     weights = np.zeros(columns.shape[1])
-    weights[-1] = np.log(rate / (1 - rate)) - base.mean()
-    score = base + weights[-1]
+    weights[0] = np.log(rate / (1 - rate)) - base.mean()
+    score = base + weights[0]
     loss = _loss(score, response, weights, penalty)
     for _ in range(_NEWTON_STEPS):
         probability = sigmoid(score)

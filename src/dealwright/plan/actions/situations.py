@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import polars as pl
 
-from dealwright.inputs import ALWAYS, NOTHING, PREFERRED_CHANNEL
+from dealwright.inputs import ALWAYS, NOTHING, PREFERRED_CHANNEL, TOUCH_COLUMNS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -27,6 +27,8 @@ TOUCH_FEATURES: Final = ("days since contact", "contacts in 30 days")
 _SPAN_S: Final = np.int64(1) << 33  # more seconds than any history has (272 years)
 _DAY_S: Final = 86_400
 _LONG_AGO_DAYS: Final = 3650.0
+_PRIOR_GAPS: Final = 2.0
+_DEFAULT_GAP_DAYS: Final = 30.0
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,7 @@ class _Events:
     first: NDArray[np.int64]
     at_s: NDArray[np.int64]
     running_sum: NDArray[np.float64]
+    mean_gap: float
 
     def before(self, account: NDArray[np.int64], at_s: NDArray[np.int64]) -> NDArray[np.int64]:
         """Position after the account's last event strictly before a moment."""
@@ -122,9 +125,12 @@ class SituationReader:
         )
         key = table["key"].to_numpy()
         first = np.searchsorted(key, np.arange(self._index.height + 1, dtype=np.int64) * _SPAN_S)
-        return _Events(
-            key, first, table["s"].to_numpy(), np.concatenate([[0.0], np.cumsum(table["amount"].to_numpy())])
-        )
+        at_s = table["s"].to_numpy()
+        within = np.diff(key) < _SPAN_S // 2
+        gaps = np.diff(at_s)[within]
+        mean_gap = float(gaps.mean()) / _DAY_S if gaps.size else _DEFAULT_GAP_DAYS
+        running_sum = np.concatenate([[0.0], np.cumsum(table["amount"].to_numpy())])
+        return _Events(key, first, at_s, running_sum, mean_gap)
 
     def _read_history(self) -> tuple[pl.DataFrame | None, _Events | None]:
         history = self._inputs.history
@@ -199,7 +205,7 @@ class SituationReader:
 def past_touches(inputs: PlanInputs) -> pl.DataFrame:
     """Touches with a known answer whose effect can be learned, doing nothing included."""
     if inputs.touches is None:
-        return pl.DataFrame(schema={"account_id": pl.String, "action": pl.String})
+        return pl.DataFrame(schema={**TOUCH_COLUMNS, "propensity": pl.Float64})
     propensity = pl.col("propensity") if "propensity" in inputs.touches.columns else pl.lit(None, pl.Float64)
     return inputs.touches.filter(
         pl.col("response").is_not_null()
@@ -213,11 +219,13 @@ def _order_features(
 ) -> list[NDArray[np.float64]]:
     stop, start = orders.before(account, at_s), orders.first[account]
     count = (stop - start).astype(np.float64)
-    some, several = count > 0, count > 1
+    some = count > 0
     last = orders.at_s[np.maximum(stop - 1, 0)]
     first = orders.at_s[np.minimum(start, orders.at_s.size - 1)]
     since = np.where(some, (at_s - last) / _DAY_S, np.nan)
-    gap = np.where(several, np.maximum((last - first) / _DAY_S, 1.0) / np.maximum(count - 1, 1), np.nan)
+    # with few orders the own rhythm is drawn towards everybody's, as if two of everybody's gaps had been seen too
+    span = np.where(some, (last - first) / _DAY_S, np.nan)
+    gap = np.maximum((span + _PRIOR_GAPS * orders.mean_gap) / (np.maximum(count - 1, 0) + _PRIOR_GAPS), 1.0)
     spent = orders.running_sum[stop] - orders.running_sum[start]
     mean = np.where(some, spent / np.maximum(count, 1), np.nan)
     lately = stop - np.maximum(orders.before(account, at_s - 90 * _DAY_S), start)
