@@ -82,8 +82,8 @@ class PredictParams:
         """
         if self.horizon_days < 1:
             raise InputError(f"horizon_days = {self.horizon_days}: use at least 1")
-        if not 2 <= self.folds <= 20:
-            raise InputError(f"folds = {self.folds}: use 2 to 20")
+        if not 3 <= self.folds <= 20:  # calibration needs a third fold: neither predicted nor learned from
+            raise InputError(f"folds = {self.folds}: use 3 to 20")
         if self.rhythm_factor < 0:
             raise InputError(f"rhythm_factor = {self.rhythm_factor}: use 0 or more")
         if min(self.most_choice_rows, self.most_fit_rows) < 100:

@@ -188,8 +188,8 @@ def _measure_drift(
 ) -> tuple[Drift, dict[str, Any]]:
     """Compare this run's features and scores with the last run's, and describe them for the next."""
     numeric = data.schema.numeric
-    scores = accounts.select(_SCORES)
-    table = data.accounts.select(*numeric, *data.schema.categorical).hstack(scores)
+    features = data.accounts.select("account_id", *numeric, *data.schema.categorical)
+    table = features.hstack(accounts.select(_SCORES))
     drift = compare(previous or {}, table, metrics, worse_by)
     watched = {name: metrics.get(name) for name in ("churn_auc", "value_spearman")}
     columns = profile(table, [*numeric, *_SCORES], list(data.schema.categorical))

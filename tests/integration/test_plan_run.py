@@ -1,0 +1,268 @@
+"""The whole run: reproducible byte for byte, complete, and never a stack trace for what a user may bring."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from dealwright.cli.main import main
+from dealwright.errors import GateError, InputError
+from dealwright.inputs import AccountSchema, PlanInputs
+from dealwright.plan.frames import ACTION_COLUMNS, ANOMALY_COLUMNS, PREDICTION_COLUMNS, SEGMENT_COLUMNS
+from dealwright.plan.predict import PredictParams
+from dealwright.plan.run import Plan, PlanParams, run_plan
+from dealwright.plan.trace import STAGES, hash_frame
+from dealwright.report.plan_output import RUN_FILES, RunDirectory, write_plan
+from dealwright.world.barcelona import BarcelonaParams, BarcelonaWorld, generate
+
+NOW = datetime(2026, 6, 30)
+QUICK = PlanParams(predict=PredictParams(folds=3, reasons=1))
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+@pytest.fixture(scope="module")
+def world() -> BarcelonaWorld:
+    return generate(BarcelonaParams(n=600), seed=4)
+
+
+@pytest.fixture(scope="module")
+def plan(world: BarcelonaWorld) -> Plan:
+    return run_plan(world.inputs, QUICK, seed=9)
+
+
+@pytest.fixture(scope="module")
+def first_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Run the command line once; its parameters are quick ones."""
+    folder = tmp_path_factory.mktemp("runs")
+    (folder / "quick.toml").write_text("[predict]\nfolds = 3\nreasons = 1\n")
+    with pytest.raises(SystemExit) as left:
+        main(["plan", "--world", "barcelona", "--n", "400", "--params", str(folder / "quick.toml"), "--seed", "3",
+              "--out", str(folder / "first")])  # fmt: skip
+    assert left.value.code == 0
+    return folder / "first"
+
+
+def test_every_account_gets_every_result_in_the_order_it_came(plan: Plan) -> None:
+    assert plan.accounts["account_id"].equals(plan.inputs.accounts["account_id"])
+    for columns in (PREDICTION_COLUMNS, ANOMALY_COLUMNS, SEGMENT_COLUMNS, ACTION_COLUMNS):
+        assert {name: plan.accounts.schema[name] for name in columns} == columns
+    assert plan.accounts.columns[:6] == [
+        "account_id", "churn_probability", "predicted_value_eur", "anomaly_score", "is_anomaly", "segment",
+    ]  # fmt: skip
+    assert plan.accounts["churn_probability"].is_between(0, 1).all()
+    assert (
+        plan.accounts.select("predicted_value_eur", "nba_score", "expected_value_eur")
+        .null_count()
+        .sum_horizontal()[0]
+        == 0
+    )
+
+
+def test_the_trace_counts_and_hashes_every_stage(plan: Plan, world: BarcelonaWorld) -> None:
+    assert tuple(record.stage for record in plan.trace) == STAGES
+    first = plan.trace[0]
+    assert (first.rows_in, first.rows_out) == (world.inputs.accounts.height, plan.accounts.height)
+    assert len({record.input_hash for record in plan.trace}) == len(STAGES)
+    assert plan.trace[3].output_hash == hash_frame(plan.segments.frame)
+    for record in plan.trace:
+        assert json.loads(record.to_json())["summary"] == json.loads(json.dumps(record.summary, default=str))
+
+
+def test_the_same_seed_gives_the_same_plan_and_another_draws_other_accounts(
+    world: BarcelonaWorld, plan: Plan
+) -> None:
+    again = run_plan(world.inputs, QUICK, seed=9)
+    assert again.accounts.equals(plan.accounts)
+    assert [record.output_hash for record in again.trace] == [record.output_hash for record in plan.trace]
+    assert again.kpis == plan.kpis
+
+
+def test_a_run_directory_is_reproduced_byte_for_byte_from_its_own_parameters(first_run: Path) -> None:
+    with pytest.raises(SystemExit) as left:
+        main(["plan", "--params", str(first_run / "params.toml"), "--out", str(first_run.parent / "second")])
+    assert left.value.code == 0
+    first, second = files(first_run), files(first_run.parent / "second")
+    assert first.keys() == second.keys()
+    assert [name for name in first if first[name] != second[name]] == ["trace.jsonl"]
+    timed = [[json.loads(line) for line in run["trace.jsonl"].splitlines()] for run in (first, second)]
+    for record, other in zip(*timed, strict=True):
+        assert {**record, "seconds": 0} == {**other, "seconds": 0}
+
+
+def test_the_run_directory_is_complete_and_the_truth_is_apart(first_run: Path) -> None:
+    assert {path.name for path in first_run.iterdir()} <= RUN_FILES
+    accounts = pl.read_parquet(first_run / "accounts.parquet")
+    truth = pl.read_parquet(first_run / "world" / "truth.parquet")
+    assert truth.height == 400
+    for name in ("accounts", "orders", "touches", "history"):
+        given = pl.read_parquet(first_run / "world" / f"{name}.parquet")
+        assert not (set(truth.columns) - {"account_id"}) & set(given.columns)
+    rejected = pl.read_csv(first_run / "rejected" / "accounts.csv", infer_schema=False)
+    assert accounts.height + rejected.height == 400
+    assert rejected["fix"].str.len_chars().min() > 0  # type: ignore[operator]
+    kpis = {item["name"]: item for item in json.loads((first_run / "kpis.json").read_text())["kpis"]}
+    assert kpis["churn_auc"]["status"] in ("met", "missed")
+    families = {
+        family.name: family
+        for family in text_string_to_metric_families((first_run / "metrics.prom").read_text())
+    }
+    figures = {sample.labels["kpi"]: sample.value for sample in families["dealwright_plan_kpi"].samples}
+    assert figures["accounts"] == accounts.height
+    assert not any("seconds" in name for name in families)  # wall clock is in trace.jsonl only
+
+
+def test_the_worlds_own_files_and_declaration_give_the_same_plan(first_run: Path) -> None:
+    given = first_run / "world"
+    arguments = [
+        f"--{name}={given / name}.parquet" for name in ("accounts", "orders", "touches", "reps", "history")
+    ]
+    with pytest.raises(SystemExit) as left:
+        main(["plan", *arguments, f"--schema={given / 'schema.toml'}", "--as-of", "2026-06-30", "--seed", "3",
+              "--params", str(first_run.parent / "quick.toml"), "--out", str(first_run.parent / "files")])  # fmt: skip
+    assert left.value.code == 0
+    again = pl.read_parquet(first_run.parent / "files" / "accounts.parquet")
+    assert again.equals(pl.read_parquet(first_run / "accounts.parquet"))
+
+
+def test_drift_against_the_last_run_is_shown(world: BarcelonaWorld, plan: Plan) -> None:
+    moved = replace(world.inputs, accounts=world.inputs.accounts.with_columns(pl.col("employees") * 20))
+    drift = run_plan(moved, QUICK, seed=9, previous=plan.profile).drift
+    assert drift.frame.row(0, named=True)["column"] == "employees"
+    assert drift.frame["level"][0] == "large"
+
+
+def test_half_a_run_is_never_left_behind_and_foreign_files_are_safe(plan: Plan, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    with RunDirectory(out) as folder:
+        write_plan(plan, folder, {"seed": 9})
+    before = files(out)
+    with pytest.raises(RuntimeError), RunDirectory(out) as folder:  # noqa: PT012  the failure is in the middle
+        (folder / "accounts.parquet").write_text("half")
+        raise RuntimeError
+    assert files(out) == before
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+    (out / "thesis.docx").write_text("years of work")
+    with pytest.raises(InputError, match=r"thesis\.docx"):
+        RunDirectory(out)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="is a file"):
+        RunDirectory(tmp_path / "file")
+
+
+def test_the_gate_stops_the_command_with_code_1_and_shows_the_rows(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = "".join(f"a{k % 3},{k}\n" for k in range(9))
+    (tmp_path / "a.csv").write_text("account_id,spend\n" + rows)
+    with pytest.raises(SystemExit) as left:
+        main(["plan", "--accounts", str(tmp_path / "a.csv"), "--out", str(tmp_path / "run")])
+    assert left.value.code == GateError.exit_code == 1
+    said = capsys.readouterr().err
+    assert "account_id id of an earlier row in 6 rows" in said
+    assert "--force" in said
+    assert pl.read_csv(tmp_path / "run" / "rejected" / "accounts.csv").height == 6
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], "give --accounts FILE, or --world barcelona"),
+        (["--world", "atlantis"], "'atlantis'"),
+        (["--world", "barcelona", "--n", "0"], "at least one account"),
+        (["--world", "barcelona", "--accounts", "a.csv"], "either --accounts or --world"),
+        (["--accounts", "nowhere.csv"], "nowhere.csv"),
+        (["--world", "barcelona", "--params", "nowhere.toml"], "cannot read --params nowhere.toml"),
+        (["--world", "barcelona", "--n", "5", "--previous", "nowhere"], "name the folder of a run"),
+    ],
+)
+def test_wrong_usage_says_what_to_do_with_code_2(
+    arguments: list[str], said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as left:
+        main(["plan", *arguments, "--out", str(tmp_path / "run")])
+    assert left.value.code == 2
+    assert said in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
+def plain(n: int, **columns: object) -> PlanInputs:
+    rng = np.random.default_rng(1)
+    frame = pl.DataFrame(
+        {
+            "account_id": [f"a{k}" for k in range(n)],
+            "spend": rng.gamma(2, 50, n),
+            "tier": rng.choice(["x", "y"], n).tolist(),
+        }
+    )
+    labels: Mapping[str, object] = columns
+    frame = frame.with_columns(pl.Series(name, values) for name, values in labels.items())
+    schema = AccountSchema(
+        numeric=("spend",), categorical={"tier": None}, has_churn_label="churned" in columns,
+        has_value_label="future_value_eur" in columns,
+    )  # fmt: skip
+    return PlanInputs(frame, schema, NOW)
+
+
+def odd_inputs() -> dict[str, PlanInputs]:
+    """What users really bring, and no stage may fall over."""
+    few_orders = pl.DataFrame(
+        {"account_id": ["a0", "a1"], "ordered_at": [NOW - timedelta(days=9)] * 2, "amount_eur": [5.0, 0.0]}
+    )
+    touches = pl.DataFrame(
+        {"account_id": ["a0"], "touched_at": [NOW - timedelta(days=40)], "channel": ["outbound_cc"],
+         "action": ["upsell"], "response": [True]}
+    )  # fmt: skip
+    bare = plain(40)
+    return {
+        "one row": plain(1),
+        "two rows": plain(2),
+        "no features, no orders": replace(bare, schema=AccountSchema()),
+        "no labels, no orders": bare,
+        "one class only": plain(60, churned=[False] * 60),
+        "one of the other class": plain(60, churned=[True] + [False] * 59),
+        "labels for some": plain(60, churned=[True, False, None] * 20),
+        "value all zero": plain(60, future_value_eur=[0.0] * 60),
+        "constant features": plain(60, spend=[1.0] * 60, tier=["x"] * 60, churned=[True, False] * 30),
+        "empty features": replace(
+            bare,
+            accounts=bare.accounts.with_columns(
+                pl.lit(None, pl.Float64).alias("spend"), pl.lit(None, pl.String).alias("tier")
+            ),
+        ),
+        "two orders": replace(bare, orders=few_orders, touches=touches),
+        "no order before the cut-off": replace(bare, orders=few_orders.clear()),
+        "all orders long ago": replace(
+            bare, orders=few_orders.with_columns(pl.col("ordered_at") - pl.duration(days=900))
+        ),
+    }
+
+
+@pytest.mark.parametrize("case", list(odd_inputs()))
+def test_odd_input_gives_a_plan_with_stated_fallbacks(case: str) -> None:
+    given = odd_inputs()[case]
+    plan = run_plan(given, QUICK, seed=1, force=True)
+    accounts = plan.accounts
+    assert accounts.height == given.accounts.height
+    assert accounts["churn_probability"].is_between(0, 1).all()
+    assert accounts["predicted_value_eur"].is_finite().all()
+    assert (accounts["predicted_value_eur"] >= 0).all()
+    assert accounts.select("segment", "action", "nba_score").null_count().sum_horizontal()[0] == 0
+    said = plan.predictions.summary()
+    for target in ("churn", "value"):
+        assert said[f"{target}_model"]
+    json.dumps(plan.predictions.card, default=str)
