@@ -1,0 +1,251 @@
+"""The JSON of the command line: outside programs read these keys."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from command_line import Command
+
+LEADS = [
+    {"customer_name": "Kate Nguyen", "source": "web", "product": "sea"},
+    {"customer_name": "John Doe", "source": "shop", "product": "land"},
+]
+SET = ("--set", "source=web", "--set", "product=sea")
+RANKED = {
+    "rank", "agent_id", "agent_name", "match_score", "win_probability", "expected_value", "open", "capacity",
+    "eligible", "reasons", "win_low", "win_high",
+}  # fmt: skip
+PLACED = {
+    "assignment_id", "booking_id", "agent_id", "agent_name", "match_score", "status", "win_probability",
+    "expected_value", "policy", "model_id", "lead_id", "open", "capacity",
+}  # fmt: skip
+
+
+@pytest.fixture
+def desk(dealwright: Command, tmp_path: Path) -> Command:
+    """A small company whose agents have names for ids, imported through a mapping of its own."""
+    folder = tmp_path / "tables"
+    folder.mkdir()
+    (folder / "people.csv").write_text("id,name,skills,places\nann,Ann Lee,luxury,2\nbob,Bob Ray,,1\n")
+    (folder / "leads.csv").write_text(
+        "id,who,customer,day,source\n"
+        + "".join(
+            f"L{n},{'ann' if n % 2 else 'bob'},C{n},2025-01-0{n % 9 + 1},{'web' if n % 3 else 'shop'}\n"
+            for n in range(40)
+        )
+    )
+    (folder / "deals.csv").write_text(
+        "id,lead,state,day,base,extra,product\n"
+        + "".join(
+            f"D{n},L{n},{'won' if n % 5 else 'lost'},2025-02-01,{100 + n},10,{'sea' if n % 2 else 'land'}\n"
+            for n in range(38)
+        )
+    )
+    (tmp_path / "map.toml").write_text(
+        """
+        [agents]
+        file = "people.csv"
+        id = "id"
+        name = "name"
+        skills = "skills"
+        capacity = "places"
+        [assignments]
+        file = "leads.csv"
+        id = "id"
+        agent = "who"
+        customer_name = "customer"
+        assigned_at = "day"
+        [bookings]
+        file = "deals.csv"
+        id = "id"
+        assignment = "lead"
+        status = "state"
+        completed_at = "day"
+        cancelled_at = "day"
+        base_revenue = "base"
+        package_revenue = "extra"
+        statuses = { confirmed = "won", cancelled = "lost" }
+        [dimensions.source]
+        values = ["web", "shop"]
+        [dimensions.product]
+        table = "bookings"
+        values = ["sea", "land"]
+        """
+    )
+    dealwright("import", "--map", "map.toml", "tables")
+    return dealwright
+
+
+def test_init(dealwright: Command) -> None:
+    answer = dealwright("init", "--json").json
+    assert {"database_url", "schema", "agents", "assignments", "bookings"} <= set(answer)
+    with psycopg.connect(answer["database_url"]) as connection:
+        assert connection.execute("select count(*) from dealwright.agent").fetchone() == (0,)
+
+
+def test_import(desk: Command) -> None:
+    answer = desk("import", "--map", "map.toml", "tables", "--json").json
+    for table in ("agents", "assignments", "bookings"):
+        assert set(answer[table]) == {"new", "changed", "unchanged"}
+    assert [item["kept"] for item in answer["files"]] == [2, 40, 38]
+    assert answer["rejects"] == []
+
+
+def test_rank(desk: Command) -> None:
+    answer = desk("rank", *SET, "--requirements", "a luxury trip", "--customer", "Kate", "--json").json
+    assert set(answer) == {"policy", "model", "evidence", "lead", "ranking"}
+    assert answer["policy"] == "value"
+    assert answer["lead"]["attributes"] == {"source": "web", "product": "sea"}
+    assert [row["rank"] for row in answer["ranking"]] == sorted(row["rank"] for row in answer["ranking"])
+    for row in answer["ranking"]:
+        assert set(row) == RANKED
+        assert isinstance(row["reasons"], list)
+    # the user's own ids; and only Ann has the skill that the requirements name
+    assert {row["agent_id"]: row["eligible"] for row in answer["ranking"]} == {"ann": True, "bob": False}
+    assert len(desk("rank", *SET, "--top", 1, "--json").json["ranking"]) == 1
+    assert len(desk("rank", *SET, "--k", 1, "--json").json["ranking"]) == 1
+
+
+@pytest.mark.parametrize("policy", ["value", "workload", "fair"])
+def test_rank_under_every_policy(desk: Command, policy: str) -> None:
+    assert desk("rank", *SET, "--policy", policy, "--json").json["policy"] == policy
+
+
+def test_assign_until_somebody_waits(desk: Command) -> None:
+    desk("train", "--no-pictures")
+    answers = [desk("assign", *SET, "--customer", f"C{n}", "--json").json for n in range(4)]
+    for answer in answers:
+        assert set(answer) == PLACED
+    assert [answer["status"] for answer in answers] == ["assigned"] * 3 + ["waiting"]
+    assert {answer["agent_id"] for answer in answers[:3]} == {"ann", "bob"}
+    assert answers[3]["assignment_id"] is None
+    queue = desk("queue", "--json").json
+    assert [row["customer_name"] for row in queue] == ["C3"]
+    assert {"place", "lead_id", "priority", "attributes", "received_at", "agents_who_could"} <= set(queue[0])
+    settled = desk("settle", answers[0]["booking_id"], "confirmed", "--revenue", 250, "--json").json
+    assert settled["status"] == "confirmed"
+    assert settled["total_revenue"] == 250
+    assert settled["agent_id"] == answers[0]["agent_id"]
+    assert desk("queue", "--json").json == []
+    explained = desk("explain", answers[0]["assignment_id"], "--json").json
+    assert explained["agent_id"] == answers[0]["agent_id"]
+    assert explained["assignment_id"] == answers[0]["assignment_id"]
+    assert {row["agent_id"] for row in explained["ranking"]} == {"ann", "bob"}
+    replayed = desk("replay", answers[0]["assignment_id"], "--json").json
+    assert replayed["agrees"] is True
+    assert replayed["recorded"]["agent_id"] == answers[0]["agent_id"]
+
+
+def test_the_same_key_gives_the_same_assignment(desk: Command) -> None:
+    first, second = (
+        desk("assign", *SET, "--customer", "C", "--idempotency-key", "k1", "--json").json for _ in range(2)
+    )
+    assert first == second
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl"])
+def test_assign_a_file(desk: Command, tmp_path: Path, kind: str) -> None:
+    path = tmp_path / f"leads.{kind}"
+    if kind == "csv":
+        rows = [",".join(lead.values()) for lead in LEADS]
+        path.write_text("\n".join([",".join(LEADS[0]), *rows, ""]))
+    else:
+        documents = [
+            {
+                "customer_name": lead["customer_name"],
+                "attributes": {"source": lead["source"], "product": lead["product"]},
+            }
+            for lead in LEADS
+        ]
+        path.write_text("".join(json.dumps(document) + "\n" for document in documents))
+    answers = desk("assign", "--file", path, "--policy", "workload", "--json").json
+    assert [answer["status"] for answer in answers] == ["assigned", "assigned"]
+    assert all(set(answer) == PLACED for answer in answers)
+
+
+def test_agents(desk: Command) -> None:
+    rows = desk("agents", "--policy", "workload", "--json").json
+    assert {"agent_id", "agent_name", "open", "capacity", "rank"} <= set(rows[0])
+    assert [(row["agent_id"], row["open"], row["capacity"], row["rank"]) for row in rows] == [
+        ("ann", 0, 2, 1),
+        ("bob", 0, 1, 1),
+    ]
+
+
+def test_reassign(desk: Command) -> None:
+    first = desk("assign", *SET, "--customer", "C", "--policy", "workload", "--json").json
+    second = desk("reassign", first["assignment_id"], "--reason", "ill", "--json").json
+    assert set(second) == PLACED
+    assert {first["agent_id"], second["agent_id"]} == {"ann", "bob"}
+
+
+def test_train_and_models(desk: Command) -> None:
+    answer = desk("train", "--json", "--out", "drawn").json
+    assert {"model_id", "promoted", "reason", "evidence", "metrics", "outcomes", "agents_differ"} <= set(
+        answer
+    )
+    assert answer["promoted"] is True
+    assert [Path(path).name for path in answer["pictures"]] == [
+        "feature_importance.png",
+        "calibration.png",
+        "agents_with_intervals.png",
+        "summary.md",
+        "summary.html",
+    ]
+    assert all(Path(path).stat().st_size > 500 for path in answer["pictures"])
+    again = desk("train", "--json", "--no-pictures").json
+    assert (again["promoted"], again["pictures"]) == (False, [])
+    models = desk("model", "list", "--json").json
+    assert [(row["model_id"], row["promoted"]) for row in models] == [(2, False), (1, True)]
+    assert desk("model", "promote", 2, "--json").json == {"model_id": 2, "promoted": True}
+    shown = desk("model", "show", 2, "--json").json
+    assert shown["promoted"] is True
+    assert shown["parameters"]["kind"] == "value"
+    Path("model.json").write_text(json.dumps(shown["parameters"]))
+    assert desk("model", "load", "model.json", "--no-promote", "--json").json == {
+        "model_id": 3, "kind": "value", "promoted": False,
+    }  # fmt: skip
+    verdict = desk("evidence", "--json", "--no-pictures").json["verdict"]
+    assert verdict == "too little data"
+    assert "oo little data" in desk("rank", *SET, "--json").json["evidence"]
+
+
+def errors(answer: Any) -> dict[str, str]:
+    return json.loads(answer.err)["error"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["rank", "--set", "produkt=sea"], 2, "unknown dimension 'produkt': did you mean 'product'?"),
+        (["rank", "--set", "product=see"], 2, "unknown value of product 'see': did you mean 'sea'?"),
+        (["rank", "--set", "product"], 2, "--set dimension=value"),
+        (["rank", "--policy", "vlaue"], 2, "did you mean 'value'?"),
+        (["assign", *SET], 2, "customer"),
+        (["assign", "--customer", "C", "--set", "source=web"], 2, "says nothing about product"),
+        (["settle", "999", "confirmed"], 2, "there is no booking 999"),
+        (["settle", "D1", "won"], 2, "unknown booking status 'won'"),
+        (["settle", "D1", "confirmed", "--revenue", "-1"], 2, "at least 0"),
+        (["explain", "L1"], 2, "the desk did not decide it"),
+        (["explain", "999"], 2, "there is no assignment 999"),
+        (["reassign", "L1"], 1, "not open"),
+        (["model", "show", "9"], 2, "there is no model 9"),
+        (["model", "load", "nowhere.json"], 2, "there is no file nowhere.json"),
+        (["import", "--map", "astro", "tables"], 2, "did you mean 'astra'?"),
+        (["import", "--map", "map.toml", "nowhere"], 2, "does not exist"),
+        (["assign", "--file", "nowhere.csv"], 2, "there is no file nowhere.csv"),
+        (["rank", "--nonsense"], 2, "No such option"),
+        (["frobnicate"], 2, "No such command"),
+        (["--database-url", "postgresql://localhost:1/nothing", "queue"], 1, "cannot connect"),
+    ],
+)  # fmt: skip
+def test_errors(desk: Command, arguments: list[str], code: int, message: str) -> None:
+    answer = desk(*arguments, "--json", expect=code)
+    assert answer.out == ""
+    assert set(errors(answer)) == {"type", "message"}
+    assert message in errors(answer)["message"]
+    assert message in desk(*arguments, expect=code).err.replace("\n", " ")
