@@ -96,6 +96,7 @@ returns void language plpgsql as $$
 declare
     id bigint;
 begin
+    perform dealwright.hold_writers();
     insert into dealwright.dimension (name, position)
     values (dimension_name, (select coalesce(max(position), 0) + 1 from dealwright.dimension))
     on conflict (name) do nothing;

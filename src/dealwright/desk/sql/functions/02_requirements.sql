@@ -30,6 +30,12 @@ $$;
 comment on function dealwright.required(text, text) is
     'Names of the skills (or departments) that the text asks for, among those some agent has; null when there are none.';
 
+create or replace function dealwright.required_department(requirements text)
+returns text language sql stable as $$
+    -- two departments at once cannot be met: then the text is taken as context, not as a condition
+    select d[1] from dealwright.required(requirements, 'department') as d where cardinality(d) = 1
+$$;
+
 create or replace function dealwright.default_synonyms(skill text)
 returns text[] language sql immutable as $$
     select case lower(skill)

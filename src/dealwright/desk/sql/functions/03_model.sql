@@ -120,7 +120,8 @@ comment on function dealwright.lead_probability_ppm(dealwright.compiled_model, i
 
 create or replace function dealwright.expected_cents(bias double precision, weights double precision[], slots integer[])
 returns bigint language sql immutable as $$
-    select round(100 * exp(least(bias + dealwright.sum_at(weights, slots), 30)))::bigint
+    -- without a model there is no bias, and least() would read that as 30
+    select case when bias is not null then round(100 * exp(least(bias + dealwright.sum_at(weights, slots), 30)))::bigint end
 $$;
 comment on function dealwright.expected_cents(double precision, double precision[], integer[]) is
     'Expected amount, given a win, in cents: exp(bias + weights).';
@@ -151,14 +152,16 @@ declare
     strength double precision;
     affinity double precision;
     trait double precision;
+    mix_prior constant double precision := 10;
     base_share double precision;
     package_share double precision;
 begin
     if model.model_id is null then
         return;
     end if;
+    -- the lock first: what changes the counters or the traits meanwhile waits, and sees what is written here
+    select * into agent from dealwright.agent as a where a.agent_id = id for no key update;
     select * into stat from dealwright.agent_stat as s where s.agent_id = id;
-    select * into agent from dealwright.agent as a where a.agent_id = id;
     traits := cardinality(model.trait_name);
     width := cardinality(model.lead_weight);
     for k in 1 .. traits loop
@@ -178,9 +181,12 @@ begin
     end loop;
     for slot in 1 .. width loop
         place := model.dimension_of[slot];
-        share := case when slot = 1 then 0 else model.value_share[slot] end;
+        -- outcomes of leads without a value are spread over the dimension's slots by the agent's own mix of values,
+        -- which is what it had plus a few outcomes of everybody's mix (MIX_PRIOR in learn/profile.py)
+        share := case when slot = 1 then 0 else
+            (stat.known[slot] + mix_prior * model.value_share[slot])
+            / (stat.known[1] - known_without[place] + mix_prior) end;
         strength := model.prior_strength[slot];
-        -- outcomes of leads without a value count in every slot of the dimension, by the values' shares
         known := stat.known[slot] + share * greatest(coalesce(known_without[place], 0), 0);
         won := stat.confirmed[slot] + share * greatest(coalesce(won_without[place], 0), 0);
         expected := (stat.expected_ppm[slot] + share * greatest(coalesce(expected_without[place], 0), 0)) / 1e6;
@@ -201,9 +207,11 @@ begin
         elements[traits + slot] := affinity;
         variances[traits + slot] := 1 / ((known + strength) * mean * (1 - mean));
     end loop;
-    base_share := (stat.base_cents / 100.0 + model.base_prior_strength) / (stat.base_expected_cents / 100.0 + model.base_prior_strength);
-    package_share := (stat.package_cents / 100.0 + model.package_prior_strength)
-        / (stat.package_expected_cents / 100.0 + model.package_prior_strength);
+    -- with no prior strength and nothing sold, the ratio is the average agent's
+    base_share := coalesce((stat.base_cents / 100.0 + model.base_prior_strength)
+        / nullif(stat.base_expected_cents / 100.0 + model.base_prior_strength, 0), 1);
+    package_share := coalesce((stat.package_cents / 100.0 + model.package_prior_strength)
+        / nullif(stat.package_expected_cents / 100.0 + model.package_prior_strength, 0), 1);
     update dealwright.agent as a set
         profile_model_id = model.model_id, profile = elements::real[]::vector,
         variance = variances::real[]::vector, base_ratio = base_share, package_ratio = package_share
@@ -251,7 +259,7 @@ declare
     promoted_kind text;
 begin
     -- counters and model must change together: no settlement in between
-    lock table dealwright.assignment in share row exclusive mode;
+    perform dealwright.hold_writers();
     select kind into promoted_kind from dealwright.model where model_id = id;
     if promoted_kind is null then
         raise exception 'there is no model %', id using errcode = 'DW003', hint = 'dealwright model list shows the models';

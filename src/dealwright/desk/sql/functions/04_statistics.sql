@@ -82,12 +82,17 @@ begin
                 hint = 'raise the capacity, settle or reassign one of the agent''s open assignments, or choose another agent';
         end if;
     else
-        select a.open, a.capacity, a.fair_count, a.fair_compensation into state from dealwright.agent as a where a.agent_id = id;
+        -- locked all the same: the agent's row comes before its counters, and its events stand in the order of its states
+        select a.open, a.capacity, a.fair_count, a.fair_compensation into state
+        from dealwright.agent as a where a.agent_id = id for no key update;
     end if;
     learned := known_more <> 0 or confirmed_more <> 0
         or coalesce(plus.total_cents, 0) <> coalesce(minus.total_cents, 0)
         or coalesce(plus.base_cents, 0) <> coalesce(minus.base_cents, 0)
-        or coalesce(plus.package_cents, 0) <> coalesce(minus.package_cents, 0);
+        or coalesce(plus.package_cents, 0) <> coalesce(minus.package_cents, 0)
+        -- an amount that becomes known to be 0 moves only what was expected
+        or coalesce(plus.base_expected_cents, 0) <> coalesce(minus.base_expected_cents, 0)
+        or coalesce(plus.package_expected_cents, 0) <> coalesce(minus.package_expected_cents, 0);
     if learned then
         update dealwright.agent_stat as s set
             assigned = dealwright.add_at(s.assigned, slots, coalesce(plus.assigned, 0) - coalesce(minus.assigned, 0)),
@@ -195,11 +200,53 @@ cross join (select dealwright.fair_window_start() as start offset 0) as w
 left join dealwright.assignment as s using (agent_id)
 group by a.agent_id;
 
+create or replace function dealwright.hold_writers()
+returns void language plpgsql as $$
+declare
+    patience text := current_setting('lock_timeout');
+    name text;
+begin
+    -- Who places a lead takes these tables in another order than who settles a booking, so no order of ours is safe to
+    -- wait in. Therefore: one order, then the other, each for less than the second after which the server would look for
+    -- a deadlock and end somebody else's work.
+    for attempt in 1 .. 200 loop
+        begin
+            perform set_config('lock_timeout', '200ms', true);
+            if attempt % 2 = 1 then
+                lock table dealwright.lead, dealwright.booking, dealwright.assignment, dealwright.agent in share row exclusive mode;
+            else
+                lock table dealwright.booking, dealwright.assignment, dealwright.lead, dealwright.agent in share row exclusive mode;
+            end if;
+            perform set_config('lock_timeout', patience, true);
+            return;
+        exception when lock_not_available then
+            perform pg_sleep(0.1 * random());
+        end;
+        if attempt % 10 = 5 then
+            -- an autovacuum gives way only to who waits longer than that second: one table at a time, holding nothing
+            foreach name in array array['lead', 'booking', 'assignment', 'agent'] loop
+                begin
+                    perform set_config('lock_timeout', '1500ms', true);
+                    execute format('lock table dealwright.%I in share row exclusive mode', name);
+                    raise exception 'let go' using errcode = 'DW000';
+                exception when lock_not_available or sqlstate 'DW000' then
+                    null;
+                end;
+            end loop;
+        end if;
+    end loop;
+    raise exception 'the desk is too busy to hold all changes for a moment' using errcode = 'DW001',
+        hint = 'try again at a quieter time; nothing was changed';
+end
+$$;
+comment on function dealwright.hold_writers() is
+    'Waits until no change of leads, bookings, assignments and agents is under way, and lets none begin before the end of this transaction.';
+
 create or replace function dealwright.rebuild_statistics()
 returns void language plpgsql as $$
 begin
     -- counters and history must not move apart while they are counted
-    lock table dealwright.assignment in share row exclusive mode;
+    perform dealwright.hold_writers();
     insert into dealwright.agent_stat as s
     select * from dealwright.recounted_stat
     on conflict (agent_id) do update set

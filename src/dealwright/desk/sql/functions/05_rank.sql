@@ -17,6 +17,8 @@ create type dealwright.ranked as (
     eligible boolean,
     tied integer,
     fairness_price double precision,
+    -- up to how many open assignments the agent stays the first, all else equal
+    open_limit integer,
     snapshot pg_snapshot,
     feature_agent_ids bigint[],
     features double precision[]
@@ -125,16 +127,15 @@ create or replace function dealwright.valued_agents(
 )
 returns table (
     agent_id bigint, open integer, capacity integer, eligible boolean, win_logit double precision, revenue double precision,
-    worth double precision, shortfall double precision, variance vector
+    worth double precision, shortfall double precision
 ) language sql stable as $$
     select c.agent_id, c.open, c.capacity, c.eligible, c.win_logit, c.revenue,
            case when by_revenue then c.revenue else 1 end
                * case when c.open < c.capacity then dealwright.psi(1 - c.open::double precision / c.capacity) else 0 end
                / (1 + exp(-c.win_logit)),
-           case when share_per_weight is not null then share_per_weight * c.weight - c.fair_count - c.fair_compensation else 0 end,
-           c.variance
+           case when share_per_weight is not null then share_per_weight * c.weight - c.fair_count - c.fair_compensation else 0 end
     from (
-        select a.agent_id, a.open, a.capacity, a.weight, a.fair_count, a.fair_compensation, a.variance,
+        select a.agent_id, a.open, a.capacity, a.weight, a.fair_count, a.fair_compensation,
                case when with_terms then lead_logit - coalesce(a.profile <#> query, 0) else lead_logit end as win_logit,
                case when with_terms then base * a.base_ratio + package * a.package_ratio else base + package end as revenue,
                eligible_only or dealwright.can_take(required_skills, required_department, asked_at, excluded_agent_id,
@@ -146,18 +147,33 @@ returns table (
     ) as c
 $$;
 
+create or replace function dealwright.open_limit(open integer, capacity integer, worth double precision, next_worth double precision)
+returns integer language sql immutable parallel safe as $$
+    -- worth is proportional to psi(1 - open / capacity); solved for the open at which it falls to the runner-up's
+    select case when next_worth is null then capacity
+                when worth > next_worth then greatest(open, floor(capacity * (1 + ln(1 - next_worth / worth
+                    * (1 - exp(open::double precision / capacity - 1)))) - 1e-9)::integer)
+                else open end
+$$;
+comment on function dealwright.open_limit(integer, integer, double precision, double precision) is
+    'Up to how many open assignments an agent is still worth more than the runner-up.';
+
 -- What a ranking says of an agent; null where there is no model to say it. 5 % and 95 % are those of the normal
 -- distribution on the logit scale.
 create or replace function dealwright.value_figures(
-    id bigint, win_logit double precision, sd double precision, revenue double precision, open integer, capacity integer,
-    eligible boolean, tied bigint, price double precision
+    id bigint, win_logit double precision, logit_variance double precision, query_squared vector, revenue double precision,
+    open integer, capacity integer, eligible boolean, tied bigint, price double precision, open_limit integer
 )
-returns dealwright.ranked language sql stable as $$
-    select row (
-        null, id, round((100 * dealwright.sigmoid(win_logit))::numeric, 1)::double precision, dealwright.sigmoid(win_logit),
-        dealwright.sigmoid(win_logit - 1.6448536269514722 * sd), dealwright.sigmoid(win_logit + 1.6448536269514722 * sd),
-        dealwright.sigmoid(win_logit) * revenue, open, capacity, eligible, tied, price, pg_current_snapshot(), null, null
-    )::dealwright.ranked
+returns setof dealwright.ranked language sql stable as $$
+    select null::integer, id, round((100 * dealwright.sigmoid(win_logit))::numeric, 1)::double precision, dealwright.sigmoid(win_logit),
+           dealwright.sigmoid(win_logit - 1.6448536269514722 * sd), dealwright.sigmoid(win_logit + 1.6448536269514722 * sd),
+           dealwright.sigmoid(win_logit) * revenue, open, capacity, eligible, tied::integer, price, open_limit, pg_current_snapshot(),
+           null::bigint[], null::double precision[]
+    from (
+        select sqrt(logit_variance - case when query_squared is not null
+            then coalesce((select a.variance <#> query_squared from agent as a where a.agent_id = id), 0) else 0 end) as sd
+        offset 0
+    ) as w
 $$;
 
 create or replace function dealwright.rank_value(ask dealwright.enquiry, params jsonb, k integer, eligible_only boolean)
@@ -175,26 +191,38 @@ declare
     logit_variance double precision := q.logit_variance;
     base double precision := coalesce(q.base, 1);
     package double precision := coalesce(q.package, 0);
-    seed bigint := ask.draw_seed;
     share_per_weight double precision;
+    -- as plain variables: a field of a row variable is looked up anew for every agent
+    wanted_skills text[] := ask.skills;
+    wanted_department text := ask.department;
+    moment timestamptz := ask.asked_at;
+    excluded bigint := ask.excluded_agent_id;
+    seed bigint := ask.draw_seed;
 begin
     if fairness = 0 and with_terms then
         return query
-        select (dealwright.value_figures(t.agent_id, t.win_logit, sqrt(logit_variance - coalesce(t.variance <#> query_squared, 0)),
-                                         t.revenue, t.open, t.capacity, t.eligible, 1, null)).*
+        select f.*
         from (
-            select v.* from dealwright.valued_agents(ask.skills, ask.department, ask.asked_at, ask.excluded_agent_id, eligible_only,
-                query, lead_logit, base, package, true, by_revenue, null) as v
-            order by v.eligible desc, v.worth desc, hashint8extended(v.agent_id, seed), v.agent_id
-            limit k
-        ) as t;
+            -- one more row than asked for: the runner-up says how far the first may fill up
+            select v.*, lead(v.worth) over () as next_worth
+            from (
+                select v.agent_id, v.open, v.capacity, v.eligible, v.win_logit, v.revenue, v.worth
+                from dealwright.valued_agents(wanted_skills, wanted_department, moment, excluded, eligible_only,
+                    query, lead_logit, base, package, true, by_revenue, null) as v
+                order by v.eligible desc, v.worth desc, hashint8extended(v.agent_id, seed), v.agent_id
+                limit k + 1
+            ) as v
+        ) as t
+        cross join lateral dealwright.value_figures(t.agent_id, t.win_logit, logit_variance, query_squared, t.revenue, t.open, t.capacity,
+            t.eligible, 1, null, dealwright.open_limit(t.open, t.capacity, t.worth, t.next_worth)) as f
+        limit k;
         return;
     end if;
     share_per_weight := dealwright.fair_share_per_weight();
     return query
     with valued as materialized (
         select v.*, max(v.worth) over () as most, min(v.shortfall) over () as low, max(v.shortfall) over () as high
-        from dealwright.valued_agents(ask.skills, ask.department, ask.asked_at, ask.excluded_agent_id, eligible_only,
+        from dealwright.valued_agents(wanted_skills, wanted_department, moment, excluded, eligible_only,
             query, lead_logit, base, package, with_terms, by_revenue, share_per_weight) as v
     ), mixed as materialized (
         -- the dial: 0 orders by worth, 1 by shortfall, both brought to 0..1
@@ -204,17 +232,18 @@ begin
             else v.worth end as weight
         from valued as v
     )
-    select (dealwright.value_figures(t.agent_id, case when modelled then t.win_logit end,
-                sqrt(logit_variance - coalesce(t.variance <#> query_squared, 0)), t.revenue, t.open, t.capacity, t.eligible,
-                -- among how many the draw decided; it is the propensity's business only when a lead is placed
-                case when eligible_only and k = 1
-                    then (select count(*) from mixed as m where m.weight = t.weight and m.shortfall = t.shortfall) else 1 end,
-                case when fairness > 0 then t.most - t.worth end)).*
+    select f.*
     from (
         select m.* from mixed as m
         order by m.eligible desc, m.weight desc, m.shortfall desc, hashint8extended(m.agent_id, seed), m.agent_id
         limit k
-    ) as t;
+    ) as t
+    cross join lateral dealwright.value_figures(t.agent_id, case when modelled then t.win_logit end, logit_variance, query_squared,
+        t.revenue, t.open, t.capacity, t.eligible,
+        -- among how many the draw decided; it is the propensity's business only when a lead is placed
+        case when eligible_only and k = 1
+            then (select count(*) from mixed as m where m.weight = t.weight and m.shortfall = t.shortfall) else 1 end,
+        case when fairness > 0 then t.most - t.worth end, t.open) as f;
 end
 $$;
 comment on function dealwright.rank_value(dealwright.enquiry, jsonb, integer, boolean) is
@@ -244,7 +273,7 @@ begin
     select p.place::integer, p.agent_id,
            round(100 * (1 - coalesce((p.place - 1) / nullif(agents - 1, 0)::numeric, 0)), 1)::double precision,
            null::double precision, null::double precision, null::double precision, null::double precision,
-           p.open, p.capacity, p.eligible, 1, null::double precision, pg_current_snapshot(),
+           p.open, p.capacity, p.eligible, 1, null::double precision, p.open, pg_current_snapshot(),
            null::bigint[], null::double precision[]
     from placed as p
     order by p.place, p.agent_id;
@@ -283,7 +312,7 @@ begin
            p.open, p.capacity, p.eligible,
            case when eligible_only and k = 1
                then (select count(*) from candidate as c where c.eligible and c.shortfall = p.shortfall)::integer else 1 end,
-           null::double precision, pg_current_snapshot(), null::bigint[], null::double precision[]
+           null::double precision, p.open, pg_current_snapshot(), null::bigint[], null::double precision[]
     from placed as p
     order by p.place;
 end

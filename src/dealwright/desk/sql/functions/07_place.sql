@@ -1,7 +1,8 @@
 -- From a lead to an agent. The order of locks, and why nobody is lost or waits in vain:
 --
--- A lead ranks the agents, locks the best one's row and looks again: was the row changed meanwhile, it ranks anew. So
--- each lead gets the best agent as of the moment it holds the lock. A row lock waits; it never skips to a worse agent.
+-- A lead ranks the agents, locks the best one's row and looks again: would the row, as it is now, no longer come first, it
+-- lets go and ranks anew. So each lead gets the best agent as of the moment it holds the lock. A row lock waits; it never skips to a worse
+-- agent.
 --
 -- A lead that finds no place must not overlook a place that is being freed, and who frees a place must not overlook a
 -- lead that is about to wait. Both pass the queue_gate: leads in ROW EXCLUSIVE, freed places in SHARE mode. Each mode
@@ -49,7 +50,6 @@ declare
     policy record;
     ask dealwright.enquiry;
     best dealwright.ranked;
-    id bigint;
 begin
     policy := dealwright.policy_for(l.policy);
     ask := dealwright.enquiry_of(l, excluded, coalesce((policy.params ->> 'seed')::bigint, 1));
@@ -67,12 +67,20 @@ begin
                 continue;  -- undoing the block has let go of the gate; only then may a row lock be waited for
             end;
         end if;
-        perform from dealwright.agent as a
-        where a.agent_id = best.agent_id and a.open = best.open and a.capacity = best.capacity and a.active
-        for no key update;
-        continue when not found;
-        id := dealwright.record_assignment(l, best, ask, policy.name, policy.params, false);
-        return id;
+        begin
+            perform from dealwright.agent as a
+            where a.agent_id = best.agent_id and a.open <= best.open_limit and a.open < a.capacity
+              and a.capacity = best.capacity and a.active
+            for no key update;
+            if not found then
+                raise exception 'the agent has changed' using errcode = 'DW000';
+            end if;
+            return dealwright.record_assignment(l, best, ask, policy.name, policy.params, false);
+        exception when sqlstate 'DW000' then
+            -- A row that no longer fits is locked all the same. Undoing the block lets go of it: whoever waits for an agent
+            -- must hold none, or two leads could wait for each other.
+            null;
+        end;
     end loop;
 end
 $$;
@@ -88,15 +96,17 @@ declare
     ask dealwright.enquiry;
     best dealwright.ranked;
     given bigint;
+    moment timestamptz;
 begin
     lock table dealwright.queue_gate in share mode;
     loop
+        moment := clock_timestamp();
         -- SKIP LOCKED is right here: a lead that another freed place is taking is no longer waiting
         select l.* into waiting
         from dealwright.lead as l
         join dealwright.agent as a on a.agent_id = id
         where l.is_waiting
-          and dealwright.can_take(l.required_skills, l.required_department, clock_timestamp(), null,
+          and dealwright.can_take(l.required_skills, l.required_department, moment, null,
                 a.agent_id, a.active, a.open, a.capacity, a.shifts, a.skills, a.department)
         order by l.priority desc, l.received_at, l.lead_id
         limit 1
@@ -104,10 +114,10 @@ begin
         exit when not found;
         policy := dealwright.policy_for(waiting.policy);
         ask := dealwright.enquiry_of(waiting, null, coalesce((policy.params ->> 'seed')::bigint, 1));
+        ask.asked_at := moment;  -- a shift that ends in between must not part the two looks
         -- the place is this agent's: what it scores is looked up among all
         select * into best from dealwright.rank_by(policy.name, ask, policy.params, null, true) as r where r.agent_id = id;
         best.tied := 1;
-        update dealwright.lead set status = 'assigned' where lead_id = waiting.lead_id;
         given := dealwright.record_assignment(waiting, best, ask, policy.name, policy.params, true);
         insert into dealwright.booking (assignment_id) values (given);
         placed := placed + 1;
@@ -124,6 +134,7 @@ declare
     placed integer := 0;
     id bigint;
 begin
+    lock table dealwright.lead in row exclusive mode;  -- who holds all writers must see this one before it locks an agent
     for id in select a.agent_id from dealwright.agent as a where a.active and a.open < a.capacity order by a.agent_id loop
         perform from dealwright.agent as a where a.agent_id = id for no key update;
         placed := placed + dealwright.fill_from_queue(id);

@@ -1,4 +1,6 @@
 -- Invariants that hold whatever writes. An import switches them off for its own transaction (it counts everything anew).
+-- The triggers of the hot path have no WHEN clause: it would be parsed and planned anew by every statement, which costs
+-- more than to call the function and find that there is nothing to do.
 
 create or replace function dealwright.in_bulk()
 returns boolean language sql stable as $$
@@ -23,6 +25,14 @@ begin
         end if;
         new.received_at := coalesce(new.received_at, clock_timestamp());
         new.priority := coalesce(new.priority, 0);
+    elsif new.requirements is distinct from old.requirements then
+        -- what was read from the old text goes with it; what was asked for beside the text stays
+        if new.required_skills is not distinct from dealwright.required(old.requirements, 'skill') then
+            new.required_skills := null;
+        end if;
+        if new.required_department is not distinct from dealwright.required_department(old.requirements) then
+            new.required_department := null;
+        end if;
     end if;
     if jsonb_typeof(new.attributes) is distinct from 'object' then
         raise exception 'attributes must be a JSON object such as {"destination": "Mars"}' using errcode = 'DW002';
@@ -34,9 +44,7 @@ begin
     end if;
     if new.requirements is not null then
         new.required_skills := coalesce(new.required_skills, dealwright.required(new.requirements, 'skill'));
-        -- two departments at once cannot be met: then the text is taken as context, not as a condition
-        new.required_department := coalesce(new.required_department,
-            (select d[1] from dealwright.required(new.requirements, 'department') as d where cardinality(d) = 1));
+        new.required_department := coalesce(new.required_department, dealwright.required_department(new.requirements));
     end if;
     return new;
 end
@@ -45,16 +53,27 @@ $$;
 create or replace function dealwright.place_new_lead()
 returns trigger language plpgsql as $$
 declare
-    given bigint := dealwright.place_lead(new);
+    given bigint;
 begin
+    if new.status <> 'new' then
+        return null;
+    end if;
+    given := dealwright.place_lead(new);
     if given is null then
         update dealwright.lead set status = 'waiting' where lead_id = new.lead_id;
         insert into dealwright.event (kind, lead_id) values ('waiting', new.lead_id);
     else
-        update dealwright.lead set status = 'assigned' where lead_id = new.lead_id;
         insert into dealwright.booking (assignment_id) values (given);
     end if;
     return null;
+end
+$$;
+
+create or replace function dealwright.keep_queue()
+returns trigger language plpgsql as $$
+begin
+    new.is_waiting := new.status = 'waiting';
+    return new;
 end
 $$;
 
@@ -72,11 +91,11 @@ drop trigger if exists prepare_corrected_lead on dealwright.lead;
 create trigger prepare_corrected_lead before update of attributes, requirements on dealwright.lead
     for each row execute function dealwright.prepare_lead();
 drop trigger if exists place_new_lead on dealwright.lead;
-create trigger place_new_lead after insert on dealwright.lead
-    for each row when (new.status = 'new') execute function dealwright.place_new_lead();
-drop trigger if exists place_renewed_lead on dealwright.lead;
-create trigger place_renewed_lead after update of status on dealwright.lead
-    for each row when (new.status = 'new' and old.status <> 'new') execute function dealwright.place_new_lead();
+create trigger place_new_lead after insert or update of status on dealwright.lead
+    for each row execute function dealwright.place_new_lead();
+drop trigger if exists keep_queue on dealwright.lead;
+create trigger keep_queue before update of status, is_waiting on dealwright.lead
+    for each row execute function dealwright.keep_queue();
 drop trigger if exists follow_attributes on dealwright.lead;
 create trigger follow_attributes after update of attributes on dealwright.lead
     for each row when (new.slots is distinct from old.slots) execute function dealwright.follow_attributes();
@@ -97,7 +116,12 @@ begin
             select l.slots into new.slots from dealwright.lead as l where l.lead_id = new.lead_id;
         end if;
     else
+        if new.lead_id <> old.lead_id then
+            raise exception 'assignment % keeps its lead', new.assignment_id using errcode = 'DW002',
+                hint = 'delete the assignment and insert one for the other lead';
+        end if;
         select * into b from dealwright.booking where assignment_id = new.assignment_id;
+        perform dealwright.check_reassigned(old, new, b);
     end if;
     if new.status = 'open' and new.ended_at is not null and (tg_op = 'INSERT' or old.ended_at is null) then
         new.status := 'lapsed';
@@ -133,6 +157,8 @@ begin
         new.ended_at := coalesce(new.ended_at, clock_timestamp());
         new.outcome := 'lost';
         new.known_at := new.ended_at;
+    else
+        new.ended_at := null;
     end if;
     return new;
 end
@@ -148,6 +174,9 @@ declare
     -- a booking may be reopened past capacity: that is a fact from outside; a new or moved assignment may not
     may_exceed boolean;
 begin
+    if dealwright.in_bulk() then
+        return null;
+    end if;
     if tg_op <> 'INSERT' then
         minus := dealwright.contribution_of(old);
     end if;
@@ -155,7 +184,7 @@ begin
         plus := dealwright.contribution_of(new);
     end if;
     if tg_op = 'UPDATE' and old.agent_id = new.agent_id and old.slots = new.slots then
-        may_exceed := old.status <> 'open';
+        may_exceed := old.status in ('settled', 'lapsed');
         kind := case
             when new.status = old.status then 'corrected'
             when new.status = 'open' then 'reopened'
@@ -191,6 +220,12 @@ begin
         -- ended by hand: its pending booking cannot stay open
         update dealwright.booking set status = 'cancelled' where assignment_id = new.assignment_id and status = 'pending';
     end if;
+    -- a lead is assigned exactly as long as somebody has, or had, it
+    if tg_op = 'DELETE' then
+        update dealwright.lead set status = 'withdrawn' where lead_id = old.lead_id and status = 'assigned' and old.status <> 'reassigned';
+    elsif new.status <> 'reassigned' and (tg_op = 'INSERT' or new.status = 'open' and old.status <> 'open') then
+        update dealwright.lead set status = 'assigned' where lead_id = new.lead_id and status <> 'assigned';
+    end if;
     return null;
 end
 $$;
@@ -200,17 +235,17 @@ create trigger derive_assignment before insert or update on dealwright.assignmen
     for each row execute function dealwright.derive_assignment();
 drop trigger if exists follow_new_assignment on dealwright.assignment;
 create trigger follow_new_assignment after insert on dealwright.assignment
-    for each row when (not dealwright.in_bulk()) execute function dealwright.follow_assignment();
+    for each row execute function dealwright.follow_assignment();
 drop trigger if exists follow_assignment on dealwright.assignment;
 create trigger follow_assignment after update on dealwright.assignment
-    for each row when (not dealwright.in_bulk() and (
+    for each row when ((
         old.agent_id, old.status, old.outcome, old.slots, old.assigned_at, old.completed_at, old.base_revenue, old.package_revenue, old.total_revenue)
         is distinct from (
         new.agent_id, new.status, new.outcome, new.slots, new.assigned_at, new.completed_at, new.base_revenue, new.package_revenue, new.total_revenue))
     execute function dealwright.follow_assignment();
 drop trigger if exists follow_deleted_assignment on dealwright.assignment;
 create trigger follow_deleted_assignment after delete on dealwright.assignment
-    for each row when (not dealwright.in_bulk()) execute function dealwright.follow_assignment();
+    for each row execute function dealwright.follow_assignment();
 
 -- booking ---------------------------------------------------------------------------------------------------------
 
@@ -225,6 +260,7 @@ begin
         new.cancelled_at := null;
     elsif new.status = 'cancelled' then
         new.cancelled_at := coalesce(new.cancelled_at, clock_timestamp());
+        new.completed_at := null;
     else
         new.completed_at := null;
         new.cancelled_at := null;
@@ -241,6 +277,9 @@ $$;
 create or replace function dealwright.follow_booking()
 returns trigger language plpgsql as $$
 begin
+    if dealwright.in_bulk() then
+        return null;
+    end if;
     -- rewriting the assignment's own status makes its trigger derive everything anew
     if tg_op = 'DELETE' or (tg_op = 'UPDATE' and old.assignment_id <> new.assignment_id) then
         update dealwright.assignment set status = 'lapsed', ended_at = null
@@ -261,17 +300,17 @@ create trigger prepare_booking before insert or update on dealwright.booking
     for each row execute function dealwright.prepare_booking();
 drop trigger if exists follow_new_booking on dealwright.booking;
 create trigger follow_new_booking after insert on dealwright.booking
-    for each row when (not dealwright.in_bulk()) execute function dealwright.follow_booking();
+    for each row execute function dealwright.follow_booking();
 drop trigger if exists follow_booking on dealwright.booking;
 create trigger follow_booking after update on dealwright.booking
-    for each row when (not dealwright.in_bulk() and (
+    for each row when ((
         old.assignment_id, old.status, old.completed_at, old.cancelled_at, old.base_revenue, old.package_revenue, old.total_revenue)
         is distinct from (
         new.assignment_id, new.status, new.completed_at, new.cancelled_at, new.base_revenue, new.package_revenue, new.total_revenue))
     execute function dealwright.follow_booking();
 drop trigger if exists follow_deleted_booking on dealwright.booking;
 create trigger follow_deleted_booking after delete on dealwright.booking
-    for each row when (not dealwright.in_bulk()) execute function dealwright.follow_booking();
+    for each row execute function dealwright.follow_booking();
 
 -- agent -----------------------------------------------------------------------------------------------------------
 
@@ -318,6 +357,9 @@ comment on function dealwright.agent_payload(dealwright.agent) is 'What a rankin
 create or replace function dealwright.follow_agent()
 returns trigger language plpgsql as $$
 begin
+    if dealwright.in_bulk() then
+        return null;
+    end if;
     if tg_op = 'INSERT' then
         insert into dealwright.agent_stat (agent_id, assigned, known, confirmed, expected_ppm)
         select new.agent_id, zeros, zeros, zeros, zeros::bigint[]
@@ -348,10 +390,10 @@ create trigger prepare_agent before insert or update of active on dealwright.age
     for each row execute function dealwright.prepare_agent();
 drop trigger if exists follow_new_agent on dealwright.agent;
 create trigger follow_new_agent after insert on dealwright.agent
-    for each row when (not dealwright.in_bulk()) execute function dealwright.follow_agent();
+    for each row execute function dealwright.follow_agent();
 drop trigger if exists follow_agent on dealwright.agent;
 create trigger follow_agent after update of active, capacity, skills, department, shifts, years_of_service, rating, weight, traits, name on dealwright.agent
-    for each row when (not dealwright.in_bulk() and (
+    for each row when ((
         old.active, old.capacity, old.skills, old.department, old.shifts, old.years_of_service, old.rating, old.weight, old.traits, old.name)
         is distinct from (
         new.active, new.capacity, new.skills, new.department, new.shifts, new.years_of_service, new.rating, new.weight, new.traits, new.name))
@@ -374,4 +416,7 @@ create trigger append_only before update or delete or truncate on dealwright.dec
     for each statement execute function dealwright.refuse_change();
 drop trigger if exists append_only on dealwright.decision_block;
 create trigger append_only before update or delete or truncate on dealwright.decision_block
+    for each statement execute function dealwright.refuse_change();
+drop trigger if exists append_only on dealwright.decision_seal;
+create trigger append_only before update or delete or truncate on dealwright.decision_seal
     for each statement execute function dealwright.refuse_change();

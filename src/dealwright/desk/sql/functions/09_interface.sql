@@ -45,13 +45,17 @@ begin
     result.customer_name := lead ->> 'customer_name';
     result.attributes := case when jsonb_typeof(lead -> 'attributes') is distinct from 'null' then coalesce(lead -> 'attributes', '{}') else '{}' end;
     result.requirements := nullif(lead ->> 'requirements', '');
-    begin
-        result.priority := coalesce((lead ->> 'priority')::integer, 0);
-        result.received_at := coalesce((lead ->> 'received_at')::timestamptz, clock_timestamp());
-    exception when data_exception then
-        raise exception 'priority must be a whole number and received_at a time, not % and %', lead -> 'priority', lead -> 'received_at'
-            using errcode = 'DW002';
-    end;
+    result.priority := 0;
+    result.received_at := clock_timestamp();
+    if lead -> 'priority' is not null or lead -> 'received_at' is not null then
+        begin
+            result.priority := coalesce((lead ->> 'priority')::integer, 0);
+            result.received_at := coalesce((lead ->> 'received_at')::timestamptz, clock_timestamp());
+        exception when data_exception then
+            raise exception 'priority must be a whole number and received_at a time, not % and %', lead -> 'priority', lead -> 'received_at'
+                using errcode = 'DW002';
+        end;
+    end if;
     result.idempotency_key := lead ->> 'idempotency_key';
     result.external_id := lead ->> 'external_id';
     result.policy := coalesce(wanted_policy, lead ->> 'policy');
@@ -181,7 +185,7 @@ begin
            coalesce(r.win_probability, v.win_probability), coalesce(r.expected_value, v.expected_value),
            r.open, r.capacity, r.eligible,
            dealwright.reasons_for(rule.name, row (r.rank, r.agent_id, r.match_score, r.win_probability, r.win_low, r.win_high,
-               r.expected_value, r.open, r.capacity, r.eligible, r.tied, r.fairness_price, r.snapshot,
+               r.expected_value, r.open, r.capacity, r.eligible, r.tied, r.fairness_price, r.open_limit, r.snapshot,
                ask.feature_agent_ids, ask.features)::dealwright.ranked, ask, rule.params),
            coalesce(r.win_low, v.win_low), coalesce(r.win_high, v.win_high)
     from dealwright.rank_by(rule.name, ask, rule.params, k, false) with ordinality as r
@@ -278,6 +282,9 @@ declare
     best dealwright.ranked;
     fresh bigint;
 begin
+    lock table dealwright.lead in row exclusive mode;  -- who holds all writers must see this one before it locks a row
+    -- the booking first, as who settles it does
+    perform from dealwright.booking as b where b.assignment_id = reassign.assignment_id for update;
     select * into old from dealwright.assignment as s where s.assignment_id = reassign.assignment_id for update;
     if not found then
         raise exception 'there is no assignment %', reassign.assignment_id using errcode = 'DW003';
@@ -287,6 +294,7 @@ begin
             hint = 'only an open assignment can be given to somebody else';
     end if;
     select * into l from dealwright.lead as given where given.lead_id = old.lead_id;
+    perform set_config('dealwright.reassigning', old.assignment_id::text, true);
     rule := dealwright.policy_for(l.policy);
     ask := dealwright.enquiry_of(l, old.agent_id, coalesce((rule.params ->> 'seed')::bigint, 1));
     loop
@@ -295,17 +303,24 @@ begin
             raise exception 'nobody else eligible has a free place: assignment % stays with agent %', reassign.assignment_id, old.agent_id
                 using errcode = 'DW001', hint = 'raise a capacity or settle a booking first';
         end if;
-        -- both rows in the order of their ids; the old agent's place is freed only after the new one is claimed
-        perform from dealwright.agent as a where a.agent_id in (best.agent_id, old.agent_id) order by a.agent_id for no key update;
-        perform from dealwright.agent as a
-        where a.agent_id = best.agent_id and a.open = best.open and a.capacity = best.capacity and a.active;
-        exit when found;
+        begin
+            -- both rows in the order of their ids; the old agent's place is freed only after the new one is claimed
+            perform from dealwright.agent as a where a.agent_id in (best.agent_id, old.agent_id) order by a.agent_id for no key update;
+            perform from dealwright.agent as a
+            where a.agent_id = best.agent_id and a.open = best.open and a.capacity = best.capacity and a.active;
+            if not found then
+                raise exception 'the agent has changed' using errcode = 'DW000';
+            end if;
+            update dealwright.assignment as s set status = 'reassigned', end_reason = reassign.reason where s.assignment_id = old.assignment_id;
+            fresh := dealwright.record_assignment(l, best, ask, rule.name, rule.params, false);
+            update dealwright.booking as b set assignment_id = fresh where b.assignment_id = old.assignment_id;
+            insert into dealwright.booking (assignment_id)
+            select fresh where not exists (select from dealwright.booking as b where b.assignment_id = fresh);
+            exit;
+        exception when sqlstate 'DW000' then
+            null;  -- undoing the block lets go of both rows before the next are waited for
+        end;
     end loop;
-    update dealwright.assignment as s set status = 'reassigned', end_reason = reassign.reason where s.assignment_id = old.assignment_id;
-    fresh := dealwright.record_assignment(l, best, ask, rule.name, rule.params, false);
-    update dealwright.booking as b set assignment_id = fresh where b.assignment_id = old.assignment_id;
-    insert into dealwright.booking (assignment_id)
-    select fresh where not exists (select from dealwright.booking as b where b.assignment_id = fresh);
     return query select * from dealwright.placement_of(l.lead_id);
 end
 $$;

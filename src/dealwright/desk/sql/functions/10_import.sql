@@ -142,13 +142,15 @@ create or replace function dealwright.import_bookings(out fresh bigint, out chan
 language plpgsql as $$
 begin
     create temporary table import_booking_row on commit drop as
-    select i.*, md5(i::text) as hash, a.assignment_id, b.booking_id, b.import_hash
+    select i.*, md5(i::text) as hash, a.assignment_id, coalesce(b.booking_id, live.booking_id) as booking_id, b.import_hash
     from import_booking as i
     join dealwright.assignment as a on a.external_id = i.assignment_external_id
-    left join dealwright.booking as b on b.external_id = i.external_id;
+    left join dealwright.booking as b on b.external_id = i.external_id
+    -- booked here before the user's tables told of it: one and the same booking
+    left join dealwright.booking as live on live.assignment_id = a.assignment_id and live.external_id is null and b.booking_id is null;
     with updated as (
         update dealwright.booking as b set
-            assignment_id = r.assignment_id, status = r.status, completed_at = r.completed_at, cancelled_at = r.cancelled_at,
+            external_id = r.external_id, assignment_id = r.assignment_id, status = r.status, completed_at = r.completed_at, cancelled_at = r.cancelled_at,
             base_revenue = r.base_revenue, package_revenue = r.package_revenue, total_revenue = r.total_revenue, package = r.package,
             import_hash = r.hash
         from import_booking_row as r
@@ -190,19 +192,18 @@ declare
     lapsed bigint;
 begin
     perform set_config('dealwright.bulk', 'on', true);
-    lock table dealwright.agent, dealwright.lead, dealwright.assignment, dealwright.booking in share row exclusive mode;
+    perform dealwright.hold_writers();
     create temporary table import_touched (assignment_id bigint primary key) on commit drop;
     analyze import_agent, import_assignment, import_booking;
     for dimension in select name, allowed_values from import_dimension order by position loop
         perform dealwright.declare_dimension(dimension.name, dimension.allowed_values);
     end loop;
-    -- the end of the data, in what is here and in what comes
+    -- the end of the data, in what comes and in what came before; what was settled here since then does not move it
     select greatest((select max(assigned_at) from import_assignment),
                     (select max(completed_at) from import_booking),
                     (select max(cancelled_at) from import_booking),
-                    (select max(assigned_at) from dealwright.assignment where external_id is not null),
-                    (select max(completed_at) from dealwright.booking where external_id is not null),
-                    (select max(cancelled_at) from dealwright.booking where external_id is not null)) into as_of;
+                    (select max((payload ->> 'as_of')::timestamptz) from dealwright.event
+                     where agent_id is null and kind = 'imported')) into as_of;
     agents := dealwright.import_agents();
     assignments := dealwright.import_assignments(follow_up, as_of);
     bookings := dealwright.import_bookings();
@@ -244,7 +245,7 @@ begin
         from dealwright.agent as a order by a.agent_id;
         perform dealwright.rebuild_statistics();
         insert into dealwright.event (kind, payload) values ('imported', jsonb_build_object(
-            'agents', agents.fresh, 'assignments', assignments.fresh, 'bookings', bookings.fresh));
+            'agents', agents.fresh, 'assignments', assignments.fresh, 'bookings', bookings.fresh, 'as_of', as_of));
         analyze dealwright.agent, dealwright.lead, dealwright.assignment, dealwright.booking, dealwright.agent_stat;
     end if;
     perform set_config('dealwright.bulk', 'off', true);

@@ -117,7 +117,7 @@ begin
         'win_probability', r.win_probability, 'win_low', r.win_low, 'win_high', r.win_high, 'expected_value', r.expected_value,
         'open', r.open, 'capacity', r.capacity, 'eligible', r.eligible,
         'reasons', dealwright.reasons_for(d.policy, row (r.rank, r.agent_id, r.match_score, r.win_probability, r.win_low, r.win_high,
-            r.expected_value, r.open, r.capacity, r.eligible, r.tied, r.fairness_price, r.snapshot, d.feature_agent_ids, d.features)::dealwright.ranked,
+            r.expected_value, r.open, r.capacity, r.eligible, r.tied, r.fairness_price, r.open_limit, r.snapshot, d.feature_agent_ids, d.features)::dealwright.ranked,
             ask, d.policy_params),
         'would_have_got_it', dealwright.would_win(d, ask, r.agent_id)
     ) order by r.ordinality) into ranking

@@ -1,0 +1,289 @@
+"""The desk under load: rankings and durable assignments per second, beside two plain-SQL references, in one run.
+
+``python3 do.py bench desk`` prints the whole table (about fifteen minutes; a history of a million assignments is loaded
+three times). Smaller: ``python benchmarks/desk.py --agents 1000 --history 450 100000 --seconds 3``.
+
+The load comes from pgbench (C clients, prepared statements), so that the server is measured and not Python. Every
+assignment is one transaction, committed durably: fsync and synchronous_commit are on, and the table says so.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
+from rich.console import Console
+from rich.table import Table
+
+from dealwright.desk.cluster import program
+from dealwright.desk.database import Database
+from dealwright.desk.desk import Desk
+from dealwright.desk.migrations import migrate
+from dealwright.desk.server import Server, start_server, stop_server
+from dealwright.learn import build_outcomes, train
+from dealwright.world.astra import AstraParams, AstraWorld, generate_astra
+
+REFERENCE = Path(__file__).parent / "reference"
+CLASSIC = {
+    "rating_score": -0.7, "experience_score": -9.3, "revenue_score": 92.2, "dest_expertise_score": -5.3,
+    "lead_conversion_score": 1.9, "communication_score": 0.1, "requirements_score": -9.6, "recency_score": -5.9,
+    "availability_score": 0.1,
+}  # fmt: skip
+CUSTOMERS = 10_000
+PICK = "\\set i random(1, 10000)\n"
+SCRIPTS = {
+    "rank": PICK
+    + "select count(*) from bench_lead, dealwright.rank_agents(payload, 'value', 10) where id = :i;",
+    "assign": PICK + "select (dealwright.assign_lead(payload)).status from bench_lead where id = :i;",
+    "rank, history scan": PICK
+    + f"select count(*) from bench_lead, reference.rank_by_history(payload -> 'attributes', false, '{json.dumps(CLASSIC)}') where id = :i;",
+    "assign, rebuilding triggers": "select reference.assign('a customer');",
+}
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One cell row of the table: what ran, how often per second, and its latency."""
+
+    what: str
+    connections: int
+    per_second: float
+    p50_ms: float
+    p99_ms: float
+
+
+def main() -> None:
+    arguments = parse()
+    console = Console(width=110)
+    home = Path(tempfile.mkdtemp(prefix="dealwright-bench-"))
+    server = start_server(home)
+    try:
+        with psycopg.connect(server.url_of("postgres")) as connection:
+            settings = {
+                name: connection.execute("select current_setting(%s)", [name]).fetchone()[0]  # type: ignore[index]
+                for name in (
+                    "server_version",
+                    "fsync",
+                    "synchronous_commit",
+                    "full_page_writes",
+                    "shared_buffers",
+                    "jit",
+                )
+            }
+        console.print(
+            f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, "
+            f"load average before the run {os.getloadavg()[0]:.2f}"
+        )
+        console.print("PostgreSQL " + ", ".join(f"{name} {value}" for name, value in settings.items()))
+        model = fit_model()
+        results: dict[tuple[int, int], list[Measured]] = {}
+        for agents in arguments.agents:
+            for history in arguments.history:
+                results[agents, history] = measure_desk(server, model, agents, history, arguments)
+                console.print(table_of(agents, history, results[agents, history]))
+        console.print(verdicts(results))
+    finally:
+        stop_server(home)
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--agents", type=int, nargs="+", default=[30, 1_000, 10_000])
+    parser.add_argument("--history", type=int, nargs="+", default=[450, 100_000, 1_000_000])
+    parser.add_argument("--connections", type=int, nargs="+", default=[1, 16])
+    parser.add_argument("--seconds", type=float, default=5.0, help="per measurement (default 5)")
+    return parser.parse_args()
+
+
+def fit_model() -> dict[str, Any]:
+    """Train the match model every desk is given: strong effects, 20,000 outcomes."""
+    history = generate_astra(
+        AstraParams(n_agents=100, n_assignments=20_000, effects="strong", seed=1)
+    ).history()
+    outcomes = build_outcomes(history)
+    return train(outcomes.frame, outcomes.traits, history.dimensions, seed=1).model.to_dict()
+
+
+def create_database(server: Server, name: str) -> None:
+    with psycopg.connect(server.url_of("postgres"), autocommit=True) as connection:
+        connection.execute(f'drop database if exists "{name}" with (force)')
+        connection.execute(f'create database "{name}"')
+    with Database.open(server.url_of(name), server.home).connect() as connection:
+        migrate(connection)
+
+
+def measure_desk(
+    server: Server, model: dict[str, Any], agents: int, history: int, arguments: argparse.Namespace
+) -> list[Measured]:
+    name = "bench"
+    create_database(server, name)
+    world = generate_astra(AstraParams(n_agents=agents, n_assignments=history, effects="strong", seed=1))
+    started = time.perf_counter()
+    with Desk(Database.open(server.url_of(name), server.home)) as desk:
+        desk.load(world.history())
+        loaded_s = time.perf_counter() - started
+        desk.load_model("value", model)
+        desk.load_classic(CLASSIC)
+    print(f"{agents:,} agents, {history:,} assignments: loaded in {loaded_s:.1f} s", file=sys.stderr)
+    with psycopg.connect(server.url_of(name), autocommit=True) as connection:
+        # room for every lead of the run, so that it measures placing and not waiting
+        connection.execute("update dealwright.agent set capacity = %s", [max(60, 100_000 // agents)])
+        prepare_leads(connection, world)
+        connection.execute("create schema reference")
+        for file in ("history_scan.sql", "rebuilding_triggers.sql"):
+            run_script(server, name, (REFERENCE / file).read_text())
+        connection.execute("vacuum analyze")
+        connection.execute("checkpoint")
+    measured = []
+    for what in ("rank", "rank, history scan", "assign", "assign, rebuilding triggers"):
+        reference = "," in what
+        for connections in arguments.connections:
+            if reference and connections > 1 and what.startswith("rank"):
+                continue
+            measured.append(run_pgbench(server, name, what, connections, arguments.seconds))
+    return measured
+
+
+def prepare_leads(connection: psycopg.Connection[Any], world: AstraWorld) -> None:
+    """Store the leads pgbench draws from: real combinations of the world's dimensions."""
+    leads = world.leads(CUSTOMERS, np.random.default_rng(2))
+    names = [dimension.name for dimension in world.truth.dimensions]
+    connection.execute("create table bench_lead (id integer primary key, payload jsonb not null)")
+    with connection.cursor().copy("copy bench_lead from stdin") as copy:
+        for number, row in enumerate(leads.frame.select(names).iter_rows(named=True), start=1):
+            copy.write_row((number, json.dumps({"customer_name": f"Customer {number}", "attributes": row})))
+
+
+def run_script(server: Server, name: str, text: str) -> None:
+    subprocess.run(
+        [program("psql"), "-q", "-v", "ON_ERROR_STOP=1", server.url_of(name)],
+        input=text,
+        text=True,
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
+
+
+def run_pgbench(server: Server, name: str, what: str, connections: int, seconds: float) -> Measured:
+    """Run one script with pgbench and read the latencies from its log."""
+    address = conninfo_to_dict(server.url_of(name))
+    environment = os.environ | {
+        "PGHOST": str(address["host"]),
+        "PGPORT": str(address.get("port", 5432)),
+        "PGUSER": str(address["user"]),
+        "PGDATABASE": name,
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        script = Path(folder) / "script.sql"
+        script.write_text(SCRIPTS[what])
+        command = [
+            program("pgbench"),
+            "--no-vacuum",
+            "--protocol=prepared",
+            f"--client={connections}",
+            "--jobs=2",
+            f"--time={max(1, round(seconds))}",
+            f"--file={script}",
+            "--log",
+            f"--log-prefix={folder}/log",
+        ]
+        started = time.perf_counter()
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        elapsed = time.perf_counter() - started
+        if done.returncode or "number of failed transactions: 0 " not in done.stdout:
+            raise SystemExit(f"pgbench failed on {what}: {done.stdout}{done.stderr}")
+        latency_ms = (
+            np.concatenate([np.loadtxt(log, usecols=2, ndmin=1) for log in Path(folder).glob("log*")]) / 1000
+        )
+    return Measured(what, connections, len(latency_ms) / elapsed, *np.percentile(latency_ms, [50, 99]))
+
+
+def table_of(agents: int, history: int, measured: list[Measured]) -> Table:
+    table = Table(title=f"{agents:,} agents, {history:,} past assignments")
+    for heading in ("what", "connections", "per second", "p50 ms", "p99 ms"):
+        table.add_column(heading, justify="left" if heading == "what" else "right")
+    for row in measured:
+        table.add_row(
+            row.what,
+            str(row.connections),
+            f"{row.per_second:,.1f}",
+            f"{row.p50_ms:,.2f}",
+            f"{row.p99_ms:,.2f}",
+        )
+    return table
+
+
+def verdicts(results: dict[tuple[int, int], list[Measured]]) -> Table:
+    """Hold the measurements against the targets."""
+
+    def find(agents: int, history: int, what: str, connections: int) -> Measured | None:
+        rows = results.get((agents, history), [])
+        return next((row for row in rows if row.what == what and row.connections == connections), None)
+
+    table = Table(title="Targets")
+    for heading in ("target", "measured", ""):
+        table.add_column(heading)
+
+    def judge(target: str, shown: str, met: bool) -> None:
+        table.add_row(target, shown, "met" if met else "missed")
+
+    for (agents, history), rows in results.items():
+        many = max(row.connections for row in rows)
+        if agents == 1_000 and (row := find(agents, history, "assign", many)):
+            judge(
+                f"2,000 durable assignments/s, p99 < 25 ms ({many} connections, {history:,} past)",
+                f"{row.per_second:,.0f}/s, p99 {row.p99_ms:.1f} ms",
+                row.per_second >= 2_000 and row.p99_ms < 25,
+            )
+        if (
+            agents == 1_000
+            and (rebuilt := find(agents, history, "assign, rebuilding triggers", many))
+            and (row := find(agents, history, "assign", many))
+        ):
+            ratio = row.per_second / rebuilt.per_second
+            judge(f"100 x the rebuilding triggers ({history:,} past)", f"{ratio:,.0f} x", ratio >= 100)
+        if (
+            history == 1_000_000
+            and (scan := find(agents, history, "rank, history scan", 1))
+            and (row := find(agents, history, "rank", 1))
+        ):
+            ratio = scan.p50_ms / row.p50_ms
+            judge(
+                f"1,000 x the history scan ({agents:,} agents, {history:,} past)",
+                f"{ratio:,.0f} x",
+                ratio >= 1_000,
+            )
+    for agents in sorted({agents for agents, _ in results}):
+        medians = [
+            row.p50_ms
+            for (n, _), rows in results.items()
+            if n == agents
+            for row in rows
+            if row.what == "rank" and row.connections == 1
+        ]
+        if len(medians) > 1:
+            spread = max(medians) / min(medians) - 1
+            judge(
+                f"ranking independent of history, +-20 % ({agents:,} agents)",
+                f"slowest {spread:+.0%} over fastest",
+                spread <= 0.4,
+            )
+    return table
+
+
+if __name__ == "__main__":
+    main()
