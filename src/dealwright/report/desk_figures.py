@@ -41,6 +41,7 @@ _STYLE: dict[str, Any] = {
     "ytick.major.size": 0,
     "figure.facecolor": "white",
     "savefig.dpi": 150,
+    "text.parse_math": False,  # a $ in somebody's name is a dollar
 }
 
 

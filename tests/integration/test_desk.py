@@ -1,0 +1,189 @@
+"""The Python desk: results, histories taken in, models trained and promoted."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import polars as pl
+import pytest
+from polars.testing import assert_frame_equal
+
+from dealwright import Desk, Lead
+from dealwright.contracts import History
+from dealwright.desk.database import Database
+from dealwright.desk.outcomes import outcomes_known_at
+from dealwright.desk.promotion import judge_promotion
+from dealwright.errors import ConflictError, EvidenceError, InputError, NotFoundError, UnknownNameError
+from dealwright.learn import LearnParams, build_outcomes, train
+from dealwright.world.astra import AstraParams, generate_astra
+
+QUICK = LearnParams(permutations=199, bootstrap=10)
+
+
+@pytest.fixture
+def desk(database: Database) -> Desk:
+    return Desk(database)
+
+
+@pytest.fixture(scope="module")
+def history() -> History:
+    return generate_astra(AstraParams(8, 400, effects="strong", seed=3)).history()
+
+
+def a_lead(history: History, **changes: str) -> Lead:
+    return Lead("Kim", {item.name: item.values[0] for item in history.dimensions} | changes)
+
+
+def test_outcomes_are_those_of_the_history(desk: Desk, history: History) -> None:
+    desk.load(history)
+    assert desk.dimensions() == history.dimensions
+    expected = build_outcomes(history)
+    found = desk.outcomes()
+    assert_frame_equal(found, expected.frame.sort("assignment_id").select(found.columns), check_exact=False)
+    assert_frame_equal(desk.agent_traits(), expected.traits.sort("agent_id"))
+
+
+def test_outcomes_as_they_were_known(desk: Desk, history: History) -> None:
+    desk.load(history)
+    moment = history.assignments["assigned_at"].sort()[200] + timedelta(minutes=1)
+    found = outcomes_known_at(desk.outcomes(), moment)
+    expected = build_outcomes(history, as_of=moment).frame.sort("assignment_id")
+    columns = [
+        "assignment_id",
+        "agent_id",
+        "assigned_at",
+        "known_at",
+        "won",
+        "base_revenue",
+        "package_revenue",
+    ]
+    assert_frame_equal(found.select(columns), expected.select(columns), check_exact=False)
+    assert found["won"].null_count() > 0
+
+
+def test_changed_rows_are_corrected(desk: Desk, history: History) -> None:
+    desk.load(history)
+    last = history.bookings.filter(pl.col("status") == "confirmed")["external_id"][0]
+    changed = history.bookings.with_columns(
+        base_revenue=pl.when(pl.col("external_id") == last).then(1.0).otherwise("base_revenue")
+    )
+    loaded = desk.load(History(history.dimensions, history.agents, history.assignments, changed))
+    assert (loaded.new, loaded.changed) == (0, 1)
+    assert loaded.counts["bookings"] == {"new": 0, "changed": 1, "unchanged": changed.height - 1}
+    assert 1.0 in desk.outcomes()["base_revenue"].to_list()
+
+
+def test_awkward_text_survives(desk: Desk, history: History) -> None:
+    name, skill = 'Ann "the \\ Ace", O\'Hara\nñ', 'a "b" \\ {c}, d'
+    agents = history.agents.with_columns(
+        name=pl.lit(name),
+        skills=pl.Series([[skill, "NULL"]] * history.agents.height, dtype=pl.List(pl.String)),
+    )
+    desk.load(History(history.dimensions, agents, history.assignments, history.bookings))
+    row = desk.agents("workload").rows[0]
+    assert row["agent_name"] == name
+    assert row["skills"] == [skill, "null"]
+
+
+def test_without_bookings_or_dimensions(desk: Desk, history: History) -> None:
+    names = [item.name for item in history.dimensions]
+    desk.load(History((), history.agents, history.assignments.drop(names), history.bookings.head(0)))
+    placement = desk.assign(Lead("Kim"), "workload")
+    assert placement.assigned
+
+
+def test_results_are_readable(desk: Desk, history: History) -> None:
+    desk.load(history)
+    lead = a_lead(history)
+    ranking = desk.rank(lead, "workload", k=3)
+    assert len(ranking.ranking) == 3
+    assert ranking.to_frame().height == 3
+    assert "workload" in ranking.summary()
+    assert "<table" in ranking._repr_html_()
+    placement = desk.assign(lead)
+    assert placement.summary().startswith("assignment 401")
+    for result in (
+        placement,
+        desk.agents(),
+        desk.queue(),
+        desk.models(),
+        desk.explain(401),
+        desk.replay(401),
+    ):
+        assert result.summary()
+        assert "<table" in result._repr_html_()
+    assert desk.settle(placement.row["booking_id"], "confirmed", base_revenue=100, package_revenue=20).row[
+        "total_revenue"
+    ] == pytest.approx(120)
+    with pytest.raises(AttributeError):
+        ranking.policy = "value"  # type: ignore[misc]
+
+
+def test_refusals(desk: Desk, history: History) -> None:
+    desk.load(history)
+    lead = a_lead(history)
+    with pytest.raises(UnknownNameError, match="did you mean 'Mars'"):
+        desk.rank(a_lead(history, destination="Marz"))
+    with pytest.raises(UnknownNameError, match="did you mean 'workload'"):
+        desk.rank(lead, "worklaod")
+    with pytest.raises(InputError, match="customer"):
+        desk.assign(Lead(" ", lead.attributes))
+    with pytest.raises(InputError, match="says nothing about"):
+        desk.assign(Lead("Kim"))
+    with pytest.raises(NotFoundError):
+        desk.settle("nothing", "confirmed")
+    with pytest.raises(ConflictError):
+        desk.reassign(1, "ill")
+    with pytest.raises(EvidenceError, match="nothing to learn"):
+        Desk(desk.database).evidence(as_of=history.assignments["assigned_at"].min() - timedelta(days=1))
+    with pytest.raises(UnknownNameError):
+        desk.load_model("clasic", {})
+    with pytest.raises(InputError, match="lacks a number for"):
+        desk.load_classic({"rating_score": 1.0})
+
+
+def test_a_model_is_promoted_only_if_it_beats_the_one_at_work() -> None:
+    """On strong effects the one that has seen more must win; against itself a model may not."""
+    world = generate_astra(AstraParams(12, 6_000, effects="strong", seed=11))
+    outcomes = build_outcomes(world.history())
+    frame, traits, dimensions = outcomes.frame, outcomes.traits, world.truth.dimensions
+    early = frame["assigned_at"].sort()[300]
+    champion = train(outcomes_known_at(frame, early), traits, dimensions, QUICK).model
+    verdict = judge_promotion(frame, traits, dimensions, champion)
+    assert verdict.promote
+    assert verdict.champion_log_loss is not None
+    assert verdict.challenger_log_loss is not None
+    assert verdict.challenger_log_loss < verdict.champion_log_loss
+    assert verdict.outcomes > 2_000
+    latest = train(frame, traits, dimensions, QUICK).model
+    assert not judge_promotion(frame, traits, dimensions, latest).promote
+    assert judge_promotion(frame, traits, dimensions, None).promote
+    assert judge_promotion(frame, traits, dimensions[:2], champion).promote
+
+
+def test_training_registers_and_ranks(desk: Desk, history: History) -> None:
+    desk.load(history)
+    training = desk.train()
+    assert training.model_id == 1
+    assert training.promotion.promote
+    assert desk.models().rows[0]["promoted"]
+    ranking = desk.rank(a_lead(history))
+    assert ranking.model == 1
+    assert all(0 < row["win_low"] < row["win_probability"] < row["win_high"] < 1 for row in ranking.ranking)
+    assert ranking.evidence == training.result.evidence.text
+
+
+def test_desk_opens_where_it_is_told(server_home: Path) -> None:
+    with Desk.open(home=server_home) as desk:
+        assert desk.counts()["agents"] == 0
+        assert str(server_home).replace("/", "%2F") in desk.database.url
+
+
+@pytest.fixture
+def server_home(tmp_path: Path) -> Path:
+    from dealwright.desk.server import stop_server
+
+    home = tmp_path / "home"
+    yield home  # type: ignore[misc]
+    stop_server(home)
