@@ -23,7 +23,9 @@ FOLDER = Path(__file__).resolve().parents[2] / "shared" / "data" / "toptw"
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--seconds", type=float, default=2.0, help="per instance and engine")
     parser.add_argument("--instances", default=",".join(f"pr{k:02d}" for k in range(1, 11)))
     parser.add_argument("--vehicles", default="1,2,3,4")
@@ -35,8 +37,13 @@ def main() -> None:
     engines = args.engines.split(",")
     for engine in engines:  # what is compiled or imported at the first call is not measured
         solve(read_instance(args.folder / "instances" / "pr01.txt", 2), engine=engine, seconds=0.2)
-    print(f"{platform.processor() or platform.machine()}, {args.seconds:g} s each, one thread, seed {args.seed}")
-    print(f"{'instance':<9}{'m':>2}{'visits':>8}{'best known':>12}", *(f"{e:>9}{'gap %':>7}{'s':>6}" for e in engines))
+    print(
+        f"{platform.processor() or platform.machine()}, {args.seconds:g} s each, one thread, seed {args.seed}"
+    )
+    print(
+        f"{'instance':<9}{'m':>2}{'visits':>8}{'best known':>12}",
+        *(f"{e:>9}{'gap %':>7}{'s':>6}" for e in engines),
+    )
     gaps: dict[str, list[float]] = {engine: [] for engine in engines}
     for name in args.instances.split(","):
         for vehicles in map(int, args.vehicles.split(",")):

@@ -18,7 +18,9 @@ def read_instance(path: Path, vehicles: int) -> Problem:
     scale = 100 if path.stem.startswith("pr") else 10
     lines = [line.split() for line in path.read_text(encoding="ascii").splitlines()[2:] if line.strip()]
     place = np.array([[float(cell) for cell in row[1:5]] for row in lines])
-    window = np.array([[float(cell) for cell in (row[-2:] if k else ("0", row[-1]))] for k, row in enumerate(lines)])
+    window = np.array(
+        [[float(cell) for cell in (row[-2:] if k else ("0", row[-1]))] for k, row in enumerate(lines)]
+    )
     # the depot comes first in the file and last in the problem
     order = np.r_[1 : len(lines), 0]
     xy, n = place[order, :2], len(lines) - 1

@@ -92,7 +92,9 @@ def _check_legs(problem: Problem, route: Route) -> list[str]:
             broken.append(f"{shift.name}: lunch at {route.lunch_at}, outside {window}")
     places = leg_places(problem, route)
     lunches = 0
-    for k, (left, reached) in enumerate(zip((route.depart, *route.leave), (*route.arrive, route.back), strict=True)):
+    for k, (left, reached) in enumerate(
+        zip((route.depart, *route.leave), (*route.arrive, route.back), strict=True)
+    ):
         needed = int(problem.travel[places[k], places[k + 1]])
         if shift.lunch is not None and route.lunch_at is not None:
             inside = left <= route.lunch_at and route.lunch_at + shift.lunch.length <= reached

@@ -52,7 +52,9 @@ def solve(
     if engine not in ENGINES:
         raise UnknownNameError("routing engine", engine, ENGINES)
     if seconds is not None and seconds <= 0 or iterations < 1:
-        raise InputError(f"iterations = {iterations}, seconds = {seconds}: give the routing engine something to do")
+        raise InputError(
+            f"iterations = {iterations}, seconds = {seconds}: give the routing engine something to do"
+        )
     if not problem.shifts or not alone_feasible(problem).any():
         empty: list[list[int]] = [[] for _ in problem.shifts]
         return require_feasible(problem, _timed(problem, empty, engine, 0))
@@ -156,7 +158,9 @@ def kernel_data(problem: Problem) -> tuple[Data, float]:
     from dealwright.plan.routing.kernel import Data
 
     n, shifts = problem.visits, problem.shifts
-    bonus = float(np.abs(problem.value_eur).sum() + np.abs(problem.cost_eur).max(initial=0.0) * 2 * (n + 1) + 1.0)
+    bonus = float(
+        np.abs(problem.value_eur).sum() + np.abs(problem.cost_eur).max(initial=0.0) * 2 * (n + 1) + 1.0
+    )
     value: Floats = problem.value_eur + np.where(problem.must, bonus, 0.0)
     ints = {
         name: np.array([getattr(shift, name) for shift in shifts], dtype=np.int64)
@@ -203,14 +207,31 @@ def empty_insertions(data: Data) -> Insertions:
 
 
 def begin_with(data: Data, state: State, known: Insertions, start: Sequence[Sequence[int]] | None) -> float:
-    """Build given routes stop by stop, each where it fits best, leaving out what does not fit; return their worth."""
-    from dealwright.plan.routing.kernel import insert, rate_route
+    """Build given routes; where one cannot be driven as it is, each stop goes where it fits best, or is left out.
 
-    worth = 0.0
+    Returns
+    -------
+    float
+        Value less cost of what was built.
+    """
+    from dealwright.plan.routing.kernel import insert, place_lunch, rate_route, route_cost, touch
+
     for r, sequence in enumerate(start or ()):
-        for j in sequence:
+        stops = [j for j in sequence if data.allowed[j, r] and state.route_of[j] < 0][
+            : state.stop.shape[1] - 1
+        ]
+        state.stop[r, : len(stops)] = stops
+        state.length[r] = len(stops)
+        if len(stops) <= data.max_visits[r] and place_lunch(data, state, r):
+            state.route_of[stops] = r
+            touch(state, r)
+            continue
+        state.length[r] = 0
+        place_lunch(data, state, r)
+        touch(state, r)
+        for j in stops:
             rate_route(data, state, known, r)
-            if state.route_of[j] < 0 and known.ratio[j, r] > 0:
-                worth += float(data.value[j] - known.added[j, r])
+            if known.ratio[j, r] > 0:
                 insert(data, state, j, r, int(known.leg[j, r]), int(known.behind[j, r]))
-    return worth
+    made = state.route_of >= 0
+    return float(data.value[made].sum() - sum(route_cost(data, state, r) for r in range(len(state.length))))

@@ -58,7 +58,7 @@ class State(NamedTuple):
 class Insertions(NamedTuple):
     """Best insertion of every visit into every route, valid while `version` is the route's."""
 
-    leg: Ints
+    leg: Ints  # -1: fits nowhere
     behind: Ints  # 1 if the break moves behind the new stop
     delay: Ints
     added: Floats  # cost
@@ -152,6 +152,7 @@ def rate_route(data: Data, state: State, known: Insertions, r: int) -> None:
             continue
         known.version[j, r] = version
         known.ratio[j, r] = 0.0
+        known.leg[j, r] = -1
         if full or not allowed[j, r]:
             continue
         opens_j, closes_j, service_j = opens[j], closes[j], service[j]

@@ -105,7 +105,9 @@ class Problem:
             if getattr(self, name).shape != shape:
                 raise InputError(f"{name} has the shape {getattr(self, name).shape}: it must be {shape}")
         if places < n:
-            raise InputError(f"there are {n} visits but only {places} places: each visit needs a row of `travel`")
+            raise InputError(
+                f"there are {n} visits but only {places} places: each visit needs a row of `travel`"
+            )
         if n and (int(self.travel.min()) < 0 or int(self.service.min()) < 0):
             raise InputError("travel and service times must not be negative")
         if not np.isfinite(self.value_eur).all() or not np.isfinite(self.cost_eur).all():
@@ -180,7 +182,12 @@ class RoutePlan:
     def summary(self) -> dict[str, Any]:
         """Count routes and stops."""
         stops = [len(route.stops) for route in self.routes]
-        return {"engine": self.engine, "routes": len(stops), "stops": sum(stops), "iterations": self.iterations}
+        return {
+            "engine": self.engine,
+            "routes": len(stops),
+            "stops": sum(stops),
+            "iterations": self.iterations,
+        }
 
 
 def leg_places(problem: Problem, route: Route) -> Ints:

@@ -24,7 +24,9 @@ def solve_with_pyvrp(
 
     n, m = problem.visits, len(problem.shifts)
     bonus = float(np.abs(problem.value_eur).sum()) + float(problem.cost_eur.max(initial=0.0)) * (n + 1) + 1.0
-    prizes = np.rint((problem.value_eur + np.where(problem.must, bonus, 0.0)) * UNITS_PER_EUR).astype(np.int64)
+    prizes = np.rint((problem.value_eur + np.where(problem.must, bonus, 0.0)) * UNITS_PER_EUR).astype(
+        np.int64
+    )
     # depots come before the clients in PyVRP's results; locations are the places of the problem
     depots, depot_of = [], {}
     for shift in problem.shifts:
@@ -53,7 +55,9 @@ def solve_with_pyvrp(
     places = [pyvrp.Location(0, 0) for _ in range(problem.travel.shape[0])]
     cost = np.rint(problem.cost_eur * UNITS_PER_EUR).astype(np.int64)
     np.fill_diagonal(cost, 0)
-    data = pyvrp.ProblemData(places, clients, depots, vehicles, [cost] * m, [_travel(problem, r) for r in range(m)])
+    data = pyvrp.ProblemData(
+        places, clients, depots, vehicles, [cost] * m, [_travel(problem, r) for r in range(m)]
+    )
     stop = MaxIterations(iterations) if seconds is None else MaxRuntime(seconds)
     result = pyvrp.solve(data, stop, seed=seed % 2**32, collect_stats=False, display=False)
     stops: list[list[int]] = [[] for _ in problem.shifts]

@@ -38,7 +38,9 @@ def schedule_route(problem: Problem, r: int, sequence: Sequence[int]) -> Route |
     return min((route for route in tried if route is not None), key=lambda route: route.back, default=None)
 
 
-def _drive(problem: Problem, r: int, shift: Shift, sequence: list[int], lunch_leg: int | None) -> Route | None:
+def _drive(
+    problem: Problem, r: int, shift: Shift, sequence: list[int], lunch_leg: int | None
+) -> Route | None:
     places = [shift.start_place, *sequence, shift.end_place]
     depart = shift.start
     if lunch_leg != 0:

@@ -1,0 +1,125 @@
+"""Why a visit was left out, what it would displace, and what an hour more would be worth."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from dealwright.plan.routing.engine import (
+    anneal_problem,
+    begin_with,
+    empty_insertions,
+    empty_state,
+    kernel_data,
+)
+from dealwright.plan.routing.problem import Floats, Problem, RoutePlan, sequences
+from dealwright.plan.routing.schedule import schedule
+
+MOST_DISPLACED = 2  # neighbouring stops: more would be another day rather than an exchange
+
+
+@dataclass(frozen=True)
+class Insight:
+    """What it would take to make a visit that was left out.
+
+    Attributes
+    ----------
+    visit
+        The visit.
+    shift
+        The shift it would fit best, or ``None`` where not even two stops make room for it.
+    after
+        The stop it would follow; ``None`` for the first of the day.
+    delay
+        Ticks by which the next stop would begin to be reached later.
+    cost_eur
+        What the way would cost more, the displaced stops taken into account.
+    displaced
+        Stops that would have to go; none where only the cost of the way speaks against the visit.
+    displaced_eur
+        What these are worth.
+    """
+
+    visit: int
+    shift: int | None
+    after: int | None = None
+    delay: int = 0
+    cost_eur: float = 0.0
+    displaced: tuple[int, ...] = ()
+    displaced_eur: float = 0.0
+
+
+def explain_left_out(problem: Problem, plan: RoutePlan) -> tuple[Insight, ...]:
+    """Find the cheapest way to fit in each visit that was left out: beside all stops, or in place of one or two.
+
+    Cheapest is what loses least: value of the displaced stops plus the added cost of the way. A must-visit is
+    displaced by nothing.
+    """
+    left_out = np.setdiff1d(np.arange(problem.visits), plan.served())
+    if not left_out.size or not problem.shifts:
+        return ()
+    from dealwright.plan.routing.kernel import copy_state, place_lunch, rate_route, remove_stops, touch
+
+    data, _ = kernel_data(problem)
+    state, saved = empty_state(data), empty_state(data)
+    known = empty_insertions(data)
+    begin_with(data, state, known, sequences(plan))
+    copy_state(state, saved)
+    best: dict[int, tuple[float, Insight]] = {}
+    for r in range(len(problem.shifts)):
+        count = int(saved.length[r])
+        trials = [
+            (0, 0),
+            *((first, k) for k in range(1, MOST_DISPLACED + 1) for first in range(count - k + 1)),
+        ]
+        for first, number in trials:
+            gone = tuple(int(stop) for stop in saved.stop[r, first : first + number])
+            if problem.must[list(gone)].any():
+                continue
+            saving = 0.0
+            if number:
+                lost = float(remove_stops(data, state, r, first, number))
+                fine = place_lunch(data, state, r)
+                touch(state, r)
+                saving = float(data.value[list(gone)].sum()) - lost
+                if not fine:
+                    copy_state(saved, state)
+                    continue
+            rate_route(data, state, known, r)
+            value = float(problem.value_eur[list(gone)].sum())
+            for j in left_out[(known.leg[left_out, r] >= 0) & data.allowed[left_out, r]]:
+                cost = float(known.added[j, r]) - saving
+                if int(j) not in best or value + cost < best[int(j)][0] - 1e-9:
+                    leg = int(known.leg[j, r])
+                    after = int(state.stop[r, leg - 1]) if leg else None
+                    found = Insight(int(j), r, after, int(known.delay[j, r]), cost, gone, value)
+                    best[int(j)] = value + cost, found
+            copy_state(saved, state)
+    return tuple(best[int(j)][1] if int(j) in best else Insight(int(j), None) for j in left_out)
+
+
+def hour_worth_eur(problem: Problem, plan: RoutePlan, ticks: int, iterations: int, seed: int) -> Floats:
+    """Return what each shift would gain if it ended later by `ticks`: value less cost, never below 0.
+
+    The day is planned again from the present plan with the longer shift; the number of visits allowed stays.
+    """
+    now = worth_eur(problem, plan)
+    worth = np.zeros(len(problem.shifts))
+    for r, shift in enumerate(problem.shifts):
+        shifts = (*problem.shifts[:r], replace(shift, end=shift.end + ticks), *problem.shifts[r + 1 :])
+        longer = replace(problem, shifts=shifts)
+        if not longer.visits:
+            continue
+        stops, _ = anneal_problem(
+            longer, iterations=iterations, seconds=None, seed=seed, start=sequences(plan)
+        )
+        better = schedule(longer, stops, engine="kernel")
+        if better is not None and problem.must[plan.served()].sum() <= problem.must[better.served()].sum():
+            worth[r] = max(0.0, worth_eur(longer, better) - now)
+    return worth
+
+
+def worth_eur(problem: Problem, plan: RoutePlan) -> float:
+    """Return the value of the visits less the cost of the way."""
+    return plan.value_eur(problem) - plan.cost_eur(problem)

@@ -1,0 +1,183 @@
+"""The days of one representative, or of a few planned jointly: one problem, solved wherever there is a processor."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import polars as pl
+
+from dealwright.plan.routing.engine import alone_feasible, solve
+from dealwright.plan.routing.insight import Insight, explain_left_out, hour_worth_eur
+from dealwright.plan.routing.params import RouteParams
+from dealwright.plan.routing.problem import NO_LIMIT, Bools, Floats, Ints, Lunch, Problem, RoutePlan, Shift
+from dealwright.plan.routing.requests import Rep
+from dealwright.plan.routing.travel import TravelTable, TravelTimes
+
+MINUTE: Final = 60  # ticks are seconds
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a worker is handed.
+
+    Attributes
+    ----------
+    visits
+        `REQUEST_COLUMNS` of the visits to choose from.
+    allowed
+        (visits, days).
+    reps, days
+        The shifts are representatives × days, day by day within each representative.
+    """
+
+    visits: pl.DataFrame
+    allowed: Bools
+    reps: tuple[Rep, ...]
+    days: tuple[str, ...]
+    params: RouteParams
+    travel: TravelTimes
+    seed: int
+
+
+@dataclass(frozen=True)
+class JobResult:
+    """What a worker hands back.
+
+    Attributes
+    ----------
+    considered
+        Visits of the job that were candidates, in the order of the problem.
+    reasons
+        Visit of the job -> why it could not be made, whatever else is planned.
+    insights
+        What stands in the way of each candidate that was left out.
+    hour_worth_eur
+        Per shift, NaN where it was not asked for.
+    """
+
+    considered: Ints
+    problem: Problem
+    plan: RoutePlan
+    km: Floats
+    source: str
+    reasons: dict[int, str]
+    insights: tuple[Insight, ...]
+    hour_worth_eur: Floats
+
+
+def run_job(job: Job) -> JobResult:
+    """Plan the days of a job."""
+    params = job.params
+    reasons: dict[int, str] = {}
+    lat, lon = job.visits["lat_deg"].to_numpy(), job.visits["lon_deg"].to_numpy()
+    homes = np.array([(rep.lat_deg, rep.lon_deg) for rep in job.reps])
+    table = job.travel.table(np.r_[lat, homes[:, 0]], np.r_[lon, homes[:, 1]])
+    everything = build_problem(job, np.arange(job.visits.height), table)
+    alone = alone_feasible(everything)
+    for visit in np.flatnonzero(~alone.any(axis=1)):
+        reasons[int(visit)] = _why_never(everything, int(visit))
+    for visit in np.flatnonzero(table.unreachable[: job.visits.height]):
+        reasons[int(visit)] = "no road leads there: check its position (is it in the sea?)"
+        alone[visit] = False
+    considered = _candidates(everything, alone, params.max_candidates, reasons)
+    places = np.r_[considered, job.visits.height + np.arange(len(job.reps))]
+    km = table.km[np.ix_(places, places)]
+    problem = build_problem(job, considered, table)
+    plan = solve(
+        problem, engine=params.engine, iterations=params.iterations * len(problem.shifts), seed=job.seed
+    )
+    insights = explain_left_out(problem, plan)
+    worth = np.full(len(problem.shifts), np.nan)
+    if params.extra_hour:
+        worth = hour_worth_eur(problem, plan, 60 * MINUTE, params.iterations // 4 + 1, job.seed)
+    return JobResult(considered, problem, plan, km, table.source, reasons, insights, worth)
+
+
+def build_problem(job: Job, chosen: Ints, table: TravelTable) -> Problem:
+    """Translate the chosen visits into ticks and matrices; homes come after them, one per representative."""
+    visits, params = job.visits[chosen.tolist()], job.params
+    n = visits.height
+    places = np.r_[chosen, job.visits.height + np.arange(len(job.reps))]
+    minutes, km = table.minutes[np.ix_(places, places)], table.km[np.ix_(places, places)]
+    # rounded up, so that no detour over a third place is shorter by rounding alone
+    travel = np.ceil(minutes * MINUTE - 1e-6).astype(np.int64)
+    service = np.ceil(visits["visit_min"].to_numpy() * MINUTE).astype(np.int64)
+    opens = np.ceil(visits["opens_min"].to_numpy() * MINUTE).astype(np.int64)
+    latest = np.floor(visits["closes_min"].to_numpy() * MINUTE).astype(np.int64) - service
+    fixed = visits["begin_min"].fill_null(-1).to_numpy()
+    opens = np.where(fixed >= 0, fixed * MINUTE, opens)
+    latest = np.where(fixed >= 0, fixed * MINUTE, latest)
+    shifts, allowed = [], []
+    pinned_to = visits.select(pl.when("pinned").then("rep_id"))["rep_id"].fill_null("").to_numpy()
+    for k, rep in enumerate(job.reps):
+        for day, name in enumerate(job.days):
+            shifts.append(_shift(rep, f"{rep.rep_id} on {name}", n + k, params))
+            may = (pinned_to == "") | (pinned_to == rep.rep_id)
+            allowed.append(job.allowed[chosen, day] & may)
+    return Problem(
+        travel, km * params.cost_eur_per_km + minutes / 60 * params.cost_eur_per_h, service, opens, latest,
+        visits["value_eur"].to_numpy(), visits["must"].to_numpy(), np.array(allowed).T.reshape(n, len(shifts)),
+        tuple(shifts),
+    )  # fmt: skip
+
+
+def _shift(rep: Rep, name: str, home: int, params: RouteParams) -> Shift:
+    lunch = None
+    end_of_lunch = params.lunch_to_min + params.lunch_min
+    if (
+        params.lunch_min
+        and rep.shift_start_min <= params.lunch_from_min
+        and end_of_lunch <= rep.shift_end_min
+    ):
+        times = params.lunch_from_min, params.lunch_to_min, params.lunch_min
+        lunch = Lunch(*(time * MINUTE for time in times))
+    most = min(rep.visits_per_day, NO_LIMIT)
+    return Shift(name, home, home, rep.shift_start_min * MINUTE, rep.shift_end_min * MINUTE, most, lunch)
+
+
+def _candidates(problem: Problem, alone: Bools, most_per_shift: int, reasons: dict[int, str]) -> Ints:
+    """Keep the visits that are worth most for the time they take, and name the reason of the others."""
+    possible = np.flatnonzero(alone.any(axis=1))
+    most = most_per_shift * len(problem.shifts)
+    if possible.size <= most:
+        return possible
+    homes = np.unique([shift.start_place for shift in problem.shifts])
+    away = problem.travel[np.ix_(homes, possible)].min(axis=0)
+    # the way from home is shared by some four stops of a day
+    rate = problem.value_eur[possible] / (problem.service[possible] + away / 4 + 1)
+    order = np.lexsort((possible, -rate, ~problem.must[possible]))
+    for visit in possible[order[most:]]:
+        reasons[int(visit)] = f"not among the {most} candidates worth most for the time they take"
+    return np.sort(possible[order[:most]])
+
+
+def _why_never(problem: Problem, visit: int) -> str:
+    """Say why a visit cannot be made even if no other is."""
+    if problem.opens[visit] > problem.latest_start[visit]:
+        return "the account is open for less time than the visit takes"
+    shifts = [shift for r, shift in enumerate(problem.shifts) if problem.allowed[visit, r]]
+    if not shifts:
+        return "no planned day or representative is allowed for it"
+    if max(shift.max_visits for shift in shifts) < 1:
+        return "the representative makes no visits (visits_per_day is 0)"
+    ways = [(_alone_ticks(problem, shift, visit), shift) for shift in shifts]
+    needed, shift = min(ways, key=lambda way: way[0] - (way[1].end - way[1].start))
+    if needed > shift.end - shift.start:
+        lunch = ", and lunch," if shift.lunch else ""
+        return (
+            f"the way there and back with the visit{lunch} takes {_clock_length(needed)}, "
+            f"the shift has {_clock_length(shift.end - shift.start)}"
+        )
+    return "the account is not open while the representative can be there"
+
+
+def _alone_ticks(problem: Problem, shift: Shift, visit: int) -> int:
+    out, home = problem.travel[shift.start_place, visit], problem.travel[visit, shift.end_place]
+    return int(out + problem.service[visit] + home) + (shift.lunch.length if shift.lunch else 0)
+
+
+def _clock_length(ticks: int) -> str:
+    minutes = -(-ticks // MINUTE)
+    return f"{minutes // 60} h {minutes % 60:02d} min"

@@ -1,0 +1,149 @@
+"""Visits that come round: which of them fall into the planned days, and on which of these days they may be made."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Final
+
+import numpy as np
+import polars as pl
+
+from dealwright.errors import InputError
+from dealwright.plan.routing.params import RouteParams
+from dealwright.plan.routing.problem import Bools
+
+# how often accounts are visited; every column but the first may be left out, any cell may be empty
+FREQUENCY_COLUMNS: Final = {
+    "account_id": pl.String,
+    "every_days": pl.Float64,  # calendar days between visits: 7 weekly, 3.5 twice a week, 30 monthly
+    "last_visit": pl.Date,
+    "due": pl.Date,  # no later than; by default the last visit plus the interval
+}
+
+
+def spread(
+    requests: pl.DataFrame, frequencies: pl.DataFrame | None, days: tuple[date, ...], params: RouteParams
+) -> tuple[pl.DataFrame, Bools, pl.DataFrame]:
+    """Turn accounts into single visits, each with the days on which it may be made.
+
+    A visit is due one interval after the last one. It may be made up to `RouteParams.due_slack_days` earlier or
+    later; one that is overdue may be made on any day and is worth more, in proportion to how many intervals it
+    waits. An account that comes round several times in the planned days gives as many visits, each with days of its
+    own, so that they keep their distance. A due date without an interval is a last day, and any day until then will
+    do. An account without either may be visited on any day, once.
+
+    Returns
+    -------
+    tuple
+        The visits (the columns of the requests; values of overdue ones raised), the allowed days of shape
+        (visits, days), and the accounts that are not due with the day when they are (``row``, ``due``).
+    """
+    frame = _with_rhythm(requests, frequencies)
+    rows: list[int] = []
+    factors: list[float] = []
+    masks: list[Bools] = []
+    early: list[tuple[int, date]] = []
+    ordinal = np.array([day.toordinal() for day in days])
+    rhythm = frame.select("every_days", "last_visit", "due", "day", "must").iter_rows()
+    for k, (every, last, due, pinned, must) in enumerate(rhythm):
+        if pinned is not None:
+            rows.append(k)
+            factors.append(1.0)
+            masks.append(ordinal == pinned.toordinal())
+            continue
+        moments = _due_days(every, last, due, ordinal)
+        found = 0
+        for moment in moments:
+            mask, factor = _allowed(moment, every, ordinal, params)
+            if mask.any():
+                rows.append(k)
+                factors.append(factor)
+                masks.append(mask)
+                found += 1
+        if not found and must:
+            rows.append(k)
+            factors.append(1.0)
+            masks.append(np.ones(len(days), dtype=np.bool_))
+        elif not found:
+            first = moments[0]
+            assert first is not None  # noqa: S101  without a moment every day is allowed
+            early.append((int(frame["row"][k]), date.fromordinal(int(first))))
+    visits = requests[rows].with_columns(pl.col("value_eur") * pl.Series(factors, dtype=pl.Float64))
+    allowed = np.array(masks, dtype=np.bool_).reshape(-1, len(days))
+    later = pl.DataFrame(early, schema={"row": pl.Int64, "due": pl.Date}, orient="row")
+    return visits, _disjoint(np.array(rows, dtype=np.int64), allowed), later
+
+
+def _with_rhythm(requests: pl.DataFrame, frequencies: pl.DataFrame | None) -> pl.DataFrame:
+    if frequencies is None:
+        return requests.with_columns(
+            pl.lit(None, pl.Float64).alias("every_days"), pl.lit(None, pl.Date).alias("last_visit"),
+            pl.lit(None, pl.Date).alias("due"),
+        )  # fmt: skip
+    if "account_id" not in frequencies.columns:
+        raise InputError("the visit frequencies have no column account_id: name the account of each")
+    table = frequencies.select(
+        (pl.col(name) if name in frequencies.columns else pl.lit(None)).cast(kind).alias(name)
+        for name, kind in FREQUENCY_COLUMNS.items()
+    )
+    if table["account_id"].is_duplicated().any():
+        name = table.filter(pl.col("account_id").is_duplicated())["account_id"][0]
+        raise InputError(f"the account {name!r} has several visit frequencies: keep one row")
+    wrong = table.filter(pl.col("every_days") <= 0)
+    if wrong.height:
+        raise InputError(
+            f"every_days of the account {wrong['account_id'][0]!r} is {wrong['every_days'][0]:g}: give the days "
+            "between two visits, such as 7"
+        )
+    return requests.join(table, on="account_id", how="left", maintain_order="left")
+
+
+def _due_days(
+    every: float | None, last: date | None, due: date | None, ordinal: np.ndarray
+) -> list[float | None]:
+    """Return the moments (ordinals) at which visits fall due in the planned days; the next one if none does."""
+    if every is None:
+        return [None if due is None else float(due.toordinal())]
+    begin, end = float(ordinal[0]), float(ordinal[-1])
+    if due is not None:
+        first = float(due.toordinal())
+    else:
+        first = begin if last is None else last.toordinal() + every
+    moments: list[float | None] = [first]
+    # after an overdue visit the rhythm starts again with the visit that makes up for it
+    following = max(first, begin) + every
+    while following <= end + 0.5:
+        moments.append(following)
+        following += every
+    return moments
+
+
+def _allowed(
+    moment: float | None, every: float | None, ordinal: np.ndarray, params: RouteParams
+) -> tuple[Bools, float]:
+    """Return the days on which a visit may be made, and the factor of its value."""
+    if moment is None:
+        return np.ones(ordinal.shape[0], dtype=np.bool_), 1.0
+    waited = float(ordinal[0]) - moment
+    if waited > 0:
+        intervals = min(1.0, waited / every) if every else 1.0
+        return np.ones(ordinal.shape[0], dtype=np.bool_), 1.0 + (params.overdue_factor - 1.0) * intervals
+    if every is None:
+        return np.asarray(ordinal <= moment), 1.0
+    slack = min(params.due_slack_days, (every - 1) / 2 if every > 1 else 0.0)
+    return np.asarray(np.abs(ordinal - moment) <= max(slack, 0.5)), 1.0
+
+
+def _disjoint(rows: np.ndarray, allowed: Bools) -> Bools:
+    """Give every day to one visit of an account only: where the days of two overlap, they are split between them."""
+    result = allowed.copy()
+    for row in np.unique(rows[np.flatnonzero(np.diff(rows) == 0)]):
+        mine = np.flatnonzero(rows == row)
+        for day in range(allowed.shape[1]):
+            candidates = mine[allowed[mine, day]]
+            if candidates.size > 1:
+                # the visit with the fewest days has the first claim
+                keep = min(candidates, key=lambda visit: (int(result[visit].sum()), int(visit)))
+                result[candidates, day] = False
+                result[keep, day] = True
+    return result
