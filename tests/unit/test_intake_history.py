@@ -225,6 +225,45 @@ def test_a_flat_european_export(tmp_path: Path) -> None:
     assert history.agents["skills"].to_list() == [["Luxus", "Kind"]]
     assert history.dimensions[0].values == ("shop", "web")
     assert history.assignments["source"].to_list() == ["web", "shop", None]
+    assert intake.set_aside == 1
+    assert [path.name for path in write_rejected(intake, tmp_path / "aside", tmp_path)] == ["all.csv"]
+    assert pl.read_csv(tmp_path / "aside" / "all.csv").rows()[0][:3] == ("A-2", "u1", "Sam")
+
+
+def test_a_flat_table_with_a_broken_row_of_each_kind(tmp_path: Path) -> None:
+    (tmp_path / "people.csv").write_text("id,name\n1,Ann\n")
+    (tmp_path / "all.csv").write_text(
+        "id,who,customer,day,state,amount\n"
+        "1,1,Kim,2025-01-01,won,5\n"
+        "2,9,Sam,2025-01-01,won,5\n"
+        "3,1,Ida,2025-01-01,won,much\n"
+        "4,1,Jo\n"
+    )
+    mapping = parse_mapping(
+        b"""
+        agents = { file = "people.csv", id = "id", name = "name" }
+        assignments = { file = "all.csv", id = "id", agent = "who", customer_name = "customer", assigned_at = "day" }
+        [bookings]
+        file = "all.csv"
+        id = "id"
+        assignment = "id"
+        status = "state"
+        completed_at = "day"
+        total_revenue = "amount"
+        statuses = { confirmed = "won" }
+        """,
+        "flat.toml",
+    )
+    intake = read_history(mapping, tmp_path)
+    assert sorted(problems(intake)) == [
+        ("all.csv", 3, "who", "unknown agent"),
+        ("all.csv", 4, "amount", "not a number"),
+        ("all.csv", 5, "(row)", "3 fields instead of 6"),
+    ]
+    assert [(report.kept, report.set_aside) for report in intake.files] == [(1, 0), (2, 2), (1, 1)]
+    write_rejected(intake, tmp_path / "aside", tmp_path)
+    aside = pl.read_csv(tmp_path / "aside" / "all.csv", infer_schema=False)
+    assert aside["line"].to_list() == ["3", "4", "5"]
 
 
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

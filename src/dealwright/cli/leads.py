@@ -55,13 +55,12 @@ def rank(
         write_json(ranking.to_dict())
         return
     from dealwright.cli.tables import ranking_table
-    from dealwright.desk.desk import NO_MODEL
 
     out = console()
     out.print(ranking_table(ranking))
     model = f", model {ranking.model}" if ranking.model is not None else ""
     out.print(f"policy {ranking.policy}{model}")
-    if ranking.policy == "value" or ranking.evidence != NO_MODEL:
+    if ranking.policy == "value":
         out.print(f"match model: {ranking.evidence}", markup=False)
 
 

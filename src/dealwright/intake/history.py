@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -109,10 +109,13 @@ def read_history(mapping: Mapping, directory: Path) -> Intake:
         kind = "is a file, not a directory" if directory.exists() else "does not exist"
         raise InputError(f"the directory {directory} {kind}: give the directory that holds the tables")
     # every file is opened before any is checked: nothing is said about rows when a whole file is unusable
-    raw: dict[str, RawTable] = {
-        table.table: read_table(_find(table, directory, mapping), table.format, _wanted(table, mapping))
-        for table in mapping.tables
-    }
+    raw: dict[str, RawTable] = {}
+    for table in mapping.tables:
+        path = _find(table, directory, mapping)
+        found = read_table(path, table.format, _wanted(table, mapping))
+        again = any(other.file == found.file for other in raw.values())
+        # of a flat table that serves twice, ragged rows are reported once
+        raw[table.table] = replace(found, ragged=()) if again else found
     agents = check_agents(Fields(mapping.agents, raw["agents"]), mapping)
     if not agents.frame.height and not raw["agents"].ragged:
         raise InputError(f"{mapping.agents.file} has a header and no rows: there must be at least one agent")

@@ -86,6 +86,10 @@ def check_assignments(fields: Fields, mapping: Mapping, agents: Checked) -> Chec
 def check_bookings(fields: Fields, mapping: Mapping, assignments: Checked) -> Checked:
     """Check the bookings, each against its assignment."""
     present = _is_booking(fields, mapping)
+    if fields.raw.file == assignments.fields.raw.file:
+        # one flat table: a row that is no good assignment has been reported already
+        present &= assignments.good
+        fields.problems.ignore(~present)
     ids = fields.text("id", required=True)
     fields.unique("id", ids)
     assignment_ids = fields.text("assignment", required=True)
