@@ -67,7 +67,8 @@ class AnomalyModel:
     centre, scale : robust centre and scale of each.
     shares : category -> share, for each categorical column.
     residual_scale : spread of each own-history residual over accounts, at least 1.
-    forest_quantiles : quantiles of the forest's score, which turn it into a z-score.
+    forest_quantiles, extreme_quantiles : quantiles of the forest's score and of the largest scaled deviation of a single
+        feature, which turn them into z-scores.
     quantiles : quantiles of the combined z-score, which turn it into a score in [0, 1].
     threshold_z : flagged from here.
     """
@@ -79,6 +80,7 @@ class AnomalyModel:
     residual_scale: Mapping[str, float]
     forest: IsolationForest | None
     forest_quantiles: NDArray[np.float64]
+    extreme_quantiles: NDArray[np.float64]
     quantiles: NDArray[np.float64]
     threshold_z: float
 
@@ -110,7 +112,8 @@ def detect(inputs: PlanInputs, params: AnomalyParams | None = None, *, rng: np.r
     """Find odd accounts and say why.
 
     The score of an account is the largest of its z-scores: of the Isolation Forest's score (Liu, Ting & Zhou 2008) on
-    robustly scaled features (the normal quantile of its rank), and of each departure from its own order history.
+    robustly scaled features and of the most deviating feature (the normal quantiles of their ranks), and of each departure
+    from its own order history.
 
     Parameters
     ----------
@@ -151,7 +154,7 @@ def fit_anomalies(
     residual_scale = {
         name: max(1.0, _NORMAL_MAD * _median_above_zero(departures[name].to_numpy())) for name in RESIDUALS
     }
-    forest, forest_quantiles = None, np.zeros(_QUANTILES)
+    forest, forest_quantiles, extreme_quantiles = None, np.zeros(_QUANTILES), np.zeros(_QUANTILES)
     z = _residual_z(departures, residual_scale).max(axis=1, initial=0.0)
     if names and accounts.height >= params.min_accounts:
         from sklearn.ensemble import IsolationForest
@@ -160,7 +163,10 @@ def fit_anomalies(
         forest = IsolationForest(n_estimators=params.trees, random_state=forest_seed).fit(scaled)
         scores = -forest.score_samples(scaled)
         forest_quantiles = np.quantile(scores, np.linspace(0, 1, _QUANTILES))
+        extreme = _extreme(scaled)
+        extreme_quantiles = np.quantile(extreme, np.linspace(0, 1, _QUANTILES))
         z = np.maximum(z, _normal_score(scores, forest_quantiles))
+        z = np.maximum(z, _normal_score(extreme, extreme_quantiles))
     quantiles = np.quantile(z, np.linspace(0, 1, _QUANTILES)) if z.size else np.zeros(_QUANTILES)
     threshold = max(params.min_z, float(np.quantile(z, 1 - params.share)) if z.size else 0.0)
     return AnomalyModel(
@@ -171,6 +177,7 @@ def fit_anomalies(
         residual_scale,
         forest,
         forest_quantiles,
+        extreme_quantiles,
         quantiles,
         threshold,
     )
@@ -187,7 +194,10 @@ def apply_anomalies(
     residual_z = _residual_z(departures, model.residual_scale)
     forest_z = np.zeros(accounts.height)
     if model.forest is not None and accounts.height:
-        forest_z = _normal_score(_forest_scores(model.forest, scaled), model.forest_quantiles)
+        forest_z = np.maximum(
+            _normal_score(_forest_scores(model.forest, scaled), model.forest_quantiles),
+            _normal_score(_extreme(scaled), model.extreme_quantiles),
+        )
     own_z = residual_z.max(axis=1, initial=0.0)
     z = np.maximum(own_z, forest_z)
     flagged = z >= model.threshold_z
@@ -299,6 +309,11 @@ def _normal_score(scores: NDArray[np.float64], quantiles: NDArray[np.float64]) -
 
     z: NDArray[np.float64] = ndtri(np.clip(_score(scores, quantiles), 0.25 / _QUANTILES, 1.0 - 1e-7))
     return z
+
+
+def _extreme(scaled: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Largest deviation of a single feature: a forest whose trees see few rows often misses the one wild value."""
+    return np.abs(scaled).max(axis=1, initial=0.0).astype(np.float64)
 
 
 def _median_above_zero(values: NDArray[np.float64]) -> float:

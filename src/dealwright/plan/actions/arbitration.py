@@ -14,6 +14,7 @@ NONE: Final = -1
 """Index of doing nothing among the options."""
 
 _BISECTIONS: Final = 50
+_UPGRADES: Final = 5000  # looked at one by one once the price is found
 # exploration may take at most this share of a budget
 _EXPLORATION_OF_BUDGET: Final = 0.2
 
@@ -245,23 +246,28 @@ def _trim(offers: Offers, chosen: NDArray[np.int64], limit: Budget) -> NDArray[n
 
 
 def _fill(offers: Offers, chosen: NDArray[np.int64], limit: Budget) -> NDArray[np.int64]:
-    """Give what is left of the budget to accounts without an option, those that gain most per unit first."""
-    contacts, cost = _used(offers, chosen)
-    idle = np.flatnonzero(chosen == NONE)
-    best = _best(offers.value_eur[idle], np.zeros(offers.cost_eur.size))
-    idle, best = idle[best != NONE], best[best != NONE]
-    if not idle.size:
-        return chosen
+    """Spend what the price left over: better options for a few accounts, those that gain most per unit first."""
+    rows, options = offers.value_eur.shape
+    contacts, cost = (np.append(unit, 0.0) for unit in (offers.contact, offers.cost_eur))
+    room_contacts = np.inf if limit.max_contacts is None else limit.max_contacts - contacts[chosen].sum()
+    room_cost = np.inf if limit.max_cost_eur is None else limit.max_cost_eur - cost[chosen].sum()
+    now = np.where(chosen == NONE, 0.0, offers.value_eur[np.arange(rows), chosen]).astype(np.float32)
+    gain = offers.value_eur - now[:, None]
+    unit = contacts if limit.max_cost_eur is None else cost
+    extra = unit[:-1][None, :] - unit[chosen][:, None]
+    per_unit = np.where(gain > 0, gain / np.maximum(extra, 1e-6), -np.inf).ravel()
+    most = min(_UPGRADES, per_unit.size)
+    best = np.argpartition(-per_unit, most - 1)[:most]
+    best = best[per_unit[best] > 0]
     chosen = chosen.copy()
-    value = offers.value_eur[idle, best]
-    unit = offers.contact[best] if limit.max_cost_eur is None else offers.cost_eur[best]
-    order = np.argsort(-value / np.maximum(unit, 1e-9), kind="stable")
-    idle, best = idle[order], best[order]
-    fits = np.ones(idle.size, dtype=bool)
-    for bound, used, units in (
-        (limit.max_contacts, contacts, offers.contact), (limit.max_cost_eur, cost, offers.cost_eur)
-    ):  # fmt: skip
-        if bound is not None:
-            fits &= used + np.cumsum(units[best]) <= bound + 1e-9
-    chosen[idle[fits]] = best[fits]
+    done: set[int] = set()
+    for place in best[np.argsort(-per_unit[best], kind="stable")]:
+        row, option = divmod(int(place), options)
+        more_contacts = contacts[option] - contacts[chosen[row]]
+        more_cost = cost[option] - cost[chosen[row]]
+        if row not in done and more_contacts <= room_contacts and more_cost <= room_cost + 1e-9:
+            done.add(row)
+            chosen[row] = option
+            room_contacts -= more_contacts
+            room_cost -= more_cost
     return chosen

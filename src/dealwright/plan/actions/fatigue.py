@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from dealwright.inputs import NOTHING
+from dealwright.inputs import NOTHING, TIMESTAMP
 from dealwright.plan.actions.facts import days_before
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _TOUCHES = {
     "account_id": pl.String,
+    "touched_at": TIMESTAMP,
     "days_ago": pl.Float64,
     "channel": pl.String,
     "action": pl.String,
@@ -33,7 +34,7 @@ class TouchLog:
     Attributes
     ----------
     account_ids : in the order of the accounts.
-    touches : one row per touch other than doing nothing: ``account_id``, ``days_ago``, ``channel``, ``action``, ``no``
+    touches : one row per touch other than doing nothing: ``account_id``, ``touched_at``, ``days_ago``, ``channel``, ``action``, ``no``
         (refused; where the data do not say, not answered).
     contacts : the touches on channels by which the company makes contact (an unknown channel counts as one).
     rejection_known : whether refusals were recorded as such.
@@ -93,6 +94,7 @@ def read_touches(inputs: PlanInputs, catalogue: Catalogue) -> TouchLog:
         .filter(pl.col("action").ne_missing(pl.lit(NOTHING)))
         .select(
             "account_id",
+            "touched_at",
             "channel",
             "action",
             days_ago=days_before(pl.col("touched_at"), inputs.as_of),

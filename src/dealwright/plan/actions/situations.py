@@ -70,18 +70,14 @@ class SituationReader:
     Parameters
     ----------
     inputs : the run's inputs.
-    contacts : past touches that made contact: ``account_id``, ``days_ago``.
+    contacts : past touches that made contact: ``account_id``, ``touched_at``.
     """
 
     def __init__(self, inputs: PlanInputs, contacts: pl.DataFrame) -> None:
         self._inputs = inputs
         self._index = inputs.accounts.select("account_id").with_row_index("account")
         self._orders = self._events(inputs.orders, "ordered_at", "amount_eur")
-        moments = contacts.select(
-            "account_id",
-            contacted_at=pl.lit(inputs.as_of) - pl.duration(microseconds=pl.col("days_ago") * _DAY_S * 1e6),
-        )
-        self._contacts = self._events(moments if contacts.height else None, "contacted_at", None)
+        self._contacts = self._events(contacts if contacts.height else None, "touched_at", None)
         self._history, self._snapshots = self._read_history()
         self.left_out = self._unusable_columns()
 
