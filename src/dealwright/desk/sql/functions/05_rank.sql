@@ -165,15 +165,15 @@ create or replace function dealwright.value_figures(
     open integer, capacity integer, eligible boolean, tied bigint, price double precision, open_limit integer
 )
 returns setof dealwright.ranked language sql stable as $$
-    select null::integer, id, round((100 * dealwright.sigmoid(win_logit))::numeric, 1)::double precision, dealwright.sigmoid(win_logit),
-           dealwright.sigmoid(win_logit - 1.6448536269514722 * sd), dealwright.sigmoid(win_logit + 1.6448536269514722 * sd),
-           dealwright.sigmoid(win_logit) * revenue, open, capacity, eligible, tied::integer, price, open_limit, pg_current_snapshot(),
+    select null::integer, id, round((100 * p.middle)::numeric, 1)::double precision, p.middle,
+           dealwright.sigmoid(win_logit - 1.6448536269514722 * p.sd), dealwright.sigmoid(win_logit + 1.6448536269514722 * p.sd),
+           p.middle * revenue, open, capacity, eligible, tied::integer, price, open_limit, pg_current_snapshot(),
            null::bigint[], null::double precision[]
     from (
-        select sqrt(logit_variance - case when query_squared is not null
+        select dealwright.sigmoid(win_logit) as middle, sqrt(logit_variance - case when query_squared is not null
             then coalesce((select a.variance <#> query_squared from agent as a where a.agent_id = id), 0) else 0 end) as sd
         offset 0
-    ) as w
+    ) as p
 $$;
 
 create or replace function dealwright.rank_value(ask dealwright.enquiry, params jsonb, k integer, eligible_only boolean)
@@ -199,23 +199,39 @@ declare
     excluded bigint := ask.excluded_agent_id;
     seed bigint := ask.draw_seed;
 begin
+    if fairness = 0 and with_terms and eligible_only and k = 1 then
+        -- The hot path: placing a lead. No interval, no second look, as few expressions to start as will do.
+        return query
+        select null::integer, t.agent_id, round((100 / (1 + exp(-t.win_logit)))::numeric, 1)::double precision, 1 / (1 + exp(-t.win_logit)),
+               null::double precision, null::double precision, t.revenue / (1 + exp(-t.win_logit)), t.open, t.capacity, true, 1,
+               null::double precision, dealwright.open_limit(t.open, t.capacity, t.worth, t.next_worth), pg_current_snapshot(),
+               null::bigint[], null::double precision[]
+        from (
+            -- the runner-up says how far the first may fill up
+            select v.*, lead(v.worth) over () as next_worth
+            from (
+                select v.agent_id, v.open, v.capacity, v.win_logit, v.revenue, v.worth
+                from dealwright.valued_agents(wanted_skills, wanted_department, moment, excluded, true,
+                    query, lead_logit, base, package, true, by_revenue, null) as v
+                order by v.worth desc, hashint8extended(v.agent_id, seed), v.agent_id
+                limit 2
+            ) as v
+        ) as t
+        limit 1;
+        return;
+    end if;
     if fairness = 0 and with_terms then
         return query
         select f.*
         from (
-            -- one more row than asked for: the runner-up says how far the first may fill up
-            select v.*, lead(v.worth) over () as next_worth
-            from (
-                select v.agent_id, v.open, v.capacity, v.eligible, v.win_logit, v.revenue, v.worth
-                from dealwright.valued_agents(wanted_skills, wanted_department, moment, excluded, eligible_only,
-                    query, lead_logit, base, package, true, by_revenue, null) as v
-                order by v.eligible desc, v.worth desc, hashint8extended(v.agent_id, seed), v.agent_id
-                limit k + 1
-            ) as v
+            select v.agent_id, v.open, v.capacity, v.eligible, v.win_logit, v.revenue, v.worth
+            from dealwright.valued_agents(wanted_skills, wanted_department, moment, excluded, eligible_only,
+                query, lead_logit, base, package, true, by_revenue, null) as v
+            order by v.eligible desc, v.worth desc, hashint8extended(v.agent_id, seed), v.agent_id
+            limit k
         ) as t
         cross join lateral dealwright.value_figures(t.agent_id, t.win_logit, logit_variance, query_squared, t.revenue, t.open, t.capacity,
-            t.eligible, 1, null, dealwright.open_limit(t.open, t.capacity, t.worth, t.next_worth)) as f
-        limit k;
+            t.eligible, 1, null, t.open) as f;
         return;
     end if;
     share_per_weight := dealwright.fair_share_per_weight();

@@ -22,27 +22,61 @@ language sql stable as $$
     where case when wanted is null then p.is_default else p.name = wanted end
 $$;
 
-create or replace function dealwright.record_assignment(l dealwright.lead, best dealwright.ranked, ask dealwright.enquiry, policy text, params jsonb, queued boolean)
+-- One statement claims the place and writes all that follows from it: five statements and their triggers, each planned and
+-- started on its own, took three times as long (docs/decisions/0061-one-statement-places-a-lead.md). The triggers see that
+-- the counters are kept here and stand back.
+create or replace function dealwright.record_assignment(
+    l dealwright.lead, best dealwright.ranked, ask dealwright.enquiry, policy text, params jsonb, queued boolean, booking_moves boolean default false
+)
 returns bigint language plpgsql as $$
 declare
     id bigint;
     model bigint := (select m.model_id from dealwright.model as m
                      where m.promoted and m.kind = case policy when 'classic' then 'classic' else 'value' end);
 begin
-    insert into dealwright.assignment (lead_id, agent_id, slots, match_score, policy, model_id, propensity)
-    values (l.lead_id, best.agent_id, l.slots, best.match_score, policy, model, 1.0 / best.tied)
-    returning assignment_id into id;
-    insert into dealwright.decision (decided_at, lead_id, assignment_id, agent_id, from_queue, policy, policy_params, model_id, snapshot, event_position,
-                                     slots, requirements, required_skills, required_department, excluded_agent_id, draw_seed,
-                                     feature_agent_ids, features, match_score, win_probability, expected_value, fairness_price, propensity)
-    values (ask.asked_at, l.lead_id, id, best.agent_id, queued, policy, params, model, best.snapshot,
-            currval('dealwright.event_position_seq'),
-            l.slots, l.requirements, l.required_skills, l.required_department, ask.excluded_agent_id, ask.draw_seed,
-            best.feature_agent_ids, best.features, best.match_score, best.win_probability, best.expected_value, best.fairness_price,
-            1.0 / best.tied);
+    perform set_config('dealwright.counted_by', 'placement', true);
+    with claim as (
+        update dealwright.agent as a
+        set open = a.open + 1, fair_count = a.fair_count + (now() >= dealwright.fair_window_start())::integer
+        where a.agent_id = best.agent_id and a.active and a.open < a.capacity
+          -- would it, as it is now, still come first?
+          and a.open <= best.open_limit and a.capacity = best.capacity
+        returning a.agent_id, a.open, a.capacity, a.fair_count, a.fair_compensation
+    ), counted as (
+        update dealwright.agent_stat as s set assigned = dealwright.add_at(s.assigned, l.slots, 1)
+        from claim as c where s.agent_id = c.agent_id
+    ), given as (
+        insert into dealwright.assignment (lead_id, agent_id, slots, match_score, policy, model_id, propensity)
+        select l.lead_id, c.agent_id, l.slots, best.match_score, policy, model, 1.0 / best.tied from claim as c
+        returning assignment_id
+    ), happened as (
+        insert into dealwright.event (kind, agent_id, lead_id, assignment_id, open, capacity, fair_count, fair_compensation)
+        select 'assigned', c.agent_id, l.lead_id, g.assignment_id, c.open, c.capacity, c.fair_count, c.fair_compensation
+        from claim as c cross join given as g
+        returning position
+    ), decided as (
+        insert into dealwright.decision (
+            decided_at, lead_id, assignment_id, agent_id, from_queue, policy, policy_params, model_id, snapshot, event_position,
+            slots, requirements, required_skills, required_department, excluded_agent_id, draw_seed, feature_agent_ids, features,
+            match_score, win_probability, expected_value, fairness_price, propensity)
+        select ask.asked_at, l.lead_id, g.assignment_id, best.agent_id, queued, policy, params, model, best.snapshot, h.position,
+               l.slots, l.requirements, l.required_skills, l.required_department, ask.excluded_agent_id, ask.draw_seed,
+               best.feature_agent_ids, best.features, best.match_score, best.win_probability, best.expected_value, best.fairness_price,
+               1.0 / best.tied
+        from given as g cross join happened as h
+    ), booked as (
+        insert into dealwright.booking (assignment_id) select g.assignment_id from given as g where not booking_moves
+    ), taken as (
+        update dealwright.lead as d set status = 'assigned', is_waiting = false
+        from given as g where d.lead_id = l.lead_id and d.status <> 'assigned'
+    )
+    select g.assignment_id into id from given as g;
+    perform set_config('dealwright.counted_by', '', true);
     return id;
 end
 $$;
+comment on function dealwright.record_assignment(dealwright.lead, dealwright.ranked, dealwright.enquiry, text, jsonb, boolean, boolean) is
+    'Claims the place and records assignment, booking, decision and event; null, and nothing written, when the agent no longer comes first.';
 
 create or replace function dealwright.place_lead(l dealwright.lead, excluded bigint default null)
 returns bigint language plpgsql set search_path = dealwright, public, extensions, pg_temp set plan_cache_mode = force_generic_plan as $$
@@ -50,6 +84,7 @@ declare
     policy record;
     ask dealwright.enquiry;
     best dealwright.ranked;
+    id bigint;
 begin
     policy := dealwright.policy_for(l.policy);
     ask := dealwright.enquiry_of(l, excluded, coalesce((policy.params ->> 'seed')::bigint, 1));
@@ -68,14 +103,11 @@ begin
             end;
         end if;
         begin
-            perform from dealwright.agent as a
-            where a.agent_id = best.agent_id and a.open <= best.open_limit and a.open < a.capacity
-              and a.capacity = best.capacity and a.active
-            for no key update;
-            if not found then
+            id := dealwright.record_assignment(l, best, ask, policy.name, policy.params, false);
+            if id is null then
                 raise exception 'the agent has changed' using errcode = 'DW000';
             end if;
-            return dealwright.record_assignment(l, best, ask, policy.name, policy.params, false);
+            return id;
         exception when sqlstate 'DW000' then
             -- A row that no longer fits is locked all the same. Undoing the block lets go of it: whoever waits for an agent
             -- must hold none, or two leads could wait for each other.
@@ -95,7 +127,6 @@ declare
     policy record;
     ask dealwright.enquiry;
     best dealwright.ranked;
-    given bigint;
     moment timestamptz;
 begin
     lock table dealwright.queue_gate in share mode;
@@ -118,8 +149,7 @@ begin
         -- the place is this agent's: what it scores is looked up among all
         select * into best from dealwright.rank_by(policy.name, ask, policy.params, null, true) as r where r.agent_id = id;
         best.tied := 1;
-        given := dealwright.record_assignment(waiting, best, ask, policy.name, policy.params, true);
-        insert into dealwright.booking (assignment_id) values (given);
+        perform dealwright.record_assignment(waiting, best, ask, policy.name, policy.params, true);
         placed := placed + 1;
     end loop;
     return placed;

@@ -1,11 +1,12 @@
--- Invariants that hold whatever writes. An import switches them off for its own transaction (it counts everything anew).
+-- Invariants that hold whatever writes. Two writers keep the counters themselves, and the triggers stand back for them: an
+-- import, which counts everything anew, and the one statement that places a lead (07_place.sql).
 -- The triggers of the hot path have no WHEN clause: it would be parsed and planned anew by every statement, which costs
 -- more than to call the function and find that there is nothing to do.
 
-create or replace function dealwright.in_bulk()
+create or replace function dealwright.counted_by_writer()
 returns boolean language sql stable as $$
-    -- unset is null, and must read as off
-    select current_setting('dealwright.bulk', true) is not distinct from 'on'
+    -- 'import' and 'placement' keep the counters themselves; unset is null
+    select coalesce(current_setting('dealwright.counted_by', true), '') <> ''
 $$;
 
 -- lead ------------------------------------------------------------------------------------------------------------
@@ -15,7 +16,7 @@ returns trigger language plpgsql as $$
 declare
     read record;
 begin
-    if dealwright.in_bulk() then
+    if dealwright.counted_by_writer() then
         return new;
     end if;
     if tg_op = 'INSERT' then
@@ -62,8 +63,6 @@ begin
     if given is null then
         update dealwright.lead set status = 'waiting' where lead_id = new.lead_id;
         insert into dealwright.event (kind, lead_id) values ('waiting', new.lead_id);
-    else
-        insert into dealwright.booking (assignment_id) values (given);
     end if;
     return null;
 end
@@ -108,7 +107,7 @@ returns trigger language plpgsql as $$
 declare
     b dealwright.booking;
 begin
-    if dealwright.in_bulk() then
+    if dealwright.counted_by_writer() then
         return new;
     end if;
     if tg_op = 'INSERT' then
@@ -174,7 +173,7 @@ declare
     -- a booking may be reopened past capacity: that is a fact from outside; a new or moved assignment may not
     may_exceed boolean;
 begin
-    if dealwright.in_bulk() then
+    if dealwright.counted_by_writer() then
         return null;
     end if;
     if tg_op <> 'INSERT' then
@@ -252,7 +251,7 @@ create trigger follow_deleted_assignment after delete on dealwright.assignment
 create or replace function dealwright.prepare_booking()
 returns trigger language plpgsql as $$
 begin
-    if dealwright.in_bulk() then
+    if dealwright.counted_by_writer() then
         return new;
     end if;
     if new.status = 'confirmed' then
@@ -277,7 +276,7 @@ $$;
 create or replace function dealwright.follow_booking()
 returns trigger language plpgsql as $$
 begin
-    if dealwright.in_bulk() then
+    if dealwright.counted_by_writer() then
         return null;
     end if;
     -- rewriting the assignment's own status makes its trigger derive everything anew
@@ -320,7 +319,7 @@ declare
     others double precision;
     dealt double precision;
 begin
-    if dealwright.in_bulk() then
+    if dealwright.counted_by_writer() then
         return new;
     end if;
     if tg_op = 'INSERT' then
@@ -357,7 +356,7 @@ comment on function dealwright.agent_payload(dealwright.agent) is 'What a rankin
 create or replace function dealwright.follow_agent()
 returns trigger language plpgsql as $$
 begin
-    if dealwright.in_bulk() then
+    if dealwright.counted_by_writer() then
         return null;
     end if;
     if tg_op = 'INSERT' then

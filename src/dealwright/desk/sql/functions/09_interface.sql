@@ -312,10 +312,9 @@ begin
                 raise exception 'the agent has changed' using errcode = 'DW000';
             end if;
             update dealwright.assignment as s set status = 'reassigned', end_reason = reassign.reason where s.assignment_id = old.assignment_id;
-            fresh := dealwright.record_assignment(l, best, ask, rule.name, rule.params, false);
+            fresh := dealwright.record_assignment(l, best, ask, rule.name, rule.params, false,
+                exists (select from dealwright.booking as b where b.assignment_id = old.assignment_id));
             update dealwright.booking as b set assignment_id = fresh where b.assignment_id = old.assignment_id;
-            insert into dealwright.booking (assignment_id)
-            select fresh where not exists (select from dealwright.booking as b where b.assignment_id = fresh);
             exit;
         exception when sqlstate 'DW000' then
             null;  -- undoing the block lets go of both rows before the next are waited for

@@ -191,7 +191,7 @@ declare
     dimension record;
     lapsed bigint;
 begin
-    perform set_config('dealwright.bulk', 'on', true);
+    perform set_config('dealwright.counted_by', 'import', true);
     perform dealwright.hold_writers();
     create temporary table import_touched (assignment_id bigint primary key) on commit drop;
     analyze import_agent, import_assignment, import_booking;
@@ -248,7 +248,7 @@ begin
             'agents', agents.fresh, 'assignments', assignments.fresh, 'bookings', bookings.fresh, 'as_of', as_of));
         analyze dealwright.agent, dealwright.lead, dealwright.assignment, dealwright.booking, dealwright.agent_stat;
     end if;
-    perform set_config('dealwright.bulk', 'off', true);
+    perform set_config('dealwright.counted_by', '', true);
     perform dealwright.fill_free_places();
     return jsonb_build_object(
         'agents', jsonb_build_object('new', agents.fresh, 'changed', agents.changed,

@@ -3,7 +3,7 @@
 create or replace function dealwright.restore_state(d dealwright.decision)
 returns void language plpgsql as $$
 declare
-    width integer := coalesce(vector_dims((dealwright.query_of(d.slots, d.model_id)).query), 0);
+    width integer := coalesce(vector_dims((dealwright.query_of(d.slots, coalesce(d.model_id, 0))).query), 0);
 begin
     drop table if exists pg_temp.agent;
     create temporary table agent (
@@ -56,8 +56,9 @@ comment on function dealwright.was_visible(dealwright.decision, xid8, bigint) is
 
 create or replace function dealwright.past_enquiry(d dealwright.decision)
 returns dealwright.enquiry language sql stable as $$
+    -- a model of no number stands for the time before there was one
     select row ((d).slots, (d).requirements, (d).required_skills, (d).required_department, (d).draw_seed, (d).decided_at,
-                (d).excluded_agent_id, (d).model_id, (d).feature_agent_ids, (d).features)::dealwright.enquiry
+                (d).excluded_agent_id, coalesce((d).model_id, 0), (d).feature_agent_ids, (d).features)::dealwright.enquiry
 $$;
 
 create or replace function dealwright.decision_on(id bigint)

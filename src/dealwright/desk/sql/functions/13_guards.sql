@@ -5,7 +5,7 @@ returns trigger language plpgsql as $$
 declare
     taken dealwright.assignment;
 begin
-    if old.status = 'new' or new.status = old.status then
+    if old.status = 'new' or new.status = old.status or dealwright.counted_by_writer() then
         return new;
     end if;
     select * into taken from dealwright.assignment as a where a.lead_id = new.lead_id and a.status <> 'reassigned';
@@ -41,12 +41,8 @@ $$;
 
 create or replace function dealwright.retry_waiting_lead()
 returns trigger language plpgsql as $$
-declare
-    given bigint := dealwright.place_lead(new);
 begin
-    if given is not null then
-        insert into dealwright.booking (assignment_id) values (given);
-    end if;
+    perform dealwright.place_lead(new);
     return null;
 end
 $$;
