@@ -1,0 +1,222 @@
+"""What must hold of a desk at every commit, asserted from its tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+import polars as pl
+from engine import Row, expected_profiles, outcome_of, recount, rows
+from psycopg import Connection
+
+from dealwright.contracts import Dimension
+from dealwright.learn import MatchModel
+
+# by how much the open count may move with an event; None: it may be anything (it was counted anew)
+MOVES: Mapping[str, tuple[int, ...] | None] = {
+    "agent_added": None,
+    "agent_changed": (0,),
+    "assigned": (0, 1),
+    "moved_in": (0, 1),
+    "moved_out": (-1, 0),
+    "reopened": (1,),
+    "confirmed": (-1, 0),
+    "cancelled": (-1, 0),
+    "lapsed": (-1, 0),
+    "reassigned": (-1,),
+    "deleted": (-1, 0),
+    "corrected": (-1, 0, 1),
+    "recounted": None,
+}
+
+
+def check_desk(
+    connection: Connection[Any], model: MatchModel | None = None, *, queue: bool = True, since: int = 0
+) -> Mapping[str, Sequence[Row]]:
+    """Assert every invariant of the desk; returns the tables that were read.
+
+    ``model`` is the promoted match model; ``queue`` says whether nobody may wait while a place is free.
+    """
+    with connection.transaction():
+        connection.execute("set transaction isolation level repeatable read")
+        tables = read_tables(connection, since)
+        _check_views(connection)
+    _check_leads(tables)
+    _check_assignments(tables)
+    _check_counters(tables, model)
+    check_events(tables["event"], tables["agent"], complete=since == 0)
+    if queue:
+        check_queue(tables)
+    return tables
+
+
+def read_tables(connection: Connection[Any], since: int = 0) -> dict[str, list[Row]]:
+    """Read the book of record and what was counted of it."""
+    return {
+        "agent": rows(
+            connection,
+            "select *, profile::real[]::float8[] as vector, variance::real[]::float8[] as spread, "
+            "shifts is null or shifts @> now() as on_shift from dealwright.agent order by agent_id",
+        ),
+        "stat": rows(connection, "select * from dealwright.agent_stat"),
+        "day": rows(connection, "select * from dealwright.agent_day where confirmed <> 0"),
+        "lead": rows(connection, "select * from dealwright.lead order by lead_id"),
+        "assignment": rows(
+            connection,
+            "select a.*, l.attributes from dealwright.assignment as a join dealwright.lead as l using (lead_id)",
+        ),
+        "booking": rows(connection, "select * from dealwright.booking"),
+        "event": rows(
+            connection, "select * from dealwright.event where position > %s order by position", since
+        ),
+        "slot": rows(
+            connection,
+            "select v.slot, d.name, v.value, d.position from dealwright.dimension_value as v "
+            "join dealwright.dimension as d using (dimension_id) order by d.position, v.slot",
+        ),
+        "window": rows(connection, "select dealwright.fair_window_start() as start where isfinite(dealwright.fair_window_start())"),
+    }
+
+
+def _check_views(connection: Connection[Any]) -> None:
+    """The desk's own recount agrees with its counters."""
+    columns = (
+        "agent_id, assigned, known, confirmed, expected_ppm, revenue_cents, base_cents, package_cents, "
+        "base_expected_cents, package_expected_cents"
+    )
+    for kept, counted in (
+        (f"select {columns} from dealwright.agent_stat", f"select {columns} from dealwright.recounted_stat"),
+        (
+            "select day, agent_id, confirmed from dealwright.agent_day where confirmed <> 0",
+            "select day, agent_id, confirmed from dealwright.recounted_day",
+        ),
+        (
+            "select agent_id, open, fair_count from dealwright.agent",
+            "select agent_id, open, fair_count from dealwright.recounted_agent",
+        ),
+    ):
+        for one, other in ((kept, counted), (counted, kept)):
+            assert rows(connection, f"{one} except all {other}") == []
+
+
+def _check_leads(tables: Mapping[str, Sequence[Row]]) -> None:
+    live: dict[int, Row] = {}
+    for row in tables["assignment"]:
+        if row["status"] != "reassigned":
+            assert row["lead_id"] not in live, f"lead {row['lead_id']} is with two agents"
+            live[row["lead_id"]] = row
+    for lead in tables["lead"]:
+        assert lead["status"] in ("waiting", "assigned", "withdrawn"), lead
+        mine = live.get(lead["lead_id"])
+        if lead["status"] == "waiting":
+            assert mine is None, f"lead {lead['lead_id']} waits and is assigned"
+        elif lead["status"] == "assigned":
+            assert mine is not None, f"lead {lead['lead_id']} is with nobody"
+        else:
+            assert mine is None or mine["status"] != "open", f"lead {lead['lead_id']} is withdrawn and open"
+
+
+def _check_assignments(tables: Mapping[str, Sequence[Row]]) -> None:
+    booked = {booking["assignment_id"]: booking for booking in tables["booking"]}
+    slots = {(slot["name"], slot["value"]): slot["slot"] for slot in tables["slot"]}
+    for row in tables["assignment"]:
+        booking = booked.get(row["assignment_id"])
+        assert (row["status"], row["outcome"]) == outcome_of(row, booking), (row, booking)
+        assert sorted(row["slots"]) == sorted(
+            [1, *(slots[item] for item in row["attributes"].items() if item in slots)]
+        )
+        assert (row["ended_at"] is None) == (row["status"] == "open"), row
+        won = row["outcome"] == "won"
+        assert row["completed_at"] == (booking["completed_at"] if won and booking else None)
+        for name in ("base_revenue", "package_revenue", "total_revenue"):
+            assert row[name] == (booking[name] if won and booking else None)
+        assert (row["known_at"] is not None) == (row["outcome"] is not None)
+
+
+def _check_counters(tables: Mapping[str, Sequence[Row]], model: MatchModel | None) -> None:
+    agents = {agent["agent_id"]: agent for agent in tables["agent"]}
+    slots = {(slot["name"], slot["value"]): slot["slot"] for slot in tables["slot"]}
+    window = tables["window"][0]["start"] if tables["window"] else None
+    counted = recount(list(agents), tables["assignment"], tables["booking"], slots, model, window)
+    assert {i: agent["open"] for i, agent in agents.items()} == counted.open
+    assert {i: agent["fair_count"] for i, agent in agents.items()} == counted.fair_count
+    assert {stat["agent_id"] for stat in tables["stat"]} == set(agents)
+    for stat in tables["stat"]:
+        i = stat["agent_id"]
+        for name in ("assigned", "known", "confirmed", "expected_ppm"):
+            assert stat[name] == getattr(counted, name)[i], (name, i)
+        assert {name: stat[f"{name}_cents"] for name in counted.cents[i]} == counted.cents[i], i
+    assert {(day["day"], day["agent_id"]): day["confirmed"] for day in tables["day"]} == counted.days
+    if model is None:
+        return
+    names = list(dict.fromkeys(slot["name"] for slot in tables["slot"]))
+    declared = [
+        Dimension(name, tuple(slot["value"] for slot in tables["slot"] if slot["name"] == name))
+        for name in names
+    ]
+    # the declared dimensions one after the other, and where each of the desk's slots stands there
+    in_order = [1, *(slot["slot"] for slot in tables["slot"])]
+    traits = pl.DataFrame(
+        [
+            {"agent_id": i, "rating": a["rating"], "years_of_service": a["years_of_service"], **a["traits"]}
+            for i, a in agents.items()
+        ],
+        infer_schema_length=None,
+    )
+    if agents:
+        wanted = expected_profiles(counted, model, declared, np.argsort(in_order).tolist(), traits)
+        for i, agent in agents.items():
+            vector, variance, base, package = wanted[i]
+            np.testing.assert_allclose(agent["vector"], vector, rtol=1e-5, atol=1e-6, err_msg=f"profile of {i}")
+            np.testing.assert_allclose(agent["spread"], variance, rtol=1e-5, atol=1e-9)
+            np.testing.assert_allclose((agent["base_ratio"], agent["package_ratio"]), (base, package), rtol=1e-9)
+
+
+def check_events(events: Sequence[Row], agents: Sequence[Row], *, complete: bool = True) -> None:
+    """Each event's state follows from the one before, nobody was given a lead past capacity, the last state stands."""
+    last: dict[int, Row] = {}
+    for event in events:
+        if event["kind"] == "agent_deleted":
+            last.pop(event["agent_id"], None)
+        if event["open"] is None:
+            continue
+        before = last.get(event["agent_id"])
+        allowed = MOVES[event["kind"]]
+        if before is not None and allowed is not None:
+            assert event["open"] - before["open"] in allowed, (before, event)
+        if event["kind"] in ("assigned", "moved_in") and (before is None or event["open"] > before["open"]):
+            assert event["open"] <= event["capacity"], event
+        last[event["agent_id"]] = event
+    for agent in agents:
+        event = last.get(agent["agent_id"])
+        if event is None:
+            assert not complete, f"agent {agent['agent_id']} has no event"
+            continue
+        for name in ("open", "capacity", "fair_count", "fair_compensation"):
+            assert event[name] == agent[name], (name, event, agent["agent_id"])
+
+
+def can_take(agent: Row, lead: Row) -> bool:
+    """Whether an agent may get a lead, written down a second time."""
+    return (
+        agent["active"]
+        and agent["open"] < agent["capacity"]
+        and agent["on_shift"]
+        and set(lead["required_skills"] or ()) <= set(agent["skills"])
+        and lead["required_department"] in (None, agent["department"])
+    )
+
+
+def check_queue(tables: Mapping[str, Sequence[Row]]) -> None:
+    """Nobody waits while an agent who could take the lead has room."""
+    for lead in tables["lead"]:
+        if lead["status"] == "waiting":
+            able = [agent["agent_id"] for agent in tables["agent"] if can_take(agent, lead)]
+            assert not able, f"lead {lead['lead_id']} waits while {able} have room"
+
+
+def utc(text: str) -> datetime:
+    """Read a time."""
+    return datetime.fromisoformat(text)
