@@ -1,0 +1,143 @@
+"""The nightly plan at 10,000, 100,000 and 1,000,000 accounts: seconds per stage, memory, growth, and truth.
+
+``python3 do.py bench plan``, or ``python benchmarks/plan.py --sizes 10000 100000``. Every size runs in a process
+of its own that reads the tables from Parquet files, so that its peak memory is the plan's; generating the company
+(with 18 months of orders and touches) is timed apart. Predictions are judged against what then really happened,
+beside the true probabilities and expectations themselves, which no stage can read.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import platform
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+TABLES = ("accounts", "orders", "touches", "reps", "history")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--sizes", type=int, nargs="+", default=[10_000, 100_000, 1_000_000])
+    parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--generate", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--measure", type=Path, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.generate:
+        generate_world(options.generate, options.sizes[0], options.seed)
+    elif options.measure:
+        measure(options.measure, options.seed)
+    else:
+        show([run(size, options.seed) for size in options.sizes])
+
+
+def run(size: int, seed: int) -> dict[str, Any]:
+    """Generate and plan one company, each in its own process."""
+    with tempfile.TemporaryDirectory() as folder:
+        answers = []
+        for step in ("--generate", "--measure"):
+            done = subprocess.run(
+                [sys.executable, __file__, step, folder, "--sizes", str(size), "--seed", str(seed)],
+                check=True,
+                stdout=subprocess.PIPE,
+            )
+            answers.append(json.loads(done.stdout.splitlines()[-1]))
+        return {"accounts": size, **answers[0], **answers[1]}
+
+
+def generate_world(folder: Path, size: int, seed: int) -> None:
+    from dealwright.report.schema_text import schema_toml
+    from dealwright.world.barcelona import BarcelonaParams, generate
+
+    begin = time.perf_counter()
+    world = generate(BarcelonaParams(n=size), seed=seed)
+    seconds = time.perf_counter() - begin
+    for name in TABLES:
+        getattr(world.inputs, name).write_parquet(folder / f"{name}.parquet")
+    world.truth.write_parquet(folder / "truth.parquet")
+    (folder / "schema.toml").write_text(schema_toml(world.inputs.schema), encoding="utf-8")
+    print(json.dumps({"generate_s": seconds, "generate_gb": peak_gb(), "orders": world.inputs.orders.height}))
+
+
+def measure(folder: Path, seed: int) -> None:
+    from datetime import datetime
+
+    from dealwright.intake.accounts import read_plan_inputs
+    from dealwright.plan.run import run_plan
+
+    begin = time.perf_counter()
+    files = {name: folder / f"{name}.parquet" for name in TABLES}
+    inputs = read_plan_inputs(**files, schema=folder / "schema.toml", as_of=datetime(2026, 6, 30))
+    read_s = time.perf_counter() - begin
+    plan = run_plan(inputs, seed=seed)
+    total_s = time.perf_counter() - begin
+    stages = {record.stage: record.seconds for record in plan.trace}
+    memory = peak_gb()
+    print(
+        json.dumps(
+            {"read": read_s, **stages, "total": total_s, "peak_gb": memory, **judge(plan.accounts, folder)}
+        )
+    )
+
+
+def judge(accounts: Any, folder: Path) -> dict[str, float]:
+    """Compare predictions with the future, beside the truth."""
+    import polars as pl
+    from scipy.stats import spearmanr
+    from sklearn.metrics import roc_auc_score
+
+    truth = pl.read_parquet(folder / "truth.parquet").filter(pl.col("broken").is_null())
+    both = accounts.select("account_id", "churn_probability", "predicted_value_eur").join(
+        truth, on="account_id", suffix="_true"
+    )
+    churned, spend = both["churned"], both["future_spend_eur"]
+    return {
+        "auc": roc_auc_score(churned, both["churn_probability"]),
+        "auc_truth": roc_auc_score(churned, both["churn_probability_true"]),
+        "spearman": spearmanr(both["predicted_value_eur"], spend).statistic,
+        "spearman_truth": spearmanr(both["future_value_eur"], spend).statistic,
+    }
+
+
+def peak_gb() -> float:
+    """Return the peak resident memory of this process."""
+    unit = 1 if platform.system() == "Darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e9
+
+
+def show(rows: list[dict[str, Any]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(
+        title=f"nightly plan, five stages, {os.cpu_count()} cores, Python {platform.python_version()}"
+    )
+    table.add_column("")
+    for row in rows:
+        table.add_column(f"{row['accounts']:,}", justify="right")
+    lines = {
+        "orders": "{:,.0f}", "generate_s": "{:.1f} s", "generate_gb": "{:.2f} GB", "read": "{:.1f} s",
+        "quality": "{:.1f} s", "predict": "{:.1f} s", "anomalies": "{:.1f} s", "segment": "{:.1f} s",
+        "action": "{:.1f} s", "total": "{:.1f} s", "peak_gb": "{:.2f} GB", "auc": "{:.4f}", "auc_truth": "{:.4f}",
+        "spearman": "{:.4f}", "spearman_truth": "{:.4f}",
+    }  # fmt: skip
+    for name, style in lines.items():
+        table.add_row(name, *(style.format(row[name]) for row in rows))
+    for first, second in pairwise(rows):
+        power = math.log(second["total"] / first["total"]) / math.log(second["accounts"] / first["accounts"])
+        table.caption = f"{table.caption or ''} time grows as rows^{power:.2f} to {second['accounts']:,};"
+    Console().print(table)
+    print(json.dumps(rows))
+
+
+if __name__ == "__main__":
+    main()

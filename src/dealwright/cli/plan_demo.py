@@ -1,0 +1,39 @@
+"""The nightly plan's part of the demo: a synthetic company, planned, and what a manager would read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from dealwright.cli.plan_summary import plan_tables
+from dealwright.plan.run import run_plan
+from dealwright.report.plan_output import RunDirectory, write_plan, write_world
+from dealwright.report.schema_text import schema_toml
+from dealwright.world.barcelona import BarcelonaParams, generate
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+_ACCOUNTS: Final = 2000
+
+
+def show_plan(page: Console, out: Path, seed: int = 7) -> None:
+    """Plan a night for a generated company and write the run directory."""
+    from dealwright.cli.progress import working
+
+    world = generate(BarcelonaParams(n=_ACCOUNTS), seed=seed)
+    inputs = world.inputs
+    page.print(
+        f"A field-sales company around Barcelona: {inputs.accounts.height:,} accounts, their orders and the "
+        "contacts of 18 months; some rows are broken, as they are in life."
+    )
+    with working("predicting, segmenting, choosing actions"):
+        plan = run_plan(inputs, seed=seed)
+    with RunDirectory(out) as folder:
+        write_plan(plan, folder, {"world": "barcelona", "n": _ACCOUNTS, "seed": seed, "as_of": inputs.as_of})
+        tables = {
+            name: getattr(inputs, name) for name in ("accounts", "orders", "touches", "reps", "history")
+        }
+        write_world({**tables, "truth": world.truth}, schema_toml(inputs.schema), folder)
+    for item in plan_tables(plan, out):
+        page.print(item)
