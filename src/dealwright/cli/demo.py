@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dealwright.cli.context import Globals, console, notes
+from dealwright.cli.context import Globals, console
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from dealwright.desk.results import Placement, Row
     from dealwright.world.astra import AstraWorld
 
-_AGENTS, _ASSIGNMENTS, _LEADS, _SETTLED = 30, 9_000, 50, 8
+_AGENTS, _ASSIGNMENTS, _LEADS, _SETTLED, _ACCOUNTS = 30, 9_000, 50, 8, 3_200
 _LUXURY_LEAD: dict[str, Any] = {
     "customer_name": "Kate Nguyen",
     "attributes": {
@@ -61,7 +61,7 @@ def demo(
         if keep:
             page.print(f"\nthe database stays: dealwright --home {home} agents", soft_wrap=True)
             page.print(f"or any PostgreSQL client at {desk.database.url}", soft_wrap=True)
-    _show_plan(page, out)
+    _show_plan(page, out / "plan")
     page.print(f"\n[dim]{perf_counter() - began:.0f} s in all[/dim]")
 
 
@@ -220,15 +220,8 @@ def _show_workloads(page: Console, before: dict[Any, Row], after: dict[Any, Row]
 
 
 def _show_plan(page: Console, out: Path) -> None:
-    """Show the nightly plan's part, when it is installed."""
-    from importlib import import_module
-    from importlib.util import find_spec
+    """Run the nightly plan for a synthetic company of its own."""
+    from dealwright.cli.plan import plan
 
-    if find_spec("dealwright.cli.plan_demo") is None:
-        return
-    _heading(page, "5. The nightly plan")
-    try:
-        import_module("dealwright.cli.plan_demo").show_plan(page, out / "plan")
-    except Exception as error:
-        notes().print(f"the plan's part of the demo failed: {error}")
-        raise
+    _heading(page, f"5. The nightly plan for {_ACCOUNTS:,} accounts of a synthetic company")
+    plan(out=out, world="barcelona", n=_ACCOUNTS)

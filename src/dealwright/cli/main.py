@@ -8,8 +8,6 @@ import sys
 import traceback
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
@@ -17,7 +15,7 @@ import typer
 from typer.exceptions import Abort, TyperException
 
 from dealwright import __version__
-from dealwright.cli import audit, demo, leads, models, setup
+from dealwright.cli import audit, demo, leads, models, plan, setup
 from dealwright.cli.context import Globals
 from dealwright.errors import DealwrightError
 
@@ -67,10 +65,8 @@ def _globals(
     context.obj = Globals(database_url, home, debug)
 
 
-for _module in (setup, leads, models, audit, demo):
+for _module in (setup, leads, models, audit, plan, demo):
     _module.register(app)
-if find_spec("dealwright.cli.plan") is not None:
-    import_module("dealwright.cli.plan").register(app)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -1,0 +1,34 @@
+"""The demo: one command from nothing to settled bookings and a plan, leaving the user's own desk alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from command_line import Command
+
+from dealwright.cli import demo
+
+
+@pytest.mark.slow
+def test_demo(dealwright: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(demo, "_ASSIGNMENTS", 600)
+    monkeypatch.setattr(demo, "_ACCOUNTS", 250)
+    answer = dealwright("demo", "--home", tmp_path / "home")
+    for words in (
+        "600 new assignments",
+        "policy value",
+        "policy workload",
+        "50 assigned",
+        "8 bookings are settled",
+        "open assignments, before and after",
+        "comes out the same",
+        "next best action",
+        "demo-output/desk/summary.html",
+    ):
+        assert words in " ".join(answer.out.split()), words
+    assert Path("demo-output/desk/agents_with_intervals.png").stat().st_size > 10_000
+    assert Path("demo-output/plan/accounts.parquet").is_file()
+    assert not (tmp_path / "home" / "demo").exists()
+    # the user's own desk is as empty as before
+    assert dealwright("init", "--json").json["agents"] == 0
