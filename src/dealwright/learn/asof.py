@@ -93,10 +93,23 @@ class AsOfCounter:
 
 
 def _find(event_cell: IntArray, by_time: IntArray, query_cell: IntArray, known_before: IntArray) -> Lookup:
-    """Find each query's events: those of its cell among the first ``known_before`` in time order."""
+    """Find each query's events: those of its cell among the first ``known_before`` in time order.
+
+    Both sides are sorted by cell first (both are in time order already): the bisections run along memory.
+    """
     span = len(by_time) + 1
-    position = np.argsort(event_cell, kind="stable")  # by cell, and by time within it
+    position = _sort_stably(event_cell)
     keys = event_cell[position] * span + position
-    start = np.searchsorted(keys, query_cell * span)
-    stop = np.searchsorted(keys, query_cell * span + known_before)
+    queries = _sort_stably(query_cell)
+    cell = query_cell[queries]
+    start, stop = np.empty(len(queries), dtype=np.int64), np.empty(len(queries), dtype=np.int64)
+    start[queries] = np.searchsorted(keys, cell * span)
+    stop[queries] = np.searchsorted(keys, cell * span + known_before[queries])
     return Lookup(by_time[position], start, stop)
+
+
+def _sort_stably(cell: IntArray) -> IntArray:
+    """Order by cell, equal ones as they come; -1 is the least. Small numbers take NumPy's radix sort."""
+    shifted = cell + 1
+    small = len(shifted) > 0 and int(shifted.max()) < 2**16
+    return np.argsort(shifted.astype(np.uint16) if small else shifted, kind="stable")

@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from dealwright.learn.homogeneity import Homogeneity
 
 _PLAIN_FIELDS = (
-    "verdict", "p_value", "revenue_p_value", "revenue_alone", "outcomes", "agents", "power", "needed_outcomes",
-    "worthwhile_sd", "target_power", "alpha", "permutations", "chi2", "chi2_df", "chi2_p_value", "plain_chi2",
-    "plain_df", "plain_p_value", "plain_outcomes",
+    "verdict", "p_value", "revenue_p_value", "revenue_alone", "outcomes", "agents", "power",
+    "needed_outcomes", "worthwhile_sd", "target_power", "alpha", "permutations", "chi2", "chi2_df",
+    "chi2_p_value", "plain_chi2", "plain_df", "plain_p_value", "plain_outcomes",
 )  # fmt: skip
 
 Verdict = Literal["agents differ", "no evidence that agents differ", "too little data"]

@@ -22,7 +22,7 @@ from dealwright.learn.model import (
 )
 from dealwright.learn.outcomes import value_shares
 from dealwright.learn.profile import compute_affinities, spread_unknown, standardise_traits
-from dealwright.learn.shrinkage import fit_prior_strength, fit_ratio_strength
+from dealwright.learn.shrinkage import fit_prior_strength, fit_ratio_strength, fit_value_strength
 from dealwright.learn.slots import FloatArray, IntArray, logit, sigmoid, slot_groups, weights_by_dimension
 
 if TYPE_CHECKING:
@@ -168,7 +168,7 @@ def _fit_strengths(known: OutcomeTable, lead: LeadModel, shares: tuple[FloatArra
     moved = sigmoid(logit(mean) + level[:, :1])
     for group in groups[1:]:
         if group.stop - group.start > 1:
-            strength[group] = fit_prior_strength(n[:, group], won[:, group], moved[:, group])
+            strength[group] = fit_value_strength(n[:, group], won[:, group], moved[:, group])
     return strength
 
 

@@ -27,6 +27,7 @@ REVENUE_TESTS = ("base_revenue", "package_revenue")
 _EFFECT_SD = 0.3
 _RATIO_SD = 0.1
 _LEAST_WINS = 30
+_LEAST_PERMUTATIONS = 119
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,9 @@ def compare_agents(table: OutcomeTable, permutations: int, rng: np.random.Genera
     JBES 1), so that an agent's particular mix of leads gives no false alarm.
     """
     known = table.take(table.settled)
-    permutations = int(np.clip(5e7 / max(len(known), 1), min(199, permutations), permutations))
+    permutations = int(
+        np.clip(5e7 / max(len(known), 1), min(_LEAST_PERMUTATIONS, permutations), permutations)
+    )
     wins, money = _Family([], [], []), _Family([], [], [])
     chi2 = df = 0.0
     if len(known) and len(np.unique(known.agent)) > 1 and 0 < known.won.sum() < len(known):

@@ -42,6 +42,39 @@ def fit_prior_strength(known: FloatArray, won: FloatArray, mean: FloatArray) -> 
     return float(np.exp(found.x))
 
 
+def fit_value_strength(known: FloatArray, won: FloatArray, mean: FloatArray) -> float:
+    """Fit the prior strength of a dimension's values, (agents, values), given each agent's overall level.
+
+    As `fit_prior_strength`, but each agent's level was estimated from the same outcomes: a value that makes
+    up the share f of them can deviate from it only by ``1 - f`` of its variance. Taking that for a lack of
+    differences would shrink twice too much where a dimension has two values. So the standardised deviations
+    ``(won - known mean) / sqrt(known mean (1 - mean))`` are fitted as normal with the beta-binomial
+    variance ``1 + (known - 1) / (m + 1)``, reduced by that factor (the idea of restricted maximum
+    likelihood: Patterson & Thompson 1971, Biometrika 58).
+    """
+    from scipy.optimize import minimize_scalar
+
+    total = known.sum(axis=1, keepdims=True)
+    left = 1.0 - known / np.maximum(total, 1e-12)
+    some = (known > 1) & (left > 0.02)
+    if not some.any():
+        return FULL_SHRINKAGE
+    k, mu, factor = known[some], np.clip(mean[some], 1e-6, 1 - 1e-6), left[some]
+    squared = (won[some] - k * mu) ** 2 / (k * mu * (1 - mu))
+
+    def loss(log_m: float) -> float:
+        variance = factor * (1.0 + (k - 1.0) / (np.exp(log_m) + 1.0))
+        # a value's weight is its share of free variation, so that two values of one agent count as one
+        return 0.5 * float(np.sum(factor * (np.log(variance) + squared / variance)))
+
+    found = minimize_scalar(
+        loss, bounds=(np.log(0.5), np.log(1e5)), method="bounded", options={"xatol": 1e-3}
+    )
+    if found.x > np.log(5e4) or found.fun > loss(np.log(1e12)) - 1e-6:
+        return FULL_SHRINKAGE
+    return float(np.exp(found.x))
+
+
 def fit_ratio_strength(total: FloatArray, expected: FloatArray, noise_per_unit: float) -> float:
     """Fit the strength k, in units of money, with which an agent's revenue ratio is shrunk towards 1.
 
