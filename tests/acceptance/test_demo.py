@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 from command_line import Command
 
-from dealwright.cli import demo
+from dealwright.cli import demo, plan_demo
 
 
 @pytest.mark.slow
 def test_demo(dealwright: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(demo, "_ASSIGNMENTS", 600)
-    monkeypatch.setattr(demo, "_ACCOUNTS", 250)
+    monkeypatch.setattr(plan_demo, "_ACCOUNTS", 250)
     answer = dealwright("demo", "--home", tmp_path / "home")
     for words in (
         "600 new assignments",

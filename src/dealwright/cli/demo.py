@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from dealwright.desk.results import Placement, Row
     from dealwright.world.astra import AstraWorld
 
-_AGENTS, _ASSIGNMENTS, _LEADS, _SETTLED, _ACCOUNTS = 30, 9_000, 50, 8, 3_200
+_AGENTS, _ASSIGNMENTS, _LEADS, _SETTLED = 30, 9_000, 50, 8
 _LUXURY_LEAD: dict[str, Any] = {
     "customer_name": "Kate Nguyen",
     "attributes": {
@@ -52,6 +52,7 @@ def demo(
     seed: Annotated[int, typer.Option("--seed", help="Another seed makes another agency.")] = 7,
 ) -> None:
     """Show Dealwright at work on a generated travel agency; your own data are not touched."""
+    from dealwright.cli.plan_demo import show_plan
     from dealwright.desk.desk import Desk
 
     began = perf_counter()
@@ -61,7 +62,8 @@ def demo(
         if keep:
             page.print(f"\nthe database stays: dealwright --home {home} agents", soft_wrap=True)
             page.print(f"or any PostgreSQL client at {desk.database.url}", soft_wrap=True)
-    _show_plan(page, out / "plan")
+    _heading(page, "5. The nightly plan")
+    show_plan(page, out / "plan", seed)
     page.print(f"\n[dim]{perf_counter() - began:.0f} s in all[/dim]")
 
 
@@ -217,11 +219,3 @@ def _show_workloads(page: Console, before: dict[Any, Row], after: dict[Any, Row]
     page.print(table)
     if len(changed) > 10:
         page.print(f"[dim]… and {len(changed) - 10} more agents[/dim]")
-
-
-def _show_plan(page: Console, out: Path) -> None:
-    """Run the nightly plan for a synthetic company of its own."""
-    from dealwright.cli.plan import plan
-
-    _heading(page, f"5. The nightly plan for {_ACCOUNTS:,} accounts of a synthetic company")
-    plan(out=out, world="barcelona", n=_ACCOUNTS)
