@@ -20,7 +20,7 @@ from engine import (
     rows,
     value,
 )
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from ledger import can_take, check_desk
@@ -469,6 +469,7 @@ def test_everything_kept_equals_a_recount_after_every_step(desk_connection: Conn
             max_examples=int(__import__("os").environ.get("N", "40")),
             stateful_step_count=30,
             deadline=None,
+            phases=(Phase.explicit, Phase.reuse, Phase.generate, Phase.target),
             suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
         ),
     )

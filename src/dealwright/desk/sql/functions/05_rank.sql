@@ -113,7 +113,10 @@ comment on function dealwright.query_of(integer[], bigint) is 'The query vector 
 
 create or replace function dealwright.fair_share_per_weight()
 returns double precision language sql stable as $$
-    select coalesce((sum(a.fair_count) + sum(a.fair_compensation)) / nullif(sum(a.weight), 0), 0) from agent as a where a.active
+    -- summed as whole millionths (2^-20): a sum of doubles depends on the order of the rows, and a replay has another one
+    select coalesce((sum(a.fair_count)::double precision + sum((a.fair_compensation * 1048576)::bigint)::double precision / 1048576)
+                    / nullif(sum((a.weight * 1048576)::bigint)::double precision / 1048576, 0), 0)
+    from agent as a where a.active
 $$;
 comment on function dealwright.fair_share_per_weight() is '(N + sum c) / sum w over the active agents.';
 
