@@ -1,4 +1,7 @@
-"""The next best action: the score adds up, the rules hold whatever the data, and every choice explains itself."""
+"""The next best action: the score adds up, the rules hold whatever the data.
+
+And every choice explains itself.
+"""
 
 from __future__ import annotations
 
@@ -64,8 +67,8 @@ class Given:
 
 def touch(account, days_ago, action="call", channel="outbound_cc", *, response=False, rejected=False):
     return {
-        "account_id": account, "touched_at": AS_OF - timedelta(days=days_ago), "channel": channel, "action": action,
-        "response": response, "rejected": rejected,
+        "account_id": account, "touched_at": AS_OF - timedelta(days=days_ago), "channel": channel,
+        "action": action, "response": response, "rejected": rejected,
     }  # fmt: skip
 
 
@@ -127,13 +130,15 @@ def test_nothing_is_done_where_nothing_is_worth_its_cost():
     ("touches", "excluded", "action"),
     [
         ([touch("a0", 3, "visit", "field")], "visit: tried 3 days ago (cool-down 14 days)", "call"),
-        ([touch("a0", 0.5, "other", "field")], "visit: contacted 0 days ago (at least 1 days between contacts)", "call"),
+        ([touch("a0", 0.5, "other", "field")],
+         "visit: contacted 0 days ago (at least 1 days between contacts)", "call"),
         ([touch("a0", 6, "x", "field"), touch("a0", 5, "x", "field")],
          "visit: already contacted 2 times in 7 days", "call"),
         ([touch("a0", 20, rejected=True), touch("a0", 40, rejected=True)],
          "call: refused 2 times in a row, resting 60 days", "visit"),
         ([touch("a0", 20, rejected=True), touch("a0", 40)], "call: 29 EUR by inbound_cc", "visit"),
-        ([touch("a0", 70, rejected=True), touch("a0", 80, rejected=True)], "call: 28 EUR by outbound_cc", "visit"),
+        ([touch("a0", 70, rejected=True), touch("a0", 80, rejected=True)],
+         "call: 28 EUR by outbound_cc", "visit"),
     ],
 )  # fmt: skip
 def test_every_rule_on_the_past_gives_its_reason(touches, excluded, action):

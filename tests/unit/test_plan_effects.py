@@ -1,4 +1,7 @@
-"""Effects learned from touches with a known truth: found where they are, stated where they are not, never leaking."""
+"""Effects learned from touches with a known truth.
+
+Found where they are, stated where they are not, never leaking.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +44,10 @@ prior_uplift = 0.05
 
 
 def mailing(n=12_000, seed=0, *, logged=True, control=True, known="always"):
-    """Draw touches by a policy that depends on the account; the offer works for the young, the call for nobody."""
+    """Draw touches by a policy that depends on the account.
+
+    The offer works for the young, the call for nobody.
+    """
     rng = np.random.default_rng(seed)
     age, gold = rng.uniform(0, 1, n), rng.random(n) < 0.3
     weight = np.column_stack([np.full(n, 1.0), 0.5 + age, np.full(n, 0.7)])

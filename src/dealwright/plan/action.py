@@ -1,4 +1,7 @@
-"""The next best action of every account: score it, value every option, choose within the rules, and say why."""
+"""The next best action of every account.
+
+Score it, value every option, choose within the rules, and say why.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,8 @@ from dealwright.inputs import NOTHING
 from dealwright.plan.actions.arbitration import NONE, Budget, Choice, Lottery, Offers, choose
 from dealwright.plan.actions.catalogue_file import default_catalogue
 from dealwright.plan.actions.draws import stable_uniform
-from dealwright.plan.actions.effects import EffectModel, EffectParams, Responses, apply_effects, learn_effects
+from dealwright.plan.actions.effect_learning import EffectParams
+from dealwright.plan.actions.effects import EffectModel, Responses, apply_effects, learn_effects
 from dealwright.plan.actions.eligibility import (
     Eligibility,
     check_catalogue,
@@ -48,7 +52,8 @@ class ActionParams:
     horizon_days : the plan covers so many days; a channel that is quiet for longer is out.
     max_contacts, max_cost_eur : budget of the run; None takes the catalogue's.
     exploration_share, control_share : None takes the catalogue's.
-    draw : names this run's exploration draw; another name draws other accounts. None draws one from the run's generator.
+    draw : names this run's exploration draw; another name draws other accounts. None draws one from the run's
+        generator.
     """
 
     catalogue: Catalogue = field(default_factory=default_catalogue)
@@ -68,10 +73,10 @@ class Actions:
 
     Attributes
     ----------
-    frame : the columns of `frames.ACTION_COLUMNS`; the score's contributions (``nba_<component>``); of the choice
-        ``response_probability``, ``untouched_probability``, ``increment``, ``cost_eur``, ``effect_source``,
-        ``contact_from``, ``consent_known``, ``runner_up_value_eur``, ``propensity_nothing`` and ``best_action`` (without
-        exploration and control group).
+    frame : the columns of `frames.ACTION_COLUMNS`; the score's contributions (``nba_<component>``); of the
+        choice ``response_probability``, ``untouched_probability``, ``increment``, ``cost_eur``,
+        ``effect_source``, ``contact_from``, ``consent_known``, ``runner_up_value_eur``,
+        ``propensity_nothing`` and ``best_action`` (without exploration and control group).
     scale, effects : what was fitted.
     option_value_eur : expected value of every option, (accounts, options); −inf where not permitted.
     choice : indices, propensities and prices.
@@ -86,7 +91,10 @@ class Actions:
     notes: tuple[str, ...] = ()
 
     def summary(self) -> Mapping[str, Any]:
-        """Return counts by action and channel, what the choice is expected to earn, prices and the effects' sources."""
+        """Return counts by action and channel, what the choice is expected to earn.
+
+        Prices and the effects' sources.
+        """
         frame = self.frame
         by_action = dict(frame["action"].value_counts().iter_rows())
         by_channel = dict(frame["channel"].drop_nulls().value_counts().iter_rows())
@@ -119,8 +127,8 @@ def choose_actions(
 ) -> Actions:
     """Choose action, channel and moment for every account.
 
-    The expected value of an option is ``(P(response | option) − P(response | nothing)) × value × lever − cost``; the best
-    permitted option with a positive one is chosen, else nothing.
+    The expected value of an option is ``(P(response | option) − P(response | nothing)) × value × lever −
+    cost``; the best permitted option with a positive one is chosen, else nothing.
 
     Parameters
     ----------
@@ -132,7 +140,8 @@ def choose_actions(
     Raises
     ------
     InputError
-        When the catalogue reads a column that the data lack, or an expression does not fit the columns' types.
+        When the catalogue reads a column that the data lack, or an expression does not fit the columns'
+        types.
     """
     params = params or ActionParams()
     catalogue = params.catalogue
@@ -159,12 +168,15 @@ def choose_actions(
     effects = learn_effects(inputs, catalogue, reader, params.effects, rng=rng)
     if effects.left_out and effects.effects:
         notes.append(
-            f"effects: {', '.join(effects.left_out)} not used: nothing says what they were when accounts were touched"
+            f"effects: {', '.join(effects.left_out)} not used: nothing says what they were when accounts "
+            f"were touched"
         )
     responses = apply_effects(effects, reader.tonight())
 
     texts = ReasonTexts()
-    eligibility = find_eligible(inputs, catalogue, facts, log, unavailable, texts, params.horizon_days)
+    eligibility = find_eligible(
+        inputs, catalogue, facts, log, unavailable=unavailable, texts=texts, horizon_days=params.horizon_days
+    )
     worth = _worth(catalogue, facts, unavailable)
     offers = _offers(catalogue, responses, worth, eligibility)
     lottery = _draw_lottery(inputs, params, draw)
@@ -174,25 +186,28 @@ def choose_actions(
     )
     choice = choose(offers, lottery, budget)
     frame = _frame(
-        inputs,
-        catalogue,
-        facts,
-        scale,
-        params,
-        responses,
-        worth,
-        eligibility,
-        offers,
-        choice,
-        lottery,
-        effects,
-        texts,
+        inputs=inputs,
+        catalogue=catalogue,
+        facts=facts,
+        scale=scale,
+        params=params,
+        responses=responses,
+        worth=worth,
+        eligibility=eligibility,
+        offers=offers,
+        choice=choice,
+        lottery=lottery,
+        effects=effects,
+        texts=texts,
     )
     return Actions(frame, scale, effects, offers.value_eur, choice, tuple(notes))
 
 
 def _worth(catalogue: Catalogue, facts: pl.DataFrame, unavailable: Mapping[str, str]) -> NDArray[np.float32]:
-    """What a response to each action is worth per account: value times lever; unknown values count as nothing."""
+    """What a response to each action is worth per account: value times lever.
+
+    Unknown values count as nothing.
+    """
     columns = []
     for action in catalogue.actions:
         if action.name in unavailable:
@@ -246,6 +261,7 @@ def _draw_lottery(inputs: PlanInputs, params: ActionParams, draw: str) -> Lotter
 
 
 def _frame(
+    *,
     inputs: PlanInputs,
     catalogue: Catalogue,
     facts: pl.DataFrame,
@@ -307,7 +323,15 @@ def _frame(
     )
     return frame.with_columns(
         reasons_for(),
-        excluded_actions(catalogue, eligibility, offers, choice, lottery, of_action, texts),
+        excluded_actions(
+            catalogue=catalogue,
+            eligibility=eligibility,
+            offers=offers,
+            choice=choice,
+            lottery=lottery,
+            of_action=of_action,
+            texts=texts,
+        ),
     )
 
 

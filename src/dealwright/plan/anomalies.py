@@ -67,8 +67,8 @@ class AnomalyModel:
     centre, scale : robust centre and scale of each.
     shares : category -> share, for each categorical column.
     residual_scale : spread of each own-history residual over accounts, at least 1.
-    forest_quantiles, extreme_quantiles : quantiles of the forest's score and of the largest scaled deviation of a single
-        feature, which turn them into z-scores.
+    forest_quantiles, extreme_quantiles : quantiles of the forest's score and of the largest scaled deviation
+        of a single feature, which turn them into z-scores.
     quantiles : quantiles of the combined z-score, which turn it into a score in [0, 1].
     threshold_z : flagged from here.
     """
@@ -87,7 +87,10 @@ class AnomalyModel:
 
 @dataclass(frozen=True)
 class Anomalies:
-    """Result of *anomalies*: `frame` with the columns of `frames.ANOMALY_COLUMNS`, in the order of the accounts."""
+    """Result of *anomalies*: `frame` with the columns of `frames.ANOMALY_COLUMNS`.
+
+    In the order of the accounts.
+    """
 
     frame: pl.DataFrame
     model: AnomalyModel
@@ -111,9 +114,9 @@ class Anomalies:
 def detect(inputs: PlanInputs, params: AnomalyParams | None = None, *, rng: np.random.Generator) -> Anomalies:
     """Find odd accounts and say why.
 
-    The score of an account is the largest of its z-scores: of the Isolation Forest's score (Liu, Ting & Zhou 2008) on
-    robustly scaled features and of the most deviating feature (the normal quantiles of their ranks), and of each departure
-    from its own order history.
+    The score of an account is the largest of its z-scores: of the Isolation Forest's score (Liu, Ting & Zhou
+    2008) on robustly scaled features and of the most deviating feature (the normal quantiles of their ranks),
+    and of each departure from its own order history.
 
     Parameters
     ----------
@@ -201,7 +204,16 @@ def apply_anomalies(
     own_z = residual_z.max(axis=1, initial=0.0)
     z = np.maximum(own_z, forest_z)
     flagged = z >= model.threshold_z
-    reasons = _reasons(model, raw[:, kept], scaled, departures, residual_z, forest_z, flagged, params.reasons)
+    reasons = _reasons(
+        model,
+        raw=raw[:, kept],
+        scaled=scaled,
+        departures=departures,
+        residual_z=residual_z,
+        forest_z=forest_z,
+        flagged=flagged,
+        most=params.reasons,
+    )
     frame = pl.DataFrame(
         {
             "account_id": accounts["account_id"],
@@ -281,7 +293,8 @@ def _robust_scale(raw: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArra
             continue
         centre[column] = np.median(known)
         deviations = np.abs(known - centre[column])
-        # where more than half of the values are equal the median deviation is 0: then the mean deviation (times sqrt(pi/2))
+        # where more than half of the values are equal the median deviation is 0: then the mean deviation
+        # (times sqrt(pi/2))
         scale[column] = _NORMAL_MAD * np.median(deviations) or np.sqrt(np.pi / 2) * deviations.mean()
     return centre, scale
 
@@ -289,7 +302,10 @@ def _robust_scale(raw: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArra
 def _scaled(
     raw: NDArray[np.float64], centre: NDArray[np.float64], scale: NDArray[np.float64]
 ) -> NDArray[np.float32]:
-    """Robust z-scores, arsinh-compressed so that long tails do not take all the forest's cuts; missing is typical."""
+    """Robust z-scores, arsinh-compressed so that long tails do not take all the forest's cuts.
+
+    Missing is typical.
+    """
     z = np.arcsinh((raw - centre) / scale)
     return np.nan_to_num(z, nan=0.0, posinf=50.0, neginf=-50.0).astype(np.float32)
 
@@ -304,7 +320,10 @@ def _forest_scores(forest: IsolationForest, scaled: NDArray[np.float32]) -> NDAr
 
 
 def _normal_score(scores: NDArray[np.float64], quantiles: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Turn a score into the normal quantile of its rank, so that it can be compared with the own-history z-scores."""
+    """Turn a score into the normal quantile of its rank.
+
+    So that it can be compared with the own-history z-scores.
+    """
     from scipy.special import ndtri
 
     z: NDArray[np.float64] = ndtri(np.clip(_score(scores, quantiles), 0.25 / _QUANTILES, 1.0 - 1e-7))
@@ -312,8 +331,12 @@ def _normal_score(scores: NDArray[np.float64], quantiles: NDArray[np.float64]) -
 
 
 def _extreme(scaled: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Largest deviation of a single feature: a forest whose trees see few rows often misses the one wild value."""
-    return np.abs(scaled).max(axis=1, initial=0.0).astype(np.float64)
+    """Largest deviation of a single feature.
+
+    A forest whose trees see few rows often misses the one wild value.
+    """
+    largest: NDArray[np.float64] = np.abs(scaled).max(axis=1, initial=0.0).astype(np.float64)
+    return largest
 
 
 def _median_above_zero(values: NDArray[np.float64]) -> float:
@@ -326,7 +349,10 @@ def _residual_z(departures: pl.DataFrame, scale: Mapping[str, float]) -> NDArray
 
 
 def _score(z: NDArray[np.float64], quantiles: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Share of the fitted accounts that are less odd; beyond the oddest of them an exponential tail keeps the order."""
+    """Share of the fitted accounts that are less odd.
+
+    Beyond the oddest of them an exponential tail keeps the order.
+    """
     inside = np.interp(z, quantiles, np.linspace(0.0, 1.0 - 1.0 / _QUANTILES, _QUANTILES))
     spread = max(float(quantiles[-1] - quantiles[-1 - _QUANTILES // 100]), 1e-12)
     tail = 1.0 - np.exp(-np.clip((z - quantiles[-1]) / spread, 0.0, 25.0)) / _QUANTILES
@@ -336,6 +362,7 @@ def _score(z: NDArray[np.float64], quantiles: NDArray[np.float64]) -> NDArray[np
 
 def _reasons(
     model: AnomalyModel,
+    *,
     raw: NDArray[np.float64],
     scaled: NDArray[np.float32],
     departures: pl.DataFrame,

@@ -1,4 +1,4 @@
-"""Departures of an account from its own order history: a spike, fewer orders than usual, a regular buyer gone silent.
+"""Departures of an account from its own order history: a spike, a drop, a regular buyer gone silent.
 
 A forest over all accounts cannot see these: what is normal for one account is odd for another.
 """
@@ -12,7 +12,8 @@ import polars as pl
 
 RESIDUALS: Final = ("amount_spike", "order_burst", "order_drop", "silence")
 
-# weight of the spread pooled over accounts, in orders: an account's own spread counts fully only with many orders
+# weight of the spread pooled over accounts, in orders: an account's own spread counts fully only with many
+# orders
 _POOLED_ORDERS: Final = 5.0
 # spread of log amounts and log gaps assumed when no account has a history to learn it from
 _DEFAULT_SPREAD: Final = 0.6
@@ -25,13 +26,14 @@ def history_departures(
 ) -> pl.DataFrame:
     """Standardise each account's recent orders against its own earlier ones.
 
-    * ``amount_spike``: the largest log amount of the window against the account's earlier log amounts, less what the
-      largest of several is expected to reach.
-    * ``order_burst``, ``order_drop``: number of orders in the window against the account's own rate, as the difference
-      of square roots, which makes Poisson counts nearly standard normal (Anscombe 1948), up and down.
-    * ``silence``: days since the last order against the account's own gaps, taken as gamma distributed; the cube root
-      makes that nearly normal (Wilson & Hilferty 1931). A silence that has been odd for more than `news_days` is an
-      account that has left, not news, and counts as 0.
+    * ``amount_spike``: the largest log amount of the window against the account's earlier log amounts, less
+      what the largest of several is expected to reach.
+    * ``order_burst``, ``order_drop``: number of orders in the window against the account's own rate, as the
+      difference of square roots, which makes Poisson counts nearly standard normal (Anscombe 1948), up and
+      down.
+    * ``silence``: days since the last order against the account's own gaps, taken as gamma distributed; the
+      cube root makes that nearly normal (Wilson & Hilferty 1931). A silence that has been odd for more than
+      `news_days` is an account that has left, not news, and counts as 0.
 
     Spreads are the account's own, shrunk towards the pooled one.
 
@@ -43,9 +45,9 @@ def history_departures(
 
     Returns
     -------
-    One row per account with enough history: ``account_id``, the columns of `RESIDUALS` (0 is as usual; clipped at 0 from
-    below) and, for the reasons, ``window_amount_eur``, ``usual_amount_eur``, ``window_orders``, ``usual_orders``,
-    ``silent_days``, ``usual_gap_days``.
+    One row per account with enough history: ``account_id``, the columns of `RESIDUALS` (0 is as usual;
+    clipped at 0 from below) and, for the reasons, ``window_amount_eur``, ``usual_amount_eur``,
+    ``window_orders``, ``usual_orders``, ``silent_days``, ``usual_gap_days``.
     """
     days_ago = (pl.lit(as_of) - pl.col("ordered_at")).dt.total_microseconds() / _DAY_US
     amount = pl.when(pl.col("amount_eur") > 0).then(pl.col("amount_eur")).log()
@@ -93,15 +95,21 @@ def history_departures(
     }
     history_days = (pl.col("oldest_days") - window_days).clip(1.0)
     burst = 2.0 * ((pl.col("window_orders") + 0.375).sqrt() - (pl.col("usual_orders") + 0.375).sqrt())
-    # shape of the gamma whose log has this variance: trigamma(k) = v, with trigamma(k) close to 1/k + 1/(2 k^2)
+    # shape of the gamma whose log has this variance: trigamma(k) = v, with trigamma(k) close to 1/k + 1/(2
+    # k^2)
     shape = (1.0 + (1.0 + 2.0 * pl.col("gap_spread") ** 2).sqrt()) / (2.0 * pl.col("gap_spread") ** 2)
     cube_root = (pl.col("silent_days") / pl.col("usual_gap_days")).pow(1.0 / 3.0)
     # the usual gap is itself a mean of few: that widens what is to be expected (delta method)
     silence = (
-        (cube_root - 1.0 + 1.0 / (9.0 * shape)) * 3.0 * shape.sqrt() / (1.0 + cube_root**2 / pl.col("gaps")).sqrt()
+        (cube_root - 1.0 + 1.0 / (9.0 * shape))
+        * 3.0
+        * shape.sqrt()
+        / (1.0 + cube_root**2 / pl.col("gaps")).sqrt()
     )
     # the gap that one in forty of the account's own exceeds: the silence is odd from then on
-    longest_usual = pl.col("usual_gap_days") * (1.0 - 1.0 / (9.0 * shape) + 1.96 / (3.0 * shape.sqrt())).pow(3)
+    longest_usual = pl.col("usual_gap_days") * (1.0 - 1.0 / (9.0 * shape) + 1.96 / (3.0 * shape.sqrt())).pow(
+        3
+    )
     overdue_days = pl.col("silent_days") - longest_usual
     spike = (pl.col("window_log") - pl.col("mean_log")) / (
         pl.col("log_spread") * (1.0 + 1.0 / pl.col("earlier_orders")).sqrt()
@@ -118,9 +126,7 @@ def history_departures(
         )
         .select(
             "account_id",
-            amount_spike=((pl.col("window_log") - pl.col("mean_log")) / pl.col("log_spread"))
-            .fill_null(0.0)
-            .clip(0.0),
+            amount_spike=(spike.fill_null(0.0).clip(0.0) ** 2 - largest_of).clip(0.0).sqrt(),
             order_burst=burst.clip(0.0),
             # an account that left long ago has been dropping for as long: no news either
             order_drop=pl.when(pl.col("silent_days") <= window_days + news_days)

@@ -1,4 +1,7 @@
-"""Value by potential: a quantile grid with names people use. Edges are fitted once; a bucket depends on nothing else."""
+"""Value by potential: a quantile grid with names people use.
+
+Edges are fitted once; a bucket depends on nothing else.
+"""
 
 from __future__ import annotations
 
@@ -34,9 +37,10 @@ class SegmentParams:
     Attributes
     ----------
     names : one row per value bucket, lowest first; in it one name per potential bucket, lowest first.
-    peer_columns : categorical columns that make accounts peers, most important first; None: those that explain most of
-        the differences in value.
-    wallet_quantile : the spend that this share of the peers stays below is taken as what such an account could spend.
+    peer_columns : categorical columns that make accounts peers, most important first; None: those that
+        explain most of the differences in value.
+    wallet_quantile : the spend that this share of the peers stays below is taken as what such an account
+        could spend.
     min_peers : a peer group smaller than this takes the next wider one.
     """
 
@@ -65,7 +69,10 @@ class SegmentModel:
 
 @dataclass(frozen=True)
 class Segments:
-    """Result of *segment*: `frame` has the columns of `frames.SEGMENT_COLUMNS`, ``wallet_eur`` and ``potential_eur``."""
+    """Result of *segment*: `frame` has the columns of `frames.SEGMENT_COLUMNS`.
+
+    ``wallet_eur`` and ``potential_eur``.
+    """
 
     frame: pl.DataFrame
     model: SegmentModel
@@ -85,13 +92,17 @@ class Segments:
 
 
 def segment(
-    predictions: StageResult, inputs: PlanInputs, params: SegmentParams | None = None, *, rng: np.random.Generator
+    predictions: StageResult,
+    inputs: PlanInputs,
+    params: SegmentParams | None = None,
+    *,
+    rng: np.random.Generator,
 ) -> Segments:
     """Place every account in the value by potential grid.
 
-    Value is the predicted spend. Potential is a *realistic wallet*: a high quantile of the spend of the account's peers
-    (Rosset et al. 2007, "Wallet estimation models"). Buckets use the wallet, which does not shrink as an account spends
-    more; ``potential_eur`` is the part of it that is not spent with us.
+    Value is the predicted spend. Potential is a *realistic wallet*: a high quantile of the spend of the
+    account's peers (Rosset et al. 2007, "Wallet estimation models"). Buckets use the wallet, which does not
+    shrink as an account spends more; ``potential_eur`` is the part of it that is not spent with us.
 
     Parameters
     ----------
@@ -102,7 +113,8 @@ def segment(
     Raises
     ------
     InputError
-        When the grid of names is not a rectangle of at least 1 by 1, or a peer column is not a categorical one.
+        When the grid of names is not a rectangle of at least 1 by 1, or a peer column is not a categorical
+        one.
     """
     del rng
     params = params or SegmentParams()
@@ -112,7 +124,9 @@ def segment(
     return Segments(apply_segments(model, table, params), model, notes)
 
 
-def fit_segments(table: pl.DataFrame, inputs: PlanInputs, params: SegmentParams) -> tuple[SegmentModel, tuple[str, ...]]:
+def fit_segments(
+    table: pl.DataFrame, inputs: PlanInputs, params: SegmentParams
+) -> tuple[SegmentModel, tuple[str, ...]]:
     """Fit wallets and edges.
 
     Parameters
@@ -136,7 +150,9 @@ def fit_segments(table: pl.DataFrame, inputs: PlanInputs, params: SegmentParams)
 def apply_segments(model: SegmentModel, table: pl.DataFrame, params: SegmentParams) -> pl.DataFrame:
     """Bucket and name every account; needs no other account."""
     potential = _potential(table, model.peer_columns, model.wallets)
-    value_bucket = 1 + np.searchsorted(np.array(model.value_edges), table["value_eur"].to_numpy(), side="left")
+    value_bucket = 1 + np.searchsorted(
+        np.array(model.value_edges), table["value_eur"].to_numpy(), side="left"
+    )
     potential_bucket = 1 + np.searchsorted(
         np.array(model.potential_edges), potential["wallet_eur"].to_numpy(), side="left"
     )
@@ -157,7 +173,9 @@ def apply_segments(model: SegmentModel, table: pl.DataFrame, params: SegmentPara
 def _check(params: SegmentParams, inputs: PlanInputs) -> None:
     widths = {len(row) for row in params.names}
     if len(widths) != 1 or 0 in widths:
-        raise InputError("segment names: give one row per value bucket, every row with one name per potential bucket")
+        raise InputError(
+            "segment names: give one row per value bucket, every row with one name per potential bucket"
+        )
     for name in params.peer_columns or ():
         if name not in inputs.schema.categorical:
             known = ", ".join(inputs.schema.categorical) or "(there are none)"
@@ -172,14 +190,19 @@ def _with_value(predictions: StageResult, inputs: PlanInputs) -> pl.DataFrame:
 
 
 def _explaining_columns(table: pl.DataFrame, inputs: PlanInputs) -> tuple[str, ...]:
-    """Categorical columns that explain at least half a percent of the variance of log value, strongest first."""
+    """Categorical columns that explain at least half a percent of the variance of log value.
+
+    Strongest first.
+    """
     total = table.select(pl.col("value_eur").log1p().var(ddof=0)).item()
     if not total:
         return ()
     explained: list[tuple[float, str]] = []
     for name in inputs.schema.categorical:
         groups = table.group_by(name).agg(
-            size=pl.len(), mean=pl.col("value_eur").log1p().mean(), spread=pl.col("value_eur").log1p().var(ddof=0)
+            size=pl.len(),
+            mean=pl.col("value_eur").log1p().mean(),
+            spread=pl.col("value_eur").log1p().var(ddof=0),
         )
         if not 2 <= groups.height <= _MAX_LEVELS:
             continue
@@ -199,18 +222,25 @@ def _wallets(table: pl.DataFrame, peers: tuple[str, ...], params: SegmentParams)
     return groups.filter(pl.col("size") >= params.min_peers).drop("size")
 
 
-def _potential(table: pl.DataFrame, peers: tuple[str, ...], wallets: tuple[pl.DataFrame, ...]) -> pl.DataFrame:
+def _potential(
+    table: pl.DataFrame, peers: tuple[str, ...], wallets: tuple[pl.DataFrame, ...]
+) -> pl.DataFrame:
     """Wallet of the narrowest peer group that is large enough, and how much of it is not spent with us."""
     result = table.with_columns(wallet_0=pl.lit(wallets[0].item()))
     for depth in range(1, len(wallets)):
         renamed = wallets[depth].rename({"wallet_eur": f"wallet_{depth}"})
-        result = result.join(renamed, on=list(peers[:depth]), how="left", nulls_equal=True, maintain_order="left")
+        result = result.join(
+            renamed, on=list(peers[:depth]), how="left", nulls_equal=True, maintain_order="left"
+        )
     wallet = pl.coalesce([f"wallet_{depth}" for depth in reversed(range(len(wallets)))])
     return result.select(wallet_eur=wallet, potential_eur=(wallet - pl.col("value_eur")).clip(0.0))
 
 
 def _edges(values: NDArray[np.float64], buckets: int) -> tuple[float, ...]:
-    """Inner quantiles. Edges may be equal (ties): then the buckets between them are empty, the lowest and highest are not."""
+    """Inner quantiles. Edges may be equal (ties).
+
+    Then the buckets between them are empty, the lowest and highest are not.
+    """
     if not values.size:
         return (0.0,) * (buckets - 1)
     # an observed value, never one between two: equal values cannot fall on both sides by rounding

@@ -1,4 +1,7 @@
-"""The choice: the best permitted option of every account, within the budget, with a reserve for exploration."""
+"""The choice: the best permitted option of every account, within the budget.
+
+With a reserve for exploration.
+"""
 
 from __future__ import annotations
 
@@ -50,7 +53,8 @@ class Lottery:
     Attributes
     ----------
     control : in the global control group.
-    explore_draw, option_draw : uniform numbers: drawn for exploration where below the share; which option then.
+    explore_draw, option_draw : uniform numbers: drawn for exploration where below the share; which option
+        then.
     control_share, exploration_share : the probabilities of the two.
     explorable : options that may be explored, shape (options,).
     """
@@ -93,8 +97,9 @@ class Choice:
 def choose(offers: Offers, lottery: Lottery, budget: Budget) -> Choice:
     """Choose for every account; nothing is chosen where no permitted option is worth more than its cost.
 
-    With a budget every option is charged a price per contact or per EUR, the smallest at which the demand fits
-    (Lagrangian relaxation, Everett 1963); what is then left is given to the accounts that gain most per unit.
+    With a budget every option is charged a price per contact or per EUR, the smallest at which the demand
+    fits (Lagrangian relaxation, Everett 1963); what is then left is given to the accounts that gain most per
+    unit.
     """
     accounts, options = offers.value_eur.shape
     random_option, count = _random_option(offers, lottery)
@@ -149,7 +154,10 @@ def _best(value: NDArray[np.float32], charge: NDArray[np.float64]) -> NDArray[np
 
 
 def _random_option(offers: Offers, lottery: Lottery) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Draw one of the permitted options or nothing, all alike; the second result is the number of permitted options."""
+    """Draw one of the permitted options or nothing, all alike.
+
+    The second result is the number of permitted options.
+    """
     usable = np.isfinite(offers.value_eur) & lottery.explorable
     count = usable.sum(axis=1)
     place = np.minimum(
@@ -190,8 +198,11 @@ def _affordable_share(
 
 
 def _within_budget(offers: Offers, limit: Budget) -> tuple[NDArray[np.int64], float, float]:
-    """Find prices at which the demand fits both limits; return the choice and the prices per contact and per EUR."""
-    rows, options = offers.value_eur.shape
+    """Find prices at which the demand fits both limits.
+
+    Return the choice and the prices per contact and per EUR.
+    """
+    rows = offers.value_eur.shape[0]
     if not rows:
         return np.full(0, NONE, dtype=np.int64), 0.0, 0.0
     price_contact = price_cost = 0.0
@@ -246,7 +257,10 @@ def _trim(offers: Offers, chosen: NDArray[np.int64], limit: Budget) -> NDArray[n
 
 
 def _fill(offers: Offers, chosen: NDArray[np.int64], limit: Budget) -> NDArray[np.int64]:
-    """Spend what the price left over: better options for a few accounts, those that gain most per unit first."""
+    """Spend what the price left over: better options for a few accounts.
+
+    Those that gain most per unit first.
+    """
     rows, options = offers.value_eur.shape
     contacts, cost = (np.append(unit, 0.0) for unit in (offers.contact, offers.cost_eur))
     room_contacts = np.inf if limit.max_contacts is None else limit.max_contacts - contacts[chosen].sum()

@@ -1,6 +1,7 @@
-"""The action catalogue: what may be done with an account, through which channel, at what cost and under which rules.
+"""The action catalogue: what may be done with an account, how, at what cost and under which rules.
 
-Doing nothing is always possible and is not listed: it costs nothing and is what every other action is measured against.
+Doing nothing is always possible and is not listed: it costs nothing and is what every other action is
+measured against.
 """
 
 from __future__ import annotations
@@ -28,7 +29,8 @@ class Channel:
     ----------
     cost_eur : cost of one contact, whatever the action.
     consent : whether the account must have consented to being reached this way.
-    contact : whether it is the company that makes contact; only such channels tire the customer and obey quiet hours.
+    contact : whether it is the company that makes contact; only such channels tire the customer and obey
+        quiet hours.
     caps : contact caps of this channel, beside those of all channels together.
     quiet_hours : pairs of local times (from, until) without contact; may run over midnight.
     quiet_days : weekdays without contact, 0 is Monday.
@@ -57,7 +59,8 @@ class Action:
     requires : conditions that must all hold.
     cooldown_days : days since the same action was last tried with the account before it may be tried again.
     rejections, suppress_days : after so many refusals in a row the action rests for so many days (0: never).
-    prior_response, prior_uplift : P(response | action) and its increment over doing nothing, used until data say better.
+    prior_response, prior_uplift : P(response | action) and its increment over doing nothing, used until data
+        say better.
     optional : left out, with a note, where the data lack a column it reads; otherwise that is an error.
     """
 
@@ -83,7 +86,7 @@ class Action:
 
 @dataclass(frozen=True)
 class Catalogue:
-    """Channels, actions and the rules they share; build one with `parse_catalogue`, `read_catalogue` or `default_catalogue`.
+    """Channels, actions and the rules they share.
 
     Attributes
     ----------

@@ -54,7 +54,8 @@ def parse_catalogue(text: str, source: str) -> Catalogue:
     Raises
     ------
     InputError
-        For a syntax error, an unknown or missing key, an unknown channel, a value out of range or a bad condition.
+        For a syntax error, an unknown or missing key, an unknown channel, a value out of range or a bad
+        condition.
     """
     try:
         raw = tomllib.loads(text)
@@ -125,7 +126,8 @@ class _Table:
         for name in parent.values:
             if not _NAME.fullmatch(name) or name == NOTHING:
                 raise InputError(
-                    f"{parent.at(name)}: a name is lower-case letters, digits and _, starting with a letter, and not {NOTHING!r}"
+                    f"{parent.at(name)}: a name is lower-case letters, digits and _, starting with a "
+                    f"letter, and not {NOTHING!r}"
                 )
             parent.take(name)
         return [(name, parent.table(name)) for name in parent.values]
@@ -222,7 +224,8 @@ def _action(name: str, table: _Table, channel_names: Collection[str]) -> Action:
     )
     if action.prior_uplift > action.prior_response:
         raise InputError(
-            f"{table.at('prior_uplift')}: {action.prior_uplift:g} is more than prior_response ({action.prior_response:g}); "
+            f"{table.at('prior_uplift')}: {action.prior_uplift:g} is more than prior_response "
+            f"({action.prior_response:g}); "
             "the increment is a part of the response rate"
         )
     if (action.rejections == 0) != (action.suppress_days == 0):

@@ -1,7 +1,7 @@
 """The small expression language of action catalogues: text in TOML to Polars expressions, without ``eval``.
 
-Python's own parser reads the text; only the node types listed here are translated, everything else is refused with
-its column. Unknown (missing) values never make a condition true.
+Python's own parser reads the text; only the node types listed here are translated, everything else is refused
+with its column. Unknown (missing) values never make a condition true.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class Expression:
         return sorted(self.columns - set(available))
 
     def check(self, schema: pl.Schema, *, boolean: bool) -> None:
-        """Raise `InputError` unless the expression can be computed on frames of this schema with the right kind of result."""
+        """Raise `InputError` unless frames of this schema give the expression the right kind of result."""
         for name in self.missing_from(schema.names()):
             raise InputError(
                 f"{self.where}: {self.text!r}: {UnknownNameError('column', name, schema.names())}"
@@ -74,7 +74,8 @@ class Expression:
         for name in sorted(self.texts):
             if schema[name] not in (pl.String, pl.Categorical, pl.Enum):
                 raise InputError(
-                    f"{self.where}: {self.text!r} compares {name} with text, but it is {schema[name]}: write the value without quotes"
+                    f"{self.where}: {self.text!r} compares {name} with text, but it is {schema[name]}: "
+                    f"write the value without quotes"
                 )
         try:
             dtype = pl.DataFrame(schema=schema).select(result=self.expr).schema["result"]
@@ -86,7 +87,8 @@ class Expression:
             ) from error
         if boolean and dtype != pl.Boolean:
             raise InputError(
-                f"{self.where}: {self.text!r} is not true or false (it is {dtype}): compare it with something, for example '> 0'"
+                f"{self.where}: {self.text!r} is not true or false (it is {dtype}): compare it with "
+                f"something, for example '> 0'"
             )
         if not boolean and not (dtype.is_numeric() or dtype == pl.Boolean):
             raise InputError(f"{self.where}: {self.text!r} is not a number (it is {dtype})")
@@ -97,8 +99,8 @@ def parse_expression(text: object, where: str) -> Expression:
 
     Parameters
     ----------
-    text : Python-like text: ``and or not``, comparisons (chained too), ``in [...]``, ``is None``, ``+ - * /``,
-        the functions ``coalesce min max abs log1p`` and ``col("a name with spaces")``.
+    text : Python-like text: ``and or not``, comparisons (chained too), ``in [...]``, ``is None``, ``+ - *
+        /``, the functions ``coalesce min max abs log1p`` and ``col("a name with spaces")``.
     where : file and key, put before every message.
 
     Raises
@@ -122,7 +124,8 @@ def parse_expression(text: object, where: str) -> Expression:
         at = getattr(error, "offset", None)
         place = f" at character {at}" if at else ""
         raise InputError(
-            f"{where}: {text!r} is not a valid expression{place}; write for example 'churn_probability >= 0.3 and tier in [\"gold\"]'"
+            f"{where}: {text!r} is not a valid expression{place}; write for example 'churn_probability >= "
+            f'0.3 and tier in ["gold"]\''
         ) from error
     translator = _Translator(text, where)
     expr = translator.translate(tree.body)
@@ -147,7 +150,8 @@ class _Translator:
 
     def _refusal(self, node: ast.expr, why: str) -> InputError:
         return InputError(
-            f"{self.where}: {self.text!r}: {why} (character {node.col_offset + 1}); allowed are and, or, not, comparisons, "
+            f"{self.where}: {self.text!r}: {why} (character {node.col_offset + 1}); allowed are and, or, "
+            f"not, comparisons, "
             f"in [...], is None, + - * / and {', '.join([*_FUNCTIONS, 'col'])}"
         )
 
@@ -222,7 +226,7 @@ class _Translator:
             if not values:
                 raise self._refusal(right, "the list is empty")
             subject = self._as_text(left) if isinstance(values[0], str) else self.translate(left)
-            found = reduce(operator.or_, [subject == value for value in values])
+            found: pl.Expr = reduce(operator.or_, [subject.eq(value) for value in values])
             return ~found if isinstance(comparison, ast.NotIn) else found
         result: pl.Expr = _COMPARE[type(comparison)](
             self._comparable(left, right), self._comparable(right, left)
@@ -234,7 +238,10 @@ class _Translator:
         return self._as_text(node) if is_text else self.translate(node)
 
     def _as_text(self, node: ast.expr) -> pl.Expr:
-        """Compare Enum and categorical columns as text, so that a level nobody has is false rather than an error."""
+        """Compare Enum and categorical columns as text.
+
+        So that a level nobody has is false rather than an error.
+        """
         if isinstance(node, ast.Name):
             self.texts.add(node.id)
         return self.translate(node).cast(pl.String)

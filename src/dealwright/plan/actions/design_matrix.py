@@ -1,4 +1,7 @@
-"""Turn situations into the matrix of a linear model: piecewise linear in every number, one column per category."""
+"""Turn situations into the matrix of a linear model.
+
+Piecewise linear in every number, one column per category.
+"""
 
 from __future__ import annotations
 
@@ -73,7 +76,9 @@ class DesignMatrix:
 
 def fit_design_matrix(situations: Situations) -> DesignMatrix:
     """Fit clipping, scales, knots and category levels."""
-    kept, low, high, centre, scale, knots, gaps = [], [], [], [], [], [], []
+    kept: list[int] = []
+    gaps: list[int] = []
+    low, high, centre, scale, knots = [], [], [], [], []
     for column in range(situations.numbers.shape[1]):
         values = situations.numbers[:, column]
         known = values[np.isfinite(values)]

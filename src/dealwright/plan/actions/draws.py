@@ -1,4 +1,7 @@
-"""Draws that stay the same for an account, run after run: a hash of its id and a salt, not its place in the file."""
+"""Draws that stay the same for an account, run after run.
+
+A hash of its id and a salt, not its place in the file.
+"""
 
 from __future__ import annotations
 

@@ -43,8 +43,8 @@ class EffectParams:
     Attributes
     ----------
     max_touches : touches learned from; more are sampled.
-    min_treated, min_untouched, min_responses : touches of an action, of doing nothing, and responses in each of the two
-        that learning needs; below, the stated prior is used.
+    min_treated, min_untouched, min_responses : touches of an action, of doing nothing, and responses in each
+        of the two that learning needs; below, the stated prior is used.
     min_on_channel : touches of an action on a channel below which that option uses the stated prior.
     least_propensity : smaller propensities count as this one, which bounds the weights.
     """
@@ -114,6 +114,7 @@ class LearningRows:
 
     @property
     def channels(self) -> int:
+        """Return the number of channels."""
         return len(self.catalogue.channels)
 
     @classmethod
@@ -122,12 +123,14 @@ class LearningRows:
         inputs: PlanInputs,
         catalogue: Catalogue,
         reader: SituationReader,
+        *,
         table: pl.DataFrame,
         arm: NDArray[np.int64],
         response: NDArray[np.float64],
         params: EffectParams,
         rng: np.random.Generator,
     ) -> LearningRows:
+        """Describe each touch as it was known then, and draw what the learners need."""
         account = reader.account_rows(table["account_id"])
         situations = reader.earlier(account, table["touched_at"])
         design = fit_design_matrix(situations)
@@ -144,10 +147,12 @@ class LearningRows:
         propensity, source = _propensities(table["propensity"], phi, arm, params, rng)
         judged = _known_as_tonight(situations, reader.tonight())
         return cls(
-            catalogue, design, phi, arm, channel, hypothetical, preferred, response, propensity, source, fold, judged
+            catalogue, design, phi, arm, channel, hypothetical, preferred, response, propensity, source, fold,
+            judged,
         )  # fmt: skip
 
     def trial(self, index: int) -> Trial:
+        """Return the rows as a trial of one action."""
         channel = self.hypothetical[index]
         likes = self._likes(index, channel)
         return Trial(
@@ -162,10 +167,10 @@ class LearningRows:
         )
 
     def _likes(self, index: int, channel: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Tell whether the channel is the preferred one; for an unknown preference how often it is on that channel.
+        """Tell whether the channel is the preferred one; where that is unknown, how often it is.
 
-        People are mostly approached through the channel they prefer: with 0 for the unknown ones, the channels
-        themselves would seem to work as well as the preferred one does.
+        People are mostly approached through the channel they prefer: with 0 for the unknown ones, the
+        channels themselves would seem to work as well as the preferred one does.
         """
         known = self.preferred >= 0
         match = (channel == self.preferred).astype(np.float64)
@@ -175,6 +180,7 @@ class LearningRows:
         return np.where(known, match, rate[channel])
 
     def columns(self, index: int) -> NDArray[np.float32]:
+        """Return the columns of an action's models, one row per touch."""
         return self.trial(index).columns(self.channels)
 
 
@@ -190,7 +196,10 @@ class SharedModels:
 
     @classmethod
     def fit(cls, touches: LearningRows) -> SharedModels:
-        """Fit one response model over everything that was done, and the deviation of doing nothing from it."""
+        """Fit one response model over everything that was done.
+
+        And the deviation of doing nothing from it.
+        """
         arms = len(touches.catalogue.actions) + 1
         indicators = np.zeros((touches.arm.size, arms), dtype=np.float32)
         indicators[np.arange(touches.arm.size), touches.arm] = 1.0
@@ -224,6 +233,7 @@ def learn_action(
     touches: LearningRows,
     action: Action,
     index: int,
+    *,
     shared: SharedModels,
     params: EffectParams,
     untried: tuple[str, ...],
@@ -306,6 +316,7 @@ def _stack(
 
 
 def channel_codes(values: pl.Series, names: list[str]) -> NDArray[np.int64]:
+    """Return the index of each channel name, −1 for a missing or unknown one."""
     codes = values.cast(pl.String).replace_strict(
         names, list(range(len(names))), default=None, return_dtype=pl.Int64
     )
@@ -315,8 +326,8 @@ def channel_codes(values: pl.Series, names: list[str]) -> NDArray[np.int64]:
 def _known_as_tonight(situations: Situations, tonight: Situations) -> NDArray[np.bool_]:
     """Tell which rows are known about as well as accounts are tonight; the learners are judged on these.
 
-    Of touches from before the first snapshot little is known, and there a learner that ignores the account does best;
-    tonight everything is known. Where too few rows qualify all are used.
+    Of touches from before the first snapshot little is known, and there a learner that ignores the account
+    does best; tonight everything is known. Where too few rows qualify all are used.
     """
     if not situations.numbers.shape[1] or not tonight.numbers.shape[0]:
         return np.ones(situations.numbers.shape[0], dtype=bool)
@@ -332,7 +343,10 @@ def _would_be_channel(
     channels: int,
     rng: np.random.Generator,
 ) -> NDArray[np.int64]:
-    """Draw, for rows without the action, the channel it would have used: as often as with accounts of equal preference."""
+    """Draw, for rows without the action, the channel it would have used.
+
+    As often as with accounts of equal preference.
+    """
     counts = np.zeros((channels + 1, channels))
     np.add.at(counts, (preferred[treated], channel[treated]), 1.0)
     overall = counts.sum(axis=0) + 1e-9

@@ -1,12 +1,14 @@
-"""Propensity and incremental effect of every option (action by channel): learned from touches where they suffice, else
-the catalogue's stated priors; every number says which.
+"""Propensity and incremental effect of every option (action by channel).
+
+Learned from touches where they suffice, else the catalogue's stated priors; every number says which.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -66,7 +68,8 @@ class EffectModel:
         found = self.evidence[action.name]
         told = {
             _STATED: "stated prior",
-            _RATE_ONLY: f"response rate learned from {found.treated:,} touches, increment from the stated prior",
+            _RATE_ONLY: f"response rate learned from {found.treated:,} touches, "
+            "increment from the stated prior",
         }.get(found.source, f"learned from {found.treated:,} touches ({found.told})")
         untried = found.source != _STATED and channel.name in found.untried
         return f"{told}; {channel.name} not tried enough" if untried else told
@@ -85,7 +88,10 @@ class EffectModel:
 
 @dataclass(frozen=True)
 class Responses:
-    """Response probabilities of some accounts: without any action, and the increment of every option, (rows, options)."""
+    """Response probabilities of some accounts.
+
+    Without any action, and the increment of every option, (rows, options).
+    """
 
     untouched: NDArray[np.float32]
     increment: NDArray[np.float32]
@@ -99,12 +105,13 @@ def learn_effects(
     *,
     rng: np.random.Generator,
 ) -> EffectModel:
-    """Learn what every action brings from past touches.
+    r"""Learn what every action brings from past touches.
 
-    For every action with enough touches, and enough touches where nothing was done, the S-, T-, X- and doubly robust
-    learners and the average effect are weighed so that the doubly robust validation loss
-    :math:`\\frac1n\\sum(\\psi_i-\\hat\\tau(x_i))^2` over three folds of accounts is smallest; but for a constant it is
-    an unbiased estimate of the squared error of the effect (Schuler et al. 2018; Saito & Yasui 2020).
+    For every action with enough touches, and enough touches where nothing was done, the S-, T-, X- and doubly
+    robust learners and the average effect are weighed so that the doubly robust validation loss
+    :math:`\frac1n\sum(\psi_i-\hat\tau(x_i))^2` over three folds of accounts is smallest; but for a
+    constant it is an unbiased estimate of the squared error of the effect (Schuler et al. 2018; Saito & Yasui
+    2020).
     """
     table = _touch_table(inputs, catalogue, params, rng)
     arms = [NOTHING, *(action.name for action in catalogue.actions)]
@@ -116,7 +123,9 @@ def learn_effects(
         for index in range(1, len(arms))
     ]
     touches = (
-        LearningRows.read(inputs, catalogue, reader, table, arm, response, params, rng)
+        LearningRows.read(
+            inputs, catalogue, reader, table=table, arm=arm, response=response, params=params, rng=rng
+        )
         if any(enough)
         else None
     )
@@ -130,7 +139,9 @@ def learn_effects(
             continue
         untried = _untried(action, catalogue, touches.channel[rows], params)
         if shared is not None:
-            contests[action.name] = (touches, action, index, shared, params, untried)
+            contests[action.name] = partial(
+                learn_action, touches, action, index, shared=shared, params=params, untried=untried
+            )
         else:
             rates[action.name] = fit_logistic(
                 touches.columns(index)[rows], response[rows], channels=touches.channels
@@ -209,16 +220,16 @@ def _tried_factor(model: EffectModel, action: Action) -> float:
     return max(float(np.mean(factors)), 1e-9) if factors else 1.0
 
 
-def _run_contests(contests: Mapping[str, tuple[Any, ...]]) -> dict[str, tuple[Blend, ActionEvidence]]:
-    """Learn the actions side by side; each alone is too small a problem for the linear algebra's own threads."""
+def _run_contests(
+    contests: Mapping[str, Callable[[], tuple[Blend, ActionEvidence]]],
+) -> dict[str, tuple[Blend, ActionEvidence]]:
+    """Learn the actions side by side: each alone is too small for the linear algebra's own threads."""
     from concurrent.futures import ThreadPoolExecutor
 
     from threadpoolctl import threadpool_limits
 
     with threadpool_limits(1), ThreadPoolExecutor(os.cpu_count()) as pool:
-        return dict(
-            zip(contests, pool.map(lambda given: learn_action(*given), contests.values()), strict=True)
-        )
+        return dict(zip(contests, pool.map(lambda contest: contest(), contests.values()), strict=True))
 
 
 def _touch_table(

@@ -1,4 +1,7 @@
-"""Which options (action by channel) each account may get, and why not: conditions, consent, fatigue, quiet hours."""
+"""Which options (action by channel) each account may get, and why not.
+
+Conditions, consent, fatigue, quiet hours.
+"""
 
 from __future__ import annotations
 
@@ -27,10 +30,11 @@ _MOST_MOVES: Final = 60  # quiet spells passed before a channel counts as closed
 
 @dataclass(frozen=True)
 class Eligibility:
-    """Codes of `ReasonTexts`, shape (accounts, options), 0 where permitted; and from when each channel may be used.
+    """Who may get what, and from when.
 
     Attributes
     ----------
+    codes : of `ReasonTexts`, shape (accounts, options), 0 where permitted.
     zone : index of each account's time zone into `contact_from`.
     contact_from : per time zone, per channel name: the first permitted moment, on the company's clock.
     """
@@ -42,7 +46,8 @@ class Eligibility:
     @property
     def permitted(self) -> NDArray[np.bool_]:
         """Shape (accounts, options)."""
-        return self.codes == PERMITTED
+        permitted: NDArray[np.bool_] = self.codes == PERMITTED
+        return permitted
 
 
 def check_catalogue(catalogue: Catalogue, facts: pl.DataFrame, notes: list[str]) -> dict[str, str]:
@@ -51,7 +56,8 @@ def check_catalogue(catalogue: Catalogue, facts: pl.DataFrame, notes: list[str])
     Raises
     ------
     InputError
-        When an action that is not optional reads a column the data lack, or an expression does not fit the types.
+        When an action that is not optional reads a column the data lack, or an expression does not fit the
+        types.
     """
     unavailable = {}
     for action in catalogue.actions:
@@ -71,6 +77,7 @@ def find_eligible(
     catalogue: Catalogue,
     facts: pl.DataFrame,
     log: TouchLog,
+    *,
     unavailable: dict[str, str],
     texts: ReasonTexts,
     horizon_days: int,
@@ -89,7 +96,7 @@ def find_eligible(
     zone, contact_from = _contact_moments(inputs, catalogue)
     last_contact = log.days_since_contact()
     by_channel = {
-        channel.name: _channel_codes(inputs, catalogue, channel, log, last_contact, texts)
+        channel.name: _channel_codes(inputs, catalogue, channel, log, last_contact=last_contact, texts=texts)
         for channel in catalogue.channels
     }
     closed_after = inputs.as_of + timedelta(days=horizon_days)
@@ -142,6 +149,7 @@ def _channel_codes(
     catalogue: Catalogue,
     channel: Channel,
     log: TouchLog,
+    *,
     last_contact: NDArray[np.float64],
     texts: ReasonTexts,
 ) -> NDArray[np.int32]:
@@ -243,10 +251,15 @@ def contact_moments(eligibility: Eligibility, channels: pl.Series) -> pl.Series:
 
 
 def check_touch_names(inputs: PlanInputs, catalogue: Catalogue, notes: list[str]) -> None:
-    """Say which actions of the touches the catalogue does not know: they count as contacts and teach nothing."""
+    """Say which actions of the touches the catalogue does not know.
+
+    They count as contacts and teach nothing.
+    """
     if inputs.touches is None:
         return
     known = ["nothing", *(action.name for action in catalogue.actions)]
-    for name in inputs.touches["action"].drop_nulls().unique().sort().to_list():
-        if name not in known:
-            notes.append(f"touches: {UnknownNameError('action', name, known)}; counted as contacts only")
+    notes.extend(
+        f"touches: {UnknownNameError('action', name, known)}; counted as contacts only"
+        for name in inputs.touches["action"].drop_nulls().unique().sort().to_list()
+        if name not in known
+    )

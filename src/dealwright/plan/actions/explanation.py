@@ -1,4 +1,7 @@
-"""Why this action: the sum behind it, the runner-up, and what stood against every other action. All vectorised."""
+"""Why this action: the sum behind it, the runner-up, and what stood against every other action.
+
+All vectorised.
+"""
 
 from __future__ import annotations
 
@@ -85,6 +88,7 @@ def reasons_for() -> pl.Expr:
 
 
 def excluded_actions(
+    *,
     catalogue: Catalogue,
     eligibility: Eligibility,
     offers: Offers,
@@ -160,7 +164,10 @@ def _worth_codes(
     channel_names: list[str],
     texts: ReasonTexts,
 ) -> NDArray[np.int32]:
-    """Codes of "worth less: … EUR by channel", with the value rounded so that there are few different texts."""
+    """Codes of "worth less: … EUR by channel".
+
+    With the value rounded so that there are few different texts.
+    """
     clipped = np.clip(np.where(permitted, value, 0.0).astype(np.float64), -_MOST_TOLD_EUR, _MOST_TOLD_EUR)
     tenths = np.where(
         np.abs(clipped) < _TENTHS_BELOW_EUR, np.round(clipped * 10), np.round(clipped) * 10

@@ -1,4 +1,7 @@
-"""What conditions, values and scores may read of an account: its own columns and what the earlier stages found."""
+"""What conditions, values and scores may read of an account.
+
+Its own columns and what the earlier stages found.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,8 @@ NUMERIC_ROLES: Final = (
 )  # fmt: skip
 TEXT_ROLES: Final = ("tier", "industry", "product_interest")
 _YES: Final = ("yes", "y", "true", "t", "1", "si", "sí", "ja", "oui")
-# with a smaller chance of staying than this, what the account would be worth if kept cannot be told from its prediction
+# with a smaller chance of staying than this, what the account would be worth if kept cannot be told from its
+# prediction
 _LEAST_STAYING: Final = 0.1
 
 DERIVED: Final = (
@@ -42,7 +46,8 @@ def account_facts(
 ) -> pl.DataFrame:
     """Join everything that is known of each account into one frame, in the order of the accounts.
 
-    The stages' columns win over an account's column of the same name; a role's name stands for the column that plays it.
+    The stages' columns win over an account's column of the same name; a role's name stands for the column
+    that plays it.
 
     Parameters
     ----------

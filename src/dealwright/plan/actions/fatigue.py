@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import polars as pl
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from dealwright.inputs import PlanInputs
     from dealwright.plan.actions.catalogue import Action, Catalogue, ContactCap
 
-_TOUCHES = {
+_TOUCHES: Final[dict[str, Any]] = {
     "account_id": pl.String,
     "touched_at": TIMESTAMP,
     "days_ago": pl.Float64,
@@ -34,8 +34,8 @@ class TouchLog:
     Attributes
     ----------
     account_ids : in the order of the accounts.
-    touches : one row per touch other than doing nothing: ``account_id``, ``touched_at``, ``days_ago``, ``channel``, ``action``, ``no``
-        (refused; where the data do not say, not answered).
+    touches : one row per touch other than doing nothing: ``account_id``, ``touched_at``, ``days_ago``,
+        ``channel``, ``action``, ``no`` (refused; where the data do not say, not answered).
     contacts : the touches on channels by which the company makes contact (an unknown channel counts as one).
     rejection_known : whether refusals were recorded as such.
     """
@@ -64,7 +64,10 @@ class TouchLog:
         return self._aligned(last, None).cast(pl.Float64).fill_null(np.nan).to_numpy()
 
     def suppressed(self, action: Action) -> NDArray[np.bool_]:
-        """Tell where the last tries of the action were refused one after the other, the latest of them recently."""
+        """Tell where the last tries of the action were refused one after the other.
+
+        The latest of them recently.
+        """
         rows = self.touches.filter(pl.col("action") == action.name).sort("account_id", "days_ago")
         # a row of refusals ends where something else than a refusal was the answer
         refusals = rows.group_by("account_id", maintain_order=True).agg(

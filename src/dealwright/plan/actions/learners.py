@@ -1,6 +1,7 @@
-"""Learners of the incremental effect of one action: S, T, X and doubly robust, on scikit-learn's linear models.
+"""Learners of the incremental effect of one action: S, T, X and doubly robust.
 
-All of them end as linear scores over the same columns, so that applying them to a million accounts is one matrix product.
+All of them end as linear scores over the same columns, so that applying them to a million accounts is one
+matrix product.
 """
 
 from __future__ import annotations
@@ -54,7 +55,8 @@ class Effect:
 
     Attributes
     ----------
-    treated, control : scores on the logit scale; for a linear effect `treated` is the effect and `control` None.
+    treated, control : scores on the logit scale; for a linear effect `treated` is the effect and `control`
+        None.
     """
 
     learner: str
@@ -149,15 +151,16 @@ def fit_logistic(
     penalty_c: float = _BASE_C,
     offset: tuple[Linear, float] | None = None,
 ) -> Linear:
-    """Fit a logistic regression with a ridge penalty by Newton's method; with an offset, its deviation from a score.
+    """Fit a logistic regression with a ridge penalty; with an offset, its deviation from another score.
 
-    Some seventy of these are fitted in one run. scikit-learn's knows no offset, and its Newton solver forms the Hessian in
-    double precision only; in single precision, with the small system solved in double, the same fit takes a third of the time.
+    Some seventy of these are fitted in one run. scikit-learn's knows no offset, and its Newton solver forms
+    the Hessian in double precision only; in single precision, with the small system solved in double, the
+    same fit takes a third of the time.
 
     Parameters
     ----------
-    columns : account columns (the first is 1), `channels` indicators and the preferred flag; with 0 channels only account
-        columns.
+    columns : account columns (the first is 1), `channels` indicators and the preferred flag; with 0 channels
+        only account columns.
     penalty_c : prior variance of a coefficient, on the logit scale.
     offset : a score that is a part of the model, and a constant to be added to it.
     """
@@ -172,10 +175,8 @@ def fit_logistic(
         if offset is not None
         else np.zeros(response.size)
     )
-    weights = _newton(
-        np.hstack([columns, np.ones((response.size, 1), np.float32)]), response, base, penalty_c
-    )
-    account, intercept = weights[:width], float(weights[-1])
+    weights = _newton(columns, response, base, penalty_c).astype(np.float64)
+    account, intercept = weights[:width], 0.0
     if offset is not None:
         account = account + offset[0].account
         intercept = offset[0].intercept + offset[1]
@@ -230,7 +231,10 @@ def _loss(
 
 @dataclass(frozen=True)
 class RidgePath:
-    """Normal equations of a ridge regression, set up once and solved for any penalty (scikit-learn would redo them)."""
+    """Normal equations of a ridge regression.
+
+    Set up once and solved for any penalty (scikit-learn would redo them).
+    """
 
     gram: NDArray[np.float64]
     moment: NDArray[np.float64]
@@ -240,7 +244,8 @@ class RidgePath:
 
     def solve(self, alpha: float) -> Linear:
         """Return the regression with this penalty; the intercept is not penalised."""
-        weights = np.linalg.solve(self.gram + alpha * np.eye(self.moment.size), self.moment)
+        system = self.gram + alpha * np.eye(self.moment.size)
+        weights = np.asarray(np.linalg.solve(system, self.moment), dtype=np.float64)
         width = weights.size - self.channels - 1
         intercept = self.target_mean - float(self.mean @ weights)
         return Linear(weights[:width], weights[width:-1], float(weights[-1]), intercept)
@@ -286,7 +291,7 @@ def doubly_robust_scores(
 
 @dataclass(frozen=True)
 class Nuisance:
-    """Response models of the treated and of the untouched rows, which the doubly robust scores and the X-learner need.
+    """Response models of the treated and of the untouched rows, for the doubly robust scores and X.
 
     Attributes
     ----------
@@ -300,8 +305,8 @@ class Nuisance:
     def predict(self, trial: Trial, left_out: int | None) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return both probabilities per row, by models that saw neither the row's fold nor the one left out.
 
-        That nesting matters: with plain cross-fitting the training rows' scores carry the noise of the validation rows,
-        and the learners that are fitted to scores win every comparison.
+        That nesting matters: with plain cross-fitting the training rows' scores carry the noise of the
+        validation rows, and the learners that are fitted to scores win every comparison.
         """
         treated, control = np.empty(trial.fold.size), np.empty(trial.fold.size)
         for fold in range(FOLDS):
@@ -348,7 +353,8 @@ def fit_effects(
 ) -> list[Effect]:
     """Fit one learner, with each of its settings, without the rows of a fold (None: on all rows).
 
-    ``average``: one increment for all, the mean of the doubly robust scores drawn towards the stated prior by its error.
+    ``average``: one increment for all, the mean of the doubly robust scores drawn towards the stated prior by
+    its error.
     ``S``: one pooled logistic model of the response, and per action a shrunken deviation from it.
     ``T``: two separate logistic models. ``X``: imputed effects of both groups, averaged (Künzel et al. 2019).
     ``doubly robust``: ridge regression of the doubly robust scores (Kennedy 2023).
@@ -432,7 +438,8 @@ def _fit_doubly_robust(
 ) -> list[Effect]:
     trial = material.trial
     told = trial.treated | trial.untouched
-    # rows with another action only add what the models predict for them: a quarter of them, counted four times, will do
+    # rows with another action only add what the models predict for them: a quarter of them, counted four
+    # times, will do
     rows = np.flatnonzero(used & (told | (np.arange(used.size) % 4 == 0)))
     weight = np.where(told[rows], 1.0, 4.0)
     path = ridge_path(
@@ -442,7 +449,10 @@ def _fit_doubly_robust(
 
 
 def _mix(first: Linear, second: Linear, share: float) -> Linear:
-    """Average the effects imputed on the treated (first) and the untouched: the larger group's model imputes better."""
+    """Average the effects imputed on the treated (first) and the untouched.
+
+    The larger group's model imputes better.
+    """
     other = 1.0 - share
     return Linear(
         other * first.account + share * second.account,

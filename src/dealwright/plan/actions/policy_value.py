@@ -34,8 +34,8 @@ def policy_value(
     ----------
     outcome : what was earned, shape (rows,).
     done : index of what was done.
-    propensity, predicted : shape (rows, choices): probability that the log chose it; predicted outcome of it, by a model
-        that did not see the row.
+    propensity, predicted : shape (rows, choices): probability that the log chose it; predicted outcome of it,
+        by a model that did not see the row.
     chosen : index of what the policy would do.
     """
     rows = np.arange(outcome.size)

@@ -24,7 +24,10 @@ class ReasonTexts:
         return self._codes.setdefault(text, len(self._codes) + 1)
 
     def codes_of_days(self, pattern: str, days: NDArray[np.float64], most: int) -> NDArray[np.int32]:
-        """Return codes of a pattern with ``{days}`` filled in with whole days from 0 to `most`; NaN gives 0."""
+        """Return codes of a pattern with ``{days}`` filled in with whole days from 0 to `most`.
+
+        NaN gives 0.
+        """
         table = np.array(
             [self.code(pattern.replace("{days}", str(day))) for day in range(most + 1)], dtype=np.int32
         )

@@ -1,4 +1,7 @@
-"""The composite score that orders accounts: six z-scores with published weights; contributions add up to the score."""
+"""The composite score that orders accounts: six z-scores with published weights.
+
+Contributions add up to the score.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,8 @@ WEIGHTS: Final[Mapping[str, float]] = {
     "digital_engagement": 0.10,
     "support_friction": 0.10,
 }
-# what each component is made of: fact and sign. Amounts and days enter as logarithms: their tails would drown the rest
+# what each component is made of: fact and sign. Amounts and days enter as logarithms: their tails would drown
+# the rest
 _PARTS: Final[Mapping[str, tuple[tuple[str, float, bool], ...]]] = {
     "segment": (("value_bucket", 1.0, False), ("potential_bucket", 1.0, False)),
     "churn": (("churn_probability", 1.0, False),),
@@ -50,7 +54,10 @@ class ScoreParams:
 
 @dataclass(frozen=True)
 class ScoreScale:
-    """Mean and standard deviation of every fact the score reads and of every component; what is absent is not in it."""
+    """Mean and standard deviation of every fact the score reads and of every component.
+
+    What is absent is not in it.
+    """
 
     facts: Mapping[str, tuple[float, float]]
     components: Mapping[str, tuple[float, float]]
@@ -90,7 +97,7 @@ def fit_score(facts: pl.DataFrame, params: ScoreParams) -> ScoreScale:
 
 
 def apply_score(facts: pl.DataFrame, scale: ScoreScale, params: ScoreParams) -> pl.DataFrame:
-    """Return ``nba_score`` and one contribution per component; the score is their sum, in this order, exactly.
+    """Return ``nba_score`` and one contribution per component: their sum, in this order, exactly.
 
     A component whose facts are missing for an account counts as the average (0).
     """

@@ -1,14 +1,14 @@
-"""What was known of an account at a moment: the features of past touches and, with the same meaning, of tonight.
+"""What was known of an account at a moment: at a past touch and, with the same meaning, tonight.
 
-Nothing later than the moment is read. A column that holds the state at the cut-off describes an earlier moment only
-through an older snapshot (`PlanInputs.history`); without one it is missing there.
+Nothing later than the moment is read. A column that holds the state at the cut-off describes an earlier
+moment only through an older snapshot (`PlanInputs.history`); without one it is missing there.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import polars as pl
@@ -201,7 +201,8 @@ class SituationReader:
 def past_touches(inputs: PlanInputs) -> pl.DataFrame:
     """Touches with a known answer whose effect can be learned, doing nothing included."""
     if inputs.touches is None:
-        return pl.DataFrame(schema={**TOUCH_COLUMNS, "propensity": pl.Float64})
+        schema: dict[str, Any] = {**TOUCH_COLUMNS, "propensity": pl.Float64}
+        return pl.DataFrame(schema=schema)
     propensity = pl.col("propensity") if "propensity" in inputs.touches.columns else pl.lit(None, pl.Float64)
     return inputs.touches.filter(
         pl.col("response").is_not_null()
@@ -219,7 +220,8 @@ def _order_features(
     last = orders.at_s[np.maximum(stop - 1, 0)]
     first = orders.at_s[np.minimum(start, orders.at_s.size - 1)]
     since = np.where(some, (at_s - last) / _DAY_S, np.nan)
-    # with few orders the own rhythm is drawn towards everybody's, as if two of everybody's gaps had been seen too
+    # with few orders the own rhythm is drawn towards everybody's, as if two of everybody's gaps had been seen
+    # too
     span = np.where(some, (last - first) / _DAY_S, np.nan)
     gap = np.maximum((span + _PRIOR_GAPS * orders.mean_gap) / (np.maximum(count - 1, 0) + _PRIOR_GAPS), 1.0)
     spent = orders.running_sum[stop] - orders.running_sum[start]

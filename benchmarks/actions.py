@@ -1,0 +1,384 @@
+"""What the chosen actions earn.
+
+Against an oracle that knows the truth, against ordering by churn, on a
+randomised mailing.
+
+``python benchmarks/actions.py`` prints all tables for 50,000 accounts (about two minutes); ``--n 3200`` is
+quick; ``--scale 10000 100000 1000000`` measures time and memory of the three stages instead.
+
+The world is drawn with its truth in a separate frame; the stages never see it. Everything is evaluated with
+the *true* response probabilities and the *true* expected value of every account, under the default
+catalogue's levers and costs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import resource
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.table import Table
+
+from dealwright.inputs import TIMESTAMP, AccountSchema, PlanInputs
+from dealwright.plan.action import ActionParams, Actions, choose_actions
+from dealwright.plan.actions.arbitration import NONE, Budget, Lottery, Offers, choose
+from dealwright.plan.actions.catalogue import Catalogue
+from dealwright.plan.actions.catalogue_file import parse_catalogue
+from dealwright.plan.actions.effects import EffectParams, apply_effects, learn_effects
+from dealwright.plan.actions.eligibility import find_eligible
+from dealwright.plan.actions.facts import account_facts
+from dealwright.plan.actions.fatigue import read_touches
+from dealwright.plan.actions.policy_value import policy_value
+from dealwright.plan.actions.reasons import ReasonTexts
+from dealwright.plan.actions.situations import SituationReader
+from dealwright.plan.anomalies import detect
+from dealwright.plan.predict import PredictParams, predict
+from dealwright.plan.quality import QualityParams, check
+from dealwright.plan.segment import segment
+from dealwright.world.barcelona import BarcelonaParams, generate
+from dealwright.world.response import with_channel
+
+EVERYBODY = ActionParams(exploration_share=0.0, control_share=0.0)
+
+
+@dataclass(frozen=True)
+class Given:
+    """A stage's result made from the truth."""
+
+    frame: pl.DataFrame
+
+    def summary(self) -> dict[str, Any]:
+        """Return nothing."""
+        return {}
+
+
+@dataclass(frozen=True)
+class Truth:
+    """True expected value of every option for every account, and which options the rules permit."""
+
+    value_eur: NDArray[np.float64]
+    permitted: NDArray[np.bool_]
+    cost_eur: NDArray[np.float64]
+
+    def earned(self, option: NDArray[np.int64]) -> float:
+        rows = np.flatnonzero(option != NONE)
+        return float(self.value_eur[rows, option[rows]].sum())
+
+
+def true_values(inputs: PlanInputs, truth: pl.DataFrame, catalogue: Catalogue) -> Truth:
+    """Evaluate the catalogue with the truth in place of every prediction."""
+    truth = inputs.accounts.select("account_id").join(
+        truth, on="account_id", how="left", maintain_order="left"
+    )
+    predictions = Given(
+        truth.select("account_id", "churn_probability", predicted_value_eur=pl.col("future_value_eur"))
+    )
+    segments = segment(predictions, inputs, rng=np.random.default_rng(0))
+    log = read_touches(inputs, catalogue)
+    facts = account_facts(inputs, predictions, segments, None, log.contacts)
+    eligible = find_eligible(inputs, catalogue, facts, log, {}, ReasonTexts(), EVERYBODY.horizon_days)
+    preferred = inputs.accounts["preferred_channel"].to_numpy()
+    untouched = truth["response_nothing"].to_numpy()
+    columns, costs = [], []
+    for action, channel in catalogue.options:
+        response = with_channel(truth[f"response_{action.name}"].to_numpy(), preferred == channel.name)
+        worth = facts.select(value=action.value.expr)["value"].fill_null(0.0).to_numpy() * action.lever
+        costs.append(action.cost_eur + channel.cost_eur)
+        columns.append((response - untouched) * worth - costs[-1])
+    return Truth(np.column_stack(columns), eligible.permitted, np.array(costs))
+
+
+def best(value: NDArray[np.float64], permitted: NDArray[np.bool_]) -> NDArray[np.int64]:
+    masked = np.where(permitted, value, -np.inf)
+    option = masked.argmax(axis=1)
+    return np.where(masked.max(axis=1) > 0, option, NONE)
+
+
+def by_churn(
+    churn: NDArray[np.float64], option: NDArray[np.int64], cost: NDArray[np.float64], budget_eur: float
+) -> NDArray[np.int64]:
+    """Serve accounts by falling churn probability until the money is spent."""
+    order = np.argsort(-churn, kind="stable")
+    order = order[option[order] != NONE]
+    affordable = order[np.cumsum(cost[option[order]]) <= budget_eur]
+    chosen = np.full(option.size, NONE)
+    chosen[affordable] = option[affordable]
+    return chosen
+
+
+def against_oracle(console: Console, n: int, seed: int) -> None:
+    world = generate(BarcelonaParams(n=n), seed=seed)
+    rng = np.random.default_rng(seed)
+    inputs = check(world.inputs, QualityParams(max_rejected_share=1.0), rng=rng).inputs
+    predictions = predict(inputs, PredictParams(), rng=rng)
+    anomalies = detect(inputs, rng=rng)
+    segments = segment(predictions, inputs, rng=rng)
+    actions = choose_actions(inputs, predictions, segments, anomalies, EVERYBODY, rng=rng)
+    catalogue = EVERYBODY.catalogue
+    truth = true_values(inputs, world.truth, catalogue)
+    churn = predictions.frame["churn_probability"].to_numpy()
+    names = [(action.name, channel.name) for action, channel in catalogue.options]
+    log = read_touches(inputs, catalogue)
+    estimated = actions.option_value_eur
+    permitted = np.isfinite(estimated)
+
+    table = Table(
+        title=f"what a plan earns, {inputs.accounts.height:,} accounts, {log.touches.height:,} touches"
+    )
+    for column in ("budget", "plan", "accounts", "cost EUR", "true value EUR", "of the oracle"):
+        table.add_column(column, justify="left" if column in {"budget", "plan"} else "right")
+    full = float(truth.cost_eur[actions.choice.option[actions.choice.option != NONE]].sum())
+    unlimited = best(truth.value_eur, truth.permitted)
+    for told, budget in (("none", None), ("what the plan spends", full), ("a quarter of that", full / 4)):
+        limit = Budget(max_cost_eur=budget)
+        oracle = unlimited if budget is None else optimise(truth.value_eur, truth, limit, truth.permitted)
+        ours = (
+            actions.choice.option if budget in {None, full} else optimise(estimated, truth, limit, permitted)
+        )
+        money = np.inf if budget is None else budget
+        call = np.where(permitted[:, names.index(("retention_call", "outbound_cc"))],
+                        names.index(("retention_call", "outbound_cc")), NONE)  # fmt: skip
+        anything = np.where(
+            permitted.any(axis=1), np.where(permitted, estimated, -np.inf).argmax(axis=1), NONE
+        )
+        plans = [
+            ("oracle", oracle),
+            ("Dealwright", ours),
+            ("same options, ordered by churn", by_churn(churn, anything, truth.cost_eur, money)),
+            ("retention call, ordered by churn", by_churn(churn, call, truth.cost_eur, money)),
+        ]
+        for name, option in plans:
+            served = option[option != NONE]
+            table.add_row(
+                told, name, f"{served.size:,}", f"{truth.cost_eur[served].sum():,.0f}", f"{truth.earned(option):,.0f}",
+                f"{truth.earned(option) / truth.earned(oracle):.1%}",
+            )  # fmt: skip
+    console.print(table)
+    _effects(console, actions)
+    _anomalies(console, anomalies.frame, world.truth)
+
+
+def optimise(
+    value: NDArray[Any], truth: Truth, budget: Budget, permitted: NDArray[np.bool_]
+) -> NDArray[np.int64]:
+    """Choose within a budget by the package's own arbitration."""
+    n = value.shape[0]
+    masked = np.where(permitted, value, -np.inf).astype(np.float32)
+    lottery = Lottery(
+        np.zeros(n, dtype=bool), np.ones(n), np.zeros(n), 0.0, 0.0, np.ones(value.shape[1], dtype=bool)
+    )
+    offers = Offers(masked, truth.cost_eur, np.ones(truth.cost_eur.size))
+    return choose(offers, lottery, budget).option
+
+
+def _effects(console: Console, actions: Actions) -> None:
+    table = Table(
+        title="effects learned: mean increment, its error; validation loss less that of one effect for all (1e-4)"
+    )
+    for column in ("action", "touches", "increment", "error", "S", "T", "X", "doubly robust", "blend"):
+        table.add_column(column, justify="right" if column not in {"action", "blend"} else "left")
+    for name, found in actions.effects.evidence.items():
+        losses = [
+            f"{found.losses[k] * 1e4:+.1f}" if found.losses else "" for k in ("S", "T", "X", "doubly robust")
+        ]
+        table.add_row(
+            name, f"{found.treated:,}", f"{found.mean_increment:+.4f}", f"{found.error:.4f}", *losses,
+            found.told or found.source,
+        )  # fmt: skip
+    console.print(table)
+
+
+def _anomalies(console: Console, frame: pl.DataFrame, truth: pl.DataFrame) -> None:
+    joined = frame.join(truth.select("account_id", "anomaly"), on="account_id", how="left")
+    top = joined.sort("anomaly_score", descending=True).head(joined.height // 50)
+    table = Table(title="planted anomalies among the top 2 % of scores")
+    for column in ("kind", "planted", "found", "recall"):
+        table.add_column(column, justify="right" if column != "kind" else "left")
+    for kind in ("spike", "silent", "odd"):
+        planted, found = (int((part["anomaly"] == kind).sum()) for part in (joined, top))
+        table.add_row(kind, f"{planted:,}", f"{found:,}", f"{found / max(planted, 1):.1%}")
+    console.print(table)
+
+
+MAILING = parse_catalogue(
+    """
+[channels.ecom_assisted]
+cost_eur = 0.60
+[actions.mens_mail]
+channels = ["ecom_assisted"]
+lever = 0.05
+prior_response = 0.2
+prior_uplift = 0.05
+[actions.womens_mail]
+channels = ["ecom_assisted"]
+lever = 0.05
+prior_response = 0.2
+prior_uplift = 0.05
+""",
+    "mailing.toml",
+)
+
+
+def mailing(console: Console, n: int, seed: int) -> None:
+    """Run a randomised mailing with two mails and a third left alone.
+
+    Learn on one half, judge on the other.
+    """
+    rng = np.random.default_rng(seed)
+    recency, spend = rng.exponential(120, n), rng.gamma(1.5, 160, n)
+    womens, mens = rng.random(n) < 0.55, rng.random(n) < 0.5
+    channel = rng.choice(["web", "phone", "both"], n, p=[0.44, 0.44, 0.12])
+    arm = rng.integers(0, 3, n)
+    base = -1.9 - 0.006 * (recency - 120) + 0.25 * (channel == "both") + 0.0008 * spend
+    logit = np.column_stack([base, base - 0.15 + 0.55 * mens, base - 0.35 + 1.0 * womens])
+    probability = 1 / (1 + np.exp(-logit))
+    response = rng.random(n) < probability[np.arange(n), arm]
+    ids = np.array([f"c{k}" for k in range(n)])
+    as_of = datetime(2026, 6, 30)
+    accounts = pl.DataFrame(
+        {
+            "account_id": ids, "recency_days": recency, "spend_eur": spend, "womens": womens.astype(float),
+            "mens": mens.astype(float), "purchase_channel": channel,
+        }
+    )  # fmt: skip
+    names = ("recency_days", "spend_eur", "womens", "mens")
+    schema = AccountSchema(
+        numeric=names, categorical={"purchase_channel": None},
+        known_from=dict.fromkeys((*names, "purchase_channel"), "always"),
+    )  # fmt: skip
+    touches = pl.DataFrame(
+        {
+            "account_id": ids, "touched_at": [as_of - timedelta(days=30)] * n,
+            "channel": [None if k == 0 else "ecom_assisted" for k in arm],
+            "action": np.array(["nothing", "mens_mail", "womens_mail"])[arm],
+            "response": response, "propensity": np.full(n, 1 / 3),
+        },
+        schema_overrides={"touched_at": TIMESTAMP, "channel": pl.String},
+    )  # fmt: skip
+    inputs = PlanInputs(accounts, schema, as_of, touches=touches)
+    learn, judge = np.arange(n) % 2 == 0, np.arange(n) % 2 == 1
+    halves = replace(inputs, touches=touches.filter(pl.Series(learn)))
+    reader = SituationReader(halves, read_touches(halves, MAILING).contacts.clear())
+    model = learn_effects(halves, MAILING, reader, EffectParams(), rng=rng)
+    found = apply_effects(model, reader.tonight())
+    worth, cost = 0.05 * spend, 0.60
+    gain = found.increment * worth[:, None] - cost
+    chosen = np.where(gain.max(axis=1) > 0, gain.argmax(axis=1) + 1, 0)
+    predicted_response = np.column_stack([found.untouched, found.untouched[:, None] + found.increment])
+    policies = {
+        "Dealwright": chosen,
+        "oracle": np.column_stack(
+            [np.zeros(n), (probability[:, 1:] - probability[:, :1]) * worth[:, None] - cost]
+        ).argmax(axis=1),
+        "men's mail to all": np.full(n, 1),
+        "women's mail to all": np.full(n, 2),
+        "nothing": np.zeros(n, dtype=np.int64),
+    }
+    # those least likely to come back by themselves first, as many as Dealwright writes to, the mail that is
+    # better on average
+    rank = np.argsort(np.argsort(found.untouched))
+    better = 1 + int(found.increment.mean(axis=0).argmax())
+    policies["lowest own response first"] = np.where(rank < (chosen > 0).sum(), better, 0)
+    outcome = response * worth - cost * (arm > 0)
+    expected = probability * worth[:, None] - cost * (np.arange(3) > 0)
+    predicted = predicted_response * worth[:, None] - cost * (np.arange(3) > 0)
+    table = Table(
+        title=f"randomised mailing, {n:,} customers: learned on one half, judged on the other (EUR per customer)"
+    )
+    for column in ("policy", "mails", "doubly robust", "error", "truth"):
+        table.add_column(column, justify="right" if column != "policy" else "left")
+    for name, everywhere in policies.items():
+        policy = everywhere.astype(np.int64)[judge]
+        estimate = policy_value(
+            outcome[judge], arm[judge], np.full((judge.sum(), 3), 1 / 3), predicted[judge], policy
+        )
+        true = expected[judge][np.arange(policy.size), policy].mean()
+        table.add_row(
+            name, f"{(policy > 0).sum():,}", f"{estimate.value:.3f}", f"{estimate.error:.3f}", f"{true:.3f}"
+        )
+    console.print(table)
+
+
+def scale(console: Console, sizes: list[int]) -> None:
+    table = Table(title="seconds and memory of the three stages")
+    for column in (
+        "accounts",
+        "orders",
+        "touches",
+        "anomalies",
+        "segment",
+        "action",
+        "sum",
+        "peak GB",
+        "µs/account",
+    ):
+        table.add_column(column, justify="right")
+    for size in sizes:
+        # a process of its own, so that peak memory is that of this size
+        done = subprocess.run(
+            [sys.executable, __file__, "--one", str(size)], check=True, capture_output=True, text=True
+        )
+        table.add_row(*done.stdout.split())
+    console.print(table)
+
+
+def one_size(n: int) -> str:
+    """Measure one size; predictions are the truth with noise, so that only these stages are timed."""
+    world = generate(BarcelonaParams(n=n, broken_rows=False), seed=1)
+    rng = np.random.default_rng(1)
+    predictions = Given(
+        world.truth.select("account_id", "churn_probability", predicted_value_eur=pl.col("future_value_eur"))
+    )
+    inputs = world.inputs
+    assert inputs.orders is not None
+    assert inputs.touches is not None
+    started = time.perf_counter()
+    anomalies = detect(inputs, rng=rng)
+    first = time.perf_counter()
+    segments = segment(predictions, inputs, rng=rng)
+    second = time.perf_counter()
+    choose_actions(inputs, predictions, segments, anomalies, ActionParams(), rng=rng)
+    third = time.perf_counter()
+    seconds = (first - started, second - first, third - second, third - started)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+    return " ".join(
+        [f"{n:,}", f"{inputs.orders.height:,}", f"{inputs.touches.height:,}", *(f"{value:.1f}" for value in seconds),
+         f"{peak:.2f}", f"{seconds[-1] / n * 1e6:.0f}"]
+    )  # fmt: skip
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--n", type=int, default=50_000)
+    parser.add_argument("--seed", type=int, default=3)
+    parser.add_argument("--scale", type=int, nargs="+")
+    parser.add_argument("--one", type=int, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.one:
+        sys.stdout.write(one_size(options.one))
+        return
+    console = Console(width=150)
+    console.print(
+        f"Python {platform.python_version()}, Polars {pl.__version__}, {os.cpu_count()} cores, seed "
+        f"{options.seed}"
+    )
+    if options.scale:
+        scale(console, options.scale)
+        return
+    against_oracle(console, options.n, options.seed)
+    mailing(console, 64_000, options.seed)
+
+
+if __name__ == "__main__":
+    main()
