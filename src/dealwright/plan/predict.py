@@ -69,8 +69,8 @@ class PredictParams:
     features: tuple[str, ...] | None = None
     reasons: int = 3
     folds: int = 5
-    most_choice_rows: int = 30_000
-    most_fit_rows: int = 200_000
+    most_choice_rows: int = 20_000
+    most_fit_rows: int = 100_000
 
     def __post_init__(self) -> None:
         """Refuse impossible parameters.

@@ -29,7 +29,7 @@ Loss = Literal["logistic", "tweedie", "gamma", "squared"]
 _GRID = 256  # steps of a tabulated curve
 _KNOTS = 5
 _CHUNK = 65_536
-_SKEW = 4.0  # upper to lower spread beyond which a column is compressed
+_SKEW = 1.5  # upper to lower spread beyond which a column is compressed
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,15 +16,18 @@ from typing import Any, Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from dealwright.plan.prediction.additive import AdditiveModel
+from dealwright.plan.prediction.additive import AdditiveModel, Loss
 from dealwright.plan.prediction.design import Design, FeatureSchema
 from dealwright.plan.prediction.metrics import Target
 from dealwright.plan.prediction.threads import side_by_side
 
 Floats = NDArray[np.float64]
 
-_RIDGE_ROWS = 5.0  # penalty of the additive models, in rows
-_TREES = 220
+_RIDGE_ROWS = 10.0  # penalty of the additive models, in rows
+# applied to another time than it was fitted at, a curve meets values it has rarely seen: there it must be stiff
+_STIFF_RIDGE_ROWS = 1_000.0
+_STIFF_RIDGE_SHARE = 0.1  # of the rows at most
+_MANY_ROWS = 20_000
 _CHUNK = 65_536
 _ADDITIVE_ROWS = 60_000  # some 300 coefficients need no more; beyond it a random sample is taken
 _CELL_ROWS = 20.0  # rows' worth of base rate in every cell of the rules
@@ -160,10 +163,11 @@ class Boosting:
 
         n = len(design)
         options: dict[str, Any] = {
-            "max_iter": _TREES,
-            "learning_rate": 0.04 if n < 50_000 else 0.06,
-            "max_leaf_nodes": 6 if n < 20_000 else 12,
-            "min_samples_leaf": int(np.clip(n // 50, 5, 40 if n < 50_000 else 100)),
+            # fewer, larger trees where there are rows to fill them
+            "max_iter": 220 if n < _MANY_ROWS else 150,
+            "learning_rate": 0.04 if n < _MANY_ROWS else 0.08,
+            "max_leaf_nodes": 6 if n < _MANY_ROWS else 12,
+            "min_samples_leaf": int(np.clip(n // 50, 5, 40 if n < _MANY_ROWS else 80)),
             "l2_regularization": 10.0,
             "max_features": 0.5,
             "early_stopping": False,
@@ -254,7 +258,9 @@ class Line:
         return Blend(members, self.kind)
 
 
-def line_up(schema: FeatureSchema, kind: Target, rules: tuple[str, ...], known: Mapping[str, str]) -> Line:
+def line_up(
+    schema: FeatureSchema, kind: Target, rules: tuple[str, ...], known: Mapping[str, str], *, ahead: bool
+) -> Line:
     """Return the candidates for a kind of target.
 
     Parameters
@@ -266,6 +272,8 @@ def line_up(schema: FeatureSchema, kind: Target, rules: tuple[str, ...], known: 
     known
         Candidate -> the column it takes as it is (``last_period``, ``buy_till_you_die``), where in the
         schema.
+    ahead
+        Whether models are applied to a later time than the one they are fitted at.
     """
     place = {name: j for j, name in enumerate(schema.numeric)}
     fits: dict[str, Fit] = {"base_rate": lambda _design, target, _rng: BaseRate(float(target.mean()))}
@@ -280,19 +288,19 @@ def line_up(schema: FeatureSchema, kind: Target, rules: tuple[str, ...], known: 
         return Line(kind, fits, {}, baselines)
     blends: dict[str, tuple[str, ...]] = {}
     if kind == "probability":
-        fits["spline_logit"] = _additive("logistic")
+        fits["spline_logit"] = _additive("logistic", ahead=ahead)
         fits["boosting"] = lambda design, target, rng: Boosting.fitted(design, target, kind, rng)
         blends["blend"] = ("spline_logit", "boosting")
     elif kind == "spend":
-        fits["tweedie"] = _additive("tweedie", knots=2)
-        fits["spline_tweedie"] = _additive("tweedie")
-        fits["two_part"] = _fit_two_part
+        fits["tweedie"] = _additive("tweedie", ahead=ahead, knots=2)
+        fits["spline_tweedie"] = _additive("tweedie", ahead=ahead)
+        fits["two_part"] = _two_part(ahead=ahead)
         fits["boosting"] = lambda design, target, rng: Boosting.fitted(design, target, kind, rng)
-        blends["blend"] = ("spline_tweedie", "boosting")
+        blends["blend"] = ("tweedie" if ahead else "spline_tweedie", "boosting")
         if "buy_till_you_die" in fits:
             blends["blend_buy_till_you_die"] = ("tweedie", "buy_till_you_die")
     else:
-        fits["spline"] = _additive("squared")
+        fits["spline"] = _additive("squared", ahead=ahead)
         fits["boosting"] = lambda design, target, rng: Boosting.fitted(design, target, kind, rng)
         blends["blend"] = ("spline", "boosting")
     return Line(kind, fits, blends, baselines)
@@ -304,19 +312,28 @@ def _as_it_is(kind: Target, column: int) -> Fit:
     return lambda design, target, _rng: Scaled.fitted(design, target, column)
 
 
-def _additive(loss: Any, knots: int = 5) -> Fit:
+def _additive(loss: Loss, *, ahead: bool, knots: int = 5) -> Fit:
     def fit(design: Design, target: Floats, rng: np.random.Generator) -> Model:
         if len(target) > _ADDITIVE_ROWS:
             rows = rng.choice(len(target), _ADDITIVE_ROWS, replace=False)
             design, target = design.take(rows), target[rows]
-        return AdditiveModel.fitted(design, target, loss=loss, penalty=_RIDGE_ROWS, knots=knots)
+        stiff = max(_RIDGE_ROWS, min(_STIFF_RIDGE_ROWS, _STIFF_RIDGE_SHARE * len(target)))
+        return AdditiveModel.fitted(
+            design, target, loss=loss, penalty=stiff if ahead else _RIDGE_ROWS, knots=knots
+        )
 
     return fit
 
 
-def _fit_two_part(design: Design, target: Floats, rng: np.random.Generator) -> Model:
-    spent = target > 0
-    if spent.all():
-        return _additive("gamma")(design, target, rng)
-    whether = _additive("logistic")(design, spent.astype(np.float64), rng)
-    return TwoPart(whether, _additive("gamma")(design.take(spent), target[spent], rng))
+def _two_part(*, ahead: bool) -> Fit:
+    whether, amount = _additive("logistic", ahead=ahead), _additive("gamma", ahead=ahead)
+
+    def fit(design: Design, target: Floats, rng: np.random.Generator) -> Model:
+        spent = target > 0
+        if spent.all():
+            return amount(design, target, rng)
+        return TwoPart(
+            whether(design, spent.astype(np.float64), rng), amount(design.take(spent), target[spent], rng)
+        )
+
+    return fit

@@ -108,10 +108,10 @@ def kind_of(target: TargetName, labels: NDArray[np.float64]) -> Target:
     return "amount" if len(labels) and labels.min() < 0 else "spend"
 
 
-def candidates_for(target: TargetName, kind: Target, schema: FeatureSchema) -> Line:
-    """Return who competes, given the features at hand."""
+def candidates_for(target: TargetName, kind: Target, schema: FeatureSchema, *, ahead: bool) -> Line:
+    """Return who competes, given the features at hand; `ahead` as in `candidates.line_up`."""
     if target == "churn":
         known = {"buy_till_you_die": PROBABILITY_SILENT}
     else:
         known = {"last_period": LAST_PERIOD, "buy_till_you_die": EXPECTED_SPEND}
-    return line_up(schema, kind, RFM_COLUMNS, known)
+    return line_up(schema, kind, RFM_COLUMNS, known, ahead=ahead)

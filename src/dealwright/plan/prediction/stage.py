@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -51,7 +52,7 @@ from dealwright.plan.prediction.sources import (
     refuse_late_features,
     with_chosen_features,
 )
-from dealwright.plan.prediction.threads import one_core_kernels
+from dealwright.plan.prediction.threads import one_core_kernels, side_by_side
 from dealwright.plan.prediction.validation import Labelled
 
 if TYPE_CHECKING:
@@ -115,7 +116,11 @@ class Prediction:
                 self._seeds["today"],
             )
             tasks = self._tasks(today)
-            return {task.target: self._outcome(task, today) for task in tasks}
+            learned = side_by_side([partial(self._learned, task) for task in tasks])
+            return {
+                task.target: self._outcome(task, result, today)
+                for task, result in zip(tasks, learned, strict=True)
+            }
 
     def _tasks(self, today: Snapshot) -> list[_Task]:
         ordered: OrderCases | str | None = None
@@ -196,6 +201,7 @@ class Prediction:
 
     def _learned(self, task: _Task) -> Learned:
         cases, trial = task.cases, task.trial
+        ahead = task.source == "orders" or trial is not None
         schema = FeatureSchema.learned_from(cases.features) if len(cases) else FeatureSchema((), {})
         if task.obstacle is not None or len(cases) == 0:
             reason = task.obstacle or "no account has a label, base rate used"
@@ -204,14 +210,14 @@ class Prediction:
         if trial is not None and min(len(trial.earlier), len(trial.later)) >= MIN_ROWS:
             past = FeatureSchema.learned_from(trial.earlier.features)
             forward = Forward(
-                candidates_for(task.target, task.kind, past),
+                candidates_for(task.target, task.kind, past, ahead=True),
                 Labelled(past.encode(trial.earlier.features)[0], trial.earlier.target),
                 Labelled(past.encode(trial.later.features)[0], trial.later.target),
                 trial.description,
                 trial.later.level_eur if task.target == "value" else None,
             )
         return learn(
-            candidates_for(task.target, task.kind, schema),
+            candidates_for(task.target, task.kind, schema, ahead=ahead),
             schema,
             Labelled(schema.encode(cases.features)[0], cases.target),
             Limits(self._params.most_choice_rows, self._params.most_fit_rows, self._params.folds),
@@ -220,8 +226,7 @@ class Prediction:
             every_row=task.source == "declared",
         )
 
-    def _outcome(self, task: _Task, today: Snapshot) -> Outcome:
-        learned = self._learned(task)
+    def _outcome(self, task: _Task, learned: Learned, today: Snapshot) -> Outcome:
         alive_only = task.target == "churn" and self._params.churn_definition == "alive"
         if task.source == "orders" and (alive_only or learned.choice is None):
             learned = _by_rhythm(learned, today, task.target, alive_only=alive_only)
