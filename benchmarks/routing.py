@@ -14,10 +14,9 @@ import statistics
 import time
 from pathlib import Path
 
-from toptw import best_known, read_instance
-
 from dealwright.plan.routing.checker import check
 from dealwright.plan.routing.engine import ENGINES, solve
+from toptw import best_known, read_instance
 
 FOLDER = Path(__file__).resolve().parents[2] / "shared" / "data" / "toptw"
 

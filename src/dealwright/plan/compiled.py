@@ -13,9 +13,9 @@ F = TypeVar("F", bound=Callable[..., object])
 def compiled(function: F) -> F:
     """Compile a function at its first call and keep the machine code for the next process.
 
-    The cache lies beside the module, or in the user's cache directory where the installation is read-only. Where
-    neither can be written (a container with a read-only root), the function is compiled anew in each process.
-    The compiled code releases the interpreter's lock, so that threads run it side by side.
+    The cache lies beside the module, or in the user's cache directory where the installation is read-only.
+    Where neither can be written (a container with a read-only root), the function is compiled anew in each
+    process. The compiled code releases the interpreter's lock, so that threads run it side by side.
     """
     try:
         return numba.njit(cache=True, nogil=True, error_model="numpy")(function)  # type: ignore[no-any-return]

@@ -31,8 +31,8 @@ class Routes:
     ----------
     frame
         One row per account, in the order of the accounts: ``account_id``, ``visit_rep_id``, ``visit_day``,
-        ``visit_stop``, ``visit_at`` (first visit) and ``visit_note``, which says why an account that was to be
-        visited is not; all empty for accounts that were not to be visited.
+        ``visit_stop``, ``visit_at`` (first visit) and ``visit_note``, which says why an account that was to
+        be visited is not; all empty for accounts that were not to be visited.
     visits
         `outcome.VISIT_COLUMNS`, by representative, day and stop.
     days
@@ -93,21 +93,22 @@ def route(
     Parameters
     ----------
     actions
-        Result of *action*: ``expected_value_eur`` is what a visit is worth, and ``channel`` says who is visited
-        where there are no `channels`.
+        Result of *action*: ``expected_value_eur`` is what a visit is worth, and ``channel`` says who is
+        visited where there are no `channels`.
     territories
         Result of *territory* (``rep_id``); without it an account's own representative counts.
     channels
         Result of *channel*: accounts of the channel ``field`` are visited.
     promises
-        `routing.requests.PROMISE_COLUMNS`: must-visits, pins to a representative or a day, locked appointments.
+        `routing.requests.PROMISE_COLUMNS`: must-visits, pins to a representative or a day, locked
+        appointments.
     frequencies
         `routing.week.FREQUENCY_COLUMNS`: accounts that are visited regularly, and due dates.
     travel
         A road service (`routing.travel_service.RoadService`); by default times are estimated.
     executor
-        Where representatives are planned side by side; by default threads, one per processor: the kernel is compiled
-        and holds no lock.
+        Where representatives are planned side by side; by default threads, one per processor: the kernel is
+        compiled and holds no lock.
 
     Raises
     ------

@@ -35,8 +35,9 @@ def solve(
     Parameters
     ----------
     engine
-        ``"kernel"``: ruin and recreate, compiled, for one or several shifts, with breaks. ``"pyvrp"``: PyVRP's
-        iterated local search; days with a break are then finished by the kernel, since PyVRP has none.
+        ``"kernel"``: ruin and recreate, compiled, for one or several shifts, with breaks. ``"pyvrp"``:
+        PyVRP's iterated local search; days with a break are then finished by the kernel, since PyVRP has
+        none.
     iterations
         Work of the kernel; the same problem, seed and iterations give the same plan.
     seconds
@@ -51,7 +52,7 @@ def solve(
     """
     if engine not in ENGINES:
         raise UnknownNameError("routing engine", engine, ENGINES)
-    if seconds is not None and seconds <= 0 or iterations < 1:
+    if (seconds is not None and seconds <= 0) or iterations < 1:
         raise InputError(
             f"iterations = {iterations}, seconds = {seconds}: give the routing engine something to do"
         )
@@ -207,7 +208,8 @@ def empty_insertions(data: Data) -> Insertions:
 
 
 def begin_with(data: Data, state: State, known: Insertions, start: Sequence[Sequence[int]] | None) -> float:
-    """Build given routes; where one cannot be driven as it is, each stop goes where it fits best, or is left out.
+    """Build given routes; where one cannot be driven as it is, each stop goes where it fits best, or is left
+    out.
 
     Returns
     -------

@@ -51,7 +51,8 @@ class Insight:
 
 
 def explain_left_out(problem: Problem, plan: RoutePlan) -> tuple[Insight, ...]:
-    """Find the cheapest way to fit in each visit that was left out: beside all stops, or in place of one or two.
+    """Find the cheapest way to fit in each visit that was left out: beside all stops, or in place of one or
+    two.
 
     Cheapest is what loses least: value of the displaced stops plus the added cost of the way. A must-visit is
     displaced by nothing.

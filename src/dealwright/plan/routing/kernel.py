@@ -1,10 +1,11 @@
 """Prize-collecting routes by ruin and recreate, compiled.
 
-Strings of neighbouring stops are removed (Christiaens & Vanden Berghe 2020, "Slack Induction by String Removals",
-section 5.1), visits are put back where ``gain^alpha / shift`` is largest (Vansteenwegen et al. 2009, "Iterated local
-search for the team orienteering problem with time windows", section 3.1, with a random exponent and noise instead of
-their fixed square), and the result is accepted by simulated annealing. Feasibility of an insertion takes constant time
-by the forward time slack of Savelsbergh (1992); a lunch break on a leg is one more wait with a latest moment.
+Strings of neighbouring stops are removed (Christiaens & Vanden Berghe 2020, "Slack Induction by String
+Removals", section 5.1), visits are put back where ``gain^alpha / shift`` is largest (Vansteenwegen et al.
+2009, "Iterated local search for the team orienteering problem with time windows", section 3.1, with a random
+exponent and noise instead of their fixed square), and the result is accepted by simulated annealing.
+Feasibility of an insertion takes constant time by the forward time slack of Savelsbergh (1992); a lunch break
+on a leg is one more wait with a latest moment.
 """
 
 # ruff: noqa: NPY002  numba compiles only this generator, one per thread; every call seeds it
@@ -136,7 +137,8 @@ def place_lunch(data: Data, state: State, r: int) -> bool:
 
 @compiled
 def rate_route(data: Data, state: State, known: Insertions, r: int) -> None:
-    """For every visit that is not made find the leg of a route where it delays the day least, and what that gains.
+    """For every visit that is not made find the leg of a route where it delays the day least, and what that
+    gains.
 
     One call for all visits: handing a function that many arrays costs more than the search for one visit.
     """
@@ -333,8 +335,8 @@ def anneal(
 ) -> None:  # fmt: skip
     """Ruin, recreate and accept for a number of iterations.
 
-    `worth` holds the objective of `state` and of `best` and is changed in place; the temperature falls geometrically
-    from `hot` to `cold`, of which this call covers the part from `begin` to `end`, in [0, 1].
+    `worth` holds the objective of `state` and of `best` and is changed in place; the temperature falls
+    geometrically from `hot` to `cold`, of which this call covers the part from `begin` to `end`, in [0, 1].
     """
     np.random.seed(seed)
     n, m = data.allowed.shape

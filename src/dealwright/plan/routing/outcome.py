@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from datetime import date, datetime, time, timedelta
 from typing import Any, Final
 
-import numpy as np
 import polars as pl
 
 from dealwright.inputs import TIMESTAMP

@@ -27,14 +27,16 @@ class RouteParams:
     visit_min, opens_min, closes_min
         For accounts without their own; a visit ends before the account closes.
     lunch_min, lunch_from_min, lunch_to_min
-        Length of the break and between which moments it begins; 0 minutes for none. Shifts that do not span these
-        moments have none.
+        Length of the break and between which moments it begins; 0 minutes for none. Shifts that do not span
+        these moments have none.
     cost_eur_per_km, cost_eur_per_h
         What the way costs, against the value of the visits.
     joint
-        How many representatives with neighbouring homes are planned together and may take each other's accounts.
+        How many representatives with neighbouring homes are planned together and may take each other's
+        accounts.
     max_candidates
-        Accounts considered per representative and day, the most valuable for their time; the others are named.
+        Accounts considered per representative and day, the most valuable for their time; the others are
+        named.
     overdue_factor
         Value of a visit that is a whole interval overdue, as a multiple of one that has just become due.
     due_slack_days

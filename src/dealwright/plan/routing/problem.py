@@ -1,7 +1,8 @@
 """What a routing engine is asked, and what it answers: plain frozen data, whole units of time.
 
 Time is counted in whole *ticks* of any length (the stage uses seconds after midnight); money is a float. The
-places of the travel matrices are the visits, ``0 … n − 1``, and after them the places where shifts start and end.
+places of the travel matrices are the visits, ``0 … n − 1``, and after them the places where shifts start and
+end.
 """
 
 from __future__ import annotations
@@ -26,8 +27,8 @@ NO_LIMIT = 1_000_000
 class Lunch:
     """A break of `length` ticks on the way between two stops that begins between `earliest` and `latest`.
 
-    It belongs to a leg, not to a place: it is taken on leaving a stop, or further down the road once the time has
-    come, or while waiting in front of the next customer.
+    It belongs to a leg, not to a place: it is taken on leaving a stop, or further down the road once the time
+    has come, or while waiting in front of the next customer.
     """
 
     earliest: int

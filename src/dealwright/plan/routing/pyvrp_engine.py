@@ -8,8 +8,8 @@ import numpy as np
 
 from dealwright.plan.routing.problem import Ints, Problem
 
-# PyVRP counts in whole numbers. Values are worth a thousand of its units and a tick of the day one, which keeps days
-# short at next to no loss of value: the best of the settings tried on Cordeau's instances.
+# PyVRP counts in whole numbers. Values are worth a thousand of its units and a tick of the day one, which
+# keeps days short at next to no loss of value: the best of the settings tried on Cordeau's instances.
 UNITS_PER_EUR: Final = 1000
 UNITS_PER_TICK: Final = 1
 _NEVER: Final = 10_000_000  # ticks: longer than any day, small enough for sums

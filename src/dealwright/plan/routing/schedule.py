@@ -10,7 +10,8 @@ from dealwright.plan.routing.problem import Problem, Route, RoutePlan, Shift
 def schedule(
     problem: Problem, stops: Sequence[Sequence[int]], *, engine: str, iterations: int = 0
 ) -> RoutePlan | None:
-    """Give every stop its moments: leave the first place as late as nothing suffers, be everywhere as early as possible.
+    """Give every stop its moments: leave the first place as late as nothing suffers, be everywhere as early
+    as possible.
 
     The break goes onto the leg that lets the day end earliest.
 

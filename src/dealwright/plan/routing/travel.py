@@ -24,11 +24,12 @@ class TravelParams:
     ----------
     circuity
         Length of the way by road over that of the straight line. 1.2 to 1.4 in most road networks (Ballou,
-        Rahardja & Sakai 2002, "Selected country circuity factors for road travel distance estimation", table 1).
+        Rahardja & Sakai 2002, "Selected country circuity factors for road travel distance estimation", table
+        1).
     band_km, band_kmh
         Speed profile: the first `band_km[0]` kilometres of a way are driven at `band_kmh[0]`, those up to
-        `band_km[1]` at `band_kmh[1]`, …, the rest at the last speed: short ways are city ways. Speeds must not fall
-        from band to band.
+        `band_km[1]` at `band_kmh[1]`, …, the rest at the last speed: short ways are city ways. Speeds must
+        not fall from band to band.
     access_min
         Parking and walking at the end of every way, unless it leads nowhere else.
     """

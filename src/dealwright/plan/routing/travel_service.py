@@ -41,7 +41,8 @@ class RoadService:
     profile
         OSRM's profile (``driving``) or Valhalla's costing (``auto``).
     block
-        Places per side of one request: OSRM refuses more than 100 coordinates (two sides) unless told otherwise.
+        Places per side of one request: OSRM refuses more than 100 coordinates (two sides) unless told
+        otherwise.
     timeout_s
         After which a request counts as failed.
     max_snap_km

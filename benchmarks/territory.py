@@ -1,0 +1,98 @@
+"""Territories by size, beside mini-batch k-means on the same accounts in the same run.
+
+python benchmarks/territory.py --sizes 3200x20,100000x100,1000000x200
+"""
+
+from __future__ import annotations
+
+import argparse
+import platform
+import statistics
+import time
+from datetime import datetime
+
+import numpy as np
+import polars as pl
+from sklearn.cluster import MiniBatchKMeans
+
+from dealwright.inputs import AccountSchema, PlanInputs
+from dealwright.plan.territories.cells import Plane
+from dealwright.plan.territory import TerritoryParams, territory
+
+
+def country(accounts: int, reps: int, seed: int) -> PlanInputs:
+    """Draw towns of very different sizes over a country, with gamma-distributed visit lengths."""
+    rng = np.random.default_rng(seed)
+    towns = 300
+    centre = np.c_[rng.uniform(36.5, 43.2, towns), rng.uniform(-8.5, 2.8, towns)]
+    size = rng.pareto(1.1, towns) + 0.05
+    size /= size.sum()
+    town = rng.choice(towns, accounts, p=size)
+    at = centre[town] + rng.normal(size=(accounts, 2)) * (0.04 + 0.25 * np.sqrt(size[town]))[:, None]
+    home = centre[rng.choice(towns, reps, p=size)] + rng.normal(0, 0.2, (reps, 2))
+    frame = pl.DataFrame(
+        {
+            "account_id": pl.select(pl.format("A{}", pl.int_range(accounts))).to_series(),
+            "lat_deg": at[:, 0],
+            "lon_deg": at[:, 1],
+            "visit_min": rng.gamma(2.0, 15.0, accounts),
+        }
+    )
+    homes = pl.DataFrame(
+        {
+            "rep_id": [f"R{k}" for k in range(reps)],
+            "home_lat_deg": home[:, 0],
+            "home_lon_deg": home[:, 1],
+        }
+    )
+    schema = AccountSchema(has_position=True, roles={"visit_min": "visit_min"})
+    return PlanInputs(frame, schema, datetime(2026, 6, 30), reps=homes)
+
+
+def by_kmeans(inputs: PlanInputs, k: int) -> tuple[float, float]:
+    """Return the largest deviation and the mean distance in km of k-means territories."""
+    lat, lon = inputs.accounts["lat_deg"].to_numpy(), inputs.accounts["lon_deg"].to_numpy()
+    km, load = Plane.around(lat, lon).project(lat, lon), inputs.accounts["visit_min"].to_numpy()
+    model = MiniBatchKMeans(k, n_init=1, random_state=0, batch_size=4096).fit(km)
+    loads = np.bincount(model.labels_, load, minlength=k)
+    away = np.hypot(*(km - model.cluster_centers_[model.labels_]).T)
+    return 100 * float(np.abs(loads / loads.mean() - 1).max()), float(np.average(away, weights=load))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--sizes", default="3200x20,100000x100,1000000x200", help="accounts x territories")
+    parser.add_argument("--repeat", type=int, default=1)
+    args = parser.parse_args()
+    print(f"{platform.processor() or platform.machine()}; median of {args.repeat} run(s)")
+    print(
+        f"{'accounts':>9}{'k':>5} {'method':<18}{'s':>7}{'max dev %':>11}{'CV %':>7}{'km':>7}{'PP':>6}{'contig.':>9}"
+    )
+    for size in args.sizes.split(","):
+        accounts, k = map(int, size.split("x"))
+        inputs = country(accounts, k, seed=1)
+        seconds = []
+        for _ in range(args.repeat):
+            clock = time.perf_counter()
+            result = territory(inputs, TerritoryParams(), rng=np.random.default_rng(1))
+            seconds.append(time.perf_counter() - clock)
+        figures = result.summary()
+        print(
+            f"{accounts:>9,}{k:>5} {'cells and flows':<18}{statistics.median(seconds):>7.1f}"
+            f"{figures['max_deviation_pct']:>11.2f}{figures['workload_cv_pct']:>7.2f}"
+            f"{figures['mean_distance_km']:>7.2f}{figures['polsby_popper']:>6.2f}{figures['contiguity']:>9.3f}",
+            flush=True,
+        )
+        clock = time.perf_counter()
+        deviation, distance = by_kmeans(inputs, k)
+        spent = time.perf_counter() - clock
+        print(
+            f"{'':>14} {'mini-batch k-means':<18}{spent:>7.1f}{deviation:>11.2f}{'':>7}{distance:>7.2f}",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,201 @@
+"""Balanced territories: rounds of flow between cells and centres.
+
+Hess, Weaver, Siegfeldt, Whelan & Zitlau 1965 ("Nonpartisan political redistricting by computer"): assign
+cells to centres at least moment of inertia with equal loads, move each centre to the middle of its cells,
+repeat. The assignment is a transportation problem, solved exactly as a minimum-cost flow (George, Lamar &
+Wallace 1997, "Political district determination using large-scale network optimization"); at most one cell
+less than there are territories is split.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dealwright.plan.territories.cells import Cells
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+UNITS: Final = 10_000_000  # the whole workload in whole numbers
+COSTS: Final = 1_000_000  # the largest squared distance in whole numbers
+NEIGHBOURS: Final = 16  # centres a cell may go to, at first
+
+
+@dataclass(frozen=True)
+class Balance:
+    """How cells are shared out.
+
+    Attributes
+    ----------
+    centre_km
+        (k, 2) middles of the territories.
+    choice
+        (B, K) the territories each cell may go to.
+    share
+        (B, K) the part of a cell's workload that goes to each of them.
+    rounds
+        Rounds of assignment and recentring.
+    """
+
+    centre_km: Floats
+    choice: Ints
+    share: Floats
+    rounds: int
+
+    @property
+    def territory(self) -> Ints:
+        """Return where most of each cell goes."""
+        return np.asarray(self.choice[np.arange(len(self.choice)), self.share.argmax(axis=1)])
+
+
+def draw_balanced(cells: Cells, tolerance: float, *, rounds: int, centre_km: Floats) -> Balance:
+    """Assign cells and move the centres, for some rounds or until the centres stand still."""
+    balance = assign_cells(cells, centre_km, tolerance)
+    still = 1e-3 * _spread_km(cells, len(centre_km))
+    done = 0
+    while done < rounds:
+        centre = recentre(cells, balance)
+        done += 1
+        if float(np.hypot(*(centre - balance.centre_km).T).max()) < still:
+            break
+        balance = assign_cells(cells, centre, tolerance)
+    return Balance(recentre(cells, balance), balance.choice, balance.share, done + 1)
+
+
+def start_centres(cells: Cells, territories: int, seed: int) -> Floats:
+    """Return where to begin: k-means over the cells, whose centres go where the workload is."""
+    from sklearn.cluster import KMeans
+
+    if len(cells.index) <= territories:
+        order = np.argsort(-cells.weight, kind="stable")
+        return np.asarray(cells.km[order[np.arange(territories) % len(order)]])
+    weight = np.maximum(cells.weight, 1e-9 * cells.weight.max())
+    model = KMeans(territories, n_init=1, max_iter=30, random_state=seed % 2**32)
+    return np.asarray(model.fit(cells.km, sample_weight=weight).cluster_centers_, dtype=np.float64)
+
+
+def assign_cells(
+    cells: Cells, centre_km: Floats, tolerance: float, *, sticky: Floats | None = None
+) -> Balance:
+    """Assign cells to centres at least moment of inertia, every load within (1 ± tolerance) of the mean.
+
+    Each cell may go to its nearest centres; where that leaves no balanced assignment, to twice as many, and
+    so on.
+
+    Parameters
+    ----------
+    sticky
+        (B, k) squared kilometres added to the cost of giving a cell to a territory.
+    """
+    from scipy.spatial import cKDTree
+
+    k = len(centre_km)
+    reach = min(k, NEIGHBOURS)
+    tree = cKDTree(centre_km)
+    units = _whole_units(cells.weight)
+    while True:
+        distance, choice = tree.query(cells.km, k=reach)
+        distance, choice = distance.reshape(-1, reach), choice.reshape(-1, reach).astype(np.int64)
+        cost = distance**2
+        if sticky is not None:
+            cost = cost + np.take_along_axis(sticky, choice, axis=1)
+        flow = _solve_flow(units, choice, cost, k, tolerance)
+        if flow is not None:
+            total = np.maximum(flow.sum(axis=1, keepdims=True), 1)
+            return Balance(centre_km, choice, flow / total, 1)
+        if reach == k:
+            raise AssertionError("a flow from every cell to every territory is always possible")
+        reach = min(k, 2 * reach)
+
+
+def _whole_units(weight: Floats) -> Ints:
+    if weight.sum() <= 0:
+        return np.ones(weight.shape[0], dtype=np.int64)
+    return np.maximum(1, np.rint(weight / weight.sum() * UNITS)).astype(np.int64)
+
+
+def _solve_flow(units: Ints, choice: Ints, cost: Floats, k: int, tolerance: float) -> Ints | None:
+    """Return the flow from every cell to its candidates, or ``None`` where there is none."""
+    from ortools.graph.python.min_cost_flow import SimpleMinCostFlow
+
+    cells, reach = choice.shape
+    total = int(units.sum())
+    mean = total / k
+    least = int(np.floor(mean * max(0.0, 1.0 - tolerance)))
+    most = int(np.ceil(mean * (1.0 + tolerance)))
+    whole = np.rint(cost * (COSTS / max(float(cost.max()), 1e-12))).astype(np.int64)
+    flow = SimpleMinCostFlow()
+    arcs = flow.add_arcs_with_capacity_and_unit_cost(
+        np.repeat(np.arange(cells), reach), cells + choice.ravel(), np.repeat(units, reach), whole.ravel()
+    )
+    places, sink = cells + np.arange(k), np.full(k, cells + k)
+    # a load below the least is worth more than any distance: those arcs are filled first
+    flow.add_arcs_with_capacity_and_unit_cost(
+        places, sink, np.full(k, least), np.full(k, -(len(sink) + 1) * COSTS)
+    )
+    flow.add_arcs_with_capacity_and_unit_cost(
+        places, sink, np.full(k, most - least), np.zeros(k, dtype=np.int64)
+    )
+    flow.set_nodes_supplies(np.arange(cells), units)
+    flow.set_node_supply(cells + k, -total)
+    if flow.solve() != flow.OPTIMAL:
+        return None
+    return np.asarray(flow.flows(arcs), dtype=np.int64).reshape(cells, reach)
+
+
+def recentre(cells: Cells, balance: Balance) -> Floats:
+    """Return the middle of each territory's workload; one without any stays where it is."""
+    k = len(balance.centre_km)
+    part = balance.share * np.maximum(cells.weight, 1e-12)[:, None]
+    target = balance.choice.ravel()
+    load = np.bincount(target, part.ravel(), minlength=k)
+    middle = np.c_[
+        np.bincount(target, (part * cells.km[:, :1]).ravel(), minlength=k),
+        np.bincount(target, (part * cells.km[:, 1:]).ravel(), minlength=k),
+    ]
+    empty = load <= 0
+    return np.where(empty[:, None], balance.centre_km, middle / np.where(empty, 1.0, load)[:, None])
+
+
+def share_out(cells: Cells, balance: Balance, km: Floats, workload: Floats) -> Ints:
+    """Give every account its territory; accounts of a split cell go where they are relatively nearest.
+
+    The accounts of a split cell are taken in the order of how clearly they belong to one side, and fill the
+    territories' parts of the cell.
+    """
+    territory = balance.territory[cells.of_account]
+    split = np.flatnonzero((balance.share > 0).sum(axis=1) > 1)
+    if not split.size:
+        return territory
+    order = np.argsort(cells.of_account, kind="stable")
+    begin = np.searchsorted(cells.of_account[order], np.arange(len(cells.index) + 1))
+    for cell in split:
+        accounts = order[begin[cell] : begin[cell + 1]]
+        takes = balance.share[cell] > 0
+        sides = balance.choice[cell][takes]
+        room = balance.share[cell][takes] * workload[accounts].sum()
+        distance = ((km[accounts, None, :] - balance.centre_km[sides][None]) ** 2).sum(axis=2)
+        ranked = np.sort(distance, axis=1)
+        for row in np.argsort(ranked[:, 0] - ranked[:, 1], kind="stable"):
+            account = accounts[row]
+            # half of an account may stand over: what one side gets too much, the other gets too little
+            open_sides = room >= workload[account] / 2
+            if open_sides.any():
+                side = int(np.where(open_sides, distance[row], np.inf).argmin())
+            else:
+                side = int(room.argmax())
+            territory[account] = sides[side]
+            room[side] -= workload[account]
+    return territory
+
+
+def _spread_km(cells: Cells, territories: int) -> float:
+    """Return a territory's typical radius."""
+    weight = np.maximum(cells.weight, 1e-12)
+    middle = np.average(cells.km, axis=0, weights=weight)
+    square = np.average(((cells.km - middle) ** 2).sum(axis=1), weights=weight)
+    return float(np.sqrt(square / territories)) + 1e-9

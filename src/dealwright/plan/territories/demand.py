@@ -1,0 +1,90 @@
+"""What the accounts ask for: minutes and visits a month, their representative so far, skills."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from dealwright.errors import InputError
+from dealwright.inputs import PlanInputs
+from dealwright.plan.frames import StageResult
+from dealwright.plan.territories.params import TerritoryParams
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+def workload_of(
+    inputs: PlanInputs, params: TerritoryParams, predictions: StageResult | None
+) -> tuple[Floats, Floats]:
+    """Return minutes and visits a month by account."""
+    accounts = inputs.accounts
+    visits = np.ones(accounts.height)
+    if params.visits_column is not None:
+        if params.visits_column not in accounts.columns:
+            raise InputError(
+                f"territory.visits_column names {params.visits_column!r}, which the accounts do not have"
+            )
+        visits = (
+            accounts[params.visits_column].cast(pl.Float64).fill_null(1.0).clip(lower_bound=0.0).to_numpy()
+        )
+    column = inputs.schema.role("visit_min")
+    length = np.full(accounts.height, params.visit_min)
+    if column is not None:
+        length = (
+            accounts[column].cast(pl.Float64).fill_null(params.visit_min).clip(lower_bound=0.0).to_numpy()
+        )
+    minutes = visits * length
+    if params.value_weight > 0:
+        if predictions is None:
+            raise InputError(
+                "territory.value_weight needs the predicted values: run *predict* first, or set it to 0"
+            )
+        value = predictions.frame["predicted_value_eur"].fill_null(0.0).clip(lower_bound=0.0).to_numpy()
+        if value.sum() > 0 and minutes.sum() > 0:
+            mix = (
+                1 - params.value_weight
+            ) * minutes / minutes.mean() + params.value_weight * value / value.mean()
+            minutes = mix * minutes.mean()
+    return minutes, visits
+
+
+def own_rep(inputs: PlanInputs, reps: pl.DataFrame) -> Ints:
+    """Return the representative of each account so far as a row of `reps`, -1 for none."""
+    column = inputs.schema.role("rep_id")
+    if column is None:
+        return np.full(inputs.accounts.height, -1, dtype=np.int64)
+    number = {name: k for k, name in enumerate(reps["rep_id"].to_list())}
+    own = inputs.accounts[column].cast(pl.String)
+    return own.replace_strict(number, default=-1, return_dtype=pl.Int64).fill_null(-1).to_numpy()
+
+
+def skills_of(inputs: PlanInputs, reps: pl.DataFrame, rows: Ints, params: TerritoryParams) -> dict[str, Any]:
+    """Return which skill each of the accounts `rows` asks for (-1: none), and who has which."""
+    column = params.skill_column or inputs.schema.role("product_interest")
+    if params.skill_column is not None and params.skill_column not in inputs.accounts.columns:
+        raise InputError(
+            f"territory.skill_column names {params.skill_column!r}, which the accounts do not have"
+        )
+    nothing = np.full(rows.size, -1, dtype=np.int64)
+    if column is None or "skills" not in reps.columns:
+        return {"wanted": nothing, "has_skill": np.zeros((reps.height, 1), dtype=np.bool_)}
+    mine = [set(skills or ()) for skills in reps["skills"].to_list()]
+    names = sorted(set().union(*mine))
+    if not names:
+        return {"wanted": nothing, "has_skill": np.zeros((reps.height, 1), dtype=np.bool_)}
+    number = {name: k for k, name in enumerate(names)}
+    asked = inputs.accounts[column].cast(pl.String)
+    wanted = asked.replace_strict(number, default=-1, return_dtype=pl.Int64).fill_null(-1).to_numpy()[rows]
+    return {"wanted": wanted, "has_skill": np.array([[name in has for name in names] for has in mine])}
+
+
+def own_rep_id(inputs: PlanInputs) -> list[str | None]:
+    """Return the representative of each account so far."""
+    column = inputs.schema.role("rep_id")
+    if column is None:
+        return [None] * inputs.accounts.height
+    return inputs.accounts[column].cast(pl.String).to_list()

@@ -1,0 +1,196 @@
+"""Drawing territories: anew, or from those of the last time, and which of the two pays."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from dealwright.plan.territories.balance import (
+    assign_cells,
+    draw_balanced,
+    share_out,
+    start_centres,
+)
+from dealwright.plan.territories.cells import Cells, Plane, gather
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+COARSER: Final = (
+    2  # H3 resolutions by which the first rounds are coarser: an eighth of the time, same centres
+)
+LARGE: Final = 4_000  # cells from which that pays
+TOLERANCES: Final = (0.0, 0.02, 0.05, 0.1, 0.2)
+CURVE_COLUMNS: Final = ("tolerance", "max_deviation_pct", "cv_pct", "mean_distance_km")
+
+
+@dataclass(frozen=True)
+class Ground:
+    """The accounts to be divided, on a plane and in cells.
+
+    Attributes
+    ----------
+    km, workload, visits
+        (n, 2) positions, (n,) minutes a month, (n,) visits a month.
+    cells, coarse
+        The same accounts in cells, and in coarser ones.
+    """
+
+    plane: Plane
+    km: Floats
+    workload: Floats
+    visits: Floats
+    cells: Cells
+    coarse: Cells
+
+
+@dataclass(frozen=True)
+class Division:
+    """One way of dividing the ground.
+
+    Attributes
+    ----------
+    label
+        (n,) territory of each account, ``0 … k − 1``.
+    centre_km
+        (k, 2) middles of the workload.
+    """
+
+    label: Ints
+    centre_km: Floats
+
+
+def survey(
+    lat_deg: Floats, lon_deg: Floats, workload: Floats, visits: Floats, *, resolution: int, territories: int
+) -> Ground:
+    """Gather accounts in cells, and these in coarser cells for the first rounds."""
+    plane = Plane.around(lat_deg, lon_deg)
+    km = plane.project(lat_deg, lon_deg)
+    cells = gather(lat_deg, lon_deg, km, workload, resolution=resolution, territories=territories)
+    coarse = cells
+    if len(cells.index) > LARGE and resolution > COARSER:
+        lat, lon = plane.unproject(cells.km)
+        coarse = gather(
+            lat, lon, cells.km, cells.weight, resolution=resolution - COARSER, territories=territories
+        )
+    return Ground(plane, km, workload, visits, cells, coarse)
+
+
+def redraw(ground: Ground, territories: int, tolerance: float, *, rounds: int, seed: int) -> Division:
+    """Draw territories that owe nothing to earlier ones."""
+    centres = start_centres(ground.coarse, territories, seed)
+    rough = draw_balanced(ground.coarse, tolerance, rounds=rounds, centre_km=centres)
+    final = rough
+    if ground.coarse is not ground.cells:
+        final = draw_balanced(ground.cells, tolerance, rounds=0, centre_km=rough.centre_km)
+    return _division(ground, share_out(ground.cells, final, ground.km, ground.workload), final.centre_km)
+
+
+def adjust(ground: Ground, old: Division, tolerance: float) -> Division:
+    """Balance earlier territories again, each account held where it was by one typical radius squared."""
+    k = len(old.centre_km)
+    cells = ground.cells
+    pair = cells.of_account * k + old.label
+    held = np.bincount(pair, ground.workload + 1e-12, minlength=len(cells.index) * k).reshape(-1, k)
+    share = held / held.sum(axis=1, keepdims=True)
+    distance = ((ground.km - old.centre_km[old.label]) ** 2).sum(axis=1)
+    sticky = (1.0 - share) * float(np.median(distance))
+    balance = assign_cells(cells, old.centre_km, tolerance, sticky=sticky)
+    return _division(ground, share_out(cells, balance, ground.km, ground.workload), old.centre_km)
+
+
+def continue_old(ground: Ground, known: Ints, territories: int) -> Division:
+    """Keep every account where it was; new ones (-1) go to the nearest middle.
+
+    At least one account must be known.
+    """
+    old = known >= 0
+    centre = _middles(
+        ground.km[old], ground.workload[old], known[old], territories, ground.km[old].mean(axis=0)
+    )
+    label = known.copy()
+    if not old.all():
+        from scipy.spatial import cKDTree
+
+        occupied = np.unique(known[old])
+        label[~old] = occupied[cKDTree(centre[occupied]).query(ground.km[~old])[1]]
+    return _division(ground, label, centre)
+
+
+def rename_like(division: Division, known: Ints) -> Division:
+    """Number territories so that as many accounts as possible keep their number (-1: new, without one)."""
+    from scipy.optimize import linear_sum_assignment
+
+    k = len(division.centre_km)
+    old = known >= 0
+    overlap = np.bincount(division.label[old] * k + known[old], minlength=k * k).reshape(k, k)
+    number = linear_sum_assignment(-overlap)[1]
+    centre = np.empty_like(division.centre_km)
+    centre[number] = division.centre_km
+    return Division(number[division.label], centre)
+
+
+@dataclass(frozen=True)
+class Price:
+    """What a division costs a month, and what changing to it costs once."""
+
+    travel_eur: float
+    imbalance_eur: float
+    moved: int
+    move_eur: float
+
+    def total_eur(self, months: float) -> float:
+        """Return the whole over a number of months."""
+        return (self.travel_eur + self.imbalance_eur) * months + self.move_eur
+
+
+def price(
+    ground: Ground,
+    division: Division,
+    known: Ints | None,
+    *,
+    km_eur: float,
+    minute_eur: float,
+    move_eur: float,
+) -> Price:
+    """Price a division: way from the middle per visit, minutes above and below the mean, accounts that move."""
+    loads = np.bincount(division.label, ground.workload, minlength=len(division.centre_km))
+    away = np.hypot(*(ground.km - division.centre_km[division.label]).T)
+    moved = 0 if known is None else int(((known >= 0) & (known != division.label)).sum())
+    imbalance = float(np.abs(loads - loads.mean()).sum()) / 2
+    return Price(
+        km_eur * 2 * float((away * ground.visits).sum()), minute_eur * imbalance, moved, move_eur * moved
+    )
+
+
+def trade_off(ground: Ground, division: Division, tolerances: tuple[float, ...]) -> pl.DataFrame:
+    """Return what each tolerance would give around the final middles: balance against distance."""
+    cells, k = ground.coarse, len(division.centre_km)
+    rows = []
+    for tolerance in tolerances:
+        balance = assign_cells(cells, division.centre_km, tolerance)
+        part = balance.share * cells.weight[:, None]
+        loads = np.bincount(balance.choice.ravel(), part.ravel(), minlength=k)
+        away = np.sqrt(((cells.km[:, None, :] - division.centre_km[balance.choice]) ** 2).sum(axis=2))
+        mean = max(float(loads.mean()), 1e-12)
+        rows.append((
+            tolerance, 100 * float(np.abs(loads / mean - 1).max()), 100 * float(loads.std()) / mean,
+            float((away * part).sum() / max(float(part.sum()), 1e-12)),
+        ))  # fmt: skip
+    return pl.DataFrame(rows, schema=dict.fromkeys(CURVE_COLUMNS, pl.Float64), orient="row")
+
+
+def _division(ground: Ground, label: Ints, centre_km: Floats) -> Division:
+    """Take the middles of the accounts themselves; a territory without accounts keeps the middle it had."""
+    return Division(label, _middles(ground.km, ground.workload, label, len(centre_km), centre_km))
+
+
+def _middles(km: Floats, workload: Floats, label: Ints, k: int, otherwise: Floats) -> Floats:
+    weight = workload + 1e-9 * max(float(workload.mean()), 1e-12)
+    load = np.bincount(label, weight, minlength=k)
+    middle = np.c_[np.bincount(label, weight * km[:, 0], k), np.bincount(label, weight * km[:, 1], k)]
+    return np.where((load > 0)[:, None], middle / np.where(load > 0, load, 1.0)[:, None], otherwise)

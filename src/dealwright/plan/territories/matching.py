@@ -1,0 +1,85 @@
+"""Which representative gets which territory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dealwright.plan.routing.travel import TravelParams, drive_min, great_circle_km
+from dealwright.plan.territories.drawing import Division, Ground
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Fit:
+    """How well each representative suits each territory; all arrays are (territories, representatives).
+
+    Attributes
+    ----------
+    drive_min
+        Mean minutes one way from home to the territory's workload.
+    theirs
+        Share of the territory's workload that is the representative's already.
+    skilled
+        Share of the territory's workload that asks for one of the representative's skills.
+    """
+
+    drive_min: Floats
+    theirs: Floats
+    skilled: Floats
+
+
+def measure_fit(
+    ground: Ground, division: Division, home_lat: Floats, home_lon: Floats, travel: TravelParams,
+    *, own_rep: Ints, wanted: Ints, has_skill: Bools,
+) -> Fit:  # fmt: skip
+    """Measure every pair of territory and representative.
+
+    Parameters
+    ----------
+    own_rep
+        (n,) the representative of each account so far, -1 for none.
+    wanted
+        (n,) the skill each account asks for, -1 for none.
+    has_skill
+        (representatives, skills).
+    """
+    k, reps, cells = len(division.centre_km), len(home_lat), ground.cells
+    weight = ground.workload + 1e-12
+    load = np.bincount(division.label, weight, minlength=k)
+    load = np.where(load > 0, load, 1.0)[:, None]
+    pair = cells.of_account * k + division.label
+    shared = np.bincount(pair, weight, minlength=len(cells.index) * k).reshape(-1, k)
+    lat, lon = ground.plane.unproject(cells.km)
+    km = travel.circuity * great_circle_km(lat, lon, home_lat, home_lon)
+    minutes = shared.T @ (drive_min(km, travel) + np.where(km > 0, travel.access_min, 0.0)) / load
+    known = own_rep >= 0
+    theirs = np.bincount(division.label[known] * reps + own_rep[known], weight[known], minlength=k * reps)
+    asked = wanted >= 0
+    skills = has_skill.shape[1]
+    by_skill = np.bincount(
+        division.label[asked] * skills + wanted[asked], weight[asked], minlength=k * skills
+    )
+    skilled = by_skill.reshape(k, skills) @ has_skill.T.astype(np.float64)
+    return Fit(minutes, theirs.reshape(k, reps) / load, skilled / load)
+
+
+def match(fit: Fit, *, continuity_min: float, skill_min: float) -> Ints:
+    """Return the representative of each territory (-1: none left), at the least total of equivalent minutes.
+
+    A territory whose accounts are all new to somebody costs `continuity_min` more than one they know, and one
+    for whose needs they have no skill `skill_min` more than one where they have all. Solved exactly as a
+    linear sum assignment (Crouse 2016, "On implementing 2D rectangular assignment algorithms").
+    """
+    from scipy.optimize import linear_sum_assignment
+
+    cost = fit.drive_min + continuity_min * (1 - fit.theirs) + skill_min * (1 - fit.skilled)
+    rows, columns = linear_sum_assignment(cost)
+    found = np.full(cost.shape[0], -1, dtype=np.int64)
+    found[rows] = columns
+    return found

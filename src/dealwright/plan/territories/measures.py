@@ -1,0 +1,119 @@
+"""How compact and connected territories are, and their outlines for maps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dealwright.plan.territories.drawing import Division, Ground
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+GAP: Final = (
+    2.2  # cells further apart than so many widths do not touch: one empty cell between two is bridged
+)
+
+
+@dataclass(frozen=True)
+class Shapes:
+    """Geometry of the territories, one element per territory.
+
+    Attributes
+    ----------
+    polsby_popper
+        4π · area / perimeter² of the occupied cells, gaps of one cell closed: 1 for a circle (Polsby & Popper
+        1991, "The third criterion"). NaN for a territory without accounts.
+    contiguity
+        Share of the workload in the largest connected part.
+    outline
+        Multipolygons in longitude and latitude, as WKT.
+    """
+
+    polsby_popper: Floats
+    contiguity: Floats
+    outline: tuple[str, ...]
+
+
+def measure_shapes(ground: Ground, division: Division, *, resolution: int) -> Shapes:
+    """Measure the territories on the cells of one resolution, each cell given to whom most of it belongs."""
+    from h3.api.basic_int import cell_to_parent, get_resolution
+
+    k = len(division.centre_km)
+    fine = ground.cells.index.tolist()
+    base = np.array(
+        [cell if get_resolution(cell) <= resolution else cell_to_parent(cell, resolution) for cell in fine],
+        dtype=np.int64,
+    )
+    cells, of_fine = np.unique(base, return_inverse=True)
+    pair = of_fine[ground.cells.of_account] * k + division.label
+    load = np.bincount(pair, ground.workload + 1e-12, minlength=len(cells) * k).reshape(-1, k)
+    owner = load.argmax(axis=1)
+    hexagons, middle, width = _hexagons(cells, ground)
+    part = _parts(middle, owner, GAP * width)
+    compact, contiguous, outlines = np.full(k, np.nan), np.full(k, np.nan), []
+    for territory in range(k):
+        mine = np.flatnonzero(owner == territory)
+        if not mine.size:
+            outlines.append("MULTIPOLYGON EMPTY")
+            continue
+        shape = _closed(hexagons[mine], width)
+        compact[territory] = 4 * np.pi * shape.area / shape.length**2
+        sizes = np.bincount(part[mine], load[mine, territory])
+        contiguous[territory] = sizes.max() / sizes.sum()
+        outlines.append(_outline(shape, ground))
+    return Shapes(compact, contiguous, tuple(outlines))
+
+
+def _hexagons(cells: Ints, ground: Ground) -> tuple[NDArray[Any], Floats, float]:
+    """Return the cells as polygons on the plane, their middles and the width of one."""
+    import shapely
+    from h3.api.basic_int import cell_to_boundary
+
+    corners = [cell_to_boundary(cell) for cell in cells.tolist()]
+    count = np.array([len(ring) for ring in corners])
+    flat = np.array([corner for ring in corners for corner in ring])
+    flat = ground.plane.project(flat[:, 0], flat[:, 1])
+    rings = shapely.linearrings(flat, indices=np.repeat(np.arange(len(cells)), count))
+    polygons = shapely.polygons(rings)
+    xy = shapely.get_coordinates(shapely.centroid(polygons))
+    # a hexagon's width across flats from its area
+    width = float(np.sqrt(np.median(shapely.area(polygons)) * 2 / np.sqrt(3)))
+    return polygons, xy, width
+
+
+def _parts(middle: Floats, owner: Ints, reach: float) -> Ints:
+    """Number the connected parts: cells of one territory within reach of each other."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+    from scipy.spatial import cKDTree
+
+    pairs = cKDTree(middle).query_pairs(reach, output_type="ndarray")
+    pairs = pairs[owner[pairs[:, 0]] == owner[pairs[:, 1]]]
+    n = len(owner)
+    graph = coo_array((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(n, n))
+    return np.asarray(connected_components(graph, directed=False)[1], dtype=np.int64)
+
+
+def _closed(hexagons: NDArray[Any], width: float) -> Any:
+    """Unite cells and close gaps narrower than a cell."""
+    import shapely
+
+    reach = 0.6 * width
+    wide = shapely.union_all(shapely.buffer(hexagons, reach, quad_segs=2))
+    return shapely.union_all([shapely.buffer(wide, -reach, quad_segs=2), shapely.union_all(hexagons)])
+
+
+def _outline(shape: Any, ground: Ground) -> str:
+    import shapely
+
+    def to_degrees(km: Floats) -> Floats:
+        """Return longitude and latitude."""
+        lat, lon = ground.plane.unproject(km)
+        return np.c_[lon, lat]
+
+    many = shape if shape.geom_type == "MultiPolygon" else shapely.MultiPolygon([shape])
+    return str(shapely.to_wkt(shapely.transform(many, to_degrees), rounding_precision=5))

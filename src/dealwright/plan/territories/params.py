@@ -1,0 +1,97 @@
+"""Parameters of the stage *territory*."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from dealwright.errors import InputError
+from dealwright.plan.routing.travel import TravelParams
+from dealwright.plan.territories.drawing import TOLERANCES
+
+
+@dataclass(frozen=True)
+class TerritoryParams:
+    """How territories are drawn.
+
+    Attributes
+    ----------
+    territories
+        How many; by default one per representative.
+    resolution
+        H3 resolution of the cells (7: some 2.5 km wide); dense cells are cut finer by themselves.
+    visits_column
+        Column of the accounts with their visits a month; without it everybody gets one.
+    visit_min
+        Length of a visit, for accounts without their own.
+    value_weight
+        0: the workload is time; 1: it is value; between them a mix of both, each relative to its mean.
+    tolerance
+        By how much a territory's workload may differ from the mean, as a share. More tolerance, shorter ways.
+    tolerances
+        The curve in the report.
+    rounds
+        Rounds of assignment and recentring, at most.
+    continuity_min, skill_min
+        In minutes of driving a visit: what it is worth that a representative knows all of a territory's
+        accounts, and has the skills for all of them.
+    skill_column
+        Column of the accounts with the skill they ask for; by default their product interest.
+    km_eur, imbalance_eur_per_min
+        What a kilometre of way, and a minute of work a month that lies with the wrong representative, costs.
+    move_eur
+        What it costs to give an account to another territory.
+    months
+        Over how many months a change must pay.
+    travel
+        Distance to time.
+    """
+
+    territories: int | None = None
+    resolution: int = 7
+    visits_column: str | None = None
+    visit_min: float = 30.0
+    value_weight: float = 0.0
+    tolerance: float = 0.0
+    tolerances: tuple[float, ...] = TOLERANCES
+    rounds: int = 10
+    continuity_min: float = 20.0
+    skill_min: float = 5.0
+    skill_column: str | None = None
+    km_eur: float = 0.30
+    imbalance_eur_per_min: float = 0.20
+    move_eur: float = 25.0
+    months: float = 6.0
+    travel: TravelParams = field(default_factory=TravelParams)
+
+    def check(self) -> None:
+        """Refuse values that make no sense.
+
+        Raises
+        ------
+        InputError
+            Naming the value to change.
+        """
+        self.travel.check()
+        if self.territories is not None and self.territories < 1:
+            raise InputError(f"territory.territories = {self.territories}: use 1 or more")
+        if not 0 <= self.resolution <= 10:
+            raise InputError(
+                f"territory.resolution = {self.resolution}: use an H3 resolution from 0 to 10, such as 7"
+            )
+        if not 0 <= self.value_weight <= 1:
+            raise InputError(f"territory.value_weight = {self.value_weight}: use 0 (time) to 1 (value)")
+        if not all(0 <= share < 1 for share in (self.tolerance, *self.tolerances)):
+            raise InputError(
+                f"territory.tolerance = {self.tolerance}: use a share from 0 to below 1, such as 0.05"
+            )
+        for name in (
+            "rounds",
+            "continuity_min",
+            "skill_min",
+            "km_eur",
+            "imbalance_eur_per_min",
+            "move_eur",
+            "months",
+        ):
+            if getattr(self, name) < 0:
+                raise InputError(f"territory.{name} = {getattr(self, name)}: use 0 or more")
