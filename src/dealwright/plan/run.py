@@ -13,7 +13,7 @@ from dealwright.inputs import PlanInputs
 from dealwright.plan.action import ActionParams, Actions, choose_actions
 from dealwright.plan.anomalies import Anomalies, AnomalyParams, detect
 from dealwright.plan.drift import Drift, compare, profile
-from dealwright.plan.frames import ModelStore, StageResult
+from dealwright.plan.frames import ModelStore, StageResult, WithKeyFigures, WithTables
 from dealwright.plan.kpis import KpiParams, Kpis, judge
 from dealwright.plan.predict import Predictions, PredictParams, predict
 from dealwright.plan.quality import Quality, QualityParams, check
@@ -83,6 +83,16 @@ class Plan:
     params: PlanParams
     seed: int
 
+    @property
+    def tables(self) -> dict[str, pl.DataFrame]:
+        """The tables of the stages that are not by account, such as visits and shifts."""
+        return {
+            name: table
+            for result in self.results.values()
+            if isinstance(result, WithTables)
+            for name, table in result.tables().items()
+        }
+
     def summary(self) -> dict[str, Any]:
         """Return the key figures and the stages' seconds."""
         seconds = {f"{record.stage}_s": record.seconds for record in self.trace}
@@ -140,6 +150,7 @@ def run_plan(
     stages = Tracer(seed, _hash_inputs(inputs, seed), progress=progress)
     rows = inputs.accounts.height
 
+    # a new stage: its name in `trace.STAGES`, its parameters in `PlanParams`, and one line here
     quality = stages.run("quality", rows, check, inputs, params.quality, force=force)
     data = quality.inputs
     rows = data.accounts.height
@@ -155,6 +166,9 @@ def run_plan(
         data, accounts, predictions.metrics, previous, params.quality.metric_worse_by
     )
     figures = _figures(quality, predictions, anomalies, actions, drift)
+    for result in stages.results.values():
+        if isinstance(result, WithKeyFigures):
+            figures |= result.key_figures()
     return Plan(
         data, accounts, quality, predictions, anomalies, segments, actions, stages.results,
         judge(figures, params.kpis.targets), drift, tuple(stages.records), seen, params, seed,

@@ -96,6 +96,8 @@ def write_plan(plan: Plan, folder: Path, run: Mapping[str, Any]) -> None:
         How to repeat it: the ``[run]`` table of ``params.toml``.
     """
     plan.accounts.write_parquet(folder / "accounts.parquet")
+    for name, table in plan.tables.items():
+        table.write_parquet(folder / f"{name}.parquet")
     write_rejected(plan.quality, folder)
     plan.quality.issues.write_csv(folder / "issues.csv")
     plan.drift.frame.write_csv(folder / "drift.csv")
