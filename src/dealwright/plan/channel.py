@@ -1,0 +1,371 @@
+"""The stage *channel*: each account to at most one channel a day, for the largest expected value that fits.
+
+For `run.py`: ``allocate_channels(inputs, actions, params, rng=rng)`` after *territory*; pass ``routes.days``
+through `reach_of_routes` and the schedule's capacity as `capacities` to allocate again with what the day can
+really take, and the `waitlist` of the last run as `waiting`. `Channels.table` is ``channels.parquet``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from dealwright.errors import InputError
+from dealwright.inputs import CHANNELS, PlanInputs
+from dealwright.plan.action import Actions
+from dealwright.plan.channels.allocation import Allocation, allocate
+from dealwright.plan.channels.capacity import (
+    DEFAULT_LIMITS,
+    Capacity,
+    ChannelLimit,
+    derive_capacities,
+    reach_of_routes,
+)
+from dealwright.plan.channels.certificate import certify
+from dealwright.plan.channels.kernels import Floats, Ints, decide, measure
+from dealwright.plan.channels.offers import Offers, find_urgent, value_channels, weigh
+from dealwright.plan.channels.prices import ONE_EACH, settle_prices
+from dealwright.plan.channels.waitlist import rank_waiting
+
+__all__ = [
+    "CHANNEL_COLUMNS",
+    "ChannelLimit",
+    "ChannelParams",
+    "Channels",
+    "allocate_channels",
+    "reach_of_routes",
+]
+
+CHANNEL_COLUMNS: Final = {
+    "channel": pl.String,
+    "demand": pl.Int64,  # accounts that would take it if nothing were full
+    "capacity": pl.Int64,  # contacts a day; null: no limit is known
+    "scheduled": pl.Int64,
+    "backlog": pl.Int64,  # accounts that wait for it
+    "sla_min": pl.Float64,
+    "sla_met": pl.Boolean,  # everybody who waits for it is expected to be reached in time
+    "price_eur": pl.Float64,  # what one more contact today would add
+    "last_place_eur": pl.Float64,  # what the last contact of today adds; null where the channel serves nobody
+    "capacity_source": pl.String,
+}
+_CENTS: Final = 100.0
+
+
+@dataclass(frozen=True)
+class ChannelParams:
+    """How accounts are allocated to channels.
+
+    Attributes
+    ----------
+    limits
+        Channel -> what limits it; what is not given has a default or is derived.
+    consumption
+        ``"unit"``: every contact takes one of the channel's contacts of the day (solved exactly).
+        ``"minutes"``: a contact takes the account's own minutes of the channel's minutes of the day (the gap
+        to the best is certified).
+    actions
+        ``"chosen"``: only channels of the chosen action. ``"any"``: an account may get another action whose
+        channel has room.
+    preference_factor
+        Multiplies the value of the account's preferred channel.
+    sla_by_action_min
+        Action -> minutes within which it is to happen, where that is other than its channel's.
+    visits_per_day
+        Of representatives without their own.
+    way_min
+        With ``"minutes"``: the way to an account, added to its own visit time.
+    exploration_share
+        Accounts drawn for exploration go first up to this share of a capacity; beyond it they compete by
+        value.
+    """
+
+    limits: Mapping[str, ChannelLimit] = field(default_factory=dict)
+    consumption: Literal["unit", "minutes"] = "unit"
+    actions: Literal["chosen", "any"] = "chosen"
+    preference_factor: float = 1.1
+    sla_by_action_min: Mapping[str, float] = field(default_factory=lambda: {"service_recovery": 480.0})
+    visits_per_day: int = 8
+    way_min: float = 20.0
+    exploration_share: float = 0.2
+
+    def check(self) -> None:
+        """Refuse values that make no sense, naming them."""
+        if not self.preference_factor >= 1:
+            raise InputError(
+                f"channel.preference_factor = {self.preference_factor}: use 1 (no effect) or more"
+            )
+        if not 0 <= self.exploration_share <= 1:
+            raise InputError(f"channel.exploration_share = {self.exploration_share}: use a share from 0 to 1")
+        if self.visits_per_day < 0 or self.way_min < 0:
+            raise InputError("channel.visits_per_day and way_min: use 0 or more")
+        for name, minutes in self.sla_by_action_min.items():
+            if not minutes > 0:
+                raise InputError(f"channel.sla_by_action_min.{name} = {minutes}: use minutes above 0")
+
+
+@dataclass(frozen=True)
+class Channels:
+    """Result of *channel*.
+
+    Attributes
+    ----------
+    frame
+        One row per account: ``channel`` (null: none today), ``channel_confidence`` (share of its value that
+        the second choice would lose, after prices, in [0, 1]), ``second_channel``, ``expected_value_eur`` on
+        its channel, ``action`` (where another one took its place), ``waiting_for``, ``wait_rank``,
+        ``expected_wait_days``.
+    table
+        `CHANNEL_COLUMNS`, one row per channel.
+    waitlist
+        `waitlist.WAITLIST_COLUMNS`: the accounts that are to be reached and are not today, ranked.
+    value_eur, bound_eur
+        What the allocation is worth, preferences included, and what no allocation can exceed.
+    contested
+        Accounts decided by the flow after the prices.
+    notes
+        What users should know.
+    """
+
+    frame: pl.DataFrame
+    table: pl.DataFrame
+    waitlist: pl.DataFrame
+    value_eur: float
+    bound_eur: float
+    contested: int
+    notes: tuple[str, ...] = ()
+
+    @property
+    def gap_share(self) -> float:
+        """Return by what share of itself the value could be larger at most; 0 is proven optimal."""
+        missing = max(self.bound_eur - self.value_eur, 0.0)
+        return missing / self.value_eur if self.value_eur > 0 else 0.0
+
+    def summary(self) -> Mapping[str, Any]:
+        """Return counts, prices and the proof."""
+        rows = {row["channel"]: row for row in self.table.iter_rows(named=True)}
+        return {
+            "reached": int(self.table["scheduled"].sum()),
+            "waiting": self.waitlist.height,
+            "urgent_waiting": int(self.waitlist["urgent"].sum()),
+            "late": int((~self.waitlist["in_time"]).sum()),
+            **{f"{name}_scheduled": row["scheduled"] for name, row in rows.items()},
+            **{f"{name}_backlog": row["backlog"] for name, row in rows.items()},
+            **{f"{name}_price_eur": row["price_eur"] for name, row in rows.items()},
+            "sla_met": bool(self.table["sla_met"].all()),
+            "allocated_value_eur": round(self.value_eur, 2),
+            "bound_eur": round(self.bound_eur, 2),
+            "gap_share": self.gap_share,
+            "decided_by_flow": self.contested,
+            "notes": "; ".join(self.notes),
+        }
+
+    def to_frame(self) -> pl.DataFrame:
+        """Return `table`."""
+        return self.table
+
+
+def allocate_channels(
+    inputs: PlanInputs,
+    actions: Actions,
+    params: ChannelParams | None = None,
+    *,
+    rng: np.random.Generator,
+    capacities: Mapping[str, float] | None = None,
+    waiting: pl.DataFrame | None = None,
+) -> Channels:
+    """Allocate every account that is to be reached to at most one channel.
+
+    Parameters
+    ----------
+    actions
+        Result of *action*: what it does not permit (consent, fatigue, rules) stays forbidden.
+    rng
+        Draws which explored accounts go first where there are too many.
+    capacities
+        Channel -> contacts a day, where the run knows better than the parameters.
+    waiting
+        The last run's waitlist (`offers.WAITING_COLUMNS`).
+
+    Raises
+    ------
+    InputError
+        Impossible parameters, capacities or waitlist.
+    """
+    params = params or ChannelParams()
+    params.check()
+    limits = derive_capacities(inputs, params.limits, capacities or {}, params.visits_per_day)
+    option, value = value_channels(inputs, actions, any_action=params.actions == "any")
+    wanted = actions.choice.option >= 0
+    urgency = find_urgent(inputs, _sla_of(actions, limits, params), waiting, wanted)
+    first = _first_explored(actions, option, limits, params.exploration_share, rng)
+    offers = weigh(
+        inputs, option, value, urgency, preference_factor=params.preference_factor, explore_first=first
+    )
+    use, capacity = _consumption(inputs, limits, params)
+    rows = np.flatnonzero(wanted)
+    result = allocate(offers.weight[:, rows], capacity, None if use is None else use[:, rows])
+    choice = np.full(wanted.size, -1, dtype=np.int64)
+    choice[rows] = result.choice
+    served = np.bincount(choice[choice >= 0], minlength=len(CHANNELS)).astype(np.float64)
+    per_day = served if use is not None else np.where(np.isfinite(capacity), capacity, wanted.size)
+    now = int(np.datetime64(inputs.as_of, "us").astype(np.int64))
+    left = np.flatnonzero(wanted & (choice < 0))
+    waitlist, order = rank_waiting(
+        inputs.accounts["account_id"], left, offers, urgency, served_per_day=per_day, now=now
+    )
+    frame = _by_account(actions, offers, result.prices, choice, use, waitlist, order)
+    prices = _money_prices(offers, choice, capacity, use, result)
+    table = _by_channel(offers, limits, prices, served, waitlist, use)
+    reached = np.flatnonzero(choice >= 0)
+    total = float(offers.cents[choice[reached], reached].sum()) / _CENTS
+    notes = tuple(f"{item.channel}: {item.source}" for item in limits if not np.isfinite(item.contacts))
+    return Channels(frame, table, waitlist, total, total + result.gap / _CENTS, result.contested, notes)
+
+
+def _sla_of(actions: Actions, limits: tuple[Capacity, ...], params: ChannelParams) -> Floats:
+    """Return the minutes within which each account is to be reached: its action's, or its channel's."""
+    by_channel = {item.channel: float(item.limit.sla_min or 0.0) for item in limits}
+    channel = actions.frame["channel"].replace_strict(by_channel, default=0.0, return_dtype=pl.Float64)
+    if not params.sla_by_action_min:
+        return channel.to_numpy()
+    by_action = actions.frame["action"].replace_strict(
+        dict(params.sla_by_action_min), default=None, return_dtype=pl.Float64
+    )
+    return by_action.fill_null(channel).to_numpy()
+
+
+def _first_explored(
+    actions: Actions, option: Ints, limits: tuple[Capacity, ...], share: float, rng: np.random.Generator
+) -> NDArray[np.bool_]:
+    """Choose which explored accounts go first: their value must not decide what is learned from them."""
+    explored = np.flatnonzero(actions.choice.explore & (actions.choice.option >= 0))
+    first = np.zeros(actions.choice.explore.size, dtype=np.bool_)
+    explored = rng.permutation(explored)
+    for place, limit in enumerate(limits):
+        of_channel = explored[option[place, explored] >= 0]
+        most = of_channel.size if np.isinf(limit.contacts) else int(share * limit.contacts)
+        first[of_channel[:most]] = True
+    return first
+
+
+def _consumption(
+    inputs: PlanInputs, limits: tuple[Capacity, ...], params: ChannelParams
+) -> tuple[Floats | None, Floats]:
+    """Return what each account takes of each channel (None: one contact), and how much there is."""
+    if params.consumption == "unit":
+        return None, np.array([item.contacts for item in limits])
+    use = np.empty((len(limits), inputs.accounts.height))
+    for place, item in enumerate(limits):
+        use[place] = float(item.limit.handle_min or 1.0)
+    visit = inputs.schema.role("visit_min")
+    if visit is not None:
+        usual = float(DEFAULT_LIMITS["field"].handle_min or 1.0) - params.way_min
+        minutes = inputs.accounts[visit].cast(pl.Float64).fill_null(usual).to_numpy() + params.way_min
+        use[CHANNELS.index("field")] = np.maximum(minutes, 1.0)
+    return use, np.array([item.minutes for item in limits])
+
+
+def _by_account(
+    actions: Actions,
+    offers: Offers,
+    prices: Floats,
+    choice: Ints,
+    use: Floats | None,
+    waitlist: pl.DataFrame,
+    waiting_rows: Ints,
+) -> pl.DataFrame:
+    """Put channel, confidence and wait side by side, one row per account."""
+    rows = np.arange(choice.size)
+    got = choice >= 0
+    place = np.maximum(choice, 0)
+    names = pl.Series([*CHANNELS, None], dtype=pl.String)
+    worth = offers.weight - (prices[:, None] if use is None else prices[:, None] * use)
+    others = worth.copy()
+    others[place[got], rows[got]] = -np.inf
+    second = np.where(others.max(axis=0) > 0, others.argmax(axis=0), len(CHANNELS))
+    lead = worth[place, rows] - np.maximum(others.max(axis=0), 0.0)
+    cents = np.where(got, offers.cents[place, rows], 1.0)
+    confidence = np.where(got, np.clip(lead / cents, 0.0, 1.0), np.nan)
+    option = np.where(got, offers.option[place, rows], -1)
+    catalogue = actions.effects.catalogue
+    action = pl.Series([*(action.name for action, _ in catalogue.options), None], dtype=pl.String).gather(
+        np.where(option < 0, len(catalogue.options), option)
+    )
+    value = np.where(got, offers.value_eur[place, rows], actions.frame["expected_value_eur"].to_numpy())
+    frame = pl.DataFrame(
+        {
+            "account_id": actions.frame["account_id"],
+            "channel": names.gather(np.where(got, choice, len(CHANNELS))),
+            "channel_confidence": pl.Series(confidence).fill_nan(None),
+            "second_channel": names.gather(np.where(got, second, len(CHANNELS))),
+            "action": action.fill_null(actions.frame["action"]),
+            "expected_value_eur": value,
+            "row": rows,
+        }
+    )
+    wait = waitlist.select(
+        pl.Series("row", waiting_rows),
+        waiting_for="channel",
+        wait_rank="rank",
+        expected_wait_days="expected_wait_days",
+        wait_reason="reason",
+    )
+    return frame.join(wait, on="row", how="left", maintain_order="left").drop("row")
+
+
+def _money_prices(
+    offers: Offers, choice: Ints, capacity: Floats, use: Floats | None, result: Allocation
+) -> tuple[Floats, Floats]:
+    """Return what one more and the last contact are worth, in cents per unit, among accounts without
+    precedence.
+
+    With precedence in them, the prices of the allocation itself are no money.
+    """
+    ahead = (offers.weight > offers.cents).any(axis=0)
+    rows = np.flatnonzero(~ahead & np.isfinite(offers.cents).any(axis=0))
+    taken = measure(offers.cents, ONE_EACH if use is None else use, np.where(ahead, choice, -1))[0]
+    left, cents = capacity - taken, np.ascontiguousarray(offers.cents[:, rows])
+    if use is not None:
+        room = np.maximum(left, 0.0)
+        prices = settle_prices(cents, np.ascontiguousarray(use[:, rows]), room, np.zeros(left.size))
+        return prices, prices
+    proof = certify(cents, np.floor(left), choice[rows])
+    return (proof.one_more, proof.last_one) if proof else (result.prices, result.last_prices)
+
+
+def _by_channel(
+    offers: Offers,
+    limits: tuple[Capacity, ...],
+    prices: tuple[Floats, Floats],
+    served: Floats,
+    waitlist: pl.DataFrame,
+    use: Floats | None,
+) -> pl.DataFrame:
+    """Return `CHANNEL_COLUMNS`."""
+    wish = decide(offers.cents, ONE_EACH, np.zeros(len(limits)))[0]
+    demand = np.bincount(wish[wish >= 0], minlength=len(limits))
+    backlog = dict(waitlist["channel"].drop_nulls().value_counts().iter_rows())
+    late = set(waitlist.filter(~pl.col("in_time"))["channel"].drop_nulls())
+    # a price per minute is told for a contact of usual length
+    unit = [1.0 if use is None else float(item.limit.handle_min or 1.0) for item in limits]
+    rows = [
+        (
+            item.channel,
+            int(demand[c]),
+            int(item.contacts) if np.isfinite(item.contacts) else None,
+            int(served[c]),
+            int(backlog.get(item.channel, 0)),
+            item.limit.sla_min,
+            item.channel not in late,
+            float(prices[0][c]) * unit[c] / _CENTS,
+            float(prices[1][c]) * unit[c] / _CENTS if np.isfinite(prices[1][c]) else None,
+            item.source,
+        )
+        for c, item in enumerate(limits)
+    ]
+    return pl.DataFrame(rows, schema=CHANNEL_COLUMNS, orient="row")
