@@ -43,6 +43,9 @@ def register(app: typer.Typer) -> None:
 def train(
     context: typer.Context,
     *,
+    classic: Annotated[
+        bool, typer.Option("--classic", help="Learn the nine weights of the classic Match Score instead.")
+    ] = False,
     as_of: AsOf = None,
     promote: Annotated[
         bool | None,
@@ -58,6 +61,9 @@ def train(
     """Learn from the outcomes: evidence first, then a model no bolder than the evidence."""
     from dealwright.cli.progress import working
 
+    if classic:
+        _train_classic(context, _utc(as_of), promote=promote is not False, as_json=as_json)
+        return
     with open_desk(context) as desk, working("training"):
         training = desk.train(as_of=_utc(as_of), promote=promote, seed=seed)
     paths = _draw(context, training, out) if pictures else []
@@ -91,6 +97,26 @@ def evidence(
         return
     _show_evidence(training)
     _show_paths(paths)
+
+
+def _train_classic(context: typer.Context, as_of: datetime | None, *, promote: bool, as_json: bool) -> None:
+    with open_desk(context) as desk:
+        model_id, result = desk.train_classic(as_of=as_of, promote=promote)
+    if as_json:
+        document = {
+            "model_id": model_id,
+            "kind": "classic",
+            "promoted": promote,
+            "weights": dict(result.weights),
+        }
+        write_json({**document, "assignments": result.assignments, "won": result.won})
+        return
+    out = console()
+    out.print(result.summary(), markup=False)
+    out.print(f"classic model {model_id} " + ("is at work" if promote else "is registered"))
+    out.print(
+        "note: an assignment's own revenue is one of its features, so the outcome leaks into the weights"
+    )
 
 
 def _draw(context: typer.Context, training: Training, out: Path | None) -> list[Path]:

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from dealwright.desk.training import Training
+    from dealwright.learn.classic import ClassicResult
 
 POLICIES = ("value", "classic", "workload", "fair")
 NO_MODEL = "no model has been trained yet: agents are not told apart"
@@ -101,13 +102,13 @@ class Desk:
         """Return the declared attributes of a lead with their allowed values."""
         return tuple(Dimension(row["name"], tuple(row["allowed"] or ())) for row in self._rows("dimensions"))
 
-    def outcomes(self) -> pl.DataFrame:
+    def outcomes(self, *, with_requirements: bool = False) -> pl.DataFrame:
         """Return one row per assignment for learning, with one column per dimension (`OUTCOME_COLUMNS`)."""
         from dealwright.desk.outcomes import read_outcomes
 
         names = [dimension.name for dimension in self.dimensions()]
         with self._connection() as connection:
-            return read_outcomes(connection, names)
+            return read_outcomes(connection, names, with_requirements=with_requirements)
 
     def agent_traits(self) -> pl.DataFrame:
         """Return the numeric traits of every agent, by the desk's own agent_id."""
@@ -115,6 +116,12 @@ class Desk:
 
         schema = {"agent_id": pl.Int64, "rating": pl.Float64, "years_of_service": pl.Float64}
         return pl.DataFrame(self._rows("traits"), schema=schema)
+
+    def agent_workloads(self) -> pl.DataFrame:
+        """Return rating, years of service, department, open assignments and capacity of every agent."""
+        import polars as pl
+
+        return pl.DataFrame(self._rows("agent_workloads"), infer_schema_length=None)
 
     def agent_names(self) -> dict[int, str]:
         """Return the name of every agent, by the desk's own agent_id."""
@@ -138,6 +145,14 @@ class Desk:
         from dealwright.desk.training import train_desk
 
         return train_desk(self, as_of=as_of, promote=promote, seed=seed)
+
+    def train_classic(
+        self, *, as_of: datetime | None = None, promote: bool = True
+    ) -> tuple[int, ClassicResult]:
+        """Learn the weights of the classic Match Score; returns the model's id and the weights."""
+        from dealwright.desk.training import train_classic
+
+        return train_classic(self, as_of=as_of, promote=promote)
 
     def evidence(self, *, as_of: datetime | None = None, seed: int = 0) -> Training:
         """Find out what the outcomes can support, without registering a model."""

@@ -15,23 +15,32 @@ if TYPE_CHECKING:
     import polars as pl
 
 
-def read_outcomes(connection: Connection[Any], dimensions: Sequence[str]) -> pl.DataFrame:
-    """Return the view ``dealwright.outcome`` with one column per dimension."""
+def read_outcomes(
+    connection: Connection[Any], dimensions: Sequence[str], *, with_requirements: bool = False
+) -> pl.DataFrame:
+    """Return the view ``dealwright.outcome`` with one column per dimension, and the leads' requirements."""
     import polars as pl
 
     columns = sql.SQL(", ").join(
         [
-            *(sql.Identifier(name) for name in OUTCOME_COLUMNS),
+            *(sql.Identifier("o", name) for name in OUTCOME_COLUMNS),
             *(
-                sql.SQL("attributes ->> {} as {}").format(sql.Literal(name), sql.Identifier(name))
+                sql.SQL("o.attributes ->> {} as {}").format(sql.Literal(name), sql.Identifier(name))
                 for name in dimensions
             ),
+            *([sql.SQL("l.requirements")] if with_requirements else []),
         ]
+    )
+    source = sql.SQL(
+        "dealwright.outcome as o join dealwright.assignment as a using (assignment_id) "
+        "join dealwright.lead as l using (lead_id)"
+        if with_requirements
+        else "dealwright.outcome as o"
     )
     # a million rows as text in one piece are several times faster than as Python objects
     statement = sql.SQL(
-        "copy (select {} from dealwright.outcome order by assignment_id) to stdout (format csv, header true)"
-    ).format(columns)
+        "copy (select {} from {} order by o.assignment_id) to stdout (format csv, header true)"
+    ).format(columns, source)
     content = io.BytesIO()
     with connection.cursor().copy(statement) as copy:
         for part in copy:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from dealwright.desk.outcomes import outcomes_known_at
 from dealwright.desk.promotion import Promotion, judge_promotion
 from dealwright.learn import LearnParams, MatchModel, TrainResult, train
+from dealwright.learn.classic import ClassicResult, fit_classic_weights
 
 if TYPE_CHECKING:
     import polars as pl
@@ -93,6 +94,17 @@ def train_desk(
         promotion = Promotion(promote=promote, reason="as asked for")
     model_id = desk.load_model("value", result.model.to_dict(), promote=promotion.promote)
     return Training(result, model_id, promotion, desk.agent_names())
+
+
+def train_classic(
+    desk: Desk, *, as_of: datetime | None = None, promote: bool = True
+) -> tuple[int, ClassicResult]:
+    """Learn the classic Match Score's weights and register them; returns the model's id and the weights."""
+    outcomes, agents = desk.outcomes(with_requirements=True), desk.agent_workloads()
+    if as_of is not None:
+        outcomes = outcomes_known_at(outcomes, as_of)
+    result = fit_classic_weights(outcomes, agents)
+    return desk.load_classic(result.weights, promote=promote), result
 
 
 def examine_desk(desk: Desk, *, as_of: datetime | None = None, seed: int = 0) -> Training:
