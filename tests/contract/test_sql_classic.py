@@ -58,7 +58,10 @@ def classic_reference(
             row
             for row in mine
             if (row["external_id"] in booked and booked[row["external_id"]]["status"] == "pending")
-            or (row["external_id"] not in booked and row["assigned_at"] + timedelta(days=history.follow_up_days) > end)
+            or (
+                row["external_id"] not in booked
+                and row["assigned_at"] + timedelta(days=history.follow_up_days) > end
+            )
         ]
         recent = [b for b in bookings if b["completed_at"] >= latest - timedelta(days=30)]
         columns["rating_score"].append(-np.inf if agent["rating"] is None else agent["rating"])
@@ -79,7 +82,8 @@ def classic_reference(
             float(agent["department"] == "Luxury Voyages" and "luxury" in (requirements or "").lower())
         )
     ranked = {
-        name: column if name == "requirements_score" else percent_rank(column) for name, column in columns.items()
+        name: column if name == "requirements_score" else percent_rank(column)
+        for name, column in columns.items()
     }
     raw = [sum(weights[name] * ranked[name][i] for name in weights) for i in range(len(agents))]
     low, high = min(raw), max(raw)
@@ -90,7 +94,10 @@ def classic_reference(
 
 
 def check_classic(
-    database: Database, history: History, weights: Mapping[str, float] = CLASSIC_WEIGHTS, requirements: str | None = None
+    database: Database,
+    history: History,
+    weights: Mapping[str, float] = CLASSIC_WEIGHTS,
+    requirements: str | None = None,
 ) -> None:
     desk = Desk(database)
     desk.load(history)
@@ -118,12 +125,21 @@ def test_classic_on_random_histories(database: Database, seed: int) -> None:
     rng = np.random.default_rng(seed)
     weights = {name: float(rng.normal()) for name in CLASSIC_WEIGHTS}
     history = random_history(rng, DIMENSIONS, agents=9, assignments=120, days=90, unknown=0.1)
-    check_classic(database, history, weights, requirements="We want LUXURY" if seed % 2 else "no luxury please")
+    check_classic(
+        database, history, weights, requirements="We want LUXURY" if seed % 2 else "no luxury please"
+    )
 
 
 def test_classic_where_denominators_are_zero_and_all_are_equal(database: Database) -> None:
     agents = [
-        {"external_id": str(i), "name": f"A{i}", "capacity": 0 if i == 2 else 10, "active": True, "skills": [], "weight": 1.0}
+        {
+            "external_id": str(i),
+            "name": f"A{i}",
+            "capacity": 0 if i == 2 else 10,
+            "active": True,
+            "skills": [],
+            "weight": 1.0,
+        }
         for i in range(1, 4)
     ]
     names = {dimension.name: "String" for dimension in DIMENSIONS}
@@ -148,7 +164,13 @@ def test_classic_with_one_agent(database: Database) -> None:
 def test_recency_ends_exactly_thirty_days_before_the_latest(database: Database) -> None:
     latest = datetime(2081, 6, 15, 12, 30, tzinfo=UTC)
     edge = latest - timedelta(days=30)
-    moments = [latest, edge, edge - timedelta(microseconds=1), edge - timedelta(hours=13), edge + timedelta(hours=13)]
+    moments = [
+        latest,
+        edge,
+        edge - timedelta(microseconds=1),
+        edge - timedelta(hours=13),
+        edge + timedelta(hours=13),
+    ]
     names = {dimension.name: "String" for dimension in DIMENSIONS}
     history = History(
         DIMENSIONS,
@@ -163,7 +185,13 @@ def test_recency_ends_exactly_thirty_days_before_the_latest(database: Database) 
     check_classic(database, history, only_recency)
     with database.connect(autocommit=True) as connection:
         table = rows(connection, "select * from dealwright.rank_agents(%s, 'classic')", lead_json(LEAD))
-    assert {row["agent_id"]: row["match_score"] for row in table} == {1: 100.0, 2: 100.0, 3: 0.0, 4: 0.0, 5: 100.0}
+    assert {row["agent_id"]: row["match_score"] for row in table} == {
+        1: 100.0,
+        2: 100.0,
+        3: 0.0,
+        4: 0.0,
+        5: 100.0,
+    }
 
 
 def fill(connection: Connection[Any], agent: int, count: int) -> None:
@@ -186,9 +214,15 @@ def test_workload_is_a_competition_ranking(database: Database, seed: int) -> Non
             rating = None if rng.random() < 0.2 else float(rng.integers(3, 5))
             agent = add_agent(connection, f"A{i}", capacity=3, years_of_service=years, rating=rating)
             count = int(rng.integers(0, 4))
-            agents[agent] = (count, -np.inf if years is None else years, -np.inf if rating is None else rating)
+            agents[agent] = (
+                count,
+                -np.inf if years is None else years,
+                -np.inf if rating is None else rating,
+            )
             fill(connection, agent, count)
-        table = rows(connection, "select * from dealwright.rank_agents('{\"customer_name\": \"K\"}', 'workload')")
+        table = rows(
+            connection, "select * from dealwright.rank_agents('{\"customer_name\": \"K\"}', 'workload')"
+        )
 
     def key(agent: int) -> tuple[bool, float, float, float]:
         taken, years, rating = agents[agent]
@@ -208,12 +242,16 @@ def test_fair_orders_by_the_weighted_shortfall(database: Database) -> None:
         given: dict[int, int] = dict.fromkeys(weights, 0)
         for n in range(100):
             short = {a: n * w / 10 - given[a] for a, w in weights.items()}
-            answer = rows(connection, "select * from dealwright.assign_lead('{\"customer_name\": \"K\"}', 'fair')")[0]
+            answer = rows(
+                connection, "select * from dealwright.assign_lead('{\"customer_name\": \"K\"}', 'fair')"
+            )[0]
             agent = answer["agent_id"]
             assert short[agent] == pytest.approx(max(short.values()), abs=1e-9)
             tied = sum(s > max(short.values()) - 1e-9 for s in short.values())
             assert value(
-                connection, "select propensity from dealwright.assignment where assignment_id = %s", answer["assignment_id"]
+                connection,
+                "select propensity from dealwright.assignment where assignment_id = %s",
+                answer["assignment_id"],
             ) == pytest.approx(1 / tied)
             given[agent] += 1
     assert list(given.values()) == [10, 20, 30, 40]
@@ -225,7 +263,9 @@ def test_ties_under_fair_are_drawn_evenly(database: Database) -> None:
         first = []
         for _ in range(200):
             for turn in range(4):
-                agent = rows(connection, "select * from dealwright.assign_lead('{\"customer_name\": \"K\"}', 'fair')")[0]["agent_id"]
+                agent = rows(
+                    connection, "select * from dealwright.assign_lead('{\"customer_name\": \"K\"}', 'fair')"
+                )[0]["agent_id"]
                 if turn == 0:
                     first.append(agent)
     counts = [first.count(agent) for agent in agents]
@@ -241,7 +281,9 @@ def shortfalls(connection: Connection[Any]) -> dict[int, float]:
 def test_who_joins_late_or_was_away_is_not_flooded(database: Database) -> None:
     def work(connection: Connection[Any], count: int) -> list[int]:
         return [
-            rows(connection, "select * from dealwright.assign_lead('{\"customer_name\": \"K\"}', 'fair')")[0]["agent_id"]
+            rows(connection, "select * from dealwright.assign_lead('{\"customer_name\": \"K\"}', 'fair')")[0][
+                "agent_id"
+            ]
             for _ in range(count)
         ]
 

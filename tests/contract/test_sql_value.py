@@ -46,7 +46,9 @@ def draw_leads(rng: np.random.Generator, count: int) -> list[dict[str, str | Non
     ]
 
 
-def ranking(connection: Connection[Any], lead: dict[str, str | None], policy: str = "value") -> list[dict[str, Any]]:
+def ranking(
+    connection: Connection[Any], lead: dict[str, str | None], policy: str = "value"
+) -> list[dict[str, Any]]:
     given = {name: v for name, v in lead.items() if v is not None}
     return rows(connection, "select * from dealwright.rank_agents(%s, %s)", lead_json(given), policy)
 
@@ -98,7 +100,11 @@ def test_reasons_add_up_to_the_agents_part_of_the_log_odds(database: Database) -
         table = ranking(connection, lead)
         scores = reference(desk, model, [lead])
     lead_only = seen_as(model, DECLARED)
-    logit = model.lead_bias + model.lead_weights["destination"]["Mars"] + model.lead_weights["lead_source"]["Organic"]
+    logit = (
+        model.lead_bias
+        + model.lead_weights["destination"]["Mars"]
+        + model.lead_weights["lead_source"]["Organic"]
+    )
     base = lead_only.calibration.intercept + lead_only.calibration.slope * logit
     place = {agent: i for i, agent in enumerate(scores.agent_ids.tolist())}
     for row in table:
@@ -120,7 +126,9 @@ def test_without_evidence_agents_are_alike_and_the_fair_share_decides(database: 
         scores = reference(desk, model, leads)
         agents = {
             row["agent_id"]: row
-            for row in rows(connection, "select agent_id, open, capacity, weight, fair_count from dealwright.agent")
+            for row in rows(
+                connection, "select agent_id, open, capacity, weight, fair_count from dealwright.agent"
+            )
         }
         total = sum(a["fair_count"] for a in agents.values()) / sum(a["weight"] for a in agents.values())
         for k, lead in enumerate(leads):
@@ -157,8 +165,12 @@ def test_objective_and_fairness_dial(database: Database, objective: str, fairnes
         )
         scores = reference(desk, model, leads)
         agents = rows(connection, "select * from dealwright.agent order by agent_id")
-        share = sum(a["fair_count"] + a["fair_compensation"] for a in agents) / sum(a["weight"] for a in agents)
-        short = {a["agent_id"]: share * a["weight"] - a["fair_count"] - a["fair_compensation"] for a in agents}
+        share = sum(a["fair_count"] + a["fair_compensation"] for a in agents) / sum(
+            a["weight"] for a in agents
+        )
+        short = {
+            a["agent_id"]: share * a["weight"] - a["fair_count"] - a["fair_compensation"] for a in agents
+        }
         place = {agent: i for i, agent in enumerate(scores.agent_ids.tolist())}
         for k, lead in enumerate(leads):
             table = ranking(connection, lead)
@@ -186,7 +198,10 @@ def test_the_dial_reports_its_price(database: Database) -> None:
     desk.load(random_history(rng, DECLARED, capacity=(80, 90)))
     with database.connect(autocommit=True) as connection:
         load_model(connection, random_model(rng, DIMENSIONS))
-        rows(connection, "update dealwright.policy set params = '{\"seed\": 1, \"fairness\": 1}' where name = 'value'")
+        rows(
+            connection,
+            "update dealwright.policy set params = '{\"seed\": 1, \"fairness\": 1}' where name = 'value'",
+        )
         prices = []
         for _ in range(12):
             answer = rows(
@@ -208,4 +223,6 @@ def test_the_dial_reports_its_price(database: Database) -> None:
 def test_psi_is_golrezaeis(database: Database) -> None:
     with database.connect() as connection:
         for share in (0.0, 0.1, 0.5, 1.0):
-            assert value(connection, "select dealwright.psi(%s)", share) == pytest.approx(psi(share), abs=1e-15)
+            assert value(connection, "select dealwright.psi(%s)", share) == pytest.approx(
+                psi(share), abs=1e-15
+            )

@@ -234,9 +234,7 @@ def recount(
         result.fair_count[agent] += window_start is None or row["assigned_at"] >= window_start
         chance = 0
         if model is not None:
-            logit = model.lead_bias + sum(
-                model.lead_weights.get(n, {}).get(v, 0.0) for n, v in given.items()
-            )
+            logit = model.lead_bias + sum(model.lead_weights.get(n, {}).get(v, 0.0) for n, v in given.items())
             chance = round(1e6 / (1 + math.exp(-logit)))
         for place in places:
             result.assigned[agent][place] += 1
@@ -262,7 +260,11 @@ def recount(
 
 
 def expected_profiles(
-    counted: Recount, model: MatchModel, declared: Sequence[Dimension], slot_order: Sequence[int], traits: pl.DataFrame
+    counted: Recount,
+    model: MatchModel,
+    declared: Sequence[Dimension],
+    slot_order: Sequence[int],
+    traits: pl.DataFrame,
 ) -> dict[int, tuple[list[float], list[float], float, float]]:
     """Return vector, variance and the two ratios of every agent by `learn`, in the order of the desk's slots.
 

@@ -92,8 +92,12 @@ def random_history(
                 "status": fate,
                 "completed_at": later if won else None,
                 "cancelled_at": later if fate == "cancelled" else None,
-                "base_revenue": round(float(rng.uniform(500, 5000)), 2) if won and rng.random() < 0.95 else None,
-                "package_revenue": round(float(rng.uniform(0, 400)), 2) if won and rng.random() < 0.9 else None,
+                "base_revenue": round(float(rng.uniform(500, 5000)), 2)
+                if won and rng.random() < 0.95
+                else None,
+                "package_revenue": round(float(rng.uniform(0, 400)), 2)
+                if won and rng.random() < 0.9
+                else None,
             }
         )
         if won:

@@ -76,7 +76,10 @@ def read_tables(connection: Connection[Any], since: int = 0) -> dict[str, list[R
             "select v.slot, d.name, v.value, d.position from dealwright.dimension_value as v "
             "join dealwright.dimension as d using (dimension_id) order by d.position, v.slot",
         ),
-        "window": rows(connection, "select dealwright.fair_window_start() as start where isfinite(dealwright.fair_window_start())"),
+        "window": rows(
+            connection,
+            "select dealwright.fair_window_start() as start where isfinite(dealwright.fair_window_start())",
+        ),
     }
 
 
@@ -169,9 +172,13 @@ def _check_counters(tables: Mapping[str, Sequence[Row]], model: MatchModel | Non
         wanted = expected_profiles(counted, model, declared, np.argsort(in_order).tolist(), traits)
         for i, agent in agents.items():
             vector, variance, base, package = wanted[i]
-            np.testing.assert_allclose(agent["vector"], vector, rtol=1e-5, atol=1e-6, err_msg=f"profile of {i}")
+            np.testing.assert_allclose(
+                agent["vector"], vector, rtol=1e-5, atol=1e-6, err_msg=f"profile of {i}"
+            )
             np.testing.assert_allclose(agent["spread"], variance, rtol=1e-5, atol=1e-9)
-            np.testing.assert_allclose((agent["base_ratio"], agent["package_ratio"]), (base, package), rtol=1e-9)
+            np.testing.assert_allclose(
+                (agent["base_ratio"], agent["package_ratio"]), (base, package), rtol=1e-9
+            )
 
 
 def check_events(events: Sequence[Row], agents: Sequence[Row], *, complete: bool = True) -> None:

@@ -15,8 +15,9 @@ returns boolean language sql immutable parallel safe as $$
         ' ', 'gi'
     ) ~* word.pattern
     from (
-        select '\m' || regexp_replace(regexp_replace(term, '([.*+?^${}()|\[\]\\])', '\\\1', 'g'), '[\s-]+', '[\s-]+', 'g')
-               || '(?:s|es)?\M' as pattern
+        -- not \m and \M: a term such as "c++" begins or ends with what is no letter
+        select '(?<!\w)' || regexp_replace(regexp_replace(term, '([.*+?^${}()|\[\]\\])', '\\\1', 'g'), '[\s-]+', '[\s-]+', 'g')
+               || '(?:s|es)?(?!\w)' as pattern
     ) as word
 $$;
 comment on function dealwright.mentions(text, text) is 'Whether the text asks for the term; a negated mention does not count.';

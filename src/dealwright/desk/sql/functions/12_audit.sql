@@ -49,7 +49,8 @@ comment on function dealwright.restore_state(dealwright.decision) is
 
 create or replace function dealwright.was_visible(d dealwright.decision, xid xid8, at_position bigint)
 returns boolean language sql immutable as $$
-    select pg_visible_in_snapshot(xid, (d).snapshot) or (xid = (d).xid and at_position < (d).event_position)
+    -- a snapshot does not list its own transaction as running, so that one is told apart first
+    select case when xid = (d).xid then at_position < (d).event_position else pg_visible_in_snapshot(xid, (d).snapshot) end
 $$;
 comment on function dealwright.was_visible(dealwright.decision, xid8, bigint) is
     'Whether a decision could see a change: committed in its snapshot, or made before by its own transaction.';
