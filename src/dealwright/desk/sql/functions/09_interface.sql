@@ -71,53 +71,94 @@ begin
 end
 $$;
 
-create or replace function dealwright.reasons_for(
-    policy text, best dealwright.ranked, ask dealwright.enquiry, params jsonb
-)
+-- What the reasons of all agents have in common, worked out once per ranking.
+create type dealwright.reason_context as (
+    policy text,
+    model_id bigint,
+    agents_differ boolean,
+    -- value: the elements of the profile that the lead asks for, with their weights on the log-odds
+    places integer[],
+    labels text[],
+    weights double precision[],
+    -- classic: the contributions of the nine features, agent after agent
+    agent_ids bigint[],
+    parts double precision[]
+);
+
+create or replace function dealwright.reason_context_of(policy text, ask dealwright.enquiry)
+returns dealwright.reason_context language plpgsql stable as $$
+declare
+    result dealwright.reason_context;
+    q dealwright.lead_query;
+begin
+    result.policy := policy;
+    if policy = 'value' then
+        q := dealwright.query_of(ask.slots, ask.model_id);
+        result.model_id := q.model_id;
+        result.agents_differ := coalesce(q.agents_differ, false);
+        if result.agents_differ then
+            select array_agg(e.place order by e.place), array_agg(e.label order by e.place), array_agg(q.slope * e.weight order by e.place)
+            into result.places, result.labels, result.weights
+            from (
+                select u.place, u.weight, coalesce(t.label, 'overall record') as label
+                from unnest(q.query::real[]) with ordinality as u (weight, place)
+                left join (
+                    select n.place, replace(n.name, '_', ' ') as label
+                    from unnest((dealwright.match_model(ask.model_id)).trait_name) with ordinality as n (name, place)
+                    union all
+                    select cardinality((dealwright.match_model(ask.model_id)).trait_name) + v.slot, d.name || ' = ' || v.value
+                    from dealwright.dimension_value as v
+                    join dealwright.dimension as d using (dimension_id)
+                    where v.slot = any (ask.slots)
+                ) as t using (place)
+                where u.weight <> 0
+            ) as e;
+        end if;
+    elsif policy = 'classic' then
+        select array_agg(s.agent_id order by s.agent_id),
+               (select array_agg(x order by o) from unnest(array_agg(s.contribution order by s.agent_id)) with ordinality as u (x, o))
+        into result.agent_ids, result.parts
+        from dealwright.classic_scores(ask.feature_agent_ids, ask.features,
+                coalesce(ask.requirements ilike '%luxury%', false), (dealwright.classic_weights(ask.model_id)).weights) as s;
+    end if;
+    return result;
+end
+$$;
+
+create or replace function dealwright.reasons_for(common dealwright.reason_context, id bigint, eligible boolean, ask dealwright.enquiry)
 returns jsonb language plpgsql stable as $$
 declare
-    q dealwright.lead_query;
-    labels text[];
     reasons jsonb;
+    elements real[];
+    start integer;
     a record;
 begin
     select g.open, g.capacity, g.years_of_service, g.rating, g.fair_count, g.fair_compensation, g.weight, g.active, g.department,
-           g.shifts, g.skills
-    into a from agent as g where g.agent_id = best.agent_id;
-    if policy = 'value' then
-        q := dealwright.query_of(ask.slots, ask.model_id);
-        select array_agg(t.label order by t.place) into labels from (
-            select c.place, replace(c.name, '_', ' ') as label
-            from unnest((dealwright.match_model(ask.model_id)).trait_name) with ordinality as c (name, place)
-            union all select 10000, 'overall record'
-            union all
-            select 10000 + v.slot, d.name || ' = ' || v.value
-            from dealwright.dimension_value as v join dealwright.dimension as d using (dimension_id)
-        ) as t;
+           g.shifts, g.skills, g.profile
+    into a from agent as g where g.agent_id = id;
+    if common.policy = 'value' then
+        elements := a.profile::real[];
         -- element k of the profile contributes profile[k] * query[k] to the log-odds of a win
         select jsonb_agg(jsonb_build_object('reason', e.label, 'contribution', round(e.part::numeric, 4)) order by abs(e.part) desc)
         into reasons
         from (
-            select labels[u.place] as label, q.slope * u.element * u.weight as part
-            from agent as p
-            cross join lateral unnest(p.profile::real[], q.query::real[]) with ordinality as u (element, weight, place)
-            where p.agent_id = best.agent_id and u.weight <> 0
+            select u.label, elements[u.place] * u.weight as part
+            from unnest(common.places, common.labels, common.weights) as u (place, label, weight)
         ) as e
         where abs(e.part) >= 0.00005;
         reasons := coalesce(reasons, '[]')
-            || case when q.model_id is null then '[{"reason": "no match model yet: free places, then the fair share"}]'::jsonb
-                    when not q.agents_differ then '[{"reason": "no evidence that agents differ: free places, then the fair share"}]'::jsonb
-                    else '[]'::jsonb end;
-    elsif policy = 'classic' then
+            || case when common.model_id is null then '[{"reason": "no match model yet: free places, then the fair share"}]'::jsonb
+                    when not common.agents_differ then '[{"reason": "no evidence that agents differ: free places, then the fair share"}]'::jsonb
+                    else '[]'::jsonb end
+            || jsonb_build_array(jsonb_build_object('reason', 'free places', 'value', greatest(a.capacity - a.open, 0)));
+    elsif common.policy = 'classic' then
+        start := 9 * (array_position(common.agent_ids, id) - 1);
         select jsonb_agg(jsonb_build_object('reason', n.name, 'contribution', round(n.part::numeric, 4)) order by abs(n.part) desc)
         into reasons
-        from dealwright.classic_scores(best.feature_agent_ids, best.features,
-                coalesce(ask.requirements ilike '%luxury%', false), (dealwright.classic_weights(ask.model_id)).weights) as s
-        cross join lateral unnest(
+        from unnest(
             array['rating', 'years of service', 'revenue', 'destination share', 'rate in this lead source', 'rate by this communication method',
-                  'luxury requirement', 'recent bookings', 'availability'], s.contribution) as n (name, part)
-        where s.agent_id = best.agent_id;
-    elsif policy = 'workload' then
+                  'luxury requirement', 'recent bookings', 'availability'], common.parts[start + 1 : start + 9]) as n (name, part);
+    elsif common.policy = 'workload' then
         reasons := jsonb_build_array(
             jsonb_build_object('reason', 'open assignments', 'value', a.open),
             jsonb_build_object('reason', 'years of service', 'value', a.years_of_service),
@@ -128,10 +169,7 @@ begin
             jsonb_build_object('reason', 'compensation', 'value', round(a.fair_compensation::numeric, 2)),
             jsonb_build_object('reason', 'weight', 'value', a.weight));
     end if;
-    if policy = 'value' then
-        reasons := reasons || jsonb_build_array(jsonb_build_object('reason', 'free places', 'value', greatest(a.capacity - a.open, 0)));
-    end if;
-    if not best.eligible then
+    if not eligible then
         reasons := jsonb_build_array(jsonb_build_object('reason', case
             when not a.active then 'not eligible: not active'
             when a.open >= a.capacity then 'not eligible: no free place'
@@ -145,7 +183,7 @@ begin
     return reasons;
 end
 $$;
-comment on function dealwright.reasons_for(text, dealwright.ranked, dealwright.enquiry, jsonb) is
+comment on function dealwright.reasons_for(dealwright.reason_context, bigint, boolean, dealwright.enquiry) is
     'Why an agent stands where it stands: log-odds contributions, weighted percentile ranks or plain counts, by policy.';
 
 create or replace function dealwright.rank_agents(lead jsonb, policy text default null, k integer default null)
@@ -159,6 +197,7 @@ declare
     l dealwright.lead := dealwright.lead_from_json(lead, policy);
     rule record;
     ask dealwright.enquiry;
+    common dealwright.reason_context;
     flat record;
 begin
     if k is not null and k < 1 then
@@ -180,18 +219,19 @@ begin
         ask.feature_agent_ids := flat.ids;
         ask.features := array(select x from unnest(flat.features) with ordinality as u (x, o) order by o);
     end if;
+    common := dealwright.reason_context_of(rule.name, ask);
     return query
     select coalesce(r.rank, r.ordinality::integer), r.agent_id, a.name, r.match_score,
            coalesce(r.win_probability, v.win_probability), coalesce(r.expected_value, v.expected_value),
            r.open, r.capacity, r.eligible,
-           dealwright.reasons_for(rule.name, row (r.rank, r.agent_id, r.match_score, r.win_probability, r.win_low, r.win_high,
-               r.expected_value, r.open, r.capacity, r.eligible, r.tied, r.fairness_price, r.open_limit, r.snapshot,
-               ask.feature_agent_ids, ask.features)::dealwright.ranked, ask, rule.params),
+           dealwright.reasons_for(common, r.agent_id, r.eligible, ask),
            coalesce(r.win_low, v.win_low), coalesce(r.win_high, v.win_high)
     from dealwright.rank_by(rule.name, ask, rule.params, k, false) with ordinality as r
     join dealwright.agent as a using (agent_id)
     -- what the match model says is worth seeing under any policy
-    left join dealwright.rank_value(ask, '{}', null, false) as v on v.agent_id = r.agent_id and rule.name <> 'value'
+    left join (
+        select * from dealwright.rank_value(ask, '{}', null, false) where rule.name <> 'value'
+    ) as v on v.agent_id = r.agent_id
     order by r.ordinality;
 end
 $$;

@@ -111,16 +111,16 @@ returns jsonb language plpgsql set search_path = pg_temp, dealwright, public, ex
 declare
     d dealwright.decision := dealwright.decision_on(explain.assignment_id);
     ask dealwright.enquiry := dealwright.past_enquiry(d);
+    common dealwright.reason_context;
     ranking jsonb;
 begin
     perform dealwright.restore_state(d);
+    common := dealwright.reason_context_of(d.policy, ask);
     select jsonb_agg(jsonb_build_object(
         'rank', coalesce(r.rank, r.ordinality), 'agent_id', r.agent_id, 'agent_name', a.name, 'match_score', r.match_score,
         'win_probability', r.win_probability, 'win_low', r.win_low, 'win_high', r.win_high, 'expected_value', r.expected_value,
         'open', r.open, 'capacity', r.capacity, 'eligible', r.eligible,
-        'reasons', dealwright.reasons_for(d.policy, row (r.rank, r.agent_id, r.match_score, r.win_probability, r.win_low, r.win_high,
-            r.expected_value, r.open, r.capacity, r.eligible, r.tied, r.fairness_price, r.open_limit, r.snapshot, d.feature_agent_ids, d.features)::dealwright.ranked,
-            ask, d.policy_params),
+        'reasons', dealwright.reasons_for(common, r.agent_id, r.eligible, ask),
         'would_have_got_it', dealwright.would_win(d, ask, r.agent_id)
     ) order by r.ordinality) into ranking
     from dealwright.rank_by(d.policy, ask, d.policy_params, null, false) with ordinality as r
