@@ -72,6 +72,7 @@ class Truth:
     cost_eur: NDArray[np.float64]
 
     def earned(self, option: NDArray[np.int64]) -> float:
+        """Return what options really earn, in EUR."""
         rows = np.flatnonzero(option != NONE)
         return float(self.value_eur[rows, option[rows]].sum())
 
@@ -200,7 +201,8 @@ def _effects(console: Console, actions: Actions) -> None:
 
 
 def _anomalies(console: Console, frame: pl.DataFrame, truth: pl.DataFrame) -> None:
-    joined = frame.join(truth.select("account_id", "anomaly"), on="account_id", how="left")
+    told = truth.select("account_id", "anomaly", left=pl.col("alive_probability") < 0.05)
+    joined = frame.join(told, on="account_id", how="left")
     top = joined.sort("anomaly_score", descending=True).head(joined.height // 50)
     table = Table(title="planted anomalies among the top 2 % of scores")
     for column in ("kind", "planted", "found", "recall"):
@@ -209,6 +211,8 @@ def _anomalies(console: Console, frame: pl.DataFrame, truth: pl.DataFrame) -> No
         planted, found = (int((part["anomaly"] == kind).sum()) for part in (joined, top))
         table.add_row(kind, f"{planted:,}", f"{found:,}", f"{found / max(planted, 1):.1%}")
     console.print(table)
+    real = top.filter((pl.col("anomaly") != "none") | pl.col("left"))
+    console.print(f"of the {top.height:,} at the top, {real.height / top.height:.1%} are planted or have truly left")
 
 
 MAILING = parse_catalogue(

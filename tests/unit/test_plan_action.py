@@ -1,7 +1,4 @@
-"""The next best action: the score adds up, the rules hold whatever the data.
-
-And every choice explains itself.
-"""
+"""The next best action: the score adds up, the rules hold, and every choice explains itself."""
 
 from __future__ import annotations
 

@@ -19,10 +19,7 @@ DAYS = 540
 
 
 def planted(n: int = 4000, seed: int = 0) -> tuple[PlanInputs, np.ndarray, np.ndarray]:
-    """Buyers with their own rhythm, some of whom left long ago.
-
-    Half a percent spike, half a percent fall silent.
-    """
+    """Buyers with their own rhythm; half a percent spike, half a percent fall silent."""
     rng = np.random.default_rng(seed)
     gap = np.exp(rng.normal(np.log(20.0), 0.7, n)).clip(3, 120)
     usual = np.exp(rng.normal(5.0, 1.0, n))

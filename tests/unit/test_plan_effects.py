@@ -1,7 +1,4 @@
-"""Effects learned from touches with a known truth.
-
-Found where they are, stated where they are not, never leaking.
-"""
+"""Effects learned from touches with a known truth: found, or stated, and never leaking."""
 
 from __future__ import annotations
 
@@ -16,7 +13,8 @@ from dealwright.inputs import TIMESTAMP, AccountSchema, PlanInputs
 from dealwright.plan.actions.catalogue_file import parse_catalogue
 from dealwright.plan.actions.effects import EffectParams, apply_effects, learn_effects
 from dealwright.plan.actions.fatigue import read_touches
-from dealwright.plan.actions.learners import SETTINGS, Linear, fit_logistic, sigmoid
+from dealwright.plan.actions.learners import SETTINGS
+from dealwright.plan.actions.linear_models import Linear, fit_logistic, sigmoid
 from dealwright.plan.actions.policy_value import policy_value
 from dealwright.plan.actions.situations import SituationReader
 

@@ -91,10 +91,7 @@ class Actions:
     notes: tuple[str, ...] = ()
 
     def summary(self) -> Mapping[str, Any]:
-        """Return counts by action and channel, what the choice is expected to earn.
-
-        Prices and the effects' sources.
-        """
+        """Return counts, expected earnings, prices, the effects' sources and the scales."""
         frame = self.frame
         by_action = dict(frame["action"].value_counts().iter_rows())
         by_channel = dict(frame["channel"].drop_nulls().value_counts().iter_rows())
@@ -112,8 +109,15 @@ class Actions:
             "price_per_contact_eur": round(self.choice.price_contact_eur, 4),
             "price_per_eur": round(self.choice.price_cost, 6),
             **self.effects.summary(),
+            **{f"scale_{name}_mean": mean for name, (mean, _) in self._scales().items()},
+            **{f"scale_{name}_sd": deviation for name, (_, deviation) in self._scales().items()},
             "notes": "; ".join(self.notes),
         }
+
+    def _scales(self) -> dict[str, tuple[float, float]]:
+        """Means and standard deviations of the score's facts and components."""
+        components = {f"nba_{name}": moments for name, moments in self.scale.components.items()}
+        return {**self.scale.facts, **components}
 
 
 def choose_actions(

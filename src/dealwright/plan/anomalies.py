@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 _NORMAL_MAD: Final = 1.4826  # turns a median absolute deviation into a standard deviation of a normal
 _QUANTILES: Final = 2001
+_TWO_SIGMA: Final = 0.97725
 _DAY_US: Final = 86_400_000_000
 _CATEGORY_RARITY: Final = "rarity of "
 _BLOCK_ROWS: Final = 50_000
@@ -52,7 +53,7 @@ class AnomalyParams:
     trees: int = 100
     window_days: float = 30.0
     min_orders: int = 5
-    news_days: float = 90.0
+    news_days: float = 120.0
     reasons: int = 3
     min_accounts: int = 50
 
@@ -87,10 +88,7 @@ class AnomalyModel:
 
 @dataclass(frozen=True)
 class Anomalies:
-    """Result of *anomalies*: `frame` with the columns of `frames.ANOMALY_COLUMNS`.
-
-    In the order of the accounts.
-    """
+    """Result of *anomalies*: `frame` has the columns of `frames.ANOMALY_COLUMNS`."""
 
     frame: pl.DataFrame
     model: AnomalyModel
@@ -115,8 +113,8 @@ def detect(inputs: PlanInputs, params: AnomalyParams | None = None, *, rng: np.r
     """Find odd accounts and say why.
 
     The score of an account is the largest of its z-scores: of the Isolation Forest's score (Liu, Ting & Zhou
-    2008) on robustly scaled features and of the most deviating feature (the normal quantiles of their ranks),
-    and of each departure from its own order history.
+    2008) on robustly scaled features and of the most deviating feature, both by their upper tails, and of
+    each departure from its own order history.
 
     Parameters
     ----------
@@ -168,8 +166,8 @@ def fit_anomalies(
         forest_quantiles = np.quantile(scores, np.linspace(0, 1, _QUANTILES))
         extreme = _extreme(scaled)
         extreme_quantiles = np.quantile(extreme, np.linspace(0, 1, _QUANTILES))
-        z = np.maximum(z, _normal_score(scores, forest_quantiles))
-        z = np.maximum(z, _normal_score(extreme, extreme_quantiles))
+        z = np.maximum(z, _tail_z(scores, forest_quantiles))
+        z = np.maximum(z, _tail_z(extreme, extreme_quantiles))
     quantiles = np.quantile(z, np.linspace(0, 1, _QUANTILES)) if z.size else np.zeros(_QUANTILES)
     threshold = max(params.min_z, float(np.quantile(z, 1 - params.share)) if z.size else 0.0)
     return AnomalyModel(
@@ -198,8 +196,8 @@ def apply_anomalies(
     forest_z = np.zeros(accounts.height)
     if model.forest is not None and accounts.height:
         forest_z = np.maximum(
-            _normal_score(_forest_scores(model.forest, scaled), model.forest_quantiles),
-            _normal_score(_extreme(scaled), model.extreme_quantiles),
+            _tail_z(_forest_scores(model.forest, scaled), model.forest_quantiles),
+            _tail_z(_extreme(scaled), model.extreme_quantiles),
         )
     own_z = residual_z.max(axis=1, initial=0.0)
     z = np.maximum(own_z, forest_z)
@@ -319,14 +317,14 @@ def _forest_scores(forest: IsolationForest, scaled: NDArray[np.float32]) -> NDAr
     return scores
 
 
-def _normal_score(scores: NDArray[np.float64], quantiles: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Turn a score into the normal quantile of its rank.
+def _tail_z(scores: NDArray[np.float64], quantiles: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Turn a score into a z-score by its upper tail: 0 at the median, 2 where a normal has its 2 (97.7 %).
 
-    So that it can be compared with the own-history z-scores.
+    Spreads around the median would make much of the long tails such scores have; ranks would make nothing of
+    a value that is far beyond all others.
     """
-    from scipy.special import ndtri
-
-    z: NDArray[np.float64] = ndtri(np.clip(_score(scores, quantiles), 0.25 / _QUANTILES, 1.0 - 1e-7))
+    median, high = np.interp([0.5, _TWO_SIGMA], np.linspace(0, 1, _QUANTILES), quantiles)
+    z: NDArray[np.float64] = 2.0 * (scores - median) / max(high - median, 1e-9)
     return z
 
 

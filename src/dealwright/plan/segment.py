@@ -69,10 +69,7 @@ class SegmentModel:
 
 @dataclass(frozen=True)
 class Segments:
-    """Result of *segment*: `frame` has the columns of `frames.SEGMENT_COLUMNS`.
-
-    ``wallet_eur`` and ``potential_eur``.
-    """
+    """Result of *segment*: `frame` adds ``wallet_eur``, ``potential_eur`` to `frames.SEGMENT_COLUMNS`."""
 
     frame: pl.DataFrame
     model: SegmentModel
@@ -190,10 +187,7 @@ def _with_value(predictions: StageResult, inputs: PlanInputs) -> pl.DataFrame:
 
 
 def _explaining_columns(table: pl.DataFrame, inputs: PlanInputs) -> tuple[str, ...]:
-    """Categorical columns that explain at least half a percent of the variance of log value.
-
-    Strongest first.
-    """
+    """Categorical columns that explain half a percent of the variance of log value, strongest first."""
     total = table.select(pl.col("value_eur").log1p().var(ddof=0)).item()
     if not total:
         return ()
@@ -237,10 +231,7 @@ def _potential(
 
 
 def _edges(values: NDArray[np.float64], buckets: int) -> tuple[float, ...]:
-    """Inner quantiles. Edges may be equal (ties).
-
-    Then the buckets between them are empty, the lowest and highest are not.
-    """
+    """Inner quantiles; where ties make edges equal, the buckets between them are empty."""
     if not values.size:
         return (0.0,) * (buckets - 1)
     # an observed value, never one between two: equal values cannot fall on both sides by rounding

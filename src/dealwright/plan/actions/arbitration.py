@@ -1,7 +1,4 @@
-"""The choice: the best permitted option of every account, within the budget.
-
-With a reserve for exploration.
-"""
+"""The choice: the best permitted option of every account, with a budget and room to explore."""
 
 from __future__ import annotations
 
@@ -257,10 +254,7 @@ def _trim(offers: Offers, chosen: NDArray[np.int64], limit: Budget) -> NDArray[n
 
 
 def _fill(offers: Offers, chosen: NDArray[np.int64], limit: Budget) -> NDArray[np.int64]:
-    """Spend what the price left over: better options for a few accounts.
-
-    Those that gain most per unit first.
-    """
+    """Spend what the price left over on better options, those that gain most per unit first."""
     rows, options = offers.value_eur.shape
     contacts, cost = (np.append(unit, 0.0) for unit in (offers.contact, offers.cost_eur))
     room_contacts = np.inf if limit.max_contacts is None else limit.max_contacts - contacts[chosen].sum()

@@ -238,10 +238,7 @@ class _Translator:
         return self._as_text(node) if is_text else self.translate(node)
 
     def _as_text(self, node: ast.expr) -> pl.Expr:
-        """Compare Enum and categorical columns as text.
-
-        So that a level nobody has is false rather than an error.
-        """
+        """Read a column as text: an Enum level nobody has is then false rather than an error."""
         if isinstance(node, ast.Name):
             self.texts.add(node.id)
         return self.translate(node).cast(pl.String)

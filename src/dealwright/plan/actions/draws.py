@@ -1,7 +1,4 @@
-"""Draws that stay the same for an account, run after run.
-
-A hash of its id and a salt, not its place in the file.
-"""
+"""Draws that stay an account's own, run after run: a hash of its id and a salt, not its place."""
 
 from __future__ import annotations
 

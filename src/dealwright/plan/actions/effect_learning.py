@@ -14,14 +14,13 @@ from dealwright.plan.actions.learners import (
     FOLDS,
     SETTINGS,
     Blend,
-    Linear,
     Material,
     Nuisance,
     Trial,
     doubly_robust_scores,
     fit_effects,
-    fit_logistic,
 )
+from dealwright.plan.actions.linear_models import Linear, fit_logistic
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -196,10 +195,7 @@ class SharedModels:
 
     @classmethod
     def fit(cls, touches: LearningRows) -> SharedModels:
-        """Fit one response model over everything that was done.
-
-        And the deviation of doing nothing from it.
-        """
+        """Fit one response model over all that was done, and the deviation of doing nothing from it."""
         arms = len(touches.catalogue.actions) + 1
         indicators = np.zeros((touches.arm.size, arms), dtype=np.float32)
         indicators[np.arange(touches.arm.size), touches.arm] = 1.0
@@ -343,10 +339,7 @@ def _would_be_channel(
     channels: int,
     rng: np.random.Generator,
 ) -> NDArray[np.int64]:
-    """Draw, for rows without the action, the channel it would have used.
-
-    As often as with accounts of equal preference.
-    """
+    """Draw the channel rows without the action would have used, as often as their like did."""
     counts = np.zeros((channels + 1, channels))
     np.add.at(counts, (preferred[treated], channel[treated]), 1.0)
     overall = counts.sum(axis=0) + 1e-9

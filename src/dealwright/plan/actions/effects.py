@@ -24,7 +24,8 @@ from dealwright.plan.actions.effect_learning import (
     learn_action,
 )
 from dealwright.plan.actions.facts import preferred_channel
-from dealwright.plan.actions.learners import FOLDS, Blend, Linear, fit_logistic, sigmoid
+from dealwright.plan.actions.learners import FOLDS, Blend
+from dealwright.plan.actions.linear_models import Linear, fit_logistic, sigmoid
 from dealwright.plan.actions.situations import SituationReader, Situations, past_touches
 
 if TYPE_CHECKING:
@@ -88,10 +89,7 @@ class EffectModel:
 
 @dataclass(frozen=True)
 class Responses:
-    """Response probabilities of some accounts.
-
-    Without any action, and the increment of every option, (rows, options).
-    """
+    """Response probabilities without any action, and the increment of every option, (rows, options)."""
 
     untouched: NDArray[np.float32]
     increment: NDArray[np.float32]

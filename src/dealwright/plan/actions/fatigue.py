@@ -64,10 +64,7 @@ class TouchLog:
         return self._aligned(last, None).cast(pl.Float64).fill_null(np.nan).to_numpy()
 
     def suppressed(self, action: Action) -> NDArray[np.bool_]:
-        """Tell where the last tries of the action were refused one after the other.
-
-        The latest of them recently.
-        """
+        """Tell where the last tries of the action were refused in a row, the latest of them recently."""
         rows = self.touches.filter(pl.col("action") == action.name).sort("account_id", "days_ago")
         # a row of refusals ends where something else than a refusal was the answer
         refusals = rows.group_by("account_id", maintain_order=True).agg(

@@ -1,0 +1,165 @@
+"""Linear scores and how they are fitted: ridge-penalised logistic and least-squares regression."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+PLAIN_C: Final = 1.0  # prior variance of a coefficient that is hardly shrunken
+_NEWTON_STEPS: Final = 12
+_NEWTON_GAIN: Final = 1e-6  # stop when a step gains less than this per row
+
+
+@dataclass(frozen=True)
+class Linear:
+    """A linear score over account columns, channels and whether the channel is the preferred one."""
+
+    account: NDArray[np.float64]
+    channel: NDArray[np.float64]
+    preferred: float
+    intercept: float
+
+    def on_accounts(self, phi: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Return the channel-free part."""
+        return (phi @ self.account.astype(np.float32)).astype(np.float64) + self.intercept
+
+    def on_channel(self, channel: NDArray[np.int64], preferred: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return what the channel adds; channel −1 (none) adds nothing."""
+        added = np.where(channel >= 0, np.append(self.channel, 0.0)[channel], 0.0)
+        result: NDArray[np.float64] = added + self.preferred * preferred
+        return result
+
+
+def sigmoid(x: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return 1 / (1 + exp(−x))."""
+    result: NDArray[np.float64] = 0.5 * (1.0 + np.tanh(0.5 * x))
+    return result
+
+
+def fit_logistic(
+    columns: NDArray[np.float32],
+    response: NDArray[np.float64],
+    *,
+    channels: int,
+    penalty_c: float = PLAIN_C,
+    offset: tuple[Linear, float] | None = None,
+) -> Linear:
+    """Fit a logistic regression with a ridge penalty; with an offset, its deviation from another score.
+
+    Some seventy of these are fitted in one run. scikit-learn's knows no offset, and its Newton solver forms
+    the Hessian in double precision only; in single precision, with the small system solved in double, the
+    same fit takes a third of the time.
+
+    Parameters
+    ----------
+    columns : account columns (the first is 1), `channels` indicators and the preferred flag; with 0 channels
+        only account columns.
+    penalty_c : prior variance of a coefficient, on the logit scale.
+    offset : a score that is a part of the model, and a constant to be added to it.
+    """
+    tail = channels + 1 if channels else 0
+    width = columns.shape[1] - tail
+    if response.size == 0 or response.min() == response.max():
+        # only one outcome was ever seen: the rate, pulled half an observation towards the middle
+        rate = (response.sum() + 0.5) / (response.size + 1.0)
+        return Linear(np.zeros(width), np.zeros(channels), 0.0, float(np.log(rate / (1 - rate))))
+    base = (
+        offset[0].on_accounts(columns[:, :width]) + offset[1]
+        if offset is not None
+        else np.zeros(response.size)
+    )
+    weights = _newton(columns, response, base, penalty_c).astype(np.float64)
+    account, intercept = weights[:width], 0.0
+    if offset is not None:
+        account = account + offset[0].account
+        intercept = offset[0].intercept + offset[1]
+    preferred = float(weights[width + channels]) if channels else 0.0
+    return Linear(account, weights[width : width + channels], preferred, intercept)
+
+
+def _newton(
+    columns: NDArray[np.float32], response: NDArray[np.float64], base: NDArray[np.float64], penalty_c: float
+) -> NDArray[np.float64]:
+    """Minimise the penalised logistic loss; the first column is the constant and is not penalised."""
+    penalty = np.full(columns.shape[1], 1.0 / penalty_c)
+    penalty[0] = 1e-8
+    rate = response.mean()
+    weights = np.zeros(columns.shape[1])
+    weights[0] = np.log(rate / (1 - rate)) - base.mean()
+    score = base + weights[0]
+    loss = _loss(score, response, weights, penalty)
+    for _ in range(_NEWTON_STEPS):
+        probability = sigmoid(score)
+        curvature = np.maximum(probability * (1.0 - probability), 1e-6)
+        scaled = columns * np.sqrt(curvature).astype(np.float32)[:, None]
+        hessian = (scaled.T @ scaled).astype(np.float64) + np.diag(penalty)
+        gradient = ((probability - response).astype(np.float32) @ columns).astype(
+            np.float64
+        ) + penalty * weights
+        step = np.linalg.solve(hessian, gradient)
+        change = (columns @ step.astype(np.float32)).astype(np.float64)
+        length = 1.0
+        for _ in range(10):
+            new_loss = _loss(score - length * change, response, weights - length * step, penalty)
+            if new_loss <= loss:
+                break
+            length /= 2.0
+        else:
+            break
+        weights, score = weights - length * step, score - length * change
+        if loss - new_loss < _NEWTON_GAIN * response.size:
+            break
+        loss = new_loss
+    return weights
+
+
+def _loss(
+    score: NDArray[np.float64],
+    response: NDArray[np.float64],
+    weights: NDArray[np.float64],
+    penalty: NDArray[np.float64],
+) -> float:
+    return float((np.logaddexp(0.0, score) - response * score).sum() + 0.5 * (penalty * weights) @ weights)
+
+
+@dataclass(frozen=True)
+class RidgePath:
+    """Normal equations of a ridge regression, set up once and solved for any penalty."""
+
+    gram: NDArray[np.float64]
+    moment: NDArray[np.float64]
+    mean: NDArray[np.float64]
+    target_mean: float
+    channels: int
+
+    def solve(self, alpha: float) -> Linear:
+        """Return the regression with this penalty; the intercept is not penalised."""
+        system = self.gram + alpha * np.eye(self.moment.size)
+        weights = np.asarray(np.linalg.solve(system, self.moment), dtype=np.float64)
+        width = weights.size - self.channels - 1
+        intercept = self.target_mean - float(self.mean @ weights)
+        return Linear(weights[:width], weights[width:-1], float(weights[-1]), intercept)
+
+
+def ridge_path(
+    columns: NDArray[np.float32],
+    target: NDArray[np.float64],
+    *,
+    channels: int,
+    weight: NDArray[np.float64] | None = None,
+) -> RidgePath:
+    """Set up a (weighted) ridge regression of an effect on the columns."""
+    share = np.full(target.size, 1.0) if weight is None else weight
+    total = max(float(share.sum()), 1e-12)
+    mean = (share.astype(np.float32) @ columns).astype(np.float64) / total
+    target_mean = float(share @ target) / total
+    centred = columns - mean.astype(np.float32)
+    weighted = centred * np.sqrt(share).astype(np.float32)[:, None]
+    gram = (weighted.T @ weighted).astype(np.float64)
+    moment = (weighted.T @ ((target - target_mean) * np.sqrt(share)).astype(np.float32)).astype(np.float64)
+    return RidgePath(gram, moment, mean, target_mean, channels)
