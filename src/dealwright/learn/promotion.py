@@ -1,0 +1,87 @@
+"""The promotion rule: a challenger takes over only if it predicts later outcomes better, beyond chance."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from dealwright.errors import InputError
+from dealwright.learn.metrics import Estimate, mean_with_interval, row_log_loss
+
+if TYPE_CHECKING:
+    from dealwright.learn.slots import FloatArray
+
+_LEAST_OUTCOMES = 50
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Challenger against champion on the same later outcomes.
+
+    Attributes
+    ----------
+    beats
+        The challenger's log loss is lower, and the 95 % interval of the paired difference excludes 0.
+    difference
+        Challenger's mean log loss minus champion's, in nats; None where there are too few outcomes.
+    champion_log_loss, challenger_log_loss
+        Mean log losses, in nats.
+    """
+
+    beats: bool
+    outcomes: int
+    difference: Estimate | None
+    champion_log_loss: float
+    challenger_log_loss: float
+
+    def summary(self) -> str:
+        """Say in a sentence whether the challenger wins, and by how much."""
+        if self.difference is None:
+            return f"only {self.outcomes} later outcomes: {_LEAST_OUTCOMES} are needed to compare models"
+        verdict = "better" if self.beats else "not clearly better"
+        return (
+            f"on {self.outcomes:,} later outcomes the challenger is {verdict}: log loss "
+            f"{self.challenger_log_loss:.4f} against {self.champion_log_loss:.4f}, "
+            f"difference {self.difference}"
+        )
+
+
+def beats(
+    won: FloatArray,
+    challenger: FloatArray,
+    champion: FloatArray,
+    *,
+    seed: int = 0,
+    resamples: int = 1000,
+) -> Comparison:
+    """Compare two models' win probabilities on outcomes that neither was trained on.
+
+    Paired, so that what makes an outcome hard to predict cancels out; the interval is the bootstrap's.
+
+    Parameters
+    ----------
+    won, challenger, champion
+        Shape (outcomes,): 1 or 0, and each model's probability.
+
+    Raises
+    ------
+    InputError
+        The three are not equally long.
+    """
+    if not len(won) == len(challenger) == len(champion):
+        raise InputError(
+            f"the models must be compared on the same outcomes: {len(won)} outcomes, {len(challenger)} and "
+            f"{len(champion)} probabilities"
+        )
+    new, old = row_log_loss(won, challenger), row_log_loss(won, champion)
+    enough = len(won) >= _LEAST_OUTCOMES
+    difference = mean_with_interval(new - old, resamples, np.random.default_rng(seed)) if enough else None
+    return Comparison(
+        beats=difference is not None and difference.high < 0,
+        outcomes=len(won),
+        difference=difference,
+        champion_log_loss=float(old.mean()) if len(won) else float("nan"),
+        challenger_log_loss=float(new.mean()) if len(won) else float("nan"),
+    )
