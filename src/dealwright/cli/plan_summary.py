@@ -27,6 +27,11 @@ _WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "predicted_value_eur": ("expected spend in the horizon", "€"),
     "mean_churn_probability": ("mean churn probability", "%"),
     "columns_drifted": ("columns that drifted", "0f"),
+    "territory_max_deviation_pct": ("largest deviation of a territory's workload", "pct"),
+    "backlog": ("accounts waiting for a channel", "0f"),
+    "visits": ("visits planned", "0f"),
+    "visit_value_eur": ("expected gain of the visits", "€"),
+    "distance_km": ("kilometres driven", "0f"),
 }
 
 
@@ -50,6 +55,9 @@ def plan_tables(plan: Plan, out: Path) -> Iterator[Table | str]:
         )  # fmt: skip
     yield segments
     yield ""
+    if "channels" in plan.tables:
+        yield _channels(plan.tables["channels"])
+        yield ""
     figures = _table("key figure", "value", "target", "")
     for kpi in plan.kpis.items:
         if kpi.name in _WORDS and (kpi.value is not None or kpi.status == "unknown"):
@@ -67,6 +75,18 @@ def plan_tables(plan: Plan, out: Path) -> Iterator[Table | str]:
     for remark in remarks(plan):
         yield f"• {escape(remark)}"
     yield f"\nWritten to [bold]{escape(str(out))}[/bold]"
+
+
+def _channels(frame: pl.DataFrame) -> Table:
+    """Show demand against capacity, and what one more contact would add."""
+    table = _table("channel", "wanted", "capacity", "scheduled", "waiting", "one more is worth €")
+    for row in frame.iter_rows(named=True):
+        capacity = "–" if row["capacity"] is None else f"{row['capacity']:,}"
+        table.add_row(
+            row["channel"], f"{row['demand']:,}", capacity, f"{row['scheduled']:,}", f"{row['backlog']:,}",
+            f"{row['price_eur']:,.2f}",
+        )  # fmt: skip
+    return table
 
 
 def plan_document(plan: Plan) -> dict[str, Any]:
@@ -140,6 +160,8 @@ def _write(name: str, value: float | None) -> str:
         return f"{value:.1%}"
     if style == "€":
         return f"€{value:,.0f}"
+    if style == "pct":
+        return f"{value:.1f}%"
     return f"{value:.1f} days" if style == "days" else f"{value:{style if style[0] == '.' else '.' + style}}"
 
 

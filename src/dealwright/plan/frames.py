@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Protocol, runtime_checkable
+from typing import Any, Final, Protocol
 
 import polars as pl
 
@@ -62,24 +62,6 @@ class StageResult(Protocol):
 
     def summary(self) -> Mapping[str, Any]:
         """Flat mapping of plain values (str, int, float, bool, None) for the trace, the KPIs and people."""
-        ...
-
-
-@runtime_checkable
-class WithKeyFigures(Protocol):
-    """A stage result with figures for ``kpis.json``, judged against `kpis.KpiParams.targets` by name."""
-
-    def key_figures(self) -> Mapping[str, float | None]:
-        """Return name -> value; nothing that depends on the clock."""
-        ...
-
-
-@runtime_checkable
-class WithTables(Protocol):
-    """A stage result with tables beside the one by account, such as visits or shifts."""
-
-    def tables(self) -> Mapping[str, pl.DataFrame]:
-        """Return name -> table; each is written to the run directory as ``NAME.parquet``."""
         ...
 
 

@@ -1,4 +1,4 @@
-"""The nightly plan from accounts to actions: quality, predict, anomalies, segment, action."""
+"""The nightly plan, from accounts to everybody's day; reads top to bottom."""
 
 from __future__ import annotations
 
@@ -12,20 +12,45 @@ import polars as pl
 from dealwright.inputs import PlanInputs
 from dealwright.plan.action import ActionParams, Actions, choose_actions
 from dealwright.plan.anomalies import Anomalies, AnomalyParams, detect
+from dealwright.plan.channel import ChannelParams, allocate_channels
 from dealwright.plan.drift import Drift, compare, profile
-from dealwright.plan.frames import ModelStore, StageResult, WithKeyFigures, WithTables
+from dealwright.plan.frames import ModelStore, StageResult
 from dealwright.plan.kpis import KpiParams, Kpis, judge
 from dealwright.plan.predict import Predictions, PredictParams, predict
 from dealwright.plan.quality import Quality, QualityParams, check
+from dealwright.plan.route import RouteParams, route
 from dealwright.plan.segment import SegmentParams, Segments, segment
+from dealwright.plan.territory import TerritoryParams, territory
 from dealwright.plan.toml import to_mapping
-from dealwright.plan.trace import Progress, StageRecord, Tracer, hash_frame, hash_text
+from dealwright.plan.trace import FIELD_STAGES, STAGES, Progress, StageRecord, Tracer, hash_frame, hash_text
 
 # the columns of `Plan.accounts` that outside clients rely on come first
 _LEADING: Final = (
     "account_id", "churn_probability", "predicted_value_eur", "anomaly_score", "is_anomaly", "segment",
     "nba_score", "action", "expected_value_eur", "channel", "channel_confidence", "territory", "rep_id",
 )  # fmt: skip
+# table of the run directory -> the stage whose result holds it, and where
+TABLES: Final = {
+    "territories": ("territory", "territories"),
+    "territory_curve": ("territory", "curve"),
+    "channels": ("channel", "table"),
+    "waitlist": ("channel", "waitlist"),
+    "visits": ("route", "visits"),
+    "rep_days": ("route", "days"),
+    "left_out": ("route", "left_out"),
+}
+# key figure -> the stage in whose summary it stands, and under which name
+_LATER_FIGURES: Final = {
+    "territory_max_deviation_pct": ("territory", "max_deviation_pct"),
+    "territory_mean_distance_km": ("territory", "mean_distance_km"),
+    "contacts_scheduled": ("channel", "reached"),
+    "backlog": ("channel", "waiting"),
+    "channel_gap_share": ("channel", "gap_share"),
+    "visits": ("route", "visits"),
+    "visit_value_eur": ("route", "visit_value_eur"),
+    "distance_km": ("route", "distance_km"),
+    "travel_min": ("route", "travel_min"),
+}
 # of all measures in the model card, those that judge what is used; the baselines' stay in the card
 _MEASURES: Final = (
     "churn_auc", "churn_pr_auc", "churn_log_loss", "churn_brier", "churn_ece", "churn_lift", "value_rmse",
@@ -43,6 +68,9 @@ class PlanParams:
     anomalies: AnomalyParams = field(default_factory=AnomalyParams)
     segment: SegmentParams = field(default_factory=SegmentParams)
     action: ActionParams = field(default_factory=ActionParams)
+    territory: TerritoryParams = field(default_factory=TerritoryParams)
+    channel: ChannelParams = field(default_factory=ChannelParams)
+    route: RouteParams = field(default_factory=RouteParams)
     kpis: KpiParams = field(default_factory=KpiParams)
 
     def to_mapping(self) -> dict[str, Any]:
@@ -85,12 +113,11 @@ class Plan:
 
     @property
     def tables(self) -> dict[str, pl.DataFrame]:
-        """The tables of the stages that are not by account, such as visits and shifts."""
+        """The tables that are not by account, such as visits: each is written as ``NAME.parquet``."""
         return {
-            name: table
-            for result in self.results.values()
-            if isinstance(result, WithTables)
-            for name, table in result.tables().items()
+            name: getattr(self.results[stage], attribute)
+            for name, (stage, attribute) in TABLES.items()
+            if stage in self.results
         }
 
     def summary(self) -> dict[str, Any]:
@@ -147,10 +174,12 @@ def run_plan(
         Too many rows were set aside.
     """
     params = params or PlanParams()
-    stages = Tracer(seed, _hash_inputs(inputs, seed), progress=progress)
+    in_the_field = inputs.schema.has_position and inputs.reps is not None and not inputs.reps.is_empty()
+    names = STAGES if in_the_field else tuple(name for name in STAGES if name not in FIELD_STAGES)
+    stages = Tracer(seed, _hash_inputs(inputs, seed), len(names), progress)
     rows = inputs.accounts.height
 
-    # a new stage: its name in `trace.STAGES`, its parameters in `PlanParams`, and one line here
+    # a new stage: its parameters in `PlanParams`, one line here, and its tables in `TABLES`
     quality = stages.run("quality", rows, check, inputs, params.quality, force=force)
     data = quality.inputs
     rows = data.accounts.height
@@ -160,15 +189,25 @@ def run_plan(
     actions = stages.run(
         "action", rows, choose_actions, data, predictions, segments, anomalies, params.action
     )
+    territories = None
+    if in_the_field:
+        territories = stages.run(
+            "territory", rows, territory, data, params.territory, predictions=predictions
+        )
+    channels = stages.run("channel", rows, allocate_channels, data, actions, params.channel)
+    if in_the_field:
+        stages.run(
+            "route", rows, route, data, actions, params.route, territories=territories, channels=channels
+        )
 
     accounts = _side_by_side(data.accounts["account_id"], stages.results)
     drift, seen = _measure_drift(
         data, accounts, predictions.metrics, previous, params.quality.metric_worse_by
     )
     figures = _figures(quality, predictions, anomalies, actions, drift)
-    for result in stages.results.values():
-        if isinstance(result, WithKeyFigures):
-            figures |= result.key_figures()
+    for name, (stage, key) in _LATER_FIGURES.items():
+        if stage in stages.results:
+            figures[name] = stages.results[stage].summary().get(key)
     return Plan(
         data, accounts, quality, predictions, anomalies, segments, actions, stages.results,
         judge(figures, params.kpis.targets), drift, tuple(stages.records), seen, params, seed,

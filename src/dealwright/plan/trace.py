@@ -30,7 +30,10 @@ _log = structlog.wrap_logger(
     ],
     wrapper_class=structlog.stdlib.BoundLogger,
 )
-STAGES: Final = ("quality", "predict", "anomalies", "segment", "action")
+STAGES: Final = (
+    "quality", "predict", "anomalies", "segment", "action", "territory", "channel", "route",
+)  # fmt: skip
+FIELD_STAGES: Final = ("territory", "route")  # only where there are positions and representatives
 
 
 class Progress(Protocol):

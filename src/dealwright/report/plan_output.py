@@ -16,17 +16,16 @@ import polars as pl
 
 from dealwright.errors import InputError
 from dealwright.plan.quality import Quality
-from dealwright.plan.run import Plan
+from dealwright.plan.run import TABLES, Plan
 from dealwright.plan.toml import write_toml
 from dealwright.report.plan_metrics import metrics_text
 
 # everything a run may write: a directory that holds something else is not replaced
 RUN_FILES: Final = frozenset(
     {
-        "accounts.parquet", "visits.parquet", "shifts.parquet", "calls.parquet", "channels.parquet",
-        "territories.parquet", "briefs", "maps", "calendars", "rejected", "world", "kpis.json", "trace.jsonl",
-        "params.toml", "report.html", "model_card.json", "issues.csv", "drift.csv", "profile.json",
-        "metrics.prom",
+        *(f"{name}.parquet" for name in ("accounts", "shifts", "calls", *TABLES)),
+        "briefs", "maps", "calendars", "rejected", "world", "kpis.json", "trace.jsonl", "params.toml",
+        "report.html", "model_card.json", "issues.csv", "drift.csv", "profile.json", "metrics.prom",
     }
 )  # fmt: skip
 
