@@ -60,7 +60,7 @@ begin
     select count(*) into changed from updated;
     perform setval(pg_get_serial_sequence('dealwright.agent', 'agent_id'), greatest(
         (select max(agent_id) from dealwright.agent), (select max(dealwright.own_id(external_id)) from import_agent), 1),
-        exists (select from dealwright.agent) or exists (select from import_agent));
+        exists (select from dealwright.agent) or exists (select from import_agent where dealwright.own_id(external_id) is not null));
     insert into dealwright.agent (agent_id, external_id, name, email, job_title, department, manager, years_of_service, rating,
                                   capacity, active, skills, weight, import_hash)
     select case when dealwright.own_id(i.external_id) is not null
@@ -109,7 +109,7 @@ begin
 
     perform setval(pg_get_serial_sequence('dealwright.assignment', 'assignment_id'), greatest(
         (select max(assignment_id) from dealwright.assignment), (select max(dealwright.own_id(external_id)) from import_row), 1),
-        exists (select from dealwright.assignment) or exists (select from import_row));
+        exists (select from dealwright.assignment) or exists (select from import_row where dealwright.own_id(external_id) is not null));
     update import_row as r set
         lead_id = nextval(pg_get_serial_sequence('dealwright.lead', 'lead_id')),
         assignment_id = case when dealwright.own_id(r.external_id) is not null
@@ -162,7 +162,7 @@ begin
     select count(*) into changed from updated;
     perform setval(pg_get_serial_sequence('dealwright.booking', 'booking_id'), greatest(
         (select max(booking_id) from dealwright.booking), (select max(dealwright.own_id(external_id)) from import_booking_row), 1),
-        exists (select from dealwright.booking) or exists (select from import_booking_row));
+        exists (select from dealwright.booking) or exists (select from import_booking_row where dealwright.own_id(external_id) is not null));
     insert into import_touched
     select r.assignment_id from import_booking_row as r where r.booking_id is null on conflict do nothing;
     insert into dealwright.booking (booking_id, external_id, assignment_id, status, completed_at, cancelled_at, base_revenue,

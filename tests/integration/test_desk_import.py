@@ -1,0 +1,192 @@
+"""Importing a history: twice changes nothing, also after live work; later data comes on top."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+from engine import DIMENSIONS, assign, load_model, random_model, rows, value
+from histories import START, random_history
+from ledger import check_desk, read_tables
+from psycopg import Connection
+
+from dealwright.contracts import History
+from dealwright.desk.database import Database
+from dealwright.desk.desk import Desk
+from dealwright.learn import MatchModel
+
+LEAD = {"destination": "Mars", "lead_source": "Organic"}
+KEPT = ("agent", "stat", "day", "lead", "assignment", "booking")
+
+
+def history(seed: int = 1, **how: Any) -> History:
+    return random_history(np.random.default_rng(seed), DIMENSIONS, **{"assignments": 120, "unknown": 0.0, **how})
+
+
+def changed(counts: Any) -> int:
+    return sum(counts[name][kind] for name in ("agents", "assignments", "bookings") for kind in ("new", "changed"))
+
+
+@pytest.mark.parametrize("modelled", [True, False])
+def test_an_import_equals_a_recount(database: Database, modelled: bool) -> None:
+    model: MatchModel | None = None
+    with database.connect(autocommit=True) as connection:
+        desk = Desk(database)
+        desk.load(history(unknown=0.2))
+        if modelled:
+            model = random_model(np.random.default_rng(4))
+            load_model(connection, model)
+        tables = check_desk(connection, model)
+        assert len(tables["assignment"]) == 120
+        # what comes later, changed rows and all, is counted as well
+        later = history(2, first=121, assignments=60, unknown=0.2)
+        moved = later.agents.with_columns(capacity=pl.lit(3, pl.Int64))
+        desk.load(replace(later, agents=moved))
+        check_desk(connection, model)
+
+
+def test_twice_changes_nothing(database: Database) -> None:
+    desk = Desk(database)
+    desk.load(history())
+    with database.connect(autocommit=True) as connection:
+        before = read_tables(connection)
+        loaded = desk.load(history())
+        assert changed(loaded.counts) == 0
+        after = read_tables(connection)
+        assert all(before[name] == after[name] for name in (*KEPT, "event"))
+
+
+def test_twice_changes_nothing_even_after_live_work(database: Database) -> None:
+    desk = Desk(database)
+    given = history()
+    desk.load(given)
+    with database.connect(autocommit=True) as connection:
+        work_on(connection)
+        before = check_desk(connection)
+        assert changed(desk.load(given).counts) == 0
+        after = check_desk(connection)
+        for name in KEPT:
+            assert before[name] == after[name], name
+
+
+def work_on(connection: Connection[Any]) -> None:
+    """Settle imported bookings, reassign, end, reopen, and take in leads: at today's date."""
+    pending = rows(connection, "select * from dealwright.booking where status = 'pending' order by booking_id")
+    assert len(pending) > 4
+    rows(connection, "select dealwright.settle_booking(%s, 'confirmed', 700)", pending[0]["booking_id"])
+    rows(connection, "select dealwright.settle_booking(%s, 'cancelled')", pending[1]["booking_id"])
+    rows(connection, "update dealwright.agent set capacity = 99")
+    rows(connection, "select dealwright.reassign(%s, 'ill')", pending[2]["assignment_id"])
+    rows(
+        connection,
+        "update dealwright.assignment set status = 'lapsed' where assignment_id = %s",
+        pending[3]["assignment_id"],
+    )
+    won = rows(connection, "select * from dealwright.booking where status = 'confirmed' order by booking_id limit 2")
+    rows(connection, "select dealwright.settle_booking(%s, 'pending')", won[0]["booking_id"])
+    for _ in range(5):
+        assign(connection, LEAD)
+
+
+def test_later_data_comes_on_top_of_live_work(database: Database) -> None:
+    desk = Desk(database)
+    first = history()
+    desk.load(first)
+    model = random_model(np.random.default_rng(4))
+    with database.connect(autocommit=True) as connection:
+        load_model(connection, model)
+        rows(connection, "update dealwright.agent set capacity = 200")
+        live = [assign(connection, LEAD) for _ in range(5)]
+        # the desk's new ids continue after the highest of the user's
+        assert [row["assignment_id"] for row in live] == [121, 122, 123, 124, 125]
+        assert min(row["booking_id"] for row in live) > first.bookings["external_id"].cast(pl.Int64).max()  # type: ignore[operator]
+        later = history(2, first=116, assignments=60)  # some that are there already, some whose ids the desk has given
+        loaded = desk.load(later)
+        assert loaded.counts["assignments"] == {"new": 55, "changed": 5, "unchanged": 0}
+        tables = check_desk(connection, model)
+        by_id = {row["assignment_id"]: row for row in tables["assignment"]}
+        outside = {row["external_id"]: row for row in tables["assignment"] if row["external_id"]}
+        assert len(tables["assignment"]) == 120 + 5 + 55
+        for row in live:
+            assert by_id[row["assignment_id"]]["external_id"] is None
+        assert {outside[str(i)]["assignment_id"] for i in range(126, 176)} == set(range(126, 176))
+        assert all(outside[str(i)]["assignment_id"] > 175 for i in range(121, 126))
+        assert value(connection, "select count(*) from dealwright.decision") == 5
+        assert assign(connection, LEAD)["assignment_id"] > max(by_id)
+
+
+def test_ids_that_are_no_numbers(database: Database) -> None:
+    desk = Desk(database)
+    desk.load(history(prefix="A-00"))
+    with database.connect(autocommit=True) as connection:
+        tables = check_desk(connection)
+        assert {row["external_id"] for row in tables["agent"]} == {f"A-00{i}" for i in range(1, 9)}
+        assert [row["agent_id"] for row in tables["agent"]] == list(range(1, 9))
+        assert changed(desk.load(history(prefix="A-00")).counts) == 0
+        # another company's numbers beside them
+        desk.load(history(3, assignments=30))
+        both = check_desk(connection)
+        assert len({row["agent_id"] for row in both["agent"]}) == 16
+        assert len(both["assignment"]) == 150
+
+
+def test_a_booking_made_here_and_then_imported_is_one(database: Database) -> None:
+    desk = Desk(database)
+    given = history()
+    booked = given.bookings["assignment_external_id"]
+    some = given.bookings.filter(pl.col("status") == "confirmed")["assignment_external_id"][0]
+    desk.load(replace(given, bookings=given.bookings.filter(pl.col("assignment_external_id") != some)))
+    with database.connect(autocommit=True) as connection:
+        rows(connection, "insert into dealwright.booking (assignment_id) values (%s)", int(some))
+        desk.load(given)
+        tables = check_desk(connection)
+        assert len(tables["booking"]) == len(booked)
+        mine = next(row for row in tables["booking"] if row["assignment_id"] == int(some))
+        assert (mine["status"], mine["external_id"]) == ("confirmed", str(10_000 + int(some)))
+
+
+def test_who_was_never_booked_lapses_when_the_follow_up_is_over(database: Database) -> None:
+    desk = Desk(database)
+    given = history()
+    desk.load(given)
+    end = max(
+        given.assignments["assigned_at"].max(),  # type: ignore[type-var]
+        given.bookings["completed_at"].max(),
+        given.bookings["cancelled_at"].max(),
+    )
+    booked = set(given.bookings["assignment_external_id"])
+    with database.connect(autocommit=True) as connection:
+        for row in check_desk(connection)["assignment"]:
+            if row["external_id"] not in booked:
+                over = row["assigned_at"] + timedelta(days=7) <= end  # type: ignore[operator]
+                assert row["status"] == ("lapsed" if over else "open")
+                assert row["known_at"] == (row["assigned_at"] + timedelta(days=7) if over else None)
+
+
+def test_an_import_that_fails_leaves_nothing(database: Database) -> None:
+    desk = Desk(database)
+    desk.load(history())
+    broken = history(2, first=121)
+    broken = replace(broken, agents=broken.agents.with_columns(weight=pl.lit(-1.0)))
+    with database.connect(autocommit=True) as connection:
+        before = read_tables(connection)
+        with pytest.raises(Exception, match="agent_numbers|weight"):
+            desk.load(broken)
+        after = read_tables(connection)
+        assert all(before[name] == after[name] for name in (*KEPT, "event", "slot"))
+
+
+def test_waiting_leads_get_the_places_an_import_brings(database: Database) -> None:
+    desk = Desk(database)
+    desk.load(history(assignments=10))
+    with database.connect(autocommit=True) as connection:
+        rows(connection, "update dealwright.agent set capacity = 0")
+        assert assign(connection, LEAD)["status"] == "waiting"
+        more = history(assignments=10, agents=9, start=START)
+        desk.load(more)
+        check_desk(connection)
+        assert value(connection, "select count(*) from dealwright.lead where is_waiting") == 0

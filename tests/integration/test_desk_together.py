@@ -1,0 +1,190 @@
+"""What changes the whole desk (promotion, import, new values) while leads come in and bookings are settled."""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import psycopg
+import pytest
+from engine import DIMENSIONS, add_agent, assign, declare, load_classic, load_model, random_model, rows, value
+from histories import random_history
+from ledger import check_desk
+from psycopg import Connection
+
+from dealwright.desk.database import Database
+from dealwright.desk.desk import Desk
+
+RETRY = {"40P01"}  # a transaction of several leads may be chosen to give way; it says so, and nothing is lost
+
+
+def work(database: Database, done: threading.Event, number: int) -> None:
+    """Assign, settle, reassign, correct and move until told to stop; whatever is refused is refused with a reason."""
+    rng = random.Random(number)
+    with database.connect(autocommit=True) as connection:
+        while not done.is_set():
+            try:
+                answer = assign(
+                    connection,
+                    {dimension.name: rng.choice(dimension.values) for dimension in DIMENSIONS},
+                    rng.choice(("value", "workload", "fair", "classic")),
+                    requirements=rng.choice((None, None, "luxury")),
+                )
+                for row in rows(
+                    connection,
+                    "select booking_id, assignment_id from dealwright.assignment join dealwright.booking using (assignment_id) "
+                    "where assignment_id %% 6 = %s order by assignment_id desc limit 3",
+                    number,
+                ):
+                    act(connection, rng, row["booking_id"], row["assignment_id"])
+                if answer["assignment_id"] is None and rng.random() < 0.3:
+                    rows(
+                        connection,
+                        "update dealwright.lead set priority = 3 where lead_id = %s",
+                        answer["lead_id"],
+                    )
+            except psycopg.Error as error:
+                assert error.sqlstate in {"DW001", "DW003"}, f"{error.sqlstate}: {error}"
+
+
+def act(connection: Connection[Any], rng: random.Random, booking: int, assignment: int) -> None:
+    match rng.randrange(8):
+        case 0:
+            rows(connection, "select dealwright.settle_booking(%s, 'pending')", booking)
+        case 1:
+            rows(connection, "select dealwright.reassign(%s, 'busy')", assignment)
+        case 2:
+            rows(
+                connection,
+                "update dealwright.booking set base_revenue = %s where booking_id = %s",
+                rng.randrange(500),
+                booking,
+            )
+        case 3:
+            rows(
+                connection,
+                "update dealwright.assignment set agent_id = %s where assignment_id = %s",
+                rng.randint(1, 8),
+                assignment,
+            )
+        case 4:
+            rows(connection, "update dealwright.agent set capacity = %s where agent_id = %s", rng.randint(1, 9), rng.randint(1, 8))
+        case _:
+            rows(
+                connection,
+                "select dealwright.settle_booking(%s, %s, %s)",
+                booking,
+                rng.choice(("confirmed", "cancelled")),
+                rng.randrange(9000),
+            )
+
+
+@pytest.mark.slow
+def test_promotion_import_and_new_values_while_the_desk_works(database: Database) -> None:
+    rng = np.random.default_rng(6)
+    with database.connect(autocommit=True) as connection:
+        declare(connection)
+        load_classic(connection)
+        for i in range(8):
+            add_agent(connection, f"agent {i}", capacity=6, skills=["luxury"] if i < 3 else [], rating=i / 2)
+        model = random_model(rng)
+        load_model(connection, model)
+        done = threading.Event()
+        with ThreadPoolExecutor(6) as pool:
+            workers = [pool.submit(work, database, done, number) for number in range(6)]
+            try:
+                for turn in range(3):
+                    model = random_model(rng, agents_differ=turn != 1)
+                    load_model(connection, model)
+                    rows(connection, "select dealwright.declare_dimension('destination', array[%s])", f"Moon {turn}")
+                    add_agent(connection, f"new {turn}", capacity=2)
+                    Desk(database).load(
+                        random_history(
+                            rng,
+                            Desk(database).dimensions(),
+                            agents=4,
+                            assignments=30,
+                            first=1 + 30 * turn,
+                            prefix="x",
+                        )
+                    )
+                    rows(connection, "select dealwright.fill_free_places()")
+                    rows(
+                        connection,
+                        "update dealwright.policy set params = jsonb_build_object('seed', 1, 'window_start', now()::text) "
+                        "where name = 'fair'",
+                    )
+            finally:
+                done.set()
+            for worker in workers:
+                worker.result(timeout=60)
+        check_desk(connection, model)
+        assert value(connection, "select count(*) from dealwright.decision") > 50
+        for row in rows(
+            connection,
+            "select assignment_id from dealwright.decision where assignment_id in "
+            "(select assignment_id from dealwright.assignment) order by random() limit 60",
+        ):
+            again = value(connection, "select dealwright.replay(%s)", row["assignment_id"])
+            assert again["agrees"], again
+
+
+def together(database: Database, *works: Callable[[Connection[Any]], None]) -> None:
+    """Run each piece of work on a connection of its own, at the same moment."""
+    ready = threading.Barrier(len(works))
+
+    def run(piece: Callable[[Connection[Any]], None]) -> None:
+        with database.connect(autocommit=True) as connection:
+            ready.wait()
+            piece(connection)
+
+    with ThreadPoolExecutor(len(works)) as pool:
+        list(pool.map(run, works))
+
+
+def test_a_settlement_and_a_reassignment_of_one_booking_do_not_block_each_other(database: Database) -> None:
+    with database.connect(autocommit=True) as connection:
+        for i in range(3):
+            add_agent(connection, f"agent {i}", capacity=100)
+        for _ in range(25):
+            answer = assign(connection, {})
+
+            def settle(other: Connection[Any], booking: int = answer["booking_id"]) -> None:
+                rows(other, "select dealwright.settle_booking(%s, 'confirmed', 5)", booking)
+
+            def hand_on(other: Connection[Any], assignment: int = answer["assignment_id"]) -> None:
+                try:
+                    rows(other, "select dealwright.reassign(%s, 'x')", assignment)
+                except psycopg.Error as error:
+                    assert error.sqlstate == "DW001", error
+
+            together(database, settle, hand_on)
+        check_desk(connection)
+
+
+def test_a_correction_and_an_assignment_of_one_agent_do_not_block_each_other(database: Database) -> None:
+    with database.connect(autocommit=True) as connection:
+        add_agent(connection, "one", capacity=1000)
+        model = random_model(np.random.default_rng(1), ())
+        load_model(connection, model)
+        booking = assign(connection, {})["booking_id"]
+        rows(connection, "select dealwright.settle_booking(%s, 'confirmed', 5, 5)", booking)
+
+        def correct(other: Connection[Any]) -> None:
+            for i in range(60):
+                rows(other, "update dealwright.booking set base_revenue = %s where booking_id = %s", i, booking)
+
+        def take(other: Connection[Any]) -> None:
+            for _ in range(60):
+                assign(other, {})
+
+        def rate(other: Connection[Any]) -> None:
+            for i in range(60):
+                rows(other, "update dealwright.agent set rating = %s", i / 20)
+
+        together(database, correct, take, rate)
+        check_desk(connection, model)
