@@ -14,7 +14,7 @@ from dealwright.plan.actions.draws import stable_uniform
 
 
 def offers(value, cost=(1.0, 5.0, 0.0), contact=(1.0, 1.0, 0.0)) -> Offers:
-    return Offers(np.asarray(value, dtype=np.float32), np.array(cost), np.array(contact))
+    return Offers(np.asarray(value, dtype=np.float32), np.array(cost), np.array(contact), np.array([0, 0, 1]))
 
 
 def lottery(n, control=0.0, exploration=0.0, seed=0) -> Lottery:
@@ -92,7 +92,11 @@ def test_propensities_are_the_frequencies_of_many_draws():
         for option in (NONE, 0, 1, 2):
             hit = choice.option[rows] == option
             if hit.any():
-                assert choice.propensity[rows][hit][0] == pytest.approx(hit.mean(), abs=0.006)
+                assert choice.option_propensity[rows][hit][0] == pytest.approx(hit.mean(), abs=0.006)
+        for options in ((NONE,), (0, 1), (2,)):  # the actions
+            hit = np.isin(choice.option[rows], options)
+            if hit.any():
+                assert choice.propensity[rows][hit] == pytest.approx(hit.mean(), abs=0.006)
         nothing = (choice.option[rows] == NONE).mean()
         assert choice.propensity_nothing[rows][0] == pytest.approx(nothing, abs=0.006)
 

@@ -76,7 +76,8 @@ class Actions:
     frame : the columns of `frames.ACTION_COLUMNS`; the score's contributions (``nba_<component>``); of the
         choice ``response_probability``, ``untouched_probability``, ``increment``, ``cost_eur``,
         ``effect_source``, ``contact_from``, ``consent_known``, ``runner_up_value_eur``,
-        ``propensity_nothing`` and ``best_action`` (without exploration and control group).
+        ``option_propensity`` (of action and channel), ``propensity_nothing`` and ``best_action`` (without
+        exploration and control group).
     scale, effects : what was fitted.
     option_value_eur : expected value of every option, (accounts, options); −inf where not permitted.
     choice : indices, propensities and prices.
@@ -242,7 +243,7 @@ def _offers(
     value = responses.increment * worth[:, _action_of_option(catalogue)]
     value -= cost.astype(np.float32)
     value[~eligibility.permitted] = -np.inf
-    return Offers(value, cost, contact)
+    return Offers(value, cost, contact, _action_of_option(catalogue))
 
 
 def _draw_lottery(inputs: PlanInputs, params: ActionParams, draw: str) -> Lottery:
@@ -322,6 +323,7 @@ def _frame(
             "explore": choice.explore,
             "control": lottery.control,
             "propensity": choice.propensity,
+            "option_propensity": choice.option_propensity,
             "propensity_nothing": choice.propensity_nothing,
         }
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -28,11 +28,13 @@ class Offers:
     value_eur : expected value net of cost; −inf where the option is not permitted.
     cost_eur : cost per option.
     contact : 1 for options that make contact, else 0.
+    action : index of the option's action.
     """
 
     value_eur: NDArray[np.float32]
     cost_eur: NDArray[np.float64]
     contact: NDArray[np.float64]
+    action: NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,8 @@ class Choice:
     option : index of the option, `NONE` for doing nothing.
     best : what it would have got without exploration and control group.
     explore : drawn for exploration (and not in the control group).
-    propensity : probability of `option` under control group, exploration and choice together.
+    option_propensity : probability of `option` under control group, exploration and choice together.
+    propensity : the same of its action, on whatever channel.
     propensity_nothing : the same of doing nothing.
     price_contact_eur, price_cost : what one more contact, or one more EUR of cost, would have earned.
     exploration_share : the share really explored, less than asked for where the budget is tight.
@@ -83,6 +86,7 @@ class Choice:
     option: NDArray[np.int64]
     best: NDArray[np.int64]
     explore: NDArray[np.bool_]
+    option_propensity: NDArray[np.float64]
     propensity: NDArray[np.float64]
     propensity_nothing: NDArray[np.float64]
     price_contact_eur: float
@@ -116,7 +120,7 @@ def choose(offers: Offers, lottery: Lottery, budget: Budget) -> Choice:
             None if budget.max_cost_eur is None else max(budget.max_cost_eur - spent_cost, 0.0),
         )
         best[rows], price_contact, price_cost = _within_budget(
-            Offers(offers.value_eur[rows], offers.cost_eur, offers.contact), limit
+            replace(offers, value_eur=offers.value_eur[rows]), limit
         )
         # what the others would have got at these prices
         others = np.flatnonzero(~free)
@@ -128,11 +132,16 @@ def choose(offers: Offers, lottery: Lottery, budget: Budget) -> Choice:
     in_play = 1.0 - lottery.control_share
     nothing = lottery.control_share + in_play * (by_chance + (1.0 - share) * (best == NONE))
     of_option = in_play * (by_chance * _is_explorable(option, lottery) + (1.0 - share) * (best == option))
+    action = np.append(offers.action, NONE)
+    usable = np.isfinite(offers.value_eur) & lottery.explorable
+    siblings = (usable & (offers.action == action[option][:, None])).sum(axis=1)
+    of_action = in_play * (by_chance * siblings + (1.0 - share) * (action[best] == action[option]))
     return Choice(
         option,
         best,
         explore,
         np.where(option == NONE, nothing, of_option),
+        np.where(option == NONE, nothing, of_action),
         nothing,
         price_contact,
         price_cost,
