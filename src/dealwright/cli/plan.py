@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from dealwright.inputs import PlanInputs
-    from dealwright.plan.run import PlanParams
+    from dealwright.plan.run import PlanParams, PreviousRun
     from dealwright.plan.trace import Progress
 
 _FILES = ("accounts", "schema", "orders", "touches", "reps", "history")
@@ -60,7 +60,8 @@ def plan(  # noqa: PLR0917  one parameter per option
         str | None, _file("catalogue", "Action catalogue instead of the built-in one.")
     ] = None,
     previous: Annotated[
-        str | None, typer.Option("--previous", metavar="DIR", help="The last run, to measure drift against.")
+        str | None,
+        typer.Option("--previous", metavar="DIR", help="The last run: drift, territories, waitlist."),
     ] = None,
     models: Annotated[
         str | None, typer.Option("--models", metavar="DIR", help="Keep models here; a better champion stays.")
@@ -168,19 +169,29 @@ def _read_inputs(run: dict[str, Any]) -> tuple[PlanInputs, pl.DataFrame | None]:
     return read_plan_inputs(run["accounts"], as_of=run.get("as_of"), **tables), None
 
 
-def _read_previous(folder: str | None) -> dict[str, Any] | None:
+def _read_previous(folder: str | None) -> PreviousRun | None:
+    """Read what the next run takes over from the folder of an earlier one."""
     if folder is None:
         return None
     import json
 
-    path = Path(folder) / "profile.json"
+    import polars as pl
+
+    from dealwright.plan.run import PreviousRun
+
+    path = Path(folder)
     try:
-        result: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        profile = json.loads((path / "profile.json").read_text(encoding="utf-8"))
+        accounts = pl.scan_parquet(path / "accounts.parquet")
+        drawn = "territory" in accounts.collect_schema().names()
+        territories = accounts.select("account_id", "territory").drop_nulls().collect() if drawn else None
+        waiting = path / "waitlist.parquet"
+        waitlist = pl.read_parquet(waiting) if waiting.exists() else None
+    except (OSError, ValueError, pl.exceptions.PolarsError) as error:
         raise InputError(
-            f"--previous {folder}: cannot read {path}: {error}; name the folder of a run"
+            f"--previous {folder}: cannot read the run there: {error}; name the folder of a run"
         ) from None
-    return result
+    return PreviousRun(profile, territories, waitlist)
 
 
 def _store(folder: str | None) -> Any:

@@ -12,7 +12,7 @@ import polars as pl
 from dealwright.inputs import PlanInputs
 from dealwright.plan.action import ActionParams, Actions, choose_actions
 from dealwright.plan.anomalies import Anomalies, AnomalyParams, detect
-from dealwright.plan.channel import ChannelParams, allocate_channels
+from dealwright.plan.channel import ChannelParams, allocate_channels, reach_of_routes
 from dealwright.plan.drift import Drift, compare, profile
 from dealwright.plan.frames import ModelStore, StageResult
 from dealwright.plan.kpis import KpiParams, Kpis, judge
@@ -20,7 +20,7 @@ from dealwright.plan.predict import Predictions, PredictParams, predict
 from dealwright.plan.quality import Quality, QualityParams, check
 from dealwright.plan.route import RouteParams, route
 from dealwright.plan.segment import SegmentParams, Segments, segment
-from dealwright.plan.territory import TerritoryParams, territory
+from dealwright.plan.territory import Territories, TerritoryParams, territory
 from dealwright.plan.toml import to_mapping
 from dealwright.plan.trace import FIELD_STAGES, STAGES, Progress, StageRecord, Tracer, hash_frame, hash_text
 
@@ -61,7 +61,14 @@ _SCORES: Final = ("churn_probability", "predicted_value_eur", "anomaly_score", "
 
 @dataclass(frozen=True)
 class PlanParams:
-    """Parameters of every stage, each with defaults."""
+    """Parameters of every stage, each with defaults.
+
+    Attributes
+    ----------
+    field_rounds
+        How often channels and routes are planned at most: where routing shows that representatives reach
+        fewer accounts than the channel *field* was given, both are planned again with what they reach.
+    """
 
     quality: QualityParams = field(default_factory=QualityParams)
     predict: PredictParams = field(default_factory=PredictParams)
@@ -71,11 +78,31 @@ class PlanParams:
     territory: TerritoryParams = field(default_factory=TerritoryParams)
     channel: ChannelParams = field(default_factory=ChannelParams)
     route: RouteParams = field(default_factory=RouteParams)
+    field_rounds: int = 2
     kpis: KpiParams = field(default_factory=KpiParams)
 
     def to_mapping(self) -> dict[str, Any]:
         """Return them as plain nested values, ready for TOML."""
         return to_mapping(self)
+
+
+@dataclass(frozen=True)
+class PreviousRun:
+    """What a run takes over from the last one; each part may be missing.
+
+    Attributes
+    ----------
+    profile
+        `Plan.profile`, to measure drift against.
+    territories
+        ``account_id, territory``: kept unless a change pays.
+    waitlist
+        `Channels.waitlist`: who has waited since when.
+    """
+
+    profile: Mapping[str, Any] | None = None
+    territories: pl.DataFrame | None = None
+    waitlist: pl.DataFrame | None = None
 
 
 @dataclass(frozen=True)
@@ -120,9 +147,18 @@ class Plan:
             if stage in self.results
         }
 
+    def as_previous(self) -> PreviousRun:
+        """Return what the next run takes over."""
+        known = "territory" in self.accounts.columns
+        territories = self.accounts.select("account_id", "territory").drop_nulls() if known else None
+        return PreviousRun(self.profile, territories, self.tables.get("waitlist"))
+
     def summary(self) -> dict[str, Any]:
         """Return the key figures and the stages' seconds."""
-        seconds = {f"{record.stage}_s": record.seconds for record in self.trace}
+        seconds: dict[str, float] = {}
+        for record in self.trace:
+            name = f"{record.stage}_s"
+            seconds[name] = round(seconds.get(name, 0.0) + record.seconds, 4)
         return {**self.kpis.summary(), "drift": self.drift.message, **seconds}
 
     def to_frame(self) -> pl.DataFrame:
@@ -145,7 +181,7 @@ def run_plan(
     *,
     seed: int = 0,
     force: bool = False,
-    previous: Mapping[str, Any] | None = None,
+    previous: PreviousRun | None = None,
     store: ModelStore | None = None,
     progress: Progress | None = None,
 ) -> Plan:
@@ -160,7 +196,7 @@ def run_plan(
     force
         Go on in spite of the quality gate.
     previous
-        `Plan.profile` of the last run, to measure drift against.
+        What to take over from the last run (`Plan.as_previous`).
     store
         Where models are kept between runs; a champion kept there is only replaced by a better challenger.
     progress
@@ -174,6 +210,7 @@ def run_plan(
         Too many rows were set aside.
     """
     params = params or PlanParams()
+    last = previous or PreviousRun()
     in_the_field = inputs.schema.has_position and inputs.reps is not None and not inputs.reps.is_empty()
     names = STAGES if in_the_field else tuple(name for name in STAGES if name not in FIELD_STAGES)
     stages = Tracer(seed, _hash_inputs(inputs, seed), len(names), progress)
@@ -189,20 +226,19 @@ def run_plan(
     actions = stages.run(
         "action", rows, choose_actions, data, predictions, segments, anomalies, params.action
     )
-    territories = None
     if in_the_field:
         territories = stages.run(
-            "territory", rows, territory, data, params.territory, predictions=predictions
-        )
-    channels = stages.run("channel", rows, allocate_channels, data, actions, params.channel)
-    if in_the_field:
-        stages.run(
-            "route", rows, route, data, actions, params.route, territories=territories, channels=channels
-        )
+            "territory", rows, territory, data, params.territory,
+            predictions=predictions, previous=last.territories,
+        )  # fmt: skip
+        _serve_in_the_field(stages, data, actions, territories, params, waitlist=last.waitlist)
+    else:
+        stages.run("channel", rows, allocate_channels, data, actions, params.channel, waiting=last.waitlist)
 
+    stages.finish()
     accounts = _side_by_side(data.accounts["account_id"], stages.results)
     drift, seen = _measure_drift(
-        data, accounts, predictions.metrics, previous, params.quality.metric_worse_by
+        data, accounts, predictions.metrics, last.profile, params.quality.metric_worse_by
     )
     figures = _figures(quality, predictions, anomalies, actions, drift)
     for name, (stage, key) in _LATER_FIGURES.items():
@@ -212,6 +248,35 @@ def run_plan(
         data, accounts, quality, predictions, anomalies, segments, actions, stages.results,
         judge(figures, params.kpis.targets), drift, tuple(stages.records), seen, params, seed,
     )  # fmt: skip
+
+
+def _serve_in_the_field(
+    stages: Tracer,
+    data: PlanInputs,
+    actions: Actions,
+    territories: Territories,
+    params: PlanParams,
+    *,
+    waitlist: pl.DataFrame | None,
+) -> None:
+    """Allocate channels and plan routes, again with fewer visits where the routes cannot reach so many."""
+    rows = data.accounts.height
+    reach: dict[str, float] = {}
+    for _ in range(max(params.field_rounds, 1)):
+        channels = stages.run(
+            "channel", rows, allocate_channels, data, actions, params.channel,
+            capacities=reach, waiting=waitlist,
+        )  # fmt: skip
+        routes = stages.run(
+            "route", rows, route, data, actions, params.route, territories=territories, channels=channels
+        )
+        given = channels.table.filter(pl.col("channel") == "field")["capacity"].item()
+        if given is None or routes.days.is_empty():
+            return
+        found = reach_of_routes(routes.days, given)
+        if found >= given:
+            return
+        reach = {"field": found}
 
 
 def _hash_inputs(inputs: PlanInputs, seed: int) -> str:

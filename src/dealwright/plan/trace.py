@@ -79,7 +79,7 @@ class Tracer:
     ----------
     seed
         Every stage draws from its own stream, which depends on the seed and the stage's name only, so that
-        adding a stage changes no other.
+        adding a stage changes no other. A stage that runs twice draws the same numbers.
     input_hash
         Hash of what the run was given.
     """
@@ -101,7 +101,7 @@ class Tracer:
     ) -> R:
         """Run ``stage(*args, rng=…, **kwargs)``; the parameters are the last positional argument."""
         if self.progress is not None:
-            self.progress(name, len(self.records), self.total)
+            self.progress(name, min(len(self.records), self.total - 1), self.total)
         before = hash_text("|".join([self.input_hash, *(record.output_hash for record in self.records)]))
         begin = time.perf_counter()
         result = stage(*args, rng=generator(self.seed, name), **kwargs)
@@ -115,9 +115,12 @@ class Tracer:
         self.records.append(record)
         self.results[name] = result
         _log.info("stage finished", **{k: v for k, v in vars(record).items() if k != "summary"})
-        if self.progress is not None and len(self.records) == self.total:
-            self.progress("", self.total, self.total)
         return result
+
+    def finish(self) -> None:
+        """Tell the progress that all stages are over."""
+        if self.progress is not None:
+            self.progress("", self.total, self.total)
 
 
 def generator(seed: int, name: str) -> np.random.Generator:
