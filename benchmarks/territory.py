@@ -67,9 +67,8 @@ def main() -> None:
     parser.add_argument("--repeat", type=int, default=1)
     args = parser.parse_args()
     print(f"{platform.processor() or platform.machine()}; median of {args.repeat} run(s)")
-    print(
-        f"{'accounts':>9}{'k':>5} {'method':<18}{'s':>7}{'max dev %':>11}{'CV %':>7}{'km':>7}{'PP':>6}{'contig.':>9}"
-    )
+    heads = f"{'s':>7}{'max dev %':>11}{'CV %':>7}{'km':>7}{'PP':>6}{'contig.':>9}"
+    print(f"{'accounts':>9}{'k':>5} {'method':<18}{heads}")
     for size in args.sizes.split(","):
         accounts, k = map(int, size.split("x"))
         inputs = country(accounts, k, seed=1)

@@ -119,18 +119,22 @@ def route(
     params.check()
     days = working_days(inputs, params)
     reps = read_reps(inputs, params)
-    requests = read_requests(inputs, actions, territories, channels, promises, params)
+    requests = read_requests(
+        inputs, actions, territories=territories, channels=channels, promises=promises, params=params
+    )
     notes = []
     if not reps:
         notes.append("no representative has a home position: nobody is visited")
     provider = travel or EstimatedTravel(params.travel)
     placed, unplaced = _split_unplaceable(requests, reps)
     visits, allowed, early = spread(placed, frequencies, days, params)
-    jobs = _jobs(visits, allowed, reps, days, params, provider, int(rng.integers(2**31)))
+    jobs = _jobs(visits, allowed, reps, days, params=params, travel=provider, seed=int(rng.integers(2**31)))
     with _pool(executor, len(jobs)) as pool:
         results = list(pool.map(outcome.run_job, jobs))
     made, per_day = outcome.collect(jobs, results, days)
-    left_out = outcome.collect_left_out(jobs, results, days, requests, unplaced, early)
+    left_out = outcome.collect_left_out(
+        jobs, results, days, requests=requests, unplaced=unplaced, early=early
+    )
     frame = outcome.by_account(inputs.accounts["account_id"], made, left_out)
     sources = sorted({result.source for result in results})
     return Routes(frame, made, per_day, left_out, "; ".join(sources) or "none", tuple(notes))
@@ -166,12 +170,13 @@ def _jobs(
     allowed: np.ndarray,
     reps: tuple[Rep, ...],
     days: tuple[date, ...],
+    *,
     params: RouteParams,
     travel: TravelTimes,
     seed: int,
 ) -> list[outcome.Job]:
     names = visits["rep_id"].to_numpy()
-    jobs = []
+    jobs: list[outcome.Job] = []
     for group in _neighbours(reps, params.joint):
         rows = np.flatnonzero(np.isin(names, [rep.rep_id for rep in group]))
         texts = tuple(day.isoformat() for day in days)

@@ -72,18 +72,20 @@ def territory(
         return report.nothing(accounts["account_id"], (*notes, reason))
     workload, visits = demand.workload_of(inputs, params, predictions)
     ground = drawing.survey(
-        accounts["lat_deg"].to_numpy()[rows], accounts["lon_deg"].to_numpy()[rows], workload[rows], visits[rows],
-        resolution=params.resolution, territories=len(names),
+        accounts["lat_deg"].to_numpy()[rows], accounts["lon_deg"].to_numpy()[rows], workload[rows],
+        visits[rows], resolution=params.resolution, territories=len(names),
     )  # fmt: skip
     known = _known(accounts["account_id"], names, previous)
     if previous is None and len(names) == reps.height:
         # the accounts' representatives are what there was before
         known = demand.own_rep(inputs, reps)
     division, decision = _choose(ground, None if known is None else known[rows], names, params, rng)
-    found = _match(ground, division, inputs, reps, rows, params, notes)
+    found = _match(ground, division, inputs, reps=reps, rows=rows, params=params, notes=notes)
     rep_id = [None if rep < 0 else str(reps["rep_id"][int(rep)]) for rep in found]
     drawn = report.Drawn(division, names, rep_id, decision, tuple(notes))
-    return report.assemble(inputs, ground, rows, drawn, params, demand.own_rep_id(inputs))
+    return report.assemble(
+        inputs, ground, rows=rows, drawn=drawn, params=params, own_rep=demand.own_rep_id(inputs)
+    )
 
 
 def _homes(inputs: PlanInputs) -> pl.DataFrame:
@@ -101,7 +103,7 @@ def _names(params: TerritoryParams, reps: int, previous: pl.DataFrame | None) ->
     if previous is not None:
         missing = PREVIOUS_COLUMNS.keys() - set(previous.columns)
         if missing:
-            raise InputError(f"last month's territories have no column {sorted(missing)[0]}")
+            raise InputError(f"last month's territories have no column {min(missing)}")
         sizes = previous.drop_nulls("territory")["territory"].value_counts(sort=True)
         old = sorted(sizes["territory"].head(count).to_list())
     fresh = (f"T{number:03d}" for number in range(1, count + len(old) + 1))
@@ -109,7 +111,7 @@ def _names(params: TerritoryParams, reps: int, previous: pl.DataFrame | None) ->
 
 
 def _known(account_id: pl.Series, names: list[str], previous: pl.DataFrame | None) -> Ints | None:
-    """Return last month's territory of each account as a number, -1 without one; None where nobody has one."""
+    """Return last month's territory of each account as a number, -1 without; None if nobody has one."""
     if previous is None:
         return None
     number = {name: k for k, name in enumerate(names)}
@@ -155,7 +157,7 @@ def _choose(
 
 
 def _match(
-    ground: Ground, division: Division, inputs: PlanInputs, reps: pl.DataFrame, rows: Ints,
+    ground: Ground, division: Division, inputs: PlanInputs, *, reps: pl.DataFrame, rows: Ints,
     params: TerritoryParams, notes: list[str],
 ) -> Ints:  # fmt: skip
     """Return the representative of each territory."""

@@ -1,11 +1,11 @@
-"""The one independent checker: it recomputes nothing an engine computed, and refuses what cannot be driven."""
+"""The one independent checker: it trusts no engine, and refuses what cannot be driven."""
 
 from __future__ import annotations
 
 from collections import Counter
 
 from dealwright.errors import DealwrightError
-from dealwright.plan.routing.problem import Problem, Route, RoutePlan, leg_places
+from dealwright.plan.routing.problem import Problem, Route, RoutePlan, Shift, leg_places
 
 
 class InfeasiblePlanError(DealwrightError):
@@ -24,8 +24,8 @@ def require_feasible(problem: Problem, plan: RoutePlan) -> RoutePlan:
     if broken:
         more = f" (and {len(broken) - 3} more)" if len(broken) > 3 else ""
         raise InfeasiblePlanError(
-            f"the routing engine {plan.engine!r} returned a plan that cannot be driven: {'; '.join(broken[:3])}{more}. "
-            "Choose the other engine and report this as a fault"
+            f"the routing engine {plan.engine!r} returned a plan that cannot be driven: "
+            f"{'; '.join(broken[:3])}{more}. Choose the other engine and report this as a fault"
         )
     return plan
 
@@ -47,20 +47,22 @@ def check(problem: Problem, plan: RoutePlan) -> list[str]:
         broken.append("the routes are not those of the shifts, one each, in order")
         return broken
     for route in plan.routes:
-        broken += _check_stops(problem, route)
-        broken += _check_legs(problem, route)
+        malformed = _check_form(problem, route)
+        broken += malformed or [*_check_stops(problem, route), *_check_legs(problem, route)]
     return broken
+
+
+def _check_form(problem: Problem, route: Route) -> list[str]:
+    name = problem.shifts[route.shift].name
+    if not len(route.arrive) == len(route.begin) == len(route.leave) == len(route.stops):
+        return [f"{name}: {len(route.stops)} stops, but not as many times"]
+    return [f"{name}: there is no visit {stop}" for stop in route.stops if not 0 <= stop < problem.visits]
 
 
 def _check_stops(problem: Problem, route: Route) -> list[str]:
     name = problem.shifts[route.shift].name
-    count = len(route.stops)
-    if not (len(route.arrive) == len(route.begin) == len(route.leave) == count):
-        return [f"{name}: {count} stops, but not as many times"]
     broken = []
     for k, stop in enumerate(route.stops):
-        if not 0 <= stop < problem.visits:
-            return [f"{name}: there is no visit {stop}"]
         begin = route.begin[k]
         if not problem.allowed[stop, route.shift]:
             broken.append(f"{name} may not make visit {stop}")
@@ -76,34 +78,43 @@ def _check_stops(problem: Problem, route: Route) -> list[str]:
 
 def _check_legs(problem: Problem, route: Route) -> list[str]:
     shift = problem.shifts[route.shift]
-    broken = []
-    if route.stops and not shift.start <= route.depart <= route.back <= shift.end:
+    if not route.stops:
+        return []
+    broken = _check_lunch_window(shift, route)
+    if not shift.start <= route.depart <= route.back <= shift.end:
         day = f"{route.depart}-{route.back}"
         broken.append(f"{shift.name}: the day {day} leaves the shift {shift.start}-{shift.end}")
     if len(route.stops) > shift.max_visits:
         broken.append(f"{shift.name}: {len(route.stops)} visits, at most {shift.max_visits} allowed")
-    if not route.stops:
-        return broken
-    if shift.lunch is not None:
-        if route.lunch_at is None:
-            broken.append(f"{shift.name}: no lunch")
-        elif not shift.lunch.earliest <= route.lunch_at <= shift.lunch.latest:
-            window = f"{shift.lunch.earliest}-{shift.lunch.latest}"
-            broken.append(f"{shift.name}: lunch at {route.lunch_at}, outside {window}")
     places = leg_places(problem, route)
-    lunches = 0
-    for k, (left, reached) in enumerate(
-        zip((route.depart, *route.leave), (*route.arrive, route.back), strict=True)
-    ):
+    times = zip((route.depart, *route.leave), (*route.arrive, route.back), strict=True)
+    pauses = 0
+    for k, (left, reached) in enumerate(times):
         needed = int(problem.travel[places[k], places[k + 1]])
-        if shift.lunch is not None and route.lunch_at is not None:
-            inside = left <= route.lunch_at and route.lunch_at + shift.lunch.length <= reached
-            # the same moment can end one leg and begin another of no length: the break counts once
-            if inside and not lunches:
-                needed += shift.lunch.length
-                lunches = 1
+        # the same moment can end one leg and begin another of no length: the break counts once
+        if not pauses and _lunch_within(shift, route, left, reached):
+            needed += shift.lunch.length if shift.lunch else 0
+            pauses = 1
         if reached - left < needed:
             broken.append(f"{shift.name}: leg {k + 1} takes {needed}, the plan gives it {reached - left}")
-    if shift.lunch is not None and route.lunch_at is not None and not lunches:
+    if shift.lunch is not None and route.lunch_at is not None and not pauses:
         broken.append(f"{shift.name}: lunch does not lie between two stops")
     return broken
+
+
+def _lunch_within(shift: Shift, route: Route, left: int, reached: int) -> bool:
+    if shift.lunch is None or route.lunch_at is None:
+        return False
+    return left <= route.lunch_at and route.lunch_at + shift.lunch.length <= reached
+
+
+def _check_lunch_window(shift: Shift, route: Route) -> list[str]:
+    if shift.lunch is None:
+        return []
+    if route.lunch_at is None:
+        return [f"{shift.name}: no lunch"]
+    if not shift.lunch.earliest <= route.lunch_at <= shift.lunch.latest:
+        return [
+            f"{shift.name}: lunch at {route.lunch_at}, not in {shift.lunch.earliest}-{shift.lunch.latest}"
+        ]
+    return []

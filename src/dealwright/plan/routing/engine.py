@@ -155,7 +155,7 @@ def anneal_problem(
 
 
 def kernel_data(problem: Problem) -> tuple[Data, float]:
-    """Translate a problem for the kernel; a must-visit gets a bonus above anything the others are worth together."""
+    """Translate a problem for the kernel; a must-visit gets a bonus above all the others together."""
     from dealwright.plan.routing.kernel import Data
 
     n, shifts = problem.visits, problem.shifts
@@ -171,8 +171,10 @@ def kernel_data(problem: Problem) -> tuple[Data, float]:
     lunch = np.array(lunches, dtype=np.int64).reshape(-1, 3)
     near = np.argsort(problem.travel[:n, :n], axis=1, kind="stable")
     data = Data(
-        np.ascontiguousarray(problem.travel, dtype=np.int64), np.ascontiguousarray(problem.cost_eur, dtype=np.float64),
-        problem.service.astype(np.int64), problem.opens.astype(np.int64), problem.latest_start.astype(np.int64),
+        np.ascontiguousarray(problem.travel, dtype=np.int64),
+        np.ascontiguousarray(problem.cost_eur, dtype=np.float64),
+        problem.service.astype(np.int64), problem.opens.astype(np.int64),
+        problem.latest_start.astype(np.int64),
         np.maximum(value, 0.0), alone_feasible(problem), near, ints["start_place"], ints["end_place"],
         ints["start"], ints["end"], ints["max_visits"],
         lunch[:, 0].copy(), lunch[:, 1].copy(), lunch[:, 2].copy(),
@@ -189,7 +191,8 @@ def empty_state(data: Data) -> State:
     grid = (m, longest + 1)
     state = State(
         np.zeros(grid, np.int64), np.zeros(m, np.int64), np.zeros(grid, np.int64), np.zeros(grid, np.int64),
-        np.zeros(grid, np.int64), np.full(m, -1, np.int64), np.full(n, -1, np.int64), np.zeros(m + 1, np.int64),
+        np.zeros(grid, np.int64), np.full(m, -1, np.int64), np.full(n, -1, np.int64),
+        np.zeros(m + 1, np.int64),
     )  # fmt: skip
     for r in range(m):
         place_lunch(data, state, r)
@@ -208,8 +211,9 @@ def empty_insertions(data: Data) -> Insertions:
 
 
 def begin_with(data: Data, state: State, known: Insertions, start: Sequence[Sequence[int]] | None) -> float:
-    """Build given routes; where one cannot be driven as it is, each stop goes where it fits best, or is left
-    out.
+    """Build given routes.
+
+    Where one cannot be driven as it is, each of its stops goes where it fits best, or is left out.
 
     Returns
     -------

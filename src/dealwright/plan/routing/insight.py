@@ -51,11 +51,10 @@ class Insight:
 
 
 def explain_left_out(problem: Problem, plan: RoutePlan) -> tuple[Insight, ...]:
-    """Find the cheapest way to fit in each visit that was left out: beside all stops, or in place of one or
-    two.
+    """Find the cheapest way to fit in each visit that was left out.
 
-    Cheapest is what loses least: value of the displaced stops plus the added cost of the way. A must-visit is
-    displaced by nothing.
+    It goes beside all stops, or in place of one or two. Cheapest is what loses least: value of the displaced
+    stops plus the added cost of the way. A must-visit is displaced by nothing.
     """
     left_out = np.setdiff1d(np.arange(problem.visits), plan.served())
     if not left_out.size or not problem.shifts:

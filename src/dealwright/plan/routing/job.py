@@ -1,4 +1,4 @@
-"""The days of one representative, or of a few planned jointly: one problem, solved wherever there is a processor."""
+"""The days of one representative, or of a few planned jointly: one problem, solved on any processor."""
 
 from __future__ import annotations
 
@@ -118,7 +118,8 @@ def build_problem(job: Job, chosen: Ints, table: TravelTable) -> Problem:
             allowed.append(job.allowed[chosen, day] & may)
     return Problem(
         travel, km * params.cost_eur_per_km + minutes / 60 * params.cost_eur_per_h, service, opens, latest,
-        visits["value_eur"].to_numpy(), visits["must"].to_numpy(), np.array(allowed).T.reshape(n, len(shifts)),
+        visits["value_eur"].to_numpy(), visits["must"].to_numpy(),
+        np.array(allowed).T.reshape(n, len(shifts)),
         tuple(shifts),
     )  # fmt: skip
 

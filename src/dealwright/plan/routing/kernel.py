@@ -136,9 +136,8 @@ def place_lunch(data: Data, state: State, r: int) -> bool:
 
 
 @compiled
-def rate_route(data: Data, state: State, known: Insertions, r: int) -> None:
-    """For every visit that is not made find the leg of a route where it delays the day least, and what that
-    gains.
+def rate_route(data: Data, state: State, known: Insertions, r: int) -> None:  # noqa: C901, PLR0912, PLR0915  a call costs more than a pass
+    """Find for every visit that is not made the leg where it delays a route least, and what that gains.
 
     One call for all visits: handing a function that many arrays costs more than the search for one visit.
     """
@@ -198,7 +197,7 @@ def rate_route(data: Data, state: State, known: Insertions, r: int) -> None:
 
 
 @compiled
-def insert(data: Data, state: State, j: int, r: int, leg: int, behind: int) -> None:
+def insert(data: Data, state: State, j: int, r: int, leg: int, behind: int) -> None:  # noqa: PLR0917  numba
     """Put a visit into a route."""
     for i in range(state.length[r], leg, -1):
         state.stop[r, i] = state.stop[r, i - 1]
@@ -247,7 +246,7 @@ def remove_stops(data: Data, state: State, r: int, first: int, number: int) -> f
 
 @compiled
 def ruin(data: Data, state: State, touched: Bools) -> tuple[float, bool]:
-    """Remove a string of stops from some neighbouring routes; return the loss and whether all can still be driven."""
+    """Remove strings of stops from neighbouring routes; return the loss, and whether all can be driven."""
     n, m = data.allowed.shape
     touched[:] = False
     lost = 0.0
@@ -279,7 +278,7 @@ def ruin(data: Data, state: State, touched: Bools) -> tuple[float, bool]:
 
 
 @compiled
-def recreate(
+def recreate(  # noqa: C901, PLR0917  numba takes no keyword-only arguments
     data: Data, state: State, known: Insertions, power: Floats, score: Floats, alpha: float, noise: float
 ) -> float:
     """Insert visits until none that gains anything fits; return the gain."""
@@ -329,8 +328,9 @@ def copy_state(source: State, target: State) -> None:
 
 
 @compiled
-def anneal(
-    data: Data, state: State, saved: State, best: State, known: Insertions, worth: Floats, iterations: int, seed: int,
+def anneal(  # noqa: PLR0917  numba takes no keyword-only arguments
+    data: Data, state: State, saved: State, best: State, known: Insertions, worth: Floats,
+    iterations: int, seed: int,
     hot: float, cold: float, begin: float, end: float,
 ) -> None:  # fmt: skip
     """Ruin, recreate and accept for a number of iterations.

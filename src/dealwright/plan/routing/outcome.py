@@ -95,8 +95,9 @@ def _stops(job: Job, result: JobResult, route: Route, rep_id: str, day: date) ->
         visit = job.visits.row(int(result.considered[stop]), named=True)
         opens, closes = visit["opens_min"] * MINUTE, visit["closes_min"] * MINUTE
         rows.append((
-            rep_id, day, k + 1, visit["account_id"], _moment(day, route.arrive[k]), _moment(day, route.begin[k]),
-            _moment(day, route.leave[k]), result.problem.travel[places[k], places[k + 1]] / MINUTE,
+            rep_id, day, k + 1, visit["account_id"], _moment(day, route.arrive[k]),
+            _moment(day, route.begin[k]), _moment(day, route.leave[k]),
+            result.problem.travel[places[k], places[k + 1]] / MINUTE,
             float(result.km[places[k], places[k + 1]]), _moment(day, opens), _moment(day, closes),
             visit["value_eur"], visit["must"],
         ))  # fmt: skip
@@ -133,6 +134,7 @@ def collect_left_out(
     jobs: Sequence[Job],
     results: Sequence[JobResult],
     days: tuple[date, ...],
+    *,
     requests: pl.DataFrame,
     unplaced: dict[int, str],
     early: pl.DataFrame,
@@ -171,8 +173,8 @@ def _insight_row(job: Job, result: JobResult, insight: Insight, days: tuple[date
     rep, day = job.reps[insight.shift // len(days)], days[insight.shift % len(days)]
     if names:
         reason = (
-            f"would displace {' and '.join(names)} ({insight.displaced_eur:,.2f} EUR) and change the cost of the way "
-            f"by {insight.cost_eur:+,.2f} EUR"
+            f"would displace {' and '.join(names)} ({insight.displaced_eur:,.2f} EUR) and change the cost of "
+            f"the way by {insight.cost_eur:+,.2f} EUR"
         )
     else:
         reason = f"its way costs {insight.cost_eur:,.2f} EUR, more than it is worth"

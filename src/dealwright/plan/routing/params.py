@@ -95,9 +95,11 @@ class RouteParams:
             )
         if self.lunch_min and self.lunch_from_min > self.lunch_to_min:
             raise InputError(
-                f"route.lunch_from_min = {self.lunch_from_min} lies after lunch_to_min = {self.lunch_to_min}: swap them"
+                f"route.lunch_from_min = {self.lunch_from_min} lies after lunch_to_min = "
+                f"{self.lunch_to_min}: swap them"
             )
         if self.shift_start_min >= self.shift_end_min:
             raise InputError(
-                f"route.shift_start_min = {self.shift_start_min} is not before shift_end_min = {self.shift_end_min}"
+                f"route.shift_start_min = {self.shift_start_min} is not before shift_end_min = "
+                f"{self.shift_end_min}"
             )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -18,7 +18,7 @@ _NEVER: Final = 10_000_000  # ticks: longer than any day, small enough for sums
 def solve_with_pyvrp(
     problem: Problem, *, iterations: int, seconds: float | None, seed: int
 ) -> tuple[list[list[int]], int]:
-    """Return the stops per shift and the iterations done; breaks are left out, their length taken off the shift."""
+    """Return the stops per shift and the iterations done; a break only shortens the shift."""
     import pyvrp
     from pyvrp.stop import MaxIterations, MaxRuntime
 
@@ -28,7 +28,8 @@ def solve_with_pyvrp(
         np.int64
     )
     # depots come before the clients in PyVRP's results; locations are the places of the problem
-    depots, depot_of = [], {}
+    depots: list[Any] = []
+    depot_of: dict[int, int] = {}
     for shift in problem.shifts:
         for place in (shift.start_place, shift.end_place):
             if place not in depot_of:

@@ -80,8 +80,8 @@ def read_reps(inputs: PlanInputs, params: RouteParams) -> tuple[Rep, ...]:
         end = _given(row, "shift_end_min", params.shift_end_min)
         if start >= end:
             raise InputError(
-                f"the shift of representative {row['rep_id']} ends ({end} min after midnight) before it starts "
-                f"({start} min): correct shift_start_min or shift_end_min"
+                f"the shift of representative {row['rep_id']} ends ({end} min after midnight) before it "
+                f"starts ({start} min): correct shift_start_min or shift_end_min"
             )
         most = _given(row, "visits_per_day", params.visits_per_day)
         found.append(Rep(row["rep_id"], row["home_lat_deg"], row["home_lon_deg"], start, end, max(most, 0)))
@@ -96,6 +96,7 @@ def _given(row: dict[str, Any], name: str, default: int) -> int:
 def read_requests(
     inputs: PlanInputs,
     actions: StageResult,
+    *,
     territories: StageResult | None,
     channels: StageResult | None,
     promises: pl.DataFrame | None,
@@ -147,11 +148,7 @@ def _rep_of(accounts: pl.DataFrame, own: str | None, territories: StageResult | 
 def _role(inputs: PlanInputs, role: str, default: float) -> pl.Series:
     column = inputs.schema.role(role)
     if column is None:
-        return (
-            pl.Series([default])
-            .extend_constant(default, inputs.accounts.height - 1)
-            .slice(0, inputs.accounts.height)
-        )
+        return pl.repeat(default, inputs.accounts.height, dtype=pl.Float64, eager=True)
     return inputs.accounts[column].cast(pl.Float64).fill_null(default)
 
 
@@ -171,8 +168,8 @@ def _read_promises(
     unknown = table.filter(~pl.col("account_id").is_in(accounts["account_id"].implode()))
     if unknown.height:
         raise InputError(
-            f"promised visits name {unknown.height} unknown account(s), such as {unknown['account_id'][0]!r}: "
-            "correct the ids or leave the rows out"
+            f"promised visits name {unknown.height} unknown account(s), such as "
+            f"{unknown['account_id'][0]!r}: correct the ids or leave the rows out"
         )
     known_reps = [] if reps is None else reps["rep_id"].to_list()
     strange = table.filter(pl.col("rep_id").is_not_null() & ~pl.col("rep_id").is_in(known_reps))
@@ -184,8 +181,8 @@ def _read_promises(
     twice = table.filter(pl.col("account_id").is_duplicated())
     if twice.height:
         raise InputError(
-            f"the account {twice['account_id'][0]!r} is promised more than once: keep one row, and give the number of "
-            "visits as a frequency"
+            f"the account {twice['account_id'][0]!r} is promised more than once: keep one row, and give the "
+            "number of visits as a frequency"
         )
     # an appointment is a promise that has to be kept
     return table.with_columns(must=pl.col("must").fill_null(pl.col("begin_min").is_not_null()))

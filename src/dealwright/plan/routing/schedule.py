@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from dealwright.plan.routing.problem import Problem, Route, RoutePlan, Shift
 
@@ -10,8 +11,7 @@ from dealwright.plan.routing.problem import Problem, Route, RoutePlan, Shift
 def schedule(
     problem: Problem, stops: Sequence[Sequence[int]], *, engine: str, iterations: int = 0
 ) -> RoutePlan | None:
-    """Give every stop its moments: leave the first place as late as nothing suffers, be everywhere as early
-    as possible.
+    """Give every stop its moments: leave home no earlier than needed, then be early everywhere.
 
     The break goes onto the leg that lets the day end earliest.
 
@@ -51,7 +51,7 @@ def _drive(
     arrive: list[int] = []
     begin: list[int] = []
     leave: list[int] = []
-    for leg, (place, to) in enumerate(zip(places, places[1:], strict=False)):
+    for leg, (place, to) in enumerate(pairwise(places)):
         reached = left + int(problem.travel[place, to])
         if shift.lunch is not None and leg == lunch_leg:
             lunch_at = max(left, shift.lunch.earliest)

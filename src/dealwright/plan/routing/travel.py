@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Final, Protocol
 
 import numpy as np
@@ -57,9 +58,9 @@ class TravelParams:
                 f"not {len(self.band_kmh)}"
             )
         ends, speeds = (0.0, *self.band_km), self.band_kmh
-        if any(a >= b for a, b in zip(ends, ends[1:], strict=False)):
+        if any(a >= b for a, b in pairwise(ends)):
             raise InputError(f"band_km = {self.band_km}: they must rise")
-        if min(speeds) <= 0 or any(a > b for a, b in zip(speeds, speeds[1:], strict=False)):
+        if min(speeds) <= 0 or any(a > b for a, b in pairwise(speeds)):
             raise InputError(f"band_kmh = {self.band_kmh}: speeds must be positive and must not fall")
         if self.access_min < 0:
             raise InputError(f"access_min = {self.access_min}: use 0 or more")
@@ -108,7 +109,8 @@ class EstimatedTravel:
         km = self.params.circuity * great_circle_km(lat_deg, lon_deg, lat_deg, lon_deg)
         return TravelTable(
             drive_min(km, self.params) + np.where(km > 0, self.params.access_min, 0.0), km,
-            np.zeros(lat_deg.shape[0], dtype=np.bool_), f"estimated (straight line × {self.params.circuity:g})",
+            np.zeros(lat_deg.shape[0], dtype=np.bool_),
+            f"estimated (straight line × {self.params.circuity:g})",
         )  # fmt: skip
 
 

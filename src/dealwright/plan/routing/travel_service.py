@@ -76,7 +76,7 @@ class RoadService:
 
     def table(self, lat_deg: Floats, lon_deg: Floats) -> TravelTable:
         """Return the ways between all pairs of places; one failing block makes only that block estimated."""
-        places = np.round(np.c_[lat_deg, lon_deg], DECIMALS)
+        places: Floats = np.column_stack([lat_deg, lon_deg]).astype(np.float64).round(DECIMALS)
         n = places.shape[0]
         estimated = self.estimate.table(places[:, 0], places[:, 1])
         minutes, km = np.full((n, n), np.nan), np.full((n, n), np.nan)
@@ -156,7 +156,7 @@ class RoadService:
         return minutes, np.full_like(minutes, np.nan) if km is None else _matrix(km) / 1000, snapped / 1000
 
     def _ask_valhalla(self, sources: Floats, targets: Floats) -> tuple[Floats, Floats, Floats]:
-        """See https://valhalla.github.io/valhalla/api/matrix: seconds, kilometres, null where there is no way."""
+        """See https://valhalla.github.io/valhalla/api/matrix: seconds, kilometres, null without a way."""
         costing = "auto" if self.profile == "driving" else self.profile
         body = {
             "sources": [{"lat": lat, "lon": lon} for lat, lon in sources.tolist()],

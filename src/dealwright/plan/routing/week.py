@@ -1,4 +1,4 @@
-"""Visits that come round: which of them fall into the planned days, and on which of these days they may be made."""
+"""Visits that come round: which of them fall into the planned days, and on which days they may be made."""
 
 from __future__ import annotations
 
@@ -92,8 +92,8 @@ def _with_rhythm(requests: pl.DataFrame, frequencies: pl.DataFrame | None) -> pl
     wrong = table.filter(pl.col("every_days") <= 0)
     if wrong.height:
         raise InputError(
-            f"every_days of the account {wrong['account_id'][0]!r} is {wrong['every_days'][0]:g}: give the days "
-            "between two visits, such as 7"
+            f"every_days of the account {wrong['account_id'][0]!r} is {wrong['every_days'][0]:g}: give the "
+            "days between two visits, such as 7"
         )
     return requests.join(table, on="account_id", how="left", maintain_order="left")
 
@@ -101,14 +101,13 @@ def _with_rhythm(requests: pl.DataFrame, frequencies: pl.DataFrame | None) -> pl
 def _due_days(
     every: float | None, last: date | None, due: date | None, ordinal: np.ndarray
 ) -> list[float | None]:
-    """Return the moments (ordinals) at which visits fall due in the planned days; the next one if none does."""
+    """Return when (ordinals) visits fall due in the planned days; the next time if none does."""
     if every is None:
         return [None if due is None else float(due.toordinal())]
     begin, end = float(ordinal[0]), float(ordinal[-1])
+    first = begin if last is None else last.toordinal() + every
     if due is not None:
         first = float(due.toordinal())
-    else:
-        first = begin if last is None else last.toordinal() + every
     moments: list[float | None] = [first]
     # after an overdue visit the rhythm starts again with the visit that makes up for it
     following = max(first, begin) + every
@@ -135,7 +134,7 @@ def _allowed(
 
 
 def _disjoint(rows: np.ndarray, allowed: Bools) -> Bools:
-    """Give every day to one visit of an account only: where the days of two overlap, they are split between them."""
+    """Give every day to one visit of an account only: where the days of two overlap, they are split."""
     result = allowed.copy()
     for row in np.unique(rows[np.flatnonzero(np.diff(rows) == 0)]):
         mine = np.flatnonzero(rows == row)

@@ -69,13 +69,17 @@ def draw_balanced(cells: Cells, tolerance: float, *, rounds: int, centre_km: Flo
 def start_centres(cells: Cells, territories: int, seed: int) -> Floats:
     """Return where to begin: k-means over the cells, whose centres go where the workload is."""
     from sklearn.cluster import KMeans
+    from threadpoolctl import threadpool_limits
 
     if len(cells.index) <= territories:
         order = np.argsort(-cells.weight, kind="stable")
         return np.asarray(cells.km[order[np.arange(territories) % len(order)]])
     weight = np.maximum(cells.weight, 1e-9 * cells.weight.max())
     model = KMeans(territories, n_init=1, max_iter=30, random_state=seed % 2**32)
-    return np.asarray(model.fit(cells.km, sample_weight=weight).cluster_centers_, dtype=np.float64)
+    # one thread: on a busy machine its threads wait for each other longer than they work
+    with threadpool_limits(1):
+        model.fit(cells.km, sample_weight=weight)
+    return np.asarray(model.cluster_centers_, dtype=np.float64)
 
 
 def assign_cells(

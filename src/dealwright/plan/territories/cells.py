@@ -28,7 +28,7 @@ class Plane:
 
     @classmethod
     def around(cls, lat_deg: Floats, lon_deg: Floats) -> Plane:
-        """Place the middle among the accounts; longitudes are averaged on the circle, so that any ocean will do."""
+        """Place the middle among the accounts; longitudes are averaged on the circle: any ocean will do."""
         east = np.exp(1j * np.radians(lon_deg)).mean()
         return cls(float(lat_deg.mean()), float(np.degrees(np.angle(east))))
 

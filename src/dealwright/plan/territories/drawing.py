@@ -157,7 +157,7 @@ def price(
     minute_eur: float,
     move_eur: float,
 ) -> Price:
-    """Price a division: way from the middle per visit, minutes above and below the mean, accounts that move."""
+    """Price a division: way from the middle per visit, minutes off the mean, accounts that move."""
     loads = np.bincount(division.label, ground.workload, minlength=len(division.centre_km))
     away = np.hypot(*(ground.km - division.centre_km[division.label]).T)
     moved = 0 if known is None else int(((known >= 0) & (known != division.label)).sum())

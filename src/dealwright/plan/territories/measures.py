@@ -13,6 +13,7 @@ from dealwright.plan.territories.drawing import Division, Ground
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
+FEW: Final = 20  # cells, which say nothing about how thinly the land is settled
 GAP: Final = (
     2.2  # cells further apart than so many widths do not touch: one empty cell between two is bridged
 )
@@ -44,6 +45,7 @@ def measure_shapes(ground: Ground, division: Division, *, resolution: int) -> Sh
 
     k = len(division.centre_km)
     fine = ground.cells.index.tolist()
+    resolution = _connected_resolution(ground, resolution)
     base = np.array(
         [cell if get_resolution(cell) <= resolution else cell_to_parent(cell, resolution) for cell in fine],
         dtype=np.int64,
@@ -66,6 +68,21 @@ def measure_shapes(ground: Ground, division: Division, *, resolution: int) -> Sh
         contiguous[territory] = sizes.max() / sizes.sum()
         outlines.append(_outline(shape, ground))
     return Shapes(compact, contiguous, tuple(outlines))
+
+
+def _connected_resolution(ground: Ground, finest: int) -> int:
+    """Return the finest resolution at which cells have neighbours: thinly settled land needs larger ones."""
+    from h3 import average_hexagon_area
+    from scipy.spatial import cKDTree
+
+    if len(ground.cells.index) <= FEW:
+        return finest
+    apart = np.median(cKDTree(ground.cells.km).query(ground.cells.km, k=4)[0][:, 3])
+    for resolution in range(finest, 2, -1):
+        width = np.sqrt(average_hexagon_area(resolution, unit="km^2") * 2 / np.sqrt(3))
+        if apart <= 1.5 * width:
+            return resolution
+    return 2
 
 
 def _hexagons(cells: Ints, ground: Ground) -> tuple[NDArray[Any], Floats, float]:

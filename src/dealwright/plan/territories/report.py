@@ -104,7 +104,7 @@ def _mean(table: pl.DataFrame, column: str) -> float | None:
 
 @dataclass(frozen=True)
 class Drawn:
-    """What was decided: a division, its names, and the representative of each territory (``None``: nobody)."""
+    """What was decided: a division, its names, each territory's representative (``None``: nobody)."""
 
     division: Division
     names: list[str]
@@ -116,12 +116,13 @@ class Drawn:
 def assemble(
     inputs: PlanInputs,
     ground: Ground,
+    *,
     rows: Ints,
     drawn: Drawn,
     params: TerritoryParams,
     own_rep: list[str | None],
 ) -> Territories:
-    """Describe the drawn territories; `rows` are the accounts with a position, `own_rep` everybody's so far."""
+    """Describe the territories; `rows` are the accounts with a position, `own_rep` everybody's so far."""
     accounts, division = inputs.accounts, drawn.division
     territory = np.full(accounts.height, None, dtype=object)
     rep = np.full(accounts.height, None, dtype=object)
@@ -143,14 +144,15 @@ def assemble(
     moved = np.bincount(
         division.label, frame["moved"].fill_null(value=False).to_numpy()[rows], len(drawn.names)
     )
-    table = _table(ground, drawn, shapes, params, inputs, moved)
+    table = _table(ground, drawn, shapes, params, inputs, moved=moved)
     curve = drawing.trade_off(ground, division, params.tolerances)
     return Territories(frame, table, curve, drawn.decision, drawn.notes)
 
 
 def _table(
-    ground: Ground, drawn: Drawn, shapes: Shapes, params: TerritoryParams, inputs: PlanInputs, moved: Floats
-) -> pl.DataFrame:
+    ground: Ground, drawn: Drawn, shapes: Shapes, params: TerritoryParams, inputs: PlanInputs,
+    *, moved: Floats,
+) -> pl.DataFrame:  # fmt: skip
     division, k = drawn.division, len(drawn.names)
     load = np.bincount(division.label, ground.workload, minlength=k)
     weight = np.where(load > 0, load, np.nan)
