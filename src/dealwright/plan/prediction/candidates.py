@@ -24,7 +24,7 @@ from dealwright.plan.prediction.threads import side_by_side
 Floats = NDArray[np.float64]
 
 _RIDGE_ROWS = 10.0  # penalty of the additive models, in rows
-# applied to another time than it was fitted at, a curve meets values it has rarely seen: there it must be stiff
+# applied to another time than it was fitted at, a curve meets values it has rarely seen: it must be stiff
 _STIFF_RIDGE_ROWS = 1_000.0
 _STIFF_RIDGE_SHARE = 0.1  # of the rows at most
 _MANY_ROWS = 20_000

@@ -116,7 +116,11 @@ def _own_columns(
         else:
             refused.append(name)
             continue
-        columns.append(_days_before(column, cut_off) if name in schema.dates else column)
+        if name in schema.dates_ahead:
+            column = _days_ahead(column, cut_off)
+        elif name in schema.dates:
+            column = _days_before(column, cut_off)
+        columns.append(column)
     frame = pl.DataFrame(columns) if columns else pl.DataFrame(height=accounts.height)
     return frame, tuple(refused), seen
 
@@ -136,6 +140,12 @@ def _past(inputs: PlanInputs, cut_off: datetime) -> pl.DataFrame | None:
         .join(latest, on="account_id", how="left", maintain_order="left")
         .with_columns(pl.col("__seen").fill_null(value=False))
     )
+
+
+def _days_ahead(column: pl.Series, cut_off: datetime) -> pl.Series:
+    """Turn moments that may lie ahead, such as the end of a contract, into days after the cut-off."""
+    days = (column.cast(pl.Datetime("us")).to_physical() - microseconds(cut_off)) / DAY_US
+    return days.alias(f"days_until_{column.name}")
 
 
 def _days_before(column: pl.Series, cut_off: datetime) -> pl.Series:

@@ -28,6 +28,7 @@ Floats = NDArray[np.float64]
 
 MIN_ROWS = 50
 MIN_CLASS_ROWS = 15
+_LEVEL_TOLERANCE = 0.2  # logarithm of expected over actual total
 
 
 @dataclass(frozen=True)
@@ -228,7 +229,10 @@ def _obstacle(target: Floats, kind: Target) -> str | None:
 
 
 def _levelled(comparison: Comparison, level: Floats) -> tuple[bool, Comparison]:
-    """Decide whether totals come from buy-till-you-die: if it came closer to the later total than models."""
+    """Decide whether totals come from buy-till-you-die: unless it missed the later total, and models did not.
+
+    One total of one horizon is a single observation, so the theory is only given up where it clearly failed.
+    """
     has_level = np.isfinite(level)
     actual = float(comparison.target[has_level].sum())
     expected = float(level[has_level].sum())
@@ -236,7 +240,8 @@ def _levelled(comparison: Comparison, level: Floats) -> tuple[bool, Comparison]:
         return False, comparison
     learned = [p[has_level].sum() for name, p in comparison.predictions.items() if name not in _NO_LEARNING]
     own = float(np.median(np.abs(np.log(np.maximum(learned, 1e-9) / actual)))) if learned else float("inf")
-    if abs(np.log(expected / actual)) > own:
+    missed = abs(float(np.log(expected / actual)))
+    if missed > max(_LEVEL_TOLERANCE, 2.0 * own):
         return False, comparison
     scaled = {name: scaled_to_level(p, level) for name, p in comparison.predictions.items()}
     return True, Comparison(comparison.target, scaled)

@@ -101,7 +101,8 @@ class Ledger:
         Days are counted back from the cut-off in whole days, so that the last day before it is a whole one.
         """
         past = self.until(cut_off)
-        age = (microseconds(cut_off) - past.at) // DAY_US
+        # an order of which only the day is known counts as of its midnight: exactly a day ago is still today
+        age = (microseconds(cut_off) - past.at - 1) // DAY_US
         if len(age) == 0:
             empty = np.empty(0)
             return DayBook(

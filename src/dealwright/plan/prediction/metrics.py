@@ -162,6 +162,13 @@ VALUE_MEASURES: Mapping[str, Measure] = {
 }
 
 
+_RANGES = {
+    **dict.fromkeys(("auc", "pr_auc", "brier", "ece"), (0.0, 1.0)),
+    **dict.fromkeys(("log_loss", "lift", "rmse", "mae"), (0.0, np.inf)),
+    "spearman": (-1.0, 1.0),
+}
+
+
 def measures_for(kind: Target) -> Mapping[str, Measure]:
     """Return the measures of a kind of target, by name."""
     return CHURN_MEASURES if kind == "probability" else VALUE_MEASURES
@@ -187,5 +194,6 @@ def estimates(
         error = float(
             np.sqrt((_GROUPS - 1) / _GROUPS * ((left_out[name] - left_out[name].mean()) ** 2).sum())
         )
-        result[name] = Estimate(value, value - reach * error, value + reach * error)
+        low, high = _RANGES.get(name, (-np.inf, np.inf))
+        result[name] = Estimate(value, max(low, value - reach * error), min(high, value + reach * error))
     return result
