@@ -1,4 +1,4 @@
-"""Many clients at one desk: nobody past capacity, no lead lost or given twice, nobody waits while a place is free."""
+"""Many clients at one desk: nobody past capacity, no lead lost or given twice, nobody waits in vain."""
 
 from __future__ import annotations
 
@@ -178,7 +178,8 @@ def settle_some(connection: Connection[Any], rng: random.Random, count: int) -> 
     """Settle open bookings of some agent."""
     for row in rows(
         connection,
-        "select b.booking_id from dealwright.assignment as a join dealwright.booking as b using (assignment_id) "
+        "select b.booking_id from dealwright.assignment as a join dealwright.booking as b using "
+        "(assignment_id) "
         "where a.agent_id = %s and a.status = 'open' limit %s",
         rng.randint(1, 40),
         count,
@@ -216,7 +217,8 @@ def check_nobody_waited_in_vain(connection: Connection[Any]) -> None:
     }
     events = rows(
         connection,
-        "select e.*, l.required_skills, pg_xact_commit_timestamp(e.xid::xid) as committed from dealwright.event as e "
+        "select e.*, l.required_skills, pg_xact_commit_timestamp(e.xid::xid) as committed from "
+        "dealwright.event as e "
         "left join dealwright.lead as l using (lead_id) order by committed, e.xid, e.position",
     )
     state: dict[int, tuple[int, int]] = {}
@@ -291,7 +293,8 @@ CLIENT = textwrap.dedent(
                 "idempotency_key": f"{name} {i}"}
         try:
             connection = connection or psycopg.connect(url, autocommit=True, connect_timeout=5)
-            answer = connection.execute("select lead_id, booking_id from dealwright.assign_lead(%s)", [Jsonb(lead)]).fetchone()
+            statement = "select lead_id, booking_id from dealwright.assign_lead(%s)"
+            answer = connection.execute(statement, [Jsonb(lead)]).fetchone()
         except psycopg.OperationalError:
             connection = None
             time.sleep(0.05)
@@ -300,7 +303,8 @@ CLIENT = textwrap.dedent(
         i += 1
         try:
             if answer[1] is not None and i % 10:
-                connection.execute("select * from dealwright.settle_booking(%s, 'confirmed', 100.01)", [answer[1]])
+                statement = "select * from dealwright.settle_booking(%s, 'confirmed', 100.01)"
+                connection.execute(statement, [answer[1]])
         except psycopg.OperationalError:
             connection = None
     """
@@ -339,7 +343,8 @@ def test_whatever_dies_an_acknowledged_lead_is_there_exactly_once(durable: Serve
         clients[1].send_signal(signal.SIGKILL)
         with psycopg.connect(url, autocommit=True) as connection:
             (backend,) = connection.execute(
-                "select pid from pg_stat_activity where datname = 'mortal' and pid <> pg_backend_pid() limit 1"
+                "select pid from pg_stat_activity where datname = 'mortal' and pid <> pg_backend_pid() "
+                "limit 1"
             ).fetchone()  # type: ignore[misc]
         os.kill(backend, signal.SIGKILL)  # a process of the server: it throws all clients out and recovers
         progress(200)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from engine import CLASSIC_WEIGHTS, Row, add_agent, declare, lead_json, load_classic, rows, value
+from engine import CLASSIC_WEIGHTS, Row, add_agent, lead_json, load_classic, rows, value
 from histories import START, frame, random_history
 from psycopg import Connection
 
@@ -130,26 +130,27 @@ def test_classic_on_random_histories(database: Database, seed: int) -> None:
     )
 
 
-def test_classic_where_denominators_are_zero_and_all_are_equal(database: Database) -> None:
-    agents = [
-        {
-            "external_id": str(i),
-            "name": f"A{i}",
-            "capacity": 0 if i == 2 else 10,
-            "active": True,
-            "skills": [],
-            "weight": 1.0,
-        }
-        for i in range(1, 4)
-    ]
+def small_history(agents: list[Row], assignments: list[Row], bookings: list[Row]) -> History:
+    """Return a history whose leads are all alike."""
+    same = {"customer_name": "K", "assigned_at": START, **LEAD}
     names = {dimension.name: "String" for dimension in DIMENSIONS}
-    history = History(
+    return History(
         DIMENSIONS,
-        frame(agents, AGENT_COLUMNS),
-        frame([{"external_id": "1", "agent_external_id": "1", "customer_name": "K", "assigned_at": START, **LEAD}],
-              {**ASSIGNMENT_COLUMNS, **names}),
-        frame([{"external_id": "1", "assignment_external_id": "1", "status": "cancelled", "cancelled_at": START}], BOOKING_COLUMNS),
-    )  # fmt: skip
+        frame(
+            [{"capacity": 9, "active": True, "skills": [], "weight": 1.0, **row} for row in agents],
+            AGENT_COLUMNS,
+        ),
+        frame([{**same, **row} for row in assignments], {**ASSIGNMENT_COLUMNS, **names}),
+        frame(bookings, BOOKING_COLUMNS),
+    )
+
+
+def test_classic_where_denominators_are_zero_and_all_are_equal(database: Database) -> None:
+    history = small_history(
+        [{"external_id": str(i), "name": f"A{i}", "capacity": 0 if i == 2 else 10} for i in range(1, 4)],
+        [{"external_id": "1", "agent_external_id": "1"}],
+        [{"external_id": "1", "assignment_external_id": "1", "status": "cancelled", "cancelled_at": START}],
+    )
     check_classic(database, history)
     with database.connect(autocommit=True) as connection:
         table = rows(connection, "select * from dealwright.rank_agents(%s, 'classic')", lead_json(LEAD))
@@ -164,34 +165,28 @@ def test_classic_with_one_agent(database: Database) -> None:
 def test_recency_ends_exactly_thirty_days_before_the_latest(database: Database) -> None:
     latest = datetime(2081, 6, 15, 12, 30, tzinfo=UTC)
     edge = latest - timedelta(days=30)
-    moments = [
-        latest,
-        edge,
-        edge - timedelta(microseconds=1),
-        edge - timedelta(hours=13),
-        edge + timedelta(hours=13),
-    ]
-    names = {dimension.name: "String" for dimension in DIMENSIONS}
-    history = History(
-        DIMENSIONS,
-        frame([{"external_id": str(i), "name": f"A{i}", "capacity": 9, "active": True, "skills": [], "weight": 1.0}
-               for i in range(1, 6)], AGENT_COLUMNS),
-        frame([{"external_id": str(i), "agent_external_id": str(i), "customer_name": "K", "assigned_at": START, **LEAD}
-               for i in range(1, 6)], {**ASSIGNMENT_COLUMNS, **names}),
-        frame([{"external_id": str(i), "assignment_external_id": str(i), "status": "confirmed", "completed_at": moment,
-                "total_revenue": 10.0} for i, moment in enumerate(moments, 1)], BOOKING_COLUMNS),
-    )  # fmt: skip
+    hours = timedelta(hours=13)
+    moments = [latest, edge, edge - timedelta(microseconds=1), edge - hours, edge + hours]
+    history = small_history(
+        [{"external_id": str(i), "name": f"A{i}"} for i in range(1, 6)],
+        [{"external_id": str(i), "agent_external_id": str(i)} for i in range(1, 6)],
+        [
+            {
+                "external_id": str(i),
+                "assignment_external_id": str(i),
+                "status": "confirmed",
+                "total_revenue": 10.0,
+            }
+            | {"completed_at": moment}
+            for i, moment in enumerate(moments, 1)
+        ],
+    )
     only_recency = {**dict.fromkeys(CLASSIC_WEIGHTS, 0.0), "recency_score": 1.0}
     check_classic(database, history, only_recency)
     with database.connect(autocommit=True) as connection:
         table = rows(connection, "select * from dealwright.rank_agents(%s, 'classic')", lead_json(LEAD))
-    assert {row["agent_id"]: row["match_score"] for row in table} == {
-        1: 100.0,
-        2: 100.0,
-        3: 0.0,
-        4: 0.0,
-        5: 100.0,
-    }
+    scores = {row["agent_id"]: row["match_score"] for row in table}
+    assert scores == {1: 100.0, 2: 100.0, 3: 0.0, 4: 0.0, 5: 100.0}
 
 
 def fill(connection: Connection[Any], agent: int, count: int) -> None:

@@ -99,7 +99,8 @@ def test_given_skills_and_department_count_beside_the_text(skilled: Connection[A
 def test_nobody_gets_a_lead_who_may_not(database: Database, policy: str) -> None:
     with database.connect(autocommit=True) as connection:
         load_classic(connection)
-        away = "tstzmultirange(tstzrange(now() - interval '2 h', now() - interval '1 h'), tstzrange(now() + interval '1 h', null))"
+        past, coming = "now() - interval '2 h', now() - interval '1 h'", "now() + interval '1 h', null"
+        away = f"tstzmultirange(tstzrange({past}), tstzrange({coming}))"
         for change in ("active = false", "capacity = 0", f"shifts = {away}", "shifts = '{}'"):
             agent = add_agent(connection, change, rating=5, years_of_service=50)
             rows(connection, f"update dealwright.agent set {change} where agent_id = %s", agent)
@@ -154,8 +155,10 @@ def test_the_most_urgent_waiting_lead_gets_the_place(database: Database) -> None
             rows(connection, "select dealwright.settle_booking(%s, 'cancelled')", booking)
             row = rows(
                 connection,
-                "select l.customer_name, b.booking_id from dealwright.assignment as a join dealwright.lead as l using (lead_id) "
-                "join dealwright.booking as b using (assignment_id) where a.agent_id = %s and a.status = 'open'",
+                "select l.customer_name, b.booking_id from dealwright.assignment as a join "
+                "dealwright.lead as l using (lead_id) "
+                "join dealwright.booking as b using (assignment_id) where a.agent_id = %s and a.status = "
+                "'open'",
                 agent,
             )[0]
             served.append(row["customer_name"])

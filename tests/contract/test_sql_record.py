@@ -28,10 +28,14 @@ def connection(database: Database) -> Iterator[Connection[Any]]:
         yield opened
 
 
-def read_all(connection: Connection[Any], after: tuple[str, int] = ("0", 0), most: int = 3) -> list[tuple[str, int]]:
+def read_all(
+    connection: Connection[Any], after: tuple[str, int] = ("0", 0), most: int = 3
+) -> list[tuple[str, int]]:
     """Read the outbox to its end, a few events at a time."""
     read = []
-    while part := rows(connection, "select xid::text, position from dealwright.read_events(%s, %s, %s)", *after, most):
+    while part := rows(
+        connection, "select xid::text, position from dealwright.read_events(%s, %s, %s)", *after, most
+    ):
         read += [(row["xid"], row["position"]) for row in part]
         after = read[-1]
     return read
@@ -94,7 +98,9 @@ def test_a_seal_shows_what_an_administrator_changed(connection: Connection[Any],
     assert value(connection, "select dealwright.seal_decisions()") == 0
     verify = "select array_agg(intact order by block_id) from dealwright.verify_decisions()"
     assert value(connection, verify) == [True, True]
-    rows(connection, "set session_replication_role = replica")  # switches the triggers off, as a superuser can
+    rows(
+        connection, "set session_replication_role = replica"
+    )  # switches the triggers off, as a superuser can
     rows(connection, tampering)
     assert False in value(connection, verify)
 
@@ -107,7 +113,10 @@ def test_a_block_put_aside_breaks_the_chain(connection: Connection[Any]) -> None
     rows(connection, "delete from dealwright.decision_seal where block_id = 2")
     rows(connection, "delete from dealwright.decision where decision_id = 2")
     rows(connection, "delete from dealwright.decision_block where block_id = 2")
-    assert [row["intact"] for row in rows(connection, "select * from dealwright.verify_decisions()")] == [True, False]
+    assert [row["intact"] for row in rows(connection, "select * from dealwright.verify_decisions()")] == [
+        True,
+        False,
+    ]
 
 
 def test_a_decision_still_under_way_is_sealed_later(database: Database, connection: Connection[Any]) -> None:
@@ -127,7 +136,7 @@ def test_seals_do_not_depend_on_how_a_client_shows_times(connection: Connection[
     assert value(connection, "select intact from dealwright.verify_decisions()")
 
 
-# replay and explain ----------------------------------------------------------------------------------------------
+# replay and explain ----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("modelled", [True, False, None])
@@ -138,7 +147,8 @@ def test_decisions_replay_after_everything_has_changed(
     rng = np.random.default_rng(7)
     rows(
         connection,
-        "update dealwright.policy set params = jsonb_build_object('seed', 3, 'fairness', %s::float8) where name = 'value'",
+        "update dealwright.policy set params = jsonb_build_object('seed', 3, 'fairness', %s::float8) "
+        "where name = 'value'",
         fairness,
     )
     load_classic(connection)
@@ -148,7 +158,10 @@ def test_decisions_replay_after_everything_has_changed(
     for turn in range(24):
         answer = assign(
             connection,
-            {"destination": ("Mars", "Titan", "Venus")[turn % 3], "lead_source": ("Organic", "Bought")[turn % 2]},
+            {
+                "destination": ("Mars", "Titan", "Venus")[turn % 3],
+                "lead_source": ("Organic", "Bought")[turn % 2],
+            },
             ("value", "classic", "workload", "fair")[turn % 4],
             requirements="luxury" if turn % 5 == 0 else None,
         )
@@ -161,12 +174,15 @@ def test_decisions_replay_after_everything_has_changed(
     rows(connection, "update dealwright.agent set capacity = 0")
     waiting = assign(connection, LEAD)
     rows(connection, "update dealwright.agent set capacity = 9")
-    assert rows(connection, "select * from dealwright.placement_of(%s)", waiting["lead_id"])[0]["status"] == "assigned"
+    assert (
+        rows(connection, "select * from dealwright.placement_of(%s)", waiting["lead_id"])[0]["status"]
+        == "assigned"
+    )
     idle = add_agent(connection, "idle", capacity=3)
     last = assign(connection, LEAD, "workload")
 
     replay_all = (
-        "select d.policy, d.from_queue, dealwright.replay(d.assignment_id) as again from dealwright.decision as d"
+        "select policy, from_queue, dealwright.replay(assignment_id) as again from dealwright.decision"
     )
 
     def check() -> None:
@@ -174,32 +190,50 @@ def test_decisions_replay_after_everything_has_changed(
         assert len(answers) == len(given) + 3
         assert {row["policy"] for row in answers} == {"value", "classic", "workload", "fair"}
         assert any(row["from_queue"] for row in answers)
-        assert all(row["again"]["agrees"] for row in answers), [row for row in answers if not row["again"]["agrees"]]
+        assert all(row["again"]["agrees"] for row in answers), [
+            row for row in answers if not row["again"]["agrees"]
+        ]
 
     check()
-    before = rows(connection, "select dealwright.explain(assignment_id) as e from dealwright.decision order by 1")
+    before = rows(
+        connection, "select dealwright.explain(assignment_id) as e from dealwright.decision order by 1"
+    )
     for answer in given[10:20]:
         rows(connection, "select dealwright.settle_booking(%s, 'confirmed', 5000, 100)", answer["booking_id"])
     load_model(connection, random_model(rng, agents_differ=True))
-    load_classic(connection, {name: 0.5 for name in value(connection, "select parameters -> 'weights' from dealwright.model where kind = 'classic' limit 1")})
+    load_classic(
+        connection,
+        dict.fromkeys(
+            value(
+                connection,
+                "select parameters -> 'weights' from dealwright.model where kind = 'classic' limit 1",
+            ),
+            0.5,
+        ),
+    )
     rows(connection, "select dealwright.declare_dimension('destination', array['Pluto'])")
     rows(connection, "select dealwright.declare_dimension('season', array['summer', 'winter'])")
-    rows(connection, "update dealwright.policy set params = '{\"seed\": 9, \"fairness\": 1}'")
+    rows(connection, 'update dealwright.policy set params = \'{"seed": 9, "fairness": 1}\'')
     rows(
         connection,
-        "update dealwright.agent set capacity = 1, skills = '{}', rating = 1, years_of_service = 40, weight = 5, "
+        "update dealwright.agent set capacity = 1, skills = '{}', rating = 1, years_of_service = 40, "
+        "weight = 5, "
         "department = 'x', shifts = '{}'",
     )
     rows(connection, "update dealwright.agent set active = false where agent_id = 1")
     assert last["agent_id"] == idle
     rows(connection, "delete from dealwright.lead where lead_id = %s", last["lead_id"])
     rows(connection, "delete from dealwright.agent where agent_id = %s", idle)
-    Desk(database).load(random_history(rng, Desk(database).dimensions(), agents=5, assignments=60, prefix="x"))
+    Desk(database).load(
+        random_history(rng, Desk(database).dimensions(), agents=5, assignments=60, prefix="x")
+    )
     with pytest.raises(psycopg.Error) as gone:
         value(connection, "select dealwright.replay(%s)", 10**9)
     assert gone.value.sqlstate == "DW003"
     check()
-    after = rows(connection, "select dealwright.explain(assignment_id) as e from dealwright.decision order by 1")
+    after = rows(
+        connection, "select dealwright.explain(assignment_id) as e from dealwright.decision order by 1"
+    )
     for old, new in zip(
         sorted((row["e"] for row in before), key=lambda e: e["assignment_id"]),
         sorted((row["e"] for row in after), key=lambda e: e["assignment_id"]),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import Any
 
@@ -83,7 +84,7 @@ def test_probability_interval_and_revenue_equal_the_reference(database: Database
                 free = 1 - row["open"] / row["capacity"]
                 worth.append((row["eligible"], scores.value[k, i] * psi(free) if row["eligible"] else 0.0))
             # in the reference's order, where it is not a tie for single precision
-            for better, worse in zip(worth, worth[1:], strict=False):
+            for better, worse in itertools.pairwise(worth):
                 assert better[0] >= worse[0]
                 if better[0] == worse[0]:
                     assert better[1] >= worse[1] * (1 - 1e-4)
@@ -158,7 +159,8 @@ def test_objective_and_fairness_dial(database: Database, objective: str, fairnes
         load_model(connection, model)
         rows(
             connection,
-            "update dealwright.policy set params = jsonb_build_object('seed', 1, 'objective', %s::text, 'fairness', %s::float8) "
+            "update dealwright.policy set params = jsonb_build_object('seed', 1, 'objective', %s::text, "
+            "'fairness', %s::float8) "
             "where name = 'value'",
             objective,
             fairness,
@@ -189,7 +191,7 @@ def test_objective_and_fairness_dial(database: Database, objective: str, fairnes
                 for row in table
                 if row["eligible"]
             ]
-            assert all(a >= b - 1e-4 * abs(b) for a, b in zip(weight, weight[1:], strict=False))
+            assert all(a >= b - 1e-4 * abs(b) for a, b in itertools.pairwise(weight))
 
 
 def test_the_dial_reports_its_price(database: Database) -> None:

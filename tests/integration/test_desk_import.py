@@ -24,11 +24,15 @@ KEPT = ("agent", "stat", "day", "lead", "assignment", "booking")
 
 
 def history(seed: int = 1, **how: Any) -> History:
-    return random_history(np.random.default_rng(seed), DIMENSIONS, **{"assignments": 120, "unknown": 0.0, **how})
+    return random_history(
+        np.random.default_rng(seed), DIMENSIONS, **{"assignments": 120, "unknown": 0.0, **how}
+    )
 
 
 def changed(counts: Any) -> int:
-    return sum(counts[name][kind] for name in ("agents", "assignments", "bookings") for kind in ("new", "changed"))
+    return sum(
+        counts[name][kind] for name in ("agents", "assignments", "bookings") for kind in ("new", "changed")
+    )
 
 
 @pytest.mark.parametrize("modelled", [True, False])
@@ -75,7 +79,9 @@ def test_twice_changes_nothing_even_after_live_work(database: Database) -> None:
 
 def work_on(connection: Connection[Any]) -> None:
     """Settle imported bookings, reassign, end, reopen, and take in leads: at today's date."""
-    pending = rows(connection, "select * from dealwright.booking where status = 'pending' order by booking_id")
+    pending = rows(
+        connection, "select * from dealwright.booking where status = 'pending' order by booking_id"
+    )
     assert len(pending) > 4
     rows(connection, "select dealwright.settle_booking(%s, 'confirmed', 700)", pending[0]["booking_id"])
     rows(connection, "select dealwright.settle_booking(%s, 'cancelled')", pending[1]["booking_id"])
@@ -86,7 +92,9 @@ def work_on(connection: Connection[Any]) -> None:
         "update dealwright.assignment set status = 'lapsed' where assignment_id = %s",
         pending[3]["assignment_id"],
     )
-    won = rows(connection, "select * from dealwright.booking where status = 'confirmed' order by booking_id limit 2")
+    won = rows(
+        connection, "select * from dealwright.booking where status = 'confirmed' order by booking_id limit 2"
+    )
     rows(connection, "select dealwright.settle_booking(%s, 'pending')", won[0]["booking_id"])
     for _ in range(5):
         assign(connection, LEAD)
@@ -104,7 +112,9 @@ def test_later_data_comes_on_top_of_live_work(database: Database) -> None:
         # the desk's new ids continue after the highest of the user's
         assert [row["assignment_id"] for row in live] == [121, 122, 123, 124, 125]
         assert min(row["booking_id"] for row in live) > first.bookings["external_id"].cast(pl.Int64).max()  # type: ignore[operator]
-        later = history(2, first=116, assignments=60)  # some that are there already, some whose ids the desk has given
+        later = history(
+            2, first=116, assignments=60
+        )  # some that are there already, some whose ids the desk has given
         loaded = desk.load(later)
         assert loaded.counts["assignments"] == {"new": 55, "changed": 5, "unchanged": 0}
         tables = check_desk(connection, model)
@@ -174,7 +184,7 @@ def test_an_import_that_fails_leaves_nothing(database: Database) -> None:
     broken = replace(broken, agents=broken.agents.with_columns(weight=pl.lit(-1.0)))
     with database.connect(autocommit=True) as connection:
         before = read_tables(connection)
-        with pytest.raises(Exception, match="agent_numbers|weight"):
+        with pytest.raises(Exception, match=r"agent_numbers|weight"):
             desk.load(broken)
         after = read_tables(connection)
         assert all(before[name] == after[name] for name in (*KEPT, "event", "slot"))

@@ -196,6 +196,21 @@ def outcome_of(assignment: Row, booking: Row | None) -> tuple[str, str | None]:
     ]
 
 
+def _count_money(
+    cents: dict[str, int], booking: Row, given: Mapping[str, str], model: MatchModel | None
+) -> None:
+    cents["revenue"] += int(100 * (booking["total_revenue"] or Decimal(0)))
+    for name in ("base", "package"):
+        amount = booking[f"{name}_revenue"]
+        if amount is None:
+            continue
+        cents[name] += int(100 * amount)
+        if model is not None:
+            part: AmountModel = getattr(model.revenue, name)
+            log = part.bias + sum(part.weights.get(n, {}).get(v, 0.0) for n, v in given.items())
+            cents[f"{name}_expected"] += round(100 * math.exp(log))
+
+
 def recount(
     agents: Sequence[int],
     assignments: Sequence[Row],
@@ -246,16 +261,7 @@ def recount(
             continue
         day = (booking["completed_at"].date(), agent)
         result.days[day] = result.days.get(day, 0) + 1
-        cents = result.cents[agent]
-        cents["revenue"] += int(100 * (booking["total_revenue"] or Decimal(0)))
-        for name in ("base", "package"):
-            amount = booking[f"{name}_revenue"]
-            if amount is not None:
-                cents[name] += int(100 * amount)
-                if model is not None:
-                    part: AmountModel = getattr(model.revenue, name)
-                    log = part.bias + sum(part.weights.get(n, {}).get(v, 0.0) for n, v in given.items())
-                    cents[f"{name}_expected"] += round(100 * math.exp(log))
+        _count_money(result.cents[agent], booking, given, model)
     return result
 
 

@@ -65,7 +65,8 @@ def read_tables(connection: Connection[Any], since: int = 0) -> dict[str, list[R
         "lead": rows(connection, "select * from dealwright.lead order by lead_id"),
         "assignment": rows(
             connection,
-            "select a.*, l.attributes from dealwright.assignment as a join dealwright.lead as l using (lead_id)",
+            "select a.*, l.attributes from dealwright.assignment as a join dealwright.lead as l using "
+            "(lead_id)",
         ),
         "booking": rows(connection, "select * from dealwright.booking"),
         "event": rows(
@@ -182,7 +183,7 @@ def _check_counters(tables: Mapping[str, Sequence[Row]], model: MatchModel | Non
 
 
 def check_events(events: Sequence[Row], agents: Sequence[Row], *, complete: bool = True) -> None:
-    """Each event's state follows from the one before, nobody was given a lead past capacity, the last state stands."""
+    """Each event's state follows from the one before, nobody got a lead past capacity, the last stands."""
     last: dict[int, Row] = {}
     for event in events:
         if event["kind"] == "agent_deleted":

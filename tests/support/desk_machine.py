@@ -1,0 +1,159 @@
+"""A machine that works at a desk at random: how it begins, how it tries things, and what must always hold."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import numpy as np
+import psycopg
+from engine import Row, add_agent, declare, load_classic, load_model, random_model, rows
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from ledger import check_desk
+from psycopg import Connection
+
+from dealwright.learn import MatchModel
+
+REFUSED = {"DW001", "DW002", "DW003"}
+TABLES = (
+    "agent, agent_stat, agent_day, lead, assignment, booking, event, agent_profile_log, decision, model, "
+    "compiled_model, dimension, dimension_value, requirement_term"
+)
+
+
+def has(table: str) -> Callable[[Any], bool]:
+    """Whether there is a row to work with."""
+    return lambda machine: machine.tables is not None and bool(machine.tables[table])
+
+
+class DeskMachine(RuleBasedStateMachine):
+    """Draws what to do; what the desk makes of it is checked by `check_desk` and by the rules themselves."""
+
+    connection: ClassVar[Connection[Any]]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.model: MatchModel | None = None
+        self.tables: Any = None
+
+    # the beginning
+
+    @initialize(
+        seed=st.integers(0, 2**16),
+        agents=st.lists(
+            st.tuples(
+                st.integers(0, 3), st.sampled_from(((), ("luxury",), ("luxury", "family"))), st.floats(0.5, 2)
+            ),
+            min_size=2,
+            max_size=5,
+        ),
+        modelled=st.sampled_from((None, True, True, False)),
+        fairness=st.sampled_from((0, 0, 0.5)),
+    )
+    def open_desk(
+        self,
+        seed: int,
+        agents: list[tuple[int, tuple[str, ...], float]],
+        modelled: bool | None,
+        fairness: float,
+    ) -> None:
+        self.rng = np.random.default_rng(seed)
+        names = ", ".join(f"dealwright.{name.strip()}" for name in TABLES.split(","))
+        rows(self.connection, "set session_replication_role = replica")
+        rows(self.connection, f"truncate {names} restart identity cascade")
+        rows(
+            self.connection,
+            "update dealwright.policy set is_default = name = 'value', params = '{\"seed\": 1}'",
+        )
+        rows(self.connection, "set session_replication_role = origin")
+        rows(
+            self.connection,
+            "update dealwright.policy set params = jsonb_build_object('seed', 1, 'fairness', %s::float8) "
+            "where name = 'value'",
+            fairness,
+        )
+        declare(self.connection)
+        load_classic(self.connection)
+        for i, (capacity, skills, weight) in enumerate(agents):
+            add_agent(
+                self.connection,
+                f"agent {i}",
+                capacity=capacity,
+                skills=list(skills),
+                weight=weight,
+                rating=None if i == 1 else 3 + i / 2,
+                years_of_service=float(i % 3),
+                department="Luxury Voyages" if i == 0 else "Sales",
+            )
+        if modelled is not None:
+            self.promote(modelled)
+
+    @rule(differ=st.booleans())
+    def promote(self, differ: bool) -> None:
+        self.model = random_model(self.rng, agents_differ=differ)
+        load_model(self.connection, self.model)
+
+    # tools
+
+    def pick(self, table: str, draw: int, **wanted: Any) -> Row | None:
+        found = [
+            row
+            for row in (self.tables or {}).get(table, ())
+            if all(row[name] == v for name, v in wanted.items())
+        ]
+        return found[draw % len(found)] if found else None
+
+    def attempt(self, statement: str, *parameters: Any) -> list[Row] | None:
+        """Run a statement that may be refused: then with a reason of ours, and nothing has changed."""
+        try:
+            return rows(self.connection, statement, *parameters)
+        except psycopg.Error as error:
+            if error.sqlstate not in REFUSED:
+                raise
+            after = check_desk(self.connection, self.model)
+            for name in ("agent", "lead", "assignment", "booking", "stat"):
+                assert after[name] == self.tables[name], f"refused, and yet {name} changed"
+            return None
+
+    # what must hold
+
+    @invariant()
+    def holds(self) -> None:
+        before = self.tables
+        tables = check_desk(self.connection, self.model)
+        if before is not None:
+            _check_one_event_per_change(before, tables)
+        self.tables = tables
+
+    def teardown(self) -> None:
+        """At the end every decision replays, whatever has changed since."""
+        if self.tables is None:
+            return
+        for row in rows(
+            self.connection,
+            "select d.assignment_id, dealwright.replay(d.assignment_id) as again from "
+            "dealwright.decision as d "
+            "order by d.assignment_id",
+        ):
+            assert row["again"]["agrees"], row
+
+
+def _check_one_event_per_change(before: Any, after: Any) -> None:
+    """Every assignment that changed hands or status since the last step has an event that says so."""
+    known = {event["position"] for event in before["event"]}
+    fresh = [event for event in after["event"] if event["position"] not in known]
+    old = {a["assignment_id"]: a for a in before["assignment"]}
+    for row in after["assignment"]:
+        past = old.get(row["assignment_id"])
+        kinds = [event["kind"] for event in fresh if event["assignment_id"] == row["assignment_id"]]
+        if past is None:
+            assert kinds.count("assigned") == 1, kinds
+        elif past["agent_id"] != row["agent_id"]:
+            assert (kinds.count("moved_in"), kinds.count("moved_out")) == (1, 1), kinds
+        elif past["status"] != row["status"]:
+            assert kinds, f"no event tells that assignment {row['assignment_id']} is {row['status']}"
+        else:
+            assert "assigned" not in kinds
+    gone = set(old) - {row["assignment_id"] for row in after["assignment"]}
+    assert all(any(e["assignment_id"] == i and e["kind"] == "deleted" for e in fresh) for i in gone)
