@@ -100,3 +100,12 @@ def test_every_mistake_names_the_file_and_the_key(old: str, new: str, message: s
         parse_mapping(SMALL.replace(old, new, 1).encode(), "small.toml")
     assert message in str(error.value)
     assert str(error.value).startswith("small.toml")
+
+
+def test_the_example_in_the_documentation_is_a_mapping() -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "import.md").read_text(encoding="utf-8")
+    example = page.split("```toml\n")[1].split("```")[0]
+    mapping = parse_mapping(example.encode(), "docs/import.md")
+    assert mapping.late_filing_min == 60
+    assert [dimension.name for dimension in mapping.dimensions] == ["source", "region"]
+    assert mapping.agents.fields["capacity"].default == "5"
