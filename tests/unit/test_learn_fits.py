@@ -139,9 +139,24 @@ def test_strength_of_values_allows_for_the_agents_own_level(values: int) -> None
     known = np.full((agents, values), float(each))
     won = rng.binomial(each, rate).astype(float)
     level = won.sum(axis=1, keepdims=True) / known.sum(axis=1, keepdims=True)
-    assert fit_value_strength(known, won, np.broadcast_to(level, won.shape)) == pytest.approx(
-        strength, rel=0.2
-    )
+    found = fit_value_strength(known, won, np.broadcast_to(level, won.shape), 1e-6)
+    assert found == pytest.approx(strength, rel=0.2)
+    # where the level is shrunk fully, deviations are from the truth
+    whole = fit_value_strength(known, won, np.full(won.shape, 0.6), FULL_SHRINKAGE)
+    assert whole == pytest.approx(strength, rel=0.2)
+
+
+@pytest.mark.parametrize("level_strength", [1e-6, FULL_SHRINKAGE])
+def test_values_that_differ_by_chance_are_shrunk_fully(level_strength: float) -> None:
+    rng = np.random.default_rng(8)
+    strengths = []
+    for _ in range(30):
+        known = rng.integers(3, 20, (30, 2)).astype(float)
+        won = rng.binomial(known.astype(int), 0.65).astype(float)
+        own = won.sum(axis=1, keepdims=True) / known.sum(axis=1, keepdims=True)
+        mean = np.broadcast_to(own if level_strength < 1 else 0.65, won.shape)
+        strengths.append(fit_value_strength(known, won, mean, level_strength))
+    assert np.mean(np.array(strengths) == FULL_SHRINKAGE) > 0.75
 
 
 def test_ratio_strength_is_recovered() -> None:

@@ -168,7 +168,7 @@ def _fit_strengths(known: OutcomeTable, lead: LeadModel, shares: tuple[FloatArra
     moved = sigmoid(logit(mean) + level[:, :1])
     for group in groups[1:]:
         if group.stop - group.start > 1:
-            strength[group] = fit_value_strength(n[:, group], won[:, group], moved[:, group])
+            strength[group] = fit_value_strength(n[:, group], won[:, group], moved[:, group], strength[0])
     return strength
 
 

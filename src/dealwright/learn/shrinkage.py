@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from dealwright.learn.slots import FloatArray
 
 
+_WORTH_A_PARAMETER = 0.5
+"""Log likelihood by which differences must beat their absence: half of what Akaike (1974) asks."""
+
+
 def fit_prior_strength(known: FloatArray, won: FloatArray, mean: FloatArray) -> float:
     """Fit the strength m of the beta prior of beta-binomial counts whose prior means are given.
 
@@ -37,25 +41,26 @@ def fit_prior_strength(known: FloatArray, won: FloatArray, mean: FloatArray) -> 
         loss, bounds=(np.log(0.5), np.log(1e5)), method="bounded", options={"xatol": 1e-3}
     )
     # at the upper end the two likelihoods agree up to rounding: no variation beyond chance
-    if found.x > np.log(5e4) or found.fun > binomial - 1e-6:
+    if found.x > np.log(5e4) or found.fun > binomial - _WORTH_A_PARAMETER:
         return FULL_SHRINKAGE
     return float(np.exp(found.x))
 
 
-def fit_value_strength(known: FloatArray, won: FloatArray, mean: FloatArray) -> float:
+def fit_value_strength(known: FloatArray, won: FloatArray, mean: FloatArray, level_strength: float) -> float:
     """Fit the prior strength of a dimension's values, (agents, values), given each agent's overall level.
 
-    As `fit_prior_strength`, but each agent's level was estimated from the same outcomes: a value that makes
-    up the share f of them can deviate from it only by ``1 - f`` of its variance. Taking that for a lack of
-    differences would shrink twice too much where a dimension has two values. So the standardised deviations
-    ``(won - known mean) / sqrt(known mean (1 - mean))`` are fitted as normal with the beta-binomial
-    variance ``1 + (known - 1) / (m + 1)``, reduced by that factor (the idea of restricted maximum
-    likelihood: Patterson & Thompson 1971, Biometrika 58).
+    As `fit_prior_strength`, but each agent's level, shrunk by the weight ``s = n / (n + level_strength)``,
+    was estimated from the same outcomes: a value that makes up the share f of them deviates from it only
+    with ``1 - f (2 s - s^2)`` of its variance. Taking that for a lack of differences would shrink twice too
+    much where a dimension has two values. So the deviations ``(won - known mean) / sqrt(known mean (1 -
+    mean))`` are fitted as normal with the beta-binomial variance ``1 + (known - 1) / (m + 1)``, reduced by
+    that factor (the idea of restricted maximum likelihood: Patterson & Thompson 1971, Biometrika 58).
     """
     from scipy.optimize import minimize_scalar
 
-    total = known.sum(axis=1, keepdims=True)
-    left = 1.0 - known / np.maximum(total, 1e-12)
+    total = np.maximum(known.sum(axis=1, keepdims=True), 1e-12)
+    weight = total / (total + level_strength)
+    left = 1.0 - known / total * (2.0 * weight - weight**2)
     some = (known > 1) & (left > 0.02)
     if not some.any():
         return FULL_SHRINKAGE
@@ -70,7 +75,7 @@ def fit_value_strength(known: FloatArray, won: FloatArray, mean: FloatArray) -> 
     found = minimize_scalar(
         loss, bounds=(np.log(0.5), np.log(1e5)), method="bounded", options={"xatol": 1e-3}
     )
-    if found.x > np.log(5e4) or found.fun > loss(np.log(1e12)) - 1e-6:
+    if found.x > np.log(5e4) or found.fun > loss(np.log(1e12)) - _WORTH_A_PARAMETER:
         return FULL_SHRINKAGE
     return float(np.exp(found.x))
 
@@ -98,6 +103,6 @@ def fit_ratio_strength(total: FloatArray, expected: FloatArray, noise_per_unit: 
     found = minimize_scalar(
         loss, bounds=(np.log(1e-8), np.log(4.0)), method="bounded", options={"xatol": 1e-3}
     )
-    if found.x < np.log(2e-8) or found.fun > none - 1e-6:
+    if found.x < np.log(2e-8) or found.fun > none - _WORTH_A_PARAMETER:
         return FIXED_RATIO
     return float(noise_per_unit / np.exp(found.x))
