@@ -68,8 +68,8 @@ def plan_tables(plan: Plan, out: Path) -> Iterator[Table | str]:
     yield figures
     yield ""
     stages = _table("stage", "rows", "seconds")
-    for record in plan.trace:
-        stages.add_row(record.stage, f"{record.rows_out:,}", f"{record.seconds:.2f}")
+    for name, seconds in plan.seconds.items():
+        stages.add_row(name, f"{plan.results[name].frame.height:,}", f"{seconds:.2f}")
     yield stages
     yield ""
     for remark in remarks(plan):
@@ -98,7 +98,10 @@ def plan_document(plan: Plan) -> dict[str, Any]:
         "missed": [kpi.name for kpi in plan.kpis.missed],
         "actions": _by_action(plan.accounts).to_dicts(),
         "segments": _by_segment(plan.accounts).to_dicts(),
-        "stages": [{"stage": r.stage, "rows": r.rows_out, "seconds": r.seconds} for r in plan.trace],
+        "stages": [
+            {"stage": name, "rows": plan.results[name].frame.height, "seconds": seconds}
+            for name, seconds in plan.seconds.items()
+        ],
         "remarks": list(remarks(plan)),
     }
 

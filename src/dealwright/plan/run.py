@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from html import escape
-from typing import Any, Final
+from typing import Any
 
 import polars as pl
 
 from dealwright.inputs import PlanInputs
 from dealwright.plan.action import ActionParams, Actions, choose_actions
 from dealwright.plan.anomalies import Anomalies, AnomalyParams, detect
+from dealwright.plan.assembly import TABLES, figures, measure_drift, side_by_side
 from dealwright.plan.channel import ChannelParams, allocate_channels, reach_of_routes
-from dealwright.plan.drift import Drift, compare, profile
+from dealwright.plan.drift import Drift
 from dealwright.plan.frames import ModelStore, StageResult
 from dealwright.plan.kpis import KpiParams, Kpis, judge
 from dealwright.plan.predict import Predictions, PredictParams, predict
@@ -23,40 +24,6 @@ from dealwright.plan.segment import SegmentParams, Segments, segment
 from dealwright.plan.territory import Territories, TerritoryParams, territory
 from dealwright.plan.toml import to_mapping
 from dealwright.plan.trace import FIELD_STAGES, STAGES, Progress, StageRecord, Tracer, hash_frame, hash_text
-
-# the columns of `Plan.accounts` that outside clients rely on come first
-_LEADING: Final = (
-    "account_id", "churn_probability", "predicted_value_eur", "anomaly_score", "is_anomaly", "segment",
-    "nba_score", "action", "expected_value_eur", "channel", "channel_confidence", "territory", "rep_id",
-)  # fmt: skip
-# table of the run directory -> the stage whose result holds it, and where
-TABLES: Final = {
-    "territories": ("territory", "territories"),
-    "territory_curve": ("territory", "curve"),
-    "channels": ("channel", "table"),
-    "waitlist": ("channel", "waitlist"),
-    "visits": ("route", "visits"),
-    "rep_days": ("route", "days"),
-    "left_out": ("route", "left_out"),
-}
-# key figure -> the stage in whose summary it stands, and under which name
-_LATER_FIGURES: Final = {
-    "territory_max_deviation_pct": ("territory", "max_deviation_pct"),
-    "territory_mean_distance_km": ("territory", "mean_distance_km"),
-    "contacts_scheduled": ("channel", "reached"),
-    "backlog": ("channel", "waiting"),
-    "channel_gap_share": ("channel", "gap_share"),
-    "visits": ("route", "visits"),
-    "visit_value_eur": ("route", "visit_value_eur"),
-    "distance_km": ("route", "distance_km"),
-    "travel_min": ("route", "travel_min"),
-}
-# of all measures in the model card, those that judge what is used; the baselines' stay in the card
-_MEASURES: Final = (
-    "churn_auc", "churn_pr_auc", "churn_log_loss", "churn_brier", "churn_ece", "churn_lift", "value_rmse",
-    "value_mae", "value_spearman", "value_gini", "value_total_bias",
-)  # fmt: skip
-_SCORES: Final = ("churn_probability", "predicted_value_eur", "anomaly_score", "nba_score")
 
 
 @dataclass(frozen=True)
@@ -153,12 +120,17 @@ class Plan:
         territories = self.accounts.select("account_id", "territory").drop_nulls() if known else None
         return PreviousRun(self.profile, territories, self.tables.get("waitlist"))
 
+    @property
+    def seconds(self) -> dict[str, float]:
+        """Stage -> wall-clock seconds; a stage that ran twice counts twice."""
+        result: dict[str, float] = {}
+        for record in self.trace:
+            result[record.stage] = round(result.get(record.stage, 0.0) + record.seconds, 4)
+        return result
+
     def summary(self) -> dict[str, Any]:
         """Return the key figures and the stages' seconds."""
-        seconds: dict[str, float] = {}
-        for record in self.trace:
-            name = f"{record.stage}_s"
-            seconds[name] = round(seconds.get(name, 0.0) + record.seconds, 4)
+        seconds = {f"{name}_s": value for name, value in self.seconds.items()}
         return {**self.kpis.summary(), "drift": self.drift.message, **seconds}
 
     def to_frame(self) -> pl.DataFrame:
@@ -236,17 +208,14 @@ def run_plan(
         stages.run("channel", rows, allocate_channels, data, actions, params.channel, waiting=last.waitlist)
 
     stages.finish()
-    accounts = _side_by_side(data.accounts["account_id"], stages.results)
-    drift, seen = _measure_drift(
+    accounts = side_by_side(data.accounts["account_id"], stages.results)
+    drift, seen = measure_drift(
         data, accounts, predictions.metrics, last.profile, params.quality.metric_worse_by
     )
-    figures = _figures(quality, predictions, anomalies, actions, drift)
-    for name, (stage, key) in _LATER_FIGURES.items():
-        if stage in stages.results:
-            figures[name] = stages.results[stage].summary().get(key)
+    found = figures(quality, predictions, anomalies, actions, drift, results=stages.results)
     return Plan(
         data, accounts, quality, predictions, anomalies, segments, actions, stages.results,
-        judge(figures, params.kpis.targets), drift, tuple(stages.records), seen, params, seed,
+        judge(found, params.kpis.targets), drift, tuple(stages.records), seen, params, seed,
     )  # fmt: skip
 
 
@@ -283,54 +252,3 @@ def _hash_inputs(inputs: PlanInputs, seed: int) -> str:
     tables = (inputs.accounts, inputs.orders, inputs.touches, inputs.reps, inputs.history)
     parts = [hash_frame(frame) for frame in tables]
     return hash_text("|".join([*parts, repr(inputs.schema), inputs.as_of.isoformat(), str(seed)]))
-
-
-def _side_by_side(account_id: pl.Series, results: Mapping[str, StageResult]) -> pl.DataFrame:
-    """Put the results of the stages beside each other; where two name a column, the later stage's counts."""
-    columns = {"account_id": account_id}
-    for name, result in results.items():
-        frame = result.frame
-        if not frame["account_id"].equals(account_id):
-            raise AssertionError(f"the stage {name} returned other accounts, or in another order")
-        columns |= {column.name: column for column in frame}
-    leading = [name for name in _LEADING if name in columns]
-    return pl.DataFrame([columns[name] for name in (*leading, *(n for n in columns if n not in leading))])
-
-
-def _measure_drift(
-    data: PlanInputs,
-    accounts: pl.DataFrame,
-    metrics: Mapping[str, float | None],
-    previous: Mapping[str, Any] | None,
-    worse_by: float,
-) -> tuple[Drift, dict[str, Any]]:
-    """Compare this run's features and scores with the last run's, and describe them for the next."""
-    numeric = data.schema.numeric
-    features = data.accounts.select("account_id", *numeric, *data.schema.categorical)
-    table = features.hstack(accounts.select(_SCORES))
-    drift = compare(previous or {}, table, metrics, worse_by)
-    watched = {name: metrics.get(name) for name in ("churn_auc", "value_spearman")}
-    columns = profile(table, [*numeric, *_SCORES], list(data.schema.categorical))
-    return drift, {"columns": columns, "metrics": watched}
-
-
-def _figures(
-    quality: Quality, predictions: Predictions, anomalies: Anomalies, actions: Actions, drift: Drift
-) -> dict[str, Any]:
-    """Collect the key figures of a run; nothing that depends on the clock."""
-    chosen = actions.frame
-    accounts = chosen.height
-    return {
-        "accounts": accounts,
-        "rejected_share": quality.rejected_share["accounts"],
-        **{f"{name}_age_days": days for name, days in quality.freshness.items()},
-        **{name: predictions.metrics.get(name) for name in _MEASURES},
-        "mean_churn_probability": predictions.frame["churn_probability"].mean(),
-        "predicted_value_eur": predictions.frame["predicted_value_eur"].sum(),
-        "anomaly_share": anomalies.frame["is_anomaly"].mean(),
-        "accounts_with_action": int((chosen["action"] != "nothing").sum()),
-        "expected_value_eur": chosen["expected_value_eur"].sum(),
-        "explore_share": chosen["explore"].mean(),
-        "control_share": chosen["control"].mean(),
-        "columns_drifted": int((drift.frame["level"] == "large").sum()),
-    }

@@ -33,8 +33,8 @@ def metrics_registry(plan: Plan, *, wall_clock: bool = True) -> CollectorRegistr
         chosen.labels(action).set(count)
     if wall_clock:
         seconds = Gauge("dealwright_plan_stage_seconds", "Duration of a stage", ["stage"], registry=registry)
-        for record in plan.trace:
-            seconds.labels(record.stage).set(record.seconds)
+        for name, duration in plan.seconds.items():
+            seconds.labels(name).set(duration)
     return registry
 
 

@@ -15,8 +15,9 @@ from typing import Any, Final
 import polars as pl
 
 from dealwright.errors import InputError
+from dealwright.plan.assembly import TABLES
 from dealwright.plan.quality import Quality
-from dealwright.plan.run import TABLES, Plan
+from dealwright.plan.run import Plan
 from dealwright.plan.toml import write_toml
 from dealwright.report.plan_metrics import metrics_text
 

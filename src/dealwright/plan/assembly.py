@@ -1,0 +1,109 @@
+"""Put the results of the stages together: the accounts' table, key figures, drift against the last run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import polars as pl
+
+from dealwright.inputs import PlanInputs
+from dealwright.plan.action import Actions
+from dealwright.plan.anomalies import Anomalies
+from dealwright.plan.drift import Drift, compare, profile
+from dealwright.plan.frames import StageResult
+from dealwright.plan.predict import Predictions
+from dealwright.plan.quality import Quality
+
+# the columns of `Plan.accounts` that outside clients rely on come first
+_LEADING: Final = (
+    "account_id", "churn_probability", "predicted_value_eur", "anomaly_score", "is_anomaly", "segment",
+    "nba_score", "action", "expected_value_eur", "channel", "channel_confidence", "territory", "rep_id",
+)  # fmt: skip
+# table of the run directory -> the stage whose result holds it, and where
+TABLES: Final = {
+    "territories": ("territory", "territories"),
+    "territory_curve": ("territory", "curve"),
+    "channels": ("channel", "table"),
+    "waitlist": ("channel", "waitlist"),
+    "visits": ("route", "visits"),
+    "rep_days": ("route", "days"),
+    "left_out": ("route", "left_out"),
+}
+# key figure -> the stage in whose summary it stands, and under which name
+LATER_FIGURES: Final = {
+    "territory_max_deviation_pct": ("territory", "max_deviation_pct"),
+    "territory_mean_distance_km": ("territory", "mean_distance_km"),
+    "contacts_scheduled": ("channel", "reached"),
+    "backlog": ("channel", "waiting"),
+    "channel_gap_share": ("channel", "gap_share"),
+    "visits": ("route", "visits"),
+    "visit_value_eur": ("route", "visit_value_eur"),
+    "distance_km": ("route", "distance_km"),
+    "travel_min": ("route", "travel_min"),
+}
+# of all measures in the model card, those that judge what is used; the baselines' stay in the card
+_MEASURES: Final = (
+    "churn_auc", "churn_pr_auc", "churn_log_loss", "churn_brier", "churn_ece", "churn_lift", "value_rmse",
+    "value_mae", "value_spearman", "value_gini", "value_total_bias",
+)  # fmt: skip
+_SCORES: Final = ("churn_probability", "predicted_value_eur", "anomaly_score", "nba_score")
+
+
+def side_by_side(account_id: pl.Series, results: Mapping[str, StageResult]) -> pl.DataFrame:
+    """Put the results of the stages beside each other; where two name a column, the later stage's counts."""
+    columns = {"account_id": account_id}
+    for name, result in results.items():
+        frame = result.frame
+        if not frame["account_id"].equals(account_id):
+            raise AssertionError(f"the stage {name} returned other accounts, or in another order")
+        columns |= {column.name: column for column in frame}
+    leading = [name for name in _LEADING if name in columns]
+    return pl.DataFrame([columns[name] for name in (*leading, *(n for n in columns if n not in leading))])
+
+
+def measure_drift(
+    data: PlanInputs,
+    accounts: pl.DataFrame,
+    metrics: Mapping[str, float | None],
+    previous: Mapping[str, Any] | None,
+    worse_by: float,
+) -> tuple[Drift, dict[str, Any]]:
+    """Compare this run's features and scores with the last run's, and describe them for the next."""
+    numeric = data.schema.numeric
+    features = data.accounts.select("account_id", *numeric, *data.schema.categorical)
+    table = features.hstack(accounts.select(_SCORES))
+    drift = compare(previous or {}, table, metrics, worse_by)
+    watched = {name: metrics.get(name) for name in ("churn_auc", "value_spearman")}
+    columns = profile(table, [*numeric, *_SCORES], list(data.schema.categorical))
+    return drift, {"columns": columns, "metrics": watched}
+
+
+def figures(
+    quality: Quality,
+    predictions: Predictions,
+    anomalies: Anomalies,
+    actions: Actions,
+    drift: Drift,
+    *,
+    results: Mapping[str, StageResult],
+) -> dict[str, Any]:
+    """Collect the key figures of a run; nothing that depends on the clock."""
+    chosen = actions.frame
+    later = {name: place for name, place in LATER_FIGURES.items() if place[0] in results}
+    accounts = chosen.height
+    return {
+        "accounts": accounts,
+        "rejected_share": quality.rejected_share["accounts"],
+        **{f"{name}_age_days": days for name, days in quality.freshness.items()},
+        **{name: predictions.metrics.get(name) for name in _MEASURES},
+        "mean_churn_probability": predictions.frame["churn_probability"].mean(),
+        "predicted_value_eur": predictions.frame["predicted_value_eur"].sum(),
+        "anomaly_share": anomalies.frame["is_anomaly"].mean(),
+        "accounts_with_action": int((chosen["action"] != "nothing").sum()),
+        "expected_value_eur": chosen["expected_value_eur"].sum(),
+        "explore_share": chosen["explore"].mean(),
+        "control_share": chosen["control"].mean(),
+        "columns_drifted": int((drift.frame["level"] == "large").sum()),
+        **{name: results[stage].summary().get(key) for name, (stage, key) in later.items()},
+    }
