@@ -162,8 +162,8 @@ def against_oracle(console: Console, n: int, seed: int) -> None:
         for name, option in plans:
             served = option[option != NONE]
             table.add_row(
-                told, name, f"{served.size:,}", f"{truth.cost_eur[served].sum():,.0f}", f"{truth.earned(option):,.0f}",
-                f"{truth.earned(option) / truth.earned(oracle):.1%}",
+                told, name, f"{served.size:,}", f"{truth.cost_eur[served].sum():,.0f}",
+                f"{truth.earned(option):,.0f}", f"{truth.earned(option) / truth.earned(oracle):.1%}",
             )  # fmt: skip
     console.print(table)
     _effects(console, actions)
@@ -186,7 +186,7 @@ def optimise(
 
 def _effects(console: Console, actions: Actions) -> None:
     table = Table(
-        title="effects learned: mean increment, its error; validation loss less that of one effect for all (1e-4)"
+        title="effects learned: mean increment, its error; loss less that of one effect for all (1e-4)"
     )
     for column in ("action", "touches", "increment", "error", "S", "T", "X", "doubly robust", "blend"):
         table.add_column(column, justify="right" if column not in {"action", "blend"} else "left")
@@ -301,7 +301,7 @@ def mailing(console: Console, n: int, seed: int) -> None:
     expected = probability * worth[:, None] - cost * (np.arange(3) > 0)
     predicted = predicted_response * worth[:, None] - cost * (np.arange(3) > 0)
     table = Table(
-        title=f"randomised mailing, {n:,} customers: learned on one half, judged on the other (EUR per customer)"
+        title=f"randomised mailing, {n:,} customers: learned on one half, judged on the other (EUR each)"
     )
     for column in ("policy", "mails", "doubly robust", "error", "truth"):
         table.add_column(column, justify="right" if column != "policy" else "left")
@@ -327,6 +327,7 @@ def scale(console: Console, sizes: list[int]) -> None:
         "segment",
         "action",
         "sum",
+        "CPU s",
         "peak GB",
         "µs/account",
     ):
@@ -360,8 +361,8 @@ def one_size(n: int) -> str:
     seconds = (first - started, second - first, third - second, third - started)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
     return " ".join(
-        [f"{n:,}", f"{inputs.orders.height:,}", f"{inputs.touches.height:,}", *(f"{value:.1f}" for value in seconds),
-         f"{spent:.1f}", f"{peak:.2f}", f"{seconds[-1] / n * 1e6:.0f}"]
+        [f"{n:,}", f"{inputs.orders.height:,}", f"{inputs.touches.height:,}",
+         *(f"{value:.1f}" for value in seconds), f"{spent:.1f}", f"{peak:.2f}", f"{seconds[-1] / n * 1e6:.0f}"]
     )  # fmt: skip
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from functools import partial
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import numpy as np
 import polars as pl
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from dealwright.plan.actions.catalogue import Action, Catalogue
     from dealwright.plan.actions.situations import SituationReader, Situations
 
+T = TypeVar("T")
 # prior variance of how the untouched deviate from the pooled response model, per coefficient
 _UNTOUCHED_C: Final = 0.03
 _LEAST_JUDGED: Final = 3000
@@ -201,28 +204,39 @@ class SharedModels:
         indicators[np.arange(touches.arm.size), touches.arm] = 1.0
         everything = np.hstack([touches.phi, indicators])
         width = touches.phi.shape[1]
-        pooled, constants, control = [], [], []
-        for slot in range(FOLDS + 1):
+        untouched = touches.arm == 0
+
+        def on_slot(slot: int) -> tuple[Linear, NDArray[np.float64], Linear]:
             rows = touches.fold != slot
             model = fit_logistic(everything[rows], touches.response[rows], channels=0)
             base = Linear(model.account[:width], np.zeros(0), 0.0, 0.0)
-            alone = rows & (touches.arm == 0)
-            pooled.append(base)
-            constants.append(model.account[width:])
-            control.append(
-                fit_logistic(
-                    touches.phi[alone], touches.response[alone], channels=0, penalty_c=_UNTOUCHED_C,
-                    offset=(base, float(model.account[width])),
-                )
+            alone = np.flatnonzero(rows & untouched)
+            deviation = fit_logistic(
+                touches.phi[alone], touches.response[alone], channels=0, penalty_c=_UNTOUCHED_C,
+                offset=(base, float(model.account[width])),
             )  # fmt: skip
+            return base, model.account[width:], deviation
 
         def on(rows: NDArray[np.bool_]) -> Linear:
-            used = np.flatnonzero(rows & (touches.arm == 0))
+            used = np.flatnonzero(rows & untouched)
             return fit_logistic(touches.phi[used], touches.response[used], channels=0)
 
+        pooled, constants, control = zip(
+            *side_by_side([partial(on_slot, slot) for slot in range(FOLDS + 1)]), strict=True
+        )
         without = tuple(on(touches.fold != fold) for fold in range(FOLDS))
         only = tuple(on(touches.fold == fold) for fold in range(FOLDS))
-        return cls(tuple(pooled), tuple(constants), tuple(control), without, only)
+        return cls(pooled, constants, control, without, only)
+
+
+def side_by_side(jobs: Iterable[Callable[[], T]]) -> list[T]:
+    """Run jobs in threads, each with one thread of linear algebra: single ones are too small for more."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(1), ThreadPoolExecutor(os.cpu_count()) as pool:
+        return list(pool.map(lambda job: job(), jobs))
 
 
 def learn_action(

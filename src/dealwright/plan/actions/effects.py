@@ -5,8 +5,7 @@ Learned from touches where they suffice, else the catalogue's stated priors; eve
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
@@ -22,6 +21,7 @@ from dealwright.plan.actions.effect_learning import (
     SharedModels,
     channel_codes,
     learn_action,
+    side_by_side,
 )
 from dealwright.plan.actions.facts import preferred_channel
 from dealwright.plan.actions.learners import FOLDS, Blend
@@ -145,7 +145,7 @@ def learn_effects(
                 touches.columns(index)[rows], response[rows], channels=touches.channels
             )
             evidence[action.name] = _stated(action, response[rows], _RATE_ONLY, untried)
-    for name, (effect, found) in _run_contests(contests).items():
+    for name, (effect, found) in zip(contests, side_by_side(contests.values()), strict=True):
         effects[name], evidence[name] = effect, found
     return EffectModel(
         catalogue=catalogue,
@@ -216,18 +216,6 @@ def _tried_factor(model: EffectModel, action: Action) -> float:
     untried = model.evidence[action.name].untried
     factors = [model.catalogue.channel(name).prior_factor for name in action.channels if name not in untried]
     return max(float(np.mean(factors)), 1e-9) if factors else 1.0
-
-
-def _run_contests(
-    contests: Mapping[str, Callable[[], tuple[Blend, ActionEvidence]]],
-) -> dict[str, tuple[Blend, ActionEvidence]]:
-    """Learn the actions side by side: each alone is too small for the linear algebra's own threads."""
-    from concurrent.futures import ThreadPoolExecutor
-
-    from threadpoolctl import threadpool_limits
-
-    with threadpool_limits(1), ThreadPoolExecutor(os.cpu_count()) as pool:
-        return dict(zip(contests, pool.map(lambda contest: contest(), contests.values()), strict=True))
 
 
 def _touch_table(

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 PLAIN_C: Final = 1.0  # prior variance of a coefficient that is hardly shrunken
 _NEWTON_STEPS: Final = 12
-_NEWTON_GAIN: Final = 1e-6  # stop when a step gains less than this per row
+_NEWTON_GAIN: Final = 1e-5  # stop when a step gains less than this per row
 
 
 @dataclass(frozen=True)
