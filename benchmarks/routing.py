@@ -2,8 +2,10 @@
 
     python benchmarks/routing.py --seconds 10
     python benchmarks/routing.py --seconds 2 --instances pr01,pr05 --vehicles 1,4
+    python benchmarks/routing.py --day 3200
 
-One thread per engine, one after the other on the same machine; the gap is to the best known profit.
+One thread per engine, one after the other on the same machine; the gap is to the best known profit. ``--day``
+plans a day of the Barcelona company instead, beside nearest neighbours whose late visits do not count.
 """
 
 from __future__ import annotations
@@ -12,13 +14,50 @@ import argparse
 import platform
 import statistics
 import time
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+import polars as pl
+
+from dealwright.plan.route import RouteParams, route
 from dealwright.plan.routing.checker import check
 from dealwright.plan.routing.engine import ENGINES, solve
+from dealwright.world.barcelona import BarcelonaParams, generate
+from nearest import days_of, nearest_neighbour_eur
 from toptw import best_known, read_instance
 
 FOLDER = Path(__file__).resolve().parents[2] / "shared" / "data" / "toptw"
+
+
+def compare_day(accounts: int, seed: int) -> None:
+    """Plan one day and compare its value with what people do without a plan."""
+    world = generate(BarcelonaParams(n=accounts, broken_rows=False), seed=seed)
+    worth = (pl.col("response_visit") * pl.col("mean_order_eur")).alias("expected_value_eur")
+    actions = Actions(world.truth.select("account_id", pl.lit("field").alias("channel"), worth))
+    params = RouteParams()
+    route(world.inputs, actions, params, rng=np.random.default_rng(seed))
+    clock = time.perf_counter()
+    planned = route(world.inputs, actions, params, rng=np.random.default_rng(seed)).summary()
+    seconds = time.perf_counter() - clock
+    nearest = sum(map(nearest_neighbour_eur, days_of(world.inputs, actions, params)))
+    print(f"{accounts:,} accounts, {planned['rep_days']} representatives, one day, seed {seed}")
+    value = planned["visit_value_eur"]
+    print(f"planned            {value:>10,.0f} EUR  {planned['visits']} visits  {seconds:.1f} s")
+    print(f"nearest neighbours {nearest:>10,.0f} EUR  (without lunch, late visits do not count)")
+    print(f"ratio              {value / nearest:>10.2f}")
+
+
+@dataclass(frozen=True)
+class Actions:
+    """What the stage reads of the chosen actions."""
+
+    frame: pl.DataFrame
+
+    def summary(self) -> dict[str, Any]:
+        """Return nothing more."""
+        return {}
 
 
 def main() -> None:
@@ -31,7 +70,11 @@ def main() -> None:
     parser.add_argument("--engines", default=",".join(ENGINES))
     parser.add_argument("--folder", type=Path, default=FOLDER, help="instances/ and best_known.csv")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--day", type=int, metavar="ACCOUNTS", help="a day in Barcelona, all to be visited")
     args = parser.parse_args()
+    if args.day:
+        compare_day(args.day, args.seed)
+        return
     known = best_known(args.folder)
     engines = args.engines.split(",")
     for engine in engines:  # what is compiled or imported at the first call is not measured

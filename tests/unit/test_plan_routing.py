@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dealwright.errors import DealwrightError, InputError
+from dealwright.plan.compiled import compiled
 from dealwright.plan.routing.checker import InfeasiblePlanError, check, require_feasible
 from dealwright.plan.routing.engine import alone_feasible, solve
 from dealwright.plan.routing.insight import explain_left_out, hour_worth_eur, worth_eur
@@ -120,6 +121,24 @@ def test_the_kernel_reaches_the_best_known_of_a_small_instance(shared: Path) -> 
     plan = solve(problem, iterations=4_000, seed=1)
     assert check(problem, plan) == []
     assert plan.value_eur(problem) == toptw.best_known(folder)["pr01", 1]
+
+
+def test_functions_compile_where_no_cache_can_be_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    import numba
+
+    real = numba.njit
+
+    def read_only(**options: bool) -> object:
+        if options.get("cache"):
+            raise RuntimeError("cannot cache function: no locator available for file")
+        return real(**options)
+
+    monkeypatch.setattr(numba, "njit", read_only)
+
+    def twice(number: int) -> int:
+        return 2 * number
+
+    assert compiled(twice)(21) == 42
 
 
 def two_stops() -> tuple[Problem, RoutePlan]:

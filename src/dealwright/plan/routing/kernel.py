@@ -18,7 +18,7 @@ import numpy as np
 from dealwright.plan.compiled import compiled
 from dealwright.plan.routing.problem import Bools, Floats, Ints
 
-FAR = np.int64(1) << 60
+FAR = 1 << 60
 STRING_LENGTH = 10  # of a removed string at most (Christiaens & Vanden Berghe 2020, table 3)
 
 
@@ -193,7 +193,7 @@ def rate_route(data: Data, state: State, known: Insertions, r: int) -> None:  # 
         known.delay[j, r] = delay
         if value[j] > added:
             # a break that moves can even let the route end earlier: such a delay counts as none
-            known.ratio[j, r] = (value[j] - added) / (max(delay, 0) + 1.0)
+            known.ratio[j, r] = (value[j] - added) / (float(max(delay, 0)) + 1.0)
 
 
 @compiled
@@ -226,7 +226,7 @@ def route_cost(data: Data, state: State, r: int) -> float:
     total = data.cost[data.start_place[r], state.stop[r, 0]]
     for i in range(count - 1):
         total += data.cost[state.stop[r, i], state.stop[r, i + 1]]
-    return total + data.cost[state.stop[r, count - 1], data.end_place[r]]
+    return float(total + data.cost[state.stop[r, count - 1], data.end_place[r]])
 
 
 @compiled

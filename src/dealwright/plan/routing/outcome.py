@@ -24,7 +24,7 @@ __all__ = [
     "run_job",
 ]
 
-VISIT_COLUMNS: Final = {
+VISIT_COLUMNS: Final[dict[str, Any]] = {
     "rep_id": pl.String,
     "day": pl.Date,
     "stop": pl.Int64,  # 1 is the first
@@ -39,7 +39,7 @@ VISIT_COLUMNS: Final = {
     "value_eur": pl.Float64,
     "must": pl.Boolean,
 }
-DAY_COLUMNS: Final = {
+DAY_COLUMNS: Final[dict[str, Any]] = {
     "rep_id": pl.String,
     "day": pl.Date,
     "stops": pl.Int64,
@@ -55,7 +55,7 @@ DAY_COLUMNS: Final = {
     "home_km": pl.Float64,
     "extra_hour_eur": pl.Float64,  # what the day would gain if the shift were an hour longer
 }
-LEFT_OUT_COLUMNS: Final = {
+LEFT_OUT_COLUMNS: Final[dict[str, Any]] = {
     "account_id": pl.String,
     "rep_id": pl.String,
     "value_eur": pl.Float64,

@@ -103,7 +103,8 @@ def assign_cells(
     units = _whole_units(cells.weight)
     while True:
         distance, choice = tree.query(cells.km, k=reach)
-        distance, choice = distance.reshape(-1, reach), choice.reshape(-1, reach).astype(np.int64)
+        distance = np.asarray(distance, dtype=np.float64).reshape(-1, reach)
+        choice = np.asarray(choice, dtype=np.int64).reshape(-1, reach)
         cost = distance**2
         if sticky is not None:
             cost = cost + np.take_along_axis(sticky, choice, axis=1)
@@ -119,7 +120,7 @@ def assign_cells(
 def _whole_units(weight: Floats) -> Ints:
     if weight.sum() <= 0:
         return np.ones(weight.shape[0], dtype=np.int64)
-    return np.maximum(1, np.rint(weight / weight.sum() * UNITS)).astype(np.int64)
+    return np.asarray(np.maximum(1, np.rint(weight / weight.sum() * UNITS)), dtype=np.int64)
 
 
 def _solve_flow(units: Ints, choice: Ints, cost: Floats, k: int, tolerance: float) -> Ints | None:

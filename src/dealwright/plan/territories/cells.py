@@ -36,7 +36,8 @@ class Plane:
         """Return kilometres east and north of the middle, shape (n, 2)."""
         east = (lon_deg - self.lon_deg + 180.0) % 360.0 - 180.0
         scale = np.radians(1.0) * EARTH_RADIUS_KM
-        return np.c_[east * scale * np.cos(np.radians(self.lat_deg)), (lat_deg - self.lat_deg) * scale]
+        x, y = east * scale * np.cos(np.radians(self.lat_deg)), (lat_deg - self.lat_deg) * scale
+        return np.asarray(np.c_[x, y], dtype=np.float64)
 
     def unproject(self, km: Floats) -> tuple[Floats, Floats]:
         """Return latitudes and longitudes of points on the plane."""
@@ -82,7 +83,7 @@ def gather(
             break
         index[dense] = _cell_indexes(lat_deg[dense], lon_deg[dense], finer)
     cells, of_account = np.unique(index, return_inverse=True)
-    weight = np.bincount(of_account, workload)
+    weight: Floats = np.bincount(of_account, workload).astype(np.float64)
     # accounts without workload still have a place
     share = workload + 1e-9 * max(float(workload.mean()), 1e-12)
     total = np.bincount(of_account, share)

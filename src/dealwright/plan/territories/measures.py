@@ -77,7 +77,8 @@ def _connected_resolution(ground: Ground, finest: int) -> int:
 
     if len(ground.cells.index) <= FEW:
         return finest
-    apart = np.median(cKDTree(ground.cells.km).query(ground.cells.km, k=4)[0][:, 3])
+    nearest = np.asarray(cKDTree(ground.cells.km).query(ground.cells.km, k=4)[0])
+    apart = np.median(nearest[:, 3])
     for resolution in range(finest, 2, -1):
         width = np.sqrt(average_hexagon_area(resolution, unit="km^2") * 2 / np.sqrt(3))
         if apart <= 1.5 * width:
@@ -130,7 +131,7 @@ def _outline(shape: Any, ground: Ground) -> str:
     def to_degrees(km: Floats) -> Floats:
         """Return longitude and latitude."""
         lat, lon = ground.plane.unproject(km)
-        return np.c_[lon, lat]
+        return np.asarray(np.c_[lon, lat], dtype=np.float64)
 
     many = shape if shape.geom_type == "MultiPolygon" else shapely.MultiPolygon([shape])
     return str(shapely.to_wkt(shapely.transform(many, to_degrees), rounding_precision=5))

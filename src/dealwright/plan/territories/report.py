@@ -151,7 +151,7 @@ def assemble(
 
 def _table(
     ground: Ground, drawn: Drawn, shapes: Shapes, params: TerritoryParams, inputs: PlanInputs,
-    *, moved: Floats,
+    *, moved: Ints,
 ) -> pl.DataFrame:  # fmt: skip
     division, k = drawn.division, len(drawn.names)
     load = np.bincount(division.label, ground.workload, minlength=k)
