@@ -164,9 +164,8 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--utilisation", type=float, nargs="+", default=[0.25, 0.75])
     arguments = parser.parse_args()
-    print(
-        f"{platform.processor() or platform.machine()}, Python {platform.python_version()}, NumPy {np.__version__}"
-    )
+    machine = platform.processor() or platform.machine()
+    print(f"{machine}, Python {platform.python_version()}, NumPy {np.__version__}")
     for utilisation in arguments.utilisation:
         print_worlds(arguments.sizes, arguments.seeds, utilisation)
     if arguments.rows:

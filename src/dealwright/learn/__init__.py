@@ -3,6 +3,7 @@
 from dealwright.learn.classic import ClassicResult, fit_classic_weights
 from dealwright.learn.evidence import Evidence, evidence
 from dealwright.learn.model import AmountModel, Calibration, MatchModel, RevenueModel, Trait
+from dealwright.learn.off_policy import PolicyValue, estimate_policy_value
 from dealwright.learn.outcomes import Outcomes, build_outcomes
 from dealwright.learn.params import LearnParams
 from dealwright.learn.profile import Profiles, build_profiles
@@ -21,6 +22,7 @@ __all__ = [
     "LearnParams",
     "MatchModel",
     "Outcomes",
+    "PolicyValue",
     "Profiles",
     "RevenueModel",
     "Scores",
@@ -30,6 +32,7 @@ __all__ = [
     "build_outcomes",
     "build_profiles",
     "count_statistics",
+    "estimate_policy_value",
     "evidence",
     "fit_classic_weights",
     "score",
