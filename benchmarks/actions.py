@@ -35,7 +35,8 @@ from dealwright.plan.action import ActionParams, Actions, choose_actions
 from dealwright.plan.actions.arbitration import NONE, Budget, Lottery, Offers, choose
 from dealwright.plan.actions.catalogue import Catalogue
 from dealwright.plan.actions.catalogue_file import parse_catalogue
-from dealwright.plan.actions.effects import EffectParams, apply_effects, learn_effects
+from dealwright.plan.actions.effect_learning import EffectParams
+from dealwright.plan.actions.effects import apply_effects, learn_effects
 from dealwright.plan.actions.eligibility import find_eligible
 from dealwright.plan.actions.facts import account_facts
 from dealwright.plan.actions.fatigue import read_touches
@@ -88,7 +89,15 @@ def true_values(inputs: PlanInputs, truth: pl.DataFrame, catalogue: Catalogue) -
     segments = segment(predictions, inputs, rng=np.random.default_rng(0))
     log = read_touches(inputs, catalogue)
     facts = account_facts(inputs, predictions, segments, None, log.contacts)
-    eligible = find_eligible(inputs, catalogue, facts, log, {}, ReasonTexts(), EVERYBODY.horizon_days)
+    eligible = find_eligible(
+        inputs,
+        catalogue,
+        facts,
+        log,
+        unavailable={},
+        texts=ReasonTexts(),
+        horizon_days=EVERYBODY.horizon_days,
+    )
     preferred = inputs.accounts["preferred_channel"].to_numpy()
     untouched = truth["response_nothing"].to_numpy()
     columns, costs = [], []
@@ -362,7 +371,8 @@ def one_size(n: int) -> str:
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
     return " ".join(
         [f"{n:,}", f"{inputs.orders.height:,}", f"{inputs.touches.height:,}",
-         *(f"{value:.1f}" for value in seconds), f"{spent:.1f}", f"{peak:.2f}", f"{seconds[-1] / n * 1e6:.0f}"]
+         *(f"{value:.1f}" for value in seconds), f"{spent:.1f}", f"{peak:.2f}",
+         f"{seconds[-1] / n * 1e6:.0f}"]
     )  # fmt: skip
 
 

@@ -11,7 +11,8 @@ import pytest
 
 from dealwright.inputs import TIMESTAMP, AccountSchema, PlanInputs
 from dealwright.plan.actions.catalogue_file import parse_catalogue
-from dealwright.plan.actions.effects import EffectParams, apply_effects, learn_effects
+from dealwright.plan.actions.effect_learning import EffectParams
+from dealwright.plan.actions.effects import apply_effects, learn_effects
 from dealwright.plan.actions.fatigue import read_touches
 from dealwright.plan.actions.learners import SETTINGS
 from dealwright.plan.actions.linear_models import Linear, fit_logistic, sigmoid
