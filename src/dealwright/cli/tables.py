@@ -43,6 +43,7 @@ def ranking_table(ranking: Ranking) -> Table:
         ("open", "right"),
         ("why", "left"),
     )
+    remarks = common_remarks(ranking.ranking)
     for row in ranking.ranking:
         table.add_row(
             str(row["rank"]),
@@ -51,26 +52,33 @@ def ranking_table(ranking: Ranking) -> Table:
             number(row["match_score"], 1),
             number(row["expected_value"], 0) if by_value else percent(row["win_probability"]),
             f"{row['open']}/{row['capacity']}",
-            escape(reasons_text(row["reasons"])),
+            escape(reasons_text(row["reasons"], remarks)),
             style=None if row["eligible"] else "dim",
         )
     return table
 
 
-def reasons_text(reasons: Sequence[Mapping[str, Any]] | None) -> str:
-    """Write the first reasons in words."""
+def common_remarks(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the reasons in mere words that all rows share: said once, they need not be said again."""
+    words = [{item["reason"]: None for item in row["reasons"] or () if _is_remark(item)} for row in rows]
+    return [remark for remark in words[0] if all(remark in others for others in words)] if words else []
+
+
+def _is_remark(item: Mapping[str, Any]) -> bool:
+    return item.get("contribution") is None and item.get("value") is None
+
+
+def reasons_text(reasons: Sequence[Mapping[str, Any]] | None, unsaid: Sequence[str] = ()) -> str:
+    """Write the first reasons in words, without those that are said elsewhere."""
     parts = []
-    for item in (reasons or ())[:_REASONS_SHOWN]:
+    for item in [item for item in reasons or () if item["reason"] not in unsaid][:_REASONS_SHOWN]:
+        reason, value = item["reason"], item.get("value")
         if item.get("contribution") is not None:
-            parts.append(f"{item['reason']} {item['contribution']:+.2f}")
-        elif item.get("value") is not None:
-            parts.append(
-                f"{item['reason']} {item['value']:g}"
-                if isinstance(item["value"], float)
-                else f"{item['reason']} {item['value']}"
-            )
+            parts.append(f"{reason} {item['contribution']:+.2f}")
+        elif value is not None:
+            parts.append(f"{reason} {value:g}" if isinstance(value, float) else f"{reason} {value}")
         else:
-            parts.append(str(item["reason"]))
+            parts.append(str(reason))
     return ", ".join(parts)
 
 
@@ -199,6 +207,7 @@ def explanation_table(explanation: Explanation) -> Table:
         ("would have got it", "left"),
     )
     chosen = explanation.answer["agent_id"]
+    remarks = common_remarks(explanation.table_rows())
     for row in explanation.table_rows():
         table.add_row(
             str(row["rank"]),
@@ -206,7 +215,7 @@ def explanation_table(explanation: Explanation) -> Table:
             escape(row["agent_name"] or ""),
             number(row["match_score"], 1),
             f"{row['open']}/{row['capacity']}",
-            escape(reasons_text(row["reasons"])),
+            escape(reasons_text(row["reasons"], remarks)),
             "got it" if row["agent_id"] == chosen else escape(row["would_have_got_it"] or ""),
             style="bold" if row["agent_id"] == chosen else None,
         )
