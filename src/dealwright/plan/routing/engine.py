@@ -41,7 +41,8 @@ def solve(
     iterations
         Work of the kernel; the same problem, seed and iterations give the same plan.
     seconds
-        Stop by the clock instead (not repeatable).
+        Stop after so much processor time of this thread instead (not repeatable): on a busy machine, as much
+        work as on an idle one.
     start
         Stops per shift to begin with.
 
@@ -145,11 +146,11 @@ def anneal_problem(
         run(iterations, 0.0, 1.0)
         done = iterations
     else:
-        clock, count, spent = time.perf_counter(), 20, 0.0
+        clock, count, spent = time.thread_time(), 20, 0.0
         while spent < seconds:
             run(count, spent / seconds, min(1.0, spent / seconds + 0.02))
             done += count
-            spent = time.perf_counter() - clock
+            spent = time.thread_time() - clock
             count = max(10, min(int(done / spent * seconds / 50), int(done / spent * (seconds - spent)) + 1))
     return [best.stop[r, : best.length[r]].tolist() for r in range(len(problem.shifts))], done
 

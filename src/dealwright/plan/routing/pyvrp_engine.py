@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any, Final
 
 import numpy as np
@@ -15,12 +16,28 @@ UNITS_PER_TICK: Final = 1
 _NEVER: Final = 10_000_000  # ticks: longer than any day, small enough for sums
 
 
+class ProcessorTime:
+    """Stops PyVRP after so much processor time of this thread, as the kernel's clock does."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._begin: float | None = None
+
+    def __call__(self, best_cost: float) -> bool:
+        """Tell whether to stop; the clock starts at the first call, as that of PyVRP's own criteria does."""
+        del best_cost
+        now = time.thread_time()
+        if self._begin is None:
+            self._begin = now
+        return now - self._begin > self._seconds
+
+
 def solve_with_pyvrp(
     problem: Problem, *, iterations: int, seconds: float | None, seed: int
 ) -> tuple[list[list[int]], int]:
     """Return the stops per shift and the iterations done; a break only shortens the shift."""
     import pyvrp
-    from pyvrp.stop import MaxIterations, MaxRuntime
+    from pyvrp.stop import MaxIterations
 
     n, m = problem.visits, len(problem.shifts)
     bonus = float(np.abs(problem.value_eur).sum()) + float(problem.cost_eur.max(initial=0.0)) * (n + 1) + 1.0
@@ -59,7 +76,7 @@ def solve_with_pyvrp(
     data = pyvrp.ProblemData(
         places, clients, depots, vehicles, [cost] * m, [_travel(problem, r) for r in range(m)]
     )
-    stop = MaxIterations(iterations) if seconds is None else MaxRuntime(seconds)
+    stop = MaxIterations(iterations) if seconds is None else ProcessorTime(seconds)
     result = pyvrp.solve(data, stop, seed=seed % 2**32, collect_stats=False, display=False)
     stops: list[list[int]] = [[] for _ in problem.shifts]
     if result.best.is_feasible():
