@@ -22,6 +22,7 @@ from dealwright.intake.mapping import (
     TableMapping,
     TableName,
 )
+from dealwright.intake.toml_reader import TomlReader
 
 # field -> required
 TABLE_FIELDS: dict[TableName, dict[str, bool]] = {
@@ -144,46 +145,8 @@ def _neighbours(path: Path) -> list[str]:
 
 
 @dataclass(frozen=True)
-class _Parser:
-    """Walks the document and knows what the file is called."""
-
-    label: str
-
-    def fail(self, key: str, message: str) -> InputError:
-        return InputError(f"{self.label}: {key}: {message}")
-
-    def known(self, key: str, given: dict[str, Any], allowed: tuple[str, ...] | list[str]) -> None:
-        for name in given:
-            if name not in allowed:
-                near = get_close_matches(name, allowed, n=1, cutoff=0.5)
-                hint = f"did you mean {near[0]!r}?" if near else f"the keys are {', '.join(allowed)}"
-                raise self.fail(f"{key}.{name}".strip("."), f"unknown key: {hint}")
-
-    def table(self, key: str, value: object) -> dict[str, Any]:
-        if not isinstance(value, dict):
-            raise self.fail(key, f"must be a table ([{key}]), not {value!r}")
-        return value
-
-    def text(self, key: str, value: object) -> str:
-        if not isinstance(value, str) or not value:
-            raise self.fail(key, f"must be a text in quotes, not {value!r}")
-        return value
-
-    def texts(self, key: str, value: object) -> tuple[str, ...]:
-        if isinstance(value, str):
-            value = [value]
-        if not isinstance(value, list) or not value:
-            raise self.fail(key, f'must be a list of texts like ["A", "B"], not {value!r}')
-        return tuple(self.text(key, item) for item in value)
-
-    def number(self, key: str, value: object, *, at_least: float) -> float:
-        if (
-            isinstance(value, bool)
-            or not isinstance(value, (int, float))
-            or not at_least <= value < float("inf")
-        ):
-            raise self.fail(key, f"must be a number of at least {at_least:g}, not {value!r}")
-        return float(value)
+class _Parser(TomlReader):
+    """Walks a mapping document."""
 
     def mapping(self, document: dict[str, Any]) -> Mapping:
         self.known("", document, _TOP_KEYS)
