@@ -19,11 +19,11 @@ from numpy.typing import NDArray
 from dealwright.errors import InputError
 from dealwright.inputs import PlanInputs
 from dealwright.plan.frames import PREDICTION_COLUMNS, ModelStore
-from dealwright.plan.prediction.labels import ChurnDefinition
 
 Floats = NDArray[np.float64]
 _DTYPES: Any = dict(PREDICTION_COLUMNS)
 LabelSource = Literal["auto", "declared", "orders", "none"]
+ChurnDefinition = Literal["rhythm", "silence", "alive"]
 
 
 @dataclass(frozen=True)

@@ -1,23 +1,21 @@
-"""Keep fitted models in a folder: ``NAME/VERSION.joblib`` with its card, and which version is the champion.
+"""Keep fitted models in a folder: ``NAME/VERSION.model`` with its card, and which version is the champion.
 
-The files are pickles: loading one runs the code it names, so a folder from somebody else must be trusted as
-code is.
+A file says which versions wrote it, is checked against them, and cannot run code: see
+`dealwright.plan.prediction.archive`.
 """
 
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-import joblib
-
 from dealwright.errors import InputError
 from dealwright.plan.frames import StoredModel
+from dealwright.plan.prediction.archive import packed, unpacked
 
 _CHAMPION: Final = "champion"
 
@@ -40,11 +38,11 @@ class FolderModelStore:
         if not pointer.exists():
             return None
         version = pointer.read_text(encoding="utf-8").strip()
-        path = self.folder / name / f"{version}.joblib"
+        path = self.folder / name / f"{version}.model"
         try:
-            model = joblib.load(path)
+            model = unpacked(path.read_bytes())
             card = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
-        except Exception as error:  # noqa: BLE001  a pickle may raise anything
+        except (InputError, OSError, ValueError) as error:
             raise InputError(
                 f"cannot load the model {path}: {error}; delete {pointer} and run again to promote a new one"
             ) from None
@@ -52,18 +50,17 @@ class FolderModelStore:
 
     def save(self, name: str, model: Any, card: Mapping[str, Any]) -> str:
         """Keep a model and its card; the version is a hash of the content."""
-        buffer = io.BytesIO()
-        joblib.dump(model, buffer, compress=3)
-        version = hashlib.sha256(buffer.getvalue()).hexdigest()[:16]
+        content = packed(model)
+        version = hashlib.sha256(content).hexdigest()[:16]
         folder = self.folder / name
         folder.mkdir(parents=True, exist_ok=True)
-        _write(folder / f"{version}.joblib", buffer.getvalue())
+        _write(folder / f"{version}.model", content)
         _write(folder / f"{version}.json", json.dumps(card, indent=2, default=str).encode())
         return version
 
     def promote(self, name: str, version: str) -> None:
         """Make a saved version the champion."""
-        if not (self.folder / name / f"{version}.joblib").exists():
+        if not (self.folder / name / f"{version}.model").exists():
             raise InputError(f"no model {name} {version} in {self.folder}: save it first")
         _write(self.folder / name / _CHAMPION, version.encode())
 

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dealwright.plan.prediction.ledger import DAY_US, Ledger, microseconds
 
+if TYPE_CHECKING:
+    from dealwright.plan.predict import ChurnDefinition
+
 Floats = NDArray[np.float64]
-ChurnDefinition = Literal["rhythm", "silence", "alive"]
 
 _PRIOR_GAPS = 2.0  # gaps' worth of the population's mean in everybody's own
 

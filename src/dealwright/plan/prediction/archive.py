@@ -1,0 +1,120 @@
+"""A fitted predictor as bytes and back, without the surprises of a pickle.
+
+The bytes say what they are before anything is loaded: format, versions of scikit-learn and NumPy, the
+features' fingerprint, a checksum. Loading refuses another version or a damaged file, and may only build the
+few classes a predictor consists of: a crafted file cannot run code through a name that is not on the list.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import pickle
+from importlib.metadata import version
+from typing import Any, Final
+
+from dealwright.errors import InputError
+from dealwright.plan.prediction.learning import Predictor
+
+_MAGIC: Final = b"dealwright predictor 1\n"
+_LIBRARIES: Final = ("scikit-learn", "numpy")
+_ALLOWED: Final = {
+    "builtins": {"slice"},
+    "functools": {"partial"},
+    "numpy": {"dtype", "float64", "ndarray"},
+    "numpy._core.multiarray": {"scalar", "_reconstruct"},
+    "numpy._core.numeric": {"_frombuffer"},
+    "numpy.random._pcg64": {"PCG64"},
+    "numpy.random._pickle": {"__bit_generator_ctor", "__generator_ctor"},
+    "numpy.random.bit_generator": {"SeedSequence", "__pyx_unpickle_SeedSequence"},
+    "sklearn._loss._loss": {"CyHalfBinomialLoss", "CyHalfPoissonLoss", "CyHalfSquaredError"},
+    "sklearn._loss.link": {"IdentityLink", "Interval", "LogLink", "LogitLink"},
+    "sklearn._loss.loss": {"HalfBinomialLoss", "HalfPoissonLoss", "HalfSquaredError"},
+    "sklearn.compose._column_transformer": {"ColumnTransformer"},
+    "sklearn.ensemble._hist_gradient_boosting.binning": {"_BinMapper"},
+    "sklearn.ensemble._hist_gradient_boosting.gradient_boosting": {
+        "HistGradientBoostingClassifier",
+        "HistGradientBoostingRegressor",
+    },
+    "sklearn.ensemble._hist_gradient_boosting.predictor": {"TreePredictor"},
+    "sklearn.preprocessing._encoders": {"OrdinalEncoder"},
+    "sklearn.preprocessing._function_transformer": {"FunctionTransformer"},
+    "sklearn.preprocessing._label": {"LabelEncoder"},
+    "sklearn.utils.validation": {"check_array"},
+    "dealwright.plan.prediction.additive": {"AdditiveModel"},
+    "dealwright.plan.prediction.calibration": {"Calibration"},
+    "dealwright.plan.prediction.candidates": {
+        "BaseRate",
+        "Blend",
+        "Boosting",
+        "Probability",
+        "Rules",
+        "Scaled",
+        "TwoPart",
+    },
+    "dealwright.plan.prediction.design": {"FeatureSchema"},
+    "dealwright.plan.prediction.learning": {"Predictor"},
+}
+
+
+def packed(predictor: Predictor) -> bytes:
+    """Return a predictor as bytes; equal predictors give equal bytes."""
+    payload = pickle.dumps(predictor, protocol=5)
+    header = {
+        "libraries": {name: version(name) for name in _LIBRARIES},
+        "schema": predictor.schema.fingerprint,
+        "sha256": hashlib.sha256(payload).hexdigest(),
+    }
+    return _MAGIC + json.dumps(header, sort_keys=True).encode() + b"\n" + payload
+
+
+def unpacked(content: bytes) -> Predictor:
+    """Return the predictor of `packed` bytes.
+
+    Raises
+    ------
+    InputError
+        These are no such bytes, they are damaged, were written with other versions, or name a class that no
+        predictor consists of.
+    """
+    if not content.startswith(_MAGIC):
+        raise InputError("this file holds no Dealwright predictor: train a new model")
+    line, _, payload = content[len(_MAGIC) :].partition(b"\n")
+    try:
+        header = json.loads(line)
+        written, checksum, fingerprint = header["libraries"], header["sha256"], header["schema"]
+    except (ValueError, KeyError, TypeError):
+        raise InputError(
+            "the predictor's file is damaged (its header cannot be read): train a new model"
+        ) from None
+    for name in _LIBRARIES:
+        if written.get(name) != version(name):
+            raise InputError(
+                f"the predictor was written with {name} {written.get(name)}, here is {version(name)}: "
+                "train a new model, or install that version"
+            )
+    if hashlib.sha256(payload).hexdigest() != checksum:
+        raise InputError("the predictor's file is damaged (its checksum differs): train a new model")
+    predictor = _Reader(io.BytesIO(payload)).load()
+    if not isinstance(predictor, Predictor) or predictor.schema.fingerprint != fingerprint:
+        raise InputError("the predictor's file does not hold the features it says: train a new model")
+    return predictor
+
+
+class _Reader(pickle.Unpickler):
+    """An unpickler that builds nothing but the parts of a predictor."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        """Return an allowed class.
+
+        Raises
+        ------
+        InputError
+            It is not on the list.
+        """
+        if name not in _ALLOWED.get(module, ()):
+            raise InputError(
+                f"the predictor's file names {module}.{name}, which no predictor needs: do not use it"
+            )
+        return super().find_class(module, name)
