@@ -218,9 +218,10 @@ def allocate_channels(
     waitlist, order = rank_waiting(
         inputs.accounts["account_id"], left, offers, urgency, served_per_day=per_day, now=now
     )
-    frame = _by_account(actions, offers, result.prices, choice, use, waitlist, order)
+    frame = _by_account(actions, offers, result.prices, choice, use).with_columns(urgent=urgency.urgent)
+    frame = _add_waits(frame, waitlist, order)
     prices = _money_prices(offers, choice, capacity, use, result)
-    table = _by_channel(offers, limits, prices, served, waitlist, use)
+    table = _by_channel(offers, limits, prices=prices, served=served, waitlist=waitlist, use=use)
     reached = np.flatnonzero(choice >= 0)
     total = float(offers.cents[choice[reached], reached].sum()) / _CENTS
     notes = tuple(f"{item.channel}: {item.source}" for item in limits if not np.isfinite(item.contacts))
@@ -276,10 +277,8 @@ def _by_account(
     prices: Floats,
     choice: Ints,
     use: Floats | None,
-    waitlist: pl.DataFrame,
-    waiting_rows: Ints,
 ) -> pl.DataFrame:
-    """Put channel, confidence and wait side by side, one row per account."""
+    """Put channel, confidence and what the channel is worth side by side, one row per account."""
     rows = np.arange(choice.size)
     got = choice >= 0
     place = np.maximum(choice, 0)
@@ -297,7 +296,7 @@ def _by_account(
         np.where(option < 0, len(catalogue.options), option)
     )
     value = np.where(got, offers.value_eur[place, rows], actions.frame["expected_value_eur"].to_numpy())
-    frame = pl.DataFrame(
+    return pl.DataFrame(
         {
             "account_id": actions.frame["account_id"],
             "channel": names.gather(np.where(got, choice, len(CHANNELS))),
@@ -305,9 +304,12 @@ def _by_account(
             "second_channel": names.gather(np.where(got, second, len(CHANNELS))),
             "action": action.fill_null(actions.frame["action"]),
             "expected_value_eur": value,
-            "row": rows,
         }
     )
+
+
+def _add_waits(frame: pl.DataFrame, waitlist: pl.DataFrame, waiting_rows: Ints) -> pl.DataFrame:
+    """Add what each account waits for, at which place, and how long."""
     wait = waitlist.select(
         pl.Series("row", waiting_rows),
         waiting_for="channel",
@@ -315,16 +317,20 @@ def _by_account(
         expected_wait_days="expected_wait_days",
         wait_reason="reason",
     )
-    return frame.join(wait, on="row", how="left", maintain_order="left").drop("row")
+    return (
+        frame.with_row_index("row")
+        .cast({"row": pl.Int64})
+        .join(wait, on="row", how="left", maintain_order="left")
+        .drop("row")
+    )
 
 
 def _money_prices(
     offers: Offers, choice: Ints, capacity: Floats, use: Floats | None, result: Allocation
 ) -> tuple[Floats, Floats]:
-    """Return what one more and the last contact are worth, in cents per unit, among accounts without
-    precedence.
+    """Return what one more and the last contact are worth, in cents per unit.
 
-    With precedence in them, the prices of the allocation itself are no money.
+    Among accounts without precedence: with it in them, the prices of the allocation itself are no money.
     """
     ahead = (offers.weight > offers.cents).any(axis=0)
     rows = np.flatnonzero(~ahead & np.isfinite(offers.cents).any(axis=0))
@@ -341,6 +347,7 @@ def _money_prices(
 def _by_channel(
     offers: Offers,
     limits: tuple[Capacity, ...],
+    *,
     prices: tuple[Floats, Floats],
     served: Floats,
     waitlist: pl.DataFrame,

@@ -1,0 +1,172 @@
+"""The call list of the day: accounts, promises, slots and people brought together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, time, timedelta
+from typing import Final
+
+import numpy as np
+import polars as pl
+
+from dealwright.inputs import PlanInputs
+from dealwright.plan.action import Actions
+from dealwright.plan.channel import Channels
+from dealwright.plan.staffing.activities import IDLE
+from dealwright.plan.staffing.calls import (
+    CALL_COLUMNS,
+    UNPLACED_COLUMNS,
+    Callees,
+    Slots,
+    cut_slots,
+    find_windows,
+    place_calls,
+    reserve_call_backs,
+)
+from dealwright.plan.staffing.demand import Floats, Ints
+from dealwright.plan.staffing.params import ScheduleParams
+from dealwright.plan.staffing.workforce import CHANNELS, Workforce, callers
+
+CALLING: Final = "outbound_cc"
+
+
+@dataclass(frozen=True)
+class CallList:
+    """`calls.CALL_COLUMNS` by time, and `calls.UNPLACED_COLUMNS` by importance."""
+
+    calls: pl.DataFrame
+    unplaced: pl.DataFrame
+
+
+def list_calls(
+    inputs: PlanInputs,
+    actions: Actions,
+    channels: Channels,
+    promised: pl.DataFrame,
+    *,
+    force: Workforce,
+    days: Sequence[date],
+    params: ScheduleParams,
+) -> CallList:
+    """Place promised calls first, then the accounts allocated to the calling channel by their worth."""
+    work = params.work_of(CALLING)
+    spacing = work.handle_min / ((1.0 - work.shrinkage) * work.max_occupancy)
+    on_calls = callers(force, CALLING)
+    slots = cut_slots(
+        [on_calls[day][1].astype(np.bool_) for day in range(len(days))], spacing, work.handle_min, params
+    )
+
+    def rep_of(day: int, place: int) -> str:
+        """Return who works in a row of a day's activities."""
+        return force.rep_id(int(on_calls[day][0][place]))
+
+    reserved, reasons = reserve_call_backs(
+        promised, slots, days, rep_of, tolerance_min=params.call_back_tolerance_min
+    )
+    taken = np.zeros(slots.day.size, dtype=np.bool_)
+    taken[reserved[reserved >= 0]] = True
+    row_of = {name: row for row, name in enumerate(inputs.accounts["account_id"])} if promised.height else {}
+    promised_rows = np.array([row_of[name] for name in promised["account_id"]], dtype=np.int64)
+    wanted = channels.frame["channel"].eq(CALLING).fill_null(value=False).to_numpy()
+    wanted[promised_rows] = False
+    rows = _by_importance(channels, np.flatnonzero(wanted))
+    both = np.concatenate([promised_rows, rows])
+    value = channels.frame["expected_value_eur"].fill_null(0.0).to_numpy()
+    window, permitted, ahead = find_windows(
+        inputs, both, actions.effects.catalogue, CALLING, days=days, params=params
+    )
+    callees = Callees(rows, value[rows], window[promised_rows.size :], permitted, ahead)
+    slot = np.concatenate([reserved, place_calls(callees, slots, taken, params)])
+    calls = _calls(
+        inputs.accounts["account_id"].gather(both), value[both], slot, slots, ahead[window],
+        promised=promised.height, rep_of=rep_of, days=days, handle_min=work.handle_min,
+    )  # fmt: skip
+    left = np.flatnonzero(slot < 0)
+    closed = permitted.sum(axis=(1, 2)) == 0
+    why = [
+        reasons[k] if k < promised.height
+        else "no hour in which a call is allowed while the contact centre is open" if closed[window[k]]
+        else "nobody is on calls" if not slots.day.size
+        else "all calls of the day are given to accounts worth more, or at hours when a call is not allowed"
+        for k in left
+    ]  # fmt: skip
+    unplaced = pl.DataFrame(
+        {
+            "account_id": inputs.accounts["account_id"].gather(both[left]),
+            "channel": [CALLING] * left.size,
+            "value_eur": value[both[left]],
+            "call_back": left < promised.height,
+            "reason": why,
+        },
+        schema=UNPLACED_COLUMNS,
+    )
+    return CallList(calls, unplaced)
+
+
+def count_callable(
+    inputs: PlanInputs, actions: Actions, channels: Channels, days: Sequence[date], params: ScheduleParams
+) -> Ints:
+    """Return how many of the accounts to call may be called in each interval of each day."""
+    rows = np.flatnonzero(channels.frame["channel"].eq(CALLING).fill_null(value=False).to_numpy())
+    window, permitted, _ = find_windows(
+        inputs, rows, actions.effects.catalogue, CALLING, days=days, params=params
+    )
+    weight = np.bincount(window, minlength=len(permitted))
+    return np.asarray(np.tensordot(weight, permitted.astype(np.int64), axes=1))
+
+
+def honour_call_backs(
+    force: Workforce, promised: pl.DataFrame, days: Sequence[date], params: ScheduleParams
+) -> Workforce:
+    """Put somebody on calls at each promised moment: who promised, else who does work that may wait."""
+    calling = CHANNELS.index(CALLING)
+    activity = [item.copy() for item in force.activity]
+    for _, at, promised_by in promised.sort("at").iter_rows():
+        place = (at.hour * 60 + at.minute - params.opens_min) // params.interval_min
+        if at.date() not in days or not 0 <= place < params.intervals:
+            continue
+        day = days.index(at.date())
+        now = activity[day][:, place]
+        able = np.array([CALLING in force.skills[person] for person in force.people[day]], dtype=np.bool_)
+        here = np.flatnonzero((now != IDLE) & able)
+        own = [k for k in here if force.rep_id(int(force.people[day][k])) == promised_by]
+        if own or not (now[here] == calling).any():
+            waits = np.array(
+                [now[k] != IDLE and params.work_of(CHANNELS[now[k]]).kind == "drain" for k in here]
+            )
+            chosen = own or here[np.argsort(~waits.astype(np.bool_), kind="stable")].tolist()
+            for k in chosen[:1]:
+                now[k] = calling
+    return replace(force, activity=tuple(activity))
+
+
+def _by_importance(channels: Channels, rows: Ints) -> Ints:
+    """Sort rows: urgent ones first, then the most valuable."""
+    value = channels.frame["expected_value_eur"].fill_null(0.0).to_numpy()[rows]
+    urgent = channels.frame["urgent"].to_numpy()[rows]
+    return rows[np.lexsort((rows, -value, ~urgent))]
+
+
+def _calls(
+    names: pl.Series,
+    value: Floats,
+    slot: Ints,
+    slots: Slots,
+    minutes_ahead: Ints,
+    *,
+    promised: int,
+    rep_of: Callable[[int, int], str],
+    days: Sequence[date],
+    handle_min: float,
+) -> pl.DataFrame:
+    """Return `CALL_COLUMNS` of the calls that have a slot; the first `promised` ones are call-backs."""
+    rows = []
+    for k in map(int, np.flatnonzero(slot >= 0)):
+        day, minute = int(slots.day[slot[k]]), int(slots.start_min[slot[k]])
+        start = datetime.combine(days[day], time()) + timedelta(minutes=minute)
+        local = start + timedelta(minutes=int(minutes_ahead[k, day]))
+        end = start + timedelta(minutes=handle_min)
+        rep = rep_of(day, int(slots.person[slot[k]]))
+        rows.append((rep, names[k], CALLING, start, end, local, k + 1, float(value[k]), k < promised))
+    return pl.DataFrame(rows, schema=CALL_COLUMNS, orient="row").sort("start_at", "rep_id")

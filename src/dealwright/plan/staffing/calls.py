@@ -1,0 +1,286 @@
+"""The call list: who calls which account when, within consent hours and time zones, call-backs first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from typing import TYPE_CHECKING, Any, Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from dealwright.errors import InputError
+from dealwright.inputs import TIMESTAMP, PlanInputs
+from dealwright.plan.channels.flow import allocate_by_flow
+from dealwright.plan.staffing.demand import Floats, Ints
+from dealwright.plan.staffing.params import DAY_MIN, ScheduleParams
+
+if TYPE_CHECKING:
+    from dealwright.plan.actions.catalogue import Catalogue, Channel
+
+CALL_COLUMNS: Final[dict[str, Any]] = {
+    "rep_id": pl.String,
+    "account_id": pl.String,
+    "channel": pl.String,
+    "start_at": TIMESTAMP,  # on the company's clock
+    "end_at": TIMESTAMP,
+    "local_start_at": TIMESTAMP,  # on the account's clock
+    "priority": pl.Int64,  # 1 is the first
+    "value_eur": pl.Float64,
+    "call_back": pl.Boolean,  # promised
+}
+UNPLACED_COLUMNS: Final[dict[str, Any]] = {
+    "account_id": pl.String,
+    "channel": pl.String,
+    "value_eur": pl.Float64,
+    "call_back": pl.Boolean,
+    "reason": pl.String,
+}
+CALL_BACK_COLUMNS: Final[dict[str, Any]] = {
+    "account_id": pl.String,
+    "at": TIMESTAMP,  # on the company's clock
+    "rep_id": pl.String,  # who promised it; may be empty
+}
+
+
+@dataclass(frozen=True)
+class Slots:
+    """Moments at which somebody can begin a call; parallel arrays, by time and person."""
+
+    day: Ints
+    start_min: Ints
+    person: Ints
+
+
+@dataclass(frozen=True)
+class Callees:
+    """The accounts to call, the most important first.
+
+    Attributes
+    ----------
+    row
+        Of the accounts.
+    value_eur
+        What a call is worth.
+    window
+        Index of each account's permitted times into `permitted`.
+    permitted
+        Window, day, interval -> whether a call may begin.
+    shift_min
+        Window, day -> minutes by which the account's clock is ahead of the company's.
+    """
+
+    row: Ints
+    value_eur: Floats
+    window: Ints
+    permitted: NDArray[np.bool_]
+    shift_min: Ints
+
+
+def cut_slots(
+    activity: Sequence[NDArray[np.bool_]], spacing_min: float, handle_min: float, params: ScheduleParams
+) -> Slots:
+    """Cut the time people spend on calls into calls, with the rests that shrinkage and occupancy demand.
+
+    Parameters
+    ----------
+    activity
+        Per day: who is on calls in which interval, shape (people, intervals).
+    """
+    found: list[tuple[int, int, int]] = []
+    length = params.interval_min
+    for day, on in enumerate(activity):
+        for person, present in enumerate(on):
+            places = np.flatnonzero(present)
+            previous = -np.inf
+            # time on calls adds up over the day, wherever it lies
+            for k in range(int(places.size * length / spacing_min + 1e-9)):
+                place = places[int(k * spacing_min // length)]
+                begin = int(params.opens_min + place * length + k * spacing_min % length)
+                # a call ends before other work begins, if it can
+                if not (place + 1 < present.size and present[place + 1]):
+                    latest = int(params.opens_min + (place + 1) * length - handle_min)
+                    begin = max(min(begin, latest), params.opens_min + int(place) * length)
+                begin = max(begin, int(np.ceil(previous))) if np.isfinite(previous) else begin
+                found.append((day, begin, person))
+                previous = begin + handle_min
+    table = np.array(sorted(found), dtype=np.int64).reshape(-1, 3)
+    return Slots(table[:, 0], table[:, 1], table[:, 2])
+
+
+def find_windows(
+    inputs: PlanInputs,
+    rows: Ints,
+    catalogue: Catalogue,
+    channel: str,
+    *,
+    days: Sequence[date],
+    params: ScheduleParams,
+) -> tuple[Ints, NDArray[np.bool_], Ints]:
+    """Return each account's kind of window, when such calls may begin, and how far its clock is ahead.
+
+    A call may begin outside the channel's quiet hours and days on the account's own clock, and within its
+    own opening hours where these are known.
+    """
+    zone = _text(inputs, "time_zone", rows, catalogue.time_zone)
+    opens, closes = (
+        _minutes(inputs, role, rows, other) for role, other in (("opens_min", 0), ("closes_min", DAY_MIN))
+    )
+    kinds = pl.DataFrame({"zone": zone, "opens": opens, "closes": closes})
+    distinct = kinds.unique(maintain_order=True).with_row_index("window")
+    window = kinds.join(distinct, on=["zone", "opens", "closes"], how="left", maintain_order="left")["window"]
+    rules = next((item for item in catalogue.channels if item.name == channel), None)
+    starts = params.opens_min + np.arange(params.intervals) * params.interval_min
+    permitted = np.zeros((distinct.height, len(days), params.intervals), dtype=np.bool_)
+    ahead = np.zeros((distinct.height, len(days)), dtype=np.int64)
+    for index, name, first, last in distinct.iter_rows():
+        for d, day in enumerate(days):
+            ahead[index, d] = _minutes_ahead(day, catalogue.time_zone, name)
+            for t, start in enumerate(starts):
+                local = datetime.combine(day, time()) + timedelta(minutes=int(start + ahead[index, d]))
+                minute = local.hour * 60 + local.minute
+                quiet = rules is not None and is_quiet(local, rules)
+                permitted[index, d, t] = (
+                    first <= minute and minute + params.interval_min <= last and not quiet
+                )
+    return window.to_numpy().astype(np.int64), permitted, ahead
+
+
+def is_quiet(moment: datetime, channel: Channel) -> bool:
+    """Tell whether a channel makes no contact at a local moment."""
+    if moment.weekday() in channel.quiet_days:
+        return True
+    clock = moment.time()
+    return any(
+        (start <= clock < end) if start < end else (clock >= start or clock < end)
+        for start, end in channel.quiet_hours
+    )
+
+
+def place_calls(callees: Callees, slots: Slots, taken: NDArray[np.bool_], params: ScheduleParams) -> Ints:
+    """Return the slot of each account, -1 for none: the most important calls that fit, by a flow.
+
+    Accounts with the same window keep their order of importance through the day.
+    """
+    slot_of = np.full(callees.row.size, -1, dtype=np.int64)
+    free = np.flatnonzero(~taken)
+    interval = np.minimum((slots.start_min - params.opens_min) // params.interval_min, params.intervals - 1)
+    cell = slots.day * params.intervals + interval
+    cells, room = np.unique(cell[free], return_counts=True)
+    if not cells.size or not callees.row.size:
+        return slot_of
+    kinds = callees.permitted.reshape(len(callees.permitted), -1)[:, cells]
+    # of accounts with the same window no more than there are slots can ever be called
+    rank = np.zeros(callees.row.size, dtype=np.int64)
+    for kind in range(len(kinds)):
+        of_kind = np.flatnonzero(callees.window == kind)
+        rank[of_kind] = np.arange(of_kind.size)
+    hopeful = np.flatnonzero(rank < (kinds * room).sum(axis=1)[callees.window])
+    weight = (hopeful.size - np.arange(hopeful.size)).astype(np.float64)  # by importance, as given
+    value = np.where(kinds[callees.window[hopeful]].T, weight, -np.inf)
+    choice = allocate_by_flow(value, room.astype(np.float64))
+    by_cell: dict[int, list[int]] = {}
+    for slot in free:
+        by_cell.setdefault(int(cell[slot]), []).append(int(slot))
+    for kind in range(len(kinds)):
+        chosen = hopeful[(choice >= 0) & (callees.window[hopeful] == kind)]
+        for callee, place in zip(
+            chosen, np.sort(choice[(choice >= 0) & (callees.window[hopeful] == kind)]), strict=True
+        ):
+            slot_of[callee] = by_cell[int(cells[place])].pop(0)
+    return slot_of
+
+
+def reserve_call_backs(
+    call_backs: pl.DataFrame,
+    slots: Slots,
+    days: Sequence[date],
+    rep_ids: Callable[[int, int], str],
+    tolerance_min: int,
+) -> tuple[Ints, list[str]]:
+    """Return the slot of each promised call (-1 for none) and why it has none.
+
+    The nearest free slot within the tolerance counts; among equally near ones that of whoever promised.
+    """
+    taken = np.zeros(slots.day.size, dtype=np.bool_)
+    found = np.full(call_backs.height, -1, dtype=np.int64)
+    reasons = [""] * call_backs.height
+    for index in np.argsort(call_backs["at"].to_physical().to_numpy(), kind="stable"):
+        at, promised_by = call_backs["at"][int(index)], call_backs["rep_id"][int(index)]
+        if at.date() not in days:
+            reasons[index] = f"promised for {at:%Y-%m-%d}, a day that is not planned"
+            continue
+        minute = at.hour * 60 + at.minute
+        away = np.abs(slots.start_min - minute)
+        near = np.flatnonzero(~taken & (slots.day == days.index(at.date())) & (away <= tolerance_min))
+        if not near.size:
+            reasons[index] = f"nobody is free within {tolerance_min} minutes of {at:%Y-%m-%d %H:%M}"
+            continue
+        own = np.array([rep_ids(int(slots.day[k]), int(slots.person[k])) == promised_by for k in near])
+        best = near[np.lexsort((near, away[near], ~own))[0]]
+        taken[best], found[index] = True, best
+    return found, reasons
+
+
+def read_call_backs(call_backs: pl.DataFrame | None, accounts: pl.DataFrame) -> pl.DataFrame:
+    """Check the promised calls and complete their columns.
+
+    Raises
+    ------
+    InputError
+        A missing column or moment, an unknown account, or an account promised twice.
+    """
+    empty = pl.DataFrame(schema=CALL_BACK_COLUMNS)
+    if call_backs is None or not call_backs.height:
+        return empty
+    for name in ("account_id", "at"):
+        if name not in call_backs.columns:
+            raise InputError(f"the call-backs have no column {name}: give account_id and at")
+    table = call_backs.select(
+        (pl.col(name) if name in call_backs.columns else pl.lit(None)).cast(kind).alias(name)
+        for name, kind in CALL_BACK_COLUMNS.items()
+    )
+    unknown = table.filter(
+        ~pl.col("account_id").is_in(accounts["account_id"].implode()) | pl.col("at").is_null()
+    )
+    if unknown.height:
+        raise InputError(
+            f"the call-back {unknown.row(0)} names no known account or no moment: correct or remove it"
+        )
+    twice = table.filter(pl.col("account_id").is_duplicated())
+    if twice.height:
+        raise InputError(
+            f"the account {twice['account_id'][0]!r} is promised two calls: keep one row for each"
+        )
+    return table
+
+
+def _text(inputs: PlanInputs, role: str, rows: Ints, default: str) -> pl.Series:
+    column = inputs.schema.role(role)
+    if column is None:
+        return pl.Series([default] * rows.size, dtype=pl.String)
+    return inputs.accounts[column].cast(pl.String).gather(rows).fill_null(default)
+
+
+def _minutes(inputs: PlanInputs, role: str, rows: Ints, default: int) -> pl.Series:
+    column = inputs.schema.role(role)
+    if column is None:
+        return pl.Series([float(default)] * rows.size, dtype=pl.Float64)
+    return inputs.accounts[column].cast(pl.Float64).gather(rows).fill_null(float(default))
+
+
+def _minutes_ahead(day: date, company: str, account: str) -> int:
+    """Return how far the account's clock is ahead of the company's at noon of a day."""
+    if company == account:
+        return 0
+    noon = datetime.combine(day, time(12))
+    try:
+        ours, theirs = (noon.replace(tzinfo=ZoneInfo(name)).utcoffset() for name in (company, account))
+    except (ZoneInfoNotFoundError, ValueError):
+        raise InputError(f"the time zone {account!r} is unknown: use a name such as Europe/Madrid") from None
+    if ours is None or theirs is None:
+        raise AssertionError("a zone without an offset")
+    return int((theirs - ours).total_seconds() // 60)

@@ -1,0 +1,223 @@
+"""How much work comes when: contacts per interval and channel, and the agents they need."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Final
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from dealwright.errors import InputError
+from dealwright.inputs import PlanInputs
+from dealwright.plan.staffing.erlang import required_agents, scheduled_agents
+from dealwright.plan.staffing.params import DEFAULT_WORK, ScheduleParams, Work
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+ARRIVAL_COLUMNS: Final = {
+    "channel": pl.String,
+    "start_min": pl.Int64,  # of the interval, in minutes after midnight; any length of interval
+    "contacts": pl.Float64,  # expected on one day
+}
+_EPSILON: Final = 1e-9
+
+
+@dataclass(frozen=True)
+class ChannelDemand:
+    """The work of one channel on one day, by interval.
+
+    Attributes
+    ----------
+    contacts
+        Arriving in each interval; the plan's own and what was left over count in the first one.
+    required
+        Agents to be scheduled, for a queue; zeros for work that may wait.
+    due
+        Scheduled agent-intervals of work that may wait which must be done by the end of each interval,
+        accumulated.
+    arrived
+        The same, that can have been done by then.
+    most
+        Scheduled agents that find something to do in each interval; inf where that is not limited.
+    source
+        Where the numbers come from.
+    """
+
+    channel: str
+    work: Work
+    contacts: Floats
+    required: Ints
+    due: Floats
+    arrived: Floats
+    most: Floats
+    source: str
+
+
+def working_days(as_of: datetime, params: ScheduleParams) -> tuple[date, ...]:
+    """Return the days to plan: working days from the first one on."""
+    day = params.first_day.date() if params.first_day else (as_of + timedelta(days=1)).date()
+    found: list[date] = []
+    while len(found) < params.days:
+        if day.weekday() in params.weekdays:
+            found.append(day)
+        day += timedelta(days=1)
+    return tuple(found)
+
+
+def forecast_contacts(
+    inputs: PlanInputs,
+    scheduled: Mapping[str, float],
+    arrivals: pl.DataFrame | None,
+    carried: Mapping[str, float],
+    params: ScheduleParams,
+) -> dict[str, tuple[Floats, float, str]]:
+    """Return for each channel the contacts per interval, those the plan itself makes, and the source.
+
+    Parameters
+    ----------
+    scheduled
+        Channel -> contacts the plan itself makes on the day; they may be done at any time of it.
+    arrivals
+        `ARRIVAL_COLUMNS`: a forecast that counts instead of the accounts' own incoming calls.
+    carried
+        Channel -> contacts left over from before.
+
+    Raises
+    ------
+    InputError
+        Unknown channels, negative or missing numbers.
+    """
+    for name, number in carried.items():
+        if name not in DEFAULT_WORK or not (np.isfinite(number) and number >= 0):
+            raise InputError(
+                f"carried-over work {name} = {number}: give a number of at least 0 for one of "
+                f"{', '.join(DEFAULT_WORK)}"
+            )
+    given = _read_arrivals(arrivals, params)
+    result = {}
+    for channel in DEFAULT_WORK:
+        contacts, source = np.zeros(params.intervals), "nothing is known to arrive"
+        if channel in given:
+            contacts, source = given[channel].copy(), "the forecast given"
+        elif channel == "inbound_cc":
+            daily = _calls_per_day(inputs, params)
+            if daily is not None:
+                contacts, source = daily * _profile(params), "the accounts' incoming calls"
+        own = scheduled.get(channel, 0.0) if params.work_of(channel).kind == "drain" else 0.0
+        if own:
+            source = (
+                "the plan's own contacts" if source.startswith("nothing") else f"{source}, and the plan's own"
+            )
+        if carried.get(channel):
+            contacts[0] += carried[channel]
+            source += f", and {carried[channel]:g} carried over"
+        result[channel] = contacts, own, source
+    return result
+
+
+def measure_demand(
+    channel: str,
+    contacts: Floats,
+    own: float,
+    source: str,
+    *,
+    params: ScheduleParams,
+    reachable: Ints | None = None,
+) -> ChannelDemand:
+    """Turn contacts into the agents they need.
+
+    A queue needs in each interval what Erlang's formulas say for its load. Work that may wait has to be done
+    within `Work.drain_h` opening hours, and by the end of the day at the latest; the plan's own contacts by
+    the end of the day.
+
+    Parameters
+    ----------
+    own
+        Contacts the plan itself makes, at any time of the day.
+    reachable
+        Of these, how many can be made in each interval; None where that does not matter.
+    """
+    work, count, length = params.work_of(channel), params.intervals, params.interval_min
+    nothing = np.zeros(count)
+    if work.kind == "queue":
+        load = contacts / length * work.handle_min
+        distinct, place = np.unique(load, return_inverse=True)
+        agents = np.array([required_agents(float(item), work) for item in distinct], dtype=np.int64)
+        required = scheduled_agents(agents, work.shrinkage)[place]
+        return ChannelDemand(channel, work, contacts, required, nothing, nothing, nothing + np.inf, source)
+    per_contact = work.handle_min / ((1.0 - work.shrinkage) * work.max_occupancy) / length
+    waiting = np.cumsum(contacts) * per_contact
+    wait = max(round(work.drain_h * 60.0 / length), 1)
+    # arrived in interval t means due by the end of interval t + wait − 1
+    due = np.concatenate([np.zeros(min(wait - 1, count)), waiting])[:count]
+    arrived = waiting + own * per_contact
+    due[-1] = arrived[-1]
+    # work beyond the customers who can be reached is idle; what comes from elsewhere has no such hours
+    most = nothing + np.inf if reachable is None or contacts.any() else np.ceil(reachable * per_contact)
+    total = contacts + np.append(own, np.zeros(count - 1))
+    return ChannelDemand(channel, work, total, np.zeros(count, dtype=np.int64), due, arrived, most, source)
+
+
+def _profile(params: ScheduleParams) -> Floats:
+    """Return the share of a day's contacts in each interval: the weights of the hours, smoothed."""
+    middle = params.opens_min + (np.arange(params.intervals) + 0.5) * params.interval_min
+    weight = np.interp(middle / 60.0, np.arange(24) + 0.5, params.hours)
+    total = float(weight.sum())
+    return np.asarray(weight / total) if total > 0 else np.full(params.intervals, 1.0 / params.intervals)
+
+
+def _calls_per_day(inputs: PlanInputs, params: ScheduleParams) -> float | None:
+    column = inputs.schema.role("inbound_calls")
+    if column is None:
+        return None
+    calls = float(inputs.accounts[column].cast(pl.Float64).fill_null(0.0).clip(lower_bound=0.0).sum())
+    # all calls come in opening hours of working days
+    return calls / params.inbound_days * 7.0 / len(set(params.weekdays))
+
+
+def _read_arrivals(arrivals: pl.DataFrame | None, params: ScheduleParams) -> dict[str, Floats]:
+    """Spread a forecast over the plan's intervals, each of its rows over the time until the next row."""
+    if arrivals is None:
+        return {}
+    for name in ARRIVAL_COLUMNS:
+        if name not in arrivals.columns:
+            raise InputError(
+                f"the forecast of contacts has no column {name}: give {', '.join(ARRIVAL_COLUMNS)}"
+            )
+    table = arrivals.select(pl.col(name).cast(kind, strict=False) for name, kind in ARRIVAL_COLUMNS.items())
+    bad = table.filter(
+        pl.any_horizontal(pl.all().is_null())
+        | ~pl.col("contacts").is_finite()
+        | (pl.col("contacts") < 0)
+        | ~pl.col("channel").is_in(list(DEFAULT_WORK))
+    )
+    if bad.height:
+        raise InputError(
+            f"the forecast of contacts has an unusable row {bad.row(0)}: give one of "
+            f"{', '.join(DEFAULT_WORK)}, "
+            "minutes after midnight, and a number of at least 0"
+        )
+    edges = params.opens_min + np.arange(params.intervals + 1) * params.interval_min
+    found = {}
+    for (channel,), rows in table.group_by("channel", maintain_order=True):
+        by_start = rows.group_by("start_min").agg(pl.col("contacts").sum()).sort("start_min")
+        start = by_start["start_min"].to_numpy().astype(np.float64)
+        step = float(np.diff(start).min()) if start.size > 1 else float(params.interval_min)
+        outside = (start + _EPSILON < params.opens_min) | (start + _EPSILON > params.closes_min - step + 1)
+        if outside.any():
+            raise InputError(
+                f"the forecast of {channel} has contacts at {int(start[outside][0])} minutes after "
+                f"midnight, outside "
+                f"the opening hours {params.opens_min} to {params.closes_min}: "
+                "correct schedule.opens_min or closes_min"
+            )
+        ends = np.unique(np.concatenate([start, start + step]))
+        total = np.zeros(ends.size)
+        np.add.at(total, np.searchsorted(ends, start + step), by_start["contacts"].to_numpy())
+        found[str(channel)] = np.diff(np.interp(edges, ends, np.cumsum(total)))
+    return found

@@ -1,0 +1,274 @@
+"""Named people on the shifts of the plan: skills, contracts, days off, rest, and wishes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Final
+
+import polars as pl
+
+from dealwright.errors import InputError
+from dealwright.plan.staffing.params import DAY_MIN, DEFAULT_WORK, ScheduleParams
+from dealwright.plan.staffing.shifts import Cover, Group, Shift
+
+STAFF_COLUMNS: Final[dict[str, Any]] = {  # only the first is needed; any other cell may be empty
+    "rep_id": pl.String,
+    "rep_name": pl.String,
+    "skills": pl.List(pl.String),  # channels the person works on; empty: all
+    "patterns": pl.List(pl.String),  # shift patterns of the contract; empty: all
+    "hours_per_week": pl.Float64,
+    "from_min": pl.Int64,  # works no earlier and no later than, minutes after midnight
+    "to_min": pl.Int64,
+    "days_off": pl.List(pl.Date),
+    "wish_start_min": pl.Int64,  # would like to start at
+}
+_FULL_WEEK_H: Final = 40.0
+_UNFILLED: Final = 100_000  # an empty shift is worse than any number of wishes not granted
+_WORKERS: Final = 1  # one thread: the same roster each time
+
+
+@dataclass(frozen=True)
+class Person:
+    """One member of the staff, with defaults filled in."""
+
+    rep_id: str
+    name: str
+    channels: frozenset[str]
+    patterns: frozenset[str]
+    hours_per_week: float
+    from_min: int
+    to_min: int
+    days_off: frozenset[date]
+    wish_start_min: int | None
+
+    def may_work(self, shift: Shift) -> bool:
+        """Tell whether the contract allows a shift."""
+        inside = self.from_min <= shift.start_min and shift.end_min <= self.to_min
+        return inside and (not self.patterns or shift.pattern in self.patterns)
+
+
+@dataclass(frozen=True)
+class Posting:
+    """One person (an index of the staff, or a number where nobody is named) on one shift of one day."""
+
+    day: int
+    person: int
+    group: int
+    shift: int
+
+
+@dataclass(frozen=True)
+class Roster:
+    """Who works what.
+
+    Attributes
+    ----------
+    postings
+        By day, shift and person.
+    unfilled
+        Shifts of the plan that nobody can take, as (day, group, shift, how many).
+    wishes, granted
+        How many postings had a wish, and how many got it within half an hour.
+    proven
+        Whether no better roster exists.
+    """
+
+    postings: tuple[Posting, ...]
+    unfilled: tuple[tuple[int, int, int, int], ...]
+    wishes: int
+    granted: int
+    proven: bool
+
+
+def read_staff(staff: pl.DataFrame | None, params: ScheduleParams) -> tuple[Person, ...] | None:
+    """Return the staff, or None where none is given.
+
+    Raises
+    ------
+    InputError
+        A missing or repeated id, an unknown channel or pattern, impossible times.
+    """
+    if staff is None:
+        return None
+    if "rep_id" not in staff.columns:
+        raise InputError("the staff has no column rep_id: name the id of each person")
+    table = staff.select(
+        (pl.col(name) if name in staff.columns else pl.lit(None)).cast(kind).alias(name)
+        for name, kind in STAFF_COLUMNS.items()
+    )
+    known = {pattern.name for pattern in params.patterns}
+    people = []
+    seen: set[str] = set()
+    for row in table.iter_rows(named=True):
+        person = _person(row)
+        if person.rep_id in seen:
+            raise InputError(f"the staff names {person.rep_id!r} twice: keep one row for each person")
+        seen.add(person.rep_id)
+        for kind, given, allowed in (
+            ("channel", person.channels, set(DEFAULT_WORK)), ("shift pattern", person.patterns, known)
+        ):  # fmt: skip
+            if given - allowed:
+                raise InputError(
+                    f"{person.rep_id} has the unknown {kind} {min(given - allowed)!r}: use "
+                    f"{', '.join(sorted(allowed))}"
+                )
+        people.append(person)
+    return tuple(people)
+
+
+def group_staff(
+    staff: tuple[Person, ...] | None, day: date, shifts: Sequence[Shift]
+) -> tuple[tuple[Group, ...], tuple[tuple[int, ...], ...]]:
+    """Return people who can be exchanged for one another on a day, as groups, and who is in each.
+
+    Without staff there is one group that can do everything, as large as it needs to be.
+    """
+    if staff is None:
+        return (Group(frozenset(DEFAULT_WORK), tuple(range(len(shifts))), None),), ((),)
+    members: dict[tuple[Any, ...], list[int]] = {}
+    for index, person in enumerate(staff):
+        if day not in person.days_off and person.hours_per_week > 0:
+            key = (sorted(person.channels), sorted(person.patterns), person.from_min, person.to_min)
+            members.setdefault((*map(tuple, key[:2]), *key[2:]), []).append(index)
+    groups = []
+    for people in members.values():
+        first = staff[people[0]]
+        allowed = tuple(k for k, shift in enumerate(shifts) if first.may_work(shift))
+        groups.append(Group(first.channels, allowed, len(people)))
+    return tuple(groups), tuple(tuple(people) for people in members.values())
+
+
+def name_people(
+    covers: Sequence[Cover],
+    members: Sequence[tuple[tuple[int, ...], ...]],
+    staff: tuple[Person, ...] | None,
+    shifts: Sequence[Shift],
+    *,
+    params: ScheduleParams,
+    gap_days: Sequence[int],
+) -> Roster:
+    """Put people on the shifts of all days.
+
+    Parameters
+    ----------
+    covers, members
+        Per day: the shifts, and the people of each group.
+    gap_days
+        Calendar days from the first day to each day.
+    """
+    if staff is None:
+        return _numbered(covers)
+    from ortools.sat.python import cp_model
+
+    model = cp_model.CpModel()
+    on: dict[tuple[int, int, int, int], Any] = {}
+    missing: dict[tuple[int, int, int], Any] = {}
+    cost = []
+    for day, cover in enumerate(covers):
+        for group, people in enumerate(members[day]):
+            for shift in map(int, cover.count[group].nonzero()[0]):
+                wanted = int(cover.count[group, shift])
+                takers = []
+                for person in people:
+                    taken = model.new_bool_var("")
+                    on[day, person, group, shift] = taken
+                    takers.append(taken)
+                    cost.append(taken * _displeasure(staff[person], shifts[shift]))
+                short = missing[day, group, shift] = model.new_int_var(0, wanted, "")
+                model.add(sum(takers) + short == wanted)
+                cost.append(short * _UNFILLED)
+    _limit_people(model, on, staff, shifts, params=params, gap_days=gap_days)
+    model.minimize(sum(cost))
+    solver = cp_model.CpSolver()
+    solver.parameters.num_workers = _WORKERS
+    solver.parameters.random_seed = 0
+    solver.parameters.max_time_in_seconds = params.max_seconds
+    status = solver.solve(model)
+    if status not in {cp_model.OPTIMAL, cp_model.FEASIBLE}:
+        raise InputError(
+            f"no roster was found within schedule.max_seconds = {params.max_seconds}: allow more "
+            "time or fewer days"
+        )
+    postings = tuple(
+        Posting(day, person, group, shift)
+        for (day, person, group, shift), taken in on.items()
+        if solver.value(taken)
+    )
+    unfilled = tuple(
+        (*key, int(solver.value(short))) for key, short in missing.items() if solver.value(short)
+    )
+    asked = [(staff[p.person].wish_start_min, shifts[p.shift].start_min) for p in postings]
+    wishes = [(wish, start) for wish, start in asked if wish is not None]
+    granted = sum(abs(wish - start) <= 30 for wish, start in wishes)
+    order = sorted(postings, key=lambda p: (p.day, shifts[p.shift].start_min, p.person))
+    return Roster(tuple(order), unfilled, len(wishes), granted, status == cp_model.OPTIMAL)
+
+
+def _limit_people(
+    model: Any,
+    on: dict[tuple[int, int, int, int], Any],
+    staff: tuple[Person, ...],
+    shifts: Sequence[Shift],
+    *,
+    params: ScheduleParams,
+    gap_days: Sequence[int],
+) -> None:
+    """Add what a contract says: one shift a day, hours in a week, rest between shifts."""
+    by_person: dict[int, dict[int, list[tuple[int, Any]]]] = {}
+    for (day, person, _, shift), taken in on.items():
+        by_person.setdefault(person, {}).setdefault(day, []).append((shift, taken))
+    for person, days in by_person.items():
+        weeks: dict[int, list[Any]] = {}
+        for day, options in days.items():
+            model.add_at_most_one(taken for _, taken in options)
+            weeks.setdefault(gap_days[day] // 7, []).extend(
+                shifts[shift].paid_min * taken for shift, taken in options
+            )
+        minutes = int(staff[person].hours_per_week * 60)
+        for hours in weeks.values():
+            model.add(sum(hours) <= minutes)
+        for day, options in days.items():
+            gap = gap_days[day + 1] - gap_days[day] if day + 1 < len(gap_days) else 0
+            for shift, taken in options if gap else []:
+                rested = shifts[shift].end_min + params.min_rest_h * 60 - gap * DAY_MIN
+                for later, next_taken in days.get(day + 1, []):
+                    if shifts[later].start_min < rested:
+                        model.add_at_most_one(taken, next_taken)
+
+
+def _displeasure(person: Person, shift: Shift) -> int:
+    """Return half hours between the wished and the given start; nothing where nothing is wished."""
+    if person.wish_start_min is None:
+        return 0
+    return abs(person.wish_start_min - shift.start_min) // 30
+
+
+def _numbered(covers: Sequence[Cover]) -> Roster:
+    postings = []
+    for day, cover in enumerate(covers):
+        person = 0
+        for group, shift in zip(*cover.count.nonzero(), strict=True):
+            for _ in range(int(cover.count[group, shift])):
+                postings.append(Posting(day, person, int(group), int(shift)))
+                person += 1
+    return Roster(tuple(postings), (), 0, 0, proven=True)
+
+
+def _person(row: dict[str, Any]) -> Person:
+    if row["rep_id"] is None:
+        raise InputError("the staff has a row without rep_id: give every person an id")
+    rep_id, hours = row["rep_id"], row["hours_per_week"]
+    start, end = row["from_min"] or 0, DAY_MIN if row["to_min"] is None else row["to_min"]
+    if start >= end:
+        raise InputError(
+            f"{rep_id} may work from {start} to {end} minutes after midnight: correct from_min or to_min"
+        )
+    if hours is not None and not hours >= 0:
+        raise InputError(f"{rep_id} has hours_per_week = {hours}: use 0 or more")
+    return Person(
+        rep_id, row["rep_name"] or rep_id, frozenset(row["skills"] or DEFAULT_WORK),
+        frozenset(row["patterns"] or ()), _FULL_WEEK_H if hours is None else hours, start, end,
+        frozenset(row["days_off"] or ()), row["wish_start_min"],
+    )  # fmt: skip

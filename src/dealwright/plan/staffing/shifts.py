@@ -1,0 +1,353 @@
+"""Which shifts to work on a day: explicit patterns with breaks, the least paid time that covers the demand.
+
+The set-covering formulation of Dantzig (1954, "A comment on Edie's traffic delays at toll booths") over
+explicit shifts, with the assignment of people to channels and the draining of waiting work in one model;
+solved by SciPy's HiGHS.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dealwright.errors import InputError
+from dealwright.plan.staffing.demand import ChannelDemand, Floats, Ints
+from dealwright.plan.staffing.params import ScheduleParams, ShiftPattern
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
+
+_MOST_SHIFTS: Final = 20_000
+# what an agent-interval weighs against a paid one: late work, work left at the end of the day, a queue
+# without agents
+_LATE: Final = 100
+_LEFT: Final = 4_000
+_UNANSWERED: Final = 10_000
+
+
+@dataclass(frozen=True)
+class Shift:
+    """One shift of a day, in minutes after midnight; `lunch` is None where there is none."""
+
+    pattern: str
+    start_min: int
+    end_min: int
+    paid_min: int
+    lunch: tuple[int, int] | None
+    breaks: tuple[tuple[int, int], ...]
+
+    def works(self, params: ScheduleParams) -> NDArray[np.bool_]:
+        """Return in which intervals the shift is at work: those it spans without touching a break."""
+        start = params.opens_min + np.arange(params.intervals) * params.interval_min
+        end = start + params.interval_min
+        on = (start >= self.start_min) & (end <= self.end_min)
+        for begin, finish in (*self.breaks, *([self.lunch] if self.lunch else [])):
+            on &= (end <= begin) | (start >= finish)
+        return on
+
+
+@dataclass(frozen=True)
+class Group:
+    """People who can be exchanged for one another.
+
+    Attributes
+    ----------
+    channels
+        What they can work on.
+    shifts
+        Indices of the shifts they may work.
+    size
+        How many there are; None for as many as are needed.
+    """
+
+    channels: frozenset[str]
+    shifts: tuple[int, ...]
+    size: int | None
+
+
+@dataclass(frozen=True)
+class Cover:
+    """The shifts of a day.
+
+    Attributes
+    ----------
+    count
+        People per group and shift, shape (groups, shifts).
+    assigned
+        People at work per group, channel and interval.
+    shortage
+        Missing agents per channel and interval of a queue; of work that may wait, the agent-intervals then
+        overdue.
+    proven
+        Whether no cheaper cover exists.
+    bound
+        Lower bound of the objective, as `objective` in paid minutes with shortage weighed in.
+    """
+
+    count: Ints
+    assigned: Floats
+    shortage: Floats
+    paid_min: int
+    proven: bool
+    objective: float
+    bound: float
+
+
+def missing_hours(cover: Cover, demand: tuple[ChannelDemand, ...], params: ScheduleParams) -> float:
+    """Return the hours of staff a cover lacks: of queues in every interval, else what is left at the end."""
+    missing = [
+        short[-1] if item.work.kind == "drain" else short.sum()
+        for item, short in zip(demand, cover.shortage, strict=True)
+    ]
+    return float(sum(missing)) * params.interval_min / 60.0
+
+
+def expand_patterns(params: ScheduleParams) -> tuple[Shift, ...]:
+    """Return every shift the patterns allow within the opening hours, those of equal working time once.
+
+    Raises
+    ------
+    InputError
+        An impossible pattern, or too many shifts.
+    """
+    found: dict[tuple[bytes, int], Shift] = {}
+    for pattern in params.patterns:
+        _check(pattern, params)
+        for shift in _of_pattern(pattern, params):
+            found.setdefault((shift.works(params).tobytes(), shift.paid_min), shift)
+            if len(found) > _MOST_SHIFTS:
+                raise InputError(
+                    f"schedule.patterns allow more than {_MOST_SHIFTS:,} shifts: give longer steps or "
+                    "narrower windows"
+                )
+    if not found:
+        raise InputError(
+            f"no shift of schedule.patterns fits into the opening hours {params.opens_min} to "
+            f"{params.closes_min}: "
+            "give a shorter pattern or longer opening hours"
+        )
+    return tuple(found.values())
+
+
+def cover_demand(
+    demand: tuple[ChannelDemand, ...],
+    groups: tuple[Group, ...],
+    shifts: tuple[Shift, ...],
+    params: ScheduleParams,
+) -> Cover:
+    """Choose how many people of each group work each shift.
+
+    Missing agents count so much more than paid time that they remain only where nobody is left.
+    """
+    from scipy.optimize import Bounds, LinearConstraint, milp
+
+    if not any(item.required.any() or item.due.any() for item in demand):
+        return _empty(demand, groups, shifts, params)
+    model = _Model(demand, groups, shifts, params)
+    matrix, lower, upper = model.constraints()
+    result = milp(
+        model.cost(),
+        constraints=LinearConstraint(matrix, lower, upper),
+        integrality=model.integrality(),
+        bounds=Bounds(0, model.most()),
+        options={"time_limit": params.max_seconds, "mip_rel_gap": 0.0},
+    )
+    if result.x is None:
+        # it is always feasible to work nothing and miss everything: only the clock can stop it
+        raise InputError(
+            f"no shifts were found within schedule.max_seconds = {params.max_seconds}: allow more "
+            "time or fewer shifts"
+        )
+    return model.read(result.x, proven=result.status == 0, bound=float(result.mip_dual_bound or 0.0))
+
+
+class _Model:
+    """Columns: people per group and shift; per group, channel, interval; shortage per channel, interval."""
+
+    def __init__(
+        self,
+        demand: tuple[ChannelDemand, ...],
+        groups: tuple[Group, ...],
+        shifts: tuple[Shift, ...],
+        params: ScheduleParams,
+    ) -> None:
+        self.demand, self.groups, self.shifts, self.params = demand, groups, shifts, params
+        self.on = np.array([shift.works(params) for shift in shifts])
+        self.work = [(g, s) for g, group in enumerate(groups) for s in group.shifts]
+        self.times = params.intervals
+        self.serve = [
+            (g, c)
+            for g, group in enumerate(groups)
+            for c, item in enumerate(demand)
+            if item.channel in group.channels
+        ]
+        self.first_serve = len(self.work)
+        self.first_short = self.first_serve + len(self.serve) * self.times
+        self.columns = self.first_short + len(demand) * self.times
+
+    def cost(self) -> Floats:
+        """Paid time in units of what all shifts share, so that the objective is whole."""
+        paid = np.array([self.shifts[s].paid_min for _, s in self.work], dtype=np.int64)
+        self.unit = int(np.gcd.reduce(np.append(paid, 0))) or 1
+        cost = np.zeros(self.columns)
+        cost[: self.first_serve] = paid // self.unit
+        weight = np.full((len(self.demand), self.times), float(_UNANSWERED))
+        for c, item in enumerate(self.demand):
+            if item.work.kind == "drain":
+                weight[c] = _LATE
+                weight[c, -1] = _LEFT
+        cost[self.first_short :] = np.ceil(weight.ravel() * self.params.interval_min / self.unit)
+        return cost
+
+    def integrality(self) -> Ints:
+        """Whole people; whole shortage too, so that the solver may round its bound up."""
+        whole = np.zeros(self.columns, dtype=np.int64)
+        whole[: self.first_serve] = 1
+        whole[self.first_short :] = 1
+        return whole
+
+    def most(self) -> Floats:
+        """Return the upper bounds of the columns."""
+        most = np.full(self.columns, np.inf)
+        for column, (g, _) in enumerate(self.work):
+            size = self.groups[g].size
+            most[column] = np.inf if size is None else size
+        return most
+
+    def constraints(self) -> tuple[csr_array, Floats, Floats]:
+        """Return rows and limits: people at work, people per group, demand met, waiting work drained."""
+        from scipy.sparse import csr_array
+
+        rows: list[tuple[Ints, Floats, float, float]] = []
+        for g, group in enumerate(self.groups):
+            columns = np.array([k for k, (owner, _) in enumerate(self.work) if owner == g], dtype=np.int64)
+            on = self.on[[self.work[k][1] for k in columns]] if columns.size else np.zeros((0, self.times))
+            serving = [k for k, (owner, _) in enumerate(self.serve) if owner == g]
+            for t in range(self.times):
+                used = np.array([self.first_serve + k * self.times + t for k in serving], dtype=np.int64)
+                at = columns[on[:, t] > 0]
+                rows.append(
+                    (np.append(used, at), np.append(np.ones(used.size), -np.ones(at.size)), -np.inf, 0.0)
+                )
+            if group.size is not None and columns.size:
+                rows.append((columns, np.ones(columns.size), -np.inf, float(group.size)))
+        for c, item in enumerate(self.demand):
+            rows += self._queue(c, item) if item.work.kind == "queue" else self._drain(c, item)
+        index = np.concatenate([row[0] for row in rows])
+        start = np.cumsum([0, *(row[0].size for row in rows)])
+        data = np.concatenate([row[1] for row in rows])
+        matrix = csr_array((data, index, start), shape=(len(rows), self.columns))
+        return matrix, np.array([row[2] for row in rows]), np.array([row[3] for row in rows])
+
+    def _serving(self, c: int, t: int) -> Ints:
+        return np.array(
+            [
+                self.first_serve + k * self.times + t
+                for k, (_, channel) in enumerate(self.serve)
+                if channel == c
+            ],
+            dtype=np.int64,
+        )
+
+    def _queue(self, c: int, item: ChannelDemand) -> list[tuple[Ints, Floats, float, float]]:
+        rows = []
+        for t in np.flatnonzero(item.required):
+            columns = np.append(self._serving(c, int(t)), self.first_short + c * self.times + t)
+            rows.append((columns, np.ones(columns.size), float(item.required[t]), np.inf))
+        return rows
+
+    def _drain(self, c: int, item: ChannelDemand) -> list[tuple[Ints, Floats, float, float]]:
+        if item.arrived[-1] <= 0:
+            return []
+        rows, done = [], np.zeros(0, dtype=np.int64)
+        for t in range(self.times):
+            now = self._serving(c, t)
+            done = np.append(done, now)
+            if np.isfinite(item.most[t]):
+                rows.append((now, np.ones(now.size), -np.inf, float(item.most[t])))
+            if item.due[t] > 0:
+                columns = np.append(done, self.first_short + c * self.times + t)
+                rows.append((columns, np.ones(columns.size), float(item.due[t]), np.inf))
+            if item.arrived[t] < item.arrived[-1]:
+                rows.append((done, np.ones(done.size), -np.inf, float(item.arrived[t])))
+        return rows
+
+    def read(self, x: Floats, *, proven: bool, bound: float) -> Cover:
+        """Turn a solution into a cover."""
+        count = np.zeros((len(self.groups), len(self.shifts)), dtype=np.int64)
+        for k, (g, s) in enumerate(self.work):
+            count[g, s] = round(x[k])
+        assigned = np.zeros((len(self.groups), len(self.demand), self.times))
+        for k, (g, c) in enumerate(self.serve):
+            first = self.first_serve + k * self.times
+            assigned[g, c] = x[first : first + self.times]
+        shortage = np.round(x[self.first_short :]).reshape(len(self.demand), self.times)
+        paid = sum(int(count[:, s].sum()) * shift.paid_min for s, shift in enumerate(self.shifts))
+        objective = float(
+            self.cost() @ np.concatenate([np.round(x[: self.first_serve]), x[self.first_serve :]])
+        )
+        return Cover(count, assigned, shortage, paid, proven, objective * self.unit, bound * self.unit)
+
+
+def _empty(
+    demand: tuple[ChannelDemand, ...],
+    groups: tuple[Group, ...],
+    shifts: tuple[Shift, ...],
+    params: ScheduleParams,
+) -> Cover:
+    return Cover(
+        np.zeros((len(groups), len(shifts)), dtype=np.int64),
+        np.zeros((len(groups), len(demand), params.intervals)),
+        np.zeros((len(demand), params.intervals)),
+        0,
+        proven=True,
+        objective=0.0,
+        bound=0.0,
+    )
+
+
+def _of_pattern(pattern: ShiftPattern, params: ScheduleParams) -> list[Shift]:
+    step = params.interval_min
+    first, last, by = pattern.starts
+    lunches = (
+        range(pattern.lunch_window[0], pattern.lunch_window[1] + 1, step) if pattern.lunch_min else [None]
+    )
+    places: list[tuple[int, ...]] = [()]
+    for window in pattern.break_windows:
+        places = [(*done, at) for done in places for at in range(window[0], window[1] + 1, step)]
+    found = []
+    for start in range(first, last + 1, by):
+        if start < params.opens_min or start + pattern.length_min > params.closes_min:
+            continue
+        for lunch in lunches:
+            for place in places:
+                breaks = tuple((start + at, start + at + pattern.break_min) for at in place)
+                meal = None if lunch is None else (start + lunch, start + lunch + pattern.lunch_min)
+                spans = sorted([*breaks, *([meal] if meal else [])])
+                if all(before[1] <= after[0] for before, after in pairwise(spans)):
+                    end = start + pattern.length_min
+                    found.append(Shift(pattern.name, start, end, pattern.paid_min, meal, breaks))
+    return found
+
+
+def _check(pattern: ShiftPattern, params: ScheduleParams) -> None:
+    where = f"the shift pattern {pattern.name!r}"
+    if pattern.length_min <= 0 or pattern.paid_min <= 0 or pattern.lunch_min < 0 or pattern.break_min < 0:
+        raise InputError(f"{where} has no paid time: correct length_min, lunch_min or break_min")
+    if pattern.starts[2] <= 0:
+        raise InputError(f"{where} has the step {pattern.starts[2]} between starts: use a number above 0")
+    windows = [*pattern.break_windows, *([pattern.lunch_window] if pattern.lunch_min else [])]
+    for early, late in windows:
+        if not 0 <= early <= late <= pattern.length_min:
+            raise InputError(
+                f"{where} has a break between {early} and {late} minutes: keep it within the shift"
+            )
+    if any(value % params.interval_min for value in (pattern.starts[2], pattern.length_min)):
+        raise InputError(
+            f"{where}: its length and the step between its starts must be multiples of "
+            f"{params.interval_min} minutes"
+        )

@@ -1,0 +1,112 @@
+"""The people at work: who is where in each interval of each day, and what that lets the contact centre do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from dealwright.plan.staffing.activities import IDLE, assign_activities
+from dealwright.plan.staffing.demand import ChannelDemand, Ints
+from dealwright.plan.staffing.params import DEFAULT_WORK, ScheduleParams
+from dealwright.plan.staffing.roster import Person, Roster
+from dealwright.plan.staffing.shifts import Cover, Shift
+
+CHANNELS = tuple(DEFAULT_WORK)
+
+
+@dataclass(frozen=True)
+class Workforce:
+    """People and their activities.
+
+    Attributes
+    ----------
+    rep_ids, skills
+        Of every person.
+    people
+        Per day: the person of each row of `activity`.
+    activity
+        Per day: channel (index of `CHANNELS`) by row and interval, `IDLE` when not at work.
+    """
+
+    rep_ids: tuple[str, ...]
+    skills: tuple[frozenset[str], ...]
+    people: tuple[Ints, ...]
+    activity: tuple[Ints, ...]
+
+    def rep_id(self, person: int) -> str:
+        """Return the id of a person."""
+        return self.rep_ids[person]
+
+    def scheduled(self, day: int) -> Ints:
+        """Return the people at work per channel and interval."""
+        return np.stack([(self.activity[day] == c).sum(axis=0) for c in range(len(CHANNELS))])
+
+    def channels_of(self, day: int, person: int) -> list[str]:
+        """Return the channels a person works on that day."""
+        seen = np.unique(self.activity[day][self.people[day] == person])
+        return [CHANNELS[c] for c in seen if c != IDLE]
+
+    def contacts_per_day(self, day: int, params: ScheduleParams) -> dict[str, float]:
+        """Return how many contacts those at work can make on each channel."""
+        people = self.scheduled(day).sum(axis=1) * params.interval_min
+        result = {}
+        for c, channel in enumerate(CHANNELS):
+            work = params.work_of(channel)
+            minutes = float(people[c]) * (1.0 - work.shrinkage) * work.max_occupancy
+            result[channel] = float(np.floor(minutes / work.handle_min + 1e-9))
+        return result
+
+
+def put_to_work(
+    roster: Roster,
+    covers: Sequence[Cover],
+    members: Sequence[tuple[tuple[int, ...], ...]],
+    staff: tuple[Person, ...] | None,
+    *,
+    shifts: Sequence[Shift],
+    demand: Sequence[ChannelDemand],
+    params: ScheduleParams,
+) -> Workforce:
+    """Give everybody on the roster their work in each interval.
+
+    Parameters
+    ----------
+    demand
+        In the order of the covers' channels.
+    """
+    queue = np.array([item.work.kind == "queue" for item in demand])
+    people, activity = [], []
+    for day, cover in enumerate(covers):
+        postings = [posting for posting in roster.postings if posting.day == day]
+        on = np.array([shifts[posting.shift].works(params) for posting in postings], dtype=np.bool_)
+        can = np.array(
+            [
+                [staff is None or item.channel in staff[who[0]].channels for item in demand]
+                for who in members[day]
+            ],
+            dtype=np.bool_,
+        ).reshape(-1, len(demand))
+        people.append(np.array([posting.person for posting in postings], dtype=np.int64))
+        activity.append(
+            assign_activities(
+                on.reshape(-1, params.intervals),
+                np.array([posting.group for posting in postings], dtype=np.int64),
+                cover.assigned,
+                can,
+                queue,
+            )
+        )
+    count = 1 + max((int(item.max(initial=-1)) for item in people), default=-1)
+    ids = (
+        tuple(f"agent {k + 1:03d}" for k in range(count)) if staff is None else tuple(p.rep_id for p in staff)
+    )
+    skills = (frozenset(CHANNELS),) * count if staff is None else tuple(p.channels for p in staff)
+    return Workforce(ids, skills, tuple(people), tuple(activity))
+
+
+def callers(force: Workforce, channel: str) -> Mapping[int, tuple[Ints, Ints]]:
+    """Return per day the people and whether they are on a channel in each interval."""
+    index = CHANNELS.index(channel)
+    return {day: (force.people[day], force.activity[day] == index) for day in range(len(force.people))}
