@@ -298,7 +298,6 @@ class Desk:
     @contextmanager
     def _connection(self) -> Iterator[Connection[Any]]:
         with self.database.connection() as connection, answered_errors(self.database.url):
-            connection.row_factory = dict_row
             yield connection
 
     def _rows(self, query_name: str, **parameters: Any) -> list[dict[str, Any]]:
@@ -309,7 +308,7 @@ class Desk:
         self, connection: Connection[Any], name: str, parameters: Mapping[str, Any]
     ) -> list[dict[str, Any]]:
         with answered_errors(self.database.url):
-            return connection.execute(query(name), parameters).fetchall()
+            return connection.cursor(row_factory=dict_row).execute(query(name), parameters).fetchall()
 
     def _place(self, connection: Connection[Any], action: str, **parameters: Any) -> Placement:
         lead = self._fetch(connection, action, parameters)[0]

@@ -30,7 +30,7 @@ def load_history(connection: Connection[Any], history: History) -> dict[str, Any
         row = connection.execute(
             query("import_history"), {"follow_up_days": history.follow_up_days}
         ).fetchone()
-    counts: dict[str, Any] = row["counts"] if row else {}
+    counts: dict[str, Any] = row[0] if row else {}
     return counts
 
 
