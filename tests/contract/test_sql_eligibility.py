@@ -95,6 +95,22 @@ def test_given_skills_and_department_count_beside_the_text(skilled: Connection[A
     assert (lead["status"], lead["agent_name"]) == ("assigned", "none")
 
 
+def test_skills_are_the_same_however_they_are_written(database: Database) -> None:
+    with database.connect(autocommit=True) as connection:
+        agent = add_agent(connection, "plain", skills=["Luxury", " SPANISH "])
+        assert assign(connection, {}, requirements="a luxury trip")["agent_id"] == agent
+        assert assign(connection, {}, skills=["Spanish"])["agent_id"] == agent
+        waiting = assign(connection, {}, skills=["French"])
+        rows(connection, "update dealwright.agent set skills = '{FRENCH}'")
+        lead = rows(connection, "select * from dealwright.placement_of(%s)", waiting["lead_id"])[0]
+        assert lead["status"] == "assigned"
+        waiting = assign(connection, {}, skills=["German"])
+        change = "update dealwright.lead set required_skills = '{French}' where lead_id = %s"
+        rows(connection, change, waiting["lead_id"])
+        lead = rows(connection, "select * from dealwright.placement_of(%s)", waiting["lead_id"])[0]
+        assert lead["status"] == "assigned"
+
+
 @pytest.mark.parametrize("policy", ["value", "classic", "workload", "fair"])
 def test_nobody_gets_a_lead_who_may_not(database: Database, policy: str) -> None:
     with database.connect(autocommit=True) as connection:

@@ -238,6 +238,17 @@ begin
                 hint = 'give {"weights": {"rating_score": ..., ...}} with all nine weights';
         end if;
         model_parameters := jsonb_build_object('weights', model_parameters -> 'weights');
+    elsif model_kind = 'value' then
+        select string_agg(name, ', ') into missing
+        from unnest(array['dimensions', 'dimension_order', 'lead_bias', 'lead_weights', 'traits', 'prior_strength', 'value_share',
+                          'affinity_weight', 'calibration', 'revenue', 'agents_differ']) as name
+        where jsonb_typeof(model_parameters -> name) is null;
+        if missing is not null then
+            raise exception 'the match model lacks: %', missing using errcode = 'DW002', hint = 'train it again with dealwright train';
+        end if;
+    else
+        raise exception 'unknown kind of model %', coalesce(quote_literal(model_kind), 'null') using errcode = 'DW002',
+            hint = 'use value or classic';
     end if;
     insert into dealwright.model (kind, parameters, metrics, evidence)
     values (model_kind, model_parameters, coalesce(model_parameters -> 'metrics', '{}'), coalesce(model_parameters -> 'evidence', '{}'))

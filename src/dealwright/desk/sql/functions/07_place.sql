@@ -149,7 +149,8 @@ begin
         -- the place is this agent's: what it scores is looked up among all
         select * into best from dealwright.rank_by(policy.name, ask, policy.params, null, true) as r where r.agent_id = id;
         best.tied := 1;
-        perform dealwright.record_assignment(waiting, best, ask, policy.name, policy.params, true);
+        -- the agent's row is locked: the claim can only fail if that is not so, and must not be tried for ever
+        exit when dealwright.record_assignment(waiting, best, ask, policy.name, policy.params, true) is null;
         placed := placed + 1;
     end loop;
     return placed;

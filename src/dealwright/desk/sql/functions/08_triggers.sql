@@ -24,6 +24,12 @@ begin
             raise exception 'a lead cannot be inserted as %', new.status using errcode = 'DW002',
                 hint = 'insert it with status new (the default): it is assigned, or waits, at once';
         end if;
+        if new.external_id is not null and exists (
+                select from dealwright.lead as l where l.external_id = new.external_id
+                  and l.idempotency_key is distinct from coalesce(new.idempotency_key, '')) then
+            raise exception 'there is a lead with the external id % already', quote_literal(new.external_id) using errcode = 'DW001',
+                hint = 'send an idempotency_key, and a repeated enquiry gets the same answer';
+        end if;
         new.received_at := coalesce(new.received_at, clock_timestamp());
         new.priority := coalesce(new.priority, 0);
     elsif new.requirements is distinct from old.requirements then
@@ -42,6 +48,9 @@ begin
     new.slots := read.slots;
     if not read.complete then
         perform dealwright.check_attributes(new.attributes, new.status = 'new');
+    end if;
+    if new.required_skills is not null then
+        new.required_skills := array(select lower(btrim(skill)) from unnest(new.required_skills) as skill);
     end if;
     if new.requirements is not null then
         new.required_skills := coalesce(new.required_skills, dealwright.required(new.requirements, 'skill'));
@@ -87,7 +96,7 @@ $$;
 drop trigger if exists prepare_lead on dealwright.lead;
 create trigger prepare_lead before insert on dealwright.lead for each row execute function dealwright.prepare_lead();
 drop trigger if exists prepare_corrected_lead on dealwright.lead;
-create trigger prepare_corrected_lead before update of attributes, requirements on dealwright.lead
+create trigger prepare_corrected_lead before update of attributes, requirements, required_skills on dealwright.lead
     for each row execute function dealwright.prepare_lead();
 drop trigger if exists place_new_lead on dealwright.lead;
 create trigger place_new_lead after insert or update of status on dealwright.lead
@@ -113,6 +122,9 @@ begin
     if tg_op = 'INSERT' then
         if new.slots = '{}' then
             select l.slots into new.slots from dealwright.lead as l where l.lead_id = new.lead_id;
+            if not found then
+                raise exception 'there is no lead %', new.lead_id using errcode = 'DW003', hint = 'insert the lead first';
+            end if;
         end if;
     else
         if new.lead_id <> old.lead_id then
@@ -254,6 +266,9 @@ begin
     if dealwright.counted_by_writer() then
         return new;
     end if;
+    if 'NaN' in (coalesce(new.base_revenue, 0), coalesce(new.package_revenue, 0), coalesce(new.total_revenue, 0)) then
+        raise exception 'a revenue must be a number' using errcode = 'DW002', hint = 'leave it null when it is not known';
+    end if;
     if new.status = 'confirmed' then
         new.completed_at := coalesce(new.completed_at, clock_timestamp());
         new.cancelled_at := null;
@@ -310,96 +325,6 @@ create trigger follow_booking after update on dealwright.booking
 drop trigger if exists follow_deleted_booking on dealwright.booking;
 create trigger follow_deleted_booking after delete on dealwright.booking
     for each row execute function dealwright.follow_booking();
-
--- agent -----------------------------------------------------------------------------------------------------------
-
-create or replace function dealwright.prepare_agent()
-returns trigger language plpgsql as $$
-declare
-    others double precision;
-    dealt double precision;
-begin
-    if dealwright.counted_by_writer() then
-        return new;
-    end if;
-    if tg_op = 'INSERT' then
-        new.open := 0;
-        new.fair_count := 0;
-    end if;
-    if new.active and (tg_op = 'INSERT' or not old.active) then
-        -- Who joins late, or comes back, must not be flooded to catch up. The compensation c is set so that the shortfall
-        -- is what it was at the leave (0 for a newcomer): (T + n + c) w / (W + w) - (n + c) = s, solved for c.
-        select coalesce(sum(a.weight), 0), coalesce(sum(a.fair_count) + sum(a.fair_compensation), 0) into others, dealt
-        from dealwright.agent as a where a.active and a.agent_id <> new.agent_id;
-        if others > 0 then
-            new.fair_compensation := dealt * new.weight / others - new.fair_count
-                - coalesce(new.fair_shortfall_at_leave, 0) * (others + new.weight) / others;
-        end if;
-        new.fair_shortfall_at_leave := null;
-    elsif tg_op = 'UPDATE' and old.active and not new.active then
-        select (sum(a.fair_count) + sum(a.fair_compensation)) * new.weight / nullif(sum(a.weight), 0)
-               - new.fair_count - new.fair_compensation
-        into new.fair_shortfall_at_leave
-        from dealwright.agent as a where a.active;
-    end if;
-    return new;
-end
-$$;
-
-create or replace function dealwright.agent_payload(a dealwright.agent)
-returns jsonb language sql stable as $$
-    select jsonb_build_object('active', a.active, 'skills', a.skills, 'department', a.department, 'shifts', a.shifts::text,
-                              'years_of_service', a.years_of_service, 'rating', a.rating, 'weight', a.weight, 'name', a.name)
-$$;
-comment on function dealwright.agent_payload(dealwright.agent) is 'What a ranking may look at, for the record.';
-
-create or replace function dealwright.follow_agent()
-returns trigger language plpgsql as $$
-begin
-    if dealwright.counted_by_writer() then
-        return null;
-    end if;
-    if tg_op = 'INSERT' then
-        insert into dealwright.agent_stat (agent_id, assigned, known, confirmed, expected_ppm)
-        select new.agent_id, zeros, zeros, zeros, zeros::bigint[]
-        from (select array_fill(0, array[dealwright.slot_count()]) as zeros) as z
-        on conflict do nothing;
-    end if;
-    perform dealwright.learn_terms(new.skills, new.department);
-    insert into dealwright.event (kind, agent_id, open, capacity, fair_count, fair_compensation, payload)
-    values (case tg_op when 'INSERT' then 'agent_added' else 'agent_changed' end, new.agent_id, new.open, new.capacity,
-            new.fair_count, new.fair_compensation,
-            dealwright.agent_payload(new));
-    perform dealwright.refresh_profile(new.agent_id);
-    perform dealwright.fill_from_queue(new.agent_id);
-    return null;
-end
-$$;
-
-create or replace function dealwright.follow_deleted_agent()
-returns trigger language plpgsql as $$
-begin
-    insert into dealwright.event (kind, agent_id) values ('agent_deleted', old.agent_id);
-    return null;
-end
-$$;
-
-drop trigger if exists prepare_agent on dealwright.agent;
-create trigger prepare_agent before insert or update of active on dealwright.agent
-    for each row execute function dealwright.prepare_agent();
-drop trigger if exists follow_new_agent on dealwright.agent;
-create trigger follow_new_agent after insert on dealwright.agent
-    for each row execute function dealwright.follow_agent();
-drop trigger if exists follow_agent on dealwright.agent;
-create trigger follow_agent after update of active, capacity, skills, department, shifts, years_of_service, rating, weight, traits, name on dealwright.agent
-    for each row when ((
-        old.active, old.capacity, old.skills, old.department, old.shifts, old.years_of_service, old.rating, old.weight, old.traits, old.name)
-        is distinct from (
-        new.active, new.capacity, new.skills, new.department, new.shifts, new.years_of_service, new.rating, new.weight, new.traits, new.name))
-    execute function dealwright.follow_agent();
-drop trigger if exists follow_deleted_agent on dealwright.agent;
-create trigger follow_deleted_agent after delete on dealwright.agent
-    for each row execute function dealwright.follow_deleted_agent();
 
 -- the record ------------------------------------------------------------------------------------------------------
 

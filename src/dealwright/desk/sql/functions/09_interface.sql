@@ -390,14 +390,3 @@ begin
 end
 $$;
 comment on function dealwright.set_default_policy(text, jsonb) is 'Chooses the policy that orders agents where none is named, and sets its parameters.';
-
-create or replace function dealwright.read_events(after_xid xid8 default '0', after_position bigint default 0, most integer default 1000)
-returns setof dealwright.event language sql stable as $$
-    -- Only below the oldest running transaction: nothing can still appear before what was read.
-    select e.* from dealwright.event as e
-    where (e.xid, e.position) > (after_xid, after_position) and e.xid < pg_snapshot_xmin(pg_current_snapshot())
-    order by e.xid, e.position
-    limit most
-$$;
-comment on function dealwright.read_events(xid8, bigint, integer) is
-    'The outbox after a position (the xid and position of the last event read), never missing a late commit.';

@@ -24,3 +24,14 @@ select l.lead_id, l.external_id, l.customer_name, l.attributes, l.requirements, 
 from dealwright.lead as l
 where l.is_waiting;
 comment on view dealwright.waiting_lead is 'The queue, most urgent first; agents_who_could = 0 means that nobody has what the lead requires.';
+
+create or replace function dealwright.read_events(after_xid xid8 default '0', after_position bigint default 0, most integer default 1000)
+returns setof dealwright.event language sql stable as $$
+    -- Only below the oldest running transaction: nothing can still appear before what was read.
+    select e.* from dealwright.event as e
+    where (e.xid, e.position) > (after_xid, after_position) and e.xid < pg_snapshot_xmin(pg_current_snapshot())
+    order by e.xid, e.position
+    limit most
+$$;
+comment on function dealwright.read_events(xid8, bigint, integer) is
+    'The outbox after a position (the xid and position of the last event read), never missing a late commit.';
