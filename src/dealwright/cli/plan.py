@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from dealwright.plan.run import PlanParams, PreviousRun
     from dealwright.plan.trace import Progress
 
-_FILES = ("accounts", "schema", "orders", "touches", "reps", "history")
+_FILES = ("accounts", "schema", "orders", "touches", "reps", "history", "staff")
 _RUN_KEYS = (*_FILES, "world", "n", "as_of", "seed", "force", "previous", "models")
 
 
@@ -47,6 +47,7 @@ def plan(  # noqa: PLR0917  one parameter per option
     ] = None,
     reps: Annotated[str | None, _file("reps", "Representatives and their homes.")] = None,
     history: Annotated[str | None, _file("history", "Accounts as they were at earlier moments.")] = None,
+    staff: Annotated[str | None, _file("staff", "People of the contact centre.")] = None,
     world: Annotated[
         str | None, typer.Option("--world", metavar="NAME", help="A synthetic company instead: barcelona.")
     ] = None,
@@ -84,8 +85,8 @@ def plan(  # noqa: PLR0917  one parameter per option
     settings, stages = _read_params(params, catalogue)
     given = {
         "accounts": accounts, "schema": schema, "orders": orders, "touches": touches, "reps": reps,
-        "history": history, "world": world, "n": n, "as_of": as_of, "seed": seed, "previous": previous,
-        "models": models, "force": force or None,
+        "history": history, "staff": staff, "world": world, "n": n, "as_of": as_of, "seed": seed,
+        "previous": previous, "models": models, "force": force or None,
     }  # fmt: skip
     if accounts or world:  # other data than in the parameter file: its own go
         settings = {key: value for key, value in settings.items() if key in ("seed", "force", "models")}

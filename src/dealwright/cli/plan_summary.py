@@ -32,6 +32,10 @@ _WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "visits": ("visits planned", "0f"),
     "visit_value_eur": ("expected gain of the visits", "€"),
     "distance_km": ("kilometres driven", "0f"),
+    "calls": ("calls on the list", "0f"),
+    "people": ("people in the contact centre", "0f"),
+    "shortage_h": ("hours of missing staff", ".1f"),
+    "inbound_cc_sla_probability": ("chance of keeping the service level", "%"),
 }
 
 

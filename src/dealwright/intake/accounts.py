@@ -37,13 +37,14 @@ def read_plan_inputs(
     touches: Any = None,
     reps: Any = None,
     history: Any = None,
+    staff: Any = None,
     as_of: datetime | None = None,
 ) -> PlanInputs:
     """Read what the plan needs.
 
     Parameters
     ----------
-    accounts, orders, touches, reps, history
+    accounts, orders, touches, reps, history, staff
         A path (``.parquet``, ``.csv``, ``.tsv``, ``.txt``) or any dataframe that narwhals knows (Polars,
         pandas, PyArrow, …).
     schema
@@ -72,7 +73,8 @@ def read_plan_inputs(
             {declaration.id: "account_id"} if declaration.id != "account_id" else {}
         )
     cut_off = as_of or declaration.as_of or _latest(frames)
-    return PlanInputs(frame, account_schema, cut_off, **frames)
+    people = None if staff is None else load_table(staff, "staff")
+    return PlanInputs(frame, account_schema, cut_off, **frames, staff=people)
 
 
 def load_table(source: Any, what: str, separator: str = ",", header: tuple[str, ...] = ()) -> pl.DataFrame:

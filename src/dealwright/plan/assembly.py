@@ -29,6 +29,11 @@ TABLES: Final = {
     "visits": ("route", "visits"),
     "rep_days": ("route", "days"),
     "left_out": ("route", "left_out"),
+    "shifts": ("schedule", "shifts"),
+    "calls": ("schedule", "calls"),
+    "calls_unplaced": ("schedule", "unplaced"),
+    "service_levels": ("schedule", "levels"),
+    "backlog": ("schedule", "backlog"),
 }
 # key figure -> the stage in whose summary it stands, and under which name
 LATER_FIGURES: Final = {
@@ -41,6 +46,11 @@ LATER_FIGURES: Final = {
     "visit_value_eur": ("route", "visit_value_eur"),
     "distance_km": ("route", "distance_km"),
     "travel_min": ("route", "travel_min"),
+    "calls": ("schedule", "calls"),
+    "calls_unplaced": ("schedule", "calls_unplaced"),
+    "people": ("schedule", "people"),
+    "shortage_h": ("schedule", "shortage_h"),
+    "inbound_cc_sla_probability": ("schedule", "inbound_cc_sla_probability"),
 }
 # of all measures in the model card, those that judge what is used; the baselines' stay in the card
 _MEASURES: Final = (

@@ -13,13 +13,14 @@ from dealwright.inputs import PlanInputs
 from dealwright.plan.action import ActionParams, Actions, choose_actions
 from dealwright.plan.anomalies import Anomalies, AnomalyParams, detect
 from dealwright.plan.assembly import TABLES, figures, measure_drift, side_by_side
-from dealwright.plan.channel import ChannelParams, allocate_channels, reach_of_routes
+from dealwright.plan.channel import ChannelParams, Channels, allocate_channels, reach_of_routes
 from dealwright.plan.drift import Drift
 from dealwright.plan.frames import ModelStore, StageResult
 from dealwright.plan.kpis import KpiParams, Kpis, judge
 from dealwright.plan.predict import Predictions, PredictParams, predict
 from dealwright.plan.quality import Quality, QualityParams, check
 from dealwright.plan.route import RouteParams, route
+from dealwright.plan.schedule import ScheduleParams, schedule
 from dealwright.plan.segment import SegmentParams, Segments, segment
 from dealwright.plan.territory import Territories, TerritoryParams, territory
 from dealwright.plan.toml import to_mapping
@@ -45,7 +46,8 @@ class PlanParams:
     territory: TerritoryParams = field(default_factory=TerritoryParams)
     channel: ChannelParams = field(default_factory=ChannelParams)
     route: RouteParams = field(default_factory=RouteParams)
-    field_rounds: int = 2
+    schedule: ScheduleParams = field(default_factory=ScheduleParams)
+    capacity_rounds: int = 2
     kpis: KpiParams = field(default_factory=KpiParams)
 
     def to_mapping(self) -> dict[str, Any]:
@@ -198,14 +200,13 @@ def run_plan(
     actions = stages.run(
         "action", rows, choose_actions, data, predictions, segments, anomalies, params.action
     )
+    territories = None
     if in_the_field:
         territories = stages.run(
             "territory", rows, territory, data, params.territory,
             predictions=predictions, previous=last.territories,
         )  # fmt: skip
-        _serve_in_the_field(stages, data, actions, territories, params, waitlist=last.waitlist)
-    else:
-        stages.run("channel", rows, allocate_channels, data, actions, params.channel, waiting=last.waitlist)
+    _serve(stages, data, actions, territories, params, waitlist=last.waitlist)
 
     stages.finish()
     accounts = side_by_side(data.accounts["account_id"], stages.results)
@@ -219,36 +220,48 @@ def run_plan(
     )  # fmt: skip
 
 
-def _serve_in_the_field(
+def _serve(
     stages: Tracer,
     data: PlanInputs,
     actions: Actions,
-    territories: Territories,
+    territories: Territories | None,
     params: PlanParams,
     *,
     waitlist: pl.DataFrame | None,
 ) -> None:
-    """Allocate channels and plan routes, again with fewer visits where the routes cannot reach so many."""
+    """Allocate channels, plan routes and shifts; again where that shows that a channel was given too much."""
     rows = data.accounts.height
-    reach: dict[str, float] = {}
-    for _ in range(max(params.field_rounds, 1)):
+    capacities: dict[str, float] = {}
+    for _ in range(max(params.capacity_rounds, 1)):
         channels = stages.run(
             "channel", rows, allocate_channels, data, actions, params.channel,
-            capacities=reach, waiting=waitlist,
+            capacities=capacities, waiting=waitlist,
         )  # fmt: skip
-        routes = stages.run(
-            "route", rows, route, data, actions, params.route, territories=territories, channels=channels
+        possible: dict[str, float] = {}
+        if territories is not None:
+            routes = stages.run(
+                "route", rows, route, data, actions, params.route,
+                territories=territories, channels=channels,
+            )  # fmt: skip
+            if not routes.days.is_empty():
+                possible["field"] = reach_of_routes(routes.days, _scheduled(channels, "field"))
+        staffed = stages.run(
+            "schedule", rows, schedule, data, actions, channels, params.schedule, staff=data.staff
         )
-        given = channels.table.filter(pl.col("channel") == "field")["capacity"].item()
-        if given is None or routes.days.is_empty():
+        if data.staff is not None:
+            possible |= staffed.capacities
+        short = {name: most for name, most in possible.items() if most < _scheduled(channels, name)}
+        if not short:
             return
-        found = reach_of_routes(routes.days, given)
-        if found >= given:
-            return
-        reach = {"field": found}
+        capacities |= short
+
+
+def _scheduled(channels: Channels, name: str) -> float:
+    """Return how many accounts a channel was given."""
+    return float(channels.table.filter(pl.col("channel") == name)["scheduled"].item())
 
 
 def _hash_inputs(inputs: PlanInputs, seed: int) -> str:
-    tables = (inputs.accounts, inputs.orders, inputs.touches, inputs.reps, inputs.history)
+    tables = (inputs.accounts, inputs.orders, inputs.touches, inputs.reps, inputs.history, inputs.staff)
     parts = [hash_frame(frame) for frame in tables]
     return hash_text("|".join([*parts, repr(inputs.schema), inputs.as_of.isoformat(), str(seed)]))

@@ -31,7 +31,7 @@ _log = structlog.wrap_logger(
     wrapper_class=structlog.stdlib.BoundLogger,
 )
 STAGES: Final = (
-    "quality", "predict", "anomalies", "segment", "action", "territory", "channel", "route",
+    "quality", "predict", "anomalies", "segment", "action", "territory", "channel", "route", "schedule",
 )  # fmt: skip
 FIELD_STAGES: Final = ("territory", "route")  # only where there are positions and representatives
 

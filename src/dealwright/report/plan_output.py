@@ -24,7 +24,7 @@ from dealwright.report.plan_metrics import metrics_text
 # everything a run may write: a directory that holds something else is not replaced
 RUN_FILES: Final = frozenset(
     {
-        *(f"{name}.parquet" for name in ("accounts", "shifts", "calls", *TABLES)),
+        *(f"{name}.parquet" for name in ("accounts", *TABLES)),
         "briefs", "maps", "calendars", "rejected", "world", "kpis.json", "trace.jsonl", "params.toml",
         "report.html", "model_card.json", "issues.csv", "drift.csv", "profile.json", "metrics.prom",
     }
