@@ -156,3 +156,14 @@ def test_the_evidence_on_astra_is_that_there_is_none(astra: Command) -> None:
     assert round(answer["plain_chi2"], 1) == 17.2
     assert answer["plain_df"] == 29
     assert answer["plain_p_value"] == pytest.approx(0.96, abs=0.005)
+
+
+def test_revenue_alone_may_tell_agents_apart(astra: Command) -> None:
+    """One agent of Astra sells at half the price; that is used when asked for, and only then."""
+    usual = astra("train", "--no-pictures", "--json").json
+    assert usual["agents_differ"] is False
+    asked = astra("train", "--no-pictures", "--revenue-alone", "--promote", "--json").json
+    assert asked["agents_differ"] is True
+    ranking = astra("rank", "--set", "destination=Mars", "--json").json["ranking"]
+    assert len({round(row["expected_value"]) for row in ranking}) > 1
+    assert len({round(row["win_probability"], 6) for row in ranking}) == 1

@@ -53,6 +53,10 @@ def train(
             "--promote/--no-promote", help="Put it to work, or not; left out, later outcomes decide."
         ),
     ] = None,
+    revenue_alone: Annotated[
+        bool,
+        typer.Option("--revenue-alone", help="Tell agents apart by revenue per win where they win alike."),
+    ] = False,
     out: Out = None,
     pictures: Pictures = True,
     seed: Seed = 0,
@@ -60,12 +64,14 @@ def train(
 ) -> None:
     """Learn from the outcomes: evidence first, then a model no bolder than the evidence."""
     from dealwright.cli.progress import working
+    from dealwright.learn import LearnParams
 
     if classic:
         _train_classic(context, _utc(as_of), promote=promote is not False, as_json=as_json)
         return
     with open_desk(context) as desk, working("training"):
-        training = desk.train(as_of=_utc(as_of), promote=promote, seed=seed)
+        params = LearnParams(revenue_alone=revenue_alone)
+        training = desk.train(params, as_of=_utc(as_of), promote=promote, seed=seed)
     paths = _draw(context, training, out) if pictures else []
     if as_json:
         write_json({**training.to_dict(), "pictures": [str(path) for path in paths]})

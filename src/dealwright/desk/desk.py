@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
     from dealwright.desk.training import Training
     from dealwright.learn.classic import ClassicResult
+    from dealwright.learn.params import LearnParams
 
 POLICIES = ("value", "classic", "workload", "fair")
 NO_MODEL = "no model has been trained yet: agents are not told apart"
@@ -127,7 +128,14 @@ class Desk:
         """Return the name of every agent, by the desk's own agent_id."""
         return {row["agent_id"]: row["name"] for row in self._rows("agent_names")}
 
-    def train(self, *, as_of: datetime | None = None, promote: bool | None = None, seed: int = 0) -> Training:
+    def train(
+        self,
+        params: LearnParams | None = None,
+        *,
+        as_of: datetime | None = None,
+        promote: bool | None = None,
+        seed: int = 0,
+    ) -> Training:
         """Learn the match model from what is known, register it, and put it to work if it is better.
 
         Parameters
@@ -144,7 +152,7 @@ class Desk:
         """
         from dealwright.desk.training import train_desk
 
-        return train_desk(self, as_of=as_of, promote=promote, seed=seed)
+        return train_desk(self, params=params, as_of=as_of, promote=promote, seed=seed)
 
     def train_classic(
         self, *, as_of: datetime | None = None, promote: bool = True

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _LEAST_OUTCOMES = 50
-# only the model is wanted of the rehearsal, not the last digit of its p-value
-_REHEARSAL = LearnParams(permutations=199, bootstrap=10)
 
 
 @dataclass(frozen=True)
@@ -50,6 +48,7 @@ def judge_promotion(
     traits: pl.DataFrame,
     dimensions: Sequence[Dimension],
     champion: MatchModel | None,
+    params: LearnParams | None = None,
     *,
     seed: int = 0,
 ) -> Promotion:
@@ -77,7 +76,9 @@ def judge_promotion(
     middle = fresh["assigned_at"].sort()[fresh.height // 2]
     past = outcomes_known_at(outcomes, middle)
     judged = fresh.filter(pl.col("assigned_at") > middle)
-    challenger = train(past, traits, dimensions, _REHEARSAL, seed=seed).model
+    # only the model is wanted of the rehearsal, not the last digit of its p-value
+    rehearsal = replace(params or LearnParams(), permutations=199, alpha=0.01, bootstrap=10)
+    challenger = train(past, traits, dimensions, rehearsal, seed=seed).model
     old, new = (_log_loss(model, past, traits, judged) for model in (champion, challenger))
     better = float(new.mean()) < float(old.mean())
     return Promotion(

@@ -89,7 +89,7 @@ def train_desk(
     if promote is None:
         found = desk.promoted_model("value")
         champion = MatchModel.from_dict(found[1]) if found else None
-        promotion = judge_promotion(outcomes, traits, dimensions, champion, seed=seed)
+        promotion = judge_promotion(outcomes, traits, dimensions, champion, params, seed=seed)
     else:
         promotion = Promotion(promote=promote, reason="as asked for")
     model_id = desk.load_model("value", result.model.to_dict(), promote=promotion.promote)
