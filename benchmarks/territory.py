@@ -80,7 +80,8 @@ def main() -> None:
             processor.append(time.process_time() - work)
         figures = result.summary()
         print(
-            f"{accounts:>9,}{k:>5} {'cells and flows':<18}{statistics.median(seconds):>7.1f}{statistics.median(processor):>7.1f}"
+            f"{accounts:>9,}{k:>5} {'cells and flows':<18}{statistics.median(seconds):>7.1f}"
+            f"{statistics.median(processor):>7.1f}"
             f"{figures['max_deviation_pct']:>11.2f}{figures['workload_cv_pct']:>7.2f}"
             f"{figures['mean_distance_km']:>7.2f}{figures['polsby_popper']:>6.2f}{figures['contiguity']:>9.3f}",
             flush=True,

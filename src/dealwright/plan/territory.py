@@ -36,6 +36,8 @@ def territory(
 
     Parameters
     ----------
+    rng
+        Not used: nothing is drawn at random.
     predictions
         Result of *predict* (``predicted_value_eur``); needed where the workload is to include value.
     previous
@@ -47,6 +49,7 @@ def territory(
     InputError
         Impossible parameters, or accounts without position columns.
     """
+    del rng
     params = params or TerritoryParams()
     params.check()
     if not inputs.schema.has_position:
@@ -79,7 +82,7 @@ def territory(
     if previous is None and len(names) == reps.height:
         # the accounts' representatives are what there was before
         known = demand.own_rep(inputs, reps)
-    division, decision = _choose(ground, None if known is None else known[rows], names, params, rng)
+    division, decision = _choose(ground, None if known is None else known[rows], names, params)
     found = _match(ground, division, inputs, reps=reps, rows=rows, params=params, notes=notes)
     rep_id = [None if rep < 0 else str(reps["rep_id"][int(rep)]) for rep in found]
     drawn = report.Drawn(division, names, rep_id, decision, tuple(notes))
@@ -127,11 +130,11 @@ def _known(account_id: pl.Series, names: list[str], previous: pl.DataFrame | Non
 
 
 def _choose(
-    ground: Ground, known: Ints | None, names: list[str], params: TerritoryParams, rng: np.random.Generator
+    ground: Ground, known: Ints | None, names: list[str], params: TerritoryParams
 ) -> tuple[Division, str]:
     """Keep, adjust or redraw, whichever costs least over the months."""
     k = len(names)
-    fresh = drawing.redraw(ground, k, params.tolerance, rounds=params.rounds, seed=int(rng.integers(2**31)))
+    fresh = drawing.redraw(ground, k, params.tolerance, rounds=params.rounds)
     if known is None or not (known >= 0).any():
         return fresh, "drawn anew: there were none before"
     kept = drawing.continue_old(ground, known, k)

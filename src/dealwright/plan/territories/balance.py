@@ -66,20 +66,36 @@ def draw_balanced(cells: Cells, tolerance: float, *, rounds: int, centre_km: Flo
     return Balance(recentre(cells, balance), balance.choice, balance.share, done + 1)
 
 
-def start_centres(cells: Cells, territories: int, seed: int) -> Floats:
-    """Return where to begin: k-means over the cells, whose centres go where the workload is."""
-    from sklearn.cluster import KMeans
-    from threadpoolctl import threadpool_limits
+def start_centres(cells: Cells, territories: int, angle: float) -> Floats:
+    """Return where to begin: the ground halved by workload, again and again, across its longer side.
 
-    if len(cells.index) <= territories:
-        order = np.argsort(-cells.weight, kind="stable")
-        return np.asarray(cells.km[order[np.arange(territories) % len(order)]])
-    weight = np.maximum(cells.weight, 1e-9 * cells.weight.max())
-    model = KMeans(territories, n_init=1, max_iter=30, random_state=seed % 2**32)
-    # one thread: on a busy machine its threads wait for each other longer than they work
-    with threadpool_limits(1):
-        model.fit(cells.km, sample_weight=weight)
-    return np.asarray(model.cluster_centers_, dtype=np.float64)
+    Such regions are balanced from the start (recursive bisection, Berger & Bokhari 1987, "A partitioning strategy
+    for nonuniform problems on multiprocessors"); `angle` (radians) turns the cuts, for another start.
+    """
+    centre = np.empty((territories, 2))
+    weight = cells.weight + 1e-9 * max(float(cells.weight.max()), 1e-9)
+    todo = [(np.arange(len(cells.index)), territories, 0)]
+    while todo:
+        mine, k, first = todo.pop()
+        middle = np.average(cells.km[mine], axis=0, weights=weight[mine])
+        if k == 1 or mine.size == 1:
+            centre[first : first + k] = middle
+            continue
+        away = cells.km[mine] - middle
+        spread = (away * weight[mine, None]).T @ away
+        longest = np.linalg.eigh(spread)[1][:, 1]
+        turned = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]) @ longest
+        order = mine[np.argsort(away @ turned, kind="stable")]
+        load = np.cumsum(weight[order])
+        cut = int(np.clip(np.searchsorted(load, load[-1] * (k // 2) / k), 1, mine.size - 1))
+        todo += [(order[:cut], k // 2, first), (order[cut:], k - k // 2, first + k // 2)]
+    return centre
+
+
+def inertia(cells: Cells, balance: Balance) -> float:
+    """Return the workload's moment of inertia around the centres."""
+    square = ((cells.km[:, None, :] - balance.centre_km[balance.choice]) ** 2).sum(axis=2)
+    return float((square * balance.share * cells.weight[:, None]).sum())
 
 
 def assign_cells(

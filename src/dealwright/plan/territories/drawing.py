@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from dealwright.plan.territories.balance import (
     assign_cells,
     draw_balanced,
+    inertia,
     share_out,
     start_centres,
 )
@@ -24,6 +25,7 @@ COARSER: Final = (
     2  # H3 resolutions by which the first rounds are coarser: an eighth of the time, same centres
 )
 LARGE: Final = 4_000  # cells from which that pays
+STARTS: Final = 6
 TOLERANCES: Final = (0.0, 0.02, 0.05, 0.1, 0.2)
 CURVE_COLUMNS: Final = ("tolerance", "max_deviation_pct", "cv_pct", "mean_distance_km")
 
@@ -80,13 +82,21 @@ def survey(
     return Ground(plane, km, workload, visits, cells, coarse)
 
 
-def redraw(ground: Ground, territories: int, tolerance: float, *, rounds: int, seed: int) -> Division:
-    """Draw territories that owe nothing to earlier ones."""
-    centres = start_centres(ground.coarse, territories, seed)
-    rough = draw_balanced(ground.coarse, tolerance, rounds=rounds, centre_km=centres)
-    final = rough
+def redraw(ground: Ground, territories: int, tolerance: float, *, rounds: int) -> Division:
+    """Draw territories that owe nothing to earlier ones; where cells are few, the best of several starts."""
+    starts = STARTS if len(ground.coarse.index) <= LARGE else 1
+    tried = [
+        draw_balanced(
+            ground.coarse,
+            tolerance,
+            rounds=rounds,
+            centre_km=start_centres(ground.coarse, territories, np.pi * start / STARTS),
+        )
+        for start in range(starts)
+    ]
+    final = min(tried, key=lambda balance: inertia(ground.coarse, balance))
     if ground.coarse is not ground.cells:
-        final = draw_balanced(ground.cells, tolerance, rounds=0, centre_km=rough.centre_km)
+        final = draw_balanced(ground.cells, tolerance, rounds=0, centre_km=final.centre_km)
     return _division(ground, share_out(ground.cells, final, ground.km, ground.workload), final.centre_km)
 
 
