@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 from dealwright.errors import InputError
 from dealwright.inputs import CHANNELS, PlanInputs
 from dealwright.plan.action import Actions
-from dealwright.plan.channels.allocation import Allocation, allocate
 from dealwright.plan.channels.capacity import (
     DEFAULT_LIMITS,
     Capacity,
@@ -26,10 +25,10 @@ from dealwright.plan.channels.capacity import (
     derive_capacities,
     reach_of_routes,
 )
-from dealwright.plan.channels.certificate import certify
-from dealwright.plan.channels.kernels import Floats, Ints, decide, measure
+from dealwright.plan.channels.kernels import Floats, Ints, decide
 from dealwright.plan.channels.offers import Offers, find_urgent, value_channels, weigh
-from dealwright.plan.channels.prices import ONE_EACH, settle_prices
+from dealwright.plan.channels.precedence import Solution, solve
+from dealwright.plan.channels.prices import ONE_EACH
 from dealwright.plan.channels.waitlist import rank_waiting
 
 __all__ = [
@@ -207,10 +206,8 @@ def allocate_channels(
         inputs, option, value, urgency, preference_factor=params.preference_factor, explore_first=first
     )
     use, capacity = _consumption(inputs, limits, params)
-    rows = np.flatnonzero(wanted)
-    result = allocate(offers.weight[:, rows], capacity, None if use is None else use[:, rows])
-    choice = np.full(wanted.size, -1, dtype=np.int64)
-    choice[rows] = result.choice
+    solved = solve(offers, capacity, use)
+    choice = solved.choice
     served = np.bincount(choice[choice >= 0], minlength=len(CHANNELS)).astype(np.float64)
     per_day = served if use is not None else np.where(np.isfinite(capacity), capacity, wanted.size)
     now = int(np.datetime64(inputs.as_of, "us").astype(np.int64))
@@ -218,14 +215,15 @@ def allocate_channels(
     waitlist, order = rank_waiting(
         inputs.accounts["account_id"], left, offers, urgency, served_per_day=per_day, now=now
     )
-    frame = _by_account(actions, offers, result.prices, choice, use).with_columns(urgent=urgency.urgent)
+    frame = _by_account(actions, offers, solved.weight_prices, choice, use).with_columns(
+        urgent=urgency.urgent
+    )
     frame = _add_waits(frame, waitlist, order)
-    prices = _money_prices(offers, choice, capacity, use, result)
-    table = _by_channel(offers, limits, prices=prices, served=served, waitlist=waitlist, use=use)
+    table = _by_channel(offers, limits, solved=solved, served=served, waitlist=waitlist, use=use)
     reached = np.flatnonzero(choice >= 0)
     total = float(offers.cents[choice[reached], reached].sum()) / _CENTS
     notes = tuple(f"{item.channel}: {item.source}" for item in limits if not np.isfinite(item.contacts))
-    return Channels(frame, table, waitlist, total, total + result.gap / _CENTS, result.contested, notes)
+    return Channels(frame, table, waitlist, total, total + solved.gap_cents / _CENTS, solved.contested, notes)
 
 
 def _sla_of(actions: Actions, limits: tuple[Capacity, ...], params: ChannelParams) -> Floats:
@@ -325,30 +323,11 @@ def _add_waits(frame: pl.DataFrame, waitlist: pl.DataFrame, waiting_rows: Ints) 
     )
 
 
-def _money_prices(
-    offers: Offers, choice: Ints, capacity: Floats, use: Floats | None, result: Allocation
-) -> tuple[Floats, Floats]:
-    """Return what one more and the last contact are worth, in cents per unit.
-
-    Among accounts without precedence: with it in them, the prices of the allocation itself are no money.
-    """
-    ahead = (offers.weight > offers.cents).any(axis=0)
-    rows = np.flatnonzero(~ahead & np.isfinite(offers.cents).any(axis=0))
-    taken = measure(offers.cents, ONE_EACH if use is None else use, np.where(ahead, choice, -1))[0]
-    left, cents = capacity - taken, np.ascontiguousarray(offers.cents[:, rows])
-    if use is not None:
-        room = np.maximum(left, 0.0)
-        prices = settle_prices(cents, np.ascontiguousarray(use[:, rows]), room, np.zeros(left.size))
-        return prices, prices
-    proof = certify(cents, np.floor(left), choice[rows])
-    return (proof.one_more, proof.last_one) if proof else (result.prices, result.last_prices)
-
-
 def _by_channel(
     offers: Offers,
     limits: tuple[Capacity, ...],
     *,
-    prices: tuple[Floats, Floats],
+    solved: Solution,
     served: Floats,
     waitlist: pl.DataFrame,
     use: Floats | None,
@@ -369,8 +348,8 @@ def _by_channel(
             int(backlog.get(item.channel, 0)),
             item.limit.sla_min,
             item.channel not in late,
-            float(prices[0][c]) * unit[c] / _CENTS,
-            float(prices[1][c]) * unit[c] / _CENTS if np.isfinite(prices[1][c]) else None,
+            float(solved.one_more[c]) * unit[c] / _CENTS,
+            float(solved.last_one[c]) * unit[c] / _CENTS if np.isfinite(solved.last_one[c]) else None,
             item.source,
         )
         for c, item in enumerate(limits)

@@ -117,12 +117,17 @@ def _answered_with_patience(
 ) -> tuple[float, float]:
     """Return the shares answered in time and hung up, by integrating the density of the virtual wait."""
     rate, service, quits = load / handle, 1.0 / handle, 1.0 / patience
-    limit = (rate / quits + _NEGLIGIBLE) / (agents * service)
 
     def exponent(x: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the logarithm of the density of the virtual wait, without its constant."""
         return np.asarray(-rate * np.expm1(-quits * x) / quits - agents * service * x)
 
+    # the exponent is concave: from its peak it falls ever faster
+    peak = max(math.log(rate / (agents * service)) / quits, 0.0)
+    reach = 1.0 / (agents * service)
+    while exponent(np.array([peak + reach]))[0] > exponent(np.array([peak]))[0] - _NEGLIGIBLE:
+        reach *= 2.0
+    limit = peak + reach
     # dense where the density is large; the two parts meet at the time that matters
     early = np.linspace(0.0, min(within, limit), _GRID)
     late = np.linspace(min(within, limit), limit, 4 * _GRID)
