@@ -77,7 +77,7 @@ def write_desk_report(result: TrainResult, names: dict[int, str], directory: Pat
 
 def markdown_summary(result: TrainResult) -> str:
     """Return the summary in Markdown; pictures are referred to by file name."""
-    lines = [f"# {_headline(result)}", "", result.evidence.text, "", _MEANING[result.evidence.verdict], ""]
+    lines = [f"# {_headline(result)}", "", result.evidence.text, "", _meaning(result), ""]
     table = _metric_rows(result)
     if table:
         lines += ["## How good predictions are on later outcomes", ""]
@@ -95,7 +95,7 @@ def html_summary(result: TrainResult, pictures: Sequence[Path]) -> str:
     parts = [
         f"<h1>{escape(_headline(result))}</h1>",
         f"<p>{escape(result.evidence.text)}</p>",
-        f"<p>{_code(_MEANING[result.evidence.verdict])}</p>",
+        f"<p>{_code(_meaning(result))}</p>",
     ]
     table = _metric_rows(result)
     if table:
@@ -120,6 +120,13 @@ def _headline(result: TrainResult) -> str:
     found = result.evidence
     verdict = found.verdict[0].upper() + found.verdict[1:]
     return f"{verdict}: {found.outcomes:,} outcomes of {found.agents} agents"
+
+
+def _meaning(result: TrainResult) -> str:
+    """Say what the verdict means for the desk."""
+    if result.model.agents_differ and not result.evidence.agents_differ:
+        return "The desk tells agents apart by what a win brings, as asked for; not by whom they win."
+    return _MEANING[result.evidence.verdict]
 
 
 def _metric_rows(result: TrainResult) -> list[tuple[str, ...]]:
