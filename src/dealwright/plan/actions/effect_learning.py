@@ -35,6 +35,9 @@ T = TypeVar("T")
 # prior variance of how the untouched deviate from the pooled response model, per coefficient
 _UNTOUCHED_C: Final = 0.03
 _LEAST_JUDGED: Final = 3000
+# what the blend is without evidence, and how sure that is
+_PRIOR_WEIGHTS: Final = {"S": 0.5, "X": 0.25, "doubly robust": 0.25}
+_PRIOR_WEIGHT_SD: Final = 0.1
 _LEAST_WEIGHT: Final = 0.05  # a learner with less weight is left out
 
 
@@ -299,9 +302,13 @@ def _stack(
         winner = int(losses.argmin())
         best[learner] = (float(losses[winner]), settings[winner], found[winner])
     predictions = np.column_stack([prediction[judged] for _, _, prediction in best.values()])
-    # normal equations: the same solution from a 5 by 5 system
-    root = np.linalg.cholesky(predictions.T @ predictions + 1e-9 * np.eye(predictions.shape[1]))
-    weights = nnls(root.T, np.linalg.solve(root, predictions.T @ scores[judged]))[0]
+    # the learners are so alike that the scores say little of their weights: a prior decides what is left open
+    noise = float((scores[judged] - predictions.mean(axis=1)).var()) or 1.0
+    prior = np.array([_PRIOR_WEIGHTS.get(name, 0.0) for name in best])
+    system = predictions.T @ predictions / noise + np.eye(prior.size) / _PRIOR_WEIGHT_SD**2
+    aim = predictions.T @ scores[judged] / noise + prior / _PRIOR_WEIGHT_SD**2
+    root = np.linalg.cholesky(system)
+    weights = nnls(root.T, np.linalg.solve(root, aim))[0]
     average = best["average"][0]
     kept = {
         name: float(weight) for name, weight in zip(best, weights, strict=True) if weight >= _LEAST_WEIGHT
