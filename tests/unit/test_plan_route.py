@@ -128,6 +128,22 @@ def test_a_way_that_costs_more_than_the_visit_is_worth_is_not_driven() -> None:
     assert "more than it is worth" in note(result, "A0")
 
 
+def test_the_channels_say_who_is_visited_and_for_what() -> None:
+    channels = Actions(
+        pl.DataFrame(
+            {
+                "account_id": ["A0", "A1", "A2"],
+                "channel": ["field", "outbound_cc", "field"],
+                "expected_value_eur": [80.0, 500.0, 0.0],
+            }
+        )
+    )
+    result = Company([5, 6, 7], [1, 1, 1]).plan(channels=channels)
+    assert result.visits.select("account_id", "value_eur").rows() == [("A0", 80.0)]
+    assert note(result, "A2") == "its visit is expected to bring nothing"
+    assert result.frame["visit_note"].to_list()[1] is None
+
+
 def test_a_shift_shorter_than_the_way_to_the_only_must_visit_is_said() -> None:
     promises = pl.DataFrame({"account_id": ["A0"], "must": [True]})
     result = Company([150], [10], shift=(540, 630)).plan(promises=promises)

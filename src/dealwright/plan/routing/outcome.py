@@ -176,6 +176,8 @@ def _insight_row(job: Job, result: JobResult, insight: Insight, days: tuple[date
             f"would displace {' and '.join(names)} ({insight.displaced_eur:,.2f} EUR) and change the cost of "
             f"the way by {insight.cost_eur:+,.2f} EUR"
         )
+    elif who[2] <= 0:
+        reason = "its visit is expected to bring nothing"
     else:
         reason = f"its way costs {insight.cost_eur:,.2f} EUR, more than it is worth"
     return (*who, reason, rep.rep_id, day, after, minutes, insight.cost_eur, names, insight.displaced_eur)

@@ -111,7 +111,9 @@ def read_requests(
         raise InputError(
             "routes need the positions of the accounts: map lat_deg and lon_deg in the schema file"
         )
-    channel = (channels or actions).frame["channel"]
+    chosen = (channels or actions).frame
+    # a visit may be worth something else than the action on the channel it would have liked best
+    value = (chosen if "expected_value_eur" in chosen.columns else actions.frame)["expected_value_eur"]
     rep = _rep_of(accounts, schema.role("rep_id"), territories)
     table = pl.DataFrame(
         {
@@ -120,11 +122,11 @@ def read_requests(
             "own_rep": rep,
             "lat_deg": accounts["lat_deg"],
             "lon_deg": accounts["lon_deg"],
-            "value_eur": actions.frame["expected_value_eur"].fill_null(0.0).clip(lower_bound=0.0),
+            "value_eur": value.fill_null(0.0).clip(lower_bound=0.0),
             "visit_min": _role(inputs, "visit_min", params.visit_min),
             "opens_min": _role(inputs, "opens_min", params.opens_min),
             "closes_min": _role(inputs, "closes_min", params.closes_min),
-            "field": channel.eq("field").fill_null(value=False),
+            "field": chosen["channel"].eq("field").fill_null(value=False),
         }
     )
     promised = _read_promises(promises, accounts, inputs.reps)

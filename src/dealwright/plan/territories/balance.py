@@ -69,8 +69,8 @@ def draw_balanced(cells: Cells, tolerance: float, *, rounds: int, centre_km: Flo
 def start_centres(cells: Cells, territories: int, angle: float) -> Floats:
     """Return where to begin: the ground halved by workload, again and again, across its longer side.
 
-    Such regions are balanced from the start (recursive bisection, Berger & Bokhari 1987, "A partitioning strategy
-    for nonuniform problems on multiprocessors"); `angle` (radians) turns the cuts, for another start.
+    Such regions are balanced from the start (recursive bisection, Berger & Bokhari 1987, "A partitioning
+    strategy for nonuniform problems on multiprocessors"); `angle` (radians) turns the cuts: another start.
     """
     centre = np.empty((territories, 2))
     weight = cells.weight + 1e-9 * max(float(cells.weight.max()), 1e-9)
