@@ -19,6 +19,7 @@ from dealwright.plan.staffing.erlang import (
     service_level,
     waiting_probability,
 )
+from dealwright.plan.staffing.families import find_families
 from dealwright.plan.staffing.params import ScheduleParams, ShiftPattern, Work
 from dealwright.plan.staffing.roster import group_staff, name_people, read_staff
 from dealwright.plan.staffing.shifts import Group, cover_demand, expand_patterns, missing_hours
@@ -91,8 +92,8 @@ def test_patience_without_end_is_erlang_c():
 @pytest.mark.parametrize("patience", [None, 3.0])
 def test_a_long_steady_day_behaves_as_the_formulas_say(patience):
     played = simulate_queue(
-        np.full(400, 50.0), np.full(400, 12), interval_min=15, handle_min=3, within_min=1 / 3, patience_min=patience,
-        runs=20, seed=1,
+        np.full(400, 50.0), np.full(400, 12), interval_min=15, handle_min=3, within_min=1 / 3,
+        patience_min=patience, runs=20, seed=1,
     )  # fmt: skip
     assert played.share.mean() == pytest.approx(service_level(12, 10.0, 3, 1 / 3, patience), abs=0.015)
     if patience is None:
@@ -152,6 +153,25 @@ def test_shifts_are_as_few_as_a_complete_search_finds():
         assert cover.proven
         assert (cover.count[0] @ on >= short).all()
         assert best is None or cover.paid_min == best
+
+
+def test_breaks_placed_per_family_give_the_shifts_of_the_whole_product():
+    params = ScheduleParams()
+    shifts = expand_patterns(params)
+    families = find_families(shifts, range(len(shifts)), params)
+    assert sum(family.columns for family in families) < len(shifts) / 2
+    seen = []
+    for family in families:
+        for place, index in family.shift_of.items():
+            effect = family.effect()
+            first = np.cumsum([1, *(len(places) for places in family.breaks)])
+            rows = [0, *(int(first[k]) + at for k, at in enumerate(place))]
+            assert (effect[rows].sum(axis=0) == shifts[index].works(params)).all()
+            counts = np.zeros(family.columns, dtype=int)
+            counts[rows] = 1
+            assert family.shifts_of(counts.tolist()) == [index]
+            seen.append(index)
+    assert sorted(seen) == list(range(len(shifts)))
 
 
 def test_work_that_may_wait_is_done_when_it_is_there_and_before_it_is_due():

@@ -1,4 +1,4 @@
-"""The allocation with those who go first, and prices in money: what the others would pay for one more contact."""
+"""The allocation with those who go first, and prices in money: what one more contact is worth."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ class Solution:
 def solve(offers: Offers, capacity: Floats, use: Floats | None) -> Solution:
     """Allocate all accounts.
 
-    With one unit each, all are allocated at once, and proven. With minutes, whoever goes first is allocated first, so that
-    the gap is one in money: a precedence is worth more than any money, and would make every gap look large.
+    With one unit each, all are allocated at once, and proven. With minutes, whoever goes first is allocated
+    first, so that the gap is one in money: a precedence outweighs any money and would hide the gap.
     """
     some = np.isfinite(offers.cents).any(axis=0)
     ahead = (offers.weight > offers.cents).any(axis=0)

@@ -107,7 +107,7 @@ def forecast_contacts(
         elif channel == "inbound_cc":
             daily = _calls_per_day(inputs, params)
             if daily is not None:
-                contacts, source = daily * _profile(params), "the accounts' incoming calls"
+                contacts, source = daily * daily_profile(params), "the accounts' incoming calls"
         own = scheduled.get(channel, 0.0) if params.work_of(channel).kind == "drain" else 0.0
         if own:
             source = (
@@ -163,7 +163,7 @@ def measure_demand(
     return ChannelDemand(channel, work, total, np.zeros(count, dtype=np.int64), due, arrived, most, source)
 
 
-def _profile(params: ScheduleParams) -> Floats:
+def daily_profile(params: ScheduleParams) -> Floats:
     """Return the share of a day's contacts in each interval: the weights of the hours, smoothed."""
     middle = params.opens_min + (np.arange(params.intervals) + 0.5) * params.interval_min
     weight = np.interp(middle / 60.0, np.arange(24) + 0.5, params.hours)

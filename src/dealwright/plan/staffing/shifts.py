@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from dealwright.errors import InputError
 from dealwright.plan.staffing.demand import ChannelDemand, Floats, Ints
+from dealwright.plan.staffing.families import find_families
 from dealwright.plan.staffing.params import ScheduleParams, ShiftPattern
 
 if TYPE_CHECKING:
@@ -176,8 +177,13 @@ class _Model:
         params: ScheduleParams,
     ) -> None:
         self.demand, self.groups, self.shifts, self.params = demand, groups, shifts, params
-        self.on = np.array([shift.works(params) for shift in shifts])
-        self.work = [(g, s) for g, group in enumerate(groups) for s in group.shifts]
+        self.families = [
+            (g, family)
+            for g, group in enumerate(groups)
+            for family in find_families(shifts, group.shifts, params)
+        ]
+        # the column of each family, followed by those of its breaks
+        self.first_of = np.cumsum([0, *(family.columns for _, family in self.families)])
         self.times = params.intervals
         self.serve = [
             (g, c)
@@ -185,16 +191,16 @@ class _Model:
             for c, item in enumerate(demand)
             if item.channel in group.channels
         ]
-        self.first_serve = len(self.work)
+        self.first_serve = int(self.first_of[-1])
         self.first_short = self.first_serve + len(self.serve) * self.times
         self.columns = self.first_short + len(demand) * self.times
 
     def cost(self) -> Floats:
         """Paid time in units of what all shifts share, so that the objective is whole."""
-        paid = np.array([self.shifts[s].paid_min for _, s in self.work], dtype=np.int64)
+        paid = np.array([family.paid_min for _, family in self.families], dtype=np.int64)
         self.unit = int(np.gcd.reduce(np.append(paid, 0))) or 1
         cost = np.zeros(self.columns)
-        cost[: self.first_serve] = paid // self.unit
+        cost[self.first_of[:-1]] = paid // self.unit
         weight = np.full((len(self.demand), self.times), float(_UNANSWERED))
         for c, item in enumerate(self.demand):
             if item.work.kind == "drain":
@@ -213,9 +219,9 @@ class _Model:
     def most(self) -> Floats:
         """Return the upper bounds of the columns."""
         most = np.full(self.columns, np.inf)
-        for column, (g, _) in enumerate(self.work):
+        for first, (g, family) in zip(self.first_of[:-1], self.families, strict=True):
             size = self.groups[g].size
-            most[column] = np.inf if size is None else size
+            most[first : first + family.columns] = np.inf if size is None else size
         return most
 
     def constraints(self) -> tuple[csr_array, Floats, Floats]:
@@ -224,24 +230,47 @@ class _Model:
 
         rows: list[tuple[Ints, Floats, float, float]] = []
         for g, group in enumerate(self.groups):
-            columns = np.array([k for k, (owner, _) in enumerate(self.work) if owner == g], dtype=np.int64)
-            on = self.on[[self.work[k][1] for k in columns]] if columns.size else np.zeros((0, self.times))
+            own = [k for k, (owner, _) in enumerate(self.families) if owner == g]
+            at_work = np.concatenate(
+                [np.zeros((0, self.times)), *(self.families[k][1].effect() for k in own)]
+            )
+            index = np.concatenate(
+                [np.arange(self.first_of[k], self.first_of[k + 1], dtype=np.int64) for k in own]
+                or [np.zeros(0, dtype=np.int64)]
+            )
             serving = [k for k, (owner, _) in enumerate(self.serve) if owner == g]
             for t in range(self.times):
                 used = np.array([self.first_serve + k * self.times + t for k in serving], dtype=np.int64)
-                at = columns[on[:, t] > 0]
+                there = np.flatnonzero(at_work[:, t])
                 rows.append(
-                    (np.append(used, at), np.append(np.ones(used.size), -np.ones(at.size)), -np.inf, 0.0)
+                    (
+                        np.append(used, index[there]),
+                        np.append(np.ones(used.size), -at_work[there, t]),
+                        -np.inf,
+                        0.0,
+                    )
                 )
+            for k in own:
+                rows += self._breaks(k)
+            columns = self.first_of[own]
             if group.size is not None and columns.size:
                 rows.append((columns, np.ones(columns.size), -np.inf, float(group.size)))
         for c, item in enumerate(self.demand):
             rows += self._queue(c, item) if item.work.kind == "queue" else self._drain(c, item)
-        index = np.concatenate([row[0] for row in rows])
+        columns = np.concatenate([row[0] for row in rows])
         start = np.cumsum([0, *(row[0].size for row in rows)])
         data = np.concatenate([row[1] for row in rows])
-        matrix = csr_array((data, index, start), shape=(len(rows), self.columns))
+        matrix = csr_array((data, columns, start), shape=(len(rows), self.columns))
         return matrix, np.array([row[2] for row in rows]), np.array([row[3] for row in rows])
+
+    def _breaks(self, k: int) -> list[tuple[Ints, Floats, float, float]]:
+        """Return the rows that give everybody of a family each of its breaks."""
+        rows, first = [], int(self.first_of[k]) + 1
+        for places in self.families[k][1].breaks:
+            columns = np.append(np.arange(first, first + len(places)), self.first_of[k])
+            rows.append((columns, np.append(np.ones(len(places)), -1.0), 0.0, 0.0))
+            first += len(places)
+        return rows
 
     def _serving(self, c: int, t: int) -> Ints:
         return np.array(
@@ -279,8 +308,10 @@ class _Model:
     def read(self, x: Floats, *, proven: bool, bound: float) -> Cover:
         """Turn a solution into a cover."""
         count = np.zeros((len(self.groups), len(self.shifts)), dtype=np.int64)
-        for k, (g, s) in enumerate(self.work):
-            count[g, s] = round(x[k])
+        for k, (g, family) in enumerate(self.families):
+            columns = np.round(x[self.first_of[k] : self.first_of[k + 1]]).astype(np.int64)
+            for s in family.shifts_of(columns.tolist()):
+                count[g, s] += 1
         assigned = np.zeros((len(self.groups), len(self.demand), self.times))
         for k, (g, c) in enumerate(self.serve):
             first = self.first_serve + k * self.times
