@@ -98,8 +98,8 @@ def route(
     territories
         Result of *territory* (``rep_id``); without it an account's own representative counts.
     channels
-        Result of *channel*: accounts of the channel ``field`` are visited; its ``expected_value_eur``, if it has
-        one, is what a visit is worth.
+        Result of *channel*: accounts of the channel ``field`` are visited. Its ``expected_value_eur``, if it
+        has one, is what a visit is worth.
     promises
         `routing.requests.PROMISE_COLUMNS`: must-visits, pins to a representative or a day, locked
         appointments.
