@@ -3,8 +3,8 @@
     python benchmarks/schedule.py
     python benchmarks/schedule.py --calls 2000 20000 --skip-explicit
 
-The shifts are also found with one column per shift in CP-SAT, the usual way, under the same time limit. HiGHS here is
-SciPy's own: ``highspy`` beside ``ortools`` in one process crashes.
+The shifts are also found with one column per shift in CP-SAT, the usual way, under the same time limit. HiGHS
+here is SciPy's own: ``highspy`` beside ``ortools`` in one process crashes.
 """
 
 from __future__ import annotations
@@ -156,8 +156,10 @@ def erlang_table() -> Table:
         theirs = oracle.required_positions(service_level=0.8, max_occupancy=0.85)
         ended = time.perf_counter()
         table.add_row(
-            f"{calls:,}", str(ours), str(theirs["raw_positions"]), f"{service_level(ours, load, 3.0, 1 / 3):.6f}",
-            f"{theirs['service_level']:.6f}", f"{1e6 * (middle - started):,.0f}", f"{1e6 * (ended - middle):,.0f}",
+            f"{calls:,}", str(ours), str(theirs["raw_positions"]),
+            f"{service_level(ours, load, 3.0, 1 / 3):.6f}",
+            f"{theirs['service_level']:.6f}",
+            f"{1e6 * (middle - started):,.0f}", f"{1e6 * (ended - middle):,.0f}",
         )  # fmt: skip
     return table
 

@@ -1,8 +1,8 @@
 """Shifts that differ only in their breaks, as one: breaks are placed per family and not per shift.
 
-Implicit breaks after Aykin (1996, "Optimal shift scheduling with multiple break windows", Management Science 42): one
-column for the family, and for each of its breaks one column per place, as many in all as people. The shifts chosen are
-the same as with one column each; the model is several times smaller.
+Implicit breaks after Aykin (1996, "Optimal shift scheduling with multiple break windows", Management Science 42):
+one column for the family, and for each of its breaks one column per place, as many in all as people. The shifts
+chosen cost the same as with one column each; the model is several times smaller.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class Family:
 
 
 def find_families(shifts: Sequence[Shift], allowed: Sequence[int], params: ScheduleParams) -> list[Family]:
-    """Return the allowed shifts as families; what cannot be told apart by its breaks alone is a family of its own."""
+    """Return the allowed shifts as families; a shift that fits into none is a family of its own."""
     by_frame: dict[tuple[str, int, int, int], list[int]] = {}
     for index in allowed:
         shift = shifts[index]
@@ -74,7 +74,7 @@ def find_families(shifts: Sequence[Shift], allowed: Sequence[int], params: Sched
 
 
 def _as_family(shifts: Sequence[Shift], members: list[int], params: ScheduleParams) -> Family | None:
-    """Return the family, if every combination of its breaks is a shift and no two breaks share an interval."""
+    """Return the family, if every combination of breaks is a shift and no two breaks share an interval."""
     pauses = [
         (*((shifts[index].lunch,) if shifts[index].lunch else ()), *shifts[index].breaks) for index in members
     ]
