@@ -1,8 +1,8 @@
 """Shifts that differ only in their breaks, as one: breaks are placed per family and not per shift.
 
-Implicit breaks after Aykin (1996, "Optimal shift scheduling with multiple break windows", Management Science 42):
-one column for the family, and for each of its breaks one column per place, as many in all as people. The shifts
-chosen cost the same as with one column each; the model is several times smaller.
+Implicit breaks after Aykin (1996, "Optimal shift scheduling with multiple break windows", Management
+Science 42): one column for the family, and for each of its breaks one column per place, as many in all as
+people. The shifts chosen cost the same as with one column each; the model is several times smaller.
 """
 
 from __future__ import annotations
