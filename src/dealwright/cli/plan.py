@@ -93,17 +93,22 @@ def plan(  # noqa: PLR0917  one parameter per option
     settings = {"seed": 0, **settings, **{key: value for key, value in given.items() if value is not None}}
     inputs, truth = _read_inputs(settings)
     settings["as_of"] = inputs.as_of
+    drawn = None
+    if truth is not None:
+        tables = {name: getattr(inputs, name) for name in _FILES if name != "schema"}
+        drawn = {**tables, "truth": truth}, schema_toml(inputs.schema)
+    read = [inputs]
+    del inputs  # handed over below: the plan may let go of what it does not need
     try:
         with _progress(quiet=as_json) as progress, RunDirectory(out) as folder:
             result = run_plan(
-                inputs, stages, seed=settings["seed"], force=settings.get("force", False),
+                read.pop(), stages, seed=settings["seed"], force=settings.get("force", False),
                 previous=_read_previous(settings.get("previous")), store=_store(settings.get("models")),
                 progress=progress,
             )  # fmt: skip
             write_plan(result, folder, {key: settings[key] for key in _RUN_KEYS if key in settings})
-            if truth is not None:
-                tables = {name: getattr(inputs, name) for name in _FILES if name != "schema"}
-                write_world({**tables, "truth": truth}, schema_toml(inputs.schema), folder)
+            if drawn is not None:
+                write_world(*drawn, folder)
     except GateError as error:
         quality = getattr(error, "quality", None)
         if quality is None:

@@ -25,7 +25,10 @@ def as_text(column: pl.Series) -> pl.Series:
         if whole.all() and column.is_finite().fill_null(value=True).all():
             column = column.cast(pl.Int64)
     text = column.cast(pl.String).str.strip_chars()
-    return text.set(text == "", None) if (text == "").any() else text
+    if (text == "").any():
+        return text.set(text == "", None)
+    # nothing to strip: the column as it came, so that millions of ids are not held twice
+    return column if column.dtype == pl.String and text.equals(column) else text
 
 
 def as_number(column: pl.Series) -> tuple[pl.Series, pl.Series]:

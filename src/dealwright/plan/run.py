@@ -193,6 +193,7 @@ def run_plan(
     # a new stage: its parameters in `PlanParams`, one line here, and its tables in `TABLES`
     quality = stages.run("quality", rows, check, inputs, params.quality, force=force)
     data = quality.inputs
+    del inputs  # what was given may be large, and is not needed any more
     rows = data.accounts.height
     predictions = stages.run("predict", rows, predict, data, params.predict, store=store)
     anomalies = stages.run("anomalies", rows, detect, data, params.anomalies)
