@@ -10,12 +10,14 @@ import numpy as np
 import polars as pl
 
 from dealwright.inputs import TIMESTAMP
-from dealwright.plan.staffing.demand import ChannelDemand
+from dealwright.plan.staffing.demand import ChannelDemand, Ints
 from dealwright.plan.staffing.erlang import available_agents, service_level
 from dealwright.plan.staffing.params import ScheduleParams
 from dealwright.plan.staffing.simulation import simulate_queue
 from dealwright.plan.staffing.workforce import Workforce
 
+_MOST_STEPS: Final = 2e9  # contacts × agents × days: a few seconds
+_LEAST_RUNS: Final = 20
 LEVEL_COLUMNS: Final[dict[str, Any]] = {
     "day": pl.Date,
     "channel": pl.String,
@@ -60,7 +62,8 @@ def judge_levels(
                 )
                 played = simulate_queue(
                     item.contacts, available, interval_min=params.interval_min, handle_min=work.handle_min,
-                    within_min=work.within_s / 60.0, patience_min=work.patience_min, runs=params.runs,
+                    within_min=work.within_s / 60.0, patience_min=work.patience_min,
+                    runs=_runs(item, available, params),
                     seed=(seed + 1009 * index + c) % 2**31,
                 )  # fmt: skip
                 simulated = played.by_interval
@@ -90,3 +93,9 @@ def judge_levels(
             )
     table = pl.concat(frames) if frames else pl.DataFrame(schema=LEVEL_COLUMNS)
     return table, {name: float(np.mean(shares)) for name, shares in kept.items()}
+
+
+def _runs(item: ChannelDemand, available: Ints, params: ScheduleParams) -> int:
+    """Return how many days to simulate: fewer for a large centre, where one day is much like another."""
+    work = float(item.contacts.sum()) * float(available.max(initial=1))
+    return min(params.runs, max(_LEAST_RUNS, int(_MOST_STEPS / max(work, 1.0))))

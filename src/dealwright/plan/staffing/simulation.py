@@ -101,6 +101,7 @@ def _play(  # noqa: C901, PLR0917  one loop over events; compiled code takes no 
         for t in range(times - 1, -1, -1):
             back[k, t] = t * interval if k < agents[t] else back[k, t + 1]
     free = np.zeros(most)
+    last = 0
     for run in range(runs):
         free[:] = 0.0
         for t in range(times):
@@ -109,7 +110,9 @@ def _play(  # noqa: C901, PLR0917  one loop over events; compiled code takes no 
             at = np.sort(np.random.random(count)) * interval + t * interval
             for i in range(count):
                 best, chosen = np.inf, -1
-                for k in range(most):
+                # beginning with the next one in turn finds somebody idle soon; who it is changes nothing
+                for step in range(most):
+                    k = (last + 1 + step) % most
                     ready = max(at[i], free[k])
                     place = int(ready // interval)
                     if place < times:
@@ -124,6 +127,7 @@ def _play(  # noqa: C901, PLR0917  one loop over events; compiled code takes no 
                 if chosen < 0 or (patience > 0.0 and wait > np.random.exponential(patience)):
                     lost += 1.0
                     continue
+                last = chosen
                 free[chosen] = best + np.random.exponential(handle)
                 waited += wait
                 answered += 1.0
