@@ -54,8 +54,8 @@ def ranking(
     return rows(connection, "select * from dealwright.rank_agents(%s, %s)", lead_json(given), policy)
 
 
-def psi(share: float) -> float:
-    return (1 - math.exp(-share)) / (1 - math.exp(-1))
+def psi(share: float, sharpness: float = 20) -> float:
+    return (1 - math.exp(-sharpness * share)) / (1 - math.exp(-sharpness))
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -222,9 +222,9 @@ def test_the_dial_reports_its_price(database: Database) -> None:
     assert max(prices) > 0  # a full dial gives somebody else than the best now and then
 
 
-def test_psi_is_golrezaeis(database: Database) -> None:
+def test_psi_is_golrezaeis_at_sharpness_one_and_guards_the_last_places_by_default(database: Database) -> None:
     with database.connect() as connection:
         for share in (0.0, 0.1, 0.5, 1.0):
-            assert value(connection, "select dealwright.psi(%s)", share) == pytest.approx(
-                psi(share), abs=1e-15
-            )
+            golrezaei = value(connection, "select dealwright.psi(%s, 1)", share)
+            assert golrezaei == pytest.approx((1 - math.exp(-share)) / (1 - math.exp(-1)), abs=1e-15)
+            assert value(connection, "select dealwright.psi(%s)", share) == pytest.approx(psi(share), abs=1e-15)

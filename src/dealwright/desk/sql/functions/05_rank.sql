@@ -53,11 +53,12 @@ $$;
 comment on function dealwright.can_take(text[], text, timestamptz, bigint, bigint, boolean, integer, integer, tstzmultirange, text[], text) is
     'Whether an agent may get the lead: active, with room, on shift, with the skills and department that are required.';
 
-create or replace function dealwright.psi(free_share double precision)
+create or replace function dealwright.psi(free_share double precision, sharpness double precision default 20)
 returns double precision language sql immutable parallel safe as $$
-    -- Golrezaei, Nazerzadeh & Rusmevichientong (2014), "Real-time optimization of personalized assortments", eq. (4):
-    -- the exponential inventory-balancing penalty
-    select (1 - exp(-free_share)) / (1 - exp(-1::double precision))
+    -- Golrezaei, Nazerzadeh & Rusmevichientong (2014), "Real-time optimization of personalized assortments", eq. (4): the
+    -- exponential inventory-balancing penalty, with sharpness 1. Places come back when bookings settle, so only the last
+    -- ones are worth guarding: docs/decisions/0014 has the measurement behind 20.
+    select (1 - exp(-sharpness * free_share)) / (1 - exp(-sharpness))
 $$;
 
 -- The lead's half of the inner product.
@@ -126,7 +127,7 @@ comment on function dealwright.fair_share_per_weight() is '(N + sum c) / sum w o
 create or replace function dealwright.valued_agents(
     required_skills text[], required_department text, asked_at timestamptz, excluded_agent_id bigint, eligible_only boolean,
     query vector, lead_logit double precision, base double precision, package double precision,
-    with_terms boolean, by_revenue boolean, share_per_weight double precision
+    with_terms boolean, by_revenue boolean, share_per_weight double precision, sharpness double precision
 )
 returns table (
     agent_id bigint, open integer, capacity integer, eligible boolean, win_logit double precision, revenue double precision,
@@ -134,7 +135,7 @@ returns table (
 ) language sql stable as $$
     select c.agent_id, c.open, c.capacity, c.eligible, c.win_logit, c.revenue,
            case when by_revenue then c.revenue else 1 end
-               * case when c.open < c.capacity then dealwright.psi(1 - c.open::double precision / c.capacity) else 0 end
+               * case when c.open < c.capacity then dealwright.psi(1 - c.open::double precision / c.capacity, sharpness) else 0 end
                / (1 + exp(-c.win_logit)),
            case when share_per_weight is not null then share_per_weight * c.weight - c.fair_count - c.fair_compensation else 0 end
     from (
@@ -150,15 +151,17 @@ returns table (
     ) as c
 $$;
 
-create or replace function dealwright.open_limit(open integer, capacity integer, worth double precision, next_worth double precision)
+create or replace function dealwright.open_limit(
+    open integer, capacity integer, worth double precision, next_worth double precision, sharpness double precision
+)
 returns integer language sql immutable parallel safe as $$
     -- worth is proportional to psi(1 - open / capacity); solved for the open at which it falls to the runner-up's
     select case when next_worth is null then capacity
                 when worth > next_worth then greatest(open, floor(capacity * (1 + ln(1 - next_worth / worth
-                    * (1 - exp(open::double precision / capacity - 1)))) - 1e-9)::integer)
+                    * (1 - exp(sharpness * (open::double precision / capacity - 1)))) / sharpness) - 1e-9)::integer)
                 else open end
 $$;
-comment on function dealwright.open_limit(integer, integer, double precision, double precision) is
+comment on function dealwright.open_limit(integer, integer, double precision, double precision, double precision) is
     'Up to how many open assignments an agent is still worth more than the runner-up.';
 
 -- What a ranking says of an agent; null where there is no model to say it. 5 % and 95 % are those of the normal
@@ -185,6 +188,7 @@ declare
     q dealwright.lead_query := dealwright.query_of(ask.slots, ask.model_id);
     by_revenue boolean := params ->> 'objective' is distinct from 'booking';
     fairness double precision := coalesce((params ->> 'fairness')::double precision, 0);
+    sharpness double precision := coalesce((params ->> 'sharpness')::double precision, 20);
     modelled boolean := q.model_id is not null;
     with_terms boolean := coalesce(q.agents_differ, false);
     query vector := case when with_terms then q.query * array_fill(q.slope::real, array[vector_dims(q.query)])::vector end;
@@ -207,7 +211,7 @@ begin
         return query
         select null::integer, t.agent_id, round((100 / (1 + exp(-t.win_logit)))::numeric, 1)::double precision, 1 / (1 + exp(-t.win_logit)),
                null::double precision, null::double precision, t.revenue / (1 + exp(-t.win_logit)), t.open, t.capacity, true, 1,
-               null::double precision, dealwright.open_limit(t.open, t.capacity, t.worth, t.next_worth), pg_current_snapshot(),
+               null::double precision, dealwright.open_limit(t.open, t.capacity, t.worth, t.next_worth, sharpness), pg_current_snapshot(),
                null::bigint[], null::double precision[]
         from (
             -- the runner-up says how far the first may fill up
@@ -215,7 +219,7 @@ begin
             from (
                 select v.agent_id, v.open, v.capacity, v.win_logit, v.revenue, v.worth
                 from dealwright.valued_agents(wanted_skills, wanted_department, moment, excluded, true,
-                    query, lead_logit, base, package, true, by_revenue, null) as v
+                    query, lead_logit, base, package, true, by_revenue, null, sharpness) as v
                 order by v.worth desc, hashint8extended(v.agent_id, seed), v.agent_id
                 limit 2
             ) as v
@@ -229,7 +233,7 @@ begin
         from (
             select v.agent_id, v.open, v.capacity, v.eligible, v.win_logit, v.revenue, v.worth
             from dealwright.valued_agents(wanted_skills, wanted_department, moment, excluded, eligible_only,
-                query, lead_logit, base, package, true, by_revenue, null) as v
+                query, lead_logit, base, package, true, by_revenue, null, sharpness) as v
             order by v.eligible desc, v.worth desc, hashint8extended(v.agent_id, seed), v.agent_id
             limit k
         ) as t
@@ -242,7 +246,7 @@ begin
     with valued as materialized (
         select v.*, max(v.worth) over () as most, min(v.shortfall) over () as low, max(v.shortfall) over () as high
         from dealwright.valued_agents(wanted_skills, wanted_department, moment, excluded, eligible_only,
-            query, lead_logit, base, package, with_terms, by_revenue, share_per_weight) as v
+            query, lead_logit, base, package, with_terms, by_revenue, share_per_weight, sharpness) as v
     ), mixed as materialized (
         -- the dial: 0 orders by worth, 1 by shortfall, both brought to 0..1
         select v.*, case when fairness > 0

@@ -90,6 +90,9 @@ begin
         problem := format('objective must be revenue or booking, not %s', new.params -> 'objective');
     elsif new.params ? 'fairness' and (jsonb_typeof(new.params -> 'fairness') <> 'number' or (new.params ->> 'fairness')::numeric not between 0 and 1) then
         problem := format('fairness must be a number from 0 to 1, not %s', new.params -> 'fairness');
+    elsif new.params ? 'sharpness' and (jsonb_typeof(new.params -> 'sharpness') <> 'number'
+            or (new.params ->> 'sharpness')::numeric not between 0.01 and 500) then
+        problem := format('sharpness must be a number from 0.01 to 500, not %s', new.params -> 'sharpness');
     elsif new.params ? 'seed' and (jsonb_typeof(new.params -> 'seed') <> 'number' or new.params ->> 'seed' !~ '^-?[0-9]{1,18}$') then
         problem := format('seed must be a whole number, not %s', new.params -> 'seed');
     elsif new.is_default and new.name = 'classic' and (dealwright.classic_weights()).weights is null then

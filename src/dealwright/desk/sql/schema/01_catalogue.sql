@@ -23,10 +23,10 @@ create table dealwright.policy (
 );
 create unique index policy_one_default on dealwright.policy (is_default) where is_default;
 comment on column dealwright.policy.params is
-    'value: objective (revenue|booking), fairness (0..1), seed. fair: seed, window_start (counting starts there).';
+    'value: objective (revenue|booking), sharpness of psi (> 0), fairness (0..1), seed. fair: seed, window_start (counting starts there).';
 
 insert into dealwright.policy (name, params, is_default) values
-    ('value', '{"objective": "revenue", "fairness": 0, "seed": 1}', true),
+    ('value', '{"objective": "revenue", "sharpness": 20, "fairness": 0, "seed": 1}', true),
     ('classic', '{}', false),
     ('workload', '{}', false),
     ('fair', '{"seed": 1}', false);
