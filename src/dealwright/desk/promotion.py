@@ -12,7 +12,7 @@ import polars as pl
 
 from dealwright.contracts import Dimension
 from dealwright.desk.outcomes import outcomes_known_at
-from dealwright.learn import LearnParams, MatchModel, count_statistics, score, train
+from dealwright.learn import LearnParams, MatchModel, beats, count_statistics, score, train
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -55,7 +55,8 @@ def judge_promotion(
     """Compare today's way of training with the model at work, on outcomes that neither has seen.
 
     The outcomes since the champion was trained are split in the middle. The challenger is trained on all that
-    was known then; both predict the second half with the agents' statistics of that moment.
+    was known then; both predict the second half with the agents' statistics of that moment. It takes over
+    when the interval of the paired difference of their log losses excludes 0 (`dealwright.learn.beats`).
     """
     if champion is None:
         return Promotion(promote=True, reason="there was no model at work")
@@ -79,29 +80,24 @@ def judge_promotion(
     # only the model is wanted of the rehearsal, not the last digit of its p-value
     rehearsal = replace(params or LearnParams(), permutations=199, alpha=0.01, bootstrap=10)
     challenger = train(past, traits, dimensions, rehearsal, seed=seed).model
-    old, new = (_log_loss(model, past, traits, judged) for model in (champion, challenger))
-    better = float(new.mean()) < float(old.mean())
+    won = judged["won"].to_numpy().astype(np.float64)
+    old, new = (_win_probability(model, past, traits, judged) for model in (champion, challenger))
+    verdict = beats(won, new, old, seed=seed)
     return Promotion(
-        promote=better,
-        reason=(
-            f"on {judged.height:,} later outcomes its log loss is {new.mean():.4f}, "
-            f"{'better' if better else 'not better'} than the {old.mean():.4f} of the model at work"
-        ),
-        champion_log_loss=float(old.mean()),
-        challenger_log_loss=float(new.mean()),
-        outcomes=judged.height,
+        promote=verdict.beats,
+        reason=verdict.summary(),
+        champion_log_loss=verdict.champion_log_loss,
+        challenger_log_loss=verdict.challenger_log_loss,
+        outcomes=verdict.outcomes,
     )
 
 
-def _log_loss(
+def _win_probability(
     model: MatchModel, past: pl.DataFrame, traits: pl.DataFrame, judged: pl.DataFrame
 ) -> NDArray[np.float64]:
-    """Return each outcome's log loss under a model, with the statistics of the past."""
+    """Return each outcome's chance of a win under a model, with the statistics of the past."""
     statistics = count_statistics(past, model, traits["agent_id"].to_list())
     scores = score(model, statistics, traits, judged)
     column = np.searchsorted(scores.agent_ids, judged["agent_id"].to_numpy())
-    probability = scores.win_probability[np.arange(judged.height), column]
-    clipped = np.clip(probability, 1e-9, 1 - 1e-9)
-    won = judged["won"].to_numpy().astype(np.float64)
-    loss: NDArray[np.float64] = -(won * np.log(clipped) + (1 - won) * np.log1p(-clipped))
-    return loss
+    probability: NDArray[np.float64] = scores.win_probability[np.arange(judged.height), column]
+    return probability
