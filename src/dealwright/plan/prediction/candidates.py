@@ -288,6 +288,7 @@ def line_up(
         return Line(kind, fits, {}, baselines)
     blends: dict[str, tuple[str, ...]] = {}
     if kind == "probability":
+        fits["logit"] = _additive("logistic", ahead=ahead, knots=2)  # where positives are too few for curves
         fits["spline_logit"] = _additive("logistic", ahead=ahead)
         fits["boosting"] = lambda design, target, rng: Boosting.fitted(design, target, kind, rng)
         blends["blend"] = ("spline_logit", "boosting")
