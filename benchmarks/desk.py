@@ -1,10 +1,11 @@
-"""The desk under load: rankings and durable assignments per second, beside two plain-SQL references, in one run.
+"""The desk under load: rankings and durable assignments per second, beside two references in plain SQL.
 
-``python3 do.py bench desk`` prints the whole table (about fifteen minutes; a history of a million assignments is loaded
-three times). Smaller: ``python benchmarks/desk.py --agents 1000 --history 450 100000 --seconds 3``.
+``python3 do.py bench desk`` prints the whole table (about fifteen minutes; a history of a million assignments
+is loaded three times). Smaller: ``python benchmarks/desk.py --agents 1000 --history 450 100000 --seconds 3``.
 
-The load comes from pgbench (C clients, prepared statements), so that the server is measured and not Python. Every
-assignment is one transaction, committed durably: fsync and synchronous_commit are on, and the table says so.
+The load comes from pgbench (C clients, prepared statements), so that the server is measured and not Python.
+Every assignment is one transaction, committed durably: fsync and synchronous_commit are on, and the table
+says so.
 """
 
 from __future__ import annotations
@@ -37,10 +38,16 @@ from dealwright.world.astra import AstraParams, AstraWorld, generate_astra
 
 REFERENCE = Path(__file__).parent / "reference"
 CLASSIC = {
-    "rating_score": -0.7, "experience_score": -9.3, "revenue_score": 92.2, "dest_expertise_score": -5.3,
-    "lead_conversion_score": 1.9, "communication_score": 0.1, "requirements_score": -9.6, "recency_score": -5.9,
+    "rating_score": -0.7,
+    "experience_score": -9.3,
+    "revenue_score": 92.2,
+    "dest_expertise_score": -5.3,
+    "lead_conversion_score": 1.9,
+    "communication_score": 0.1,
+    "requirements_score": -9.6,
+    "recency_score": -5.9,
     "availability_score": 0.1,
-}  # fmt: skip
+}
 CUSTOMERS = 10_000
 PICK = "\\set i random(1, 10000)\n"
 SCRIPTS = {
@@ -48,7 +55,8 @@ SCRIPTS = {
     + "select count(*) from bench_lead, dealwright.rank_agents(payload, 'value', 10) where id = :i;",
     "assign": PICK + "select (dealwright.assign_lead(payload)).status from bench_lead where id = :i;",
     "rank, history scan": PICK
-    + f"select count(*) from bench_lead, reference.rank_by_history(payload -> 'attributes', false, '{json.dumps(CLASSIC)}') where id = :i;",
+    + "select count(*) from bench_lead, "
+    + f"reference.rank_by_history(payload -> 'attributes', false, '{json.dumps(CLASSIC)}') where id = :i;",
     "assign, rebuilding triggers": "select reference.assign('a customer');",
 }
 

@@ -82,7 +82,8 @@ class History:
     dimensions
         The declared attributes of a lead.
     agents, assignments, bookings
-        Frames with the columns of `AGENT_COLUMNS`, `ASSIGNMENT_COLUMNS` (and one per dimension) and `BOOKING_COLUMNS`.
+        Frames with the columns of `AGENT_COLUMNS`, `ASSIGNMENT_COLUMNS` (and one per dimension) and
+        `BOOKING_COLUMNS`.
     follow_up_days
         Days after which an assignment without a booking counts as not won.
     """

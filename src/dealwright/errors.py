@@ -16,7 +16,7 @@ class DealwrightError(Exception):
 
 
 class InputError(DealwrightError):
-    """What the user gave (a file, a column, a value, an option) cannot be used; the message says what to change."""
+    """What the user gave (file, column, value, option) cannot be used; the message says what to change."""
 
     exit_code = 2
 
@@ -27,7 +27,9 @@ class UnknownNameError(InputError):
     def __init__(self, kind: str, name: object, allowed: Iterable[object]) -> None:
         names = [str(item) for item in allowed]
         near = get_close_matches(str(name), names, n=1, cutoff=0.5)
-        hint = f"did you mean {near[0]!r}?" if near else f"use one of: {', '.join(names) or '(there are none)'}"
+        hint = (
+            f"did you mean {near[0]!r}?" if near else f"use one of: {', '.join(names) or '(there are none)'}"
+        )
         super().__init__(f"unknown {kind} {str(name)!r}: {hint}")
 
 

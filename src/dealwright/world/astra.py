@@ -172,7 +172,8 @@ class AstraWorld:
         return (
             f"{self.agents.height} agents, {self.assignments.height} assignments, "
             f"{self.bookings.height} bookings ({(status == 'confirmed').sum()} confirmed, "
-            f"{(status == 'cancelled').sum()} cancelled, {(status == 'pending').sum()} pending); agent effects: {self.params.effects}"
+            f"{(status == 'cancelled').sum()} cancelled, {(status == 'pending').sum()} pending); "
+            f"agent effects: {self.params.effects}"
         )
 
 
