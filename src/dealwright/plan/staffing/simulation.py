@@ -80,7 +80,7 @@ def simulate_queue(
 
 @compiled
 def _moments(count: int) -> Floats:
-    """Return uniform moments in order: exponential gaps over their sum (sorting would take long to compile)."""
+    """Return uniform moments in order: exponential gaps over their sum (a sort would compile long)."""
     at = np.empty(count + 1)
     total = 0.0
     for i in range(count + 1):
