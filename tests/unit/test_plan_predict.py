@@ -282,6 +282,7 @@ def test_alive_means_the_probability_of_buy_till_you_die(from_orders):
     [
         ({"horizon_days": 0}, "horizon_days"),
         ({"folds": 1}, "folds"),
+        ({"churn_definition": "rythm"}, "did you mean 'rhythm'"),
         ({"train_cut_off": datetime(2026, 5, 1)}, "take an earlier cut-off or a shorter horizon"),
         ({"churn_labels": "declared"}, "no account column is declared as 'churned'"),
         ({"features": ("sice",)}, "did you mean 'size'"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pickle
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 
 from dealwright.errors import InputError
 from dealwright.inputs import TIMESTAMP, AccountSchema, PlanInputs
-from dealwright.plan.frames import StoredModel
 from dealwright.plan.predict import PredictParams, predict
 from dealwright.plan.prediction.additive import AdditiveModel
 from dealwright.plan.prediction.archive import packed, unpacked
@@ -25,6 +24,7 @@ from dealwright.plan.prediction.ledger import Ledger
 from dealwright.plan.prediction.metrics import auc
 from dealwright.plan.prediction.reasons import Explainer
 from dealwright.plan.prediction.validation import Labelled, predict_out_of_fold, shuffled_folds
+from dealwright.report.model_store import FolderModelStore
 
 AS_OF = datetime(2026, 7, 1)
 
@@ -203,25 +203,6 @@ def test_reasons_name_the_column_that_matters():
     )
 
 
-@dataclass
-class MemoryStore:
-    kept: dict = field(default_factory=dict)
-    champions: dict = field(default_factory=dict)
-
-    def champion(self, name):
-        version = self.champions.get(name)
-        return None if version is None else StoredModel(name, version, *self.kept[name, version])
-
-    def save(self, name, model, card):
-        content = packed(model)
-        version = str(hash(content))
-        self.kept[name, version] = unpacked(content), card
-        return version
-
-    def promote(self, name, version):
-        self.champions[name] = version
-
-
 def labelled_accounts(n=500, noise=1.0, seed=0):
     rng = np.random.default_rng(seed)
     x = rng.normal(size=n)
@@ -241,17 +222,17 @@ def run(inputs, store, seed=1):
     return predict(inputs, PredictParams(reasons=0), rng=np.random.default_rng(seed), store=store)
 
 
-def test_a_champion_is_only_replaced_by_a_challenger_that_beats_it():
-    store = MemoryStore()
+def test_a_champion_is_only_replaced_by_a_challenger_that_beats_it(tmp_path):
+    store = FolderModelStore(tmp_path)
     good, bad = labelled_accounts(noise=0.8), labelled_accounts(noise=3.0, seed=4)
     first = run(good, store)
-    champion = store.champions["churn"]
+    champion = store.champion("churn").version
     assert first.card["churn"]["in_use"]["why"] == "first model"
     assert run(good, store).card["churn"]["in_use"]["why"] == "the champion, learned again"
     worse = run(bad, store)
     assert worse.card["churn"]["in_use"]["promoted"] is False
     assert "skill over the base rate" in worse.card["churn"]["in_use"]["why"]
-    assert store.champions["churn"] == champion
+    assert store.champion("churn").version == champion
     kept = store.champion("churn").model.predict(bad.accounts.select("x"))[0][-50:]
     assert worse.frame["churn_probability"].to_numpy()[-50:] == pytest.approx(kept)  # rows without a label
     better = run(labelled_accounts(noise=0.3, seed=5), store)
@@ -265,8 +246,8 @@ def test_a_champion_is_only_replaced_by_a_challenger_that_beats_it():
     assert "needs column 'x', which is not there any more" in other.card["churn"]["in_use"]["why"]
 
 
-def test_a_kept_model_comes_back_and_nothing_else_does(monkeypatch):
-    store = MemoryStore()
+def test_a_kept_model_comes_back_and_nothing_else_does(monkeypatch, tmp_path):
+    store = FolderModelStore(tmp_path)
     inputs = labelled_accounts(200)
     run(inputs, store)
     model = store.champion("churn").model
@@ -279,8 +260,10 @@ def test_a_kept_model_comes_back_and_nothing_else_does(monkeypatch):
     with pytest.raises(InputError, match="no Dealwright predictor"):
         unpacked(pickle.dumps(model))
     monkeypatch.setattr("dealwright.plan.prediction.archive.version", lambda _name: "0.1")
-    with pytest.raises(InputError, match="was written with scikit-learn"):
-        unpacked(content)
+    with pytest.raises(InputError, match=r"was written with scikit-learn .* delete .*champion and run again"):
+        store.champion("churn")
+    with pytest.raises(InputError, match="save it first"):
+        store.promote("churn", "0" * 16)
 
 
 def test_a_crafted_file_runs_nothing(tmp_path):

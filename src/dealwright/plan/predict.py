@@ -10,13 +10,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from dealwright.errors import InputError
+from dealwright.errors import InputError, UnknownNameError
 from dealwright.inputs import PlanInputs
 from dealwright.plan.frames import PREDICTION_COLUMNS, ModelStore
 
@@ -80,6 +80,13 @@ class PredictParams:
         InputError
             Naming the parameter.
         """
+        for name, choices in (
+            ("churn_labels", get_args(LabelSource)),
+            ("value_labels", get_args(LabelSource)),
+            ("churn_definition", get_args(ChurnDefinition)),
+        ):
+            if getattr(self, name) not in choices:
+                raise UnknownNameError(name, getattr(self, name), choices)
         if self.horizon_days < 1:
             raise InputError(f"horizon_days = {self.horizon_days}: use at least 1")
         if not 3 <= self.folds <= 20:  # calibration needs a third fold: neither predicted nor learned from
