@@ -37,7 +37,7 @@ _UNTOUCHED_C: Final = 0.03
 _LEAST_JUDGED: Final = 3000
 # what the blend is without evidence, and how sure that is
 _PRIOR_WEIGHTS: Final = {"S": 0.5, "X": 0.25, "doubly robust": 0.25}
-_PRIOR_WEIGHT_SD: Final = 0.1
+_PRIOR_WEIGHT_SD: Final = 0.2
 _LEAST_WEIGHT: Final = 0.05  # a learner with less weight is left out
 
 
