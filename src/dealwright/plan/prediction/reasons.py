@@ -27,7 +27,7 @@ from dealwright.plan.prediction.metrics import Target
 
 Floats = NDArray[np.float64]
 
-_SURROGATE_ROWS = 20_000
+_SURROGATE_ROWS = 10_000
 _CHUNK = 131_072
 _WEAK = 0.05  # influences below this (5 % of odds or spend) are not worth a sentence
 _WEAK_SHARE = 0.1  # of the mean absolute amount, for targets on a linear scale
