@@ -67,6 +67,10 @@ def plan(  # noqa: PLR0917  one parameter per option
     models: Annotated[
         str | None, typer.Option("--models", metavar="DIR", help="Keep models here; a better champion stays.")
     ] = None,
+    language: Annotated[str | None, typer.Option("--language", help="Of the briefs: en or es.")] = None,
+    wording: Annotated[
+        str | None, typer.Option("--wording", metavar="DIR", help="The company's own wording of the briefs.")
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Go on in spite of the quality gate.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -83,6 +87,7 @@ def plan(  # noqa: PLR0917  one parameter per option
 
     check_output(out)
     settings, stages = _read_params(params, catalogue)
+    stages = _word_briefs(stages, language, wording)
     given = {
         "accounts": accounts, "schema": schema, "orders": orders, "touches": touches, "reps": reps,
         "history": history, "staff": staff, "world": world, "n": n, "as_of": as_of, "seed": seed,
@@ -149,6 +154,21 @@ def _read_params(path: str | None, catalogue: str | None) -> tuple[dict[str, Any
 
         stages = replace(stages, action=replace(stages.action, catalogue=read_catalogue(Path(catalogue))))
     return run, stages
+
+
+def _word_briefs(stages: PlanParams, language: str | None, wording: str | None) -> PlanParams:
+    """Take over how the briefs are to be worded, and refuse what cannot be used before anything runs."""
+    from dealwright.plan.briefs.language import LANGUAGES
+    from dealwright.report.brief_files import read_wording
+
+    if language is not None and language not in LANGUAGES:
+        raise UnknownNameError("--language", language, LANGUAGES)
+    chosen = stages.brief
+    if language is not None:
+        chosen = replace(chosen, language=language)
+    if wording is not None:
+        chosen = replace(chosen, wording=read_wording(Path(wording)))
+    return replace(stages, brief=chosen)
 
 
 def _read_inputs(run: dict[str, Any]) -> tuple[PlanInputs, pl.DataFrame | None]:

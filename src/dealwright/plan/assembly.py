@@ -34,6 +34,7 @@ TABLES: Final = {
     "calls_unplaced": ("schedule", "unplaced"),
     "service_levels": ("schedule", "levels"),
     "backlog": ("schedule", "backlog"),
+    "briefs": ("brief", "briefs"),
 }
 # key figure -> the stage in whose summary it stands, and under which name
 LATER_FIGURES: Final = {

@@ -13,6 +13,7 @@ from dealwright.inputs import PlanInputs
 from dealwright.plan.action import ActionParams, Actions, choose_actions
 from dealwright.plan.anomalies import Anomalies, AnomalyParams, detect
 from dealwright.plan.assembly import TABLES, figures, measure_drift, side_by_side
+from dealwright.plan.brief import BriefParams, brief
 from dealwright.plan.channel import ChannelParams, Channels, allocate_channels, reach_of_routes
 from dealwright.plan.drift import Drift
 from dealwright.plan.frames import ModelStore, StageResult
@@ -47,6 +48,7 @@ class PlanParams:
     channel: ChannelParams = field(default_factory=ChannelParams)
     route: RouteParams = field(default_factory=RouteParams)
     schedule: ScheduleParams = field(default_factory=ScheduleParams)
+    brief: BriefParams = field(default_factory=BriefParams)
     capacity_rounds: int = 2
     kpis: KpiParams = field(default_factory=KpiParams)
 
@@ -208,6 +210,12 @@ def run_plan(
             predictions=predictions, previous=last.territories,
         )  # fmt: skip
     _serve(stages, data, actions, territories, params, waitlist=last.waitlist)
+    so_far = side_by_side(data.accounts["account_id"], stages.results)
+    routes, calls = stages.results.get("route"), stages.results["schedule"]
+    stages.run(
+        "brief", rows, brief, data, so_far, params.brief,
+        visits=getattr(routes, "visits", None), calls=getattr(calls, "calls", None),
+    )  # fmt: skip
 
     stages.finish()
     accounts = side_by_side(data.accounts["account_id"], stages.results)

@@ -32,6 +32,7 @@ _log = structlog.wrap_logger(
 )
 STAGES: Final = (
     "quality", "predict", "anomalies", "segment", "action", "territory", "channel", "route", "schedule",
+    "brief",
 )  # fmt: skip
 FIELD_STAGES: Final = ("territory", "route")  # only where there are positions and representatives
 

@@ -1,0 +1,146 @@
+"""What is known for a brief: one row per visit or call of the day, every field under one fixed name."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import polars as pl
+
+from dealwright.inputs import ACCOUNT_ID, TIMESTAMP, PlanInputs, consent_column
+
+TASK_COLUMNS: Final[dict[str, Any]] = {
+    "account_id": pl.String,
+    "rep_id": pl.String,
+    "channel": pl.String,
+    "start_at": TIMESTAMP,
+    "end_at": TIMESTAMP,
+    "stop": pl.Int64,
+    "travel_min": pl.Float64,
+    "distance_km": pl.Float64,
+    "window_end": TIMESTAMP,
+    "call_back": pl.Boolean,
+}
+_ROLES: Final = (
+    "name", "tier", "industry", "digital_engagement", "support_tickets", "csat", "recent_issue",
+    "last_contact", "product_interest", "lifetime_value", "abandoned_carts", "inbound_calls",
+)  # fmt: skip
+_DECIDED: Final[dict[str, Any]] = {
+    "action": pl.String, "segment": pl.String, "churn_probability": pl.Float64,
+    "predicted_value_eur": pl.Float64, "expected_value_eur": pl.Float64, "response_probability": pl.Float64,
+    "untouched_probability": pl.Float64, "response_value_eur": pl.Float64, "cost_eur": pl.Float64,
+    "effect_source": pl.String, "runner_up": pl.String, "runner_up_value_eur": pl.Float64,
+    "explore": pl.Boolean, "urgent": pl.Boolean, "consent_known": pl.Boolean, "is_anomaly": pl.Boolean,
+    "contact_from": TIMESTAMP, "potential_eur": pl.Float64,
+}  # fmt: skip
+_LISTS: Final = {"churn_drivers": "churn_reasons", "anomaly_why": "anomaly_reasons"}
+_YEAR_DAYS: Final = 365
+
+
+def collect_tasks(visits: pl.DataFrame | None, calls: pl.DataFrame | None) -> pl.DataFrame:
+    """Put visits and calls into one table of `TASK_COLUMNS`, by representative and time."""
+    frames = []
+    if visits is not None and not visits.is_empty():
+        frames.append(visits.with_columns(channel=pl.lit("field"), end_at=pl.col("leave_at")))
+    if calls is not None and not calls.is_empty():
+        frames.append(calls)
+    parts = [_conform(frame, TASK_COLUMNS) for frame in frames]
+    tasks = pl.concat(parts) if parts else pl.DataFrame(schema=TASK_COLUMNS)
+    return tasks.sort("rep_id", "start_at", "account_id", nulls_last=True)
+
+
+def gather_facts(tasks: pl.DataFrame, inputs: PlanInputs, accounts: pl.DataFrame) -> pl.DataFrame:
+    """Join to each task what the inputs and the earlier stages know; what nobody knows is null.
+
+    Parameters
+    ----------
+    tasks
+        From `collect_tasks`.
+    accounts
+        The results of the earlier stages side by side.
+    """
+    decided = _conform(accounts, {"account_id": pl.String, **_DECIDED})
+    lists = accounts.select(
+        ACCOUNT_ID,
+        *(
+            pl.col(column).list.head(3).list.join("; ").replace("", None).alias(name)
+            for name, column in _LISTS.items()
+            if column in accounts.columns
+        ),
+    )
+    roles = {role: inputs.schema.role(role) for role in _ROLES}
+    own = inputs.accounts.select(
+        ACCOUNT_ID,
+        *(
+            (pl.col(column) if column in inputs.accounts.columns else pl.lit(None)).alias(role)
+            for role, column in roles.items()
+        ),
+        *(
+            pl.col(consent_column(channel)).alias(f"_consent_{channel}")
+            for channel in inputs.schema.consent
+            if consent_column(channel) in inputs.accounts.columns
+        ),
+    )
+    joined = tasks
+    for frame in (decided, lists, own, _orders(inputs), _touches(inputs), _names(inputs)):
+        key = "rep_id" if "account_id" not in frame.columns else ACCOUNT_ID
+        joined = joined.join(frame, on=key, how="left", maintain_order="left")
+    given = [name for name in joined.columns if name.startswith("_consent_")]
+    consent = pl.coalesce(
+        *(pl.when(pl.col("channel") == name.removeprefix("_consent_")).then(pl.col(name)) for name in given),
+        pl.lit(None, pl.Boolean),
+    )
+    missing = [name for name in _LISTS if name not in joined.columns]
+    return joined.with_columns(
+        consent=consent,
+        duration_min=(pl.col("end_at") - pl.col("start_at")).dt.total_minutes(),
+        days_since_contact=(pl.lit(inputs.as_of) - pl.col("last_contact").cast(TIMESTAMP)).dt.total_days(),
+        as_of=pl.lit(inputs.as_of),
+        **{name: pl.lit(None, pl.String) for name in missing},
+    ).drop(given)
+
+
+def _conform(frame: pl.DataFrame, columns: dict[str, Any]) -> pl.DataFrame:
+    return frame.select(
+        (pl.col(name) if name in frame.columns else pl.lit(None)).cast(kind).alias(name)
+        for name, kind in columns.items()
+    )
+
+
+def _orders(inputs: PlanInputs) -> pl.DataFrame:
+    """Sum up the orders of each account over the last year; without orders all is null."""
+    names: dict[str, Any] = {"last_order_at": TIMESTAMP, "days_since_order": pl.Int64, "orders_year": pl.UInt32,
+             "spend_year_eur": pl.Float64, "mean_order_eur": pl.Float64}  # fmt: skip
+    if inputs.orders is None or inputs.orders.is_empty():
+        return pl.DataFrame(schema={"account_id": pl.String, **names})
+    now = pl.lit(inputs.as_of)
+    recent = pl.col("ordered_at") > now - pl.duration(days=_YEAR_DAYS)
+    amount = pl.col("amount_eur").filter(recent)
+    return inputs.orders.group_by("account_id").agg(
+        last_order_at=pl.col("ordered_at").max(),
+        days_since_order=(now - pl.col("ordered_at").max()).dt.total_days(),
+        orders_year=recent.sum(),
+        spend_year_eur=amount.sum(),
+        mean_order_eur=amount.mean(),
+    )
+
+
+def _touches(inputs: PlanInputs) -> pl.DataFrame:
+    """Return the last contact of each account: when, how, about what, and whether it was answered."""
+    names: dict[str, Any] = {"last_touch_at": TIMESTAMP, "last_touch_channel": pl.String, "last_touch_action": pl.String,
+             "last_touch_response": pl.Boolean}  # fmt: skip
+    if inputs.touches is None or inputs.touches.is_empty():
+        return pl.DataFrame(schema={"account_id": pl.String, **names})
+    made = inputs.touches.filter(pl.col("channel").is_not_null())
+    last = made.sort("touched_at", maintain_order=True).group_by("account_id").last()
+    return last.select(
+        "account_id",
+        last_touch_at="touched_at", last_touch_channel="channel", last_touch_action="action",
+        last_touch_response="response",
+    )  # fmt: skip
+
+
+def _names(inputs: PlanInputs) -> pl.DataFrame:
+    """Return the names of the representatives, where they are known."""
+    if inputs.reps is None or "rep_name" not in inputs.reps.columns:
+        return pl.DataFrame(schema={"rep_id": pl.String, "rep_name": pl.String})
+    return inputs.reps.select("rep_id", "rep_name").unique("rep_id", keep="first", maintain_order=True)

@@ -1,0 +1,44 @@
+"""How a language writes money, shares, dates and the names of actions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import date, datetime
+from typing import Any, Final
+
+LANGUAGES: Final = ("en", "es")
+_MONTHS: Final = {
+    "en": ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"),
+    "es": ("ene", "feb", "mar", "abr", "may", "jun", "jul", "ago", "sep", "oct", "nov", "dic"),
+}
+_SWAP: Final = str.maketrans(",.", ".,")
+
+
+def filters(language: str, labels: Mapping[str, str]) -> dict[str, Callable[[Any], str]]:
+    """Return the Jinja filters of a language: ``eur, number, share, day, clock, label``."""
+    spanish = language == "es"
+    months = _MONTHS[language]
+
+    def number(value: float) -> str:
+        text = f"{value:,.0f}" if float(value).is_integer() or abs(value) >= 100 else f"{value:,.1f}"
+        return text.translate(_SWAP) if spanish else text
+
+    def eur(value: float) -> str:
+        text = f"{abs(value):,.0f}"
+        sign = "-" if value < 0 and text != "0" else ""
+        return f"{sign}{text.translate(_SWAP)} €" if spanish else f"{sign}€{text}"
+
+    def share(value: float) -> str:
+        return f"{100 * value:.0f} %" if spanish else f"{100 * value:.0f}%"
+
+    def day(value: date) -> str:
+        return f"{value.day} {months[value.month - 1]} {value.year}"
+
+    def clock(value: datetime) -> str:
+        return f"{value:%H:%M}"
+
+    def label(value: object) -> str:
+        text = str(value)
+        return labels.get(text, text.replace("_", " "))
+
+    return {"eur": eur, "number": number, "share": share, "day": day, "clock": clock, "label": label}

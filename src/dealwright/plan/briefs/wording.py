@@ -1,0 +1,219 @@
+"""Sentences made into templates: each stands in a file, names the fields it rests on, and needs all of them.
+
+A wording file is lines of ``## section`` (or ``## section: Heading``) followed by sentences ``- text``.
+A sentence is Jinja text; ``- [when EXPRESSION] text`` says when it is true. Where a field it names is missing
+for an account, the sentence is left out: nothing is ever invented in its place.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cache, lru_cache
+from importlib import resources
+from typing import Any, Final
+
+from jinja2 import TemplateError, meta
+from jinja2.sandbox import SandboxedEnvironment
+
+from dealwright.errors import InputError, UnknownNameError
+from dealwright.plan.briefs.language import LANGUAGES, filters
+
+SECTIONS: Final = ("context", "rationale", "actions", "objections", "compliance")
+END: Final = "\x1e"  # ends each brief of a batch; removed from the data before
+_HEADING: Final = re.compile(r"##\s*(\w+)\s*(?::\s*(.+))?$")
+_WHEN: Final = re.compile(r"\[when ([^\]]+)\]\s*(.*)$")
+_MARKDOWN: Final = re.compile(r"([\\`*_\[\]<>#|])")
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """One sentence of a brief: where it is written, and the fields it rests on."""
+
+    file: str
+    line: int
+    section: str
+    text: str
+    when: str | None
+    fields: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Wording:
+    """All sentences of a language: the package's, and the company's in their place.
+
+    Attributes
+    ----------
+    files
+        File name (``visit.md``) -> its sentences.
+    headings
+        File name and section -> its heading; that of the later file of a brief counts.
+    labels
+        Name of an action, channel or segment -> how the language says it.
+    """
+
+    language: str
+    files: Mapping[str, tuple[Sentence, ...]]
+    headings: Mapping[tuple[str, str], str]
+    labels: Mapping[str, str]
+    _environments: dict[str, SandboxedEnvironment] = field(default_factory=dict, repr=False, compare=False)
+
+    def sentences(self, action: str, channel: str) -> tuple[Sentence, ...]:
+        """Return the sentences of an action on a channel, section by section."""
+        chosen = [s for name in self._names(action, channel) for s in self.files.get(name, ())]
+        return tuple(s for section in SECTIONS for s in chosen if s.section == section)
+
+    def _names(self, action: str, channel: str) -> tuple[str, str, str]:
+        own = f"{action}.md" if f"{action}.md" in self.files else "action.md"
+        return "common.md", own, f"{channel}.md"
+
+    def compile(self, action: str, channel: str, form: str) -> Any:
+        """Compile the template of an action on a channel as ``"html"`` or ``"markdown"``.
+
+        It loops over ``rows``, tuples of `fields`, and ends each brief with `END`: a template that is entered
+        once per thousand briefs spends its time on sentences, not on contexts.
+        """
+        environment = self.environment(form)
+        names = self.fields(action, channel)
+        parts = [f"{{% for {', '.join(names)}, _ in rows %}}"]
+        chosen = self.sentences(action, channel)
+        for section in SECTIONS:
+            said = [self.headings.get((name, section)) for name in self._names(action, channel)]
+            heading = next((words for words in reversed(said) if words), section)
+            parts.append(
+                f"<h3>{html.escape(heading)}</h3>\n<ul>\n" if form == "html" else f"### {heading}\n\n"
+            )
+            parts += [
+                _guarded(sentence, form, environment) for sentence in chosen if sentence.section == section
+            ]
+            parts.append("</ul>\n" if form == "html" else "\n")
+        parts.append(f"{END}{{% endfor %}}")
+        return environment.from_string("".join(parts))
+
+    def fields(self, action: str, channel: str) -> tuple[str, ...]:
+        """Return the fields the sentences of an action on a channel rest on."""
+        return tuple(sorted({name for s in self.sentences(action, channel) for name in s.fields}))
+
+    def environment(self, form: str) -> SandboxedEnvironment:
+        """Return the Jinja environment of a form: HTML escapes by itself, Markdown by its own signs."""
+        if form not in self._environments:
+            made = SandboxedEnvironment(
+                autoescape=form == "html",
+                keep_trailing_newline=True,
+                finalize=_escape_markdown if form == "markdown" else None,
+            )
+            made.filters.update(filters(self.language, self.labels))
+            self._environments[form] = made
+        return self._environments[form]
+
+
+def load_wording(language: str, own: Mapping[str, str], known: Collection[str]) -> Wording:
+    """Read the package's wording and put the company's files in the place of those of the same name.
+
+    Parameters
+    ----------
+    own
+        File name such as ``visit.md`` or ``en/visit.md`` -> its text.
+    known
+        The fields a sentence may name.
+
+    Raises
+    ------
+    InputError
+        The language is not known, or a file cannot be used; the message names file, line and fix.
+    """
+    if language not in LANGUAGES:
+        raise UnknownNameError("language of the briefs", language, LANGUAGES)
+    texts = dict(_package_files(language))
+    for name, text in own.items():
+        folder, _, file = name.rpartition("/")
+        if folder in ("", language):
+            texts[file] = text
+    parser = SandboxedEnvironment()
+    parser.filters.update(filters(language, {}))
+    reader = _Reader(parser, known)
+    files = {file: tuple(reader.read(file, text)) for file, text in sorted(texts.items())}
+    return Wording(language, files, reader.headings, reader.labels)
+
+
+@cache
+def _package_files(language: str) -> tuple[tuple[str, str], ...]:
+    folder = resources.files("dealwright.plan.briefs") / language
+    return tuple(
+        sorted((item.name, item.read_text("utf-8")) for item in folder.iterdir() if item.name.endswith(".md"))
+    )
+
+
+@dataclass
+class _Reader:
+    """Reads wording files, and gathers what they say besides sentences."""
+
+    environment: SandboxedEnvironment
+    known: Collection[str]
+    headings: dict[tuple[str, str], str] = field(default_factory=dict)
+    labels: dict[str, str] = field(default_factory=dict)
+
+    def read(self, file: str, text: str) -> Iterator[Sentence]:
+        section = ""
+        for number, raw in enumerate(text.splitlines(), start=1):
+            line = raw.strip()
+            where = f"wording file {file}, line {number}"
+            if not line or line.startswith("<!--"):
+                continue
+            if heading := _HEADING.match(line):
+                section = heading[1]
+                if section not in (*SECTIONS, "labels"):
+                    raise UnknownNameError(f"section in {where},", section, (*SECTIONS, "labels"))
+                if heading[2]:
+                    self.headings[file, section] = heading[2]
+            elif not section or not line.startswith("- "):
+                raise InputError(f"{where}: expected '## section' or '- sentence', found {line[:40]!r}")
+            elif section == "labels":
+                name, _, said = line[2:].partition("=")
+                self.labels[name.strip()] = said.strip()
+            else:
+                when = _WHEN.match(line[2:])
+                body, condition = (when[2], when[1]) if when else (line[2:], None)
+                fields = self._fields(body, condition, where)
+                yield Sentence(file, number, section, body, condition, fields)
+
+    def _fields(self, body: str, condition: str | None, where: str) -> tuple[str, ...]:
+        source = body if condition is None else f"{{% if {condition} %}}{body}{{% endif %}}"
+        try:
+            fields = meta.find_undeclared_variables(self.environment.parse(source))
+            self.environment.compile(source)
+        except TemplateError as error:
+            raise InputError(f"{where}: {error}") from None
+        for name in sorted(fields):
+            if name not in self.known:
+                raise UnknownNameError(f"field in {where},", name, self.known)
+        return tuple(sorted(fields))
+
+
+def _guarded(sentence: Sentence, form: str, environment: SandboxedEnvironment) -> str:
+    """Write a sentence so that it only appears where all it rests on is known."""
+    tests = [f"{name} is not none" for name in sentence.fields]
+    if sentence.when:
+        tests.append(f"({sentence.when})")
+    if form == "html":
+        body = "".join(
+            html.escape(text, quote=False) if kind == "data" else text
+            for _, kind, text in environment.lex(sentence.text)
+        )
+        line = f'<li data-fields="{" ".join(sentence.fields)}">{body}</li>\n'
+    else:
+        line = f"- {sentence.text}\n"
+    return f"{{% if {' and '.join(tests)} %}}{line}{{% endif %}}" if tests else line
+
+
+def _escape_markdown(value: Any) -> Any:
+    """Keep what stands in the data from being read as Markdown or as HTML."""
+    return escape_text(value) if type(value) is str else value
+
+
+@lru_cache(maxsize=100_000)
+def escape_text(text: str) -> str:
+    """Return one line of Markdown that reads as `text`."""
+    return _MARKDOWN.sub(r"\\\1", " ".join(text.split()))
