@@ -127,8 +127,8 @@ class PlanInputs:
         Accounts as they were at earlier moments: feature columns of `accounts` plus ``account_id`` and
         ``snapshot_at``. To describe an account at an earlier cut-off take its latest row not after it.
     staff
-        People of the contact centre (`plan.staffing.roster.STAFF_COLUMNS`); without them the plan says how many
-        are needed.
+        People of the contact centre (`plan.staffing.roster.STAFF_COLUMNS`); without them the plan says how
+        many are needed.
     as_of
         The cut-off of the run: everything known until then (naive, the company's zone).
     """

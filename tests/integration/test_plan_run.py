@@ -51,8 +51,8 @@ def first_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("runs")
     (folder / "quick.toml").write_text("[predict]\nfolds = 3\nreasons = 1\n")
     with pytest.raises(SystemExit) as left:
-        main(["plan", "--world", "barcelona", "--n", "400", "--params", str(folder / "quick.toml"), "--seed", "3",
-              "--out", str(folder / "first")])  # fmt: skip
+        main(["plan", "--world", "barcelona", "--n", "400", "--params", str(folder / "quick.toml"),
+              "--seed", "3", "--out", str(folder / "first")])  # fmt: skip
     assert left.value.code == 0
     return folder / "first"
 
@@ -132,8 +132,9 @@ def test_the_worlds_own_files_and_declaration_give_the_same_plan(first_run: Path
         f"--{name}={given / name}.parquet" for name in ("accounts", "orders", "touches", "reps", "history")
     ]
     with pytest.raises(SystemExit) as left:
-        main(["plan", *arguments, f"--schema={given / 'schema.toml'}", "--as-of", "2026-06-30", "--seed", "3",
-              "--params", str(first_run.parent / "quick.toml"), "--out", str(first_run.parent / "files")])  # fmt: skip
+        main(["plan", *arguments, f"--schema={given / 'schema.toml'}", "--as-of", "2026-06-30",
+              "--seed", "3", "--params", str(first_run.parent / "quick.toml"),
+              "--out", str(first_run.parent / "files")])  # fmt: skip
     assert left.value.code == 0
     again = pl.read_parquet(first_run.parent / "files" / "accounts.parquet")
     assert again.equals(pl.read_parquet(first_run / "accounts.parquet"))
