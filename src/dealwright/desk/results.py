@@ -104,6 +104,18 @@ class Placement(Tabular):
     row: Row
 
     @property
+    def assignment_id(self) -> int | None:
+        """The assignment; None while the lead waits."""
+        value: int | None = self.row["assignment_id"]
+        return value
+
+    @property
+    def booking_id(self) -> int | None:
+        """The pending booking that came with the assignment; None while the lead waits."""
+        value: int | None = self.row["booking_id"]
+        return value
+
+    @property
     def assigned(self) -> bool:
         """Whether an agent has it."""
         return bool(self.row["status"] == "assigned")
