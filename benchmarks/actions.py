@@ -1,7 +1,4 @@
-"""What the chosen actions earn.
-
-Against an oracle that knows the truth, against ordering by churn, on a
-randomised mailing.
+"""What the chosen actions earn: against an oracle, against ordering by churn, on a randomised mailing.
 
 ``python benchmarks/actions.py`` prints all tables for 50,000 accounts (about two minutes); ``--n 3200`` is
 quick; ``--scale 10000 100000 1000000`` measures time and memory of the three stages instead.

@@ -14,21 +14,24 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import polars as pl
 
+from dealwright.plan.anomaly_features import (
+    CATEGORY_RARITY,
+    NORMAL_MAD,
+    account_features,
+    category_shares,
+    robust_scale,
+    scale_robustly,
+)
 from dealwright.plan.own_history import RESIDUALS, history_departures
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from numpy.typing import NDArray
     from sklearn.ensemble import IsolationForest
 
     from dealwright.inputs import PlanInputs
 
-_NORMAL_MAD: Final = 1.4826  # turns a median absolute deviation into a standard deviation of a normal
 _QUANTILES: Final = 2001
 _TWO_SIGMA: Final = 0.97725
-_DAY_US: Final = 86_400_000_000
-_CATEGORY_RARITY: Final = "rarity of "
 _BLOCK_ROWS: Final = 50_000
 
 
@@ -146,21 +149,21 @@ def fit_anomalies(
         accounts = accounts[rows]
         departures = departures[rows]
     forest_seed = int(rng.integers(2**31))
-    shares = _category_shares(accounts, tuple(inputs.schema.categorical))
-    names, raw = _features(accounts, inputs, shares)
-    centre, scale = _robust_scale(raw)
+    shares = category_shares(accounts, tuple(inputs.schema.categorical))
+    names, raw = account_features(accounts, inputs, shares)
+    centre, scale = robust_scale(raw)
     varies = scale > 0
     names = tuple(name for name, keep in zip(names, varies, strict=True) if keep)
     centre, scale = centre[varies], scale[varies]
     residual_scale = {
-        name: max(1.0, _NORMAL_MAD * _median_above_zero(departures[name].to_numpy())) for name in RESIDUALS
+        name: max(1.0, NORMAL_MAD * _median_above_zero(departures[name].to_numpy())) for name in RESIDUALS
     }
     forest, forest_quantiles, extreme_quantiles = None, np.zeros(_QUANTILES), np.zeros(_QUANTILES)
     z = _residual_z(departures, residual_scale).max(axis=1, initial=0.0)
     if names and accounts.height >= params.min_accounts:
         from sklearn.ensemble import IsolationForest
 
-        scaled = _scaled(raw[:, varies], centre, scale)
+        scaled = scale_robustly(raw[:, varies], centre, scale)
         forest = IsolationForest(n_estimators=params.trees, random_state=forest_seed).fit(scaled)
         scores = -forest.score_samples(scaled)
         forest_quantiles = np.quantile(scores, np.linspace(0, 1, _QUANTILES))
@@ -189,9 +192,9 @@ def apply_anomalies(
 ) -> tuple[pl.DataFrame, dict[str, int]]:
     """Score every account; the second result counts the flagged ones by what gave them away."""
     accounts = inputs.accounts
-    names, raw = _features(accounts, inputs, model.shares)
+    names, raw = account_features(accounts, inputs, model.shares)
     kept = [names.index(name) for name in model.features]
-    scaled = _scaled(raw[:, kept], model.centre, model.scale)
+    scaled = scale_robustly(raw[:, kept], model.centre, model.scale)
     residual_z = _residual_z(departures, model.residual_scale)
     forest_z = np.zeros(accounts.height)
     if model.forest is not None and accounts.height:
@@ -242,70 +245,6 @@ def _departures(inputs: PlanInputs, params: AnomalyParams, notes: list[str]) -> 
     return ids.join(found, on="account_id", how="left", maintain_order="left").with_columns(
         pl.col(RESIDUALS).fill_null(0.0)
     )
-
-
-def _category_shares(accounts: pl.DataFrame, columns: tuple[str, ...]) -> dict[str, dict[str, float]]:
-    shares: dict[str, dict[str, float]] = {}
-    for name in columns:
-        counts = accounts[name].cast(pl.String).drop_nulls().value_counts()
-        total = max(int(counts["count"].sum()), 1)
-        shares[name] = {value: count / total for value, count in counts.iter_rows()}
-    return shares
-
-
-def _features(
-    accounts: pl.DataFrame, inputs: PlanInputs, shares: Mapping[str, Mapping[str, float]]
-) -> tuple[tuple[str, ...], NDArray[np.float64]]:
-    """Numeric columns, dates as days before the cut-off, and how rare each category is (-ln share)."""
-    as_of: datetime = inputs.as_of
-    expressions = [pl.col(name).cast(pl.Float64) for name in inputs.schema.numeric]
-    expressions += [
-        ((pl.lit(as_of) - pl.col(name)).dt.total_microseconds() / _DAY_US).alias(f"days since {name}")
-        for name in inputs.schema.dates
-    ]
-    for name, known in shares.items():
-        rarest = min(known.values(), default=1.0)
-        expressions.append(
-            pl.when(pl.col(name).is_not_null())
-            .then(
-                -pl.col(name)
-                .cast(pl.String)
-                .replace_strict(list(known), list(known.values()), default=rarest, return_dtype=pl.Float64)
-                .log()
-            )
-            .alias(_CATEGORY_RARITY + name)
-        )
-    if not expressions:
-        return (), np.zeros((accounts.height, 0))
-    table = accounts.select(expressions)
-    return tuple(table.columns), table.fill_null(np.nan).to_numpy().astype(np.float64, copy=False)
-
-
-def _robust_scale(raw: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Median and spread of each column; 0 for a column that does not vary (or is all missing)."""
-    centre = np.zeros(raw.shape[1])
-    scale = np.zeros(raw.shape[1])
-    for column in range(raw.shape[1]):
-        known = raw[np.isfinite(raw[:, column]), column]
-        if not known.size:
-            continue
-        centre[column] = np.median(known)
-        deviations = np.abs(known - centre[column])
-        # where more than half of the values are equal the median deviation is 0: then the mean deviation
-        # (times sqrt(pi/2))
-        scale[column] = _NORMAL_MAD * np.median(deviations) or np.sqrt(np.pi / 2) * deviations.mean()
-    return centre, scale
-
-
-def _scaled(
-    raw: NDArray[np.float64], centre: NDArray[np.float64], scale: NDArray[np.float64]
-) -> NDArray[np.float32]:
-    """Robust z-scores, arsinh-compressed so that long tails do not take all the forest's cuts.
-
-    Missing is typical.
-    """
-    z = np.arcsinh((raw - centre) / scale)
-    return np.nan_to_num(z, nan=0.0, posinf=50.0, neginf=-50.0).astype(np.float32)
 
 
 def _forest_scores(forest: IsolationForest, scaled: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -408,7 +347,7 @@ def _history_reason(name: str, row: Mapping[str, Any]) -> str:
 
 def _feature_reason(model: AnomalyModel, column: int, value: float, z: float) -> str:
     name = model.features[column]
-    if name.startswith(_CATEGORY_RARITY):
-        return f"rare {name.removeprefix(_CATEGORY_RARITY)} ({np.exp(-value):.2%} of accounts)"
+    if name.startswith(CATEGORY_RARITY):
+        return f"rare {name.removeprefix(CATEGORY_RARITY)} ({np.exp(-value):.2%} of accounts)"
     side = "above" if z > 0 else "below"
     return f"{name} {value:,.6g}, far {side} the typical {model.centre[column]:,.6g} (z {z:+.1f})"
