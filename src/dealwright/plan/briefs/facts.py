@@ -108,8 +108,8 @@ def _conform(frame: pl.DataFrame, columns: dict[str, Any]) -> pl.DataFrame:
 
 def _orders(inputs: PlanInputs) -> pl.DataFrame:
     """Sum up the orders of each account over the last year; without orders all is null."""
-    names: dict[str, Any] = {"last_order_at": TIMESTAMP, "days_since_order": pl.Int64, "orders_year": pl.UInt32,
-             "spend_year_eur": pl.Float64, "mean_order_eur": pl.Float64}  # fmt: skip
+    names: dict[str, Any] = {"last_order_at": TIMESTAMP, "days_since_order": pl.Int64,
+             "orders_year": pl.UInt32, "spend_year_eur": pl.Float64, "mean_order_eur": pl.Float64}  # fmt: skip
     if inputs.orders is None or inputs.orders.is_empty():
         return pl.DataFrame(schema={"account_id": pl.String, **names})
     now = pl.lit(inputs.as_of)
@@ -126,8 +126,8 @@ def _orders(inputs: PlanInputs) -> pl.DataFrame:
 
 def _touches(inputs: PlanInputs) -> pl.DataFrame:
     """Return the last contact of each account: when, how, about what, and whether it was answered."""
-    names: dict[str, Any] = {"last_touch_at": TIMESTAMP, "last_touch_channel": pl.String, "last_touch_action": pl.String,
-             "last_touch_response": pl.Boolean}  # fmt: skip
+    names: dict[str, Any] = {"last_touch_at": TIMESTAMP, "last_touch_channel": pl.String,
+             "last_touch_action": pl.String, "last_touch_response": pl.Boolean}  # fmt: skip
     if inputs.touches is None or inputs.touches.is_empty():
         return pl.DataFrame(schema={"account_id": pl.String, **names})
     made = inputs.touches.filter(pl.col("channel").is_not_null())
