@@ -131,7 +131,7 @@ def learn(
         Where there is time: candidates are chosen on these later rows; otherwise in shuffled folds.
     every_row
         Whether every labelled row needs an out-of-fold prediction; otherwise a sample of `Limits.choice_rows`
-        × 2 is enough to measure and to calibrate.
+        is enough to measure and to calibrate.
     """
     obstacle = _obstacle(labelled.target, line.kind)
     if obstacle is not None:
@@ -152,8 +152,8 @@ def learn(
         chosen_by = f"{limits.folds} shuffled folds"
     choice = choose(comparison, line, choice_rng)
     rows = np.arange(len(labelled))
-    if not every_row and len(labelled) > 2 * limits.choice_rows:
-        rows = np.sort(fold_rng.choice(len(labelled), 2 * limits.choice_rows, replace=False))
+    if not every_row and len(labelled) > limits.choice_rows:
+        rows = np.sort(fold_rng.choice(len(labelled), limits.choice_rows, replace=False))
     measured = labelled.take(rows)
     fold = shuffled_folds(len(measured), fold_rng, limits.folds)
     predictions: dict[str, OutOfFold] = {}

@@ -24,7 +24,7 @@ Floats = NDArray[np.float64]
 Rows = NDArray[np.intp]
 
 FOLDS = 5
-_NESTED_ROWS = 20_000  # up to this many rows every pair of folds gets a model of its own
+_NESTED_ROWS = 15_000  # up to this many rows every pair of folds gets a model of its own
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +127,7 @@ def predict_out_of_fold(
     """Predict every row from the others, calibrated, without its own label having any influence.
 
     The calibration of a fold is fitted on predictions by models that saw neither that fold nor the rows
-    they predict: up to 20,000 rows one model per pair of folds, beyond it one model per fold that also
+    they predict: up to 15,000 rows one model per pair of folds, beyond it one model per fold that also
     leaves out the next one. Only probabilities are calibrated.
     """
     folds = [int(k) for k in np.unique(fold)]
