@@ -29,6 +29,21 @@ _RUN_KEYS = (*_FILES, "world", "n", "as_of", "seed", "force", "previous", "model
 def register(app: typer.Typer) -> None:
     """Add the command."""
     app.command("plan")(plan)
+    app.command("report")(report)
+
+
+def report(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder of a run.")],
+    as_json: Json = False,
+) -> None:
+    """Write the report of a run again, from the files in its folder."""
+    from dealwright.report.plan_report import write_report
+
+    written = write_report(folder)
+    if as_json:
+        write_json({"report": str(written)})
+    else:
+        console().print(f"Written to {written}", markup=False)
 
 
 def _file(name: str, what: str) -> Any:
@@ -83,6 +98,7 @@ def plan(  # noqa: PLR0917  one parameter per option
         write_rejected,
         write_world,
     )
+    from dealwright.report.plan_report import write_report
     from dealwright.report.schema_text import schema_toml
 
     check_output(out)
@@ -114,6 +130,7 @@ def plan(  # noqa: PLR0917  one parameter per option
             write_plan(result, folder, {key: settings[key] for key in _RUN_KEYS if key in settings})
             if drawn is not None:
                 write_world(*drawn, folder)
+            write_report(folder)
     except GateError as error:
         quality = getattr(error, "quality", None)
         if quality is None:

@@ -109,7 +109,8 @@ def _conform(frame: pl.DataFrame, columns: dict[str, Any]) -> pl.DataFrame:
 def _orders(inputs: PlanInputs) -> pl.DataFrame:
     """Sum up the orders of each account over the last year; without orders all is null."""
     names: dict[str, Any] = {"last_order_at": TIMESTAMP, "days_since_order": pl.Int64,
-             "orders_year": pl.UInt32, "spend_year_eur": pl.Float64, "mean_order_eur": pl.Float64}  # fmt: skip
+             "orders_year": pl.UInt32, "spend_year_eur": pl.Float64,
+             "mean_order_eur": pl.Float64}  # fmt: skip
     if inputs.orders is None or inputs.orders.is_empty():
         return pl.DataFrame(schema={"account_id": pl.String, **names})
     now = pl.lit(inputs.as_of)

@@ -1,0 +1,226 @@
+"""``report.html``: one file that says what a plan decided, opens without a network, and prints.
+
+It is made from the files of a run directory alone, so an earlier run can be rendered again.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import polars as pl
+
+from dealwright.errors import InputError
+from dealwright.report import plan_figures as figures
+
+_TABLES: Final = (
+    "territories", "territory_curve", "channels", "waitlist", "visits", "rep_days", "left_out", "shifts",
+    "calls", "calls_unplaced", "service_levels", "backlog",
+)  # fmt: skip
+# figures in words, and how to write them; what is not named here is shown under its own name
+_WORDS: Final[Mapping[str, tuple[str, str]]] = {
+    "accounts": ("accounts", "0"), "rejected_share": ("accounts set aside", "%"),
+    "orders_age_days": ("age of the newest order, days", "1"),
+    "churn_auc": ("churn ranking (AUC)", "3"), "churn_ece": ("churn calibration error", "3"),
+    "value_spearman": ("value ranking (Spearman)", "3"), "value_gini": ("value ranking (Gini)", "3"),
+    "value_rmse": ("value error (RMSE), EUR", "0"), "value_total_bias": ("bias of the total value", "%"),
+    "mean_churn_probability": ("mean churn probability", "%"),
+    "predicted_value_eur": ("expected spend in the horizon, EUR", "0"),
+    "anomaly_share": ("accounts flagged as odd", "%"),
+    "accounts_with_action": ("accounts with an action", "0"),
+    "expected_value_eur": ("expected gain of the actions, EUR", "0"),
+    "territory_max_deviation_pct": ("largest deviation of a territory's workload, %", "1"),
+    "contacts_scheduled": ("contacts scheduled", "0"),
+    "backlog": ("accounts waiting for a channel", "0"), "visits": ("visits", "0"),
+    "visit_value_eur": ("expected gain of the visits, EUR", "0"), "distance_km": ("kilometres driven", "0"),
+    "calls": ("calls on the list", "0"), "people": ("people in the contact centre", "0"),
+    "shortage_h": ("hours of missing staff", "1"),
+    "inbound_cc_sla_probability": ("chance of keeping the service level", "%"),
+    "columns_drifted": ("columns that drifted", "0"),
+}  # fmt: skip
+
+
+def write_report(folder: Path) -> Path:
+    """Render ``report.html`` of a run directory, replacing an earlier one in one step.
+
+    Raises
+    ------
+    InputError
+        The folder is not a run's; the message says which file is missing or broken.
+    """
+    page = render_report(folder)
+    target, partial = folder / "report.html", folder / ".report.html.partial"
+    try:
+        partial.write_text(page, encoding="utf-8")
+        os.replace(partial, target)  # noqa: PTH105  atomic on every system
+    except OSError as error:
+        raise InputError(f"cannot write {target}: {error}") from None
+    return target
+
+
+def render_report(folder: Path) -> str:
+    """Return the page for the files in `folder`."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    try:
+        accounts = pl.read_parquet(folder / "accounts.parquet")
+        kpis = json.loads((folder / "kpis.json").read_text(encoding="utf-8"))["kpis"]
+        run = tomllib.loads((folder / "params.toml").read_text(encoding="utf-8")).get("run", {})
+        tables = {
+            name: pl.read_parquet(folder / f"{name}.parquet")
+            for name in _TABLES
+            if (folder / f"{name}.parquet").exists()
+        }
+        lines = (folder / "trace.jsonl").read_text(encoding="utf-8").splitlines()
+        stages = {record["stage"]: record for record in map(json.loads, filter(None, lines))}
+        issues = _read_csv(folder / "issues.csv")
+        drift = _read_csv(folder / "drift.csv")
+    except (OSError, ValueError, KeyError, pl.exceptions.PolarsError) as error:
+        raise InputError(
+            f"{folder} is not the folder of a run, or is incomplete: {error}; name the --out of a plan"
+        ) from None
+    environment = Environment(
+        loader=PackageLoader("dealwright.report"), autoescape=True, undefined=StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+    environment.filters.update(n=_number, share=_share)
+    return environment.get_template("plan_report.html").render(
+        as_of=run.get("as_of"),
+        seed=run.get("seed", 0),
+        source=run.get("world") or run.get("accounts") or "",
+        accounts=accounts.height,
+        kpis=[_kpi(item) for item in kpis],
+        missed=[_kpi(item)["label"] for item in kpis if item["status"] == "missed"],
+        segments=_segments(accounts),
+        actions=_actions(accounts),
+        drivers=figures.nba_drivers(accounts),
+        odd=_odd(accounts),
+        quality=stages.get("quality", {}).get("summary", {}),
+        issues=issues.head(30).to_dicts(),
+        rejected=[
+            (path.name, max(len(path.read_bytes().splitlines()) - 1, 0))
+            for path in sorted((folder / "rejected").glob("*.csv"))
+        ],
+        drifted=drift.filter(pl.col("level") != "stable").head(20).to_dicts()
+        if "level" in drift.columns
+        else [],
+        fallbacks=_fallbacks(stages),
+        **_operations(tables),
+    )
+
+
+def _operations(tables: Mapping[str, pl.DataFrame]) -> dict[str, Any]:
+    """Collect what is shown of channels, territories, routes and the contact centre."""
+
+    def rows(name: str, most: int | None = None) -> list[dict[str, Any]]:
+        return tables[name].head(most or tables[name].height).to_dicts() if name in tables else []
+
+    territories = tables.get("territories", pl.DataFrame()).drop("outline", strict=False)
+    channels, levels = tables.get("channels"), tables.get("service_levels")
+    balance = None
+    if not territories.is_empty() and territories.height <= 60:
+        balance = figures.bars(
+            territories["territory"].to_list(), territories["deviation_pct"].to_list(),
+            "workload against the mean, %", signed=True,
+        )  # fmt: skip
+    return {
+        "channels": rows("channels"),
+        "channel_figure": figures.demand_and_capacity(channels)
+        if channels is not None and channels.height
+        else None,
+        "waiting": rows("waitlist", 10),
+        "backlog": rows("backlog", 60),
+        "territories": territories.head(200).to_dicts(),
+        "balance": balance,
+        "curve": rows("territory_curve"),
+        "rep_days": rows("rep_days", 200),
+        "left_out": rows("left_out", 10),
+        "shifts": tables["shifts"].height if "shifts" in tables else None,
+        "calls": tables["calls"].height if "calls" in tables else None,
+        "unplaced": tables["calls_unplaced"].height if "calls_unplaced" in tables else None,
+        "level_figure": None if levels is None else figures.service_levels(levels),
+    }
+
+
+def _kpi(item: Mapping[str, Any]) -> dict[str, str]:
+    label, form = _WORDS.get(item["name"], (item["name"].replace("_", " "), "2"))
+
+    def say(value: float | None) -> str:
+        if value is None:
+            return "no data"
+        return f"{value:.1%}" if form == "%" else f"{value:,.{form}f}"
+
+    low, high = item["at_least"], item["at_most"]
+    bounds = [
+        f"{words} {say(value)}"
+        for words, value in (("at least", low), ("at most", high))
+        if value is not None
+    ]
+    return {
+        "label": label, "value": say(item["value"]), "target": ", ".join(bounds), "status": item["status"],
+        "main": "1" if item["name"] in _WORDS else "",
+    }  # fmt: skip
+
+
+def _segments(accounts: pl.DataFrame) -> list[dict[str, Any]]:
+    return (
+        accounts.group_by("segment")
+        .agg(
+            accounts=pl.len(),
+            churn=pl.col("churn_probability").mean(),
+            value_eur=pl.col("predicted_value_eur").mean(),
+            gain_eur=pl.col("expected_value_eur").sum(),
+            acted=(pl.col("action") != "nothing").mean(),
+        )
+        .sort("gain_eur", "segment", descending=[True, False], nulls_last=True)
+        .to_dicts()
+    )
+
+
+def _actions(accounts: pl.DataFrame) -> list[dict[str, Any]]:
+    return (
+        accounts.group_by("action")
+        .agg(
+            accounts=pl.len(),
+            placed=pl.col("channel").is_not_null().sum(),
+            gain_eur=pl.col("expected_value_eur").sum(),
+        )
+        .sort("gain_eur", "action", descending=[True, False], nulls_last=True)
+        .to_dicts()
+    )
+
+
+def _odd(accounts: pl.DataFrame) -> list[dict[str, Any]]:
+    return (
+        accounts.filter(pl.col("is_anomaly"))
+        .sort("anomaly_score", "account_id", descending=[True, False])
+        .head(15)
+        .select("account_id", "anomaly_score", why=pl.col("anomaly_reasons").list.join("; "))
+        .to_dicts()
+    )
+
+
+def _fallbacks(stages: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Say which stage could not do what it is there for."""
+    return [
+        f"{name}: {key.replace('_', ' ')}: {value}"
+        for name, record in stages.items()
+        for key, value in record.get("summary", {}).items()
+        if "fallback" in key and isinstance(value, str) and value
+    ]
+
+
+def _read_csv(path: Path) -> pl.DataFrame:
+    return pl.read_csv(path) if path.exists() and path.stat().st_size else pl.DataFrame()
+
+
+def _number(value: float | None, digits: int = 0) -> str:
+    return "–" if value is None else f"{value:,.{digits}f}"
+
+
+def _share(value: float | Sequence[float] | None) -> str:
+    return "–" if value is None else f"{value:.0%}"
