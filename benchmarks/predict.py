@@ -16,33 +16,40 @@ import resource
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import polars as pl
-from rich.console import Console
 from rich.table import Table
 
-from dealwright.inputs import TIMESTAMP, AccountSchema, PlanInputs
+from dealwright.inputs import AccountSchema, PlanInputs
 from dealwright.intake.accounts import load_table, read_plan_inputs
-from dealwright.plan.predict import Predictions, PredictParams, predict
+from dealwright.plan.predict import PredictParams, predict
 from dealwright.plan.prediction.metrics import (
-    CHURN_MEASURES,
-    VALUE_MEASURES,
     auc,
     calibration_error,
     spearman,
     total_bias,
 )
 from dealwright.plan.quality import QualityParams, check
+from predict_data_sets import drift, mailing, small
+from predict_references import (
+    CONSOLE,
+    boosted_classifier,
+    chosen,
+    intervals,
+    out_of_fold,
+    plain_logistic,
+    probability_table,
+    timed,
+    value_table,
+)
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA = ROOT.parent / "shared" / "data"
-CONSOLE = Console(width=150)
 
 
 def main() -> None:
@@ -204,152 +211,6 @@ def barcelona(seed: int) -> None:
     CONSOLE.print(table)
 
 
-def drift(seed: int) -> None:
-    """Rows ordered in time whose law changes: what shuffled folds promise, what the next months bring."""
-    rng = np.random.default_rng(seed)
-    n, months = 24_000, 24
-    month = np.sort(rng.integers(0, months, n))
-    x = rng.normal(size=(n, 6)) + 0.05 * month[:, None] * np.array([1, 0, 0, 0, 0, 0])
-    turn = np.clip((month - 6) / 14, 0, 1)  # the second column's effect turns round
-    score = -1.2 + 0.8 * x[:, 1] * (1 - 2 * turn) + 0.9 * x[:, 2] + 0.06 * month
-    label = rng.random(n) < 1 / (1 + np.exp(-score))
-    begin = datetime(2024, 1, 1)
-    accounts = pl.DataFrame(
-        {
-            "account_id": [f"D{k}" for k in range(n)],
-            **{f"x{j}": x[:, j] for j in range(6)},
-            "seen_at": pl.Series([begin + timedelta(days=30 * int(m)) for m in month], dtype=TIMESTAMP),
-            # the last three months are to be predicted: their labels are kept for the end
-            "churned": pl.Series(label).zip_with(
-                pl.Series(month < months - 3), pl.Series([None], dtype=pl.Boolean)
-            ),
-        }
-    )
-    schema = AccountSchema(
-        numeric=tuple(f"x{j}" for j in range(6)), dates=("seen_at",), has_churn_label=True,
-        known_from={"seen_at": "always"},
-    )  # fmt: skip
-    inputs = PlanInputs(accounts, schema, begin + timedelta(days=30 * months))
-    ours = predict(inputs, PredictParams(observed_at="seen_at"), rng=np.random.default_rng(seed))
-    later = month >= months - 3
-    actual = label[later].astype(np.float64)
-    table = Table(title=f"ordered in time with a strong drift, n = {n}: AUC of churn")
-    table.add_column("")
-    table.add_column("AUC", justify="right")
-    table.add_row("promised by shuffled folds", f"{ours.metrics['churn_auc']:.3f}")
-    table.add_row("promised by our forward test (last 3/10)", f"{ours.metrics['churn_auc_forward']:.3f}")
-    table.add_row(
-        "the three months after", f"{auc(actual, ours.frame['churn_probability'].to_numpy()[later]):.3f}"
-    )
-    CONSOLE.print(table)
-    for note in ours.notes:
-        CONSOLE.print(f"  said: {note}")
-
-
-def mailing(seed: int) -> None:
-    """A randomised mailing, one in a hundred buys: the column that matters most is who was written to."""
-    rng = np.random.default_rng(seed)
-    n = 40_000
-    recency, history = rng.integers(1, 13, n).astype(np.float64), rng.lognormal(4.8, 1.0, n)
-    newbie, letter = rng.random(n) < 0.5, rng.choice(["none", "catalogue", "sale"], n)
-    channel = rng.choice(["web", "phone", "both"], n, p=[0.44, 0.44, 0.12])
-    score = -5.2 - 0.07 * recency + 0.25 * np.log(history / 100) + 0.4 * (channel == "both") - 0.2 * newbie
-    score += np.select([letter == "catalogue", letter == "sale"], [0.9 + 0.5 * ~newbie, 0.5], 0.0)
-    chance = 1 / (1 + np.exp(-score))
-    bought = rng.random(n) < chance
-    spend = np.where(bought, rng.gamma(1.2, 90.0, n), 0.0)
-    accounts = pl.DataFrame(
-        {
-            "account_id": [f"M{k}" for k in range(n)],
-            "recency": recency,
-            "history": history,
-            "newbie": newbie.astype(np.float64),
-            "letter": letter,
-            "channel": channel,
-            "churned": ~bought,
-            "future_value_eur": spend,
-        }
-    )
-    schema = AccountSchema(
-        numeric=("recency", "history", "newbie"),
-        categorical={"letter": None, "channel": None},
-        has_churn_label=True,
-        has_value_label=True,
-    )
-    inputs = PlanInputs(accounts, schema, datetime(2026, 1, 1))
-    ours, seconds = timed(lambda: predict(inputs, rng=np.random.default_rng(seed)))
-    encoded = np.column_stack(
-        [
-            recency,
-            history,
-            newbie,
-            letter == "catalogue",
-            letter == "sale",
-            channel == "both",
-            channel == "web",
-        ]
-    ).astype(np.float64)
-    answered = bought.astype(np.float64)
-    rows = {
-        "Dealwright": 1 - ours.frame["churn_probability"].to_numpy(),
-        "gradient boosting": out_of_fold(boosted_classifier, encoded, answered, seed),
-        "logistic regression": out_of_fold(plain_logistic, encoded, answered, seed),
-        "the true probability": chance,
-    }
-    CONSOLE.print(
-        probability_table(
-            f"randomised mailing: buys ({bought.mean():.1%}), n = {n}, {seconds:.0f} s", answered, rows
-        )
-    )
-    rows = {
-        "Dealwright": ours.frame["predicted_value_eur"].to_numpy(),
-        "gradient boosting": out_of_fold(boosted_regressor, encoded, spend, seed),
-        "the true expectation": chance * 108.0,
-        "mean": np.full(n, spend.mean()),
-    }
-    CONSOLE.print(value_table("randomised mailing: spend", spend, rows))
-    chosen(ours)
-
-
-def small(seed: int) -> None:
-    """Real tables of a few hundred rows (they come with scikit-learn)."""
-    from sklearn.datasets import load_breast_cancer, load_diabetes
-
-    for load, name, target in (
-        (load_breast_cancer, "breast cancer (malignant)", "churned"),
-        (load_diabetes, "diabetes (progression)", "future_value_eur"),
-    ):
-        data = load()
-        columns = {str(column): data.data[:, j] for j, column in enumerate(data.feature_names)}
-        label = data.target == 0 if target == "churned" else data.target.astype(np.float64)
-        ids = [f"R{k}" for k in range(len(label))]
-        inputs = PlanInputs(
-            pl.DataFrame({"account_id": ids, **columns, target: label}),
-            AccountSchema(
-                numeric=tuple(columns),
-                has_churn_label=target == "churned",
-                has_value_label=target != "churned",
-            ),
-            datetime(2026, 1, 1),
-        )
-        ours, seconds = timed(lambda data=inputs: predict(data, rng=np.random.default_rng(seed)))
-        actual = np.asarray(label, dtype=np.float64)
-        if target == "churned":
-            rows = {
-                "Dealwright": ours.frame["churn_probability"].to_numpy(),
-                "gradient boosting": out_of_fold(boosted_classifier, data.data, actual, seed),
-                "logistic regression": out_of_fold(plain_logistic, data.data, actual, seed),
-            }
-            CONSOLE.print(probability_table(f"{name}, n = {len(actual)}, {seconds:.0f} s", actual, rows))
-        else:
-            rows = {
-                "Dealwright": ours.frame["predicted_value_eur"].to_numpy(),
-                "gradient boosting": out_of_fold(boosted_regressor, data.data, actual, seed),
-                "mean": np.full(len(actual), actual.mean()),
-            }
-            CONSOLE.print(value_table(f"{name}, n = {len(actual)}, {seconds:.0f} s", actual, rows))
-
-
 def noise(seed: int) -> None:
     """Labels that have nothing to do with any column, 20 times: how often a model is used all the same."""
     rng = np.random.default_rng(seed)
@@ -412,44 +273,6 @@ def measure(size: int, seed: int) -> None:
     print(json.dumps(answer))
 
 
-def timed(work: Callable[[], Any]) -> tuple[Any, float]:
-    begin = time.perf_counter()
-    return work(), time.perf_counter() - begin
-
-
-def out_of_fold(make: Callable[[], Any], x: np.ndarray, y: np.ndarray, seed: int) -> np.ndarray:
-    """Predict with an estimator as it comes, five shuffled folds."""
-    from sklearn.model_selection import KFold
-
-    predicted = np.empty(len(y))
-    for train, test in KFold(5, shuffle=True, random_state=seed).split(x):
-        model = make().fit(x[train], y[train])
-        probability = hasattr(model, "predict_proba")
-        predicted[test] = model.predict_proba(x[test])[:, 1] if probability else model.predict(x[test])
-    return predicted
-
-
-def boosted_classifier() -> Any:
-    from sklearn.ensemble import HistGradientBoostingClassifier
-
-    return HistGradientBoostingClassifier(random_state=0)
-
-
-def boosted_regressor() -> Any:
-    from sklearn.ensemble import HistGradientBoostingRegressor
-
-    return HistGradientBoostingRegressor(random_state=0)
-
-
-def plain_logistic() -> Any:
-    from sklearn.impute import SimpleImputer
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
-
-    return make_pipeline(SimpleImputer(), StandardScaler(), LogisticRegression(max_iter=1_000))
-
-
 def shuffled_labels(inputs: PlanInputs, label: np.ndarray, seed: int) -> np.ndarray:
     """Learn shuffled labels, and compare with those: nothing may be left."""
     rng = np.random.default_rng(seed)
@@ -459,47 +282,6 @@ def shuffled_labels(inputs: PlanInputs, label: np.ndarray, seed: int) -> np.ndar
     back = np.empty(len(label))
     back[order] = predicted.frame["churn_probability"].to_numpy()
     return back
-
-
-def probability_table(title: str, actual: np.ndarray, rows: dict[str, np.ndarray]) -> Table:
-    return measured_table(title, actual, rows, CHURN_MEASURES)
-
-
-def value_table(title: str, actual: np.ndarray, rows: dict[str, np.ndarray]) -> Table:
-    return measured_table(title, actual, rows, VALUE_MEASURES)
-
-
-def measured_table(title: str, actual: np.ndarray, rows: dict[str, np.ndarray], measures: Any) -> Table:
-    table = Table(title=title)
-    table.add_column("")
-    for name in measures:
-        table.add_column(name, justify="right")
-    for name, predicted in rows.items():
-        table.add_row(name, *(shown(measure(actual, predicted), key) for key, measure in measures.items()))
-    return table
-
-
-def shown(value: float, measure: str) -> str:
-    if measure == "total_bias":
-        return f"{value:+.1%}"
-    return f"{value:.2f}" if measure in ("rmse", "mae", "lift") else f"{value:.4f}"
-
-
-def intervals(ours: Predictions, target: str) -> None:
-    section = ours.card[target]
-    measured: Iterable[tuple[str, dict[str, float]]] = section["measures"][section["champion"]].items()
-    CONSOLE.print(
-        f"  {section['champion']}, chosen by {section['chosen_by']}: "
-        + ", ".join(f"{name} {e['value']:.4f} [{e['low']:.4f}, {e['high']:.4f}]" for name, e in measured)
-    )
-
-
-def chosen(ours: Predictions) -> None:
-    for target in ("churn", "value"):
-        section = ours.card[target]
-        CONSOLE.print(
-            f"  {target}: {section['champion']}, {section['chosen_by']}; level {section.get('level')}"
-        )
 
 
 TABLES: dict[str, Callable[[int], None]] = {
