@@ -137,5 +137,5 @@ def test_files_are_named_for_every_file_system(tmp_path) -> None:
     write_briefs(brief(inputs(), ACCOUNTS, visits=VISITS, calls=CALLS).briefs, tmp_path / "b", "en")
     names = sorted(path.name for path in (tmp_path / "b").iterdir())
     assert names == [
-        "C-2026-06-30.html", "C-2026-06-30.md", "R_1-522f31-2026-06-30.html", "R_1-522f31-2026-06-30.md",
+        "C-2026-06-30.html", "C-2026-06-30.md", "R_1-a74a1770-2026-06-30.html", "R_1-a74a1770-2026-06-30.md",
     ]  # fmt: skip

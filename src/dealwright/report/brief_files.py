@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from html import escape
 from pathlib import Path
@@ -49,7 +50,7 @@ def file_name(rep_id: object, day: object) -> str:
     """Return a name that every file system accepts, different for different ids."""
     text = "nobody" if rep_id is None else str(rep_id)
     clean = re.sub(r"[^A-Za-z0-9_-]+", "_", text)
-    mark = "" if clean == text else f"-{text.encode().hex()[:24]}"
+    mark = "" if clean == text else f"-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
     return f"{clean}{mark}-{day}"
 
 

@@ -19,7 +19,7 @@ from dealwright.plan.assembly import TABLES
 from dealwright.plan.quality import Quality
 from dealwright.plan.run import Plan
 from dealwright.plan.toml import write_toml
-from dealwright.report.brief_files import write_briefs
+from dealwright.report.day_files import write_days
 from dealwright.report.plan_metrics import metrics_text
 
 # everything a run may write: a directory that holds something else is not replaced
@@ -99,7 +99,7 @@ def write_plan(plan: Plan, folder: Path, run: Mapping[str, Any]) -> None:
     plan.accounts.write_parquet(folder / "accounts.parquet")
     for name, table in plan.tables.items():
         table.write_parquet(folder / f"{name}.parquet")
-    write_briefs(plan.tables["briefs"], folder / "briefs", plan.params.brief.language)
+    write_days(plan, folder)
     write_rejected(plan.quality, folder)
     plan.quality.issues.write_csv(folder / "issues.csv")
     plan.drift.frame.write_csv(folder / "drift.csv")
