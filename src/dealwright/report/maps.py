@@ -78,9 +78,9 @@ def write_maps(
         stops = stops.with_columns(home_lat_deg=pl.lit(None), home_lon_deg=pl.lit(None))
     days = stops.partition_by("rep_id", "day", maintain_order=True)
     _write_json(folder / "routes.geojson", [feature for day in days for feature in _day_features(day)])
-    together = _map(stops["lat_deg"], stops["lon_deg"], ground)
+    together = _map(*_extent(stops), ground)
     for number, day in enumerate(days):
-        own = _map(day["lat_deg"], day["lon_deg"], ground)
+        own = _map(*_extent(day), ground)
         _draw_day(own, day, 0)
         _draw_day(together, day, number)
         _save(own, folder / f"{file_name(day['rep_id'][0], day['day'][0])}.html")
@@ -138,6 +138,15 @@ def _territory_map(
         layer.add_to(drawn)
     folium.LayerControl(collapsed=len(shapes) > 12).add_to(drawn)
     return drawn
+
+
+def _extent(stops: pl.DataFrame) -> tuple[pl.Series, pl.Series]:
+    """Return the latitudes and longitudes of stops and homes."""
+    lat, lon = (
+        pl.concat([stops[name], stops[f"home_{name}"].drop_nulls().cast(pl.Float64)])
+        for name in ("lat_deg", "lon_deg")
+    )
+    return lat, lon
 
 
 def _draw_day(drawn: Any, day: pl.DataFrame, number: int) -> None:
