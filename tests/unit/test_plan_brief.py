@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import polars as pl
 import pytest
@@ -12,7 +13,7 @@ from dealwright.inputs import ACTIONS, CHANNELS, AccountSchema, PlanInputs
 from dealwright.plan.brief import BRIEF_COLUMNS, BriefParams, brief
 from dealwright.plan.briefs.facts import collect_tasks, gather_facts
 from dealwright.plan.briefs.wording import SECTIONS, load_wording
-from dealwright.report.brief_files import write_briefs
+from dealwright.report.brief_files import read_wording, write_briefs
 
 NOW = datetime(2026, 6, 30)
 
@@ -126,16 +127,37 @@ def test_wording_that_cannot_be_used_is_named(text: str, said: str) -> None:
         brief(inputs(), ACCOUNTS, BriefParams(language="fr"))
 
 
-def test_no_task_no_brief_and_no_folder(tmp_path) -> None:
+def test_no_task_no_brief_and_no_folder(tmp_path: Path) -> None:
     made = brief(inputs(), ACCOUNTS)
     assert made.briefs.is_empty()
     write_briefs(made.briefs, tmp_path / "briefs", "en")
     assert not (tmp_path / "briefs").exists()
 
 
-def test_files_are_named_for_every_file_system(tmp_path) -> None:
+def test_files_are_named_for_every_file_system(tmp_path: Path) -> None:
     write_briefs(brief(inputs(), ACCOUNTS, visits=VISITS, calls=CALLS).briefs, tmp_path / "b", "en")
     names = sorted(path.name for path in (tmp_path / "b").iterdir())
     assert names == [
         "C-2026-06-30.html", "C-2026-06-30.md", "R_1-a74a1770-2026-06-30.html", "R_1-a74a1770-2026-06-30.md",
     ]  # fmt: skip
+
+
+def test_the_example_of_the_documentation_works() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "briefs-and-report.md").read_text("utf-8")
+    example = text.split("```")[1]
+    accounts = ACCOUNTS.with_columns(potential_eur=pl.lit(1500.0))
+    row = brief(inputs(), accounts, BriefParams(wording={"visit.md": example}), visits=VISITS).briefs.row(0)
+    assert "Ask about the €1,500 they" in row[7]
+    assert "support tickets" not in row[7]
+
+
+def test_a_folder_of_wording_is_read_and_an_empty_one_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"no \*\.md file"):
+        read_wording(tmp_path)
+    (tmp_path / "es").mkdir()
+    (tmp_path / "es" / "visit.md").write_text("## actions\n- Hola, {{ account_id }}.\n", encoding="utf-8")
+    own = read_wording(tmp_path)
+    spanish = brief(inputs(), ACCOUNTS, BriefParams("es", own), visits=VISITS).briefs["markdown"][0]
+    english = brief(inputs(), ACCOUNTS, BriefParams("en", own), visits=VISITS).briefs["markdown"][0]
+    assert "Hola, A." in spanish
+    assert "Hola" not in english
