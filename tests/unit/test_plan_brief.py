@@ -10,7 +10,7 @@ import pytest
 
 from dealwright.errors import InputError
 from dealwright.inputs import ACTIONS, CHANNELS, AccountSchema, PlanInputs
-from dealwright.plan.brief import BRIEF_COLUMNS, BriefParams, brief
+from dealwright.plan.brief import BRIEF_COLUMNS, BriefParams, brief, check_wording
 from dealwright.plan.briefs.facts import collect_tasks, gather_facts
 from dealwright.plan.briefs.wording import SECTIONS, load_wording
 from dealwright.report.brief_files import read_wording, write_briefs
@@ -124,7 +124,14 @@ def test_wording_that_cannot_be_used_is_named(text: str, said: str) -> None:
     with pytest.raises(InputError, match=said):
         brief(inputs(), ACCOUNTS, BriefParams(wording={"visit.md": text}), visits=VISITS)
     with pytest.raises(InputError, match="language"):
-        brief(inputs(), ACCOUNTS, BriefParams(language="fr"))
+        check_wording(BriefParams(language="fr"))
+
+
+def test_wording_is_checked_before_a_run_and_the_packages_own_is_fine() -> None:
+    check_wording(BriefParams())
+    check_wording(BriefParams("es"))
+    with pytest.raises(InputError, match="line 2"):
+        check_wording(BriefParams(wording={"visit.md": "## actions\n- {{ potential }}"}))
 
 
 def test_no_task_no_brief_and_no_folder(tmp_path: Path) -> None:

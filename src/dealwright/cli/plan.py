@@ -175,16 +175,15 @@ def _read_params(path: str | None, catalogue: str | None) -> tuple[dict[str, Any
 
 def _word_briefs(stages: PlanParams, language: str | None, wording: str | None) -> PlanParams:
     """Take over how the briefs are to be worded, and refuse what cannot be used before anything runs."""
-    from dealwright.plan.briefs.language import LANGUAGES
+    from dealwright.plan.brief import check_wording
     from dealwright.report.brief_files import read_wording
 
-    if language is not None and language not in LANGUAGES:
-        raise UnknownNameError("--language", language, LANGUAGES)
     chosen = stages.brief
     if language is not None:
         chosen = replace(chosen, language=language)
     if wording is not None:
         chosen = replace(chosen, wording=read_wording(Path(wording)))
+    check_wording(chosen)
     return replace(stages, brief=chosen)
 
 

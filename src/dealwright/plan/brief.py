@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from html import escape
 from typing import Any, Final
 
@@ -15,7 +16,7 @@ import numpy as np
 import polars as pl
 
 from dealwright.errors import InputError
-from dealwright.inputs import PlanInputs
+from dealwright.inputs import AccountSchema, PlanInputs
 from dealwright.plan.briefs.facts import collect_tasks, gather_facts
 from dealwright.plan.briefs.wording import END, Wording, escape_text, load_wording
 
@@ -72,6 +73,19 @@ class Briefs:
     def summary(self) -> dict[str, Any]:
         """Return the count and the language."""
         return {"briefs": self.briefs.height, "brief_language": self.language}
+
+
+def check_wording(params: BriefParams) -> None:
+    """Refuse wording that cannot be used, before anything else runs.
+
+    Raises
+    ------
+    InputError
+        The message names file, line and fix.
+    """
+    nobody = PlanInputs(pl.DataFrame(schema={"account_id": pl.String}), AccountSchema(), datetime.min)
+    known = gather_facts(collect_tasks(None, None), nobody, nobody.accounts).columns
+    load_wording(params.language, params.wording, known)
 
 
 def brief(
