@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -12,12 +13,12 @@ if TYPE_CHECKING:
 Row = Mapping[str, Any]
 
 
-class Tabular:
+class Tabular(ABC):
     """Gives a result with rows a frame and a notebook's table."""
 
+    @abstractmethod
     def table_rows(self) -> Sequence[Row]:
         """Return the rows of the table."""
-        raise NotImplementedError
 
     def to_frame(self) -> pl.DataFrame:
         """Return the rows as a Polars frame; nested values as JSON."""
