@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 import polars as pl
 
@@ -43,6 +43,44 @@ REP_OPTIONAL: Final = {
     "shift_start_min": pl.Int64,  # minutes after midnight
     "shift_end_min": pl.Int64,
     "visits_per_day": pl.Int64,
+}
+
+# what was agreed beforehand; columns that are not said to be needed may be left out, their cells empty
+PROMISE_COLUMNS: Final = {
+    "account_id": pl.String,  # needed
+    "must": pl.Boolean,  # the visit has to be made
+    "rep_id": pl.String,  # by nobody else (pin)
+    "day": pl.Date,  # on no other day (pin)
+    "begin_min": pl.Int64,  # at this moment, in minutes after midnight (lock)
+}
+FREQUENCY_COLUMNS: Final = {
+    "account_id": pl.String,  # needed
+    "every_days": pl.Float64,  # calendar days between visits: 7 weekly, 3.5 twice a week, 30 monthly
+    "last_visit": pl.Date,
+    "due": pl.Date,  # no later than; by default the last visit plus the interval
+}
+CALL_BACK_COLUMNS: Final = {
+    "account_id": pl.String,  # needed
+    "at": TIMESTAMP,  # needed; on the company's clock
+    "rep_id": pl.String,  # who promised it
+}
+# of the contact centre
+CENTRE_CHANNELS: Final = ("inbound_cc", "outbound_cc", "ecom_assisted")
+ARRIVAL_COLUMNS: Final = {
+    "channel": pl.String,  # needed, as are the others; one of `CENTRE_CHANNELS`
+    "start_min": pl.Int64,  # of the interval, in minutes after midnight; any length of interval
+    "contacts": pl.Float64,  # expected on one day
+}
+STAFF_COLUMNS: Final[dict[str, Any]] = {
+    "rep_id": pl.String,  # needed
+    "rep_name": pl.String,
+    "skills": pl.List(pl.String),  # channels the person works on; empty: all
+    "patterns": pl.List(pl.String),  # shift patterns of the contract; empty: all
+    "hours_per_week": pl.Float64,
+    "from_min": pl.Int64,  # works no earlier and no later than, minutes after midnight
+    "to_min": pl.Int64,
+    "days_off": pl.List(pl.Date),
+    "wish_start_min": pl.Int64,  # would like to start at
 }
 
 # meaning -> what an account column may be named as in [accounts.roles]; read by rules, briefs and the NBA
@@ -119,7 +157,8 @@ class PlanInputs:
     accounts
         One row per account: ``account_id`` (String), ``lat_deg``/``lon_deg``, labels, consents, preferred
         channel and the columns the schema names (numeric Float64, categorical String, dates `TIMESTAMP`).
-        After *quality*: ids unique and not null; NaN and infinities are null.
+        After *quality*: ids unique and not null; NaN and infinities are null; positions that cannot be right
+        are null, and ``position_note`` (String) says why.
     orders, touches, reps
         `ORDER_COLUMNS`, `TOUCH_COLUMNS` (+ `TOUCH_OPTIONAL`), `REP_COLUMNS` (+ `REP_OPTIONAL`); further
         columns of the user's may follow. After *quality*: only known accounts, nothing later than `as_of`.
@@ -127,8 +166,11 @@ class PlanInputs:
         Accounts as they were at earlier moments: feature columns of `accounts` plus ``account_id`` and
         ``snapshot_at``. To describe an account at an earlier cut-off take its latest row not after it.
     staff
-        People of the contact centre (`plan.staffing.roster.STAFF_COLUMNS`); without them the plan says how
-        many are needed.
+        People of the contact centre, `STAFF_COLUMNS`; without them the plan says how many are needed.
+    promises, frequencies
+        `PROMISE_COLUMNS`: visits that were promised; `FREQUENCY_COLUMNS`: how often accounts are visited.
+    call_backs, arrivals
+        `CALL_BACK_COLUMNS`: calls that were promised; `ARRIVAL_COLUMNS`: a forecast of contacts.
     as_of
         The cut-off of the run: everything known until then (naive, the company's zone).
     """
@@ -141,3 +183,7 @@ class PlanInputs:
     reps: pl.DataFrame | None = None
     history: pl.DataFrame | None = None
     staff: pl.DataFrame | None = None
+    promises: pl.DataFrame | None = None
+    frequencies: pl.DataFrame | None = None
+    call_backs: pl.DataFrame | None = None
+    arrivals: pl.DataFrame | None = None

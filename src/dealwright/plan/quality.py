@@ -5,15 +5,28 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import polars as pl
 
 from dealwright.errors import GateError, InputError
 from dealwright.inputs import ALWAYS, PlanInputs
+from dealwright.plan.agreed_tables import (
+    sift_arrivals,
+    sift_call_backs,
+    sift_frequencies,
+    sift_promises,
+    sift_staff,
+)
+from dealwright.plan.positions import POSITION_NOTE, judge_positions
+from dealwright.plan.row_checks import Accounts
 from dealwright.plan.sieve import Issue, Sieve
-from dealwright.plan.tables import Accounts, sift_accounts, sift_history, sift_orders, sift_reps, sift_touches
+from dealwright.plan.tables import sift_accounts, sift_history, sift_orders, sift_reps, sift_touches
+
+_TABLES: Final = (
+    "orders", "touches", "history", "reps", "promises", "frequencies", "call_backs", "arrivals", "staff",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -30,12 +43,15 @@ class QualityParams:
         A feature with more than this share of empty cells is noted.
     metric_worse_by
         Large drift becomes an alarm when AUC or rank correlation fell by more than this since the last run.
+    isolated_km
+        An account further than this from every other account and home is pointed out.
     """
 
     max_rejected_share: float = 0.05
     max_age_days: float = 45.0
     missing_note_share: float = 0.5
     metric_worse_by: float = 0.02
+    isolated_km: float = 50.0
 
 
 @dataclass(frozen=True)
@@ -65,12 +81,14 @@ class Quality:
 
     @property
     def frame(self) -> pl.DataFrame:
-        """The accounts that passed, with the number of their empty feature cells."""
+        """The accounts that passed: number of empty feature cells, and what is wrong with a position."""
         accounts = self.inputs.accounts
         features = self.inputs.schema.features
         gaps = [pl.col(name).is_null().cast(pl.Int64) for name in features]
         return accounts.select(
-            "account_id", missing_cells=pl.sum_horizontal(gaps) if gaps else pl.lit(0, pl.Int64)
+            "account_id",
+            *([POSITION_NOTE] if POSITION_NOTE in accounts.columns else []),
+            missing_cells=pl.sum_horizontal(gaps) if gaps else pl.lit(0, pl.Int64),
         )
 
     @property
@@ -134,15 +152,19 @@ def check(
     if inputs.reps is not None:
         sieves["reps"] = sift_reps(inputs.reps, issues)
     clean = {name: each.clean() for name, each in sieves.items()}
+    agreed = _sift_agreed(inputs, issues, ids, clean.get("reps"))
+    sieves |= agreed
+    clean |= {name: each.clean() for name, each in agreed.items()}
+    if schema.has_position:
+        usable = replace(
+            usable,
+            accounts=judge_positions(
+                usable.accounts, clean.get("reps"), issues, isolated_km=params.isolated_km
+            ),
+        )
     freshness = _freshness(clean, inputs.as_of, params.max_age_days, issues)
     quality = Quality(
-        replace(
-            usable,
-            orders=clean.get("orders"),
-            touches=clean.get("touches"),
-            history=clean.get("history"),
-            reps=clean.get("reps"),
-        ),
+        replace(usable, **dict[str, Any]({name: clean.get(name) for name in _TABLES})),
         {name: each.rejected() for name, each in sieves.items()},
         pl.DataFrame(
             [vars(issue) for issue in issues],
@@ -161,6 +183,24 @@ def check(
     if not force:
         _gate(quality, sieves, params.max_rejected_share)
     return quality
+
+
+def _sift_agreed(
+    inputs: PlanInputs, issues: list[Issue], ids: Accounts, reps: pl.DataFrame | None
+) -> dict[str, Sieve]:
+    """Check what was agreed, who answers, and what will come in; each table may be missing."""
+    sieves = {}
+    if inputs.promises is not None:
+        sieves["promises"] = sift_promises(inputs.promises, issues, ids, reps)
+    if inputs.frequencies is not None:
+        sieves["frequencies"] = sift_frequencies(inputs.frequencies, issues, ids)
+    if inputs.call_backs is not None:
+        sieves["call_backs"] = sift_call_backs(inputs.call_backs, issues, ids)
+    if inputs.arrivals is not None:
+        sieves["arrivals"] = sift_arrivals(inputs.arrivals, issues)
+    if inputs.staff is not None:
+        sieves["staff"] = sift_staff(inputs.staff, issues)
+    return sieves
 
 
 def _refuse_future_knowledge(inputs: PlanInputs) -> None:

@@ -101,10 +101,10 @@ def route(
         Result of *channel*: accounts of the channel ``field`` are visited. Its ``expected_value_eur``, if it
         has one, is what a visit is worth.
     promises
-        `routing.requests.PROMISE_COLUMNS`: must-visits, pins to a representative or a day, locked
+        `PROMISE_COLUMNS`: must-visits, pins to a representative or a day, locked
         appointments.
     frequencies
-        `routing.week.FREQUENCY_COLUMNS`: accounts that are visited regularly, and due dates.
+        `FREQUENCY_COLUMNS`: accounts that are visited regularly, and due dates.
     travel
         A road service (`routing.travel_service.RoadService`); by default times are estimated.
     executor

@@ -152,11 +152,11 @@ def schedule(
     channels
         Result of *channel*: its accounts on ``outbound_cc`` are called.
     staff
-        `roster.STAFF_COLUMNS`; without it the plan says how many people are needed, and numbers them.
+        `STAFF_COLUMNS`; without it the plan says how many people are needed, and numbers them.
     arrivals
-        `demand.ARRIVAL_COLUMNS`: a forecast of contacts.
+        `ARRIVAL_COLUMNS`: a forecast of contacts.
     call_backs
-        `calls.CALL_BACK_COLUMNS`: promised calls.
+        `CALL_BACK_COLUMNS`: promised calls.
     carried
         Channel -> contacts left over from the day before.
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
-from typing import Any, Final
+import math
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
 
 import polars as pl
 
-from dealwright.errors import InputError, UnknownNameError
+from dealwright.errors import InputError
 from dealwright.inputs import (
     CHANNELS,
     CHURNED,
@@ -25,23 +26,18 @@ from dealwright.inputs import (
     PlanInputs,
     consent_column,
 )
-from dealwright.plan.sieve import Issue, Kind, Sieve
-
-_KIND_OF: Final[dict[Any, Kind]] = {
-    pl.String: "text",
-    pl.Float64: "number",
-    pl.Int64: "number",
-    pl.Boolean: "flag",
-    TIMESTAMP: "moment",
-}
-
-
-@dataclass(frozen=True)
-class Accounts:
-    """Ids of the accounts that passed, and of all that were given."""
-
-    usable: pl.Series
-    given: pl.Series
+from dealwright.plan.row_checks import (
+    Accounts,
+    check_account,
+    check_ids,
+    check_position,
+    check_present,
+    check_range,
+    check_time,
+    require,
+    typed,
+)
+from dealwright.plan.sieve import Issue, Sieve
 
 
 def sift_accounts(
@@ -57,7 +53,7 @@ def sift_accounts(
     preferred = [PREFERRED_CHANNEL] if schema.has_preferred_channel else []
     consents = [consent_column(name) for name in schema.consent]
     needed = dict.fromkeys(["account_id", *schema.features, *labels, *position, *preferred, *consents])
-    _require("accounts", inputs.accounts, (*needed, *schema.roles.values()))
+    require("accounts", inputs.accounts, (*needed, *schema.roles.values()))
     sieve.convert("account_id", "text")
     for name in (*schema.numeric, *position, *labels[-1:] * schema.has_value_label):
         sieve.convert(name, "number")
@@ -67,14 +63,14 @@ def sift_accounts(
         sieve.convert(name, "text")
     for name in (*consents, *labels[:1] * schema.has_churn_label):
         sieve.convert(name, "flag")
-    _check_ids(sieve, "account_id")
+    check_ids(sieve, "account_id")
     for name in (*schema.numeric, *labels[-1:] * schema.has_value_label):
         sieve.reject(
             sieve.frame[name].is_infinite(), name, "infinite", "write a finite number or leave it empty"
         )
     _check_account_dates(sieve, inputs)
     if schema.has_position:
-        _check_position(sieve, "lat_deg", "lon_deg")
+        check_position(sieve, "lat_deg", "lon_deg")
     _check_categories(sieve, schema)
     if schema.has_preferred_channel:
         _blank_unknown(sieve, PREFERRED_CHANNEL, CHANNELS)
@@ -83,21 +79,21 @@ def sift_accounts(
 
 def sift_orders(frame: pl.DataFrame, inputs: PlanInputs, issues: list[Issue], accounts: Accounts) -> Sieve:
     """Check the orders: known account, a time not after the cut-off, a finite amount of at least zero."""
-    sieve = _typed("orders", frame, ORDER_COLUMNS, {}, issues)
-    _check_present(sieve, ORDER_COLUMNS)
-    _check_time(sieve, "ordered_at", inputs)
+    sieve = typed("orders", frame, ORDER_COLUMNS, {}, issues)
+    check_present(sieve, ORDER_COLUMNS)
+    check_time(sieve, "ordered_at", inputs)
     amount = sieve.frame["amount_eur"]
     sieve.reject(amount.is_infinite(), "amount_eur", "infinite", "write a finite amount")
     sieve.reject(amount < 0, "amount_eur", "negative", "net returns off the order they belong to")
-    _check_account(sieve, accounts)
+    check_account(sieve, accounts)
     return sieve
 
 
 def sift_touches(frame: pl.DataFrame, inputs: PlanInputs, issues: list[Issue], accounts: Accounts) -> Sieve:
     """Check the touches: known account and channel, a time not after the cut-off, a propensity in (0, 1]."""
-    sieve = _typed("touches", frame, TOUCH_COLUMNS, TOUCH_OPTIONAL, issues)
-    _check_present(sieve, ("account_id", "touched_at", "action", "response"))
-    _check_time(sieve, "touched_at", inputs)
+    sieve = typed("touches", frame, TOUCH_COLUMNS, TOUCH_OPTIONAL, issues)
+    check_present(sieve, ("account_id", "touched_at", "action", "response"))
+    check_time(sieve, "touched_at", inputs)
     channel = sieve.frame["channel"]
     sieve.reject(
         channel.is_null() & (sieve.frame["action"] != NOTHING), "channel", "missing",
@@ -109,19 +105,19 @@ def sift_touches(frame: pl.DataFrame, inputs: PlanInputs, issues: list[Issue], a
         sieve.reject(
             outside, "propensity", "not above 0 and at most 1", "log the probability of the action taken"
         )
-    _check_account(sieve, accounts)
+    check_account(sieve, accounts)
     return sieve
 
 
 def sift_history(frame: pl.DataFrame, inputs: PlanInputs, issues: list[Issue], accounts: Accounts) -> Sieve:
     """Check earlier snapshots: features as of the accounts, a known account, a time before the cut-off."""
     schema = inputs.schema
-    _require("history", frame, ("account_id", "snapshot_at"))
+    require("history", frame, ("account_id", "snapshot_at"))
     columns: dict[str, Any] = {"account_id": pl.String, "snapshot_at": TIMESTAMP}
     columns |= dict.fromkeys(schema.numeric, pl.Float64) | dict.fromkeys(schema.categorical, pl.String)
     columns |= dict.fromkeys(schema.dates, TIMESTAMP)
     absent = [name for name in columns if name not in frame.columns]
-    sieve = _typed("history", frame, {k: v for k, v in columns.items() if k not in absent}, {}, issues)
+    sieve = typed("history", frame, {k: v for k, v in columns.items() if k not in absent}, {}, issues)
     if absent:
         sieve.note(
             absent[0],
@@ -133,9 +129,9 @@ def sift_history(frame: pl.DataFrame, inputs: PlanInputs, issues: list[Issue], a
     for name in schema.numeric:
         if name not in absent:
             sieve.reject(sieve.frame[name].is_infinite(), name, "infinite", "write a finite number")
-    _check_present(sieve, ("account_id", "snapshot_at"))
-    _check_time(sieve, "snapshot_at", inputs)
-    _check_account(sieve, accounts)
+    check_present(sieve, ("account_id", "snapshot_at"))
+    check_time(sieve, "snapshot_at", inputs)
+    check_account(sieve, accounts)
     return sieve
 
 
@@ -144,86 +140,21 @@ def sift_reps(frame: pl.DataFrame, issues: list[Issue]) -> Sieve:
     if "skills" in frame.columns and frame["skills"].dtype == pl.String:
         split = pl.col("skills").str.split(";").list.eval(pl.element().str.strip_chars())
         frame = frame.with_columns(split.fill_null([]))
-    sieve = _typed("reps", frame, REP_COLUMNS, REP_OPTIONAL, issues)
-    _check_ids(sieve, "rep_id")
-    _check_present(sieve, ("home_lat_deg", "home_lon_deg"))
-    _check_position(sieve, "home_lat_deg", "home_lon_deg")
-    whole = [name for name, kind in REP_OPTIONAL.items() if kind == pl.Int64 and name in sieve.frame.columns]
-    sieve.frame = sieve.frame.with_columns(pl.col(name).cast(pl.Int64, strict=False) for name in whole)
-    return sieve
-
-
-def _require(table: str, frame: pl.DataFrame, names: Iterable[str]) -> None:
-    for name in names:
-        if name not in frame.columns:
-            raise InputError(f"{table}: {UnknownNameError('column', name, frame.columns)}")
-
-
-def _typed(
-    table: str,
-    frame: pl.DataFrame,
-    columns: Mapping[str, Any],
-    optional: Mapping[str, Any],
-    issues: list[Issue],
-) -> Sieve:
-    """Require some columns, and convert them and those optional ones that are there."""
-    _require(table, frame, columns)
-    sieve = Sieve(table, frame, issues)
-    for name, kind in {**columns, **optional}.items():
-        if (
-            name in frame.columns
-            and kind in _KIND_OF
-            and not (name in optional and frame[name].dtype == kind)
-        ):
-            sieve.convert(name, _KIND_OF[kind])
-    return sieve
-
-
-def _check_present(sieve: Sieve, names: Iterable[str]) -> None:
-    for name in names:
-        sieve.reject(sieve.frame[name].is_null(), name, "missing", "fill it in")
-
-
-def _check_ids(sieve: Sieve, name: str) -> None:
-    column = sieve.frame[name]
-    sieve.reject(column.is_null(), name, "missing", "give every row an id")
-    repeated = ~column.is_first_distinct() & column.is_not_null()
-    sieve.reject(repeated, name, "id of an earlier row", "keep one row per id (the first one was kept)")
-
-
-def _check_time(sieve: Sieve, name: str, inputs: PlanInputs) -> None:
-    late = sieve.frame[name] > inputs.as_of
-    sieve.reject(late, name, "after the cut-off", f"mend the date, or set --as-of later than {inputs.as_of}")
-
-
-def _check_account(sieve: Sieve, accounts: Accounts) -> None:
-    """Set rows of unknown accounts aside, and say apart when the account itself was set aside."""
-    column = sieve.frame["account_id"]
-    unusable = ~column.is_in(accounts.usable.implode()) & column.is_not_null()
-    if unusable.any():
-        known = column.is_in(accounts.given.drop_nulls().implode())
+    sieve = typed("reps", frame, REP_COLUMNS, REP_OPTIONAL, issues)
+    check_ids(sieve, "rep_id")
+    check_present(sieve, ("home_lat_deg", "home_lon_deg"))
+    check_position(sieve, "home_lat_deg", "home_lon_deg")
+    zero = (sieve.frame["home_lat_deg"] == 0) & (sieve.frame["home_lon_deg"] == 0)
+    sieve.reject(zero, "home_lat_deg", "position 0, 0 is in the Atlantic", "give the position of the home")
+    for name in ("shift_start_min", "shift_end_min"):
+        check_range(sieve, name, 0, 1440, "write minutes after midnight, such as 540 for nine o'clock")
+    check_range(sieve, "visits_per_day", 0, math.inf, "write how many visits a day are possible, 0 or more")
+    if {"shift_start_min", "shift_end_min"} <= set(sieve.frame.columns):
         sieve.reject(
-            unusable & ~known, "account_id", "no such account", "add the account to the accounts table"
-        )
-        sieve.reject(unusable & known, "account_id", "of an account set aside", "mend the account's row")
-
-
-def _check_position(sieve: Sieve, lat: str, lon: str) -> None:
-    for name, limit in ((lat, 90.0), (lon, 180.0)):
-        outside = ~sieve.frame[name].is_between(-limit, limit)
-        sieve.reject(
-            outside, name, f"not within ±{limit:.0f} degrees", "write decimal degrees, such as 41.3874"
-        )
-    half = sieve.frame[lat].is_null() != sieve.frame[lon].is_null()
-    sieve.reject(half, lat, "only half a position", "give both latitude and longitude, or neither")
-    nowhere = int((sieve.frame[lat].is_null() & sieve.frame[lon].is_null()).sum())
-    if nowhere:
-        sieve.note(lat, nowhere, "no position: cannot be visited", "geocode the address", warning=True)
-    zero = int(((sieve.frame[lat] == 0) & (sieve.frame[lon] == 0)).sum())
-    if zero:
-        sieve.note(
-            lat, zero, "position 0, 0 is in the Atlantic", "leave unknown positions empty", warning=True
-        )
+            sieve.frame["shift_end_min"] < sieve.frame["shift_start_min"], "shift_end_min",
+            "the shift ends before it starts", "correct shift_start_min or shift_end_min",
+        )  # fmt: skip
+    return sieve
 
 
 def _check_account_dates(sieve: Sieve, inputs: PlanInputs) -> None:

@@ -10,18 +10,10 @@ import numpy as np
 import polars as pl
 
 from dealwright.errors import InputError
-from dealwright.inputs import PlanInputs
+from dealwright.inputs import PROMISE_COLUMNS, PlanInputs
 from dealwright.plan.frames import StageResult
 from dealwright.plan.routing.params import RouteParams
 
-# what a company can promise beforehand; every column but the first may be left out, any cell may be empty
-PROMISE_COLUMNS: Final = {
-    "account_id": pl.String,
-    "must": pl.Boolean,  # the visit has to be made
-    "rep_id": pl.String,  # by nobody else (pin)
-    "day": pl.Date,  # on no other day (pin)
-    "begin_min": pl.Int64,  # at this moment, in minutes after midnight (lock)
-}
 REQUEST_COLUMNS: Final = {
     "row": pl.Int64,  # of the accounts
     "account_id": pl.String,

@@ -3,22 +3,14 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Final
 
 import numpy as np
 import polars as pl
 
 from dealwright.errors import InputError
+from dealwright.inputs import FREQUENCY_COLUMNS
 from dealwright.plan.routing.params import RouteParams
 from dealwright.plan.routing.problem import Bools
-
-# how often accounts are visited; every column but the first may be left out, any cell may be empty
-FREQUENCY_COLUMNS: Final = {
-    "account_id": pl.String,
-    "every_days": pl.Float64,  # calendar days between visits: 7 weekly, 3.5 twice a week, 30 monthly
-    "last_visit": pl.Date,
-    "due": pl.Date,  # no later than; by default the last visit plus the interval
-}
 
 
 def spread(

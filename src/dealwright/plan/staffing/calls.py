@@ -13,7 +13,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from dealwright.errors import InputError
-from dealwright.inputs import TIMESTAMP, PlanInputs
+from dealwright.inputs import CALL_BACK_COLUMNS, TIMESTAMP, PlanInputs
 from dealwright.plan.channels.flow import allocate_by_flow
 from dealwright.plan.staffing.demand import Floats, Ints
 from dealwright.plan.staffing.params import DAY_MIN, ScheduleParams
@@ -38,11 +38,6 @@ UNPLACED_COLUMNS: Final[dict[str, Any]] = {
     "value_eur": pl.Float64,
     "call_back": pl.Boolean,
     "reason": pl.String,
-}
-CALL_BACK_COLUMNS: Final[dict[str, Any]] = {
-    "account_id": pl.String,
-    "at": TIMESTAMP,  # on the company's clock
-    "rep_id": pl.String,  # who promised it; may be empty
 }
 
 

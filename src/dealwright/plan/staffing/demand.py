@@ -12,18 +12,13 @@ import polars as pl
 from numpy.typing import NDArray
 
 from dealwright.errors import InputError
-from dealwright.inputs import PlanInputs
+from dealwright.inputs import ARRIVAL_COLUMNS, PlanInputs
 from dealwright.plan.staffing.erlang import required_agents, scheduled_agents
 from dealwright.plan.staffing.params import DEFAULT_WORK, ScheduleParams, Work
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-ARRIVAL_COLUMNS: Final = {
-    "channel": pl.String,
-    "start_min": pl.Int64,  # of the interval, in minutes after midnight; any length of interval
-    "contacts": pl.Float64,  # expected on one day
-}
 _EPSILON: Final = 1e-9
 
 

@@ -10,20 +10,10 @@ from typing import Any, Final
 import polars as pl
 
 from dealwright.errors import InputError
+from dealwright.inputs import STAFF_COLUMNS
 from dealwright.plan.staffing.params import DAY_MIN, DEFAULT_WORK, ScheduleParams
 from dealwright.plan.staffing.shifts import Cover, Group, Shift
 
-STAFF_COLUMNS: Final[dict[str, Any]] = {  # only the first is needed; any other cell may be empty
-    "rep_id": pl.String,
-    "rep_name": pl.String,
-    "skills": pl.List(pl.String),  # channels the person works on; empty: all
-    "patterns": pl.List(pl.String),  # shift patterns of the contract; empty: all
-    "hours_per_week": pl.Float64,
-    "from_min": pl.Int64,  # works no earlier and no later than, minutes after midnight
-    "to_min": pl.Int64,
-    "days_off": pl.List(pl.Date),
-    "wish_start_min": pl.Int64,  # would like to start at
-}
 _FULL_WEEK_H: Final = 40.0
 _UNFILLED: Final = 100_000  # an empty shift is worse than any number of wishes not granted
 _WORKERS: Final = 1  # one thread: the same roster each time
