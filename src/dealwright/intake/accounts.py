@@ -38,13 +38,17 @@ def read_plan_inputs(
     reps: Any = None,
     history: Any = None,
     staff: Any = None,
+    promises: Any = None,
+    frequencies: Any = None,
+    call_backs: Any = None,
+    arrivals: Any = None,
     as_of: datetime | None = None,
 ) -> PlanInputs:
     """Read what the plan needs.
 
     Parameters
     ----------
-    accounts, orders, touches, reps, history, staff
+    accounts, orders, touches, reps, history, staff, promises, frequencies, call_backs, arrivals
         A path (``.parquet``, ``.csv``, ``.tsv``, ``.txt``) or any dataframe that narwhals knows (Polars,
         pandas, PyArrow, …).
     schema
@@ -66,15 +70,18 @@ def read_plan_inputs(
     declaration = declared or recognise(table)
     frame, account_schema = _rename_accounts(table, declaration)
     frames: dict[str, pl.DataFrame | None] = {}
-    for name, source in (("orders", orders), ("touches", touches), ("reps", reps), ("history", history)):
+    given = {
+        "orders": orders, "touches": touches, "reps": reps, "history": history, "staff": staff,
+        "promises": promises, "frequencies": frequencies, "call_backs": call_backs, "arrivals": arrivals,
+    }  # fmt: skip
+    for name, source in given.items():
         frames[name] = None if source is None else _named_table(source, name, declaration)
     if frames["history"] is not None and declaration.id in frames["history"].columns:
         frames["history"] = frames["history"].rename(
             {declaration.id: "account_id"} if declaration.id != "account_id" else {}
         )
     cut_off = as_of or declaration.as_of or _latest(frames)
-    people = None if staff is None else load_table(staff, "staff")
-    return PlanInputs(frame, account_schema, cut_off, **frames, staff=people)
+    return PlanInputs(frame, account_schema, cut_off, **frames)
 
 
 def load_table(source: Any, what: str, separator: str = ",", header: tuple[str, ...] = ()) -> pl.DataFrame:

@@ -13,10 +13,15 @@ from dealwright.errors import InputError, UnknownNameError
 from dealwright.inputs import (
     ACCOUNT_ROLES,
     ALWAYS,
+    ARRIVAL_COLUMNS,
+    CALL_BACK_COLUMNS,
     CHANNELS,
+    FREQUENCY_COLUMNS,
     ORDER_COLUMNS,
+    PROMISE_COLUMNS,
     REP_COLUMNS,
     REP_OPTIONAL,
+    STAFF_COLUMNS,
     TOUCH_COLUMNS,
     TOUCH_OPTIONAL,
 )
@@ -26,6 +31,11 @@ _TABLES: Final[dict[str, tuple[str, ...]]] = {
     "touches": (*TOUCH_COLUMNS, *TOUCH_OPTIONAL),
     "reps": (*REP_COLUMNS, *REP_OPTIONAL),
     "history": ("account_id", "snapshot_at"),
+    "staff": tuple(STAFF_COLUMNS),
+    "promises": tuple(PROMISE_COLUMNS),
+    "frequencies": tuple(FREQUENCY_COLUMNS),
+    "call_backs": tuple(CALL_BACK_COLUMNS),
+    "arrivals": tuple(ARRIVAL_COLUMNS),
 }
 _ACCOUNT_KEYS: Final = (
     "id", "latitude", "longitude", "numeric", "categorical", "categories", "dates", "dates_ahead", "labels",
@@ -66,7 +76,8 @@ class Declaration:
     consent, roles
         Channel, or role -> column.
     tables
-        ``orders``, ``touches``, ``reps``, ``history``.
+        ``orders``, ``touches``, ``reps``, ``history``, ``staff``, ``promises``, ``frequencies``,
+        ``call_backs``, ``arrivals``.
     """
 
     file: str
