@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from datetime import date, datetime
+
     import polars as pl
 
 BOOKING_STATUSES = ("pending", "confirmed", "cancelled")
@@ -56,6 +58,38 @@ OUTCOME_COLUMNS = {  # followed by one String column per dimension, null where u
     "package_revenue": "Float64",  # null unless won
 }
 
+DAY_TASK_COLUMNS = {  # times on the company's clock; unique by day, account and channel
+    "account_id": "String",
+    "day": "Date",
+    "action": "String",
+    "channel": "String",
+    "rep_id": "String",  # the user's own id, null where nobody in particular is to do it
+    "account_name": "String",
+    "stop": "Int64",  # of the representative's day, 1 is the first
+    "start_at": "Datetime[us]",  # null where only the day is planned
+    "end_at": "Datetime[us]",
+    "window_start": "Datetime[us]",  # not before, not after
+    "window_end": "Datetime[us]",
+    "value_eur": "Float64",  # expected gain
+    "cost_eur": "Float64",
+    "propensity": "Float64",  # probability with which action and channel were chosen, null where not known
+    "reason": "String",
+    "brief": "String",  # Markdown
+}
+
+TOUCH_COLUMNS = {  # finished tasks as the plan reads past contacts
+    "account_id": "String",
+    "touched_at": "Datetime[us]",  # on the company's clock
+    "channel": "String",
+    "action": "String",
+    "response": "Boolean",
+    "rejected": "Boolean",
+    "cost_eur": "Float64",
+    "propensity": "Float64",
+    "rep_id": "String",
+    "task_id": "Int64",
+}
+
 
 @dataclass(frozen=True)
 class Dimension:
@@ -93,3 +127,39 @@ class History:
     assignments: pl.DataFrame
     bookings: pl.DataFrame
     follow_up_days: float = 7.0
+
+
+@dataclass(frozen=True)
+class DayTasks:
+    """What a run of the nightly plan asks people and systems to do.
+
+    Attributes
+    ----------
+    run_id
+        Follows from the content: the same tasks are the same run.
+    as_of
+        The run's cut-off, on the company's clock.
+    time_zone
+        The company's, such as ``Europe/Madrid``.
+    first_day, last_day
+        The working days it plans.
+    frame
+        `DAY_TASK_COLUMNS`, by day, representative and time.
+    """
+
+    run_id: str
+    as_of: datetime
+    time_zone: str
+    first_day: date
+    last_day: date
+    frame: pl.DataFrame
+
+    def summary(self) -> dict[str, Any]:
+        """Count the tasks, and tell the run and its days."""
+        return {
+            "run_id": self.run_id,
+            "as_of": self.as_of,
+            "first_day": self.first_day,
+            "last_day": self.last_day,
+            "tasks": self.frame.height,
+        }

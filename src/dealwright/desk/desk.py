@@ -36,6 +36,7 @@ from dealwright.errors import InputError, NotFoundError, UnknownNameError
 if TYPE_CHECKING:
     import polars as pl
 
+    from dealwright.desk.task_book import TaskBook
     from dealwright.desk.training import Training
     from dealwright.learn.classic import ClassicResult
     from dealwright.learn.params import LearnParams
@@ -204,6 +205,15 @@ class Desk:
     def promote(self, model_id: int) -> None:
         """Put a registered model to work."""
         self._rows("promote_model", model_id=model_id)
+
+    # tasks of the nightly plan
+
+    @property
+    def tasks(self) -> TaskBook:
+        """The tasks of the nightly plan."""
+        from dealwright.desk.task_book import TaskBook
+
+        return TaskBook(self.database)
 
     # leads
 
