@@ -1,0 +1,137 @@
+"""What a run asks people and systems to do: visits, calls, and contacts that have no minute of their own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import polars as pl
+
+from dealwright.contracts import DayTasks
+from dealwright.inputs import NOTHING, TIMESTAMP
+from dealwright.plan.staffing.demand import working_days
+from dealwright.plan.trace import hash_frame, hash_text
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import date
+
+    from dealwright.plan.run import Plan
+
+# `dealwright.contracts.DAY_TASK_COLUMNS` as Polars types
+COLUMNS: Final[dict[str, Any]] = {
+    "account_id": pl.String, "day": pl.Date, "action": pl.String, "channel": pl.String, "rep_id": pl.String,
+    "account_name": pl.String, "stop": pl.Int64, "start_at": TIMESTAMP, "end_at": TIMESTAMP,
+    "window_start": TIMESTAMP, "window_end": TIMESTAMP, "value_eur": pl.Float64, "cost_eur": pl.Float64,
+    "propensity": pl.Float64, "reason": pl.String, "brief": pl.String,
+}  # fmt: skip
+CALL_BACK: Final = "call_back"  # a promised call to an account for which nothing was chosen on that channel
+_FIELD, _CALLING = "field", "outbound_cc"  # their contacts have a time, and so a table of their own
+_FOUND: Final = ("account_id", "channel", "day", "rep_id", "stop", "start_at", "end_at", "window_start",
+                 "window_end", "value_eur")  # fmt: skip
+_REASONS: Final = 3
+
+
+def day_tasks(plan: Plan) -> DayTasks:
+    """Collect the tasks of a run.
+
+    A visit or call that found no place in anybody's day is no task, nor is an account that waits for a
+    channel: they are in ``left_out``, ``calls_unplaced`` and ``waitlist``. A decision to do nothing is no
+    task either.
+    """
+    days = _days(plan)
+    found = [_visits(plan.tables), _calls(plan.tables), _untimed(plan, days[0])]
+    typed = [
+        part.select(
+            (pl.col(name) if name in part.columns else pl.lit(None)).cast(COLUMNS[name]).alias(name)
+            for name in _FOUND
+        )
+        for part in found
+    ]
+    as_decided = (pl.col("channel") == pl.col("decided_channel")) & (pl.col("action") != NOTHING)
+    tasks = (
+        pl.concat(typed)
+        .sort("start_at", "account_id", nulls_last=True)
+        .unique(["day", "account_id", "channel"], keep="first", maintain_order=True)
+        .join(_decisions(plan), on="account_id", how="left", maintain_order="left")
+        .join(_briefs(plan.tables), on=["account_id", "start_at"], how="left", maintain_order="left")
+        .with_columns(
+            action=pl.when(as_decided).then("action").otherwise(pl.lit(CALL_BACK)),
+            propensity=pl.when(as_decided).then("propensity"),
+            cost_eur=pl.when(as_decided).then("cost_eur"),
+        )
+        .select(pl.col(name).cast(kind) for name, kind in COLUMNS.items())
+        .sort("day", "rep_id", "start_at", "account_id", nulls_last=True)
+    )
+    as_of, time_zone = plan.inputs.as_of, plan.params.action.catalogue.time_zone
+    content = (hash_frame(tasks), as_of.isoformat(), time_zone, *(day.isoformat() for day in days))
+    return DayTasks(hash_text("|".join(content)), as_of, time_zone, days[0], days[-1], tasks)
+
+
+def _days(plan: Plan) -> list[date]:
+    """Return the working days the run plans, in order."""
+    days = set(working_days(plan.inputs.as_of, plan.params.schedule))
+    if "rep_days" in plan.tables:
+        days |= set(plan.tables["rep_days"]["day"].to_list())
+    return sorted(days)
+
+
+def _visits(tables: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
+    if "visits" not in tables:
+        return pl.DataFrame()
+    return tables["visits"].with_columns(channel=pl.lit(_FIELD), end_at=pl.col("leave_at"))
+
+
+def _calls(tables: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
+    return tables["calls"].with_columns(day=pl.col("start_at").dt.date())
+
+
+def _untimed(plan: Plan, first_day: date) -> pl.DataFrame:
+    """Return the contacts of the other channels: on the first day, or when they are first permitted.
+
+    Visits are among them where nobody plans routes.
+    """
+    timed = [_CALLING] + [_FIELD] * ("visits" in plan.tables)
+    representative = ["rep_id"] if "rep_id" in plan.accounts.columns else []
+    due = plan.accounts.filter(
+        pl.col("channel").is_not_null() & (pl.col("action") != NOTHING) & ~pl.col("channel").is_in(timed)
+    )
+    return due.select(
+        "account_id",
+        "channel",
+        *(pl.when(pl.col("channel") == _FIELD).then(name).alias(name) for name in representative),
+        day=pl.max_horizontal(pl.lit(first_day), pl.col("contact_from").dt.date()),
+        window_start="contact_from",
+        value_eur="expected_value_eur",
+    )
+
+
+def _decisions(plan: Plan) -> pl.DataFrame:
+    """Return per account what was decided, and with what probability that very option was drawn.
+
+    Where the stage *channel* took another action or channel than the one drawn, nobody knows.
+    """
+    name = plan.inputs.schema.role("name")
+    shown = pl.col(name).cast(pl.String) if name else pl.lit(None, pl.String)
+    names = plan.inputs.accounts.select("account_id", account_name=shown)
+    drawn = plan.actions.frame.select(
+        "account_id", "cost_eur", "reasons", "option_propensity",
+        drawn_action="action", drawn_channel="channel",
+    )  # fmt: skip
+    as_drawn = (pl.col("action") == pl.col("drawn_action")) & (pl.col("channel") == pl.col("drawn_channel"))
+    return (
+        plan.accounts.select("account_id", "action", "channel")
+        .join(drawn, on="account_id", how="left", maintain_order="left")
+        .join(names, on="account_id", how="left", maintain_order="left")
+        .select(
+            "account_id", "account_name", "action",
+            decided_channel="channel",
+            cost_eur=pl.when(as_drawn).then("cost_eur"),
+            propensity=pl.when(as_drawn).then("option_propensity"),
+            reason=pl.col("reasons").list.head(_REASONS).list.join("; ").replace("", None),
+        )
+    )  # fmt: skip
+
+
+def _briefs(tables: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
+    known = tables["briefs"].select("account_id", "start_at", brief="markdown")
+    return known.unique(["account_id", "start_at"], keep="first", maintain_order=True)
