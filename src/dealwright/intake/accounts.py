@@ -25,6 +25,7 @@ from dealwright.inputs import (
     consent_column,
 )
 from dealwright.intake.declaration import Declaration, Label, TableDeclaration, read_declaration
+from dealwright.intake.further_touches import add_touches, latest_touch
 
 _FEW_VALUES: Final = 50  # undeclared text with at most so many values is a category
 
@@ -42,6 +43,7 @@ def read_plan_inputs(
     frequencies: Any = None,
     call_backs: Any = None,
     arrivals: Any = None,
+    further_touches: pl.DataFrame | None = None,
     as_of: datetime | None = None,
 ) -> PlanInputs:
     """Read what the plan needs.
@@ -54,9 +56,11 @@ def read_plan_inputs(
     schema
         A declaration or its TOML file; without one the columns are recognised by their canonical names and
         types.
+    further_touches
+        The desk's finished tasks (`Desk.tasks.touches()`), to count beside `touches`.
     as_of
         The cut-off; by default the declaration's, else the midnight after the latest order or touch, else
-        today's.
+        today's; not before the latest of `further_touches`.
 
     Raises
     ------
@@ -80,8 +84,12 @@ def read_plan_inputs(
         frames["history"] = frames["history"].rename(
             {declaration.id: "account_id"} if declaration.id != "account_id" else {}
         )
-    cut_off = as_of or declaration.as_of or _latest(frames)
-    return PlanInputs(frame, account_schema, cut_off, **frames)
+    cut_off = as_of or declaration.as_of
+    if cut_off is None:
+        reported = None if further_touches is None else latest_touch(further_touches)
+        cut_off = max(moment for moment in (_latest(frames), reported) if moment is not None)
+    inputs = PlanInputs(frame, account_schema, cut_off, **frames)
+    return inputs if further_touches is None else add_touches(inputs, further_touches)
 
 
 def load_table(source: Any, what: str, separator: str = ",", header: tuple[str, ...] = ()) -> pl.DataFrame:
