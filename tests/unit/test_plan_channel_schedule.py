@@ -242,7 +242,9 @@ def test_nobody_at_work_is_a_plan_with_reasons(night):
     assert result.calls.is_empty()
     assert result.unplaced["reason"].unique().to_list() == ["nobody is on calls"]
     assert result.shortage_h > 0
-    assert result.carry_over["outbound_cc"] == result.unplaced.height
+    tonight = result.backlog.filter("planned", pl.col("channel") == "outbound_cc").row(0, named=True)
+    assert tonight["backlog"] == tonight["of_plan"] == result.unplaced.height
+    assert result.carry_over["outbound_cc"] == 0  # the next night plans these accounts again
     assert any("staff is empty" in note for note in result.notes)
 
 

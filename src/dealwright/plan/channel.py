@@ -18,6 +18,13 @@ from numpy.typing import NDArray
 from dealwright.errors import InputError
 from dealwright.inputs import CHANNELS, PlanInputs
 from dealwright.plan.action import Actions
+from dealwright.plan.channels.agreed_contacts import (
+    promised_beyond,
+    put_back,
+    read_agreed,
+    restrict,
+    without_promised,
+)
 from dealwright.plan.channels.capacity import (
     DEFAULT_LIMITS,
     Capacity,
@@ -116,8 +123,8 @@ class Channels:
     frame
         One row per account: ``channel`` (null: none today), ``channel_confidence`` (share of its value that
         the second choice would lose, after prices, in [0, 1]), ``second_channel``, ``expected_value_eur`` on
-        its channel, ``action`` (where another one took its place), ``waiting_for``, ``wait_rank``,
-        ``expected_wait_days``.
+        its channel, ``action`` (where another one took its place), ``urgent``, ``promised`` (agreed before),
+        ``waiting_for``, ``wait_rank``, ``expected_wait_days``, ``wait_reason``.
     table
         `CHANNEL_COLUMNS`, one row per channel.
     waitlist
@@ -176,6 +183,7 @@ def allocate_channels(
     rng: np.random.Generator,
     capacities: Mapping[str, float] | None = None,
     waiting: pl.DataFrame | None = None,
+    agreed: pl.DataFrame | None = None,
 ) -> Channels:
     """Allocate every account that is to be reached to at most one channel.
 
@@ -189,6 +197,9 @@ def allocate_channels(
         Channel -> contacts a day, where the run knows better than the parameters.
     waiting
         The last run's waitlist (`offers.WAITING_COLUMNS`).
+    agreed
+        `plan.agreed.AGREED_COLUMNS`: promised contacts, which take their channel first, and visits that come
+        round.
 
     Raises
     ------
@@ -199,15 +210,15 @@ def allocate_channels(
     params.check()
     limits = derive_capacities(inputs, params.limits, capacities or {}, params.visits_per_day)
     option, value = value_channels(inputs, actions, any_action=params.actions == "any")
-    wanted = actions.choice.option >= 0
+    contacts = read_agreed(inputs.accounts["account_id"], agreed, actions)
+    wanted = (actions.choice.option >= 0) & ~contacts.firm
+    option, value, due = restrict(option, value, contacts, wanted, actions.choice.explore)
     urgency = find_urgent(inputs, _sla_of(actions, limits, params), waiting, wanted)
-    first = _first_explored(actions, option, limits, params.exploration_share, rng)
-    offers = weigh(
-        inputs, option, value, urgency, preference_factor=params.preference_factor, explore_first=first
-    )
+    first = due | _first_explored(actions, option, limits, params.exploration_share, rng)
+    offers = weigh(inputs, option, value, urgency, preference_factor=params.preference_factor, first=first)
     use, capacity = _consumption(inputs, limits, params)
-    solved = solve(offers, capacity, use)
-    choice = solved.choice
+    solved = solve(offers, without_promised(capacity, use, contacts), use)
+    offers, choice = put_back(offers, solved.choice, contacts)
     served = np.bincount(choice[choice >= 0], minlength=len(CHANNELS)).astype(np.float64)
     per_day = served if use is not None else np.where(np.isfinite(capacity), capacity, wanted.size)
     now = int(np.datetime64(inputs.as_of, "us").astype(np.int64))
@@ -215,15 +226,28 @@ def allocate_channels(
     waitlist, order = rank_waiting(
         inputs.accounts["account_id"], left, offers, urgency, served_per_day=per_day, now=now
     )
+    waitlist = _say_when_due(waitlist, contacts.not_before.gather(order))
     frame = _by_account(actions, offers, solved.weight_prices, choice, use).with_columns(
-        urgent=urgency.urgent
+        urgent=urgency.urgent,
+        promised=contacts.firm,
+        channel_confidence=pl.when(pl.Series(contacts.firm)).then(1.0).otherwise("channel_confidence"),
     )
     frame = _add_waits(frame, waitlist, order)
     table = _by_channel(offers, limits, solved=solved, served=served, waitlist=waitlist, use=use)
     reached = np.flatnonzero(choice >= 0)
     total = float(offers.cents[choice[reached], reached].sum()) / _CENTS
-    notes = tuple(f"{item.channel}: {item.source}" for item in limits if not np.isfinite(item.contacts))
-    return Channels(frame, table, waitlist, total, total + solved.gap_cents / _CENTS, solved.contested, notes)
+    notes = [f"{item.channel}: {item.source}" for item in limits if not np.isfinite(item.contacts)]
+    notes += promised_beyond(limits, contacts)
+    return Channels(
+        frame, table, waitlist, total, total + solved.gap_cents / _CENTS, solved.contested, tuple(notes)
+    )
+
+
+def _say_when_due(waitlist: pl.DataFrame, not_before: pl.Series) -> pl.DataFrame:
+    """Give accounts that wait for nothing but the day of their next visit that reason."""
+    early = not_before.is_not_null() & waitlist["channel"].is_null()
+    told = pl.format("its visit is not due before {}", not_before.cast(pl.String).fill_null(""))
+    return waitlist.with_columns(reason=pl.when(early).then(told).otherwise("reason"))
 
 
 def _sla_of(actions: Actions, limits: tuple[Capacity, ...], params: ChannelParams) -> Floats:

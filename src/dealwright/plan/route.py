@@ -127,7 +127,7 @@ def route(
     if not reps:
         notes.append("no representative has a home position: nobody is visited")
     provider = travel or EstimatedTravel(params.travel)
-    placed, unplaced = _split_unplaceable(requests, reps)
+    placed, unplaced = _split_unplaceable(requests, reps, days)
     visits, allowed, early = spread(placed, frequencies, days, params)
     jobs = _jobs(visits, allowed, reps, days, params=params, travel=provider, seed=int(rng.integers(2**31)))
     with _pool(executor, len(jobs)) as pool:
@@ -141,12 +141,16 @@ def route(
     return Routes(frame, made, per_day, left_out, "; ".join(sources) or "none", tuple(notes))
 
 
-def _split_unplaceable(requests: pl.DataFrame, reps: tuple[Rep, ...]) -> tuple[pl.DataFrame, dict[int, str]]:
+def _split_unplaceable(
+    requests: pl.DataFrame, reps: tuple[Rep, ...], days: tuple[date, ...]
+) -> tuple[pl.DataFrame, dict[int, str]]:
     """Set aside the accounts that nobody can be sent to, with the reason by row of the accounts."""
     names = [rep.rep_id for rep in reps]
     reason = (
         pl.when(pl.col("lat_deg").is_null() | pl.col("lon_deg").is_null())
-        .then(pl.lit("its position is not known"))
+        .then(pl.coalesce("position_note", pl.lit("its position is not known")))
+        .when(pl.col("day").is_not_null() & ~pl.col("day").is_in(list(days)))
+        .then(pl.format("promised for {}, a day that is not planned", "day"))
         .when(pl.lit(not names))
         .then(pl.lit("there is no representative with a home position"))
         .when(pl.col("rep_id").is_null())

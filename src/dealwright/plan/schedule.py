@@ -85,7 +85,7 @@ class Schedule:
     capacities
         Channel -> contacts a day the staff at work can make.
     carry_over
-        Channel -> contacts left at the end of the first day.
+        Channel -> contacts that came in and are left at the end of the first day.
     proven
         Whether shifts and roster are optimal.
     shortage_h
@@ -158,7 +158,7 @@ def schedule(
     call_backs
         `CALL_BACK_COLUMNS`: promised calls.
     carried
-        Channel -> contacts left over from the day before.
+        Channel -> contacts left over from the day before (`Schedule.carry_over`).
 
     Raises
     ------

@@ -126,9 +126,9 @@ def weigh(
     urgency: Urgency,
     *,
     preference_factor: float,
-    explore_first: NDArray[np.bool_],
+    first: NDArray[np.bool_],
 ) -> Offers:
-    """Turn values into whole numbers whose sum is to be maximised: urgent first, then drawn ones.
+    """Turn values into whole numbers whose sum is to be maximised: urgent first, then those drawn or due.
 
     A place given to one account can make one other account per channel move, so that a precedence outweighs
     all else when it is worth more than as many of the largest values as there are channels, and one.
@@ -143,6 +143,6 @@ def weigh(
     cents = np.where(allowed, np.maximum(np.round(cents), 1.0), -np.inf)
     largest = float(cents[allowed].max(initial=1.0))
     step = (len(CHANNELS) + 1) * largest
-    precedence = np.where(explore_first, step, 0.0)
+    precedence = np.where(first, step, 0.0)
     precedence = np.where(urgency.urgent, (len(CHANNELS) + 1) * (step + largest), precedence)
     return Offers(option, value, cents, cents + precedence)

@@ -163,6 +163,8 @@ def _why_never(problem: Problem, visit: int) -> str:
         return "no planned day or representative is allowed for it"
     if max(shift.max_visits for shift in shifts) < 1:
         return "the representative makes no visits (visits_per_day is 0)"
+    if all(shift.start >= shift.end for shift in shifts):
+        return "its representative does not work that day (a shift of no length)"
     ways = [(_alone_ticks(problem, shift, visit), shift) for shift in shifts]
     needed, shift = min(ways, key=lambda way: way[0] - (way[1].end - way[1].start))
     if needed > shift.end - shift.start:

@@ -28,6 +28,7 @@ REQUEST_COLUMNS: Final = {
     "pinned": pl.Boolean,
     "day": pl.Date,
     "begin_min": pl.Int64,
+    "position_note": pl.String,  # what is wrong with the position
 }
 
 
@@ -60,7 +61,7 @@ def read_reps(inputs: PlanInputs, params: RouteParams) -> tuple[Rep, ...]:
     Raises
     ------
     InputError
-        A shift that ends before it starts.
+        A shift that ends before it starts; one of no length is that of somebody who does not work.
     """
     if inputs.reps is None:
         return ()
@@ -70,7 +71,7 @@ def read_reps(inputs: PlanInputs, params: RouteParams) -> tuple[Rep, ...]:
             continue
         start = _given(row, "shift_start_min", params.shift_start_min)
         end = _given(row, "shift_end_min", params.shift_end_min)
-        if start >= end:
+        if start > end:
             raise InputError(
                 f"the shift of representative {row['rep_id']} ends ({end} min after midnight) before it "
                 f"starts ({start} min): correct shift_start_min or shift_end_min"
@@ -118,6 +119,9 @@ def read_requests(
             "visit_min": _role(inputs, "visit_min", params.visit_min),
             "opens_min": _role(inputs, "opens_min", params.opens_min),
             "closes_min": _role(inputs, "closes_min", params.closes_min),
+            "position_note": accounts.get_column(
+                "position_note", default=pl.repeat(None, accounts.height, dtype=pl.String, eager=True)
+            ),
             "field": chosen["channel"].eq("field").fill_null(value=False),
         }
     )

@@ -21,6 +21,7 @@ BACKLOG_COLUMNS: Final[dict[str, Any]] = {
     "arriving": pl.Float64,
     "capacity": pl.Float64,
     "backlog": pl.Float64,  # at the end of the day
+    "of_plan": pl.Float64,  # of the backlog, contacts of the plan itself: the next night plans these again
     "wait_days": pl.Float64,  # the backlog over the capacity; null without capacity
 }
 _LOOK_BACK_DAYS: Final = 28
@@ -33,7 +34,10 @@ def forecast_backlog(
     days: Sequence[date],
     params: ScheduleParams,
 ) -> tuple[pl.DataFrame, dict[str, float]]:
-    """Return `BACKLOG_COLUMNS`, and what is left of each channel at the end of the first day.
+    """Return `BACKLOG_COLUMNS`, and what is left of each channel for the day after the first.
+
+    What came in is done before the plan's own contacts; of these nothing is handed on, because the accounts
+    are planned again.
 
     Beyond the plan a channel's contacts arrive as they did in the last four weeks of touches, or, where
     there are none, as on the last planned day.
@@ -43,17 +47,18 @@ def forecast_backlog(
     for c, first in enumerate(demands[0]):
         if first.work.kind == "queue":
             continue
-        left = 0.0
+        left, own = 0.0, 0.0
         later = usual.get(first.channel, float(demands[-1][c].contacts.sum()) if len(days) > 1 else 0.0)
         for index, (day, planned) in enumerate(_calendar(days, params)):
             known = min(index, len(days) - 1)
             arriving = float(demands[index][c].contacts.sum()) if planned else later
             capacity = force.contacts_per_day(known, params)[first.channel]
             left = max(left + arriving - capacity, 0.0)
+            own = min(own + (demands[index][c].own if planned else 0.0), left)
             if index == 0:
-                carry_over[first.channel] = left
+                carry_over[first.channel] = left - own
             wait = left / capacity if capacity > 0 else (0.0 if left == 0 else None)
-            rows.append((first.channel, day, planned, arriving, capacity, left, wait))
+            rows.append((first.channel, day, planned, arriving, capacity, left, own, wait))
     return pl.DataFrame(rows, schema=BACKLOG_COLUMNS, orient="row"), carry_over
 
 

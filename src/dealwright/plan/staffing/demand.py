@@ -41,6 +41,8 @@ class ChannelDemand:
         Scheduled agents that find something to do in each interval; inf where that is not limited.
     source
         Where the numbers come from.
+    own
+        Of the contacts, those the plan itself makes: what is left of them the next night plans again.
     """
 
     channel: str
@@ -51,6 +53,7 @@ class ChannelDemand:
     arrived: Floats
     most: Floats
     source: str
+    own: float = 0.0
 
 
 def working_days(as_of: datetime, params: ScheduleParams) -> tuple[date, ...]:
@@ -155,7 +158,9 @@ def measure_demand(
     # work beyond the customers who can be reached is idle; what comes from elsewhere has no such hours
     most = nothing + np.inf if reachable is None or contacts.any() else np.ceil(reachable * per_contact)
     total = contacts + np.append(own, np.zeros(count - 1))
-    return ChannelDemand(channel, work, total, np.zeros(count, dtype=np.int64), due, arrived, most, source)
+    return ChannelDemand(
+        channel, work, total, np.zeros(count, dtype=np.int64), due, arrived, most, source, own
+    )
 
 
 def daily_profile(params: ScheduleParams) -> Floats:
