@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dealwright.cli.context import Json, console, notes, write_json
+from dealwright.cli.publish import publish_run, read_desk_touches
 from dealwright.errors import GateError, InputError, UnknownNameError
 
 if TYPE_CHECKING:
@@ -21,9 +22,10 @@ if TYPE_CHECKING:
     from dealwright.inputs import PlanInputs
     from dealwright.plan.run import PlanParams, PreviousRun
     from dealwright.plan.trace import Progress
+    from dealwright.world.barcelona import BarcelonaWorld
 
 _FILES = ("accounts", "schema", "orders", "touches", "reps", "history", "staff")
-_RUN_KEYS = (*_FILES, "world", "n", "as_of", "seed", "force", "previous", "models")
+_RUN_KEYS = (*_FILES, "world", "n", "as_of", "seed", "force", "previous", "models", "touches_from_desk")
 
 
 def register(app: typer.Typer) -> None:
@@ -51,6 +53,7 @@ def _file(name: str, what: str) -> Any:
 
 
 def plan(  # noqa: PLR0917  one parameter per option
+    context: typer.Context,
     out: Annotated[
         Path, typer.Option("--out", metavar="DIR", help="Folder for the run; an earlier run is replaced.")
     ],
@@ -87,6 +90,16 @@ def plan(  # noqa: PLR0917  one parameter per option
         str | None, typer.Option("--wording", metavar="DIR", help="The company's own wording of the briefs.")
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Go on in spite of the quality gate.")] = False,
+    publish: Annotated[
+        bool, typer.Option("--publish", help="Put the day's tasks on the desk when the run is complete.")
+    ] = False,
+    touches_from_desk: Annotated[
+        bool | None,
+        typer.Option(
+            "--touches-from-desk/--no-touches-from-desk",
+            help="Count the desk's finished tasks among the touches; with --publish they do by default.",
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Plan the night: predict, find what is odd, segment, and choose the next best action of each account."""
@@ -99,7 +112,6 @@ def plan(  # noqa: PLR0917  one parameter per option
         write_world,
     )
     from dealwright.report.plan_report import write_report
-    from dealwright.report.schema_text import schema_toml
 
     check_output(out)
     settings, stages = _read_params(params, catalogue)
@@ -108,16 +120,16 @@ def plan(  # noqa: PLR0917  one parameter per option
         "accounts": accounts, "schema": schema, "orders": orders, "touches": touches, "reps": reps,
         "history": history, "staff": staff, "world": world, "n": n, "as_of": as_of, "seed": seed,
         "previous": previous, "models": models, "force": force or None,
+        "touches_from_desk": touches_from_desk if touches_from_desk is not None else publish or None,
     }  # fmt: skip
     if accounts or world:  # other data than in the parameter file: its own go
         settings = {key: value for key, value in settings.items() if key in ("seed", "force", "models")}
     settings = {"seed": 0, **settings, **{key: value for key, value in given.items() if value is not None}}
-    inputs, truth = _read_inputs(settings)
+    reported = None
+    if publish or settings.get("touches_from_desk"):  # before the night begins: is there a desk?
+        reported = read_desk_touches(context)
+    inputs, drawn = _read_inputs(settings, reported if settings.get("touches_from_desk") else None)
     settings["as_of"] = inputs.as_of
-    drawn = None
-    if truth is not None:
-        tables = {name: getattr(inputs, name) for name in _FILES if name != "schema"}
-        drawn = {**tables, "truth": truth}, schema_toml(inputs.schema)
     read = [inputs]
     del inputs  # handed over below: the plan may let go of what it does not need
     try:
@@ -138,15 +150,19 @@ def plan(  # noqa: PLR0917  one parameter per option
         with RunDirectory(out) as folder:
             write_rejected(quality, folder)
         raise GateError(f"{error} (the rows are in {out / 'rejected'})") from None
+    published = publish_run(context, out, quiet=as_json) if publish else None
     if as_json:
         from dealwright.cli.plan_summary import plan_document
 
-        write_json({"out": str(out), **plan_document(result)})
+        done = {} if published is None else {"published": published.to_dict()}
+        write_json({"out": str(out), **plan_document(result), **done})
     else:
         from dealwright.cli.plan_summary import plan_tables
 
         for item in plan_tables(result, out):
             console().print(item)
+        if published is not None:
+            console().print(f"Published: {published.summary()}", markup=False, soft_wrap=True)
 
 
 def _read_params(path: str | None, catalogue: str | None) -> tuple[dict[str, Any], PlanParams]:
@@ -187,8 +203,10 @@ def _word_briefs(stages: PlanParams, language: str | None, wording: str | None) 
     return replace(stages, brief=chosen)
 
 
-def _read_inputs(run: dict[str, Any]) -> tuple[PlanInputs, pl.DataFrame | None]:
-    """Read or draw what the plan needs; a synthetic company's truth is only handed on to be written."""
+def _read_inputs(
+    run: dict[str, Any], reported: pl.DataFrame | None
+) -> tuple[PlanInputs, tuple[dict[str, pl.DataFrame | None], str] | None]:
+    """Read or draw what the plan needs; a synthetic company's tables, with the truth, are handed on apart."""
     if run.get("world") is not None and run.get("accounts") is not None:
         raise InputError("give either --accounts or --world, not both")
     if run.get("world") is not None:
@@ -200,7 +218,7 @@ def _read_inputs(run: dict[str, Any]) -> tuple[PlanInputs, pl.DataFrame | None]:
         if run.get("as_of") is not None:
             params = replace(params, as_of=run["as_of"])
         company = generate(params, seed=run["seed"])
-        return company.inputs, company.truth
+        return _add_reported(company.inputs, reported), _world_files(company)
     if run.get("accounts") is None:
         raise InputError(
             "nothing to plan: give --accounts FILE, or --world barcelona for a synthetic company"
@@ -208,7 +226,22 @@ def _read_inputs(run: dict[str, Any]) -> tuple[PlanInputs, pl.DataFrame | None]:
     from dealwright.intake.accounts import read_plan_inputs
 
     tables = {name: run[name] for name in _FILES[1:] if name in run}
-    return read_plan_inputs(run["accounts"], as_of=run.get("as_of"), **tables), None
+    as_of = run.get("as_of")
+    return read_plan_inputs(run["accounts"], as_of=as_of, further_touches=reported, **tables), None
+
+
+def _add_reported(inputs: PlanInputs, reported: pl.DataFrame | None) -> PlanInputs:
+    from dealwright.intake.further_touches import add_touches
+
+    return inputs if reported is None else add_touches(inputs, reported)
+
+
+def _world_files(company: BarcelonaWorld) -> tuple[dict[str, pl.DataFrame | None], str]:
+    """Return a synthetic company's tables and their declaration, to be written."""
+    from dealwright.report.schema_text import schema_toml
+
+    tables = {name: getattr(company.inputs, name) for name in _FILES if name != "schema"}
+    return {**tables, "truth": company.truth}, schema_toml(company.inputs.schema)
 
 
 def _read_previous(folder: str | None) -> PreviousRun | None:

@@ -18,9 +18,11 @@ from dealwright.errors import InputError
 from dealwright.plan.assembly import TABLES
 from dealwright.plan.quality import Quality
 from dealwright.plan.run import Plan
+from dealwright.plan.tasks import day_tasks
 from dealwright.plan.toml import write_toml
 from dealwright.report.day_files import write_days
 from dealwright.report.plan_metrics import metrics_text
+from dealwright.report.task_file import TASK_FILE, write_tasks
 
 # everything a run may write: a directory that holds something else is not replaced
 RUN_FILES: Final = frozenset(
@@ -28,6 +30,7 @@ RUN_FILES: Final = frozenset(
         *(f"{name}.parquet" for name in ("accounts", *TABLES)),
         "briefs", "maps", "calendars", "rejected", "world", "kpis.json", "trace.jsonl", "params.toml",
         "report.html", "model_card.json", "issues.csv", "drift.csv", "profile.json", "metrics.prom",
+        TASK_FILE,
     }
 )  # fmt: skip
 
@@ -99,6 +102,7 @@ def write_plan(plan: Plan, folder: Path, run: Mapping[str, Any]) -> None:
     plan.accounts.write_parquet(folder / "accounts.parquet")
     for name, table in plan.tables.items():
         table.write_parquet(folder / f"{name}.parquet")
+    write_tasks(day_tasks(plan), folder)
     write_days(plan, folder)
     write_rejected(plan.quality, folder)
     plan.quality.issues.write_csv(folder / "issues.csv")

@@ -1,0 +1,57 @@
+"""The tasks of a run as a file, so that a run can be looked at first and published later."""
+
+from __future__ import annotations
+
+import json
+from datetime import date, datetime
+from pathlib import Path
+from typing import Final
+
+import polars as pl
+
+from dealwright.contracts import DAY_TASK_COLUMNS, DayTasks
+from dealwright.errors import InputError
+
+TASK_FILE: Final = "tasks.parquet"
+_KEY: Final = "dealwright.run"
+
+
+def write_tasks(tasks: DayTasks, folder: Path) -> None:
+    """Write ``tasks.parquet`` into a run's folder; the run itself stands in the file's metadata."""
+    run = {
+        "run_id": tasks.run_id,
+        "as_of": tasks.as_of.isoformat(),
+        "time_zone": tasks.time_zone,
+        "first_day": tasks.first_day.isoformat(),
+        "last_day": tasks.last_day.isoformat(),
+    }
+    tasks.frame.write_parquet(folder / TASK_FILE, metadata={_KEY: json.dumps(run)})
+
+
+def read_tasks(folder: Path) -> DayTasks:
+    """Read the tasks of a run.
+
+    Raises
+    ------
+    InputError
+        The folder is not a run's, or the file is not as a run wrote it.
+    """
+    path = folder / TASK_FILE
+    if not path.is_file():
+        raise InputError(f"{folder} holds no {TASK_FILE}: name the --out folder of `dealwright plan`")
+    try:
+        run = json.loads(pl.read_parquet_metadata(path)[_KEY])
+        frame = pl.read_parquet(path)
+        tasks = DayTasks(
+            run["run_id"],
+            datetime.fromisoformat(run["as_of"]),
+            run["time_zone"],
+            date.fromisoformat(run["first_day"]),
+            date.fromisoformat(run["last_day"]),
+            frame.select(list(DAY_TASK_COLUMNS)),
+        )
+    except (OSError, ValueError, KeyError, pl.exceptions.PolarsError) as error:
+        raise InputError(
+            f"{path}: not as a run wrote it ({type(error).__name__}: {error}); plan again"
+        ) from None
+    return tasks
