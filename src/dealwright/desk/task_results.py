@@ -111,4 +111,6 @@ class PlanRuns(Tabular):
 
     def summary(self) -> str:
         """Count them."""
-        return f"{len(self.rows):,} published runs" if self.rows else "no run has been published yet"
+        if not self.rows:
+            return "no run has been published yet"
+        return "1 published run" if len(self.rows) == 1 else f"{len(self.rows):,} published runs"

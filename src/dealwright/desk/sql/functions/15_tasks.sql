@@ -10,10 +10,10 @@ begin
     if was in ('done', 'failed', 'cancelled') and new.status in ('planned', 'started', 'replaced')
             and current_setting('dealwright.reopening', true) is distinct from new.task_id::text then
         raise exception 'task % is %', new.task_id, was using errcode = 'DW001',
-            hint = 'dealwright.reopen_task takes that back, and records why';
+            hint = 'reopening it (dealwright.reopen_task) takes that back, and records why';
     elsif was in ('done', 'failed') and new.status = 'cancelled' then
         raise exception 'task % is %', new.task_id, was using errcode = 'DW001',
-            hint = 'the contact was made and stays a touch; correct its outcome, or call dealwright.reopen_task first';
+            hint = 'the contact was made and stays a touch; correct its outcome, or reopen the task first';
     elsif was in ('done', 'failed') and (old.account_id, old.action, old.channel) is distinct from (new.account_id, new.action, new.channel) then
         raise exception 'task % is %: its account, action and channel stay', new.task_id, was using errcode = 'DW001',
             hint = 'they say what was done with whom';
@@ -202,7 +202,7 @@ declare
     t dealwright.task := dealwright.task_of(start_task.task_id);
 begin
     if t.status in ('done', 'failed', 'cancelled') then
-        raise exception 'task % is %', t.task_id, t.status using errcode = 'DW001', hint = 'dealwright.reopen_task takes that back';
+        raise exception 'task % is %', t.task_id, t.status using errcode = 'DW001', hint = 'reopening it (dealwright.reopen_task) takes that back';
     end if;
     begin
         update dealwright.task as s set status = 'started', rep_id = coalesce(start_task.rep_id, s.rep_id)
