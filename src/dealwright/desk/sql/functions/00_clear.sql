@@ -4,7 +4,8 @@ do $$
 declare
     thing text;
 begin
-    for thing in
+    -- all names before the first drop: what a cascade has taken along has none any more
+    foreach thing in array array(
         select format('drop view if exists %s cascade', c.oid::regclass)
         from pg_class as c where c.relnamespace = 'dealwright'::regnamespace and c.relkind = 'v'
         union all
@@ -15,7 +16,7 @@ begin
         select format('drop type if exists %s cascade', t.oid::regtype)
         from pg_type as t join pg_class as c on c.oid = t.typrelid
         where t.typnamespace = 'dealwright'::regnamespace and c.relkind = 'c'
-    loop
+    ) loop
         execute thing;
     end loop;
 end
