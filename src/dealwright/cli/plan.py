@@ -12,20 +12,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dealwright.cli.context import Json, console, notes, write_json
+from dealwright.cli.context import Json, console, notes, settings_of, write_json
+from dealwright.cli.plan_inputs import FILES, open_models, read_inputs, read_previous, road_service
 from dealwright.cli.publish import publish_run, read_desk_touches
 from dealwright.errors import GateError, InputError, UnknownNameError
 
 if TYPE_CHECKING:
-    import polars as pl
-
-    from dealwright.inputs import PlanInputs
-    from dealwright.plan.run import PlanParams, PreviousRun
+    from dealwright.plan.run import PlanParams
     from dealwright.plan.trace import Progress
-    from dealwright.world.barcelona import BarcelonaWorld
 
-_FILES = ("accounts", "schema", "orders", "touches", "reps", "history", "staff")
-_RUN_KEYS = (*_FILES, "world", "n", "as_of", "seed", "force", "previous", "models", "touches_from_desk")
+_RUN_KEYS = (
+    *FILES, "world", "n", "as_of", "seed", "force", "previous", "models", "touches_from_desk", "osrm",
+    "valhalla",
+)  # fmt: skip
 
 
 def register(app: typer.Typer) -> None:
@@ -66,6 +65,22 @@ def plan(  # noqa: PLR0917  one parameter per option
     reps: Annotated[str | None, _file("reps", "Representatives and their homes.")] = None,
     history: Annotated[str | None, _file("history", "Accounts as they were at earlier moments.")] = None,
     staff: Annotated[str | None, _file("staff", "People of the contact centre.")] = None,
+    promises: Annotated[
+        str | None, _file("promises", "Visits promised: account; must, representative, day, moment.")
+    ] = None,
+    frequencies: Annotated[
+        str | None, _file("frequencies", "How often accounts are visited, and when next.")
+    ] = None,
+    call_backs: Annotated[str | None, _file("call-backs", "Calls promised: account, moment.")] = None,
+    arrivals: Annotated[
+        str | None, _file("arrivals", "Contacts expected: channel, start of the interval, number.")
+    ] = None,
+    osrm: Annotated[
+        str | None, typer.Option("--osrm", metavar="URL", help="Travel times by road from OSRM.")
+    ] = None,
+    valhalla: Annotated[
+        str | None, typer.Option("--valhalla", metavar="URL", help="Travel times by road from Valhalla.")
+    ] = None,
     world: Annotated[
         str | None, typer.Option("--world", metavar="NAME", help="A synthetic company instead: barcelona.")
     ] = None,
@@ -80,7 +95,9 @@ def plan(  # noqa: PLR0917  one parameter per option
     ] = None,
     previous: Annotated[
         str | None,
-        typer.Option("--previous", metavar="DIR", help="The last run: drift, territories, waitlist."),
+        typer.Option(
+            "--previous", metavar="DIR", help="The last run: drift, territories, waitlist, backlog."
+        ),
     ] = None,
     models: Annotated[
         str | None, typer.Option("--models", metavar="DIR", help="Keep models here; a better champion stays.")
@@ -119,16 +136,22 @@ def plan(  # noqa: PLR0917  one parameter per option
     given = {
         "accounts": accounts, "schema": schema, "orders": orders, "touches": touches, "reps": reps,
         "history": history, "staff": staff, "world": world, "n": n, "as_of": as_of, "seed": seed,
-        "previous": previous, "models": models, "force": force or None,
+        "previous": previous, "models": models, "force": force or None, "promises": promises,
+        "frequencies": frequencies, "call_backs": call_backs, "arrivals": arrivals, "osrm": osrm,
+        "valhalla": valhalla,
         "touches_from_desk": touches_from_desk if touches_from_desk is not None else publish or None,
     }  # fmt: skip
+    kept = ("seed", "force", "models", "osrm", "valhalla")
     if accounts or world:  # other data than in the parameter file: its own go
-        settings = {key: value for key, value in settings.items() if key in ("seed", "force", "models")}
+        settings = {key: value for key, value in settings.items() if key in kept}
+    if osrm or valhalla:  # the option replaces whichever service the parameters name
+        settings = {key: value for key, value in settings.items() if key not in ("osrm", "valhalla")}
     settings = {"seed": 0, **settings, **{key: value for key, value in given.items() if value is not None}}
     reported = None
     if publish or settings.get("touches_from_desk"):  # before the night begins: is there a desk?
         reported = read_desk_touches(context)
-    inputs, drawn = _read_inputs(settings, reported if settings.get("touches_from_desk") else None)
+    travel = road_service(settings, stages.route, settings_of(context).home)
+    inputs, drawn = read_inputs(settings, reported if settings.get("touches_from_desk") else None)
     settings["as_of"] = inputs.as_of
     read = [inputs]
     del inputs  # handed over below: the plan may let go of what it does not need
@@ -136,8 +159,8 @@ def plan(  # noqa: PLR0917  one parameter per option
         with _progress(quiet=as_json) as progress, RunDirectory(out) as folder:
             result = run_plan(
                 read.pop(), stages, seed=settings["seed"], force=settings.get("force", False),
-                previous=_read_previous(settings.get("previous")), store=_store(settings.get("models")),
-                progress=progress,
+                previous=read_previous(settings.get("previous")), store=open_models(settings.get("models")),
+                progress=progress, travel=travel,
             )  # fmt: skip
             write_plan(result, folder, {key: settings[key] for key in _RUN_KEYS if key in settings})
             if drawn is not None:
@@ -201,80 +224,6 @@ def _word_briefs(stages: PlanParams, language: str | None, wording: str | None) 
         chosen = replace(chosen, wording=read_wording(Path(wording)))
     check_wording(chosen)
     return replace(stages, brief=chosen)
-
-
-def _read_inputs(
-    run: dict[str, Any], reported: pl.DataFrame | None
-) -> tuple[PlanInputs, tuple[dict[str, pl.DataFrame | None], str] | None]:
-    """Read or draw what the plan needs; a synthetic company's tables, with the truth, are handed on apart."""
-    if run.get("world") is not None and run.get("accounts") is not None:
-        raise InputError("give either --accounts or --world, not both")
-    if run.get("world") is not None:
-        from dealwright.world.barcelona import BarcelonaParams, generate
-
-        if run["world"] != "barcelona":
-            raise UnknownNameError("world", run["world"], ["barcelona"])
-        params = BarcelonaParams(n=run.setdefault("n", 3200))
-        if run.get("as_of") is not None:
-            params = replace(params, as_of=run["as_of"])
-        company = generate(params, seed=run["seed"])
-        return _add_reported(company.inputs, reported), _world_files(company)
-    if run.get("accounts") is None:
-        raise InputError(
-            "nothing to plan: give --accounts FILE, or --world barcelona for a synthetic company"
-        )
-    from dealwright.intake.accounts import read_plan_inputs
-
-    tables = {name: run[name] for name in _FILES[1:] if name in run}
-    as_of = run.get("as_of")
-    return read_plan_inputs(run["accounts"], as_of=as_of, further_touches=reported, **tables), None
-
-
-def _add_reported(inputs: PlanInputs, reported: pl.DataFrame | None) -> PlanInputs:
-    from dealwright.intake.further_touches import add_touches
-
-    return inputs if reported is None else add_touches(inputs, reported)
-
-
-def _world_files(company: BarcelonaWorld) -> tuple[dict[str, pl.DataFrame | None], str]:
-    """Return a synthetic company's tables and their declaration, to be written."""
-    from dealwright.report.schema_text import schema_toml
-
-    tables = {name: getattr(company.inputs, name) for name in _FILES if name != "schema"}
-    return {**tables, "truth": company.truth}, schema_toml(company.inputs.schema)
-
-
-def _read_previous(folder: str | None) -> PreviousRun | None:
-    """Read what the next run takes over from the folder of an earlier one."""
-    if folder is None:
-        return None
-    import json
-
-    import polars as pl
-
-    from dealwright.plan.run import PreviousRun
-
-    path = Path(folder)
-    try:
-        profile = json.loads((path / "profile.json").read_text(encoding="utf-8"))
-        accounts = pl.scan_parquet(path / "accounts.parquet")
-        drawn = "territory" in accounts.collect_schema().names()
-        territories = accounts.select("account_id", "territory").drop_nulls().collect() if drawn else None
-        waiting = path / "waitlist.parquet"
-        waitlist = pl.read_parquet(waiting) if waiting.exists() else None
-    except (OSError, ValueError, pl.exceptions.PolarsError) as error:
-        raise InputError(
-            f"--previous {folder}: cannot read the run there: {error}; name the folder of a run"
-        ) from None
-    return PreviousRun(profile, territories, waitlist)
-
-
-def _store(folder: str | None) -> Any:
-    if folder is None:
-        return None
-    from dealwright.report.model_store import FolderModelStore
-
-    return FolderModelStore(Path(folder))
 
 
 @contextmanager

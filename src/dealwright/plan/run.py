@@ -11,6 +11,7 @@ import polars as pl
 
 from dealwright.inputs import PlanInputs
 from dealwright.plan.action import ActionParams, Actions, choose_actions
+from dealwright.plan.agreed import agreements
 from dealwright.plan.anomalies import Anomalies, AnomalyParams, detect
 from dealwright.plan.assembly import TABLES, figures, measure_drift, side_by_side
 from dealwright.plan.brief import BriefParams, brief
@@ -21,8 +22,10 @@ from dealwright.plan.kpis import KpiParams, Kpis, judge
 from dealwright.plan.predict import Predictions, PredictParams, predict
 from dealwright.plan.quality import Quality, QualityParams, check
 from dealwright.plan.route import RouteParams, route
+from dealwright.plan.routing.travel import TravelTimes
 from dealwright.plan.schedule import ScheduleParams, schedule
 from dealwright.plan.segment import SegmentParams, Segments, segment
+from dealwright.plan.staffing.backlog import carried_over
 from dealwright.plan.territory import Territories, TerritoryParams, territory
 from dealwright.plan.toml import to_mapping
 from dealwright.plan.trace import FIELD_STAGES, STAGES, Progress, StageRecord, Tracer, hash_frame, hash_text
@@ -69,11 +72,14 @@ class PreviousRun:
         ``account_id, territory``: kept unless a change pays.
     waitlist
         `Channels.waitlist`: who has waited since when.
+    carried
+        `Schedule.carry_over`: what came in at the contact centre and was not done.
     """
 
     profile: Mapping[str, Any] | None = None
     territories: pl.DataFrame | None = None
     waitlist: pl.DataFrame | None = None
+    carried: Mapping[str, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -122,7 +128,9 @@ class Plan:
         """Return what the next run takes over."""
         known = "territory" in self.accounts.columns
         territories = self.accounts.select("account_id", "territory").drop_nulls() if known else None
-        return PreviousRun(self.profile, territories, self.tables.get("waitlist"))
+        backlog = self.tables.get("backlog")
+        carried = None if backlog is None else carried_over(backlog)
+        return PreviousRun(self.profile, territories, self.tables.get("waitlist"), carried)
 
     @property
     def seconds(self) -> dict[str, float]:
@@ -160,6 +168,7 @@ def run_plan(
     previous: PreviousRun | None = None,
     store: ModelStore | None = None,
     progress: Progress | None = None,
+    travel: TravelTimes | None = None,
 ) -> Plan:
     """Plan one night: from accounts to the next best action of each.
 
@@ -177,6 +186,8 @@ def run_plan(
         Where models are kept between runs; a champion kept there is only replaced by a better challenger.
     progress
         Told when a stage begins.
+    travel
+        A road service (`routing.travel_service.RoadService`); by default times are estimated.
 
     Raises
     ------
@@ -209,7 +220,7 @@ def run_plan(
             "territory", rows, territory, data, params.territory,
             predictions=predictions, previous=last.territories,
         )  # fmt: skip
-    _serve(stages, data, actions, territories, params, waitlist=last.waitlist)
+    _serve(stages, data, actions, territories, params, last=last, travel=travel)
     so_far = side_by_side(data.accounts["account_id"], stages.results)
     routes, calls = stages.results.get("route"), stages.results["schedule"]
     stages.run(
@@ -236,27 +247,31 @@ def _serve(
     territories: Territories | None,
     params: PlanParams,
     *,
-    waitlist: pl.DataFrame | None,
+    last: PreviousRun,
+    travel: TravelTimes | None,
 ) -> None:
     """Allocate channels, plan routes and shifts; again where that shows that a channel was given too much."""
     rows = data.accounts.height
+    agreed = agreements(data, params.route, params.schedule)
     capacities: dict[str, float] = {}
     for _ in range(max(params.capacity_rounds, 1)):
         channels = stages.run(
             "channel", rows, allocate_channels, data, actions, params.channel,
-            capacities=capacities, waiting=waitlist,
+            capacities=capacities, waiting=last.waitlist, agreed=agreed,
         )  # fmt: skip
         possible: dict[str, float] = {}
         if territories is not None:
             routes = stages.run(
                 "route", rows, route, data, actions, params.route,
-                territories=territories, channels=channels,
+                territories=territories, channels=channels, promises=data.promises,
+                frequencies=data.frequencies, travel=travel,
             )  # fmt: skip
             if not routes.days.is_empty():
                 possible["field"] = reach_of_routes(routes.days, _scheduled(channels, "field"))
         staffed = stages.run(
-            "schedule", rows, schedule, data, actions, channels, params.schedule, staff=data.staff
-        )
+            "schedule", rows, schedule, data, actions, channels, params.schedule, staff=data.staff,
+            arrivals=data.arrivals, call_backs=data.call_backs, carried=last.carried,
+        )  # fmt: skip
         if data.staff is not None:
             possible |= staffed.capacities
         short = {name: most for name, most in possible.items() if most < _scheduled(channels, name)}
@@ -271,6 +286,9 @@ def _scheduled(channels: Channels, name: str) -> float:
 
 
 def _hash_inputs(inputs: PlanInputs, seed: int) -> str:
-    tables = (inputs.accounts, inputs.orders, inputs.touches, inputs.reps, inputs.history, inputs.staff)
+    tables = (
+        inputs.accounts, inputs.orders, inputs.touches, inputs.reps, inputs.history, inputs.staff,
+        inputs.promises, inputs.frequencies, inputs.call_backs, inputs.arrivals,
+    )  # fmt: skip
     parts = [hash_frame(frame) for frame in tables]
     return hash_text("|".join([*parts, repr(inputs.schema), inputs.as_of.isoformat(), str(seed)]))

@@ -83,7 +83,8 @@ class Schedule:
     sla_probability
         Queue -> probability that a day keeps its service level.
     capacities
-        Channel -> contacts a day the staff at work can make.
+        Channel -> contacts a day the staff at work can make for the plan, beside work that came in and may
+        wait.
     carry_over
         Channel -> contacts that came in and are left at the end of the first day.
     proven
@@ -194,7 +195,7 @@ def schedule(
         levels,
         backlog,
         probability,
-        force.contacts_per_day(0, params),
+        _room_for_the_plan(force, demands[0], params),
         carry_over,
         roster.proven and all(cover.proven for cover in covers),
         sum(missing_hours(cover, demand, params) for cover, demand in zip(covers, demands, strict=True)),
@@ -234,6 +235,19 @@ def _demands(
             )
         )
     return demands
+
+
+def _room_for_the_plan(
+    force: Workforce, demand: tuple[ChannelDemand, ...], params: ScheduleParams
+) -> dict[str, float]:
+    """Return the contacts of the first day that what came in leaves to the plan; a queue is not counted off."""
+    arrived = {
+        item.channel: float(item.contacts.sum()) - item.own for item in demand if item.work.kind == "drain"
+    }
+    return {
+        name: max(most - float(np.ceil(arrived.get(name, 0.0))), 0.0)
+        for name, most in force.contacts_per_day(0, params).items()
+    }
 
 
 def _shift_frame(

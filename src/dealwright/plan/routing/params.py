@@ -11,6 +11,33 @@ from dealwright.plan.routing.travel import TravelParams
 
 
 @dataclass(frozen=True)
+class RoadParams:
+    """How a road service is asked; which one, and where, is said with the run.
+
+    Attributes
+    ----------
+    profile
+        OSRM's profile or Valhalla's costing; ``driving`` is Valhalla's ``auto``.
+    block
+        Places per side of one request.
+    timeout_s
+        After which a request counts as failed.
+    max_snap_km
+        A place further than this from the next road cannot be reached.
+    """
+
+    profile: str = "driving"
+    block: int = 50
+    timeout_s: float = 10.0
+    max_snap_km: float = 1.0
+
+    def check(self) -> None:
+        """Refuse values that make no sense."""
+        if self.block < 1 or not self.timeout_s > 0 or not self.max_snap_km > 0:
+            raise InputError("route.road: block must be 1 or more, timeout_s and max_snap_km above 0")
+
+
+@dataclass(frozen=True)
 class RouteParams:
     """How days are planned. Times of day are minutes after midnight.
 
@@ -49,6 +76,8 @@ class RouteParams:
         Whether to find out what an hour more would be worth (costs a quarter more time).
     travel
         The estimate of travel times, where no road service is given.
+    road
+        How a road service is asked, where one is given.
     """
 
     first_day: datetime | None = None
@@ -73,6 +102,7 @@ class RouteParams:
     iterations: int = 4_000
     extra_hour: bool = True
     travel: TravelParams = field(default_factory=TravelParams)
+    road: RoadParams = field(default_factory=RoadParams)
 
     def check(self) -> None:
         """Refuse values that make no sense.
@@ -83,6 +113,7 @@ class RouteParams:
             Naming the value to change.
         """
         self.travel.check()
+        self.road.check()
         for name in ("days", "joint", "max_candidates", "iterations", "overdue_factor"):
             if getattr(self, name) < 1:
                 raise InputError(f"route.{name} = {getattr(self, name)}: use 1 or more")

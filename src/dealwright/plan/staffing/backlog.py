@@ -62,6 +62,13 @@ def forecast_backlog(
     return pl.DataFrame(rows, schema=BACKLOG_COLUMNS, orient="row"), carry_over
 
 
+def carried_over(backlog: pl.DataFrame) -> dict[str, float]:
+    """Return the second result of `forecast_backlog` from the first."""
+    first = backlog.filter("planned").sort("day").group_by("channel", maintain_order=True).first()
+    left = first.select("channel", pl.col("backlog") - pl.col("of_plan"))
+    return dict(left.iter_rows())
+
+
 def _calendar(days: Sequence[date], params: ScheduleParams) -> list[tuple[date, bool]]:
     found = [(day, True) for day in days]
     day = days[-1]
