@@ -142,12 +142,13 @@ begin
     )
     select count(*) into kept from same;
 
-    -- what the older runs asked for and nobody began: on the days of this run, and before; and whatever was planned for an
-    -- account that this run contacts
+    -- what the older runs asked for and nobody began: on the days of this run; on days that were over at its cut-off (on the
+    -- day of the cut-off people may still be at work, or report the next morning); and for accounts that this run contacts
     with gone as (
         update dealwright.task as t set status = 'replaced', replaced_by = publish_tasks.run_id
         where t.status = 'planned' and t.run_id <> publish_tasks.run_id
-          and (t.day <= publish_tasks.last_day or t.account_id in (select p.account_id from published_task as p))
+          and (t.day between publish_tasks.first_day and publish_tasks.last_day or t.day < publish_tasks.as_of::date
+               or t.account_id in (select p.account_id from published_task as p))
         returning t.task_id
     )
     select count(*) into replaced from gone;
