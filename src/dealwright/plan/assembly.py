@@ -29,6 +29,8 @@ TABLES: Final = {
     "visits": ("route", "visits"),
     "rep_days": ("route", "days"),
     "left_out": ("route", "left_out"),
+    "distance_only_visits": ("distance_only", "visits"),
+    "distance_only_days": ("distance_only", "days"),
     "shifts": ("schedule", "shifts"),
     "calls": ("schedule", "calls"),
     "calls_unplaced": ("schedule", "unplaced"),

@@ -16,6 +16,7 @@ from dealwright.plan.anomalies import Anomalies, AnomalyParams, detect
 from dealwright.plan.assembly import TABLES, figures, measure_drift, side_by_side
 from dealwright.plan.brief import BriefParams, brief
 from dealwright.plan.channel import ChannelParams, Channels, allocate_channels, reach_of_routes
+from dealwright.plan.distance_only import DistanceOnlyParams, plan_distance_only
 from dealwright.plan.drift import Drift
 from dealwright.plan.frames import ModelStore, StageResult
 from dealwright.plan.kpis import KpiParams, Kpis, judge
@@ -51,6 +52,7 @@ class PlanParams:
     channel: ChannelParams = field(default_factory=ChannelParams)
     route: RouteParams = field(default_factory=RouteParams)
     schedule: ScheduleParams = field(default_factory=ScheduleParams)
+    distance_only: DistanceOnlyParams = field(default_factory=DistanceOnlyParams)
     brief: BriefParams = field(default_factory=BriefParams)
     capacity_rounds: int = 2
     kpis: KpiParams = field(default_factory=KpiParams)
@@ -221,6 +223,12 @@ def run_plan(
             predictions=predictions, previous=last.territories,
         )  # fmt: skip
     _serve(stages, data, actions, territories, params, last=last, travel=travel)
+    if territories is not None:
+        stages.run(
+            "distance_only", rows, plan_distance_only, data, actions, stages.results["channel"],
+            params.distance_only, route=params.route, territories=territories, promises=data.promises,
+            frequencies=data.frequencies, travel=travel,
+        )  # fmt: skip
     so_far = side_by_side(data.accounts["account_id"], stages.results)
     routes, calls = stages.results.get("route"), stages.results["schedule"]
     stages.run(

@@ -32,9 +32,10 @@ _log = structlog.wrap_logger(
 )
 STAGES: Final = (
     "quality", "predict", "anomalies", "segment", "action", "territory", "channel", "route", "schedule",
-    "brief",
+    "distance_only", "brief",
 )  # fmt: skip
-FIELD_STAGES: Final = ("territory", "route")  # only where there are positions and representatives
+# only where there are positions and representatives
+FIELD_STAGES: Final = ("territory", "route", "distance_only")
 
 
 class Progress(Protocol):
