@@ -29,6 +29,8 @@ def test_demo(dealwright: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
         assert words in " ".join(answer.out.split()), words
     assert Path("demo-output/desk/agents_with_intervals.png").stat().st_size > 10_000
     assert Path("demo-output/plan/accounts.parquet").is_file()
+    assert "<h1>" in Path("demo-output/plan/report.html").read_text(encoding="utf-8")
+    assert Path("demo-output/plan/maps/routes.html").is_file()
     assert not (tmp_path / "home" / "demo").exists()
     # the user's own desk is as empty as before
     assert dealwright("init", "--json").json["agents"] == 0

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dealwright.cli.context import Json, console, notes, settings_of, write_json
+from dealwright.cli.map_ground import read_ground, tiles_url
 from dealwright.cli.plan_inputs import FILES, open_models, read_inputs, read_previous, road_service
 from dealwright.cli.publish import publish_run, read_desk_touches
 from dealwright.errors import GateError, InputError, UnknownNameError
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 _RUN_KEYS = (
     *FILES, "world", "n", "as_of", "seed", "force", "previous", "models", "touches_from_desk", "osrm",
-    "valhalla",
+    "valhalla", "land", "tiles",
 )  # fmt: skip
 
 
@@ -80,6 +81,13 @@ def plan(  # noqa: PLR0917  one parameter per option
     ] = None,
     valhalla: Annotated[
         str | None, typer.Option("--valhalla", metavar="URL", help="Travel times by road from Valhalla.")
+    ] = None,
+    land: Annotated[
+        str | None, _file("land", "Land as GeoJSON polygons, the ground of the maps without a network.")
+    ] = None,
+    tiles: Annotated[
+        str | None,
+        typer.Option("--tiles", metavar="URL", help="Street tiles for the maps, with {z}/{x}/{y}; or none."),
     ] = None,
     world: Annotated[
         str | None, typer.Option("--world", metavar="NAME", help="A synthetic company instead: barcelona.")
@@ -138,10 +146,10 @@ def plan(  # noqa: PLR0917  one parameter per option
         "history": history, "staff": staff, "world": world, "n": n, "as_of": as_of, "seed": seed,
         "previous": previous, "models": models, "force": force or None, "promises": promises,
         "frequencies": frequencies, "call_backs": call_backs, "arrivals": arrivals, "osrm": osrm,
-        "valhalla": valhalla,
+        "valhalla": valhalla, "land": land, "tiles": tiles,
         "touches_from_desk": touches_from_desk if touches_from_desk is not None else publish or None,
     }  # fmt: skip
-    kept = ("seed", "force", "models", "osrm", "valhalla")
+    kept = ("seed", "force", "models", "osrm", "valhalla", "tiles")
     if accounts or world:  # other data than in the parameter file: its own go
         settings = {key: value for key, value in settings.items() if key in kept}
     if osrm or valhalla:  # the option replaces whichever service the parameters name
@@ -153,6 +161,7 @@ def plan(  # noqa: PLR0917  one parameter per option
     travel = road_service(settings, stages.route, settings_of(context).home)
     inputs, drawn = read_inputs(settings, reported if settings.get("touches_from_desk") else None)
     settings["as_of"] = inputs.as_of
+    ground, street = read_ground(settings, inputs.accounts), tiles_url(settings)
     read = [inputs]
     del inputs  # handed over below: the plan may let go of what it does not need
     try:
@@ -162,7 +171,8 @@ def plan(  # noqa: PLR0917  one parameter per option
                 previous=read_previous(settings.get("previous")), store=open_models(settings.get("models")),
                 progress=progress, travel=travel,
             )  # fmt: skip
-            write_plan(result, folder, {key: settings[key] for key in _RUN_KEYS if key in settings})
+            run = {key: settings[key] for key in _RUN_KEYS if key in settings}
+            write_plan(result, folder, run, land=ground, tiles=street)
             if drawn is not None:
                 write_world(*drawn, folder)
             write_report(folder)

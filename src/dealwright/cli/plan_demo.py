@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from dealwright.cli.map_ground import read_ground
 from dealwright.cli.plan_summary import plan_tables
 from dealwright.plan.run import run_plan
 from dealwright.report.plan_output import RunDirectory, write_plan, write_world
+from dealwright.report.plan_report import write_report
 from dealwright.report.schema_text import schema_toml
 from dealwright.world.barcelona import BarcelonaParams, generate
 
@@ -29,11 +31,16 @@ def show_plan(page: Console, out: Path, seed: int = 7) -> None:
     )
     with working("predicting, segmenting, choosing actions"):
         plan = run_plan(inputs, seed=seed)
-    with RunDirectory(out) as folder:
-        write_plan(plan, folder, {"world": "barcelona", "n": _ACCOUNTS, "seed": seed, "as_of": inputs.as_of})
+    run = {"world": "barcelona", "n": _ACCOUNTS, "seed": seed, "as_of": inputs.as_of}
+    with working("writing briefs, maps and the report"), RunDirectory(out) as folder:
+        write_plan(plan, folder, run, land=read_ground(run, inputs.accounts))
         tables = {
             name: getattr(inputs, name) for name in ("accounts", "orders", "touches", "reps", "history")
         }
         write_world({**tables, "truth": world.truth}, schema_toml(inputs.schema), folder)
+        write_report(folder)
     for item in plan_tables(plan, out):
         page.print(item)
+    page.print(
+        f"To read: [bold]{out / 'report.html'}[/bold]; a map of each day is in [bold]{out / 'maps'}[/bold]"
+    )

@@ -9,11 +9,21 @@ import polars as pl
 from dealwright.plan.run import Plan
 from dealwright.report.brief_files import write_briefs
 from dealwright.report.calendars import write_calendars
-from dealwright.report.maps import write_maps
+from dealwright.report.land import Land, around
+from dealwright.report.map_page import write_geojson
+from dealwright.report.maps import MapTables, write_maps
 
 
-def write_days(plan: Plan, folder: Path) -> None:
-    """Write ``briefs/``, ``calendars/`` and ``maps/`` into a run's folder, as far as there is anything."""
+def write_days(plan: Plan, folder: Path, land: Land | None = None, *, tiles: str | None = None) -> None:
+    """Write ``briefs/``, ``calendars/`` and ``maps/`` into a run's folder, as far as there is anything.
+
+    Parameters
+    ----------
+    land
+        The ground of the maps, kept as ``land.geojson``; without it, the hull of the accounts is drawn.
+    tiles
+        See `map_page.new_map`.
+    """
     tables, data = plan.tables, plan.inputs
     write_briefs(tables["briefs"], folder / "briefs", plan.params.brief.language)
     name = data.schema.role("name")
@@ -39,6 +49,12 @@ def write_days(plan: Plan, folder: Path) -> None:
         columns = [column for column in ("territory", "action") if column in plan.accounts.columns]
         known = accounts.join(plan.accounts.select("account_id", *columns), on="account_id", how="left")
         missing = [pl.lit(None, pl.String).alias(c) for c in ("territory", "action") if c not in columns]
-        homes = data.reps.select("rep_id", "home_lat_deg", "home_lon_deg") if data.reps is not None else None
-        drawn = tables.get("territories")
-        write_maps(folder / "maps", known.with_columns(missing), drawn, tables.get("visits"), homes)
+        drawn = MapTables(
+            known.with_columns(missing), tables.get("territories"), tables.get("visits"),
+            tables.get("rep_days"), tables.get("distance_only_visits"), tables.get("distance_only_days"),
+            data.reps,
+        )  # fmt: skip
+        if land is not None:
+            near = around(land, accounts.drop_nulls(["lat_deg", "lon_deg"]))
+            write_geojson(folder / "land.geojson", near.features())
+        write_maps(folder / "maps", drawn, land, tiles=tiles)

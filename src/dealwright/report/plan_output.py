@@ -21,6 +21,7 @@ from dealwright.plan.run import Plan
 from dealwright.plan.tasks import day_tasks
 from dealwright.plan.toml import write_toml
 from dealwright.report.day_files import write_days
+from dealwright.report.land import Land
 from dealwright.report.plan_metrics import metrics_text
 from dealwright.report.task_file import TASK_FILE, write_tasks
 
@@ -29,7 +30,8 @@ RUN_FILES: Final = frozenset(
     {
         *(f"{name}.parquet" for name in ("accounts", *TABLES)),
         "briefs", "maps", "calendars", "rejected", "world", "kpis.json", "trace.jsonl", "params.toml",
-        "report.html", "model_card.json", "issues.csv", "drift.csv", "profile.json", "metrics.prom",
+        "report.html", "land.geojson", "model_card.json", "issues.csv", "drift.csv", "profile.json",
+        "metrics.prom",
         TASK_FILE,
     }
 )  # fmt: skip
@@ -87,7 +89,14 @@ class RunDirectory:
         shutil.rmtree(earlier, ignore_errors=True)
 
 
-def write_plan(plan: Plan, folder: Path, run: Mapping[str, Any]) -> None:
+def write_plan(
+    plan: Plan,
+    folder: Path,
+    run: Mapping[str, Any],
+    *,
+    land: Land | None = None,
+    tiles: str | None = None,
+) -> None:
     """Write the files of a plan.
 
     Parameters
@@ -98,12 +107,16 @@ def write_plan(plan: Plan, folder: Path, run: Mapping[str, Any]) -> None:
         An empty folder, from `RunDirectory`.
     run
         How to repeat it: the ``[run]`` table of ``params.toml``.
+    land
+        The ground of the maps.
+    tiles
+        URL of street tiles for the maps (`map_page.new_map`).
     """
     plan.accounts.write_parquet(folder / "accounts.parquet")
     for name, table in plan.tables.items():
         table.write_parquet(folder / f"{name}.parquet")
     write_tasks(day_tasks(plan), folder)
-    write_days(plan, folder)
+    write_days(plan, folder, land, tiles=tiles)
     write_rejected(plan.quality, folder)
     plan.quality.issues.write_csv(folder / "issues.csv")
     plan.drift.frame.write_csv(folder / "drift.csv")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,6 +38,19 @@ CLUSTERS: Final = (
     ("Mollet", 41.540, 2.213, 1.2, 0.03), ("Granollers", 41.607, 2.288, 1.4, 0.03),
     ("Martorell", 41.475, 1.930, 1.3, 0.01), ("Mataró", 41.545, 2.440, 0.8, 0.02),
 )  # fmt: skip
+# (lon, lat) of the coast on both sides of the region, drawn by hand to a few kilometres: for the eye only
+_SHORE_SOUTH: Final = (
+    (0.49, 40.47), (0.59, 40.61), (0.87, 40.72), (0.71, 40.81), (0.80, 40.88), (1.06, 41.06), (1.17, 41.06),
+    (1.26, 41.11), (1.40, 41.14), (1.57, 41.19), (1.73, 41.21), (1.81, 41.235),
+)  # fmt: skip
+_SHORE_NORTH: Final = (
+    (2.55, 41.577), (2.66, 41.61), (2.79, 41.67), (2.93, 41.72), (3.03, 41.78), (3.13, 41.845), (3.23, 41.95),
+    (3.21, 42.05), (3.11, 42.13), (3.12, 42.24), (3.18, 42.26), (3.32, 42.32), (3.17, 42.43),
+)  # fmt: skip
+_TOWNS: Final = frozenset({
+    "Barcelona", "El Prat", "Castelldefels", "Sant Cugat", "Sabadell", "Terrassa", "Badalona", "Mollet",
+    "Granollers", "Martorell", "Mataró",
+})  # fmt: skip
 KM_PER_DEGREE: Final = 111.195  # on a sphere of 6,371 km
 
 
@@ -94,3 +107,32 @@ def sample_positions(
         f"the polygon holds too little of the region (lat 41.25 to {NORTH_DEG}, lon {WEST_DEG} to "
         f"{EAST_DEG}): {todo.size:,} of {n:,} positions found no place; draw it larger, as (lat, lon) corners"
     )
+
+
+def land_geojson() -> dict[str, Any]:
+    """Return the land of the region as GeoJSON: one polygon, and the towns and quarters as named points.
+
+    The shore between the Garraf and Mataró is the one positions are drawn by; its continuation to the Ebro and
+    to Portbou only says on which side the sea is.
+    """
+    shore = [
+        *_SHORE_SOUTH,
+        *zip(COAST_LON_DEG.tolist(), COAST_LAT_DEG.tolist(), strict=True),
+        *_SHORE_NORTH,
+    ]
+    ring = [*shore, (3.05, 42.60), (0.15, 42.60), (0.15, shore[0][1]), shore[0]]
+    land = {
+        "type": "Feature",
+        "properties": {},
+        "geometry": {"type": "Polygon", "coordinates": [[list(corner) for corner in ring]]},
+    }
+    places = [
+        {
+            "type": "Feature",
+            # the quarters of the city would cover each other on a map of the region
+            "properties": {"name": name, "min_zoom": 9 if name in _TOWNS else 13},
+            "geometry": {"type": "Point", "coordinates": [lon, lat]},
+        }
+        for name, lat, lon in [*((row[0], row[1], row[2]) for row in CLUSTERS), ("Barcelona", 41.388, 2.168)]
+    ]
+    return {"type": "FeatureCollection", "features": [land, *places]}
