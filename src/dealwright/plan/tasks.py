@@ -39,7 +39,7 @@ def day_tasks(plan: Plan) -> DayTasks:
     task either.
     """
     days = _days(plan)
-    found = [_visits(plan.tables), _calls(plan.tables), _untimed(plan, days[0])]
+    found = [*_visits(plan.tables), _calls(plan.tables), _untimed(plan, days[0])]
     typed = [
         part.select(
             (pl.col(name) if name in part.columns else pl.lit(None)).cast(COLUMNS[name]).alias(name)
@@ -75,10 +75,11 @@ def _days(plan: Plan) -> list[date]:
     return sorted(days)
 
 
-def _visits(tables: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
+def _visits(tables: Mapping[str, pl.DataFrame]) -> list[pl.DataFrame]:
+    """Return the visits, where there is a table of them."""
     if "visits" not in tables:
-        return pl.DataFrame()
-    return tables["visits"].with_columns(channel=pl.lit(_FIELD), end_at=pl.col("leave_at"))
+        return []
+    return [tables["visits"].with_columns(channel=pl.lit(_FIELD), end_at=pl.col("leave_at"))]
 
 
 def _calls(tables: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
