@@ -17,8 +17,8 @@ from dealwright.report.task_file import write_tasks
 
 LISTED = {
     "task_id", "day", "account_id", "account_name", "rep_id", "action", "channel", "stop", "start_at",
-    "end_at", "window_start", "window_end", "value_eur", "cost_eur", "propensity", "reason", "status", "outcome",
-    "done_at", "note", "run_id", "replaced_by", "time_zone",
+    "end_at", "window_start", "window_end", "value_eur", "cost_eur", "propensity", "reason", "status",
+    "outcome", "done_at", "note", "run_id", "replaced_by", "time_zone",
 }  # fmt: skip
 NOWHERE = ["--database-url", "postgresql://localhost:1/x"]
 NINE = datetime(2026, 7, 1, 9)
@@ -43,7 +43,8 @@ def test_publish_says_what_it_did(desk: Command) -> None:
     again = desk("task", "publish", "run", "--json").json
     assert again == {
         "run_id": "run 1", "as_of": "2026-06-30T22:00:00", "first_day": "2026-07-01",
-        "last_day": "2026-07-01", "tasks": 3, "published": False, "new": 0, "kept": 3, "replaced": 0, "settled": 0,
+        "last_day": "2026-07-01", "tasks": 3, "published": False, "new": 0, "kept": 3, "replaced": 0,
+        "settled": 0,
     }  # fmt: skip
     assert "nothing changed" in desk("task", "publish", "run").out
 
