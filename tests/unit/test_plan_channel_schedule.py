@@ -12,7 +12,7 @@ import pytest
 from dealwright.errors import InputError
 from dealwright.inputs import CHANNELS, PlanInputs
 from dealwright.plan.action import Actions, choose_actions
-from dealwright.plan.channel import ChannelLimit, ChannelParams, allocate_channels, reach_of_routes
+from dealwright.plan.channel import ChannelLimit, ChannelParams, allocate_channels
 from dealwright.plan.quality import QualityParams, check
 from dealwright.plan.schedule import ScheduleParams, Work, schedule
 from dealwright.plan.segment import SegmentParams, segment
@@ -126,7 +126,7 @@ def test_who_has_waited_too_long_goes_first(night):
     assert again.value_eur < first.value_eur  # precedence has its price
 
 
-def test_capacity_follows_from_people_and_from_routes(night):
+def test_capacity_follows_from_people(night):
     people = {
         "outbound_cc": ChannelLimit(people=2, hours_per_day=5, shrinkage=0.2, occupancy=0.5, handle_min=10)
     }
@@ -134,9 +134,6 @@ def test_capacity_follows_from_people_and_from_routes(night):
     assert (
         table.filter(pl.col("channel") == "outbound_cc")["capacity"].item() == 24
     )  # 2 × 300 × 0.8 × 0.5 / 10
-    days = pl.DataFrame({"day": [1, 1, 2, 2], "stops": [8, 6, 3, 7], "candidates": [20, 9, 3, 7]})
-    assert reach_of_routes(days, 50.0) == 14  # two representatives, seven visits on a full day
-    assert reach_of_routes(days.filter(pl.col("stops") == pl.col("candidates")), 50.0) == 50.0
 
 
 def test_minutes_per_account_are_certified(night):

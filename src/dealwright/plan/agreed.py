@@ -1,4 +1,4 @@
-"""What was agreed with accounts before tonight: contacts that come before anything is allocated."""
+"""What is settled about an account's channel before it is allocated: promises, visits that come round."""
 
 from __future__ import annotations
 
@@ -18,9 +18,13 @@ from dealwright.plan.staffing.params import ScheduleParams
 AGREED_COLUMNS: Final = {
     "account_id": pl.String,
     "channel": pl.String,
-    "firm": pl.Boolean,  # promised; otherwise due, and done before others if there is room
-    "not_before": pl.Date,  # of a visit that comes round and is not due yet: not on this channel tonight
+    "kind": pl.String,  # one of the four below
+    "why": pl.String,  # of a closed channel
 }
+PROMISED: Final = "promised"  # done whatever else is
+PLANNED: Final = "planned"  # the routes of this run hold the visit
+DUE: Final = "due"  # comes round: done before others, if there is room
+CLOSED: Final = "closed"  # not on this channel tonight
 
 
 def agreements(inputs: PlanInputs, visits: RouteParams, calls: ScheduleParams) -> pl.DataFrame:
@@ -42,7 +46,7 @@ def _promised_visits(inputs: PlanInputs, params: RouteParams) -> pl.DataFrame:
     if "day" in promises.columns:
         days = pl.Series(visiting_days(inputs, params), dtype=pl.Date)
         promises = promises.filter(pl.col("day").is_null() | pl.col("day").is_in(days.implode()))
-    return _agreed(promises, "field", firm=True)
+    return agreed_frame(promises["account_id"], "field", PROMISED)
 
 
 def _promised_calls(inputs: PlanInputs, params: ScheduleParams) -> pl.DataFrame:
@@ -50,7 +54,8 @@ def _promised_calls(inputs: PlanInputs, params: ScheduleParams) -> pl.DataFrame:
     if call_backs is None or call_backs.is_empty():
         return pl.DataFrame(schema=AGREED_COLUMNS)
     days = pl.Series(calling_days(inputs.as_of, params), dtype=pl.Date)
-    return _agreed(call_backs.filter(pl.col("at").dt.date().is_in(days.implode())), "outbound_cc", firm=True)
+    today = call_backs.filter(pl.col("at").dt.date().is_in(days.implode()))
+    return agreed_frame(today["account_id"], "outbound_cc", PROMISED)
 
 
 def _rhythm(inputs: PlanInputs, params: RouteParams) -> pl.DataFrame:
@@ -65,18 +70,17 @@ def _rhythm(inputs: PlanInputs, params: RouteParams) -> pl.DataFrame:
     )
     asked = asked.with_columns(value_eur=pl.lit(0.0), must=pl.lit(value=False))
     visits, _, early = spread(asked, frequencies, visiting_days(inputs, params), params)
-    due = _agreed(visits.unique("row", maintain_order=True), "field", firm=False)
-    later = _agreed(asked.join(early, on="row"), "field", firm=False, not_before=pl.col("due"))
-    return pl.concat([due, later])
+    due = agreed_frame(visits.unique("row", maintain_order=True)["account_id"], "field", DUE)
+    told = asked.select("row", "account_id").join(early, on="row", maintain_order="left")
+    why = pl.select(pl.format("its visit is not due before {}", told["due"])).to_series()
+    return pl.concat([due, agreed_frame(told["account_id"], "field", CLOSED, why)])
 
 
-def _agreed(
-    frame: pl.DataFrame, channel: str, *, firm: bool, not_before: pl.Expr | None = None
+def agreed_frame(
+    account_id: pl.Series, channel: str, kind: str, why: pl.Series | None = None
 ) -> pl.DataFrame:
-    columns = {
-        "account_id": pl.col("account_id"),
-        "channel": pl.lit(channel),
-        "firm": pl.lit(firm),
-        "not_before": pl.lit(None) if not_before is None else not_before,
-    }
-    return frame.select(columns[name].cast(kind).alias(name) for name, kind in AGREED_COLUMNS.items())
+    """Return `AGREED_COLUMNS` with the same channel and kind for some accounts."""
+    nothing = pl.Series([None], dtype=pl.String).new_from_index(0, account_id.len())
+    return pl.DataFrame({"account_id": account_id, "why": nothing if why is None else why}).select(
+        "account_id", pl.lit(channel).alias("channel"), pl.lit(kind).alias("kind"), "why"
+    )

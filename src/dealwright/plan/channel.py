@@ -1,7 +1,7 @@
 """The stage *channel*: each account to at most one channel a day, for the largest expected value that fits.
 
-For `run.py`: ``allocate_channels(inputs, actions, params, rng=rng)`` after *territory*; pass ``routes.days``
-through `reach_of_routes` and the schedule's capacity as `capacities` to allocate again with what the day can
+For `run.py`: ``allocate_channels(inputs, actions, params, rng=rng)`` after *territory*; pass what the
+routes hold as `agreed` and the schedule's capacity as `capacities` to allocate again with what the day can
 really take, and the `waitlist` of the last run as `waiting`. `Channels.table` is ``channels.parquet``.
 """
 
@@ -23,14 +23,14 @@ from dealwright.plan.channels.agreed_contacts import (
     put_back,
     read_agreed,
     restrict,
-    without_promised,
+    say_why_closed,
+    without_settled,
 )
 from dealwright.plan.channels.capacity import (
     DEFAULT_LIMITS,
     Capacity,
     ChannelLimit,
     derive_capacities,
-    reach_of_routes,
 )
 from dealwright.plan.channels.kernels import Floats, Ints, decide
 from dealwright.plan.channels.offers import Offers, find_urgent, value_channels, weigh
@@ -44,7 +44,6 @@ __all__ = [
     "ChannelParams",
     "Channels",
     "allocate_channels",
-    "reach_of_routes",
 ]
 
 CHANNEL_COLUMNS: Final = {
@@ -124,6 +123,7 @@ class Channels:
         One row per account: ``channel`` (null: none today), ``channel_confidence`` (share of its value that
         the second choice would lose, after prices, in [0, 1]), ``second_channel``, ``expected_value_eur`` on
         its channel, ``action`` (where another one took its place), ``urgent``, ``promised`` (agreed before),
+        ``due`` (its visit comes round), ``channel_note`` (which channel is closed, and why),
         ``waiting_for``, ``wait_rank``, ``expected_wait_days``, ``wait_reason``.
     table
         `CHANNEL_COLUMNS`, one row per channel.
@@ -184,6 +184,7 @@ def allocate_channels(
     capacities: Mapping[str, float] | None = None,
     waiting: pl.DataFrame | None = None,
     agreed: pl.DataFrame | None = None,
+    days: Mapping[str, int] | None = None,
 ) -> Channels:
     """Allocate every account that is to be reached to at most one channel.
 
@@ -198,8 +199,9 @@ def allocate_channels(
     waiting
         The last run's waitlist (`offers.WAITING_COLUMNS`).
     agreed
-        `plan.agreed.AGREED_COLUMNS`: promised contacts, which take their channel first, and visits that come
-        round.
+        `plan.agreed.AGREED_COLUMNS`: what is settled before, such as promised contacts.
+    days
+        Channel -> working days its capacity is for, where that is more than one.
 
     Raises
     ------
@@ -210,27 +212,33 @@ def allocate_channels(
     params.check()
     limits = derive_capacities(inputs, params.limits, capacities or {}, params.visits_per_day)
     option, value = value_channels(inputs, actions, any_action=params.actions == "any")
-    contacts = read_agreed(inputs.accounts["account_id"], agreed, actions)
-    wanted = (actions.choice.option >= 0) & ~contacts.firm
-    option, value, due = restrict(option, value, contacts, wanted, actions.choice.explore)
+    contacts = read_agreed(inputs.accounts["account_id"], agreed, actions, option, value)
+    wanted = actions.choice.option >= 0
     urgency = find_urgent(inputs, _sla_of(actions, limits, params), waiting, wanted)
+    wanted &= ~contacts.settled
+    option, value, due = restrict(option, value, contacts, wanted, actions.choice.explore)
     first = due | _first_explored(actions, option, limits, params.exploration_share, rng)
     offers = weigh(inputs, option, value, urgency, preference_factor=params.preference_factor, first=first)
     use, capacity = _consumption(inputs, limits, params)
-    solved = solve(offers, without_promised(capacity, use, contacts), use)
+    solved = solve(offers, without_settled(limits, capacity, use, contacts), use)
     offers, choice = put_back(offers, solved.choice, contacts)
     served = np.bincount(choice[choice >= 0], minlength=len(CHANNELS)).astype(np.float64)
     per_day = served if use is not None else np.where(np.isfinite(capacity), capacity, wanted.size)
+    per_day = per_day / np.array([(days or {}).get(name, 1) for name in CHANNELS])
     now = int(np.datetime64(inputs.as_of, "us").astype(np.int64))
     left = np.flatnonzero(wanted & (choice < 0))
     waitlist, order = rank_waiting(
         inputs.accounts["account_id"], left, offers, urgency, served_per_day=per_day, now=now
     )
-    waitlist = _say_when_due(waitlist, contacts.not_before.gather(order))
+    waitlist = say_why_closed(waitlist, contacts.why.gather(order))
     frame = _by_account(actions, offers, solved.weight_prices, choice, use).with_columns(
         urgent=urgency.urgent,
-        promised=contacts.firm,
-        channel_confidence=pl.when(pl.Series(contacts.firm)).then(1.0).otherwise("channel_confidence"),
+        promised=contacts.promised,
+        due=due,
+        channel_note=pl.when(pl.Series(contacts.closed)).then(
+            pl.format("not {}: {}", pl.Series(CHANNELS).gather(np.maximum(contacts.channel, 0)), contacts.why)
+        ),
+        channel_confidence=pl.when(pl.Series(contacts.promised)).then(1.0).otherwise("channel_confidence"),
     )
     frame = _add_waits(frame, waitlist, order)
     table = _by_channel(offers, limits, solved=solved, served=served, waitlist=waitlist, use=use)
@@ -241,13 +249,6 @@ def allocate_channels(
     return Channels(
         frame, table, waitlist, total, total + solved.gap_cents / _CENTS, solved.contested, tuple(notes)
     )
-
-
-def _say_when_due(waitlist: pl.DataFrame, not_before: pl.Series) -> pl.DataFrame:
-    """Give accounts that wait for nothing but the day of their next visit that reason."""
-    early = not_before.is_not_null() & waitlist["channel"].is_null()
-    told = pl.format("its visit is not due before {}", not_before.cast(pl.String).fill_null(""))
-    return waitlist.with_columns(reason=pl.when(early).then(told).otherwise("reason"))
 
 
 def _sla_of(actions: Actions, limits: tuple[Capacity, ...], params: ChannelParams) -> Floats:

@@ -11,23 +11,23 @@ import polars as pl
 
 from dealwright.inputs import PlanInputs
 from dealwright.plan.action import ActionParams, Actions, choose_actions
-from dealwright.plan.agreed import agreements
 from dealwright.plan.anomalies import Anomalies, AnomalyParams, detect
 from dealwright.plan.assembly import TABLES, figures, measure_drift, side_by_side
 from dealwright.plan.brief import BriefParams, brief
-from dealwright.plan.channel import ChannelParams, Channels, allocate_channels, reach_of_routes
+from dealwright.plan.channel import ChannelParams
 from dealwright.plan.distance_only import DistanceOnlyParams, plan_distance_only
 from dealwright.plan.drift import Drift
 from dealwright.plan.frames import ModelStore, StageResult
 from dealwright.plan.kpis import KpiParams, Kpis, judge
 from dealwright.plan.predict import Predictions, PredictParams, predict
 from dealwright.plan.quality import Quality, QualityParams, check
-from dealwright.plan.route import RouteParams, route
+from dealwright.plan.route import RouteParams
 from dealwright.plan.routing.travel import TravelTimes
-from dealwright.plan.schedule import ScheduleParams, schedule
+from dealwright.plan.schedule import ScheduleParams
 from dealwright.plan.segment import SegmentParams, Segments, segment
+from dealwright.plan.serving import serve
 from dealwright.plan.staffing.backlog import carried_over
-from dealwright.plan.territory import Territories, TerritoryParams, territory
+from dealwright.plan.territory import TerritoryParams, territory
 from dealwright.plan.toml import to_mapping
 from dealwright.plan.trace import FIELD_STAGES, STAGES, Progress, StageRecord, Tracer, hash_frame, hash_text
 
@@ -38,9 +38,8 @@ class PlanParams:
 
     Attributes
     ----------
-    field_rounds
-        How often channels and routes are planned at most: where routing shows that representatives reach
-        fewer accounts than the channel *field* was given, both are planned again with what they reach.
+    capacity_rounds
+        How often channels are allocated again at most where the staff can do less than they were given.
     """
 
     quality: QualityParams = field(default_factory=QualityParams)
@@ -222,7 +221,7 @@ def run_plan(
             "territory", rows, territory, data, params.territory,
             predictions=predictions, previous=last.territories,
         )  # fmt: skip
-    _serve(stages, data, actions, territories, params, last=last, travel=travel)
+    serve(stages, data, actions, territories, params, last=last, travel=travel)
     if territories is not None:
         stages.run(
             "distance_only", rows, plan_distance_only, data, actions, stages.results["channel"],
@@ -246,51 +245,6 @@ def run_plan(
         data, accounts, quality, predictions, anomalies, segments, actions, stages.results,
         judge(found, params.kpis.targets), drift, tuple(stages.records), seen, params, seed,
     )  # fmt: skip
-
-
-def _serve(
-    stages: Tracer,
-    data: PlanInputs,
-    actions: Actions,
-    territories: Territories | None,
-    params: PlanParams,
-    *,
-    last: PreviousRun,
-    travel: TravelTimes | None,
-) -> None:
-    """Allocate channels, plan routes and shifts; again where that shows that a channel was given too much."""
-    rows = data.accounts.height
-    agreed = agreements(data, params.route, params.schedule)
-    capacities: dict[str, float] = {}
-    for _ in range(max(params.capacity_rounds, 1)):
-        channels = stages.run(
-            "channel", rows, allocate_channels, data, actions, params.channel,
-            capacities=capacities, waiting=last.waitlist, agreed=agreed,
-        )  # fmt: skip
-        possible: dict[str, float] = {}
-        if territories is not None:
-            routes = stages.run(
-                "route", rows, route, data, actions, params.route,
-                territories=territories, channels=channels, promises=data.promises,
-                frequencies=data.frequencies, travel=travel,
-            )  # fmt: skip
-            if not routes.days.is_empty():
-                possible["field"] = reach_of_routes(routes.days, _scheduled(channels, "field"))
-        staffed = stages.run(
-            "schedule", rows, schedule, data, actions, channels, params.schedule, staff=data.staff,
-            arrivals=data.arrivals, call_backs=data.call_backs, carried=last.carried,
-        )  # fmt: skip
-        if data.staff is not None:
-            possible |= staffed.capacities
-        short = {name: most for name, most in possible.items() if most < _scheduled(channels, name)}
-        if not short:
-            return
-        capacities |= short
-
-
-def _scheduled(channels: Channels, name: str) -> float:
-    """Return how many accounts a channel was given."""
-    return float(channels.table.filter(pl.col("channel") == name)["scheduled"].item())
 
 
 def _hash_inputs(inputs: PlanInputs, seed: int) -> str:

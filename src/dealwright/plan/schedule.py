@@ -240,7 +240,7 @@ def _demands(
 def _room_for_the_plan(
     force: Workforce, demand: tuple[ChannelDemand, ...], params: ScheduleParams
 ) -> dict[str, float]:
-    """Return the contacts of the first day that what came in leaves to the plan; a queue is not counted off."""
+    """Return what work that came in leaves to the plan on the first day; a queue is not counted off."""
     arrived = {
         item.channel: float(item.contacts.sum()) - item.own for item in demand if item.work.kind == "drain"
     }

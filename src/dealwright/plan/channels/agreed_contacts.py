@@ -10,6 +10,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from dealwright.inputs import CHANNELS
+from dealwright.plan.agreed import AGREED_COLUMNS, CLOSED, DUE, PLANNED, PROMISED
 from dealwright.plan.channels.capacity import Capacity
 from dealwright.plan.channels.kernels import Floats, Ints
 from dealwright.plan.channels.offers import Offers
@@ -29,67 +30,70 @@ class AgreedContacts:
     ----------
     channel
         Index of the agreed channel, -1 where nothing was agreed.
-    firm
-        Promised: it is done whatever else is.
-    early
-        Comes round, but not yet: the channel is closed to the account until `not_before`.
+    promised, planned, due, closed
+        Which kind of agreement it is (`plan.agreed`).
+    why
+        Why the channel is closed.
     option, value_eur
-        The best permitted option on the agreed channel, of any action, and what it is worth; -1 and 0 where
-        none is permitted.
+        The option of the chosen action on the agreed channel, else the best permitted one of any action, and
+        what it is worth; -1 and 0 where none is permitted.
     """
 
     channel: Ints
-    firm: Bools
-    early: Bools
-    not_before: pl.Series
+    promised: Bools
+    planned: Bools
+    due: Bools
+    closed: Bools
+    why: pl.Series
     option: Ints
     value_eur: Floats
 
     @property
-    def promised(self) -> Ints:
-        """Rows of the accounts with a promise."""
-        return np.flatnonzero(self.firm)
+    def settled(self) -> Bools:
+        """Whether the account's channel is not to be allocated any more."""
+        return self.promised | self.planned
 
-    def per_channel(self) -> Floats:
-        """Return how many promised contacts there are on each channel."""
-        return np.bincount(self.channel[self.promised], minlength=len(CHANNELS)).astype(np.float64)
+    def per_channel(self, rows: Bools) -> Floats:
+        """Return how many of the accounts have each channel."""
+        return np.bincount(self.channel[rows], minlength=len(CHANNELS)).astype(np.float64)
 
 
-def read_agreed(account_id: pl.Series, agreed: pl.DataFrame | None, actions: Actions) -> AgreedContacts:
-    """Bring `plan.agreed.AGREED_COLUMNS` into the order of the accounts."""
-    size = account_id.len()
-    if agreed is None or agreed.is_empty():
-        nobody = np.zeros(size, dtype=np.bool_)
-        never = pl.Series([None], dtype=pl.Date).new_from_index(0, size)
-        return AgreedContacts(
-            np.full(size, _NONE), nobody, nobody, never, np.full(size, _NONE), np.zeros(size)
-        )
+def read_agreed(
+    account_id: pl.Series, agreed: pl.DataFrame | None, actions: Actions, option: Ints, value: Floats
+) -> AgreedContacts:
+    """Bring `plan.agreed.AGREED_COLUMNS` into the order of the accounts.
+
+    Parameters
+    ----------
+    option, value
+        What each channel is to each account, as of `offers.value_channels`.
+    """
+    known = pl.DataFrame(schema=AGREED_COLUMNS) if agreed is None else agreed
     found = pl.DataFrame({"account_id": account_id}).join(
-        agreed, on="account_id", how="left", maintain_order="left"
+        known, on="account_id", how="left", maintain_order="left"
     )
     place = found["channel"].replace_strict(
         list(CHANNELS), list(range(len(CHANNELS))), default=_NONE, return_dtype=pl.Int64
     )
     channel = place.fill_null(_NONE).to_numpy()
-    option, value = _best_options(channel, actions)
-    return AgreedContacts(
-        channel,
-        found["firm"].fill_null(value=False).to_numpy(),
-        found["not_before"].is_not_null().to_numpy(),
-        found["not_before"],
-        option,
-        value,
+    kinds = (
+        found["kind"].eq(kind).fill_null(value=False).to_numpy() for kind in (PROMISED, PLANNED, DUE, CLOSED)
     )
+    return AgreedContacts(channel, *kinds, found["why"], *_options_of(channel, actions, option, value))
 
 
-def _best_options(channel: Ints, actions: Actions) -> tuple[Ints, Floats]:
-    option, best = np.full(channel.size, _NONE), np.full(channel.size, -np.inf)
+def _options_of(channel: Ints, actions: Actions, option: Ints, value: Floats) -> tuple[Ints, Floats]:
+    """Return each account's option on its agreed channel, and its value."""
+    found, best = np.full(channel.size, _NONE), np.full(channel.size, -np.inf)
     for index, (_, offered) in enumerate(actions.effects.catalogue.options):
         rows = np.flatnonzero(channel == CHANNELS.index(offered.name))
-        value = actions.option_value_eur[rows, index].astype(np.float64)
-        better = np.isfinite(value) & (value > best[rows])
-        best[rows[better]], option[rows[better]] = value[better], index
-    return option, np.where(np.isfinite(best), best, 0.0)
+        worth = actions.option_value_eur[rows, index].astype(np.float64)
+        better = np.isfinite(worth) & (worth > best[rows])
+        best[rows[better]], found[rows[better]] = worth[better], index
+    rows = np.flatnonzero(channel >= 0)
+    own = rows[option[channel[rows], rows] >= 0]
+    found[own], best[own] = option[channel[own], own], value[channel[own], own]
+    return found, np.where(np.isfinite(best), best, 0.0)
 
 
 def restrict(
@@ -97,24 +101,24 @@ def restrict(
 ) -> tuple[Ints, Floats, Bools]:
     """Return what is left to allocate, and which accounts go first because their visit is due.
 
-    A promised account leaves the allocation. One whose visit is due is offered that channel only, where it is
-    worth something; one whose visit is not due yet is offered the others only.
+    A settled account leaves the allocation. One whose visit is due is offered that channel only, where it is
+    worth something; one to which a channel is closed the others only.
     """
     option, value = option.copy(), value.copy()
-    option[:, agreed.firm], value[:, agreed.firm] = _NONE, -np.inf
-    early = np.flatnonzero(agreed.early)
-    option[agreed.channel[early], early], value[agreed.channel[early], early] = _NONE, -np.inf
-    due = (agreed.channel >= 0) & ~agreed.firm & ~agreed.early & wanted & ~explored & (agreed.value_eur > 0)
-    rows = np.flatnonzero(due)
+    option[:, agreed.settled], value[:, agreed.settled] = _NONE, -np.inf
+    shut = np.flatnonzero(agreed.closed)
+    option[agreed.channel[shut], shut], value[agreed.channel[shut], shut] = _NONE, -np.inf
+    first = agreed.due & wanted & ~explored & (agreed.value_eur > 0)
+    rows = np.flatnonzero(first)
     option[:, rows], value[:, rows] = _NONE, -np.inf
     option[agreed.channel[rows], rows] = agreed.option[rows]
     value[agreed.channel[rows], rows] = agreed.value_eur[rows]
-    return option, value, due
+    return option, value, first
 
 
 def put_back(offers: Offers, choice: Ints, agreed: AgreedContacts) -> tuple[Offers, Ints]:
-    """Return the offers and the choice with the promised contacts in their places, at what they are worth."""
-    rows = agreed.promised
+    """Return the offers and the choice with the settled contacts in their places, at what they are worth."""
+    rows = np.flatnonzero(agreed.settled)
     if not rows.size:
         return offers, choice
     place = agreed.channel[rows]
@@ -129,20 +133,35 @@ def put_back(offers: Offers, choice: Ints, agreed: AgreedContacts) -> tuple[Offe
     return replace(offers, option=option, value_eur=value, cents=cents, weight=weight), choice
 
 
-def without_promised(capacity: Floats, use: Floats | None, contacts: AgreedContacts) -> Floats:
-    """Return what promised contacts leave of each capacity."""
-    taken = contacts.per_channel()
+def without_settled(
+    limits: tuple[Capacity, ...], capacity: Floats, use: Floats | None, contacts: AgreedContacts
+) -> Floats:
+    """Return what settled contacts leave of each capacity."""
+    taken = contacts.per_channel(contacts.settled)
+    full = taken >= np.array([item.contacts for item in limits])
     if use is not None:
         taken = np.zeros(len(capacity))
-        rows = contacts.promised
+        rows = np.flatnonzero(contacts.settled)
         np.add.at(taken, contacts.channel[rows], use[contacts.channel[rows], rows])
-    return np.maximum(capacity - taken, 0.0)
+    return np.where(full, 0.0, np.maximum(capacity - taken, 0.0))
 
 
 def promised_beyond(limits: tuple[Capacity, ...], contacts: AgreedContacts) -> list[str]:
     """Say where more was promised than can be done."""
     return [
         f"{item.channel}: {int(promised)} contacts are promised, its capacity is {int(item.contacts)}"
-        for item, promised in zip(limits, contacts.per_channel(), strict=True)
+        for item, promised in zip(limits, contacts.per_channel(contacts.promised), strict=True)
         if promised > item.contacts
     ]
+
+
+def say_why_closed(waitlist: pl.DataFrame, why: pl.Series) -> pl.DataFrame:
+    """Give accounts that wait because their only channel is closed that reason.
+
+    Parameters
+    ----------
+    why
+        In the order of the waitlist; null where no channel is closed.
+    """
+    shut = why.is_not_null() & waitlist["channel"].is_null()
+    return waitlist.with_columns(reason=pl.when(shut).then(why).otherwise("reason"))

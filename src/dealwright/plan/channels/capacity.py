@@ -92,22 +92,6 @@ def derive_capacities(
     return tuple(_derive(name, inputs, _complete(name, limits), given, visits_per_day) for name in CHANNELS)
 
 
-def reach_of_routes(days: pl.DataFrame, current: float) -> float:
-    """Return how many visits a day all representatives together can reach, as routing has shown.
-
-    Only days on which somebody had to be left out show it; without one the present capacity stands.
-
-    Parameters
-    ----------
-    days
-        `Routes.days`: one row per representative and day with ``stops`` and ``candidates``.
-    """
-    full = days.filter(pl.col("stops") < pl.col("candidates"))
-    if full.is_empty():
-        return current
-    return math.floor(float(full["stops"].sum()) / full.height * days.height / days["day"].n_unique() + 1e-9)
-
-
 def _derive(
     name: str, inputs: PlanInputs, limit: ChannelLimit, given: Mapping[str, float], visits_per_day: int
 ) -> Capacity:
@@ -116,7 +100,8 @@ def _derive(
             raise InputError(
                 f"the capacity of {name} is {given[name]}: give a number of contacts of at least 0"
             )
-        return Capacity(name, float(given[name]), "found in this run", limit)
+        source = "what the routes hold" if name == "field" else "what the staff at work can do"
+        return Capacity(name, float(given[name]), source, limit)
     if limit.capacity is not None:
         return Capacity(name, float(limit.capacity), "declared", limit)
     if limit.people is not None:

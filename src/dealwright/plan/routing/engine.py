@@ -161,9 +161,9 @@ def kernel_data(problem: Problem) -> tuple[Data, float]:
 
     n, shifts = problem.visits, problem.shifts
     bonus = float(
-        np.abs(problem.value_eur).sum() + np.abs(problem.cost_eur).max(initial=0.0) * 2 * (n + 1) + 1.0
+        np.abs(problem.prize_eur).sum() + np.abs(problem.cost_eur).max(initial=0.0) * 2 * (n + 1) + 1.0
     )
-    value: Floats = problem.value_eur + np.where(problem.must, bonus, 0.0)
+    value: Floats = problem.prize_eur + np.where(problem.must, bonus, 0.0)
     ints = {
         name: np.array([getattr(shift, name) for shift in shifts], dtype=np.int64)
         for name in ("start_place", "end_place", "start", "end", "max_visits")

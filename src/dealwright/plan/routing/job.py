@@ -55,6 +55,8 @@ class JobResult:
         What stands in the way of each candidate that was left out.
     hour_worth_eur
         Per shift, NaN where it was not asked for.
+    outnumbered
+        Of the visits in `reasons`, those that others only kept from being considered.
     """
 
     considered: Ints
@@ -65,6 +67,7 @@ class JobResult:
     reasons: dict[int, str]
     insights: tuple[Insight, ...]
     hour_worth_eur: Floats
+    outnumbered: frozenset[int] = frozenset()
 
 
 def run_job(job: Job) -> JobResult:
@@ -81,7 +84,12 @@ def run_job(job: Job) -> JobResult:
     for visit in np.flatnonzero(table.unreachable[: job.visits.height]):
         reasons[int(visit)] = "no road leads there: check its position (is it in the sea?)"
         alone[visit] = False
-    considered = _candidates(everything, alone, params.max_candidates, reasons)
+    considered = _candidates(job, everything, alone)
+    outnumbered = frozenset(np.setdiff1d(np.flatnonzero(alone.any(axis=1)), considered).tolist())
+    most = params.max_candidates * len(everything.shifts)
+    reasons |= dict.fromkeys(
+        outnumbered, f"not among the {most} candidates worth most for the time they take"
+    )
     places = np.r_[considered, job.visits.height + np.arange(len(job.reps))]
     km = table.km[np.ix_(places, places)]
     problem = build_problem(job, considered, table)
@@ -92,7 +100,7 @@ def run_job(job: Job) -> JobResult:
     worth = np.full(len(problem.shifts), np.nan)
     if params.extra_hour:
         worth = hour_worth_eur(problem, plan, 60 * MINUTE, params.iterations // 4 + 1, job.seed)
-    return JobResult(considered, problem, plan, km, table.source, reasons, insights, worth)
+    return JobResult(considered, problem, plan, km, table.source, reasons, insights, worth, outnumbered)
 
 
 def build_problem(job: Job, chosen: Ints, table: TravelTable) -> Problem:
@@ -120,8 +128,14 @@ def build_problem(job: Job, chosen: Ints, table: TravelTable) -> Problem:
         travel, km * params.cost_eur_per_km + minutes / 60 * params.cost_eur_per_h, service, opens, latest,
         visits["value_eur"].to_numpy(), visits["must"].to_numpy(),
         np.array(allowed).T.reshape(n, len(shifts)),
-        tuple(shifts),
+        tuple(shifts), _precedence(visits),
     )  # fmt: skip
+
+
+def _precedence(visits: pl.DataFrame) -> Floats:
+    """Let an urgent visit count for more than any that is not."""
+    others = visits.filter(~pl.col("urgent"))["value_eur"].max()
+    return np.where(visits["urgent"].to_numpy(), float(others or 0.0), 0.0)  # type: ignore[arg-type]
 
 
 def _shift(rep: Rep, name: str, home: int, params: RouteParams) -> Shift:
@@ -138,19 +152,18 @@ def _shift(rep: Rep, name: str, home: int, params: RouteParams) -> Shift:
     return Shift(name, home, home, rep.shift_start_min * MINUTE, rep.shift_end_min * MINUTE, most, lunch)
 
 
-def _candidates(problem: Problem, alone: Bools, most_per_shift: int, reasons: dict[int, str]) -> Ints:
-    """Keep the visits that are worth most for the time they take, and name the reason of the others."""
+def _candidates(job: Job, problem: Problem, alone: Bools) -> Ints:
+    """Keep the visits that have to be made, the urgent, and those worth most for the time they take."""
     possible = np.flatnonzero(alone.any(axis=1))
-    most = most_per_shift * len(problem.shifts)
+    most = job.params.max_candidates * len(problem.shifts)
     if possible.size <= most:
         return possible
     homes = np.unique([shift.start_place for shift in problem.shifts])
     away = problem.travel[np.ix_(homes, possible)].min(axis=0)
     # the way from home is shared by some four stops of a day
     rate = problem.value_eur[possible] / (problem.service[possible] + away / 4 + 1)
-    order = np.lexsort((possible, -rate, ~problem.must[possible]))
-    for visit in possible[order[most:]]:
-        reasons[int(visit)] = f"not among the {most} candidates worth most for the time they take"
+    urgent = job.visits["urgent"].to_numpy()[possible]
+    order = np.lexsort((possible, -rate, ~urgent, ~problem.must[possible]))
     return np.sort(possible[order[:most]])
 
 

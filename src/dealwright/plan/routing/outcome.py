@@ -61,6 +61,7 @@ LEFT_OUT_COLUMNS: Final[dict[str, Any]] = {
     "value_eur": pl.Float64,
     "must": pl.Boolean,
     "reason": pl.String,
+    "no_room": pl.Boolean,  # a day with more time, or one visit more, could hold it
     "would_fit_rep_id": pl.String,  # the cheapest insertion: where, and what it takes
     "would_fit_day": pl.Date,
     "after_account_id": pl.String,
@@ -143,7 +144,8 @@ def collect_left_out(
     rows: list[tuple[Any, ...]] = []
     for job, result in zip(jobs, results, strict=True):
         for visit, reason in result.reasons.items():
-            rows.append((*_who(job, visit), reason, None, None, None, None, None, [], None))
+            crowded = visit in result.outnumbered
+            rows.append((*_who(job, visit), reason, crowded, None, None, None, None, None, [], None))
         rows += [_insight_row(job, result, insight, days) for insight in result.insights]
     others = dict(unplaced)
     others.update((row, f"not due before {due.isoformat()}") for row, due in early.iter_rows())
@@ -151,7 +153,7 @@ def collect_left_out(
         aside = requests.filter(pl.col("row").is_in(list(others)))
         for account in aside.iter_rows(named=True):
             who = account["account_id"], account["rep_id"], account["value_eur"], account["must"]
-            rows.append((*who, others[account["row"]], None, None, None, None, None, [], None))
+            rows.append((*who, others[account["row"]], False, None, None, None, None, None, [], None))
     frame = pl.DataFrame(rows, schema=LEFT_OUT_COLUMNS, orient="row")
     return frame.sort("must", "value_eur", "account_id", descending=[True, True, False])
 
@@ -165,7 +167,7 @@ def _insight_row(job: Job, result: JobResult, insight: Insight, days: tuple[date
     who = _who(job, int(result.considered[insight.visit]))
     if insight.shift is None:
         reason = "does not fit: not even two stops of any day make room for it"
-        return (*who, reason, None, None, None, None, None, [], None)
+        return (*who, reason, True, None, None, None, None, None, [], None)
     ids = job.visits["account_id"]
     names = [ids[int(result.considered[stop])] for stop in insight.displaced]
     after = None if insight.after is None else ids[int(result.considered[insight.after])]
@@ -180,7 +182,10 @@ def _insight_row(job: Job, result: JobResult, insight: Insight, days: tuple[date
         reason = "its visit is expected to bring nothing"
     else:
         reason = f"its way costs {insight.cost_eur:,.2f} EUR, more than it is worth"
-    return (*who, reason, rep.rep_id, day, after, minutes, insight.cost_eur, names, insight.displaced_eur)
+    return (
+        *who, reason, bool(names), rep.rep_id, day, after, minutes, insight.cost_eur, names,
+        insight.displaced_eur,
+    )  # fmt: skip
 
 
 def by_account(account_id: pl.Series, visits: pl.DataFrame, left_out: pl.DataFrame) -> pl.DataFrame:

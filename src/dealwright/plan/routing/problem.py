@@ -83,6 +83,8 @@ class Problem:
         (n, m) which shift may make which visit: territories, pins and due dates.
     shifts
         The m shifts.
+    precedence_eur
+        (n,) by how much an engine prefers a visit beyond what it is worth; none without.
     """
 
     travel: Ints
@@ -94,6 +96,7 @@ class Problem:
     must: Bools
     allowed: Bools
     shifts: tuple[Shift, ...]
+    precedence_eur: Floats | None = None
 
     def __post_init__(self) -> None:
         """Refuse arrays that do not fit together."""
@@ -117,6 +120,11 @@ class Problem:
             for place in (shift.start_place, shift.end_place):
                 if not 0 <= place < places:
                     raise InputError(f"{shift.name} starts or ends at place {place}: there are {places}")
+
+    @property
+    def prize_eur(self) -> Floats:
+        """Return what an engine is to gather, must-visits apart."""
+        return self.value_eur if self.precedence_eur is None else self.value_eur + self.precedence_eur
 
     @property
     def visits(self) -> int:

@@ -40,8 +40,8 @@ def solve_with_pyvrp(
     from pyvrp.stop import MaxIterations
 
     n, m = problem.visits, len(problem.shifts)
-    bonus = float(np.abs(problem.value_eur).sum()) + float(problem.cost_eur.max(initial=0.0)) * (n + 1) + 1.0
-    prizes = np.rint((problem.value_eur + np.where(problem.must, bonus, 0.0)) * UNITS_PER_EUR).astype(
+    bonus = float(np.abs(problem.prize_eur).sum()) + float(problem.cost_eur.max(initial=0.0)) * (n + 1) + 1.0
+    prizes = np.rint((problem.prize_eur + np.where(problem.must, bonus, 0.0)) * UNITS_PER_EUR).astype(
         np.int64
     )
     # depots come before the clients in PyVRP's results; locations are the places of the problem

@@ -25,6 +25,7 @@ REQUEST_COLUMNS: Final = {
     "opens_min": pl.Float64,
     "closes_min": pl.Float64,
     "must": pl.Boolean,
+    "urgent": pl.Boolean,  # before any other that is not
     "pinned": pl.Boolean,
     "day": pl.Date,
     "begin_min": pl.Int64,
@@ -122,6 +123,7 @@ def read_requests(
             "position_note": accounts.get_column(
                 "position_note", default=pl.repeat(None, accounts.height, dtype=pl.String, eager=True)
             ),
+            "urgent": _flag(chosen, "urgent") | _flag(chosen, "due"),
             "field": chosen["channel"].eq("field").fill_null(value=False),
         }
     )
@@ -141,6 +143,12 @@ def _rep_of(accounts: pl.DataFrame, own: str | None, territories: StageResult | 
     if own is not None:
         return accounts[own].cast(pl.String)
     return pl.Series([None] * accounts.height, dtype=pl.String)
+
+
+def _flag(frame: pl.DataFrame, name: str) -> pl.Series:
+    """Return a yes/no column, no where it is missing."""
+    no = pl.repeat(value=False, n=frame.height, dtype=pl.Boolean, eager=True)
+    return frame.get_column(name, default=no).fill_null(value=False)
 
 
 def _role(inputs: PlanInputs, role: str, default: float) -> pl.Series:
