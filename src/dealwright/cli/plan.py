@@ -169,7 +169,7 @@ def plan(  # noqa: PLR0917  one parameter per option
             result = run_plan(
                 read.pop(), stages, seed=settings["seed"], force=settings.get("force", False),
                 previous=read_previous(settings.get("previous")), store=open_models(settings.get("models")),
-                progress=progress, travel=travel,
+                progress=progress, travel=travel, land=None if ground is None else ground.shape,
             )  # fmt: skip
             run = {key: settings[key] for key in _RUN_KEYS if key in settings}
             write_plan(result, folder, run, land=ground, tiles=street)

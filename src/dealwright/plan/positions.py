@@ -1,4 +1,4 @@
-"""Positions that cannot be right: at 0, 0, with latitude and longitude swapped, far from all others.
+"""Positions that cannot be right: at 0, 0, swapped, in the sea, far from all others.
 
 A position that is certainly wrong is emptied, so that nobody is sent there and no territory is bent by it;
 the account stays, and ``position_note`` says why it cannot be visited.
@@ -6,7 +6,7 @@ the account stays, and ``position_note`` says why it cannot be visited.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import polars as pl
@@ -19,6 +19,7 @@ from dealwright.plan.sieve import Issue
 POSITION_NOTE: Final = "position_note"
 _FAR_KM: Final = 500.0  # a position this far from the company …
 _NEAR_KM: Final = 100.0  # … that is this near to it the other way round is taken for swapped
+_COAST_DEG: Final = 0.01  # about a kilometre: quays and coarse coast lines
 _CELL_DEG: Final = 0.25  # accounts that share such a cell are not looked at for being alone
 _DIGITS: Final = 2  # of a degree, about a kilometre: precise enough to tell what is alone
 
@@ -27,7 +28,12 @@ Bools = NDArray[np.bool_]
 
 
 def judge_positions(
-    accounts: pl.DataFrame, reps: pl.DataFrame | None, issues: list[Issue], *, isolated_km: float
+    accounts: pl.DataFrame,
+    reps: pl.DataFrame | None,
+    issues: list[Issue],
+    *,
+    isolated_km: float,
+    land: Any = None,
 ) -> pl.DataFrame:
     """Empty positions that cannot be right, and say why in ``position_note``.
 
@@ -41,6 +47,8 @@ def judge_positions(
         Where warnings are collected.
     isolated_km
         An account further than this from every other account and home is pointed out; it stays where it is.
+    land
+        Where there is land, as a Shapely polygon in degrees, longitude first; unknown without.
 
     Raises
     ------
@@ -64,6 +72,10 @@ def judge_positions(
         issues, accounts, swapped, "latitude and longitude look swapped: treated as unknown", "swap the two"
     )
     gone = missing | zero | swapped
+    sea = _find_at_sea(lat, lon, gone, land)
+    note[sea] = "its position is not on land: is it in the sea?"
+    _tell(issues, accounts, sea, "not on land: treated as unknown", "give the position of the door")
+    gone |= sea
     lat[gone], lon[gone] = np.nan, np.nan
     away = _isolated(lat, lon, homes, isolated_km)
     alone = ~np.isnan(away)
@@ -109,6 +121,20 @@ def _find_swapped(lat: Floats, lon: Floats, homes: Floats, unknown: Bools) -> Bo
             f"{centre[1]:.2f}): swap latitude and longitude in the schema file"
         )
     return swapped
+
+
+def _find_at_sea(lat: Floats, lon: Floats, unknown: Bools, land: Any) -> Bools:
+    """Return the places further from land than a coarse coast line is wrong."""
+    sea = np.zeros(lat.size, dtype=np.bool_)
+    if land is None:
+        return sea
+    import shapely
+
+    shapely.prepare(land)
+    rows = np.flatnonzero(~unknown)
+    outside = rows[~shapely.contains_xy(land, lon[rows], lat[rows])]
+    sea[outside] = ~shapely.dwithin(land, shapely.points(lon[outside], lat[outside]), _COAST_DEG)
+    return sea
 
 
 def _isolated(lat: Floats, lon: Floats, homes: Floats, limit_km: float) -> Floats:

@@ -122,8 +122,17 @@ def check(
     *,
     rng: np.random.Generator | None = None,  # noqa: ARG001  every stage has one
     force: bool = False,
+    land: Any = None,
 ) -> Quality:
     """Check and type every table, set unusable rows aside, and stop at the gate.
+
+    Parameters
+    ----------
+    force
+        Go on in spite of the gate.
+    land
+        Where there is land (a Shapely polygon in degrees, longitude first): accounts elsewhere lose their
+        position, with a reason.
 
     Raises
     ------
@@ -159,7 +168,7 @@ def check(
         usable = replace(
             usable,
             accounts=judge_positions(
-                usable.accounts, clean.get("reps"), issues, isolated_km=params.isolated_km
+                usable.accounts, clean.get("reps"), issues, isolated_km=params.isolated_km, land=land
             ),
         )
     freshness = _freshness(clean, inputs.as_of, params.max_age_days, issues)

@@ -170,6 +170,7 @@ def run_plan(
     store: ModelStore | None = None,
     progress: Progress | None = None,
     travel: TravelTimes | None = None,
+    land: Any = None,
 ) -> Plan:
     """Plan one night: from accounts to the next best action of each.
 
@@ -189,6 +190,9 @@ def run_plan(
         Told when a stage begins.
     travel
         A road service (`routing.travel_service.RoadService`); by default times are estimated.
+    land
+        Where there is land, as a Shapely polygon in degrees, longitude first: an account elsewhere is not
+        visited, and the reason says so.
 
     Raises
     ------
@@ -201,11 +205,11 @@ def run_plan(
     last = previous or PreviousRun()
     in_the_field = inputs.schema.has_position and inputs.reps is not None and not inputs.reps.is_empty()
     names = STAGES if in_the_field else tuple(name for name in STAGES if name not in FIELD_STAGES)
-    stages = Tracer(seed, _hash_inputs(inputs, seed), len(names), progress)
+    stages = Tracer(seed, _hash_inputs(inputs, seed, land), len(names), progress)
     rows = inputs.accounts.height
 
     # a new stage: its parameters in `PlanParams`, one line here, and its tables in `TABLES`
-    quality = stages.run("quality", rows, check, inputs, params.quality, force=force)
+    quality = stages.run("quality", rows, check, inputs, params.quality, force=force, land=land)
     data = quality.inputs
     del inputs  # what was given may be large, and is not needed any more
     rows = data.accounts.height
@@ -247,10 +251,11 @@ def run_plan(
     )  # fmt: skip
 
 
-def _hash_inputs(inputs: PlanInputs, seed: int) -> str:
+def _hash_inputs(inputs: PlanInputs, seed: int, land: Any) -> str:
     tables = (
         inputs.accounts, inputs.orders, inputs.touches, inputs.reps, inputs.history, inputs.staff,
         inputs.promises, inputs.frequencies, inputs.call_backs, inputs.arrivals,
     )  # fmt: skip
     parts = [hash_frame(frame) for frame in tables]
+    parts += [] if land is None else [hash_text(land.wkb_hex)]
     return hash_text("|".join([*parts, repr(inputs.schema), inputs.as_of.isoformat(), str(seed)]))
