@@ -22,7 +22,7 @@ from dealwright.desk.task_book import TaskBook
 from dealwright.report.task_file import write_tasks
 
 TASKS = 3_000
-# what holds a publication up: before it looks at anything, or when only its last row and the commit are to come
+# what holds a publication up: before it looks at anything, or when only its last row and the commit are left
 STAGES = {"at the beginning": "dealwright.plan_run", "at the end": "dealwright.event"}
 
 
