@@ -9,6 +9,7 @@ import json
 import os
 import tomllib
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,10 +17,14 @@ import polars as pl
 
 from dealwright.errors import InputError
 from dealwright.report import plan_figures as figures
+from dealwright.report import plan_sections as sections
+from dealwright.report.headlines import sentences, tiles
+from dealwright.report.maps import in_words
+from dealwright.report.route_rows import route_tables
 
 _TABLES: Final = (
     "territories", "territory_curve", "channels", "waitlist", "visits", "rep_days", "left_out", "shifts",
-    "calls", "calls_unplaced", "service_levels", "backlog",
+    "calls", "calls_unplaced", "service_levels", "backlog", "distance_only_days", "distance_only_visits",
 )  # fmt: skip
 # figures in words, and how to write them; what is not named here is shown under its own name
 _WORDS: Final[Mapping[str, tuple[str, str]]] = {
@@ -79,6 +84,7 @@ def render_report(folder: Path) -> str:
         stages = {record["stage"]: record for record in map(json.loads, filter(None, lines))}
         issues = _read_csv(folder / "issues.csv")
         drift = _read_csv(folder / "drift.csv")
+        ways, land = (_read_json(folder / name) for name in ("maps/routes.geojson", "land.geojson"))
     except (OSError, ValueError, KeyError, pl.exceptions.PolarsError) as error:
         raise InputError(
             f"{folder} is not the folder of a run, or is incomplete: {error}; name the --out of a plan"
@@ -87,19 +93,31 @@ def render_report(folder: Path) -> str:
         loader=PackageLoader("dealwright.report"), autoescape=True, undefined=StrictUndefined,
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
-    environment.filters.update(n=_number, share=_share)
+    environment.filters.update(n=_number, share=_share, channel=sections.channel_words)
+    routes = route_tables(folder, tables)
+    values = {item["name"]: item["value"] for item in kpis}
+    segments, actions = sections.segment_rows(accounts), sections.action_rows(accounts)
+    gains = [row["gain_eur"] or 0.0 for row in segments]
+    levels, drawn = tables.get("service_levels"), tables.get("territories")
     return environment.get_template("plan_report.html").render(
-        as_of=run.get("as_of"),
+        as_of=_moment(run.get("as_of")),
         seed=run.get("seed", 0),
         source=run.get("world") or run.get("accounts") or "",
         accounts=accounts.height,
+        sentences=list(sentences(values, tables["channels"].to_dicts(), routes["route_totals"]))
+        if "channels" in tables
+        else list(sentences(values, [], None)),
+        tiles=tiles(values),
         kpis=[_kpi(item) for item in kpis],
         missed=[_kpi(item)["label"] for item in kpis if item["status"] == "missed"],
-        segments=_segments(accounts),
-        actions=_actions(accounts),
-        drivers=figures.nba_drivers(accounts),
-        odd=_odd(accounts),
-        quality=stages.get("quality", {}).get("summary", {}),
+        segments=segments,
+        segment_bars=sections.bars([str(row["segment"]) for row in segments], gains)
+        if min(gains, default=-1.0) >= 0
+        else [],
+        actions=actions,
+        losses=any((row["gain_eur"] or 0.0) <= -0.5 for row in actions),
+        drivers=sections.driver_bars(accounts),
+        odd=sections.odd_rows(accounts),
         issues=issues.head(30).to_dicts(),
         rejected=[
             (path.name, max(len(path.read_bytes().splitlines()) - 1, 0))
@@ -109,41 +127,19 @@ def render_report(folder: Path) -> str:
         if "level" in drift.columns
         else [],
         fallbacks=_fallbacks(stages),
-        **_operations(tables),
+        level_figure=None if levels is None else figures.service_levels(levels),
+        map_figure=None
+        if drawn is None
+        else figures.territories_and_routes(drawn, ways["features"] if ways else [], land),
+        map_links=[
+            (f"maps/{name}.html", word)
+            for name, word in (("territories", "territories"), ("routes", "everybody's routes"))
+            if (folder / "maps" / f"{name}.html").exists()
+        ],
+        not_compared=stages.get("distance_only", {}).get("summary", {}).get("notes", ""),
+        **routes,
+        **sections.operations(tables),
     )
-
-
-def _operations(tables: Mapping[str, pl.DataFrame]) -> dict[str, Any]:
-    """Collect what is shown of channels, territories, routes and the contact centre."""
-
-    def rows(name: str, most: int | None = None) -> list[dict[str, Any]]:
-        return tables[name].head(most or tables[name].height).to_dicts() if name in tables else []
-
-    territories = tables.get("territories", pl.DataFrame()).drop("outline", strict=False)
-    channels, levels = tables.get("channels"), tables.get("service_levels")
-    balance = None
-    if not territories.is_empty() and territories.height <= 60:
-        balance = figures.bars(
-            territories["territory"].to_list(), territories["deviation_pct"].to_list(),
-            "workload against the mean, %", signed=True,
-        )  # fmt: skip
-    return {
-        "channels": rows("channels"),
-        "channel_figure": figures.demand_and_capacity(channels)
-        if channels is not None and channels.height
-        else None,
-        "waiting": rows("waitlist", 10),
-        "backlog": rows("backlog", 60),
-        "territories": territories.head(200).to_dicts(),
-        "balance": balance,
-        "curve": rows("territory_curve"),
-        "rep_days": rows("rep_days", 200),
-        "left_out": rows("left_out", 10),
-        "shifts": tables["shifts"].height if "shifts" in tables else None,
-        "calls": tables["calls"].height if "calls" in tables else None,
-        "unplaced": tables["calls_unplaced"].height if "calls_unplaced" in tables else None,
-        "level_figure": None if levels is None else figures.service_levels(levels),
-    }
 
 
 def _kpi(item: Mapping[str, Any]) -> dict[str, str]:
@@ -166,44 +162,6 @@ def _kpi(item: Mapping[str, Any]) -> dict[str, str]:
     }  # fmt: skip
 
 
-def _segments(accounts: pl.DataFrame) -> list[dict[str, Any]]:
-    return (
-        accounts.group_by("segment")
-        .agg(
-            accounts=pl.len(),
-            churn=pl.col("churn_probability").mean(),
-            value_eur=pl.col("predicted_value_eur").mean(),
-            gain_eur=pl.col("expected_value_eur").sum(),
-            acted=(pl.col("action") != "nothing").mean(),
-        )
-        .sort("gain_eur", "segment", descending=[True, False], nulls_last=True)
-        .to_dicts()
-    )
-
-
-def _actions(accounts: pl.DataFrame) -> list[dict[str, Any]]:
-    return (
-        accounts.group_by("action")
-        .agg(
-            accounts=pl.len(),
-            placed=pl.col("channel").is_not_null().sum(),
-            gain_eur=pl.col("expected_value_eur").sum(),
-        )
-        .sort("gain_eur", "action", descending=[True, False], nulls_last=True)
-        .to_dicts()
-    )
-
-
-def _odd(accounts: pl.DataFrame) -> list[dict[str, Any]]:
-    return (
-        accounts.filter(pl.col("is_anomaly"))
-        .sort("anomaly_score", "account_id", descending=[True, False])
-        .head(15)
-        .select("account_id", "anomaly_score", why=pl.col("anomaly_reasons").list.join("; "))
-        .to_dicts()
-    )
-
-
 def _fallbacks(stages: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """Say which stage could not do what it is there for."""
     return [
@@ -216,6 +174,18 @@ def _fallbacks(stages: Mapping[str, Mapping[str, Any]]) -> list[str]:
 
 def _read_csv(path: Path) -> pl.DataFrame:
     return pl.read_csv(path) if path.exists() and path.stat().st_size else pl.DataFrame()
+
+
+def _read_json(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+
+
+def _moment(value: datetime | None) -> str:
+    """Return a moment for people, without its time where that is midnight."""
+    if value is None:
+        return "–"
+    clock = f", {value:%H:%M}" if (value.hour, value.minute) != (0, 0) else ""
+    return f"{in_words(value)}{clock}"
 
 
 def _number(value: float | None, digits: int = 0) -> str:
