@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from dealwright.errors import InputError
 from dealwright.inputs import TIMESTAMP, AccountSchema, PlanInputs
+from dealwright.plan.frames import OutdatedModelError
 from dealwright.plan.predict import PredictParams, predict
 from dealwright.plan.prediction.additive import AdditiveModel
 from dealwright.plan.prediction.archive import packed, unpacked
@@ -260,10 +261,29 @@ def test_a_kept_model_comes_back_and_nothing_else_does(monkeypatch, tmp_path):
     with pytest.raises(InputError, match="no Dealwright predictor"):
         unpacked(pickle.dumps(model))
     monkeypatch.setattr("dealwright.plan.prediction.archive.version", lambda _name: "0.1")
-    with pytest.raises(InputError, match=r"was written with scikit-learn .* delete .*champion and run again"):
+    with pytest.raises(OutdatedModelError, match=r"was written with scikit-learn .* here is 0\.1"):
         store.champion("churn")
     with pytest.raises(InputError, match="save it first"):
         store.promote("churn", "0" * 16)
+
+
+def test_after_an_upgrade_the_champion_is_replaced_and_the_reader_told(monkeypatch, tmp_path):
+    store = FolderModelStore(tmp_path)
+    inputs = labelled_accounts(200)
+    first = run(inputs, store)
+    assert first.summary()["churn_model_note"] is None
+    kept = (tmp_path / "churn" / "champion").read_text()
+    monkeypatch.setattr("dealwright.plan.prediction.archive.version", lambda _name: "99.0")
+    upgraded = run(inputs, store)
+    used = upgraded.card["churn"]["in_use"]
+    assert used["promoted"]
+    assert "written with scikit-learn" in upgraded.summary()["churn_model_note"]
+    assert upgraded.frame["churn_probability"].equals(first.frame["churn_probability"])
+    assert store.champion("churn").version == used["version"] != kept
+    assert run(inputs, store).summary()["churn_model_note"] is None
+    (tmp_path / "churn" / f"{used['version']}.model").write_bytes(b"not a model")
+    with pytest.raises(InputError, match=r"holds no Dealwright predictor.* delete .*champion and run again"):
+        run(inputs, store)
 
 
 def test_a_crafted_file_runs_nothing(tmp_path):

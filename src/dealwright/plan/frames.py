@@ -18,6 +18,8 @@ from typing import Any, Final, Protocol
 
 import polars as pl
 
+from dealwright.errors import InputError
+
 PREDICTION_COLUMNS: Final = {
     "account_id": pl.String,
     "churn_probability": pl.Float64,
@@ -89,11 +91,21 @@ class StoredModel:
     card: Mapping[str, Any]
 
 
+class OutdatedModelError(InputError):
+    """A kept model was written with other versions of the libraries: another one is trained."""
+
+
 class ModelStore(Protocol):
     """Keeps fitted models by name and version; where and how is the caller's business, never a stage's."""
 
     def champion(self, name: str) -> StoredModel | None:
-        """Return the promoted version, or ``None`` where there is none yet."""
+        """Return the promoted version, or ``None`` where there is none yet.
+
+        Raises
+        ------
+        OutdatedModelError
+            It was written with other versions of the libraries.
+        """
         ...
 
     def save(self, name: str, model: Any, card: Mapping[str, Any]) -> str:

@@ -127,6 +127,7 @@ class Predictions:
             flat[f"{target}_model"] = section["champion"]
             flat[f"{target}_labels"] = section["labels"]
             flat[f"{target}_fallback"] = section["choice"].get("fallback")
+            flat[f"{target}_model_note"] = section.get("in_use", {}).get("note") or None
         flat["mean_churn_probability"] = self.frame["churn_probability"].mean()
         flat["total_predicted_value_eur"] = self.frame["predicted_value_eur"].sum()
         return {**flat, **self.metrics, "notes": "; ".join(self.notes)}

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from dealwright.errors import InputError
-from dealwright.plan.frames import StoredModel
+from dealwright.plan.frames import OutdatedModelError, StoredModel
 from dealwright.plan.prediction.archive import packed, unpacked
 
 _CHAMPION: Final = "champion"
@@ -32,7 +32,9 @@ class FolderModelStore:
         Raises
         ------
         InputError
-            The champion cannot be loaded, such as after a change of scikit-learn's version.
+            The champion cannot be loaded: its file is damaged or missing.
+        OutdatedModelError
+            It was written with other versions of scikit-learn or NumPy.
         """
         pointer = self.folder / name / _CHAMPION
         if not pointer.exists():
@@ -42,6 +44,8 @@ class FolderModelStore:
         try:
             model = unpacked(path.read_bytes())
             card = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+        except OutdatedModelError as error:
+            raise OutdatedModelError(f"the model {path}: {error}") from None
         except (InputError, OSError, ValueError) as error:
             raise InputError(
                 f"cannot load the model {path}: {error}; delete {pointer} and run again to promote a new one"

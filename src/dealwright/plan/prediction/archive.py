@@ -15,6 +15,7 @@ from importlib.metadata import version
 from typing import Any, Final
 
 from dealwright.errors import InputError
+from dealwright.plan.frames import OutdatedModelError
 from dealwright.plan.prediction.learning import Predictor
 
 _MAGIC: Final = b"dealwright predictor 1\n"
@@ -75,8 +76,9 @@ def unpacked(content: bytes) -> Predictor:
     Raises
     ------
     InputError
-        These are no such bytes, they are damaged, were written with other versions, or name a class that no
-        predictor consists of.
+        These are no such bytes, they are damaged, or name a class that no predictor consists of.
+    OutdatedModelError
+        They were written with other versions of the libraries.
     """
     if not content.startswith(_MAGIC):
         raise InputError("this file holds no Dealwright predictor: train a new model")
@@ -90,7 +92,7 @@ def unpacked(content: bytes) -> Predictor:
         ) from None
     for name in _LIBRARIES:
         if written.get(name) != version(name):
-            raise InputError(
+            raise OutdatedModelError(
                 f"the predictor was written with {name} {written.get(name)}, here is {version(name)}: "
                 "train a new model, or install that version"
             )

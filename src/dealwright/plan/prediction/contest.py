@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from dealwright.plan.frames import ModelStore
+from dealwright.plan.frames import ModelStore, OutdatedModelError
 from dealwright.plan.prediction.choice import gain
 from dealwright.plan.prediction.learning import Learned, Predictor
 from dealwright.plan.prediction.metrics import row_losses
@@ -40,12 +40,13 @@ class Fresh:
 
 @dataclass(frozen=True)
 class Verdict:
-    """Which model predicts, its version, and why."""
+    """Which model predicts, its version, why, and what a reader must be told of it."""
 
     predictor: Predictor
     version: str | None
     promoted: bool
     reason: str
+    note: str = ""
 
 
 def contest(
@@ -59,11 +60,15 @@ def contest(
     challenger = learned.predictor
     if store is None:
         return Verdict(challenger, None, promoted=False, reason="no model store: nothing kept")
-    champion = store.champion(name)
+    note = ""
+    try:
+        champion = store.champion(name)
+    except OutdatedModelError as error:  # an upgrade must not stop the night
+        champion, note = None, f"the kept model could not be compared and was replaced: {error}"
     version = store.save(name, challenger, card)
     if champion is None:
         store.promote(name, version)
-        return Verdict(challenger, version, promoted=True, reason="first model")
+        return Verdict(challenger, version, promoted=True, reason=note or "first model", note=note)
     if champion.version == version:
         return Verdict(challenger, version, promoted=False, reason="the champion, learned again")
     wins, reason = _beats(champion.model, champion.card, learned, card, fresh)

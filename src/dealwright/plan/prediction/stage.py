@@ -318,4 +318,5 @@ def _in_use(verdict: Verdict) -> dict[str, Any]:
         "version": verdict.version,
         "promoted": verdict.promoted,
         "why": verdict.reason,
+        "note": verdict.note,
     }
