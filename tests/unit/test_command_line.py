@@ -35,7 +35,18 @@ def test_help_imports_nothing_heavy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    for command in ("init", "import", "train", "model", "rank", "assign", "settle", "explain", "demo"):
+    for command in (
+        "init",
+        "import",
+        "train",
+        "model",
+        "rank",
+        "assign",
+        "settle",
+        "explain",
+        "task",
+        "demo",
+    ):
         assert command in done.stdout
 
 

@@ -184,7 +184,7 @@ def report(
         reports = read_task_reports(file, desk.tasks)
         with working(f"reporting {len(reports):,} tasks"):
             count = desk.tasks.report(reports)
-    _say({"reported": count}, f"{count:,} tasks reported", as_json=as_json)
+    _say({"reported": count}, f"{count:,} task{'s' * (count != 1)} reported", as_json=as_json)
 
 
 @task_app.command("export")
@@ -212,7 +212,9 @@ def export(
             f"cannot write {file}: {error.strerror or error}; name a folder that exists"
         ) from None
     document = {"file": str(file), "touches": touches.height}
-    _say(document, f"{touches.height:,} touches written to {file}", as_json=as_json)
+    _say(
+        document, f"{touches.height:,} touch{'es' * (touches.height != 1)} written to {file}", as_json=as_json
+    )
 
 
 @task_app.command("runs")
