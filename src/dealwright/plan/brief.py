@@ -17,7 +17,8 @@ import polars as pl
 
 from dealwright.errors import InputError
 from dealwright.inputs import AccountSchema, PlanInputs
-from dealwright.plan.briefs.facts import collect_tasks, gather_facts
+from dealwright.plan.briefs.facts import REASONS, collect_tasks, gather_facts
+from dealwright.plan.briefs.phrases import load_phrases
 from dealwright.plan.briefs.wording import END, Wording, escape_text, load_wording
 
 BRIEF_COLUMNS: Final[dict[str, Any]] = {
@@ -112,11 +113,23 @@ def brief(
         The wording cannot be used: the message names file, line and fix.
     """
     params = params or BriefParams()
-    facts = gather_facts(collect_tasks(visits, calls), inputs, accounts)
+    tasks = collect_tasks(visits, calls)
+    facts = gather_facts(tasks, inputs, _in_language(params.language, tasks, inputs, accounts))
     wording = load_wording(params.language, params.wording, facts.columns)
     made = render(facts, wording)
     with_brief = pl.col("account_id").is_in(made["account_id"].unique().implode())
     return Briefs(accounts.select("account_id", has_brief=with_brief), made, params.language)
+
+
+def _in_language(
+    language: str, tasks: pl.DataFrame, inputs: PlanInputs, accounts: pl.DataFrame
+) -> pl.DataFrame:
+    """Return the accounts to be met, the models' reasons in the language of the briefs."""
+    phrases = load_phrases(language, inputs.schema.features)
+    if phrases is None:
+        return accounts
+    met = accounts.join(tasks.select("account_id").unique(), on="account_id", how="semi")
+    return phrases.translate(met, REASONS)
 
 
 def render(facts: pl.DataFrame, wording: Wording) -> pl.DataFrame:

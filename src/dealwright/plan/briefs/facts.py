@@ -33,6 +33,7 @@ _DECIDED: Final[dict[str, Any]] = {
     "contact_from": TIMESTAMP, "potential_eur": pl.Float64,
 }  # fmt: skip
 _LISTS: Final = {"churn_drivers": "churn_reasons", "anomaly_why": "anomaly_reasons"}
+REASONS: Final = (*_LISTS.values(), "effect_source")  # columns in which a stage says why
 _YEAR_DAYS: Final = 365
 
 

@@ -1,0 +1,142 @@
+"""The models' reasons in another language: figures and names are carried over, nothing is added.
+
+The stages say why in English, in a few forms (``days since last order 22: odds of leaving ×0.65``). A
+language's ``phrases.toml`` holds each form with its translation. A sentence in a form that is not there stays
+as it is.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from typing import Any, Final
+
+import polars as pl
+
+_MARK: Final = re.compile(r"\\\{([a-z]+\d?)\\\}")
+_FORMS: Final = {
+    "feature": r"(?P<feature>.+?)",
+    "value": r"(?P<value>.+?)",
+    "sentence": r"(?P<sentence>.+)",
+}
+_NUMBER: Final = r"[+-]?[\d.,]+(?:e[+-]?\d+)?"
+_SWAP: Final = str.maketrans(",.", ".,")
+_WINDOW: Final = re.compile(r"(?P<name>.+?) (?P<days>\d+)d(?P<unit> eur)?")
+
+
+@dataclass(frozen=True)
+class Phrases:
+    """The forms of one language.
+
+    Attributes
+    ----------
+    forms
+        How an English sentence looks, and its translation with marks in braces.
+    features, values, prefixes
+        Names, words and beginnings of names -> translation.
+    own
+        Names of the user's columns, which stay as they are; they tell where a name ends and its value begins.
+    """
+
+    forms: tuple[tuple[re.Pattern[str], str], ...]
+    features: Mapping[str, str]
+    values: Mapping[str, str]
+    prefixes: Mapping[str, str]
+    own: frozenset[str] = frozenset()
+
+    def say(self, text: str) -> str:
+        """Return a sentence in the language; in English where its form is not known."""
+        for pattern, form in self.forms:
+            match = pattern.fullmatch(text)
+            if match is None:
+                continue
+            found = match.groupdict()
+            if "feature" in found and "value" in found:
+                found["feature"], found["value"] = self._split(f"{found['feature']} {found['value']}")
+            return form.format(**{name: self._carry(name, value) for name, value in found.items()})
+        return text
+
+    def translate(self, frame: pl.DataFrame, columns: Collection[str]) -> pl.DataFrame:
+        """Translate columns of sentences, or of lists of them; each different sentence is looked at once."""
+        for name in columns:
+            if name not in frame.columns:
+                continue
+            listed = isinstance(frame.schema[name], pl.List)
+            texts = frame[name].explode() if listed else frame[name]
+            known = texts.drop_nulls().unique().to_list()
+            said = [self.say(text) for text in known]
+            column = pl.col(name)
+            made = (
+                column.list.eval(pl.element().replace(known, said)) if listed else column.replace(known, said)
+            )
+            frame = frame.with_columns(made)
+        return frame
+
+    def _split(self, both: str) -> tuple[str, str]:
+        """Split a name from its value: names may hold blanks, and so may values."""
+        words = both.split(" ")
+        for count in range(len(words) - 1, 0, -1):
+            name = " ".join(words[:count])
+            if self._known(name):
+                return name, " ".join(words[count:])
+        return words[0], " ".join(words[1:])
+
+    def _known(self, name: str) -> bool:
+        base = next((name.removeprefix(p) for p in self.prefixes if name.startswith(p)), name)
+        return bool({name, base} & (self.own | self.features.keys())) or _WINDOW.fullmatch(name) is not None
+
+    def _carry(self, mark: str, text: str) -> str:
+        if mark == "feature":
+            return self._feature(text)
+        if mark == "sentence":
+            return self.say(text)
+        if mark == "value" and text in self.values:
+            return self.values[text]
+        return text.translate(_SWAP) if re.fullmatch(_NUMBER, text) else text
+
+    def _feature(self, name: str) -> str:
+        if name in self.features and name not in self.own:
+            return self.features[name]
+        window = _WINDOW.fullmatch(name)
+        if window is not None and name not in self.own:
+            base = f"{window['name']}{window['unit'] or ''}"
+            return f"{self.features.get(base, base)} ({window['days']} d)"
+        for start, said in self.prefixes.items():
+            if name.startswith(start) and name not in self.own:
+                return said + name.removeprefix(start)
+        return name
+
+
+def load_phrases(language: str, own: Collection[str]) -> Phrases | None:
+    """Return the phrases of a language; ``None`` for English, which the stages speak.
+
+    Parameters
+    ----------
+    own
+        Names of the user's columns.
+    """
+    raw = _read(language)
+    if raw is None:
+        return None
+    forms = tuple((_pattern(english), said) for english, said in raw["sentences"].items())
+    return Phrases(forms, raw["features"], raw["values"], raw["prefixes"], frozenset(own))
+
+
+@cache
+def _read(language: str) -> dict[str, Any] | None:
+    file = resources.files("dealwright.plan.briefs") / language / "phrases.toml"
+    return tomllib.loads(file.read_text("utf-8")) if file.is_file() else None
+
+
+def _pattern(english: str) -> re.Pattern[str]:
+    """Turn a sentence with marks in braces into a pattern that finds what stands in their places."""
+
+    def form(match: re.Match[str]) -> str:
+        name = match[1]
+        return _FORMS.get(name, f"(?P<{name}>{_NUMBER})")
+
+    return re.compile(_MARK.sub(form, re.escape(english)))
