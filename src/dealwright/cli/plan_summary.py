@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -10,87 +10,47 @@ import polars as pl
 from rich.markup import escape
 from rich.table import Table
 
-from dealwright.plan.kpis import Kpi
+from dealwright.plan.kpi_labels import GROUPS, LABELS, write_target
+from dealwright.plan.remarks import remarks
 from dealwright.plan.run import Plan
+from dealwright.report.headlines import sentences
+from dealwright.report.plan_sections import channel_words
 
-# figures worth a manager's time, in words, and how to write them
-_WORDS: Final[Mapping[str, tuple[str, str]]] = {
-    "rejected_share": ("accounts set aside", "%"),
-    "orders_age_days": ("age of the newest order", "days"),
-    "churn_auc": ("churn ranking (AUC)", ".3f"),
-    "churn_ece": ("churn calibration error", ".3f"),
-    "value_spearman": ("value ranking (Spearman)", ".3f"),
-    "value_gini": ("value ranking (Gini)", ".3f"),
-    "value_total_bias": ("bias of the total value", "%"),
-    "anomaly_share": ("accounts flagged as odd", "%"),
-    "expected_value_eur": ("expected gain of the actions", "€"),
-    "predicted_value_eur": ("expected spend in the horizon", "€"),
-    "mean_churn_probability": ("mean churn probability", "%"),
-    "columns_drifted": ("columns that drifted", "0f"),
-    "territory_max_deviation_pct": ("largest deviation of a territory's workload", "pct"),
-    "backlog": ("accounts waiting for a channel", "0f"),
-    "visits": ("visits planned", "0f"),
-    "visit_value_eur": ("expected gain of the visits", "€"),
-    "distance_km": ("kilometres driven", "0f"),
-    "calls": ("calls on the list", "0f"),
-    "people": ("people in the contact centre", "0f"),
-    "shortage_h": ("hours of missing staff", ".1f"),
-    "inbound_cc_sla_probability": ("chance of keeping the service level", "%"),
-}
+_MARKS: Final = {"met": "[green]met[/green]", "missed": "[red]missed[/red]", "unknown": "no data"}
+_MOST_DAYS: Final = 8  # representatives' days shown one by one
+_LEFT: Final = ("mostly by", "target", "", "day")
 
 
 def plan_tables(plan: Plan, out: Path) -> Iterator[Table | str]:
-    """Yield what to print: actions, segments, key figures, stages, remarks."""
+    """Yield what to print: the plan in short, what to know, and tables from actions to key figures."""
     accounts = plan.accounts
     yield f"[bold]Plan for {accounts.height:,} accounts as of {plan.inputs.as_of:%Y-%m-%d %H:%M}[/bold]\n"
-    actions = _table("next best action", "accounts", "expected €", "cost €", "best channel")
-    for row in _by_action(accounts).iter_rows(named=True):
-        actions.add_row(
-            escape(row["action"]), f"{row['accounts']:,}", f"{row['expected_value_eur']:,.0f}",
-            f"{row['cost_eur']:,.0f}", row["channel"] or "–",
-        )  # fmt: skip
-    yield actions
+    channels = plan.tables.get("channels")
+    for sentence in sentences(plan.kpis.summary(), [] if channels is None else channels.to_dicts(), None):
+        yield escape(sentence)
     yield ""
-    segments = _table("segment", "accounts", "churn", "value € each", "with an action")
-    for row in _by_segment(accounts).iter_rows(named=True):
-        segments.add_row(
-            escape(row["segment"]), f"{row['accounts']:,}", f"{row['churn']:.0%}", f"{row['value_eur']:,.0f}",
-            f"{row['acted']:.0%}",
-        )  # fmt: skip
-    yield segments
-    yield ""
-    if "channels" in plan.tables:
-        yield _channels(plan.tables["channels"])
+    told = list(remarks(plan))
+    if told:
+        yield "[bold]To know before acting on it[/bold]"
+        yield _bullets(told)
         yield ""
-    figures = _table("key figure", "value", "target", "")
-    for kpi in plan.kpis.items:
-        if kpi.name in _WORDS and (kpi.value is not None or kpi.status == "unknown"):
-            mark = {"met": "[green]met[/green]", "missed": "[red]missed[/red]", "unknown": "no data"}
-            figures.add_row(
-                _WORDS[kpi.name][0], _write(kpi.name, kpi.value), _target(kpi), mark.get(kpi.status, "")
-            )
-    yield figures
+    yield _actions(accounts)
     yield ""
-    stages = _table("stage", "rows", "seconds")
-    for name, seconds in plan.seconds.items():
-        stages.add_row(name, f"{plan.results[name].frame.height:,}", f"{seconds:.2f}")
-    yield stages
+    yield _segments(accounts)
     yield ""
-    for remark in remarks(plan):
-        yield f"• {escape(remark)}"
-    yield f"\nWritten to [bold]{escape(str(out))}[/bold]"
-
-
-def _channels(frame: pl.DataFrame) -> Table:
-    """Show demand against capacity, and what one more contact would add."""
-    table = _table("channel", "wanted", "capacity", "scheduled", "waiting", "one more is worth €")
-    for row in frame.iter_rows(named=True):
-        capacity = "–" if row["capacity"] is None else f"{row['capacity']:,}"
-        table.add_row(
-            row["channel"], f"{row['demand']:,}", capacity, f"{row['scheduled']:,}", f"{row['backlog']:,}",
-            f"{row['price_eur']:,.2f}",
-        )  # fmt: skip
-    return table
+    if channels is not None:
+        yield _channels(channels)
+        yield ""
+    if "rep_days" in plan.tables and not plan.tables["rep_days"].is_empty():
+        yield _days(plan.tables["rep_days"])
+        yield ""
+    yield from _figures(plan)
+    seconds = plan.seconds
+    slow = sorted(seconds, key=lambda name: -seconds[name])[:3]
+    yield f"{sum(seconds.values()):.1f} s, of which " + ", ".join(
+        f"{name} {seconds[name]:.1f}" for name in slow
+    )
+    yield f"\nWritten to [bold]{escape(str(out))}[/bold]: begin with report.html"
 
 
 def plan_document(plan: Plan) -> dict[str, Any]:
@@ -110,21 +70,83 @@ def plan_document(plan: Plan) -> dict[str, Any]:
     }
 
 
-def remarks(plan: Plan) -> Iterator[str]:
-    """Yield what a reader should know before trusting the figures."""
-    for name, rows in plan.quality.rejected.items():
-        if rows.height:
-            why = rows["reason"].value_counts(sort=True).sort("count", "reason", descending=[True, False])
-            causes = ", ".join(f"{count:,} {reason}" for reason, count in why.head(3).iter_rows())
-            yield f"{rows.height:,} rows of {name} set aside ({causes}): see rejected/{name}.csv"
-    for issue in plan.quality.issues.filter(pl.col("level") == "warning").iter_rows(named=True):
-        yield f"{issue['table']}, column {issue['column']}: {issue['message']} ({issue['fix']})"
-    for target in ("churn", "value"):
-        fallback = plan.predictions.summary().get(f"{target}_fallback")
-        if fallback:
-            yield f"{target}: {fallback}"
-    if plan.drift.frame.height:
-        yield f"drift: {plan.drift.message}"
+def _bullets(texts: list[str]) -> Table:
+    """Put texts under each other, their further lines below the first word."""
+    grid = Table.grid(padding=(0, 1, 0, 0))
+    for text in texts:
+        grid.add_row("•", escape(text))
+    return grid
+
+
+def _actions(accounts: pl.DataFrame) -> Table:
+    table = _table("next best action", "accounts", "expected €", "cost €", "mostly by")
+    for row in _by_action(accounts).iter_rows(named=True):
+        by = "–" if row["channel"] is None else channel_words(row["channel"])
+        table.add_row(
+            escape(row["action"].replace("_", " ")), f"{row['accounts']:,}",
+            f"{row['expected_value_eur']:,.0f}", f"{row['cost_eur']:,.0f}", by,
+        )  # fmt: skip
+    return table
+
+
+def _segments(accounts: pl.DataFrame) -> Table:
+    table = _table("segment", "accounts", "churn", "value € each", "with an action")
+    for row in _by_segment(accounts).iter_rows(named=True):
+        table.add_row(
+            escape(row["segment"]), f"{row['accounts']:,}", f"{row['churn']:.0%}", f"{row['value_eur']:,.0f}",
+            f"{row['acted']:.0%}",
+        )  # fmt: skip
+    return table
+
+
+def _channels(frame: pl.DataFrame) -> Table:
+    """Show demand against capacity, and what one more contact would add."""
+    table = _table("channel", "wanted", "capacity", "scheduled", "waiting", "one more: €")
+    for row in frame.iter_rows(named=True):
+        capacity = "no limit" if row["capacity"] is None else f"{row['capacity']:,}"
+        worth = f"{row['price_eur']:,.2f}" if row["price_eur"] else "–"
+        table.add_row(
+            channel_words(row["channel"]), f"{row['demand']:,}", capacity, f"{row['scheduled']:,}",
+            f"{row['backlog']:,}", worth,
+        )  # fmt: skip
+    return table
+
+
+def _days(days: pl.DataFrame) -> Table:
+    """Show the first days of the representatives, and the others together."""
+    table = _table("representative", "day", "visits", "gain €", "km", "leaves", "back")
+    for row in days.head(_MOST_DAYS).iter_rows(named=True):
+        clocks = ["–" if row[name] is None else f"{row[name]:%H:%M}" for name in ("depart_at", "back_at")]
+        table.add_row(
+            escape(row["rep_id"]), f"{row['day']:%a %d %b}", f"{row['stops']:,}", f"{row['value_eur']:,.0f}",
+            f"{row['distance_km']:,.0f}", *clocks,
+        )  # fmt: skip
+    rest = days.slice(_MOST_DAYS)
+    if rest.height:
+        table.add_row(
+            f"{rest.height:,} more days", "", f"{rest['stops'].sum():,}", f"{rest['value_eur'].sum():,.0f}",
+            f"{rest['distance_km'].sum():,.0f}", "", "",
+        )  # fmt: skip
+    return table
+
+
+def _figures(plan: Plan) -> Iterator[Table | str]:
+    """Show the key figures under their headings; one table, so that the columns stand under each other."""
+    known = {kpi.name: kpi for kpi in plan.kpis.items if kpi.value is not None or kpi.status == "unknown"}
+    table = _table("key figure", "value", "target", "")
+    for group in GROUPS:
+        names = [name for name, label in LABELS.items() if label.group == group and name in known]
+        if names:
+            table.add_row(f"[bold]{group}[/bold]")
+        for name in names:
+            kpi = known[name]
+            value = LABELS[name].write(kpi.value)
+            mark = _MARKS.get(kpi.status, "")
+            table.add_row(
+                f"  {LABELS[name].words}", value, write_target(name, kpi.at_least, kpi.at_most), mark
+            )
+    yield table
+    yield ""
 
 
 def _by_action(accounts: pl.DataFrame) -> pl.DataFrame:
@@ -155,26 +177,5 @@ def _table(first: str, *others: str) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     table.add_column(first)
     for name in others:
-        table.add_column(name, justify="left" if name in ("best channel", "target", "") else "right")
+        table.add_column(name, justify="left" if name in _LEFT else "right")
     return table
-
-
-def _write(name: str, value: float | None) -> str:
-    if value is None:
-        return "–"
-    style = _WORDS[name][1]
-    if style == "%":
-        return f"{value:.1%}"
-    if style == "€":
-        return f"€{value:,.0f}"
-    if style == "pct":
-        return f"{value:.1f}%"
-    return f"{value:.1f} days" if style == "days" else f"{value:{style if style[0] == '.' else '.' + style}}"
-
-
-def _target(kpi: Kpi) -> str:
-    if kpi.at_least is not None and kpi.at_most is not None:
-        return f"{_write(kpi.name, kpi.at_least)} to {_write(kpi.name, kpi.at_most)}"
-    if kpi.at_least is not None:
-        return f"at least {_write(kpi.name, kpi.at_least)}"
-    return f"at most {_write(kpi.name, kpi.at_most)}" if kpi.at_most is not None else ""

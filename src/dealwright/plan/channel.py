@@ -156,6 +156,9 @@ class Channels:
         rows = {row["channel"]: row for row in self.table.iter_rows(named=True)}
         return {
             "reached": int(self.table["scheduled"].sum()),
+            "reached_value_eur": float(
+                self.frame.filter(pl.col("channel").is_not_null())["expected_value_eur"].sum()
+            ),
             "waiting": self.waitlist.height,
             "urgent_waiting": int(self.waitlist["urgent"].sum()),
             "late": int((~self.waitlist["in_time"]).sum()),

@@ -17,6 +17,7 @@ import polars as pl
 from dealwright.errors import InputError
 from dealwright.plan.assembly import TABLES
 from dealwright.plan.quality import Quality
+from dealwright.plan.remarks import remarks
 from dealwright.plan.run import Plan
 from dealwright.plan.tasks import day_tasks
 from dealwright.plan.toml import write_toml
@@ -31,7 +32,7 @@ RUN_FILES: Final = frozenset(
         *(f"{name}.parquet" for name in ("accounts", *TABLES)),
         "briefs", "maps", "calendars", "rejected", "world", "kpis.json", "trace.jsonl", "params.toml",
         "report.html", "land.geojson", "model_card.json", "issues.csv", "drift.csv", "profile.json",
-        "metrics.prom",
+        "metrics.prom", "remarks.json",
         TASK_FILE,
     }
 )  # fmt: skip
@@ -120,6 +121,7 @@ def write_plan(
     write_rejected(plan.quality, folder)
     plan.quality.issues.write_csv(folder / "issues.csv")
     plan.drift.frame.write_csv(folder / "drift.csv")
+    _write_json(folder / "remarks.json", list(remarks(plan)))
     _write_json(folder / "profile.json", plan.profile)
     _write_json(folder / "model_card.json", plan.predictions.card)
     (folder / "kpis.json").write_text(plan.kpis.to_json(), encoding="utf-8")

@@ -16,6 +16,7 @@ from typing import Any, Final
 import polars as pl
 
 from dealwright.errors import InputError
+from dealwright.plan.kpi_labels import label_of, write_target
 from dealwright.report import plan_figures as figures
 from dealwright.report import plan_sections as sections
 from dealwright.report.headlines import sentences, tiles
@@ -26,27 +27,6 @@ _TABLES: Final = (
     "territories", "territory_curve", "channels", "waitlist", "visits", "rep_days", "left_out", "shifts",
     "calls", "calls_unplaced", "service_levels", "backlog", "distance_only_days", "distance_only_visits",
 )  # fmt: skip
-# figures in words, and how to write them; what is not named here is shown under its own name
-_WORDS: Final[Mapping[str, tuple[str, str]]] = {
-    "accounts": ("accounts", "0"), "rejected_share": ("accounts set aside", "%"),
-    "orders_age_days": ("age of the newest order, days", "1"),
-    "churn_auc": ("churn ranking (AUC)", "3"), "churn_ece": ("churn calibration error", "3"),
-    "value_spearman": ("value ranking (Spearman)", "3"), "value_gini": ("value ranking (Gini)", "3"),
-    "value_rmse": ("value error (RMSE), EUR", "0"), "value_total_bias": ("bias of the total value", "%"),
-    "mean_churn_probability": ("mean churn probability", "%"),
-    "predicted_value_eur": ("expected spend in the horizon, EUR", "0"),
-    "anomaly_share": ("accounts flagged as odd", "%"),
-    "accounts_with_action": ("accounts with an action", "0"),
-    "expected_value_eur": ("expected gain of the actions, EUR", "0"),
-    "territory_max_deviation_pct": ("largest deviation of a territory's workload, %", "1"),
-    "contacts_scheduled": ("contacts scheduled", "0"),
-    "backlog": ("accounts waiting for a channel", "0"), "visits": ("visits", "0"),
-    "visit_value_eur": ("expected gain of the visits, EUR", "0"), "distance_km": ("kilometres driven", "0"),
-    "calls": ("calls on the list", "0"), "people": ("people in the contact centre", "0"),
-    "shortage_h": ("hours of missing staff", "1"),
-    "inbound_cc_sla_probability": ("chance of keeping the service level", "%"),
-    "columns_drifted": ("columns that drifted", "0"),
-}  # fmt: skip
 
 
 def write_report(folder: Path) -> Path:
@@ -85,6 +65,7 @@ def render_report(folder: Path) -> str:
         issues = _read_csv(folder / "issues.csv")
         drift = _read_csv(folder / "drift.csv")
         ways, land = (_read_json(folder / name) for name in ("maps/routes.geojson", "land.geojson"))
+        noted = _read_json(folder / "remarks.json") or []
     except (OSError, ValueError, KeyError, pl.exceptions.PolarsError) as error:
         raise InputError(
             f"{folder} is not the folder of a run, or is incomplete: {error}; name the --out of a plan"
@@ -108,6 +89,7 @@ def render_report(folder: Path) -> str:
         if "channels" in tables
         else list(sentences(values, [], None)),
         tiles=tiles(values),
+        remarks=noted,
         kpis=[_kpi(item) for item in kpis],
         missed=[_kpi(item)["label"] for item in kpis if item["status"] == "missed"],
         segments=segments,
@@ -143,22 +125,12 @@ def render_report(folder: Path) -> str:
 
 
 def _kpi(item: Mapping[str, Any]) -> dict[str, str]:
-    label, form = _WORDS.get(item["name"], (item["name"].replace("_", " "), "2"))
-
-    def say(value: float | None) -> str:
-        if value is None:
-            return "no data"
-        return f"{value:.1%}" if form == "%" else f"{value:,.{form}f}"
-
-    low, high = item["at_least"], item["at_most"]
-    bounds = [
-        f"{words} {say(value)}"
-        for words, value in (("at least", low), ("at most", high))
-        if value is not None
-    ]
+    name, label = item["name"], label_of(item["name"])
     return {
-        "label": label, "value": say(item["value"]), "target": ", ".join(bounds), "status": item["status"],
-        "main": "1" if item["name"] in _WORDS else "",
+        "label": label.words,
+        "value": "no data" if item["value"] is None else label.write(item["value"]),
+        "target": write_target(name, item["at_least"], item["at_most"]), "status": item["status"],
+        "main": "1" if label.group else "",
     }  # fmt: skip
 
 
