@@ -1,0 +1,60 @@
+"""A page in a real browser, and everything that went wrong in it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Browser, Page
+
+DESKTOP, PHONE = (1280, 900), (390, 844)
+# what a maximum of two pixels hides: rounding of layouts
+_TOLERANCE_PX = 1
+
+
+@dataclass
+class Opened:
+    """A page, what it said on the console, and what it asked the network for."""
+
+    page: Page
+    complaints: list[str] = field(default_factory=list)
+    asked: list[str] = field(default_factory=list)
+
+    def require_quiet(self) -> None:
+        """Fail if the page complained, asked the network for anything, or ran a script of somebody's data."""
+        assert self.complaints == []
+        assert [url for url in self.asked if not url.startswith(("file:", "data:", "blob:"))] == []
+
+    def require_no_sideways_scrolling(self) -> None:
+        """Fail if the page is wider than the window."""
+        wide, window = self.page.evaluate("[document.documentElement.scrollWidth, window.innerWidth]")
+        assert wide <= window + _TOLERANCE_PX
+
+    def texts(self, selector: str) -> list[str]:
+        """Return the texts of elements, in the order of the page."""
+        return self.page.locator(selector).all_inner_texts()
+
+
+Open = Callable[..., Opened]
+
+
+def open_page(
+    browser: Browser, path: Path | str, size: tuple[int, int] = DESKTOP, *, offline: bool = True
+) -> Opened:
+    """Open a file, or an address, in a window of its own."""
+    context = browser.new_context(viewport={"width": size[0], "height": size[1]}, offline=offline)
+    opened = Opened(context.new_page())
+    page = opened.page
+
+    def note(message: Any) -> None:
+        if message.type in ("error", "warning"):
+            opened.complaints.append(message.text)
+
+    page.on("console", note)
+    page.on("pageerror", lambda error: opened.complaints.append(str(error)))
+    page.on("dialog", lambda dialog: (opened.complaints.append(dialog.message), dialog.dismiss()))
+    page.on("request", lambda request: opened.asked.append(request.url))
+    page.goto(path.as_uri() if isinstance(path, Path) else path, wait_until="load")
+    return opened
