@@ -15,8 +15,10 @@ _DRIVERS: Final = ("segment", "churn", "recency", "potential", "digital_engageme
 _MOST_BARS: Final = 60
 
 
-def channel_words(name: str) -> str:
-    """Return how people call a channel."""
+def channel_words(name: str | None) -> str:
+    """Return how people call a channel; a dash for none."""
+    if name is None:
+        return "–"
     return CHANNEL_WORDS.get(name, name.replace("_", " "))
 
 
