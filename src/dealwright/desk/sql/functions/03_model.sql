@@ -214,7 +214,8 @@ begin
         / nullif(stat.package_expected_cents / 100.0 + model.package_prior_strength, 0), 1);
     update dealwright.agent as a set
         profile_model_id = model.model_id, profile = elements::real[]::vector,
-        variance = variances::real[]::vector, base_ratio = base_share, package_ratio = package_share
+        variance = variances::real[]::vector, base_ratio = base_share, package_ratio = package_share,
+        profile_xid = pg_current_xact_id()
     where a.agent_id = id;
     insert into dealwright.agent_profile_log (agent_id, model_id, profile, variance, base_ratio, package_ratio)
     values (id, model.model_id, elements::real[]::vector, variances::real[]::vector, base_share, package_share);

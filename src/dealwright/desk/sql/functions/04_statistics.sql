@@ -265,6 +265,7 @@ begin
     insert into dealwright.event (kind, agent_id, open, capacity, fair_count, fair_compensation)
     select 'recounted', agent_id, open, capacity, fair_count, fair_compensation from recounted order by agent_id;
     perform dealwright.refresh_profile(a.agent_id) from dealwright.agent as a order by a.agent_id;
+    delete from dealwright.standing;  -- every profile is new
 end
 $$;
 comment on function dealwright.rebuild_statistics() is 'Counts every counter anew from the book of record.';

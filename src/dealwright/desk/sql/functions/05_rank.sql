@@ -66,7 +66,6 @@ create type dealwright.lead_query as (
     model_id bigint,
     agents_differ boolean,
     query vector,
-    query_squared vector,
     lead_logit double precision,
     slope double precision,
     intercept double precision,
@@ -75,19 +74,17 @@ create type dealwright.lead_query as (
     package double precision
 );
 
-create or replace function dealwright.query_of(slots integer[], past_model_id bigint default null)
-returns dealwright.lead_query language plpgsql stable as $$
+create or replace function dealwright.query_for(slots integer[], model dealwright.compiled_model)
+returns dealwright.lead_query language plpgsql immutable as $$
 declare
-    model dealwright.compiled_model := dealwright.match_model(past_model_id);
     result dealwright.lead_query;
     weights real[];
-    traits integer;
+    traits integer := cardinality(model.trait_name);
     slot integer;
 begin
     if model.model_id is null then
         return null;
     end if;
-    traits := cardinality(model.trait_name);
     weights := array_fill(0::real, array[traits + cardinality(model.lead_weight)]);
     if model.agents_differ then
         for k in 1 .. traits loop
@@ -100,7 +97,6 @@ begin
     result.model_id := model.model_id;
     result.agents_differ := model.agents_differ;
     result.query := weights::vector;
-    result.query_squared := (weights::vector) * (weights::vector);
     result.lead_logit := model.lead_bias + dealwright.sum_at(model.lead_weight, slots);
     result.slope := model.slope;
     result.intercept := model.intercept;
@@ -110,7 +106,19 @@ begin
     return result;
 end
 $$;
+comment on function dealwright.query_for(integer[], dealwright.compiled_model) is
+    'The query vector and the lead-only numbers of a lead under a model; null without one.';
+
+create or replace function dealwright.query_of(slots integer[], past_model_id bigint default null)
+returns dealwright.lead_query language sql stable as $$
+    select dealwright.query_for(slots, dealwright.match_model(past_model_id))
+$$;
 comment on function dealwright.query_of(integer[], bigint) is 'The query vector and the lead-only numbers of a lead under a model (default: the promoted one); null without one.';
+
+create or replace function dealwright.scaled(v vector, factor double precision)
+returns vector language sql immutable parallel safe as $$
+    select v * array_fill(factor::real, array[vector_dims(v)])::vector
+$$;
 
 create or replace function dealwright.fair_share_per_weight()
 returns double precision language sql stable as $$
@@ -134,8 +142,9 @@ returns table (
     worth double precision, shortfall double precision
 ) language sql stable as $$
     select c.agent_id, c.open, c.capacity, c.eligible, c.win_logit, c.revenue,
+           -- psi without its denominator, which is the same for all
            case when by_revenue then c.revenue else 1 end
-               * case when c.open < c.capacity then dealwright.psi(1 - c.open::double precision / c.capacity, sharpness) else 0 end
+               * case when c.open < c.capacity then 1 - exp(sharpness * (c.open::double precision / c.capacity - 1)) else 0 end
                / (1 + exp(-c.win_logit)),
            case when share_per_weight is not null then share_per_weight * c.weight - c.fair_count - c.fair_compensation else 0 end
     from (
@@ -191,7 +200,7 @@ declare
     sharpness double precision := coalesce((params ->> 'sharpness')::double precision, 20);
     modelled boolean := q.model_id is not null;
     with_terms boolean := coalesce(q.agents_differ, false);
-    query vector := case when with_terms then q.query * array_fill(q.slope::real, array[vector_dims(q.query)])::vector end;
+    query vector := case when with_terms then dealwright.scaled(q.query, q.slope) end;
     query_squared vector := query * query;
     -- without a model every lead is as good as any other
     lead_logit double precision := coalesce(q.intercept + q.slope * q.lead_logit, 0);
@@ -206,27 +215,6 @@ declare
     excluded bigint := ask.excluded_agent_id;
     seed bigint := ask.draw_seed;
 begin
-    if fairness = 0 and with_terms and eligible_only and k = 1 then
-        -- The hot path: placing a lead. No interval, no second look, as few expressions to start as will do.
-        return query
-        select null::integer, t.agent_id, round((100 / (1 + exp(-t.win_logit)))::numeric, 1)::double precision, 1 / (1 + exp(-t.win_logit)),
-               null::double precision, null::double precision, t.revenue / (1 + exp(-t.win_logit)), t.open, t.capacity, true, 1,
-               null::double precision, dealwright.open_limit(t.open, t.capacity, t.worth, t.next_worth, sharpness), pg_current_snapshot(),
-               null::bigint[], null::double precision[]
-        from (
-            -- the runner-up says how far the first may fill up
-            select v.*, lead(v.worth) over () as next_worth
-            from (
-                select v.agent_id, v.open, v.capacity, v.win_logit, v.revenue, v.worth
-                from dealwright.valued_agents(wanted_skills, wanted_department, moment, excluded, true,
-                    query, lead_logit, base, package, true, by_revenue, null, sharpness) as v
-                order by v.worth desc, hashint8extended(v.agent_id, seed), v.agent_id
-                limit 2
-            ) as v
-        ) as t
-        limit 1;
-        return;
-    end if;
     if fairness = 0 and with_terms then
         return query
         select f.*
@@ -266,7 +254,7 @@ begin
         -- among how many the draw decided; it is the propensity's business only when a lead is placed
         case when eligible_only and k = 1
             then (select count(*) from mixed as m where m.weight = t.weight and m.shortfall = t.shortfall) else 1 end,
-        case when fairness > 0 then t.most - t.worth end, t.open) as f;
+        case when fairness > 0 then (t.most - t.worth) / (1 - exp(-sharpness)) end, t.open) as f;
 end
 $$;
 comment on function dealwright.rank_value(dealwright.enquiry, jsonb, integer, boolean) is

@@ -25,23 +25,31 @@ $$;
 -- One statement claims the place and writes all that follows from it: five statements and their triggers, each planned and
 -- started on its own, took three times as long (docs/decisions/0061-one-statement-places-a-lead.md). The triggers see that
 -- the counters are kept here and stand back.
+create type dealwright.recorded as (
+    assignment_id bigint,
+    booking_id bigint,
+    agent_name text,
+    model_id bigint
+);
+
 create or replace function dealwright.record_assignment(
     l dealwright.lead, best dealwright.ranked, ask dealwright.enquiry, policy text, params jsonb, queued boolean, booking_moves boolean default false
 )
-returns bigint language plpgsql as $$
+returns dealwright.recorded language plpgsql as $$
 declare
-    id bigint;
+    result dealwright.recorded;
     model bigint := (select m.model_id from dealwright.model as m
                      where m.promoted and m.kind = case policy when 'classic' then 'classic' else 'value' end);
+    window_start timestamptz := dealwright.fair_window_start();
 begin
     perform set_config('dealwright.counted_by', 'placement', true);
     with claim as (
         update dealwright.agent as a
-        set open = a.open + 1, fair_count = a.fair_count + (now() >= dealwright.fair_window_start())::integer
+        set open = a.open + 1, fair_count = a.fair_count + (now() >= window_start)::integer
         where a.agent_id = best.agent_id and a.active and a.open < a.capacity
           -- would it, as it is now, still come first?
           and a.open <= best.open_limit and a.capacity = best.capacity
-        returning a.agent_id, a.open, a.capacity, a.fair_count, a.fair_compensation
+        returning a.agent_id, a.name, a.open, a.capacity, a.fair_count, a.fair_compensation
     ), counted as (
         update dealwright.agent_stat as s set assigned = dealwright.add_at(s.assigned, l.slots, 1)
         from claim as c where s.agent_id = c.agent_id
@@ -66,17 +74,26 @@ begin
         from given as g cross join happened as h
     ), booked as (
         insert into dealwright.booking (assignment_id) select g.assignment_id from given as g where not booking_moves
-    ), taken as (
-        update dealwright.lead as d set status = 'assigned', is_waiting = false
-        from given as g where d.lead_id = l.lead_id and d.status <> 'assigned'
+        returning booking_id, assignment_id
     )
-    select g.assignment_id into id from given as g;
+    select g.assignment_id, b.booking_id, c.name, model into result
+    from claim as c cross join given as g left join booked as b using (assignment_id);
     perform set_config('dealwright.counted_by', '', true);
-    return id;
+    return result;
 end
 $$;
 comment on function dealwright.record_assignment(dealwright.lead, dealwright.ranked, dealwright.enquiry, text, jsonb, boolean, boolean) is
     'Claims the place and records assignment, booking, decision and event; null, and nothing written, when the agent no longer comes first.';
+
+create or replace function dealwright.mark_assigned(id bigint)
+returns void language plpgsql as $$
+begin
+    perform set_config('dealwright.counted_by', 'placement', true);
+    update dealwright.lead as d set status = 'assigned', is_waiting = false where d.lead_id = id and d.status <> 'assigned';
+    perform set_config('dealwright.counted_by', '', true);
+end
+$$;
+comment on function dealwright.mark_assigned(bigint) is 'Notes on a lead that was there before its placement that somebody has it.';
 
 create or replace function dealwright.place_lead(l dealwright.lead, excluded bigint default null)
 returns bigint language plpgsql set search_path = dealwright, public, extensions, pg_temp set plan_cache_mode = force_generic_plan as $$
@@ -89,8 +106,8 @@ begin
     policy := dealwright.policy_for(l.policy);
     ask := dealwright.enquiry_of(l, excluded, coalesce((policy.params ->> 'seed')::bigint, 1));
     loop
-        select * into best from dealwright.rank_by(policy.name, ask, policy.params, 1, true);
-        if not found then
+        best := dealwright.first_agent(policy.name, policy.params, ask);
+        if best.agent_id is null then
             begin
                 lock table dealwright.queue_gate in row exclusive mode;
                 perform from dealwright.rank_by(policy.name, ask, policy.params, 1, true);
@@ -103,10 +120,11 @@ begin
             end;
         end if;
         begin
-            id := dealwright.record_assignment(l, best, ask, policy.name, policy.params, false);
+            id := (dealwright.record_assignment(l, best, ask, policy.name, policy.params, false)).assignment_id;
             if id is null then
                 raise exception 'the agent has changed' using errcode = 'DW000';
             end if;
+            perform dealwright.mark_assigned(l.lead_id);
             return id;
         exception when sqlstate 'DW000' then
             -- A row that no longer fits is locked all the same. Undoing the block lets go of it: whoever waits for an agent
@@ -150,7 +168,8 @@ begin
         select * into best from dealwright.rank_by(policy.name, ask, policy.params, null, true) as r where r.agent_id = id;
         best.tied := 1;
         -- the agent's row is locked: the claim can only fail if that is not so, and must not be tried for ever
-        exit when dealwright.record_assignment(waiting, best, ask, policy.name, policy.params, true) is null;
+        exit when (dealwright.record_assignment(waiting, best, ask, policy.name, policy.params, true)).assignment_id is null;
+        perform dealwright.mark_assigned(waiting.lead_id);
         placed := placed + 1;
     end loop;
     return placed;

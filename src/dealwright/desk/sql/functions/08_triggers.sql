@@ -11,15 +11,58 @@ $$;
 
 -- lead ------------------------------------------------------------------------------------------------------------
 
+create or replace function dealwright.check_lead_words(l dealwright.lead)
+returns void language plpgsql immutable as $$
+begin
+    if coalesce(l.customer_name, '') = '' then
+        raise exception 'customer_name is missing' using errcode = 'DW002', hint = 'every lead names its customer';
+    elsif l.status is null or l.status not in ('new', 'waiting', 'assigned', 'withdrawn') then
+        raise exception 'unknown status of a lead %', coalesce(quote_literal(l.status), 'null') using errcode = 'DW002',
+            hint = 'use new, or withdrawn when the customer gave up; waiting and assigned follow by themselves';
+    end if;
+end
+$$;
+
+create or replace function dealwright.check_corrected_words()
+returns trigger language plpgsql as $$
+begin
+    perform dealwright.check_lead_words(new);
+    return new;
+end
+$$;
+
+create or replace function dealwright.read_lead(l dealwright.lead)
+returns dealwright.lead language plpgsql stable as $$
+declare
+    read record;
+begin
+    read := dealwright.read_attributes(l.attributes);
+    l.slots := read.slots;
+    if not read.complete then
+        perform dealwright.check_attributes(l.attributes, l.status = 'new');
+    end if;
+    if l.required_skills is not null then
+        l.required_skills := array(select lower(btrim(skill)) from unnest(l.required_skills) as skill);
+    end if;
+    if l.requirements is not null then
+        l.required_skills := coalesce(l.required_skills, dealwright.required(l.requirements, 'skill'));
+        l.required_department := coalesce(l.required_department, dealwright.required_department(l.requirements));
+    end if;
+    return l;
+end
+$$;
+comment on function dealwright.read_lead(dealwright.lead) is
+    'The lead with what follows from its attributes and its text; DW002 when an attribute is not declared, or a new lead lacks one.';
+
 create or replace function dealwright.prepare_lead()
 returns trigger language plpgsql as $$
 declare
-    read record;
 begin
     if dealwright.counted_by_writer() then
         return new;
     end if;
     if tg_op = 'INSERT' then
+        perform dealwright.check_lead_words(new);
         if new.status in ('assigned', 'waiting') then
             raise exception 'a lead cannot be inserted as %', new.status using errcode = 'DW002',
                 hint = 'insert it with status new (the default): it is assigned, or waits, at once';
@@ -44,19 +87,7 @@ begin
     if jsonb_typeof(new.attributes) is distinct from 'object' then
         raise exception 'attributes must be a JSON object such as {"destination": "Mars"}' using errcode = 'DW002';
     end if;
-    read := dealwright.read_attributes(new.attributes);
-    new.slots := read.slots;
-    if not read.complete then
-        perform dealwright.check_attributes(new.attributes, new.status = 'new');
-    end if;
-    if new.required_skills is not null then
-        new.required_skills := array(select lower(btrim(skill)) from unnest(new.required_skills) as skill);
-    end if;
-    if new.requirements is not null then
-        new.required_skills := coalesce(new.required_skills, dealwright.required(new.requirements, 'skill'));
-        new.required_department := coalesce(new.required_department, dealwright.required_department(new.requirements));
-    end if;
-    return new;
+    return dealwright.read_lead(new);
 end
 $$;
 
@@ -98,6 +129,9 @@ create trigger prepare_lead before insert on dealwright.lead for each row execut
 drop trigger if exists prepare_corrected_lead on dealwright.lead;
 create trigger prepare_corrected_lead before update of attributes, requirements, required_skills on dealwright.lead
     for each row execute function dealwright.prepare_lead();
+drop trigger if exists check_corrected_words on dealwright.lead;
+create trigger check_corrected_words before update of customer_name, status on dealwright.lead
+    for each row execute function dealwright.check_corrected_words();
 drop trigger if exists place_new_lead on dealwright.lead;
 create trigger place_new_lead after insert or update of status on dealwright.lead
     for each row execute function dealwright.place_new_lead();
@@ -118,6 +152,10 @@ declare
 begin
     if dealwright.counted_by_writer() then
         return new;
+    end if;
+    if new.status is null or new.status not in ('open', 'settled', 'lapsed', 'reassigned') then
+        raise exception 'unknown status of an assignment %', coalesce(quote_literal(new.status), 'null') using errcode = 'DW002',
+            hint = 'use open or lapsed; settled and reassigned follow by themselves';
     end if;
     if tg_op = 'INSERT' then
         if new.slots = '{}' then
@@ -265,6 +303,12 @@ returns trigger language plpgsql as $$
 begin
     if dealwright.counted_by_writer() then
         return new;
+    end if;
+    if new.status is null or new.status not in ('pending', 'confirmed', 'cancelled') then
+        raise exception 'unknown booking status %', coalesce(quote_literal(new.status), 'null') using errcode = 'DW002',
+            hint = 'use confirmed, cancelled, or pending to reopen';
+    elsif least(new.base_revenue, new.package_revenue, new.total_revenue) < 0 then
+        raise exception 'revenue cannot be negative' using errcode = 'DW002', hint = 'a booking that was lost is cancelled';
     end if;
     if 'NaN' in (coalesce(new.base_revenue, 0), coalesce(new.package_revenue, 0), coalesce(new.total_revenue, 0)) then
         raise exception 'a revenue must be a number' using errcode = 'DW002', hint = 'leave it null when it is not known';

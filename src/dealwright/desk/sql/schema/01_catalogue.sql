@@ -67,3 +67,16 @@ create table dealwright.compiled_model (
     trait_sd double precision[] not null,
     trait_weight double precision[] not null
 );
+
+create table dealwright.standing (
+    model_id bigint not null references dealwright.model on delete cascade,
+    slots integer[] not null,
+    made_xmin xid8 not null,
+    agents integer not null,  -- how many there were
+    -- best first
+    agent_ids bigint[] storage plain not null,
+    standings double precision[] storage plain not null,
+    constraint standing_pkey primary key (model_id, slots)
+);
+comment on table dealwright.standing is
+    'For each kind of lead the agents of highest expected value, whatever their workload: a list to look at first (functions/16_standing.sql).';

@@ -1,0 +1,239 @@
+-- Who comes first, without a look at everybody. What an agent is worth to a kind of lead is
+--     standing x psi(free places),   standing = revenue x sigmoid(log-odds),   psi <= 1,
+-- and the standing does not move with the workload: only with the agent's profile. dealwright.standing keeps, for each kind of
+-- lead that came, the agents of highest standing. Going down that list, the search may stop where the next standing is
+-- below the worth of the best agent so far. Agents whose profile has changed since the list was made are looked at besides: profile_xid,
+-- the transaction of the change, tells them apart whatever commits when, for a change that the list's snapshot could not see is of a
+-- transaction not below its xmin. So the answer is exact, and the list is only ever a matter of speed
+-- (docs/decisions/0066-standings.md has the measurement).
+
+-- 256 agents of 16 bytes fit on one page beside the rest of the row.
+create or replace function dealwright.standing_length()
+returns integer language sql immutable parallel safe as $$ select 256 $$;
+
+create type dealwright.candidate as (
+    agent_id bigint,
+    open integer,
+    capacity integer,
+    worth double precision,
+    -- what the best of the others is worth, or can be; null when there are none
+    next_worth double precision,
+    win_logit double precision,
+    revenue double precision,
+    -- how many profiles have changed since the list was made
+    changed integer,
+    -- what was seen: that of the function's caller may be a later one
+    snapshot pg_snapshot
+);
+
+-- What a lead asks, as plain values: a field of a row value is looked up anew for every agent.
+create type dealwright.terms as (
+    query vector,
+    lead_logit double precision,
+    base double precision,
+    package double precision,
+    sharpness double precision
+);
+
+create or replace function dealwright.terms_of(slots integer[], model dealwright.compiled_model, params jsonb)
+returns dealwright.terms language plpgsql immutable as $$
+declare
+    q dealwright.lead_query := dealwright.query_for(slots, model);
+    result dealwright.terms;
+begin
+    result.query := dealwright.scaled(q.query, q.slope);
+    result.lead_logit := q.intercept + q.slope * q.lead_logit;
+    result.base := q.base;
+    result.package := q.package;
+    result.sharpness := coalesce((params ->> 'sharpness')::double precision, 20);
+    return result;
+end
+$$;
+
+-- Both functions below spell out what dealwright.valued_agents says in general: the same numbers, from the same operations in the same
+-- order, with as few steps per agent as will do. They are stable, so that their two looks see one moment.
+
+create or replace function dealwright.first_of_listed(listed bigint[], made_xmin xid8, ask dealwright.enquiry, t dealwright.terms)
+returns dealwright.candidate language plpgsql stable
+-- the planner cannot know that few profiles have changed
+set enable_seqscan = off set enable_bitmapscan = off as $$
+declare
+    wanted_skills text[] := ask.skills;
+    wanted_department text := ask.department;
+    moment timestamptz := ask.asked_at;
+    excluded bigint := ask.excluded_agent_id;
+    seed bigint := ask.draw_seed;
+    query vector := t.query;
+    lead_logit double precision := t.lead_logit;
+    base double precision := t.base;
+    package double precision := t.package;
+    sharpness double precision := t.sharpness;
+    result dealwright.candidate;
+begin
+    select c.agent_id, c.open, c.capacity, c.worth, lead(c.worth) over (), c.win_logit, c.revenue, c.changed into result
+    from (
+        select v.agent_id, v.open, v.capacity, v.win_logit, v.revenue, count(*) filter (where v.changed) over () as changed,
+               v.revenue * (1 - exp(sharpness * (v.open::double precision / v.capacity - 1))) / (1 + exp(-v.win_logit)) as worth
+        from (
+            select a.agent_id, a.open, a.capacity, lead_logit - coalesce(a.profile <#> query, 0) as win_logit,
+                   base * a.base_ratio + package * a.package_ratio as revenue, false as changed
+            from unnest(listed) as u (agent_id)
+            cross join lateral (
+                select g.* from dealwright.agent as g where g.agent_id = u.agent_id and g.profile_xid < made_xmin offset 0
+            ) as a
+            where dealwright.can_take(wanted_skills, wanted_department, moment, excluded,
+                a.agent_id, a.active, a.open, a.capacity, a.shifts, a.skills, a.department)
+            union all
+            select a.agent_id, a.open, a.capacity, lead_logit - coalesce(a.profile <#> query, 0),
+                   base * a.base_ratio + package * a.package_ratio, true
+            from dealwright.agent as a
+            where a.profile_xid >= made_xmin and dealwright.can_take(wanted_skills, wanted_department, moment, excluded,
+                a.agent_id, a.active, a.open, a.capacity, a.shifts, a.skills, a.department)
+        ) as v
+        order by worth desc, hashint8extended(v.agent_id, seed), v.agent_id
+        limit 2
+    ) as c
+    limit 1;
+    result.snapshot := pg_current_snapshot();
+    return result;
+end
+$$;
+comment on function dealwright.first_of_listed(bigint[], xid8, dealwright.enquiry, dealwright.terms) is
+    'The best eligible agent with room among those listed and those whose profile has changed since.';
+
+create or replace function dealwright.first_of_all(ask dealwright.enquiry, t dealwright.terms)
+returns dealwright.candidate language plpgsql stable as $$
+declare
+    plain boolean := ask.skills is null and ask.department is null and ask.excluded_agent_id is null;
+    wanted_skills text[] := ask.skills;
+    wanted_department text := ask.department;
+    moment timestamptz := ask.asked_at;
+    excluded bigint := ask.excluded_agent_id;
+    seed bigint := ask.draw_seed;
+    query vector := t.query;
+    lead_logit double precision := t.lead_logit;
+    base double precision := t.base;
+    package double precision := t.package;
+    sharpness double precision := t.sharpness;
+    result dealwright.candidate;
+begin
+    select c.agent_id, c.open, c.capacity, c.worth, lead(c.worth) over () into result
+    from (
+        select a.agent_id, a.open, a.capacity,
+               (base * a.base_ratio + package * a.package_ratio)
+               * (1 - exp(sharpness * (a.open::double precision / a.capacity - 1)))
+               / (1 + exp(coalesce(a.profile <#> query, 0) - lead_logit)) as worth
+        from dealwright.agent as a
+        where a.active and a.open < a.capacity and (a.shifts is null or a.shifts @> moment)
+          and (plain or dealwright.can_take(wanted_skills, wanted_department, moment, excluded,
+                  a.agent_id, a.active, a.open, a.capacity, a.shifts, a.skills, a.department))
+        order by worth desc, hashint8extended(a.agent_id, seed), a.agent_id
+        limit 2
+    ) as c
+    limit 1;
+    -- not carried through the sort: only the first one's are asked for
+    select lead_logit - coalesce(a.profile <#> query, 0), base * a.base_ratio + package * a.package_ratio
+    into result.win_logit, result.revenue
+    from dealwright.agent as a where a.agent_id = result.agent_id;
+    result.snapshot := pg_current_snapshot();
+    return result;
+end
+$$;
+comment on function dealwright.first_of_all(dealwright.enquiry, dealwright.terms) is
+    'The best eligible agent with room, by a look at everybody.';
+
+create or replace function dealwright.first_by_standing(ask dealwright.enquiry, model dealwright.compiled_model, params jsonb)
+returns dealwright.ranked language plpgsql as $$
+declare
+    t dealwright.terms := dealwright.terms_of(ask.slots, model, params);
+    list dealwright.standing;
+    many integer := 24;
+    bound double precision;
+    first dealwright.candidate;
+    result dealwright.ranked;
+begin
+    select * into list from dealwright.standing as s
+    where s.model_id = model.model_id and s.slots = ask.slots;
+    if found then
+        loop
+            first := dealwright.first_of_listed(list.agent_ids[:many], list.made_xmin, ask, t);
+            -- null when the list has everybody: then nobody was overlooked
+            bound := list.standings[many + 1];
+            exit when bound is null or first.worth > bound * (1 + 1e-9)
+                -- a look at all of few agents costs less than one at many of the list
+                or many = dealwright.standing_length() or list.agents < 10 * dealwright.standing_length();
+            many := dealwright.standing_length();
+        end loop;
+        first.next_worth := greatest(first.next_worth, bound);
+    end if;
+    if list.model_id is null or first.changed > 64 then
+        perform dealwright.make_standing(ask, model.model_id, t);
+    end if;
+    if list.model_id is null or bound is not null and (first.worth > bound * (1 + 1e-9)) is not true then
+        first := dealwright.first_of_all(ask, t);
+    end if;
+    if first.agent_id is null then
+        return null;
+    end if;
+    result.agent_id := first.agent_id;
+    result.win_probability := 1 / (1 + exp(-first.win_logit));
+    result.match_score := round((100 * result.win_probability)::numeric, 1);
+    result.expected_value := first.revenue * result.win_probability;
+    result.open := first.open;
+    result.capacity := first.capacity;
+    result.eligible := true;
+    result.tied := 1;
+    -- the runner-up says how far the first may fill up
+    result.open_limit := dealwright.open_limit(first.open, first.capacity, first.worth, first.next_worth, t.sharpness);
+    result.snapshot := first.snapshot;
+    return result;
+end
+$$;
+comment on function dealwright.first_by_standing(dealwright.enquiry, dealwright.compiled_model, jsonb) is
+    'The eligible agent with room of greatest worth, and how far it may fill up before the runner-up is worth more; null without one.';
+
+create or replace function dealwright.make_standing(ask dealwright.enquiry, id bigint, t dealwright.terms)
+returns void language plpgsql as $$
+begin
+    -- nobody waits for another to make the same list
+    if not pg_try_advisory_xact_lock(hashtext('standing ' || id), hashtext(array_to_string(ask.slots, ' '))) then
+        return;
+    end if;
+    insert into dealwright.standing as s (model_id, slots, made_xmin, agents, agent_ids, standings)
+    select id, ask.slots, pg_snapshot_xmin(pg_current_snapshot()), coalesce(max(l.agents), 0),
+           coalesce(array_agg(l.agent_id order by l.standing desc, l.agent_id), '{}'),
+           coalesce(array_agg(l.standing order by l.standing desc, l.agent_id), '{}')
+    from (
+        select a.agent_id, count(*) over () as agents,
+               (t.base * a.base_ratio + t.package * a.package_ratio)
+               / (1 + exp(coalesce(a.profile <#> t.query, 0) - t.lead_logit)) as standing
+        from dealwright.agent as a
+        where a.active
+        order by standing desc, a.agent_id
+        limit dealwright.standing_length() + 1
+    ) as l
+    on conflict on constraint standing_pkey do update
+    set made_xmin = excluded.made_xmin, agents = excluded.agents, agent_ids = excluded.agent_ids, standings = excluded.standings;
+end
+$$;
+comment on function dealwright.make_standing(dealwright.enquiry, bigint, dealwright.terms) is 'Notes the agents of highest standing for a kind of lead.';
+
+create or replace function dealwright.first_agent(policy text, params jsonb, ask dealwright.enquiry)
+returns dealwright.ranked language plpgsql as $$
+declare
+    model dealwright.compiled_model;
+    result dealwright.ranked;
+begin
+    if policy = 'value' and params ->> 'objective' is distinct from 'booking' and coalesce((params ->> 'fairness')::double precision, 0) = 0 then
+        select c.* into model from dealwright.compiled_model as c join dealwright.model as m using (model_id)
+        where m.promoted and m.kind = 'value' and c.agents_differ;
+        if found then
+            return dealwright.first_by_standing(ask, model, params);
+        end if;
+    end if;
+    select * into result from dealwright.rank_by(policy, ask, params, 1, true);
+    return result;
+end
+$$;
+comment on function dealwright.first_agent(text, jsonb, dealwright.enquiry) is
+    'Whom a policy gives the lead to: the first eligible agent with room of its ranking; null when there is none.';
