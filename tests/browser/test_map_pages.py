@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 import threading
 from collections.abc import Iterator
 from functools import partial
@@ -12,7 +13,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from browsing import DESKTOP, PHONE, Open, open_page
+from browsing import DESKTOP, PHONE, Open
 from playwright.sync_api import Browser, Page
 
 from dealwright.report import territory_maps
@@ -22,6 +23,8 @@ from dealwright.report.maps import MapTables, write_maps
 RED = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8BQDwAEhQGAhKmMIQAAAABJRU5ErkJggg=="
 )
+LAND = "rgb(244, 245, 238)"
+SHEET_PX = 1061, 733  # A4, landscape, less margins of 8 mm
 
 
 @pytest.fixture(scope="module")
@@ -53,14 +56,15 @@ def stops(page: Page) -> list[str]:
     return page.locator(".leaflet-marker-pane div[style*='border-radius:50%']").all_inner_texts()
 
 
-def ground_colour(page: Page) -> list[int]:
-    """Return the colour that the drawn ground has in the middle of the window, with its opacity."""
-    found: list[int] = page.evaluate(
+def ground_colour(page: Page) -> str | None:
+    """Return the colour of the drawn ground in the middle of the window, None where there is none."""
+    found: str | None = page.evaluate(
         """() => {
-            const canvas = document.querySelector(".leaflet-ground-pane canvas");
-            const box = canvas.getBoundingClientRect(), ratio = canvas.width / box.width;
-            const at = [innerWidth / 2 - box.left, innerHeight / 2 - box.top].map(v => v * ratio);
-            return [...canvas.getContext("2d").getImageData(at[0], at[1], 1, 1).data];
+            const path = document.querySelector(".leaflet-ground-pane path");
+            const middle = new DOMPoint(innerWidth / 2, innerHeight / 2);
+            const inside = path.isPointInFill(middle.matrixTransform(path.getScreenCTM().inverse()));
+            const style = getComputedStyle(path);
+            return inside && style.fillOpacity === "1" && path.checkVisibility() ? style.fill : null;
         }"""
     )
     return found
@@ -75,7 +79,7 @@ def test_every_map_is_drawn_without_a_network(
     opened.require_quiet()
     opened.require_no_sideways_scrolling()
     page = opened.page
-    assert ground_colour(page) == [244, 245, 238, 255]  # the land
+    assert ground_colour(page) == LAND
     assert "ground: land.geojson" in page.locator(".leaflet-control-attribution").inner_text()
     assert page.title()
     # neither the legend nor the controls lie over each other
@@ -232,16 +236,30 @@ def test_tiles_that_do_not_come_leave_the_drawn_ground(browser: Browser, address
     page = context.new_page()
     page.goto(f"{address}/routes.html")
     page.wait_for_timeout(300)
-    assert ground_colour(page) == [244, 245, 238, 255]
+    assert ground_colour(page) == LAND
     assert page.locator(".leaflet-tile-loaded").count() == 0
     context.close()
 
 
-def test_maps_print(run_folder: Path, browser: Browser) -> None:
-    page = open_page(browser, own_map(run_folder, "R001")).page
-    assert len(page.pdf(prefer_css_page_size=True, print_background=True)) > 10_000
+def test_a_printed_map_has_the_whole_day_on_one_sheet(run_folder: Path, visit: Open) -> None:
+    page = visit(own_map(run_folder, "R001"), PHONE).page
+    before = page.evaluate(_PLACES)
+    paper = page.pdf(prefer_css_page_size=True, print_background=True)
+    assert len(re.findall(rb"/Type\s*/Page\b", paper)) == 1
+    assert len(paper) > 10_000
+    assert page.evaluate(_PLACES) == before  # the window is as it was
     page.emulate_media(media="print")
     assert not page.locator(".leaflet-control-zoom").is_visible()
     assert not page.locator(".leaflet-control-layers").is_visible()
-    assert page.locator(".legend").is_visible()
-    page.context.close()
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    places = page.evaluate(_PLACES)
+    assert len(places) == len(before) > 3
+    for left, top in places:
+        assert 0 < left < SHEET_PX[0]
+        assert 0 < top < SHEET_PX[1]
+
+
+_PLACES = """() => [...document.querySelectorAll(".leaflet-marker-pane > *")].map(stop => {
+    const box = stop.getBoundingClientRect();
+    return [Math.round(box.left + box.width / 2), Math.round(box.top + box.height / 2)];
+})"""

@@ -43,7 +43,7 @@ def new_map(bounds: Sequence[tuple[float, float]], ground: Land, *, title: str, 
     from branca.element import Element, MacroElement
     from folium.template import Template
 
-    drawn = folium.Map(tiles=None, prefer_canvas=True, zoom_snap=0.25)
+    drawn = folium.Map(tiles=None, zoom_snap=0.25)
     drawn.default_js, drawn.default_css = [], []
     below = MacroElement()
     below._name = "ground"

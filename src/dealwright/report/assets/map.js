@@ -42,10 +42,30 @@ function addTiles(map, url, own, attribution) {
 
 // The legend covers a side of the map on a wide screen and the foot of it on a narrow one.
 function fitBeside(map, corners) {
-  var legend = document.querySelector(".legend");
-  var wide = innerWidth > innerHeight;
-  var left = legend && wide ? legend.offsetWidth + 10 : 0;
-  var foot = legend && !wide ? legend.offsetHeight + 20 : 0;
-  var top = wide ? 30 : 90;
-  map.fitBounds(corners, {paddingTopLeft: [left + 30, top], paddingBottomRight: [30, foot + 40], maxZoom: 15});
+  function fit() {
+    var legend = document.querySelector(".legend");
+    var size = map.getSize(), wide = size.x > size.y;
+    var left = legend && wide ? legend.offsetWidth + 10 : 0;
+    var foot = legend && !wide ? legend.offsetHeight + 20 : 0;
+    var top = wide ? 30 : 90;
+    map.fitBounds(corners, {
+      paddingTopLeft: [left + 30, top], paddingBottomRight: [30, foot + 40], maxZoom: 15, animate: false
+    });
+  }
+  fit();
+  // the sheet has another shape than the window: all of the day is to be on it
+  var sheet = {width: "1060px", height: "725px"}, before = null;
+  function resize(style) {
+    Object.assign(map.getContainer().style, style);
+    map.invalidateSize({animate: false});
+  }
+  addEventListener("beforeprint", function () {
+    before = {center: map.getCenter(), zoom: map.getZoom()};
+    resize(sheet);
+    fit();
+  });
+  addEventListener("afterprint", function () {
+    resize({width: "", height: ""});
+    if (before) { map.setView(before.center, before.zoom, {animate: false}); }
+  });
 }
