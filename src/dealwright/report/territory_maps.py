@@ -113,6 +113,8 @@ def _draw_area(layer: Any, shape: Mapping[str, Any], colour: str, ground: Land, 
     facts = shape["properties"]
     words = f"{facts['accounts']:,} accounts, workload {facts['deviation_pct']:+.1f} % of the mean"
     area = on_land(shape["geometry"], ground)
+    if area.is_empty:  # a territory within one cell that it shares with another
+        return
     folium.GeoJson(
         {"type": "Feature", "geometry": shapely.geometry.mapping(area), "properties": {}},
         style_function=lambda _: {"color": colour, "fillColor": colour, "fillOpacity": 0.2, "weight": 2},
