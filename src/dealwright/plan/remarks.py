@@ -144,13 +144,14 @@ def _grouped(rows: pl.DataFrame, what: str, file: str) -> Iterator[str]:
         .sort("count", "kind", descending=[True, False])
     )
     for count, account_id, reason in ranked.select("count", "account_id", "reason").head(_SHOWN).iter_rows():
-        example = f" ({account_id})" if count == 1 else ""
-        yield f"{count:,} {what if count > 1 else _one(what)}: {reason}{example}"
+        yield f"{count:,} {what} ({reason})" if count > 1 else f"{_one(what, account_id)}: {reason}"
     left = int(ranked["count"].slice(_SHOWN).sum())
     if left:
         yield f"and {left:,} more {what} for other reasons: see {file}"
 
 
-def _one(what: str) -> str:
+def _one(what: str, account_id: str) -> str:
+    """Say of one account what `what` says of several."""
     noun, _, verb = what.partition(" ")
-    return f"{noun.removesuffix('s')} {verb.replace('have', 'has').replace('wait', 'waits')}"
+    verb = {"have no place": "has no place", "wait": "waits"}.get(verb, verb)
+    return f"{noun.removesuffix('s')} {account_id} {verb}"

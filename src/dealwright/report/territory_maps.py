@@ -31,19 +31,21 @@ function (row) {
 
 
 def territory_features(territories: pl.DataFrame | None) -> list[dict[str, Any]]:
-    """Return the territories that have an outline as GeoJSON features."""
+    """Return the territories that have an outline as GeoJSON features; not those within one shared cell."""
     import shapely
 
     if territories is None:
         return []
-    rows = territories.filter(pl.col("outline").is_not_null()).iter_rows(named=True)
+    rows = territories.filter(pl.col("outline").is_not_null())
+    shapes = shapely.from_wkt(rows["outline"].to_numpy())
     return [
         {
             "type": "Feature",
-            "geometry": shapely.geometry.mapping(shapely.from_wkt(row["outline"])),
+            "geometry": shapely.geometry.mapping(shape),
             "properties": {key: row[key] for key in ("territory", "rep_id", "accounts", "deviation_pct")},
         }
-        for row in rows
+        for row, shape in zip(rows.iter_rows(named=True), shapes, strict=True)
+        if not shape.is_empty
     ]
 
 
@@ -113,8 +115,6 @@ def _draw_area(layer: Any, shape: Mapping[str, Any], colour: str, ground: Land, 
     facts = shape["properties"]
     words = f"{facts['accounts']:,} accounts, workload {facts['deviation_pct']:+.1f} % of the mean"
     area = on_land(shape["geometry"], ground)
-    if area.is_empty:  # a territory within one cell that it shares with another
-        return
     folium.GeoJson(
         {"type": "Feature", "geometry": shapely.geometry.mapping(area), "properties": {}},
         style_function=lambda _: {"color": colour, "fillColor": colour, "fillOpacity": 0.2, "weight": 2},
