@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from dealwright.learn.train import TrainResult
 
 BLUE, ORANGE, GREEN, INK, GREY, PALE = "#0072B2", "#D55E00", "#009E73", "#1f2933", "#7b8794", "#d9dee3"
+SOFT = "#52606d"  # for words: grey would be too pale to read
 _KIND_STYLE = {"lead": (BLUE, "o"), "agent": (ORANGE, "s"), "trait": (GREEN, "^")}
 _KIND_LABEL = {"lead": "what the lead says", "agent": "the agent's own record", "trait": "the agent's traits"}
 _MOST_FEATURES = 20
@@ -103,7 +104,7 @@ def feature_importance_figure(result: TrainResult) -> Figure:
     axes.grid(axis="x", color=PALE, linewidth=0.8)
     axes.set_axisbelow(True)
     if frame["kind"].n_unique() > 1:
-        axes.legend(frameon=False, loc="lower right")
+        figure.legend(*axes.get_legend_handles_labels(), frameon=False, loc="outside lower center", ncols=3)
     return figure
 
 
@@ -121,13 +122,16 @@ def calibration_figure(result: TrainResult) -> Figure:
     values = curve.select("predicted", "low", "high").to_numpy()
     low, high = max(0.0, float(values.min()) - 0.03), min(1.0, float(values.max()) + 0.03)
     axes.plot([low, high], [low, high], color=GREY, linewidth=1, linestyle=(0, (4, 3)))
+    # along the line, beside it
     axes.annotate(
         "perfect",
-        (high, high),
-        xytext=(-6, -16),
+        (low + 0.93 * (high - low), low + 0.93 * (high - low)),
+        xytext=(-7, 7),
         textcoords="offset points",
-        color=GREY,
-        ha="right",
+        color=SOFT,
+        ha="center",
+        va="center",
+        rotation=45,
     )
     axes.vlines(curve["predicted"], curve["low"], curve["high"], color=BLUE, linewidth=2, alpha=0.45)
     axes.plot(curve["predicted"], curve["observed"], "o", color=BLUE, markersize=8)
@@ -238,18 +242,21 @@ def _figure(width: float, height: float) -> tuple[Figure, Axes]:
 
 
 def _title(axes: Axes, title: str, subtitle: str) -> None:
-    axes.set_title(f"{title}\n", pad=2)
-    axes.text(0, 1.0, subtitle, transform=axes.transAxes, va="bottom", color=GREY, fontsize=9)
+    axes.set_title(f"{title}\n", pad=8)
+    axes.annotate(
+        subtitle, (0, 1), xytext=(0, 7), xycoords="axes fraction", textcoords="offset points",
+        va="bottom", color=SOFT, fontsize=9,
+    )  # fmt: skip
 
 
 def _nothing(figure: Figure, axes: Axes, why: str) -> Figure:
     axes.set_axis_off()
-    axes.text(0.5, 0.5, why, transform=axes.transAxes, ha="center", va="center", color=GREY, fontsize=12)
+    axes.text(0.5, 0.5, why, transform=axes.transAxes, ha="center", va="center", color=SOFT, fontsize=12)
     return figure
 
 
 def _feature_label(name: str) -> str:
-    return name.replace("_", " ")
+    return name.replace("_", " ").replace(" x ", " × ")
 
 
 def _percent(value: float, _position: float) -> str:

@@ -49,7 +49,18 @@ body {{ max-width: 52rem; margin: 2rem auto; padding: 0 1rem }}
 h1 {{ font-size: 1.6rem; line-height: 1.25 }} h2 {{ font-size: 1.15rem; margin-top: 2.2rem }}
 table {{ border-collapse: collapse }} th, td {{ padding: .25rem .9rem .25rem 0; text-align: right }}
 th:first-child, td:first-child {{ text-align: left }} th {{ border-bottom: 1px solid #7b8794 }}
-img {{ max-width: 100% }} .note {{ color: #52606d }}
+img {{ max-width: 100% }} .note {{ color: #52606d }} span {{ white-space: nowrap }}
+@media (max-width: 40rem) {{
+  body {{ margin: 1rem auto }} h1 {{ font-size: 1.35rem }}
+  table {{ font-size: .8rem }} td span {{ display: block }}
+  td, th {{ padding-right: .4rem; vertical-align: top }}
+}}
+@media print {{
+  @page {{ size: A4; margin: 14mm }}
+  body {{ font-size: 10.5pt; margin: 0; max-width: none; padding: 0 }} h2 {{ break-after: avoid }}
+  img, tr {{ break-inside: avoid }} img {{ display: block; max-height: 112mm }}
+  img:first-of-type {{ max-height: 185mm }}
+}}
 </style></head><body>
 {body}
 </body></html>
@@ -99,9 +110,7 @@ def html_summary(result: TrainResult, pictures: Sequence[Path]) -> str:
     ]
     table = _metric_rows(result)
     if table:
-        cells = "".join(
-            "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in table
-        )
+        cells = "".join(f"<tr>{''.join(f'<td>{_unbroken(cell)}</td>' for cell in row)}</tr>" for row in table)
         head = "<th>prediction from</th><th>log loss</th><th>AUC</th><th>calibration error</th>"
         parts += [
             "<h2>How good predictions are on later outcomes</h2>",
@@ -141,6 +150,12 @@ def _cells(metrics: Metrics) -> tuple[str, ...]:
         f"{item.value:.3f} [{item.low:.3f}, {item.high:.3f}]"
         for item in (metrics.log_loss, metrics.auc, metrics.ece)
     )
+
+
+def _unbroken(cell: str) -> str:
+    """Keep an interval on one line of its own where a line is short."""
+    value, bracket, rest = escape(cell).partition(" [")
+    return f"{value} <span>[{rest}</span>" if bracket else value
 
 
 def _code(text: str) -> str:
