@@ -118,3 +118,10 @@ def test_briefs_open_without_a_network_and_show_names_as_they_are(
     opened.require_no_sideways_scrolling()
     assert "<script>alert(1)</script>" in opened.page.locator("h2").first.inner_text()
     assert "{{ 7 * 7 }}" in opened.page.locator("h2").first.inner_text()
+    # the day at a glance leads to each brief
+    links = opened.page.locator(".day a")
+    assert links.count() == opened.page.locator("article").count() > 1
+    links.last.click()
+    top = opened.page.locator("article").last.bounding_box()
+    assert top is not None
+    assert top["y"] < size[1]

@@ -7,6 +7,7 @@ import re
 from html import escape
 from pathlib import Path
 from typing import Final
+from urllib.parse import quote
 
 import polars as pl
 
@@ -17,9 +18,12 @@ _PAGE: Final = """<!doctype html>
 <style>
 body{{font:16px/1.5 system-ui,sans-serif;margin:0 auto;max-width:46rem;padding:1rem;color:#1d2733}}
 h1{{font-size:1.4rem}} h2{{font-size:1.2rem;margin-bottom:.3rem}}
-h3{{font-size:.95rem;margin:.8rem 0 .2rem;color:#2b5c8a}}
+h3{{font-size:.95rem;margin:.8rem 0 .2rem;color:#2b5c8a}} h1,h2{{overflow-wrap:anywhere}}
+.day{{list-style:none;margin:0 0 1rem;padding:0;line-height:1.9}} .day a{{color:#2b6cb0}}
+time{{font-variant-numeric:tabular-nums;display:inline-block;width:3.4rem;color:#52606d}}
 ul{{margin:0;padding-left:1.2rem}} .brief{{border-top:2px solid #d5dde5;padding:1rem 0}}
-@media print{{.brief{{break-inside:avoid}}}}
+@media print{{@page{{size:A4;margin:14mm}} body{{font-size:10.5pt;max-width:none;padding:0}}
+.day a{{color:inherit;text-decoration:none}} .brief,.day{{break-inside:avoid}}}}
 </style></head>
 <body><h1>{title}</h1>
 {body}</body></html>
@@ -40,10 +44,22 @@ def write_briefs(briefs: pl.DataFrame, folder: Path, language: str) -> None:
     for (rep_id, day), part in briefs.group_by("rep_id", pl.col("start_at").dt.date(), maintain_order=True):
         title = f"{rep_id if rep_id is not None else '–'} · {day}"
         name = file_name(rep_id, day)
-        page = _PAGE.format(language=language, title=escape(title), body="".join(part["html"]))
+        body = _glance(part) + "".join(part["html"])
+        page = _PAGE.format(language=language, title=escape(title), body=body)
         (folder / f"{name}.html").write_text(page, encoding="utf-8")
         text = f"# {title}\n\n" + "\n".join(part["markdown"])
         (folder / f"{name}.md").write_text(text, encoding="utf-8")
+
+
+def _glance(part: pl.DataFrame) -> str:
+    """Return the day at a glance: when, who, and a way to the brief."""
+    if part.height < 2:
+        return ""
+    rows = "".join(
+        f'<li><a href="#brief-{quote(account)}"><time>{start:%H:%M}</time>{escape(title)}</a></li>\n'
+        for account, start, title in part.select("account_id", "start_at", "title").iter_rows()
+    )
+    return f'<ol class="day">\n{rows}</ol>\n'
 
 
 def file_name(rep_id: object, day: object) -> str:
