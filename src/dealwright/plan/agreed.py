@@ -19,7 +19,7 @@ AGREED_COLUMNS: Final = {
     "account_id": pl.String,
     "channel": pl.String,
     "kind": pl.String,  # one of the four below
-    "why": pl.String,  # of a closed channel
+    "why": pl.String,  # of a closed channel; of a planned visit, that it was due
 }
 PROMISED: Final = "promised"  # done whatever else is
 PLANNED: Final = "planned"  # the routes of this run hold the visit

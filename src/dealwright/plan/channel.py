@@ -237,7 +237,7 @@ def allocate_channels(
     frame = _by_account(actions, offers, solved.weight_prices, choice, use).with_columns(
         urgent=urgency.urgent,
         promised=contacts.promised,
-        due=due,
+        due=due | (contacts.planned & contacts.why.is_not_null().to_numpy()),
         channel_note=pl.when(pl.Series(contacts.closed)).then(
             pl.format("not {}: {}", pl.Series(CHANNELS).gather(np.maximum(contacts.channel, 0)), contacts.why)
         ),

@@ -16,7 +16,7 @@ import polars as pl
 
 from dealwright.inputs import PlanInputs
 from dealwright.plan.action import Actions
-from dealwright.plan.agreed import CLOSED, PLANNED, PROMISED, agreed_frame, agreements
+from dealwright.plan.agreed import CLOSED, DUE, PLANNED, PROMISED, agreed_frame, agreements
 from dealwright.plan.channel import ChannelParams, Channels, allocate_channels
 from dealwright.plan.route import Routes, route
 from dealwright.plan.routing.travel import TravelTimes
@@ -110,7 +110,10 @@ def settle_visits(agreed: pl.DataFrame, routes: Routes) -> pl.DataFrame:
     An account left out for lack of room stays in the queue for a visit; to one left out for any other reason
     the field is closed tonight.
     """
-    held = agreed_frame(routes.visits["account_id"].unique(maintain_order=True), _FIELD, PLANNED)
+    visited = routes.visits["account_id"].unique(maintain_order=True)
+    was_due = visited.is_in(agreed.filter(pl.col("kind") == DUE)["account_id"].implode())
+    told = pl.select(pl.when(was_due).then(pl.lit("its visit was due"))).to_series()
+    held = agreed_frame(visited, _FIELD, PLANNED, told)
     never = routes.left_out.filter(~pl.col("no_room")).unique("account_id", keep="first", maintain_order=True)
     closed = agreed_frame(never["account_id"], _FIELD, CLOSED, never["reason"])
     promised = agreed.filter(pl.col("kind") == PROMISED)
