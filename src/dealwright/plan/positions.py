@@ -20,7 +20,7 @@ POSITION_NOTE: Final = "position_note"
 _FAR_KM: Final = 500.0  # a position this far from the company …
 _NEAR_KM: Final = 100.0  # … that is this near to it the other way round is taken for swapped
 _COAST_DEG: Final = 0.01  # about a kilometre: quays and coarse coast lines
-_CELL_DEG: Final = 0.25  # accounts that share such a cell are not looked at for being alone
+_KM_PER_DEG: Final = 111.2  # of latitude; a degree of longitude is shorter
 _DIGITS: Final = 2  # of a degree, about a kilometre: precise enough to tell what is alone
 
 Floats = NDArray[np.float64]
@@ -143,13 +143,15 @@ def _isolated(lat: Floats, lon: Floats, homes: Floats, limit_km: float) -> Float
     known = np.flatnonzero(~np.isnan(lat))
     if not known.size or known.size + len(homes) < 2:
         return away
-    own = np.column_stack([lat[known], lon[known]]).round(_DIGITS)
-    places, of, count = np.unique(
-        np.vstack([own, homes.round(_DIGITS)]), axis=0, return_inverse=True, return_counts=True
+    every = np.vstack([np.column_stack([lat[known], lon[known]]), homes])
+    _, first, of, count = np.unique(
+        _numbered(every, 10.0**-_DIGITS), return_index=True, return_inverse=True, return_counts=True
     )
-    of = of.reshape(-1)[: known.size]
-    _, cell, shared = np.unique(np.floor(places / _CELL_DEG), axis=0, return_inverse=True, return_counts=True)
-    lonely = np.flatnonzero((count[of] == 1) & (shared[cell.reshape(-1)][of] == 1))
+    places, of = every[first], of[: known.size]
+    # who shares a cell whose diagonal is shorter than the limit is not alone
+    width_deg = limit_km / _KM_PER_DEG / np.sqrt(2.0)
+    _, cell, shared = np.unique(_numbered(places, width_deg), return_inverse=True, return_counts=True)
+    lonely = np.flatnonzero((count[of] == 1) & (shared[cell][of] == 1))
     if not lonely.size or len(places) < 2:
         return away
     from scipy.spatial import cKDTree
@@ -157,7 +159,13 @@ def _isolated(lat: Floats, lon: Floats, homes: Floats, limit_km: float) -> Float
     angle = np.radians(places)
     x, y = np.cos(angle[:, 0]) * np.cos(angle[:, 1]), np.cos(angle[:, 0]) * np.sin(angle[:, 1])
     points = np.column_stack([x, y, np.sin(angle[:, 0])])
-    chord = cKDTree(points).query(points[of[lonely]], k=2)[0][:, 1]
+    chord = np.asarray(cKDTree(points).query(points[of[lonely]], k=2)[0])[:, 1]
     km = 2 * EARTH_RADIUS_KM * np.arcsin(np.clip(chord / 2, 0.0, 1.0))
     away[known[lonely]] = np.where(km > limit_km, km, np.nan)
     return away
+
+
+def _numbered(places: Floats, width_deg: float) -> NDArray[np.int64]:
+    """Return the number of the cell of a grid in which each place lies."""
+    row, column = np.floor((places + 360.0) / width_deg).astype(np.int64).T
+    return np.asarray(row * np.int64(10_000_000) + column)
