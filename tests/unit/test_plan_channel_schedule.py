@@ -12,6 +12,7 @@ import pytest
 from dealwright.errors import InputError
 from dealwright.inputs import CHANNELS, PlanInputs
 from dealwright.plan.action import Actions, choose_actions
+from dealwright.plan.agreed import CLOSED, DUE, PROMISED, agreed_frame
 from dealwright.plan.channel import ChannelLimit, ChannelParams, allocate_channels
 from dealwright.plan.quality import QualityParams, check
 from dealwright.plan.schedule import ScheduleParams, Work, schedule
@@ -49,9 +50,9 @@ def night() -> tuple[PlanInputs, Actions]:
     return inputs, choose_actions(inputs, predictions, segments, None, rng=rng)
 
 
-def run(night, **options):
+def run(night, agreed=None, **options):
     params = ChannelParams(**options)
-    return allocate_channels(*night, params, rng=np.random.default_rng(0))
+    return allocate_channels(*night, params, rng=np.random.default_rng(0), agreed=agreed)
 
 
 TIGHT = {name: ChannelLimit(capacity=k) for name, k in zip(CHANNELS, (5, 8, 10, 20, 30), strict=True)}
@@ -284,3 +285,44 @@ def test_left_over_work_grows_without_people_and_is_forecast(night):
     assert emails["backlog"][0] >= 12
     assert emails["backlog"].is_sorted()
     assert emails["day"].min() > datetime(2000, 1, 1).date()
+
+
+def test_what_is_settled_comes_first_once_and_the_rest_stays_optimal(night):
+    ids = night[0].accounts["account_id"]
+    free = run(night, limits=TIGHT)
+    waits = free.waitlist.filter(channel="field")["account_id"].head(4)
+    agreed = pl.concat(
+        [
+            agreed_frame(waits.head(2), "field", PROMISED),
+            agreed_frame(ids.slice(3, 2), "outbound_cc", PROMISED),
+            agreed_frame(waits.slice(2, 1), "field", DUE),
+            agreed_frame(waits.slice(3, 1), "field", CLOSED, pl.Series(["the bridge is down"])),
+        ]
+    )
+    result = run(night, limits=TIGHT, agreed=agreed)
+    of = {row["account_id"]: row for row in result.frame.iter_rows(named=True)}
+    for name in waits.head(2):
+        assert (of[name]["channel"], of[name]["promised"], of[name]["channel_confidence"]) == (
+            "field",
+            True,
+            1.0,
+        )
+    assert {of[name]["channel"] for name in ids.slice(3, 2)} == {"outbound_cc"}
+    assert (of[waits[2]]["channel"], of[waits[2]]["due"]) == ("field", True)
+    assert of[waits[3]]["channel"] != "field"
+    assert of[waits[3]]["channel_note"] == "not field: the bridge is down"
+    table = result.table
+    assert (table["scheduled"] <= table["capacity"]).all()
+    assert result.gap_share == 0
+    assert result.value_eur <= free.value_eur + 0.05  # what is settled can only cost
+    nothing = run(night, limits=TIGHT, agreed=agreed.head(0))
+    assert nothing.frame.equals(free.frame)
+
+
+def test_more_promises_than_capacity_are_kept_and_said(night):
+    ids = night[0].accounts["account_id"].head(30)
+    result = run(
+        night, limits={"field": ChannelLimit(capacity=10)}, agreed=agreed_frame(ids, "field", PROMISED)
+    )
+    assert result.table.filter(channel="field").select("capacity", "scheduled").row(0) == (10, 30)
+    assert "field: 30 contacts are promised, its capacity is 10" in result.notes
