@@ -46,6 +46,8 @@ autovacuum_naptime = 15s          # a few agent rows change with every lead
 autovacuum_vacuum_scale_factor = 0.05
 autovacuum_analyze_scale_factor = 0.02
 
+dealwright.lanes = {lanes}              # leads that may be placed at the same time: three per core
+
 timezone = 'UTC'
 log_timezone = 'UTC'
 lc_messages = 'C'
@@ -188,7 +190,7 @@ def create_cluster(data: Path) -> None:
                 "Mend that (often a full or read-only disk), or set DEALWRIGHT_HOME to another directory"
             )
         settings = draft / SETTINGS_FILE
-        settings.write_text(_SETTINGS.format(**_memory_settings()), encoding="utf-8")
+        settings.write_text(_SETTINGS.format(**_machine_settings()), encoding="utf-8")
         own(settings)
         with (draft / "postgresql.conf").open("a", encoding="utf-8") as conf:
             conf.write(f"\ninclude_if_exists = '{SETTINGS_FILE}'\n")
@@ -238,13 +240,14 @@ def tail(text: str, lines: int = 12) -> str:
     return "\n".join(f"  {line}" for line in text.strip().splitlines()[-lines:]) or "  (it said nothing)"
 
 
-def _memory_settings() -> dict[str, int]:
+def _machine_settings() -> dict[str, int]:
     import psutil
 
     total_mb = psutil.virtual_memory().total // 2**20
     return {
         "shared_buffers_mb": int(min(max(total_mb // 8, 128), 1024)),
         "cache_mb": int(max(total_mb // 2, 256)),
+        "lanes": 3 * (os.cpu_count() or 1),
     }
 
 

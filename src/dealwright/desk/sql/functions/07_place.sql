@@ -10,15 +10,58 @@
 -- the two sides comes second sees what the first has committed. A lead that holds the gate waits for no other lock
 -- (it lets go of the gate first), so the two can never wait for each other.
 
+-- On a machine with few cores, leads that come by the dozen at once would all be at work at the same time, each stopped again and
+-- again in the middle, some of them holding the agent that others wait for. dealwright.lanes says how many may be under way
+-- (the embedded server sets it; unset: no limit); the others wait in line, but not for long behind a transaction that does
+-- other things as well (docs/decisions/0067-lanes.md).
+create or replace function dealwright.enter_lane()
+returns void language plpgsql as $$
+declare
+    lanes integer := nullif(current_setting('dealwright.lanes', true), '');
+    patience text;
+begin
+    -- who has written already may hold a lock that whoever is ahead in the lane waits for
+    if lanes > 0 and pg_current_xact_id_if_assigned() is null
+            and not pg_try_advisory_xact_lock(hashtext('dealwright lane'), pg_backend_pid() % lanes) then
+        patience := current_setting('lock_timeout');
+        begin
+            perform set_config('lock_timeout', '50ms', true);
+            perform pg_advisory_xact_lock(hashtext('dealwright lane'), pg_backend_pid() % lanes);
+        exception when lock_not_available then
+            null;
+        end;
+        perform set_config('lock_timeout', patience, true);
+    end if;
+end
+$$;
+comment on function dealwright.enter_lane() is 'Waits, 50 ms at most, until one of the places for leads under way is free; it is kept until the transaction ends.';
+
 create or replace function dealwright.enquiry_of(l dealwright.lead, excluded bigint, seed bigint)
 returns dealwright.enquiry language sql stable as $$
     select row (l.slots, l.requirements, l.required_skills, l.required_department,
                 hashint8extended(l.lead_id, seed), clock_timestamp(), excluded, null, null, null)::dealwright.enquiry
 $$;
 
-create or replace function dealwright.policy_for(wanted text, out name text, out params jsonb)
-language sql stable as $$
-    select p.name, p.params from dealwright.policy as p
+-- A policy and what else a placement goes by, read at once.
+create type dealwright.rule as (
+    name text,
+    params jsonb,
+    seed bigint,
+    sharpness double precision,
+    -- orders by worth alone, so that standings bound it
+    by_worth boolean,
+    model_id bigint,
+    fair_window_start timestamptz
+);
+
+create or replace function dealwright.policy_for(wanted text)
+returns dealwright.rule language sql stable as $$
+    select p.name, p.params, coalesce((p.params ->> 'seed')::bigint, 1), coalesce((p.params ->> 'sharpness')::double precision, 20),
+           p.name = 'value' and p.params ->> 'objective' is distinct from 'booking' and coalesce((p.params ->> 'fairness')::double precision, 0) = 0,
+           (select m.model_id from dealwright.model as m
+            where m.promoted and m.kind = case p.name when 'classic' then 'classic' else 'value' end),
+           dealwright.fair_window_start()
+    from dealwright.policy as p
     where case when wanted is null then p.is_default else p.name = wanted end
 $$;
 
@@ -28,24 +71,20 @@ $$;
 create type dealwright.recorded as (
     assignment_id bigint,
     booking_id bigint,
-    agent_name text,
-    model_id bigint
+    agent_name text
 );
 
 create or replace function dealwright.record_assignment(
-    l dealwright.lead, best dealwright.ranked, ask dealwright.enquiry, policy text, params jsonb, queued boolean, booking_moves boolean default false
+    l dealwright.lead, best dealwright.ranked, ask dealwright.enquiry, rule dealwright.rule, queued boolean, booking_moves boolean default false
 )
 returns dealwright.recorded language plpgsql as $$
 declare
     result dealwright.recorded;
-    model bigint := (select m.model_id from dealwright.model as m
-                     where m.promoted and m.kind = case policy when 'classic' then 'classic' else 'value' end);
-    window_start timestamptz := dealwright.fair_window_start();
 begin
     perform set_config('dealwright.counted_by', 'placement', true);
     with claim as (
         update dealwright.agent as a
-        set open = a.open + 1, fair_count = a.fair_count + (now() >= window_start)::integer
+        set open = a.open + 1, fair_count = a.fair_count + (now() >= rule.fair_window_start)::integer
         where a.agent_id = best.agent_id and a.active and a.open < a.capacity
           -- would it, as it is now, still come first?
           and a.open <= best.open_limit and a.capacity = best.capacity
@@ -55,7 +94,7 @@ begin
         from claim as c where s.agent_id = c.agent_id
     ), given as (
         insert into dealwright.assignment (lead_id, agent_id, slots, match_score, policy, model_id, propensity)
-        select l.lead_id, c.agent_id, l.slots, best.match_score, policy, model, 1.0 / best.tied from claim as c
+        select l.lead_id, c.agent_id, l.slots, best.match_score, rule.name, rule.model_id, 1.0 / best.tied from claim as c
         returning assignment_id
     ), happened as (
         insert into dealwright.event (kind, agent_id, lead_id, assignment_id, open, capacity, fair_count, fair_compensation)
@@ -67,7 +106,7 @@ begin
             decided_at, lead_id, assignment_id, agent_id, from_queue, policy, policy_params, model_id, snapshot, event_position,
             slots, requirements, required_skills, required_department, excluded_agent_id, draw_seed, feature_agent_ids, features,
             match_score, win_probability, expected_value, fairness_price, propensity)
-        select ask.asked_at, l.lead_id, g.assignment_id, best.agent_id, queued, policy, params, model, best.snapshot, h.position,
+        select ask.asked_at, l.lead_id, g.assignment_id, best.agent_id, queued, rule.name, rule.params, rule.model_id, best.snapshot, h.position,
                l.slots, l.requirements, l.required_skills, l.required_department, ask.excluded_agent_id, ask.draw_seed,
                best.feature_agent_ids, best.features, best.match_score, best.win_probability, best.expected_value, best.fairness_price,
                1.0 / best.tied
@@ -76,13 +115,13 @@ begin
         insert into dealwright.booking (assignment_id) select g.assignment_id from given as g where not booking_moves
         returning booking_id, assignment_id
     )
-    select g.assignment_id, b.booking_id, c.name, model into result
+    select g.assignment_id, b.booking_id, c.name into result
     from claim as c cross join given as g left join booked as b using (assignment_id);
     perform set_config('dealwright.counted_by', '', true);
     return result;
 end
 $$;
-comment on function dealwright.record_assignment(dealwright.lead, dealwright.ranked, dealwright.enquiry, text, jsonb, boolean, boolean) is
+comment on function dealwright.record_assignment(dealwright.lead, dealwright.ranked, dealwright.enquiry, dealwright.rule, boolean, boolean) is
     'Claims the place and records assignment, booking, decision and event; null, and nothing written, when the agent no longer comes first.';
 
 create or replace function dealwright.mark_assigned(id bigint)
@@ -98,19 +137,17 @@ comment on function dealwright.mark_assigned(bigint) is 'Notes on a lead that wa
 create or replace function dealwright.place_lead(l dealwright.lead, excluded bigint default null)
 returns bigint language plpgsql set search_path = dealwright, public, extensions, pg_temp set plan_cache_mode = force_generic_plan as $$
 declare
-    policy record;
-    ask dealwright.enquiry;
+    rule dealwright.rule := dealwright.policy_for(l.policy);
+    ask dealwright.enquiry := dealwright.enquiry_of(l, excluded, rule.seed);
     best dealwright.ranked;
     id bigint;
 begin
-    policy := dealwright.policy_for(l.policy);
-    ask := dealwright.enquiry_of(l, excluded, coalesce((policy.params ->> 'seed')::bigint, 1));
     loop
-        best := dealwright.first_agent(policy.name, policy.params, ask);
+        best := dealwright.first_agent(rule, ask, dealwright.standing_for(rule, l.attributes), l.attributes);
         if best.agent_id is null then
             begin
                 lock table dealwright.queue_gate in row exclusive mode;
-                perform from dealwright.rank_by(policy.name, ask, policy.params, 1, true);
+                perform from dealwright.rank_by(rule.name, ask, rule.params, 1, true);
                 if not found then
                     return null;
                 end if;
@@ -120,7 +157,7 @@ begin
             end;
         end if;
         begin
-            id := (dealwright.record_assignment(l, best, ask, policy.name, policy.params, false)).assignment_id;
+            id := (dealwright.record_assignment(l, best, ask, rule, false)).assignment_id;
             if id is null then
                 raise exception 'the agent has changed' using errcode = 'DW000';
             end if;
@@ -142,7 +179,7 @@ returns integer language plpgsql set search_path = dealwright, public, extension
 declare
     waiting dealwright.lead;
     placed integer := 0;
-    policy record;
+    rule dealwright.rule;
     ask dealwright.enquiry;
     best dealwright.ranked;
     moment timestamptz;
@@ -161,14 +198,14 @@ begin
         limit 1
         for update of l skip locked;
         exit when not found;
-        policy := dealwright.policy_for(waiting.policy);
-        ask := dealwright.enquiry_of(waiting, null, coalesce((policy.params ->> 'seed')::bigint, 1));
+        rule := dealwright.policy_for(waiting.policy);
+        ask := dealwright.enquiry_of(waiting, null, rule.seed);
         ask.asked_at := moment;  -- a shift that ends in between must not part the two looks
         -- the place is this agent's: what it scores is looked up among all
-        select * into best from dealwright.rank_by(policy.name, ask, policy.params, null, true) as r where r.agent_id = id;
+        select * into best from dealwright.rank_by(rule.name, ask, rule.params, null, true) as r where r.agent_id = id;
         best.tied := 1;
         -- the agent's row is locked: the claim can only fail if that is not so, and must not be tried for ever
-        exit when (dealwright.record_assignment(waiting, best, ask, policy.name, policy.params, true)).assignment_id is null;
+        exit when (dealwright.record_assignment(waiting, best, ask, rule, true)).assignment_id is null;
         perform dealwright.mark_assigned(waiting.lead_id);
         placed := placed + 1;
     end loop;

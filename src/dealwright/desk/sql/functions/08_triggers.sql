@@ -63,6 +63,7 @@ begin
     end if;
     if tg_op = 'INSERT' then
         perform dealwright.check_lead_words(new);
+        perform dealwright.enter_lane();
         if new.status in ('assigned', 'waiting') then
             raise exception 'a lead cannot be inserted as %', new.status using errcode = 'DW002',
                 hint = 'insert it with status new (the default): it is assigned, or waits, at once';

@@ -28,16 +28,16 @@ returns dealwright.lead language plpgsql stable as $$
 declare
     result dealwright.lead;
     stranger text;
+    known constant text[] := array['customer_name', 'attributes', 'requirements', 'priority', 'idempotency_key', 'received_at',
+                                   'policy', 'external_id', 'skills', 'department'];
 begin
     if jsonb_typeof(lead) is distinct from 'object' then
         raise exception 'a lead is a JSON object' using errcode = 'DW002',
             hint = 'for example {"customer_name": "Kate Nguyen", "attributes": {"destination": "Mars"}}';
     end if;
-    select key into stranger from jsonb_object_keys(lead) as key
-    where key not in ('customer_name', 'attributes', 'requirements', 'priority', 'idempotency_key', 'received_at',
-                      'policy', 'external_id', 'skills', 'department')
-    limit 1;
-    if stranger is not null then
+    -- the first look costs a tenth of the second
+    if lead - known <> '{}' then
+        select key into stranger from jsonb_object_keys(lead) as key where key <> all (known) limit 1;
         raise exception 'a lead has no key %', quote_literal(stranger) using errcode = 'DW002',
             hint = 'keys are customer_name, attributes, requirements, priority, idempotency_key, received_at, policy, external_id, '
                 || 'skills, department; dimensions go into attributes';
@@ -195,7 +195,7 @@ returns table (
 #variable_conflict use_column
 declare
     l dealwright.lead := dealwright.lead_from_json(lead, policy);
-    rule record;
+    rule dealwright.rule;
     ask dealwright.enquiry;
     common dealwright.reason_context;
     flat record;
@@ -210,7 +210,7 @@ begin
     ask.skills := coalesce(l.required_skills, dealwright.required(l.requirements, 'skill'));
     ask.department := coalesce(l.required_department,
         (select d[1] from dealwright.required(l.requirements, 'department') as d where cardinality(d) = 1));
-    ask.draw_seed := hashtextextended(lead::text, coalesce((rule.params ->> 'seed')::bigint, 1));
+    ask.draw_seed := hashtextextended(lead::text, rule.seed);
     ask.asked_at := clock_timestamp();
     if rule.name = 'classic' then
         -- computed once, for the scores and for the reasons
@@ -245,7 +245,8 @@ returns setof dealwright.placement language plpgsql set search_path = dealwright
 #variable_conflict use_column
 declare
     l dealwright.lead := dealwright.lead_from_json(lead, policy);
-    rule record;
+    rule dealwright.rule;
+    list dealwright.standing;
     ask dealwright.enquiry;
     best dealwright.ranked;
     done dealwright.recorded;
@@ -254,18 +255,24 @@ declare
 begin
     l.status := 'new';
     perform dealwright.check_lead_words(l);
+    perform dealwright.enter_lane();
     if l.idempotency_key is not null then
         select given.lead_id into id from dealwright.lead as given where given.idempotency_key = l.idempotency_key;
     end if;
     if id is null and l.external_id is null then
         -- before the ranking: a promotion or an import must not come between it and the claim
         lock table dealwright.lead in row exclusive mode;
-        l := dealwright.read_lead(l);
-        l.lead_id := nextval('dealwright.lead_lead_id_seq');
         rule := dealwright.policy_for(l.policy);
-        ask := dealwright.enquiry_of(l, null, coalesce((rule.params ->> 'seed')::bigint, 1));
+        list := dealwright.standing_for(rule, l.attributes);
+        if list.model_id is null or l.requirements is not null or l.required_skills is not null then
+            l := dealwright.read_lead(l);
+        else
+            l.slots := list.slots;  -- a kind of lead that has been read before
+        end if;
+        l.lead_id := nextval('dealwright.lead_lead_id_seq');
+        ask := dealwright.enquiry_of(l, null, rule.seed);
         loop
-            best := dealwright.first_agent(rule.name, rule.params, ask);
+            best := dealwright.first_agent(rule, ask, list, l.attributes);
             exit when best.agent_id is null;
             begin
                 perform set_config('dealwright.counted_by', 'placement', true);
@@ -275,12 +282,12 @@ begin
                         l.slots, l.required_skills, l.required_department, 'assigned')
                 on conflict (idempotency_key) where idempotency_key is not null do nothing;
                 exit when not found;  -- the same enquiry was sent twice at once
-                done := dealwright.record_assignment(l, best, ask, rule.name, rule.params, false);
+                done := dealwright.record_assignment(l, best, ask, rule, false);
                 if done.assignment_id is null then
                     raise exception 'the agent has changed' using errcode = 'DW000';  -- see place_lead
                 end if;
                 answer := row (done.assignment_id, done.booking_id, best.agent_id, done.agent_name, best.match_score, best.win_probability,
-                               best.expected_value, rule.name, done.model_id, l.lead_id, 'assigned')::dealwright.placement;
+                               best.expected_value, rule.name, rule.model_id, l.lead_id, 'assigned')::dealwright.placement;
                 return next answer;
                 return;
             exception when sqlstate 'DW000' then
@@ -360,7 +367,7 @@ returns setof dealwright.placement language plpgsql set search_path = dealwright
 declare
     old dealwright.assignment;
     l dealwright.lead;
-    rule record;
+    rule dealwright.rule;
     ask dealwright.enquiry;
     best dealwright.ranked;
     fresh bigint;
@@ -379,9 +386,9 @@ begin
     select * into l from dealwright.lead as given where given.lead_id = old.lead_id;
     perform set_config('dealwright.reassigning', old.assignment_id::text, true);
     rule := dealwright.policy_for(l.policy);
-    ask := dealwright.enquiry_of(l, old.agent_id, coalesce((rule.params ->> 'seed')::bigint, 1));
+    ask := dealwright.enquiry_of(l, old.agent_id, rule.seed);
     loop
-        best := dealwright.first_agent(rule.name, rule.params, ask);
+        best := dealwright.first_agent(rule, ask, dealwright.standing_for(rule, l.attributes), l.attributes);
         if best.agent_id is null then
             raise exception 'nobody else eligible has a free place: assignment % stays with agent %', reassign.assignment_id, old.agent_id
                 using errcode = 'DW001', hint = 'raise a capacity or settle a booking first';
@@ -395,7 +402,7 @@ begin
                 raise exception 'the agent has changed' using errcode = 'DW000';
             end if;
             update dealwright.assignment as s set status = 'reassigned', end_reason = reassign.reason where s.assignment_id = old.assignment_id;
-            fresh := (dealwright.record_assignment(l, best, ask, rule.name, rule.params, false,
+            fresh := (dealwright.record_assignment(l, best, ask, rule, false,
                 exists (select from dealwright.booking as b where b.assignment_id = old.assignment_id))).assignment_id;
             update dealwright.booking as b set assignment_id = fresh where b.assignment_id = old.assignment_id;
             exit;

@@ -1,7 +1,7 @@
 -- Who comes first, without a look at everybody. What an agent is worth to a kind of lead is
 --     standing x psi(free places),   standing = revenue x sigmoid(log-odds),   psi <= 1,
 -- and the standing does not move with the workload: only with the agent's profile. dealwright.standing keeps, for each kind of
--- lead that came, the agents of highest standing. Going down that list, the search may stop where the next standing is
+-- lead that came (the same attributes), what the model makes of it and the agents of highest standing. Going down that list, the search may stop where the next standing is
 -- below the worth of the best agent so far. Agents whose profile has changed since the list was made are looked at besides: profile_xid,
 -- the transaction of the change, tells them apart whatever commits when, for a change that the list's snapshot could not see is of a
 -- transaction not below its xmin. So the answer is exact, and the list is only ever a matter of speed
@@ -35,20 +35,18 @@ create type dealwright.terms as (
     sharpness double precision
 );
 
-create or replace function dealwright.terms_of(slots integer[], model dealwright.compiled_model, params jsonb)
-returns dealwright.terms language plpgsql immutable as $$
+create or replace function dealwright.standing_for(rule dealwright.rule, attributes jsonb)
+returns dealwright.standing language plpgsql stable as $$
 declare
-    q dealwright.lead_query := dealwright.query_for(slots, model);
-    result dealwright.terms;
+    list dealwright.standing;
 begin
-    result.query := dealwright.scaled(q.query, q.slope);
-    result.lead_logit := q.intercept + q.slope * q.lead_logit;
-    result.base := q.base;
-    result.package := q.package;
-    result.sharpness := coalesce((params ->> 'sharpness')::double precision, 20);
-    return result;
+    if rule.by_worth then
+        select * into list from dealwright.standing as s where s.model_id = rule.model_id and s.attributes = standing_for.attributes;
+    end if;
+    return list;
 end
 $$;
+comment on function dealwright.standing_for(dealwright.rule, jsonb) is 'The list for a kind of lead, where there is one and the policy can use it.';
 
 -- Both functions below spell out what dealwright.valued_agents says in general: the same numbers, from the same operations in the same
 -- order, with as few steps per agent as will do. They are stable, so that their two looks see one moment.
@@ -147,7 +145,7 @@ returns dealwright.ranked language plpgsql as $$
 declare
     t dealwright.terms := dealwright.terms_of(ask.slots, model, params);
     list dealwright.standing;
-    many integer := 24;
+    many integer := 16;
     bound double precision;
     first dealwright.candidate;
     result dealwright.ranked;
@@ -192,21 +190,22 @@ $$;
 comment on function dealwright.first_by_standing(dealwright.enquiry, dealwright.compiled_model, jsonb) is
     'The eligible agent with room of greatest worth, and how far it may fill up before the runner-up is worth more; null without one.';
 
-create or replace function dealwright.make_standing(ask dealwright.enquiry, id bigint, t dealwright.terms)
+create or replace function dealwright.make_standing(ask dealwright.enquiry, attributes jsonb, id bigint, t dealwright.terms)
 returns void language plpgsql as $$
 begin
     -- nobody waits for another to make the same list
-    if not pg_try_advisory_xact_lock(hashtext('standing ' || id), hashtext(array_to_string(ask.slots, ' '))) then
+    if not pg_try_advisory_xact_lock(hashtext('standing ' || id), hashtext(attributes::text)) then
         return;
     end if;
-    insert into dealwright.standing as s (model_id, slots, made_xmin, agents, agent_ids, standings)
-    select id, ask.slots, pg_snapshot_xmin(pg_current_snapshot()), coalesce(max(l.agents), 0),
+    insert into dealwright.standing as s (
+        model_id, attributes, slots, query, lead_logit, base, package, made_xmin, agents, agent_ids, standings)
+    select id, make_standing.attributes, ask.slots, t.query, t.lead_logit, t.base, t.package,
+           pg_snapshot_xmin(pg_current_snapshot()), coalesce(max(l.agents), 0),
            coalesce(array_agg(l.agent_id order by l.standing desc, l.agent_id), '{}'),
            coalesce(array_agg(l.standing order by l.standing desc, l.agent_id), '{}')
     from (
         select a.agent_id, count(*) over () as agents,
-               (t.base * a.base_ratio + t.package * a.package_ratio)
-               / (1 + exp(coalesce(a.profile <#> t.query, 0) - t.lead_logit)) as standing
+               (t.base * a.base_ratio + t.package * a.package_ratio) / (1 + exp(coalesce(a.profile <#> t.query, 0) - t.lead_logit)) as standing
         from dealwright.agent as a
         where a.active
         order by standing desc, a.agent_id
@@ -216,24 +215,99 @@ begin
     set made_xmin = excluded.made_xmin, agents = excluded.agents, agent_ids = excluded.agent_ids, standings = excluded.standings;
 end
 $$;
-comment on function dealwright.make_standing(dealwright.enquiry, bigint, dealwright.terms) is 'Notes the agents of highest standing for a kind of lead.';
+comment on function dealwright.make_standing(dealwright.enquiry, jsonb, bigint, dealwright.terms) is 'Notes the agents of highest standing for a kind of lead.';
 
-create or replace function dealwright.first_agent(policy text, params jsonb, ask dealwright.enquiry)
-returns dealwright.ranked language plpgsql as $$
+create or replace function dealwright.ranking_of(first dealwright.candidate, sharpness double precision)
+returns dealwright.ranked language plpgsql immutable as $$
 declare
-    model dealwright.compiled_model;
     result dealwright.ranked;
 begin
-    if policy = 'value' and params ->> 'objective' is distinct from 'booking' and coalesce((params ->> 'fairness')::double precision, 0) = 0 then
-        select c.* into model from dealwright.compiled_model as c join dealwright.model as m using (model_id)
-        where m.promoted and m.kind = 'value' and c.agents_differ;
-        if found then
-            return dealwright.first_by_standing(ask, model, params);
-        end if;
+    if first.agent_id is null then
+        return null;
     end if;
-    select * into result from dealwright.rank_by(policy, ask, params, 1, true);
+    result.agent_id := first.agent_id;
+    result.win_probability := 1 / (1 + exp(-first.win_logit));
+    result.match_score := round((100 * result.win_probability)::numeric, 1);
+    result.expected_value := first.revenue * result.win_probability;
+    result.open := first.open;
+    result.capacity := first.capacity;
+    result.eligible := true;
+    result.tied := 1;
+    -- the runner-up says how far the first may fill up
+    result.open_limit := dealwright.open_limit(first.open, first.capacity, first.worth, first.next_worth, sharpness);
+    result.snapshot := first.snapshot;
     return result;
 end
 $$;
-comment on function dealwright.first_agent(text, jsonb, dealwright.enquiry) is
+comment on function dealwright.ranking_of(dealwright.candidate, double precision) is 'What a ranking says of the first; null without one.';
+
+create or replace function dealwright.first_by_standing(ask dealwright.enquiry, list dealwright.standing, attributes jsonb, sharpness double precision)
+returns dealwright.ranked language plpgsql as $$
+declare
+    t dealwright.terms := row (list.query, list.lead_logit, list.base, list.package, sharpness)::dealwright.terms;
+    many integer := 16;
+    bound double precision;
+    first dealwright.candidate;
+begin
+    loop
+        first := dealwright.first_of_listed(list.agent_ids[:many], list.made_xmin, ask, t);
+        -- null when the list has everybody: then nobody was overlooked
+        bound := list.standings[many + 1] * (1 - exp(-sharpness));
+        exit when bound is null or first.worth > bound * (1 + 1e-9)
+            -- a look at all of few agents costs less than one at many of the list
+            or many = dealwright.standing_length() or list.agents < 10 * dealwright.standing_length();
+        many := dealwright.standing_length();
+    end loop;
+    first.next_worth := greatest(first.next_worth, bound);
+    if first.changed > 64 then
+        perform dealwright.make_standing(ask, attributes, list.model_id, t);
+    end if;
+    if bound is not null and (first.worth > bound * (1 + 1e-9)) is not true then
+        first := dealwright.first_of_all(ask, t);
+    end if;
+    return dealwright.ranking_of(first, sharpness);
+end
+$$;
+comment on function dealwright.first_by_standing(dealwright.enquiry, dealwright.standing, jsonb, double precision) is
+    'The eligible agent with room of greatest worth, and how far it may fill up before the runner-up is worth more; null without one.';
+
+create or replace function dealwright.first_agent(rule dealwright.rule, ask dealwright.enquiry, list dealwright.standing, attributes jsonb)
+returns dealwright.ranked language plpgsql as $$
+declare
+    q dealwright.lead_query;
+    t dealwright.terms;
+    result dealwright.ranked;
+begin
+    if list.model_id is not null then
+        return dealwright.first_by_standing(ask, list, attributes, rule.sharpness);
+    end if;
+    if rule.by_worth then
+        q := dealwright.query_of(ask.slots);
+        if q.agents_differ then
+            t := row (dealwright.scaled(q.query, q.slope), q.intercept + q.slope * q.lead_logit, q.base, q.package, rule.sharpness)::dealwright.terms;
+            perform dealwright.make_standing(ask, attributes, q.model_id, t);
+            return dealwright.ranking_of(dealwright.first_of_all(ask, t), rule.sharpness);
+        end if;
+    end if;
+    select * into result from dealwright.rank_by(rule.name, ask, rule.params, 1, true);
+    return result;
+end
+$$;
+comment on function dealwright.first_agent(dealwright.rule, dealwright.enquiry, dealwright.standing, jsonb) is
     'Whom a policy gives the lead to: the first eligible agent with room of its ranking; null when there is none.';
+
+-- A list stands for what its kind of lead was read as.
+create or replace function dealwright.forget_standings()
+returns trigger language plpgsql as $$
+begin
+    delete from dealwright.standing;
+    return null;
+end
+$$;
+
+drop trigger if exists forget_standings on dealwright.dimension;
+create trigger forget_standings after insert or update or delete on dealwright.dimension
+    for each statement execute function dealwright.forget_standings();
+drop trigger if exists forget_standings on dealwright.dimension_value;
+create trigger forget_standings after insert or update or delete on dealwright.dimension_value
+    for each statement execute function dealwright.forget_standings();

@@ -70,13 +70,19 @@ create table dealwright.compiled_model (
 
 create table dealwright.standing (
     model_id bigint not null references dealwright.model on delete cascade,
+    -- a kind of lead, and what the model makes of it
+    attributes jsonb not null,
     slots integer[] not null,
+    query vector not null,
+    lead_logit double precision not null,
+    base double precision not null,
+    package double precision not null,
     made_xmin xid8 not null,
     agents integer not null,  -- how many there were
     -- best first
     agent_ids bigint[] storage plain not null,
     standings double precision[] storage plain not null,
-    constraint standing_pkey primary key (model_id, slots)
+    constraint standing_pkey primary key (model_id, attributes)
 );
 comment on table dealwright.standing is
     'For each kind of lead the agents of highest expected value, whatever their workload: a list to look at first (functions/16_standing.sql).';

@@ -1,5 +1,6 @@
 -- The book of record: who sells, who asked, who got it, what came of it. What the values may be is held by the triggers that
--- prepare a row (functions/08_triggers.sql, 14_agents.sql): a CHECK constraint would be compiled anew by every statement.
+-- prepare a row (functions/08_triggers.sql, 14_agents.sql), and unique indexes have no WHERE where nulls do not count anyway: constraints and
+-- predicates are compiled anew by every statement that writes the table.
 
 -- Everything a ranking reads stands in this one row, and in its first columns: ranking 1,000 agents is one scan of 0.3 ms,
 -- against 0.5 ms and more with the profiles in a table of their own (docs/decisions/0060-one-row-per-agent.md).
@@ -56,8 +57,8 @@ create table dealwright.lead (
     required_skills text[],
     required_department text
 ) with (fillfactor = 80);
-create unique index lead_external_id on dealwright.lead (external_id) where external_id is not null;
-create unique index lead_idempotency_key on dealwright.lead (idempotency_key) where idempotency_key is not null;
+create unique index lead_external_id on dealwright.lead (external_id);
+create unique index lead_idempotency_key on dealwright.lead (idempotency_key);
 create index lead_waiting on dealwright.lead (priority desc, received_at, lead_id) where is_waiting;
 comment on column dealwright.lead.slots is 'Derived from attributes: slot 1 and the slot of each attribute value.';
 
@@ -84,7 +85,7 @@ create table dealwright.assignment (
     total_revenue numeric(14, 2),
     import_hash text
 ) with (fillfactor = 85);
-create unique index assignment_external_id on dealwright.assignment (external_id) where external_id is not null;
+create unique index assignment_external_id on dealwright.assignment (external_id);
 -- a lead is with one agent at most: what was reassigned does not count
 create unique index assignment_one_per_lead on dealwright.assignment (lead_id) where status <> 'reassigned';
 create index assignment_agent on dealwright.assignment (agent_id);
@@ -104,7 +105,7 @@ create table dealwright.booking (
     created_at timestamptz not null default now(),
     import_hash text
 ) with (fillfactor = 85);
-create unique index booking_external_id on dealwright.booking (external_id) where external_id is not null;
+create unique index booking_external_id on dealwright.booking (external_id);
 
 -- Words in a lead's requirements that stand for a skill or a department (see functions/02_requirements.sql).
 create table dealwright.requirement_term (

@@ -66,7 +66,7 @@ create table dealwright.decision (
     fairness_price double precision,
     propensity double precision
 );
-create unique index decision_assignment on dealwright.decision (assignment_id) where assignment_id is not null;
+create unique index decision_assignment on dealwright.decision (assignment_id);
 
 create table dealwright.decision_block (
     block_id bigint generated always as identity primary key,

@@ -1,0 +1,173 @@
+"""Whom a placement finds by the list of standing agents is whom the general ranking puts first."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import numpy as np
+import pytest
+from engine import add_agent, assign, declare, load_model, random_model, rows, value
+from psycopg import Connection
+from psycopg.types.json import Jsonb
+
+from dealwright.desk.database import Database
+
+DESTINATIONS = ("Mars", "Venus")
+SOURCES = ("Organic", "Bought")
+FIRST_BOTH_WAYS = """
+select (dealwright.first_agent(r.rule, e.ask, s.list, s.attributes)).*, (s.list).agents as listed,
+       g.agent_id as general_id, g.match_score as general_score, g.expected_value as general_value
+from (select dealwright.policy_for('value') as rule offset 0) as r
+cross join lateral (
+    select a.attributes, dealwright.standing_for(r.rule, a.attributes) as list
+    from (select %s::jsonb as attributes) as a offset 0
+) as s
+cross join lateral (
+    select row (dealwright.slots_of(s.attributes), null, %s::text[], null, %s, clock_timestamp(), %s,
+                null, null, null)::dealwright.enquiry as ask offset 0
+) as e
+left join lateral dealwright.rank_by('value', e.ask, (r.rule).params, 1, true) as g on true
+"""
+
+
+def first_both_ways(
+    connection: Connection[Any], rng: np.random.Generator, attributes: dict[str, str]
+) -> dict[str, Any]:
+    skills = ["luxury"] if rng.random() < 0.15 else None
+    excluded = int(rng.integers(1, 20)) if rng.random() < 0.1 else None
+    connection.execute("set search_path = dealwright, public, extensions")
+    (row,) = rows(
+        connection, FIRST_BOTH_WAYS, Jsonb(attributes), skills, int(rng.integers(1_000_000)), excluded
+    )
+    return row
+
+
+def change(connection: Connection[Any], rng: np.random.Generator, agents: int) -> None:
+    """Something that moves workloads, profiles or eligibility."""
+    agent = int(rng.integers(1, agents + 1))
+    match int(rng.integers(8)):
+        case 0:
+            rows(connection, "update dealwright.agent set capacity = %s where agent_id = %s", 3, agent)
+        case 1:
+            rows(connection, "update dealwright.agent set active = not active where agent_id = %s", agent)
+        case 2:
+            rows(
+                connection,
+                "update dealwright.agent set rating = %s where agent_id = %s",
+                float(rng.normal(4, 1)),
+                agent,
+            )
+        case _:
+            rows(
+                connection,
+                "select dealwright.settle_booking(booking_id, %s, 900) from dealwright.booking "
+                "where status = 'pending' order by random() limit %s",
+                rng.choice(("confirmed", "cancelled")),
+                int(rng.integers(1, 5)),
+            )
+
+
+@pytest.mark.parametrize(
+    ("agents", "steps", "seed"), [(12, 150, 1), (60, 250, 2), (60, 250, 3), (2_700, 60, 4)]
+)
+def test_the_standing_agents_lead_to_the_same_one_as_a_look_at_all(
+    database: Database, agents: int, steps: int, seed: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    listed = 0
+    with database.connect(autocommit=True) as connection:
+        declare(connection)
+        load_model(connection, random_model(rng))
+        rows(
+            connection,
+            "insert into dealwright.agent (name, capacity, rating, years_of_service, skills) "
+            "select 'agent ' || i, 1 + i %% 7, 3 + 2 * random(), 10 * random(), "
+            "case when i %% 3 = 0 then array['luxury'] else '{}' end from generate_series(1, %s) as i",
+            agents,
+        )
+        for step in range(steps):
+            attributes = {
+                "destination": str(rng.choice(DESTINATIONS)),
+                "lead_source": str(rng.choice(SOURCES)),
+            }
+            row = first_both_ways(connection, rng, attributes)
+            assert row["agent_id"] == row["general_id"], (step, row)
+            assert row["match_score"] == row["general_score"]
+            if row["agent_id"] is not None:
+                assert row["expected_value"] == pytest.approx(row["general_value"], rel=1e-12)
+            listed += row["listed"] is not None
+            answer = assign(connection, attributes)
+            if answer["status"] == "waiting":
+                rows(connection, "update dealwright.lead set status = 'withdrawn' where is_waiting")
+            if rng.random() < 0.4:
+                change(connection, rng, agents)
+            if step == steps // 2:
+                load_model(connection, random_model(rng))
+            if step == steps // 3:
+                rows(
+                    connection,
+                    "update dealwright.policy set params = params || %s where name = 'value'",
+                    Jsonb({"sharpness": 1}),
+                )
+        assert listed > steps // 2  # or nothing was tested
+        assert value(connection, "select count(*) from dealwright.standing") == 4
+
+
+def test_a_list_is_made_anew_when_many_profiles_have_changed(database: Database) -> None:
+    rng = np.random.default_rng(5)
+    with database.connect(autocommit=True) as connection:
+        declare(connection)
+        load_model(connection, random_model(rng))
+        rows(
+            connection,
+            "insert into dealwright.agent (name, capacity) "
+            "select 'agent ' || i, 5 from generate_series(1, 100) as i",
+        )
+        attributes = {"destination": "Mars", "lead_source": "Organic"}
+        assign(connection, attributes)
+        before = value(connection, "select made_xmin::text::bigint from dealwright.standing")
+        rows(connection, "update dealwright.agent set rating = 3 where agent_id <= 60")
+        assign(connection, attributes)
+        assert value(connection, "select made_xmin::text::bigint from dealwright.standing") == before
+        rows(connection, "update dealwright.agent set rating = 4 where agent_id > 60")
+        assign(connection, attributes)
+        assert value(connection, "select made_xmin::text::bigint from dealwright.standing") > before
+
+
+def test_a_renamed_value_is_read_anew(database: Database) -> None:
+    rng = np.random.default_rng(6)
+    with database.connect(autocommit=True) as connection:
+        declare(connection)
+        load_model(connection, random_model(rng))
+        add_agent(connection, "Ada")
+        assign(connection, {"destination": "Mars", "lead_source": "Organic"})
+        rows(connection, "update dealwright.dimension_value set value = 'Red Planet' where value = 'Mars'")
+        with pytest.raises(Exception, match="Red Planet"):
+            assign(connection, {"destination": "Mars", "lead_source": "Organic"})
+
+
+def test_a_lead_waits_for_a_lane_but_not_for_long(database: Database) -> None:
+    attributes = {"destination": "Mars", "lead_source": "Organic"}
+    with database.connect(autocommit=True) as one, database.connect(autocommit=True) as other:
+        declare(one)
+        add_agent(one, "Ada", capacity=20)
+        rows(
+            one, "select set_config('dealwright.lanes', '1', false), set_config('lock_timeout', '7s', false)"
+        )
+        with one.transaction():
+            assert assign(one, attributes)["status"] == "assigned"
+            assert value(other, "select count(*) from pg_locks where locktype = 'advisory'") == 1
+        assert value(other, "select count(*) from pg_locks where locktype = 'advisory'") == 0
+        with other.transaction():
+            rows(other, "select pg_advisory_xact_lock(hashtext('dealwright lane'), 0)")
+            started = time.perf_counter()
+            assert assign(one, attributes)["status"] == "assigned"
+            assert 0.05 <= time.perf_counter() - started < 5
+            rows(
+                one,
+                "insert into dealwright.lead (customer_name, attributes) values ('Kate', %s)",
+                Jsonb(attributes),
+            )
+        assert value(one, "show lock_timeout") == "7s"
+        assert value(one, "select count(*) from dealwright.lead where status = 'assigned'") == 3
