@@ -69,7 +69,12 @@ def _rhythm(inputs: PlanInputs, params: RouteParams) -> pl.DataFrame:
         for name, kind in REQUEST_COLUMNS.items()
     )
     asked = asked.with_columns(value_eur=pl.lit(0.0), must=pl.lit(value=False))
-    visits, _, early = spread(asked, frequencies, visiting_days(inputs, params), params)
+    days = visiting_days(inputs, params)
+    visits, _, early = spread(asked, frequencies, days, params)
+    if "due" in frequencies.columns:  # a last day beyond the planned ones is no reason to come tonight
+        every = pl.col("every_days").is_null() if "every_days" in frequencies.columns else pl.lit(value=True)
+        later = frequencies.filter(every & (pl.col("due") > days[-1]))["account_id"]
+        visits = visits.filter(~pl.col("account_id").is_in(later.implode()))
     due = agreed_frame(visits.unique("row", maintain_order=True)["account_id"], "field", DUE)
     told = asked.select("row", "account_id").join(early, on="row", maintain_order="left")
     why = pl.select(pl.format("its visit is not due before {}", told["due"])).to_series()
