@@ -41,6 +41,4 @@ def show_plan(page: Console, out: Path, seed: int = 7) -> None:
         write_report(folder)
     for item in plan_tables(plan, out):
         page.print(item)
-    page.print(
-        f"To read: [bold]{out / 'report.html'}[/bold]; a map of each day is in [bold]{out / 'maps'}[/bold]"
-    )
+    page.print(f"A map of each day is in [bold]{out / 'maps'}[/bold]")
