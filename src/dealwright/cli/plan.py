@@ -83,7 +83,10 @@ def plan(  # noqa: PLR0917  one parameter per option
         str | None, typer.Option("--valhalla", metavar="URL", help="Travel times by road from Valhalla.")
     ] = None,
     land: Annotated[
-        str | None, _file("land", "Land as GeoJSON polygons, the ground of the maps without a network.")
+        str | None,
+        _file(
+            "land", "Land as GeoJSON polygons: the ground of the maps; an account elsewhere is not visited."
+        ),
     ] = None,
     tiles: Annotated[
         str | None,
@@ -127,7 +130,7 @@ def plan(  # noqa: PLR0917  one parameter per option
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Plan the night: predict, find what is odd, segment, and choose the next best action of each account."""
+    """Plan the night: from accounts to everybody's next best action, visits, calls, briefs and a report."""
     from dealwright.plan.run import run_plan
     from dealwright.report.plan_output import (
         RunDirectory,
