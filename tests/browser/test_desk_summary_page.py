@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from browsing import DESKTOP, PHONE, Open
+from playwright.sync_api import Browser
 
 from dealwright.learn import LearnParams, build_outcomes, train
 from dealwright.report.desk_summary import write_desk_report
@@ -14,7 +15,7 @@ from dealwright.world.astra import AstraParams, generate_astra
 
 
 @pytest.fixture(scope="module")
-def summary(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def summary(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Path:
     world = generate_astra(AstraParams(30, 450, effects="none", seed=5))
     outcomes = build_outcomes(world.history())
     params = LearnParams(permutations=100, bootstrap=10)
