@@ -46,27 +46,27 @@ REP_OPTIONAL: Final = {
 }
 
 # what was agreed beforehand; columns that are not said to be needed may be left out, their cells empty
-PROMISE_COLUMNS: Final = {
+PROMISE_COLUMNS: Final[dict[str, Any]] = {
     "account_id": pl.String,  # needed
     "must": pl.Boolean,  # the visit has to be made
     "rep_id": pl.String,  # by nobody else (pin)
     "day": pl.Date,  # on no other day (pin)
     "begin_min": pl.Int64,  # at this moment, in minutes after midnight (lock)
 }
-FREQUENCY_COLUMNS: Final = {
+FREQUENCY_COLUMNS: Final[dict[str, Any]] = {
     "account_id": pl.String,  # needed
     "every_days": pl.Float64,  # calendar days between visits: 7 weekly, 3.5 twice a week, 30 monthly
     "last_visit": pl.Date,
     "due": pl.Date,  # no later than; by default the last visit plus the interval
 }
-CALL_BACK_COLUMNS: Final = {
+CALL_BACK_COLUMNS: Final[dict[str, Any]] = {
     "account_id": pl.String,  # needed
     "at": TIMESTAMP,  # needed; on the company's clock
     "rep_id": pl.String,  # who promised it
 }
 # of the contact centre
 CENTRE_CHANNELS: Final = ("inbound_cc", "outbound_cc", "ecom_assisted")
-ARRIVAL_COLUMNS: Final = {
+ARRIVAL_COLUMNS: Final[dict[str, Any]] = {
     "channel": pl.String,  # needed, as are the others; one of `CENTRE_CHANNELS`
     "start_min": pl.Int64,  # of the interval, in minutes after midnight; any length of interval
     "contacts": pl.Float64,  # expected on one day

@@ -44,7 +44,7 @@ def read_inputs(run: dict[str, Any], reported: pl.DataFrame | None) -> tuple[Pla
     InputError
         Nothing to plan, options that exclude each other, or a table that cannot be read.
     """
-    tables = {name: run[name] for name in FILES[1:] if name in run}
+    tables: dict[str, Any] = {name: run[name] for name in FILES[1:] if name in run}
     if run.get("world") is not None:
         return _draw_world(run, tables, reported)
     if run.get("accounts") is None:
@@ -123,8 +123,10 @@ def read_previous(folder: str | None) -> PreviousRun | None:
             f"--previous {folder}: cannot read the run there: {error}; name the folder of a run"
         ) from None
     # a run of an earlier version does not say what of its backlog came in
-    whole = backlog is not None and set(BACKLOG_COLUMNS) <= set(backlog.columns)
-    return PreviousRun(profile, territories, waitlist, carried_over(backlog) if whole else None)
+    carried = None
+    if backlog is not None and set(BACKLOG_COLUMNS) <= set(backlog.columns):
+        carried = carried_over(backlog)
+    return PreviousRun(profile, territories, waitlist, carried)
 
 
 def open_models(folder: str | None) -> FolderModelStore | None:

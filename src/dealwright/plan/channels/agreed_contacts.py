@@ -76,10 +76,11 @@ def read_agreed(
         list(CHANNELS), list(range(len(CHANNELS))), default=_NONE, return_dtype=pl.Int64
     )
     channel = place.fill_null(_NONE).to_numpy()
-    kinds = (
+    promised, planned, due, closed = (
         found["kind"].eq(kind).fill_null(value=False).to_numpy() for kind in (PROMISED, PLANNED, DUE, CLOSED)
     )
-    return AgreedContacts(channel, *kinds, found["why"], *_options_of(channel, actions, option, value))
+    own_option, worth = _options_of(channel, actions, option, value)
+    return AgreedContacts(channel, promised, planned, due, closed, found["why"], own_option, worth)
 
 
 def _options_of(channel: Ints, actions: Actions, option: Ints, value: Floats) -> tuple[Ints, Floats]:
@@ -122,9 +123,8 @@ def put_back(offers: Offers, choice: Ints, agreed: AgreedContacts) -> tuple[Offe
     if not rows.size:
         return offers, choice
     place = agreed.channel[rows]
-    option, value, cents, weight = (
-        array.copy() for array in (offers.option, offers.value_eur, offers.cents, offers.weight)
-    )
+    option = offers.option.copy()
+    value, cents, weight = (array.copy() for array in (offers.value_eur, offers.cents, offers.weight))
     option[place, rows], value[place, rows] = agreed.option[rows], agreed.value_eur[rows]
     cents[place, rows] = np.maximum(np.round(agreed.value_eur[rows] * 100.0), 1.0)
     weight[place, rows] = cents[place, rows]
