@@ -135,7 +135,7 @@ def test_a_representative_with_a_shift_of_no_length_does_not_work(company: Compa
     assert "its representative does not work that day (a shift of no length)" in night.said
     ends_early = company.tables["reps"].with_columns(shift_end_min=pl.col("shift_start_min") - 1)
     broken = company.plan(reps=ends_early, expect=1)
-    assert "shift_end_min the shift ends before it starts in 2 rows: correct shift_start_min" in broken.said
+    assert "shift_end_min the shift ends before it starts in 2 rows, the first is row 1: correct shift_start_min" in broken.said
 
 
 def test_nobody_consents(company: Company) -> None:
@@ -178,7 +178,7 @@ def test_positions_that_cannot_be_right(company: Company) -> None:
 def test_a_promise_that_names_nobody_stops_the_run_and_is_not_forgotten(company: Company) -> None:
     promises = pl.DataFrame({"account_id": ["nobody", company.tables["accounts"]["account_id"][0]]})
     stopped = company.plan(promises=promises, expect=1)
-    assert "50.0% of promises (account_id no such account in 1 rows" in stopped.said
+    assert "50.0% of promises (account_id no such account in row 1" in stopped.said
     rejected = pl.read_csv(stopped.folder / "rejected" / "promises.csv")
     assert rejected.select("row", "column", "given_account_id").row(0) == (1, "account_id", "nobody")
     assert "1 rows of promises set aside" in company.plan("--force", promises=promises).said

@@ -273,9 +273,7 @@ def _gate(quality: Quality, sieves: Mapping[str, Sieve], limit: float) -> None:
         return
     parts = []
     for name, share in over.items():
-        top = sorted(sieves[name].reasons(), key=lambda item: -item[2])[:3]
-        causes = "; ".join(f"{column} {reason} in {rows:,} rows: {fix}" for column, reason, rows, fix in top)
-        parts.append(f"{share:.1%} of {name} ({causes})")
+        parts.append(f"{share:.1%} of {name} ({sieves[name].told(most=3)})")
     raise QualityGateError(
         f"the quality gate stopped the run: set aside {', and '.join(parts)}, more than the {limit:.0%} "
         "allowed; mend the data, or go on with --force",

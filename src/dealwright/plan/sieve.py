@@ -119,6 +119,16 @@ class Sieve:
         """Return (column, reason, rows, fix) of everything that set rows aside."""
         return [(column, reason, int(mask.sum()), fix) for mask, column, reason, fix in self._bad]
 
+    def told(self, most: int) -> str:
+        """Say what set rows aside, the most frequent first, each with its first row (from 1) and the fix."""
+        ranked = sorted(self._bad, key=lambda item: -int(item[0].sum()))[:most]
+        parts = []
+        for mask, column, reason, fix in ranked:
+            first, rows = int(mask.arg_true()[0]) + 1, int(mask.sum())
+            where = f"row {first}" if rows == 1 else f"{rows:,} rows, the first is row {first}"
+            parts.append(f"{column} {reason} in {where}: {fix}")
+        return "; ".join(parts)
+
     def _any(self) -> pl.Series:
         bad = self._bad[0][0]
         for mask, *_ in self._bad[1:]:

@@ -112,8 +112,8 @@ def sample_positions(
 def land_geojson() -> dict[str, Any]:
     """Return the land of the region as GeoJSON: one polygon, and the towns and quarters as named points.
 
-    The shore between the Garraf and Mataró is the one positions are drawn by; its continuation to the Ebro and
-    to Portbou only says on which side the sea is.
+    The shore between the Garraf and Mataró is the one positions are drawn by; its continuation to the Ebro
+    and to Portbou only says on which side the sea is.
     """
     shore = [
         *_SHORE_SOUTH,
