@@ -15,6 +15,7 @@ if sys.version_info < (3, 11):  # noqa: UP036 - an older Python can get this far
         "Dealwright needs Python 3.11 or newer, for example: python3.11 do.py demo\nThis is " + sys.version
     )
 
+import ast
 import hashlib
 import json
 import os
@@ -212,13 +213,26 @@ def test(args: Args) -> int:
 
 
 def bench(args: Args) -> int:
-    """Run the benchmarks, or the one named; further arguments are handed to it."""
-    names = sorted(path.stem for path in (ROOT / "benchmarks").glob("[!_]*.py"))
-    chosen, rest = ([args[0]], args[1:]) if args and not args[0].startswith("-") else (names, args)
+    """Run the benchmarks, or the one named; further arguments are handed to it (--list: which there are)."""
+    names = _benchmarks()
+    if list(args) == ["--list"]:
+        print("\n".join(f"{name:10} {about}" for name, about in names.items()))
+        return 0
+    chosen, rest = ([args[0]], args[1:]) if args and not args[0].startswith("-") else (list(names), args)
     if unknown := [name for name in chosen if name not in names]:
-        return _unknown("benchmark", unknown[0], names)
+        return _unknown("benchmark", unknown[0], list(names))
     sync("dev")
     return max((_run("python", str(Path("benchmarks") / f"{name}.py"), *rest) for name in chosen), default=0)
+
+
+def _benchmarks() -> dict[str, str]:
+    """Return name -> what it measures, of the files in benchmarks/ that can be run; others serve them."""
+    texts = {path.stem: path.read_text("utf-8") for path in sorted((ROOT / "benchmarks").glob("*.py"))}
+    return {
+        name: (ast.get_docstring(ast.parse(text)) or "").split("\n")[0]
+        for name, text in texts.items()
+        if '__name__ == "__main__"' in text
+    }
 
 
 def docs(args: Args) -> int:

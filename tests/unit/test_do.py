@@ -177,3 +177,12 @@ def test_helps_and_corrects() -> None:
     assert wrong.stderr == "unknown command 'tset': did you mean 'test'?\n"
     assert _run("sync", "runtme").stderr == "unknown level 'runtme': did you mean 'runtime'?\n"
     assert _run("bench", "no-such-benchmark").returncode == 2
+
+
+def test_benchmarks_are_listed_without_the_modules_that_serve_them() -> None:
+    listed = _run("bench", "--list")
+    found = dict(line.split(maxsplit=1) for line in listed.stdout.splitlines())
+    assert found.keys() >= {"routing", "territory", "channel", "schedule", "plan", "desk"}
+    assert not found.keys() & {"toptw", "nearest", "targets", "routing_references"}
+    assert all(about.endswith(".") for about in found.values())
+    assert _run("bench", "toptw").returncode == 2
