@@ -135,7 +135,10 @@ def test_a_representative_with_a_shift_of_no_length_does_not_work(company: Compa
     assert "its representative does not work that day (a shift of no length)" in night.said
     ends_early = company.tables["reps"].with_columns(shift_end_min=pl.col("shift_start_min") - 1)
     broken = company.plan(reps=ends_early, expect=1)
-    assert "shift_end_min the shift ends before it starts in 2 rows, the first is row 1: correct shift_start_min" in broken.said
+    why = (
+        "shift_end_min the shift ends before it starts in 2 rows, the first is row 1: correct shift_start_min"
+    )
+    assert why in broken.said
 
 
 def test_nobody_consents(company: Company) -> None:
