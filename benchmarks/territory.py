@@ -1,23 +1,31 @@
 """Territories by size, beside mini-batch k-means on the same accounts in the same run.
 
-python benchmarks/territory.py --sizes 3200x20,100000x100,1000000x200
+    python benchmarks/territory.py --sizes 3200x20,100000x100,1000000x200
+
+Towns of very different sizes over a country; the workload is the length of the visits.
 """
 
 from __future__ import annotations
 
 import argparse
-import platform
 import statistics
 import time
 from datetime import datetime
+from typing import Final
 
 import numpy as np
 import polars as pl
 from sklearn.cluster import MiniBatchKMeans
 
+import targets
 from dealwright.inputs import AccountSchema, PlanInputs
 from dealwright.plan.territories.cells import Plane
 from dealwright.plan.territory import TerritoryParams, territory
+
+TARGET_ACCOUNTS: Final = 1_000_000
+TARGET_TERRITORIES: Final = 200
+TARGET_S: Final = 20.0
+TARGET_DEVIATION_PCT: Final = 1.0
 
 
 def country(accounts: int, reps: int, seed: int) -> PlanInputs:
@@ -66,7 +74,8 @@ def main() -> None:
     parser.add_argument("--sizes", default="3200x20,100000x100,1000000x200", help="accounts x territories")
     parser.add_argument("--repeat", type=int, default=1)
     args = parser.parse_args()
-    print(f"{platform.processor() or platform.machine()}; median of {args.repeat} run(s)")
+    print(f"{targets.machine()}; median of {args.repeat} run(s)")
+    lines = []
     heads = f"{'s':>7}{'cpu s':>7}{'max dev %':>11}{'CV %':>7}{'km':>7}{'PP':>6}{'contig.':>9}"
     print(f"{'accounts':>9}{'k':>5} {'method':<18}{heads}")
     for size in args.sizes.split(","):
@@ -79,6 +88,12 @@ def main() -> None:
             seconds.append(time.perf_counter() - clock)
             processor.append(time.process_time() - work)
         figures = result.summary()
+        if accounts >= TARGET_ACCOUNTS and k >= TARGET_TERRITORIES:
+            what, off = f"{accounts:,} accounts in {k} territories", figures["max_deviation_pct"]
+            lines += [
+                targets.at_most(what, statistics.median(seconds), TARGET_S, " s", digits=1),
+                targets.at_most(f"{what}, largest deviation", off, TARGET_DEVIATION_PCT, " %"),
+            ]
         print(
             f"{accounts:>9,}{k:>5} {'cells and flows':<18}{statistics.median(seconds):>7.1f}"
             f"{statistics.median(processor):>7.1f}"
@@ -93,6 +108,7 @@ def main() -> None:
             f"{'':>14} {'mini-batch k-means':<18}{spent}{deviation:>11.2f}{'':>7}{distance:>7.2f}",
             flush=True,
         )
+    print("", *lines or ["no target is about these sizes"], sep="\n")
 
 
 if __name__ == "__main__":
