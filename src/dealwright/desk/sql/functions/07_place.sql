@@ -65,9 +65,8 @@ returns dealwright.rule language sql stable as $$
     where case when wanted is null then p.is_default else p.name = wanted end
 $$;
 
--- One statement claims the place and writes all that follows from it: five statements and their triggers, each planned and
--- started on its own, took three times as long (docs/decisions/0061-one-statement-places-a-lead.md). The triggers see that
--- the counters are kept here and stand back.
+-- Claims the place and writes all that follows from it; the triggers see that the counters are kept here and stand back
+-- (docs/decisions/0061-a-lead-is-placed-by-one-function.md).
 create type dealwright.recorded as (
     assignment_id bigint,
     booking_id bigint,
@@ -80,43 +79,37 @@ create or replace function dealwright.record_assignment(
 returns dealwright.recorded language plpgsql as $$
 declare
     result dealwright.recorded;
+    claim record;
+    happened bigint;
 begin
     perform set_config('dealwright.counted_by', 'placement', true);
-    with claim as (
-        update dealwright.agent as a
-        set open = a.open + 1, fair_count = a.fair_count + (now() >= rule.fair_window_start)::integer
-        where a.agent_id = best.agent_id and a.active and a.open < a.capacity
-          -- would it, as it is now, still come first?
-          and a.open <= best.open_limit and a.capacity = best.capacity
-        returning a.agent_id, a.name, a.open, a.capacity, a.fair_count, a.fair_compensation
-    ), counted as (
-        update dealwright.agent_stat as s set assigned = dealwright.add_at(s.assigned, l.slots, 1)
-        from claim as c where s.agent_id = c.agent_id
-    ), given as (
+    update dealwright.agent as a
+    set open = a.open + 1, fair_count = a.fair_count + (now() >= rule.fair_window_start)::integer
+    where a.agent_id = best.agent_id and a.active and a.open < a.capacity
+      -- would it, as it is now, still come first?
+      and a.open <= best.open_limit and a.capacity = best.capacity
+    returning a.name, a.open, a.capacity, a.fair_count, a.fair_compensation into claim;
+    if found then
+        update dealwright.agent_stat as s set assigned = dealwright.add_at(s.assigned, l.slots, 1) where s.agent_id = best.agent_id;
         insert into dealwright.assignment (lead_id, agent_id, slots, match_score, policy, model_id, propensity)
-        select l.lead_id, c.agent_id, l.slots, best.match_score, rule.name, rule.model_id, 1.0 / best.tied from claim as c
-        returning assignment_id
-    ), happened as (
+        values (l.lead_id, best.agent_id, l.slots, best.match_score, rule.name, rule.model_id, 1.0 / best.tied)
+        returning assignment_id into result.assignment_id;
         insert into dealwright.event (kind, agent_id, lead_id, assignment_id, open, capacity, fair_count, fair_compensation)
-        select 'assigned', c.agent_id, l.lead_id, g.assignment_id, c.open, c.capacity, c.fair_count, c.fair_compensation
-        from claim as c cross join given as g
-        returning position
-    ), decided as (
+        values ('assigned', best.agent_id, l.lead_id, result.assignment_id, claim.open, claim.capacity, claim.fair_count, claim.fair_compensation)
+        returning position into happened;
         insert into dealwright.decision (
             decided_at, lead_id, assignment_id, agent_id, from_queue, policy, policy_params, model_id, snapshot, event_position,
             slots, requirements, required_skills, required_department, excluded_agent_id, draw_seed, feature_agent_ids, features,
             match_score, win_probability, expected_value, fairness_price, propensity)
-        select ask.asked_at, l.lead_id, g.assignment_id, best.agent_id, queued, rule.name, rule.params, rule.model_id, best.snapshot, h.position,
-               l.slots, l.requirements, l.required_skills, l.required_department, ask.excluded_agent_id, ask.draw_seed,
-               best.feature_agent_ids, best.features, best.match_score, best.win_probability, best.expected_value, best.fairness_price,
-               1.0 / best.tied
-        from given as g cross join happened as h
-    ), booked as (
-        insert into dealwright.booking (assignment_id) select g.assignment_id from given as g where not booking_moves
-        returning booking_id, assignment_id
-    )
-    select g.assignment_id, b.booking_id, c.name into result
-    from claim as c cross join given as g left join booked as b using (assignment_id);
+        values (ask.asked_at, l.lead_id, result.assignment_id, best.agent_id, queued, rule.name, rule.params, rule.model_id, best.snapshot, happened,
+                l.slots, l.requirements, l.required_skills, l.required_department, ask.excluded_agent_id, ask.draw_seed,
+                best.feature_agent_ids, best.features, best.match_score, best.win_probability, best.expected_value, best.fairness_price,
+                1.0 / best.tied);
+        if not booking_moves then
+            insert into dealwright.booking (assignment_id) values (result.assignment_id) returning booking_id into result.booking_id;
+        end if;
+        result.agent_name := claim.name;
+    end if;
     perform set_config('dealwright.counted_by', '', true);
     return result;
 end

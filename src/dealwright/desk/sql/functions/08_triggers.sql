@@ -1,5 +1,5 @@
 -- Invariants that hold whatever writes. Two writers keep the counters themselves, and the triggers stand back for them: an
--- import, which counts everything anew, and the one statement that places a lead (07_place.sql).
+-- import, which counts everything anew, and the functions that place a lead (07_place.sql).
 -- The triggers of the hot path have no WHEN clause: it would be parsed and planned anew by every statement, which costs
 -- more than to call the function and find that there is nothing to do.
 

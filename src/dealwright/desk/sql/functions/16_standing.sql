@@ -20,8 +20,6 @@ create type dealwright.candidate as (
     next_worth double precision,
     win_logit double precision,
     revenue double precision,
-    -- how many profiles have changed since the list was made
-    changed integer,
     -- what was seen: that of the function's caller may be a later one
     snapshot pg_snapshot
 );
@@ -68,13 +66,13 @@ declare
     sharpness double precision := t.sharpness;
     result dealwright.candidate;
 begin
-    select c.agent_id, c.open, c.capacity, c.worth, lead(c.worth) over (), c.win_logit, c.revenue, c.changed into result
+    select c.agent_id, c.open, c.capacity, c.worth, lead(c.worth) over (), c.win_logit, c.revenue into result
     from (
-        select v.agent_id, v.open, v.capacity, v.win_logit, v.revenue, count(*) filter (where v.changed) over () as changed,
+        select v.agent_id, v.open, v.capacity, v.win_logit, v.revenue,
                v.revenue * (1 - exp(sharpness * (v.open::double precision / v.capacity - 1))) / (1 + exp(-v.win_logit)) as worth
         from (
             select a.agent_id, a.open, a.capacity, lead_logit - coalesce(a.profile <#> query, 0) as win_logit,
-                   base * a.base_ratio + package * a.package_ratio as revenue, false as changed
+                   base * a.base_ratio + package * a.package_ratio as revenue
             from unnest(listed) as u (agent_id)
             cross join lateral (
                 select g.* from dealwright.agent as g where g.agent_id = u.agent_id and g.profile_xid < made_xmin offset 0
@@ -83,7 +81,7 @@ begin
                 a.agent_id, a.active, a.open, a.capacity, a.shifts, a.skills, a.department)
             union all
             select a.agent_id, a.open, a.capacity, lead_logit - coalesce(a.profile <#> query, 0),
-                   base * a.base_ratio + package * a.package_ratio, true
+                   base * a.base_ratio + package * a.package_ratio
             from dealwright.agent as a
             where a.profile_xid >= made_xmin and dealwright.can_take(wanted_skills, wanted_department, moment, excluded,
                 a.agent_id, a.active, a.open, a.capacity, a.shifts, a.skills, a.department)
@@ -139,56 +137,6 @@ end
 $$;
 comment on function dealwright.first_of_all(dealwright.enquiry, dealwright.terms) is
     'The best eligible agent with room, by a look at everybody.';
-
-create or replace function dealwright.first_by_standing(ask dealwright.enquiry, model dealwright.compiled_model, params jsonb)
-returns dealwright.ranked language plpgsql as $$
-declare
-    t dealwright.terms := dealwright.terms_of(ask.slots, model, params);
-    list dealwright.standing;
-    many integer := 16;
-    bound double precision;
-    first dealwright.candidate;
-    result dealwright.ranked;
-begin
-    select * into list from dealwright.standing as s
-    where s.model_id = model.model_id and s.slots = ask.slots;
-    if found then
-        loop
-            first := dealwright.first_of_listed(list.agent_ids[:many], list.made_xmin, ask, t);
-            -- null when the list has everybody: then nobody was overlooked
-            bound := list.standings[many + 1];
-            exit when bound is null or first.worth > bound * (1 + 1e-9)
-                -- a look at all of few agents costs less than one at many of the list
-                or many = dealwright.standing_length() or list.agents < 10 * dealwright.standing_length();
-            many := dealwright.standing_length();
-        end loop;
-        first.next_worth := greatest(first.next_worth, bound);
-    end if;
-    if list.model_id is null or first.changed > 64 then
-        perform dealwright.make_standing(ask, model.model_id, t);
-    end if;
-    if list.model_id is null or bound is not null and (first.worth > bound * (1 + 1e-9)) is not true then
-        first := dealwright.first_of_all(ask, t);
-    end if;
-    if first.agent_id is null then
-        return null;
-    end if;
-    result.agent_id := first.agent_id;
-    result.win_probability := 1 / (1 + exp(-first.win_logit));
-    result.match_score := round((100 * result.win_probability)::numeric, 1);
-    result.expected_value := first.revenue * result.win_probability;
-    result.open := first.open;
-    result.capacity := first.capacity;
-    result.eligible := true;
-    result.tied := 1;
-    -- the runner-up says how far the first may fill up
-    result.open_limit := dealwright.open_limit(first.open, first.capacity, first.worth, first.next_worth, t.sharpness);
-    result.snapshot := first.snapshot;
-    return result;
-end
-$$;
-comment on function dealwright.first_by_standing(dealwright.enquiry, dealwright.compiled_model, jsonb) is
-    'The eligible agent with room of greatest worth, and how far it may fill up before the runner-up is worth more; null without one.';
 
 create or replace function dealwright.make_standing(ask dealwright.enquiry, attributes jsonb, id bigint, t dealwright.terms)
 returns void language plpgsql as $$
@@ -259,7 +207,8 @@ begin
         many := dealwright.standing_length();
     end loop;
     first.next_worth := greatest(first.next_worth, bound);
-    if first.changed > 64 then
+    -- counting costs as much as looking at a few agents: one lead in sixteen does it
+    if ask.draw_seed % 16 = 0 and (select count(*) from dealwright.agent as a where a.profile_xid >= list.made_xmin) > 64 then
         perform dealwright.make_standing(ask, attributes, list.model_id, t);
     end if;
     if bound is not null and (first.worth > bound * (1 + 1e-9)) is not true then
