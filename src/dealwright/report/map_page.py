@@ -15,6 +15,7 @@ from dealwright.report.land import Land
 
 OPEN_STREET_MAP: Final = "https://tile.openstreetmap.org/{z}/{x}/{y}.png"
 _RANDOM: Final = re.compile(r"(?<![0-9a-f])[0-9a-f]{32}(?![0-9a-f])")
+_HEAD: Final = "<!-- Leaflet -->"
 _GROUND: Final = """
 {% macro script(this, kwargs) %}
     {% set map = this._parent.get_name() %}
@@ -86,13 +87,13 @@ def save(drawn: Any, path: Path, *, clusters: bool = False) -> None:
         f"<style>{_asset(f'{name}.css')}</style><script>{_asset(f'{name}.js')}</script>" for name in names
     )
     head += f"<script>{_asset('map.js')}</script>"
-    header = drawn.get_root().header
-    header.add_child(Element("{% raw %}" + head + "{% endraw %}"), name="a_leaflet", index=0)
+    # put in when the page is rendered: as a template, it would be parsed again for every map
+    drawn.get_root().header.add_child(Element(_HEAD), name="a_leaflet", index=0)
     order: dict[str, str] = {}
     page = _RANDOM.sub(
         lambda found: order.setdefault(found[0], f"{len(order):032d}"), drawn.get_root().render()
     )
-    path.write_text(page, encoding="utf-8")
+    path.write_text(page.replace(_HEAD, head, 1), encoding="utf-8")
 
 
 def write_geojson(path: Path, features: Sequence[Mapping[str, Any]]) -> None:
