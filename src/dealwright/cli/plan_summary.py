@@ -84,7 +84,7 @@ def _actions(accounts: pl.DataFrame) -> Table:
         by = "–" if row["channel"] is None else channel_words(row["channel"])
         table.add_row(
             escape(row["action"].replace("_", " ")), f"{row['accounts']:,}",
-            f"{row['expected_value_eur']:,.0f}", f"{row['cost_eur']:,.0f}", by,
+            f"{row['expected_value_eur']:z,.0f}", f"{row['cost_eur']:,.0f}", by,
         )  # fmt: skip
     return table
 
@@ -93,7 +93,7 @@ def _segments(accounts: pl.DataFrame) -> Table:
     table = _table("segment", "accounts", "churn", "value € each", "with an action")
     for row in _by_segment(accounts).iter_rows(named=True):
         table.add_row(
-            escape(row["segment"]), f"{row['accounts']:,}", f"{row['churn']:.0%}", f"{row['value_eur']:,.0f}",
+            escape(row["segment"]), f"{row['accounts']:,}", f"{row['churn']:.0%}", f"{row['value_eur']:z,.0f}",
             f"{row['acted']:.0%}",
         )  # fmt: skip
     return table
@@ -118,7 +118,7 @@ def _days(days: pl.DataFrame) -> Table:
     for row in days.head(_MOST_DAYS).iter_rows(named=True):
         clocks = ["–" if row[name] is None else f"{row[name]:%H:%M}" for name in ("depart_at", "back_at")]
         table.add_row(
-            escape(row["rep_id"]), f"{row['day']:%a %d %b}", f"{row['stops']:,}", f"{row['value_eur']:,.0f}",
+            escape(row["rep_id"]), f"{row['day']:%a %d %b}", f"{row['stops']:,}", f"{row['value_eur']:z,.0f}",
             f"{row['distance_km']:,.0f}", *clocks,
         )  # fmt: skip
     rest = days.slice(_MOST_DAYS)

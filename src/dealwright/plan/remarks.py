@@ -24,6 +24,7 @@ def remarks(plan: Plan) -> Iterator[str]:
     yield from _promises(plan)
     yield from _service(plan)
     yield from _idle(plan)
+    yield from _learning(plan)
     yield from _data(plan)
     yield from _models(plan)
 
@@ -108,6 +109,19 @@ def _idle(plan: Plan) -> Iterator[str]:
     yield f"{idle.height:,} of {accounts.height:,} accounts get no action" + (
         f"; most often: {told}" if told else ""
     )
+
+
+def _learning(plan: Plan) -> Iterator[str]:
+    """Say which accounts are treated to learn from them: their action need not be expected to pay."""
+    explored = plan.accounts.filter(pl.col("explore") & (pl.col("action") != NOTHING)).height
+    control = plan.accounts.filter("control").height
+    if explored:
+        yield (
+            f"{explored:,} accounts get an action drawn by lot, to learn what works: "
+            "some of them are not expected to pay"
+        )
+    if control:
+        yield f"{control:,} accounts are left alone as a control group, drawn by lot as well"
 
 
 def _data(plan: Plan) -> Iterator[str]:
