@@ -93,8 +93,8 @@ def _segments(accounts: pl.DataFrame) -> Table:
     table = _table("segment", "accounts", "churn", "value € each", "with an action")
     for row in _by_segment(accounts).iter_rows(named=True):
         table.add_row(
-            escape(row["segment"]), f"{row['accounts']:,}", f"{row['churn']:.0%}", f"{row['value_eur']:z,.0f}",
-            f"{row['acted']:.0%}",
+            escape(row["segment"]), f"{row['accounts']:,}", f"{row['churn']:.0%}",
+            f"{row['value_eur']:z,.0f}", f"{row['acted']:.0%}",
         )  # fmt: skip
     return table
 
