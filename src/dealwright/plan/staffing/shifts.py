@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dealwright.errors import InputError
+from dealwright.plan.staffing.cut_off import Program, minimise
 from dealwright.plan.staffing.demand import ChannelDemand, Floats, Ints
 from dealwright.plan.staffing.families import find_families
 from dealwright.plan.staffing.params import ScheduleParams, ShiftPattern
@@ -144,26 +145,19 @@ def cover_demand(
 
     Missing agents count so much more than paid time that they remain only where nobody is left.
     """
-    from scipy.optimize import Bounds, LinearConstraint, milp
-
     if not any(item.required.any() or item.due.any() for item in demand):
         return _empty(demand, groups, shifts, params)
     model = _Model(demand, groups, shifts, params)
     matrix, lower, upper = model.constraints()
-    result = milp(
-        model.cost(),
-        constraints=LinearConstraint(matrix, lower, upper),
-        integrality=model.integrality(),
-        bounds=Bounds(0, model.most()),
-        options={"time_limit": params.max_seconds, "mip_rel_gap": 0.0},
-    )
+    program = Program(model.cost(), matrix, lower, upper, model.most(), model.integrality())
+    result = minimise(program, params.max_seconds)
     if result.x is None:
         # it is always feasible to work nothing and miss everything: only the clock can stop it
         raise InputError(
             f"no shifts were found within schedule.max_seconds = {params.max_seconds}: allow more "
             "time or fewer shifts"
         )
-    return model.read(result.x, proven=result.status == 0, bound=float(result.mip_dual_bound or 0.0))
+    return model.read(result.x, proven=result.proven, bound=result.bound)
 
 
 class _Model:
