@@ -8,7 +8,8 @@ are processor time, so that a busy machine costs no engine any work; only VROOM,
 no other limit than the clock on the wall. The gap is to the best known profit. The day in Barcelona is
 planned beside nearest neighbours whose late visits do not count.
 
-VROOM is measured where it is installed: uv pip install --python .venv pyvroom
+VROOM is measured where it is installed: uv pip install --python .venv pyvroom (then run this file itself:
+`do.py bench` brings the environment up to date first when requirements have changed, which takes it out).
 """
 
 from __future__ import annotations
