@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
+from functools import lru_cache
 from typing import Any, Final
 
 LANGUAGES: Final = ("en", "es")
@@ -11,6 +12,7 @@ _MONTHS: Final = {
     "en": ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"),
     "es": ("ene", "feb", "mar", "abr", "may", "jun", "jul", "ago", "sep", "oct", "nov", "dic"),
 }
+_REMEMBERED: Final = 40_000  # more than a batch of briefs has of any one kind
 _SWAP: Final = str.maketrans(",.", ".,")
 
 
@@ -23,6 +25,8 @@ def filters(language: str, labels: Mapping[str, str]) -> dict[str, Callable[[Any
         text = f"{value:,.0f}" if float(value).is_integer() or abs(value) >= 100 else f"{value:,.1f}"
         return text.translate(_SWAP) if spanish else text
 
+    # each is said twice, as Markdown and as HTML, batch by batch
+    @lru_cache(maxsize=_REMEMBERED)
     def eur(value: float) -> str:
         text = f"{abs(value):,.0f}"
         sign = "-" if value < 0 and text != "0" else ""
@@ -31,11 +35,13 @@ def filters(language: str, labels: Mapping[str, str]) -> dict[str, Callable[[Any
     def share(value: float) -> str:
         return f"{100 * value:.0f} %" if spanish else f"{100 * value:.0f}%"
 
+    @lru_cache(maxsize=_REMEMBERED)
     def day(value: date) -> str:
         return f"{value.day} {months[value.month - 1]} {value.year}"
 
+    @lru_cache(maxsize=_REMEMBERED)
     def clock(value: datetime) -> str:
-        return f"{value:%H:%M}"
+        return f"{value.hour:02}:{value.minute:02}"
 
     def label(value: object) -> str:
         text = str(value)

@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from jinja2 import TemplateError, meta
 from jinja2.sandbox import SandboxedEnvironment
+from markupsafe import Markup, escape
 
 from dealwright.errors import InputError, UnknownNameError
 from dealwright.plan.briefs.language import LANGUAGES, filters
@@ -100,9 +101,10 @@ class Wording:
         """Return the Jinja environment of a form: HTML escapes by itself, Markdown by its own signs."""
         if form not in self._environments:
             made = SandboxedEnvironment(
-                autoescape=form == "html",
+                # HTML is escaped in `finalize`, not by `autoescape`, which makes an object of every figure
+                autoescape=False,
                 keep_trailing_newline=True,
-                finalize=_escape_markdown if form == "markdown" else None,
+                finalize=_escape_markdown if form == "markdown" else _escape_html,
             )
             made.filters.update(filters(self.language, self.labels))
             self._environments[form] = made
@@ -194,7 +196,8 @@ class _Reader:
 
 def _guarded(sentence: Sentence, form: str, environment: SandboxedEnvironment) -> str:
     """Write a sentence so that it only appears where all it rests on is known."""
-    tests = [f"{name} is not none" for name in sentence.fields]
+    # "is not none" would call a function for every field of every brief
+    tests = [f"{name} != none" for name in sentence.fields]
     if sentence.when:
         tests.append(f"({sentence.when})")
     if form == "html":
@@ -211,6 +214,17 @@ def _guarded(sentence: Sentence, form: str, environment: SandboxedEnvironment) -
 def _escape_markdown(value: Any) -> Any:
     """Keep what stands in the data from being read as Markdown or as HTML."""
     return escape_text(value) if type(value) is str else value
+
+
+def _escape_html(value: Any) -> Any:
+    """Keep what stands in the data from being read as HTML; what a filter calls safe (`Markup`) stays."""
+    kind = type(value)
+    return value if kind is int or kind is float or kind is Markup else _escape_once(str(value))
+
+
+@lru_cache(maxsize=100_000)
+def _escape_once(text: str) -> str:
+    return str(escape(text))
 
 
 @lru_cache(maxsize=100_000)
