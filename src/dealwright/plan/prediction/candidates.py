@@ -192,7 +192,7 @@ class Boosting:
             return np.asarray(self.estimator.predict(matrix))
 
         starts = range(0, max(len(design), 1), _CHUNK)
-        return np.concatenate(side_by_side([partial(part, start) for start in starts]))
+        return np.concatenate(side_by_side([partial(part, start) for start in starts], rows=len(design)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -116,7 +116,9 @@ class Prediction:
                 self._seeds["today"],
             )
             tasks = self._tasks(today)
-            learned = side_by_side([partial(self._learned, task) for task in tasks])
+            learned = side_by_side(
+                [partial(self._learned, task) for task in tasks], rows=self._inputs.accounts.height
+            )
             return {
                 task.target: self._outcome(task, result, today)
                 for task, result in zip(tasks, learned, strict=True)

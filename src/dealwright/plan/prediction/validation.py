@@ -91,7 +91,8 @@ def compare_in_folds(line: Line, rows: Labelled, fold: Rows, rng: np.random.Gene
         return line.fit(name, train.design, train.target, seed).predict(rows.design.take(fold == k))
 
     results = side_by_side(
-        [partial(fitted, *job, seed) for job, seed in zip(jobs, rng.spawn(len(jobs)), strict=True)]
+        [partial(fitted, *job, seed) for job, seed in zip(jobs, rng.spawn(len(jobs)), strict=True)],
+        rows=len(rows),
     )
     for (name, k), predicted in zip(jobs, results, strict=True):
         predictions[name][fold == k] = predicted
@@ -105,7 +106,7 @@ def compare_forward(line: Line, train: Labelled, test: Labelled, rng: np.random.
         return line.fit(name, train.design, train.target, seed).predict(test.design)
 
     seeds = zip(line.fits, rng.spawn(len(line.fits)), strict=True)
-    results = side_by_side([partial(fitted, name, seed) for name, seed in seeds])
+    results = side_by_side([partial(fitted, name, seed) for name, seed in seeds], rows=len(train))
     return Comparison(test.target, _with_blends(line, dict(zip(line.fits, results, strict=True))))
 
 
@@ -145,7 +146,8 @@ def predict_out_of_fold(
         return line.fit(name, train.design, train.target, seed)
 
     seeds = zip(left_out, rng.spawn(len(left_out)), strict=True)
-    models = dict(zip(left_out, side_by_side([partial(fit_without, *job) for job in seeds]), strict=True))
+    fitted = side_by_side([partial(fit_without, *job) for job in seeds], rows=len(rows))
+    models = dict(zip(left_out, fitted, strict=True))
     for k in folds:
         test = fold == k
         own = next(without for without in left_out if without[0] == k)
