@@ -32,7 +32,7 @@ work_mem = 16MB
 maintenance_work_mem = 128MB
 
 synchronous_commit = on           # an answered assignment survives a power cut
-wal_compression = pglz
+commit_delay = 150                # of many commits at once, more share one write; of few, none waits
 min_wal_size = 256MB
 max_wal_size = 2GB
 checkpoint_timeout = 15min

@@ -19,18 +19,19 @@ returns void language plpgsql as $$
 declare
     lanes integer := nullif(current_setting('dealwright.lanes', true), '');
     patience text;
+    done text;
 begin
     -- who has written already may hold a lock that whoever is ahead in the lane waits for
     if lanes > 0 and pg_current_xact_id_if_assigned() is null
             and not pg_try_advisory_xact_lock(hashtext('dealwright lane'), pg_backend_pid() % lanes) then
         patience := current_setting('lock_timeout');
         begin
-            perform set_config('lock_timeout', '50ms', true);
-            perform pg_advisory_xact_lock(hashtext('dealwright lane'), pg_backend_pid() % lanes);
+            done := set_config('lock_timeout', '50ms', true);
+            done := pg_advisory_xact_lock(hashtext('dealwright lane'), pg_backend_pid() % lanes);
         exception when lock_not_available then
             null;
         end;
-        perform set_config('lock_timeout', patience, true);
+        done := set_config('lock_timeout', patience, true);
     end if;
 end
 $$;
@@ -81,8 +82,9 @@ declare
     result dealwright.recorded;
     claim record;
     happened bigint;
+    -- an assignment evaluates a function; PERFORM would start a query for it
+    done text := set_config('dealwright.counted_by', 'placement', true);
 begin
-    perform set_config('dealwright.counted_by', 'placement', true);
     update dealwright.agent as a
     set open = a.open + 1, fair_count = a.fair_count + (now() >= rule.fair_window_start)::integer
     where a.agent_id = best.agent_id and a.active and a.open < a.capacity
@@ -110,7 +112,7 @@ begin
         end if;
         result.agent_name := claim.name;
     end if;
-    perform set_config('dealwright.counted_by', '', true);
+    done := set_config('dealwright.counted_by', '', true);
     return result;
 end
 $$;
@@ -119,10 +121,11 @@ comment on function dealwright.record_assignment(dealwright.lead, dealwright.ran
 
 create or replace function dealwright.mark_assigned(id bigint)
 returns void language plpgsql as $$
+declare
+    done text := set_config('dealwright.counted_by', 'placement', true);
 begin
-    perform set_config('dealwright.counted_by', 'placement', true);
     update dealwright.lead as d set status = 'assigned', is_waiting = false where d.lead_id = id and d.status <> 'assigned';
-    perform set_config('dealwright.counted_by', '', true);
+    done := set_config('dealwright.counted_by', '', true);
 end
 $$;
 comment on function dealwright.mark_assigned(bigint) is 'Notes on a lead that was there before its placement that somebody has it.';

@@ -240,13 +240,14 @@ declare
     list dealwright.standing;
     ask dealwright.enquiry;
     best dealwright.ranked;
-    done dealwright.recorded;
+    recorded dealwright.recorded;
     answer dealwright.placement;
+    done text;  -- an assignment evaluates a function; PERFORM would start a query for it
     id bigint;
 begin
     l.status := 'new';
-    perform dealwright.check_lead_words(l);
-    perform dealwright.enter_lane();
+    done := dealwright.check_lead_words(l);
+    done := dealwright.enter_lane();
     if l.idempotency_key is not null then
         select given.lead_id into id from dealwright.lead as given where given.idempotency_key = l.idempotency_key;
     end if;
@@ -266,18 +267,18 @@ begin
             best := dealwright.first_agent(rule, ask, list, l.attributes);
             exit when best.agent_id is null;
             begin
-                perform set_config('dealwright.counted_by', 'placement', true);
+                done := set_config('dealwright.counted_by', 'placement', true);
                 insert into dealwright.lead (lead_id, customer_name, attributes, requirements, priority, idempotency_key, received_at, policy,
                                              slots, required_skills, required_department, status)
                 values (l.lead_id, l.customer_name, l.attributes, l.requirements, l.priority, l.idempotency_key, l.received_at, l.policy,
                         l.slots, l.required_skills, l.required_department, 'assigned')
                 on conflict (idempotency_key) where idempotency_key is not null do nothing;
                 exit when not found;  -- the same enquiry was sent twice at once
-                done := dealwright.record_assignment(l, best, ask, rule, false);
-                if done.assignment_id is null then
+                recorded := dealwright.record_assignment(l, best, ask, rule, false);
+                if recorded.assignment_id is null then
                     raise exception 'the agent has changed' using errcode = 'DW000';  -- see place_lead
                 end if;
-                answer := row (done.assignment_id, done.booking_id, best.agent_id, done.agent_name, best.match_score, best.win_probability,
+                answer := row (recorded.assignment_id, recorded.booking_id, best.agent_id, recorded.agent_name, best.match_score, best.win_probability,
                                best.expected_value, rule.name, rule.model_id, l.lead_id, 'assigned')::dealwright.placement;
                 return next answer;
                 return;
@@ -285,7 +286,7 @@ begin
                 null;
             end;
         end loop;
-        perform set_config('dealwright.counted_by', '', true);
+        done := set_config('dealwright.counted_by', '', true);
     end if;
     if id is null then
         insert into dealwright.lead (lead_id, customer_name, attributes, requirements, priority, idempotency_key, external_id, received_at,

@@ -66,7 +66,7 @@ declare
     sharpness double precision := t.sharpness;
     result dealwright.candidate;
 begin
-    select c.agent_id, c.open, c.capacity, c.worth, lead(c.worth) over (), c.win_logit, c.revenue into result
+    select c.agent_id, c.open, c.capacity, c.worth, lead(c.worth) over (), c.win_logit, c.revenue, pg_current_snapshot() into result
     from (
         select v.agent_id, v.open, v.capacity, v.win_logit, v.revenue,
                v.revenue * (1 - exp(sharpness * (v.open::double precision / v.capacity - 1))) / (1 + exp(-v.win_logit)) as worth
@@ -90,7 +90,6 @@ begin
         limit 2
     ) as c
     limit 1;
-    result.snapshot := pg_current_snapshot();
     return result;
 end
 $$;
@@ -168,23 +167,17 @@ comment on function dealwright.make_standing(dealwright.enquiry, jsonb, bigint, 
 create or replace function dealwright.ranking_of(first dealwright.candidate, sharpness double precision)
 returns dealwright.ranked language plpgsql immutable as $$
 declare
-    result dealwright.ranked;
+    win_probability double precision := 1 / (1 + exp(-first.win_logit));
 begin
     if first.agent_id is null then
         return null;
     end if;
-    result.agent_id := first.agent_id;
-    result.win_probability := 1 / (1 + exp(-first.win_logit));
-    result.match_score := round((100 * result.win_probability)::numeric, 1);
-    result.expected_value := first.revenue * result.win_probability;
-    result.open := first.open;
-    result.capacity := first.capacity;
-    result.eligible := true;
-    result.tied := 1;
-    -- the runner-up says how far the first may fill up
-    result.open_limit := dealwright.open_limit(first.open, first.capacity, first.worth, first.next_worth, sharpness);
-    result.snapshot := first.snapshot;
-    return result;
+    -- as one row: setting its fields one by one costs more
+    return row (null, first.agent_id, round((100 * win_probability)::numeric, 1), win_probability, null, null,
+                first.revenue * win_probability, first.open, first.capacity, true, 1, null,
+                -- the runner-up says how far the first may fill up
+                dealwright.open_limit(first.open, first.capacity, first.worth, first.next_worth, sharpness),
+                first.snapshot, null, null)::dealwright.ranked;
 end
 $$;
 comment on function dealwright.ranking_of(dealwright.candidate, double precision) is 'What a ranking says of the first; null without one.';
