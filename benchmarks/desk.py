@@ -5,7 +5,7 @@ is loaded three times). Smaller: ``python benchmarks/desk.py --agents 1000 --his
 
 The load comes from pgbench (C clients, prepared statements), so that the server is measured and not Python.
 Every assignment is one transaction, committed durably: fsync and synchronous_commit are on, and the table
-says so.
+says so. The first two seconds of a measurement, in which every connection plans its statements, are left out.
 """
 
 from __future__ import annotations
@@ -49,6 +49,8 @@ CLASSIC = {
     "availability_score": 0.1,
 }
 CUSTOMERS = 10_000
+# connections live long: their first transactions, which compile and plan, are left out
+WARM_UP_S = 2.0
 PICK = "\\set i random(1, 10000)\n"
 SCRIPTS = {
     "rank": PICK
@@ -215,20 +217,26 @@ def run_pgbench(server: Server, name: str, what: str, connections: int, seconds:
             "--protocol=prepared",
             f"--client={connections}",
             "--jobs=2",
-            f"--time={max(1, round(seconds))}",
+            f"--time={max(1, round(WARM_UP_S + seconds))}",
             f"--file={script}",
             "--log",
             f"--log-prefix={folder}/log",
         ]
-        started = time.perf_counter()
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-        elapsed = time.perf_counter() - started
         if done.returncode or "number of failed transactions: 0 " not in done.stdout:
             raise SystemExit(f"pgbench failed on {what}: {done.stdout}{done.stderr}")
-        latency_ms = (
-            np.concatenate([np.loadtxt(log, usecols=2, ndmin=1) for log in Path(folder).glob("log*")]) / 1000
-        )
-    return Measured(what, connections, len(latency_ms) / elapsed, *np.percentile(latency_ms, [50, 99]))
+        # of each transaction its latency and when it ended, both in microseconds
+        logs = [np.loadtxt(log, usecols=(2, 4, 5), ndmin=2) for log in Path(folder).glob("log*")]
+    latency_us, ended_s, ended_us = np.concatenate([log for log in logs if log.size]).T
+    ended = ended_s + ended_us / 1e6
+    begun = (ended - latency_us / 1e6).min()
+    warm = ended > begun + WARM_UP_S
+    if not warm.any():  # a reference that takes seconds
+        warm[:] = True
+        begun -= WARM_UP_S
+    latency_ms = latency_us[warm] / 1000
+    elapsed_s = ended.max() - begun - WARM_UP_S
+    return Measured(what, connections, len(latency_ms) / elapsed_s, *np.percentile(latency_ms, [50, 99]))
 
 
 def table_of(agents: int, history: int, measured: list[Measured]) -> Table:

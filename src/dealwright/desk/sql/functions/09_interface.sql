@@ -182,7 +182,7 @@ returns table (
     rank integer, agent_id bigint, agent_name text, match_score double precision, win_probability double precision,
     expected_value double precision, open integer, capacity integer, eligible boolean, reasons jsonb,
     win_low double precision, win_high double precision
-) language plpgsql stable set search_path = dealwright, public, extensions, pg_temp as $$
+) language plpgsql stable set search_path = dealwright, public, extensions, pg_temp set plan_cache_mode = force_generic_plan as $$
 #variable_conflict use_column
 declare
     l dealwright.lead := dealwright.lead_from_json(lead, policy);
@@ -211,18 +211,22 @@ begin
         ask.features := array(select x from unnest(flat.features) with ordinality as u (x, o) order by o);
     end if;
     common := dealwright.reason_context_of(rule.name, ask);
+    if rule.name = 'value' then
+        return query
+        select r.ordinality::integer, r.agent_id, a.name, r.match_score, r.win_probability, r.expected_value, r.open, r.capacity, r.eligible,
+               dealwright.reasons_for(common, r.agent_id, r.eligible, ask), r.win_low, r.win_high
+        from dealwright.rank_value(ask, rule.params, k, false) with ordinality as r
+        join dealwright.agent as a using (agent_id)
+        order by r.ordinality;
+        return;
+    end if;
     return query
-    select coalesce(r.rank, r.ordinality::integer), r.agent_id, a.name, r.match_score,
-           coalesce(r.win_probability, v.win_probability), coalesce(r.expected_value, v.expected_value),
-           r.open, r.capacity, r.eligible,
-           dealwright.reasons_for(common, r.agent_id, r.eligible, ask),
-           coalesce(r.win_low, v.win_low), coalesce(r.win_high, v.win_high)
+    select coalesce(r.rank, r.ordinality::integer), r.agent_id, a.name, r.match_score, v.win_probability, v.expected_value,
+           r.open, r.capacity, r.eligible, dealwright.reasons_for(common, r.agent_id, r.eligible, ask), v.win_low, v.win_high
     from dealwright.rank_by(rule.name, ask, rule.params, k, false) with ordinality as r
     join dealwright.agent as a using (agent_id)
     -- what the match model says is worth seeing under any policy
-    left join (
-        select * from dealwright.rank_value(ask, '{}', null, false) where rule.name <> 'value'
-    ) as v on v.agent_id = r.agent_id
+    left join dealwright.rank_value(ask, '{}', null, false) as v on v.agent_id = r.agent_id
     order by r.ordinality;
 end
 $$;
