@@ -49,7 +49,7 @@ _TRUST: Final = "can it be trusted"
 LABELS: Final[Mapping[str, KpiLabel]] = {
     "accounts_with_action": KpiLabel("accounts with an action", "count", _GAIN),
     "expected_value_eur": KpiLabel("expected gain of the actions", "eur", _GAIN),
-    "contacts_value_eur": KpiLabel("of this, by the contacts scheduled", "eur", _GAIN),
+    "contacts_value_eur": KpiLabel("expected gain of the contacts scheduled", "eur", _GAIN),
     "visit_value_eur": KpiLabel("expected gain of the visits", "eur", _GAIN),
     "predicted_value_eur": KpiLabel("expected spend in the horizon", "eur", _GAIN),
     "mean_churn_probability": KpiLabel("mean churn probability", "share", _GAIN),
