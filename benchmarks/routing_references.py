@@ -170,7 +170,8 @@ def solve_with_vroom(problem: Problem, seconds: float) -> Stops:
     for j in np.flatnonzero(feasible.any(axis=1)).tolist():
         able = np.flatnonzero(feasible[j]).tolist()
         if len(able) not in {1, len(problem.shifts)}:
-            raise NotImplementedError("VROOM is only asked about visits for one shift or for all")
+            # a job needs all the skills it names: "one of these shifts" cannot be said
+            raise ValueError(f"VROOM takes a visit for one shift or for all, not visit {j} for {len(able)}")
         window = vroom.TimeWindow(int(problem.opens[j]), int(problem.latest_start[j]))
         model.add_job(
             vroom.Job(

@@ -42,6 +42,21 @@ class Tabular(ABC):
 
 
 @dataclass(frozen=True)
+class OneRow(Tabular):
+    """Is an answer about one thing: its row is its table and, as it stands, its JSON."""
+
+    row: Row
+
+    def table_rows(self) -> Sequence[Row]:
+        """Return the one row."""
+        return (self.row,)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the JSON shape of the command that answers with it."""
+        return dict(self.row)
+
+
+@dataclass(frozen=True)
 class Ranking(Tabular):
     """Agents ranked for one lead.
 
@@ -92,7 +107,7 @@ class Ranking(Tabular):
 
 
 @dataclass(frozen=True)
-class Placement(Tabular):
+class Placement(OneRow):
     """Where a lead is: with an agent, or waiting.
 
     Attributes
@@ -101,8 +116,6 @@ class Placement(Tabular):
         assignment_id, booking_id, agent_id, agent_name, match_score, status (``assigned`` or ``waiting``),
         win_probability, expected_value, policy, model_id, lead_id, open, capacity.
     """
-
-    row: Row
 
     @property
     def assignment_id(self) -> int | None:
@@ -121,14 +134,6 @@ class Placement(Tabular):
         """Whether an agent has it."""
         return bool(self.row["status"] == "assigned")
 
-    def table_rows(self) -> Sequence[Row]:
-        """Return the one row."""
-        return (self.row,)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the JSON shape of ``dealwright assign --json``."""
-        return dict(self.row)
-
     def summary(self) -> str:
         """Say who has the lead."""
         if not self.assigned:
@@ -141,18 +146,8 @@ class Placement(Tabular):
 
 
 @dataclass(frozen=True)
-class Settlement(Tabular):
+class Settlement(OneRow):
     """A booking after its change of status."""
-
-    row: Row
-
-    def table_rows(self) -> Sequence[Row]:
-        """Return the one row."""
-        return (self.row,)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the JSON shape of ``dealwright settle --json``."""
-        return dict(self.row)
 
     def summary(self) -> str:
         """Say what the booking is now and what it did to the workload."""

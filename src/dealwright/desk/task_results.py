@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dealwright.desk.results import Row, Tabular
+from dealwright.desk.results import OneRow, Row, Tabular
 
 
 @dataclass(frozen=True)
@@ -53,18 +53,8 @@ class Published(Tabular):
 
 
 @dataclass(frozen=True)
-class Task(Tabular):
+class Task(OneRow):
     """One task as it stands."""
-
-    row: Row
-
-    def table_rows(self) -> Sequence[Row]:
-        """Return the one row."""
-        return (self.row,)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the JSON shape of ``dealwright task show --json``."""
-        return dict(self.row)
 
     def summary(self) -> str:
         """Say what it is about, and how it stands."""

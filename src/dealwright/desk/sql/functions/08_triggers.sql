@@ -56,7 +56,6 @@ comment on function dealwright.read_lead(dealwright.lead) is
 
 create or replace function dealwright.prepare_lead()
 returns trigger language plpgsql as $$
-declare
 begin
     if dealwright.counted_by_writer() then
         return new;
