@@ -53,22 +53,28 @@ def check_desk(
 
 
 def read_tables(connection: Connection[Any], since: int = 0) -> dict[str, list[Row]]:
-    """Read the book of record and what was counted of it."""
+    """Read the book of record and what was counted of it.
+
+    Every table comes in the order of its key: without, an autoanalyze between two readings may change the
+    plan and with it the order, and what has not changed would compare as changed.
+    """
     return {
         "agent": rows(
             connection,
             "select *, profile::real[]::float8[] as vector, variance::real[]::float8[] as spread, "
             "shifts is null or shifts @> now() as on_shift from dealwright.agent order by agent_id",
         ),
-        "stat": rows(connection, "select * from dealwright.agent_stat"),
-        "day": rows(connection, "select * from dealwright.agent_day where confirmed <> 0"),
+        "stat": rows(connection, "select * from dealwright.agent_stat order by agent_id"),
+        "day": rows(
+            connection, "select * from dealwright.agent_day where confirmed <> 0 order by day, agent_id"
+        ),
         "lead": rows(connection, "select * from dealwright.lead order by lead_id"),
         "assignment": rows(
             connection,
             "select a.*, l.attributes from dealwright.assignment as a join dealwright.lead as l using "
-            "(lead_id)",
+            "(lead_id) order by a.assignment_id",
         ),
-        "booking": rows(connection, "select * from dealwright.booking"),
+        "booking": rows(connection, "select * from dealwright.booking order by assignment_id"),
         "event": rows(
             connection, "select * from dealwright.event where position > %s order by position", since
         ),
