@@ -38,7 +38,7 @@ $$;
 comment on function dealwright.enter_lane() is 'Waits, 50 ms at most, until one of the places for leads under way is free; it is kept until the transaction ends.';
 
 create or replace function dealwright.enquiry_of(l dealwright.lead, excluded bigint, seed bigint)
-returns dealwright.enquiry language sql stable as $$
+returns dealwright.enquiry language sql as $$
     select row (l.slots, l.requirements, l.required_skills, l.required_department,
                 hashint8extended(l.lead_id, seed), clock_timestamp(), excluded, null, null, null)::dealwright.enquiry
 $$;
@@ -56,15 +56,23 @@ create type dealwright.rule as (
 );
 
 create or replace function dealwright.policy_for(wanted text)
-returns dealwright.rule language sql stable as $$
+returns dealwright.rule language plpgsql stable as $$
+declare
+    result dealwright.rule;
+begin
     select p.name, p.params, coalesce((p.params ->> 'seed')::bigint, 1), coalesce((p.params ->> 'sharpness')::double precision, 20),
            p.name = 'value' and p.params ->> 'objective' is distinct from 'booking' and coalesce((p.params ->> 'fairness')::double precision, 0) = 0,
-           (select m.model_id from dealwright.model as m
-            where m.promoted and m.kind = case p.name when 'classic' then 'classic' else 'value' end),
-           dealwright.fair_window_start()
+           m.model_id,
+           coalesce((f.params ->> 'window_start')::timestamptz, '-infinity')
+    into result
     from dealwright.policy as p
-    where case when wanted is null then p.is_default else p.name = wanted end
+    left join dealwright.policy as f on f.name = 'fair'
+    left join dealwright.model as m on m.promoted and m.kind = case p.name when 'classic' then 'classic' else 'value' end
+    where case when wanted is null then p.is_default else p.name = wanted end;
+    return result;
+end
 $$;
+comment on function dealwright.policy_for(text) is 'The policy of that name, or the default one; its name is null when there is none.';
 
 -- Claims the place and writes all that follows from it; the triggers see that the counters are kept here and stand back
 -- (docs/decisions/0061-a-lead-is-placed-by-one-function.md).

@@ -73,7 +73,7 @@ create table dealwright.standing (
     -- a kind of lead, and what the model makes of it
     attributes jsonb not null,
     slots integer[] not null,
-    query vector not null,
+    query vector storage plain not null,
     lead_logit double precision not null,
     base double precision not null,
     package double precision not null,
@@ -83,6 +83,6 @@ create table dealwright.standing (
     agent_ids bigint[] storage plain not null,
     standings double precision[] storage plain not null,
     constraint standing_pkey primary key (model_id, attributes)
-);
+) with (toast_tuple_target = 8160);  -- read whole by every lead: nothing of it is compressed or kept elsewhere
 comment on table dealwright.standing is
     'For each kind of lead the agents of highest expected value, whatever their workload: a list to look at first (functions/16_standing.sql).';
