@@ -114,6 +114,33 @@ def test_the_standing_agents_lead_to_the_same_one_as_a_look_at_all(
         assert value(connection, "select count(*) from dealwright.standing") == 4
 
 
+def test_who_stands_far_down_the_list_is_found_all_the_same(database: Database) -> None:
+    rng = np.random.default_rng(8)
+    attributes = {"destination": "Mars", "lead_source": "Organic"}
+    with database.connect(autocommit=True) as connection:
+        declare(connection)
+        load_model(connection, random_model(rng))
+        rows(
+            connection,
+            "insert into dealwright.agent (name, capacity, rating) "
+            "select 'agent ' || i, 1, 5.0 * i / 1200 from generate_series(1, 1200) as i",
+        )
+        chosen = [assign(connection, attributes)["agent_id"]]
+        by_standing = rows(
+            connection, "select agent_ids, made_xmin::text::bigint as made from dealwright.standing"
+        )
+        assert len(by_standing) == 1
+        # nobody of the head has room; nobody of the list; the last one alone
+        for leads in (20, 300):
+            chosen += [assign(connection, attributes)["agent_id"] for _ in range(leads)]
+            assert chosen[:257] == by_standing[0]["agent_ids"][: len(chosen)]
+            assert len(set(chosen)) == len(chosen)
+        rows(connection, "update dealwright.agent set capacity = open where agent_id <> 600")
+        rows(connection, "update dealwright.agent set capacity = open + 1 where agent_id = 600")
+        assert assign(connection, attributes)["agent_id"] == 600
+        assert assign(connection, attributes)["status"] == "waiting"
+
+
 def test_a_list_is_made_anew_when_many_profiles_have_changed(database: Database) -> None:
     rng = np.random.default_rng(5)
     with database.connect(autocommit=True) as connection:

@@ -43,36 +43,16 @@ returns dealwright.enquiry language sql as $$
                 hashint8extended(l.lead_id, seed), clock_timestamp(), excluded, null, null, null)::dealwright.enquiry
 $$;
 
--- A policy and what else a placement goes by, read at once.
-create type dealwright.rule as (
-    name text,
-    params jsonb,
-    seed bigint,
-    sharpness double precision,
-    -- orders by worth alone, so that standings bound it
-    by_worth boolean,
-    model_id bigint,
-    fair_window_start timestamptz
-);
-
 create or replace function dealwright.policy_for(wanted text)
 returns dealwright.rule language plpgsql stable as $$
 declare
     result dealwright.rule;
 begin
-    select p.name, p.params, coalesce((p.params ->> 'seed')::bigint, 1), coalesce((p.params ->> 'sharpness')::double precision, 20),
-           p.name = 'value' and p.params ->> 'objective' is distinct from 'booking' and coalesce((p.params ->> 'fairness')::double precision, 0) = 0,
-           m.model_id,
-           coalesce((f.params ->> 'window_start')::timestamptz, '-infinity')
-    into result
-    from dealwright.policy as p
-    left join dealwright.policy as f on f.name = 'fair'
-    left join dealwright.model as m on m.promoted and m.kind = case p.name when 'classic' then 'classic' else 'value' end
-    where case when wanted is null then p.is_default else p.name = wanted end;
+    select * into result from dealwright.rule as r where r.wanted = coalesce(policy_for.wanted, '');
     return result;
 end
 $$;
-comment on function dealwright.policy_for(text) is 'The policy of that name, or the default one; its name is null when there is none.';
+comment on function dealwright.policy_for(text) is 'The policy of that name, or the default one, with what a placement goes by; its name is null when there is none.';
 
 -- Claims the place and writes all that follows from it; the triggers see that the counters are kept here and stand back
 -- (docs/decisions/0061-a-lead-is-placed-by-one-function.md).

@@ -125,3 +125,36 @@ drop trigger if exists follow_window on dealwright.policy;
 create trigger follow_window after update of params on dealwright.policy
     for each row when (new.name = 'fair' and new.params -> 'window_start' is distinct from old.params -> 'window_start')
     execute function dealwright.follow_window();
+
+create or replace function dealwright.write_rules()
+returns void language plpgsql as $$
+begin
+    -- one after the other: of two changes at the same time the later sees the earlier
+    lock table dealwright.rule in share row exclusive mode;
+    delete from dealwright.rule;
+    insert into dealwright.rule (wanted, name, params, seed, sharpness, by_worth, model_id, fair_window_start)
+    select w.wanted, p.name, p.params, coalesce((p.params ->> 'seed')::bigint, 1), coalesce((p.params ->> 'sharpness')::double precision, 20),
+           p.name = 'value' and p.params ->> 'objective' is distinct from 'booking' and coalesce((p.params ->> 'fairness')::double precision, 0) = 0,
+           m.model_id, dealwright.fair_window_start()
+    from dealwright.policy as p
+    cross join lateral (select p.name as wanted union all select '' where p.is_default) as w
+    left join dealwright.model as m on m.promoted and m.kind = case p.name when 'classic' then 'classic' else 'value' end;
+end
+$$;
+comment on function dealwright.write_rules() is 'Brings what placements go by up to the policies and the promoted models.';
+
+create or replace function dealwright.follow_policies()
+returns trigger language plpgsql as $$
+begin
+    perform dealwright.write_rules();
+    return null;
+end
+$$;
+
+drop trigger if exists follow_policies on dealwright.policy;
+create trigger follow_policies after insert or update or delete or truncate on dealwright.policy
+    for each statement execute function dealwright.follow_policies();
+drop trigger if exists follow_policies on dealwright.model;
+create trigger follow_policies after insert or update or delete or truncate on dealwright.model
+    for each statement execute function dealwright.follow_policies();
+select dealwright.write_rules();

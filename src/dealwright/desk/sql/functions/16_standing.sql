@@ -22,9 +22,7 @@ create type dealwright.look as (
     win_logit double precision,
     revenue double precision,
     -- what was seen: that of the function's caller may be a later one
-    snapshot pg_snapshot,
-    -- what those of the list that were not looked at can be worth; null when there are none
-    bound double precision
+    snapshot pg_snapshot
 );
 
 create or replace function dealwright.standing_for(rule dealwright.rule, attributes jsonb)
@@ -34,7 +32,7 @@ declare
 begin
     if rule.by_worth then
         -- the first of the list, and the standing of the next: rarely is more asked for
-        select s.model_id, s.attributes, s.slots, s.query, s.lead_logit, s.base, s.package, s.made_xmin, s.agents, s.agent_ids[:16], s.standings[:17]
+        select s.model_id, s.attributes, s.slots, s.query, s.lead_logit, s.base, s.package, s.made_xmin, s.agents, s.agent_ids[:8], s.standings[:9]
         into list from dealwright.standing as s where s.model_id = rule.model_id and s.attributes = standing_for.attributes;
     end if;
     return list;
@@ -47,7 +45,7 @@ comment on function dealwright.standing_for(dealwright.rule, jsonb) is
 -- order, with as few steps per agent as will do; their parameters are plain values, for a field of a row value is looked up anew for every agent.
 
 create or replace function dealwright.first_of_listed(
-    listed bigint[], made_xmin xid8, bound double precision, query vector, lead_logit double precision, base double precision,
+    listed bigint[], made_xmin xid8, query vector, lead_logit double precision, base double precision,
     package double precision, sharpness double precision, skills text[], department text, moment timestamptz, excluded bigint, seed bigint
 )
 returns dealwright.look language plpgsql stable
@@ -56,7 +54,7 @@ set enable_seqscan = off set enable_bitmapscan = off as $$
 declare
     result dealwright.look;
 begin
-    select c.agent_id, c.open, c.capacity, c.worth, lead(c.worth) over (), c.win_logit, c.revenue, pg_current_snapshot(), bound into result
+    select c.agent_id, c.open, c.capacity, c.worth, lead(c.worth) over (), c.win_logit, c.revenue, pg_current_snapshot() into result
     from (
         select a.agent_id, a.open, a.capacity, lead_logit - coalesce(a.profile <#> query, 0) as win_logit,
                base * a.base_ratio + package * a.package_ratio as revenue,
@@ -74,7 +72,7 @@ begin
     return result;
 end
 $$;
-comment on function dealwright.first_of_listed(bigint[], xid8, double precision, vector, double precision, double precision, double precision,
+comment on function dealwright.first_of_listed(bigint[], xid8, vector, double precision, double precision, double precision,
     double precision, text[], text, timestamptz, bigint, bigint) is
     'The best eligible agent with room among those listed and those whose profile has changed since.';
 
@@ -148,16 +146,16 @@ comment on function dealwright.make_standing(dealwright.standing) is
 
 create or replace function dealwright.ranking_of(first dealwright.look, sharpness double precision)
 returns dealwright.ranked language plpgsql immutable as $$
+declare
+    win_probability double precision := 1 / (1 + exp(-first.win_logit));
 begin
-    if first.agent_id is null then
-        return null;
-    end if;
     -- as one row: setting its fields one by one costs more
-    return row (null, first.agent_id, round((100 / (1 + exp(-first.win_logit)))::numeric, 1), 1 / (1 + exp(-first.win_logit)), null, null,
-                first.revenue * (1 / (1 + exp(-first.win_logit))), first.open, first.capacity, true, 1, null,
-                -- the runner-up says how far the first may fill up
-                dealwright.open_limit(first.open, first.capacity, first.worth, first.next_worth, sharpness),
-                first.snapshot, null, null)::dealwright.ranked;
+    return case when first.agent_id is not null then
+        row (null, first.agent_id, round((100 * win_probability)::numeric, 1), win_probability, null, null,
+             first.revenue * win_probability, first.open, first.capacity, true, 1, null,
+             -- the runner-up says how far the first may fill up
+             dealwright.open_limit(first.open, first.capacity, first.worth, first.next_worth, sharpness),
+             first.snapshot, null, null)::dealwright.ranked end;
 end
 $$;
 comment on function dealwright.ranking_of(dealwright.look, double precision) is 'What a ranking says of the first; null without one.';
@@ -179,9 +177,10 @@ begin
     if 2 * many < list.agents and many <= dealwright.standing_length() and ids is not null then
         bound := list.standings[many + 1] * (1 - exp(-sharpness));
         first := dealwright.first_of_listed(
-            ids[:many], list.made_xmin, bound, list.query, list.lead_logit, list.base, list.package, sharpness,
+            ids[:many], list.made_xmin, list.query, list.lead_logit, list.base, list.package, sharpness,
             ask.skills, ask.department, ask.asked_at, ask.excluded_agent_id, ask.draw_seed);
         if bound is null or first.worth > bound * (1 + 1e-9) then
+            first.next_worth := greatest(first.next_worth, bound);
             return first;
         end if;
     end if;
@@ -196,21 +195,22 @@ comment on function dealwright.look_further(dealwright.standing, dealwright.enqu
 create or replace function dealwright.first_agent(rule dealwright.rule, ask dealwright.enquiry, list dealwright.standing, attributes jsonb)
 returns dealwright.ranked language plpgsql as $$
 declare
+    -- what those of the list that are not looked at can be worth
+    bound double precision;
     first dealwright.look;
     q dealwright.lead_query;
     result dealwright.ranked;
 begin
     if list.model_id is not null then
+        bound := list.standings[9] * (1 - exp(-rule.sharpness));
         first := dealwright.first_of_listed(
-            list.agent_ids, list.made_xmin, list.standings[17] * (1 - exp(-rule.sharpness)),
-            list.query, list.lead_logit, list.base, list.package, rule.sharpness,
+            list.agent_ids, list.made_xmin, list.query, list.lead_logit, list.base, list.package, rule.sharpness,
             ask.skills, ask.department, ask.asked_at, ask.excluded_agent_id, ask.draw_seed);
         -- without a bound the list has everybody, and nobody was overlooked
-        if first.bound is not null then
-            if (first.worth > first.bound * (1 + 1e-9)) is not true then
-                first := dealwright.look_further(list, ask, rule.sharpness, first.worth);
-            end if;
-            first.next_worth := greatest(first.next_worth, first.bound);
+        if bound is null or first.worth > bound * (1 + 1e-9) then
+            first.next_worth := greatest(first.next_worth, bound);
+        else
+            first := dealwright.look_further(list, ask, rule.sharpness, first.worth);
         end if;
         -- counting costs as much as looking at a few agents: one lead in sixteen does it
         if ask.draw_seed % 16 = 0 then

@@ -3,3 +3,15 @@
 alter table dealwright.standing set (toast_tuple_target = 8160);
 alter table dealwright.standing alter column query set storage plain;
 delete from dealwright.standing;  -- each is made anew by the next lead of its kind
+
+-- What a placement goes by, in one row; the functions fill it.
+create table dealwright.rule (
+    wanted text primary key,
+    name text not null,
+    params jsonb not null,
+    seed bigint not null,
+    sharpness double precision not null,
+    by_worth boolean not null,  -- orders by worth alone, so that standings bound it
+    model_id bigint,
+    fair_window_start timestamptz not null
+);

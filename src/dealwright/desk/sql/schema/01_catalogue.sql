@@ -43,6 +43,19 @@ create table dealwright.model (
 );
 create unique index model_one_promoted on dealwright.model (kind) where promoted;
 
+-- What a placement goes by, in one row: a policy, what its parameters say, the model behind it. Follows from the two
+-- tables above (functions/13_guards.sql); '' stands for the default policy.
+create table dealwright.rule (
+    wanted text primary key,
+    name text not null,
+    params jsonb not null,
+    seed bigint not null,
+    sharpness double precision not null,
+    by_worth boolean not null,  -- orders by worth alone, so that standings bound it
+    model_id bigint,
+    fair_window_start timestamptz not null
+);
+
 -- A value model unfolded by slot, so that the hot path reads arrays instead of JSON.
 create table dealwright.compiled_model (
     model_id bigint primary key references dealwright.model on delete cascade,

@@ -116,5 +116,5 @@ create table dealwright.requirement_term (
 );
 
 -- Nothing is ever stored here. Its table locks order "no place: wait" against "a place is free: look who waits"
--- (functions/06_place.sql says how).
+-- (functions/07_place.sql says how).
 create table dealwright.queue_gate (nothing boolean);
