@@ -129,7 +129,7 @@ comment on function dealwright.expected_cents(double precision, double precision
 -- Empirical-Bayes profile of one agent from its counters (docs/decisions has the derivation; learn/profile.py is the
 -- same in NumPy, and a contract test holds the two together).
 create or replace function dealwright.refresh_profile(id bigint)
-returns void language plpgsql as $$
+returns void language plpgsql set search_path = dealwright, public, extensions, pg_temp as $$
 declare
     model dealwright.compiled_model := dealwright.promoted_model();
     stat dealwright.agent_stat;
@@ -224,7 +224,7 @@ $$;
 comment on function dealwright.refresh_profile(bigint) is 'Brings the profile of an agent up to its counters and the promoted model.';
 
 create or replace function dealwright.load_model(model_kind text, model_parameters jsonb, promote boolean default true)
-returns bigint language plpgsql as $$
+returns bigint language plpgsql set search_path = dealwright, public, extensions, pg_temp as $$
 declare
     id bigint;
     missing text;
@@ -266,7 +266,7 @@ $$;
 comment on function dealwright.load_model(text, jsonb, boolean) is 'Registers a model and, unless told otherwise, puts it to work; returns its id.';
 
 create or replace function dealwright.promote_model(id bigint)
-returns void language plpgsql as $$
+returns void language plpgsql set search_path = dealwright, public, extensions, pg_temp as $$
 declare
     promoted_kind text;
 begin

@@ -243,7 +243,7 @@ comment on function dealwright.hold_writers() is
     'Waits until no change of leads, bookings, assignments and agents is under way, and lets none begin before the end of this transaction.';
 
 create or replace function dealwright.rebuild_statistics()
-returns void language plpgsql as $$
+returns void language plpgsql set search_path = dealwright, public, extensions, pg_temp as $$
 begin
     -- counters and history must not move apart while they are counted
     perform dealwright.hold_writers();

@@ -24,7 +24,7 @@ end
 $$;
 
 create or replace function dealwright.check_corrected_words()
-returns trigger language plpgsql as $$
+returns trigger language plpgsql set search_path = dealwright, public, extensions, pg_temp as $$
 begin
     perform dealwright.check_lead_words(new);
     return new;
@@ -55,7 +55,7 @@ comment on function dealwright.read_lead(dealwright.lead) is
     'The lead with what follows from its attributes and its text; DW002 when an attribute is not declared, or a new lead lacks one.';
 
 create or replace function dealwright.prepare_lead()
-returns trigger language plpgsql as $$
+returns trigger language plpgsql set search_path = dealwright, public, extensions, pg_temp as $$
 begin
     if dealwright.counted_by_writer() then
         return new;
@@ -92,7 +92,7 @@ end
 $$;
 
 create or replace function dealwright.place_new_lead()
-returns trigger language plpgsql as $$
+returns trigger language plpgsql set search_path = dealwright, public, extensions, pg_temp as $$
 declare
     given bigint;
 begin
@@ -109,7 +109,7 @@ end
 $$;
 
 create or replace function dealwright.keep_queue()
-returns trigger language plpgsql as $$
+returns trigger language plpgsql set search_path = dealwright, public, extensions, pg_temp as $$
 begin
     new.is_waiting := new.status = 'waiting';
     return new;
@@ -117,7 +117,7 @@ end
 $$;
 
 create or replace function dealwright.follow_attributes()
-returns trigger language plpgsql as $$
+returns trigger language plpgsql set search_path = dealwright, public, extensions, pg_temp as $$
 begin
     update dealwright.assignment set slots = new.slots where lead_id = new.lead_id;
     return null;
@@ -146,7 +146,7 @@ create trigger follow_attributes after update of attributes on dealwright.lead
 
 -- Status and outcome of an assignment follow from its booking; what is written beside that is overruled.
 create or replace function dealwright.derive_assignment()
-returns trigger language plpgsql as $$
+returns trigger language plpgsql set search_path = dealwright, public, extensions, pg_temp as $$
 declare
     b dealwright.booking;
 begin
@@ -214,7 +214,7 @@ end
 $$;
 
 create or replace function dealwright.follow_assignment()
-returns trigger language plpgsql as $$
+returns trigger language plpgsql set search_path = dealwright, public, extensions, pg_temp as $$
 declare
     plus dealwright.contribution;
     minus dealwright.contribution;
@@ -299,7 +299,7 @@ create trigger follow_deleted_assignment after delete on dealwright.assignment
 -- booking ---------------------------------------------------------------------------------------------------------
 
 create or replace function dealwright.prepare_booking()
-returns trigger language plpgsql as $$
+returns trigger language plpgsql set search_path = dealwright, public, extensions, pg_temp as $$
 begin
     if dealwright.counted_by_writer() then
         return new;
@@ -333,7 +333,7 @@ end
 $$;
 
 create or replace function dealwright.follow_booking()
-returns trigger language plpgsql as $$
+returns trigger language plpgsql set search_path = dealwright, public, extensions, pg_temp as $$
 begin
     if dealwright.counted_by_writer() then
         return null;
@@ -373,7 +373,7 @@ create trigger follow_deleted_booking after delete on dealwright.booking
 -- the record ------------------------------------------------------------------------------------------------------
 
 create or replace function dealwright.refuse_change()
-returns trigger language plpgsql as $$
+returns trigger language plpgsql set search_path = dealwright, public, extensions, pg_temp as $$
 begin
     raise exception '% is append-only', tg_table_name using errcode = 'DW001', hint = 'decisions are evidence: add a new one instead';
 end

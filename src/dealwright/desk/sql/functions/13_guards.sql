@@ -1,7 +1,7 @@
 -- What plain SQL may not do to a lead, a reassigned assignment and a policy, and what follows from what it may do.
 
 create or replace function dealwright.guard_lead_status()
-returns trigger language plpgsql as $$
+returns trigger language plpgsql set search_path = dealwright, public, extensions, pg_temp as $$
 declare
     taken dealwright.assignment;
 begin
@@ -23,7 +23,7 @@ end
 $$;
 
 create or replace function dealwright.follow_withdrawal()
-returns trigger language plpgsql as $$
+returns trigger language plpgsql set search_path = dealwright, public, extensions, pg_temp as $$
 begin
     if new.status <> 'withdrawn' or old.status = 'withdrawn' then
         return null;
@@ -40,7 +40,7 @@ end
 $$;
 
 create or replace function dealwright.retry_waiting_lead()
-returns trigger language plpgsql as $$
+returns trigger language plpgsql set search_path = dealwright, public, extensions, pg_temp as $$
 begin
     perform dealwright.place_lead(new);
     return null;
@@ -80,7 +80,7 @@ $$;
 -- policy ----------------------------------------------------------------------------------------------------------
 
 create or replace function dealwright.check_policy()
-returns trigger language plpgsql as $$
+returns trigger language plpgsql set search_path = dealwright, public, extensions, pg_temp as $$
 declare
     problem text;
 begin
@@ -111,7 +111,7 @@ end
 $$;
 
 create or replace function dealwright.follow_window()
-returns trigger language plpgsql as $$
+returns trigger language plpgsql set search_path = dealwright, public, extensions, pg_temp as $$
 begin
     perform dealwright.rebuild_statistics();
     return null;
@@ -144,7 +144,7 @@ $$;
 comment on function dealwright.write_rules() is 'Brings what placements go by up to the policies and the promoted models.';
 
 create or replace function dealwright.follow_policies()
-returns trigger language plpgsql as $$
+returns trigger language plpgsql set search_path = dealwright, public, extensions, pg_temp as $$
 begin
     perform dealwright.write_rules();
     return null;

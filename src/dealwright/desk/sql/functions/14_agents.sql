@@ -4,7 +4,7 @@
 -- anew by every statement that writes the table, which costs ten times this. After the update and not before it: a trigger
 -- before it would first lock the row, with an entry in the log of its own, for every lead that is placed.
 create or replace function dealwright.check_agent_numbers()
-returns trigger language plpgsql as $$
+returns trigger language plpgsql set search_path = dealwright, public, extensions, pg_temp as $$
 begin
     if new.open < 0 or new.capacity < 0 or not new.weight > 0 then
         raise exception 'agent %: open and capacity must be at least 0 and weight above 0, not %, % and %',
@@ -19,7 +19,7 @@ create trigger check_agent_numbers after insert or update of open, capacity, wei
     for each row execute function dealwright.check_agent_numbers();
 
 create or replace function dealwright.prepare_agent()
-returns trigger language plpgsql as $$
+returns trigger language plpgsql set search_path = dealwright, public, extensions, pg_temp as $$
 declare
     others double precision;
     dealt double precision;
@@ -61,7 +61,7 @@ $$;
 comment on function dealwright.agent_payload(dealwright.agent) is 'What a ranking may look at, for the record.';
 
 create or replace function dealwright.follow_agent()
-returns trigger language plpgsql as $$
+returns trigger language plpgsql set search_path = dealwright, public, extensions, pg_temp as $$
 begin
     if dealwright.counted_by_writer() then
         return null;
@@ -84,7 +84,7 @@ end
 $$;
 
 create or replace function dealwright.follow_deleted_agent()
-returns trigger language plpgsql as $$
+returns trigger language plpgsql set search_path = dealwright, public, extensions, pg_temp as $$
 begin
     insert into dealwright.event (kind, agent_id) values ('agent_deleted', old.agent_id);
     return null;

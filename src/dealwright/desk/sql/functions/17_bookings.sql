@@ -12,7 +12,7 @@ create type dealwright.settlement as (
 create or replace function dealwright.settle_booking(
     booking_id bigint, status text, base_revenue numeric default null, package_revenue numeric default null, total_revenue numeric default null
 )
-returns setof dealwright.settlement language plpgsql as $$
+returns setof dealwright.settlement language plpgsql set search_path = dealwright, public, extensions, pg_temp set plan_cache_mode = force_generic_plan as $$
 #variable_conflict use_column
 begin
     if settle_booking.status is null or settle_booking.status not in ('pending', 'confirmed', 'cancelled') then
@@ -45,7 +45,7 @@ comment on function dealwright.settle_booking(bigint, text, numeric, numeric, nu
     'Settles a booking (confirmed, cancelled) or reopens it (pending); workload, counters and rankings follow at once.';
 
 create or replace function dealwright.reassign(assignment_id bigint, reason text)
-returns setof dealwright.placement language plpgsql set search_path = dealwright, public, extensions, pg_temp as $$
+returns setof dealwright.placement language plpgsql set search_path = dealwright, public, extensions, pg_temp set plan_cache_mode = force_generic_plan as $$
 #variable_conflict use_column
 declare
     old dealwright.assignment;
