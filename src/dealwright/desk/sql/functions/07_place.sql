@@ -54,8 +54,9 @@ end
 $$;
 comment on function dealwright.policy_for(text) is 'The policy of that name, or the default one, with what a placement goes by; its name is null when there is none.';
 
--- Claims the place and writes all that follows from it; the triggers see that the counters are kept here and stand back
--- (docs/decisions/0061-a-lead-is-placed-by-one-function.md).
+-- Writes what a placement is and claims the place; the triggers see that the counters are kept here and stand back
+-- (docs/decisions/0061-a-lead-is-placed-by-one-function.md). The claim comes late: leads that want the same agent wait from there
+-- until the commit, one after the other.
 create type dealwright.recorded as (
     assignment_id bigint,
     booking_id bigint,
@@ -69,43 +70,45 @@ returns dealwright.recorded language plpgsql as $$
 declare
     result dealwright.recorded;
     claim record;
-    happened bigint;
     -- an assignment evaluates a function; PERFORM would start a query for it
     done text := set_config('dealwright.counted_by', 'placement', true);
 begin
+    insert into dealwright.assignment (lead_id, agent_id, slots, match_score, policy, model_id, propensity)
+    values (l.lead_id, best.agent_id, l.slots, best.match_score, rule.name, rule.model_id, 1.0 / best.tied)
+    returning assignment_id into result.assignment_id;
+    insert into dealwright.decision (
+        decided_at, lead_id, assignment_id, agent_id, from_queue, policy, policy_params, model_id, snapshot, event_position,
+        slots, requirements, required_skills, required_department, excluded_agent_id, draw_seed, feature_agent_ids, features,
+        match_score, win_probability, expected_value, fairness_price, propensity)
+    values (ask.asked_at, l.lead_id, result.assignment_id, best.agent_id, queued, rule.name, rule.params, rule.model_id, best.snapshot,
+            -- of this transaction's own events, the ranking saw those before here
+            nextval('dealwright.event_position_seq'),
+            l.slots, l.requirements, l.required_skills, l.required_department, ask.excluded_agent_id, ask.draw_seed,
+            best.feature_agent_ids, best.features, best.match_score, best.win_probability, best.expected_value, best.fairness_price,
+            1.0 / best.tied);
+    if not booking_moves then
+        insert into dealwright.booking (assignment_id) values (result.assignment_id) returning booking_id into result.booking_id;
+    end if;
     update dealwright.agent as a
     set open = a.open + 1, fair_count = a.fair_count + (now() >= rule.fair_window_start)::integer
     where a.agent_id = best.agent_id and a.active and a.open < a.capacity
       -- would it, as it is now, still come first?
       and a.open <= best.open_limit and a.capacity = best.capacity
     returning a.name, a.open, a.capacity, a.fair_count, a.fair_compensation into claim;
-    if found then
-        update dealwright.agent_stat as s set assigned = dealwright.add_at(s.assigned, l.slots, 1) where s.agent_id = best.agent_id;
-        insert into dealwright.assignment (lead_id, agent_id, slots, match_score, policy, model_id, propensity)
-        values (l.lead_id, best.agent_id, l.slots, best.match_score, rule.name, rule.model_id, 1.0 / best.tied)
-        returning assignment_id into result.assignment_id;
-        insert into dealwright.event (kind, agent_id, lead_id, assignment_id, open, capacity, fair_count, fair_compensation)
-        values ('assigned', best.agent_id, l.lead_id, result.assignment_id, claim.open, claim.capacity, claim.fair_count, claim.fair_compensation)
-        returning position into happened;
-        insert into dealwright.decision (
-            decided_at, lead_id, assignment_id, agent_id, from_queue, policy, policy_params, model_id, snapshot, event_position,
-            slots, requirements, required_skills, required_department, excluded_agent_id, draw_seed, feature_agent_ids, features,
-            match_score, win_probability, expected_value, fairness_price, propensity)
-        values (ask.asked_at, l.lead_id, result.assignment_id, best.agent_id, queued, rule.name, rule.params, rule.model_id, best.snapshot, happened,
-                l.slots, l.requirements, l.required_skills, l.required_department, ask.excluded_agent_id, ask.draw_seed,
-                best.feature_agent_ids, best.features, best.match_score, best.win_probability, best.expected_value, best.fairness_price,
-                1.0 / best.tied);
-        if not booking_moves then
-            insert into dealwright.booking (assignment_id) values (result.assignment_id) returning booking_id into result.booking_id;
-        end if;
-        result.agent_name := claim.name;
+    if not found then
+        raise exception 'agent % has changed', best.agent_id using errcode = 'DW000', hint = 'try again';
     end if;
+    result.agent_name := claim.name;
+    update dealwright.agent_stat as s set assigned = dealwright.add_at(s.assigned, l.slots, 1) where s.agent_id = best.agent_id;
+    -- after the claim, so that an agent's events stand in the order of its states
+    insert into dealwright.event (kind, agent_id, lead_id, assignment_id, open, capacity, fair_count, fair_compensation)
+    values ('assigned', best.agent_id, l.lead_id, result.assignment_id, claim.open, claim.capacity, claim.fair_count, claim.fair_compensation);
     done := set_config('dealwright.counted_by', '', true);
     return result;
 end
 $$;
 comment on function dealwright.record_assignment(dealwright.lead, dealwright.ranked, dealwright.enquiry, dealwright.rule, boolean, boolean) is
-    'Claims the place and records assignment, booking, decision and event; null, and nothing written, when the agent no longer comes first.';
+    'Records assignment, decision and booking, claims the place and records the event; DW000, to be undone, when the agent no longer comes first.';
 
 create or replace function dealwright.mark_assigned(id bigint)
 returns void language plpgsql as $$
@@ -142,9 +145,6 @@ begin
         end if;
         begin
             id := (dealwright.record_assignment(l, best, ask, rule, false)).assignment_id;
-            if id is null then
-                raise exception 'the agent has changed' using errcode = 'DW000';
-            end if;
             perform dealwright.mark_assigned(l.lead_id);
             return id;
         exception when sqlstate 'DW000' then
@@ -188,8 +188,8 @@ begin
         -- the place is this agent's: what it scores is looked up among all
         select * into best from dealwright.rank_by(rule.name, ask, rule.params, null, true) as r where r.agent_id = id;
         best.tied := 1;
-        -- the agent's row is locked: the claim can only fail if that is not so, and must not be tried for ever
-        exit when (dealwright.record_assignment(waiting, best, ask, rule, true)).assignment_id is null;
+        -- the agent's row is locked: the claim cannot fail
+        perform dealwright.record_assignment(waiting, best, ask, rule, true);
         perform dealwright.mark_assigned(waiting.lead_id);
         placed := placed + 1;
     end loop;

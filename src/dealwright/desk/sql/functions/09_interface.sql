@@ -280,16 +280,13 @@ begin
                 values (l.lead_id, l.customer_name, l.attributes, l.requirements, l.priority, l.idempotency_key, l.received_at, l.policy,
                         l.slots, l.required_skills, l.required_department, 'assigned');
                 recorded := dealwright.record_assignment(l, best, ask, rule, false);
-                if recorded.assignment_id is null then
-                    raise exception 'the agent has changed' using errcode = 'DW000';  -- see place_lead
-                end if;
                 answer := row (recorded.assignment_id, recorded.booking_id, best.agent_id, recorded.agent_name, best.match_score, best.win_probability,
                                best.expected_value, rule.name, rule.model_id, l.lead_id, 'assigned')::dealwright.placement;
                 return next answer;
                 return;
             exception
                 when sqlstate 'DW000' then
-                    null;
+                    null;  -- see place_lead
                 when unique_violation then
                     exit;  -- the same enquiry was sent twice at once
             end;

@@ -15,3 +15,6 @@ create table dealwright.rule (
     model_id bigint,
     fair_window_start timestamptz not null
 );
+
+-- An assignment is written before its place is claimed: looked up at once, the agent would be locked too early.
+alter table dealwright.assignment alter constraint assignment_agent_id_fkey deferrable initially deferred;
