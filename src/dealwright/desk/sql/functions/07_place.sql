@@ -64,7 +64,8 @@ create type dealwright.recorded as (
 );
 
 create or replace function dealwright.record_assignment(
-    l dealwright.lead, best dealwright.ranked, ask dealwright.enquiry, rule dealwright.rule, queued boolean, booking_moves boolean default false
+    l dealwright.lead, best dealwright.ranked, ask dealwright.enquiry, rule dealwright.rule, queued boolean, booking_moves boolean default false,
+    in_line boolean default false
 )
 returns dealwright.recorded language plpgsql as $$
 declare
@@ -89,6 +90,11 @@ begin
     if not booking_moves then
         insert into dealwright.booking (assignment_id) values (result.assignment_id) returning booking_id into result.booking_id;
     end if;
+    if in_line then
+        -- first come, first served, and with a fresh look at the row: who waits for a row lock has to check it again, and others may slip in
+        -- ahead. Only for who held nothing before: no row that the one ahead waits for.
+        done := pg_advisory_xact_lock(hashtext('dealwright agent'), hashint8(best.agent_id));
+    end if;
     update dealwright.agent as a
     set open = a.open + 1, fair_count = a.fair_count + (now() >= rule.fair_window_start)::integer
     where a.agent_id = best.agent_id and a.active and a.open < a.capacity
@@ -107,7 +113,7 @@ begin
     return result;
 end
 $$;
-comment on function dealwright.record_assignment(dealwright.lead, dealwright.ranked, dealwright.enquiry, dealwright.rule, boolean, boolean) is
+comment on function dealwright.record_assignment(dealwright.lead, dealwright.ranked, dealwright.enquiry, dealwright.rule, boolean, boolean, boolean) is
     'Records assignment, decision and booking, claims the place and records the event; DW000, to be undone, when the agent no longer comes first.';
 
 create or replace function dealwright.mark_assigned(id bigint)

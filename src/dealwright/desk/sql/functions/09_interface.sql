@@ -249,6 +249,7 @@ declare
     recorded dealwright.recorded;
     answer dealwright.placement;
     done text;  -- an assignment evaluates a function; PERFORM would start a query for it
+    in_line boolean := pg_current_xact_id_if_assigned() is null;
     id bigint;
 begin
     if l.customer_name is null or l.customer_name = '' then
@@ -279,7 +280,7 @@ begin
                                              slots, required_skills, required_department, status)
                 values (l.lead_id, l.customer_name, l.attributes, l.requirements, l.priority, l.idempotency_key, l.received_at, l.policy,
                         l.slots, l.required_skills, l.required_department, 'assigned');
-                recorded := dealwright.record_assignment(l, best, ask, rule, false);
+                recorded := dealwright.record_assignment(l, best, ask, rule, false, false, in_line);
                 answer := row (recorded.assignment_id, recorded.booking_id, best.agent_id, recorded.agent_name, best.match_score, best.win_probability,
                                best.expected_value, rule.name, rule.model_id, l.lead_id, 'assigned')::dealwright.placement;
                 return next answer;
