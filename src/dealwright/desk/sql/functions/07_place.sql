@@ -55,13 +55,46 @@ $$;
 comment on function dealwright.policy_for(text) is 'The policy of that name, or the default one, with what a placement goes by; its name is null when there is none.';
 
 -- Writes what a placement is and claims the place; the triggers see that the counters are kept here and stand back
--- (docs/decisions/0061-a-lead-is-placed-by-one-function.md). The claim comes late: leads that want the same agent wait from there
--- until the commit, one after the other.
+-- (docs/decisions/0061-a-lead-is-placed-by-one-function.md).
 create type dealwright.recorded as (
     assignment_id bigint,
     booking_id bigint,
     agent_name text
 );
+
+create type dealwright.claimed as (
+    agent_name text,
+    open integer,
+    capacity integer,
+    fair_count bigint,
+    fair_compensation double precision
+);
+
+create or replace function dealwright.claim_place(best dealwright.ranked, fair_window_start timestamptz, in_line boolean)
+returns dealwright.claimed language plpgsql as $$
+declare
+    claim dealwright.claimed;
+    done text;
+begin
+    if in_line then
+        -- first come, first served, and with a fresh look at the row: who waits for a row lock has to check it again, and others may slip in
+        -- ahead. Only for who held nothing before: no row that the one ahead waits for.
+        done := pg_advisory_xact_lock(hashtext('dealwright agent'), hashint8(best.agent_id));
+    end if;
+    update dealwright.agent as a
+    set open = a.open + 1, fair_count = a.fair_count + (now() >= claim_place.fair_window_start)::integer
+    where a.agent_id = best.agent_id and a.active and a.open < a.capacity
+      -- would it, as it is now, still come first?
+      and a.open <= best.open_limit and a.capacity = best.capacity
+    returning a.name, a.open, a.capacity, a.fair_count, a.fair_compensation into claim;
+    if not found then
+        raise exception 'agent % has changed', best.agent_id using errcode = 'DW000', hint = 'try again';
+    end if;
+    return claim;
+end
+$$;
+comment on function dealwright.claim_place(dealwright.ranked, timestamptz, boolean) is
+    'Takes a free place of the agent; DW000, to be undone, when the agent no longer comes first.';
 
 create or replace function dealwright.record_assignment(
     l dealwright.lead, best dealwright.ranked, ask dealwright.enquiry, rule dealwright.rule, queued boolean, booking_moves boolean default false,
@@ -70,10 +103,16 @@ create or replace function dealwright.record_assignment(
 returns dealwright.recorded language plpgsql as $$
 declare
     result dealwright.recorded;
-    claim record;
+    claim dealwright.claimed;
+    -- Leads that want the same agent wait from the claim until the commit, one after the other: it comes late. But where the agent is
+    -- soon no longer the first, many a claim fails, and little should have to be undone.
+    early constant boolean := coalesce(best.open_limit < best.open + 16, true);
     -- an assignment evaluates a function; PERFORM would start a query for it
     done text := set_config('dealwright.counted_by', 'placement', true);
 begin
+    if early then
+        claim := dealwright.claim_place(best, rule.fair_window_start, in_line);
+    end if;
     insert into dealwright.assignment (lead_id, agent_id, slots, match_score, policy, model_id, propensity)
     values (l.lead_id, best.agent_id, l.slots, best.match_score, rule.name, rule.model_id, 1.0 / best.tied)
     returning assignment_id into result.assignment_id;
@@ -90,21 +129,10 @@ begin
     if not booking_moves then
         insert into dealwright.booking (assignment_id) values (result.assignment_id) returning booking_id into result.booking_id;
     end if;
-    if in_line then
-        -- first come, first served, and with a fresh look at the row: who waits for a row lock has to check it again, and others may slip in
-        -- ahead. Only for who held nothing before: no row that the one ahead waits for.
-        done := pg_advisory_xact_lock(hashtext('dealwright agent'), hashint8(best.agent_id));
+    if not early then
+        claim := dealwright.claim_place(best, rule.fair_window_start, in_line);
     end if;
-    update dealwright.agent as a
-    set open = a.open + 1, fair_count = a.fair_count + (now() >= rule.fair_window_start)::integer
-    where a.agent_id = best.agent_id and a.active and a.open < a.capacity
-      -- would it, as it is now, still come first?
-      and a.open <= best.open_limit and a.capacity = best.capacity
-    returning a.name, a.open, a.capacity, a.fair_count, a.fair_compensation into claim;
-    if not found then
-        raise exception 'agent % has changed', best.agent_id using errcode = 'DW000', hint = 'try again';
-    end if;
-    result.agent_name := claim.name;
+    result.agent_name := claim.agent_name;
     update dealwright.agent_stat as s set assigned = dealwright.add_at(s.assigned, l.slots, 1) where s.agent_id = best.agent_id;
     -- after the claim, so that an agent's events stand in the order of its states
     insert into dealwright.event (kind, agent_id, lead_id, assignment_id, open, capacity, fair_count, fair_compensation)

@@ -286,8 +286,12 @@ begin
                 return next answer;
                 return;
             exception
-                when sqlstate 'DW000' then
-                    null;  -- see place_lead
+                when sqlstate 'DW000' then  -- see place_lead
+                    if in_line then
+                        -- who came too late looks again when those who came too late before have their agent, or all of them
+                        -- would find the same one next and come too late again
+                        done := pg_advisory_xact_lock(hashtext('dealwright latecomers'), 0);
+                    end if;
                 when unique_violation then
                     exit;  -- the same enquiry was sent twice at once
             end;
