@@ -46,7 +46,7 @@ autovacuum_naptime = 15s          # a few agent rows change with every lead
 autovacuum_vacuum_scale_factor = 0.05
 autovacuum_analyze_scale_factor = 0.02
 
-dealwright.lanes = {lanes}              # leads that may be placed at the same time: five per core
+dealwright.lanes = {lanes}              # leads that may be placed at the same time: four per core
 
 timezone = 'UTC'
 log_timezone = 'UTC'
@@ -247,7 +247,7 @@ def _machine_settings() -> dict[str, int]:
     return {
         "shared_buffers_mb": int(min(max(total_mb // 8, 128), 1024)),
         "cache_mb": int(max(total_mb // 2, 256)),
-        "lanes": 5 * (os.cpu_count() or 1),
+        "lanes": 4 * (os.cpu_count() or 1),
     }
 
 
