@@ -17,6 +17,7 @@ import argparse
 import json
 import os
 import platform
+import shutil
 import statistics
 import subprocess
 import sys
@@ -120,6 +121,7 @@ def main() -> None:
         console.print(verdicts(results))
     finally:
         stop_server(home)
+        shutil.rmtree(home, ignore_errors=True)
 
 
 def parse() -> argparse.Namespace:
