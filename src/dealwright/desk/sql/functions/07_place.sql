@@ -14,24 +14,35 @@
 -- again in the middle, some of them holding the agent that others wait for. dealwright.lanes says how many may be under way
 -- (the embedded server sets it; unset: no limit); the others wait in line, but not for long behind a transaction that does
 -- other things as well (docs/decisions/0067-lanes.md).
+create or replace function dealwright.wait_a_little(line text, place integer)
+returns void language plpgsql as $$
+declare
+    patience text := current_setting('lock_timeout');
+    done text;
+begin
+    begin
+        done := set_config('lock_timeout', '50ms', true);
+        done := pg_advisory_xact_lock(hashtext(line), place);
+        -- the time may have run out in the moment the place was got: that is told before the next statement, and must be told in here
+        done := patience;
+    exception when lock_not_available then
+        null;
+    end;
+    done := set_config('lock_timeout', patience, true);
+end
+$$;
+comment on function dealwright.wait_a_little(text, integer) is
+    'Waits for a place in a line, 50 ms at most: not for long behind a transaction that does other things as well.';
+
 create or replace function dealwright.enter_lane()
 returns void language plpgsql as $$
 declare
     lanes integer := nullif(current_setting('dealwright.lanes', true), '');
-    patience text;
-    done text;
 begin
     -- who has written already may hold a lock that whoever is ahead in the lane waits for
     if lanes > 0 and pg_current_xact_id_if_assigned() is null
             and not pg_try_advisory_xact_lock(hashtext('dealwright lane'), pg_backend_pid() % lanes) then
-        patience := current_setting('lock_timeout');
-        begin
-            done := set_config('lock_timeout', '50ms', true);
-            done := pg_advisory_xact_lock(hashtext('dealwright lane'), pg_backend_pid() % lanes);
-        exception when lock_not_available then
-            null;
-        end;
-        done := set_config('lock_timeout', patience, true);
+        perform dealwright.wait_a_little('dealwright lane', pg_backend_pid() % lanes);
     end if;
 end
 $$;

@@ -290,7 +290,7 @@ begin
                     if in_line then
                         -- who came too late looks again when those who came too late before have their agent, or all of them
                         -- would find the same one next and come too late again
-                        done := pg_advisory_xact_lock(hashtext('dealwright latecomers'), 0);
+                        done := dealwright.wait_a_little('dealwright latecomers', 0);
                     end if;
                 when unique_violation then
                     exit;  -- the same enquiry was sent twice at once
