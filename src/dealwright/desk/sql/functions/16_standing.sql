@@ -202,7 +202,7 @@ declare
     result dealwright.ranked;
 begin
     if list.model_id is not null then
-        bound := list.standings[9] * (1 - exp(-rule.sharpness));
+        bound := list.standings[cardinality(list.agent_ids) + 1] * (1 - exp(-rule.sharpness));
         first := dealwright.first_of_listed(
             list.agent_ids, list.made_xmin, list.query, list.lead_logit, list.base, list.package, rule.sharpness,
             ask.skills, ask.department, ask.asked_at, ask.excluded_agent_id, ask.draw_seed);
