@@ -44,6 +44,9 @@ CONNECTIONS = 16
 LEADS = 20_000
 TWICE = 1_000  # so many of them are sent by two clients at the same moment
 POLICIES = ("value", "value", "workload", "fair", "classic")
+# every other connection sends commands that commit by themselves
+ASSIGN = ("select * from dealwright.assign_lead(%s, %s)", "call dealwright.assign(%s, %s)")
+SETTLE = ("select * from dealwright.settle_booking(%s, %s, %s, %s)", "call dealwright.settle(%s, %s, %s, %s)")
 
 pytestmark = pytest.mark.slow
 
@@ -123,12 +126,7 @@ def test_sixteen_connections_and_twenty_thousand_leads(durable: Server) -> None:
         rng = random.Random(number)
         while (turn := next(following)) < len(jobs):
             key, policy = jobs[turn]
-            answer = rows(
-                connection,
-                "select * from dealwright.assign_lead(%s, %s)",
-                draw_lead(random.Random(key), key),
-                policy,
-            )[0]
+            answer = rows(connection, ASSIGN[number % 2], draw_lead(random.Random(key), key), policy)[0]
             answers.append((key, answer))
             if rng.random() < 0.96:  # a little less than comes in: the desk is full most of the time
                 settle_some(connection, rng, 1)
@@ -166,7 +164,7 @@ def settle_one(connection: Connection[Any], rng: random.Random, booking: int) ->
     won = rng.random() < 0.6
     rows(
         connection,
-        "select * from dealwright.settle_booking(%s, %s, %s, %s)",
+        rng.choice(SETTLE),
         booking,
         "confirmed" if won else "cancelled",
         rng.randrange(1000, 5000) if won else None,
@@ -254,11 +252,7 @@ def test_a_fixed_order_is_kept_as_if_leads_came_one_by_one(durable: Server) -> N
 
     def work(connection: Connection[Any], number: int) -> None:
         for i in range(30):
-            rows(
-                connection,
-                "select * from dealwright.assign_lead(%s, 'workload')",
-                draw_lead(random.Random(i), f"{number} {i}"),
-            )
+            rows(connection, ASSIGN[number % 2], draw_lead(random.Random(i), f"{number} {i}"), "workload")
 
     with database.connect(autocommit=True) as connection:
         rows(connection, "update dealwright.agent set skills = '{luxury}'")
@@ -283,28 +277,28 @@ CLIENT = textwrap.dedent(
     """
     import os, sys, time
     import psycopg
+    from psycopg.rows import dict_row
     from psycopg.types.json import Jsonb
 
-    url, name, path = sys.argv[1:]
+    url, name, path, assign, settle = sys.argv[1:]
     log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     connection, i = None, 0
     while True:
         lead = {"customer_name": "Kate", "attributes": {"destination": "Mars", "lead_source": "Bought"},
                 "idempotency_key": f"{name} {i}"}
         try:
-            connection = connection or psycopg.connect(url, autocommit=True, connect_timeout=5)
-            statement = "select lead_id, booking_id from dealwright.assign_lead(%s)"
-            answer = connection.execute(statement, [Jsonb(lead)]).fetchone()
+            if connection is None:
+                connection = psycopg.connect(url, autocommit=True, connect_timeout=5, row_factory=dict_row)
+            answer = connection.execute(assign, [Jsonb(lead), None]).fetchone()
         except psycopg.OperationalError:
             connection = None
             time.sleep(0.05)
             continue
-        os.write(log, f"{name} {i}\\t{answer[0]}\\n".encode())
+        os.write(log, f"{name} {i}\\t{answer['lead_id']}\\n".encode())
         i += 1
         try:
-            if answer[1] is not None and i % 10:
-                statement = "select * from dealwright.settle_booking(%s, 'confirmed', 100.01)"
-                connection.execute(statement, [answer[1]])
+            if answer["booking_id"] is not None and i % 10:
+                connection.execute(settle, [answer["booking_id"], "confirmed", 10_001, None])
         except psycopg.OperationalError:
             connection = None
     """
@@ -333,7 +327,18 @@ def test_whatever_dies_an_acknowledged_lead_is_there_exactly_once(durable: Serve
             time.sleep(0.02)
 
     clients = [
-        subprocess.Popen([sys.executable, "-c", CLIENT, url, f"client{n}", str(tmp_path / f"{n}.log")])
+        subprocess.Popen(
+            [
+                sys.executable,
+                "-c",
+                CLIENT,
+                url,
+                f"client{n}",
+                str(tmp_path / f"{n}.log"),
+                ASSIGN[n % 2],
+                SETTLE[n % 2],
+            ]
+        )
         for n in range(6)
     ]
     try:

@@ -13,6 +13,7 @@ from typing import Any
 import psycopg
 from psycopg import Connection
 from psycopg.conninfo import conninfo_to_dict
+from psycopg.pq import TransactionStatus
 from psycopg_pool import ConnectionPool, PoolTimeout
 
 from dealwright.desk.server import start_server
@@ -92,8 +93,10 @@ class Database:
             return self._pool
 
     @contextlib.contextmanager
-    def connection(self, *, timeout_s: float = 30.0) -> Iterator[Connection[Any]]:
+    def connection(self, *, autocommit: bool = False, timeout_s: float = 30.0) -> Iterator[Connection[Any]]:
         """Lend a pooled connection for a block; committed at its end, rolled back when it raises.
+
+        With `autocommit` each statement is a transaction of its own: for commands that commit by themselves.
 
         Raises
         ------
@@ -110,9 +113,12 @@ class Database:
             ) from None
         try:
             with borrowed:
+                borrowed.autocommit = autocommit
                 yield borrowed
         finally:
-            self.pool.putconn(borrowed)
+            if autocommit and borrowed.info.transaction_status == TransactionStatus.IDLE:
+                borrowed.autocommit = False
+            self.pool.putconn(borrowed)  # which replaces it where it is not idle any more
 
     def close(self) -> None:
         """Close the pool."""

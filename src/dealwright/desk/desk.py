@@ -18,7 +18,7 @@ from dealwright.contracts import BOOKING_STATUSES, Dimension, History
 from dealwright.desk.database import Database
 from dealwright.desk.lead import Lead
 from dealwright.desk.migrations import MigrationResult, migrate
-from dealwright.desk.queries import answered_errors, own_id, query
+from dealwright.desk.queries import answered_errors, own_id, query, run_command
 from dealwright.desk.results import (
     Agents,
     Explanation,
@@ -243,11 +243,10 @@ class Desk:
         """Assign leads one after the other, each in a transaction of its own; all are checked first."""
         documents = [self._lead(lead, complete=True) for lead in leads]
         self._check_policy(policy)
-        with self._connection() as connection:
+        with self._connection(autocommit=True) as connection:
             for document in documents:
-                placement = self._place(connection, "assign", lead=Jsonb(document), policy=policy)
-                connection.commit()
-                yield placement
+                lead = run_command(connection, "assign", {"lead": Jsonb(document), "policy": policy})
+                yield self._placement(connection, lead)
 
     def settle(
         self,
@@ -268,21 +267,23 @@ class Desk:
         ):
             if amount is not None and not 0 <= amount < 1e12:
                 raise InputError(f"the {name} must be an amount of at least 0, not {amount}")
-        row = self._rows(
-            "settle",
-            booking_id=self._find("booking", booking),
-            status=status,
-            base_revenue=base_revenue,
-            package_revenue=package_revenue,
-            total_revenue=total_revenue,
-        )[0]
+        change = {
+            "booking_id": self._find("booking", booking),
+            "status": status,
+            "base_revenue": base_revenue,
+            "package_revenue": package_revenue,
+            "total_revenue": total_revenue,
+        }
+        with self._connection(autocommit=True) as connection:
+            row = self._fetch(connection, "settlement", run_command(connection, "settle", change))[0]
         return Settlement(_own(row, "assignment_id", "booking_id", "agent_id"))
 
     def reassign(self, assignment: int | str, reason: str) -> Placement:
         """Give an open assignment's lead to the best other agent with room."""
         assignment_id = self._find("assignment", assignment)
         with self._connection() as connection:
-            return self._place(connection, "reassign", assignment_id=assignment_id, reason=reason)
+            change = {"assignment_id": assignment_id, "reason": reason}
+            return self._placement(connection, self._fetch(connection, "reassign", change)[0])
 
     # views
 
@@ -314,23 +315,23 @@ class Desk:
     # inside
 
     @contextmanager
-    def _connection(self) -> Iterator[Connection[Any]]:
-        with self.database.connection() as connection, answered_errors(self.database.url):
+    def _connection(self, *, autocommit: bool = False) -> Iterator[Connection[Any]]:
+        with (
+            self.database.connection(autocommit=autocommit) as connection,
+            answered_errors(self.database.url),
+        ):
             yield connection
 
     def _rows(self, query_name: str, **parameters: Any) -> list[dict[str, Any]]:
         with self._connection() as connection:
             return self._fetch(connection, query_name, parameters)
 
-    def _fetch(
-        self, connection: Connection[Any], name: str, parameters: Mapping[str, Any]
-    ) -> list[dict[str, Any]]:
+    def _fetch(self, connection: Connection[Any], name: str, parameters: Row) -> list[dict[str, Any]]:
         with answered_errors(self.database.url):
             return connection.cursor(row_factory=dict_row).execute(query(name), parameters).fetchall()
 
-    def _place(self, connection: Connection[Any], action: str, **parameters: Any) -> Placement:
-        lead = self._fetch(connection, action, parameters)[0]
-        row = self._fetch(connection, "placement", lead)[0]
+    def _placement(self, connection: Connection[Any], lead: Row) -> Placement:
+        row = self._fetch(connection, "placement", {"lead_id": lead["lead_id"]})[0]
         return Placement(_own(row, "assignment_id", "booking_id", "agent_id"))
 
     def _find(self, kind: str, name: int | str) -> int:

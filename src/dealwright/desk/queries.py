@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from importlib.resources import files
+from typing import Any
 
 import psycopg
-from psycopg import errors
+from psycopg import Connection, errors
+from psycopg.rows import dict_row
 
 from dealwright.desk.database import redact
 from dealwright.errors import ConflictError, DatabaseError, DealwrightError, InputError, NotFoundError
@@ -26,6 +28,9 @@ _UNREADABLE = (
     errors.InvalidDatetimeFormat,
     errors.DatetimeFieldOverflow,
 )
+# chosen by PostgreSQL to give way to others; nothing of it was done
+_GAVE_WAY = (errors.DeadlockDetected, errors.SerializationFailure)
+_ATTEMPTS = 3
 _OWN_NUMBER = re.compile(r"[1-9][0-9]{0,17}")
 
 
@@ -33,6 +38,18 @@ _OWN_NUMBER = re.compile(r"[1-9][0-9]{0,17}")
 def query(name: str) -> bytes:
     """Return the text of ``sql/queries/NAME.sql``."""
     return files("dealwright.desk").joinpath("sql", "queries", f"{name}.sql").read_bytes()
+
+
+def run_command(connection: Connection[Any], name: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Run a command that commits by itself and return its row; again, where it had to give way to others."""
+    cursor = connection.cursor(row_factory=dict_row)
+    for attempt in range(1, _ATTEMPTS + 1):
+        try:
+            return cursor.execute(query(name), parameters).fetchall()[0]
+        except _GAVE_WAY:
+            if attempt == _ATTEMPTS:
+                raise
+    raise AssertionError("the last attempt returns or raises")
 
 
 def own_id(name: str | None) -> int | str | None:

@@ -9,7 +9,7 @@ begin
         select format('drop view if exists %s cascade', c.oid::regclass)
         from pg_class as c where c.relnamespace = 'dealwright'::regnamespace and c.relkind = 'v'
         union all
-        select format('drop function if exists %s cascade', p.oid::regprocedure)
+        select format('drop routine if exists %s cascade', p.oid::regprocedure)
         from pg_proc as p where p.pronamespace = 'dealwright'::regnamespace
           and not exists (select from pg_depend as d where d.objid = p.oid and d.deptype = 'e')
         union all

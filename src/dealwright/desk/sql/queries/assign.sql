@@ -1,2 +1,2 @@
--- Records a lead and gives it to an agent. Where it went is asked afterwards: this statement cannot see its own work.
-select lead_id from dealwright.assign_lead(%(lead)s::jsonb, %(policy)s::text)
+-- Records a lead and gives it to an agent, durably. Where it went is asked afterwards, under the user's own ids.
+call dealwright.assign(%(lead)s::jsonb, %(policy)s::text)
