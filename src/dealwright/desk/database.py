@@ -113,7 +113,8 @@ class Database:
             ) from None
         try:
             with borrowed:
-                borrowed.autocommit = autocommit
+                if autocommit:
+                    borrowed.autocommit = True
                 yield borrowed
         finally:
             if autocommit and borrowed.info.transaction_status == TransactionStatus.IDLE:

@@ -4,7 +4,7 @@
 -- disk. Leads that want the same agent would wait for one another's disk. So the work is committed without that wait, which lets
 -- go of the row at once; then a second, tiny transaction is committed with it, and only then does the caller get the answer.
 -- The log is written in order: when the second transaction is on the disk, the first is too, and what anybody else made of it in
--- between comes after both (docs/decisions/0123-commands-that-commit.md).
+-- between comes after both (docs/decisions/0068-commands-that-commit.md).
 --
 -- They have no SET clause (nothing that commits may have one), so every name is written out.
 
