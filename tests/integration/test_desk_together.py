@@ -15,6 +15,7 @@ from engine import DIMENSIONS, add_agent, assign, declare, load_classic, load_mo
 from histories import random_history
 from ledger import check_desk
 from psycopg import Connection
+from psycopg.conninfo import make_conninfo
 
 from dealwright.desk.database import Database
 from dealwright.desk.desk import Desk
@@ -201,3 +202,29 @@ def test_a_correction_and_an_assignment_of_one_agent_do_not_block_each_other(dat
 
         together(database, correct, take, rate)
         check_desk(connection, model)
+
+
+def test_a_settlement_that_had_to_give_way_is_done_all_the_same(database: Database) -> None:
+    with database.connect(autocommit=True) as connection:
+        declare(connection)
+        agent = add_agent(connection, "Ann", capacity=3)
+        booking = assign(connection, {"destination": "Mars", "lead_source": "Bought"})["booking_id"]
+    # of two that wait for each other, PostgreSQL makes that one give way which asks first
+    hasty = Database(make_conninfo(database.url, options="-c deadlock_timeout=50ms"))
+    with database.connect() as other, Desk(hasty) as desk, ThreadPoolExecutor(1) as pool:
+        rows(other, "set deadlock_timeout = '20s'")
+        rows(other, "select from dealwright.agent where agent_id = %s for update", agent)
+        settled = pool.submit(desk.settle, booking, "confirmed", base_revenue=100.0)
+        with database.connect(autocommit=True) as watcher:
+            while not value(
+                watcher,
+                "select count(*) from pg_stat_activity where datname = current_database() "
+                "and wait_event_type = 'Lock' and query like '%%call dealwright.settle%%'",
+            ):
+                assert not settled.done(), "it should wait for the agent"
+        rows(other, "select from dealwright.booking where booking_id = %s for update", booking)
+        other.commit()
+        assert settled.result(timeout=30).row["status"] == "confirmed"
+    with database.connect(autocommit=True) as connection:
+        check_desk(connection)
+        assert value(connection, "select deadlocks from pg_stat_database where datname = current_database()")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
@@ -31,6 +32,7 @@ _UNREADABLE = (
 # chosen by PostgreSQL to give way to others; nothing of it was done
 _GAVE_WAY = (errors.DeadlockDetected, errors.SerializationFailure)
 _ATTEMPTS = 3
+_PAUSE_S = 0.05
 _OWN_NUMBER = re.compile(r"[1-9][0-9]{0,17}")
 
 
@@ -49,6 +51,7 @@ def run_command(connection: Connection[Any], name: str, parameters: Mapping[str,
         except _GAVE_WAY:
             if attempt == _ATTEMPTS:
                 raise
+            time.sleep(_PAUSE_S * attempt)  # or it is back before the one it gave way to has moved
     raise AssertionError("the last attempt returns or raises")
 
 
