@@ -54,6 +54,23 @@ def test_a_late_commit_is_never_skipped(database: Database, connection: Connecti
     assert read == [(row["xid"], row["position"]) for row in everything]
 
 
+def test_what_was_read_is_there_to_stay(database: Database, connection: Connection[Any]) -> None:
+    read = read_all(connection)
+    with database.connect(autocommit=True) as careless, database.connect() as looker:
+        rows(careless, "set synchronous_commit = off")
+        rows(connection, "set synchronous_commit = on")
+        seen = []
+        for _ in range(40):
+            assign(careless, LEAD, "workload")
+            before = value(connection, "select pg_current_wal_insert_lsn()")
+            read += read_all(connection, read[-1], most=100)
+            seen.append(value(connection, "select pg_current_wal_flush_lsn() >= %s::pg_lsn", before))
+        assert all(seen)
+        # who may only read is told as well
+        rows(looker, "set transaction read only")
+        assert read_all(looker) == read
+
+
 def test_a_change_that_was_taken_back_is_no_event(database: Database, connection: Connection[Any]) -> None:
     before = value(connection, "select count(*) from dealwright.event")
     with database.connect() as undone:
