@@ -4,11 +4,11 @@
 is loaded three times). Smaller: ``python benchmarks/desk.py --agents 1000 --history 450 100000 --repeats 1``.
 
 The load comes from pgbench (C clients, prepared statements), so that the server is measured and not Python.
-Every assignment is answered when it is on the disk: fsync and synchronous_commit are on, and the table says so.
-The first two seconds of a measurement, in which every connection plans its statements, are left out. Everything
-is measured several times, one after the other and then all again in a fresh copy of the loaded desk, and the
-table has the medians: a machine that is shared with others is not as fast in every minute. How fast it was, a
-row that does nothing but store a number durably tells.
+Every assignment is answered when it is on the disk: fsync and synchronous_commit are on, and the table says
+so. The first two seconds of a measurement, in which every connection plans its statements, are left out.
+Everything is measured several times, one after the other and then all again in a fresh copy of the loaded
+desk, and the table has the medians: a machine that is shared with others is not as fast in every minute.
+How fast it was, a row that does nothing but store a number durably tells.
 """
 
 from __future__ import annotations

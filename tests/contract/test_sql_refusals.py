@@ -110,6 +110,34 @@ def test_deleting_an_assignment_withdraws_its_lead_until_it_is_renewed(database:
         check_desk(connection)
 
 
+def test_an_agent_with_assignments_stays(database: Database) -> None:
+    with database.connect(autocommit=True) as connection:
+        declare(connection)
+        busy, idle = (add_agent(connection, name) for name in ("busy", "idle"))
+        rows(connection, "update dealwright.agent set active = agent_id = %s", busy)
+        assign(connection, LEAD)
+        with pytest.raises(psycopg.Error) as refused, connection.transaction():
+            rows(connection, "delete from dealwright.agent where agent_id = %s", busy)
+        assert refused.value.sqlstate == "DW001"
+        assert "active" in str(refused.value.diag.message_hint)
+        rows(connection, "delete from dealwright.agent where agent_id = %s", idle)
+        check_desk(connection)
+
+
+def test_lanes_that_are_no_number_are_named(database: Database) -> None:
+    with database.connect(autocommit=True) as connection:
+        declare(connection)
+        add_agent(connection, "one")
+        for wrong in ("many", "-1", "2.5"):
+            rows(connection, "select set_config('dealwright.lanes', %s, false)", wrong)
+            with pytest.raises(psycopg.Error, match=r"dealwright\.lanes") as refused:
+                assign(connection, LEAD)
+            assert refused.value.sqlstate == "DW002"
+        for right in ("0", "16", ""):
+            rows(connection, "select set_config('dealwright.lanes', %s, false)", right)
+            assert assign(connection, LEAD)["status"] == "assigned"
+
+
 def test_the_same_enquiry_with_both_ids_gets_the_same_answer(database: Database) -> None:
     with database.connect(autocommit=True) as connection:
         declare(connection)

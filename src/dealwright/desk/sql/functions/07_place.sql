@@ -37,8 +37,16 @@ comment on function dealwright.wait_a_little(text, integer) is
 create or replace function dealwright.enter_lane()
 returns void language plpgsql as $$
 declare
-    lanes integer := nullif(current_setting('dealwright.lanes', true), '');
+    wanted text := current_setting('dealwright.lanes', true);
+    lanes integer;
 begin
+    if wanted <> '' then
+        if wanted !~ '^[0-9]{1,6}$' then
+            raise exception 'dealwright.lanes is %, not a whole number', quote_literal(wanted) using errcode = 'DW002',
+                hint = 'it says how many leads may be placed at the same time, 0 for as many as come';
+        end if;
+        lanes := wanted;
+    end if;
     -- who has written already may hold a lock that whoever is ahead in the lane waits for
     if lanes > 0 and pg_current_xact_id_if_assigned() is null
             and not pg_try_advisory_xact_lock(hashtext('dealwright lane'), pg_backend_pid() % lanes) then

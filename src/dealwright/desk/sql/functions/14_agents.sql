@@ -83,6 +83,18 @@ begin
 end
 $$;
 
+-- The foreign key would say so too, but only when the transaction is committed, and not what to do instead.
+create or replace function dealwright.keep_agent_with_assignments()
+returns trigger language plpgsql set search_path = dealwright, public, extensions, pg_temp as $$
+begin
+    if exists (select from dealwright.assignment as s where s.agent_id = old.agent_id) then
+        raise exception 'agent % (%) has assignments', coalesce(old.external_id, old.agent_id::text), old.name using errcode = 'DW001',
+            hint = 'set active to false: nobody is assigned to the agent any more, and its history stays';
+    end if;
+    return old;
+end
+$$;
+
 create or replace function dealwright.follow_deleted_agent()
 returns trigger language plpgsql set search_path = dealwright, public, extensions, pg_temp as $$
 begin
@@ -104,6 +116,9 @@ create trigger follow_agent after update of active, capacity, skills, department
         is distinct from (
         new.active, new.capacity, new.skills, new.department, new.shifts, new.years_of_service, new.rating, new.weight, new.traits, new.name))
     execute function dealwright.follow_agent();
+drop trigger if exists keep_agent_with_assignments on dealwright.agent;
+create trigger keep_agent_with_assignments before delete on dealwright.agent
+    for each row execute function dealwright.keep_agent_with_assignments();
 drop trigger if exists follow_deleted_agent on dealwright.agent;
 create trigger follow_deleted_agent after delete on dealwright.agent
     for each row execute function dealwright.follow_deleted_agent();
