@@ -8,7 +8,7 @@ from typing import Any
 import psycopg
 import pytest
 from desk_machine import DeskMachine, has
-from engine import DIMENSIONS, add_agent, assign, rows, value
+from engine import DIMENSIONS, add_agent, assign, lead_json, rows, value
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule, run_state_machine_as_test
@@ -34,7 +34,7 @@ class WorkingDesk(DeskMachine):
         policy=st.sampled_from(POLICIES),
         requirements=st.sampled_from(REQUIREMENTS),
         priority=st.integers(0, 2),
-        plain=st.booleans(),
+        way=st.sampled_from(("plain", "function", "command")),
     )
     def insert_lead(
         self,
@@ -42,9 +42,9 @@ class WorkingDesk(DeskMachine):
         policy: str | None,
         requirements: str | None,
         priority: int,
-        plain: bool,
+        way: str,
     ) -> None:
-        if plain:
+        if way == "plain":
             lead_id = value(
                 self.connection,
                 "insert into dealwright.lead (customer_name, attributes, policy, requirements, priority) "
@@ -55,8 +55,11 @@ class WorkingDesk(DeskMachine):
                 priority,
             )
             answer = rows(self.connection, "select * from dealwright.placement_of(%s)", lead_id)[0]
-        else:
+        elif way == "function":
             answer = assign(self.connection, attributes, policy, requirements=requirements, priority=priority)
+        else:
+            document = lead_json(attributes, requirements=requirements, priority=priority)
+            answer = rows(self.connection, "call dealwright.assign(%s, %s)", document, policy)[0]
         lead = rows(self.connection, "select * from dealwright.lead where lead_id = %s", answer["lead_id"])[0]
         able = [agent["agent_id"] for agent in self.tables["agent"] if can_take(agent, lead)]
         assert answer["status"] == ("assigned" if able else "waiting")
@@ -124,13 +127,13 @@ class WorkingDesk(DeskMachine):
         status=st.sampled_from(("confirmed", "confirmed", "cancelled", "pending")),
         base=MONEY,
         package=MONEY,
-        plain=st.booleans(),
+        way=st.sampled_from(("plain", "function", "command")),
     )
-    def settle(self, draw: int, status: str, base: Any, package: Any, plain: bool) -> None:
+    def settle(self, draw: int, status: str, base: Any, package: Any, way: str) -> None:
         booking = self.pick("booking", draw)
         if booking is None:
             return
-        if plain:
+        if way == "plain":
             self.attempt(
                 "update dealwright.booking set status = %s where booking_id = %s",
                 status,
@@ -138,7 +141,9 @@ class WorkingDesk(DeskMachine):
             )
         else:
             answer = self.attempt(
-                "select * from dealwright.settle_booking(%s, %s, %s, %s)",
+                "select * from dealwright.settle_booking(%s, %s, %s, %s)"
+                if way == "function"
+                else "call dealwright.settle(%s, %s, %s, %s)",
                 booking["booking_id"],
                 status,
                 base,
