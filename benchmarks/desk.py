@@ -58,6 +58,11 @@ CUSTOMERS = 10_000
 WARM_UP_S = 2.0
 PICK = "\\set i random(1, 10000)\n"
 FILLING_UP = "assign, agents filling up"
+# ranks counted agent by agent, as published; the kinder one ranks them all at once
+REBUILDING = "assign, rebuilding triggers"
+REBUILDING_BY_WINDOW = "assign, rebuilding by a window"
+# counting takes time as the square of the agents: of more than these, one connection tells enough
+MOST_COUNTED = 1_000
 SCRIPTS = {
     "store a number": "insert into bench_number values (1);",
     "rank": PICK
@@ -74,7 +79,8 @@ SCRIPTS = {
     + "call dealwright.assign(bench_payload(:i)) \\gset\n"
     + "call dealwright.settle(:booking_id, 'confirmed', 100000 + :i, 20000);",
     FILLING_UP: PICK + "call dealwright.assign(bench_payload(:i));",
-    "assign, rebuilding triggers": "select reference.assign('a customer');",
+    REBUILDING: "select reference.assign('a customer', false);",
+    REBUILDING_BY_WINDOW: "select reference.assign('a customer', true);",
 }
 
 
@@ -136,6 +142,9 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--connections", type=int, nargs="+", default=[1, 16])
     parser.add_argument("--seconds", type=float, default=4.0, help="per measurement (default 4)")
     parser.add_argument("--repeats", type=int, default=3, help="measurements of each (default 3)")
+    parser.add_argument(
+        "--only", nargs="+", choices=SCRIPTS, metavar="WHAT", help="of the table's rows only these"
+    )
     return parser.parse_args()
 
 
@@ -186,11 +195,12 @@ def measure_desk(
     single: dict[tuple[str, int], list[Measured]] = {}
     for _ in range(arguments.repeats):
         copy_database(server, name, loaded)
-        for what in SCRIPTS:
+        for what in arguments.only or SCRIPTS:
             if what == FILLING_UP:
                 fill_up(server, name, max(20, 50_000 // agents))
             for connections in arguments.connections:
-                if what == "rank, history scan" and connections > 1:
+                slow = what == "rank, history scan" or (what == REBUILDING and agents > MOST_COUNTED)
+                if slow and connections > 1:
                     continue
                 single.setdefault((what, connections), []).append(
                     run_pgbench(server, name, what, connections, arguments.seconds)
@@ -325,11 +335,16 @@ def verdicts(results: dict[tuple[int, int], list[Measured]]) -> Table:
             )
         if (
             agents == 1_000
-            and (rebuilt := find(agents, history, "assign, rebuilding triggers", many))
+            and (rebuilt := find(agents, history, REBUILDING, many))
             and (row := find(agents, history, "assign", many))
         ):
             ratio = row.per_second / rebuilt.per_second
-            judge(f"100 x the rebuilding triggers ({history:,} past)", f"{ratio:,.0f} x", ratio >= 100)
+            kinder = find(agents, history, REBUILDING_BY_WINDOW, many) or rebuilt
+            judge(
+                f"100 x the rebuilding triggers ({history:,} past)",
+                f"{ratio:,.0f} x (the kinder ones {row.per_second / kinder.per_second:,.0f} x)",
+                ratio >= 100,
+            )
         if (
             history == 1_000_000
             and (scan := find(agents, history, "rank, history scan", 1))
