@@ -71,6 +71,16 @@ def test_what_was_read_is_there_to_stay(database: Database, connection: Connecti
         assert read_all(looker) == read
 
 
+def test_a_reassignment_is_replayed_as_it_was_ranked(connection: Connection[Any]) -> None:
+    for weight in (2, 0.5, 3):
+        add_agent(connection, f"weight {weight}", capacity=50, weight=weight)
+    for _ in range(40):
+        first = assign(connection, LEAD, "fair")
+        (second,) = rows(connection, "select * from dealwright.reassign(%s, 'ill')", first["assignment_id"])
+        again = value(connection, "select dealwright.replay(%s)", second["assignment_id"])
+        assert again["agrees"], again
+
+
 def test_a_change_that_was_taken_back_is_no_event(database: Database, connection: Connection[Any]) -> None:
     before = value(connection, "select count(*) from dealwright.event")
     with database.connect() as undone:

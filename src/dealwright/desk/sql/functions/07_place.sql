@@ -117,7 +117,7 @@ comment on function dealwright.claim_place(dealwright.ranked, timestamptz, boole
 
 create or replace function dealwright.record_assignment(
     l dealwright.lead, best dealwright.ranked, ask dealwright.enquiry, rule dealwright.rule, queued boolean, booking_moves boolean default false,
-    in_line boolean default false
+    in_line boolean default false, seen_before bigint default null
 )
 returns dealwright.recorded language plpgsql as $$
 declare
@@ -141,7 +141,7 @@ begin
         match_score, win_probability, expected_value, fairness_price, propensity)
     values (ask.asked_at, l.lead_id, result.assignment_id, best.agent_id, queued, rule.name, rule.params, rule.model_id, best.snapshot,
             -- of this transaction's own events, the ranking saw those before here
-            nextval('dealwright.event_position_seq'),
+            coalesce(seen_before, nextval('dealwright.event_position_seq')),
             l.slots, l.requirements, l.required_skills, l.required_department, ask.excluded_agent_id, ask.draw_seed,
             best.feature_agent_ids, best.features, best.match_score, best.win_probability, best.expected_value, best.fairness_price,
             1.0 / best.tied);
@@ -160,7 +160,8 @@ begin
     return result;
 end
 $$;
-comment on function dealwright.record_assignment(dealwright.lead, dealwright.ranked, dealwright.enquiry, dealwright.rule, boolean, boolean, boolean) is
+comment on function dealwright.record_assignment(dealwright.lead, dealwright.ranked, dealwright.enquiry, dealwright.rule, boolean, boolean, boolean,
+    bigint) is
     'Records assignment, decision and booking, claims the place and records the event; DW000, to be undone, when the agent no longer comes first.';
 
 create or replace function dealwright.mark_assigned(id bigint)

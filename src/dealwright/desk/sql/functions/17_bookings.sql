@@ -54,6 +54,7 @@ declare
     ask dealwright.enquiry;
     best dealwright.ranked;
     fresh bigint;
+    seen_before bigint;
 begin
     lock table dealwright.lead in row exclusive mode;  -- who holds all writers must see this one before it locks a row
     -- the booking first, as who settles it does
@@ -84,9 +85,10 @@ begin
             if not found then
                 raise exception 'the agent has changed' using errcode = 'DW000';
             end if;
+            seen_before := nextval('dealwright.event_position_seq');  -- the ranking did not see what follows
             update dealwright.assignment as s set status = 'reassigned', end_reason = reassign.reason where s.assignment_id = old.assignment_id;
             fresh := (dealwright.record_assignment(l, best, ask, rule, false,
-                exists (select from dealwright.booking as b where b.assignment_id = old.assignment_id))).assignment_id;
+                exists (select from dealwright.booking as b where b.assignment_id = old.assignment_id), false, seen_before)).assignment_id;
             update dealwright.booking as b set assignment_id = fresh where b.assignment_id = old.assignment_id;
             exit;
         exception when sqlstate 'DW000' then
