@@ -245,8 +245,8 @@ class Desk:
         self._check_policy(policy)
         with self._connection(autocommit=True) as connection:
             for document in documents:
-                lead = run_command(connection, "assign", {"lead": Jsonb(document), "policy": policy})
-                yield self._placement(connection, lead)
+                placed = run_command(connection, "assign", {"lead": Jsonb(document), "policy": policy})
+                yield self._placement(connection, placed)
 
     def settle(
         self,
@@ -330,8 +330,8 @@ class Desk:
         with answered_errors(self.database.url):
             return connection.cursor(row_factory=dict_row).execute(query(name), parameters).fetchall()
 
-    def _placement(self, connection: Connection[Any], lead: Row) -> Placement:
-        row = self._fetch(connection, "placement", {"lead_id": lead["lead_id"]})[0]
+    def _placement(self, connection: Connection[Any], placed: Row) -> Placement:
+        row = self._fetch(connection, "placement", placed)[0]
         return Placement(_own(row, "assignment_id", "booking_id", "agent_id"))
 
     def _find(self, kind: str, name: int | str) -> int:

@@ -57,7 +57,7 @@ begin
     into booking_id, status, total_revenue, assignment_id, agent_id, open
     from dealwright.settle_booking(booking_id, status, base_revenue, package_revenue, total_revenue) as s;
     commit;
-    -- the second one, as durable as the caller's synchronous_commit asks for: a commit waits for the disk if there is something to write
+    -- as above
     perform pg_catalog.pg_logical_emit_message(true, 'dealwright', '');
 end
 $$;

@@ -1,2 +1,2 @@
 -- Gives an open assignment's lead to the best other agent with room.
-select lead_id from dealwright.reassign(%(assignment_id)s::bigint, %(reason)s::text)
+select * from dealwright.reassign(%(assignment_id)s::bigint, %(reason)s::text)
