@@ -27,7 +27,6 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from dealwright.inputs import TIMESTAMP, AccountSchema, PlanInputs
 from dealwright.plan.action import ActionParams, Actions, choose_actions
 from dealwright.plan.actions.arbitration import NONE, Budget, Lottery, Offers, choose
 from dealwright.plan.actions.catalogue import Catalogue
@@ -44,6 +43,7 @@ from dealwright.plan.anomalies import detect
 from dealwright.plan.predict import PredictParams, predict
 from dealwright.plan.quality import QualityParams, check
 from dealwright.plan.segment import segment
+from dealwright.schemas import TIMESTAMP, AccountSchema, PlanInputs
 from dealwright.world.barcelona import BarcelonaParams, generate
 from dealwright.world.response import with_channel
 

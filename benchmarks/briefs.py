@@ -173,8 +173,8 @@ def calls_of(tasks: pl.DataFrame, inputs: Any) -> pl.DataFrame:
 
 def measure(folder: Path, size: int, language: str) -> dict[str, Any]:
     """Write the first `size` briefs in one language."""
-    from dealwright.inputs import PlanInputs
     from dealwright.plan.brief import BriefParams, brief
+    from dealwright.schemas import PlanInputs
     from dealwright.world.barcelona import BarcelonaParams, barcelona_schema
 
     read = {path.stem: pl.read_parquet(path) for path in folder.glob("*.parquet")}

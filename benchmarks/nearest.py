@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from dealwright.inputs import PlanInputs
 from dealwright.plan.frames import StageResult
 from dealwright.plan.route import RouteParams
 from dealwright.plan.routing.job import Job, build_problem
@@ -14,6 +13,7 @@ from dealwright.plan.routing.problem import Problem
 from dealwright.plan.routing.requests import read_reps, read_requests, working_days
 from dealwright.plan.routing.travel import EstimatedTravel
 from dealwright.plan.routing.week import spread
+from dealwright.schemas import PlanInputs
 
 
 def nearest_neighbour_eur(problem: Problem) -> float:

@@ -25,7 +25,6 @@ import numpy as np
 import polars as pl
 from rich.table import Table
 
-from dealwright.inputs import AccountSchema, PlanInputs
 from dealwright.intake.accounts import load_table, read_plan_inputs
 from dealwright.plan.predict import PredictParams, predict
 from dealwright.plan.prediction.metrics import (
@@ -35,6 +34,7 @@ from dealwright.plan.prediction.metrics import (
     total_bias,
 )
 from dealwright.plan.quality import QualityParams, check
+from dealwright.schemas import AccountSchema, PlanInputs
 from predict_data_sets import drift, mailing, small
 from predict_references import (
     CONSOLE,

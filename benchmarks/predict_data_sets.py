@@ -8,11 +8,11 @@ import numpy as np
 import polars as pl
 from rich.table import Table
 
-from dealwright.inputs import TIMESTAMP, AccountSchema, PlanInputs
 from dealwright.plan.predict import PredictParams, predict
 from dealwright.plan.prediction.metrics import (
     auc,
 )
+from dealwright.schemas import TIMESTAMP, AccountSchema, PlanInputs
 from predict_references import (
     CONSOLE,
     boosted_classifier,

@@ -19,11 +19,11 @@ import polars as pl
 from rich.console import Console
 from rich.table import Table
 
-from dealwright.contracts import DayTasks
 from dealwright.desk.desk import Desk
 from dealwright.desk.server import stop_server
 from dealwright.desk.task_book import TaskReport
 from dealwright.plan.tasks import COLUMNS
+from dealwright.schemas import DayTasks
 
 DAY = date(2026, 7, 1)
 REPORTS = 10_000

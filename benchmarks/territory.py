@@ -18,9 +18,9 @@ import polars as pl
 from sklearn.cluster import MiniBatchKMeans
 
 import targets
-from dealwright.inputs import AccountSchema, PlanInputs
 from dealwright.plan.territories.cells import Plane
 from dealwright.plan.territory import TerritoryParams, territory
+from dealwright.schemas import AccountSchema, PlanInputs
 
 TARGET_ACCOUNTS: Final = 1_000_000
 TARGET_TERRITORIES: Final = 200

@@ -9,19 +9,19 @@ if TYPE_CHECKING:
     from dealwright.desk.desk import Desk
     from dealwright.desk.lead import Lead
     from dealwright.errors import DealwrightError
-    from dealwright.inputs import AccountSchema, PlanInputs
     from dealwright.intake.accounts import read_plan_inputs
     from dealwright.plan.run import PlanParams, run_plan
+    from dealwright.schemas import AccountSchema, PlanInputs
 
 __version__ = "0.1.0"
 
 # name -> module that defines it; imported at first use, so that `import dealwright` costs nothing
 _PUBLIC = {
-    "AccountSchema": "dealwright.inputs",
+    "AccountSchema": "dealwright.schemas",
     "DealwrightError": "dealwright.errors",
     "Desk": "dealwright.desk.desk",
     "Lead": "dealwright.desk.lead",
-    "PlanInputs": "dealwright.inputs",
+    "PlanInputs": "dealwright.schemas",
     "PlanParams": "dealwright.plan.run",
     "read_plan_inputs": "dealwright.intake.accounts",
     "run_plan": "dealwright.plan.run",

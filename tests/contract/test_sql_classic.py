@@ -7,14 +7,15 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
 from engine import CLASSIC_WEIGHTS, Row, add_agent, lead_json, load_classic, rows, value
 from histories import START, frame, random_history
 from psycopg import Connection
 
-from dealwright.contracts import AGENT_COLUMNS, ASSIGNMENT_COLUMNS, BOOKING_COLUMNS, Dimension, History
 from dealwright.desk.database import Database
 from dealwright.desk.desk import Desk
+from dealwright.schemas import AGENT_COLUMNS, ASSIGNMENT_COLUMNS, BOOKING_COLUMNS, Dimension, History
 
 DIMENSIONS = (
     Dimension("communication_method", ("Text", "Phone")),
@@ -133,7 +134,7 @@ def test_classic_on_random_histories(database: Database, seed: int) -> None:
 def small_history(agents: list[Row], assignments: list[Row], bookings: list[Row]) -> History:
     """Return a history whose leads are all alike."""
     same = {"customer_name": "K", "assigned_at": START, **LEAD}
-    names = {dimension.name: "String" for dimension in DIMENSIONS}
+    names = {dimension.name: pl.String for dimension in DIMENSIONS}
     return History(
         DIMENSIONS,
         frame(

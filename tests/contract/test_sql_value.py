@@ -13,11 +13,11 @@ from engine import DIMENSIONS, lead_json, load_model, random_model, rows, seen_a
 from histories import random_history
 from psycopg import Connection
 
-from dealwright.contracts import Dimension
 from dealwright.desk.database import Database
 from dealwright.desk.desk import Desk
 from dealwright.learn import MatchModel, count_statistics, score
 from dealwright.learn.score import Scores
+from dealwright.schemas import Dimension
 
 # the desk declares the dimensions and their values in another order than the model, and more values
 DECLARED = (

@@ -14,10 +14,10 @@ from histories import START, random_history
 from ledger import check_desk, read_tables
 from psycopg import Connection
 
-from dealwright.contracts import History
 from dealwright.desk.database import Database
 from dealwright.desk.desk import Desk
 from dealwright.learn import MatchModel
+from dealwright.schemas import History
 
 LEAD = {"destination": "Mars", "lead_source": "Organic"}
 KEPT = ("agent", "stat", "day", "lead", "assignment", "booking")

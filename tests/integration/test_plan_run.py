@@ -15,12 +15,18 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from dealwright.cli.main import main
 from dealwright.errors import GateError, InputError
-from dealwright.inputs import AccountSchema, PlanInputs
-from dealwright.plan.frames import ACTION_COLUMNS, ANOMALY_COLUMNS, PREDICTION_COLUMNS, SEGMENT_COLUMNS
 from dealwright.plan.predict import PredictParams
 from dealwright.plan.run import Plan, PlanParams, run_plan
 from dealwright.plan.trace import STAGES, hash_frame
 from dealwright.report.plan_output import RUN_FILES, RunDirectory, write_plan
+from dealwright.schemas import (
+    ACTION_COLUMNS,
+    ANOMALY_COLUMNS,
+    PREDICTION_COLUMNS,
+    SEGMENT_COLUMNS,
+    AccountSchema,
+    PlanInputs,
+)
 from dealwright.world.barcelona import BarcelonaParams, BarcelonaWorld, generate
 
 NOW = datetime(2026, 6, 30)

@@ -10,12 +10,12 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from dealwright.contracts import DAY_TASK_COLUMNS
 from dealwright.errors import InputError
 from dealwright.plan.predict import PredictParams
 from dealwright.plan.run import Plan, PlanParams, run_plan
-from dealwright.plan.tasks import COLUMNS, day_tasks
+from dealwright.plan.tasks import day_tasks
 from dealwright.report.task_file import read_tasks, write_tasks
+from dealwright.schemas import DAY_TASK_COLUMNS
 from dealwright.world.barcelona import BarcelonaParams, BarcelonaWorld, generate
 
 QUICK = PlanParams(predict=PredictParams(folds=3, reasons=1))
@@ -32,9 +32,7 @@ def plan(world: BarcelonaWorld) -> Plan:
 
 
 def test_the_contract_names_the_columns_and_their_types(plan: Plan) -> None:
-    names = {"String": pl.String, "Date": pl.Date, "Int64": pl.Int64, "Float64": pl.Float64}
-    said = {name: names.get(kind, pl.Datetime("us")) for name, kind in DAY_TASK_COLUMNS.items()}
-    assert dict(day_tasks(plan).frame.schema) == said == COLUMNS
+    assert dict(day_tasks(plan).frame.schema) == DAY_TASK_COLUMNS
 
 
 def test_every_contact_that_has_a_place_is_a_task_and_nothing_else(plan: Plan) -> None:

@@ -14,10 +14,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from published import DAY, run_of, task
 
-from dealwright.contracts import TOUCH_COLUMNS, DayTasks
 from dealwright.desk.database import Database
 from dealwright.desk.task_book import TaskBook, TaskReport
 from dealwright.errors import ConflictError, InputError, NotFoundError, UnknownNameError
+from dealwright.schemas import DESK_TOUCH_COLUMNS, DayTasks
 
 NOON = datetime(2026, 7, 1, 12)
 TOMORROW = DAY + timedelta(days=1)
@@ -203,7 +203,9 @@ def test_many_outcomes_at_once_all_or_none(book: TaskBook) -> None:
 
 
 def test_touches_come_back_typed_and_on_the_companys_clock(book: TaskBook) -> None:
-    assert {name: str(kind) for name, kind in book.touches().schema.items()}.keys() == TOUCH_COLUMNS.keys()
+    assert {
+        name: str(kind) for name, kind in book.touches().schema.items()
+    }.keys() == DESK_TOUCH_COLUMNS.keys()
     book.publish(run_of([task("A1", cost_eur=45.0, propensity=0.5), task("007", "upsell", "outbound_cc")]))
     book.finish(id_of(book, "A1"), "responded", done_at=NOON)
     book.finish(id_of(book, "007"), "rejected", done_at=datetime.fromisoformat("2026-07-01T11:00:00+00:00"))

@@ -2,31 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
 import polars as pl
 
-from dealwright.contracts import AGENT_COLUMNS, ASSIGNMENT_COLUMNS, BOOKING_COLUMNS, Dimension, History
+from dealwright.schemas import AGENT_COLUMNS, ASSIGNMENT_COLUMNS, BOOKING_COLUMNS, Dimension, History
 
 START = datetime(2081, 1, 1, tzinfo=UTC)
-DTYPES = {
-    "String": pl.String(),
-    "Float64": pl.Float64(),
-    "Int64": pl.Int64(),
-    "Boolean": pl.Boolean(),
-    "List(String)": pl.List(pl.String()),
-    "Datetime[us, UTC]": pl.Datetime("us", "UTC"),
-}
 
 
-def frame(rows: Sequence[dict[str, Any]], columns: dict[str, str]) -> pl.DataFrame:
+def frame(rows: Sequence[dict[str, Any]], columns: Mapping[str, Any]) -> pl.DataFrame:
     """Return rows as a frame with the columns of a contract."""
     return pl.DataFrame(
         [{name: row.get(name) for name in columns} for row in rows],
-        schema={name: DTYPES[kind] for name, kind in columns.items()},
+        schema=dict(columns),
     )
 
 
@@ -106,6 +98,6 @@ def random_history(
     return History(
         dimensions=tuple(dimensions),
         agents=frame(agent_rows, AGENT_COLUMNS),
-        assignments=frame(assignment_rows, {**ASSIGNMENT_COLUMNS, **dict.fromkeys(names, "String")}),
+        assignments=frame(assignment_rows, {**ASSIGNMENT_COLUMNS, **dict.fromkeys(names, pl.String)}),
         bookings=frame(booking_rows, BOOKING_COLUMNS),
     )

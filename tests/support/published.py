@@ -8,8 +8,8 @@ from typing import Any
 
 import polars as pl
 
-from dealwright.contracts import DayTasks
 from dealwright.plan.tasks import COLUMNS
+from dealwright.schemas import DayTasks
 
 DAY = date(2026, 7, 1)
 ZONE = "Europe/Madrid"

@@ -9,11 +9,11 @@ import polars as pl
 import pytest
 
 from dealwright.errors import InputError
-from dealwright.inputs import ORDER_COLUMNS
 from dealwright.intake.accounts import load_table, read_plan_inputs
 from dealwright.intake.declaration import read_declaration
 from dealwright.plan.quality import QualityParams, check
 from dealwright.report.schema_text import schema_toml
+from dealwright.schemas import ORDER_COLUMNS
 from dealwright.world.barcelona import BarcelonaParams, generate
 
 SCHEMA = """

@@ -9,10 +9,10 @@ from typing import Any
 import polars as pl
 import pytest
 
-from dealwright.inputs import AccountSchema, PlanInputs
 from dealwright.intake.accounts import read_plan_inputs
 from dealwright.intake.further_touches import MOMENT_FORMAT, add_touches, latest_touch
 from dealwright.plan.quality import QualityParams, check
+from dealwright.schemas import AccountSchema, PlanInputs
 
 NOON = datetime(2024, 6, 1, 12)
 AS_OF = datetime(2024, 6, 2)

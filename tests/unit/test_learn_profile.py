@@ -9,7 +9,6 @@ import numpy as np
 import polars as pl
 import pytest
 
-from dealwright.contracts import Dimension
 from dealwright.errors import InputError, UnknownNameError
 from dealwright.learn import (
     AmountModel,
@@ -21,6 +20,7 @@ from dealwright.learn import (
     count_statistics,
     score,
 )
+from dealwright.schemas import Dimension
 
 DIMENSIONS = (Dimension("destination", ("Mars", "Titan")), Dimension("lead_source", ("Organic", "Bought")))
 MODEL = MatchModel(

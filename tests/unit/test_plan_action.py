@@ -12,11 +12,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dealwright.errors import InputError
-from dealwright.inputs import ORDER_COLUMNS, TIMESTAMP, AccountSchema, PlanInputs
 from dealwright.plan.action import ActionParams, choose_actions
 from dealwright.plan.actions.catalogue_file import default_catalogue, default_catalogue_text, parse_catalogue
 from dealwright.plan.actions.score import COMPONENTS, ScoreParams, apply_score, contribution_column, fit_score
-from dealwright.plan.frames import ACTION_COLUMNS
+from dealwright.schemas import ACTION_COLUMNS, ORDER_COLUMNS, TIMESTAMP, AccountSchema, PlanInputs
 
 AS_OF = datetime(2026, 6, 30, 8, 0)  # a Tuesday
 CATALOGUE = """

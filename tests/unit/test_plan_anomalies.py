@@ -9,10 +9,9 @@ import numpy as np
 import polars as pl
 import pytest
 
-from dealwright.inputs import TIMESTAMP, AccountSchema, PlanInputs
 from dealwright.plan.anomalies import AnomalyParams, apply_anomalies, detect, fit_anomalies
-from dealwright.plan.frames import ANOMALY_COLUMNS
 from dealwright.plan.own_history import history_departures
+from dealwright.schemas import ANOMALY_COLUMNS, TIMESTAMP, AccountSchema, PlanInputs
 
 AS_OF = datetime(2026, 6, 30)
 DAYS = 540

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dealwright.inputs import AccountSchema, PlanInputs
 from dealwright.plan.brief import BriefParams, brief
 from dealwright.plan.briefs.phrases import load_phrases
+from dealwright.schemas import AccountSchema, PlanInputs
 
 OWN = ("industry", "digital engagement", "count")
 SPANISH = load_phrases("es", OWN)

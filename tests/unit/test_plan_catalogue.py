@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 
 from dealwright.errors import InputError
-from dealwright.inputs import ACTIONS, CHANNELS
 from dealwright.plan.actions.catalogue_file import (
     default_catalogue,
     default_catalogue_text,
     parse_catalogue,
     read_catalogue,
 )
+from dealwright.schemas import ACTIONS, CHANNELS
 
 SMALL = """
 [channels.ecom_self]

@@ -10,7 +10,6 @@ import polars as pl
 import pytest
 
 from dealwright.errors import InputError
-from dealwright.inputs import CHANNELS, PlanInputs
 from dealwright.plan.action import Actions, choose_actions
 from dealwright.plan.agreed import CLOSED, DUE, PROMISED, agreed_frame
 from dealwright.plan.channel import ChannelLimit, ChannelParams, allocate_channels
@@ -18,6 +17,7 @@ from dealwright.plan.quality import QualityParams, check
 from dealwright.plan.schedule import ScheduleParams, Work, schedule
 from dealwright.plan.segment import SegmentParams, segment
 from dealwright.plan.staffing.calls import is_quiet
+from dealwright.schemas import CHANNELS, PlanInputs
 from dealwright.world.barcelona import BarcelonaParams, generate
 
 

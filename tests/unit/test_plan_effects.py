@@ -9,7 +9,6 @@ import numpy as np
 import polars as pl
 import pytest
 
-from dealwright.inputs import TIMESTAMP, AccountSchema, PlanInputs
 from dealwright.plan.actions.catalogue_file import parse_catalogue
 from dealwright.plan.actions.effect_learning import EffectParams
 from dealwright.plan.actions.effects import apply_effects, learn_effects
@@ -18,6 +17,7 @@ from dealwright.plan.actions.learners import SETTINGS
 from dealwright.plan.actions.linear_models import Linear, fit_logistic, sigmoid
 from dealwright.plan.actions.policy_value import policy_value
 from dealwright.plan.actions.situations import SituationReader
+from dealwright.schemas import TIMESTAMP, AccountSchema, PlanInputs
 
 AS_OF = datetime(2026, 6, 30)
 CATALOGUE = parse_catalogue(

@@ -11,9 +11,8 @@ import polars as pl
 import pytest
 
 from dealwright.errors import InputError, UnknownNameError
-from dealwright.inputs import TIMESTAMP, AccountSchema, PlanInputs
-from dealwright.plan.frames import PREDICTION_COLUMNS
 from dealwright.plan.predict import PredictParams, predict
+from dealwright.schemas import PREDICTION_COLUMNS, TIMESTAMP, AccountSchema, PlanInputs
 
 AS_OF = datetime(2026, 7, 1)
 

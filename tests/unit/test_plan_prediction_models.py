@@ -13,7 +13,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dealwright.errors import InputError
-from dealwright.inputs import TIMESTAMP, AccountSchema, PlanInputs
 from dealwright.plan.frames import OutdatedModelError
 from dealwright.plan.predict import PredictParams, predict
 from dealwright.plan.prediction.additive import AdditiveModel
@@ -26,6 +25,7 @@ from dealwright.plan.prediction.metrics import auc
 from dealwright.plan.prediction.reasons import Explainer
 from dealwright.plan.prediction.validation import Labelled, predict_out_of_fold, shuffled_folds
 from dealwright.report.model_store import FolderModelStore
+from dealwright.schemas import TIMESTAMP, AccountSchema, PlanInputs
 
 AS_OF = datetime(2026, 7, 1)
 

@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dealwright.errors import InputError
-from dealwright.inputs import AccountSchema, PlanInputs
 from dealwright.plan.coercion import as_flag, as_moment, as_number, as_text
 from dealwright.plan.quality import Quality, QualityGateError, QualityParams, check
+from dealwright.schemas import AccountSchema, PlanInputs
 from dealwright.world.barcelona import BarcelonaParams, generate
 
 NOW = datetime(2026, 6, 30)

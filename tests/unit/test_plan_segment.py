@@ -12,9 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dealwright.errors import InputError
-from dealwright.inputs import AccountSchema, PlanInputs
-from dealwright.plan.frames import SEGMENT_COLUMNS
 from dealwright.plan.segment import SegmentParams, apply_segments, segment
+from dealwright.schemas import SEGMENT_COLUMNS, AccountSchema, PlanInputs
 
 
 @dataclass(frozen=True)

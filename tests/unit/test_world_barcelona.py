@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dealwright.errors import InputError
-from dealwright.inputs import CHANNELS, ORDER_COLUMNS, REP_COLUMNS, TOUCH_COLUMNS
+from dealwright.schemas import CHANNELS, ORDER_COLUMNS, REP_COLUMNS, TOUCH_COLUMNS
 from dealwright.world.barcelona import BarcelonaParams, BarcelonaWorld, generate
 from dealwright.world.geography import in_the_sea, on_land
 from dealwright.world.purchasing import (

@@ -8,8 +8,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from dealwright.contracts import Dimension
 from dealwright.errors import InputError, UnknownNameError
+from dealwright.schemas import Dimension
 
 _FIELDS = ("customer_name", "requirements", "priority", "idempotency_key", "received_at")
 

@@ -12,11 +12,11 @@ from dealwright.errors import InputError, UnknownNameError
 if TYPE_CHECKING:
     import polars as pl
 
-    from dealwright.inputs import PlanInputs
     from dealwright.plan.routing.params import RouteParams
     from dealwright.plan.routing.travel_service import RoadService, Service
     from dealwright.plan.run import PreviousRun
     from dealwright.report.model_store import FolderModelStore
+    from dealwright.schemas import PlanInputs
     from dealwright.world.barcelona import BarcelonaWorld
 
 FILES: Final = (

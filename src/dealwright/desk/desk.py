@@ -14,7 +14,6 @@ from psycopg import Connection
 from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
-from dealwright.contracts import BOOKING_STATUSES, Dimension, History
 from dealwright.desk.database import Database
 from dealwright.desk.lead import Lead
 from dealwright.desk.migrations import MigrationResult, migrate
@@ -32,6 +31,7 @@ from dealwright.desk.results import (
     Settlement,
 )
 from dealwright.errors import InputError, NotFoundError, UnknownNameError
+from dealwright.schemas import BOOKING_STATUSES, Dimension, History
 
 if TYPE_CHECKING:
     import polars as pl

@@ -8,8 +8,8 @@ from typing import Any
 import polars as pl
 from psycopg import Connection, sql
 
-from dealwright.contracts import AGENT_COLUMNS, ASSIGNMENT_COLUMNS, BOOKING_COLUMNS, History
 from dealwright.desk.queries import query
+from dealwright.schemas import AGENT_COLUMNS, ASSIGNMENT_COLUMNS, BOOKING_COLUMNS, History
 
 _CHUNK_ROWS = 100_000
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from psycopg import Connection, sql
 
-from dealwright.contracts import OUTCOME_COLUMNS
+from dealwright.schemas import MOMENT, OUTCOME_COLUMNS
 
 if TYPE_CHECKING:
     import polars as pl
@@ -47,13 +47,12 @@ def read_outcomes(
             content.write(part)
     content.seek(0)
     frame = pl.read_csv(content, infer_schema=False)
-    kinds = {"Int64": pl.Int64(), "Float64": pl.Float64()}
     return frame.with_columns(
         _moment(name)
-        if kind.startswith("Datetime")
+        if kind == MOMENT
         else (pl.col(name) == "t")
-        if kind == "Boolean"
-        else pl.col(name).cast(kinds[kind])
+        if kind == pl.Boolean
+        else pl.col(name).cast(kind)
         for name, kind in OUTCOME_COLUMNS.items()
     )
 

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from dealwright.contracts import Dimension
 from dealwright.desk.outcomes import outcomes_known_at
 from dealwright.learn import LearnParams, MatchModel, beats, count_statistics, score, train
+from dealwright.schemas import Dimension
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -13,12 +13,12 @@ from zoneinfo import ZoneInfo
 from psycopg import Connection, sql
 from psycopg.rows import dict_row
 
-from dealwright.contracts import DAY_TASK_COLUMNS, TOUCH_COLUMNS, DayTasks
 from dealwright.desk.database import Database
 from dealwright.desk.queries import answered_errors, query
 from dealwright.desk.results import Row
 from dealwright.desk.task_results import PlanRuns, Published, Task, Tasks
 from dealwright.errors import InputError, NotFoundError, UnknownNameError
+from dealwright.schemas import DAY_TASK_COLUMNS, DESK_TOUCH_COLUMNS, TIMESTAMP, DayTasks
 
 if TYPE_CHECKING:
     import polars as pl
@@ -186,7 +186,7 @@ class TaskBook:
         return {row[0] for row in rows}
 
     def touches(self, since: datetime | None = None, until: datetime | None = None) -> pl.DataFrame:
-        """Return the finished tasks as `dealwright.contracts.TOUCH_COLUMNS`, by time.
+        """Return the finished tasks as `dealwright.schemas.DESK_TOUCH_COLUMNS`, by time.
 
         Parameters
         ----------
@@ -273,12 +273,11 @@ def _read_touches(content: io.BytesIO) -> pl.DataFrame:
 
     content.seek(0)
     text = pl.read_csv(content, infer_schema=False)
-    kinds = {"Int64": pl.Int64(), "Float64": pl.Float64(), "String": pl.String()}
     return text.select(
         pl.col(name).str.to_datetime("%Y-%m-%d %H:%M:%S%.f", time_unit="us")
-        if kind.startswith("Datetime")
+        if kind == TIMESTAMP
         else (pl.col(name) == "t")
-        if kind == "Boolean"
-        else pl.col(name).cast(kinds[kind])
-        for name, kind in TOUCH_COLUMNS.items()
+        if kind == pl.Boolean
+        else pl.col(name).cast(kind)
+        for name, kind in DESK_TOUCH_COLUMNS.items()
     )

@@ -14,7 +14,9 @@ from typing import Any, Final
 import polars as pl
 
 from dealwright.errors import InputError, UnknownNameError
-from dealwright.inputs import (
+from dealwright.intake.declaration import Declaration, Label, TableDeclaration, read_declaration
+from dealwright.intake.further_touches import add_touches, latest_touch
+from dealwright.schemas import (
     ACCOUNT_ROLES,
     CHANNELS,
     CHURNED,
@@ -24,8 +26,6 @@ from dealwright.inputs import (
     PlanInputs,
     consent_column,
 )
-from dealwright.intake.declaration import Declaration, Label, TableDeclaration, read_declaration
-from dealwright.intake.further_touches import add_touches, latest_touch
 
 _FEW_VALUES: Final = 50  # undeclared text with at most so many values is a category
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from dealwright.errors import InputError, UnknownNameError
-from dealwright.inputs import (
+from dealwright.schemas import (
     ACCOUNT_ROLES,
     ALWAYS,
     ARRIVAL_COLUMNS,

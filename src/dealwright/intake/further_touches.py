@@ -8,7 +8,7 @@ from typing import Final
 
 import polars as pl
 
-from dealwright.inputs import TIMESTAMP, TOUCH_COLUMNS, TOUCH_OPTIONAL, PlanInputs
+from dealwright.schemas import TIMESTAMP, TOUCH_COLUMNS, TOUCH_OPTIONAL, PlanInputs
 
 # how the desk's touches are written as text, in a file that is exported and beside a CSV file's own rows
 MOMENT_FORMAT: Final = "%Y-%m-%d %H:%M:%S%.6f"
@@ -24,7 +24,7 @@ def add_touches(inputs: PlanInputs, touches: pl.DataFrame) -> PlanInputs:
     Parameters
     ----------
     touches
-        `dealwright.inputs.TOUCH_COLUMNS` and optional ones.
+        `dealwright.schemas.TOUCH_COLUMNS` and optional ones.
     """
     names = [*TOUCH_COLUMNS, *(name for name in TOUCH_OPTIONAL if name in touches.columns)]
     known = touches.filter(pl.col("touched_at") <= inputs.as_of).select(names)

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import polars as pl
 
-from dealwright.contracts import AGENT_COLUMNS, ASSIGNMENT_COLUMNS, BOOKING_COLUMNS, Dimension, History
 from dealwright.errors import InputError
 from dealwright.intake.fields import Fields
 from dealwright.intake.mapping import Mapping, TableMapping
@@ -22,6 +21,7 @@ from dealwright.intake.tables import (
     check_assignments,
     check_bookings,
 )
+from dealwright.schemas import AGENT_COLUMNS, ASSIGNMENT_COLUMNS, BOOKING_COLUMNS, Dimension, History
 
 
 @dataclass(frozen=True)

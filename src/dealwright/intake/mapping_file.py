@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any, Literal, cast
 from zoneinfo import available_timezones
 
-from dealwright.contracts import BOOKING_STATUSES
 from dealwright.errors import InputError, UnknownNameError
 from dealwright.intake.mapping import (
     DimensionMapping,
@@ -23,6 +22,7 @@ from dealwright.intake.mapping import (
     TableName,
 )
 from dealwright.intake.toml_reader import TomlReader
+from dealwright.schemas import BOOKING_STATUSES
 
 # field -> required
 TABLE_FIELDS: dict[TableName, dict[str, bool]] = {

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from dealwright.contracts import AGENT_COLUMNS, ASSIGNMENT_COLUMNS, BOOKING_COLUMNS
 from dealwright.intake.fields import Fields
 from dealwright.intake.mapping import DimensionMapping, Mapping
+from dealwright.schemas import AGENT_COLUMNS, ASSIGNMENT_COLUMNS, BOOKING_COLUMNS
 
 
 @dataclass(frozen=True)

@@ -68,7 +68,7 @@ def fit_classic_weights(outcomes: pl.DataFrame, agents: pl.DataFrame) -> Classic
     Parameters
     ----------
     outcomes
-        Columns of `contracts.OUTCOME_COLUMNS`, one per dimension, and ``requirements`` if there are any; the
+        Columns of `schemas.OUTCOME_COLUMNS`, one per dimension, and ``requirements`` if there are any; the
         features look for the dimensions ``destination``, ``lead_source`` and ``communication_method``.
     agents
         ``agent_id, rating, years_of_service, department, open, capacity``.

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     import polars as pl
 
-    from dealwright.contracts import Dimension
     from dealwright.learn.homogeneity import Homogeneity
+    from dealwright.schemas import Dimension
 
 _PLAIN_FIELDS = (
     "verdict", "p_value", "revenue_p_value", "revenue_alone", "outcomes", "agents", "power",
@@ -143,7 +143,7 @@ def evidence(
     Parameters
     ----------
     outcomes
-        Columns of `contracts.OUTCOME_COLUMNS` and one per dimension.
+        Columns of `schemas.OUTCOME_COLUMNS` and one per dimension.
     traits
         ``agent_id`` and one numeric column per trait.
     """

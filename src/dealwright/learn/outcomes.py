@@ -10,14 +10,14 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from dealwright.contracts import OUTCOME_COLUMNS
 from dealwright.errors import InputError
 from dealwright.learn.slots import FloatArray, IntArray, encode_values
+from dealwright.schemas import OUTCOME_COLUMNS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from dealwright.contracts import Dimension, History
+    from dealwright.schemas import Dimension, History
 
 BoolArray = npt.NDArray[np.bool_]
 
@@ -31,7 +31,7 @@ class Outcomes:
     Attributes
     ----------
     frame
-        Columns of `contracts.OUTCOME_COLUMNS` and one per dimension.
+        Columns of `schemas.OUTCOME_COLUMNS` and one per dimension.
     traits
         ``agent_id`` and one numeric column per trait.
     agents

@@ -13,7 +13,7 @@ from dealwright.errors import InputError, UnknownNameError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from dealwright.contracts import Dimension
+    from dealwright.schemas import Dimension
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]

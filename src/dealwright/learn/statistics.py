@@ -25,8 +25,8 @@ from dealwright.learn.slots import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from dealwright.contracts import Dimension
     from dealwright.learn.model import AmountModel, MatchModel
+    from dealwright.schemas import Dimension
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ def count_statistics(
     Parameters
     ----------
     outcomes
-        Columns of `contracts.OUTCOME_COLUMNS` and one per dimension; rows whose ``won`` is null (pending) are
+        Columns of `schemas.OUTCOME_COLUMNS` and one per dimension; rows whose ``won`` is null (pending) are
         left out.
     model
         Gives the lead-only probabilities and the expected revenues.

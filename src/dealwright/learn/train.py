@@ -21,9 +21,9 @@ from dealwright.learn.params import LearnParams
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from dealwright.contracts import Dimension
     from dealwright.learn.backtest import Backtest
     from dealwright.learn.model import Calibration, MatchModel
+    from dealwright.schemas import Dimension
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ def train(
     Parameters
     ----------
     outcomes
-        Columns of `contracts.OUTCOME_COLUMNS` and one per dimension.
+        Columns of `schemas.OUTCOME_COLUMNS` and one per dimension.
     traits
         ``agent_id`` and one numeric column per trait, for all agents.
 

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from dealwright.inputs import NOTHING
 from dealwright.plan.actions.arbitration import NONE, Budget, Choice, Lottery, Offers, choose
 from dealwright.plan.actions.catalogue_file import default_catalogue
 from dealwright.plan.actions.draws import stable_uniform
@@ -31,13 +30,14 @@ from dealwright.plan.actions.fatigue import read_touches
 from dealwright.plan.actions.reasons import ReasonTexts
 from dealwright.plan.actions.score import ScoreParams, ScoreScale, apply_score, fit_score, missing_components
 from dealwright.plan.actions.situations import SituationReader
+from dealwright.schemas import NOTHING
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from dealwright.inputs import PlanInputs
     from dealwright.plan.actions.catalogue import Catalogue
     from dealwright.plan.frames import StageResult
+    from dealwright.schemas import PlanInputs
 
 
 @dataclass(frozen=True)

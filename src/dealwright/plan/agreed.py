@@ -7,13 +7,13 @@ from typing import Final
 import numpy as np
 import polars as pl
 
-from dealwright.inputs import PlanInputs
 from dealwright.plan.routing.params import RouteParams
 from dealwright.plan.routing.requests import REQUEST_COLUMNS
 from dealwright.plan.routing.requests import working_days as visiting_days
 from dealwright.plan.routing.week import spread
 from dealwright.plan.staffing.demand import working_days as calling_days
 from dealwright.plan.staffing.params import ScheduleParams
+from dealwright.schemas import PlanInputs
 
 AGREED_COLUMNS: Final = {
     "account_id": pl.String,

@@ -11,14 +11,6 @@ from typing import Final
 
 import polars as pl
 
-from dealwright.inputs import (
-    ARRIVAL_COLUMNS,
-    CALL_BACK_COLUMNS,
-    CENTRE_CHANNELS,
-    FREQUENCY_COLUMNS,
-    PROMISE_COLUMNS,
-    STAFF_COLUMNS,
-)
 from dealwright.plan.row_checks import (
     Accounts,
     check_account,
@@ -28,6 +20,14 @@ from dealwright.plan.row_checks import (
     typed,
 )
 from dealwright.plan.sieve import Issue, Sieve
+from dealwright.schemas import (
+    ARRIVAL_COLUMNS,
+    CALL_BACK_COLUMNS,
+    CENTRE_CHANNELS,
+    FREQUENCY_COLUMNS,
+    PROMISE_COLUMNS,
+    STAFF_COLUMNS,
+)
 
 _DAY_MIN: Final = 1440
 _CLOCK: Final = "write minutes after midnight, such as 540 for nine o'clock"

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from sklearn.ensemble import IsolationForest
 
-    from dealwright.inputs import PlanInputs
+    from dealwright.schemas import PlanInputs
 
 _QUANTILES: Final = 2001
 _TWO_SIGMA: Final = 0.97725

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from dealwright.inputs import PlanInputs
+    from dealwright.schemas import PlanInputs
 
 NORMAL_MAD: Final = 1.4826
 """Turns a median absolute deviation into the standard deviation of a normal distribution."""

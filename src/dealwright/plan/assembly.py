@@ -7,13 +7,13 @@ from typing import Any, Final
 
 import polars as pl
 
-from dealwright.inputs import PlanInputs
 from dealwright.plan.action import Actions
 from dealwright.plan.anomalies import Anomalies
 from dealwright.plan.drift import Drift, compare, profile
 from dealwright.plan.frames import StageResult
 from dealwright.plan.predict import Predictions
 from dealwright.plan.quality import Quality
+from dealwright.schemas import PlanInputs
 
 # the columns of `Plan.accounts` that outside clients rely on come first
 _LEADING: Final = (

@@ -16,10 +16,10 @@ import numpy as np
 import polars as pl
 
 from dealwright.errors import InputError
-from dealwright.inputs import AccountSchema, PlanInputs
 from dealwright.plan.briefs.facts import REASONS, collect_tasks, gather_facts
 from dealwright.plan.briefs.phrases import load_phrases
 from dealwright.plan.briefs.wording import END, Wording, escape_text, load_wording
+from dealwright.schemas import AccountSchema, PlanInputs
 
 BRIEF_COLUMNS: Final[dict[str, Any]] = {
     "account_id": pl.String,

@@ -16,7 +16,6 @@ import polars as pl
 from numpy.typing import NDArray
 
 from dealwright.errors import InputError
-from dealwright.inputs import CHANNELS, PlanInputs
 from dealwright.plan.action import Actions
 from dealwright.plan.channels.agreed_contacts import (
     promised_beyond,
@@ -37,6 +36,7 @@ from dealwright.plan.channels.offers import Offers, find_urgent, value_channels,
 from dealwright.plan.channels.precedence import Solution, solve
 from dealwright.plan.channels.prices import ONE_EACH
 from dealwright.plan.channels.waitlist import rank_waiting
+from dealwright.schemas import CHANNELS, PlanInputs
 
 __all__ = [
     "CHANNEL_COLUMNS",

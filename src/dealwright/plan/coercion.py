@@ -10,7 +10,7 @@ from typing import Final
 
 import polars as pl
 
-from dealwright.inputs import TIMESTAMP
+from dealwright.schemas import TIMESTAMP
 
 _YES: Final = ("true", "yes", "y", "1", "1.0", "t", "sí", "si")
 _NO: Final = ("false", "no", "n", "0", "0.0", "f")

@@ -17,7 +17,6 @@ import numpy as np
 import polars as pl
 
 from dealwright.errors import InputError
-from dealwright.inputs import PlanInputs
 from dealwright.plan.action import Actions
 from dealwright.plan.frames import StageResult
 from dealwright.plan.routing import outcome
@@ -27,6 +26,7 @@ from dealwright.plan.routing.params import RouteParams
 from dealwright.plan.routing.requests import Rep, read_reps, read_requests, working_days
 from dealwright.plan.routing.travel import EstimatedTravel, TravelTimes, great_circle_km
 from dealwright.plan.routing.week import spread
+from dealwright.schemas import PlanInputs
 
 FIELD: Final = "field"
 

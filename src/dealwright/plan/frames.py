@@ -14,44 +14,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 
 import polars as pl
 
 from dealwright.errors import InputError
-
-PREDICTION_COLUMNS: Final = {
-    "account_id": pl.String,
-    "churn_probability": pl.Float64,
-    "predicted_value_eur": pl.Float64,  # expected spend in the horizon
-    "churn_reasons": pl.List(pl.String),  # strongest first, ready to be read
-    "value_reasons": pl.List(pl.String),
-}
-ANOMALY_COLUMNS: Final = {
-    "account_id": pl.String,
-    "anomaly_score": pl.Float64,  # in [0, 1], higher is odder
-    "is_anomaly": pl.Boolean,
-    "anomaly_reasons": pl.List(pl.String),
-}
-SEGMENT_COLUMNS: Final = {
-    "account_id": pl.String,
-    "value_bucket": pl.Int64,  # 1 lowest
-    "potential_bucket": pl.Int64,
-    "segment": pl.String,
-}
-ACTION_COLUMNS: Final = {
-    "account_id": pl.String,
-    "nba_score": pl.Float64,
-    "action": pl.String,  # one of the catalogue's; "nothing" is one
-    "channel": pl.String,  # best allowed channel for the action; null for "nothing"
-    "expected_value_eur": pl.Float64,
-    "runner_up": pl.String,
-    "reasons": pl.List(pl.String),
-    "excluded": pl.List(pl.String),  # "upsell: contacted 3 days ago (cool-down 14 days)"
-    "explore": pl.Boolean,  # drawn for exploration: the action is a random eligible one
-    "control": pl.Boolean,  # in the global control group: always "nothing"
-    "propensity": pl.Float64,  # probability with which the logged action was drawn
-}
 
 
 class StageResult(Protocol):

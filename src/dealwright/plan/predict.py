@@ -17,8 +17,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from dealwright.errors import InputError, UnknownNameError
-from dealwright.inputs import PlanInputs
-from dealwright.plan.frames import PREDICTION_COLUMNS, ModelStore
+from dealwright.plan.frames import ModelStore
+from dealwright.schemas import PREDICTION_COLUMNS, PlanInputs
 
 Floats = NDArray[np.float64]
 _DTYPES: Any = dict(PREDICTION_COLUMNS)

@@ -11,7 +11,6 @@ import numpy as np
 import polars as pl
 
 from dealwright.errors import GateError, InputError
-from dealwright.inputs import ALWAYS, PlanInputs
 from dealwright.plan.agreed_tables import (
     sift_arrivals,
     sift_call_backs,
@@ -23,6 +22,7 @@ from dealwright.plan.positions import POSITION_NOTE, judge_positions
 from dealwright.plan.row_checks import Accounts
 from dealwright.plan.sieve import Issue, Sieve
 from dealwright.plan.tables import sift_accounts, sift_history, sift_orders, sift_reps, sift_touches
+from dealwright.schemas import ALWAYS, PlanInputs
 
 _TABLES: Final = (
     "orders", "touches", "history", "reps", "promises", "frequencies", "call_backs", "arrivals", "staff",
@@ -61,7 +61,7 @@ class Quality:
     Attributes
     ----------
     inputs
-        Only usable rows, typed as `dealwright.inputs` says; the schema without unusable columns.
+        Only usable rows, typed as `dealwright.schemas` says; the schema without unusable columns.
     rejected
         Table -> rows set aside: ``row``, ``column``, ``reason``, ``fix`` and the row as it came
         (``given_…``).

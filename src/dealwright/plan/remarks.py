@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
-from dealwright.inputs import CENTRE_CHANNELS, NOTHING
+from dealwright.schemas import CENTRE_CHANNELS, NOTHING
 
 if TYPE_CHECKING:
     from dealwright.plan.run import Plan

@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from dealwright.inputs import PlanInputs
 from dealwright.plan.frames import StageResult
 from dealwright.plan.routing import outcome
 from dealwright.plan.routing.params import RouteParams
 from dealwright.plan.routing.requests import Rep, read_reps, read_requests, working_days
 from dealwright.plan.routing.travel import EstimatedTravel, TravelTimes
 from dealwright.plan.routing.week import spread
+from dealwright.schemas import PlanInputs
 
 __all__ = ["RouteParams", "Routes", "route"]
 

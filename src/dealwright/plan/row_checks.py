@@ -10,8 +10,8 @@ from typing import Any, Final
 import polars as pl
 
 from dealwright.errors import InputError, UnknownNameError
-from dealwright.inputs import TIMESTAMP, PlanInputs
 from dealwright.plan.sieve import Issue, Kind, Sieve
+from dealwright.schemas import TIMESTAMP, PlanInputs
 
 _KIND_OF: Final[dict[Any, Kind]] = {
     pl.String: "text",

@@ -9,7 +9,6 @@ from typing import Any
 
 import polars as pl
 
-from dealwright.inputs import PlanInputs
 from dealwright.plan.action import ActionParams, Actions, choose_actions
 from dealwright.plan.anomalies import Anomalies, AnomalyParams, detect
 from dealwright.plan.assembly import TABLES, figures, measure_drift, side_by_side
@@ -30,6 +29,7 @@ from dealwright.plan.staffing.backlog import carried_over
 from dealwright.plan.territory import TerritoryParams, territory
 from dealwright.plan.toml import to_mapping
 from dealwright.plan.trace import FIELD_STAGES, STAGES, Progress, StageRecord, Tracer, hash_frame, hash_text
+from dealwright.schemas import PlanInputs
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,6 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 
-from dealwright.inputs import TIMESTAMP, PlanInputs
 from dealwright.plan.action import Actions
 from dealwright.plan.channel import Channels
 from dealwright.plan.staffing.backlog import BACKLOG_COLUMNS, forecast_backlog
@@ -34,6 +33,7 @@ from dealwright.plan.staffing.params import DEFAULT_WORK, ScheduleParams, ShiftP
 from dealwright.plan.staffing.roster import Person, Roster, group_staff, name_people, read_staff
 from dealwright.plan.staffing.shifts import Cover, Shift, cover_demand, expand_patterns, missing_hours
 from dealwright.plan.staffing.workforce import Workforce, put_to_work
+from dealwright.schemas import TIMESTAMP, PlanInputs
 
 __all__ = [
     "BACKLOG_COLUMNS",

@@ -17,8 +17,8 @@ from dealwright.errors import InputError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from dealwright.inputs import PlanInputs
     from dealwright.plan.frames import StageResult
+    from dealwright.schemas import PlanInputs
 
 # one row per value bucket, lowest first; in it one name per potential bucket, lowest first
 GRID_3X3: Final = (

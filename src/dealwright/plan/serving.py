@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import polars as pl
 
-from dealwright.inputs import PlanInputs
 from dealwright.plan.action import Actions
 from dealwright.plan.agreed import CLOSED, DUE, PLANNED, PROMISED, agreed_frame, agreements
 from dealwright.plan.channel import ChannelParams, Channels, allocate_channels
@@ -23,6 +22,7 @@ from dealwright.plan.routing.travel import TravelTimes
 from dealwright.plan.schedule import Schedule, schedule
 from dealwright.plan.territory import Territories
 from dealwright.plan.trace import Tracer
+from dealwright.schemas import PlanInputs
 
 if TYPE_CHECKING:
     from dealwright.plan.run import PlanParams, PreviousRun

@@ -10,7 +10,19 @@ from typing import Any
 import polars as pl
 
 from dealwright.errors import InputError
-from dealwright.inputs import (
+from dealwright.plan.row_checks import (
+    Accounts,
+    check_account,
+    check_ids,
+    check_position,
+    check_present,
+    check_range,
+    check_time,
+    require,
+    typed,
+)
+from dealwright.plan.sieve import Issue, Sieve
+from dealwright.schemas import (
     CHANNELS,
     CHURNED,
     FUTURE_VALUE,
@@ -26,18 +38,6 @@ from dealwright.inputs import (
     PlanInputs,
     consent_column,
 )
-from dealwright.plan.row_checks import (
-    Accounts,
-    check_account,
-    check_ids,
-    check_position,
-    check_present,
-    check_range,
-    check_time,
-    require,
-    typed,
-)
-from dealwright.plan.sieve import Issue, Sieve
 
 
 def sift_accounts(

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
-from dealwright.contracts import DayTasks
-from dealwright.inputs import NOTHING, TIMESTAMP
 from dealwright.plan.staffing.demand import working_days
 from dealwright.plan.trace import hash_frame, hash_text
+from dealwright.schemas import DAY_TASK_COLUMNS, NOTHING, DayTasks
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,13 +16,6 @@ if TYPE_CHECKING:
 
     from dealwright.plan.run import Plan
 
-# `dealwright.contracts.DAY_TASK_COLUMNS` as Polars types
-COLUMNS: Final[dict[str, Any]] = {
-    "account_id": pl.String, "day": pl.Date, "action": pl.String, "channel": pl.String, "rep_id": pl.String,
-    "account_name": pl.String, "stop": pl.Int64, "start_at": TIMESTAMP, "end_at": TIMESTAMP,
-    "window_start": TIMESTAMP, "window_end": TIMESTAMP, "value_eur": pl.Float64, "cost_eur": pl.Float64,
-    "propensity": pl.Float64, "reason": pl.String, "brief": pl.String,
-}  # fmt: skip
 CALL_BACK: Final = "call_back"  # a promised call to an account for which nothing was chosen on that channel
 _FIELD, _CALLING = "field", "outbound_cc"  # their contacts have a time, and so a table of their own
 _FOUND: Final = ("account_id", "channel", "day", "rep_id", "stop", "start_at", "end_at", "window_start",
@@ -42,7 +34,7 @@ def day_tasks(plan: Plan) -> DayTasks:
     found = [*_visits(plan.tables), _calls(plan.tables), _untimed(plan, days[0])]
     typed = [
         part.select(
-            (pl.col(name) if name in part.columns else pl.lit(None)).cast(COLUMNS[name]).alias(name)
+            (pl.col(name) if name in part.columns else pl.lit(None)).cast(DAY_TASK_COLUMNS[name]).alias(name)
             for name in _FOUND
         )
         for part in found
@@ -59,7 +51,7 @@ def day_tasks(plan: Plan) -> DayTasks:
             propensity=pl.when(as_decided).then("propensity"),
             cost_eur=pl.when(as_decided).then("cost_eur"),
         )
-        .select(pl.col(name).cast(kind) for name, kind in COLUMNS.items())
+        .select(pl.col(name).cast(kind) for name, kind in DAY_TASK_COLUMNS.items())
         .sort("day", "rep_id", "start_at", "account_id", nulls_last=True)
     )
     as_of, time_zone = plan.inputs.as_of, plan.params.action.catalogue.time_zone

@@ -9,12 +9,12 @@ import polars as pl
 from numpy.typing import NDArray
 
 from dealwright.errors import InputError
-from dealwright.inputs import PlanInputs
 from dealwright.plan.frames import StageResult
 from dealwright.plan.territories import demand, drawing, matching, report
 from dealwright.plan.territories.drawing import Division, Ground
 from dealwright.plan.territories.params import TerritoryParams
 from dealwright.plan.territories.report import TERRITORY_COLUMNS, Territories
+from dealwright.schemas import PlanInputs
 
 __all__ = ["PREVIOUS_COLUMNS", "TERRITORY_COLUMNS", "Territories", "TerritoryParams", "territory"]
 

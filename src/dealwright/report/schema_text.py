@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from dealwright.inputs import CHURNED, FUTURE_VALUE, PREFERRED_CHANNEL, AccountSchema, consent_column
 from dealwright.plan.toml import write_toml
+from dealwright.schemas import CHURNED, FUTURE_VALUE, PREFERRED_CHANNEL, AccountSchema, consent_column
 
 
 def schema_toml(schema: AccountSchema) -> str:

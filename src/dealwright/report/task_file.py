@@ -9,8 +9,8 @@ from typing import Final
 
 import polars as pl
 
-from dealwright.contracts import DAY_TASK_COLUMNS, DayTasks
 from dealwright.errors import InputError
+from dealwright.schemas import DAY_TASK_COLUMNS, DayTasks
 
 TASK_FILE: Final = "tasks.parquet"
 _KEY: Final = "dealwright.run"

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from dealwright.contracts import History
 from dealwright.errors import InputError, UnknownNameError
+from dealwright.schemas import History
 from dealwright.world.astra_files import write_agency
 from dealwright.world.astra_truth import (
     ASTRA_DIMENSIONS,

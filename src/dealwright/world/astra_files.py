@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from dealwright.contracts import History
+    from dealwright.schemas import History
     from dealwright.world.astra_truth import WorldDimension
 
 _TIME = "%Y-%m-%d %H:%M:%S"

@@ -15,7 +15,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from dealwright.errors import InputError
-from dealwright.inputs import ACTIONS, CHANNELS, TIMESTAMP, AccountSchema, PlanInputs
+from dealwright.schemas import ACTIONS, CHANNELS, TIMESTAMP, AccountSchema, PlanInputs
 from dealwright.world.breakage import break_rows
 from dealwright.world.company import (
     INDUSTRIES,

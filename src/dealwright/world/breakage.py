@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import numpy as np
 import polars as pl
 
-from dealwright.inputs import TIMESTAMP
+from dealwright.schemas import TIMESTAMP
 
 
 def break_rows(

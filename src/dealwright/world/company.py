@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from dealwright.inputs import CHANNELS
+from dealwright.schemas import CHANNELS
 from dealwright.world.purchasing import Rhythm
 from dealwright.world.response import Situation
 

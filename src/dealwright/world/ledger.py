@@ -9,7 +9,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from dealwright.errors import InputError
-from dealwright.inputs import ACTIONS, CHANNELS, TIMESTAMP, consent_column
+from dealwright.schemas import ACTIONS, CHANNELS, TIMESTAMP, consent_column
 from dealwright.world.company import (
     INDUSTRIES,
     INTERESTS,

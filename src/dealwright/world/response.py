@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from dealwright.inputs import ACTIONS, CHANNELS
+from dealwright.schemas import ACTIONS, CHANNELS
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

@@ -12,9 +12,9 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from dealwright.errors import InputError, UnknownNameError
-from dealwright.inputs import CHANNELS, NOTHING
 from dealwright.plan.actions.catalogue import Action, Catalogue, Channel, ContactCap
 from dealwright.plan.actions.conditions import parse_expression
+from dealwright.schemas import CHANNELS, NOTHING
 
 DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 DEFAULT_SOURCE: Final = "the default catalogue"

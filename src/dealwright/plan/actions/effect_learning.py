@@ -27,9 +27,9 @@ from dealwright.plan.actions.linear_models import Linear, fit_logistic
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from dealwright.inputs import PlanInputs
     from dealwright.plan.actions.catalogue import Action, Catalogue
     from dealwright.plan.actions.situations import SituationReader, Situations
+    from dealwright.schemas import PlanInputs
 
 T = TypeVar("T")
 # prior variance of how the untouched deviate from the pooled response model, per coefficient

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import polars as pl
 
-from dealwright.inputs import NOTHING
 from dealwright.plan.actions.effect_learning import (
     ActionEvidence,
     EffectParams,
@@ -27,13 +26,14 @@ from dealwright.plan.actions.facts import preferred_channel
 from dealwright.plan.actions.learners import FOLDS, Blend
 from dealwright.plan.actions.linear_models import Linear, fit_logistic, sigmoid
 from dealwright.plan.actions.situations import SituationReader, Situations, past_touches
+from dealwright.schemas import NOTHING
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from dealwright.inputs import PlanInputs
     from dealwright.plan.actions.catalogue import Action, Catalogue, Channel
     from dealwright.plan.actions.design_matrix import DesignMatrix
+    from dealwright.schemas import PlanInputs
 
 _APPLY_ROWS: Final = 100_000
 _STATED: Final = "stated"

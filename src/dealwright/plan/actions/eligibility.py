@@ -14,16 +14,16 @@ import numpy as np
 import polars as pl
 
 from dealwright.errors import InputError, UnknownNameError
-from dealwright.inputs import TIMESTAMP
 from dealwright.plan.actions.facts import consents
 from dealwright.plan.actions.reasons import PERMITTED, ReasonTexts
+from dealwright.schemas import TIMESTAMP
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from dealwright.inputs import PlanInputs
     from dealwright.plan.actions.catalogue import Action, Catalogue, Channel
     from dealwright.plan.actions.fatigue import TouchLog
+    from dealwright.schemas import PlanInputs
 
 _MOST_MOVES: Final = 60  # quiet spells passed before a channel counts as closed for good
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import polars as pl
 
-from dealwright.inputs import NOTHING
 from dealwright.plan.actions.arbitration import NONE
+from dealwright.schemas import NOTHING
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

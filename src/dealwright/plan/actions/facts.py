@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
-from dealwright.inputs import PREFERRED_CHANNEL, consent_column
+from dealwright.schemas import PREFERRED_CHANNEL, consent_column
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from dealwright.inputs import PlanInputs
     from dealwright.plan.frames import StageResult
+    from dealwright.schemas import PlanInputs
 
 DAY_US: Final = 86_400_000_000
 # roles that conditions and the score read as numbers; a text such as "yes" counts as 1

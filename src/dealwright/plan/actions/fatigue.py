@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import polars as pl
 
-from dealwright.inputs import NOTHING, TIMESTAMP
 from dealwright.plan.actions.facts import days_before
+from dealwright.schemas import NOTHING, TIMESTAMP
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from dealwright.inputs import PlanInputs
     from dealwright.plan.actions.catalogue import Action, Catalogue, ContactCap
+    from dealwright.schemas import PlanInputs
 
 _TOUCHES: Final[dict[str, Any]] = {
     "account_id": pl.String,

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import polars as pl
 
-from dealwright.inputs import ALWAYS, NOTHING, PREFERRED_CHANNEL, TOUCH_COLUMNS
+from dealwright.schemas import ALWAYS, NOTHING, PREFERRED_CHANNEL, TOUCH_COLUMNS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from dealwright.inputs import PlanInputs
+    from dealwright.schemas import PlanInputs
 
 ORDER_FEATURES: Final = (
     "days since order", "orders so far", "mean gap in days", "overdue", "mean order", "orders in 90 days",

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import polars as pl
 
-from dealwright.inputs import ACCOUNT_ID, TIMESTAMP, PlanInputs, consent_column
+from dealwright.schemas import ACCOUNT_ID, TIMESTAMP, PlanInputs, consent_column
 
 TASK_COLUMNS: Final[dict[str, Any]] = {
     "account_id": pl.String,

@@ -9,11 +9,11 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from dealwright.inputs import CHANNELS
 from dealwright.plan.agreed import AGREED_COLUMNS, CLOSED, DUE, PLANNED, PROMISED
 from dealwright.plan.channels.capacity import Capacity
 from dealwright.plan.channels.kernels import Floats, Ints
 from dealwright.plan.channels.offers import Offers
+from dealwright.schemas import CHANNELS
 
 if TYPE_CHECKING:
     from dealwright.plan.action import Actions

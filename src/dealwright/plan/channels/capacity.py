@@ -10,7 +10,7 @@ from typing import Final
 import polars as pl
 
 from dealwright.errors import InputError
-from dealwright.inputs import CHANNELS, PlanInputs
+from dealwright.schemas import CHANNELS, PlanInputs
 
 MINUTES_PER_HOUR: Final = 60.0
 

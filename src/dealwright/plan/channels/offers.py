@@ -11,9 +11,9 @@ import polars as pl
 from numpy.typing import NDArray
 
 from dealwright.errors import InputError
-from dealwright.inputs import CHANNELS, PREFERRED_CHANNEL, TIMESTAMP, PlanInputs
 from dealwright.plan.action import Actions
 from dealwright.plan.channels.kernels import Floats, Ints
+from dealwright.schemas import CHANNELS, PREFERRED_CHANNEL, TIMESTAMP, PlanInputs
 
 WAITING_COLUMNS: Final = {"account_id": pl.String, "waiting_since": TIMESTAMP}
 DAY: Final = timedelta(days=1)

@@ -8,9 +8,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from dealwright.inputs import CHANNELS, TIMESTAMP
 from dealwright.plan.channels.kernels import Floats, Ints
 from dealwright.plan.channels.offers import DAY, Offers, Urgency
+from dealwright.schemas import CHANNELS, TIMESTAMP
 
 WAITLIST_COLUMNS: Final[dict[str, Any]] = {
     "rank": pl.Int64,  # over all channels; urgent ones first

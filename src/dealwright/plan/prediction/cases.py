@@ -15,12 +15,12 @@ import polars as pl
 from numpy.typing import NDArray
 
 from dealwright.errors import InputError
-from dealwright.inputs import PlanInputs
 from dealwright.plan.prediction.features import Snapshot, snapshot
 from dealwright.plan.prediction.labels import OrderLabels, labels_from_orders
 from dealwright.plan.prediction.ledger import Ledger
 from dealwright.plan.prediction.order_features import EXPECTED_SPEND
 from dealwright.plan.prediction.validation import split_by_time
+from dealwright.schemas import PlanInputs
 
 if TYPE_CHECKING:
     from dealwright.plan.predict import ChurnDefinition

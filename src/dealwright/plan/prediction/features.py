@@ -15,10 +15,10 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from dealwright.inputs import ALWAYS, NOTHING, PREFERRED_CHANNEL, AccountSchema, PlanInputs
 from dealwright.plan.prediction.btyd import BuyTillYouDie
 from dealwright.plan.prediction.ledger import DAY_US, Ledger, microseconds
 from dealwright.plan.prediction.order_features import order_columns, rhythm_columns
+from dealwright.schemas import ALWAYS, NOTHING, PREFERRED_CHANNEL, AccountSchema, PlanInputs
 
 _TOUCH_WINDOWS_DAYS = (30, 90, 180)
 

@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dealwright.errors import InputError, UnknownNameError
-from dealwright.inputs import CHURNED, FUTURE_VALUE, PlanInputs
 from dealwright.plan.prediction.candidates import Line, line_up
 from dealwright.plan.prediction.design import FeatureSchema
 from dealwright.plan.prediction.metrics import Target
@@ -20,6 +19,7 @@ from dealwright.plan.prediction.order_features import (
     PROBABILITY_SILENT,
     RFM_COLUMNS,
 )
+from dealwright.schemas import CHURNED, FUTURE_VALUE, PlanInputs
 
 if TYPE_CHECKING:
     from dealwright.plan.predict import PredictParams

@@ -12,7 +12,6 @@ import polars as pl
 from numpy.typing import NDArray
 
 from dealwright.errors import InputError
-from dealwright.inputs import PlanInputs
 from dealwright.plan.frames import ModelStore
 from dealwright.plan.prediction.candidates import Probability, Scaled
 from dealwright.plan.prediction.card import drift_notes, finite, measures_table, metrics_of, skill_of
@@ -54,6 +53,7 @@ from dealwright.plan.prediction.sources import (
 )
 from dealwright.plan.prediction.threads import one_core_kernels, side_by_side
 from dealwright.plan.prediction.validation import Labelled
+from dealwright.schemas import PlanInputs
 
 if TYPE_CHECKING:
     from dealwright.plan.predict import PredictParams

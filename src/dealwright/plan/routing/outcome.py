@@ -8,10 +8,10 @@ from typing import Any, Final
 
 import polars as pl
 
-from dealwright.inputs import TIMESTAMP
 from dealwright.plan.routing.insight import Insight
 from dealwright.plan.routing.job import MINUTE, Job, JobResult, run_job
 from dealwright.plan.routing.problem import Route, leg_places
+from dealwright.schemas import TIMESTAMP
 
 __all__ = [
     "DAY_COLUMNS",

@@ -10,9 +10,9 @@ import numpy as np
 import polars as pl
 
 from dealwright.errors import InputError
-from dealwright.inputs import PROMISE_COLUMNS, PlanInputs
 from dealwright.plan.frames import StageResult
 from dealwright.plan.routing.params import RouteParams
+from dealwright.schemas import PROMISE_COLUMNS, PlanInputs
 
 REQUEST_COLUMNS: Final = {
     "row": pl.Int64,  # of the accounts

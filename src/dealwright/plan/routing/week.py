@@ -8,9 +8,9 @@ import numpy as np
 import polars as pl
 
 from dealwright.errors import InputError
-from dealwright.inputs import FREQUENCY_COLUMNS
 from dealwright.plan.routing.params import RouteParams
 from dealwright.plan.routing.problem import Bools
+from dealwright.schemas import FREQUENCY_COLUMNS
 
 
 def spread(

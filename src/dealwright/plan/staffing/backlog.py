@@ -9,10 +9,10 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 
-from dealwright.inputs import PlanInputs
 from dealwright.plan.staffing.demand import ChannelDemand
 from dealwright.plan.staffing.params import ScheduleParams
 from dealwright.plan.staffing.workforce import Workforce
+from dealwright.schemas import PlanInputs
 
 BACKLOG_COLUMNS: Final[dict[str, Any]] = {
     "channel": pl.String,

@@ -10,7 +10,6 @@ from typing import Final
 import numpy as np
 import polars as pl
 
-from dealwright.inputs import PlanInputs
 from dealwright.plan.action import Actions
 from dealwright.plan.channel import Channels
 from dealwright.plan.staffing.activities import IDLE
@@ -27,6 +26,7 @@ from dealwright.plan.staffing.calls import (
 from dealwright.plan.staffing.demand import Floats, Ints
 from dealwright.plan.staffing.params import ScheduleParams
 from dealwright.plan.staffing.workforce import CHANNELS, Workforce, callers
+from dealwright.schemas import PlanInputs
 
 CALLING: Final = "outbound_cc"
 

@@ -13,10 +13,10 @@ import polars as pl
 from numpy.typing import NDArray
 
 from dealwright.errors import InputError
-from dealwright.inputs import CALL_BACK_COLUMNS, TIMESTAMP, PlanInputs
 from dealwright.plan.channels.flow import allocate_by_flow
 from dealwright.plan.staffing.demand import Floats, Ints
 from dealwright.plan.staffing.params import DAY_MIN, ScheduleParams
+from dealwright.schemas import CALL_BACK_COLUMNS, TIMESTAMP, PlanInputs
 
 if TYPE_CHECKING:
     from dealwright.plan.actions.catalogue import Catalogue, Channel

@@ -12,9 +12,9 @@ import polars as pl
 from numpy.typing import NDArray
 
 from dealwright.errors import InputError
-from dealwright.inputs import ARRIVAL_COLUMNS, PlanInputs
 from dealwright.plan.staffing.erlang import required_agents, scheduled_agents
 from dealwright.plan.staffing.params import DEFAULT_WORK, ScheduleParams, Work
+from dealwright.schemas import ARRIVAL_COLUMNS, PlanInputs
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

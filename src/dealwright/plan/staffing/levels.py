@@ -9,12 +9,12 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 
-from dealwright.inputs import TIMESTAMP
 from dealwright.plan.staffing.demand import ChannelDemand, Ints
 from dealwright.plan.staffing.erlang import available_agents, service_level
 from dealwright.plan.staffing.params import ScheduleParams
 from dealwright.plan.staffing.simulation import simulate_queue
 from dealwright.plan.staffing.workforce import Workforce
+from dealwright.schemas import TIMESTAMP
 
 _MOST_STEPS: Final = 2e9  # contacts × agents × days: a few seconds
 _LEAST_RUNS: Final = 20

@@ -10,9 +10,9 @@ from typing import Any, Final
 import polars as pl
 
 from dealwright.errors import InputError
-from dealwright.inputs import STAFF_COLUMNS
 from dealwright.plan.staffing.params import DAY_MIN, DEFAULT_WORK, ScheduleParams
 from dealwright.plan.staffing.shifts import Cover, Group, Shift
+from dealwright.schemas import STAFF_COLUMNS
 
 _FULL_WEEK_H: Final = 40.0
 _UNFILLED: Final = 100_000  # an empty shift is worse than any number of wishes not granted

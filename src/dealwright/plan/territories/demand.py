@@ -9,9 +9,9 @@ import polars as pl
 from numpy.typing import NDArray
 
 from dealwright.errors import InputError
-from dealwright.inputs import PlanInputs
 from dealwright.plan.frames import StageResult
 from dealwright.plan.territories.params import TerritoryParams
+from dealwright.schemas import PlanInputs
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

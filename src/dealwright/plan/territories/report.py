@@ -10,12 +10,12 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from dealwright.inputs import PlanInputs
 from dealwright.plan.routing.travel import drive_min, great_circle_km
 from dealwright.plan.territories import drawing
 from dealwright.plan.territories.drawing import Division, Ground
 from dealwright.plan.territories.measures import Shapes, measure_shapes
 from dealwright.plan.territories.params import TerritoryParams
+from dealwright.schemas import PlanInputs
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

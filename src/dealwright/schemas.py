@@ -1,0 +1,489 @@
+"""Every frame that crosses a boundary between the parts: columns, types, units, ranges.
+
+Columns are ``{name: Polars type}``. Role columns have canonical names once they are read; every other column
+keeps the user's own name. Nothing is read or written here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any, Final
+
+import polars as pl
+
+Columns = Mapping[str, Any]
+
+MOMENT: Final = pl.Datetime("us", "UTC")
+TIMESTAMP: Final = pl.Datetime("us")  # naive: what the company's own clocks show
+
+# the desk: who sells, who got which lead, what became of it
+
+BOOKING_STATUSES: Final = ("pending", "confirmed", "cancelled")
+
+AGENT_COLUMNS: Final[Columns] = {
+    "external_id": pl.String,  # the user's own id, unique
+    "name": pl.String,
+    "email": pl.String,
+    "job_title": pl.String,
+    "department": pl.String,
+    "manager": pl.String,
+    "years_of_service": pl.Float64,  # >= 0 or null
+    "rating": pl.Float64,  # null when unknown
+    "capacity": pl.Int64,  # open assignments an agent may have at once, >= 0
+    "active": pl.Boolean,
+    "skills": pl.List(pl.String),
+    "weight": pl.Float64,  # share of leads under the fair policy, >= 0
+}
+
+ASSIGNMENT_COLUMNS: Final[Columns] = {  # followed by one String column per dimension, null where unknown
+    "external_id": pl.String,
+    "agent_external_id": pl.String,
+    "customer_name": pl.String,
+    "assigned_at": MOMENT,
+    "requirements": pl.String,
+    "outcome_unknown": pl.Boolean,  # its booking could not be read: censored, neither won nor lost
+}
+
+BOOKING_COLUMNS: Final[Columns] = {
+    "external_id": pl.String,
+    "assignment_external_id": pl.String,
+    "status": pl.String,  # one of BOOKING_STATUSES
+    "completed_at": MOMENT,
+    "cancelled_at": MOMENT,
+    "base_revenue": pl.Float64,  # money, in the currency of the data
+    "package_revenue": pl.Float64,
+    "total_revenue": pl.Float64,
+    "package": pl.String,
+}
+
+OUTCOME_COLUMNS: Final[Columns] = {  # followed by one String column per dimension, null where unknown
+    "assignment_id": pl.Int64,
+    "agent_id": pl.Int64,
+    "assigned_at": MOMENT,
+    "known_at": MOMENT,  # when the outcome became known; null while pending
+    "won": pl.Boolean,  # null while pending (censored)
+    "contacted": pl.Boolean,  # there is a booking
+    "base_revenue": pl.Float64,  # null unless won
+    "package_revenue": pl.Float64,  # null unless won
+}
+
+DAY_TASK_COLUMNS: Final[Columns] = {  # times on the company's clock; unique by day, account and channel
+    "account_id": pl.String,
+    "day": pl.Date,
+    "action": pl.String,
+    "channel": pl.String,
+    "rep_id": pl.String,  # the user's own id, null where nobody in particular is to do it
+    "account_name": pl.String,
+    "stop": pl.Int64,  # of the representative's day, 1 is the first
+    "start_at": TIMESTAMP,  # null where only the day is planned
+    "end_at": TIMESTAMP,
+    "window_start": TIMESTAMP,  # not before, not after
+    "window_end": TIMESTAMP,
+    "value_eur": pl.Float64,  # expected gain
+    "cost_eur": pl.Float64,
+    "propensity": pl.Float64,  # probability with which action and channel were chosen, null where not known
+    "reason": pl.String,
+    "brief": pl.String,  # Markdown
+}
+
+DESK_TOUCH_COLUMNS: Final[Columns] = {  # finished tasks as the plan reads past contacts
+    "account_id": pl.String,
+    "touched_at": TIMESTAMP,  # on the company's clock
+    "channel": pl.String,
+    "action": pl.String,
+    "response": pl.Boolean,
+    "rejected": pl.Boolean,
+    "cost_eur": pl.Float64,
+    "propensity": pl.Float64,
+    "rep_id": pl.String,
+    "task_id": pl.Int64,
+}
+
+# the nightly plan: what it is given, under canonical names
+
+CHANNELS: Final = ("field", "outbound_cc", "inbound_cc", "ecom_assisted", "ecom_self")
+NOTHING: Final = "nothing"
+ACTIONS: Final = (
+    NOTHING, "visit", "retention_call", "upsell", "cross_sell", "win_back", "service_recovery",
+    "reorder_reminder",
+)  # fmt: skip
+
+# canonical columns after reading; times are naive, in the company's own zone
+ACCOUNT_ID: Final = "account_id"
+CHURNED: Final = "churned"
+FUTURE_VALUE: Final = "future_value_eur"
+PREFERRED_CHANNEL: Final = "preferred_channel"
+ORDER_COLUMNS: Final[Columns] = {"account_id": pl.String, "ordered_at": TIMESTAMP, "amount_eur": pl.Float64}
+TOUCH_COLUMNS: Final[Columns] = {
+    "account_id": pl.String,
+    "touched_at": TIMESTAMP,
+    "channel": pl.String,  # null where the action was to do nothing
+    "action": pl.String,
+    "response": pl.Boolean,  # for `nothing`: responded (ordered) without being touched
+}
+TOUCH_OPTIONAL: Final[Columns] = {"rejected": pl.Boolean, "cost_eur": pl.Float64, "propensity": pl.Float64}
+REP_COLUMNS: Final[Columns] = {"rep_id": pl.String, "home_lat_deg": pl.Float64, "home_lon_deg": pl.Float64}
+REP_OPTIONAL: Final[Columns] = {
+    "rep_name": pl.String,
+    "skills": pl.List(pl.String),  # in a CSV file: separated by semicolons
+    "shift_start_min": pl.Int64,  # minutes after midnight
+    "shift_end_min": pl.Int64,
+    "visits_per_day": pl.Int64,
+}
+
+# what was agreed beforehand; columns that are not said to be needed may be left out, their cells empty
+PROMISE_COLUMNS: Final[Columns] = {
+    "account_id": pl.String,  # needed
+    "must": pl.Boolean,  # the visit has to be made
+    "rep_id": pl.String,  # by nobody else (pin)
+    "day": pl.Date,  # on no other day (pin)
+    "begin_min": pl.Int64,  # at this moment, in minutes after midnight (lock)
+}
+FREQUENCY_COLUMNS: Final[Columns] = {
+    "account_id": pl.String,  # needed
+    "every_days": pl.Float64,  # calendar days between visits: 7 weekly, 3.5 twice a week, 30 monthly
+    "last_visit": pl.Date,
+    "due": pl.Date,  # no later than; by default the last visit plus the interval
+}
+CALL_BACK_COLUMNS: Final[Columns] = {
+    "account_id": pl.String,  # needed
+    "at": TIMESTAMP,  # needed; on the company's clock
+    "rep_id": pl.String,  # who promised it
+}
+# of the contact centre
+CENTRE_CHANNELS: Final = ("inbound_cc", "outbound_cc", "ecom_assisted")
+ARRIVAL_COLUMNS: Final[Columns] = {
+    "channel": pl.String,  # needed, as are the others; one of `CENTRE_CHANNELS`
+    "start_min": pl.Int64,  # of the interval, in minutes after midnight; any length of interval
+    "contacts": pl.Float64,  # expected on one day
+}
+STAFF_COLUMNS: Final[Columns] = {
+    "rep_id": pl.String,  # needed
+    "rep_name": pl.String,
+    "skills": pl.List(pl.String),  # channels the person works on; empty: all
+    "patterns": pl.List(pl.String),  # shift patterns of the contract; empty: all
+    "hours_per_week": pl.Float64,
+    "from_min": pl.Int64,  # works no earlier and no later than, minutes after midnight
+    "to_min": pl.Int64,
+    "days_off": pl.List(pl.Date),
+    "wish_start_min": pl.Int64,  # would like to start at
+}
+
+# meaning -> what an account column may be named as in [accounts.roles]; read by rules, briefs and the NBA
+# score
+ACCOUNT_ROLES: Final = (
+    "name", "tier", "industry", "digital_engagement", "support_tickets", "csat", "recent_issue",
+    "last_contact", "product_interest", "lifetime_value", "abandoned_carts", "inbound_calls", "visit_min",
+    "rep_id", "time_zone", "opens_min", "closes_min",
+)  # fmt: skip
+
+ALWAYS: Final = "always"
+
+
+def consent_column(channel: str) -> str:
+    """Name the Boolean column that says whether an account consents to `channel` (null: not known)."""
+    return f"consent_{channel}"
+
+
+# what its stages hand on, one row per account in the order of the accounts
+
+PREDICTION_COLUMNS: Final[Columns] = {
+    "account_id": pl.String,
+    "churn_probability": pl.Float64,
+    "predicted_value_eur": pl.Float64,  # expected spend in the horizon
+    "churn_reasons": pl.List(pl.String),  # strongest first, ready to be read
+    "value_reasons": pl.List(pl.String),
+}
+ANOMALY_COLUMNS: Final[Columns] = {
+    "account_id": pl.String,
+    "anomaly_score": pl.Float64,  # in [0, 1], higher is odder
+    "is_anomaly": pl.Boolean,
+    "anomaly_reasons": pl.List(pl.String),
+}
+SEGMENT_COLUMNS: Final[Columns] = {
+    "account_id": pl.String,
+    "value_bucket": pl.Int64,  # 1 lowest
+    "potential_bucket": pl.Int64,
+    "segment": pl.String,
+}
+ACTION_COLUMNS: Final[Columns] = {
+    "account_id": pl.String,
+    "nba_score": pl.Float64,
+    "action": pl.String,  # one of the catalogue's; "nothing" is one
+    "channel": pl.String,  # best allowed channel for the action; null for "nothing"
+    "expected_value_eur": pl.Float64,
+    "runner_up": pl.String,
+    "reasons": pl.List(pl.String),
+    "excluded": pl.List(pl.String),  # "upsell: contacted 3 days ago (cool-down 14 days)"
+    "explore": pl.Boolean,  # drawn for exploration: the action is a random eligible one
+    "control": pl.Boolean,  # in the global control group: always "nothing"
+    "propensity": pl.Float64,  # probability with which the logged action was drawn
+}
+
+PROBLEM_COLUMNS: Final[Columns] = {  # one row per cell (or column) that something is wrong with
+    "table": pl.String,
+    "file": pl.String,
+    "line": pl.Int64,  # physical line or row of the file; null where a whole column is meant
+    "column": pl.String,  # as the user calls it
+    "value": pl.String,
+    "level": pl.String,  # rejected: the row is left out; warning, note: it is kept
+    "rows": pl.Int64,  # rows concerned: 1, or those of a column
+    "reason": pl.String,
+    "fix": pl.String,
+}
+
+EMPTY: Final = "(empty)"  # the value that stands for "nothing given"
+
+
+@dataclass(frozen=True)
+class Dimension:
+    """A declared attribute of a lead.
+
+    Attributes
+    ----------
+    name
+        What leads call it, for example ``destination``.
+    values
+        The allowed values, in the order of the profile's elements; of an open dimension those known so far.
+    is_open
+        Whether other values may come: they are placed, counted, and learned at the next training.
+    required
+        Whether a lead must say something about it; otherwise it may be empty.
+    at_arrival
+        Whether it is known when the lead arrives; else from the booking only. Where it is known at arrival
+        and not required, *empty* is a value of its own: `EMPTY` stands among `values`.
+    edges
+        Of a numeric column: the ascending inner edges of its bins; ``values`` then names the bins, and a
+        number is of bin ``i`` where ``edges[i - 1] < number <= edges[i]``.
+    """
+
+    name: str
+    values: tuple[str, ...]
+    is_open: bool = False
+    required: bool = True
+    at_arrival: bool = True
+    edges: tuple[float, ...] = ()
+
+    @property
+    def has_empty(self) -> bool:
+        """Whether *empty* is a value of its own."""
+        return self.at_arrival and not self.required
+
+
+@dataclass(frozen=True)
+class TableReport:
+    """What became of one table when it was read.
+
+    Attributes
+    ----------
+    table
+        Its role, such as ``orders``.
+    file
+        Its name, for messages.
+    rows, kept
+        Rows read, and rows kept; rows that a ``where`` left out, or that are no record of this table, count
+        in neither.
+    left_out
+        Rows that the table's ``where`` left out.
+    rejected
+        The rows left out for a problem as they came, in the order of the file, with a column ``reason``.
+    found
+        What was detected of the file and its columns, for people: ``separator ;``, ``day: dd.mm.yyyy``.
+    undeclared
+        Columns of the file that nobody declared.
+    """
+
+    table: str
+    file: str
+    rows: int
+    kept: int
+    left_out: int = 0
+    rejected: pl.DataFrame = field(default_factory=pl.DataFrame)
+    found: tuple[str, ...] = ()
+    undeclared: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Intake:
+    """What became of the user's tables when they were read.
+
+    Attributes
+    ----------
+    tables
+        Role -> its report, in the order in which they were read.
+    problems
+        `PROBLEM_COLUMNS`.
+    """
+
+    tables: Mapping[str, TableReport] = field(default_factory=dict)
+    problems: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=PROBLEM_COLUMNS))
+
+    @property
+    def rejected(self) -> int:
+        """Rows left out because of a problem; one that served two tables counts once in each."""
+        return sum(report.rejected.height for report in self.tables.values())
+
+    def grouped(self) -> pl.DataFrame:
+        """Group the problems by kind: count, one example each, and the fix; rejections first."""
+        order = pl.col("level").replace_strict({"rejected": 0, "warning": 1, "note": 2}, return_dtype=pl.Int8)
+        return (
+            self.problems.group_by("table", "file", "column", "level", "reason", "fix", maintain_order=True)
+            .agg(pl.col("rows").sum(), pl.col("line").first(), pl.col("value").first())
+            .sort(order, pl.col("rows"), descending=[False, True], maintain_order=True)
+        )
+
+
+@dataclass(frozen=True)
+class History:
+    """A company's agents, assignments and bookings, clean and complete.
+
+    Attributes
+    ----------
+    dimensions
+        The declared attributes of a lead.
+    agents, assignments, bookings
+        Frames with the columns of `AGENT_COLUMNS`, `ASSIGNMENT_COLUMNS` (and one per dimension) and
+        `BOOKING_COLUMNS`.
+    follow_up_days
+        Days after which an assignment without a booking counts as not won.
+    intake
+        What became of the user's tables, where the history was read from them.
+    """
+
+    dimensions: tuple[Dimension, ...]
+    agents: pl.DataFrame
+    assignments: pl.DataFrame
+    bookings: pl.DataFrame
+    follow_up_days: float = 7.0
+    intake: Intake = field(default_factory=Intake)
+
+
+@dataclass(frozen=True)
+class DayTasks:
+    """What a run of the nightly plan asks people and systems to do.
+
+    Attributes
+    ----------
+    run_id
+        Follows from the content: the same tasks are the same run.
+    as_of
+        The run's cut-off, on the company's clock.
+    time_zone
+        The company's, such as ``Europe/Madrid``.
+    first_day, last_day
+        The working days it plans.
+    frame
+        `DAY_TASK_COLUMNS`, by day, representative and time.
+    """
+
+    run_id: str
+    as_of: datetime
+    time_zone: str
+    first_day: date
+    last_day: date
+    frame: pl.DataFrame
+
+    def summary(self) -> dict[str, Any]:
+        """Count the tasks, and tell the run and its days."""
+        return {
+            "run_id": self.run_id,
+            "as_of": self.as_of,
+            "first_day": self.first_day,
+            "last_day": self.last_day,
+            "tasks": self.frame.height,
+        }
+
+
+@dataclass(frozen=True)
+class AccountSchema:
+    """Which column of the accounts frame is what, in the names of the frame *after* reading.
+
+    Attributes
+    ----------
+    numeric, dates
+        Feature columns, kept under the user's own names.
+    dates_ahead
+        Those of `dates` that may lie after the cut-off, such as the end of a contract.
+    categorical
+        Feature column -> its allowed values, or ``None`` where any value is a category. A value outside the
+        allowed ones is reported by *quality* and treated as missing.
+    consent
+        Channels for which a consent column (`consent_column`) was given. No column for a channel means that
+        nobody was asked: consent is then an assumption, and the output says so.
+    roles
+        One of `ACCOUNT_ROLES` -> the column that plays it (often also a feature).
+    known_from
+        Column -> the moment from which its present content was known, the name of a date column that holds
+        that moment per row, or ``"always"``. A column that is not named holds the state at the run's
+        cut-off: it may describe accounts at `PlanInputs.as_of`, and must not describe them at an earlier
+        (training) cut-off.
+    has_position, has_churn_label, has_value_label, has_preferred_channel
+        Whether ``lat_deg``/``lon_deg``, `CHURNED`, `FUTURE_VALUE` and `PREFERRED_CHANNEL` are in the frame.
+    """
+
+    numeric: tuple[str, ...] = ()
+    categorical: Mapping[str, tuple[str, ...] | None] = field(default_factory=dict)
+    dates: tuple[str, ...] = ()
+    dates_ahead: tuple[str, ...] = ()
+    consent: tuple[str, ...] = ()
+    roles: Mapping[str, str] = field(default_factory=dict)
+    known_from: Mapping[str, datetime | str] = field(default_factory=dict)
+    has_position: bool = False
+    has_churn_label: bool = False
+    has_value_label: bool = False
+    has_preferred_channel: bool = False
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """Return the numeric, categorical and date columns, in that order."""
+        return (*self.numeric, *self.categorical, *self.dates)
+
+    def role(self, name: str) -> str | None:
+        """Return the column that plays a role, or ``None`` where the user has none."""
+        return self.roles.get(name)
+
+
+@dataclass(frozen=True)
+class PlanInputs:
+    """Frames of one run, columns named and typed as the constants of this module say.
+
+    Attributes
+    ----------
+    accounts
+        One row per account: ``account_id`` (String), ``lat_deg``/``lon_deg``, labels, consents, preferred
+        channel and the columns the schema names (numeric Float64, categorical String, dates `TIMESTAMP`).
+        After *quality*: ids unique and not null; NaN and infinities are null; positions that cannot be right
+        are null, and ``position_note`` (String) says why.
+    orders, touches, reps
+        `ORDER_COLUMNS`, `TOUCH_COLUMNS` (+ `TOUCH_OPTIONAL`), `REP_COLUMNS` (+ `REP_OPTIONAL`); further
+        columns of the user's may follow. After *quality*: only known accounts, nothing later than `as_of`.
+    history
+        Accounts as they were at earlier moments: feature columns of `accounts` plus ``account_id`` and
+        ``snapshot_at``. To describe an account at an earlier cut-off take its latest row not after it.
+    staff
+        People of the contact centre, `STAFF_COLUMNS`; without them the plan says how many are needed.
+    promises, frequencies
+        `PROMISE_COLUMNS`: visits that were promised; `FREQUENCY_COLUMNS`: how often accounts are visited.
+    call_backs, arrivals
+        `CALL_BACK_COLUMNS`: calls that were promised; `ARRIVAL_COLUMNS`: a forecast of contacts.
+    as_of
+        The cut-off of the run: everything known until then (naive, the company's zone).
+    intake
+        What became of the user's tables, where the inputs were read from them.
+    """
+
+    accounts: pl.DataFrame
+    schema: AccountSchema
+    as_of: datetime
+    orders: pl.DataFrame | None = None
+    touches: pl.DataFrame | None = None
+    reps: pl.DataFrame | None = None
+    history: pl.DataFrame | None = None
+    staff: pl.DataFrame | None = None
+    promises: pl.DataFrame | None = None
+    frequencies: pl.DataFrame | None = None
+    call_backs: pl.DataFrame | None = None
+    arrivals: pl.DataFrame | None = None
+    intake: Intake = field(default_factory=Intake)
