@@ -13,6 +13,7 @@ import numpy as np
 import polars as pl
 
 from dealwright.plan.actions.arbitration import NONE, Budget, Choice, Lottery, Offers, choose
+from dealwright.plan.actions.catalogue import Catalogue
 from dealwright.plan.actions.catalogue_file import default_catalogue
 from dealwright.plan.actions.draws import stable_uniform
 from dealwright.plan.actions.effect_learning import EffectParams
@@ -35,7 +36,6 @@ from dealwright.schemas import NOTHING
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from dealwright.plan.actions.catalogue import Catalogue
     from dealwright.plan.frames import StageResult
     from dealwright.schemas import PlanInputs
 
