@@ -245,7 +245,7 @@ def test_a_file_a_text_and_bytes_are_read_with_or_without_a_mark(tmp_path: Path)
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"a = ", r"^a\.toml: not valid TOML: .*line 1"),
+        (b"a = \nb = 1", r"^a\.toml: not valid TOML: .*line 1"),
         (b"a = 1\nb = '\xfc'", r"^a\.toml: line 2 is not UTF-8; save the file as UTF-8$"),
         (b"a = " + b"[" * 100_000, r"^a\.toml: not valid TOML"),
         (b"a = " + b"9" * 5000, r"^a\.toml: not valid TOML"),
