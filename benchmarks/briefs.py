@@ -124,8 +124,8 @@ def appointments(actions: pl.DataFrame, inputs: Any, size: int) -> tuple[pl.Data
 
 def visits_of(tasks: pl.DataFrame, inputs: Any) -> pl.DataFrame:
     """Give each representative ten visits a day, ways between them as *route* estimates them."""
-    from dealwright.plan.routing.outcome import VISIT_COLUMNS
     from dealwright.plan.routing.travel import TravelParams, drive_min
+    from dealwright.schemas import VISIT_COLUMNS
 
     ordered = tasks.sort("rep", "task").with_columns(turn=pl.int_range(pl.len()).over("rep"))
     at = ordered.select("lat_deg", "lon_deg").to_numpy()
@@ -154,7 +154,7 @@ def visits_of(tasks: pl.DataFrame, inputs: Any) -> pl.DataFrame:
 
 def calls_of(tasks: pl.DataFrame, inputs: Any) -> pl.DataFrame:
     """Give a hundred agents a call every ten minutes."""
-    from dealwright.plan.staffing.calls import CALL_COLUMNS
+    from dealwright.schemas import CALL_COLUMNS
 
     turn = pl.int_range(pl.len()) // 100
     first = pl.lit(inputs.as_of + timedelta(days=1)).dt.truncate("1d")

@@ -13,6 +13,8 @@ from typing import Any, Final
 
 import polars as pl
 
+from dealwright.errors import GateError
+
 Columns = Mapping[str, Any]
 
 MOMENT: Final = pl.Datetime("us", "UTC")
@@ -222,6 +224,217 @@ ACTION_COLUMNS: Final[Columns] = {
     "propensity": pl.Float64,  # probability with which the logged action was drawn
 }
 
+# of the stage *territory*
+TERRITORY_COLUMNS: Final[Columns] = {  # one row per account; null for one without a position
+    "account_id": pl.String,
+    "territory": pl.String,
+    "rep_id": pl.String,
+    "workload_min": pl.Float64,  # a month
+    "moved": pl.Boolean,  # to another representative than before; null for an account that had none
+}
+TERRITORY_TABLE_COLUMNS: Final[Columns] = {  # one row per territory
+    "territory": pl.String,
+    "rep_id": pl.String,
+    "accounts": pl.Int64,
+    "workload_min": pl.Float64,
+    "deviation_pct": pl.Float64,  # from the mean workload
+    "mean_distance_km": pl.Float64,  # from the middle, by workload
+    "drive_min": pl.Float64,  # one way from the representative's home, by workload
+    "polsby_popper": pl.Float64,
+    "contiguity": pl.Float64,
+    "moved": pl.Int64,
+    "lat_deg": pl.Float64,
+    "lon_deg": pl.Float64,
+    "outline": pl.String,  # WKT
+}
+TERRITORY_CURVE_COLUMNS: Final[Columns] = {  # what each tolerance would give
+    "tolerance": pl.Float64,
+    "max_deviation_pct": pl.Float64,
+    "cv_pct": pl.Float64,
+    "mean_distance_km": pl.Float64,
+}
+PREVIOUS_TERRITORY_COLUMNS: Final[Columns] = {"account_id": pl.String, "territory": pl.String}
+
+# of the stage *channel*
+COMMITMENT_COLUMNS: Final[Columns] = {  # what is settled before channels are allocated
+    "account_id": pl.String,
+    "channel": pl.String,
+    "kind": pl.String,  # one of the kinds in `plan.agreed`
+    "why": pl.String,  # of a closed channel; of a planned visit, that it was due
+}
+CHANNEL_COLUMNS: Final[Columns] = {
+    "channel": pl.String,
+    "demand": pl.Int64,  # accounts that would take it if nothing were full
+    "capacity": pl.Int64,  # contacts a day; null: no limit is known
+    "scheduled": pl.Int64,
+    "backlog": pl.Int64,  # accounts that wait for it
+    "sla_min": pl.Float64,
+    "sla_met": pl.Boolean,  # everybody who waits for it is expected to be reached in time
+    "price_eur": pl.Float64,  # what one more contact today would add
+    "last_place_eur": pl.Float64,  # what the last contact of today adds; null where the channel serves nobody
+    "capacity_source": pl.String,
+}
+WAITLIST_COLUMNS: Final[Columns] = {
+    "rank": pl.Int64,  # over all channels; urgent ones first
+    "account_id": pl.String,
+    "channel": pl.String,  # the one it waits for; null where none is allowed
+    "value_eur": pl.Float64,
+    "urgent": pl.Boolean,
+    "waiting_since": TIMESTAMP,
+    "due_at": TIMESTAMP,
+    "place": pl.Int64,  # in the channel's own queue
+    "expected_wait_days": pl.Float64,  # null: never, at today's capacity
+    "in_time": pl.Boolean,
+    "reason": pl.String,
+}
+PREVIOUS_WAITLIST_COLUMNS: Final[Columns] = {"account_id": pl.String, "waiting_since": TIMESTAMP}
+
+# of the stage *route*
+VISIT_REQUEST_COLUMNS: Final[Columns] = {
+    "row": pl.Int64,  # of the accounts
+    "account_id": pl.String,
+    "rep_id": pl.String,
+    "lat_deg": pl.Float64,
+    "lon_deg": pl.Float64,
+    "value_eur": pl.Float64,
+    "visit_min": pl.Float64,
+    "opens_min": pl.Float64,
+    "closes_min": pl.Float64,
+    "must": pl.Boolean,
+    "urgent": pl.Boolean,  # before any other that is not
+    "pinned": pl.Boolean,
+    "day": pl.Date,
+    "begin_min": pl.Int64,
+    "position_note": pl.String,  # what is wrong with the position
+}
+VISIT_COLUMNS: Final[Columns] = {
+    "rep_id": pl.String,
+    "day": pl.Date,
+    "stop": pl.Int64,  # 1 is the first
+    "account_id": pl.String,
+    "arrive_at": TIMESTAMP,
+    "start_at": TIMESTAMP,
+    "leave_at": TIMESTAMP,
+    "travel_min": pl.Float64,  # from the stop before, access included
+    "distance_km": pl.Float64,
+    "window_start": TIMESTAMP,  # when the account opens
+    "window_end": TIMESTAMP,  # when it closes: the visit is over by then
+    "value_eur": pl.Float64,
+    "must": pl.Boolean,
+}
+WORKING_DAY_COLUMNS: Final[Columns] = {  # one row per representative and day
+    "rep_id": pl.String,
+    "day": pl.Date,
+    "stops": pl.Int64,
+    "candidates": pl.Int64,
+    "value_eur": pl.Float64,
+    "travel_min": pl.Float64,  # the way home included
+    "distance_km": pl.Float64,
+    "wait_min": pl.Float64,
+    "depart_at": TIMESTAMP,
+    "lunch_at": TIMESTAMP,
+    "back_at": TIMESTAMP,
+    "home_min": pl.Float64,  # the last way
+    "home_km": pl.Float64,
+    "extra_hour_eur": pl.Float64,  # what the day would gain if the shift were an hour longer
+}
+LEFT_OUT_COLUMNS: Final[Columns] = {  # visits that are not made
+    "account_id": pl.String,
+    "rep_id": pl.String,
+    "value_eur": pl.Float64,
+    "must": pl.Boolean,
+    "reason": pl.String,
+    "no_room": pl.Boolean,  # a day with more time, or one visit more, could hold it
+    "would_fit_rep_id": pl.String,  # the cheapest insertion: where, and what it takes
+    "would_fit_day": pl.Date,
+    "after_account_id": pl.String,
+    "extra_min": pl.Float64,
+    "extra_cost_eur": pl.Float64,
+    "displaces": pl.List(pl.String),
+    "displaced_eur": pl.Float64,
+}
+
+# of the stage *schedule*
+SHIFT_COLUMNS: Final[Columns] = {
+    "rep_id": pl.String,
+    "rep_name": pl.String,
+    "day": pl.Date,
+    "pattern": pl.String,
+    "start_at": TIMESTAMP,
+    "end_at": TIMESTAMP,
+    "lunch_start_at": TIMESTAMP,
+    "lunch_end_at": TIMESTAMP,
+    "breaks": pl.List(TIMESTAMP),  # their starts
+    "break_min": pl.Int64,  # length of each
+    "paid_min": pl.Int64,
+    "channels": pl.List(pl.String),  # worked on that day
+}
+CALL_COLUMNS: Final[Columns] = {
+    "rep_id": pl.String,
+    "account_id": pl.String,
+    "channel": pl.String,
+    "start_at": TIMESTAMP,  # on the company's clock
+    "end_at": TIMESTAMP,
+    "local_start_at": TIMESTAMP,  # on the account's clock
+    "priority": pl.Int64,  # 1 is the first
+    "value_eur": pl.Float64,
+    "call_back": pl.Boolean,  # promised
+}
+UNPLACED_CALL_COLUMNS: Final[Columns] = {
+    "account_id": pl.String,
+    "channel": pl.String,
+    "value_eur": pl.Float64,
+    "call_back": pl.Boolean,
+    "reason": pl.String,
+}
+SERVICE_LEVEL_COLUMNS: Final[Columns] = {
+    "day": pl.Date,
+    "channel": pl.String,
+    "start_at": TIMESTAMP,  # of the interval
+    "contacts": pl.Float64,
+    "required": pl.Int64,  # to be scheduled; null for work that may wait
+    "scheduled": pl.Int64,
+    "available": pl.Int64,  # after shrinkage
+    "occupancy": pl.Float64,
+    "service_level": pl.Float64,  # by formula, in the steady state; null for work that may wait
+    "simulated_service_level": pl.Float64,  # null where nobody came
+}
+BACKLOG_COLUMNS: Final[Columns] = {
+    "channel": pl.String,
+    "day": pl.Date,
+    "planned": pl.Boolean,  # a day of the plan; otherwise a forecast with the last planned day's staff
+    "arriving": pl.Float64,
+    "capacity": pl.Float64,
+    "backlog": pl.Float64,  # at the end of the day
+    "of_plan": pl.Float64,  # of the backlog, contacts of the plan itself: the next night plans these again
+    "wait_days": pl.Float64,  # the backlog over the capacity; null without capacity
+}
+
+# of the stage *brief*
+BRIEF_TASK_COLUMNS: Final[Columns] = {  # visits and calls in one table
+    "account_id": pl.String,
+    "rep_id": pl.String,
+    "channel": pl.String,
+    "start_at": TIMESTAMP,
+    "end_at": TIMESTAMP,
+    "stop": pl.Int64,
+    "travel_min": pl.Float64,
+    "distance_km": pl.Float64,
+    "window_end": TIMESTAMP,
+    "call_back": pl.Boolean,
+}
+BRIEF_COLUMNS: Final[Columns] = {
+    "account_id": pl.String,
+    "rep_id": pl.String,
+    "start_at": TIMESTAMP,
+    "stop": pl.Int64,
+    "action": pl.String,
+    "channel": pl.String,
+    "title": pl.String,
+    "markdown": pl.String,
+    "html": pl.String,
+}
+
 PROBLEM_COLUMNS: Final[Columns] = {  # one row per cell (or column) that something is wrong with
     "table": pl.String,
     "file": pl.String,
@@ -272,6 +485,24 @@ class Dimension:
         return self.at_arrival and not self.required
 
 
+ISSUE_COLUMNS: Final[Columns] = {
+    "table": pl.String, "column": pl.String, "level": pl.String, "rows": pl.Int64, "message": pl.String,
+    "fix": pl.String,
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Issue:
+    """Something a person should know about a column; no row was lost by it unless it says so."""
+
+    table: str
+    column: str
+    level: str
+    rows: int
+    message: str
+    fix: str
+
+
 @dataclass(frozen=True)
 class TableReport:
     """What became of one table when it was read.
@@ -287,6 +518,8 @@ class TableReport:
         in neither.
     left_out
         Rows that the table's ``where`` left out.
+    follow_on
+        Rejected rows that are fine but for a rejected row of another table, which they refer to.
     rejected
         The rows left out for a problem as they came, in the order of the file, with a column ``reason``.
     found
@@ -300,6 +533,7 @@ class TableReport:
     rows: int
     kept: int
     left_out: int = 0
+    follow_on: int = 0
     rejected: pl.DataFrame = field(default_factory=pl.DataFrame)
     found: tuple[str, ...] = ()
     undeclared: tuple[str, ...] = ()
@@ -333,6 +567,46 @@ class Intake:
             .agg(pl.col("rows").sum(), pl.col("line").first(), pl.col("value").first())
             .sort(order, pl.col("rows"), descending=[False, True], maintain_order=True)
         )
+
+    def messages(self, most: int, level: str = "rejected") -> list[str]:
+        """Write the first problems of a level as sentences."""
+        said = []
+        for row in self.problems.filter(pl.col("level") == level).head(most).iter_rows(named=True):
+            line = "" if row["line"] is None else f", line {row['line']}"
+            value = "" if row["value"] is None else f" {row['value']!r}"
+            said.append(f"{row['file']}{line}, {row['column']}{value}: {row['reason']}; {row['fix']}")
+        return said
+
+    def common_reasons(self, table: str, most: int = 3) -> str:
+        """Say why rows of a table were rejected, the commonest reasons first, each with a line and the fix."""
+        wrong = self.grouped().filter(pl.col("table") == table, pl.col("level") == "rejected").head(most)
+        said = []
+        for column, reason, fix, rows, line in wrong.select(
+            "column", "reason", "fix", "rows", "line"
+        ).iter_rows():
+            where = f"line {line}" if rows == 1 else f"{rows:,} rows, the first is line {line}"
+            said.append(f"{column} {reason} in {where}: {fix}")
+        return "; ".join(said)
+
+    def check_share(self, limit: float) -> None:
+        """Stop where more than a share of a table was rejected.
+
+        Rows that are fine but for a rejected row of another table do not count, and a single row stops nothing.
+
+        Raises
+        ------
+        GateError
+            Says which tables, and the commonest reasons.
+        """
+        over = []
+        for name, report in self.tables.items():
+            own = report.rejected.height - report.follow_on
+            if own > max(1, limit * report.rows):
+                over.append(f"{own / report.rows:.1%} of {name} ({self.common_reasons(name)})")
+        if over:
+            raise GateError(
+                f"too many rows were rejected: {', and '.join(over)}; at most {limit:.0%} of a table may be"
+            )
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,11 @@ import polars as pl
 import pytest
 
 from dealwright.errors import InputError
-from dealwright.plan.brief import BRIEF_COLUMNS, BriefParams, brief, check_wording
+from dealwright.plan.brief import BriefParams, brief, check_wording
 from dealwright.plan.briefs.facts import collect_tasks, gather_facts
 from dealwright.plan.briefs.wording import SECTIONS, load_wording
 from dealwright.report.brief_files import read_wording, write_briefs
-from dealwright.schemas import ACTIONS, CHANNELS, AccountSchema, PlanInputs
+from dealwright.schemas import ACTIONS, BRIEF_COLUMNS, CHANNELS, AccountSchema, PlanInputs
 
 NOW = datetime(2026, 6, 30)
 

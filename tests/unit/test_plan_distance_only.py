@@ -18,10 +18,9 @@ from hypothesis import strategies as st
 from dealwright.errors import InputError
 from dealwright.plan.actions.catalogue_file import default_catalogue
 from dealwright.plan.distance_only import DistanceOnly, DistanceOnlyParams, plan_distance_only
-from dealwright.plan.routing.outcome import VISIT_COLUMNS
 from dealwright.plan.routing.params import RouteParams
 from dealwright.plan.routing.travel import EstimatedTravel, TravelTable
-from dealwright.schemas import AccountSchema, PlanInputs
+from dealwright.schemas import VISIT_COLUMNS, AccountSchema, PlanInputs
 
 CATALOGUE = default_catalogue()
 FIELD = [k for k, (_, channel) in enumerate(CATALOGUE.options) if channel.name == "field"]

@@ -18,10 +18,9 @@ import pytest
 
 from dealwright.errors import InputError
 from dealwright.plan.route import RouteParams, Routes, route
-from dealwright.plan.routing.outcome import LEFT_OUT_COLUMNS, VISIT_COLUMNS
 from dealwright.plan.routing.travel import TravelTable
 from dealwright.plan.routing.week import spread
-from dealwright.schemas import AccountSchema, PlanInputs
+from dealwright.schemas import LEFT_OUT_COLUMNS, VISIT_COLUMNS, AccountSchema, PlanInputs
 from dealwright.world.barcelona import BarcelonaParams, generate
 
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"

@@ -16,9 +16,8 @@ from hypothesis import strategies as st
 from dealwright.errors import InputError
 from dealwright.plan.territories.balance import assign_cells, share_out
 from dealwright.plan.territories.cells import Plane, gather
-from dealwright.plan.territories.report import TERRITORY_COLUMNS
 from dealwright.plan.territory import Territories, TerritoryParams, territory
-from dealwright.schemas import AccountSchema, PlanInputs
+from dealwright.schemas import TERRITORY_COLUMNS, AccountSchema, PlanInputs
 
 SCHEMA = AccountSchema(has_position=True, roles={"visit_min": "visit_min"})
 

@@ -8,19 +8,12 @@ import numpy as np
 import polars as pl
 
 from dealwright.plan.routing.params import RouteParams
-from dealwright.plan.routing.requests import REQUEST_COLUMNS
 from dealwright.plan.routing.requests import working_days as visiting_days
 from dealwright.plan.routing.week import spread
 from dealwright.plan.staffing.demand import working_days as calling_days
 from dealwright.plan.staffing.params import ScheduleParams
-from dealwright.schemas import PlanInputs
+from dealwright.schemas import COMMITMENT_COLUMNS, VISIT_REQUEST_COLUMNS, PlanInputs
 
-AGREED_COLUMNS: Final = {
-    "account_id": pl.String,
-    "channel": pl.String,
-    "kind": pl.String,  # one of the four below
-    "why": pl.String,  # of a closed channel; of a planned visit, that it was due
-}
 PROMISED: Final = "promised"  # done whatever else is
 PLANNED: Final = "planned"  # the routes of this run hold the visit
 DUE: Final = "due"  # comes round: done before others, if there is room
@@ -28,7 +21,7 @@ CLOSED: Final = "closed"  # not on this channel tonight
 
 
 def agreements(inputs: PlanInputs, visits: RouteParams, calls: ScheduleParams) -> pl.DataFrame:
-    """Return `AGREED_COLUMNS`, one row per account: promises of the planned days first, then what is due.
+    """Return `COMMITMENT_COLUMNS`, one row per account: promises of the planned days first, then what is due.
 
     Parameters
     ----------
@@ -42,7 +35,7 @@ def agreements(inputs: PlanInputs, visits: RouteParams, calls: ScheduleParams) -
 def _promised_visits(inputs: PlanInputs, params: RouteParams) -> pl.DataFrame:
     promises = inputs.promises
     if promises is None or promises.is_empty():
-        return pl.DataFrame(schema=AGREED_COLUMNS)
+        return pl.DataFrame(schema=COMMITMENT_COLUMNS)
     if "day" in promises.columns:
         days = pl.Series(visiting_days(inputs, params), dtype=pl.Date)
         promises = promises.filter(pl.col("day").is_null() | pl.col("day").is_in(days.implode()))
@@ -52,7 +45,7 @@ def _promised_visits(inputs: PlanInputs, params: RouteParams) -> pl.DataFrame:
 def _promised_calls(inputs: PlanInputs, params: ScheduleParams) -> pl.DataFrame:
     call_backs = inputs.call_backs
     if call_backs is None or call_backs.is_empty():
-        return pl.DataFrame(schema=AGREED_COLUMNS)
+        return pl.DataFrame(schema=COMMITMENT_COLUMNS)
     days = pl.Series(calling_days(inputs.as_of, params), dtype=pl.Date)
     today = call_backs.filter(pl.col("at").dt.date().is_in(days.implode()))
     return agreed_frame(today["account_id"], "outbound_cc", PROMISED)
@@ -62,11 +55,11 @@ def _rhythm(inputs: PlanInputs, params: RouteParams) -> pl.DataFrame:
     """Say which visits that come round are due in the planned days, and when the others are."""
     frequencies = inputs.frequencies
     if frequencies is None or frequencies.is_empty():
-        return pl.DataFrame(schema=AGREED_COLUMNS)
+        return pl.DataFrame(schema=COMMITMENT_COLUMNS)
     accounts = frequencies["account_id"]
     asked = pl.DataFrame({"row": np.arange(accounts.len()), "account_id": accounts}).select(
         (pl.col(name) if name in ("row", "account_id") else pl.lit(None)).cast(kind).alias(name)
-        for name, kind in REQUEST_COLUMNS.items()
+        for name, kind in VISIT_REQUEST_COLUMNS.items()
     )
     asked = asked.with_columns(value_eur=pl.lit(0.0), must=pl.lit(value=False))
     days = visiting_days(inputs, params)
@@ -84,7 +77,7 @@ def _rhythm(inputs: PlanInputs, params: RouteParams) -> pl.DataFrame:
 def agreed_frame(
     account_id: pl.Series, channel: str, kind: str, why: pl.Series | None = None
 ) -> pl.DataFrame:
-    """Return `AGREED_COLUMNS` with the same channel and kind for some accounts."""
+    """Return `COMMITMENT_COLUMNS` with the same channel and kind for some accounts."""
     nothing = pl.Series([None], dtype=pl.String).new_from_index(0, account_id.len())
     return pl.DataFrame({"account_id": account_id, "why": nothing if why is None else why}).select(
         "account_id", pl.lit(channel).alias("channel"), pl.lit(kind).alias("kind"), "why"

@@ -19,19 +19,7 @@ from dealwright.errors import InputError
 from dealwright.plan.briefs.facts import REASONS, collect_tasks, gather_facts
 from dealwright.plan.briefs.phrases import load_phrases
 from dealwright.plan.briefs.wording import END, Wording, escape_text, load_wording
-from dealwright.schemas import AccountSchema, PlanInputs
-
-BRIEF_COLUMNS: Final[dict[str, Any]] = {
-    "account_id": pl.String,
-    "rep_id": pl.String,
-    "start_at": pl.Datetime("us"),
-    "stop": pl.Int64,
-    "action": pl.String,
-    "channel": pl.String,
-    "title": pl.String,
-    "markdown": pl.String,
-    "html": pl.String,
-}
+from dealwright.schemas import BRIEF_COLUMNS, AccountSchema, PlanInputs
 
 _BATCH: Final = 1_000
 

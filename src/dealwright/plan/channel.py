@@ -36,28 +36,15 @@ from dealwright.plan.channels.offers import Offers, find_urgent, value_channels,
 from dealwright.plan.channels.precedence import Solution, solve
 from dealwright.plan.channels.prices import ONE_EACH
 from dealwright.plan.channels.waitlist import rank_waiting
-from dealwright.schemas import CHANNELS, PlanInputs
+from dealwright.schemas import CHANNEL_COLUMNS, CHANNELS, PlanInputs
 
 __all__ = [
-    "CHANNEL_COLUMNS",
     "ChannelLimit",
     "ChannelParams",
     "Channels",
     "allocate_channels",
 ]
 
-CHANNEL_COLUMNS: Final = {
-    "channel": pl.String,
-    "demand": pl.Int64,  # accounts that would take it if nothing were full
-    "capacity": pl.Int64,  # contacts a day; null: no limit is known
-    "scheduled": pl.Int64,
-    "backlog": pl.Int64,  # accounts that wait for it
-    "sla_min": pl.Float64,
-    "sla_met": pl.Boolean,  # everybody who waits for it is expected to be reached in time
-    "price_eur": pl.Float64,  # what one more contact today would add
-    "last_place_eur": pl.Float64,  # what the last contact of today adds; null where the channel serves nobody
-    "capacity_source": pl.String,
-}
 _CENTS: Final = 100.0
 
 
@@ -128,7 +115,7 @@ class Channels:
     table
         `CHANNEL_COLUMNS`, one row per channel.
     waitlist
-        `waitlist.WAITLIST_COLUMNS`: the accounts that are to be reached and are not today, ranked.
+        `WAITLIST_COLUMNS`: the accounts that are to be reached and are not today, ranked.
     value_eur, bound_eur
         What the allocation is worth, preferences included, and what no allocation can exceed.
     contested
@@ -200,9 +187,9 @@ def allocate_channels(
     capacities
         Channel -> contacts a day, where the run knows better than the parameters.
     waiting
-        The last run's waitlist (`offers.WAITING_COLUMNS`).
+        The last run's waitlist (`PREVIOUS_WAITLIST_COLUMNS`).
     agreed
-        `plan.agreed.AGREED_COLUMNS`: what is settled before, such as promised contacts.
+        `COMMITMENT_COLUMNS`: what is settled before, such as promised contacts.
     days
         Channel -> working days its capacity is for, where that is more than one.
 

@@ -68,9 +68,9 @@ class DistanceOnly:
         One row per account: ``account_id`` and ``distance_only_stop``, its place in that day, null where it
         would not be visited.
     visits
-        `outcome.VISIT_COLUMNS`.
+        `VISIT_COLUMNS`.
     days
-        `outcome.DAY_COLUMNS` but for ``extra_hour_eur``, which nobody asked for.
+        `WORKING_DAY_COLUMNS` but for ``extra_hour_eur``, which nobody asked for.
     notes
         Why there is nothing to compare with.
     """

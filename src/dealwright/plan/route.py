@@ -34,11 +34,11 @@ class Routes:
         ``visit_stop``, ``visit_at`` (first visit) and ``visit_note``, which says why an account that was to
         be visited is not; all empty for accounts that were not to be visited.
     visits
-        `outcome.VISIT_COLUMNS`, by representative, day and stop.
+        `VISIT_COLUMNS`, by representative, day and stop.
     days
-        `outcome.DAY_COLUMNS`: one row per representative and day.
+        `WORKING_DAY_COLUMNS`: one row per representative and day.
     left_out
-        `outcome.LEFT_OUT_COLUMNS`: one row per visit that is not made, the most valuable first.
+        `LEFT_OUT_COLUMNS`: one row per visit that is not made, the most valuable first.
     travel_source
         Where the travel times come from.
     notes

@@ -11,14 +11,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import polars as pl
 
 from dealwright.plan.action import Actions
 from dealwright.plan.channel import Channels
-from dealwright.plan.staffing.backlog import BACKLOG_COLUMNS, forecast_backlog
+from dealwright.plan.staffing.backlog import forecast_backlog
 from dealwright.plan.staffing.call_list import (
     CALLING,
     CallList,
@@ -28,38 +28,20 @@ from dealwright.plan.staffing.call_list import (
 )
 from dealwright.plan.staffing.calls import read_call_backs
 from dealwright.plan.staffing.demand import ChannelDemand, forecast_contacts, measure_demand, working_days
-from dealwright.plan.staffing.levels import LEVEL_COLUMNS, judge_levels
+from dealwright.plan.staffing.levels import judge_levels
 from dealwright.plan.staffing.params import DEFAULT_WORK, ScheduleParams, ShiftPattern, Work
 from dealwright.plan.staffing.roster import Person, Roster, group_staff, name_people, read_staff
 from dealwright.plan.staffing.shifts import Cover, Shift, cover_demand, expand_patterns, missing_hours
 from dealwright.plan.staffing.workforce import Workforce, put_to_work
-from dealwright.schemas import TIMESTAMP, PlanInputs
+from dealwright.schemas import SHIFT_COLUMNS, PlanInputs
 
 __all__ = [
-    "BACKLOG_COLUMNS",
-    "LEVEL_COLUMNS",
-    "SHIFT_COLUMNS",
     "Schedule",
     "ScheduleParams",
     "ShiftPattern",
     "Work",
     "schedule",
 ]
-
-SHIFT_COLUMNS: Final[dict[str, Any]] = {
-    "rep_id": pl.String,
-    "rep_name": pl.String,
-    "day": pl.Date,
-    "pattern": pl.String,
-    "start_at": TIMESTAMP,
-    "end_at": TIMESTAMP,
-    "lunch_start_at": TIMESTAMP,
-    "lunch_end_at": TIMESTAMP,
-    "breaks": pl.List(TIMESTAMP),  # their starts
-    "break_min": pl.Int64,  # length of each
-    "paid_min": pl.Int64,
-    "channels": pl.List(pl.String),  # worked on that day
-}
 
 
 @dataclass(frozen=True)
@@ -74,10 +56,10 @@ class Schedule:
     shifts
         `SHIFT_COLUMNS`: who works when.
     calls, unplaced
-        `calls.CALL_COLUMNS` and `calls.UNPLACED_COLUMNS`: the call list, and the calls that found no place.
+        `CALL_COLUMNS` and `UNPLACED_CALL_COLUMNS`: the call list, and the calls that found no place.
     levels
-        `LEVEL_COLUMNS`: per day, channel and interval contacts, staff needed and there, service level by
-        formula and simulated.
+        `SERVICE_LEVEL_COLUMNS`: per day, channel and interval contacts, staff needed and there, service level
+        by formula and simulated.
     backlog
         `BACKLOG_COLUMNS`: per channel and working day what arrives, what can be done, what is left.
     sla_probability

@@ -105,7 +105,7 @@ class _Night:
 
 
 def settle_visits(agreed: pl.DataFrame, routes: Routes) -> pl.DataFrame:
-    """Return `agreed.AGREED_COLUMNS` with the visits that the routes hold, and those that will not be made.
+    """Return `COMMITMENT_COLUMNS` with the visits that the routes hold, and those that will not be made.
 
     An account left out for lack of room stays in the queue for a visit; to one left out for any other reason
     the field is closed tonight.

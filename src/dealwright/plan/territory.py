@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
@@ -13,15 +11,13 @@ from dealwright.plan.frames import StageResult
 from dealwright.plan.territories import demand, drawing, matching, report
 from dealwright.plan.territories.drawing import Division, Ground
 from dealwright.plan.territories.params import TerritoryParams
-from dealwright.plan.territories.report import TERRITORY_COLUMNS, Territories
-from dealwright.schemas import PlanInputs
+from dealwright.plan.territories.report import Territories
+from dealwright.schemas import PREVIOUS_TERRITORY_COLUMNS, PlanInputs
 
-__all__ = ["PREVIOUS_COLUMNS", "TERRITORY_COLUMNS", "Territories", "TerritoryParams", "territory"]
+__all__ = ["Territories", "TerritoryParams", "territory"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-
-PREVIOUS_COLUMNS: Final = {"account_id": pl.String, "territory": pl.String}
 
 
 def territory(
@@ -41,8 +37,9 @@ def territory(
     predictions
         Result of *predict* (``predicted_value_eur``); needed where the workload is to include value.
     previous
-        `PREVIOUS_COLUMNS`: last month's territories; by default those that the accounts' own representatives
-        make. They are kept, or only balanced again, unless a change pays within `TerritoryParams.months`.
+        `PREVIOUS_TERRITORY_COLUMNS`: last month's territories; by default those that the accounts' own
+        representatives make. They are kept, or only balanced again, unless a change pays within
+        `TerritoryParams.months`.
 
     Raises
     ------
@@ -104,7 +101,7 @@ def _names(params: TerritoryParams, reps: int, previous: pl.DataFrame | None) ->
     count = params.territories or reps
     old: list[str] = []
     if previous is not None:
-        missing = PREVIOUS_COLUMNS.keys() - set(previous.columns)
+        missing = PREVIOUS_TERRITORY_COLUMNS.keys() - set(previous.columns)
         if missing:
             raise InputError(f"last month's territories have no column {min(missing)}")
         sizes = previous.drop_nulls("territory")["territory"].value_counts(sort=True)

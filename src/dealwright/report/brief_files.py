@@ -36,7 +36,7 @@ def write_briefs(briefs: pl.DataFrame, folder: Path, language: str) -> None:
     Parameters
     ----------
     briefs
-        `dealwright.plan.brief.BRIEF_COLUMNS`; nothing is written where there are none.
+        `BRIEF_COLUMNS`; nothing is written where there are none.
     """
     if briefs.is_empty():
         return

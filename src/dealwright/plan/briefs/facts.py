@@ -6,20 +6,8 @@ from typing import Any, Final
 
 import polars as pl
 
-from dealwright.schemas import ACCOUNT_ID, TIMESTAMP, PlanInputs, consent_column
+from dealwright.schemas import ACCOUNT_ID, BRIEF_TASK_COLUMNS, TIMESTAMP, PlanInputs, consent_column
 
-TASK_COLUMNS: Final[dict[str, Any]] = {
-    "account_id": pl.String,
-    "rep_id": pl.String,
-    "channel": pl.String,
-    "start_at": TIMESTAMP,
-    "end_at": TIMESTAMP,
-    "stop": pl.Int64,
-    "travel_min": pl.Float64,
-    "distance_km": pl.Float64,
-    "window_end": TIMESTAMP,
-    "call_back": pl.Boolean,
-}
 _ROLES: Final = (
     "name", "tier", "industry", "digital_engagement", "support_tickets", "csat", "recent_issue",
     "last_contact", "product_interest", "lifetime_value", "abandoned_carts", "inbound_calls",
@@ -38,14 +26,14 @@ _YEAR_DAYS: Final = 365
 
 
 def collect_tasks(visits: pl.DataFrame | None, calls: pl.DataFrame | None) -> pl.DataFrame:
-    """Put visits and calls into one table of `TASK_COLUMNS`, by representative and time."""
+    """Put visits and calls into one table of `BRIEF_TASK_COLUMNS`, by representative and time."""
     frames = []
     if visits is not None and not visits.is_empty():
         frames.append(visits.with_columns(channel=pl.lit("field"), end_at=pl.col("leave_at")))
     if calls is not None and not calls.is_empty():
         frames.append(calls)
-    parts = [_conform(frame, TASK_COLUMNS) for frame in frames]
-    tasks = pl.concat(parts) if parts else pl.DataFrame(schema=TASK_COLUMNS)
+    parts = [_conform(frame, BRIEF_TASK_COLUMNS) for frame in frames]
+    tasks = pl.concat(parts) if parts else pl.DataFrame(schema=BRIEF_TASK_COLUMNS)
     return tasks.sort("rep_id", "start_at", "account_id", nulls_last=True)
 
 

@@ -9,11 +9,11 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from dealwright.plan.agreed import AGREED_COLUMNS, CLOSED, DUE, PLANNED, PROMISED
+from dealwright.plan.agreed import CLOSED, DUE, PLANNED, PROMISED
 from dealwright.plan.channels.capacity import Capacity
 from dealwright.plan.channels.kernels import Floats, Ints
 from dealwright.plan.channels.offers import Offers
-from dealwright.schemas import CHANNELS
+from dealwright.schemas import CHANNELS, COMMITMENT_COLUMNS
 
 if TYPE_CHECKING:
     from dealwright.plan.action import Actions
@@ -61,14 +61,14 @@ class AgreedContacts:
 def read_agreed(
     account_id: pl.Series, agreed: pl.DataFrame | None, actions: Actions, option: Ints, value: Floats
 ) -> AgreedContacts:
-    """Bring `plan.agreed.AGREED_COLUMNS` into the order of the accounts.
+    """Bring `COMMITMENT_COLUMNS` into the order of the accounts.
 
     Parameters
     ----------
     option, value
         What each channel is to each account, as of `offers.value_channels`.
     """
-    known = pl.DataFrame(schema=AGREED_COLUMNS) if agreed is None else agreed
+    known = pl.DataFrame(schema=COMMITMENT_COLUMNS) if agreed is None else agreed
     found = pl.DataFrame({"account_id": account_id}).join(
         known, on="account_id", how="left", maintain_order="left"
     )

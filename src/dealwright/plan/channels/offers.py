@@ -13,9 +13,8 @@ from numpy.typing import NDArray
 from dealwright.errors import InputError
 from dealwright.plan.action import Actions
 from dealwright.plan.channels.kernels import Floats, Ints
-from dealwright.schemas import CHANNELS, PREFERRED_CHANNEL, TIMESTAMP, PlanInputs
+from dealwright.schemas import CHANNELS, PREFERRED_CHANNEL, PREVIOUS_WAITLIST_COLUMNS, TIMESTAMP, PlanInputs
 
-WAITING_COLUMNS: Final = {"account_id": pl.String, "waiting_since": TIMESTAMP}
 DAY: Final = timedelta(days=1)
 _CENTS: Final = 100.0
 
@@ -100,12 +99,12 @@ def find_urgent(
     Raises
     ------
     InputError
-        `waiting` lacks a column of `WAITING_COLUMNS`.
+        `waiting` lacks a column of `PREVIOUS_WAITLIST_COLUMNS`.
     """
     now = int(np.datetime64(inputs.as_of, "us").astype(np.int64))
     since = np.full(inputs.accounts.height, now, dtype=np.int64)
     if waiting is not None and waiting.height:
-        for name in WAITING_COLUMNS:
+        for name in PREVIOUS_WAITLIST_COLUMNS:
             if name not in waiting.columns:
                 raise InputError(
                     f"the waitlist of the last run has no column {name}: pass its waitlist as it was written"

@@ -2,29 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
-
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 from dealwright.plan.channels.kernels import Floats, Ints
 from dealwright.plan.channels.offers import DAY, Offers, Urgency
-from dealwright.schemas import CHANNELS, TIMESTAMP
-
-WAITLIST_COLUMNS: Final[dict[str, Any]] = {
-    "rank": pl.Int64,  # over all channels; urgent ones first
-    "account_id": pl.String,
-    "channel": pl.String,  # the one it waits for; null where none is allowed
-    "value_eur": pl.Float64,
-    "urgent": pl.Boolean,
-    "waiting_since": TIMESTAMP,
-    "due_at": TIMESTAMP,
-    "place": pl.Int64,  # in the channel's own queue
-    "expected_wait_days": pl.Float64,  # null: never, at today's capacity
-    "in_time": pl.Boolean,
-    "reason": pl.String,
-}
+from dealwright.schemas import CHANNELS, TIMESTAMP, WAITLIST_COLUMNS
 
 
 def rank_waiting(

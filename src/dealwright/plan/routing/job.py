@@ -25,7 +25,7 @@ class Job:
     Attributes
     ----------
     visits
-        `REQUEST_COLUMNS` of the visits to choose from.
+        `VISIT_REQUEST_COLUMNS` of the visits to choose from.
     allowed
         (visits, days).
     reps, days

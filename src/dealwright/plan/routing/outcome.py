@@ -4,72 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date, datetime, time, timedelta
-from typing import Any, Final
+from typing import Any
 
 import polars as pl
 
 from dealwright.plan.routing.insight import Insight
 from dealwright.plan.routing.job import MINUTE, Job, JobResult, run_job
 from dealwright.plan.routing.problem import Route, leg_places
-from dealwright.schemas import TIMESTAMP
+from dealwright.schemas import LEFT_OUT_COLUMNS, VISIT_COLUMNS, WORKING_DAY_COLUMNS
 
 __all__ = [
-    "DAY_COLUMNS",
-    "LEFT_OUT_COLUMNS",
-    "VISIT_COLUMNS",
     "Job",
     "by_account",
     "collect",
     "collect_left_out",
     "run_job",
 ]
-
-VISIT_COLUMNS: Final[dict[str, Any]] = {
-    "rep_id": pl.String,
-    "day": pl.Date,
-    "stop": pl.Int64,  # 1 is the first
-    "account_id": pl.String,
-    "arrive_at": TIMESTAMP,
-    "start_at": TIMESTAMP,
-    "leave_at": TIMESTAMP,
-    "travel_min": pl.Float64,  # from the stop before, access included
-    "distance_km": pl.Float64,
-    "window_start": TIMESTAMP,  # when the account opens
-    "window_end": TIMESTAMP,  # when it closes: the visit is over by then
-    "value_eur": pl.Float64,
-    "must": pl.Boolean,
-}
-DAY_COLUMNS: Final[dict[str, Any]] = {
-    "rep_id": pl.String,
-    "day": pl.Date,
-    "stops": pl.Int64,
-    "candidates": pl.Int64,
-    "value_eur": pl.Float64,
-    "travel_min": pl.Float64,  # the way home included
-    "distance_km": pl.Float64,
-    "wait_min": pl.Float64,
-    "depart_at": TIMESTAMP,
-    "lunch_at": TIMESTAMP,
-    "back_at": TIMESTAMP,
-    "home_min": pl.Float64,  # the last way
-    "home_km": pl.Float64,
-    "extra_hour_eur": pl.Float64,  # what the day would gain if the shift were an hour longer
-}
-LEFT_OUT_COLUMNS: Final[dict[str, Any]] = {
-    "account_id": pl.String,
-    "rep_id": pl.String,
-    "value_eur": pl.Float64,
-    "must": pl.Boolean,
-    "reason": pl.String,
-    "no_room": pl.Boolean,  # a day with more time, or one visit more, could hold it
-    "would_fit_rep_id": pl.String,  # the cheapest insertion: where, and what it takes
-    "would_fit_day": pl.Date,
-    "after_account_id": pl.String,
-    "extra_min": pl.Float64,
-    "extra_cost_eur": pl.Float64,
-    "displaces": pl.List(pl.String),
-    "displaced_eur": pl.Float64,
-}
 
 
 def collect(
@@ -84,9 +34,9 @@ def collect(
             visits += _stops(job, result, route, rep.rep_id, day)
             totals.append(_day(result, route, rep.rep_id, day))
     made = pl.DataFrame(visits, schema=VISIT_COLUMNS, orient="row")
-    return made.sort("rep_id", "day", "stop"), pl.DataFrame(totals, schema=DAY_COLUMNS, orient="row").sort(
-        "rep_id", "day"
-    )
+    return made.sort("rep_id", "day", "stop"), pl.DataFrame(
+        totals, schema=WORKING_DAY_COLUMNS, orient="row"
+    ).sort("rep_id", "day")
 
 
 def _stops(job: Job, result: JobResult, route: Route, rep_id: str, day: date) -> list[tuple[Any, ...]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -12,25 +12,7 @@ import polars as pl
 from dealwright.errors import InputError
 from dealwright.plan.frames import StageResult
 from dealwright.plan.routing.params import RouteParams
-from dealwright.schemas import PROMISE_COLUMNS, PlanInputs
-
-REQUEST_COLUMNS: Final = {
-    "row": pl.Int64,  # of the accounts
-    "account_id": pl.String,
-    "rep_id": pl.String,
-    "lat_deg": pl.Float64,
-    "lon_deg": pl.Float64,
-    "value_eur": pl.Float64,
-    "visit_min": pl.Float64,
-    "opens_min": pl.Float64,
-    "closes_min": pl.Float64,
-    "must": pl.Boolean,
-    "urgent": pl.Boolean,  # before any other that is not
-    "pinned": pl.Boolean,
-    "day": pl.Date,
-    "begin_min": pl.Int64,
-    "position_note": pl.String,  # what is wrong with the position
-}
+from dealwright.schemas import PROMISE_COLUMNS, VISIT_REQUEST_COLUMNS, PlanInputs
 
 
 @dataclass(frozen=True)
@@ -96,7 +78,7 @@ def read_requests(
     promises: pl.DataFrame | None,
     params: RouteParams,
 ) -> pl.DataFrame:
-    """Return the accounts to be visited, `REQUEST_COLUMNS`: those of the field channel, and those promised.
+    """Return `VISIT_REQUEST_COLUMNS`: the accounts of the field channel, and those promised a visit.
 
     The representative is the one of the territory, of the promise (which pins), or the account's own.
     """
@@ -134,7 +116,9 @@ def read_requests(
         rep_id=pl.coalesce("rep_id", "own_rep"),
     )
     wanted = pl.col("field") | pl.col("promised").fill_null(value=False)
-    return table.filter(wanted).select(pl.col(name).cast(kind) for name, kind in REQUEST_COLUMNS.items())
+    return table.filter(wanted).select(
+        pl.col(name).cast(kind) for name, kind in VISIT_REQUEST_COLUMNS.items()
+    )
 
 
 def _rep_of(accounts: pl.DataFrame, own: str | None, territories: StageResult | None) -> pl.Series:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date, timedelta
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import polars as pl
@@ -12,18 +12,8 @@ import polars as pl
 from dealwright.plan.staffing.demand import ChannelDemand
 from dealwright.plan.staffing.params import ScheduleParams
 from dealwright.plan.staffing.workforce import Workforce
-from dealwright.schemas import PlanInputs
+from dealwright.schemas import BACKLOG_COLUMNS, PlanInputs
 
-BACKLOG_COLUMNS: Final[dict[str, Any]] = {
-    "channel": pl.String,
-    "day": pl.Date,
-    "planned": pl.Boolean,  # a day of the plan; otherwise a forecast with the last planned day's staff
-    "arriving": pl.Float64,
-    "capacity": pl.Float64,
-    "backlog": pl.Float64,  # at the end of the day
-    "of_plan": pl.Float64,  # of the backlog, contacts of the plan itself: the next night plans these again
-    "wait_days": pl.Float64,  # the backlog over the capacity; null without capacity
-}
 _LOOK_BACK_DAYS: Final = 28
 
 

@@ -14,8 +14,6 @@ from dealwright.plan.action import Actions
 from dealwright.plan.channel import Channels
 from dealwright.plan.staffing.activities import IDLE
 from dealwright.plan.staffing.calls import (
-    CALL_COLUMNS,
-    UNPLACED_COLUMNS,
     Callees,
     Slots,
     cut_slots,
@@ -26,14 +24,14 @@ from dealwright.plan.staffing.calls import (
 from dealwright.plan.staffing.demand import Floats, Ints
 from dealwright.plan.staffing.params import ScheduleParams
 from dealwright.plan.staffing.workforce import CHANNELS, Workforce, callers
-from dealwright.schemas import PlanInputs
+from dealwright.schemas import CALL_COLUMNS, UNPLACED_CALL_COLUMNS, PlanInputs
 
 CALLING: Final = "outbound_cc"
 
 
 @dataclass(frozen=True)
 class CallList:
-    """`calls.CALL_COLUMNS` by time, and `calls.UNPLACED_COLUMNS` by importance."""
+    """`CALL_COLUMNS` by time, and `UNPLACED_CALL_COLUMNS` by importance."""
 
     calls: pl.DataFrame
     unplaced: pl.DataFrame
@@ -99,7 +97,7 @@ def list_calls(
             "call_back": left < promised.height,
             "reason": why,
         },
-        schema=UNPLACED_COLUMNS,
+        schema=UNPLACED_CALL_COLUMNS,
     )
     return CallList(calls, unplaced)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
@@ -16,29 +16,10 @@ from dealwright.errors import InputError
 from dealwright.plan.channels.flow import allocate_by_flow
 from dealwright.plan.staffing.demand import Floats, Ints
 from dealwright.plan.staffing.params import DAY_MIN, ScheduleParams
-from dealwright.schemas import CALL_BACK_COLUMNS, TIMESTAMP, PlanInputs
+from dealwright.schemas import CALL_BACK_COLUMNS, PlanInputs
 
 if TYPE_CHECKING:
     from dealwright.plan.actions.catalogue import Catalogue, Channel
-
-CALL_COLUMNS: Final[dict[str, Any]] = {
-    "rep_id": pl.String,
-    "account_id": pl.String,
-    "channel": pl.String,
-    "start_at": TIMESTAMP,  # on the company's clock
-    "end_at": TIMESTAMP,
-    "local_start_at": TIMESTAMP,  # on the account's clock
-    "priority": pl.Int64,  # 1 is the first
-    "value_eur": pl.Float64,
-    "call_back": pl.Boolean,  # promised
-}
-UNPLACED_COLUMNS: Final[dict[str, Any]] = {
-    "account_id": pl.String,
-    "channel": pl.String,
-    "value_eur": pl.Float64,
-    "call_back": pl.Boolean,
-    "reason": pl.String,
-}
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date, datetime, time, timedelta
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import polars as pl
@@ -14,22 +14,10 @@ from dealwright.plan.staffing.erlang import available_agents, service_level
 from dealwright.plan.staffing.params import ScheduleParams
 from dealwright.plan.staffing.simulation import simulate_queue
 from dealwright.plan.staffing.workforce import Workforce
-from dealwright.schemas import TIMESTAMP
+from dealwright.schemas import SERVICE_LEVEL_COLUMNS
 
 _MOST_STEPS: Final = 2e9  # contacts × agents × days: a few seconds
 _LEAST_RUNS: Final = 20
-LEVEL_COLUMNS: Final[dict[str, Any]] = {
-    "day": pl.Date,
-    "channel": pl.String,
-    "start_at": TIMESTAMP,  # of the interval
-    "contacts": pl.Float64,
-    "required": pl.Int64,  # to be scheduled; null for work that may wait
-    "scheduled": pl.Int64,
-    "available": pl.Int64,  # after shrinkage
-    "occupancy": pl.Float64,
-    "service_level": pl.Float64,  # by formula, in the steady state; null for work that may wait
-    "simulated_service_level": pl.Float64,  # null where nobody came
-}
 
 
 def judge_levels(
@@ -39,7 +27,7 @@ def judge_levels(
     params: ScheduleParams,
     seed: int,
 ) -> tuple[pl.DataFrame, dict[str, float]]:
-    """Return `LEVEL_COLUMNS`, and for each queue the probability that a day keeps its service level."""
+    """Return `SERVICE_LEVEL_COLUMNS`, and each queue's probability that a day keeps its service level."""
     frames: list[pl.DataFrame] = []
     kept: dict[str, list[float]] = {}
     for index, (day, demand) in enumerate(zip(days, demands, strict=True)):
@@ -88,10 +76,10 @@ def judge_levels(
                         "service_level": levels,
                         "simulated_service_level": simulated,
                     },
-                    schema=LEVEL_COLUMNS,
+                    schema=SERVICE_LEVEL_COLUMNS,
                 ).with_columns(pl.col(pl.Float64).fill_nan(None))
             )
-    table = pl.concat(frames) if frames else pl.DataFrame(schema=LEVEL_COLUMNS)
+    table = pl.concat(frames) if frames else pl.DataFrame(schema=SERVICE_LEVEL_COLUMNS)
     return table, {name: float(np.mean(shares)) for name, shares in kept.items()}
 
 

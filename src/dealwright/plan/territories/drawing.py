@@ -17,6 +17,7 @@ from dealwright.plan.territories.balance import (
     start_centres,
 )
 from dealwright.plan.territories.cells import Cells, Plane, gather
+from dealwright.schemas import TERRITORY_CURVE_COLUMNS
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -27,7 +28,6 @@ COARSER: Final = (
 LARGE: Final = 4_000  # cells from which that pays
 STARTS: Final = 6
 TOLERANCES: Final = (0.0, 0.02, 0.05, 0.1, 0.2)
-CURVE_COLUMNS: Final = ("tolerance", "max_deviation_pct", "cv_pct", "mean_distance_km")
 
 
 @dataclass(frozen=True)
@@ -191,7 +191,7 @@ def trade_off(ground: Ground, division: Division, tolerances: tuple[float, ...])
             tolerance, 100 * float(np.abs(loads / mean - 1).max()), 100 * float(loads.std()) / mean,
             float((away * part).sum() / max(float(part.sum()), 1e-12)),
         ))  # fmt: skip
-    return pl.DataFrame(rows, schema=dict.fromkeys(CURVE_COLUMNS, pl.Float64), orient="row")
+    return pl.DataFrame(rows, schema=TERRITORY_CURVE_COLUMNS, orient="row")
 
 
 def _division(ground: Ground, label: Ints, centre_km: Floats) -> Division:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -15,33 +15,10 @@ from dealwright.plan.territories import drawing
 from dealwright.plan.territories.drawing import Division, Ground
 from dealwright.plan.territories.measures import Shapes, measure_shapes
 from dealwright.plan.territories.params import TerritoryParams
-from dealwright.schemas import PlanInputs
+from dealwright.schemas import TERRITORY_COLUMNS, TERRITORY_CURVE_COLUMNS, TERRITORY_TABLE_COLUMNS, PlanInputs
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-
-TERRITORY_COLUMNS: Final = {
-    "account_id": pl.String,
-    "territory": pl.String,
-    "rep_id": pl.String,
-    "workload_min": pl.Float64,  # a month
-    "moved": pl.Boolean,  # to another representative than before; null for an account that had none
-}
-TERRITORY_TABLE: Final = {
-    "territory": pl.String,
-    "rep_id": pl.String,
-    "accounts": pl.Int64,
-    "workload_min": pl.Float64,
-    "deviation_pct": pl.Float64,  # from the mean workload
-    "mean_distance_km": pl.Float64,  # from the middle, by workload
-    "drive_min": pl.Float64,  # one way from the representative's home, by workload
-    "polsby_popper": pl.Float64,
-    "contiguity": pl.Float64,
-    "moved": pl.Int64,
-    "lat_deg": pl.Float64,
-    "lon_deg": pl.Float64,
-    "outline": pl.String,
-}
 
 
 @dataclass(frozen=True)
@@ -53,10 +30,9 @@ class Territories:
     frame
         `TERRITORY_COLUMNS`, in the order of the accounts; null for an account without a position.
     territories
-        One row per territory: ``territory, rep_id, accounts, workload_min, deviation_pct, mean_distance_km,
-        drive_min, polsby_popper, contiguity, moved, lat_deg, lon_deg, outline`` (WKT).
+        `TERRITORY_TABLE_COLUMNS`.
     curve
-        What each tolerance would give: ``tolerance, max_deviation_pct, cv_pct, mean_distance_km``.
+        `TERRITORY_CURVE_COLUMNS`.
     decision
         Whether last month's territories were kept, and why.
     notes
@@ -168,7 +144,9 @@ def _table(
         "contiguity": shapes.contiguity, "moved": moved.astype(np.int64), "lat_deg": lat, "lon_deg": lon,
         "outline": list(shapes.outline),
     }  # fmt: skip
-    return pl.DataFrame(values, schema=TERRITORY_TABLE).with_columns(pl.selectors.float().fill_nan(None))
+    return pl.DataFrame(values, schema=TERRITORY_TABLE_COLUMNS).with_columns(
+        pl.selectors.float().fill_nan(None)
+    )
 
 
 def _drive(ground: Ground, drawn: Drawn, params: TerritoryParams, inputs: PlanInputs) -> Floats:
@@ -200,5 +178,5 @@ def nothing(account_id: pl.Series, notes: tuple[str, ...]) -> Territories:
     frame = pl.DataFrame({"account_id": account_id}).with_columns(
         pl.lit(None, kind).alias(name) for name, kind in TERRITORY_COLUMNS.items() if name != "account_id"
     )
-    curve = pl.DataFrame(schema=dict.fromkeys(drawing.CURVE_COLUMNS, pl.Float64))
-    return Territories(frame, pl.DataFrame(schema=TERRITORY_TABLE), curve, "nothing to draw", notes)
+    curve = pl.DataFrame(schema=TERRITORY_CURVE_COLUMNS)
+    return Territories(frame, pl.DataFrame(schema=TERRITORY_TABLE_COLUMNS), curve, "nothing to draw", notes)
