@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -12,11 +13,12 @@ import pytest
 from engine import DIMENSIONS, assign, load_model, random_model, rows, value
 from histories import START, random_history
 from ledger import check_desk, read_tables
+from polars.testing import assert_frame_equal
 from psycopg import Connection
 
 from dealwright.desk.database import Database
 from dealwright.desk.desk import Desk
-from dealwright.learn import MatchModel
+from dealwright.learn import MatchModel, build_outcomes
 from dealwright.schemas import History
 
 LEAD = {"destination": "Mars", "lead_source": "Organic"}
@@ -200,3 +202,126 @@ def test_waiting_leads_get_the_places_an_import_brings(database: Database) -> No
         desk.load(more)
         check_desk(connection)
         assert value(connection, "select count(*) from dealwright.lead where is_waiting") == 0
+
+
+def fates(connection: Connection[Any], ids: Sequence[str]) -> list[tuple[Any, ...]]:
+    """Return status of the assignments, and what the outcome view says of them."""
+    return [
+        tuple(row.values())
+        for row in rows(
+            connection,
+            "select a.status, o.won, o.known_at is not null as known, o.contacted "
+            "from dealwright.assignment as a join dealwright.outcome as o "
+            "using (assignment_id) where a.external_id = any(%s) order by 1, 2",
+            list(ids),
+        )
+    ]
+
+
+def without_outcome(given: History, ids: Sequence[str]) -> History:
+    """Return the history as it is when the bookings of some assignments are rejected."""
+    return replace(
+        given,
+        assignments=given.assignments.with_columns(
+            outcome_unknown=pl.col("external_id").is_in(list(ids)) | pl.col("outcome_unknown")
+        ),
+        bookings=given.bookings.filter(~pl.col("assignment_external_id").is_in(list(ids))),
+    )
+
+
+def some_of_each(given: History) -> list[str]:
+    """Return an assignment that was won, one that was lost, one that is pending."""
+    return [
+        given.bookings.filter(pl.col("status") == status)["assignment_external_id"][0]
+        for status in ("confirmed", "cancelled", "pending")
+    ]
+
+
+def test_an_assignment_whose_booking_was_rejected_is_unknown(database: Database) -> None:
+    given = history(unreadable=0.2)
+    desk = Desk(database)
+    desk.load(given)
+    unknown = given.assignments.filter("outcome_unknown")["external_id"]
+    assert unknown.len() > 10
+    model = random_model(np.random.default_rng(4))
+    with database.connect(autocommit=True) as connection:
+        assert fates(connection, unknown.to_list()) == [("unknown", None, False, True)] * unknown.len()
+        load_model(connection, model)
+        check_desk(connection, model)
+        # whatever the clock says, follow-up is not what it waits for
+        value(connection, "select dealwright.lapse_overdue('2200-01-01', interval '1 day')")
+        assert fates(connection, unknown.to_list()) == [("unknown", None, False, True)] * unknown.len()
+    assert_frame_equal(
+        desk.outcomes().filter(pl.col("assignment_id").is_in(unknown.cast(pl.Int64).to_list())),
+        build_outcomes(given).frame.sort("assignment_id").filter(
+            pl.col("assignment_id").is_in(unknown.cast(pl.Int64).to_list())
+        ).select(desk.outcomes().columns),
+    )  # fmt: skip
+
+
+def test_a_later_import_corrects_what_was_unknown_and_the_other_way_round(database: Database) -> None:
+    given = history()
+    ids = some_of_each(given)
+    desk = Desk(database)
+    known = [("open", None, False, True), ("settled", False, True, True), ("settled", True, True, True)]
+    unknown = [("unknown", None, False, True)] * 3
+    with database.connect(autocommit=True) as connection:
+        for turn, expected in ((given, known), (without_outcome(given, ids), unknown), (given, known)):
+            desk.load(turn)
+            assert fates(connection, ids) == expected
+            check_desk(connection)
+            assert changed(desk.load(turn).counts) == 0
+            assert fates(connection, ids) == expected
+
+
+def test_unknown_first_and_booked_here_later(database: Database) -> None:
+    """A hand at the desk may know what the import could not read, with or without an earlier booking."""
+    given = history()
+    won, lost, pending = some_of_each(given)
+    desk = Desk(database)
+    desk.load(without_outcome(given, [won, lost]))
+    desk.load(without_outcome(given, [won, lost, pending]))
+    with database.connect(autocommit=True) as connection:
+        for name, status in ((won, "confirmed"), (lost, "cancelled")):
+            rows(
+                connection,
+                "insert into dealwright.booking (assignment_id, status, base_revenue) values (%s, %s, 100)",
+                int(name),
+                status,
+            )
+            check_desk(connection)
+        booking = value(
+            connection, "select booking_id from dealwright.booking where assignment_id = %s", int(pending)
+        )
+        rows(
+            connection,
+            "update dealwright.assignment set end_reason = 'a note' where assignment_id = %s",
+            int(pending),
+        )
+        assert fates(connection, [pending]) == [("unknown", None, False, True)]
+        rows(connection, "select dealwright.settle_booking(%s, 'confirmed', 70)", booking)
+        check_desk(connection)
+        assert fates(connection, [won, lost, pending]) == [
+            ("settled", False, True, True), ("settled", True, True, True), ("settled", True, True, True),
+        ]  # fmt: skip
+
+
+def test_an_unknown_outcome_may_be_written_by_hand(database: Database) -> None:
+    desk = Desk(database)
+    given = history()
+    desk.load(given)
+    booked = given.bookings["assignment_external_id"].to_list()
+    with database.connect(autocommit=True) as connection:
+        bare = next(
+            row for row in check_desk(connection)["assignment"]
+            if row["external_id"] not in booked
+        )  # fmt: skip
+        for status in ("unknown", "lapsed", "unknown", "open", "unknown"):
+            rows(
+                connection,
+                "update dealwright.assignment set status = %s where assignment_id = %s",
+                status,
+                bare["assignment_id"],
+            )
+            check_desk(connection)
+            assert fates(connection, [bare["external_id"]])[0][0] == status

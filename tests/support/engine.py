@@ -187,8 +187,8 @@ class Recount:
 
 def outcome_of(assignment: Row, booking: Row | None) -> tuple[str, str | None]:
     """Return status and outcome that an assignment must have with its booking."""
-    if assignment["status"] == "reassigned":
-        return "reassigned", None
+    if assignment["status"] in ("reassigned", "unknown"):
+        return assignment["status"], None
     if booking is None:
         return ("open", None) if assignment["status"] == "open" else ("lapsed", "lost")
     return {"pending": ("open", None), "confirmed": ("settled", "won"), "cancelled": ("settled", "lost")}[

@@ -33,11 +33,13 @@ def random_history(
     first: int = 1,
     prefix: str = "",
     unknown: float = 0.15,
+    unreadable: float = 0.0,
     capacity: tuple[int, int] = (5, 60),
 ) -> History:
     """Draw a history: won, lost, pending and never booked, with unknown values and ratings.
 
-    Bookings are completed on whole minutes, so that some coincide.
+    Of the bookings the share ``unreadable`` was rejected: their outcome is unknown. Bookings are completed
+    on whole minutes, so that some coincide.
     """
     agent_rows = [
         {
@@ -64,6 +66,7 @@ def random_history(
                 "agent_external_id": f"{prefix}{rng.integers(1, agents + 1)}",
                 "customer_name": f"Customer {i}",
                 "assigned_at": assigned,
+                "outcome_unknown": False,
                 **{
                     dimension.name: None
                     if rng.random() < unknown
@@ -74,6 +77,9 @@ def random_history(
         )
         fate = rng.choice(["confirmed", "cancelled", "pending", "none"], p=[0.5, 0.3, 0.08, 0.12])
         if fate == "none":
+            continue
+        if unreadable and rng.random() < unreadable:
+            assignment_rows[-1]["outcome_unknown"] = True
             continue
         later = assigned + timedelta(minutes=int(rng.integers(60, 20_000)))
         won = fate == "confirmed"

@@ -8,8 +8,7 @@ from typing import Any
 
 import polars as pl
 
-from dealwright.plan.tasks import COLUMNS
-from dealwright.schemas import DayTasks
+from dealwright.schemas import DAY_TASK_COLUMNS, DayTasks
 
 DAY = date(2026, 7, 1)
 ZONE = "Europe/Madrid"
@@ -18,8 +17,8 @@ ZONE = "Europe/Madrid"
 def task(account_id: str, action: str = "visit", channel: str = "field", **more: Any) -> dict[str, Any]:
     """Return one task; columns that are not given are empty."""
     return {
-        **dict.fromkeys(COLUMNS), "account_id": account_id, "action": action, "channel": channel, "day": DAY,
-        **more,
+        **dict.fromkeys(DAY_TASK_COLUMNS), "account_id": account_id, "action": action, "channel": channel,
+        "day": DAY, **more,
     }  # fmt: skip
 
 
@@ -33,5 +32,5 @@ def run_of(
 ) -> DayTasks:
     """Return a run for a day (or several), planned the evening before."""
     evening = datetime.combine(day, time(22)) - timedelta(days=1)
-    frame = pl.DataFrame([dict(item) for item in tasks], schema=COLUMNS)
+    frame = pl.DataFrame([dict(item) for item in tasks], schema=DAY_TASK_COLUMNS)
     return DayTasks(run_id, as_of or evening, ZONE, day, last_day or day, frame)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import polars as pl
 import pytest
+from polars.testing import assert_frame_equal
 
 from dealwright.errors import EvidenceError, InputError, UnknownNameError
 from dealwright.learn import LearnParams, MatchModel, build_outcomes, count_statistics, evidence, score, train
@@ -232,3 +234,19 @@ def test_ids_that_are_no_numbers_are_numbered() -> None:
     assert outcomes.agents["agent_id"].to_list() == list(range(1, 31))
     assert outcomes.frame["agent_id"].null_count() == 0
     assert outcomes.frame.columns[-1] == "lead_source"
+
+
+def test_an_unknown_outcome_is_neither_won_nor_lost() -> None:
+    past = generate_astra(AstraParams(n_assignments=300, seed=5)).history()
+    booked = past.bookings["assignment_external_id"].to_list()
+    never = next(name for name in past.assignments["external_id"] if name not in booked)
+    unknown = [booked[0], never]
+    flagged = pl.col("external_id").is_in(unknown)
+    outcomes = build_outcomes(
+        replace(past, assignments=past.assignments.with_columns(outcome_unknown=flagged))
+    )
+    rows = outcomes.frame.filter(pl.col("assignment_id").is_in([int(name) for name in unknown]))
+    assert rows.select("known_at", "won", "base_revenue").null_count().row(0) == (2, 2, 2)
+    assert rows["contacted"].to_list() == [True, True]
+    others = build_outcomes(past).frame.join(rows, on="assignment_id", how="anti")
+    assert_frame_equal(outcomes.frame.join(rows, on="assignment_id", how="anti"), others)

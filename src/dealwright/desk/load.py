@@ -25,6 +25,8 @@ def load_history(connection: Connection[Any], history: History) -> dict[str, Any
         _copy(connection, "import_agent", list(AGENT_COLUMNS), _agents(history.agents))
         names = [item.name for item in history.dimensions]
         assignments = history.assignments.with_columns(_attributes(names))
+        if "outcome_unknown" not in assignments.columns:
+            assignments = assignments.with_columns(outcome_unknown=pl.lit(value=False))
         _copy(connection, "import_assignment", [*ASSIGNMENT_COLUMNS, "attributes"], assignments)
         _copy(connection, "import_booking", list(BOOKING_COLUMNS), history.bookings)
         row = connection.execute(

@@ -46,8 +46,8 @@ class Outcomes:
 def build_outcomes(history: History, as_of: datetime | None = None) -> Outcomes:
     """Turn a history into outcomes, as they were known at a moment.
 
-    A pending booking has no outcome yet. An assignment without any booking is a failed contact: it is lost
-    once its follow-up window has passed.
+    A pending booking has no outcome yet, one that could not be read (``outcome_unknown``) none at all. An
+    assignment without any booking is a failed contact: it is lost once its follow-up window has passed.
 
     Parameters
     ----------
@@ -65,7 +65,10 @@ def build_outcomes(history: History, as_of: datetime | None = None) -> Outcomes:
     bookings = history.bookings.sort(order, maintain_order=True).unique(
         "assignment_external_id", keep="first", maintain_order=True
     )
-    joined = history.assignments.with_columns(_number("external_id").alias("assignment_id")).join(
+    assignments = history.assignments.with_columns(_number("external_id").alias("assignment_id"))
+    if "outcome_unknown" not in assignments.columns:
+        assignments = assignments.with_columns(outcome_unknown=pl.lit(value=False))
+    joined = assignments.join(
         bookings.drop("external_id"), left_on="external_id", right_on="assignment_external_id", how="left"
     )
     if as_of is not None:
@@ -77,9 +80,11 @@ def build_outcomes(history: History, as_of: datetime | None = None) -> Outcomes:
         ).item()
     )
     lapsed_at = pl.col("assigned_at") + timedelta(days=history.follow_up_days)
-    status = pl.col("status")
+    status, unknown = pl.col("status"), pl.col("outcome_unknown").fill_null(value=False)
     settled_at = (
-        pl.when(status == "confirmed")
+        pl.when(unknown)
+        .then(None)
+        .when(status == "confirmed")
         .then(pl.coalesce("completed_at", "assigned_at"))
         .when(status == "cancelled")
         .then(pl.coalesce("cancelled_at", "assigned_at"))
@@ -97,7 +102,7 @@ def build_outcomes(history: History, as_of: datetime | None = None) -> Outcomes:
             won=pl.when(pl.col("known_at").is_not_null()).then(pl.coalesce(status == "confirmed", False))
         )
         .with_columns(
-            contacted=status.is_not_null(),
+            contacted=status.is_not_null() | unknown,
             base_revenue=pl.when("won").then("base_revenue"),
             package_revenue=pl.when("won").then("package_revenue"),
         )

@@ -153,9 +153,9 @@ begin
     if dealwright.counted_by_writer() then
         return new;
     end if;
-    if new.status is null or new.status not in ('open', 'settled', 'lapsed', 'reassigned') then
+    if new.status is null or new.status not in ('open', 'settled', 'lapsed', 'reassigned', 'unknown') then
         raise exception 'unknown status of an assignment %', coalesce(quote_literal(new.status), 'null') using errcode = 'DW002',
-            hint = 'use open or lapsed; settled and reassigned follow by themselves';
+            hint = 'use open, lapsed, or unknown when nobody can tell what came of it; settled and reassigned follow by themselves';
     end if;
     if tg_op = 'INSERT' then
         if new.slots = '{}' then
@@ -183,6 +183,9 @@ begin
     new.total_revenue := null;
     if new.status = 'reassigned' then
         new.ended_at := coalesce(new.ended_at, clock_timestamp());
+    elsif new.status = 'unknown' and (b.booking_id is null or old.status = 'unknown') then
+        -- its booking could not be read: neither open nor an outcome, until a booking or somebody says what became of it
+        new.ended_at := null;
     elsif b.status = 'confirmed' then
         new.status := 'settled';
         new.outcome := 'won';
@@ -197,7 +200,7 @@ begin
         new.outcome := 'lost';
         new.known_at := b.cancelled_at;
         new.ended_at := b.cancelled_at;
-    elsif b.status = 'pending' and not (tg_op = 'UPDATE' and old.status = 'open' and new.status = 'lapsed') then
+    elsif b.status = 'pending' and not (tg_op = 'UPDATE' and old.status in ('open', 'unknown') and new.status = 'lapsed') then
         new.status := 'open';
         new.ended_at := null;
     elsif new.status <> 'open' then
@@ -233,7 +236,7 @@ begin
         plus := dealwright.contribution_of(new);
     end if;
     if tg_op = 'UPDATE' and old.agent_id = new.agent_id and old.slots = new.slots then
-        may_exceed := old.status in ('settled', 'lapsed');
+        may_exceed := old.status in ('settled', 'lapsed', 'unknown');
         kind := case
             when new.status = old.status then 'corrected'
             when new.status = 'open' then 'reopened'
@@ -265,7 +268,7 @@ begin
     if tg_op <> 'DELETE' and new.completed_at is not null and new.outcome = 'won' then
         perform dealwright.count_day(new.agent_id, new.completed_at, 1);
     end if;
-    if tg_op = 'UPDATE' and new.status = 'lapsed' and old.status = 'open' then
+    if tg_op = 'UPDATE' and new.status = 'lapsed' and old.status in ('open', 'unknown') then
         -- ended by hand: its pending booking cannot stay open
         update dealwright.booking set status = 'cancelled' where assignment_id = new.assignment_id and status = 'pending';
     end if;

@@ -9,7 +9,8 @@ returns void language sql as $$
         weight double precision
     ) on commit drop;
     create temporary table import_assignment (
-        external_id text, agent_external_id text, customer_name text, assigned_at timestamptz, requirements text, attributes jsonb
+        external_id text, agent_external_id text, customer_name text, assigned_at timestamptz, requirements text,
+        outcome_unknown boolean, attributes jsonb
     ) on commit drop;
     create temporary table import_booking (
         external_id text, assignment_external_id text, status text, completed_at timestamptz, cancelled_at timestamptz,
@@ -25,19 +26,22 @@ $$;
 comment on function dealwright.own_id(text) is 'The number an outside id is, if it is one: then it serves as our own id too.';
 
 -- Status and outcome of an imported assignment from its booking, or from the lack of one: when the follow-up time is over
--- at the end of the data, it is a failed contact.
+-- at the end of the data, it is a failed contact. Where there is a booking that could not be read, neither is known.
 create or replace function dealwright.imported_outcome(
-    booking_status text, completed_at timestamptz, cancelled_at timestamptz, follow_up_ends timestamptz, as_of timestamptz,
-    out status text, out outcome text, out known_at timestamptz
+    outcome_unknown boolean, booking_status text, completed_at timestamptz, cancelled_at timestamptz, follow_up_ends timestamptz,
+    as_of timestamptz, out status text, out outcome text, out known_at timestamptz
 )
 language sql immutable as $$
-    select case when booking_status = 'pending' then 'open'
+    select case when outcome_unknown then 'unknown'
+                when booking_status = 'pending' then 'open'
                 when booking_status is not null then 'settled'
                 when follow_up_ends <= as_of then 'lapsed' else 'open' end,
-           case when booking_status = 'confirmed' then 'won'
+           case when outcome_unknown then null
+                when booking_status = 'confirmed' then 'won'
                 when booking_status = 'cancelled' then 'lost'
                 when booking_status is null and follow_up_ends <= as_of then 'lost' end,
-           case when booking_status = 'confirmed' then completed_at
+           case when outcome_unknown then null
+                when booking_status = 'confirmed' then completed_at
                 when booking_status = 'cancelled' then cancelled_at
                 when booking_status is null and follow_up_ends <= as_of then follow_up_ends end
 $$;
@@ -85,7 +89,10 @@ begin
     select k.attributes, dealwright.slots_of(jsonb_strip_nulls(k.attributes)) as slots
     from (select distinct attributes from import_assignment) as k;
     create temporary table import_row on commit drop as
-    select i.*, md5(i::text) as hash, k.slots, g.agent_id, a.assignment_id, a.lead_id, a.import_hash
+    select i.*, k.slots, g.agent_id, a.assignment_id, a.lead_id, a.import_hash,
+           -- of a row whose outcome is known as it always was, so that rows imported by an earlier version stay unchanged
+           md5((i.external_id, i.agent_external_id, i.customer_name, i.assigned_at, i.requirements, i.attributes)::text
+               || case when i.outcome_unknown then ' unknown' else '' end) as hash
     from import_assignment as i
     join import_kind as k on k.attributes = i.attributes
     join dealwright.agent as g on g.external_id = i.agent_external_id
@@ -132,7 +139,8 @@ begin
            case when d.outcome = 'won' then coalesce(b.total_revenue, b.base_revenue + b.package_revenue) end
     from import_row as r
     left join import_booking as b on b.assignment_external_id = r.external_id
-    cross join lateral dealwright.imported_outcome(b.status, b.completed_at, b.cancelled_at, r.assigned_at + follow_up, as_of) as d
+    cross join lateral dealwright.imported_outcome(
+        r.outcome_unknown, b.status, b.completed_at, b.cancelled_at, r.assigned_at + follow_up, as_of) as d
     where r.import_hash = 'new';
     get diagnostics fresh = row_count;
 end
@@ -230,7 +238,9 @@ begin
         from import_touched as t
         join dealwright.assignment as s using (assignment_id)
         left join dealwright.booking as b using (assignment_id)
-        cross join lateral dealwright.imported_outcome(b.status, b.completed_at, b.cancelled_at, s.assigned_at + follow_up, as_of) as o
+        left join import_row as r using (assignment_id)
+        cross join lateral dealwright.imported_outcome(
+            r.outcome_unknown, b.status, b.completed_at, b.cancelled_at, s.assigned_at + follow_up, as_of) as o
     ) as d
     where a.assignment_id = d.assignment_id and a.status <> 'reassigned'
       and (a.status, a.outcome, a.known_at, a.base_revenue, a.package_revenue, a.total_revenue) is distinct from (
