@@ -1,0 +1,569 @@
+"""Turn the columns of a raw table into text, numbers, moments, days, yes/no, minutes, lists and time zones.
+
+How numbers and dates are written follows from all cells of a column; where they leave it open, from the other
+columns of the file; where those do too, `AmbiguousError` asks. A cell that cannot be read is null and marked.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import time
+from functools import cache
+from math import inf
+from typing import Final
+from zoneinfo import available_timezones
+
+import polars as pl
+
+from dealwright.errors import InputError, UnknownNameError
+from dealwright.tables.reader import RawTable, as_text
+
+_MISSING: Final = (
+    "NA N/A n/a #N/A na NULL Null null None none NaN nan NAN <NA> NaT - -- – — ? \\N".split()  # noqa: SIM905
+)
+_YES: Final = "true t yes y 1 on x active ja j wahr sí si s verdadero oui o vrai sim verdadeiro"
+_NO: Final = "false f no n 0 off inactive nein falsch falso non faux não nao"
+_ENGLISH: Final = (
+    "January February March April May June July August September October November December".split()  # noqa: SIM905
+)
+_MONTH_WORDS: Final = (
+    "januar jänner enero ene janvier janv janeiro",
+    "februar febrero février fevrier févr fevr fév fevereiro fev",
+    "märz maerz mär mrz marzo mars março marco",
+    "abril abr avril avr",
+    "mai mayo maio",
+    "juni junio juin junho",
+    "juli julio juillet juil julho",
+    "agosto ago août aout",
+    "sept septiembre setiembre septembre setembro set",
+    "oktober okt octubre octobre outubro out",
+    "noviembre novembre novembro",
+    "dezember dez diciembre dic décembre decembre déc dezembro",
+)
+_MONTHS: Final = {
+    word: number
+    for number, (name, others) in enumerate(zip(_ENGLISH, _MONTH_WORDS, strict=True), 1)
+    for word in (name.lower(), name.lower()[:3], *others.split())
+}
+_CURRENCY: Final = (
+    r"(?:[€£¥₹₽₺₩₪₴฿]|(?:US|R|A|C|NZ|HK|S)?\$|(?i:EUR|EUROS?|USD|GBP|CHF|JPY|CNY|SEK|NOK|DKK|PLN|CZK|HUF|RON"
+    r"|BGN|TRY|INR|BRL|MXN|ARS|CLP|COP|PEN|AUD|NZD|CAD|SGD|HKD|ZAR|ILS|AED|kr|zł|kč|ft|lei|s?fr|rs)\.?)"
+)
+_NUMBER: Final = (
+    rf"^(?P<open>\()?\s*(?P<s1>[+−–-])?\s*(?:{_CURRENCY}\s*)?(?P<s2>[+−–-])?\s*"
+    r"(?P<digits>[.,]?\d(?:[\d.,'’\s]*\d)?)(?P<exp>[eE][+-]?\d+)?\s*(?P<percent>%)?"
+    rf"\s*(?:{_CURRENCY})?\s*(?P<s3>[−–-])?\s*(?P<close>\))?$"
+)
+_BETWEEN: Final = r"(?:\s*[-/.,]\s*|\s+(?:de\s+)?)"
+_DATE: Final = (
+    rf"^(?:\p{{L}}+\.?,\s*)?(?P<a>\d{{1,4}}|\p{{L}}{{3,}})(?:st|nd|rd|th|er|º)?(?P<sep>{_BETWEEN})"
+    rf"(?P<b>\d{{1,2}}|\p{{L}}{{3,}})(?:st|nd|rd|th)?\.?{_BETWEEN}(?P<c>\d{{1,4}})"
+    r"(?:(?:T|,?\s+(?:[–-]\s+)?)(?P<h>\d{1,2})[:.h]?(?P<m>\d{2})(?:[:.]?(?P<s>\d{2})(?:[.,](?P<f>\d{1,9}))?)?"
+    r"(?:\s*(?P<half>[AaPp])\.?\s*[Mm]\.?)?(?:\s*Uhr)?"
+    r"\s*(?:(?P<utc>Z|UTC|GMT)|(?P<east>[+-])(?P<zh>\d{2}):?(?P<zm>\d{2})?)?)?$"
+)
+_CLOCK: Final = (
+    r"^(?:1899-12-3[01][ T])?(?P<h>\d{1,2})(?P<colon>[:h])?(?P<m>\d{2})?(?::\d{2}(?:\.\d+)?)?"
+    r"(?:\s*(?P<half>[AaPp])\.?\s*[Mm]\.?)?$"
+)
+_MOMENT: Final = pl.Datetime("us")
+Source = str | pl.Series
+_Proofs = tuple[pl.Series, pl.Series]
+
+
+class AmbiguousError(InputError):
+    """A column can be read in two ways; the message says what to write under [format]."""
+
+
+@dataclass(frozen=True)
+class Parsed:
+    """A column that was read: null where missing or failed; `failed` marks cells that cannot be read."""
+
+    values: pl.Series
+    failed: pl.Series
+
+
+class Coercion:
+    """Reads the columns of one raw table.
+
+    Every method takes the name of a column, or text that was put together from several.
+
+    Attributes
+    ----------
+    found
+        How the numbers or dates of each column that was read are written: "1.234,56", "dd.mm.yyyy".
+    missing
+        How often each word for missing stands in each column; empty cells are not counted.
+    """
+
+    def __init__(self, raw: RawTable) -> None:
+        self.found: dict[str, str] = {}
+        self.missing: dict[str, dict[str, int]] = {}
+        self._raw, self._format = raw, raw.format
+        words = _MISSING if raw.format.null_values is None else map(str.strip, raw.format.null_values)
+        self._words = pl.Series(sorted({*words, ""}), dtype=pl.String)
+        zone = _zones().get(raw.format.time_zone.lower())
+        if zone is None:
+            unknown = UnknownNameError("time_zone", raw.format.time_zone, _zones().values())
+            raise InputError(f"{raw.file}: {unknown} (under [format])")
+        self._zone = zone
+
+    def cleaned(self, column: str) -> pl.Series:
+        """Return a column as text without blanks around it, null for the words that mean missing."""
+        text = as_text(self._raw.frame[column]).str.strip_chars()
+        gone = text.is_in(self._words)
+        if not gone.any():
+            return text
+        counts = text.filter(gone).value_counts().filter(pl.nth(0) != "").sort(pl.nth(1), descending=True)
+        self.missing[column] = dict(counts.iter_rows())
+        return text.set(gone, None)
+
+    def text(self, source: Source) -> Parsed:
+        """Read text."""
+        column = self._column(source)
+        return _parsed(column, as_text(column))
+
+    def number(self, source: Source, *, low: float = -inf, high: float = inf) -> Parsed:  # noqa: ARG002
+        """Read numbers; `low` and `high` say what is plausible (a share, a latitude) and reject nothing."""
+        column = self._column(source)
+        if column.dtype == pl.String:
+            number = self._plain_number(column)
+            if number is None:
+                number = self._written_number(column, high)
+        elif column.dtype.is_numeric() or column.dtype in (pl.Boolean, pl.Null):
+            number = column.cast(pl.Float64)
+        else:
+            number = _nulls(column, pl.Float64)
+        failed = column.is_not_null() & (number.is_null() | number.is_infinite())
+        finite = number.set(number.is_infinite() | number.is_nan(), None)
+        return Parsed(finite, failed)  # NaN is missing
+
+    def moment(self, source: Source, *, utc: bool) -> Parsed:
+        """Read moments: in UTC, or naive, on the clock of the format's time zone."""
+        column = self._column(source)
+        return _parsed(column, self._moments(column, self._raw.lines, "utc" if utc else "naive"))
+
+    def day(self, source: Source) -> Parsed:
+        """Read days; of a moment the day on the clock of the format's time zone."""
+        column = self._column(source)
+        return _parsed(column, self._moments(column, self._raw.lines, "day"))
+
+    def days(self, source: Source, separator: str = ";") -> Parsed:
+        """Read lists of days."""
+        lists = self.texts(source, separator).values
+        parts = pl.DataFrame({"row": pl.int_range(len(lists), eager=True), "part": lists}).explode("part")
+        lines = self._raw.lines.gather(parts["row"]) if len(lists) == len(self._raw.lines) else parts["row"]
+        days = self._moments(parts["part"].alias(lists.name), lines, "day")
+        whole = parts.with_columns(day=days).group_by("row", maintain_order=True).agg("part", "day")
+        bad = whole["day"].list.eval(pl.element().is_null()).list.any() & lists.is_not_null()
+        return Parsed(whole["day"].set(bad | lists.is_null(), None).alias(lists.name), bad)
+
+    def texts(self, source: Source, separator: str = ";") -> Parsed:
+        """Read lists of texts."""
+        column = self._column(source)
+        if isinstance(column.dtype, pl.List):
+            lists = column.cast(pl.List(pl.String))
+        else:
+            lists = as_text(column).str.split(separator)
+        part = pl.element().str.strip_chars()
+        lists = lists.list.eval(part.filter(part != ""))
+        lists = lists.set(lists.list.len() == 0, None)
+        return _parsed(lists, lists)
+
+    def flag(self, source: Source) -> Parsed:
+        """Read yes or no."""
+        column = self._column(source)
+        if column.dtype == pl.Boolean:
+            return _parsed(column, column)
+        words = dict.fromkeys(_YES.split(), True) | dict.fromkeys(_NO.split(), False)
+        text = as_text(column).str.to_lowercase().str.replace(r"^([01])\.0+$", "$1")
+        return _parsed(column, text.replace_strict(words, default=None, return_dtype=pl.Boolean))
+
+    def minutes(self, source: Source) -> Parsed:
+        """Read minutes after midnight: 540, 09:00, 9:00 AM, a spreadsheet's time; at most 2880."""
+        column = self._column(source)
+        kind = column.dtype
+        if kind == pl.Time or isinstance(kind, pl.Datetime):
+            value = column.dt.hour().cast(pl.Float64) * 60 + column.dt.minute()
+            if kind != pl.Time:
+                value = value.set(column.dt.year() > 1900, None)  # a day is no time of the day
+        elif kind == pl.Duration:
+            value = column.dt.total_minutes().cast(pl.Float64)
+        elif kind == pl.String:
+            value = column.cast(pl.Float64, strict=False).fill_null(_clock_minutes(column))
+        else:
+            value = self.number(column).values
+        if (value != value.round()).any() and (value.max() or 0) <= 2:  # type: ignore[operator]
+            value = (value * 1440).round()  # parts of a day, as spreadsheets hold times
+        good = value.is_between(0, 2880) & (value == value.round())
+        return _parsed(column, value.set(~good, None).cast(pl.Int64))
+
+    def zone(self, source: Source) -> Parsed:
+        """Read names of time zones, in any case."""
+        column = self._column(source)
+        names = as_text(column).str.to_lowercase().str.replace_all(" ", "_")
+        return _parsed(column, names.replace_strict(_zones(), default=None, return_dtype=pl.String))
+
+    def _column(self, source: Source) -> pl.Series:
+        """Return a column with its own type, or as cleaned text."""
+        if isinstance(source, str):
+            column = self._raw.frame[source]
+            if column.dtype in (pl.String, pl.Categorical, pl.Enum):
+                return self.cleaned(source)
+            source = column
+        if source.dtype != pl.String:
+            return source.fill_nan(None) if source.dtype.is_float() else source
+        text = source.str.strip_chars()
+        return text.set(text == "", None)
+
+    def _ambiguous(self, text: pl.Series, rows: list[int], lines: pl.Series, why: str) -> AmbiguousError:
+        places = [f" (line {lines[row]})" if len(lines) == len(text) else "" for row in rows]
+        cells = " and ".join(f"{text[row]}{place}" for row, place in zip(rows, places, strict=True))
+        return AmbiguousError(f"{self._raw.file}, column {text.name!r}: {cells} {why} under [format]")
+
+    def _elsewhere(self, name: str, prove: Callable[[pl.Series], _Proofs]) -> list[int]:
+        """Count what the other text columns of the file prove; nothing if they contradict each other."""
+        others = [c for c in self._raw.frame.iter_columns() if c.name != name and c.dtype == pl.String]
+        proofs = [prove(column.str.strip_chars()) for column in others]
+        counts = [sum(int(proof[i].sum()) for proof in proofs) for i in (0, 1)]
+        return [0, 0] if all(counts) else counts
+
+    # numbers
+
+    def _plain_number(self, text: pl.Series) -> pl.Series | None:
+        """Cast numbers that need no sign, or prove the decimal point; None if there are others."""
+        if self._format.decimal == "," or self._format.thousands == ".":
+            return None
+        number = text.cast(pl.Float64, strict=False)
+        if number.null_count() > text.null_count():
+            return None
+        pointed = text.filter(text.str.contains(".", literal=True))
+        if len(pointed) and self._format.decimal is None and self._format.thousands is None:
+            grouped = r"^[+-]?[1-9]\d{0,2}\.\d{3}$"
+            if all(part.str.contains(grouped).all() for part in (pointed.head(1000), pointed)):
+                return None
+        if len(pointed):
+            self.found[text.name] = "1234.56"
+        return number
+
+    def _written_number(self, text: pl.Series, high: float) -> pl.Series:
+        """Read numbers as people write them, with the decimal sign that the column proves."""
+        parts = _number_parts(text)
+        sign = self._format.decimal or self._decimal_sign(text, parts["body"], high)
+        other = "," if sign == "." else "."
+        valid = parts["body"].str.contains(_grammar(sign, self._format.thousands))
+        minus = pl.col("s1", "s2", "s3").is_in(["-", "−", "–"]).fill_null(value=False)
+        number = parts.select(
+            pl.col("body").str.replace_all(f"[{other}']", "").str.replace(sign, ".", literal=True)
+            .cast(pl.Float64, strict=False)
+            * pl.when(pl.sum_horizontal(minus, pl.col("open").is_not_null()) > 0).then(-1).otherwise(1)
+            / pl.when(pl.col("percent").is_not_null() & (high <= 1)).then(100).otherwise(1)
+        ).to_series()  # fmt: skip
+        groups = text.filter(valid).str.extract(rf"\d([{other}'’\s])\d\d\d").drop_nulls()
+        self.found[text.name] = f"1{groups[0] if len(groups) else ''}234{sign}56"
+        return number.set(~valid.fill_null(value=False), None)
+
+    def _decimal_sign(self, text: pl.Series, body: pl.Series, high: float) -> str:
+        """Tell whether the column, else the file, has a decimal point or a decimal comma."""
+        used = [sign for sign in ".," if body.str.contains(sign, literal=True).any()]
+        proofs = self._sign_proofs(body)
+        points, commas = counts = [int(proof.sum()) for proof in proofs]
+        if points == commas == 0:
+            if len(used) == 1 and high < 1000:  # no room for thousands
+                return used[0]
+            points, commas = self._elsewhere(text.name, lambda c: self._sign_proofs(_number_parts(c)["body"]))
+            if points == commas and (not used or (used == ["."] and self._format.separator == ",")):
+                return "."
+        if points != commas:
+            return "." if points > commas else ","
+        row = body.str.contains("[.,]").arg_max() or 0
+        sign, other = (".", ",") if "." in body[row] else (",", ".")
+        whole = body[row].replace(sign, "")
+        why = f'may have thousands or decimals: write decimal = "{other}" (it is {whole}) or'
+        rows = [row]
+        if any(counts):
+            rows, why = (
+                [proof.arg_max() or 0 for proof in proofs],
+                'contradict each other: write decimal = "," or',
+            )
+        raise self._ambiguous(
+            text, rows, self._raw.lines, f'{why} decimal = "{sign if len(rows) == 1 else "."}"'
+        )
+
+    def _sign_proofs(self, body: pl.Series) -> _Proofs:
+        """Mark the numbers that can only have a decimal point, and those that can only have a comma."""
+        point = body.str.contains(_grammar(".", self._format.thousands))
+        comma = body.str.contains(_grammar(",", self._format.thousands))
+        return point & ~comma, comma & ~point
+
+    # dates and times
+
+    def _moments(self, column: pl.Series, lines: pl.Series, kind: str) -> pl.Series:
+        """Read moments as `kind` says: in UTC, naive on the local clock, or the local day."""
+        clock, offset = pl.col("clock"), pl.col("offset")
+        instant = (clock - pl.duration(minutes=offset)).dt.replace_time_zone("UTC")
+        shown = instant.dt.convert_time_zone(self._zone).dt.replace_time_zone(None)
+        local = clock.dt.replace_time_zone(self._zone, ambiguous="earliest", non_existent="null")
+        if self._zone != "UTC":  # a day whose midnight the clocks skip begins an hour later
+            late = (clock + pl.duration(hours=1)).dt.replace_time_zone(
+                self._zone, ambiguous="earliest", non_existent="null"
+            )
+            local = pl.when(clock.dt.time() == time()).then(pl.coalesce(local, late)).otherwise(local)
+        zoned = offset.is_not_null()
+        value = {
+            "utc": pl.when(zoned).then(instant).otherwise(local.dt.convert_time_zone("UTC")),
+            "naive": pl.when(zoned).then(shown).when(local.is_not_null()).then(clock),
+            "day": pl.when(zoned).then(shown).otherwise(clock).dt.date(),
+        }[kind]
+        frame = self._clocks(column, lines)
+        found = frame.with_columns(pl.when(clock.dt.year().is_between(1900, 9999)).then(clock)).select(value)
+        return found.to_series().alias(column.name)
+
+    def _clocks(self, column: pl.Series, lines: pl.Series) -> pl.DataFrame:
+        """Read what clocks show, and their offset from UTC in minutes where the column says it."""
+        kind = column.dtype
+        offset = _nulls(column, pl.Int32)
+        if isinstance(kind, pl.Datetime) and kind.time_zone:
+            column = column.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
+            offset = pl.repeat(0, len(column), dtype=pl.Int32, eager=True)
+        if kind == pl.String:
+            return self._written_clocks(column, lines)
+        if kind.is_numeric():
+            clock = _serial(column.cast(pl.Float64))
+        else:
+            clock = (
+                column.cast(_MOMENT)
+                if kind.is_temporal() and kind not in (pl.Time, pl.Duration)
+                else _nulls(column, _MOMENT)
+            )
+        return pl.DataFrame({"clock": clock, "offset": offset})
+
+    def _written_clocks(self, text: pl.Series, lines: pl.Series) -> pl.DataFrame:
+        """Read text by the declared patterns or the ISO one of its first cell, the rest by its parts."""
+        declared = self._format.date_formats
+        first = (text.drop_nulls().head(1).to_list() or [""])[0]
+        if not declared and re.fullmatch(r"\d{5}([.,]\d+)?", first):
+            days = text.str.replace(",", ".").cast(pl.Float64, strict=False)
+            if days.null_count() == text.null_count():
+                return pl.DataFrame({"clock": _serial(days), "offset": _nulls(text, pl.Int32)})
+        clock, offset = _nulls(text, _MOMENT), _nulls(text, pl.Int32)
+        for pattern in declared or _iso_pattern(first):
+            try:
+                value = text.str.to_datetime(pattern, strict=False, time_unit="us")
+            except pl.exceptions.PolarsError as error:
+                raise InputError(
+                    f"{self._raw.file}: the date format {pattern!r} under [format] cannot be used: {error}"
+                ) from None
+            value = value.set(value.dt.year() < 1900, None)
+            if value.dtype != _MOMENT:
+                value = value.dt.replace_time_zone(None)
+                offset = offset.set(clock.is_null() & value.is_not_null(), 0)
+            clock = clock.fill_null(value)
+        known = pl.DataFrame({"clock": clock, "offset": offset})
+        rest = text.is_not_null() & clock.is_null()
+        if clock.count():
+            self.found.setdefault(text.name, " or ".join(declared) or "yyyy-mm-dd")
+        # patterns that read no cell at all are meant for other columns
+        if not rest.any() or (declared and clock.count()):
+            return known
+        rows = rest.arg_true()
+        general = self._dates_by_parts(
+            text.gather(rows), lines.gather(rows) if len(lines) == len(text) else lines
+        )
+        if len(rows) == len(text):
+            return general
+        return known.with_columns(known[name].scatter(rows, general[name]) for name in known.columns)
+
+    def _dates_by_parts(self, text: pl.Series, lines: pl.Series) -> pl.DataFrame:
+        """Read dates of three parts: year first, a month's name, day before month, or month before day."""
+        parts = _date_parts(text)
+        numbers = parts["numbers"] & (~parts["pointed"] if self._format.date_order is None else True)
+        order: str | None = self._format.date_order
+        if order is None and not self._format.date_formats and numbers.any():
+            order = self._order(text.filter(numbers), parts.filter(numbers), lines)
+        a, b, c, month = pl.col("a"), pl.col("b"), pl.col("c"), pl.col("month")
+        by_order = {"dmy": (_year("c"), b, a), "mdy": (_year("c"), a, b), "ymd": (_year("a"), b, c)}
+        nothing = (pl.lit(None),) * 3
+        date = [
+            pl.when(pl.col("a_len") == 4).then(year_first).when(month.is_not_null()).then(named)
+            .when("pointed").then(pointed).otherwise(other)
+            for year_first, named, pointed, other in zip(
+                (a, month.fill_null(b), c), (_year("c"), month, a.fill_null(b)),
+                by_order[self._format.date_order or "dmy"], by_order[order] if order else nothing,
+                strict=True,
+            )
+        ]  # fmt: skip
+        clock = pl.format("{}-{}-{}", *date).str.to_date("%Y-%m-%d", strict=False).cast(_MOMENT)
+        found = parts.select(clock=clock + pl.duration(microseconds=pl.col("time")), offset="offset")
+        read = parts.filter(found["clock"].is_not_null()).head(1)
+        for row in read.iter_rows(named=True):
+            pattern = {"dmy": "dd{0}mm{0}yyyy", "mdy": "mm{0}dd{0}yyyy", "ymd": "yy{0}mm{0}dd"}
+            by_number = pattern[(order if not row["pointed"] else self._format.date_order) or "dmy"]
+            shape = (
+                "yyyy-mm-dd" if row["a_len"] == 4 else by_number if row["month"] is None else "dd mmm yyyy"
+            )
+            self.found[text.name] = shape.format(row["sep"].strip() or " ")
+        return found
+
+    def _order(self, text: pl.Series, parts: pl.DataFrame, lines: pl.Series) -> str:
+        """Tell in which order day, month and year stand, from all dates written as numbers alone."""
+        a, b, c = parts["a"], parts["b"], parts["c"]
+        proofs = _order_proofs(parts)
+        days, months = counts = [int(proof.sum()) for proof in proofs]
+        if (parts["c_len"] == 2).all():
+            if int((a > 31).sum()) > max(counts):
+                return "ymd"
+            # years of two digits may come first: then the last part varies more than the first
+            if (b <= 12).all() and (c <= 31).all() and c.n_unique() > a.n_unique():
+                why = 'may begin or end with the year: write date_order = "ymd" (or "dmy", "mdy")'
+                raise self._ambiguous(text, [0], lines, why)
+        rows = [proof.arg_max() or 0 for proof in proofs]
+        why = "contradict each other"
+        if days == months == 0:
+            either = a.is_between(1, 12) & b.is_between(1, 12) & (a != b)
+            if not either.any():
+                return "dmy"
+            days, months = self._elsewhere(text.name, lambda column: _order_proofs(_date_parts(column)))
+            rows = [either.arg_max() or 0]
+            first, second = a[rows[0]], b[rows[0]]
+            why = f"may be {first} {_ENGLISH[second - 1]} or {_ENGLISH[first - 1]} {second}, and no day in the file"
+            why += " is above 12"
+        if days != months:
+            return "dmy" if days > months else "mdy"
+        raise self._ambiguous(text, rows, lines, f'{why}: write date_order = "dmy" (or "mdy")')
+
+
+def _parsed(column: pl.Series, values: pl.Series) -> Parsed:
+    return Parsed(values, column.is_not_null() & values.is_null())
+
+
+def _nulls(like: pl.Series, kind: pl.DataType | type[pl.DataType]) -> pl.Series:
+    return pl.repeat(None, len(like), dtype=kind, eager=True).alias(like.name)
+
+
+@cache
+def _zones() -> dict[str, str]:
+    return {name.lower(): name for name in available_timezones() - {"localtime", "Factory", "posixrules"}}
+
+
+@cache
+def _grammar(decimal: str, thousands: str | None) -> str:
+    """Describe a number with this decimal sign; blanks and apostrophes stand as apostrophes."""
+    if thousands == decimal:
+        return r"^\d+$"
+    other = "," if decimal == "." else "."
+    marks = (other, "'") if thousands is None else (re.sub(r"[\s’]", "'", thousands),) if thousands else ()
+    groups = "".join(
+        rf"|[1-9]\d{{0,2}}(?:{mark}\d{{3}})+|[1-9]\d?(?:{mark}\d\d)*{mark}\d{{3}}"
+        for mark in map(re.escape, marks)
+    )
+    fraction = rf"(?:{re.escape(decimal)}\d+)"
+    return rf"^(?:(?:\d+{groups}){fraction}?|(?:\d+{fraction}?|{fraction})(?:[eE][+-]?\d+)?)$"
+
+
+def _number_parts(text: pl.Series) -> pl.DataFrame:
+    """Split numbers into signs, digits (as `body`: blanks and apostrophes as apostrophes) and per cent."""
+    text = text.str.replace(r",(?:--?|[–—])(\D*)$", ",00${1}")  # a price without cents: 5,-
+    parts = text.str.extract_groups(_NUMBER).struct.unnest()
+    minus = pl.sum_horizontal(pl.col("s1", "s2", "s3").is_not_null(), pl.col("open").is_not_null())
+    body = pl.col("digits").str.replace_all(r"[\s’]", "'") + pl.col("exp").fill_null("")
+    paired = pl.col("open").is_null() == pl.col("close").is_null()
+    return parts.with_columns(body=pl.when(paired & (minus <= 1)).then(body))
+
+
+def _clock_minutes(text: pl.Series) -> pl.Series:
+    parts = text.str.extract_groups(_CLOCK).struct.unnest()
+    hour, minute = pl.col("h").cast(pl.Int64), pl.col("m").cast(pl.Int64).fill_null(0)
+    half = pl.col("half").str.to_lowercase()
+    in_half = (hour % 12 + pl.when(half == "p").then(12).otherwise(0)) * 60 + minute
+    value = (
+        pl.when(half.is_not_null() & hour.is_between(1, 12)).then(in_half)
+        .when(half.is_null() & pl.col("colon").is_not_null()).then(hour * 60 + minute)
+    )  # fmt: skip
+    return parts.select(pl.when(minute < 60).then(value).cast(pl.Float64)).to_series()
+
+
+def _serial(number: pl.Series) -> pl.Series:
+    """Read a spreadsheet's days since 1899-12-30, and dates like 20250803, where they are plausible."""
+    days = pl.when(pl.col("n").is_between(20_000, 80_000)).then(pl.col("n"))
+    whole = pl.when(
+        pl.col("n").is_between(19_000_101, 99_991_231) & (pl.col("n") == pl.col("n").round())
+    ).then(pl.col("n"))
+    return (
+        number.to_frame("n")
+        .select(
+            pl.coalesce(
+                ((days - 25_569) * 86_400_000).round().cast(pl.Int64).cast(pl.Datetime("ms")).cast(_MOMENT),
+                whole.cast(pl.Int64).cast(pl.String).str.to_date("%Y%m%d", strict=False).cast(_MOMENT),
+            )
+        )
+        .to_series()
+    )
+
+
+def _iso_pattern(first: str) -> tuple[str, ...]:
+    """Return the strptime pattern of a text if it is an ISO date or time."""
+    found = re.fullmatch(r"\d{4}-\d\d-\d\d(?:([T ])\d\d:\d\d(:\d\d)?(\.\d+)?(Z|[+-]\d\d:?\d\d)?)?", first)
+    if not found:
+        return ()
+    sep, seconds, fraction, zone = found.groups()
+    return (
+        "%Y-%m-%d"
+        + (f"{sep}%H:%M" if sep else "")
+        + ":%S" * bool(seconds)
+        + "%.f" * bool(fraction)
+        + "%#z" * bool(zone),
+    )
+
+
+def _year(name: str) -> pl.Expr:
+    year, digits = pl.col(name), pl.col(f"{name}_len")
+    return (
+        pl.when(digits == 4)
+        .then(year)
+        .when(digits == 2)
+        .then(year + pl.when(year < 69).then(2000).otherwise(1900))
+    )
+
+
+def _date_parts(text: pl.Series) -> pl.DataFrame:
+    """Split dates into their three parts, the month by name, the time of day and the offset."""
+    text = text.str.replace(r"^(\d{4})(\d\d)(\d\d)(T|\s|$)", "${1}-${2}-${3}${4}")
+    parts = text.str.extract_groups(_DATE).struct.unnest()
+    h, m, s = (pl.col(name).cast(pl.Int64) for name in "hms")
+    month = pl.coalesce(
+        pl.col("a", "b").str.to_lowercase().replace_strict(_MONTHS, default=None, return_dtype=pl.Int64)
+    )
+    half = pl.col("half").str.to_lowercase()
+    hour = (
+        pl.when(half.is_null())
+        .then(h)
+        .when(h.is_between(1, 12))
+        .then(h % 12 + pl.when(half == "p").then(12).otherwise(0))
+    )
+    micro = pl.col("f").str.pad_end(6, "0").str.head(6).cast(pl.Int64).fill_null(0)
+    time_of_day = ((hour * 60 + m) * 60 + s.fill_null(0)) * 1_000_000 + micro
+    possible = (hour < 24) & (m < 60) & (s.fill_null(0) < 60)
+    shift = pl.col("zh").cast(pl.Int32) * 60 + pl.col("zm").cast(pl.Int32).fill_null(0)
+    return parts.select(
+        pl.col("a", "b", "c").cast(pl.Int64, strict=False),
+        pl.col("a", "c").str.len_chars().name.suffix("_len"),
+        "sep",
+        month=month,
+        pointed=pl.col("sep").str.contains(".", literal=True).fill_null(value=False),
+        numbers=(month.is_null() & (pl.col("a").str.len_chars() <= 2)).fill_null(value=False),
+        time=pl.when(h.is_null()).then(0).when(possible).then(time_of_day),
+        offset=pl.when(pl.col("utc").is_not_null())
+        .then(0)
+        .when(pl.col("east") == "-")
+        .then(-shift)
+        .otherwise(shift),
+    )
+
+
+def _order_proofs(parts: pl.DataFrame) -> _Proofs:
+    """Mark the dates that can only begin with the day, and those that can only begin with the month."""
+    a, b = (parts[name].set(~parts["numbers"], None) for name in "ab")
+    return a.is_between(13, 31) & (b <= 12), b.is_between(13, 31) & (a <= 12)
