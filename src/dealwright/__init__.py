@@ -9,9 +9,9 @@ if TYPE_CHECKING:
     from dealwright.desk.desk import Desk
     from dealwright.desk.lead import Lead
     from dealwright.errors import DealwrightError
-    from dealwright.intake.accounts import read_plan_inputs
     from dealwright.plan.run import PlanParams, run_plan
     from dealwright.schemas import AccountSchema, PlanInputs
+    from dealwright.tables.plan_inputs import read_plan_inputs
 
 __version__ = "0.1.0"
 
@@ -23,7 +23,7 @@ _PUBLIC = {
     "Lead": "dealwright.desk.lead",
     "PlanInputs": "dealwright.schemas",
     "PlanParams": "dealwright.plan.run",
-    "read_plan_inputs": "dealwright.intake.accounts",
+    "read_plan_inputs": "dealwright.tables.plan_inputs",
     "run_plan": "dealwright.plan.run",
 }
 

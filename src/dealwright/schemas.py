@@ -224,6 +224,23 @@ ACTION_COLUMNS: Final[Columns] = {
     "propensity": pl.Float64,  # probability with which the logged action was drawn
 }
 
+# `accounts.parquet` of a run: these come first, null where nothing is known; what else stages find follows
+ACCOUNT_RESULT_COLUMNS: Final[Columns] = {
+    "account_id": pl.String,
+    "churn_probability": pl.Float64,
+    "predicted_value_eur": pl.Float64,
+    "anomaly_score": pl.Float64,
+    "is_anomaly": pl.Boolean,
+    "segment": pl.String,
+    "nba_score": pl.Float64,
+    "action": pl.String,
+    "expected_value_eur": pl.Float64,
+    "channel": pl.String,
+    "channel_confidence": pl.Float64,
+    "territory": pl.String,
+    "rep_id": pl.String,
+}
+
 # of the stage *territory*
 TERRITORY_COLUMNS: Final[Columns] = {  # one row per account; null for one without a position
     "account_id": pl.String,
@@ -337,6 +354,9 @@ WORKING_DAY_COLUMNS: Final[Columns] = {  # one row per representative and day
     "home_min": pl.Float64,  # the last way
     "home_km": pl.Float64,
     "extra_hour_eur": pl.Float64,  # what the day would gain if the shift were an hour longer
+}
+DISTANCE_ONLY_DAY_COLUMNS: Final[Columns] = {
+    name: kind for name, kind in WORKING_DAY_COLUMNS.items() if name != "extra_hour_eur"
 }
 LEFT_OUT_COLUMNS: Final[Columns] = {  # visits that are not made
     "account_id": pl.String,
@@ -568,6 +588,12 @@ class Intake:
             .sort(order, pl.col("rows"), descending=[False, True], maintain_order=True)
         )
 
+    def noted(self, table: str, file: str, column: str, rows: int, reason: str, fix: str) -> Intake:
+        """Return it with one more note."""
+        said = {"table": table, "file": file, "column": column, "level": "note", "rows": rows}
+        note = pl.DataFrame([{**said, "reason": reason, "fix": fix}]).cast({"rows": pl.Int64})
+        return Intake(self.tables, pl.concat([self.problems, note], how="diagonal"))
+
     def messages(self, most: int, level: str = "rejected") -> list[str]:
         """Write the first problems of a level as sentences."""
         said = []
@@ -578,7 +604,7 @@ class Intake:
         return said
 
     def common_reasons(self, table: str, most: int = 3) -> str:
-        """Say why rows of a table were rejected, the commonest reasons first, each with a line and the fix."""
+        """Say why rows of a table were rejected, the commonest reasons first."""
         wrong = self.grouped().filter(pl.col("table") == table, pl.col("level") == "rejected").head(most)
         said = []
         for column, reason, fix, rows, line in wrong.select(
@@ -591,7 +617,7 @@ class Intake:
     def check_share(self, limit: float) -> None:
         """Stop where more than a share of a table was rejected.
 
-        Rows that are fine but for a rejected row of another table do not count, and a single row stops nothing.
+        Rows that are fine but for a rejected row of another table do not count; a single row stops nothing.
 
         Raises
         ------

@@ -124,17 +124,17 @@ def _heading(page: Console, text: str) -> None:
 
 
 def _import(page: Console, desk: Desk, world: AstraWorld, folder: Path) -> None:
-    from dealwright.intake.history import read_history
-    from dealwright.intake.mapping_file import load_mapping
+    from dealwright.tables.history import read_history
+    from dealwright.tables.mapping import read_mapping
 
     folder.mkdir(parents=True, exist_ok=True)
     files = world.write(folder)
     began = perf_counter()
-    intake = read_history(load_mapping("astra"), folder)
-    loaded = desk.load(intake.history)
+    history = read_history(read_mapping("astra"), folder)
+    loaded = desk.load(history)
     page.print(
         f"three CSV files ({', '.join(path.name for path in files)}) read through the mapping `astra`:\n"
-        f"{loaded.summary()}, {intake.set_aside} rows set aside, in {perf_counter() - began:.1f} s"
+        f"{loaded.summary()}, {history.intake.rejected} rows rejected, in {perf_counter() - began:.1f} s"
     )
 
 

@@ -7,10 +7,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dealwright.cli.context import Json, Policy, console, lead_document, notes, open_desk, write_json
+from dealwright.cli.context import (
+    Json,
+    Policy,
+    console,
+    lead_document,
+    notes,
+    open_desk,
+    settings_of,
+    write_json,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from dealwright.desk.results import Placement
 
@@ -81,13 +90,20 @@ def assign(
         ),
     ] = None,
     file: Annotated[
-        Path | None, typer.Option("--file", metavar="FILE", help="Many leads: leads.csv or leads.jsonl.")
+        Path | None, typer.Option("--file", metavar="FILE", help="Many leads: .csv, .xlsx, .jsonl …")
+    ] = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="With --file: assign nothing when a single row is rejected.")
+    ] = False,
+    rejected: Annotated[
+        Path | None,
+        typer.Option("--rejected", metavar="DIR", help="Where rejected rows go; default ./rejected."),
     ] = None,
     as_json: Json = False,
 ) -> None:
     """Give a lead to the best eligible agent with room; otherwise it waits."""
     if file is not None:
-        _assign_file(context, file, policy, as_json=as_json)
+        _assign_file(context, file, policy, strict=strict, rejected=rejected, as_json=as_json)
         return
     document = lead_document(customer, pairs, requirements, priority, idempotency_key)
     with open_desk(context) as desk:
@@ -98,28 +114,60 @@ def assign(
         console().print(placement.summary(), soft_wrap=True, markup=False)
 
 
-def _assign_file(context: typer.Context, file: Path, policy: str | None, *, as_json: bool) -> None:
-    """Check every lead of a file, then assign them one by one."""
-    from dealwright.cli.lead_file import read_leads
+def _assign_file(
+    context: typer.Context,
+    file: Path,
+    policy: str | None,
+    *,
+    strict: bool,
+    rejected: Path | None,
+    as_json: bool,
+) -> None:
+    """Place the good leads of a file one by one, and name the others; with `strict` all of them or none."""
+    from dealwright.cli.intake_tables import intake_document, print_intake
     from dealwright.cli.progress import counted
+    from dealwright.errors import DealwrightError, InputError
+    from dealwright.tables.leads import read_leads
+    from dealwright.tables.rejected import write_rejected
 
+    placed: list[tuple[Mapping[str, Any], Placement]] = []
+    stopped: DealwrightError | None = None
     with open_desk(context) as desk:
-        documents: list[Mapping[str, Any]] = read_leads(file, desk.dimensions())
-        placements: list[Placement] = list(
-            counted(desk.assign_all(documents, policy), len(documents), "assigning")
-        )
+        leads = read_leads(file, desk.dimensions())
+        if strict and (problems := leads.intake().messages(1)):
+            raise InputError(f"{problems[0]} (--strict: nothing was assigned)")
+        for row, document in counted(list(leads.leads.items()), len(leads.leads), "assigning"):
+            try:
+                placed.append((document, desk.assign(document, policy)))
+            except InputError as error:  # this lead cannot be placed, such as a key that was used before
+                leads.reject(row, error)
+            except DealwrightError as error:
+                stopped = error
+                break
+    intake = leads.intake()
+    paths = write_rejected(intake, rejected or settings_of(context).rejected, file.parent)
     if as_json:
-        write_json([placement.to_dict() for placement in placements])
-        return
+        refused = [{"status": "rejected", **problem} for problem in intake_document(intake, paths)["rejects"]]
+        write_json([*(placement.to_dict() for _, placement in placed), *refused])
+    else:
+        _show_placed(placed)
+        print_intake(notes(), intake, paths)
+    if stopped is not None:
+        raise type(stopped)(
+            f"{stopped} ({len(placed):,} of {len(leads.leads):,} leads were placed before that)"
+        )
+    if not placed:
+        raise typer.Exit(1)
+
+
+def _show_placed(placed: Sequence[tuple[Mapping[str, Any], Placement]]) -> None:
     from dealwright.cli.tables import placements_table
 
     out = console()
-    out.print(placements_table(documents, placements))
-    assigned = sum(placement.assigned for placement in placements)
-    waiting = len(placements) - assigned
-    out.print(
-        f"{assigned:,} of {len(placements):,} leads assigned" + (f", {waiting:,} wait" if waiting else "")
-    )
+    out.print(placements_table([document for document, _ in placed], [placement for _, placement in placed]))
+    assigned = sum(placement.assigned for _, placement in placed)
+    waiting = len(placed) - assigned
+    out.print(f"{assigned:,} of {len(placed):,} leads assigned" + (f", {waiting:,} wait" if waiting else ""))
 
 
 def settle(

@@ -57,8 +57,18 @@ def plan(  # noqa: PLR0917  one parameter per option
     out: Annotated[
         Path, typer.Option("--out", metavar="DIR", help="Folder for the run; an earlier run is replaced.")
     ],
-    accounts: Annotated[str | None, _file("accounts", "Accounts, one row each (Parquet or CSV).")] = None,
-    schema: Annotated[str | None, _file("schema", "TOML: which column is what.")] = None,
+    directory: Annotated[
+        str | None, typer.Argument(metavar="[DIR]", help="The folder of the tables that the mapping names.")
+    ] = None,
+    mapping: Annotated[
+        str | None,
+        typer.Option(
+            "--map", "--schema", metavar="FILE", help="TOML: which column is what; default DIR/company.toml."
+        ),
+    ] = None,
+    accounts: Annotated[
+        str | None, _file("accounts", "Accounts, one row each (Parquet, CSV, Excel …).")
+    ] = None,
     orders: Annotated[str | None, _file("orders", "Orders: account, time, amount.")] = None,
     touches: Annotated[
         str | None, _file("touches", "Contacts: account, time, channel, action, response.")
@@ -145,7 +155,8 @@ def plan(  # noqa: PLR0917  one parameter per option
     settings, stages = _read_params(params, catalogue)
     stages = _word_briefs(stages, language, wording)
     given = {
-        "accounts": accounts, "schema": schema, "orders": orders, "touches": touches, "reps": reps,
+        "directory": directory, "map": mapping, "accounts": accounts, "orders": orders,
+        "touches": touches, "reps": reps,
         "history": history, "staff": staff, "world": world, "n": n, "as_of": as_of, "seed": seed,
         "previous": previous, "models": models, "force": force or None, "promises": promises,
         "frequencies": frequencies, "call_backs": call_backs, "arrivals": arrivals, "osrm": osrm,
@@ -153,7 +164,7 @@ def plan(  # noqa: PLR0917  one parameter per option
         "touches_from_desk": touches_from_desk if touches_from_desk is not None else publish or None,
     }  # fmt: skip
     kept = ("seed", "force", "models", "osrm", "valhalla", "tiles")
-    if accounts or world:  # other data than in the parameter file: its own go
+    if accounts or orders or directory or world:  # other data than in the parameter file: its own go
         settings = {key: value for key, value in settings.items() if key in kept}
     if osrm or valhalla:  # the option replaces whichever service the parameters name
         settings = {key: value for key, value in settings.items() if key not in ("osrm", "valhalla")}
@@ -214,6 +225,8 @@ def _read_params(path: str | None, catalogue: str | None) -> tuple[dict[str, Any
         except (OSError, UnicodeDecodeError) as error:
             raise InputError(f"cannot read --params {path}: {error}") from None
         run = raw.pop("run", {})
+        if "schema" in run:  # as a mapping was called before
+            run["map"] = run.pop("schema")
         for key in run:
             if key not in _RUN_KEYS:
                 raise UnknownNameError(f"key in {path} [run]", key, _RUN_KEYS)

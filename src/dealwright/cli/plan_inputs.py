@@ -19,10 +19,11 @@ if TYPE_CHECKING:
     from dealwright.schemas import PlanInputs
     from dealwright.world.barcelona import BarcelonaWorld
 
-FILES: Final = (
-    "accounts", "schema", "orders", "touches", "reps", "history", "staff", "promises", "frequencies",
-    "call_backs", "arrivals",
+TABLES: Final = (
+    "accounts", "orders", "touches", "reps", "history", "staff", "promises", "frequencies", "call_backs",
+    "arrivals",
 )  # fmt: skip
+FILES: Final = ("directory", "map", *TABLES)
 _DRAWN: Final = ("accounts", "orders", "touches", "reps", "history")  # by a synthetic company
 _SERVICES: Final[tuple[Service, ...]] = ("osrm", "valhalla")
 
@@ -44,28 +45,28 @@ def read_inputs(run: dict[str, Any], reported: pl.DataFrame | None) -> tuple[Pla
     InputError
         Nothing to plan, options that exclude each other, or a table that cannot be read.
     """
-    tables: dict[str, Any] = {name: run[name] for name in FILES[1:] if name in run}
+    from dealwright.tables.mapping import parse_mapping
+    from dealwright.tables.plan_inputs import read_plan_inputs
+
+    tables: dict[str, Any] = {name: run[name] for name in TABLES if name in run}
+    options = {"as_of": run.get("as_of"), "further_touches": reported}
     if run.get("world") is not None:
-        return _draw_world(run, tables, reported)
-    if run.get("accounts") is None:
-        raise InputError(
-            "nothing to plan: give --accounts FILE, or --world barcelona for a synthetic company"
+        company = _draw_world(run)
+        schema = parse_mapping(_world_files(company)[1], "the synthetic company")
+        return read_plan_inputs(**{**company.tables, **tables}, schema=schema, **options), _world_files(
+            company
         )
-    from dealwright.intake.accounts import read_plan_inputs
+    directory, mapping = run.get("directory"), run.get("map")
+    if directory is not None and mapping is None:
+        mapping = str(Path(directory) / "company.toml")
+    return read_plan_inputs(**tables, schema=mapping, directory=directory, **options), None
 
-    as_of = run.get("as_of")
-    return read_plan_inputs(run["accounts"], as_of=as_of, further_touches=reported, **tables), None
 
-
-def _draw_world(
-    run: dict[str, Any], tables: Mapping[str, str], reported: pl.DataFrame | None
-) -> tuple[PlanInputs, WorldFiles]:
+def _draw_world(run: dict[str, Any]) -> BarcelonaWorld:
     """Draw a synthetic company; tables it does not draw may be given beside it."""
-    from dealwright.intake.accounts import load_table
-    from dealwright.intake.further_touches import add_touches
     from dealwright.world.barcelona import BarcelonaParams, generate
 
-    both = next((name for name in (*_DRAWN, "schema") if run.get(name) is not None), None)
+    both = next((name for name in (*_DRAWN, "map", "directory") if run.get(name) is not None), None)
     if both is not None:
         raise InputError(f"give either --{both} or --world, not both")
     if run["world"] != "barcelona":
@@ -73,19 +74,14 @@ def _draw_world(
     params = BarcelonaParams(n=run.setdefault("n", 3200))
     if run.get("as_of") is not None:
         params = replace(params, as_of=run["as_of"])
-    company = generate(params, seed=run["seed"])
-    files = _world_files(company)
-    further = {name: load_table(path, name) for name, path in tables.items()}
-    inputs = replace(company.inputs, **dict[str, Any](further))
-    return (inputs if reported is None else add_touches(inputs, reported)), files
+    return generate(params, seed=run["seed"])
 
 
 def _world_files(company: BarcelonaWorld) -> WorldFiles:
     """Return a synthetic company's tables and their declaration, to be written."""
     from dealwright.report.schema_text import schema_toml
 
-    tables = {name: getattr(company.inputs, name) for name in _DRAWN}
-    return {**tables, "truth": company.truth}, schema_toml(company.inputs.schema)
+    return {**company.tables, "truth": company.truth}, schema_toml(company.inputs.schema)
 
 
 def read_previous(folder: str | None) -> PreviousRun | None:
@@ -103,7 +99,8 @@ def read_previous(folder: str | None) -> PreviousRun | None:
     import polars as pl
 
     from dealwright.plan.run import PreviousRun
-    from dealwright.plan.staffing.backlog import BACKLOG_COLUMNS, carried_over
+    from dealwright.plan.staffing.backlog import carried_over
+    from dealwright.schemas import BACKLOG_COLUMNS
 
     path = Path(folder)
 

@@ -25,8 +25,8 @@ def plan_tables(plan: Plan, out: Path) -> Iterator[Table | str]:
     """Yield what to print: the plan in short, what to know, and tables from actions to key figures."""
     accounts = plan.accounts
     yield f"[bold]Plan for {accounts.height:,} accounts as of {plan.inputs.as_of:%Y-%m-%d %H:%M}[/bold]\n"
-    channels = plan.tables.get("channels")
-    for sentence in sentences(plan.kpis.summary(), [] if channels is None else channels.to_dicts(), None):
+    channels, days = plan.tables["channels"], plan.tables["rep_days"]
+    for sentence in sentences(plan.kpis.summary(), channels.to_dicts(), None):
         yield escape(sentence)
     yield ""
     told = list(remarks(plan))
@@ -38,11 +38,10 @@ def plan_tables(plan: Plan, out: Path) -> Iterator[Table | str]:
     yield ""
     yield _segments(accounts)
     yield ""
-    if channels is not None:
-        yield _channels(channels)
-        yield ""
-    if "rep_days" in plan.tables and not plan.tables["rep_days"].is_empty():
-        yield _days(plan.tables["rep_days"])
+    yield _channels(channels)
+    yield ""
+    if not days.is_empty():
+        yield _days(days)
         yield ""
     yield from _figures(plan)
     seconds = plan.seconds

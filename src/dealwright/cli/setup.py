@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from dealwright.cli.context import Json, console, notes, open_desk, settings_of, write_json
-
-if TYPE_CHECKING:
-    from dealwright.intake.history import Intake
-
-_SHOWN_PROBLEMS = 10
 
 
 def register(app: typer.Typer) -> None:
@@ -42,7 +37,7 @@ def init(context: typer.Context, as_json: Json = False) -> None:
         out.print(", ".join(f"{counts[name]:,} {name}" for name in ("agents", "assignments", "bookings")))
         if not counts["agents"]:
             out.print(
-                "next: dealwright import --map astra DIR, with your own mapping file for your own tables"
+                "next: dealwright draft DIR writes a mapping of your tables; then dealwright import DIR"
             )
 
 
@@ -53,61 +48,51 @@ def import_tables(
     mapping: Annotated[
         str,
         typer.Option(
-            "--map", metavar="FILE", help="Mapping file (TOML), or the name of a shipped one: astra."
+            "--map", metavar="FILE",
+            help="Mapping file, or the name of a shipped one (astra); default DIR/company.toml.",
         ),
-    ],
+    ] = "",
     rejected: Annotated[
         Path | None,
-        typer.Option("--rejected", metavar="DIR", help="Where rows set aside go; default ./rejected."),
+        typer.Option("--rejected", metavar="DIR", help="Where rejected rows go; default ./rejected."),
     ] = None,
     strict: Annotated[
-        bool, typer.Option("--strict", help="Import nothing at all when a single row has to be set aside.")
+        bool, typer.Option("--strict", help="Import nothing at all when a single row is rejected.")
+    ] = False,
+    deactivate_missing: Annotated[
+        bool, typer.Option("--deactivate-missing", help="Deactivate agents who are not in the file any more.")
     ] = False,
     as_json: Json = False,
-) -> None:
-    """Import agents, assignments and bookings; broken rows are set aside and named."""
+) -> None:  # fmt: skip
+    """Import agents, assignments and bookings; broken rows are rejected and named, all others go in."""
+    from dealwright.cli.intake_tables import intake_document, print_intake, print_loaded
     from dealwright.cli.progress import working
     from dealwright.errors import InputError
-    from dealwright.intake.history import read_history
-    from dealwright.intake.mapping_file import load_mapping
-    from dealwright.intake.set_aside import write_rejected
+    from dealwright.tables.history import read_history
+    from dealwright.tables.mapping import read_mapping
+    from dealwright.tables.rejected import write_rejected
 
-    described = load_mapping(mapping)
+    company = read_mapping(mapping or directory / "company.toml")
     with working(f"reading {directory}"):
-        intake = read_history(described, directory)
+        history = read_history(company, directory)
+    intake = history.intake
     paths = write_rejected(intake, rejected or settings_of(context).rejected, directory)
     if not as_json:
-        _show_problems(intake, paths)
-    if strict and intake.set_aside:
+        print_intake(notes(), intake, paths)
+    if strict and intake.rejected:
         raise InputError(
-            f"{intake.set_aside:,} rows had to be set aside, and --strict allows none: nothing was imported; "
+            f"{intake.rejected:,} rows are rejected, and --strict allows none: nothing was imported; "
             f"they are in {paths[0].parent}"
         )
-    if not intake.history.agents.height:
+    intake.check_share(company.max_rejected_share)
+    if not history.agents.height:
         raise InputError("no agent is left after the checks: nothing was imported")
     with working("importing"), open_desk(context) as desk:
-        loaded = desk.load(intake.history)
+        loaded = desk.load(history, deactivate_missing=deactivate_missing)
     if as_json:
-        write_json(
-            {
-                **loaded.to_dict(),
-                "files": [
-                    {
-                        "table": item.table,
-                        "file": item.file,
-                        "rows": item.rows,
-                        "kept": item.kept,
-                        "rejected": item.set_aside,
-                    }
-                    for item in intake.files
-                ],
-                "rejects": intake.rejects.to_dicts(),
-                "warnings": intake.warnings.to_dicts(),
-                "rejected_files": [str(path) for path in paths],
-            }
-        )
+        write_json({**loaded.to_dict(), **intake_document(intake, paths)})
     else:
-        _show_counts(intake, loaded.summary())
+        print_loaded(console(), history, loaded)
 
 
 def stop(context: typer.Context, as_json: Json = False) -> None:
@@ -122,40 +107,3 @@ def stop(context: typer.Context, as_json: Json = False) -> None:
         console().print("stopped" if stopped else f"nothing runs under {settings.home}", soft_wrap=True)
     if not stopped:
         raise typer.Exit(1)
-
-
-def _show_problems(intake: Intake, paths: list[Path]) -> None:
-    """Name the first rows that were set aside, on stderr, and say where all of them are."""
-    out = notes()
-    for row in intake.rejects.head(_SHOWN_PROBLEMS).iter_rows(named=True):
-        value = "" if row["value"] is None else f" {row['value']!r}"
-        out.print(
-            f"{row['file']}, line {row['line']}, {row['column']}{value}: {row['reason']}; {row['fix']}",
-            markup=False,
-        )
-    more = intake.rejects.height - _SHOWN_PROBLEMS
-    if more > 0:
-        out.print(f"… and {more:,} more problems")
-    if paths:
-        out.print(
-            f"{intake.set_aside:,} rows set aside: {', '.join(str(path) for path in paths)}", markup=False
-        )
-    counts = intake.warnings.group_by("file", "reason", maintain_order=True).len()
-    for file, reason, count in counts.iter_rows():
-        out.print(f"note: {count:,} × {reason} ({file}); kept", markup=False)
-
-
-def _show_counts(intake: Intake, summary: str) -> None:
-    from rich.table import Table
-
-    table = Table("table", "file", box=None, pad_edge=False)
-    for name in ("rows", "imported", "set aside"):
-        table.add_column(name, justify="right")
-    for item in intake.files:
-        table.add_row(item.table, item.file, f"{item.rows:,}", f"{item.kept:,}", f"{item.set_aside:,}")
-    out = console()
-    out.print(table)
-    statuses = dict(intake.history.bookings.group_by("status").len().sort("status").iter_rows())
-    if statuses:
-        out.print("bookings: " + ", ".join(f"{count:,} {status}" for status, count in statuses.items()))
-    out.print(f"in the desk now: {summary}")

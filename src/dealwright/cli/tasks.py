@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from dealwright.desk.task_results import Task
 
+_MOMENT_FORMAT = "%Y-%m-%d %H:%M:%S%.6f"
 task_app = typer.Typer(
     name="task",
     help="The plan's tasks on the desk: list them, say what came of them, publish a run, export touches.",
@@ -196,15 +197,13 @@ def export(
     as_json: Json = False,
 ) -> None:
     """Write the finished tasks as touches, for `plan --touches` and other systems."""
-    from dealwright.intake.further_touches import MOMENT_FORMAT
-
     if file.suffix.lower() not in (".csv", ".parquet"):
         raise InputError(f"{file}: name a .csv or .parquet file")
     with open_desk(context) as desk:
         touches = desk.tasks.touches(since)
     try:
         if file.suffix.lower() == ".csv":
-            touches.write_csv(file, datetime_format=MOMENT_FORMAT)
+            touches.write_csv(file, datetime_format=_MOMENT_FORMAT)
         else:
             touches.write_parquet(file)
     except OSError as error:

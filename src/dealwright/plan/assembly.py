@@ -13,30 +13,43 @@ from dealwright.plan.drift import Drift, compare, profile
 from dealwright.plan.frames import StageResult
 from dealwright.plan.predict import Predictions
 from dealwright.plan.quality import Quality
-from dealwright.schemas import PlanInputs
+from dealwright.schemas import (
+    ACCOUNT_RESULT_COLUMNS,
+    BACKLOG_COLUMNS,
+    BRIEF_COLUMNS,
+    CALL_COLUMNS,
+    CHANNEL_COLUMNS,
+    DISTANCE_ONLY_DAY_COLUMNS,
+    LEFT_OUT_COLUMNS,
+    SERVICE_LEVEL_COLUMNS,
+    SHIFT_COLUMNS,
+    TERRITORY_CURVE_COLUMNS,
+    TERRITORY_TABLE_COLUMNS,
+    UNPLACED_CALL_COLUMNS,
+    VISIT_COLUMNS,
+    WAITLIST_COLUMNS,
+    WORKING_DAY_COLUMNS,
+    Columns,
+    PlanInputs,
+)
 
-# the columns of `Plan.accounts` that outside clients rely on come first
-_LEADING: Final = (
-    "account_id", "churn_probability", "predicted_value_eur", "anomaly_score", "is_anomaly", "segment",
-    "nba_score", "action", "expected_value_eur", "channel", "channel_confidence", "territory", "rep_id",
-)  # fmt: skip
-# table of the run directory -> the stage whose result holds it, and where
-TABLES: Final = {
-    "territories": ("territory", "territories"),
-    "territory_curve": ("territory", "curve"),
-    "channels": ("channel", "table"),
-    "waitlist": ("channel", "waitlist"),
-    "visits": ("route", "visits"),
-    "rep_days": ("route", "days"),
-    "left_out": ("route", "left_out"),
-    "distance_only_visits": ("distance_only", "visits"),
-    "distance_only_days": ("distance_only", "days"),
-    "shifts": ("schedule", "shifts"),
-    "calls": ("schedule", "calls"),
-    "calls_unplaced": ("schedule", "unplaced"),
-    "service_levels": ("schedule", "levels"),
-    "backlog": ("schedule", "backlog"),
-    "briefs": ("brief", "briefs"),
+# table of the run directory -> the stage whose result holds it, where, and its columns
+TABLES: Final[Mapping[str, tuple[str, str, Columns]]] = {
+    "territories": ("territory", "territories", TERRITORY_TABLE_COLUMNS),
+    "territory_curve": ("territory", "curve", TERRITORY_CURVE_COLUMNS),
+    "channels": ("channel", "table", CHANNEL_COLUMNS),
+    "waitlist": ("channel", "waitlist", WAITLIST_COLUMNS),
+    "visits": ("route", "visits", VISIT_COLUMNS),
+    "rep_days": ("route", "days", WORKING_DAY_COLUMNS),
+    "left_out": ("route", "left_out", LEFT_OUT_COLUMNS),
+    "distance_only_visits": ("distance_only", "visits", VISIT_COLUMNS),
+    "distance_only_days": ("distance_only", "days", DISTANCE_ONLY_DAY_COLUMNS),
+    "shifts": ("schedule", "shifts", SHIFT_COLUMNS),
+    "calls": ("schedule", "calls", CALL_COLUMNS),
+    "calls_unplaced": ("schedule", "unplaced", UNPLACED_CALL_COLUMNS),
+    "service_levels": ("schedule", "levels", SERVICE_LEVEL_COLUMNS),
+    "backlog": ("schedule", "backlog", BACKLOG_COLUMNS),
+    "briefs": ("brief", "briefs", BRIEF_COLUMNS),
 }
 # key figure -> the stage in whose summary it stands, and under which name
 LATER_FIGURES: Final = {
@@ -66,15 +79,18 @@ _SCORES: Final = ("churn_probability", "predicted_value_eur", "anomaly_score", "
 
 
 def side_by_side(account_id: pl.Series, results: Mapping[str, StageResult]) -> pl.DataFrame:
-    """Put the results of the stages beside each other; where two name a column, the later stage's counts."""
-    columns = {"account_id": account_id}
+    """Put the results of the stages beside each other; where two name a column, the later stage's counts.
+
+    `ACCOUNT_RESULT_COLUMNS` come first, null where no stage has found them.
+    """
+    empty = pl.DataFrame(schema=ACCOUNT_RESULT_COLUMNS).clear(account_id.len())
+    columns = {column.name: column for column in empty} | {"account_id": account_id}
     for name, result in results.items():
         frame = result.frame
         if not frame["account_id"].equals(account_id):
             raise AssertionError(f"the stage {name} returned other accounts, or in another order")
         columns |= {column.name: column for column in frame}
-    leading = [name for name in _LEADING if name in columns]
-    return pl.DataFrame([columns[name] for name in (*leading, *(n for n in columns if n not in leading))])
+    return pl.DataFrame(list(columns.values()))
 
 
 def measure_drift(
@@ -109,7 +125,7 @@ def figures(
     accounts = chosen.height
     return {
         "accounts": accounts,
-        "rejected_share": quality.rejected_share["accounts"],
+        "rejected_share": quality.rejected_share.get("accounts", 0.0),
         **{f"{name}_age_days": days for name, days in quality.freshness.items()},
         **{name: predictions.metrics.get(name) for name in _MEASURES},
         "mean_churn_probability": predictions.frame["churn_probability"].mean(),

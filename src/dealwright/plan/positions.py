@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from dealwright.errors import InputError
 from dealwright.plan.routing.travel import EARTH_RADIUS_KM, great_circle_km
-from dealwright.plan.sieve import Issue
+from dealwright.schemas import Issue
 
 POSITION_NOTE: Final = "position_note"
 _FAR_KM: Final = 500.0  # a position this far from the company …

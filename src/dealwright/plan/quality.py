@@ -1,4 +1,7 @@
-"""Stage 1: contracts with readable failures; bad rows are set aside with the reason, never dropped."""
+"""Stage 1: gates, freshness, positions, and columns that cannot be used.
+
+Rows are judged once, when tables are read (`dealwright.tables`); what was rejected there is counted here.
+"""
 
 from __future__ import annotations
 
@@ -11,22 +14,11 @@ import numpy as np
 import polars as pl
 
 from dealwright.errors import GateError, InputError
-from dealwright.plan.agreed_tables import (
-    sift_arrivals,
-    sift_call_backs,
-    sift_frequencies,
-    sift_promises,
-    sift_staff,
-)
 from dealwright.plan.positions import POSITION_NOTE, judge_positions
-from dealwright.plan.row_checks import Accounts
-from dealwright.plan.sieve import Issue, Sieve
-from dealwright.plan.tables import sift_accounts, sift_history, sift_orders, sift_reps, sift_touches
-from dealwright.schemas import ALWAYS, PlanInputs
+from dealwright.plan.prediction.metrics import auc
+from dealwright.schemas import ALWAYS, CHURNED, ISSUE_COLUMNS, AccountSchema, Intake, Issue, PlanInputs
 
-_TABLES: Final = (
-    "orders", "touches", "history", "reps", "promises", "frequencies", "call_backs", "arrivals", "staff",
-)  # fmt: skip
+_GIVEN_AWAY_AUC: Final = 0.97  # alone: no honest feature knows so much of who leaves
 
 
 @dataclass(frozen=True)
@@ -62,22 +54,20 @@ class Quality:
     ----------
     inputs
         Only usable rows, typed as `dealwright.schemas` says; the schema without unusable columns.
-    rejected
-        Table -> rows set aside: ``row``, ``column``, ``reason``, ``fix`` and the row as it came
-        (``given_…``).
     issues
-        Notes and warnings about columns that lost no row: ``table, column, level, rows, message, fix``.
+        `ISSUE_COLUMNS`: notes and warnings, those of reading grouped by kind.
     freshness
         Table -> days between its latest row and the cut-off.
-    rows_in
-        Table -> number of rows that came.
     """
 
     inputs: PlanInputs
-    rejected: Mapping[str, pl.DataFrame]
     issues: pl.DataFrame
     freshness: Mapping[str, float]
-    rows_in: Mapping[str, int]
+
+    @property
+    def intake(self) -> Intake:
+        """What became of the tables when they were read."""
+        return self.inputs.intake
 
     @property
     def frame(self) -> pl.DataFrame:
@@ -93,15 +83,17 @@ class Quality:
 
     @property
     def rejected_share(self) -> dict[str, float]:
-        """Share of each table that was set aside."""
-        return {name: self.rejected[name].height / max(rows, 1) for name, rows in self.rows_in.items()}
+        """Share of each table that was rejected."""
+        return {
+            name: report.rejected.height / max(report.rows, 1) for name, report in self.intake.tables.items()
+        }
 
     def summary(self) -> dict[str, Any]:
         """Count rows, rejections and issues."""
         result: dict[str, Any] = {}
-        for name, rows in self.rows_in.items():
-            result[f"{name}_in"] = rows
-            result[f"{name}_rejected"] = self.rejected[name].height
+        for name, report in self.intake.tables.items():
+            result[f"{name}_in"] = report.rows
+            result[f"{name}_rejected"] = report.rejected.height
         result["notes"] = int((self.issues["level"] == "note").sum())
         result["warnings"] = int((self.issues["level"] == "warning").sum())
         result.update({f"{name}_age_days": round(days, 2) for name, days in self.freshness.items()})
@@ -109,7 +101,7 @@ class Quality:
 
 
 class QualityGateError(GateError):
-    """The gate stopped the run; `quality` holds the rows that were set aside, to be looked at."""
+    """The gate stopped the run; `quality` holds the rows that were rejected, to be looked at."""
 
     def __init__(self, message: str, quality: Quality) -> None:
         super().__init__(message)
@@ -124,7 +116,7 @@ def check(
     force: bool = False,
     land: Any = None,
 ) -> Quality:
-    """Check and type every table, set unusable rows aside, and stop at the gate.
+    """Look at clean tables as a whole, and stop at the gate.
 
     Parameters
     ----------
@@ -137,79 +129,33 @@ def check(
     Raises
     ------
     InputError
-        A table cannot be used at all: no rows, a missing column, a wrong declaration, a column known too
-        late.
+        A feature is known too late, or latitude and longitude are swapped.
     QualityGateError
-        More than ``max_rejected_share`` of a table was set aside, unless `force`.
+        More than ``max_rejected_share`` of a table was rejected when it was read, unless `force`.
     """
     _refuse_future_knowledge(inputs)
-    issues: list[Issue] = []
-    sieve, schema = sift_accounts(inputs, issues, params.missing_note_share)
-    sieves = {"accounts": sieve}
-    accounts = sieve.clean()
-    if accounts.is_empty():
-        column, reason, rows, fix = max(sieve.reasons(), key=lambda item: item[2])
-        raise InputError(f"accounts: no usable row: {rows:,} have {column!r} {reason}; {fix}")
-    ids = Accounts(accounts["account_id"], sieve.frame["account_id"])
-    usable = replace(inputs, accounts=accounts, schema=schema)
-    if inputs.orders is not None:
-        sieves["orders"] = sift_orders(inputs.orders, usable, issues, ids)
-    if inputs.touches is not None:
-        sieves["touches"] = sift_touches(inputs.touches, usable, issues, ids)
-    if inputs.history is not None:
-        sieves["history"] = sift_history(inputs.history, usable, issues, ids)
-    if inputs.reps is not None:
-        sieves["reps"] = sift_reps(inputs.reps, issues)
-    clean = {name: each.clean() for name, each in sieves.items()}
-    agreed = _sift_agreed(inputs, issues, ids, clean.get("reps"))
-    sieves |= agreed
-    clean |= {name: each.clean() for name, each in agreed.items()}
+    issues = [
+        Issue(*row)
+        for row in inputs.intake.grouped()
+        .filter(pl.col("level") != "rejected")
+        .select("table", "column", "level", "rows", "reason", "fix")
+        .iter_rows()
+    ]
+    schema = _drop_silent_columns(inputs.accounts, inputs.schema, issues, params.missing_note_share)
+    _warn_of_answers(inputs.accounts, schema, issues)
+    accounts = inputs.accounts
     if schema.has_position:
-        usable = replace(
-            usable,
-            accounts=judge_positions(
-                usable.accounts, clean.get("reps"), issues, isolated_km=params.isolated_km, land=land
-            ),
-        )
-    freshness = _freshness(clean, inputs.as_of, params.max_age_days, issues)
-    quality = Quality(
-        replace(usable, **dict[str, Any]({name: clean.get(name) for name in _TABLES})),
-        {name: each.rejected() for name, each in sieves.items()},
-        pl.DataFrame(
-            [vars(issue) for issue in issues],
-            schema={
-                "table": pl.String,
-                "column": pl.String,
-                "level": pl.String,
-                "rows": pl.Int64,
-                "message": pl.String,
-                "fix": pl.String,
-            },
-        ),
-        freshness,
-        {name: each.original.height for name, each in sieves.items()},
-    )
+        accounts = judge_positions(accounts, inputs.reps, issues, isolated_km=params.isolated_km, land=land)
+    freshness = _freshness(inputs, params.max_age_days, issues)
+    frame = pl.DataFrame([vars(issue) for issue in issues], schema=ISSUE_COLUMNS)
+    quality = Quality(replace(inputs, accounts=accounts, schema=schema), frame, freshness)
     if not force:
-        _gate(quality, sieves, params.max_rejected_share)
+        try:
+            inputs.intake.check_share(params.max_rejected_share)
+        except GateError as error:
+            message = f"the quality gate stopped the run: {error}; mend the data, or go on with --force"
+            raise QualityGateError(message, quality) from None
     return quality
-
-
-def _sift_agreed(
-    inputs: PlanInputs, issues: list[Issue], ids: Accounts, reps: pl.DataFrame | None
-) -> dict[str, Sieve]:
-    """Check what was agreed, who answers, and what will come in; each table may be missing."""
-    sieves = {}
-    if inputs.promises is not None:
-        sieves["promises"] = sift_promises(inputs.promises, issues, ids, reps)
-    if inputs.frequencies is not None:
-        sieves["frequencies"] = sift_frequencies(inputs.frequencies, issues, ids)
-    if inputs.call_backs is not None:
-        sieves["call_backs"] = sift_call_backs(inputs.call_backs, issues, ids)
-    if inputs.arrivals is not None:
-        sieves["arrivals"] = sift_arrivals(inputs.arrivals, issues)
-    if inputs.staff is not None:
-        sieves["staff"] = sift_staff(inputs.staff, issues)
-    return sieves
 
 
 def _refuse_future_knowledge(inputs: PlanInputs) -> None:
@@ -227,10 +173,7 @@ def _refuse_future_knowledge(inputs: PlanInputs) -> None:
                     f"[accounts.known_from] {column} = {known!r}: accounts have no such column; name a date "
                     f'column, a date, or "{ALWAYS}"'
                 )
-            sieve = Sieve("accounts", inputs.accounts.select(known), [])
-            sieve.convert(known, "moment")
-            moments = sieve.frame[known]
-            rows = int((moments > inputs.as_of).sum())
+            rows = int((inputs.accounts[known] > inputs.as_of).sum())
             late = rows > 0
             when = f"later for {rows:,} accounts (column {known!r})"
         if late:
@@ -241,41 +184,91 @@ def _refuse_future_knowledge(inputs: PlanInputs) -> None:
             )
 
 
-def _freshness(
-    frames: Mapping[str, pl.DataFrame], as_of: datetime, max_age_days: float, issues: list[Issue]
-) -> dict[str, float]:
+def _drop_silent_columns(
+    accounts: pl.DataFrame, schema: AccountSchema, issues: list[Issue], missing_note_share: float
+) -> AccountSchema:
+    """Exclude features that are empty or always the same; note those that are mostly empty."""
+    silent = set()
+
+    def note(column: str, level: str, rows: int, message: str, fix: str) -> None:
+        issues.append(Issue("accounts", column, level, rows, message, fix))
+
+    for name in schema.features:
+        column = accounts[name]
+        empty = column.null_count()
+        if empty == len(column):
+            silent.add(name)
+            note(name, "warning", empty, "empty in every row: not used", "fill it in, or do not declare it")
+        elif len(column) > 1 and column.drop_nulls().n_unique() == 1 and empty == 0:
+            silent.add(name)
+            note(name, "note", 0, "the same in every row: not used", "nothing to do, or do not declare it")
+        elif empty > missing_note_share * len(column):
+            share = f"empty in {empty / len(column):.0%} of the rows"
+            note(name, "note", empty, share, "fill it in if you can")
+    if schema.has_churn_label and accounts[CHURNED].drop_nulls().n_unique() == 1:
+        only = accounts[CHURNED].drop_nulls()[0]
+        note(CHURNED, "warning", 0, f"every label is {only}: nothing to learn from it", "label both outcomes")
+    return replace(
+        schema,
+        numeric=tuple(name for name in schema.numeric if name not in silent),
+        categorical={name: values for name, values in schema.categorical.items() if name not in silent},
+        dates=tuple(name for name in schema.dates if name not in silent),
+    )
+
+
+def _warn_of_answers(accounts: pl.DataFrame, schema: AccountSchema, issues: list[Issue]) -> None:
+    """Name the features that give the label away: filled for one class only, or telling all alone."""
+    if not schema.has_churn_label:
+        return
+    known = accounts.filter(pl.col(CHURNED).is_not_null())
+    label = known[CHURNED]
+    if label.n_unique() < 2:
+        return
+    left = label.to_numpy()
+    for name in schema.features:
+        if name in schema.known_from:
+            continue
+        column = known[name]
+        filled = column.is_not_null()
+        here, there = (int((filled & (label == value)).sum()) for value in (True, False))
+        said = None
+        if min(here, there) == 0 and max(here, there) >= 5 and not filled.all():
+            said = f"filled only for accounts that {'left' if here else 'stayed'}"
+        elif (found := _auc_alone(column, label, left)) > _GIVEN_AWAY_AUC:
+            said = f"alone it tells who left (AUC {found:.3f})"
+        if said is not None:
+            fix = f"say since when it is known (known_from.{name} = a date or a date column), or take it out"
+            issues.append(Issue("accounts", name, "warning", 0, f"{said}: it may hold the answer", fix))
+
+
+def _auc_alone(column: pl.Series, label: pl.Series, left: np.ndarray[Any, Any]) -> float:
+    """Return how well a column alone tells the classes apart, whichever way round; empty is a value."""
+    if column.dtype == pl.String:
+        # each row's category is judged by the others of it, so that rare categories tell nothing
+        frame = pl.DataFrame({"value": column.fill_null(""), "left": label.cast(pl.Float64)})
+        others = (pl.col("left").sum().over("value") - pl.col("left") + label.mean()) / pl.len().over("value")
+        score = frame.select(others.alias("score"))["score"]
+    else:
+        number = column.to_physical().cast(pl.Float64)
+        score = number.fill_null(
+            float(number.to_numpy().min(initial=0.0, where=number.is_not_null().to_numpy())) - 1.0
+        )
+    found = auc(left, score.to_numpy())
+    return max(found, 1.0 - found)
+
+
+def _freshness(inputs: PlanInputs, max_age_days: float, issues: list[Issue]) -> dict[str, float]:
     """Return the age of the latest order and touch, and warn of stale ones."""
     result = {}
-    for name, column in (("orders", "ordered_at"), ("touches", "touched_at")):
-        if name not in frames or frames[name].is_empty():
+    for name, column, frame in (
+        ("orders", "ordered_at", inputs.orders), ("touches", "touched_at", inputs.touches),
+    ):  # fmt: skip
+        if frame is None or frame.is_empty():
             continue
-        latest = frames[name].select(pl.col(column).max()).item()
-        days = (as_of - latest).total_seconds() / 86_400
+        days = (inputs.as_of - frame.select(pl.col(column).max()).item()).total_seconds() / 86_400
         result[name] = days
         if days > max_age_days:
-            issues.append(
-                Issue(
-                    name,
-                    column,
-                    "warning",
-                    0,
-                    f"the latest row is {days:.0f} days older than the cut-off: everybody looks silent",
-                    "bring newer data, or set --as-of to the day the data end",
-                )
-            )
+            said = f"the latest row is {days:.0f} days older than the cut-off: everybody looks silent"
+            fix = "bring newer data, or set --as-of to the day the data end"
+            issues.append(Issue(name, column, "warning", 0, said, fix))
     return result
-
-
-def _gate(quality: Quality, sieves: Mapping[str, Sieve], limit: float) -> None:
-    """Stop the run when too much of a table was set aside."""
-    over = {name: share for name, share in quality.rejected_share.items() if share > limit}
-    if not over:
-        return
-    parts = []
-    for name, share in over.items():
-        parts.append(f"{share:.1%} of {name} ({sieves[name].told(most=3)})")
-    raise QualityGateError(
-        f"the quality gate stopped the run: set aside {', and '.join(parts)}, more than the {limit:.0%} "
-        "allowed; mend the data, or go on with --force",
-        quality,
-    )

@@ -1,0 +1,477 @@
+"""The mapping file: which of a company's tables, columns and words is what, for both loops.
+
+One TOML file, ``company.toml``, describes the tables of the desk (agents, assignments, bookings, dimensions)
+and of the nightly plan (accounts, orders, touches, …); each may be missing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields
+from datetime import date, datetime, time
+from difflib import get_close_matches
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+
+import msgspec
+
+from dealwright.conditions import Expression
+from dealwright.errors import InputError, UnknownNameError
+from dealwright.schemas import ACCOUNT_ROLES, ALWAYS, BOOKING_STATUSES, CHANNELS
+from dealwright.tables.fields import ACCOUNT_FIELDS, TABLES
+from dealwright.tables.reader import Format
+from dealwright.toml import convert, read_toml
+
+DESK_TABLES: Final = ("agents", "assignments", "bookings")
+PLAN_TABLES: Final = ("accounts", *(name for name in TABLES if name not in DESK_TABLES))
+ANY: Final = "any"
+NO_BOOKING: Final = "none"
+_FORMAT_KEYS: Final = {**{item.name: item.name for item in fields(Format)}, "delimiter": "separator"}
+_RESERVED: Final = {
+    "external_id", "agent_external_id", "known_at", "won", "contacted", "assignment_id", "agent_id",
+    "attributes", "outcome_unknown", *(name for table in DESK_TABLES for name in TABLES[table].fields),
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where the value of one field comes from: columns of the table, or a constant.
+
+    Attributes
+    ----------
+    columns
+        The columns, joined with `joined_by` when there are several; empty for a constant. ``lookup.column``
+        names the column of a lookup.
+    constant
+        The value of every row, as text.
+    default
+        The value where the columns are empty, as text.
+    separator
+        What separates the items of a list.
+    """
+
+    columns: tuple[str, ...] = ()
+    joined_by: str = " "
+    constant: str | None = None
+    default: str | None = None
+    separator: str = ";"
+
+    @property
+    def label(self) -> str:
+        """The columns as a person would call them."""
+        return " + ".join(self.columns) if self.columns else f"constant {self.constant!r}"
+
+    @classmethod
+    def from_toml(cls, value: object, where: str) -> Source:
+        """Read a column, a list of columns, or a table with a column, columns or a value."""
+        said = value if isinstance(value, dict) else {"columns": [value] if isinstance(value, str) else value}
+        written = convert(said, _Source, where)
+        if sum(item is not None for item in (written.column, written.columns, written.value)) != 1:
+            raise InputError(f"{where}: give exactly one of column, columns or value")
+        columns = (written.column,) if written.column is not None else tuple(written.columns or ())
+        if written.value is None and not (columns and all(columns)):
+            raise InputError(f"{where} = {value!r}: name a column in quotes")
+        return cls(columns, written.joined_by, written.value, written.default, written.separator)
+
+
+class Cell(str):
+    """A single value of any type, as the text that a cell would hold."""
+
+    @classmethod
+    def from_toml(cls, value: object, where: str) -> Cell:
+        """Read a text, a number, yes or no, or a date."""
+        if isinstance(value, list | dict):
+            raise InputError(f"{where} = {value!r}: write a single value")
+        return cls(str(value).lower() if isinstance(value, bool) else value)
+
+    __slots__ = ()
+
+
+class KnownFrom:
+    """A moment, the name of a date column, or "always"."""
+
+    @classmethod
+    def from_toml(cls, value: object, where: str) -> datetime | str:
+        """Read when a column is known from."""
+        if isinstance(value, datetime):
+            return value.replace(tzinfo=None)
+        if isinstance(value, date):
+            return datetime.combine(value, time.min)
+        if isinstance(value, str) and value:
+            return value
+        raise InputError(
+            f'{where} = {value!r}: write a date (2026-06-30), the name of a date column, or "{ALWAYS}"'
+        )
+
+
+@dataclass(frozen=True)
+class Label:
+    """A label column, and the word that means yes (None: the column is yes/no, or a number)."""
+
+    column: str
+    positive: str | None = None
+
+    @classmethod
+    def from_toml(cls, value: object, where: str) -> Label:
+        """Read a column, or a table with a column and the word."""
+        written = convert({"column": value} if isinstance(value, str) else value, _Label, where)
+        return cls(written.column, written.positive)
+
+
+class _Source(msgspec.Struct):
+    column: str | None = None
+    columns: list[str] | None = None
+    value: Cell | None = None
+    default: Cell | None = None
+    joined_by: str = " "
+    separator: str = ";"
+
+
+class _Label(msgspec.Struct, rename={"positive": "is"}):
+    column: str
+    positive: Cell | None = None
+
+
+@dataclass(frozen=True)
+class TableMap:
+    """One table: its file, and where each field comes from.
+
+    Attributes
+    ----------
+    file
+        Its name in the directory of the tables; None where it follows from another table.
+    taken_from
+        The table whose rows it is taken out of; each record once, whatever the number of rows.
+    where
+        Which rows are meant at all.
+    words
+        Field -> the user's word, casefolded -> ours.
+    returns
+        Of orders: whether negative amounts are taken off what they give back.
+    """
+
+    table: str
+    file: str | None = None
+    taken_from: str | None = None
+    fields: Mapping[str, Source] = field(default_factory=dict)
+    format: Format = field(default_factory=Format)
+    where: Expression | None = None
+    words: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    returns: Literal["net", "reject"] = "net"
+
+
+class _Table(msgspec.Struct, kw_only=True, rename={"taken_from": "from"}):
+    file: str | None = None
+    taken_from: str | None = None
+    where: Expression | None = None
+    format: Format = msgspec.field(default_factory=Format)
+
+
+class AccountMap(_Table, kw_only=True, rename={"taken_from": "from"}):
+    """What the columns of the accounts are; `_Table` says which file they come from."""
+
+    id: Source | None = None
+    latitude: Source | None = None
+    longitude: Source | None = None
+    preferred_channel: Source | None = None
+    numeric: tuple[str, ...] = ()
+    categorical: tuple[str, ...] = ()
+    categories: dict[str, tuple[str, ...]] = {}
+    dates: tuple[str, ...] = ()
+    dates_ahead: tuple[str, ...] = ()
+    labels: dict[Literal["churned", "future_value_eur"], Label] = {}
+    consent: dict[Literal[CHANNELS], Source] = {}  # type: ignore[valid-type]
+    roles: dict[Literal[ACCOUNT_ROLES], Source] = {}  # type: ignore[valid-type]
+    known_from: dict[str, KnownFrom] = {}
+
+    @property
+    def allowed(self) -> dict[str, tuple[str, ...] | None]:
+        """Return every categorical column -> its allowed values, None where any is a category."""
+        return {
+            name: self.categories.get(name) for name in dict.fromkeys([*self.categorical, *self.categories])
+        }
+
+    @property
+    def moments(self) -> tuple[str, ...]:
+        """Return the columns of dates, those that may lie ahead among them."""
+        return tuple(dict.fromkeys([*self.dates, *self.dates_ahead]))
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """Return the columns that models may learn from."""
+        return (*self.numeric, *self.allowed, *self.moments)
+
+
+class DimensionMap(_Source, kw_only=True):
+    """One attribute of a lead, and the column it comes from."""
+
+    table: Literal["assignments", "bookings"] = "assignments"
+    values: tuple[str, ...] | Literal["any"] | None = None
+    required: bool = True
+    bins: Annotated[int, msgspec.Meta(ge=0, le=50)] = 0
+    name: str = ""
+
+    @property
+    def source(self) -> Source:
+        """The column it comes from, by default the one of its own name."""
+        columns = (self.column,) if self.column is not None else tuple(self.columns or ())
+        if self.value is None:
+            columns = columns or (self.name,)
+        return Source(columns, self.joined_by, self.value, self.default, self.separator)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether other values than those of today may come."""
+        return self.values == ANY
+
+
+class Lookup(msgspec.Struct, kw_only=True):
+    """Columns of another file, found by a key: ``on`` in the table, ``key`` in the file."""
+
+    name: str = ""
+    file: str
+    key: str
+    on: str = ""
+    table: str = "assignments"
+    format: Format = msgspec.field(default_factory=Format)
+
+
+_Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
+_Amount = Annotated[float, msgspec.Meta(ge=0)]
+_Status = Literal["pending", "confirmed", "cancelled", "none"]
+_MORE: Final[Mapping[str, list[tuple[str, Any, Any]]]] = {
+    "bookings": [("statuses", dict[_Status, str | tuple[str, ...]], {})],
+    "orders": [("returns", Literal["net", "reject"], "net")],
+    "touches": [("channels", dict[str, str], {}), ("actions", dict[str, str], {})],
+}
+_KINDS: Final[dict[str, Any]] = {
+    **{
+        name: msgspec.defstruct(
+            f"_{name}", [*((item, Source | None, None) for item in table.fields), *_MORE.get(name, [])],
+            bases=(_Table,), kw_only=True, rename={"taken_from": "from"},
+        )
+        for name, table in TABLES.items()
+    },
+    "accounts": AccountMap,
+}  # fmt: skip
+_SETTINGS: Final[list[tuple[str, Any, Any]]] = [
+    ("as_of", datetime | None, None),
+    ("follow_up_days", _Amount, 7.0),
+    ("default_capacity", Annotated[int, msgspec.Meta(ge=0, lt=2**31)], 10),
+    ("currency", str, "USD"),
+    ("late_filing_min", _Amount, 0.0),
+    ("max_rejected_share", _Share, 0.5),
+]
+_Document: Any = msgspec.defstruct(
+    "_Document",
+    [
+        *((name, kind | None, None) for name, kind in _KINDS.items()), *_SETTINGS,
+        ("format", Format, msgspec.field(default_factory=Format)),
+        ("dimensions", dict[str, DimensionMap], {}), ("lookup", dict[str, Lookup], {}),
+    ],
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class CompanyMap:
+    """A company's tables, described.
+
+    Attributes
+    ----------
+    path
+        The mapping file, for messages.
+    tables
+        Role -> its table.
+    statuses
+        The user's word for a status, casefolded, to ours; ``none`` marks rows that are no booking at all.
+    late_filing_min
+        How long a lead may be filed after its own booking was settled: such rows are kept and reported.
+    max_rejected_share
+        An import of which more than this share of a table is rejected stops.
+    """
+
+    path: str = "the mapping"
+    as_of: datetime | None = None
+    tables: Mapping[str, TableMap] = field(default_factory=dict)
+    accounts: AccountMap = field(default_factory=AccountMap)
+    dimensions: tuple[DimensionMap, ...] = ()
+    lookups: Mapping[str, Lookup] = field(default_factory=dict)
+    statuses: Mapping[str, str] = field(default_factory=dict)
+    format: Format = field(default_factory=Format)
+    follow_up_days: float = 7.0
+    default_capacity: int = 10
+    currency: str = "USD"
+    late_filing_min: float = 0.0
+    max_rejected_share: float = 0.5
+
+    def table(self, name: str) -> TableMap:
+        """Return what is said of a table; its canonical names where nothing is."""
+        return self.tables.get(name) or TableMap(name, format=self.format)
+
+
+def packaged_maps() -> list[str]:
+    """Name the mapping files that ship with the package."""
+    folder = files("dealwright.tables").joinpath("maps")
+    return sorted(item.name.removesuffix(".toml") for item in folder.iterdir() if item.name.endswith(".toml"))
+
+
+def read_mapping(name_or_path: str | Path) -> CompanyMap:
+    """Read a mapping, by the name of one that ships with the package (``astra``) or by path.
+
+    Raises
+    ------
+    InputError
+        The file does not exist or cannot be used; the message names the file, the key and the fix.
+    """
+    name, path = str(name_or_path), Path(name_or_path)
+    if name in packaged_maps():
+        content = files("dealwright.tables").joinpath("maps", f"{name}.toml").read_bytes()
+        return parse_mapping(content, f"{name}.toml (shipped)")
+    if path.is_file():
+        return parse_mapping(path.read_bytes(), name)
+    if "/" not in name and "." not in name:
+        raise UnknownNameError("mapping", name, packaged_maps())
+    beside = [item.name for item in path.parent.glob("*.toml")] if path.parent.is_dir() else []
+    near = get_close_matches(path.name, beside, n=1)
+    hint = f"did you mean {str(path.parent / near[0])!r}?" if near else "`dealwright draft DIR` writes one"
+    raise InputError(f"the mapping file {name} does not exist: {hint}")
+
+
+def parse_mapping(content: bytes | str, label: str = "the mapping") -> CompanyMap:
+    """Turn the text of a mapping file, called `label` in messages, into a `CompanyMap`.
+
+    Raises
+    ------
+    InputError
+        It says something unknown or impossible; the message names the key and the fix.
+    """
+    raw = read_toml(content, label)
+    _inherit_formats(raw)
+    said = convert(raw, _Document, label)
+
+    def fail(key: str, message: str) -> InputError:
+        return InputError(f"{label}: {key}: {message}")
+
+    given = {name: its for name in (*DESK_TABLES, *PLAN_TABLES) if (its := getattr(said, name)) is not None}
+    tables = {name: _table(name, its, given, fail) for name, its in given.items()}
+    for name, needs in (("bookings", "assignments"), ("assignments", "agents")):
+        if name in tables and needs not in tables:
+            raise fail(name, f"{name} refer to {needs}: add an [{needs}] table")
+    for name, lookup in said.lookup.items():
+        lookup.name, lookup.on = name, lookup.on or lookup.key
+        if lookup.table not in tables:
+            raise fail(f"lookup.{name}.table", str(UnknownNameError("table", lookup.table, tables)))
+    for name, dimension in said.dimensions.items():
+        _complete_dimension(name, dimension, tables, fail)
+    if said.accounts is not None:
+        _check_accounts(said.accounts, fail)
+    return CompanyMap(
+        path=label,
+        tables=tables,
+        accounts=said.accounts or AccountMap(),
+        dimensions=tuple(said.dimensions.values()),
+        lookups=said.lookup,
+        statuses=_statuses(getattr(said.bookings, "statuses", {}), fail),
+        format=said.format,
+        **{name: getattr(said, name) for name, _, _ in _SETTINGS},
+    )
+
+
+def _inherit_formats(raw: dict[str, Any]) -> None:
+    """Let every table and lookup have a format of its own: what is said of it, else what is said of all."""
+    shared = raw.get("format", {})
+    lookups = raw.get("lookup", {})
+    tables = [raw.get(name) for name in _KINDS]
+    for table in [*tables, *(lookups.values() if isinstance(lookups, dict) else ())]:
+        if isinstance(table, dict) and isinstance(shared, dict) and isinstance(table.get("format", {}), dict):
+            own = {key: table.pop(key) for key in _FORMAT_KEYS if key in table}
+            merged = {**shared, **table.get("format", {}), **own}
+            table["format"] = {_FORMAT_KEYS.get(key, key): value for key, value in merged.items()}
+    if isinstance(shared, dict):
+        raw["format"] = {_FORMAT_KEYS.get(key, key): value for key, value in shared.items()}
+
+
+def _table(name: str, said: Any, given: Iterable[str], fail: Any) -> TableMap:
+    """Return one table; a table of the desk must say where its needed fields are."""
+    known = ACCOUNT_FIELDS if name == "accounts" else TABLES[name].fields
+    file, origin = said.file, said.taken_from
+    others = [other for other in given if other != name]
+    if origin is not None and origin not in others:
+        raise fail(f"{name}.from", str(UnknownNameError("table", origin, others)))
+    if name == "bookings" and file is None and origin is None:
+        origin = "assignments"  # one flat table
+    sources = {item: source for item in known if (source := getattr(said, item)) is not None}
+    if name == "accounts" and "id" not in sources:
+        raise fail("accounts.id", 'say which column is the id, such as id = "customer_number"')
+    if name in DESK_TABLES and file is None and origin is None:
+        raise fail(f"{name}.file", 'missing: name the file, such as file = "people.csv"')
+    for item, spec in known.items():
+        if name in DESK_TABLES and spec.needed and item not in sources:
+            raise fail(f"{name}.{item}", f"missing: say which column of {file or origin!r} it is")
+    words = {item: getattr(said, key, {}) for key, item in (("channels", "channel"), ("actions", "action"))}
+    return TableMap(
+        name, file, origin, sources, said.format, said.where,
+        {i: {key.strip().casefold(): value for key, value in w.items()} for i, w in words.items() if w},
+        getattr(said, "returns", "net"),
+    )  # fmt: skip
+
+
+def _statuses(said: Mapping[str, str | tuple[str, ...]], fail: Any) -> dict[str, str]:
+    """Return the user's words for the statuses; ours where nothing is said."""
+    if not said:
+        return {status: status for status in BOOKING_STATUSES}
+    words: dict[str, str] = {}
+    for status, items in said.items():
+        for word in [items] if isinstance(items, str) else items:
+            already = words.setdefault(word.strip().casefold(), status)
+            if already != status:
+                raise fail(f"bookings.statuses.{status}", f"the word {word!r} already means {already}")
+    if "confirmed" not in words.values():
+        raise fail("bookings.statuses.confirmed", "missing: which words mean that the customer bought?")
+    return words
+
+
+def _complete_dimension(name: str, said: DimensionMap, tables: Mapping[str, TableMap], fail: Any) -> None:
+    """Check one attribute of a lead, and give it its name and source."""
+    key = f"dimensions.{name}"
+    if not re.fullmatch(r"[a-z][a-z0-9_]{0,62}", name) or name in _RESERVED:
+        raise fail(key, "a dimension's name has lower-case letters, digits and _, and is no word of our own")
+    listed = isinstance(said.values, tuple)
+    if said.table not in tables and (said.table == "bookings" or not listed):
+        raise fail(f"{key}.table", f"there is no [{said.table}] table to take its values from")
+    if said.values is None and said.bins < 2:
+        raise fail(
+            f"{key}.values",
+            f'missing: list the allowed values, or write values = "{ANY}", or bins = 4',
+        )
+    if listed:
+        values = [value.strip() for value in said.values or ()]
+        twice = next((value for value in values if values.count(value) > 1), None)
+        if twice is not None or not values:
+            raise fail(f"{key}.values", "is empty" if twice is None else f"{twice!r} is listed twice")
+        said.values = tuple(values)
+    said.name = name
+
+
+def _check_accounts(said: AccountMap, fail: Any) -> None:
+    if (said.latitude is None) != (said.longitude is None):
+        raise fail("accounts", "give both latitude and longitude, or neither")
+    features = said.features
+    for name in features:
+        if [*said.numeric, *said.allowed, *said.moments].count(name) > 1:
+            raise fail(
+                "accounts",
+                f"the column {name!r} is declared twice; keep it in one of numeric, categorical, dates",
+            )
+    for role, label in said.labels.items():
+        if label.column in features:
+            raise fail(
+                f"accounts.labels.{role}",
+                f"the column {label.column!r} is also a feature, so the model would read its own answer; take "
+                "it out of the features",
+            )
+    for name in said.known_from:
+        if name not in features:
+            raise fail("accounts.known_from", str(UnknownNameError("feature", name, features)))

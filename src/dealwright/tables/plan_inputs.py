@@ -1,0 +1,302 @@
+"""The nightly plan's tables: clean frames under canonical names, and every row that was rejected."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date, datetime, time, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+import polars as pl
+
+from dealwright.errors import InputError, UnknownNameError
+from dealwright.schemas import (
+    NOTHING,
+    ORDER_COLUMNS,
+    TOUCH_COLUMNS,
+    TOUCH_OPTIONAL,
+    AccountSchema,
+    Intake,
+    PlanInputs,
+)
+from dealwright.tables.accounts import account_schema, complete, feature_kinds, read_accounts
+from dealwright.tables.fields import TABLES
+from dealwright.tables.mapping import (
+    PLAN_TABLES,
+    CompanyMap,
+    Source,
+    read_mapping,
+)
+from dealwright.tables.returns import net_returns
+from dealwright.tables.sources import Sources
+from dealwright.tables.validation import Rows
+
+_TIMES: Final = {"orders": "ordered_at", "touches": "touched_at", "history": "snapshot_at"}
+
+
+def read_plan_inputs(
+    accounts: Any = None,
+    *,
+    schema: Path | str | CompanyMap | None = None,
+    directory: Path | str | None = None,
+    further_touches: pl.DataFrame | None = None,
+    as_of: datetime | None = None,
+    **tables: Any,
+) -> PlanInputs:
+    """Read what the plan needs.
+
+    Parameters
+    ----------
+    accounts, tables
+        A path (CSV and its kin, JSON Lines, Parquet, a workbook) or any dataframe that narwhals knows
+        (Polars, pandas, PyArrow, …); `tables` are ``orders``, ``touches``, ``reps``, ``history``, ``staff``,
+        ``promises``, ``frequencies``, ``call_backs`` and ``arrivals``. Without accounts they follow from the
+        orders.
+    schema
+        A mapping or its TOML file; without one the columns are recognised by their canonical names and types.
+    directory
+        Where the files are that the mapping names; those given here replace one each.
+    further_touches
+        The desk's finished tasks (`Desk.tasks.touches()`), to count beside the touches.
+    as_of
+        The cut-off; by default the mapping's, else the midnight after the latest order or touch, else
+        today's; not before the latest of `further_touches`.
+
+    Raises
+    ------
+    InputError
+        A file or column is missing or cannot be read; the message names it and the fix.
+    """
+    for name in tables:
+        if name not in PLAN_TABLES:
+            raise InputError(str(UnknownNameError("table", name, PLAN_TABLES)))
+    company = read_mapping(schema) if isinstance(schema, str | Path) else schema or CompanyMap()
+    given = {"accounts": accounts, **tables}
+    sources = Sources(company, None if directory is None else Path(directory), given)
+    if "accounts" not in company.tables:
+        company = complete(company, sources)
+        sources.company = company
+    return _Reader(company, sources).inputs(as_of, further_touches)
+
+
+class _Reader:
+    """Reads the tables one after the other, each checked against those before it."""
+
+    def __init__(self, company: CompanyMap, sources: Sources) -> None:
+        self.company = company
+        self.sources = sources
+        self.rows: dict[str, Rows] = {}
+
+    def inputs(self, as_of: datetime | None, further_touches: pl.DataFrame | None) -> PlanInputs:
+        for name in ("orders", "touches"):
+            if self.sources.has(name):
+                self._read(name)
+        cut_off = as_of or self.company.as_of or self._latest(further_touches)
+        if not cut_off.year > 1900:
+            raise InputError(f"the cut-off {cut_off} cannot be right: set as_of")
+        self.rows["accounts"] = accounts = read_accounts(self.company, self.sources)
+        schema = account_schema(self.company, accounts, cut_off)
+        for name in ("history", "reps", "staff", "promises", "frequencies", "call_backs", "arrivals"):
+            if self.sources.has(name):
+                self._read(name, schema)
+        for name, rows in self.rows.items():
+            self._judge(name, rows, cut_off)
+        frames = {name: rows.clean() for name, rows in self.rows.items()}
+        if "orders" in frames:
+            frames["orders"] = net_returns(frames["orders"], self.rows["orders"])
+        if not frames["accounts"].height:
+            self._refuse_empty(accounts)
+        intake = Intake(
+            {name: rows.report() for name, rows in self.rows.items()},
+            pl.concat(rows.problems() for rows in self.rows.values()),
+        )
+        inputs = PlanInputs(schema=schema, as_of=cut_off, intake=intake, **frames)
+        return inputs if further_touches is None else add_touches(inputs, further_touches)
+
+    def _refuse_empty(self, accounts: Rows) -> None:
+        problems = accounts.problems().filter(pl.col("level") == "rejected")
+        if problems.is_empty():
+            raise InputError(f"{accounts.original.file} has no rows: give at least one account")
+        worst = problems.group_by("column", "reason", "fix").len().sort("len", descending=True)
+        column, reason, fix, count = worst.row(0)
+        raise InputError(
+            f"{accounts.original.file}: no usable account: {count:,} have {column!r} {reason}; {fix}"
+        )
+
+    # one table
+
+    def _read(self, name: str, schema: AccountSchema | None = None) -> None:
+        """Read a table's fields; those that are optional and not there are left out."""
+        table = TABLES[name]
+        raw = self.sources.raw(name).frame.columns
+        said = self.company.table(name)
+        sources = {
+            field: said.fields.get(field, Source((field,)))
+            for field, spec in table.fields.items()
+            if spec.needed or field in said.fields or field in raw
+        }
+        if name == "history" and "account_id" not in said.fields:  # snapshots call the id as the accounts do
+            own = self.company.table("accounts").fields["id"]
+            sources["account_id"] = own if set(own.columns) <= set(raw) else sources["account_id"]
+        wanted = {column: f"{name}.{f}" for f, s in sources.items() for column in s.columns}
+        rows = self.rows[name] = self.sources.rows(name, wanted)
+        for field, source in sources.items():
+            spec = table.fields[field]
+            words = said.words.get(field)
+            if words is None:
+                rows.read(field, spec, source)
+                continue
+            rows.read(field, replace(spec, one_of=()), source)
+            given = rows.frame[field]
+            known = given.str.to_lowercase().replace_strict(dict(words), default=None, return_dtype=pl.String)
+            translated = known.fill_null(given).alias(field)
+            if spec.one_of:
+                translated = rows.choose(translated, spec.one_of, source.label, given)
+            rows.frame = rows.frame.with_columns(translated)
+        if schema is not None and name == "history":
+            self._snapshots(rows, schema)
+
+    def _snapshots(self, rows: Rows, schema: AccountSchema) -> None:
+        """Read the features that a table of earlier snapshots has."""
+        kinds = feature_kinds(self.company)
+        absent = [name for name in schema.features if name not in rows.raw.frame.columns]
+        for name in schema.features:
+            if name not in absent:
+                rows.read(name, kinds[name], Source((name,)))
+        if absent:
+            rows.note(
+                absent[0], 0, f"not in the history: {', '.join(absent)}", "add the column to learn from it",
+                level="warning",
+            )  # fmt: skip
+
+    # what rows must agree with
+
+    def _judge(self, name: str, rows: Rows, as_of: datetime) -> None:
+        """Check the rows of a table against the cut-off and the other tables, and against themselves."""
+        if name == "accounts":
+            return
+        table, frame = TABLES[name], rows.frame
+        if name in _TIMES:
+            late = frame[_TIMES[name]] > as_of
+            fix = f"mend the date, or set --as-of later than {as_of}"
+            rows.reject(late, rows.label(_TIMES[name]), "after the cut-off", fix, frame[_TIMES[name]])
+        if table.unique is not None:
+            rows.once(table.unique, frame[table.unique], table.again)
+        for field, spec in table.fields.items():
+            if field in frame.columns and spec.refers == "accounts":
+                rows.refer(field, frame[field], self.rows["accounts"], "account")
+            elif field in frame.columns and spec.refers == "reps":
+                self._refer_reps(field, rows)
+        check = {"touches": _judge_touches, "reps": _judge_reps, "orders": self._judge_orders,
+                 "frequencies": _judge_frequencies, "staff": _judge_staff}.get(name)  # fmt: skip
+        if check is not None:
+            check(rows)
+
+    def _refer_reps(self, field: str, rows: Rows) -> None:
+        if "reps" in self.rows:
+            rows.refer(field, rows.frame[field], self.rows["reps"], "representative")
+            return
+        rows.reject(
+            rows.frame[field].is_not_null(), rows.label(field), "no such representative",
+            "give the representatives, or leave it empty", rows.frame[field],
+        )  # fmt: skip
+
+    def _judge_orders(self, rows: Rows) -> None:
+        if self.company.table("orders").returns == "reject":
+            amount = rows.frame["amount_eur"]
+            fix = 'net returns off the order they belong to, or write returns = "net" under [orders]'
+            rows.reject(amount < 0, rows.label("amount_eur"), "negative", fix, amount)
+
+    def _latest(self, further_touches: pl.DataFrame | None) -> datetime:
+        """Return the midnight after the latest order or touch that is not in the future, or today's."""
+        today = datetime.combine(date.today(), time.min)
+        found: list[datetime] = []
+        for name in ("orders", "touches"):
+            if name not in self.rows:
+                continue
+            days = self.rows[name].frame[_TIMES[name]].dt.date()
+            newest = days.filter(days < today.date()).max()
+            if isinstance(newest, date):
+                found.append(datetime.combine(newest, time.min) + timedelta(days=1))
+        cut_off = max(found, default=today)
+        if further_touches is None:
+            return cut_off
+        past = further_touches["touched_at"].filter(further_touches["touched_at"].dt.date() <= date.today())
+        latest = past.max()
+        return max(cut_off, latest) if isinstance(latest, datetime) else cut_off
+
+
+def _judge_touches(rows: Rows) -> None:
+    channel, action = rows.frame["channel"], rows.frame["action"]
+    rows.reject(
+        channel.is_null() & (action != NOTHING) & rows.good, rows.label("channel"), "empty",
+        f"name the channel; only the action {NOTHING!r} has none",
+    )  # fmt: skip
+
+
+def _judge_reps(rows: Rows) -> None:
+    frame = rows.frame
+    zero = (frame["home_lat_deg"] == 0) & (frame["home_lon_deg"] == 0)
+    rows.reject(
+        zero, rows.label("home_lat_deg"), "position 0, 0 is in the Atlantic", "give the position of the home"
+    )
+    if {"shift_start_min", "shift_end_min"} <= set(frame.columns):
+        wrong = frame["shift_end_min"] < frame["shift_start_min"]
+        fix = "correct shift_start_min or shift_end_min"
+        rows.reject(
+            wrong, rows.label("shift_end_min"), "the shift ends before it starts", fix, frame["shift_end_min"]
+        )
+
+
+def _judge_frequencies(rows: Rows) -> None:
+    given = [rows.frame[name].is_not_null() for name in ("every_days", "due") if name in rows.frame.columns]
+    empty = pl.Series([True]).new_from_index(0, rows.height)
+    for column in given:
+        empty &= ~column
+    fix = "give every_days, or the day when it is due"
+    rows.reject(empty & rows.good, rows.label("every_days"), "empty, as is due", fix)
+
+
+def _judge_staff(rows: Rows) -> None:
+    if {"from_min", "to_min"} <= set(rows.frame.columns):
+        wrong = rows.frame["to_min"] <= rows.frame["from_min"]
+        rows.reject(
+            wrong,
+            rows.label("to_min"),
+            "not after from_min",
+            "correct from_min or to_min",
+            rows.frame["to_min"],
+        )
+
+
+def add_touches(inputs: PlanInputs, touches: pl.DataFrame) -> PlanInputs:
+    """Put the desk's finished tasks beside the touches of the user's own systems.
+
+    Rows later than the cut-off are left out: they are not known yet. Rows that the user's table has as well
+    (because it was exported from the desk) count once.
+
+    Parameters
+    ----------
+    touches
+        `dealwright.schemas.TOUCH_COLUMNS` and optional ones.
+    """
+    same = ["account_id", "touched_at", "channel", "action"]
+    names = [*TOUCH_COLUMNS, *(name for name in TOUCH_OPTIONAL if name in touches.columns)]
+    past = touches.filter(pl.col("touched_at") <= inputs.as_of).select(names)
+    known = past.filter(pl.col("account_id").is_in(inputs.accounts["account_id"].implode()))
+    if known.height < past.height:
+        strange = past.height - known.height
+        inputs = replace(inputs, intake=inputs.intake.noted(
+            "touches", "the desk", "account_id", strange, "finished tasks of accounts not in the table",
+            "add the accounts, if their tasks are to count",
+        ))  # fmt: skip
+    own = inputs.touches
+    if own is None:
+        return replace(inputs, touches=known)
+    fresh = known.join(
+        own.select(same).unique(), on=same, how="anti", nulls_equal=True, maintain_order="left"
+    )
+    return replace(inputs, touches=pl.concat([own, fresh], how="diagonal"))
+
+
+__all__ = ["ORDER_COLUMNS", "add_touches", "read_plan_inputs"]

@@ -1,0 +1,82 @@
+"""Write the rows that were rejected, one CSV for each file they came from, so that they can be mended."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final
+
+import polars as pl
+
+from dealwright.errors import InputError
+from dealwright.schemas import Intake, TableReport
+
+# a spreadsheet runs cells that begin so as formulas; numbers, dates and telephone numbers are not meant
+_FORMULA: Final = re.compile(r"[=@\t\r]|[+-](?![\d\s.,()/-]*$)")
+_REASON: Final = "reason"
+
+
+def write_rejected(intake: Intake, directory: Path, source: Path | None = None) -> list[Path]:
+    """Write the rejected rows of each file into `directory`; remove those of an earlier import.
+
+    The cells are as they came, with the reason in one more column; a cell that a spreadsheet would run as a
+    formula has an apostrophe before it.
+
+    Parameters
+    ----------
+    source
+        The folder that holds the tables themselves.
+
+    Raises
+    ------
+    InputError
+        `directory` is the one that holds the tables, or cannot be written.
+    """
+    if source is not None and directory.resolve() == source.resolve():
+        raise InputError(f"{directory} holds the tables themselves: choose another directory for --rejected")
+    written = []
+    by_file: dict[str, list[TableReport]] = {}
+    for report in intake.tables.values():
+        by_file.setdefault(f"{Path(report.file).stem or report.table}.csv", []).append(report)
+    try:
+        for name, reports in by_file.items():
+            path = directory / name
+            rows = _merged([report.rejected for report in reports if report.rejected.height])
+            if rows is not None:
+                directory.mkdir(parents=True, exist_ok=True)
+                _write(rows, path)
+                written.append(path)
+            elif path.is_file() and _is_ours(path):
+                path.unlink()
+    except OSError as error:
+        raise InputError(f"cannot write the rejected rows into {directory}: {error.strerror}") from None
+    return written
+
+
+def _merged(frames: list[pl.DataFrame]) -> pl.DataFrame | None:
+    """Return the rows of one file once each, even if it holds several tables."""
+    if not frames:
+        return None
+    cells, reason = frames[0].columns[:-1], frames[0].columns[-1]
+    rows = pl.concat([frame.select(frames[0].columns) for frame in frames])
+    return rows.group_by(cells, maintain_order=True).agg(
+        pl.col(reason).unique(maintain_order=True).str.join("; ")
+    )
+
+
+def _write(rows: pl.DataFrame, path: Path) -> None:
+    with path.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(_safe(rows.columns))
+        writer.writerows(_safe(row) for row in rows.iter_rows())
+
+
+def _safe(cells: Iterable[str | None]) -> list[str]:
+    return [f"'{cell}" if cell and _FORMULA.match(cell) else cell or "" for cell in cells]
+
+
+def _is_ours(path: Path) -> bool:
+    with path.open(encoding="utf-8", errors="replace") as stream:
+        return stream.readline().rstrip("\n").split(",")[-1].rstrip("_") == _REASON

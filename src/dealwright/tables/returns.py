@@ -1,0 +1,84 @@
+"""Returns: an order with a negative amount is taken off the orders it gives back."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Final
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from dealwright.tables.validation import Rows
+
+_CENT: Final = 0.005
+
+Floats = NDArray[np.float64]
+
+
+def net_returns(orders: pl.DataFrame, rows: Rows) -> pl.DataFrame:
+    """Return the orders less what was given back; an order given back whole is none.
+
+    A return is taken off the latest earlier order of the same account and amount, else off its latest orders
+    before it. What exceeds them is left out, and noted.
+
+    Parameters
+    ----------
+    orders
+        ``account_id``, ``ordered_at``, ``amount_eur``, with returns as negative amounts.
+    rows
+        Where the notes go.
+    """
+    back = orders["amount_eur"] < 0
+    count = int(back.sum())
+    if not count:
+        return orders
+    label = rows.label("amount_eur")
+    concerned = orders["account_id"].is_in(orders["account_id"].filter(back).unique().implode())
+    indexed = orders.with_row_index("\0row")
+    part = indexed.filter(concerned).sort(
+        "account_id", "ordered_at", pl.col("amount_eur") < 0, maintain_order=True
+    )
+    starts = np.flatnonzero(part["account_id"].rle_id().diff().fill_null(1).to_numpy())
+    left, unmatched = _net(part["amount_eur"].to_numpy(), starts)
+    amounts = orders["amount_eur"].to_numpy().copy()
+    amounts[part["\0row"].to_numpy()] = left
+    gone = int((left < _CENT).sum()) - count
+    rows.note(
+        label, count, f"returns, taken off the orders they give back ({gone:,} orders given back whole)",
+        'nothing to do; returns = "reject" under [orders] refuses them',
+    )  # fmt: skip
+    if unmatched:
+        rows.note(
+            label, unmatched, "returns of more than was ordered before: the rest is left out",
+            "bring the orders they belong to", level="warning",
+        )  # fmt: skip
+    netted = orders.with_columns(pl.Series("amount_eur", amounts))
+    touched = pl.Series(np.zeros(orders.height, dtype=np.bool_)).scatter(part["\0row"], values=True)
+    return netted.filter(~touched | (pl.col("amount_eur") >= _CENT) | (orders["amount_eur"] == 0))
+
+
+def _net(amounts: Floats, starts: NDArray[np.int64]) -> tuple[Floats, int]:
+    """Net the amounts of each account, in the order of time; also say how many returns exceed its orders."""
+    left = amounts.copy()
+    bounds = [*starts.tolist(), len(amounts)]
+    unmatched = 0
+    for first, end in pairwise(bounds):
+        kept: list[int] = []  # orders that are not given back, the latest last
+        for row in range(first, end):
+            if amounts[row] >= 0:
+                kept.append(row)
+                continue
+            rest, left[row] = -amounts[row], 0.0
+            same = next((k for k in reversed(kept) if abs(left[k] - rest) < _CENT), None)
+            if same is not None:
+                left[same], rest = 0.0, 0.0
+                kept.remove(same)
+            while rest >= _CENT and kept:
+                taken = min(rest, left[kept[-1]])
+                left[kept[-1]] -= taken
+                rest -= taken
+                if left[kept[-1]] < _CENT:
+                    kept.pop()
+            unmatched += rest >= _CENT
+    return left, unmatched
