@@ -7,15 +7,16 @@ the file named by ``DEALWRIGHT_CONFIG``), the environment (``DATABASE_URL``, ``D
 from __future__ import annotations
 
 import os
-import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
-from dealwright.errors import InputError, UnknownNameError
+from dealwright.errors import InputError
+from dealwright.toml import Text, convert, read_toml
 
 CONFIG_FILE = "dealwright.toml"
+Name: TypeAlias = Literal["database_url", "home", "pictures", "rejected"]
 
 
 @dataclass(frozen=True)
@@ -91,17 +92,10 @@ def _from_file(environment: Mapping[str, str], directory: Path) -> Settings:
         if named:
             raise InputError(f"DEALWRIGHT_CONFIG names {path}, which does not exist")
         return Settings()
-    try:
-        document = tomllib.loads(path.read_text(encoding="utf-8-sig"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: not valid TOML: {error}") from None
-    names = [item.name for item in fields(Settings)]
-    changes: dict[str, Any] = {}
-    for name, value in document.items():
-        if name not in names:
-            raise InputError(f"{path}: {UnknownNameError('setting', name, names)}")
-        if not isinstance(value, str) or not value:
-            raise InputError(f"{path}: {name}: must be a text in quotes, not {value!r}")
-        # a path in the file is meant from where the file is
-        changes[name] = value if name == "database_url" else path.parent / Path(value).expanduser()
-    return replace(Settings(), **changes)
+    written = convert(read_toml(path, str(path)), dict[Name, Text], str(path))
+    # a path in the file is meant from where the file is
+    changes: dict[str, Any] = {
+        name: value if name == "database_url" else path.parent / Path(value).expanduser()
+        for name, value in written.items()
+    }
+    return Settings(**changes)

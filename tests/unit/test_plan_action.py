@@ -40,7 +40,7 @@ consent = false
 [actions.visit]
 channels = ["field"]
 lever = 0.5
-requires = ["tier in ['gold', 'silver']"]
+requires = ["tier in ('gold', 'silver')"]
 prior_response = 0.4
 prior_uplift = 0.2
 cooldown_days = 14
@@ -157,8 +157,8 @@ def test_conditions_consent_and_quiet_hours_give_their_reason():
         }
     )
     result = plan(accounts=accounts)
-    assert "visit: needs tier in ['gold', 'silver']" in row(result, "bronze")["excluded"]
-    assert "visit: needs tier in ['gold', 'silver']" in row(result, "unknown")["excluded"]
+    assert "visit: needs tier in ('gold', 'silver')" in row(result, "bronze")["excluded"]
+    assert "visit: needs tier in ('gold', 'silver')" in row(result, "unknown")["excluded"]
     assert "visit: no consent to field" in row(result, "no")["excluded"]
     assert "visit: no consent to field" in row(result, "never asked")["excluded"]
     closed = plan(catalogue=CATALOGUE.replace('quiet_hours = ["19:00-09:00"]', 'quiet_days = ["tue", "wed"]'))
@@ -188,7 +188,7 @@ def test_quiet_hours_are_read_on_the_accounts_own_clock():
 
 
 def test_an_unknown_column_is_an_error_or_leaves_an_optional_action_out():
-    bad = CATALOGUE.replace("tier in ['gold', 'silver']", "teir in ['gold']")
+    bad = CATALOGUE.replace("tier in ('gold', 'silver')", "teir in ('gold')")
     with pytest.raises(InputError, match=r"mine\.toml: actions\.visit\.requires\[0\].*did you mean 'tier'"):
         plan(catalogue=bad)
     result = plan(catalogue=bad.replace("[actions.visit]", "[actions.visit]\noptional = true"))
@@ -326,7 +326,7 @@ def test_orders_become_facts():
         schema=ORDER_COLUMNS,
     )
     catalogue = parse_catalogue(
-        CATALOGUE.replace("tier in ['gold', 'silver']", "days_since_order >= 14"), "mine.toml"
+        CATALOGUE.replace("tier in ('gold', 'silver')", "days_since_order >= 14"), "mine.toml"
     )
     accounts = pl.DataFrame({"account_id": ["a0", "a1"]})
     inputs = PlanInputs(accounts, AccountSchema(), AS_OF, orders=orders)

@@ -41,8 +41,9 @@ def test_a_file_named_by_the_environment(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ('hom = "x"', "unknown setting 'hom': did you mean 'home'?"),
-        ("home = 3", "home: must be a text in quotes"),
+        ('hom = "x"', "hom: unknown key 'hom': did you mean 'home'?"),
+        ("home = 3", "home = 3: write a text in quotes"),
+        ("home = ''", "home = '': write a text in quotes that is not empty"),
         ("home = ", "not valid TOML"),
     ],
 )

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dealwright.errors import InputError
+from dealwright.plan.run import PlanParams
 from dealwright.toml import convert, read_toml, to_toml
 
 keys = st.text(min_size=1, max_size=8).filter(lambda key: "\x00" not in key and key.isprintable())
@@ -83,10 +84,8 @@ class Outer:
     free: float = 0.0
     day: date = date(2026, 1, 1)
     clock: time = time(8)
-    colour: Colour = field(default_factory=Colour)
     either: Literal["all"] | tuple[str, ...] = "all"
     word: Word = field(default_factory=lambda: Word("w"))
-    words_too: frozenset[str] = frozenset()
 
 
 outers = st.builds(
@@ -107,9 +106,7 @@ outers = st.builds(
     day=st.dates(),
     clock=st.times(),
     either=st.just("all") | st.lists(texts, max_size=3).map(tuple),
-    colour=texts.map(Colour),
     word=texts.map(Word),
-    words_too=st.frozensets(texts, max_size=3),
 )
 
 
@@ -127,8 +124,8 @@ def test_a_dataclass_is_written_and_built_again(outer: Outer) -> None:
 
 
 def test_a_document_is_nested_tables_in_a_fixed_order() -> None:
-    text = to_toml({"b": {"x": 1, "t": {"y": "a\x7f"}, "none": None}, "a": 0.1, "s": {"c", "b"}})
-    assert text == 'a = 0.1\ns = [\n    "b",\n    "c",\n]\n\n[b]\nx = 1\n\n[b.t]\ny = "a\\u007f"\n'
+    text = to_toml({"b": {"x": 1, "t": {"y": "a\x7f"}, "none": None}, "a": 0.1, "s": ["c", "b"]})
+    assert text == 'a = 0.1\ns = [\n    "c",\n    "b",\n]\n\n[b]\nx = 1\n\n[b.t]\ny = "a\\u007f"\n'
 
 
 def test_none_where_the_default_is_something_else_cannot_be_written() -> None:
@@ -145,19 +142,18 @@ def test_each_value_gets_the_type_that_is_declared() -> None:
         "inner": [{"moment": date(2026, 1, 2), "pairs": [["a", 1]]}],
         "words": {"x y": 2},
         "share": 1,
-        "colour": {"from": "blue"},
         "either": ["b"],
         "word": "w",
-        "words_too": ["c", "c"],
     }
     found = convert(raw, Outer, "x")
     assert found == Outer(
-        (Inner(datetime(2026, 1, 2), (("a", 1),)),), {"x y": 2.0}, share=1.0, colour=Colour("blue"),
-        either=("b",), word=Word("w"), words_too=frozenset("c"),
+        (Inner(datetime(2026, 1, 2), (("a", 1),)),), {"x y": 2.0}, share=1.0,
+        either=("b",), word=Word("w"),
     )  # fmt: skip
     assert isinstance(found.share, float)
     assert isinstance(found.words["x y"], float)
     assert convert([1, 2], tuple[float, ...], "x") == (1.0, 2.0)
+    assert convert(["c", "c"], frozenset[str], "x") == {"c"}
     assert convert({"a": {"from": "b"}}, dict[Literal["a"], Colour], "x") == {"a": Colour("b")}
 
 
@@ -173,7 +169,6 @@ def test_a_key_without_a_default_that_may_be_none_is_none() -> None:
     ("raw", "message"),
     [
         ({"innr": 1}, "f.toml: innr: unknown key 'innr': did you mean 'inner'"),
-        ({"colour": {"form": "x"}}, "f.toml: colour.form: unknown key 'form': did you mean 'from'"),
         ({"inner": [{"momnt": 1}]}, "f.toml: inner[0].momnt: unknown key 'momnt': did you mean 'moment'"),
         ({"inner": [{}]}, "f.toml: inner[0].moment: is missing; write a date and time such as 2026-01-31"),
         ({"inner": [3]}, "f.toml: inner[0] = 3: write a table with moment"),
@@ -194,7 +189,7 @@ def test_a_key_without_a_default_that_may_be_none_is_none() -> None:
         ({"level": 1}, "f.toml: level = 1: write one of 'high', 'low'"),
         ({"share": 2}, "f.toml: share = 2: write a number of at least 0 and of at most 1"),
         ({"share": float("nan")}, "f.toml: share = nan: write a number of at least 0 and of at most 1"),
-        ({"share": float("inf")}, "f.toml: share = inf: write a number"),
+        ({"share": float("inf")}, "f.toml: share = inf: write a finite number of at least 0"),
         ({"count": 0}, "f.toml: count = 0: write a whole number above 0"),
         ({"names": []}, "f.toml: names = []: write a list of length at least 1"),
         ({"code": "X1"}, "f.toml: code = 'X1': write lower-case letters"),
@@ -218,21 +213,16 @@ def test_a_part_of_a_document_keeps_its_place_in_messages() -> None:
         convert({"from": 3}, Colour, "f.toml", "colours.sky")
 
 
-def test_a_hook_builds_what_is_not_known_here() -> None:
-    @dataclass(frozen=True)
-    class Place:
-        folder: Path
+def test_a_document_within_a_document_goes_on_with_its_path() -> None:
+    with pytest.raises(
+        InputError, match=r"^f\.toml: colours\.sky\.form: unknown key 'form': did you mean 'from'"
+    ):
+        convert({"form": 3}, Colour, "f.toml: colours", "sky")
 
-    seen = []
 
-    def hook(kind: type, value: Any, where: str) -> Path:
-        seen.append((kind, where))
-        return Path("/root") / value
-
-    assert convert({"folder": "a"}, Place, "f", dec_hook=hook) == Place(Path("/root/a"))
-    assert seen == [(Path, "f: folder")]
-    with pytest.raises(TypeError, match="dec_hook"):
-        convert({"folder": "a"}, Place, "f")
+def test_a_type_without_a_form_in_toml_is_a_mistake_of_ours() -> None:
+    with pytest.raises(TypeError, match=r"Path.*cannot be read from TOML; give it a from_toml"):
+        convert("a", Path, "f")
 
 
 def test_a_file_a_text_and_bytes_are_read_with_or_without_a_mark(tmp_path: Path) -> None:
@@ -261,3 +251,69 @@ def test_a_file_that_is_not_there_or_not_a_file_is_named(tmp_path: Path) -> None
         read_toml(tmp_path / "no.toml", "no.toml")
     with pytest.raises(InputError, match=r"^folder: cannot be read"):
         read_toml(tmp_path, "folder")
+
+
+def test_the_parameters_of_a_plan_survive_and_are_complete() -> None:
+    text = to_toml(PlanParams())
+    again = convert(read_toml(text, "x"), PlanParams, "x")
+    assert again == PlanParams()
+    assert to_toml(again) == text
+
+
+@settings(deadline=None)
+@given(
+    share=st.floats(0, 1),
+    folds=st.integers(3, 20),
+    label=texts.filter(bool),
+    campaign=texts.filter(bool),
+    most=st.none() | st.integers(0, 10**9),
+)
+def test_changed_parameters_of_a_plan_survive(share, folds, label, campaign, most) -> None:
+    params = PlanParams()
+    catalogue = params.action.catalogue
+    first, *others = catalogue.actions
+    catalogue = replace(
+        catalogue,
+        actions=type(catalogue.actions)([replace(first, label=label), *others]),
+        control=replace(catalogue.control, share=share, campaign=campaign),
+        budget=replace(catalogue.budget, max_contacts=most),
+    )
+    changed = replace(
+        params,
+        predict=replace(params.predict, folds=folds),
+        action=replace(params.action, catalogue=catalogue, control_share=share),
+    )
+    assert convert(read_toml(to_toml(changed), "x"), PlanParams, "x") == changed
+
+
+def test_a_part_of_the_parameters_keeps_the_other_defaults() -> None:
+    params = convert({"quality": {"max_rejected_share": 1}, "predict": {"folds": 3}}, PlanParams, "x")
+    assert params.quality.max_rejected_share == 1.0
+    assert params.predict.folds == 3
+    assert params.anomalies == PlanParams().anomalies
+
+
+@pytest.mark.parametrize(
+    ("raw", "message"),
+    [
+        ({"qualty": {}}, "x: qualty: unknown key 'qualty': did you mean 'quality'"),
+        (
+            {"quality": {"max_age": 3}},
+            "x: quality.max_age: unknown key 'max_age': did you mean 'max_age_days'",
+        ),
+        ({"quality": {"max_age_days": "soon"}}, "x: quality.max_age_days = 'soon': write a number"),
+        ({"predict": {"folds": 2.5}}, "x: predict.folds = 2.5: write a whole number"),
+        ({"quality": 3}, "x: quality = 3: write a table"),
+        ({"kpis": {"targets": [{"at_least": 1.0}]}}, "x: kpis.targets[0].kpi: is missing; write a text"),
+        ({"predict": {"churn_labels": "guess"}}, "x: predict.churn_labels: unknown value 'guess'"),
+        ({"predict": {"folds": 1}}, "x: predict: "),
+        (
+            {"action": {"catalogue": {"channels": {"field": {"cost_eur": -1}}}}},
+            "x: action.catalogue.channels.field.cost_eur = -1: write a number of at least 0",
+        ),
+    ],
+)
+def test_a_mistake_in_the_parameters_is_named(raw: object, message: str) -> None:
+    with pytest.raises(InputError) as error:
+        convert(raw, PlanParams, "x")
+    assert message in str(error.value)

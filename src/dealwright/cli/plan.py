@@ -16,7 +16,7 @@ from dealwright.cli.context import Json, console, notes, settings_of, write_json
 from dealwright.cli.map_ground import read_ground, tiles_url
 from dealwright.cli.plan_inputs import FILES, open_models, read_inputs, read_previous, road_service
 from dealwright.cli.publish import publish_run, read_desk_touches
-from dealwright.errors import GateError, InputError, UnknownNameError
+from dealwright.errors import GateError, UnknownNameError
 
 if TYPE_CHECKING:
     from dealwright.plan.run import PlanParams
@@ -215,22 +215,19 @@ def plan(  # noqa: PLR0917  one parameter per option
 def _read_params(path: str | None, catalogue: str | None) -> tuple[dict[str, Any], PlanParams]:
     """Read the parameters of the stages and, apart, how the run was started."""
     from dealwright.plan.run import PlanParams
-    from dealwright.plan.toml import from_mapping, read_toml
+    from dealwright.toml import convert, read_toml
 
     run: dict[str, Any] = {}
     stages = PlanParams()
     if path is not None:
-        try:
-            raw = read_toml(Path(path).read_text(encoding="utf-8"), path)
-        except (OSError, UnicodeDecodeError) as error:
-            raise InputError(f"cannot read --params {path}: {error}") from None
-        run = raw.pop("run", {})
+        raw = read_toml(Path(path), path)
+        run = convert(raw.pop("run", {}), dict[str, Any], path, "run")
         if "schema" in run:  # as a mapping was called before
             run["map"] = run.pop("schema")
         for key in run:
             if key not in _RUN_KEYS:
                 raise UnknownNameError(f"key in {path} [run]", key, _RUN_KEYS)
-        stages = from_mapping(PlanParams, raw, "params")
+        stages = convert(raw, PlanParams, path)
     if catalogue is not None:
         from dealwright.plan.actions.catalogue_file import read_catalogue
 

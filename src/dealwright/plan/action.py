@@ -188,8 +188,8 @@ def choose_actions(
     offers = _offers(catalogue, responses, worth, eligibility)
     lottery = _draw_lottery(inputs, params, draw)
     budget = Budget(
-        catalogue.max_contacts if params.max_contacts is None else params.max_contacts,
-        catalogue.max_cost_eur if params.max_cost_eur is None else params.max_cost_eur,
+        catalogue.budget.max_contacts if params.max_contacts is None else params.max_contacts,
+        catalogue.budget.max_cost_eur if params.max_cost_eur is None else params.max_cost_eur,
     )
     choice = choose(offers, lottery, budget)
     frame = _frame(
@@ -251,11 +251,10 @@ def _offers(
 def _draw_lottery(inputs: PlanInputs, params: ActionParams, draw: str) -> Lottery:
     catalogue = params.catalogue
     ids = inputs.accounts["account_id"]
-    exploration = (
-        catalogue.exploration_share if params.exploration_share is None else params.exploration_share
-    )
-    control = catalogue.control_share if params.control_share is None else params.control_share
-    most = catalogue.exploration_max_cost_eur
+    exploration = params.exploration_share
+    exploration = catalogue.exploration.share if exploration is None else exploration
+    control = catalogue.control.share if params.control_share is None else params.control_share
+    most = catalogue.exploration.max_cost_eur
     explorable = np.array(
         [most is None or action.cost_eur + channel.cost_eur <= most for action, channel in catalogue.options]
     )
@@ -263,7 +262,7 @@ def _draw_lottery(inputs: PlanInputs, params: ActionParams, draw: str) -> Lotter
     option_draw = np.zeros(ids.len())
     drawn = np.flatnonzero(explore_draw < exploration)
     option_draw[drawn] = stable_uniform(ids.gather(drawn), f"option:{draw}")
-    in_control = stable_uniform(ids, f"control:{catalogue.campaign}") < control
+    in_control = stable_uniform(ids, f"control:{catalogue.control.campaign}") < control
     return Lottery(in_control, explore_draw, option_draw, control, exploration, explorable)
 
 

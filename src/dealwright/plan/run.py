@@ -27,7 +27,6 @@ from dealwright.plan.segment import SegmentParams, Segments, segment
 from dealwright.plan.serving import serve
 from dealwright.plan.staffing.backlog import carried_over
 from dealwright.plan.territory import TerritoryParams, territory
-from dealwright.plan.toml import to_mapping
 from dealwright.plan.trace import FIELD_STAGES, STAGES, Progress, StageRecord, Tracer, hash_frame, hash_text
 from dealwright.schemas import PlanInputs
 
@@ -55,10 +54,6 @@ class PlanParams:
     brief: BriefParams = field(default_factory=BriefParams)
     capacity_rounds: int = 2
     kpis: KpiParams = field(default_factory=KpiParams)
-
-    def to_mapping(self) -> dict[str, Any]:
-        """Return them as plain nested values, ready for TOML."""
-        return to_mapping(self)
 
 
 @dataclass(frozen=True)

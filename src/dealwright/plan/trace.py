@@ -15,7 +15,7 @@ import polars as pl
 import structlog
 
 from dealwright.plan.frames import StageResult
-from dealwright.plan.toml import to_mapping
+from dealwright.toml import to_toml
 
 R = TypeVar("R", bound=StageResult)
 
@@ -137,9 +137,7 @@ def hash_text(text: str) -> str:
 
 def hash_params(params: Any) -> str:
     """Hash a dataclass of parameters by content."""
-    return (
-        hash_text(json.dumps(to_mapping(params), sort_keys=True, default=str)) if params is not None else ""
-    )
+    return hash_text(to_toml(params)) if params is not None else ""
 
 
 def hash_frame(frame: pl.DataFrame | None) -> str:

@@ -20,11 +20,11 @@ from dealwright.plan.quality import Quality
 from dealwright.plan.remarks import remarks
 from dealwright.plan.run import Plan
 from dealwright.plan.tasks import day_tasks
-from dealwright.plan.toml import write_toml
 from dealwright.report.day_files import write_days
 from dealwright.report.land import Land
 from dealwright.report.plan_metrics import metrics_text
 from dealwright.report.task_file import TASK_FILE, write_tasks
+from dealwright.toml import to_toml
 
 # everything a run may write: a directory that holds something else is not replaced
 RUN_FILES: Final = frozenset(
@@ -126,9 +126,7 @@ def write_plan(
     _write_json(folder / "model_card.json", plan.predictions.card)
     (folder / "kpis.json").write_text(plan.kpis.to_json(), encoding="utf-8")
     (folder / "metrics.prom").write_text(metrics_text(plan, wall_clock=False), encoding="utf-8")
-    (folder / "params.toml").write_text(
-        write_toml({"run": run, **plan.params.to_mapping()}), encoding="utf-8"
-    )
+    (folder / "params.toml").write_text(to_toml({"run": run, **vars(plan.params)}), encoding="utf-8")
     lines = [record.to_json() for record in plan.trace]
     (folder / "trace.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import tomllib
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -22,6 +21,7 @@ from dealwright.report import plan_sections as sections
 from dealwright.report.headlines import sentences, tiles
 from dealwright.report.maps import in_words
 from dealwright.report.route_rows import route_tables
+from dealwright.toml import read_toml
 
 _TABLES: Final = (
     "territories", "territory_curve", "channels", "waitlist", "visits", "rep_days", "left_out", "shifts",
@@ -54,7 +54,7 @@ def render_report(folder: Path) -> str:
     try:
         accounts = pl.read_parquet(folder / "accounts.parquet")
         kpis = json.loads((folder / "kpis.json").read_text(encoding="utf-8"))["kpis"]
-        run = tomllib.loads((folder / "params.toml").read_text(encoding="utf-8")).get("run", {})
+        run = read_toml(folder / "params.toml", "params.toml").get("run", {})
         tables = {
             name: pl.read_parquet(folder / f"{name}.parquet")
             for name in _TABLES
@@ -66,7 +66,7 @@ def render_report(folder: Path) -> str:
         drift = _read_csv(folder / "drift.csv")
         ways, land = (_read_json(folder / name) for name in ("maps/routes.geojson", "land.geojson"))
         noted = _read_json(folder / "remarks.json") or []
-    except (OSError, ValueError, KeyError, pl.exceptions.PolarsError) as error:
+    except (InputError, OSError, ValueError, KeyError, pl.exceptions.PolarsError) as error:
         raise InputError(
             f"{folder} is not the folder of a run, or is incomplete: {error}; name the --out of a plan"
         ) from None

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from dealwright.plan.toml import write_toml
 from dealwright.schemas import CHURNED, FUTURE_VALUE, PREFERRED_CHANNEL, AccountSchema, consent_column
+from dealwright.toml import to_toml
 
 
 def schema_toml(schema: AccountSchema) -> str:
@@ -31,4 +31,4 @@ def schema_toml(schema: AccountSchema) -> str:
         "roles": dict(schema.roles),
         "known_from": dict(schema.known_from),
     }
-    return write_toml({"accounts": accounts | {name: table for name, table in tables.items() if table}})
+    return to_toml({"accounts": accounts | {name: table for name, table in tables.items() if table}})

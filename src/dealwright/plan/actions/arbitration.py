@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from dealwright.toml import Amount, Count
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -41,8 +43,8 @@ class Offers:
 class Budget:
     """Limits of one run; None is no limit."""
 
-    max_contacts: int | None = None
-    max_cost_eur: float | None = None
+    max_contacts: Count | None = None
+    max_cost_eur: Amount | None = None
 
 
 @dataclass(frozen=True)

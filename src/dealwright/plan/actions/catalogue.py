@@ -6,19 +6,66 @@ measured against.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, field
 from datetime import time
+from typing import (
+    Annotated,
+    Any,
+    ClassVar,
+    Final,
+    Generic,
+    Literal,
+    NamedTuple,
+    Self,
+    TypeAlias,
+    TypeVar,
+    get_args,
+)
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from dealwright.errors import UnknownNameError
-from dealwright.plan.actions.conditions import Expression
+from msgspec import Meta
+
+from dealwright.conditions import Expression, parse_expression
+from dealwright.errors import InputError, UnknownNameError
+from dealwright.plan.actions.arbitration import Budget
+from dealwright.schemas import CHANNELS, NOTHING
+from dealwright.toml import Amount, Count, Share, Text, convert
+
+Day: TypeAlias = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+DAYS: Final[tuple[Day, ...]] = get_args(Day)
+_NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,39}")
+_HOURS: Final = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-(?:([01]\d|2[0-3]):([0-5]\d)|24:00)")
+
+
+class QuietHours(NamedTuple):
+    """Local times without contact; may run over midnight."""
+
+    start: time
+    end: time
+
+    @classmethod
+    def from_toml(cls, value: object, where: str) -> Self:
+        """Read ``'20:00-09:00'``."""
+        match = _HOURS.fullmatch(value) if isinstance(value, str) else None
+        if match is None:
+            raise InputError(f"{where} = {value!r}: write hours such as '20:00-09:00'")
+        hour, minute, until, past = (int(part or 0) for part in match.groups())
+        if (hour, minute) == (until, past):
+            raise InputError(f"{where} = {value!r} has no length; to close a day use quiet_days")
+        return cls(time(hour, minute), time(until, past))
+
+    def to_toml(self) -> str:
+        """Write them the same way."""
+        return f"{self.start:%H:%M}-{self.end:%H:%M}"
 
 
 @dataclass(frozen=True)
 class ContactCap:
     """At most ``contacts`` contacts in any ``days`` days, the new one included."""
 
-    contacts: int
-    days: int
+    contacts: Count
+    days: Annotated[int, Meta(ge=1)]
 
 
 @dataclass(frozen=True)
@@ -28,23 +75,42 @@ class Channel:
     Attributes
     ----------
     cost_eur : cost of one contact, whatever the action.
-    consent : whether the account must have consented to being reached this way.
     contact : whether it is the company that makes contact; only such channels tire the customer and obey
         quiet hours.
+    consent : whether the account must have consented to being reached this way; by default as `contact`.
     caps : contact caps of this channel, beside those of all channels together.
-    quiet_hours : pairs of local times (from, until) without contact; may run over midnight.
-    quiet_days : weekdays without contact, 0 is Monday.
+    quiet_hours, quiet_days : times without contact.
     prior_factor : multiplies the actions' stated increments on this channel.
     """
 
     name: str
-    cost_eur: float
-    consent: bool
-    contact: bool
-    caps: tuple[ContactCap, ...]
-    quiet_hours: tuple[tuple[time, time], ...]
-    quiet_days: tuple[int, ...]
-    prior_factor: float
+    cost_eur: Amount
+    contact: bool = True
+    consent: bool | None = None
+    caps: tuple[ContactCap, ...] = ()
+    quiet_hours: tuple[QuietHours, ...] = ()
+    quiet_days: tuple[Day, ...] = ()
+    prior_factor: Amount = 1.0
+
+    def __post_init__(self) -> None:
+        if self.consent is None:
+            object.__setattr__(self, "consent", self.contact)
+        if self.name not in CHANNELS:
+            raise UnknownNameError("channel", self.name, CHANNELS)
+        if len(set(self.quiet_days)) == len(DAYS):
+            raise InputError("quiet_days: every day is quiet: leave at least one day, or remove the channel")
+
+
+@dataclass(frozen=True)
+class Suppression:
+    """After so many refusals in a row an action rests for so many days (0: never)."""
+
+    rejections: Count = 0
+    days: Count = 0
+
+    def __post_init__(self) -> None:
+        if (self.rejections == 0) != (self.days == 0):
+            raise InputError("give both rejections and days, each at least 1")
 
 
 @dataclass(frozen=True)
@@ -58,25 +124,38 @@ class Action:
     cost_eur : cost of the action (an incentive, a sample) beside the channel's.
     requires : conditions that must all hold.
     cooldown_days : days since the same action was last tried with the account before it may be tried again.
-    rejections, suppress_days : after so many refusals in a row the action rests for so many days (0: never).
     prior_response, prior_uplift : P(response | action) and its increment over doing nothing, used until data
         say better.
     optional : left out, with a note, where the data lack a column it reads; otherwise that is an error.
     """
 
     name: str
-    label: str
-    channels: tuple[str, ...]
-    value: Expression
-    lever: float
-    cost_eur: float
-    requires: tuple[Expression, ...]
-    cooldown_days: int
-    rejections: int
-    suppress_days: int
-    prior_response: float
-    prior_uplift: float
-    optional: bool
+    channels: Annotated[tuple[str, ...], Meta(min_length=1, description="a list of at least one channel")]
+    lever: Amount
+    prior_response: Share
+    prior_uplift: Annotated[float, Meta(ge=-1, le=1, description="a number between -1 and 1")]
+    label: Text | None = None
+    value: Expression = field(default_factory=lambda: parse_expression("predicted_value_eur", "value"))
+    cost_eur: Amount = 0.0
+    requires: tuple[Expression, ...] = ()
+    cooldown_days: Count = 0
+    suppress: Suppression = field(default_factory=Suppression)
+    optional: bool = False
+
+    def __post_init__(self) -> None:
+        if not _NAME.fullmatch(self.name) or self.name == NOTHING:
+            raise InputError(
+                "a name is lower-case letters, digits and _, starting with a letter, and not 'nothing'"
+            )
+        if self.label is None:
+            object.__setattr__(self, "label", self.name.replace("_", " ").capitalize())
+        if len(set(self.channels)) != len(self.channels):
+            raise InputError("channels: a channel is named twice")
+        if self.prior_uplift > self.prior_response:
+            raise InputError(
+                f"prior_uplift = {self.prior_uplift:g} is more than prior_response = "
+                f"{self.prior_response:g}; the increment is a part of the response rate"
+            )
 
     @property
     def columns(self) -> frozenset[str]:
@@ -84,33 +163,100 @@ class Action:
         return self.value.columns.union(*(condition.columns for condition in self.requires))
 
 
+T = TypeVar("T", Channel, Action)
+
+
+class _Tables(tuple[T, ...], Generic[T]):
+    """Things with a name, in order; in TOML a table each, such as ``[channels.field]``."""
+
+    kind: ClassVar[type[Any]]
+
+    @classmethod
+    def from_toml(cls, value: object, where: str) -> Self:
+        """Read the tables."""
+        tables = convert(value, dict[str, dict[str, Any]], where)
+        for name, table in tables.items():
+            if "name" in table:
+                raise InputError(f"{where}.{name}.name: remove it; the name is that of the table")
+        return cls(convert({"name": name, **table}, cls.kind, where, name) for name, table in tables.items())
+
+    def to_toml(self) -> dict[str, Any]:
+        """Write the tables."""
+        return {
+            item.name: {key: value for key, value in vars(item).items() if key != "name"} for item in self
+        }
+
+
+class Channels(_Tables[Channel]):
+    """The channels of a catalogue."""
+
+    kind = Channel
+
+
+class ActionList(_Tables[Action]):
+    """The actions of a catalogue."""
+
+    kind = Action
+
+
+@dataclass(frozen=True)
+class Fatigue:
+    """Contact caps over all channels together, and days between two contacts of any kind."""
+
+    caps: tuple[ContactCap, ...] = ()
+    min_gap_days: Count = 0
+
+
+@dataclass(frozen=True)
+class Exploration:
+    """Share of the accounts outside the control group that get a random choice, and what it may cost."""
+
+    share: Share = 0.05
+    max_cost_eur: Amount | None = None
+
+
+@dataclass(frozen=True)
+class Control:
+    """Share of all accounts never contacted, and the name that draws them."""
+
+    share: Share = 0.05
+    campaign: Text = "default"
+
+
 @dataclass(frozen=True)
 class Catalogue:
-    """Channels, actions and the rules they share.
+    """Channels, actions and the rules they share, as they stand in a catalogue file.
 
     Attributes
     ----------
-    caps : contact caps over all channels together.
-    min_gap_days : days between two contacts of any kind.
-    exploration_share : share of the accounts outside the control group that get a random permitted choice.
-    exploration_max_cost_eur : choices dearer than this are not explored.
-    control_share, campaign : share of all accounts never contacted, and the name that draws them.
-    max_contacts, max_cost_eur : budget of one run, None for none.
     source : where the catalogue came from.
     """
 
-    channels: tuple[Channel, ...]
-    actions: tuple[Action, ...]
-    caps: tuple[ContactCap, ...]
-    min_gap_days: int
-    exploration_share: float
-    exploration_max_cost_eur: float | None
-    control_share: float
-    campaign: str
-    max_contacts: int | None
-    max_cost_eur: float | None
-    time_zone: str
-    source: str
+    channels: Channels = field(default_factory=Channels)
+    actions: ActionList = field(default_factory=ActionList)
+    fatigue: Fatigue = field(default_factory=Fatigue)
+    exploration: Exploration = field(default_factory=Exploration)
+    control: Control = field(default_factory=Control)
+    budget: Budget = field(default_factory=Budget)
+    time_zone: Text = "UTC"
+    source: str = "a catalogue"
+
+    def __post_init__(self) -> None:
+        if not self.channels or not self.actions:
+            raise InputError("channels, actions: at least one of each is needed, such as [channels.field]")
+        names = [channel.name for channel in self.channels]
+        for action in self.actions:
+            for name in action.channels:
+                if name not in names:
+                    raise InputError(
+                        f"actions.{action.name}.channels: {UnknownNameError('channel', name, names)}"
+                    )
+        try:
+            ZoneInfo(self.time_zone)
+        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+            raise InputError(
+                f"time_zone: {self.time_zone!r} is not a time zone; use for example 'Europe/Madrid'"
+            ) from error
 
     def channel(self, name: str) -> Channel:
         """Return the channel of that name."""

@@ -14,6 +14,7 @@ import numpy as np
 import polars as pl
 
 from dealwright.errors import InputError, UnknownNameError
+from dealwright.plan.actions.catalogue import DAYS
 from dealwright.plan.actions.facts import consents
 from dealwright.plan.actions.reasons import PERMITTED, ReasonTexts
 from dealwright.schemas import TIMESTAMP
@@ -127,12 +128,10 @@ def _action_codes(
         # a constant condition has one row for all
         met = np.broadcast_to(holds.to_numpy(), facts.height)
         _put(codes, ~met, texts.code(f"needs {condition.text}"))
-    if action.rejections:
-        refused = texts.code(
-            f"refused {action.rejections} times in a row, resting {action.suppress_days} days"
-            if log.rejection_known
-            else f"not answered {action.rejections} times in a row, resting {action.suppress_days} days"
-        )
+    if action.suppress.rejections:
+        said = "refused" if log.rejection_known else "not answered"
+        limit = action.suppress
+        refused = texts.code(f"{said} {limit.rejections} times in a row, resting {limit.days} days")
         _put(codes, log.suppressed(action), refused)
     if action.cooldown_days:
         days = log.days_since_action(action)
@@ -160,15 +159,15 @@ def _channel_codes(
             _put(codes, ~given.to_numpy(), texts.code(f"no consent to {channel.name}"))
     if not channel.contact:
         return codes
-    if catalogue.min_gap_days:
-        close = np.where(last_contact < catalogue.min_gap_days, last_contact, np.nan)
+    if catalogue.fatigue.min_gap_days:
+        close = np.where(last_contact < catalogue.fatigue.min_gap_days, last_contact, np.nan)
         found = texts.codes_of_days(
-            f"contacted {{days}} days ago (at least {catalogue.min_gap_days} days between contacts)",
+            f"contacted {{days}} days ago (at least {catalogue.fatigue.min_gap_days} days between contacts)",
             close,
-            catalogue.min_gap_days,
+            catalogue.fatigue.min_gap_days,
         )
         np.copyto(codes, found, where=codes == PERMITTED)
-    for name, caps in ((None, catalogue.caps), (channel.name, channel.caps)):
+    for name, caps in ((None, catalogue.fatigue.caps), (channel.name, channel.caps)):
         for cap in caps:
             # the new contact counts too
             full = log.contacts_within(cap, name) + 1 > cap.contacts
@@ -226,7 +225,7 @@ def _first_permitted(
 def _leave_quiet(moment: datetime, channel: Channel) -> datetime:
     """Move to the end of the quiet spell the moment is in, if it is in one."""
     midnight = datetime.combine(moment.date(), time(0), tzinfo=moment.tzinfo)
-    if moment.weekday() in channel.quiet_days:
+    if DAYS[moment.weekday()] in channel.quiet_days:
         return midnight + timedelta(days=1)
     clock = moment.timetz().replace(tzinfo=None)
     for start, end in channel.quiet_hours:

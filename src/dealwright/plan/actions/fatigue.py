@@ -68,8 +68,8 @@ class TouchLog:
         rows = self.touches.filter(pl.col("action") == action.name).sort("account_id", "days_ago")
         # a row of refusals ends where something else than a refusal was the answer
         refusals = rows.group_by("account_id", maintain_order=True).agg(
-            n=(pl.col("no").cast(pl.Int8).cum_min().sum() >= action.rejections)
-            & (pl.col("days_ago").first() < action.suppress_days)
+            n=(pl.col("no").cast(pl.Int8).cum_min().sum() >= action.suppress.rejections)
+            & (pl.col("days_ago").first() < action.suppress.days)
         )
         return self._aligned(refusals, default=False).to_numpy()
 

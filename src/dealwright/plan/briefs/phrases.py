@@ -8,7 +8,6 @@ as it is.
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -16,6 +15,8 @@ from importlib import resources
 from typing import Any, Final
 
 import polars as pl
+
+from dealwright.toml import read_toml
 
 _MARK: Final = re.compile(r"\\\{([a-z]+\d?)\\\}")
 _FORMS: Final = {
@@ -129,7 +130,7 @@ def load_phrases(language: str, own: Collection[str]) -> Phrases | None:
 @cache
 def _read(language: str) -> dict[str, Any] | None:
     file = resources.files("dealwright.plan.briefs") / language / "phrases.toml"
-    return tomllib.loads(file.read_text("utf-8")) if file.is_file() else None
+    return read_toml(file.read_bytes(), f"{language}/phrases.toml") if file.is_file() else None
 
 
 def _pattern(english: str) -> re.Pattern[str]:

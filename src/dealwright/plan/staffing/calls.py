@@ -13,6 +13,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from dealwright.errors import InputError
+from dealwright.plan.actions.catalogue import DAYS
 from dealwright.plan.channels.flow import allocate_by_flow
 from dealwright.plan.staffing.demand import Floats, Ints
 from dealwright.plan.staffing.params import DAY_MIN, ScheduleParams
@@ -127,7 +128,7 @@ def find_windows(
 
 def is_quiet(moment: datetime, channel: Channel) -> bool:
     """Tell whether a channel makes no contact at a local moment."""
-    if moment.weekday() in channel.quiet_days:
+    if DAYS[moment.weekday()] in channel.quiet_days:
         return True
     clock = moment.time()
     return any(
