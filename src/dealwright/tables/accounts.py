@@ -49,7 +49,8 @@ def read_accounts(company: CompanyMap, sources: Sources) -> Rows:
     for name, source in table.fields.items():
         if name != "preferred_channel":
             rows.read(name, ACCOUNT_FIELDS[name], source, into=_CANONICAL[name])
-    rows.once("id", rows.frame["account_id"], "keep one row per id (the first one was kept)")
+    if not derived:
+        rows.once("id", rows.frame["account_id"], "keep one row per id (the first one was kept)")
     if "latitude" in table.fields:
         half = (rows.frame["lat_deg"].is_null() != rows.frame["lon_deg"].is_null()) & rows.good
         fix = "give both latitude and longitude, or neither"

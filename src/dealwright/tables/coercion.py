@@ -103,7 +103,7 @@ class Coercion:
         self.missing: dict[str, dict[str, int]] = {}
         self._raw, self._format = raw, raw.format
         words = _MISSING if raw.format.null_values is None else map(str.strip, raw.format.null_values)
-        self._words = pl.Series(sorted({*words, ""}), dtype=pl.String)
+        self._words = sorted({*words, ""})
         zone = _zones().get(raw.format.time_zone.lower())
         if zone is None:
             unknown = UnknownNameError("time_zone", raw.format.time_zone, _zones().values())
@@ -387,7 +387,7 @@ class Coercion:
         by_order = {"dmy": (_year("c"), b, a), "mdy": (_year("c"), a, b), "ymd": (_year("a"), b, c)}
         nothing = (pl.lit(None),) * 3
         date = [
-            pl.when(pl.col("a_len") == 4).then(year_first).when(month.is_not_null()).then(named)
+            pl.when((pl.col("a_len") == 4) & a.is_not_null()).then(year_first).when(month.is_not_null()).then(named)
             .when("pointed").then(pointed).otherwise(other)
             for year_first, named, pointed, other in zip(
                 (a, month.fill_null(b), c), (_year("c"), month, a.fill_null(b)),

@@ -198,11 +198,11 @@ def _check_outcome(rows: Rows, company: CompanyMap) -> None:
             continue
         dated = int(((status == word).fill_null(value=False) & good).sum()) - int(undated.sum())
         if word == "confirmed" and not dated:
-            missing = "no column is mapped to completed_at" if not rows.has(column) else "none has a date"
+            missing = f"{rows.label(column)} is empty" if rows.has(column) else "no column says when"
             raise InputError(
-                f"{rows.original.file}: {int(undated.sum()):,} bookings are confirmed, and {missing}: "
-                "with losses alone a model would learn that nobody ever wins; map the column that says when "
-                f'a deal was closed, such as bookings.completed_at = "closed" in {company.path}'
+                f"{rows.original.file}: {int(undated.sum()):,} bookings are confirmed, and {missing}: with losses "
+                f"alone a model would learn that nobody ever wins; map the column that says when a deal was "
+                f'closed, such as bookings.completed_at = "closed" in {company.path}'
             )
         rows.reject(
             undated, rows.label(column), f"{word} without a date",

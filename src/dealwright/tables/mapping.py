@@ -19,7 +19,7 @@ import msgspec
 
 from dealwright.conditions import Expression
 from dealwright.errors import InputError, UnknownNameError
-from dealwright.schemas import ACCOUNT_ROLES, ALWAYS, BOOKING_STATUSES, CHANNELS
+from dealwright.schemas import ACCOUNT_ROLES, ALWAYS, BOOKING_STATUSES, CHANNELS, EMPTY
 from dealwright.tables.fields import ACCOUNT_FIELDS, TABLES
 from dealwright.tables.reader import Format
 from dealwright.toml import convert, read_toml
@@ -66,6 +66,8 @@ class Source:
     @classmethod
     def from_toml(cls, value: object, where: str) -> Source:
         """Read a column, a list of columns, or a table with a column, columns or a value."""
+        if not isinstance(value, str | list | dict):
+            raise InputError(f"{where} = {value!r}: name a column in quotes")
         said = value if isinstance(value, dict) else {"columns": [value] if isinstance(value, str) else value}
         written = convert(said, _Source, where)
         if sum(item is not None for item in (written.column, written.columns, written.value)) != 1:
@@ -147,7 +149,7 @@ class TableMap:
     where
         Which rows are meant at all.
     words
-        Field -> the user's word, casefolded -> ours.
+        Field -> the user's word in lower case -> ours.
     returns
         Of orders: whether negative amounts are taken off what they give back.
     """
@@ -244,7 +246,7 @@ _Status = Literal["pending", "confirmed", "cancelled", "none"]
 _MORE: Final[Mapping[str, list[tuple[str, Any, Any]]]] = {
     "bookings": [("statuses", dict[_Status, str | tuple[str, ...]], {})],
     "orders": [("returns", Literal["net", "reject"], "net")],
-    "touches": [("channels", dict[str, str], {}), ("actions", dict[str, str], {})],
+    "touches": [("channels", dict[str, Literal[CHANNELS]], {}), ("actions", dict[str, str], {})],
 }
 _KINDS: Final[dict[str, Any]] = {
     **{
@@ -285,7 +287,7 @@ class CompanyMap:
     tables
         Role -> its table.
     statuses
-        The user's word for a status, casefolded, to ours; ``none`` marks rows that are no booking at all.
+        The user's word for a status in lower case -> ours; ``none`` marks rows that are no booking at all.
     late_filing_min
         How long a lead may be filed after its own booking was settled: such rows are kept and reported.
     max_rejected_share
@@ -359,6 +361,12 @@ def parse_mapping(content: bytes | str, label: str = "the mapping") -> CompanyMa
     for name, needs in (("bookings", "assignments"), ("assignments", "agents")):
         if name in tables and needs not in tables:
             raise fail(name, f"{name} refer to {needs}: add an [{needs}] table")
+    for name in tables:
+        chain = [name]
+        while (origin := tables[chain[-1]].taken_from) is not None:
+            if origin in chain:
+                raise fail(f"{name}.from", f"{' from '.join([*chain, origin])}: one of them needs a file")
+            chain.append(origin)
     for name, lookup in said.lookup.items():
         lookup.name, lookup.on = name, lookup.on or lookup.key
         if lookup.table not in tables:
@@ -381,16 +389,18 @@ def parse_mapping(content: bytes | str, label: str = "the mapping") -> CompanyMa
 
 def _inherit_formats(raw: dict[str, Any]) -> None:
     """Let every table and lookup have a format of its own: what is said of it, else what is said of all."""
-    shared = raw.get("format", {})
+
+    def named(said: Any) -> Any:
+        return {_FORMAT_KEYS.get(key, key): its for key, its in said.items()} if isinstance(said, dict) else said
+
+    shared = named(raw.get("format", {}))
     lookups = raw.get("lookup", {})
     tables = [raw.get(name) for name in _KINDS]
     for table in [*tables, *(lookups.values() if isinstance(lookups, dict) else ())]:
-        if isinstance(table, dict) and isinstance(shared, dict) and isinstance(table.get("format", {}), dict):
-            own = {key: table.pop(key) for key in _FORMAT_KEYS if key in table}
-            merged = {**shared, **table.get("format", {}), **own}
-            table["format"] = {_FORMAT_KEYS.get(key, key): value for key, value in merged.items()}
-    if isinstance(shared, dict):
-        raw["format"] = {_FORMAT_KEYS.get(key, key): value for key, value in shared.items()}
+        if isinstance(table, dict) and isinstance(said := named(table.get("format", {})), dict):
+            own = named({key: table.pop(key) for key in _FORMAT_KEYS if key in table})
+            table["format"] = {**(shared if isinstance(shared, dict) else {}), **said, **own}
+    raw["format"] = shared
 
 
 def _table(name: str, said: Any, given: Iterable[str], fail: Any) -> TableMap:
@@ -400,6 +410,8 @@ def _table(name: str, said: Any, given: Iterable[str], fail: Any) -> TableMap:
     others = [other for other in given if other != name]
     if origin is not None and origin not in others:
         raise fail(f"{name}.from", str(UnknownNameError("table", origin, others)))
+    if origin is not None and file is not None:
+        raise fail(f"{name}.from", f"give either file or from; the rows come from {file!r}, or out of {origin}")
     if name == "bookings" and file is None and origin is None:
         origin = "assignments"  # one flat table
     sources = {item: source for item in known if (source := getattr(said, item)) is not None}
@@ -410,24 +422,31 @@ def _table(name: str, said: Any, given: Iterable[str], fail: Any) -> TableMap:
     for item, spec in known.items():
         if name in DESK_TABLES and spec.needed and item not in sources:
             raise fail(f"{name}.{item}", f"missing: say which column of {file or origin!r} it is")
-    words = {item: getattr(said, key, {}) for key, item in (("channels", "channel"), ("actions", "action"))}
-    return TableMap(
-        name, file, origin, sources, said.format, said.where,
-        {i: {key.strip().casefold(): value for key, value in w.items()} for i, w in words.items() if w},
-        getattr(said, "returns", "net"),
-    )  # fmt: skip
+    words = {
+        item: _words(((f"{name}.{key}.{word}", word, ours) for word, ours in getattr(said, key).items()), fail)
+        for key, item in (("channels", "channel"), ("actions", "action"))
+        if getattr(said, key, None)
+    }
+    returns = getattr(said, "returns", "net")
+    return TableMap(name, file, origin, sources, said.format, said.where, words, returns)
+
+
+def _words(said: Iterable[tuple[str, str, str]], fail: Any) -> dict[str, str]:
+    """Return the user's word in lower case -> ours, of (key, their word, ours)."""
+    words: dict[str, str] = {}
+    for key, word, ours in said:
+        already = words.setdefault(word.strip().lower(), ours)
+        if already != ours:
+            raise fail(key, f"the word {word!r} already means {already}")
+    return words
 
 
 def _statuses(said: Mapping[str, str | tuple[str, ...]], fail: Any) -> dict[str, str]:
     """Return the user's words for the statuses; ours where nothing is said."""
     if not said:
         return {status: status for status in BOOKING_STATUSES}
-    words: dict[str, str] = {}
-    for status, items in said.items():
-        for word in [items] if isinstance(items, str) else items:
-            already = words.setdefault(word.strip().casefold(), status)
-            if already != status:
-                raise fail(f"bookings.statuses.{status}", f"the word {word!r} already means {already}")
+    listed = {status: [items] if isinstance(items, str) else items for status, items in said.items()}
+    words = _words(((f"bookings.statuses.{s}", word, s) for s, items in listed.items() for word in items), fail)
     if "confirmed" not in words.values():
         raise fail("bookings.statuses.confirmed", "missing: which words mean that the customer bought?")
     return words
@@ -441,7 +460,9 @@ def _complete_dimension(name: str, said: DimensionMap, tables: Mapping[str, Tabl
     listed = isinstance(said.values, tuple)
     if said.table not in tables and (said.table == "bookings" or not listed):
         raise fail(f"{key}.table", f"there is no [{said.table}] table to take its values from")
-    if said.values is None and said.bins < 2:
+    if said.bins == 1 or (said.bins and listed):
+        raise fail(f"{key}.bins", "a number has at least two bins, and then no list of values")
+    if said.values is None and not said.bins:
         raise fail(
             f"{key}.values",
             f'missing: list the allowed values, or write values = "{ANY}", or bins = 4',
@@ -451,6 +472,8 @@ def _complete_dimension(name: str, said: DimensionMap, tables: Mapping[str, Tabl
         twice = next((value for value in values if values.count(value) > 1), None)
         if twice is not None or not values:
             raise fail(f"{key}.values", "is empty" if twice is None else f"{twice!r} is listed twice")
+        if EMPTY in values:
+            raise fail(f"{key}.values", f"{EMPTY!r} stands for nothing given: write required = false instead")
         said.values = tuple(values)
     said.name = name
 

@@ -17,7 +17,7 @@ Floats = NDArray[np.float64]
 
 
 def net_returns(orders: pl.DataFrame, rows: Rows) -> pl.DataFrame:
-    """Return the orders less what was given back; an order given back whole is none.
+    """Return the orders less what was given back; an order given back whole stays, with an amount of 0.
 
     A return is taken off the latest earlier order of the same account and amount, else off its latest orders
     before it. What exceeds them is left out, and noted.
@@ -53,9 +53,7 @@ def net_returns(orders: pl.DataFrame, rows: Rows) -> pl.DataFrame:
             label, unmatched, "returns of more than was ordered before: the rest is left out",
             "bring the orders they belong to", level="warning",
         )  # fmt: skip
-    netted = orders.with_columns(pl.Series("amount_eur", amounts))
-    touched = pl.Series(np.zeros(orders.height, dtype=np.bool_)).scatter(part["\0row"], values=True)
-    return netted.filter(~touched | (pl.col("amount_eur") >= _CENT) | (orders["amount_eur"] == 0))
+    return orders.with_columns(pl.Series("amount_eur", amounts)).filter(~back)
 
 
 def _net(amounts: Floats, starts: NDArray[np.int64]) -> tuple[Floats, int]:
