@@ -235,6 +235,12 @@ def _benchmarks() -> dict[str, str]:
     }
 
 
+def mutate(args: Args) -> int:
+    """Change a module in one place at a time and see whether its tests notice: mutate MODULE TESTS."""
+    sync("dev")
+    return _run("python", str(Path("tests") / "mutation.py"), *args)
+
+
 def docs(args: Args) -> int:
     """Build the documentation into build/docs; every warning is an error."""
     sync("docs")
@@ -268,6 +274,7 @@ COMMANDS: dict[str, Callable[[Args], int]] = {
     "test": test,
     "lint": lint,
     "bench": bench,
+    "mutate": mutate,
     "docs": docs,
     "sync": sync_command,
     "lock": lock,
