@@ -204,7 +204,7 @@ def test_the_gate_stops_the_command_with_code_1_and_shows_the_rows(
         (["--world", "barcelona", "--n", "0"], "at least one account"),
         (["--world", "barcelona", "--accounts", "a.csv"], "either --accounts or --world"),
         (["--accounts", "nowhere.csv"], "nowhere.csv"),
-        (["--world", "barcelona", "--params", "nowhere.toml"], "cannot read --params nowhere.toml"),
+        (["--world", "barcelona", "--params", "nowhere.toml"], "nowhere.toml: no such file"),
         (["--world", "barcelona", "--n", "5", "--previous", "nowhere"], "name the folder of a run"),
     ],
 )
