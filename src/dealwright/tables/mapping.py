@@ -242,11 +242,12 @@ class Lookup(msgspec.Struct, kw_only=True):
 
 _Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 _Amount = Annotated[float, msgspec.Meta(ge=0)]
+_Channel: Any = Literal[CHANNELS]
 _Status = Literal["pending", "confirmed", "cancelled", "none"]
 _MORE: Final[Mapping[str, list[tuple[str, Any, Any]]]] = {
     "bookings": [("statuses", dict[_Status, str | tuple[str, ...]], {})],
     "orders": [("returns", Literal["net", "reject"], "net")],
-    "touches": [("channels", dict[str, Literal[CHANNELS]], {}), ("actions", dict[str, str], {})],
+    "touches": [("channels", dict[str, _Channel], {}), ("actions", dict[str, str], {})],
 }
 _KINDS: Final[dict[str, Any]] = {
     **{
@@ -358,15 +359,7 @@ def parse_mapping(content: bytes | str, label: str = "the mapping") -> CompanyMa
 
     given = {name: its for name in (*DESK_TABLES, *PLAN_TABLES) if (its := getattr(said, name)) is not None}
     tables = {name: _table(name, its, given, fail) for name, its in given.items()}
-    for name, needs in (("bookings", "assignments"), ("assignments", "agents")):
-        if name in tables and needs not in tables:
-            raise fail(name, f"{name} refer to {needs}: add an [{needs}] table")
-    for name in tables:
-        chain = [name]
-        while (origin := tables[chain[-1]].taken_from) is not None:
-            if origin in chain:
-                raise fail(f"{name}.from", f"{' from '.join([*chain, origin])}: one of them needs a file")
-            chain.append(origin)
+    _check_tables(tables, fail)
     for name, lookup in said.lookup.items():
         lookup.name, lookup.on = name, lookup.on or lookup.key
         if lookup.table not in tables:
@@ -391,7 +384,9 @@ def _inherit_formats(raw: dict[str, Any]) -> None:
     """Let every table and lookup have a format of its own: what is said of it, else what is said of all."""
 
     def named(said: Any) -> Any:
-        return {_FORMAT_KEYS.get(key, key): its for key, its in said.items()} if isinstance(said, dict) else said
+        return (
+            {_FORMAT_KEYS.get(key, key): its for key, its in said.items()} if isinstance(said, dict) else said
+        )
 
     shared = named(raw.get("format", {}))
     lookups = raw.get("lookup", {})
@@ -403,7 +398,7 @@ def _inherit_formats(raw: dict[str, Any]) -> None:
     raw["format"] = shared
 
 
-def _table(name: str, said: Any, given: Iterable[str], fail: Any) -> TableMap:
+def _table(name: str, said: Any, given: Mapping[str, Any], fail: Any) -> TableMap:
     """Return one table; a table of the desk must say where its needed fields are."""
     known = ACCOUNT_FIELDS if name == "accounts" else TABLES[name].fields
     file, origin = said.file, said.taken_from
@@ -411,10 +406,16 @@ def _table(name: str, said: Any, given: Iterable[str], fail: Any) -> TableMap:
     if origin is not None and origin not in others:
         raise fail(f"{name}.from", str(UnknownNameError("table", origin, others)))
     if origin is not None and file is not None:
-        raise fail(f"{name}.from", f"give either file or from; the rows come from {file!r}, or out of {origin}")
-    if name == "bookings" and file is None and origin is None:
+        raise fail(
+            f"{name}.from", f"give either file or from; the rows come from {file!r}, or out of {origin}"
+        )
+    if name == "bookings" and file is None and origin is None and "assignments" in given:
         origin = "assignments"  # one flat table
     sources = {item: source for item in known if (source := getattr(said, item)) is not None}
+    if name == "agents" and "id" in sources:
+        sources.setdefault("name", sources["id"])
+    if name == "bookings" and origin == "assignments" and given[origin].id is not None:
+        sources = {"id": given[origin].id, "assignment": given[origin].id, **sources}
     if name == "accounts" and "id" not in sources:
         raise fail("accounts.id", 'say which column is the id, such as id = "customer_number"')
     if name in DESK_TABLES and file is None and origin is None:
@@ -423,12 +424,27 @@ def _table(name: str, said: Any, given: Iterable[str], fail: Any) -> TableMap:
         if name in DESK_TABLES and spec.needed and item not in sources:
             raise fail(f"{name}.{item}", f"missing: say which column of {file or origin!r} it is")
     words = {
-        item: _words(((f"{name}.{key}.{word}", word, ours) for word, ours in getattr(said, key).items()), fail)
+        item: _words(
+            ((f"{name}.{key}.{word}", word, ours) for word, ours in getattr(said, key).items()), fail
+        )
         for key, item in (("channels", "channel"), ("actions", "action"))
         if getattr(said, key, None)
     }
-    returns = getattr(said, "returns", "net")
+    returns: Literal["net", "reject"] = getattr(said, "returns", "net")
     return TableMap(name, file, origin, sources, said.format, said.where, words, returns)
+
+
+def _check_tables(tables: Mapping[str, TableMap], fail: Any) -> None:
+    """Check that the tables of the desk are complete, and that every table's rows come out of a file."""
+    for name, needs in (("bookings", "assignments"), ("assignments", "agents")):
+        if name in tables and needs not in tables:
+            raise fail(name, f"{name} refer to {needs}: add an [{needs}] table")
+    for name in tables:
+        chain = [name]
+        while (origin := tables[chain[-1]].taken_from) is not None:
+            if origin in chain:
+                raise fail(f"{name}.from", f"{' from '.join([*chain, origin])}: one of them needs a file")
+            chain.append(origin)
 
 
 def _words(said: Iterable[tuple[str, str, str]], fail: Any) -> dict[str, str]:
@@ -446,7 +462,9 @@ def _statuses(said: Mapping[str, str | tuple[str, ...]], fail: Any) -> dict[str,
     if not said:
         return {status: status for status in BOOKING_STATUSES}
     listed = {status: [items] if isinstance(items, str) else items for status, items in said.items()}
-    words = _words(((f"bookings.statuses.{s}", word, s) for s, items in listed.items() for word in items), fail)
+    words = _words(
+        ((f"bookings.statuses.{s}", word, s) for s, items in listed.items() for word in items), fail
+    )
     if "confirmed" not in words.values():
         raise fail("bookings.statuses.confirmed", "missing: which words mean that the customer bought?")
     return words
@@ -492,8 +510,8 @@ def _check_accounts(said: AccountMap, fail: Any) -> None:
         if label.column in features:
             raise fail(
                 f"accounts.labels.{role}",
-                f"the column {label.column!r} is also a feature, so the model would read its own answer; take "
-                "it out of the features",
+                f"the column {label.column!r} is also a feature, so the model would read its own answer; "
+                "take it out of the features",
             )
     for name in said.known_from:
         if name not in features:
