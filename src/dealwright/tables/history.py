@@ -43,6 +43,8 @@ def read_history(company: CompanyMap, directory: Path) -> History:
         raise InputError(f"{company.path}: agents: missing: add an [agents] table with file, id and name")
     sources = Sources(company, directory)
     # every file is opened before any row is judged: nothing is said about rows when a whole file is unusable
+    for name in _present(company):
+        sources.raw(name)
     rows = {name: sources.rows(name, _dimension_columns(company, name)) for name in _present(company)}
     _read_agents(rows["agents"], company, derived=sources.shares("agents") is not None)
     if "assignments" in rows:
@@ -212,7 +214,7 @@ def _check_outcome(rows: Rows, company: CompanyMap) -> None:
     if amount is not None:
         empty = rows.frame["total_revenue"].is_null() & rows.frame["base_revenue"].is_null()
         rows.reject(
-            (status == "confirmed") & empty, rows.label(amount), "confirmed without an amount",
+            (status == "confirmed") & empty & rows.good, rows.label(amount), "confirmed without an amount",
             f'write the revenue, or give a default: bookings.{amount} = {{ column = "{rows.label(amount)}", '
             "default = 0 }",
         )  # fmt: skip
