@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from io import StringIO
 from typing import Any, Final
 
@@ -33,10 +34,12 @@ _ALLOWED: Final = (
     "use columns, values, and, or, not, = <> < <= > >=, in ('a', 'b'), between, like, is null, + - * /, "
     f"case, {', '.join(_FUNCTIONS)}"
 )
-_EXAMPLE: Final = "write for example churn_probability >= 0.3 and tier in ('gold')"
+_TODAY: Final = "today changes from run to run; write a date, such as date '2026-01-31'"
+_EXAMPLE: Final = (
+    "write for example churn_probability >= 0.3 and tier in ('gold'); a name that is a word of SQL, such as "
+    '"group", stands in double quotes'
+)
 _TEXT: Final = frozenset({pl.String, pl.Categorical, pl.Enum, pl.Null})
-_QUOTED: Final = re.compile(r"""'[^']*'|"[^"]*\"""")
-_CLOCK: Final = re.compile(r"\b(now|current_\w+|localtime\w*)\b", re.IGNORECASE)
 # how Python, which older catalogues follow, is written in SQL
 _PYTHON: Final = (
     (r"""\bcol\(\s*["']([^"']*)["']\s*\)""", r'"\1"'),
@@ -127,15 +130,12 @@ def parse_expression(text: object, where: str) -> Expression:
     text = text.strip()
     if len(text) > _MAX_CHARS:
         raise InputError(f"{where}: an expression has at most {_MAX_CHARS} characters, this one {len(text)}")
-    tree = _Tree()
+    tree = _Tree(text)
     try:
         built = tree.build(json.loads(pl.sql_expr(text).meta.serialize(format="json")))
         expr = pl.Expr.deserialize(StringIO(json.dumps(built)), format="json")
     except (pl.exceptions.PolarsError, _NotAllowedError) as error:
         raise InputError(f"{where}: {text!r} is not a valid expression: {_explain(text, error)}") from None
-    clock = _CLOCK.search(_QUOTED.sub("", text))
-    if clock:
-        raise InputError(f"{where}: {text!r}: {clock[0]} changes from run to run; write date '2026-01-31'")
     return Expression(text, frozenset(tree.columns), frozenset(tree.texts), expr, where)
 
 
@@ -146,11 +146,12 @@ class _NotAllowedError(Exception):
 class _Tree:
     """Builds a tree out of permitted names only, and notes the columns on the way."""
 
-    def __init__(self) -> None:
+    def __init__(self, text: str) -> None:
+        self.text = text
         self.columns: set[str] = set()
         self.texts: set[str] = set()
 
-    def build(self, node: Any) -> Any:  # noqa: PLR0911  one case per kind of node
+    def build(self, node: Any) -> Any:  # noqa: C901, PLR0911  one case per kind of node
         match node:
             case {"Column": str(name)}:
                 self.columns.add(name)
@@ -166,13 +167,25 @@ class _Tree:
                 return {"BinaryExpr": {"left": left, "op": self.build(op), "right": right}}
             case {"Function": {"input": inputs, "function": function}}:
                 return {"Function": {"input": self.operands(inputs, node), "function": self.build(function)}}
-            case {"String": _} | {"Series": _} | {"Date": _} | {"Datetime": _} | bool() | int() | float():
+            case {"Date": int(days)} if self.has(timedelta(days)):
+                return node
+            case {"Datetime": [int(moment), "Microseconds", None]} if self.has(timedelta(0, 0, moment)):
+                return node
+            case {"Series": _} if not _kind_of_list(node).is_temporal():
+                return node
+            case {"Date": _} | {"Datetime": _} | {"Time": _} | {"Series": _}:
+                raise _NotAllowedError(_TODAY)
+            case {"String": _} | bool() | int() | float():
                 return node
             case dict() if _NAMES.issuperset(node):
                 return {name: self.build(inner) for name, inner in node.items()}
             case str() if node in _NAMES:
                 return node
         raise _NotAllowedError(_ALLOWED)
+
+    def has(self, since_1970: timedelta) -> bool:
+        """Whether a date stands in the text, rather than ``current_date``."""
+        return (datetime(1970, 1, 1) + since_1970).date().isoformat() in self.text
 
     def operands(self, nodes: list[Any], parent: Any) -> list[Any]:
         if _compares(parent) and any(map(_compares, nodes)):
@@ -199,12 +212,18 @@ def _compares(node: Any) -> bool:
 
 def _is_text(node: Any) -> bool:
     match node:
-        case {"Literal": {"Series": _}}:
-            values = pl.Expr.deserialize(StringIO(json.dumps(node)), format="json")
-            return pl.select(values).dtypes == [pl.List(pl.String)]
+        case {"Literal": {"Series": _} as series}:
+            return bool(_kind_of_list(series) == pl.String)
         case {"Literal": {"Scalar": {"String": _}}}:
             return True
     return False
+
+
+def _kind_of_list(series: Any) -> Any:
+    """Return the type of the values in a list: ``in ('a', 'b')``."""
+    values = pl.Expr.deserialize(StringIO(json.dumps({"Literal": series})), format="json")
+    kind = pl.select(values).dtypes[0]
+    return kind.inner if isinstance(kind, pl.List) else kind
 
 
 def _explain(text: str, error: Exception) -> str:
@@ -214,6 +233,6 @@ def _explain(text: str, error: Exception) -> str:
     if in_sql != text:
         return f"write it in SQL: {in_sql}"
     unknown = re.search(r"unsupported function '(\w+)'", str(error))
-    if unknown:
+    if unknown and f"{unknown[1]}(" in text:
         return f"{UnknownNameError('function', unknown[1], _FUNCTIONS)}; {_ALLOWED}"
     return f"{str(error).splitlines()[0]}" + ("" if isinstance(error, _NotAllowedError) else f"; {_EXAMPLE}")

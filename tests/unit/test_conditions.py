@@ -65,6 +65,7 @@ def computed(text: str, *, boolean: bool) -> list[object]:
         ("cast(tier as int) = 1", [None, None, None]),
         ("cast(n as text) = '2'", [True, None, False]),
         ("since >= date '2025-06-01'", [True, False, None]),
+        ("since > timestamp '2025-06-01 12:00:00'", [True, False, None]),
         ("case when a > 2 then flag else true end", [True, True, None]),
         ("upper(level) = 'GOLD'", [True, False, None]),
         ("true", [True]),
@@ -148,6 +149,8 @@ def test_an_expression_knows_what_it_reads() -> None:
         "columns(*) > 1", "unnest(a) > 1", "generate_series(1, 3) is null", "array[1, 2] is null", "a[1] > 1",
         "a.b > 1", "strptime('x', 'y') is null", "a is distinct from 1", "a <=> 1", "a ^ 2 > 1",
         "x'41' = tier", "a > 1e400", "now() > since", "since < current_date", "CURRENT_TIMESTAMP > since",
+        "$$'$$ = tier and since < now() and tier = 'x'", "localtime is null",
+        "since in (current_date)",
         "__import__('os').system('true')", "a ** 9", "a in tier", "a > $1", "a > ?",
         "a >", "'", "\x00", "(" * 250 + "a" + ")" * 249, "not " * 120 + "flag",
     ],
@@ -164,7 +167,10 @@ def test_whatever_is_not_of_one_row_is_refused(text: str) -> None:
         ("coalesc(a, 1) > 0", "unknown function 'coalesc': did you mean 'coalesce'"),
         ("1 < a < 4", "compare two values at a time: 1 < a and a < 4"),
         ("1.5 < a < 4.5", "compare two values at a time"),
-        ("since > current_date", "current_date changes from run to run"),
+        ("since > current_date", "today changes from run to run; write a date, such as date '2026-01-31'"),
+        ("since > date '2026-01-31' and since < now()", "today changes from run to run"),
+        ("group = 'a'", 'a name that is a word of SQL, such as "group", stands in double quotes'),
+        ("user = 'a'", 'such as "group", stands in double quotes'),
         ("a >", "is not a valid expression"),
         ("", "expected an expression"),
         (None, "expected an expression"),
@@ -184,6 +190,11 @@ def test_a_refusal_says_how_to_write_it(text: object, says: str) -> None:
     with pytest.raises(InputError, match=r"^catalogue\.toml: key: ") as caught:
         parse_expression(text, "catalogue.toml: key")
     assert says in str(caught.value)
+
+
+def test_a_name_in_double_quotes_may_be_any() -> None:
+    expression = parse_expression('"group" = 1 and "Jahr 2026" > 2 and Größe > 3', "here")
+    assert expression.columns == {"group", "Jahr 2026", "Größe"}
 
 
 def test_an_expression_may_have_500_characters() -> None:
