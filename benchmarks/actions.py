@@ -127,7 +127,7 @@ def by_churn(
 def against_oracle(console: Console, n: int, seed: int) -> None:
     world = generate(BarcelonaParams(n=n), seed=seed)
     rng = np.random.default_rng(seed)
-    inputs = check(world.inputs, QualityParams(max_rejected_share=1.0), rng=rng).inputs
+    inputs = check(world.inputs, QualityParams()).inputs
     predictions = predict(inputs, PredictParams(), rng=rng)
     anomalies = detect(inputs, rng=rng)
     segments = segment(predictions, inputs, rng=rng)
@@ -349,7 +349,7 @@ def scale(console: Console, sizes: list[int]) -> None:
 
 def one_size(n: int) -> str:
     """Measure one size; predictions are the truth with noise, so that only these stages are timed."""
-    world = generate(BarcelonaParams(n=n, broken_rows=False), seed=1)
+    world = generate(BarcelonaParams(n=n), seed=1)
     rng = np.random.default_rng(1)
     predictions = Given(
         world.truth.select("account_id", "churn_probability", predicted_value_eur=pl.col("future_value_eur"))

@@ -121,9 +121,9 @@ def draw(line: Line, seed: int, folder: Path) -> list[str]:
         "from dealwright.report.schema_text import schema_toml\n"
         "from dealwright.world.barcelona import BarcelonaParams, generate\n"
         "n, reps, seed, folder = *map(int, sys.argv[1:4]), Path(sys.argv[4])\n"
-        "inputs = generate(BarcelonaParams(n=n, reps=reps), seed=seed).inputs\n"
-        "for name in sys.argv[5:]: getattr(inputs, name).write_parquet(folder / f'{name}.parquet')\n"
-        "(folder / 'schema.toml').write_text(schema_toml(inputs.schema), encoding='utf-8')\n"
+        "world = generate(BarcelonaParams(n=n, reps=reps), seed=seed)\n"
+        "for name in sys.argv[5:]: world.tables[name].write_parquet(folder / f'{name}.parquet')\n"
+        "(folder / 'schema.toml').write_text(schema_toml(world.inputs.schema), encoding='utf-8')\n"
     )
     folder.mkdir(parents=True, exist_ok=True)
     numbers = [str(number) for number in (line.accounts, line.reps, seed)]

@@ -64,17 +64,19 @@ def generate_world(folder: Path, size: int, seed: int) -> None:
     world = generate(BarcelonaParams(n=size), seed=seed)
     seconds = time.perf_counter() - begin
     for name in TABLES:
-        getattr(world.inputs, name).write_parquet(folder / f"{name}.parquet")
+        world.tables[name].write_parquet(folder / f"{name}.parquet")
     world.truth.write_parquet(folder / "truth.parquet")
     (folder / "schema.toml").write_text(schema_toml(world.inputs.schema), encoding="utf-8")
-    print(json.dumps({"generate_s": seconds, "generate_gb": peak_gb(), "orders": world.inputs.orders.height}))
+    print(
+        json.dumps({"generate_s": seconds, "generate_gb": peak_gb(), "orders": world.tables["orders"].height})
+    )
 
 
 def measure(folder: Path, seed: int) -> None:
     from datetime import datetime
 
-    from dealwright.intake.accounts import read_plan_inputs
     from dealwright.plan.run import run_plan
+    from dealwright.tables.plan_inputs import read_plan_inputs
 
     begin = time.perf_counter()
     # without representatives there are no territories and routes

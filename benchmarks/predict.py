@@ -25,7 +25,6 @@ import numpy as np
 import polars as pl
 from rich.table import Table
 
-from dealwright.intake.accounts import load_table, read_plan_inputs
 from dealwright.plan.predict import PredictParams, predict
 from dealwright.plan.prediction.metrics import (
     auc,
@@ -35,6 +34,8 @@ from dealwright.plan.prediction.metrics import (
 )
 from dealwright.plan.quality import QualityParams, check
 from dealwright.schemas import AccountSchema, PlanInputs
+from dealwright.tables.plan_inputs import read_plan_inputs
+from dealwright.tables.reader import Format, read_table
 from predict_data_sets import drift, mailing, small
 from predict_references import (
     CONSOLE,
@@ -104,7 +105,7 @@ def cdnow(seed: int) -> None:
     if not source.exists():
         CONSOLE.print(f"[yellow]cdnow: {source} is absent, nothing measured")
         return
-    orders = load_table(source, "orders", "whitespace")
+    orders = read_table(source, Format(separator="whitespace")).frame
     customers = orders.select("customer_id").unique().sort("customer_id")
     past, future = (
         orders.filter(side) for side in (pl.col("date") < "19980101", pl.col("date") >= "19980101")

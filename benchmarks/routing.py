@@ -187,7 +187,7 @@ def progress_bar() -> Progress:
 
 def compare_day(accounts: int, seed: int) -> str:
     """Plan one day and compare its value with what people do without a plan."""
-    world = generate(BarcelonaParams(n=accounts, broken_rows=False), seed=seed)
+    world = generate(BarcelonaParams(n=accounts), seed=seed)
     worth = (pl.col("response_visit") * pl.col("mean_order_eur")).alias("expected_value_eur")
     actions = Actions(world.truth.select("account_id", pl.lit("field").alias("channel"), worth))
     params = RouteParams()

@@ -13,9 +13,31 @@ from typing import Any, Final
 
 import polars as pl
 
-from dealwright.errors import GateError
+from dealwright.errors import GateError, InputError
 
 Columns = Mapping[str, Any]
+
+
+def conform(frame: pl.DataFrame | None, columns: Columns, *needed: str) -> pl.DataFrame:
+    """Return these columns of a frame, null where it lacks one; without a frame, no rows.
+
+    Raises
+    ------
+    InputError
+        It lacks one of the `needed` columns.
+    """
+    if frame is None:
+        return pl.DataFrame(schema=columns)
+    for name in needed:
+        if name not in frame.columns:
+            raise InputError(
+                f"no column {name!r}: it needs {', '.join(needed)}, and has {', '.join(frame.columns)}"
+            )
+    return frame.select(
+        (pl.col(name) if name in frame.columns else pl.lit(None)).cast(kind).alias(name)
+        for name, kind in columns.items()
+    )
+
 
 MOMENT: Final = pl.Datetime("us", "UTC")
 TIMESTAMP: Final = pl.Datetime("us")  # naive: what the company's own clocks show
@@ -580,11 +602,16 @@ class Intake:
         return sum(report.rejected.height for report in self.tables.values())
 
     def grouped(self) -> pl.DataFrame:
-        """Group the problems by kind: count, one example each, and the fix; rejections first."""
+        """Group the problems by kind: count, one example each, and its fix; rejections first.
+
+        Reasons that differ by a number only, such as the line of another row, are of one kind.
+        """
         order = pl.col("level").replace_strict({"rejected": 0, "warning": 1, "note": 2}, return_dtype=pl.Int8)
+        kind = pl.col("reason").str.replace_all(r"\d+", "0").alias("kind")
         return (
-            self.problems.group_by("table", "file", "column", "level", "reason", "fix", maintain_order=True)
-            .agg(pl.col("rows").sum(), pl.col("line").first(), pl.col("value").first())
+            self.problems.group_by("table", "file", "column", "level", kind, maintain_order=True)
+            .agg(pl.col("reason", "fix").first(), pl.col("rows").sum(), pl.col("line", "value").first())
+            .drop("kind")
             .sort(order, pl.col("rows"), descending=[False, True], maintain_order=True)
         )
 

@@ -56,7 +56,7 @@ def visit(browser: Browser) -> Iterator[Open]:
 def run_folder(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Plan a night for 300 accounts and 4 representatives from files, with nasty names and ids."""
     folder = tmp_path_factory.mktemp("browser")
-    world = generate(BarcelonaParams(n=300, reps=4, broken_rows=False), seed=5).inputs
+    world = generate(BarcelonaParams(n=300, reps=4), seed=5).inputs
     spoiled = {}
     for name in ("accounts", "orders", "touches", "history", "reps"):
         table = getattr(world, name)

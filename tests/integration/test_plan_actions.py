@@ -25,7 +25,7 @@ class Given:
 
 @pytest.fixture(scope="module")
 def night():
-    world = generate(BarcelonaParams(n=8000, broken_rows=False), seed=11)
+    world = generate(BarcelonaParams(n=8000), seed=11)
     truth = world.truth
     predictions = Given(
         truth.select("account_id", "churn_probability", predicted_value_eur=pl.col("future_value_eur"))

@@ -15,11 +15,15 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from dealwright.cli.main import main
 from dealwright.errors import GateError, InputError
+from dealwright.plan.assembly import TABLES
 from dealwright.plan.predict import PredictParams
 from dealwright.plan.run import Plan, PlanParams, run_plan
 from dealwright.plan.trace import STAGES, hash_frame
 from dealwright.report.plan_output import RUN_FILES, RunDirectory, write_plan
+from dealwright.report.plan_report import write_report
+from dealwright.report.task_file import read_tasks
 from dealwright.schemas import (
+    ACCOUNT_RESULT_COLUMNS,
     ACTION_COLUMNS,
     ANOMALY_COLUMNS,
     PREDICTION_COLUMNS,
@@ -67,9 +71,7 @@ def test_every_account_gets_every_result_in_the_order_it_came(plan: Plan) -> Non
     assert plan.accounts["account_id"].equals(plan.inputs.accounts["account_id"])
     for columns in (PREDICTION_COLUMNS, ANOMALY_COLUMNS, SEGMENT_COLUMNS, ACTION_COLUMNS):
         assert {name: plan.accounts.schema[name] for name in columns} == columns
-    assert plan.accounts.columns[:6] == [
-        "account_id", "churn_probability", "predicted_value_eur", "anomaly_score", "is_anomaly", "segment",
-    ]  # fmt: skip
+    assert dict(list(plan.accounts.schema.items())[:13]) == dict(ACCOUNT_RESULT_COLUMNS)
     assert plan.accounts["churn_probability"].is_between(0, 1).all()
     assert (
         plan.accounts.select("predicted_value_eur", "nba_score", "expected_value_eur")
@@ -111,7 +113,7 @@ def test_a_run_directory_is_reproduced_byte_for_byte_from_its_own_parameters(fir
 
 
 def test_the_run_directory_is_complete_and_the_truth_is_apart(first_run: Path) -> None:
-    assert {path.name for path in first_run.iterdir()} <= RUN_FILES
+    assert {path.name for path in first_run.iterdir()} == RUN_FILES
     accounts = pl.read_parquet(first_run / "accounts.parquet")
     truth = pl.read_parquet(first_run / "world" / "truth.parquet")
     assert truth.height == 400
@@ -120,7 +122,7 @@ def test_the_run_directory_is_complete_and_the_truth_is_apart(first_run: Path) -
         assert not (set(truth.columns) - {"account_id"}) & set(given.columns)
     rejected = pl.read_csv(first_run / "rejected" / "accounts.csv", infer_schema=False)
     assert accounts.height + rejected.height == 400
-    assert rejected["fix"].str.len_chars().min() > 0  # type: ignore[operator]
+    assert rejected["reason"].str.contains(r"^line \d+, \w+: .+ \(.+\)$").all()
     kpis = {item["name"]: item for item in json.loads((first_run / "kpis.json").read_text())["kpis"]}
     assert kpis["churn_auc"]["status"] in ("met", "missed")
     families = {
@@ -191,15 +193,47 @@ def test_the_gate_stops_the_command_with_code_1_and_shows_the_rows(
         main(["plan", "--accounts", str(tmp_path / "a.csv"), "--out", str(tmp_path / "run")])
     assert left.value.code == GateError.exit_code == 1
     said = capsys.readouterr().err
-    assert "account_id id of an earlier row in 6 rows" in said
+    assert "66.7% of accounts (account_id duplicate: line 2 has it already in 6 rows" in said
     assert "--force" in said
-    assert pl.read_csv(tmp_path / "run" / "rejected" / "accounts.csv").height == 6
+    assert pl.read_csv(tmp_path / "run" / "rejected" / "a.csv").height == 6
+
+
+def test_a_run_with_nothing_to_do_leaves_every_table_with_its_columns_and_every_folder_empty(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "a.csv").write_text("account_id,spend\n" + "".join(f"a{k},{k}\n" for k in range(9)))
+    (tmp_path / "quick.toml").write_text("[predict]\nfolds = 3\n[schedule]\nforecast_days = 0\n")
+
+    def plan(out: str, *more: str) -> Path:
+        options = ["--accounts", str(tmp_path / "a.csv"), "--params", str(tmp_path / "quick.toml")]
+        with pytest.raises(SystemExit) as left:
+            main(["plan", *options, *more, "--out", str(tmp_path / out)])
+        assert left.value.code == 0, capsys.readouterr().err
+        return tmp_path / out
+
+    run = plan("first")
+    for name, (_, _, columns) in TABLES.items():
+        assert dict(pl.read_parquet(run / f"{name}.parquet").schema) == dict(columns), name
+    filled = [name for name in TABLES if not pl.read_parquet(run / f"{name}.parquet").is_empty()]
+    assert filled == ["channels", "backlog"]
+    for name in ("briefs", "calendars", "maps", "rejected"):
+        assert list((run / name).iterdir()) == []
+    accounts = pl.read_parquet(run / "accounts.parquet")
+    assert {name: accounts.schema[name] for name in ACCOUNT_RESULT_COLUMNS} == ACCOUNT_RESULT_COLUMNS
+    assert accounts.select("territory", "rep_id", "channel").null_count().row(0) == (9, 9, 9)
+    assert read_tasks(run).frame.is_empty()
+    before = (run / "report.html").read_text()
+    assert "No row was rejected." in before
+    assert "No shifts were planned" in before
+    assert write_report(run).read_text() == before
+    again = plan("second", "--previous", str(run))
+    assert pl.read_parquet(again / "accounts.parquet").equals(accounts)
 
 
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ([], "give --accounts FILE, or --world barcelona"),
+        ([], "give --accounts FILE or --orders FILE"),
         (["--world", "atlantis"], "'atlantis'"),
         (["--world", "barcelona", "--n", "0"], "at least one account"),
         (["--world", "barcelona", "--accounts", "a.csv"], "either --accounts or --world"),

@@ -79,7 +79,7 @@ class Company:
 
 @pytest.fixture(scope="module")
 def drawn(tmp_path_factory: pytest.TempPathFactory) -> Company:
-    world = generate(BarcelonaParams(n=40, broken_rows=False), seed=4)
+    world = generate(BarcelonaParams(n=40), seed=4)
     folder = tmp_path_factory.mktemp("company")
     (folder / "schema.toml").write_text(schema_toml(world.inputs.schema))
     (folder / "quick.toml").write_text(QUICK)
@@ -97,7 +97,7 @@ def company(drawn: Company, capsys: pytest.CaptureFixture[str], monkeypatch: pyt
 def nobody_is_dropped(given: pl.DataFrame | None, night: Night) -> None:
     """Every account has a channel, a place in the queue, or a reason; so has every missing contact."""
     accounts = night.accounts
-    rejected = night.folder / "rejected" / "accounts.csv"
+    rejected = night.folder / "rejected" / "given-accounts.csv"
     aside = pl.read_csv(rejected).height if rejected.exists() else 0
     assert given is not None
     assert accounts.height + aside == given.height

@@ -137,7 +137,7 @@ def test_no_task_no_brief_and_no_folder(tmp_path: Path) -> None:
     made = brief(inputs(), ACCOUNTS)
     assert made.briefs.is_empty()
     write_briefs(made.briefs, tmp_path / "briefs", "en")
-    assert not (tmp_path / "briefs").exists()
+    assert not list((tmp_path / "briefs").iterdir())
 
 
 def test_files_are_named_for_every_file_system(tmp_path: Path) -> None:

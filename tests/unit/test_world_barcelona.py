@@ -11,8 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dealwright.errors import InputError
+from dealwright.report.schema_text import schema_toml
 from dealwright.schemas import CHANNELS, ORDER_COLUMNS, REP_COLUMNS, TOUCH_COLUMNS
-from dealwright.world.barcelona import BarcelonaParams, BarcelonaWorld, generate
+from dealwright.tables.mapping import parse_mapping
+from dealwright.tables.plan_inputs import read_plan_inputs
+from dealwright.world.barcelona import BROKEN, BarcelonaParams, BarcelonaWorld, generate
 from dealwright.world.geography import in_the_sea, on_land
 from dealwright.world.purchasing import (
     Rhythm,
@@ -23,6 +26,11 @@ from dealwright.world.purchasing import (
     simulate,
 )
 from dealwright.world.response import ACTION_CHANNELS
+
+_COLUMN_OF = {
+    "duplicate id": "account_id", "no id": "account_id", "position": "lat_deg",
+    "infinite value": "lifetime_value_eur", "future date": "customer_since",
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -40,8 +48,7 @@ def test_the_same_seed_gives_the_same_company_and_another_does_not() -> None:
 
 
 def test_nobody_lives_in_the_sea(world: BarcelonaWorld) -> None:
-    whole = world.truth["broken"].fill_null("") != "position"
-    people = world.inputs.accounts.filter(whole)
+    people = world.inputs.accounts
     assert on_land(people["lat_deg"].to_numpy(), people["lon_deg"].to_numpy()).all()
     reps = world.inputs.reps
     assert reps is not None
@@ -55,7 +62,7 @@ def test_nobody_lives_in_the_sea(world: BarcelonaWorld) -> None:
 
 def test_a_polygon_keeps_everybody_inside() -> None:
     corners = ((41.38, 2.10), (41.38, 2.17), (41.43, 2.17), (41.43, 2.10))
-    world = generate(BarcelonaParams(n=200, polygon=corners, broken_rows=False), seed=1)
+    world = generate(BarcelonaParams(n=200, polygon=corners), seed=1)
     lat, lon = world.inputs.accounts["lat_deg"], world.inputs.accounts["lon_deg"]
     assert lat.is_between(41.38, 41.43).all()
     assert lon.is_between(2.10, 2.17).all()
@@ -125,7 +132,7 @@ def test_frames_have_the_agreed_shape_and_no_truth(world: BarcelonaWorld) -> Non
     for frame in (inputs.accounts, inputs.orders, inputs.touches, inputs.history):
         assert frame is not None
         assert not hidden & set(frame.columns)
-    assert (inputs.orders["ordered_at"] < inputs.as_of).mean() > 0.999  # but for the rows broken on purpose
+    assert (inputs.orders["ordered_at"] < inputs.as_of).all()
     assert (inputs.touches["touched_at"] < inputs.as_of).all()
     assert inputs.history is not None
     assert (inputs.history["snapshot_at"] < inputs.as_of).all()
@@ -140,7 +147,7 @@ def test_touches_respect_consent_and_log_the_true_propensity(world: BarcelonaWor
     for (action,), rows in real.group_by("action"):
         assert set(rows["channel"].unique()) <= set(ACTION_CHANNELS[str(action)])
     consents = world.inputs.accounts.select("account_id", *(f"consent_{name}" for name in CHANNELS))
-    joined = real.join(consents.unique("account_id", keep="none"), on="account_id")
+    joined = real.join(consents, on="account_id")
     for channel in CHANNELS:
         refused = joined.filter(pl.col("channel") == channel)[f"consent_{channel}"] == False  # noqa: E712  three-valued
         assert not refused.any()
@@ -157,16 +164,35 @@ def test_responses_follow_the_truth_and_actions_have_effects(world: BarcelonaWor
     assert (truth["response_retention_call"] < truth["response_nothing"]).mean() > 0.2  # sleeping dogs exist
 
 
-def test_anomalies_and_broken_rows_are_planted_and_flagged(world: BarcelonaWorld) -> None:
+def test_anomalies_are_planted_and_cells_are_missing(world: BarcelonaWorld) -> None:
     kinds = dict(world.truth["anomaly"].value_counts().iter_rows())
     assert {"none", "spike", "silent", "odd"} == set(kinds)
     assert 0.004 < 1 - kinds["none"] / world.truth.height < 0.05
-    broken = world.truth.filter(pl.col("broken").is_not_null())
-    assert set(broken["broken"]) == {"duplicate id", "no id", "position", "infinite value", "future date"}
     accounts = world.inputs.accounts
-    assert accounts["account_id"].null_count() == (broken["broken"] == "no id").sum()
-    assert accounts["lifetime_value_eur"].is_infinite().sum() == (broken["broken"] == "infinite value").sum()
     assert accounts["csat"].null_count() > 0.05 * accounts.height
+
+
+def test_the_exported_tables_are_the_sound_ones_but_for_the_rows_that_are_flagged(
+    world: BarcelonaWorld,
+) -> None:
+    company = parse_mapping(schema_toml(world.inputs.schema))
+    read = read_plan_inputs(**world.tables, schema=company, as_of=world.inputs.as_of)
+    assert read.schema == world.inputs.schema
+    broken = world.truth["broken"]
+    assert set(broken.drop_nulls()) == set(BROKEN)
+    assert read.accounts.equals(world.inputs.accounts.filter(broken.is_null()).select(read.accounts.columns))
+    report = read.intake.tables["accounts"]
+    assert (report.rows, report.rejected.height) == (20_000, broken.count())
+    reasons = read.intake.problems.filter(table="accounts", level="rejected")
+    assert reasons.select("line", "column").rows() == [
+        (row + 1, _COLUMN_OF[kind]) for row, kind in enumerate(broken) if kind is not None
+    ]
+    for name in ("orders", "touches", "history"):
+        kept, drawn = getattr(read, name), getattr(world.inputs, name)
+        rejected = read.intake.tables[name].rejected
+        assert kept.height + rejected.height == drawn.height
+        assert kept.join(drawn, on=kept.columns, how="anti", nulls_equal=True).is_empty()
+        assert 0 < rejected.height < 0.01 * drawn.height
 
 
 def test_small_and_impossible_sizes() -> None:

@@ -142,14 +142,9 @@ def plan(  # noqa: PLR0917  one parameter per option
 ) -> None:
     """Plan the night: from accounts to everybody's next best action, visits, calls, briefs and a report."""
     from dealwright.plan.run import run_plan
-    from dealwright.report.plan_output import (
-        RunDirectory,
-        check_output,
-        write_plan,
-        write_rejected,
-        write_world,
-    )
+    from dealwright.report.plan_output import RunDirectory, check_output, write_plan, write_world
     from dealwright.report.plan_report import write_report
+    from dealwright.tables.rejected import write_rejected
 
     check_output(out)
     settings, stages = _read_params(params, catalogue)
@@ -195,7 +190,7 @@ def plan(  # noqa: PLR0917  one parameter per option
         if quality is None:
             raise
         with RunDirectory(out) as folder:
-            write_rejected(quality, folder)
+            write_rejected(quality.intake, folder / "rejected")
         raise GateError(f"{error} (the rows are in {out / 'rejected'})") from None
     published = publish_run(context, out, quiet=as_json) if publish else None
     if as_json:

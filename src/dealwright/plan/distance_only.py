@@ -26,7 +26,7 @@ from dealwright.plan.routing.params import RouteParams
 from dealwright.plan.routing.requests import Rep, read_reps, read_requests, working_days
 from dealwright.plan.routing.travel import EstimatedTravel, TravelTimes, great_circle_km
 from dealwright.plan.routing.week import spread
-from dealwright.schemas import PlanInputs
+from dealwright.schemas import DISTANCE_ONLY_DAY_COLUMNS, PlanInputs
 
 FIELD: Final = "field"
 
@@ -70,7 +70,7 @@ class DistanceOnly:
     visits
         `VISIT_COLUMNS`.
     days
-        `WORKING_DAY_COLUMNS` but for ``extra_hour_eur``, which nobody asked for.
+        `DISTANCE_ONLY_DAY_COLUMNS`.
     notes
         Why there is nothing to compare with.
     """
@@ -214,4 +214,4 @@ def _result(
         first.select("account_id", distance_only_stop="stop"),
         on="account_id", how="left", maintain_order="left",
     )  # fmt: skip
-    return DistanceOnly(frame, visits, days.drop("extra_hour_eur"), notes)
+    return DistanceOnly(frame, visits, days.select(*DISTANCE_ONLY_DAY_COLUMNS), notes)

@@ -64,7 +64,7 @@ LABELS: Final[Mapping[str, KpiLabel]] = {
     "people": KpiLabel("people in the contact centre", "count", _DAY),
     "shortage_h": KpiLabel("hours of missing staff", "hours", _DAY),
     "inbound_cc_sla_probability": KpiLabel("chance of keeping the service level", "share", _DAY),
-    "rejected_share": KpiLabel("accounts set aside", "share", _TRUST),
+    "rejected_share": KpiLabel("accounts rejected", "share", _TRUST),
     "orders_age_days": KpiLabel("age of the newest order", "days", _TRUST),
     "churn_auc": KpiLabel("churn ranking (AUC)", "score", _TRUST),
     "churn_ece": KpiLabel("churn calibration error", "score", _TRUST),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Final
 
 import polars as pl
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 _FIGURE: Final = re.compile(r"[+-]?\d[\d.,:]*")
 _IN_QUEUE: Final = re.compile(r"^(\w+ is full): place \d+ in its queue$")
 _SHOWN: Final = 3
+_PROMISES: Final = ("promises", "call_backs")
 _MOST_IDLE_SHARE: Final = 0.5
 
 
@@ -30,14 +31,13 @@ def remarks(plan: Plan) -> Iterator[str]:
 
 
 def _promises(plan: Plan) -> Iterator[str]:
-    """Yield the promised visits and calls that are not made."""
+    """Yield the promised visits and calls that are not made, or that could not even be read."""
     tables = plan.tables
-    if "left_out" in tables:
-        missed = tables["left_out"].filter("must")
-        yield from _one_by_one(missed, "the promised visit to {} cannot be made: {}", "left_out.parquet")
-    if "calls_unplaced" in tables:
-        missed = tables["calls_unplaced"].filter("call_back")
-        yield from _one_by_one(missed, "the call promised to {} has no place: {}", "calls_unplaced.parquet")
+    yield from _rejected(plan, _PROMISES)
+    missed = tables["left_out"].filter("must")
+    yield from _one_by_one(missed, "the promised visit to {} cannot be made: {}", "left_out.parquet")
+    missed = tables["calls_unplaced"].filter("call_back")
+    yield from _one_by_one(missed, "the call promised to {} has no place: {}", "calls_unplaced.parquet")
 
 
 def _one_by_one(rows: pl.DataFrame, form: str, file: str) -> Iterator[str]:
@@ -51,16 +51,13 @@ def _service(plan: Plan) -> Iterator[str]:
     """Yield who is not reached for other reasons than a full channel, and what the stages noted."""
     yield from _field(plan)
     tables, accounts = plan.tables, plan.accounts
-    if "waitlist" in tables:
-        waiting = tables["waitlist"].filter(~pl.col("reason").str.contains(_IN_QUEUE.pattern))
-        yield from _grouped(waiting, "accounts wait", "waitlist.parquet")
-    if "channel_note" in accounts.columns:
-        elsewhere = accounts.filter(pl.col("channel_note").is_not_null() & pl.col("channel").is_not_null())
-        told = elsewhere.select("account_id", reason="channel_note")
-        yield from _grouped(told, "accounts got another channel", "accounts.parquet, channel_note")
-    if "calls_unplaced" in tables:
-        calls = tables["calls_unplaced"].filter(~pl.col("call_back"))
-        yield from _grouped(calls, "calls have no place", "calls_unplaced.parquet")
+    waiting = tables["waitlist"].filter(~pl.col("reason").str.contains(_IN_QUEUE.pattern))
+    yield from _grouped(waiting, "accounts wait", "waitlist.parquet")
+    elsewhere = accounts.filter(pl.col("channel_note").is_not_null() & pl.col("channel").is_not_null())
+    told = elsewhere.select("account_id", reason="channel_note")
+    yield from _grouped(told, "accounts got another channel", "accounts.parquet, channel_note")
+    calls = tables["calls_unplaced"].filter(~pl.col("call_back"))
+    yield from _grouped(calls, "calls have no place", "calls_unplaced.parquet")
     for stage in ("territory", "route", "schedule"):
         for note in getattr(plan.results.get(stage), "notes", ()):
             if not note.startswith(tuple(f"{name}: " for name in CENTRE_CHANNELS)):
@@ -73,7 +70,7 @@ def _service(plan: Plan) -> Iterator[str]:
 
 def _field(plan: Plan) -> Iterator[str]:
     """Say where accounts are to be visited and no visit is planned at all."""
-    if "route" in plan.results or "channel" not in plan.accounts.columns:
+    if "route" in plan.results:
         return
     visits = plan.accounts.filter(pl.col("channel") == "field").height
     if not plan.inputs.schema.has_position:
@@ -88,8 +85,6 @@ def _field(plan: Plan) -> Iterator[str]:
 
 
 def _limits(plan: Plan) -> Iterator[str]:
-    if "channels" not in plan.tables:
-        return
     free = plan.tables["channels"].filter(pl.col("capacity").is_null() & (pl.col("scheduled") > 0))["channel"]
     if free.len():
         names = ", ".join(free)
@@ -124,12 +119,18 @@ def _learning(plan: Plan) -> Iterator[str]:
         yield f"{control:,} accounts are left alone as a control group, drawn by lot as well"
 
 
+def _rejected(plan: Plan, names: Iterable[str]) -> Iterator[str]:
+    """Say how many rows of some tables were rejected, and why."""
+    intake = plan.quality.intake
+    for name in names:
+        count = intake.tables[name].rejected.height if name in intake.tables else 0
+        if count:
+            were = f"1 row of {name} was" if count == 1 else f"{count:,} rows of {name} were"
+            yield f"{were} rejected: {intake.common_reasons(name)}"
+
+
 def _data(plan: Plan) -> Iterator[str]:
-    for name, rows in plan.quality.rejected.items():
-        if rows.height:
-            why = rows["reason"].value_counts(sort=True).sort("count", "reason", descending=[True, False])
-            causes = ", ".join(f"{count:,} {reason}" for reason, count in why.head(_SHOWN).iter_rows())
-            yield f"{rows.height:,} rows of {name} set aside ({causes}): see rejected/{name}.csv"
+    yield from _rejected(plan, [name for name in plan.quality.intake.tables if name not in _PROMISES])
     for issue in plan.quality.issues.filter(pl.col("level") == "warning").iter_rows(named=True):
         some = f"{issue['rows']:,} rows: " if issue["rows"] else ""
         yield f"{issue['table']}, column {issue['column']}: {some}{issue['message']} ({issue['fix']})"

@@ -125,7 +125,7 @@ def route(
     )
     notes = []
     if not reps:
-        notes.append("no representative has a home position: nobody is visited")
+        notes.append("there is no representative: nobody is visited")
     provider = travel or EstimatedTravel(params.travel)
     placed, unplaced = _split_unplaceable(requests, reps, days)
     visits, allowed, early = spread(placed, frequencies, days, params)
@@ -152,15 +152,11 @@ def _split_unplaceable(
         .when(pl.col("day").is_not_null() & ~pl.col("day").is_in(list(days)))
         .then(pl.format("promised for {}, a day that is not planned", "day"))
         .when(pl.lit(not names))
-        .then(pl.lit("there is no representative with a home position"))
+        .then(pl.lit("there is no representative"))
         .when(pl.col("rep_id").is_null())
         .then(pl.lit("it has no representative"))
         .when(~pl.col("rep_id").is_in(names))
-        .then(
-            pl.format(
-                "its representative {} has no home position or is not among the representatives", "rep_id"
-            )
-        )
+        .then(pl.format("its representative {} is not among the representatives", "rep_id"))
     )
     judged = requests.with_columns(reason.alias("reason"))
     aside = judged.filter(pl.col("reason").is_not_null())

@@ -113,20 +113,22 @@ class Plan:
 
     @property
     def tables(self) -> dict[str, pl.DataFrame]:
-        """The tables that are not by account, such as visits: each is written as ``NAME.parquet``."""
+        """The tables that are not by account, such as visits; empty where a stage had nothing to do.
+
+        Each is written as ``NAME.parquet``.
+        """
         return {
             name: getattr(self.results[stage], attribute)
-            for name, (stage, attribute) in TABLES.items()
             if stage in self.results
+            else pl.DataFrame(schema=columns)
+            for name, (stage, attribute, columns) in TABLES.items()
         }
 
     def as_previous(self) -> PreviousRun:
         """Return what the next run takes over."""
-        known = "territory" in self.accounts.columns
-        territories = self.accounts.select("account_id", "territory").drop_nulls() if known else None
-        backlog = self.tables.get("backlog")
-        carried = None if backlog is None else carried_over(backlog)
-        return PreviousRun(self.profile, territories, self.tables.get("waitlist"), carried)
+        tables = self.tables
+        territories = self.accounts.select("account_id", "territory").drop_nulls()
+        return PreviousRun(self.profile, territories, tables["waitlist"], carried_over(tables["backlog"]))
 
     @property
     def seconds(self) -> dict[str, float]:
@@ -194,7 +196,7 @@ def run_plan(
     InputError
         The inputs cannot be used; the message names the column and the fix.
     GateError
-        Too many rows were set aside.
+        Too many rows were rejected.
     """
     params = params or PlanParams()
     last = previous or PreviousRun()

@@ -26,14 +26,13 @@ from dealwright.plan.staffing.call_list import (
     honour_call_backs,
     list_calls,
 )
-from dealwright.plan.staffing.calls import read_call_backs
 from dealwright.plan.staffing.demand import ChannelDemand, forecast_contacts, measure_demand, working_days
 from dealwright.plan.staffing.levels import judge_levels
 from dealwright.plan.staffing.params import DEFAULT_WORK, ScheduleParams, ShiftPattern, Work
 from dealwright.plan.staffing.roster import Person, Roster, group_staff, name_people, read_staff
 from dealwright.plan.staffing.shifts import Cover, Shift, cover_demand, expand_patterns, missing_hours
 from dealwright.plan.staffing.workforce import Workforce, put_to_work
-from dealwright.schemas import SHIFT_COLUMNS, PlanInputs
+from dealwright.schemas import CALL_BACK_COLUMNS, SHIFT_COLUMNS, PlanInputs, conform
 
 __all__ = [
     "Schedule",
@@ -162,7 +161,7 @@ def schedule(
     gap_days = [(day - days[0]).days for day in days]
     roster = name_people(covers, members, people, shifts, params=params, gap_days=gap_days)
     force = put_to_work(roster, covers, members, people, shifts=shifts, demand=demands[0], params=params)
-    promised = read_call_backs(call_backs, inputs.accounts)
+    promised = conform(call_backs, CALL_BACK_COLUMNS, "account_id", "at")
     force = honour_call_backs(force, promised, days, params)
     calls = list_calls(inputs, actions, channels, promised, force=force, days=days, params=params)
     seed = int(rng.integers(2**31))

@@ -8,7 +8,7 @@ import polars as pl
 
 from dealwright.plan.staffing.demand import working_days
 from dealwright.plan.trace import hash_frame, hash_text
-from dealwright.schemas import DAY_TASK_COLUMNS, NOTHING, DayTasks
+from dealwright.schemas import DAY_TASK_COLUMNS, NOTHING, DayTasks, conform
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,8 +18,13 @@ if TYPE_CHECKING:
 
 CALL_BACK: Final = "call_back"  # a promised call to an account for which nothing was chosen on that channel
 _FIELD, _CALLING = "field", "outbound_cc"  # their contacts have a time, and so a table of their own
-_FOUND: Final = ("account_id", "channel", "day", "rep_id", "stop", "start_at", "end_at", "window_start",
-                 "window_end", "value_eur")  # fmt: skip
+_FOUND: Final = {
+    name: DAY_TASK_COLUMNS[name]
+    for name in (
+        "account_id", "channel", "day", "rep_id", "stop", "start_at", "end_at", "window_start", "window_end",
+        "value_eur",
+    )
+}  # fmt: skip
 _REASONS: Final = 3
 
 
@@ -31,21 +36,17 @@ def day_tasks(plan: Plan) -> DayTasks:
     task either.
     """
     days = _days(plan)
-    found = [*_visits(plan.tables), _calls(plan.tables), _untimed(plan, days[0])]
-    typed = [
-        part.select(
-            (pl.col(name) if name in part.columns else pl.lit(None)).cast(DAY_TASK_COLUMNS[name]).alias(name)
-            for name in _FOUND
-        )
-        for part in found
-    ]
+    tables = plan.tables
+    visits = tables["visits"].with_columns(channel=pl.lit(_FIELD), end_at=pl.col("leave_at"))
+    calls = tables["calls"].with_columns(day=pl.col("start_at").dt.date())
+    found = [visits, calls, _untimed(plan, days[0])]
     as_decided = (pl.col("channel") == pl.col("decided_channel")) & (pl.col("action") != NOTHING)
     tasks = (
-        pl.concat(typed)
+        pl.concat(conform(part, _FOUND) for part in found)
         .sort("start_at", "account_id", nulls_last=True)
         .unique(["day", "account_id", "channel"], keep="first", maintain_order=True)
         .join(_decisions(plan), on="account_id", how="left", maintain_order="left")
-        .join(_briefs(plan.tables), on=["account_id", "start_at"], how="left", maintain_order="left")
+        .join(_briefs(tables), on=["account_id", "start_at"], how="left", maintain_order="left")
         .with_columns(
             action=pl.when(as_decided).then("action").otherwise(pl.lit(CALL_BACK)),
             propensity=pl.when(as_decided).then("propensity"),
@@ -62,20 +63,7 @@ def day_tasks(plan: Plan) -> DayTasks:
 def _days(plan: Plan) -> list[date]:
     """Return the working days the run plans, in order."""
     days = set(working_days(plan.inputs.as_of, plan.params.schedule))
-    if "rep_days" in plan.tables:
-        days |= set(plan.tables["rep_days"]["day"].to_list())
-    return sorted(days)
-
-
-def _visits(tables: Mapping[str, pl.DataFrame]) -> list[pl.DataFrame]:
-    """Return the visits, where there is a table of them."""
-    if "visits" not in tables:
-        return []
-    return [tables["visits"].with_columns(channel=pl.lit(_FIELD), end_at=pl.col("leave_at"))]
-
-
-def _calls(tables: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
-    return tables["calls"].with_columns(day=pl.col("start_at").dt.date())
+    return sorted(days | set(plan.tables["rep_days"]["day"]))
 
 
 def _untimed(plan: Plan, first_day: date) -> pl.DataFrame:
@@ -83,15 +71,14 @@ def _untimed(plan: Plan, first_day: date) -> pl.DataFrame:
 
     Visits are among them where nobody plans routes.
     """
-    timed = [_CALLING] + [_FIELD] * ("visits" in plan.tables)
-    representative = ["rep_id"] if "rep_id" in plan.accounts.columns else []
+    timed = [_CALLING] + [_FIELD] * ("route" in plan.results)
     due = plan.accounts.filter(
         pl.col("channel").is_not_null() & (pl.col("action") != NOTHING) & ~pl.col("channel").is_in(timed)
     )
     return due.select(
         "account_id",
         "channel",
-        *(pl.when(pl.col("channel") == _FIELD).then(name).alias(name) for name in representative),
+        rep_id=pl.when(pl.col("channel") == _FIELD).then("rep_id"),
         day=pl.max_horizontal(pl.lit(first_day), pl.col("contact_from").dt.date()),
         window_start="contact_from",
         value_eur="expected_value_eur",

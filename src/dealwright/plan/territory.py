@@ -12,7 +12,7 @@ from dealwright.plan.territories import demand, drawing, matching, report
 from dealwright.plan.territories.drawing import Division, Ground
 from dealwright.plan.territories.params import TerritoryParams
 from dealwright.plan.territories.report import Territories
-from dealwright.schemas import PREVIOUS_TERRITORY_COLUMNS, PlanInputs
+from dealwright.schemas import PREVIOUS_TERRITORY_COLUMNS, REP_COLUMNS, PlanInputs
 
 __all__ = ["Territories", "TerritoryParams", "territory"]
 
@@ -49,6 +49,8 @@ def territory(
     del rng
     params = params or TerritoryParams()
     params.check()
+    if previous is not None and previous.is_empty():
+        previous = None
     if not inputs.schema.has_position:
         raise InputError(
             "territories need the positions of the accounts: map lat_deg and lon_deg in the schema file"
@@ -56,12 +58,12 @@ def territory(
     accounts = inputs.accounts
     placed = (accounts["lat_deg"].is_not_null() & accounts["lon_deg"].is_not_null()).to_numpy()
     rows = np.flatnonzero(placed)
-    reps = _homes(inputs)
+    reps = pl.DataFrame(schema=REP_COLUMNS) if inputs.reps is None else inputs.reps
     notes = []
     if rows.size < accounts.height:
         notes.append(f"{accounts.height - rows.size:,} accounts without a position have no territory")
     if not reps.height:
-        notes.append("no representative has a home position: the territories belong to nobody")
+        notes.append("there is no representative: the territories belong to nobody")
     names = _names(params, reps.height, previous)
     if not rows.size or not names:
         reason = (
@@ -86,14 +88,6 @@ def territory(
     return report.assemble(
         inputs, ground, rows=rows, drawn=drawn, params=params, own_rep=demand.own_rep_id(inputs)
     )
-
-
-def _homes(inputs: PlanInputs) -> pl.DataFrame:
-    if inputs.reps is None:
-        return pl.DataFrame(
-            schema={"rep_id": pl.String, "home_lat_deg": pl.Float64, "home_lon_deg": pl.Float64}
-        )
-    return inputs.reps.filter(pl.col("home_lat_deg").is_not_null() & pl.col("home_lon_deg").is_not_null())
 
 
 def _names(params: TerritoryParams, reps: int, previous: pl.DataFrame | None) -> list[str]:

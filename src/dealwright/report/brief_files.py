@@ -36,10 +36,8 @@ def write_briefs(briefs: pl.DataFrame, folder: Path, language: str) -> None:
     Parameters
     ----------
     briefs
-        `BRIEF_COLUMNS`; nothing is written where there are none.
+        `BRIEF_COLUMNS`.
     """
-    if briefs.is_empty():
-        return
     folder.mkdir(parents=True, exist_ok=True)
     for (rep_id, day), part in briefs.group_by("rep_id", pl.col("start_at").dt.date(), maintain_order=True):
         title = f"{rep_id if rep_id is not None else '–'} · {day}"

@@ -15,7 +15,7 @@ _LINE_OCTETS = 75  # RFC 5545, section 3.1
 
 
 def write_calendars(events: pl.DataFrame, folder: Path, as_of: datetime) -> None:
-    """Write ``REP-DAY.ics`` into `folder`, which is made where there is anything to write.
+    """Write ``REP-DAY.ics`` into `folder`, which is made.
 
     Parameters
     ----------
@@ -26,8 +26,6 @@ def write_calendars(events: pl.DataFrame, folder: Path, as_of: datetime) -> None
         The stamp of every entry, so that a run repeats byte for byte.
     """
     known = events.drop_nulls(["rep_id", "start_at", "end_at"])
-    if known.is_empty():
-        return
     folder.mkdir(parents=True, exist_ok=True)
     ordered = known.sort("rep_id", "start_at", "account_id")
     for (rep_id, day), part in ordered.group_by("rep_id", pl.col("start_at").dt.date(), maintain_order=True):

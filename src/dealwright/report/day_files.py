@@ -15,7 +15,7 @@ from dealwright.report.maps import MapTables, write_maps
 
 
 def write_days(plan: Plan, folder: Path, land: Land | None = None, *, tiles: str | None = None) -> None:
-    """Write ``briefs/``, ``calendars/`` and ``maps/`` into a run's folder, as far as there is anything.
+    """Write ``briefs/``, ``calendars/`` and ``maps/`` into a run's folder.
 
     Parameters
     ----------
@@ -36,25 +36,19 @@ def write_days(plan: Plan, folder: Path, land: Land | None = None, *, tiles: str
     ends = [
         tables[table].select("rep_id", "account_id", "start_at", end_at=pl.col(end))
         for table, end in (("visits", "leave_at"), ("calls", "end_at"))
-        if table in tables and not tables[table].is_empty()
     ]
-    if ends:
-        titles = tables["briefs"].select("account_id", "rep_id", "start_at", "title", note="action")
-        events = pl.concat(ends).join(titles, on=["account_id", "rep_id", "start_at"], how="left")
-        events = events.join(accounts, on="account_id", how="left").with_columns(
-            title=pl.coalesce("title", "name", "account_id")
-        )
-        write_calendars(events, folder / "calendars", data.as_of)
-    if data.schema.has_position:
-        columns = [column for column in ("territory", "action") if column in plan.accounts.columns]
-        known = accounts.join(plan.accounts.select("account_id", *columns), on="account_id", how="left")
-        missing = [pl.lit(None, pl.String).alias(c) for c in ("territory", "action") if c not in columns]
-        drawn = MapTables(
-            known.with_columns(missing), tables.get("territories"), tables.get("visits"),
-            tables.get("rep_days"), tables.get("distance_only_visits"), tables.get("distance_only_days"),
-            data.reps,
-        )  # fmt: skip
-        if land is not None:
-            near = around(land, accounts.drop_nulls(["lat_deg", "lon_deg"]))
-            write_geojson(folder / "land.geojson", near.features())
-        write_maps(folder / "maps", drawn, land, tiles=tiles)
+    titles = tables["briefs"].select("account_id", "rep_id", "start_at", "title", note="action")
+    events = pl.concat(ends).join(titles, on=["account_id", "rep_id", "start_at"], how="left")
+    events = events.join(accounts, on="account_id", how="left").with_columns(
+        title=pl.coalesce("title", "name", "account_id")
+    )
+    write_calendars(events, folder / "calendars", data.as_of)
+    drawn = MapTables(
+        accounts.join(plan.accounts.select("account_id", "territory", "action"), on="account_id", how="left"),
+        tables["territories"], tables["visits"], tables["rep_days"], tables["distance_only_visits"],
+        tables["distance_only_days"], data.reps,
+    )  # fmt: skip
+    placed = accounts.drop_nulls(["lat_deg", "lon_deg"])
+    if land is not None and not placed.is_empty():
+        write_geojson(folder / "land.geojson", around(land, placed).features())
+    write_maps(folder / "maps", drawn, land, tiles=tiles)

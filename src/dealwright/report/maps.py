@@ -72,12 +72,13 @@ def write_maps(
     Parameters
     ----------
     folder
-        Made where there is anything to draw.
+        Is made; stays empty where there is nothing to draw.
     land
         The ground; the hull of the accounts where there is none.
     tiles
         See `map_page.new_map`.
     """
+    folder.mkdir(parents=True, exist_ok=True)
     placed = tables.accounts.drop_nulls(["lat_deg", "lon_deg"])
     if placed.is_empty():
         return
@@ -85,14 +86,12 @@ def write_maps(
     shapes = territory_features(tables.territories)
     colours = territory_colours(shapes)
     if shapes:
-        folder.mkdir(parents=True, exist_ok=True)
         write_geojson(folder / "territories.geojson", shapes)
         page = territory_map(placed, shapes, ground, tiles, colours)
         save(page, folder / "territories.html", clusters=placed.height > territory_maps.CLUSTER_FROM)
     planned = _days(tables.visits, tables.days, placed, tables.homes)
     if not planned:
         return
-    folder.mkdir(parents=True, exist_ok=True)
     others = _days(tables.distance_only_visits, tables.distance_only_days, placed, tables.homes)
     write_geojson(
         folder / "routes.geojson",

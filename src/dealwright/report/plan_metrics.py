@@ -25,9 +25,9 @@ def metrics_registry(plan: Plan, *, wall_clock: bool = True) -> CollectorRegistr
     rows = Gauge("dealwright_plan_stage_rows", "Rows out of a stage", ["stage"], registry=registry)
     for record in plan.trace:
         rows.labels(record.stage).set(record.rows_out)
-    rejected = Gauge("dealwright_plan_rejected_rows", "Rows set aside", ["table"], registry=registry)
-    for name, frame in plan.quality.rejected.items():
-        rejected.labels(name).set(frame.height)
+    rejected = Gauge("dealwright_plan_rejected_rows", "Rows rejected", ["table"], registry=registry)
+    for name, report in plan.quality.intake.tables.items():
+        rejected.labels(name).set(report.rejected.height)
     chosen = Gauge("dealwright_plan_actions", "Accounts by chosen action", ["action"], registry=registry)
     for action, count in plan.accounts["action"].value_counts().sort("action").iter_rows():
         chosen.labels(action).set(count)

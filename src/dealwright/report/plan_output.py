@@ -16,7 +16,6 @@ import polars as pl
 
 from dealwright.errors import InputError
 from dealwright.plan.assembly import TABLES
-from dealwright.plan.quality import Quality
 from dealwright.plan.remarks import remarks
 from dealwright.plan.run import Plan
 from dealwright.plan.tasks import day_tasks
@@ -24,6 +23,7 @@ from dealwright.report.day_files import write_days
 from dealwright.report.land import Land
 from dealwright.report.plan_metrics import metrics_text
 from dealwright.report.task_file import TASK_FILE, write_tasks
+from dealwright.tables.rejected import write_rejected
 from dealwright.toml import to_toml
 
 # everything a run may write: a directory that holds something else is not replaced
@@ -113,12 +113,13 @@ def write_plan(
     tiles
         URL of street tiles for the maps (`map_page.new_map`).
     """
+    (folder / "rejected").mkdir()
+    write_rejected(plan.quality.intake, folder / "rejected")
     plan.accounts.write_parquet(folder / "accounts.parquet")
     for name, table in plan.tables.items():
         table.write_parquet(folder / f"{name}.parquet")
     write_tasks(day_tasks(plan), folder)
     write_days(plan, folder, land, tiles=tiles)
-    write_rejected(plan.quality, folder)
     plan.quality.issues.write_csv(folder / "issues.csv")
     plan.drift.frame.write_csv(folder / "drift.csv")
     _write_json(folder / "remarks.json", list(remarks(plan)))
@@ -129,17 +130,6 @@ def write_plan(
     (folder / "params.toml").write_text(to_toml({"run": run, **vars(plan.params)}), encoding="utf-8")
     lines = [record.to_json() for record in plan.trace]
     (folder / "trace.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
-
-
-def write_rejected(quality: Quality, folder: Path) -> None:
-    """Write the rows set aside, one CSV file per table that lost any, with reason and fix."""
-    for name, rows in quality.rejected.items():
-        if rows.is_empty():
-            continue
-        (folder / "rejected").mkdir(parents=True, exist_ok=True)
-        lists = [column for column, kind in rows.schema.items() if isinstance(kind, pl.List)]
-        flat = rows.with_columns(pl.col(column).cast(pl.List(pl.String)).list.join("; ") for column in lists)
-        flat.write_csv(folder / "rejected" / f"{name}.csv")
 
 
 def write_world(frames: Mapping[str, pl.DataFrame | None], schema: str, folder: Path) -> None:

@@ -10,11 +10,12 @@ import os
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import polars as pl
 
 from dealwright.errors import InputError
+from dealwright.plan.assembly import TABLES
 from dealwright.plan.kpi_labels import label_of, write_target
 from dealwright.report import plan_figures as figures
 from dealwright.report import plan_sections as sections
@@ -22,11 +23,6 @@ from dealwright.report.headlines import sentences, tiles
 from dealwright.report.maps import in_words
 from dealwright.report.route_rows import route_tables
 from dealwright.toml import read_toml
-
-_TABLES: Final = (
-    "territories", "territory_curve", "channels", "waitlist", "visits", "rep_days", "left_out", "shifts",
-    "calls", "calls_unplaced", "service_levels", "backlog", "distance_only_days", "distance_only_visits",
-)  # fmt: skip
 
 
 def write_report(folder: Path) -> Path:
@@ -56,9 +52,9 @@ def render_report(folder: Path) -> str:
         kpis = json.loads((folder / "kpis.json").read_text(encoding="utf-8"))["kpis"]
         run = read_toml(folder / "params.toml", "params.toml").get("run", {})
         tables = {
-            name: pl.read_parquet(folder / f"{name}.parquet")
-            for name in _TABLES
-            if (folder / f"{name}.parquet").exists()
+            name: pl.read_parquet(path) if path.exists() else pl.DataFrame(schema=columns)
+            for name, (_, _, columns) in TABLES.items()
+            for path in [folder / f"{name}.parquet"]
         }
         lines = (folder / "trace.jsonl").read_text(encoding="utf-8").splitlines()
         stages = {record["stage"]: record for record in map(json.loads, filter(None, lines))}
@@ -79,15 +75,12 @@ def render_report(folder: Path) -> str:
     values = {item["name"]: item["value"] for item in kpis}
     segments, actions = sections.segment_rows(accounts), sections.action_rows(accounts)
     gains = [row["gain_eur"] or 0.0 for row in segments]
-    levels, drawn = tables.get("service_levels"), tables.get("territories")
     return environment.get_template("plan_report.html").render(
         as_of=_moment(run.get("as_of")),
         seed=run.get("seed", 0),
-        source=run.get("world") or run.get("accounts") or "",
+        source=next((run[key] for key in ("world", "directory", "accounts", "orders") if key in run), ""),
         accounts=accounts.height,
-        sentences=list(sentences(values, tables["channels"].to_dicts(), routes["route_totals"]))
-        if "channels" in tables
-        else list(sentences(values, [], None)),
+        sentences=list(sentences(values, tables["channels"].to_dicts(), routes["route_totals"])),
         tiles=tiles(values),
         remarks=noted,
         kpis=[_kpi(item) for item in kpis],
@@ -102,17 +95,17 @@ def render_report(folder: Path) -> str:
         odd=sections.odd_rows(accounts),
         issues=issues.head(30).to_dicts(),
         rejected=[
-            (path.name, max(len(path.read_bytes().splitlines()) - 1, 0))
+            (path.name, pl.scan_csv(path, infer_schema=False).select(pl.len()).collect().item())
             for path in sorted((folder / "rejected").glob("*.csv"))
         ],
         drifted=drift.filter(pl.col("level") != "stable").head(20).to_dicts()
         if "level" in drift.columns
         else [],
         fallbacks=_fallbacks(stages),
-        level_figure=None if levels is None else figures.service_levels(levels),
-        map_figure=None
-        if drawn is None
-        else figures.territories_and_routes(drawn, ways["features"] if ways else [], land),
+        level_figure=figures.service_levels(tables["service_levels"]),
+        map_figure=figures.territories_and_routes(
+            tables["territories"], ways["features"] if ways else [], land
+        ),
         map_links=[
             (f"maps/{name}.html", word)
             for name, word in (("territories", "territories"), ("routes", "everybody's routes"))

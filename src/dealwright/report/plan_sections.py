@@ -86,27 +86,27 @@ def operations(tables: Mapping[str, pl.DataFrame]) -> dict[str, Any]:
     """Return what is shown of channels, territories and the contact centre."""
 
     def rows(name: str, most: int | None = None) -> list[dict[str, Any]]:
-        return tables[name].head(most or tables[name].height).to_dicts() if name in tables else []
+        return tables[name].head(most or tables[name].height).to_dicts()
 
-    territories = tables.get("territories", pl.DataFrame()).drop("outline", strict=False)
+    territories = tables["territories"].drop("outline")
     balance = []
     if 1 < territories.height <= _MOST_BARS:
         known = territories.select("territory", pl.col("deviation_pct").fill_null(0.0).fill_nan(0.0))
         balance = bars(known["territory"].to_list(), known["deviation_pct"].to_list())
-    backlog = tables.get("backlog")
-    late = backlog is not None and not backlog.filter(pl.col("backlog") > 0).is_empty()
+    backlog = tables["backlog"]
+    late = not backlog.filter(pl.col("backlog") > 0).is_empty()
     return {
         "channels": rows("channels"),
         "channel_bars": list(_channel_bars(rows("channels"))),
         "waiting": rows("waitlist", 10),
         "backlog": rows("backlog", 60) if late else [],
-        "backlog_days": 0 if backlog is None or backlog.is_empty() else backlog["day"].n_unique(),
+        "backlog_days": backlog["day"].n_unique(),
         "territories": territories.head(200).to_dicts(),
         "balance": balance,
         "curve": rows("territory_curve"),
-        "shifts": tables["shifts"].height if "shifts" in tables else None,
-        "calls": tables["calls"].height if "calls" in tables else None,
-        "unplaced": tables["calls_unplaced"].height if "calls_unplaced" in tables else None,
+        "shifts": tables["shifts"].height,
+        "calls": tables["calls"].height,
+        "unplaced": tables["calls_unplaced"].height,
     }
 
 

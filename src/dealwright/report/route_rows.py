@@ -25,19 +25,15 @@ def route_tables(folder: Path, tables: Mapping[str, pl.DataFrame]) -> dict[str, 
     folder
         Of the run: what lies in it is linked.
     tables
-        ``rep_days``, ``distance_only_days``, ``distance_only_visits`` and ``left_out``, as far as they are.
+        ``rep_days``, ``distance_only_days``, ``distance_only_visits`` and ``left_out``.
     """
-    days = tables.get("rep_days")
-    if days is None or days.is_empty():
-        return {"rep_days": [], "route_totals": None, **_left_out(None)}
-    other = tables.get("distance_only_days")
-    compared = other is not None and not other.is_empty()
-    joined = days.with_columns(pl.lit(None, pl.Float64).alias(f"other_{name}") for name in _COMPARED)
-    if other is not None and compared:
-        joined = days.join(
-            other.select("rep_id", "day", *(pl.col(name).alias(f"other_{name}") for name in _COMPARED)),
-            on=["rep_id", "day"], how="left", maintain_order="left",
-        )  # fmt: skip
+    days, other = tables["rep_days"], tables["distance_only_days"]
+    if days.is_empty():
+        return {"rep_days": [], "route_totals": None, "left_out": [], "left_out_why": []}
+    joined = days.join(
+        other.select("rep_id", "day", *(pl.col(name).alias(f"other_{name}") for name in _COMPARED)),
+        on=["rep_id", "day"], how="left", maintain_order="left",
+    )  # fmt: skip
     rows = joined.head(_MOST_ROWS).to_dicts()
     for row in rows:
         row["links"] = _links(folder, row["rep_id"], row["day"])
@@ -46,15 +42,15 @@ def route_tables(folder: Path, tables: Mapping[str, pl.DataFrame]) -> dict[str, 
         "route_rows_cut": max(days.height - _MOST_ROWS, 0),
         "several_days": days["day"].n_unique() > 1,
         "route_day": in_words(days["day"][0]),
-        "route_totals": _totals(joined, tables.get("distance_only_visits"), compared=compared),
-        **_left_out(tables.get("left_out")),
+        "route_totals": _totals(joined, tables["distance_only_visits"], compared=not other.is_empty()),
+        **_left_out(tables["left_out"]),
     }
 
 
 _COMPARED: Final = ("stops", "value_eur", "distance_km")
 
 
-def _totals(joined: pl.DataFrame, visits: pl.DataFrame | None, *, compared: bool) -> dict[str, Any]:
+def _totals(joined: pl.DataFrame, visits: pl.DataFrame, *, compared: bool) -> dict[str, Any]:
     """Add the days up, and say how many times the value of the day without value they bring."""
     sums = joined.select(
         pl.col(*_COMPARED, *(f"other_{name}" for name in _COMPARED), "travel_min").fill_nan(None).sum()
@@ -62,15 +58,13 @@ def _totals(joined: pl.DataFrame, visits: pl.DataFrame | None, *, compared: bool
     found: dict[str, Any] = {**sums, "compared": compared, "times": None, "pay": None}
     if compared and sums["other_value_eur"] > 0:
         found["times"] = sums["value_eur"] / sums["other_value_eur"]
-    if compared and visits is not None:
+    if compared:
         found["pay"] = visits.filter(pl.col("value_eur") > 0).height
     return found
 
 
-def _left_out(left_out: pl.DataFrame | None) -> dict[str, Any]:
+def _left_out(left_out: pl.DataFrame) -> dict[str, Any]:
     """Name the most valuable accounts that are left out; count those whose visit would bring nothing."""
-    if left_out is None or left_out.is_empty():
-        return {"left_out": [], "left_out_why": []}
     named = left_out.filter((pl.col("value_eur") > 0) | pl.col("must"))
     rest = pl.concat([named.slice(_MOST_NAMED), left_out.filter(pl.col("value_eur") <= 0, ~pl.col("must"))])
     # reasons name accounts and sums: only those that many share are worth counting

@@ -6,6 +6,7 @@ after the cut-off) is in a separate frame, `BarcelonaWorld.truth`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
@@ -16,7 +17,6 @@ from numpy.typing import NDArray
 
 from dealwright.errors import InputError
 from dealwright.schemas import ACTIONS, CHANNELS, TIMESTAMP, AccountSchema, PlanInputs
-from dealwright.world.breakage import break_rows
 from dealwright.world.company import (
     INDUSTRIES,
     INTERESTS,
@@ -53,6 +53,7 @@ Ints = NDArray[np.int64]
 
 CHUNK: Final = 100_000  # accounts drawn at a time; part of the recipe: another size gives another company
 ANOMALIES: Final = ("none", "spike", "silent", "odd")
+BROKEN: Final = ("duplicate id", "no id", "position", "infinite value", "future date")
 
 
 @dataclass(frozen=True)
@@ -62,22 +63,24 @@ class BarcelonaWorld:
     Attributes
     ----------
     inputs
-        What the plan may read.
+        What the plan may read, every row of it sound.
+    tables
+        The same as the company exports it, for `dealwright.read_plan_inputs`: ``accounts``, ``orders``,
+        ``touches``, ``reps`` and ``history``, a few rows of them broken from 100 accounts on.
     truth
         By ``account_id``: ``churn_probability`` (no order in the horizon), ``future_value_eur`` (expected
         spend), ``alive_probability``, one ``response_<action>`` per action (without
         `PREFERRED_BONUS_LOGIT`), what really happened (``churned``, ``future_spend_eur``), the planted
-        ``anomaly`` and how a row is ``broken``.
+        ``anomaly`` and which of `BROKEN` the account's row in `tables` is, if any.
     """
 
     inputs: PlanInputs
+    tables: Mapping[str, pl.DataFrame]
     truth: pl.DataFrame
 
     def summary(self) -> dict[str, Any]:
         """Count what was drawn."""
-        sizes = {
-            name: getattr(self.inputs, name).height for name in ("accounts", "orders", "touches", "reps")
-        }
+        sizes = {name: self.tables[name].height for name in ("accounts", "orders", "touches", "reps")}
         return {**sizes, "true_churn_share": self.truth["churned"].mean(), "as_of": str(self.inputs.as_of)}
 
 
@@ -102,12 +105,44 @@ def generate(params: BarcelonaParams, *, seed: int) -> BarcelonaWorld:
         for index, chunk in enumerate(chunk_seeds)
     ]
     accounts, history, orders, touches, truth = (pl.concat(frames) for frames in zip(*parts, strict=True))
-    if params.broken_rows:
-        accounts, orders, truth = break_rows(
-            accounts, orders, truth, params.as_of, np.random.default_rng(break_seed)
-        )
     inputs = PlanInputs(accounts, barcelona_schema(), params.as_of, orders, touches, reps, history)
-    return BarcelonaWorld(inputs, truth)
+    tables = {"accounts": accounts, "orders": orders, "touches": touches, "reps": reps, "history": history}
+    broken, damage = _break_rows(inputs, np.random.default_rng(break_seed))
+    return BarcelonaWorld(inputs, tables | broken, truth.with_columns(damage))
+
+
+def _break_rows(inputs: PlanInputs, rng: np.random.Generator) -> tuple[dict[str, pl.DataFrame], pl.Series]:
+    """Break one account in 2,000 in each of five ways, and a few orders; say which accounts, and how."""
+    accounts, orders, n = inputs.accounts, inputs.orders, inputs.accounts.height
+    kind = np.full(n, len(BROKEN))
+    if n < 100 or orders is None or orders.height < 10:
+        return {}, pl.Series("broken", [None], dtype=pl.String).new_from_index(0, n)
+    each = max(1, round(n * 0.0005))
+    kind[rng.choice(np.arange(1, n), size=5 * each, replace=False)] = np.repeat(np.arange(5), each)
+    damage = pl.Series("broken", [*BROKEN, None]).gather(kind)
+
+    def where(frame: pl.DataFrame, mask: pl.Series, column: str, wrong: pl.Expr) -> pl.DataFrame:
+        return frame.with_columns(pl.when(mask).then(wrong).otherwise(pl.col(column)).alias(column))
+
+    # a duplicate takes the id of the last whole account above it
+    donor = np.maximum.accumulate(np.where(kind == len(BROKEN), np.arange(n), 0))
+    future = pl.lit(inputs.as_of + timedelta(days=400), TIMESTAMP)
+    for name, column, wrong in (
+        ("duplicate id", "account_id", pl.lit(accounts["account_id"].gather(donor))),
+        ("no id", "account_id", pl.lit(None, pl.String)),
+        ("position", "lat_deg", pl.col("lat_deg") * 10),
+        ("infinite value", "lifetime_value_eur", pl.lit(np.inf)),
+        ("future date", "customer_since", future),
+    ):
+        accounts = where(accounts, (damage == name).fill_null(value=False), column, wrong)
+    for column, wrong in (
+        ("account_id", pl.lit("X000")),
+        ("amount_eur", pl.lit(None, pl.Float64)),
+        ("ordered_at", pl.col("ordered_at") + pl.duration(days=3650)),
+    ):
+        rows = rng.choice(orders.height, size=max(1, round(orders.height * 0.0001)))
+        orders = where(orders, pl.Series(np.isin(np.arange(orders.height), rows)), column, wrong)
+    return {"accounts": accounts, "orders": orders}, damage
 
 
 def barcelona_schema() -> AccountSchema:
@@ -180,7 +215,6 @@ def _draw_chunk(
     truth = truth.with_columns(
         *(pl.Series(f"response_{action}", response[:, k]) for k, action in enumerate(ACTIONS)),
         pl.Series("anomaly", list(ANOMALIES)).gather(anomaly),
-        pl.lit(None, pl.String).alias("broken"),
     )
     return accounts, earlier.filter(known), sold, touches, truth.select(account_id, pl.all())
 

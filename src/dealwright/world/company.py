@@ -64,8 +64,6 @@ class BarcelonaParams:
         Mean number of logged decisions (a quarter of them "nothing") per account over the window.
     missing_share
         Scales how many cells are empty; 1 is realistic (12 % of satisfaction scores), 0 leaves none empty.
-    broken_rows
-        Whether a few rows are broken on purpose (duplicate and missing ids, impossible positions, …).
     polygon
         Corners (lat, lon) of the land to stay in; empty for the whole region.
     """
@@ -76,7 +74,6 @@ class BarcelonaParams:
     horizon_days: int = 180
     touches_per_account: float = 3.0
     missing_share: float = 1.0
-    broken_rows: bool = True
     polygon: tuple[tuple[float, float], ...] = ()
 
 

@@ -162,8 +162,8 @@ def draw_static_columns(
             "preferred_channel": preferred.set(pl.Series(rng.random(n) < 0.06 * params.missing_share), None),
             **consents,
             "visit_min": rng.choice([20.0, 30.0, 45.0, 60.0], size=n, p=[0.2, 0.45, 0.25, 0.1]),
-            "opens_min": opens.astype(np.float64),
-            "closes_min": opens + rng.choice([300.0, 480.0, 540.0], size=n, p=[0.2, 0.4, 0.4]),
+            "opens_min": opens,
+            "closes_min": opens + rng.choice([300, 480, 540], size=n, p=[0.2, 0.4, 0.4]),
             "rep_id": reps["rep_id"].gather(rep),
         }
     )

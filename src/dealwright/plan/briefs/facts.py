@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import polars as pl
 
-from dealwright.schemas import ACCOUNT_ID, BRIEF_TASK_COLUMNS, TIMESTAMP, PlanInputs, consent_column
+from dealwright.schemas import ACCOUNT_ID, BRIEF_TASK_COLUMNS, TIMESTAMP, PlanInputs, conform, consent_column
 
 _ROLES: Final = (
     "name", "tier", "industry", "digital_engagement", "support_tickets", "csat", "recent_issue",
@@ -27,14 +27,10 @@ _YEAR_DAYS: Final = 365
 
 def collect_tasks(visits: pl.DataFrame | None, calls: pl.DataFrame | None) -> pl.DataFrame:
     """Put visits and calls into one table of `BRIEF_TASK_COLUMNS`, by representative and time."""
-    frames = []
-    if visits is not None and not visits.is_empty():
-        frames.append(visits.with_columns(channel=pl.lit("field"), end_at=pl.col("leave_at")))
-    if calls is not None and not calls.is_empty():
-        frames.append(calls)
-    parts = [_conform(frame, BRIEF_TASK_COLUMNS) for frame in frames]
-    tasks = pl.concat(parts) if parts else pl.DataFrame(schema=BRIEF_TASK_COLUMNS)
-    return tasks.sort("rep_id", "start_at", "account_id", nulls_last=True)
+    made = None if visits is None else visits.with_columns(channel=pl.lit("field"), end_at="leave_at")
+    return pl.concat(conform(frame, BRIEF_TASK_COLUMNS) for frame in (made, calls)).sort(
+        "rep_id", "start_at", "account_id", nulls_last=True
+    )
 
 
 def gather_facts(tasks: pl.DataFrame, inputs: PlanInputs, accounts: pl.DataFrame) -> pl.DataFrame:
@@ -47,7 +43,7 @@ def gather_facts(tasks: pl.DataFrame, inputs: PlanInputs, accounts: pl.DataFrame
     accounts
         The results of the earlier stages side by side.
     """
-    decided = _conform(accounts, {"account_id": pl.String, **_DECIDED})
+    decided = conform(accounts, {"account_id": pl.String, **_DECIDED})
     lists = accounts.select(
         ACCOUNT_ID,
         *(
@@ -86,13 +82,6 @@ def gather_facts(tasks: pl.DataFrame, inputs: PlanInputs, accounts: pl.DataFrame
         as_of=pl.lit(inputs.as_of),
         **{name: pl.lit(None, pl.String) for name in missing},
     ).drop(given)
-
-
-def _conform(frame: pl.DataFrame, columns: dict[str, Any]) -> pl.DataFrame:
-    return frame.select(
-        (pl.col(name) if name in frame.columns else pl.lit(None)).cast(kind).alias(name)
-        for name, kind in columns.items()
-    )
 
 
 def _orders(inputs: PlanInputs) -> pl.DataFrame:

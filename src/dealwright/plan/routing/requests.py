@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Any
+from typing import Final
 
 import numpy as np
 import polars as pl
@@ -12,7 +12,16 @@ import polars as pl
 from dealwright.errors import InputError
 from dealwright.plan.frames import StageResult
 from dealwright.plan.routing.params import RouteParams
-from dealwright.schemas import PROMISE_COLUMNS, VISIT_REQUEST_COLUMNS, PlanInputs
+from dealwright.schemas import (
+    PROMISE_COLUMNS,
+    REP_COLUMNS,
+    REP_OPTIONAL,
+    VISIT_REQUEST_COLUMNS,
+    PlanInputs,
+    conform,
+)
+
+_SHIFT: Final = ("shift_start_min", "shift_end_min", "visits_per_day")
 
 
 @dataclass(frozen=True)
@@ -39,34 +48,14 @@ def working_days(inputs: PlanInputs, params: RouteParams) -> tuple[date, ...]:
 
 
 def read_reps(inputs: PlanInputs, params: RouteParams) -> tuple[Rep, ...]:
-    """Return the representatives who have a home.
-
-    Raises
-    ------
-    InputError
-        A shift that ends before it starts; one of no length is that of somebody who does not work.
-    """
-    if inputs.reps is None:
-        return ()
-    found = []
-    for row in inputs.reps.iter_rows(named=True):
-        if row["home_lat_deg"] is None or row["home_lon_deg"] is None:
-            continue
-        start = _given(row, "shift_start_min", params.shift_start_min)
-        end = _given(row, "shift_end_min", params.shift_end_min)
-        if start > end:
-            raise InputError(
-                f"the shift of representative {row['rep_id']} ends ({end} min after midnight) before it "
-                f"starts ({start} min): correct shift_start_min or shift_end_min"
-            )
-        most = _given(row, "visits_per_day", params.visits_per_day)
-        found.append(Rep(row["rep_id"], row["home_lat_deg"], row["home_lon_deg"], start, end, max(most, 0)))
-    return tuple(found)
-
-
-def _given(row: dict[str, Any], name: str, default: int) -> int:
-    value = row.get(name)
-    return default if value is None else int(value)
+    """Return the representatives; a shift of no length is that of somebody who does not work."""
+    columns = {**REP_COLUMNS, **{name: REP_OPTIONAL[name] for name in _SHIFT}}
+    table = conform(inputs.reps, columns, *REP_COLUMNS).with_columns(
+        pl.col(name).fill_null(getattr(params, name)) for name in _SHIFT
+    )
+    # where only one end is given, the other may lie on the wrong side of it
+    late = table.with_columns(pl.max_horizontal("shift_start_min", "shift_end_min").alias("shift_end_min"))
+    return tuple(Rep(*row) for row in late.iter_rows())
 
 
 def read_requests(
@@ -109,10 +98,11 @@ def read_requests(
             "field": chosen["channel"].eq("field").fill_null(value=False),
         }
     )
-    promised = _read_promises(promises, accounts, inputs.reps)
+    promised = conform(promises, PROMISE_COLUMNS, "account_id").with_columns(promised=pl.lit(value=True))
     table = table.join(promised, on="account_id", how="left", maintain_order="left").with_columns(
         pinned=pl.col("rep_id").is_not_null(),
-        must=pl.col("must").fill_null(value=False),
+        # an appointment is a promise that has to be kept
+        must=pl.col("must").fill_null(pl.col("begin_min").is_not_null()),
         rep_id=pl.coalesce("rep_id", "own_rep"),
     )
     wanted = pl.col("field") | pl.col("promised").fill_null(value=False)
@@ -140,39 +130,3 @@ def _role(inputs: PlanInputs, role: str, default: float) -> pl.Series:
     if column is None:
         return pl.repeat(default, inputs.accounts.height, dtype=pl.Float64, eager=True)
     return inputs.accounts[column].cast(pl.Float64).fill_null(default)
-
-
-def _read_promises(
-    promises: pl.DataFrame | None, accounts: pl.DataFrame, reps: pl.DataFrame | None
-) -> pl.DataFrame:
-    """Check the promises and complete their columns."""
-    empty = pl.DataFrame(schema={**PROMISE_COLUMNS, "promised": pl.Boolean})
-    if promises is None or promises.height == 0:
-        return empty
-    if "account_id" not in promises.columns:
-        raise InputError("the promised visits have no column account_id: name the account of each")
-    table = promises.select(
-        (pl.col(name) if name in promises.columns else pl.lit(None)).cast(kind).alias(name)
-        for name, kind in PROMISE_COLUMNS.items()
-    ).with_columns(promised=pl.lit(value=True))
-    unknown = table.filter(~pl.col("account_id").is_in(accounts["account_id"].implode()))
-    if unknown.height:
-        raise InputError(
-            f"promised visits name {unknown.height} unknown account(s), such as "
-            f"{unknown['account_id'][0]!r}: correct the ids or leave the rows out"
-        )
-    known_reps = [] if reps is None else reps["rep_id"].to_list()
-    strange = table.filter(pl.col("rep_id").is_not_null() & ~pl.col("rep_id").is_in(known_reps))
-    if strange.height:
-        raise InputError(
-            f"the promised visit to {strange['account_id'][0]!r} names the unknown representative "
-            f"{strange['rep_id'][0]!r}: correct the id or leave it empty"
-        )
-    twice = table.filter(pl.col("account_id").is_duplicated())
-    if twice.height:
-        raise InputError(
-            f"the account {twice['account_id'][0]!r} is promised more than once: keep one row, and give the "
-            "number of visits as a frequency"
-        )
-    # an appointment is a promise that has to be kept
-    return table.with_columns(must=pl.col("must").fill_null(pl.col("begin_min").is_not_null()))

@@ -7,10 +7,9 @@ from datetime import date
 import numpy as np
 import polars as pl
 
-from dealwright.errors import InputError
 from dealwright.plan.routing.params import RouteParams
 from dealwright.plan.routing.problem import Bools
-from dealwright.schemas import FREQUENCY_COLUMNS
+from dealwright.schemas import FREQUENCY_COLUMNS, conform
 
 
 def spread(
@@ -30,7 +29,8 @@ def spread(
         The visits (the columns of the requests; values of overdue ones raised), the allowed days of shape
         (visits, days), and the accounts that are not due with the day when they are (``row``, ``due``).
     """
-    frame = _with_rhythm(requests, frequencies)
+    rhythms = conform(frequencies, FREQUENCY_COLUMNS, "account_id")
+    frame = requests.join(rhythms, on="account_id", how="left", maintain_order="left")
     rows: list[int] = []
     factors: list[float] = []
     masks: list[Bools] = []
@@ -64,30 +64,6 @@ def spread(
     allowed = np.array(masks, dtype=np.bool_).reshape(-1, len(days))
     later = pl.DataFrame(early, schema={"row": pl.Int64, "due": pl.Date}, orient="row")
     return visits, _disjoint(np.array(rows, dtype=np.int64), allowed), later
-
-
-def _with_rhythm(requests: pl.DataFrame, frequencies: pl.DataFrame | None) -> pl.DataFrame:
-    if frequencies is None:
-        return requests.with_columns(
-            pl.lit(None, pl.Float64).alias("every_days"), pl.lit(None, pl.Date).alias("last_visit"),
-            pl.lit(None, pl.Date).alias("due"),
-        )  # fmt: skip
-    if "account_id" not in frequencies.columns:
-        raise InputError("the visit frequencies have no column account_id: name the account of each")
-    table = frequencies.select(
-        (pl.col(name) if name in frequencies.columns else pl.lit(None)).cast(kind).alias(name)
-        for name, kind in FREQUENCY_COLUMNS.items()
-    )
-    if table["account_id"].is_duplicated().any():
-        name = table.filter(pl.col("account_id").is_duplicated())["account_id"][0]
-        raise InputError(f"the account {name!r} has several visit frequencies: keep one row")
-    wrong = table.filter(pl.col("every_days") <= 0)
-    if wrong.height:
-        raise InputError(
-            f"every_days of the account {wrong['account_id'][0]!r} is {wrong['every_days'][0]:g}: give the "
-            "days between two visits, such as 7"
-        )
-    return requests.join(table, on="account_id", how="left", maintain_order="left")
 
 
 def _due_days(

@@ -6,18 +6,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from dealwright.errors import InputError
 from dealwright.plan.actions.catalogue import DAYS
 from dealwright.plan.channels.flow import allocate_by_flow
 from dealwright.plan.staffing.demand import Floats, Ints
 from dealwright.plan.staffing.params import DAY_MIN, ScheduleParams
-from dealwright.schemas import CALL_BACK_COLUMNS, PlanInputs
+from dealwright.schemas import PlanInputs
 
 if TYPE_CHECKING:
     from dealwright.plan.actions.catalogue import Catalogue, Channel
@@ -202,39 +201,6 @@ def reserve_call_backs(
     return found, reasons
 
 
-def read_call_backs(call_backs: pl.DataFrame | None, accounts: pl.DataFrame) -> pl.DataFrame:
-    """Check the promised calls and complete their columns.
-
-    Raises
-    ------
-    InputError
-        A missing column or moment, an unknown account, or an account promised twice.
-    """
-    empty = pl.DataFrame(schema=CALL_BACK_COLUMNS)
-    if call_backs is None or not call_backs.height:
-        return empty
-    for name in ("account_id", "at"):
-        if name not in call_backs.columns:
-            raise InputError(f"the call-backs have no column {name}: give account_id and at")
-    table = call_backs.select(
-        (pl.col(name) if name in call_backs.columns else pl.lit(None)).cast(kind).alias(name)
-        for name, kind in CALL_BACK_COLUMNS.items()
-    )
-    unknown = table.filter(
-        ~pl.col("account_id").is_in(accounts["account_id"].implode()) | pl.col("at").is_null()
-    )
-    if unknown.height:
-        raise InputError(
-            f"the call-back {unknown.row(0)} names no known account or no moment: correct or remove it"
-        )
-    twice = table.filter(pl.col("account_id").is_duplicated())
-    if twice.height:
-        raise InputError(
-            f"the account {twice['account_id'][0]!r} is promised two calls: keep one row for each"
-        )
-    return table
-
-
 def _text(inputs: PlanInputs, role: str, rows: Ints, default: str) -> pl.Series:
     column = inputs.schema.role(role)
     if column is None:
@@ -254,10 +220,7 @@ def _minutes_ahead(day: date, company: str, account: str) -> int:
     if company == account:
         return 0
     noon = datetime.combine(day, time(12))
-    try:
-        ours, theirs = (noon.replace(tzinfo=ZoneInfo(name)).utcoffset() for name in (company, account))
-    except (ZoneInfoNotFoundError, ValueError):
-        raise InputError(f"the time zone {account!r} is unknown: use a name such as Europe/Madrid") from None
+    ours, theirs = (noon.replace(tzinfo=ZoneInfo(name)).utcoffset() for name in (company, account))
     if ours is None or theirs is None:
         raise AssertionError("a zone without an offset")
     return int((theirs - ours).total_seconds() // 60)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from dealwright.errors import InputError
 from dealwright.plan.staffing.erlang import required_agents, scheduled_agents
 from dealwright.plan.staffing.params import DEFAULT_WORK, ScheduleParams, Work
-from dealwright.schemas import ARRIVAL_COLUMNS, PlanInputs
+from dealwright.schemas import ARRIVAL_COLUMNS, PlanInputs, conform
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -182,26 +182,7 @@ def _calls_per_day(inputs: PlanInputs, params: ScheduleParams) -> float | None:
 
 def _read_arrivals(arrivals: pl.DataFrame | None, params: ScheduleParams) -> dict[str, Floats]:
     """Spread a forecast over the plan's intervals, each of its rows over the time until the next row."""
-    if arrivals is None:
-        return {}
-    for name in ARRIVAL_COLUMNS:
-        if name not in arrivals.columns:
-            raise InputError(
-                f"the forecast of contacts has no column {name}: give {', '.join(ARRIVAL_COLUMNS)}"
-            )
-    table = arrivals.select(pl.col(name).cast(kind, strict=False) for name, kind in ARRIVAL_COLUMNS.items())
-    bad = table.filter(
-        pl.any_horizontal(pl.all().is_null())
-        | ~pl.col("contacts").is_finite()
-        | (pl.col("contacts") < 0)
-        | ~pl.col("channel").is_in(list(DEFAULT_WORK))
-    )
-    if bad.height:
-        raise InputError(
-            f"the forecast of contacts has an unusable row {bad.row(0)}: give one of "
-            f"{', '.join(DEFAULT_WORK)}, "
-            "minutes after midnight, and a number of at least 0"
-        )
+    table = conform(arrivals, ARRIVAL_COLUMNS, *ARRIVAL_COLUMNS)
     edges = params.opens_min + np.arange(params.intervals + 1) * params.interval_min
     found = {}
     for (channel,), rows in table.group_by("channel", maintain_order=True):

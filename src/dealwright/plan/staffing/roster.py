@@ -9,10 +9,10 @@ from typing import Any, Final
 
 import polars as pl
 
-from dealwright.errors import InputError
+from dealwright.errors import InputError, UnknownNameError
 from dealwright.plan.staffing.params import DAY_MIN, DEFAULT_WORK, ScheduleParams
 from dealwright.plan.staffing.shifts import Cover, Group, Shift
-from dealwright.schemas import STAFF_COLUMNS
+from dealwright.schemas import STAFF_COLUMNS, conform
 
 _FULL_WEEK_H: Final = 40.0
 _UNFILLED: Final = 100_000  # an empty shift is worse than any number of wishes not granted
@@ -78,34 +78,18 @@ def read_staff(staff: pl.DataFrame | None, params: ScheduleParams) -> tuple[Pers
     Raises
     ------
     InputError
-        A missing or repeated id, an unknown channel or pattern, impossible times.
+        Somebody works a pattern that the parameters do not have.
     """
     if staff is None:
         return None
-    if "rep_id" not in staff.columns:
-        raise InputError("the staff has no column rep_id: name the id of each person")
-    table = staff.select(
-        (pl.col(name) if name in staff.columns else pl.lit(None)).cast(kind).alias(name)
-        for name, kind in STAFF_COLUMNS.items()
-    )
+    table = conform(staff, STAFF_COLUMNS, "rep_id")
     known = {pattern.name for pattern in params.patterns}
-    people = []
-    seen: set[str] = set()
-    for row in table.iter_rows(named=True):
-        person = _person(row)
-        if person.rep_id in seen:
-            raise InputError(f"the staff names {person.rep_id!r} twice: keep one row for each person")
-        seen.add(person.rep_id)
-        for kind, given, allowed in (
-            ("channel", person.channels, set(DEFAULT_WORK)), ("shift pattern", person.patterns, known)
-        ):  # fmt: skip
-            if given - allowed:
-                raise InputError(
-                    f"{person.rep_id} has the unknown {kind} {min(given - allowed)!r}: use "
-                    f"{', '.join(sorted(allowed))}"
-                )
-        people.append(person)
-    return tuple(people)
+    people = tuple(_person(row) for row in table.iter_rows(named=True))
+    for person in people:
+        for name in sorted(person.patterns - known):
+            wrong = UnknownNameError("shift pattern", name, sorted(known))
+            raise InputError(f"staff, {person.rep_id}: {wrong}")
+    return people
 
 
 def group_staff(
@@ -247,16 +231,8 @@ def _numbered(covers: Sequence[Cover]) -> Roster:
 
 
 def _person(row: dict[str, Any]) -> Person:
-    if row["rep_id"] is None:
-        raise InputError("the staff has a row without rep_id: give every person an id")
     rep_id, hours = row["rep_id"], row["hours_per_week"]
     start, end = row["from_min"] or 0, DAY_MIN if row["to_min"] is None else row["to_min"]
-    if start >= end:
-        raise InputError(
-            f"{rep_id} may work from {start} to {end} minutes after midnight: correct from_min or to_min"
-        )
-    if hours is not None and not hours >= 0:
-        raise InputError(f"{rep_id} has hours_per_week = {hours}: use 0 or more")
     return Person(
         rep_id, row["rep_name"] or rep_id, frozenset(row["skills"] or DEFAULT_WORK),
         frozenset(row["patterns"] or ()), _FULL_WEEK_H if hours is None else hours, start, end,
