@@ -1,4 +1,4 @@
-"""The project's own rules: what is pinned, how long a module may be, what no file may say."""
+"""The project's own rules: what is pinned, and what no file may say."""
 
 from __future__ import annotations
 
@@ -71,19 +71,6 @@ def test_do_imports_only_the_standard_library() -> None:
         elif isinstance(node, ast.ImportFrom):
             imported.add(str(node.module).split(".")[0])
     assert imported <= set(sys.stdlib_module_names) | {"__future__"}
-
-
-def test_no_module_is_too_long() -> None:
-    lengths = {
-        path.relative_to(ROOT).as_posix(): len(path.read_text(encoding="utf-8").splitlines())
-        for path in [
-            ROOT / "do.py",
-            *ROOT.glob("src/**/*.py"),
-            *ROOT.glob("tests/**/*.py"),
-            *ROOT.glob("benchmarks/*.py"),
-        ]
-    }
-    assert {name: length for name, length in lengths.items() if length > 400} == {}
 
 
 def test_continuous_integration_runs_the_readme_command() -> None:
