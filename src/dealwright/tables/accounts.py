@@ -20,12 +20,13 @@ from dealwright.schemas import (
     AccountSchema,
     consent_column,
 )
-from dealwright.tables.fields import ACCOUNT_FIELDS, NUMERIC, ROLE_FIELDS, Field, Kind
+from dealwright.tables.fields import ACCOUNT_FIELDS, NUMERIC, POLARS_TYPES, ROLE_FIELDS, Field, Kind
 from dealwright.tables.mapping import AccountMap, CompanyMap, Label, Source, TableMap
 from dealwright.tables.sources import Sources
 from dealwright.tables.validation import Rows
 
 _FEW_VALUES: Final = 50  # undeclared text with at most so many values is a category
+_OWN: Final = "role_"  # begins the name of a role's column where a feature of another type has that name
 _CANONICAL: Final = {"id": "account_id", "latitude": "lat_deg", "longitude": "lon_deg"}
 
 
@@ -57,14 +58,11 @@ def read_accounts(company: CompanyMap, sources: Sources) -> Rows:
         rows.reject(half, rows.label("latitude"), "only half a position", fix)
     for name, label in said.labels.items():
         _read_label(company, rows, name, label)
-    for channel, source in said.consent.items():
-        rows.read(channel, Field("flag"), source, into=consent_column(channel))
+    _read_channels(company, rows)
     _read_features(company, rows)
-    if "preferred_channel" in table.fields:
-        rows.read(PREFERRED_CHANNEL, Field(), table.fields["preferred_channel"])
-        _blank_unknown(rows, PREFERRED_CHANNEL, CHANNELS, f"use one of: {', '.join(CHANNELS)}")
     for role, source in said.roles.items():
         _read_role(rows, role, source)
+    _close_past_midnight(company, rows)
     if not derived:
         taken = {*rows.frame.columns, *rows.used}
         rows.frame = rows.frame.with_columns(
@@ -87,6 +85,16 @@ def _asked(company: CompanyMap) -> dict[str, str]:
         sources = getattr(said, part)
         asked |= {c: f"accounts.{part}.{name}" for name, s in sources.items() for c in s.columns}
     return asked
+
+
+def _read_channels(company: CompanyMap, rows: Rows) -> None:
+    """Read who may be reached on which channel, and who prefers which."""
+    for channel, source in company.accounts.consent.items():
+        rows.read(channel, Field("flag"), source, into=consent_column(channel))
+    preferred = company.table("accounts").fields.get("preferred_channel")
+    if preferred is not None:
+        rows.read(PREFERRED_CHANNEL, Field(), preferred)
+        _blank_unknown(rows, PREFERRED_CHANNEL, CHANNELS, f"use one of: {', '.join(CHANNELS)}")
 
 
 def _read_features(company: CompanyMap, rows: Rows) -> None:
@@ -159,30 +167,44 @@ def _blank_unknown(rows: Rows, name: str, allowed: Iterable[str], fix: str) -> N
 
 
 def _read_role(rows: Rows, role: str, source: Source) -> None:
-    """Read a column that plays a role; a feature that is read otherwise stays what it is."""
-    field, column = ROLE_FIELDS[role], _role_column(role, source)
-    feature = rows.frame[column] if column in rows.frame.columns else None
+    """Read a column that plays a role; a feature that is read otherwise stays beside it as it is."""
+    field, own, column = ROLE_FIELDS[role], _OWN + role, _role_column(role, source)
+    feature = rows.frame.get_column(column, default=None)
+    if field.kind == "text" and feature is not None and feature.dtype == pl.String:
+        return
     if field is NUMERIC and rows.parsed("number", source)[0].failed.any():
-        flag = rows.parsed("flag", source)[0]
-        if not flag.failed.any():  # such as "has an open issue: yes"
-            feature = flag.values.cast(pl.Float64).alias(column) if feature is None else feature
-            rows.frame = rows.frame.with_columns(feature)
+        flags = rows.parsed("flag", source)[0]
+        if not flags.failed.any():  # such as "has an open issue: yes"
+            rows.frame = rows.frame.with_columns(flags.values.cast(pl.Float64).alias(own))
+        elif feature is not None:
+            fix = "map a column of numbers or of yes and no, or leave the role out"
+            rows.note(column, 0, f"words, so it cannot play the role {role}", fix, level="warning")
             return
-        if feature is not None:
-            return
-    rows.read(role, field, source, into=column)
-    if feature is not None and feature.dtype != rows.frame[column].dtype:
-        rows.frame = rows.frame.with_columns(feature)
+    if own not in rows.frame.columns:
+        rows.read(role, field, source, into=own)
+    if feature is None or feature.dtype == rows.frame[own].dtype:
+        rows.frame = rows.frame.with_columns(rows.frame[own].alias(column)).drop(own)
+
+
+def _close_past_midnight(company: CompanyMap, rows: Rows) -> None:
+    """Let who opens at 16:00 and closes at 01:00 close at 25:00."""
+    roles, features = company.accounts.roles, company.accounts.features
+    if not {"opens_min", "closes_min"} <= set(roles):
+        return
+    opens, closes = (_role_column(name, roles[name]) for name in ("opens_min", "closes_min"))
+    if closes not in features:
+        later = pl.when(pl.col(closes) <= pl.col(opens)).then(pl.col(closes) + 24 * 60).otherwise(closes)
+        rows.frame = rows.frame.with_columns(later.alias(closes))
 
 
 def account_schema(company: CompanyMap, rows: Rows, as_of: datetime) -> AccountSchema:
     """Return what the columns of the accounts that were read are; dates may not lie after the cut-off."""
     said, table = company.accounts, company.table("accounts")
-    renamed = {s.columns[0]: _CANONICAL[n] for n, s in table.fields.items() if s.columns and n in _CANONICAL}
-    roles = {}
+    roles: dict[str, str] = {}
     for role, source in said.roles.items():
-        column = _role_column(role, source)
-        roles[role] = column if column in rows.frame.columns else renamed.get(column, column)
+        for column in (_OWN + role, _role_column(role, source)):
+            if rows.frame.schema.get(column) == POLARS_TYPES[ROLE_FIELDS[role].kind]:
+                roles.setdefault(role, column)
     _check_dates(company, rows, as_of)
     return AccountSchema(
         numeric=said.numeric,
