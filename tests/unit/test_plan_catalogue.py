@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import time
+
 import pytest
 
 from dealwright.errors import InputError
-from dealwright.plan.actions.catalogue import DAYS, Catalogue
+from dealwright.plan.actions.catalogue import DAYS, Catalogue, ContactCap
 from dealwright.plan.actions.catalogue_file import (
     default_catalogue,
     default_catalogue_text,
@@ -39,7 +41,47 @@ def test_a_small_catalogue_gets_sensible_defaults():
     assert (action.label, action.value.text, action.cooldown_days) == ("Offer", "predicted_value_eur", 0)
     assert channel.consent is True
     assert channel.contact
-    assert catalogue.budget.max_contacts is None
+    assert (channel.prior_factor, channel.caps, channel.quiet_hours, channel.quiet_days) == (1.0, (), (), ())
+    assert (action.cost_eur, action.requires, action.optional) == (0.0, (), False)
+    assert (action.suppress.rejections, action.suppress.days) == (0, 0)
+    assert (catalogue.budget.max_contacts, catalogue.budget.max_cost_eur) == (None, None)
+    assert (catalogue.fatigue.min_gap_days, catalogue.fatigue.caps) == (0, ())
+    assert (catalogue.exploration.share, catalogue.exploration.max_cost_eur) == (0.05, None)
+    assert (catalogue.control.share, catalogue.control.campaign) == (0.05, "default")
+    assert (catalogue.time_zone, catalogue.source) == ("UTC", "small.toml")
+
+
+@pytest.mark.parametrize(
+    ("said", "consent"),
+    [("contact = false", False), ("contact = false\nconsent = true", True), ("consent = false", False)],
+)
+def test_consent_is_needed_where_the_company_makes_contact_unless_said_otherwise(said, consent):
+    text = SMALL.replace("cost_eur = 0.5", f"cost_eur = 0.5\n{said}")
+    assert parse_catalogue(text, "small.toml").channel("ecom_self").consent is consent
+
+
+def test_quiet_hours_and_caps_are_read():
+    more = "cost_eur = 0.5\nquiet_hours = ['20:15-09:45', '13:00-24:00']\ncaps = [{ contacts = 0, days = 1 }]"
+    channel = parse_catalogue(SMALL.replace("cost_eur = 0.5", more), "small.toml").channel("ecom_self")
+    assert channel.quiet_hours == ((time(20, 15), time(9, 45)), (time(13), time(0)))
+    assert channel.caps == (ContactCap(contacts=0, days=1),)
+
+
+def test_the_limits_themselves_are_allowed():
+    text = SMALL.replace("prior_response = 0.2", "prior_response = 1").replace("uplift = 0.1", "uplift = 1")
+    assert parse_catalogue(text, "small.toml").action("offer").prior_uplift == 1.0
+    text = SMALL.replace("prior_response = 0.2", "prior_response = 0").replace("uplift = 0.1", "uplift = -1")
+    assert parse_catalogue(text, "small.toml").action("offer").prior_uplift == -1.0
+
+
+def test_channels_and_actions_are_found_by_name():
+    catalogue = default_catalogue()
+    assert [catalogue.action(action.name).label for action in catalogue.actions][-1] == "Reorder reminder"
+    assert catalogue.channel("field").cost_eur == 45.0
+    with pytest.raises(InputError, match="unknown action 'visti': did you mean 'visit'"):
+        catalogue.action("visti")
+    with pytest.raises(InputError, match="unknown channel 'feld': did you mean 'field'"):
+        catalogue.channel("feld")
 
 
 @pytest.mark.parametrize(
@@ -76,6 +118,10 @@ def test_a_small_catalogue_gets_sensible_defaults():
         (("cost_eur = 0.5", "cost_eur = 1\ncaps = [2]"), "caps[0] = 2: write a table with contacts, days"),
         (("prior_uplift = 0.1", "prior_uplift = 0.5"), "is more than prior_response"),
         (
+            ("prior_uplift = 0.1", "prior_uplift = -1.5"),
+            "prior_uplift = -1.5: write a number between -1 and 1",
+        ),
+        (
             ("prior_response = 0.2", "prior_response = 2"),
             "actions.offer.prior_response = 2: write a number between 0 and 1",
         ),
@@ -100,6 +146,8 @@ def test_a_small_catalogue_gets_sensible_defaults():
         (("[channels.ecom_self]", "[chanels.ecom_self]"), "unknown key 'chanels': did you mean 'channels'"),
         (("[actions.offer]", "[budget]\nmax_contact = 3\n[actions.offer]"), "did you mean 'max_contacts'"),
         (("lever = 0.1", "lever = "), "not valid TOML"),
+        ((SMALL.partition("[actions")[0], ""), "channels, actions: at least one of each is needed"),
+        (("".join(SMALL.partition("[actions")[1:]), ""), "channels, actions: at least one of each is needed"),
         ((SMALL, "time_zone = 'UTC'"), "channels, actions: at least one of each is needed"),
     ],
 )

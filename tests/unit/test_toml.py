@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from dealwright.errors import InputError
 from dealwright.plan.run import PlanParams
-from dealwright.toml import convert, read_toml, to_toml
+from dealwright.toml import Amount, Share, Text, convert, read_toml, to_toml
 
 keys = st.text(min_size=1, max_size=8).filter(lambda key: "\x00" not in key and key.isprintable())
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
@@ -79,7 +79,8 @@ class Outer:
     text: str = ""
     share: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.5
     count: Annotated[int, msgspec.Meta(gt=0)] = 1
-    names: Annotated[tuple[str, ...], msgspec.Meta(min_length=1)] = ("a",)
+    names: Annotated[tuple[str, ...], msgspec.Meta(min_length=1, max_length=3)] = ("a",)
+    below: Annotated[int, msgspec.Meta(lt=2)] = 1
     code: Annotated[str, msgspec.Meta(pattern="^[a-z]+$", description="lower-case letters")] = "x"
     free: float = 0.0
     day: date = date(2026, 1, 1)
@@ -153,6 +154,9 @@ def test_each_value_gets_the_type_that_is_declared() -> None:
     assert isinstance(found.share, float)
     assert isinstance(found.words["x y"], float)
     assert convert([1, 2], tuple[float, ...], "x") == (1.0, 2.0)
+    assert convert(["a"] * 3, Annotated[list[str], msgspec.Meta(max_length=3)], "x") == ["a"] * 3
+    for share in (0, 1):
+        assert convert(share, Share, "x") == share
     assert convert(["c", "c"], frozenset[str], "x") == {"c"}
     assert convert({"a": {"from": "b"}}, dict[Literal["a"], Colour], "x") == {"a": Colour("b")}
 
@@ -190,6 +194,9 @@ def test_a_key_without_a_default_that_may_be_none_is_none() -> None:
         ({"share": 2}, "f.toml: share = 2: write a number of at least 0 and of at most 1"),
         ({"share": float("nan")}, "f.toml: share = nan: write a number of at least 0 and of at most 1"),
         ({"share": float("inf")}, "f.toml: share = inf: write a finite number of at least 0"),
+        ({"share": 1.5}, "f.toml: share = 1.5: write a number of at least 0 and of at most 1"),
+        ({"names": ["a"] * 4}, "write a list of length at least 1 and of length at most 3"),
+        ({"below": 2}, "f.toml: below = 2: write a whole number below 2"),
         ({"count": 0}, "f.toml: count = 0: write a whole number above 0"),
         ({"names": []}, "f.toml: names = []: write a list of length at least 1"),
         ({"code": "X1"}, "f.toml: code = 'X1': write lower-case letters"),
@@ -220,6 +227,21 @@ def test_a_document_within_a_document_goes_on_with_its_path() -> None:
         convert({"form": 3}, Colour, "f.toml: colours", "sky")
 
 
+@pytest.mark.parametrize(
+    ("kind", "value", "message"),
+    [
+        (Share, 1.5, "x = 1.5: write a number between 0 and 1"),
+        (Share, -0.5, "x = -0.5: write a number between 0 and 1"),
+        (Amount, -0.5, "x = -0.5: write a number of at least 0"),
+        (Text, "", "x = '': write a text in quotes that is not empty"),
+    ],
+)
+def test_the_common_limits(kind: Any, value: object, message: str) -> None:
+    with pytest.raises(InputError) as error:
+        convert(value, kind, "x")
+    assert str(error.value) == message
+
+
 def test_a_type_without_a_form_in_toml_is_a_mistake_of_ours() -> None:
     with pytest.raises(TypeError, match=r"Path.*cannot be read from TOML; give it a from_toml"):
         convert("a", Path, "f")
@@ -236,6 +258,7 @@ def test_a_file_a_text_and_bytes_are_read_with_or_without_a_mark(tmp_path: Path)
     ("content", "message"),
     [
         (b"a = \nb = 1", r"^a\.toml: not valid TOML: .*line 1"),
+        (b"a = '\xfc'", r"^a\.toml: line 1 is not UTF-8; save the file as UTF-8$"),
         (b"a = 1\nb = '\xfc'", r"^a\.toml: line 2 is not UTF-8; save the file as UTF-8$"),
         (b"a = " + b"[" * 100_000, r"^a\.toml: not valid TOML"),
         (b"a = " + b"9" * 5000, r"^a\.toml: not valid TOML"),
