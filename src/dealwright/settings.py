@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from dealwright.errors import InputError
-from dealwright.toml import Text, convert, read_toml
 
 CONFIG_FILE = "dealwright.toml"
 Name: TypeAlias = Literal["database_url", "home", "pictures", "rejected"]
@@ -92,6 +91,8 @@ def _from_file(environment: Mapping[str, str], directory: Path) -> Settings:
         if named:
             raise InputError(f"DEALWRIGHT_CONFIG names {path}, which does not exist")
         return Settings()
+    from dealwright.toml import Text, convert, read_toml
+
     written = convert(read_toml(path, str(path)), dict[Name, Text], str(path))
     # a path in the file is meant from where the file is
     changes: dict[str, Any] = {
