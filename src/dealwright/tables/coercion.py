@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import time
+from datetime import datetime, time
 from functools import cache
 from math import inf
 from typing import Final
@@ -28,7 +28,7 @@ _NO: Final = "false f no n 0 off inactive nein falsch falso non faux não nao"
 _ENGLISH: Final = (
     "January February March April May June July August September October November December".split()  # noqa: SIM905
 )
-_MONTH_WORDS: Final = (
+_OTHER_MONTHS: Final = (
     "januar jänner enero ene janvier janv janeiro",
     "februar febrero février fevrier févr fevr fév fevereiro fev",
     "märz maerz mär mrz marzo mars março marco",
@@ -44,7 +44,7 @@ _MONTH_WORDS: Final = (
 )
 _MONTHS: Final = {
     word: number
-    for number, (name, others) in enumerate(zip(_ENGLISH, _MONTH_WORDS, strict=True), 1)
+    for number, (name, others) in enumerate(zip(_ENGLISH, _OTHER_MONTHS, strict=True), 1)
     for word in (name.lower(), name.lower()[:3], *others.split())
 }
 _CURRENCY: Final = (
@@ -58,8 +58,8 @@ _NUMBER: Final = (
 )
 _BETWEEN: Final = r"(?:\s*[-/.,]\s*|\s+(?:de\s+)?)"
 _DATE: Final = (
-    rf"^(?:\p{{L}}+\.?,\s*)?(?P<a>\d{{1,4}}|\p{{L}}{{3,}})(?:st|nd|rd|th|er|º)?(?P<sep>{_BETWEEN})"
-    rf"(?P<b>\d{{1,2}}|\p{{L}}{{3,}})(?:st|nd|rd|th)?\.?{_BETWEEN}(?P<c>\d{{1,4}})"
+    rf"^(?:\p{{L}}+\.?,\s*)?(?P<a>\d{{4}}|\d{{1,2}}|\p{{L}}{{3,}})(?:st|nd|rd|th|er|º)?(?P<sep>{_BETWEEN})"
+    rf"(?P<b>\d{{1,2}}|\p{{L}}{{3,}})(?:st|nd|rd|th)?\.?{_BETWEEN}(?P<c>\d{{4}}|\d{{1,2}})"
     r"(?:(?:T|,?\s+(?:[–-]\s+)?)(?P<h>\d{1,2})[:.h]?(?P<m>\d{2})(?:[:.]?(?P<s>\d{2})(?:[.,](?P<f>\d{1,9}))?)?"
     r"(?:\s*(?P<half>[AaPp])\.?\s*[Mm]\.?)?(?:\s*Uhr)?"
     r"\s*(?:(?P<utc>Z|UTC|GMT)|(?P<east>[+-])(?P<zh>\d{2}):?(?P<zm>\d{2})?)?)?$"
@@ -109,6 +109,10 @@ class Coercion:
             unknown = UnknownNameError("time_zone", raw.format.time_zone, _zones().values())
             raise InputError(f"{raw.file}: {unknown} (under [format])")
         self._zone = zone
+        for pattern in raw.format.date_formats:
+            if not _reads_dates(pattern):
+                why = "writes no day, month and year: write one like %d.%m.%Y"
+                raise InputError(f"{raw.file}: the date format {pattern!r} under [format] {why}")
 
     def cleaned(self, column: str) -> pl.Series:
         """Return a column as text without blanks around it, null for the words that mean missing."""
@@ -122,11 +126,11 @@ class Coercion:
 
     def text(self, source: Source) -> Parsed:
         """Read text."""
-        column = self._column(source)
-        return _parsed(column, as_text(column))
+        text = as_text(self._column(source))
+        return _parsed(text, text)
 
     def number(self, source: Source, *, low: float = -inf, high: float = inf) -> Parsed:  # noqa: ARG002
-        """Read numbers; `low` and `high` say what is plausible (a share, a latitude) and reject nothing."""
+        """Read numbers; `high` says what is plausible (a share, a latitude); nothing is rejected for it."""
         column = self._column(source)
         if column.dtype == pl.String:
             number = self._plain_number(column)
@@ -143,22 +147,21 @@ class Coercion:
     def moment(self, source: Source, *, utc: bool) -> Parsed:
         """Read moments: in UTC, or naive, on the clock of the format's time zone."""
         column = self._column(source)
-        return _parsed(column, self._moments(column, self._raw.lines, "utc" if utc else "naive"))
+        return _parsed(column, self._moments(column, "utc" if utc else "naive"))
 
     def day(self, source: Source) -> Parsed:
         """Read days; of a moment the day on the clock of the format's time zone."""
         column = self._column(source)
-        return _parsed(column, self._moments(column, self._raw.lines, "day"))
+        return _parsed(column, self._moments(column, "day"))
 
     def days(self, source: Source, separator: str = ";") -> Parsed:
         """Read lists of days."""
         lists = self.texts(source, separator).values
-        parts = pl.DataFrame({"row": pl.int_range(len(lists), eager=True), "part": lists}).explode("part")
-        lines = self._raw.lines.gather(parts["row"]) if len(lists) == len(self._raw.lines) else parts["row"]
-        days = self._moments(parts["part"].alias(lists.name), lines, "day")
-        whole = parts.with_columns(day=days).group_by("row", maintain_order=True).agg("part", "day")
-        bad = whole["day"].list.eval(pl.element().is_null()).list.any() & lists.is_not_null()
-        return Parsed(whole["day"].set(bad | lists.is_null(), None).alias(lists.name), bad)
+        parts = lists.to_frame("part").with_row_index("row").explode("part")
+        days = self._moments(parts["part"].alias(lists.name), "day")
+        whole = parts.select("row", days.alias("day")).group_by("row", maintain_order=True).agg("day")["day"]
+        failed = whole.list.eval(pl.element().is_null()).list.any() & lists.is_not_null()
+        return Parsed(whole.set(failed | lists.is_null(), None).alias(lists.name), failed)
 
     def texts(self, source: Source, separator: str = ";") -> Parsed:
         """Read lists of texts."""
@@ -218,16 +221,26 @@ class Coercion:
         text = source.str.strip_chars()
         return text.set(text == "", None)
 
-    def _ambiguous(self, text: pl.Series, rows: list[int], lines: pl.Series, why: str) -> AmbiguousError:
-        places = [f" (line {lines[row]})" if len(lines) == len(text) else "" for row in rows]
-        cells = " and ".join(f"{text[row]}{place}" for row, place in zip(rows, places, strict=True))
-        return AmbiguousError(f"{self._raw.file}, column {text.name!r}: {cells} {why} under [format]")
+    def _ambiguous(self, name: str, cells: list[str], why: str) -> AmbiguousError:
+        column = (
+            as_text(self._raw.frame[name]) if name in self._raw.frame.columns else pl.Series(dtype=pl.String)
+        )
+        places = []
+        for cell in cells:
+            rows = (column.str.strip_chars() == cell).arg_true()
+            rows = rows if len(rows) else column.str.contains(cell, literal=True).arg_true()
+            places.append(f"{cell} (line {self._raw.lines[rows[0]]})" if len(rows) else cell)
+        what = f"{self._raw.file}, column {name!r}: {' and '.join(places)}"
+        return AmbiguousError(f"{what} {why} under [format]")
 
-    def _elsewhere(self, name: str, prove: Callable[[pl.Series], _Proofs]) -> list[int]:
-        """Count what the other text columns of the file prove; nothing if they contradict each other."""
-        others = [c for c in self._raw.frame.iter_columns() if c.name != name and c.dtype == pl.String]
-        proofs = [prove(column.str.strip_chars()) for column in others]
-        counts = [sum(int(proof[i].sum()) for proof in proofs) for i in (0, 1)]
+    def _elsewhere(self, name: str, like: str, prove: Callable[[pl.Series], _Proofs]) -> list[int]:
+        """Count what the other columns of cells like this prove; nothing if they contradict each other."""
+        counts = [0, 0]
+        for column in self._raw.frame.select(pl.col(pl.String).exclude(name)).iter_columns():
+            text = column.str.strip_chars()
+            sample = text.filter(~text.is_in(self._words)).head(1000).str.contains(like)
+            if 2 * int(sample.sum()) >= max(len(sample), 1):
+                counts = [count + int(proof.sum()) for count, proof in zip(counts, prove(text), strict=True)]
         return [0, 0] if all(counts) else counts
 
     # numbers
@@ -240,7 +253,8 @@ class Coercion:
         if number.null_count() > text.null_count():
             return None
         pointed = text.filter(text.str.contains(".", literal=True))
-        if len(pointed) and self._format.decimal is None and self._format.thousands is None:
+        typed = self._raw.frame.schema.get(text.name, pl.String) != pl.String
+        if len(pointed) and not typed and self._format.decimal is None and self._format.thousands is None:
             grouped = r"^[+-]?[1-9]\d{0,2}\.\d{3}$"
             if all(part.str.contains(grouped).all() for part in (pointed.head(1000), pointed)):
                 return None
@@ -269,28 +283,25 @@ class Coercion:
         """Tell whether the column, else the file, has a decimal point or a decimal comma."""
         used = [sign for sign in ".," if body.str.contains(sign, literal=True).any()]
         proofs = self._sign_proofs(body)
-        points, commas = counts = [int(proof.sum()) for proof in proofs]
-        if points == commas == 0:
-            if len(used) == 1 and high < 1000:  # no room for thousands
-                return used[0]
-            points, commas = self._elsewhere(text.name, lambda c: self._sign_proofs(_number_parts(c)["body"]))
-            if points == commas and (not used or (used == ["."] and self._format.separator == ",")):
-                return "."
-        if points != commas:
-            return "." if points > commas else ","
-        row = body.str.contains("[.,]").arg_max() or 0
-        sign, other = (".", ",") if "." in body[row] else (",", ".")
-        whole = body[row].replace(sign, "")
-        why = f'may have thousands or decimals: write decimal = "{other}" (it is {whole}) or'
-        rows = [row]
-        if any(counts):
-            rows, why = (
-                [proof.arg_max() or 0 for proof in proofs],
-                'contradict each other: write decimal = "," or',
+        points, commas = (int(proof.sum()) for proof in proofs)
+        if points == commas and (points or len(used) == 2):
+            signs = proofs if points else (body.str.contains(sign, literal=True) for sign in used)
+            cells = [text[_first(mask)] for mask in signs]
+            why = 'contradict each other: write decimal = "," or decimal = "."'
+            raise self._ambiguous(text.name, cells, why)
+        if not used:
+            return "."
+        if points == commas and high >= 1000:  # else there is no room for thousands
+            points, commas = self._elsewhere(
+                text.name, _NUMBER, lambda column: self._sign_proofs(_number_parts(column)["body"])
             )
-        raise self._ambiguous(
-            text, rows, self._raw.lines, f'{why} decimal = "{sign if len(rows) == 1 else "."}"'
-        )
+            if points == commas and (used == [","] or self._format.separator != ","):
+                sign, other = used[0], "," if used == ["."] else "."
+                row = _first(body.str.contains(sign, literal=True))
+                why = f'may have thousands or decimals: write decimal = "{other}" (it is '
+                why += f'{body[row].replace(sign, "")}) or decimal = "{sign}"'
+                raise self._ambiguous(text.name, [text[row]], why)
+        return used[0] if points == commas else "." if points > commas else ","
 
     def _sign_proofs(self, body: pl.Series) -> _Proofs:
         """Mark the numbers that can only have a decimal point, and those that can only have a comma."""
@@ -300,143 +311,134 @@ class Coercion:
 
     # dates and times
 
-    def _moments(self, column: pl.Series, lines: pl.Series, kind: str) -> pl.Series:
+    def _moments(self, column: pl.Series, kind: str) -> pl.Series:
         """Read moments as `kind` says: in UTC, naive on the local clock, or the local day."""
-        clock, offset = pl.col("clock"), pl.col("offset")
-        instant = (clock - pl.duration(minutes=offset)).dt.replace_time_zone("UTC")
+
+        def local(clock: pl.Expr) -> pl.Expr:
+            return clock.dt.replace_time_zone(self._zone, ambiguous="earliest", non_existent="null")
+
+        clock, zoned = pl.col("clock"), pl.col("offset").is_not_null()
+        instant = (clock - pl.duration(minutes="offset")).dt.replace_time_zone("UTC")
         shown = instant.dt.convert_time_zone(self._zone).dt.replace_time_zone(None)
-        local = clock.dt.replace_time_zone(self._zone, ambiguous="earliest", non_existent="null")
-        if self._zone != "UTC":  # a day whose midnight the clocks skip begins an hour later
-            late = (clock + pl.duration(hours=1)).dt.replace_time_zone(
-                self._zone, ambiguous="earliest", non_existent="null"
-            )
-            local = pl.when(clock.dt.time() == time()).then(pl.coalesce(local, late)).otherwise(local)
-        zoned = offset.is_not_null()
+        # a day whose midnight the clocks skip begins an hour later
+        there = local(clock).fill_null(
+            local(pl.when(clock.dt.time() == time()).then(clock.dt.offset_by("1h")))
+        )
         value = {
-            "utc": pl.when(zoned).then(instant).otherwise(local.dt.convert_time_zone("UTC")),
-            "naive": pl.when(zoned).then(shown).when(local.is_not_null()).then(clock),
+            "utc": pl.when(zoned).then(instant).otherwise(there.dt.convert_time_zone("UTC")),
+            "naive": pl.when(zoned).then(shown).when(there.is_not_null()).then(clock),
             "day": pl.when(zoned).then(shown).otherwise(clock).dt.date(),
         }[kind]
-        frame = self._clocks(column, lines)
-        found = frame.with_columns(pl.when(clock.dt.year().is_between(1900, 9999)).then(clock)).select(value)
-        return found.to_series().alias(column.name)
+        possible = pl.when(clock.dt.year().is_between(1900, 9999)).then(clock)
+        return self._clocks(column).with_columns(possible).select(value).to_series().alias(column.name)
 
-    def _clocks(self, column: pl.Series, lines: pl.Series) -> pl.DataFrame:
+    def _clocks(self, column: pl.Series) -> pl.DataFrame:
         """Read what clocks show, and their offset from UTC in minutes where the column says it."""
         kind = column.dtype
-        offset = _nulls(column, pl.Int32)
-        if isinstance(kind, pl.Datetime) and kind.time_zone:
-            column = column.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
-            offset = pl.repeat(0, len(column), dtype=pl.Int32, eager=True)
         if kind == pl.String:
-            return self._written_clocks(column, lines)
+            return self._written_clocks(column)
+        offset = pl.lit(None, dtype=pl.Int32)
+        if isinstance(kind, pl.Datetime) and kind.time_zone:
+            column, offset = column.dt.convert_time_zone("UTC").dt.replace_time_zone(None), pl.lit(0)
         if kind.is_numeric():
-            clock = _serial(column.cast(pl.Float64))
+            clock = _serial(column)
+        elif isinstance(kind, pl.Datetime) or kind == pl.Date:
+            clock = column.cast(_MOMENT)
         else:
-            clock = (
-                column.cast(_MOMENT)
-                if kind.is_temporal() and kind not in (pl.Time, pl.Duration)
-                else _nulls(column, _MOMENT)
-            )
-        return pl.DataFrame({"clock": clock, "offset": offset})
+            clock = _nulls(column, _MOMENT)
+        return clock.to_frame("clock").with_columns(offset.alias("offset"))
 
-    def _written_clocks(self, text: pl.Series, lines: pl.Series) -> pl.DataFrame:
+    def _written_clocks(self, text: pl.Series) -> pl.DataFrame:
         """Read text by the declared patterns or the ISO one of its first cell, the rest by its parts."""
         declared = self._format.date_formats
+        known = pl.DataFrame({"text": text, "clock": _nulls(text, _MOMENT), "offset": _nulls(text, pl.Int32)})
         first = (text.drop_nulls().head(1).to_list() or [""])[0]
         if not declared and re.fullmatch(r"\d{5}([.,]\d+)?", first):
-            days = text.str.replace(",", ".").cast(pl.Float64, strict=False)
-            if days.null_count() == text.null_count():
-                return pl.DataFrame({"clock": _serial(days), "offset": _nulls(text, pl.Int32)})
-        clock, offset = _nulls(text, _MOMENT), _nulls(text, pl.Int32)
+            serial = text.str.replace(",", ".").cast(pl.Float64, strict=False)
+            if serial.null_count() == text.null_count():
+                self.found[text.name] = "days since 1899-12-30"
+                return known.with_columns(clock=_serial(serial))
         for pattern in declared or _iso_pattern(first):
-            try:
-                value = text.str.to_datetime(pattern, strict=False, time_unit="us")
-            except pl.exceptions.PolarsError as error:
-                raise InputError(
-                    f"{self._raw.file}: the date format {pattern!r} under [format] cannot be used: {error}"
-                ) from None
-            value = value.set(value.dt.year() < 1900, None)
+            value = text.str.to_datetime(pattern, strict=False, time_unit="us")
+            new = known["clock"].is_null() & (value.dt.year() >= 1900)
             if value.dtype != _MOMENT:
                 value = value.dt.replace_time_zone(None)
-                offset = offset.set(clock.is_null() & value.is_not_null(), 0)
-            clock = clock.fill_null(value)
-        known = pl.DataFrame({"clock": clock, "offset": offset})
-        rest = text.is_not_null() & clock.is_null()
-        if clock.count():
-            self.found.setdefault(text.name, " or ".join(declared) or "yyyy-mm-dd")
+                known = known.with_columns(offset=pl.when(new).then(0).otherwise("offset"))
+            known = known.with_columns(clock=pl.when(new).then(value).otherwise("clock"))
+        rest = text.filter(known["clock"].is_null()).drop_nulls().unique(maintain_order=True)
+        if known["clock"].count():
+            self.found[text.name] = " or ".join(declared) or "yyyy-mm-dd"
         # patterns that read no cell at all are meant for other columns
-        if not rest.any() or (declared and clock.count()):
-            return known
-        rows = rest.arg_true()
-        general = self._dates_by_parts(
-            text.gather(rows), lines.gather(rows) if len(lines) == len(text) else lines
-        )
-        if len(rows) == len(text):
-            return general
-        return known.with_columns(known[name].scatter(rows, general[name]) for name in known.columns)
+        if len(rest) and not (declared and known["clock"].count()):
+            parts = self._dates_by_parts(rest).with_columns(text=rest)
+            known = known.join(parts, on="text", how="left", maintain_order="left")
+            known = known.with_columns(
+                pl.col("clock", "offset").fill_null(pl.col("clock_right", "offset_right"))
+            )
+        return known
 
-    def _dates_by_parts(self, text: pl.Series, lines: pl.Series) -> pl.DataFrame:
+    def _dates_by_parts(self, text: pl.Series) -> pl.DataFrame:
         """Read dates of three parts: year first, a month's name, day before month, or month before day."""
-        parts = _date_parts(text)
-        numbers = parts["numbers"] & (~parts["pointed"] if self._format.date_order is None else True)
-        order: str | None = self._format.date_order
+        parts, given = _date_parts(text), self._format.date_order
+        numbers = parts["kind"] == "numbers"
+        order: str | None = given
         if order is None and not self._format.date_formats and numbers.any():
-            order = self._order(text.filter(numbers), parts.filter(numbers), lines)
-        a, b, c, month = pl.col("a"), pl.col("b"), pl.col("c"), pl.col("month")
-        by_order = {"dmy": (_year("c"), b, a), "mdy": (_year("c"), a, b), "ymd": (_year("a"), b, c)}
-        nothing = (pl.lit(None),) * 3
-        date = [
-            pl.when((pl.col("a_len") == 4) & a.is_not_null()).then(year_first).when(month.is_not_null()).then(named)
-            .when("pointed").then(pointed).otherwise(other)
-            for year_first, named, pointed, other in zip(
-                (a, month.fill_null(b), c), (_year("c"), month, a.fill_null(b)),
-                by_order[self._format.date_order or "dmy"], by_order[order] if order else nothing,
-                strict=True,
+            order = self._order(text.filter(numbers), parts.filter(numbers))
+        a, b, c, month, year = pl.col("a"), pl.col("b"), pl.col("c"), pl.col("month"), _year("c")
+        orders = {"dmy": (year, b, a), "mdy": (year, a, b), "ymd": (_year("a"), b, c)}
+        ways = {
+            "year": (a, month.fill_null(b), c),
+            "name": (year, month, a.fill_null(b)),
+            "points": orders[given or "dmy"],
+            **({"numbers": orders[order]} if order else {}),
+        }
+        date = pl.coalesce(
+            pl.when(pl.col("kind") == kind)
+            .then(pl.format("{}-{}-{}", *way).str.to_date("%Y-%m-%d", strict=False))
+            for kind, way in ways.items()
+        )  # fmt: skip
+        found = parts.select(clock=date.cast(_MOMENT) + pl.duration(microseconds="time"), offset="offset")
+        for row in parts.filter(found["clock"].is_not_null()).head(1).iter_rows(named=True):
+            shapes = {"dmy": "dd{0}mm{0}yyyy", "mdy": "mm{0}dd{0}yyyy", "ymd": "yy{0}mm{0}dd"}
+            shapes |= {"year": "yyyy-mm-dd", "name": "dd mmm yyyy", "points": shapes[given or "dmy"]}
+            self.found.setdefault(
+                text.name, shapes.get(row["kind"], shapes[order or "dmy"]).format(row["sep"].strip())
             )
-        ]  # fmt: skip
-        clock = pl.format("{}-{}-{}", *date).str.to_date("%Y-%m-%d", strict=False).cast(_MOMENT)
-        found = parts.select(clock=clock + pl.duration(microseconds=pl.col("time")), offset="offset")
-        read = parts.filter(found["clock"].is_not_null()).head(1)
-        for row in read.iter_rows(named=True):
-            pattern = {"dmy": "dd{0}mm{0}yyyy", "mdy": "mm{0}dd{0}yyyy", "ymd": "yy{0}mm{0}dd"}
-            by_number = pattern[(order if not row["pointed"] else self._format.date_order) or "dmy"]
-            shape = (
-                "yyyy-mm-dd" if row["a_len"] == 4 else by_number if row["month"] is None else "dd mmm yyyy"
-            )
-            self.found[text.name] = shape.format(row["sep"].strip() or " ")
         return found
 
-    def _order(self, text: pl.Series, parts: pl.DataFrame, lines: pl.Series) -> str:
+    def _order(self, text: pl.Series, parts: pl.DataFrame) -> str:
         """Tell in which order day, month and year stand, from all dates written as numbers alone."""
         a, b, c = parts["a"], parts["b"], parts["c"]
         proofs = _order_proofs(parts)
-        days, months = counts = [int(proof.sum()) for proof in proofs]
+        days, months = (int(proof.sum()) for proof in proofs)
         if (parts["c_len"] == 2).all():
-            if int((a > 31).sum()) > max(counts):
+            if int((a > 31).sum()) > max(days, months):
                 return "ymd"
             # years of two digits may come first: then the last part varies more than the first
             if (b <= 12).all() and (c <= 31).all() and c.n_unique() > a.n_unique():
                 why = 'may begin or end with the year: write date_order = "ymd" (or "dmy", "mdy")'
-                raise self._ambiguous(text, [0], lines, why)
-        rows = [proof.arg_max() or 0 for proof in proofs]
-        why = "contradict each other"
-        if days == months == 0:
-            either = a.is_between(1, 12) & b.is_between(1, 12) & (a != b)
-            if not either.any():
-                return "dmy"
-            days, months = self._elsewhere(text.name, lambda column: _order_proofs(_date_parts(column)))
-            rows = [either.arg_max() or 0]
-            first, second = a[rows[0]], b[rows[0]]
-            why = f"may be {first} {_ENGLISH[second - 1]} or {_ENGLISH[first - 1]} {second}, and no day in the file"
-            why += " is above 12"
-        if days != months:
-            return "dmy" if days > months else "mdy"
-        raise self._ambiguous(text, rows, lines, f'{why}: write date_order = "dmy" (or "mdy")')
+                raise self._ambiguous(text.name, [text[0]], why)
+        cells, why = [text[_first(proof)] for proof in proofs], "contradict each other"
+        either = a.is_between(1, 12) & b.is_between(1, 12) & (a != b)
+        if days == months == 0 and either.any():
+            days, months = self._elsewhere(text.name, _DATE, lambda other: _order_proofs(_date_parts(other)))
+            row = _first(either)
+            first, second = a[row], b[row]
+            why = f"may be {first} {_ENGLISH[second - 1]} or {_ENGLISH[first - 1]} {second}"
+            cells, why = [text[row]], f"{why}, and no day in the file is above 12"
+        elif days == months == 0:
+            return "dmy"
+        if days == months:
+            raise self._ambiguous(text.name, cells, f'{why}: write date_order = "dmy" (or "mdy")')
+        return "dmy" if days > months else "mdy"
 
 
 def _parsed(column: pl.Series, values: pl.Series) -> Parsed:
     return Parsed(values, column.is_not_null() & values.is_null())
+
+
+def _first(mask: pl.Series) -> int:
+    return int(mask.arg_max() or 0)
 
 
 def _nulls(like: pl.Series, kind: pl.DataType | type[pl.DataType]) -> pl.Series:
@@ -445,7 +447,7 @@ def _nulls(like: pl.Series, kind: pl.DataType | type[pl.DataType]) -> pl.Series:
 
 @cache
 def _zones() -> dict[str, str]:
-    return {name.lower(): name for name in available_timezones() - {"localtime", "Factory", "posixrules"}}
+    return {name.lower(): name for name in available_timezones() - {"localtime", "Factory"}}
 
 
 @cache
@@ -473,97 +475,95 @@ def _number_parts(text: pl.Series) -> pl.DataFrame:
     return parts.with_columns(body=pl.when(paired & (minus <= 1)).then(body))
 
 
+def _reads_dates(pattern: str) -> bool:
+    sample = pl.Series([datetime(2025, 8, 3)]).dt.replace_time_zone("UTC")
+    try:
+        text = sample.dt.to_string(pattern.replace("%#z", "%z"))
+        return bool((text.str.to_datetime(pattern).dt.date() == sample.dt.date()).all())
+    except pl.exceptions.PolarsError:
+        return False
+
+
 def _clock_minutes(text: pl.Series) -> pl.Series:
     parts = text.str.extract_groups(_CLOCK).struct.unnest()
-    hour, minute = pl.col("h").cast(pl.Int64), pl.col("m").cast(pl.Int64).fill_null(0)
-    half = pl.col("half").str.to_lowercase()
-    in_half = (hour % 12 + pl.when(half == "p").then(12).otherwise(0)) * 60 + minute
-    value = (
-        pl.when(half.is_not_null() & hour.is_between(1, 12)).then(in_half)
-        .when(half.is_null() & pl.col("colon").is_not_null()).then(hour * 60 + minute)
-    )  # fmt: skip
-    return parts.select(pl.when(minute < 60).then(value).cast(pl.Float64)).to_series()
+    minute, told = pl.col("m").cast(pl.Int64).fill_null(0), pl.col("colon", "half").is_not_null()
+    value = pl.when(pl.any_horizontal(told) & (minute < 60)).then(_hour() * 60 + minute)
+    return parts.select(value.cast(pl.Float64)).to_series()
+
+
+def _hour() -> pl.Expr:
+    """Return the hour that ``h`` and ``half`` (a, p, or null on a clock of 24 hours) show."""
+    h, half = pl.col("h").cast(pl.Int64), pl.col("half").str.to_lowercase()
+    return (
+        pl.when(half.is_null())
+        .then(h)
+        .when(h.is_between(1, 12))
+        .then(h % 12 + 12 * (half == "p").cast(pl.Int64))
+    )
 
 
 def _serial(number: pl.Series) -> pl.Series:
     """Read a spreadsheet's days since 1899-12-30, and dates like 20250803, where they are plausible."""
-    days = pl.when(pl.col("n").is_between(20_000, 80_000)).then(pl.col("n"))
-    whole = pl.when(
-        pl.col("n").is_between(19_000_101, 99_991_231) & (pl.col("n") == pl.col("n").round())
-    ).then(pl.col("n"))
+    n = pl.col("n")
+    days = pl.when(n.is_between(20_000, 80_000)).then((n - 25_569) * 86_400_000).round().cast(pl.Int64)
+    whole = pl.when(n.is_between(19_000_101, 99_991_231) & (n == n.round())).then(n).cast(pl.Int64)
+    read = whole.cast(pl.String).str.to_date("%Y%m%d", strict=False).cast(_MOMENT)
     return (
-        number.to_frame("n")
-        .select(
-            pl.coalesce(
-                ((days - 25_569) * 86_400_000).round().cast(pl.Int64).cast(pl.Datetime("ms")).cast(_MOMENT),
-                whole.cast(pl.Int64).cast(pl.String).str.to_date("%Y%m%d", strict=False).cast(_MOMENT),
-            )
-        )
+        number.cast(pl.Float64)
+        .to_frame("n")
+        .select(days.cast(pl.Datetime("ms")).cast(_MOMENT).fill_null(read))
         .to_series()
     )
 
 
-def _iso_pattern(first: str) -> tuple[str, ...]:
+def _iso_pattern(first: str) -> list[str]:
     """Return the strptime pattern of a text if it is an ISO date or time."""
-    found = re.fullmatch(r"\d{4}-\d\d-\d\d(?:([T ])\d\d:\d\d(:\d\d)?(\.\d+)?(Z|[+-]\d\d:?\d\d)?)?", first)
-    if not found:
-        return ()
-    sep, seconds, fraction, zone = found.groups()
-    return (
+    iso = r"\d{4}-\d\d-\d\d(?:([T ])\d\d:\d\d(:\d\d)?(\.\d+)?(Z|[+-]\d\d(?::?\d\d)?)?)?"
+    if not (found := re.fullmatch(iso, first)):
+        return []
+    pieces = ("{0}%H:%M", ":%S", "%.f", "%#z")
+    return [
         "%Y-%m-%d"
-        + (f"{sep}%H:%M" if sep else "")
-        + ":%S" * bool(seconds)
-        + "%.f" * bool(fraction)
-        + "%#z" * bool(zone),
-    )
+        + "".join(piece.format(part) for piece, part in zip(pieces, found.groups(), strict=True) if part)
+    ]
 
 
 def _year(name: str) -> pl.Expr:
     year, digits = pl.col(name), pl.col(f"{name}_len")
-    return (
-        pl.when(digits == 4)
-        .then(year)
-        .when(digits == 2)
-        .then(year + pl.when(year < 69).then(2000).otherwise(1900))
-    )
+    century = pl.when(year < 69).then(2000).otherwise(1900)
+    return pl.when(digits == 4).then(year).when(digits == 2).then(year + century)
 
 
 def _date_parts(text: pl.Series) -> pl.DataFrame:
     """Split dates into their three parts, the month by name, the time of day and the offset."""
     text = text.str.replace(r"^(\d{4})(\d\d)(\d\d)(T|\s|$)", "${1}-${2}-${3}${4}")
     parts = text.str.extract_groups(_DATE).struct.unnest()
-    h, m, s = (pl.col(name).cast(pl.Int64) for name in "hms")
     month = pl.coalesce(
         pl.col("a", "b").str.to_lowercase().replace_strict(_MONTHS, default=None, return_dtype=pl.Int64)
     )
-    half = pl.col("half").str.to_lowercase()
-    hour = (
-        pl.when(half.is_null())
-        .then(h)
-        .when(h.is_between(1, 12))
-        .then(h % 12 + pl.when(half == "p").then(12).otherwise(0))
-    )
+    hour, minute, second = _hour(), pl.col("m").cast(pl.Int64), pl.col("s").cast(pl.Int64).fill_null(0)
     micro = pl.col("f").str.pad_end(6, "0").str.head(6).cast(pl.Int64).fill_null(0)
-    time_of_day = ((hour * 60 + m) * 60 + s.fill_null(0)) * 1_000_000 + micro
-    possible = (hour < 24) & (m < 60) & (s.fill_null(0) < 60)
+    since = pl.when((hour < 24) & (minute < 60) & (second < 60)).then(
+        ((hour * 60 + minute) * 60 + second) * 1_000_000 + micro
+    )
     shift = pl.col("zh").cast(pl.Int32) * 60 + pl.col("zm").cast(pl.Int32).fill_null(0)
     return parts.select(
         pl.col("a", "b", "c").cast(pl.Int64, strict=False),
         pl.col("a", "c").str.len_chars().name.suffix("_len"),
         "sep",
         month=month,
-        pointed=pl.col("sep").str.contains(".", literal=True).fill_null(value=False),
-        numbers=(month.is_null() & (pl.col("a").str.len_chars() <= 2)).fill_null(value=False),
-        time=pl.when(h.is_null()).then(0).when(possible).then(time_of_day),
-        offset=pl.when(pl.col("utc").is_not_null())
-        .then(0)
-        .when(pl.col("east") == "-")
-        .then(-shift)
-        .otherwise(shift),
-    )
+        kind=pl.when(pl.col("a").str.contains(r"^\d{4}$")).then(pl.lit("year"))
+        .when(month.is_not_null()).then(pl.lit("name"))
+        .when(pl.concat_str("a", "b").str.contains(r"\D")).then(None)
+        .when(pl.col("sep").str.contains(".", literal=True)).then(pl.lit("points"))
+        .when(pl.col("sep").is_not_null()).then(pl.lit("numbers")),
+        time=pl.when(pl.col("h").is_null()).then(0).otherwise(since),
+        offset=pl.when(pl.col("utc").is_not_null()).then(0)
+        .when(pl.col("east") == "-").then(-shift).otherwise(shift),
+    )  # fmt: skip
 
 
 def _order_proofs(parts: pl.DataFrame) -> _Proofs:
     """Mark the dates that can only begin with the day, and those that can only begin with the month."""
-    a, b = (parts[name].set(~parts["numbers"], None) for name in "ab")
+    a, b = (parts[name].set((parts["kind"] != "numbers").fill_null(value=True), None) for name in "ab")
     return a.is_between(13, 31) & (b <= 12), b.is_between(13, 31) & (a <= 12)

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from dealwright.errors import InputError
 
+csv.field_size_limit(2**31 - 1)  # a cell may hold a letter
 _SEPARATORS: Final = {";": ";", "\t": "tab", "|": "|", ",": ","}  # of two equally good ones the first wins
 _CONSISTENT: Final = 0.9  # share of rows as wide as the header from which a separator explains the file
 
@@ -81,7 +82,7 @@ def as_text(column: pl.Series) -> pl.Series:
             return column.dt.to_string("%Y-%m-%d")
         return column.dt.to_string("%Y-%m-%dT%H:%M:%S%.f" + ("%:z" if kind.time_zone else ""))
     if isinstance(kind, pl.List):
-        return column.cast(pl.List(pl.String)).list.join(";", ignore_nulls=True)
+        return column.cast(pl.List(pl.String)).list.join(";", ignore_nulls=True).replace("", None)
     if kind == pl.Object:
         return pl.Series(column.name, [None if cell is None else str(cell) for cell in column], pl.String)
     return column if kind == pl.String else column.cast(pl.String, strict=False)
@@ -220,7 +221,7 @@ class _Rows:
 
 
 def _read_text(content: bytes, given: Format, file: str, found: tuple[str, ...]) -> RawTable:
-    if hint := re.match(rb'"?sep=(.)"?\n', content):  # Excel's own first line
+    if hint := re.match(rb'"?sep=(.)"?\n(?=\s*\S)', content):  # Excel's own first line
         content = b"\n" + content[hint.end() :]
         given = replace(given, separator=given.separator or hint[1].decode())
     if given.separator == "whitespace":
@@ -228,7 +229,7 @@ def _read_text(content: bytes, given: Format, file: str, found: tuple[str, ...])
     separator, rows = _split(content, given, file)
     if given.separator is None:
         given = replace(given, separator=separator)
-        found = (*found, f"separator {_SEPARATORS[separator]}")
+        found = (*found, f"separator {_SEPARATORS[separator]}") if rows.widths.max() > 1 else found
 
     def cells(row: int) -> list[str]:
         if rows.cells is not None:
@@ -240,12 +241,18 @@ def _read_text(content: bytes, given: Format, file: str, found: tuple[str, ...])
     if not given.columns:
         header, place = cells(filled[0]), f"line {rows.lines[filled[0]]}"
         filled = filled[1:]
+    if len(filled) and not (rows.widths[filled] == len(header)).any():
+        # only the header, or only the rows, may end with separators
+        width = int(np.bincount(rows.widths[filled]).argmax())
+        if not any(header[width:] or (cell for row in filled.tolist() for cell in cells(row)[len(header) :])):
+            header = (header + [""] * width)[:width]
     whole = rows.widths[filled] == len(header)
     others = ((row, tuple(cells(row))) for row in filled[~whole])
     ragged = [RaggedRow(int(rows.lines[row]), these) for row, these in others if any(map(str.strip, these))]
     frame = _parse(content, rows, filled[whole], len(header), separator)
     lines = pl.Series(rows.lines[filled[whole]])
-    if frame[:, 0].null_count():  # rows of separators alone, which spreadsheets write below a table
+    # rows of separators alone, which spreadsheets write below a table
+    if (frame[:, 0].str.strip_chars() == "").fill_null(value=True).any():
         keep = frame.select(pl.any_horizontal(pl.all().str.strip_chars() != "").fill_null(value=False))
         frame, lines = frame.filter(keep.to_series()), lines.filter(keep.to_series())
     return _table(file, frame, lines, given, header=header, place=place, ragged=ragged, found=found)
@@ -266,11 +273,12 @@ def _split(content: bytes, given: Format, file: str) -> tuple[str, _Rows]:
                 f"separator = {json.dumps(other)} under [format]"
             )
         return separator, _regular(content, separator) or _irregular(content, separator, file)
-    possible = [
-        sign for sign in _SEPARATORS if sign in header and (sign.encode() in body or not body.strip())
-    ]
-    found = {sign: rows for sign in possible or [","] if (rows := _regular(content, sign))}
-    found = found or {sign: _irregular(content, sign, file) for sign in possible or [","]}
+    possible = [sign for sign in _SEPARATORS if sign in header]
+    possible = [sign for sign in possible if sign.encode() in body or not body.strip()]
+    # a single column: whatever its cells do not hold
+    possible = possible or [next((sign for sign in _SEPARATORS if sign.encode() not in body), "\x1f")]
+    found = {sign: rows for sign in possible if (rows := _regular(content, sign))}
+    found = found or {sign: _irregular(content, sign, file) for sign in possible}
 
     def explains(sign: str) -> tuple[float, int]:
         widths = found[sign].widths[found[sign].widths > 0]
@@ -317,10 +325,10 @@ def _irregular(content: bytes, separator: str, file: str) -> _Rows:
                 list(csv.reader(io.StringIO(swallowed, newline="\n"), delimiter=separator, strict=True))
             cells.append(row)
             lines.append(reader.line_num + 1)
-    except csv.Error:  # also a field beyond the module's limit: half of the file between two quotes
+    except csv.Error:
         raise InputError(
-            f'{file}, line {lines[-1]}: a quote (") opens in this row and is not closed at the end of a field; '
-            'close it, or write "" for a quote inside a quoted field'
+            f'{file}, line {lines[-1]}: a quote (") opens in this row and is not closed at the end of a '
+            'field; close it, or write "" for a quote inside a quoted field'
         ) from None
     nowhere, widths = np.zeros(0, dtype=np.int64), np.asarray([len(row) for row in cells], dtype=np.int64)
     return _Rows(nowhere, nowhere, np.asarray(lines[:-1], dtype=np.int64), widths, cells)
@@ -338,7 +346,7 @@ def _parse(content: bytes, rows: _Rows, at: NDArray[np.intp], width: int, separa
     else:
         gaps = np.flatnonzero(np.diff(at) > 1)
         runs = zip(rows.starts[at[np.append(0, gaps + 1)]], rows.ends[at[np.append(gaps, -1)]], strict=True)
-        body = b"\n".join(content[start:end] for start, end in runs)
+        body = b"\n".join([*(content[start:end] for start, end in runs), b""])
         try:
             frame = pl.read_csv(body, has_header=False, separator=separator, schema=schema)
             if frame.height == len(at):
@@ -362,9 +370,7 @@ def _read_json_lines(content: bytes, given: Format, file: str, found: tuple[str,
             item = json.loads(text, parse_constant=_refuse_constant)
             if not isinstance(item, dict):
                 raise ValueError("no object: write {…} with the names of the columns")  # noqa: TRY004, TRY301
-            if "\\u" in text and "\\u0000" in json.dumps(
-                json.dumps(item, ensure_ascii=False).encode().decode()
-            ):
+            if "\\u" in text and b"\\u0000" in json.dumps(item, ensure_ascii=False).encode():
                 raise ValueError("a NUL character; leave it out")  # noqa: TRY301
         except ValueError as error:
             raise InputError(f"{file}, line {line}: {error}") from None
@@ -423,8 +429,8 @@ def _read_workbook(content: bytes, given: Format, file: str, ending: str) -> Raw
         typed = book.load_sheet(sheet, header_row=None, skip_rows=start, schema_sample_rows=None).to_polars()
     except fastexcel.FastExcelError as error:
         raise InputError(
-            f"{file} looks like a workbook but cannot be read ({str(error).splitlines()[0]}): save it as .xlsx "
-            "without a password, or as CSV"
+            f"{file} looks like a workbook but cannot be read ({str(error).splitlines()[0]}): save it as "
+            ".xlsx without a password, or as CSV"
         ) from None
     header = list(given.columns) or text.row(start - 1)
     body, keep = text[start:], filled[start:]
@@ -481,9 +487,9 @@ def _read_database(address: str, given: Format, name: str) -> RawTable:
     if not query:
         raise InputError(f'{file}: write query = "…" under [format]: the name of a table, or a SELECT')
     wanted = SQL("SELECT * FROM {}").format(Identifier(*query.split("."))) if is_table else SQL(query)
-    content, secret = bytearray(), None
+    content, parts = bytearray(), None
     try:
-        secret = psycopg.conninfo.conninfo_to_dict(address).get("password")
+        parts = psycopg.conninfo.conninfo_to_dict(address)
         with psycopg.connect(address) as connection, connection.cursor() as cursor:
             connection.read_only = True
             cursor.execute("SET datestyle TO iso; SET timezone TO 'UTC'")
@@ -493,11 +499,11 @@ def _read_database(address: str, given: Format, name: str) -> RawTable:
                 for block in copy:
                     content += block
     except (psycopg.Error, UnicodeError) as error:
-        # a message about the address may quote a piece of the password that has a special sign in it
-        reason = str(error).partition("\n")[0] if secret else "check the address, with %XX for special signs"
-        raise InputError(f"{file}: the database says: {reason.replace(str(secret), '…')}") from None
-    rows = _regular(bytes(content), ",")
-    assert rows is not None  # noqa: S101 - PostgreSQL quotes whole fields
+        reason = str(error).partition("\n")[0].replace(str((parts or {}).get("password") or "\0"), "…")
+        if parts is None:  # the message may quote a piece of the password
+            reason = "the address cannot be read; write special signs of the password as %XX"
+        raise InputError(f"{file}: the database: {reason}") from None
+    rows = _regular(bytes(content), ",") or _irregular(bytes(content), ",", file)
     frame = _parse(bytes(content), rows, np.arange(len(rows.starts)), len(columns), ",")
     typed = [_cast(frame[:, number], oid) for number, (_, oid) in enumerate(columns)]
     lines = pl.int_range(1, frame.height + 1, eager=True)
