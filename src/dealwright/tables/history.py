@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Final
@@ -21,12 +22,14 @@ from dealwright.schemas import (
     Intake,
 )
 from dealwright.tables.fields import TABLES, Field
-from dealwright.tables.mapping import NO_BOOKING, CompanyMap, DimensionMap
+from dealwright.tables.mapping import NO_BOOKING, CompanyMap, DimensionMap, TableMap
+from dealwright.tables.reader import as_text
 from dealwright.tables.sources import Sources
 from dealwright.tables.validation import Rows
 
 _REVENUES: Final = ("base_revenue", "package_revenue", "total_revenue")
 _SHOWN_WORDS: Final = 12
+_DATES: Final = (("confirmed", "completed_at"), ("cancelled", "cancelled_at"))
 
 
 def read_history(company: CompanyMap, directory: Path) -> History:
@@ -50,7 +53,7 @@ def read_history(company: CompanyMap, directory: Path) -> History:
     if "assignments" in rows:
         _read_assignments(rows["assignments"], company, rows["agents"])
     if "bookings" in rows:
-        flat = rows["bookings"].original.file == rows["assignments"].original.file
+        flat = sources.raw("bookings") is sources.raw("assignments")
         _read_bookings(rows["bookings"], company, rows["assignments"], flat=flat)
     return _history(company, rows)
 
@@ -83,8 +86,9 @@ def _read_agents(rows: Rows, company: CompanyMap, *, derived: bool) -> None:
         rows.keep_first("id", ["name"])
     _read_fields(rows, capacity=capacity)
     rows.once("id", rows.frame["external_id"], table.again)
-    if not rows.height:
-        raise InputError(f"{rows.original.file} has a header and no rows: there must be at least one agent")
+    if not rows.height and not rows.original.ragged:
+        why = "no row that fulfils where under [agents]" if rows.left_out else "a header and no rows"
+        raise InputError(f"{rows.original.file} has {why}: there must be at least one agent")
 
 
 def _read_assignments(rows: Rows, company: CompanyMap, agents: Rows) -> None:
@@ -119,14 +123,17 @@ def _read_dimensions(rows: Rows, company: CompanyMap) -> None:
 
 def _read_bookings(rows: Rows, company: CompanyMap, assignments: Rows, *, flat: bool) -> None:
     """Read the bookings, each against its assignment."""
-    text = rows.parsed("text", rows.mapping.fields["status"])[0].values
+    text = _status_words(rows, company)
     word = text.str.to_lowercase()
     rows.ignore(word.fill_null("").is_in([w for w, s in company.statuses.items() if s == NO_BOOKING]))
     if flat:  # a row that is no good assignment has been reported already
+        rows.defer()
         good = pl.DataFrame({"at": assignments.at, "good": assignments.good})
         here = pl.DataFrame({"at": rows.at}).join(good, on="at", how="left", maintain_order="left")["good"]
         rows.ignore(~here.fill_null(value=False))
-    _read_fields(rows, leave=("status",))
+    sources = rows.mapping.fields
+    one_date = rows.has("completed_at") and sources.get("cancelled_at") == sources["completed_at"]
+    _read_fields(rows, leave=("status", "cancelled_at") if one_date else ("status",))
     rows.once("id", rows.frame["external_id"], TABLES["bookings"].again)
     rows.refer("assignment", rows.frame["assignment_external_id"], assignments, "assignment")
     rows.once(
@@ -140,11 +147,31 @@ def _read_bookings(rows: Rows, company: CompanyMap, assignments: Rows, *, flat: 
         text.is_null(), label, "empty", "fill it in; or map the empty word to none, if there is no booking"
     )
     rows.frame = rows.frame.with_columns(status.alias("status"))
-    _settle_times(rows)
+    if one_date:  # it is the day the booking was settled
+        rows.frame = rows.frame.with_columns(
+            pl.when(pl.col("status") == settled).then("completed_at").alias(column)
+            for settled, column in _DATES
+        )
     _complete_revenues(rows)
     _read_dimensions(rows, company)
     _check_outcome(rows, company)
     _check_order_of_times(rows, company, assignments)
+
+
+def _status_words(rows: Rows, company: CompanyMap) -> pl.Series:
+    """Return the words for the status; one that is mapped is a word, though it may mean missing elsewhere."""
+    source = rows.mapping.fields["status"]
+    text = rows.parsed("text", source)[0].values
+    if len(source.columns) != 1 or not text.has_nulls():
+        return text
+    column = source.columns[0]
+    as_it_came = as_text(rows.raw.frame[column]).str.strip_chars()
+    mapped = as_it_came.str.to_lowercase().is_in([word for word in company.statuses if word])
+    missing = rows.coercion.missing.pop(column, {})
+    rows.coercion.missing |= {
+        column: {word: count for word, count in missing.items() if word.lower() not in company.statuses}
+    }
+    return as_it_came.zip_with(mapped.fill_null(value=False), text)
 
 
 def _refuse_unmapped_words(rows: Rows, text: pl.Series, status: pl.Series, company: CompanyMap) -> None:
@@ -159,20 +186,9 @@ def _refuse_unmapped_words(rows: Rows, text: pl.Series, status: pl.Series, compa
     first = words[0, 0]
     raise InputError(
         f"{rows.original.file}, column {rows.label('status')!r}: {int(unknown.sum()):,} rows (the first is "
-        f"line {line}) have a status that nobody mapped: {shown}{more}; add each word to [bookings.statuses] in "
-        f'{company.path}, such as confirmed = ["{first}"], under pending, confirmed, cancelled, or none '
+        f"line {line}) have a status that nobody mapped: {shown}{more}; add each word to [bookings.statuses] "
+        f'in {company.path}, such as confirmed = ["{first}"], under pending, confirmed, cancelled, or none '
         "for rows that are no booking"
-    )
-
-
-def _settle_times(rows: Rows) -> None:
-    """Where one column holds both dates it is the day the booking was settled."""
-    sources = rows.mapping.fields
-    if not rows.has("completed_at") or sources.get("cancelled_at") != sources["completed_at"]:
-        return
-    rows.frame = rows.frame.with_columns(
-        pl.when(pl.col("status") == "confirmed").then("completed_at").alias("completed_at"),
-        pl.when(pl.col("status") == "cancelled").then("cancelled_at").alias("cancelled_at"),
     )
 
 
@@ -180,9 +196,10 @@ def _complete_revenues(rows: Rows) -> None:
     """Let what the table does not say of the three amounts follow from the others."""
     base, package, total = map(pl.col, _REVENUES)
     rest = (total - package.fill_null(0)).clip(lower_bound=0)
+    extra = (total.fill_null(base) - base).clip(lower_bound=0)
     rows.frame = (
         rows.frame.with_columns(base_revenue=pl.coalesce(base, rest))
-        .with_columns(package_revenue=pl.coalesce(package, pl.when(base.is_not_null()).then(0.0)))
+        .with_columns(package_revenue=pl.coalesce(package, extra))
         .with_columns(total_revenue=pl.coalesce(total, base + package))
     )
 
@@ -191,10 +208,7 @@ def _check_outcome(rows: Rows, company: CompanyMap) -> None:
     """Check that a settled booking has its date, and a win its amount."""
     status = rows.frame["status"]
     good = rows.good
-    for word, column, verb in (
-        ("confirmed", "completed_at", "completed"),
-        ("cancelled", "cancelled_at", "cancelled"),
-    ):
+    for word, column in _DATES:
         undated = (status == word).fill_null(value=False) & rows.frame[column].is_null() & good
         if not undated.any():
             continue
@@ -202,13 +216,14 @@ def _check_outcome(rows: Rows, company: CompanyMap) -> None:
         if word == "confirmed" and not dated:
             missing = f"{rows.label(column)} is empty" if rows.has(column) else "no column says when"
             raise InputError(
-                f"{rows.original.file}: {int(undated.sum()):,} bookings are confirmed, and {missing}: with losses "
-                f"alone a model would learn that nobody ever wins; map the column that says when a deal was "
-                f'closed, such as bookings.completed_at = "closed" in {company.path}'
+                f"{rows.original.file}: {int(undated.sum()):,} bookings are confirmed, and {missing}: with "
+                "losses alone a model would learn that nobody ever wins; map the column that says when a "
+                f'deal was closed, such as bookings.completed_at = "closed" in {company.path}'
             )
         rows.reject(
             undated, rows.label(column), f"{word} without a date",
-            f"write when it was {verb}, or map its status to pending; what came of it counts as not known",
+            f"write when it was {column.removesuffix('_at')}, or map its status to pending; what came of it "
+            "counts as not known",
         )  # fmt: skip
     amount = next((name for name in ("total_revenue", "base_revenue") if rows.has(name)), None)
     if amount is not None:
@@ -236,10 +251,7 @@ def _check_order_of_times(rows: Rows, company: CompanyMap, assignments: Rows) ->
     ids = rows.frame["assignment_external_id"].to_frame("id")
     assigned_at = ids.join(starts, on="id", how="left", maintain_order="left")["assigned_at"]
     zone = rows.original.format.time_zone
-    for status, name, verb in (
-        ("cancelled", "cancelled_at", "cancelled"),
-        ("confirmed", "completed_at", "completed"),
-    ):
+    for status, name in _DATES:
         times = rows.frame.select(
             pl.when(pl.col("status") == status).then(pl.col(name)).alias("settled"),
             assigned_at.alias("start"),
@@ -251,7 +263,8 @@ def _check_order_of_times(rows: Rows, company: CompanyMap, assignments: Rows) ->
             early=latest < pl.col("start"),
             too_early=latest < pl.col("start") - pl.duration(seconds=60 * company.late_filing_min),
         )
-        reason, fix = f"{verb} before it was assigned", "correct this date, or the assignment's"
+        reason = f"{name.removesuffix('_at')} before it was assigned"
+        fix = "correct this date, or the assignment's"
         given = rows.text_of(rows.mapping.fields[name]) if rows.has(name) else None
         rows.reject(too_early, rows.label(name), reason, fix, given)
         rows.reject(
@@ -277,7 +290,7 @@ def _history(company: CompanyMap, rows: dict[str, Rows]) -> History:
         bookings = found.clean()
         booked = bookings["assignment_external_id"]
         broken = pl.Series(found.bad, dtype=pl.Boolean) & ~found.good
-        ids = found.frame["assignment_external_id"].filter(broken)
+        ids = found.frame["assignment_external_id"].filter(broken).append(_ragged_ids(found))
         unknown = pl.col("external_id").is_in(ids.drop_nulls().implode()) & ~pl.col("external_id").is_in(
             booked.implode()
         )
@@ -300,6 +313,24 @@ def _history(company: CompanyMap, rows: dict[str, Rows]) -> History:
             pl.concat(problems) if problems else pl.DataFrame(schema=PROBLEM_COLUMNS),
         ),
     )
+
+
+def _ragged_ids(bookings: Rows) -> pl.Series:
+    """Return the assignments that rows with too many or too few fields may be about.
+
+    A field too many moves those after it: the id is looked for in its place from either end of the row.
+    """
+    raw, source = bookings.original, bookings.mapping.fields["assignment"]
+    names = raw.frame.columns
+    if not set(source.columns) <= set(names):
+        return pl.Series(dtype=pl.String)
+    blank = [None] * len(names)
+    rows = [[*row.cells, *blank][: len(names)] for row in raw.ragged]
+    rows += [[*blank, *row.cells][-len(names) :] for row in raw.ragged]
+    frame = pl.DataFrame(rows, schema=dict.fromkeys(names, pl.String), orient="row")
+    lines = pl.Series([row.line for row in raw.ragged] * 2, dtype=pl.Int64)
+    shifted = replace(raw, frame=frame, lines=lines, ragged=())
+    return Rows(TableMap("bookings"), shifted).parsed("text", source)[0].values
 
 
 def _say_unknown(bookings: Rows, count: int) -> None:
@@ -325,8 +356,10 @@ def _bin(assignments: pl.DataFrame, company: CompanyMap) -> tuple[pl.DataFrame, 
         if said.bins:
             edges = _edges(assignments[said.name], said.bins)
             values: tuple[str, ...] = _bin_names(edges)
-            binned = assignments[said.name].cast(pl.Float64).cut(list(edges), labels=list(values))
-            assignments = assignments.with_columns(binned.cast(pl.String).alias(said.name))
+            numbers = assignments[said.name].cast(pl.Float64)
+            places = pl.Series(np.searchsorted(edges, numbers.to_numpy()))  # the first edge not below it
+            binned = pl.Series(said.name, values).gather(places).set(numbers.is_null(), None)
+            assignments = assignments.with_columns(binned)
         elif isinstance(said.values, tuple):
             values = said.values
         else:
@@ -343,25 +376,27 @@ def _dimension(said: DimensionMap, values: tuple[str, ...], edges: tuple[float, 
     )  # fmt: skip
     if not found.has_empty:
         return found
-    return Dimension(
-        found.name, (*values, EMPTY), found.is_open, found.required, found.at_arrival, found.edges
-    )
+    return replace(found, values=(*(value for value in values if value != EMPTY), EMPTY))
 
 
 def _edges(numbers: pl.Series, bins: int) -> tuple[float, ...]:
-    """Return the distinct inner quantiles of a column, to three figures where that keeps them apart."""
+    """Return the distinct inner quantiles of a column, to three figures where that keeps them apart.
+
+    There is one at least: by its edges a dimension is known to be a number.
+    """
     known = numbers.drop_nulls().to_numpy()
     if not known.size:
-        return ()
+        return (0.0,)
     edges = np.unique(np.quantile(known, np.arange(1, bins) / bins))
-    edges = edges[edges < known.max()]
+    if (edges < known.max()).any():
+        edges = edges[edges < known.max()]
     rounded = np.array([float(f"{edge:.3g}") for edge in edges])
-    chosen = rounded if len(np.unique(rounded)) == len(edges) else edges
+    apart = len(np.unique(rounded)) == len(edges) and rounded[-1] < known.max()
+    chosen = rounded if apart else edges
     return tuple(float(edge) for edge in chosen)
 
 
 def _bin_names(edges: tuple[float, ...]) -> tuple[str, ...]:
-    if not edges:
-        return ("any number",)
-    inner = [f"{low:g} to {high:g}" for low, high in pairwise(edges)]
-    return (f"up to {edges[0]:g}", *inner, f"above {edges[-1]:g}")
+    figures = [repr(edge).removesuffix(".0") for edge in edges]
+    inner = [f"{low} to {high}" for low, high in pairwise(figures)]
+    return (f"up to {figures[0]}", *inner, f"above {figures[-1]}")

@@ -39,7 +39,11 @@ def write_rejected(intake: Intake, directory: Path, source: Path | None = None) 
     written = []
     by_file: dict[str, list[TableReport]] = {}
     for report in intake.tables.values():
-        by_file.setdefault(f"{Path(report.file).stem or report.table}.csv", []).append(report)
+        stem = Path(report.file).stem or report.table
+        others = by_file.get(f"{stem}.csv", [report])
+        if others[0].rejected.columns != report.rejected.columns:  # such as another sheet of a workbook
+            stem = f"{stem}-{report.table}"
+        by_file.setdefault(f"{stem}.csv", []).append(report)
     try:
         for name, reports in by_file.items():
             path = directory / name

@@ -53,14 +53,18 @@ class Sources:
         return said.taken_from is not None and self.has(said.taken_from)
 
     def shares(self, name: str) -> str | None:
-        """Return the table out of whose rows a table is taken; None if it has a file of its own."""
+        """Return the table out of whose rows a table is taken; None if it has rows of its own."""
         said = self.company.tables.get(name)
         if said is None or name in self.given:
             return None
+        place = said.file, said.format.sheet, said.format.query
         same = [
             other
             for other, its in self.company.tables.items()
-            if other != name and its.file is not None and its.file == said.file and other not in self.given
+            if other != name
+            and its.file is not None
+            and (its.file, its.format.sheet, its.format.query) == place
+            and other not in self.given
         ]
         return said.taken_from or (same[0] if same else None)
 
@@ -89,12 +93,14 @@ class Sources:
             column: f"{name}.{field}" for field, source in said.fields.items() for column in source.columns
         }
         asked |= wanted or {}
-        raw, filled = self._with_lookups(name, self.raw(name), asked)
+        plain = self.raw(name)
+        raw, filled = self._with_lookups(name, plain, asked)
         if said.where is not None:
             asked |= dict.fromkeys(said.where.columns, f"{name}.where")
         others = {its.file: its.frame.columns for its in self._read.values()}
         find_columns(raw, asked, others)
         rows = Rows(said, raw)
+        rows.original = plain  # what was looked up is no part of the file
         rows.used.update(filled)
         return rows
 

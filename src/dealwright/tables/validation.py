@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from difflib import get_close_matches
+from math import inf
 from typing import Final, Literal
 
 import numpy as np
@@ -21,7 +22,7 @@ from dealwright.schemas import PROBLEM_COLUMNS, TableReport
 from dealwright.tables.coercion import Coercion, Parsed
 from dealwright.tables.fields import LARGEST_AMOUNT, POLARS_TYPES, WHAT, Field
 from dealwright.tables.mapping import Source, TableMap
-from dealwright.tables.reader import RawTable
+from dealwright.tables.reader import Format, RawTable
 
 Level = Literal["rejected", "warning", "note"]
 Words = pl.Series | str
@@ -85,16 +86,16 @@ class Rows:
         return self.mapping.fields[name].label if self.has(name) else name
 
     def text_of(self, source: Source) -> str | pl.Series:
-        """Return the column of a source, or the text put together from its columns, constant and default."""
+        """Return the column of a source, or the text put together from its columns; a constant as it is."""
         self.used.update(source.columns)
         if source.constant is not None:
             return pl.Series(source.label, [source.constant], dtype=pl.String).new_from_index(0, self.height)
-        if len(source.columns) == 1 and source.default is None:
+        if len(source.columns) == 1:
             return source.columns[0]
         parts = [self.coercion.cleaned(column).alias(str(k)) for k, column in enumerate(source.columns)]
         joined = pl.concat_str(pl.all(), separator=source.joined_by, ignore_nulls=True)
-        text = pl.when(joined != "").then(joined).otherwise(pl.lit(source.default, dtype=pl.String))
-        return pl.DataFrame(parts).select(text.alias(source.label)).to_series()
+        text = pl.when(joined != "").then(joined).alias(source.label)
+        return pl.DataFrame(parts).select(text).to_series()
 
     def read(
         self, name: str, field: Field, source: Source | None = None, *, into: str | None = None
@@ -120,33 +121,47 @@ class Rows:
             values = values.new_from_index(0, self.height)
         else:
             values = self._checked(name, field, source)
+        if field.kind in ("texts", "days"):
+            values = values.fill_null([])
         values = values.alias(column).rechunk()
         self.frame = self.frame.with_columns(values) if self.frame.width else values.to_frame()
         return values
 
-    def parsed(self, kind: str, source: Source) -> tuple[Parsed, str | pl.Series]:
-        """Read the cells of a source as a kind, without judging them."""
+    def parsed(self, kind: str, source: Source, high: float = inf) -> tuple[Parsed, str | pl.Series]:
+        """Read the cells of a source as a kind, without judging them; empty ones get its default.
+
+        Parameters
+        ----------
+        high
+            The highest number that is plausible.
+        """
         given = self.text_of(source)
-        read = self.coercion
-        match kind:
-            case "text":
-                return read.text(given), given
-            case "number" | "whole":
-                return read.number(given), given
-            case "moment" | "local":
-                return read.moment(given, utc=kind == "moment"), given
-            case "texts":
-                return read.texts(given, separator=source.separator), given
-            case _:
-                return getattr(read, kind)(given), given
+        if source.constant is not None:
+            found = self._alone(kind, source, source.constant)
+            values, failed = found.values, found.failed
+            every = values.new_from_index(0, self.height), failed.new_from_index(0, self.height)
+            return Parsed(*every), given
+        found = _read_as(kind, self.coercion, given, source.separator, high)
+        if source.default is not None:
+            alone = self._alone(kind, source, source.default)
+            empty = found.values.is_null() & ~found.failed
+            other = alone.values.new_from_index(0, self.height)
+            values = other.zip_with(empty, found.values).alias(source.label)
+            found = Parsed(values, found.failed | (empty & alone.failed[0]))
+        return found, given
+
+    def _alone(self, kind: str, source: Source, word: str) -> Parsed:
+        """Read what the mapping itself holds, which is not written the way the file is."""
+        cell = pl.Series(source.label, [word], dtype=pl.String)
+        raw = RawTable(
+            self.original.file, cell.to_frame(), pl.Series([0]), (),
+            Format(decimal=".", time_zone=self.original.format.time_zone), (),
+        )  # fmt: skip
+        return _read_as(kind, Coercion(raw), cell, source.separator, inf)
 
     def _checked(self, name: str, field: Field, source: Source) -> pl.Series:
         label = source.label
-        if field.kind in ("number", "whole"):
-            given = self.text_of(source)
-            found = self.coercion.number(given, low=field.low, high=field.high)
-        else:
-            found, given = self.parsed(field.kind, source)
+        found, given = self.parsed(field.kind, source, field.high)
         values, failed = found.values, found.failed
         what, fix = WHAT[field.kind]
         if failed.any():
@@ -184,7 +199,9 @@ class Rows:
             reasons = (f"not above {low:g}", f"above {high:g}")
         else:
             reasons = (
-                (f"not from {low:g} to {high:g}",) * 2 if high < LARGEST_AMOUNT else (f"below {low:g}", "")
+                (f"not from {low:g} to {high:g}",) * 2
+                if high < LARGEST_AMOUNT
+                else (f"below {low:g}", "too large")
             )
         for mask, reason in zip((under, over), reasons, strict=True):
             self.reject(mask, label, reason, field.fix, given)
@@ -240,6 +257,7 @@ class Rows:
 
     def once(self, name: str, ids: pl.Series, fix: str, reason: str = "line {} has it already") -> None:
         """Reject the second and further rows of an id."""
+        ids = ids.set(pl.Series(self._ignored, dtype=pl.Boolean), None)
         again = ids.is_not_null() & ~ids.is_first_distinct()
         if not again.any():
             return
@@ -264,7 +282,14 @@ class Rows:
             .sort("gaps", maintain_order=True)
             .unique("id", keep="first")["row"]
         )
+        self.defer()
         self.ignore(~pl.int_range(self.height, eager=True).is_in(first.implode()))
+
+    def defer(self) -> None:
+        """Leave the rows that no table can use to the table that this one shares its file with."""
+        self.original = replace(self.original, ragged=())
+        self._problems.clear()
+        self.bad[:] = self._own[:] = False
 
     def ignore(self, mask: pl.Series) -> None:
         """Say nothing about the rows of `mask`, from here on: they are no records of this table."""
@@ -334,6 +359,8 @@ class Rows:
     def problems(self) -> pl.DataFrame:
         """Return `PROBLEM_COLUMNS`, in the order of the file."""
         for column, words in self.coercion.missing.items():
+            if not words:
+                continue
             said = ", ".join(f"{word} ({count:,})" for word, count in words.items())
             self.note(column, sum(words.values()), f"read as missing: {said}", "set null_values if it is not")
         self.coercion.missing.clear()
@@ -364,14 +391,14 @@ class Rows:
 
     def report(self) -> TableReport:
         """Say what became of the table."""
-        real = self.height - int(self._ignored.sum())
         bad = int(self.bad.sum())
+        real = self.height - int((self._ignored & ~self.bad).sum())
         told = self.coercion.found.items()
         return TableReport(
             table=self.mapping.table,
             file=self.original.file,
             rows=real + len(self.original.ragged),
-            kept=real - int((self.bad & ~self._ignored).sum()),
+            kept=real - bad,
             left_out=self.left_out,
             follow_on=bad - int(self._own.sum()),
             rejected=self._rejected(),
@@ -451,16 +478,31 @@ class Rows:
     def _reject_totals(self) -> None:
         """Reject a row of totals at the end of a file, and look at it no further."""
         texts = [name for name, kind in self.raw.frame.schema.items() if kind == pl.String][:3]
-        tail = self.raw.frame.select(texts).tail(3)
-        if not tail.width or self.height < 2:
+        tail = self.raw.frame.tail(3)
+        if not texts or self.height < 2:
             return
-        total = tail.select(pl.any_horizontal(pl.all().str.strip_chars().str.contains(_TOTALS))).to_series()
+        first = pl.coalesce(pl.col(texts).str.strip_chars().replace("", None))
+        gaps = pl.any_horizontal(pl.all().is_null()) if tail.width > 2 else pl.lit(value=True)
+        total = tail.select(first.str.contains(_TOTALS) & gaps).to_series()
         found = pl.Series(np.zeros(self.height, dtype=np.bool_))
         at = total.fill_null(value=False).arg_true() + (self.height - tail.height)
         if at.len():
             found = found.scatter(at, values=True)
             self.reject(found, "(row)", "looks like a row of totals", "delete it; totals are not data")
             self.ignore(found)
+
+
+def _read_as(kind: str, read: Coercion, given: str | pl.Series, separator: str, high: float) -> Parsed:
+    """Read cells as a kind."""
+    match kind:
+        case "number" | "whole":
+            return read.number(given, high=high)
+        case "moment" | "local":
+            return read.moment(given, utc=kind == "moment")
+        case "texts" | "days":
+            return getattr(read, kind)(given, separator=separator)  # type: ignore[no-any-return]
+        case _:
+            return getattr(read, kind)(given)  # type: ignore[no-any-return]
 
 
 def _shown(cells: pl.Series) -> pl.Series:
@@ -483,18 +525,18 @@ def find_columns(
         Further files -> their columns: where two files are swapped, that is said.
     """
     columns = raw.frame.columns
-    for name, key in wanted.items():
-        if name in columns:
-            continue
-        folded = {column.casefold(): column for column in columns}
-        near = get_close_matches(name.casefold(), folded, n=1, cutoff=0.6)
-        elsewhere = [file for file, names in (others or {}).items() if name in names and file != raw.file]
-        if near:
-            hint = f"did you mean {folded[near[0]]!r}?"
-        elif elsewhere:
-            hint = f"{elsewhere[0]} has it: are the two files swapped?"
-        elif len(columns) == 1 and re.search(r"[,;|\t]", columns[0]):
-            hint = "the whole header was read as one column: set separator under [format]"
-        else:
-            hint = f"the columns are {', '.join(columns)}"
-        raise InputError(f"{raw.file}: no column {name!r} ({key} in the mapping): {hint}")
+    missing = [name for name in wanted if name not in columns]
+    if not missing:
+        return
+    name, folded = missing[0], {column.casefold(): column for column in columns}
+    near = get_close_matches(name.casefold(), folded, n=1, cutoff=0.6)
+    others = {file: names for file, names in (others or {}).items() if file != raw.file}
+    elsewhere = next((file for file, names in others.items() if set(missing) <= set(names)), None)
+    if near and (elsewhere is None or len(missing) == 1):
+        hint = f"did you mean {folded[near[0]]!r}?"
+    elif len(columns) == 1 and re.search(r"[,;|\t]", columns[0]):
+        hint = "the whole header was read as one column: set separator under [format]"
+    else:
+        hint = f"the columns are {', '.join(columns)}"
+        hint += f" ({elsewhere} has it: are the two files swapped?)" if elsewhere else ""
+    raise InputError(f"{raw.file}: no column {name!r} ({wanted[name]} in the mapping): {hint}")
