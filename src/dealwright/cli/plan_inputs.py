@@ -49,7 +49,7 @@ def read_inputs(run: dict[str, Any], reported: pl.DataFrame | None) -> tuple[Pla
     from dealwright.tables.plan_inputs import read_plan_inputs
 
     tables: dict[str, Any] = {name: run[name] for name in TABLES if name in run}
-    options = {"as_of": run.get("as_of"), "further_touches": reported}
+    options: dict[str, Any] = {"as_of": run.get("as_of"), "further_touches": reported}
     if run.get("world") is not None:
         company = _draw_world(run)
         schema = parse_mapping(_world_files(company)[1], "the synthetic company")
