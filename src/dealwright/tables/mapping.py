@@ -22,7 +22,7 @@ from dealwright.errors import InputError, UnknownNameError
 from dealwright.schemas import ACCOUNT_ROLES, ALWAYS, BOOKING_STATUSES, CHANNELS, EMPTY
 from dealwright.tables.fields import ACCOUNT_FIELDS, TABLES
 from dealwright.tables.reader import Format
-from dealwright.toml import convert, read_toml
+from dealwright.toml import Amount, Share, convert, read_toml
 
 DESK_TABLES: Final = ("agents", "assignments", "bookings")
 PLAN_TABLES: Final = ("accounts", *(name for name in TABLES if name not in DESK_TABLES))
@@ -240,8 +240,6 @@ class Lookup(msgspec.Struct, kw_only=True):
     format: Format = msgspec.field(default_factory=Format)
 
 
-_Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
-_Amount = Annotated[float, msgspec.Meta(ge=0)]
 _Channel: Any = Literal[CHANNELS]
 _Status = Literal["pending", "confirmed", "cancelled", "none"]
 _MORE: Final[Mapping[str, list[tuple[str, Any, Any]]]] = {
@@ -261,11 +259,11 @@ _KINDS: Final[dict[str, Any]] = {
 }  # fmt: skip
 _SETTINGS: Final[list[tuple[str, Any, Any]]] = [
     ("as_of", datetime | None, None),
-    ("follow_up_days", _Amount, 7.0),
+    ("follow_up_days", Amount, 7.0),
     ("default_capacity", Annotated[int, msgspec.Meta(ge=0, lt=2**31)], 10),
     ("currency", str, "USD"),
-    ("late_filing_min", _Amount, 0.0),
-    ("max_rejected_share", _Share, 0.5),
+    ("late_filing_min", Amount, 0.0),
+    ("max_rejected_share", Share, 0.5),
 ]
 _Document: Any = msgspec.defstruct(
     "_Document",
