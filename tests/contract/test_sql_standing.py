@@ -16,7 +16,7 @@ from dealwright.desk.database import Database
 DESTINATIONS = ("Mars", "Venus")
 SOURCES = ("Organic", "Bought")
 FIRST_BOTH_WAYS = """
-select (dealwright.first_agent(r.rule, e.ask, s.list, s.attributes)).*, (s.list).agents as listed,
+select (dealwright.first_agent(r.rule, e.ask, s.list)).*, (s.list).agents as listed,
        g.agent_id as general_id, g.match_score as general_score, g.expected_value as general_value
 from (select dealwright.policy_for('value') as rule offset 0) as r
 cross join lateral (

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -31,7 +33,7 @@ from dealwright.desk.results import (
     Settlement,
 )
 from dealwright.errors import InputError, NotFoundError, UnknownNameError
-from dealwright.schemas import BOOKING_STATUSES, Dimension, History
+from dealwright.schemas import BOOKING_STATUSES, EMPTY, Dimension, History
 
 if TYPE_CHECKING:
     import polars as pl
@@ -93,24 +95,42 @@ class Desk:
 
     # history and models
 
-    def load(self, history: History) -> Loaded:
-        """Take in a history, all of it or nothing; rows that were taken in before change nothing."""
+    def load(self, history: History, *, deactivate_missing: bool = False) -> Loaded:
+        """Take in a history, all of it or nothing; rows that were taken in before change nothing.
+
+        Parameters
+        ----------
+        deactivate_missing
+            Deactivate the agents that are not in it; who is in a later one comes back.
+        """
         from dealwright.desk.load import load_history
 
         with self._connection() as connection:
-            return Loaded(load_history(connection, history))
+            return Loaded(load_history(connection, history, deactivate_missing=deactivate_missing))
 
     def dimensions(self) -> tuple[Dimension, ...]:
-        """Return the declared attributes of a lead with their allowed values."""
-        return tuple(Dimension(row["name"], tuple(row["allowed"] or ())) for row in self._rows("dimensions"))
+        """Return the declared attributes of a lead with the values that are known."""
+        return tuple(_dimension(row) for row in self._rows("dimensions"))
+
+    def catch_up(self, as_of: datetime | None = None) -> int:
+        """End the assignments without a booking whose follow-up time is over; returns how many.
+
+        New values of open dimensions that could not be counted when their lead came are counted now.
+
+        Parameters
+        ----------
+        as_of
+            Over at this moment, if that is before now.
+        """
+        return int(self._rows("catch_up", as_of=as_of)[0]["lapsed"])
 
     def outcomes(self, *, with_requirements: bool = False) -> pl.DataFrame:
         """Return one row per assignment for learning, with one column per dimension (`OUTCOME_COLUMNS`)."""
         from dealwright.desk.outcomes import read_outcomes
 
-        names = [dimension.name for dimension in self.dimensions()]
+        dimensions = self.dimensions()
         with self._connection() as connection:
-            return read_outcomes(connection, names, with_requirements=with_requirements)
+            return read_outcomes(connection, dimensions, with_requirements=with_requirements)
 
     def agent_traits(self) -> pl.DataFrame:
         """Return the numeric traits of every agent, by the desk's own agent_id."""
@@ -348,20 +368,22 @@ class Desk:
         """Check a lead against the declared dimensions, before the database does, to say what was meant."""
         document = lead.to_dict() if isinstance(lead, Lead) else dict(lead)
         attributes = document.get("attributes") or {}
-        dimensions = {item.name: item.values for item in self.dimensions()}
+        dimensions = {item.name: item for item in self.dimensions()}
         for name, value in attributes.items():
             if name not in dimensions:
                 raise UnknownNameError("dimension", name, dimensions)
-            if value is not None and value not in dimensions[name]:
-                raise UnknownNameError(f"value of {name}", value, dimensions[name])
+            if not _is_empty(value):
+                _check_value(dimensions[name], value)
         if complete:
             if not str(document.get("customer_name") or "").strip():
                 raise InputError("a lead needs the customer's name (--customer NAME)")
-            missing = [name for name in dimensions if attributes.get(name) is None]
+            missing = [
+                item for item in dimensions.values() if item.required and _is_empty(attributes.get(item.name))
+            ]
             if missing:
                 raise InputError(
-                    f"the lead says nothing about {', '.join(missing)}: give a value, for example "
-                    f"--set {missing[0]}={_quoted(dimensions[missing[0]])}"
+                    f"the lead says nothing about {', '.join(item.name for item in missing)}: give a value, "
+                    f"for example --set {missing[0].name}={_quoted(missing[0].values)}"
                 )
         return document
 
@@ -386,6 +408,37 @@ def _walk(value: Any, rename: Any) -> Any:
 
 def _own(row: Mapping[str, Any], *names: str) -> dict[str, Any]:
     return {name: own_id(value) if name in names else value for name, value in row.items()}
+
+
+def _dimension(row: Row) -> Dimension:
+    found = Dimension(
+        row["name"],
+        tuple(row["allowed"] or ()),
+        is_open=row["is_open"],
+        required=row["required"],
+        at_arrival=row["at_arrival"],
+        edges=tuple(row["edges"]),
+    )
+    return replace(found, values=(*found.values, EMPTY)) if found.has_empty else found
+
+
+def _is_empty(value: Any) -> bool:
+    """Whether an attribute says nothing."""
+    return value is None or str(value).strip() in ("", EMPTY)
+
+
+def _check_value(dimension: Dimension, value: Any) -> None:
+    """Refuse what a dimension cannot be, in the words of who gave it."""
+    if str(value).strip() in dimension.values or (dimension.is_open and not isinstance(value, dict | list)):
+        return
+    if not dimension.edges:
+        raise UnknownNameError(f"value of {dimension.name}", value, dimension.values)
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = math.nan
+    if not math.isfinite(number):
+        raise InputError(f"{dimension.name} must be a number, not {value!r}")
 
 
 def _quoted(values: tuple[str, ...]) -> str:

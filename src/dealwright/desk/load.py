@@ -2,38 +2,61 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import polars as pl
 from psycopg import Connection, sql
 
 from dealwright.desk.queries import query
-from dealwright.schemas import AGENT_COLUMNS, ASSIGNMENT_COLUMNS, BOOKING_COLUMNS, History
+from dealwright.schemas import AGENT_COLUMNS, ASSIGNMENT_COLUMNS, BOOKING_COLUMNS, EMPTY, Dimension, History
 
 _CHUNK_ROWS = 100_000
+# of an open dimension: an agent's profile has an element for each, and rare ones teach nothing
+_MOST_OPEN_VALUES = 500
 
 
-def load_history(connection: Connection[Any], history: History) -> dict[str, Any]:
-    """Take in a history; returns how many rows were new, changed and unchanged."""
+def load_history(
+    connection: Connection[Any], history: History, *, deactivate_missing: bool = False
+) -> dict[str, Any]:
+    """Take in a history; returns how many rows were new, changed and unchanged, and what is odd of agents."""
+    assignments = history.assignments
+    if "outcome_unknown" not in assignments.columns:
+        assignments = assignments.with_columns(outcome_unknown=pl.lit(value=False))
+    names = [item.name for item in history.dimensions]
+    # the attributes of a few hundred kinds of leads, not of a million leads
+    kinds = assignments.select(pl.lit(0).alias("kind"), *names).unique(maintain_order=True)
+    if names:
+        kinds = kinds.with_columns(kind=pl.int_range(pl.len()))
+        assignments = assignments.join(kinds, on=names, how="left", nulls_equal=True, maintain_order="left")
+    else:
+        assignments = assignments.with_columns(kind=0)
     with connection.transaction():
         connection.execute("select dealwright.begin_import()")
         connection.cursor().executemany(
-            "insert into import_dimension (name, position, allowed_values) values (%s, %s, %s)",
-            [(item.name, place, list(item.values)) for place, item in enumerate(history.dimensions)],
+            "insert into import_dimension values (%s, %s, %s, %s, %s, %s, %s)",
+            _dimensions(history.dimensions, assignments),
         )
         _copy(connection, "import_agent", list(AGENT_COLUMNS), _agents(history.agents))
-        names = [item.name for item in history.dimensions]
-        assignments = history.assignments.with_columns(_attributes(names))
-        if "outcome_unknown" not in assignments.columns:
-            assignments = assignments.with_columns(outcome_unknown=pl.lit(value=False))
-        _copy(connection, "import_assignment", [*ASSIGNMENT_COLUMNS, "attributes"], assignments)
+        _copy(connection, "import_kind", ["kind", "attributes"], kinds.with_columns(_attributes(names)))
+        _copy(connection, "import_assignment", [*ASSIGNMENT_COLUMNS, "kind"], assignments)
         _copy(connection, "import_booking", list(BOOKING_COLUMNS), history.bookings)
         row = connection.execute(
-            query("import_history"), {"follow_up_days": history.follow_up_days}
+            query("import_history"),
+            {"follow_up_days": history.follow_up_days, "deactivate_missing": deactivate_missing},
         ).fetchone()
     counts: dict[str, Any] = row[0] if row else {}
     return counts
+
+
+def _dimensions(dimensions: Sequence[Dimension], assignments: pl.DataFrame) -> Iterable[tuple[Any, ...]]:
+    for place, item in enumerate(dimensions):
+        values = [value for value in item.values if value != EMPTY]
+        if item.is_open and len(values) > _MOST_OPEN_VALUES:
+            counted = assignments[item.name].drop_nulls().value_counts(sort=True)
+            common = set(counted[item.name].head(_MOST_OPEN_VALUES))
+            values = [value for value in values if value in common]
+        yield item.name, place, values, item.is_open, item.required, item.at_arrival, list(item.edges)
 
 
 def _agents(agents: pl.DataFrame) -> pl.DataFrame:
@@ -46,7 +69,7 @@ def _agents(agents: pl.DataFrame) -> pl.DataFrame:
 
 
 def _attributes(names: Sequence[str]) -> pl.Expr:
-    """The values of the dimensions as one JSON object, unknown ones left out."""
+    """The values of the dimensions as one JSON object, null where unknown."""
     if not names:
         return pl.lit("{}").alias("attributes")
     return pl.struct(names).struct.json_encode().alias("attributes")

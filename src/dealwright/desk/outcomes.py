@@ -9,25 +9,28 @@ from typing import TYPE_CHECKING, Any
 
 from psycopg import Connection, sql
 
-from dealwright.schemas import MOMENT, OUTCOME_COLUMNS
+from dealwright.desk.queries import query
+from dealwright.learn.slots import UNKNOWN
+from dealwright.schemas import EMPTY, MOMENT, OUTCOME_COLUMNS, Dimension
 
 if TYPE_CHECKING:
     import polars as pl
 
 
 def read_outcomes(
-    connection: Connection[Any], dimensions: Sequence[str], *, with_requirements: bool = False
+    connection: Connection[Any], dimensions: Sequence[Dimension], *, with_requirements: bool = False
 ) -> pl.DataFrame:
-    """Return the view ``dealwright.outcome`` with one column per dimension, and the leads' requirements."""
+    """Return the view ``dealwright.outcome`` with one column per dimension, and the leads' requirements.
+
+    A value is what the desk understood of the lead's attributes, and counts: the name of the bin, and not the
+    number. Null means that nothing was given; where that is a value of its own, one that has no slot is
+    ``UNKNOWN``.
+    """
     import polars as pl
 
     columns = sql.SQL(", ").join(
         [
-            *(sql.Identifier("o", name) for name in OUTCOME_COLUMNS),
-            *(
-                sql.SQL("o.attributes ->> {} as {}").format(sql.Literal(name), sql.Identifier(name))
-                for name in dimensions
-            ),
+            *(sql.Identifier("o", name) for name in (*OUTCOME_COLUMNS, "slots")),
             *([sql.SQL("l.requirements")] if with_requirements else []),
         ]
     )
@@ -47,14 +50,36 @@ def read_outcomes(
             content.write(part)
     content.seek(0)
     frame = pl.read_csv(content, infer_schema=False)
-    return frame.with_columns(
-        _moment(name)
-        if kind == MOMENT
-        else (pl.col(name) == "t")
-        if kind == pl.Boolean
-        else pl.col(name).cast(kind)
-        for name, kind in OUTCOME_COLUMNS.items()
+    values = _values_by_kind(connection, frame["slots"].unique(), dimensions)
+    return frame.join(values, on="slots", how="left", maintain_order="left").select(
+        *(
+            _moment(name)
+            if kind == MOMENT
+            else (pl.col(name) == "t")
+            if kind == pl.Boolean
+            else pl.col(name).cast(kind)
+            for name, kind in OUTCOME_COLUMNS.items()
+        ),
+        *(dimension.name for dimension in dimensions),
+        *(["requirements"] if with_requirements else []),
     )
+
+
+def _values_by_kind(
+    connection: Connection[Any], kinds: pl.Series, dimensions: Sequence[Dimension]
+) -> pl.DataFrame:
+    """Say what each set of slots, written as PostgreSQL writes an array, means in every dimension."""
+    import polars as pl
+
+    meaning = {slot: (name, value) for slot, name, value in connection.execute(query("slots"))}
+    rows = []
+    for kind in kinds:
+        given = dict(meaning[int(slot)] for slot in kind.strip("{}").split(",") if int(slot) in meaning)
+        rows.append({"slots": kind})
+        for dimension in dimensions:
+            value = given.get(dimension.name, UNKNOWN if dimension.has_empty else None)
+            rows[-1][dimension.name] = None if value == EMPTY else value
+    return pl.DataFrame(rows, schema={"slots": pl.String, **{item.name: pl.String for item in dimensions}})
 
 
 def outcomes_known_at(outcomes: pl.DataFrame, moment: datetime) -> pl.DataFrame:

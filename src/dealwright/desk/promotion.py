@@ -60,7 +60,7 @@ def judge_promotion(
     """
     if champion is None:
         return Promotion(promote=True, reason="there was no model at work")
-    if tuple(champion.dimensions) != tuple(dimensions):
+    if not _speaks_of(champion, [dimension for dimension in dimensions if dimension.values]):
         return Promotion(promote=True, reason="the dimensions of leads have changed since the model at work")
     if champion.as_of is None:
         return Promotion(promote=True, reason="the model at work does not say what it was trained on")
@@ -89,6 +89,15 @@ def judge_promotion(
         champion_log_loss=verdict.champion_log_loss,
         challenger_log_loss=verdict.challenger_log_loss,
         outcomes=verdict.outcomes,
+    )
+
+
+def _speaks_of(champion: MatchModel, dimensions: Sequence[Dimension]) -> bool:
+    """Whether a model's dimensions are today's, but for values that came to the open ones since."""
+    return len(champion.dimensions) == len(dimensions) and all(
+        old == new
+        or (new.is_open and set(old.values) <= set(new.values) and replace(new, values=old.values) == old)
+        for old, new in zip(champion.dimensions, dimensions, strict=True)
     )
 
 

@@ -219,10 +219,30 @@ class Loaded(Tabular):
     Attributes
     ----------
     counts
-        For agents, assignments and bookings: how many were new, changed and unchanged; and when the data end.
+        For agents, assignments and bookings: how many were new, changed and unchanged; how many lapsed, and
+        when the data end.
     """
 
     counts: Row
+
+    @property
+    def missing_agents(self) -> tuple[Row, ...]:
+        """The active agents of the desk that were not in the import: ``agent_id`` and ``name``."""
+        return tuple(self.counts["missing_agents"])
+
+    @property
+    def deactivated(self) -> int:
+        """How many of the missing agents were deactivated."""
+        return int(self.counts["deactivated"])
+
+    @property
+    def over_capacity(self) -> Row | None:
+        """How many ``agents`` ``of`` the active ones have more open than their capacity; None: nobody.
+
+        ``suggested`` is the round capacity that would hold 95 % of them.
+        """
+        crowded: Row | None = self.counts["over_capacity"]
+        return crowded
 
     @property
     def new(self) -> int:

@@ -82,6 +82,7 @@ def train_desk(
     promote
         Put it to work, or not; None lets the outcomes decide.
     """
+    desk.catch_up(as_of)
     outcomes, traits, dimensions = desk.outcomes(), desk.agent_traits(), desk.dimensions()
     if as_of is not None:
         outcomes = outcomes_known_at(outcomes, as_of)
@@ -100,6 +101,7 @@ def train_classic(
     desk: Desk, *, as_of: datetime | None = None, promote: bool = True
 ) -> tuple[int, ClassicResult]:
     """Learn the classic Match Score's weights and register them; returns the model's id and the weights."""
+    desk.catch_up(as_of)
     outcomes, agents = desk.outcomes(with_requirements=True), desk.agent_workloads()
     if as_of is not None:
         outcomes = outcomes_known_at(outcomes, as_of)
@@ -109,6 +111,7 @@ def train_classic(
 
 def examine_desk(desk: Desk, *, as_of: datetime | None = None, seed: int = 0) -> Training:
     """Find out what the desk's outcomes can support, without registering anything."""
+    desk.catch_up(as_of)
     outcomes = desk.outcomes()
     if as_of is not None:
         outcomes = outcomes_known_at(outcomes, as_of)

@@ -94,7 +94,7 @@ def fit_match_model(
         lead_weights=weights_by_dimension(table.dimensions, lead.weights),
         traits=trait_list,
         prior_strength=tuple(strength.tolist()),
-        value_share=(1.0, *np.concatenate(shares).tolist()),
+        value_share=tuple(np.concatenate([[1.0], *shares]).tolist()),
         affinity_weight=tuple(affinity_weight.tolist()),
         calibration=Calibration(logit_variance=lead.variance),
         revenue=_fit_revenue(known, shares, terms),

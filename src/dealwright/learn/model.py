@@ -129,6 +129,15 @@ class MatchModel:
             "dimensions": {dimension.name: list(dimension.values) for dimension in self.dimensions},
             # PostgreSQL's jsonb keeps no order of keys, and the order of the slots hangs on it
             "dimension_order": [dimension.name for dimension in self.dimensions],
+            "dimension_rules": {
+                dimension.name: {
+                    "is_open": dimension.is_open,
+                    "required": dimension.required,
+                    "at_arrival": dimension.at_arrival,
+                    "edges": list(dimension.edges),
+                }
+                for dimension in self.dimensions
+            },
             "lead_bias": self.lead_bias,
             "lead_weights": _plain(self.lead_weights),
             "traits": [
@@ -176,7 +185,11 @@ class MatchModel:
             )
         try:
             order = data.get("dimension_order", list(data["dimensions"]))
-            dimensions = tuple(Dimension(name, tuple(data["dimensions"][name])) for name in order)
+            rules = data.get("dimension_rules", {})  # models of before: closed, required, no number
+            dimensions = tuple(
+                Dimension(name, tuple(data["dimensions"][name]), **_rules(rules.get(name, {})))
+                for name in order
+            )
             revenue = data["revenue"]
             return cls(
                 dimensions=dimensions,
@@ -207,6 +220,10 @@ class MatchModel:
             raise InputError(
                 f"the match model lacks or garbles {error}: train it again with `dealwright train`"
             ) from None
+
+
+def _rules(data: Mapping[str, Any]) -> dict[str, Any]:
+    return {**data, "edges": tuple(data.get("edges", ()))}
 
 
 def _plain(weights: Weights) -> dict[str, dict[str, float]]:

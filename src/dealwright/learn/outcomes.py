@@ -181,6 +181,8 @@ def tabulate_outcomes(
 ) -> OutcomeTable:
     """Check outcomes and turn them into arrays.
 
+    A dimension without any value yet is left out: there is nothing to learn about it.
+
     Parameters
     ----------
     agent_ids
@@ -201,6 +203,7 @@ def tabulate_outcomes(
             raise InputError(
                 f"the outcomes have {outcomes[name].null_count()} rows without {name}: set them aside first"
             )
+    dimensions = tuple(dimension for dimension in dimensions if dimension.values)
     frame = outcomes.sort("assigned_at", "assignment_id")
     ids = np.unique(
         np.concatenate(
@@ -214,7 +217,7 @@ def tabulate_outcomes(
     assigned_us = frame["assigned_at"].dt.epoch("us").to_numpy()
     known_us = frame["known_at"].dt.epoch("us").fill_null(np.iinfo(np.int64).max).to_numpy()
     return OutcomeTable(
-        dimensions=tuple(dimensions),
+        dimensions=dimensions,
         agent_ids=ids,
         agent=np.searchsorted(ids, frame["agent_id"].to_numpy()),
         codes=encode_values(frame, dimensions),

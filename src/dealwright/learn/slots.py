@@ -9,11 +9,15 @@ import numpy.typing as npt
 import polars as pl
 
 from dealwright.errors import InputError, UnknownNameError
+from dealwright.schemas import EMPTY
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from dealwright.schemas import Dimension
+
+UNKNOWN = "(unknown)"
+"""Stands for a value that nobody knows, where null says that nothing was given."""
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -41,14 +45,16 @@ def encode_values(frame: pl.DataFrame, dimensions: Sequence[Dimension]) -> IntAr
 
     Returns
     -------
-    Array of shape (rows, dimensions): the position of the value within its dimension, -1 where it is null.
+    Array of shape (rows, dimensions): the position of the value within its dimension, -1 where it is not
+    known. Null is the dimension's ``EMPTY`` where that is a value, else not known; so is `UNKNOWN`, and a new
+    value of an open dimension.
 
     Raises
     ------
     InputError
         A dimension has no column in the frame.
     UnknownNameError
-        A value is not one of those declared.
+        A value of a closed dimension is not one of those declared.
     """
     codes = np.empty((frame.height, len(dimensions)), dtype=np.int64)
     for j, dimension in enumerate(dimensions):
@@ -58,11 +64,13 @@ def encode_values(frame: pl.DataFrame, dimensions: Sequence[Dimension]) -> IntAr
                 "or do not declare that dimension"
             )
         values = frame[dimension.name].cast(pl.String)
+        if dimension.has_empty and EMPTY in dimension.values:
+            values = values.fill_null(EMPTY)
         code = values.replace_strict(
             list(dimension.values), list(range(len(dimension.values))), default=None, return_dtype=pl.Int64
         )
-        unknown = values.filter(code.is_null() & values.is_not_null())
-        if unknown.len():
+        unknown = values.filter(code.is_null() & values.is_not_null() & (values != UNKNOWN))
+        if unknown.len() and not dimension.is_open:
             raise UnknownNameError(dimension.name, unknown[0], dimension.values)
         codes[:, j] = code.fill_null(-1).to_numpy()
     return codes

@@ -25,18 +25,21 @@ end
 $$;
 comment on function dealwright.sum_at(double precision[], integer[]) is 'Sum of the weights at the slots; a missing weight is 0.';
 
-create or replace function dealwright.weights_by_slot(weights jsonb)
+create or replace function dealwright.weights_by_slot(weights jsonb, width integer)
 returns double precision[] language sql stable as $$
     select array[0::double precision] || coalesce(array_agg(coalesce((weights -> d.name ->> v.value)::double precision, 0) order by v.slot), '{}')
     from dealwright.dimension_value as v
     join dealwright.dimension as d using (dimension_id)
+    where v.slot <= width
 $$;
-comment on function dealwright.weights_by_slot(jsonb) is 'A model''s {dimension: {value: weight}} as an array by slot; slot 1 is 0.';
+comment on function dealwright.weights_by_slot(jsonb, integer) is
+    'A model''s {dimension: {value: weight}} as an array by slot, up to a width; slot 1 is 0.';
 
 create or replace function dealwright.compile_model(id bigint)
 returns void language plpgsql as $$
 declare
     p jsonb;
+    width integer := dealwright.slot_count();  -- of values that come while this runs, all arrays know nothing
     by_slot_strength double precision[];
     by_slot_share double precision[];
     by_slot_dimension integer[];
@@ -62,10 +65,10 @@ begin
     into by_slot_strength, by_slot_share, by_slot_affinity, by_slot_dimension
     from dealwright.dimension_value as own
     join dealwright.dimension as d using (dimension_id)
-    left join model_slot as s on s.dimension = d.name and s.value = own.value;
+    left join model_slot as s on s.dimension = d.name and s.value = own.value
+    where own.slot <= width;
 
-    delete from dealwright.compiled_model where model_id = id;
-    insert into dealwright.compiled_model values (
+    insert into dealwright.compiled_model as c values (
         id,
         (p ->> 'agents_differ')::boolean,
         (p ->> 'lead_bias')::double precision,
@@ -76,9 +79,9 @@ begin
         coalesce((p -> 'revenue' -> 'package' ->> 'bias')::double precision, 0),
         coalesce((p -> 'revenue' ->> 'base_prior_strength')::double precision, 1e18),
         coalesce((p -> 'revenue' ->> 'package_prior_strength')::double precision, 1e18),
-        dealwright.weights_by_slot(p -> 'lead_weights'),
-        dealwright.weights_by_slot(p -> 'revenue' -> 'base' -> 'weights'),
-        dealwright.weights_by_slot(p -> 'revenue' -> 'package' -> 'weights'),
+        dealwright.weights_by_slot(p -> 'lead_weights', width),
+        dealwright.weights_by_slot(p -> 'revenue' -> 'base' -> 'weights', width),
+        dealwright.weights_by_slot(p -> 'revenue' -> 'package' -> 'weights', width),
         by_slot_strength,
         by_slot_share,
         by_slot_dimension,
@@ -87,10 +90,19 @@ begin
         coalesce((select array_agg((t ->> 'mean')::double precision order by o) from jsonb_array_elements(p -> 'traits') with ordinality as x (t, o)), '{}'),
         coalesce((select array_agg((t ->> 'sd')::double precision order by o) from jsonb_array_elements(p -> 'traits') with ordinality as x (t, o)), '{}'),
         coalesce((select array_agg((t ->> 'weight')::double precision order by o) from jsonb_array_elements(p -> 'traits') with ordinality as x (t, o)), '{}')
-    );
+    )
+    -- what a slot weighs stays, also when its bin got another name: decisions were taken by it
+    on conflict (model_id) do update set
+        lead_weight = c.lead_weight || excluded.lead_weight[cardinality(c.lead_weight) + 1:],
+        base_weight = c.base_weight || excluded.base_weight[cardinality(c.lead_weight) + 1:],
+        package_weight = c.package_weight || excluded.package_weight[cardinality(c.lead_weight) + 1:],
+        prior_strength = c.prior_strength || excluded.prior_strength[cardinality(c.lead_weight) + 1:],
+        value_share = c.value_share || excluded.value_share[cardinality(c.lead_weight) + 1:],
+        dimension_of = c.dimension_of || excluded.dimension_of[cardinality(c.lead_weight) + 1:],
+        affinity_weight = c.affinity_weight || excluded.affinity_weight[cardinality(c.lead_weight) + 1:];
 end
 $$;
-comment on function dealwright.compile_model(bigint) is 'Unfolds a value model by slot.';
+comment on function dealwright.compile_model(bigint) is 'Unfolds a value model by slot; one that is unfolded gets an element for each new slot.';
 
 create or replace function dealwright.promoted_model()
 returns dealwright.compiled_model language sql stable as $$
@@ -144,6 +156,7 @@ declare
     won_without double precision[];
     expected_without double precision[];
     place integer;
+    young record;
     share double precision;
     known double precision;
     won double precision;
@@ -179,6 +192,18 @@ begin
         won_without[place] := coalesce(won_without[place], stat.confirmed[1]) - stat.confirmed[slot];
         expected_without[place] := coalesce(expected_without[place], stat.expected_ppm[1]) - stat.expected_ppm[slot];
     end loop;
+    if cardinality(stat.known) > width then
+        -- values that came after the model have no element yet, and yet their leads are not of an unknown value
+        for young in
+            select v.slot, d.position from dealwright.dimension_value as v join dealwright.dimension as d using (dimension_id)
+            where v.slot > width and v.slot <= cardinality(stat.known)
+        loop
+            known_without[young.position] := coalesce(known_without[young.position], stat.known[1]) - stat.known[young.slot];
+            won_without[young.position] := coalesce(won_without[young.position], stat.confirmed[1]) - stat.confirmed[young.slot];
+            expected_without[young.position] :=
+                coalesce(expected_without[young.position], stat.expected_ppm[1]) - stat.expected_ppm[young.slot];
+        end loop;
+    end if;
     for slot in 1 .. width loop
         place := model.dimension_of[slot];
         -- outcomes of leads without a value are spread over the dimension's slots by the agent's own mix of values,

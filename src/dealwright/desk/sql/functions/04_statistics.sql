@@ -161,13 +161,19 @@ with lead_kind as (
     cross join lateral unnest(p.slots) as s (slot)
     group by p.agent_id, s.slot
 ), counted as (
+    -- an array has an element for each slot that was there when it was made or that something was counted at
     select a.agent_id,
-           array_agg(coalesce(c.assigned, 0)::integer order by slot) as assigned,
-           array_agg(coalesce(c.known, 0)::integer order by slot) as known,
-           array_agg(coalesce(c.confirmed, 0)::integer order by slot) as confirmed,
-           array_agg(coalesce(c.expected_ppm, 0)::bigint order by slot) as expected_ppm
+           array_agg(coalesce(c.assigned, 0)::integer order by slot) filter (where slot <= w.assigned or c.assigned > 0) as assigned,
+           array_agg(coalesce(c.known, 0)::integer order by slot) filter (where slot <= w.known or c.known > 0) as known,
+           array_agg(coalesce(c.confirmed, 0)::integer order by slot) filter (where slot <= w.known or c.known > 0) as confirmed,
+           array_agg(coalesce(c.expected_ppm, 0)::bigint order by slot) filter (where slot <= w.known or c.known > 0) as expected_ppm
     from dealwright.agent as a
-    cross join generate_series(1, dealwright.slot_count()) as slot
+    left join dealwright.agent_stat as s using (agent_id)
+    cross join (select dealwright.slot_count() as slots offset 0) as n
+    cross join lateral (
+        select coalesce(cardinality(s.assigned), n.slots) as assigned, coalesce(cardinality(s.known), n.slots) as known
+    ) as w
+    cross join lateral generate_series(1, n.slots) as slot
     left join per_slot as c using (agent_id, slot)
     group by a.agent_id
 ), money as (
@@ -247,6 +253,7 @@ returns void language plpgsql set search_path = dealwright, public, extensions, 
 begin
     -- counters and history must not move apart while they are counted
     perform dealwright.hold_writers();
+    perform dealwright.widen_counters();
     insert into dealwright.agent_stat as s
     select * from dealwright.recounted_stat
     on conflict (agent_id) do update set

@@ -91,7 +91,9 @@ begin
             weights[k] := model.trait_weight[k];
         end loop;
         foreach slot in array slots loop
-            weights[traits + slot] := model.affinity_weight[slot];
+            if slot <= cardinality(model.lead_weight) then  -- else a value that came after the model
+                weights[traits + slot] := model.affinity_weight[slot];
+            end if;
         end loop;
     end if;
     result.model_id := model.model_id;

@@ -184,7 +184,7 @@ declare
     id bigint;
 begin
     loop
-        best := dealwright.first_agent(rule, ask, dealwright.standing_for(rule, l.attributes), l.attributes);
+        best := dealwright.first_agent(rule, ask, dealwright.standing_of(rule, l));
         if best.agent_id is null then
             begin
                 lock table dealwright.queue_gate in row exclusive mode;

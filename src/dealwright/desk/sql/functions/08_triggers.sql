@@ -32,7 +32,7 @@ end
 $$;
 
 create or replace function dealwright.read_lead(l dealwright.lead)
-returns dealwright.lead language plpgsql stable as $$
+returns dealwright.lead language plpgsql as $$
 declare
     read record;
 begin
@@ -40,6 +40,9 @@ begin
     l.slots := read.slots;
     if not read.complete then
         perform dealwright.check_attributes(l.attributes, l.status = 'new');
+        if dealwright.add_values(l.attributes) then
+            l.slots := dealwright.slots_of(l.attributes);
+        end if;
     end if;
     if l.required_skills is not null then
         l.required_skills := array(select lower(btrim(skill)) from unnest(l.required_skills) as skill);
@@ -52,7 +55,7 @@ begin
 end
 $$;
 comment on function dealwright.read_lead(dealwright.lead) is
-    'The lead with what follows from its attributes and its text; DW002 when an attribute is not declared, or a new lead lacks one.';
+    'The lead with what follows from its attributes and its text; DW002 when an attribute is not declared, or a new lead lacks a required one.';
 
 create or replace function dealwright.prepare_lead()
 returns trigger language plpgsql set search_path = dealwright, public, extensions, pg_temp as $$

@@ -266,13 +266,16 @@ begin
         list := dealwright.standing_for(rule, l.attributes);
         if list.model_id is null or l.requirements is not null or l.required_skills is not null then
             l := dealwright.read_lead(l);
+            if list.model_id is null then
+                list := dealwright.standing_of(rule, l);  -- of a kind that others may have named in other words
+            end if;
         else
             l.slots := list.slots;  -- a kind of lead that has been read before
         end if;
         l.lead_id := nextval('dealwright.lead_lead_id_seq');
         ask := dealwright.enquiry_of(l, null, rule.seed);
         loop
-            best := dealwright.first_agent(rule, ask, list, l.attributes);
+            best := dealwright.first_agent(rule, ask, list);
             exit when best.agent_id is null;
             begin
                 done := set_config('dealwright.counted_by', 'placement', true);

@@ -4,7 +4,7 @@ create or replace view dealwright.outcome as
 select a.assignment_id, a.agent_id, a.assigned_at, a.known_at,
        case a.outcome when 'won' then true when 'lost' then false end as won,
        a.status = 'unknown' or exists (select from dealwright.booking as b where b.assignment_id = a.assignment_id) as contacted,
-       a.base_revenue, a.package_revenue, l.attributes
+       a.base_revenue, a.package_revenue, l.attributes, a.slots
 from dealwright.assignment as a
 join dealwright.lead as l using (lead_id)
 where a.status <> 'reassigned';

@@ -132,13 +132,14 @@ begin
     -- one after the other: of two changes at the same time the later sees the earlier
     lock table dealwright.rule in share row exclusive mode;
     delete from dealwright.rule;
-    insert into dealwright.rule (wanted, name, params, seed, sharpness, by_worth, model_id, fair_window_start)
+    insert into dealwright.rule (wanted, name, params, seed, sharpness, by_worth, model_id, fair_window_start, agents_differ)
     select w.wanted, p.name, p.params, coalesce((p.params ->> 'seed')::bigint, 1), coalesce((p.params ->> 'sharpness')::double precision, 20),
            p.name = 'value' and p.params ->> 'objective' is distinct from 'booking' and coalesce((p.params ->> 'fairness')::double precision, 0) = 0,
-           m.model_id, dealwright.fair_window_start()
+           m.model_id, dealwright.fair_window_start(), coalesce(c.agents_differ, false)
     from dealwright.policy as p
     cross join lateral (select p.name as wanted union all select '' where p.is_default) as w
-    left join dealwright.model as m on m.promoted and m.kind = case p.name when 'classic' then 'classic' else 'value' end;
+    left join dealwright.model as m on m.promoted and m.kind = case p.name when 'classic' then 'classic' else 'value' end
+    left join dealwright.compiled_model as c on c.model_id = m.model_id;
 end
 $$;
 comment on function dealwright.write_rules() is 'Brings what placements go by up to the policies and the promoted models.';

@@ -30,7 +30,7 @@ returns dealwright.standing language plpgsql stable as $$
 declare
     list dealwright.standing;
 begin
-    if rule.by_worth then
+    if rule.by_worth and rule.agents_differ then
         -- the first of the list, and the standing of the next: rarely is more asked for
         select s.model_id, s.attributes, s.slots, s.query, s.lead_logit, s.base, s.package, s.made_xmin, s.agents, s.agent_ids[:8], s.standings[:9]
         into list from dealwright.standing as s where s.model_id = rule.model_id and s.attributes = standing_for.attributes;
@@ -40,6 +40,21 @@ end
 $$;
 comment on function dealwright.standing_for(dealwright.rule, jsonb) is
     'The head of the list for a kind of lead, where there is one and the policy can use it.';
+
+create or replace function dealwright.standing_of(rule dealwright.rule, l dealwright.lead)
+returns dealwright.standing language plpgsql stable as $$
+declare
+    -- nearly always a lead says just what was understood of it
+    list dealwright.standing := dealwright.standing_for(rule, l.attributes);
+begin
+    if rule.by_worth and rule.agents_differ and list.slots is distinct from l.slots then
+        list := dealwright.standing_for(rule, dealwright.kind_of(l.slots));
+    end if;
+    return list;
+end
+$$;
+comment on function dealwright.standing_of(dealwright.rule, dealwright.lead) is
+    'The head of the list for the kind of a lead that has been read.';
 
 -- Both functions below spell out what dealwright.valued_agents says in general: the same numbers, from the same operations in the same
 -- order, with as few steps per agent as will do; their parameters are plain values, for a field of a row value is looked up anew for every agent.
@@ -192,7 +207,7 @@ $$;
 comment on function dealwright.look_further(dealwright.standing, dealwright.enquiry, double precision, double precision) is
     'The best eligible agent with room where the head of the list does not tell: among as many of it as are needed, or among all.';
 
-create or replace function dealwright.first_agent(rule dealwright.rule, ask dealwright.enquiry, list dealwright.standing, attributes jsonb)
+create or replace function dealwright.first_agent(rule dealwright.rule, ask dealwright.enquiry, list dealwright.standing)
 returns dealwright.ranked language plpgsql as $$
 declare
     -- what those of the list that are not looked at can be worth
@@ -220,26 +235,29 @@ begin
         end if;
         return dealwright.ranking_of(first, rule.sharpness);
     end if;
-    if rule.by_worth then
+    if rule.by_worth and rule.agents_differ then
         q := dealwright.query_of(ask.slots);
-        if q.agents_differ then
-            list := row (q.model_id, attributes, ask.slots, dealwright.scaled(q.query, q.slope), q.intercept + q.slope * q.lead_logit, q.base,
-                         q.package, null, null, null, null)::dealwright.standing;
+        list := row (q.model_id, dealwright.kind_of(ask.slots), ask.slots, dealwright.scaled(q.query, q.slope),
+                     q.intercept + q.slope * q.lead_logit, q.base, q.package, null, null, null, null)::dealwright.standing;
+        -- whoever finds the list is not read any more: it must not stand for what a new lead may not leave out
+        if not exists (select from dealwright.dimension as d
+                       where d.required and not exists (select from dealwright.dimension_value as v
+                                                        where v.dimension_id = d.dimension_id and v.slot = any (ask.slots))) then
             perform dealwright.make_standing(list);
-            return dealwright.ranking_of(
-                dealwright.first_of_all(list.query, list.lead_logit, list.base, list.package, rule.sharpness,
-                                        ask.skills, ask.department, ask.asked_at, ask.excluded_agent_id, ask.draw_seed),
-                rule.sharpness);
         end if;
+        return dealwright.ranking_of(
+            dealwright.first_of_all(list.query, list.lead_logit, list.base, list.package, rule.sharpness,
+                                    ask.skills, ask.department, ask.asked_at, ask.excluded_agent_id, ask.draw_seed),
+            rule.sharpness);
     end if;
     select * into result from dealwright.rank_by(rule.name, ask, rule.params, 1, true);
     return result;
 end
 $$;
-comment on function dealwright.first_agent(dealwright.rule, dealwright.enquiry, dealwright.standing, jsonb) is
+comment on function dealwright.first_agent(dealwright.rule, dealwright.enquiry, dealwright.standing) is
     'Whom a policy gives the lead to: the first eligible agent with room of its ranking; null when there is none.';
 
--- A list stands for what its kind of lead was read as.
+-- A list stands for what its kind of lead was read as; a new value changes nothing about the others.
 create or replace function dealwright.forget_standings()
 returns trigger language plpgsql as $$
 begin
@@ -252,5 +270,5 @@ drop trigger if exists forget_standings on dealwright.dimension;
 create trigger forget_standings after insert or update or delete on dealwright.dimension
     for each statement execute function dealwright.forget_standings();
 drop trigger if exists forget_standings on dealwright.dimension_value;
-create trigger forget_standings after insert or update or delete on dealwright.dimension_value
+create trigger forget_standings after update or delete on dealwright.dimension_value
     for each statement execute function dealwright.forget_standings();

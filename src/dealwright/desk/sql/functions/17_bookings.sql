@@ -72,7 +72,7 @@ begin
     rule := dealwright.policy_for(l.policy);
     ask := dealwright.enquiry_of(l, old.agent_id, rule.seed);
     loop
-        best := dealwright.first_agent(rule, ask, dealwright.standing_for(rule, l.attributes), l.attributes);
+        best := dealwright.first_agent(rule, ask, dealwright.standing_of(rule, l));
         if best.agent_id is null then
             raise exception 'nobody else eligible has a free place: assignment % stays with agent %', reassign.assignment_id, old.agent_id
                 using errcode = 'DW001', hint = 'raise a capacity or settle a booking first';
@@ -101,18 +101,48 @@ $$;
 comment on function dealwright.reassign(bigint, text) is
     'Gives an open assignment''s lead to the best other agent with room; the booking goes along. DW001 when there is none.';
 
-create or replace function dealwright.lapse_overdue(as_of timestamptz, follow_up interval)
-returns integer language sql as $$
-    with lapsed as (
-        update dealwright.assignment as a set status = 'lapsed', ended_at = a.assigned_at + follow_up
-        where a.status = 'open' and a.assigned_at + follow_up <= as_of
-          and not exists (select from dealwright.booking as b where b.assignment_id = a.assignment_id)
-        returning 1
-    )
-    select count(*)::integer from lapsed
+create or replace function dealwright.lapse_overdue(as_of timestamptz, follow_up interval, own_as_of timestamptz default null)
+returns integer language plpgsql as $$
+declare
+    overdue bigint[];
+begin
+    for attempt in 1 .. 2 loop
+        overdue := array(
+            select a.assignment_id from dealwright.assignment as a
+            where a.status = 'open'
+              and a.assigned_at + follow_up <= case when a.external_id is null then coalesce(own_as_of, as_of) else as_of end
+              and not exists (select from dealwright.booking as b where b.assignment_id = a.assignment_id));
+        exit when overdue = '{}' or attempt = 2;
+        -- many agents' rows in one transaction: alone, so as to wait for nobody who waits for one of them
+        perform dealwright.hold_writers();
+    end loop;
+    update dealwright.assignment as a set status = 'lapsed', ended_at = a.assigned_at + follow_up
+    where a.assignment_id = any (overdue);
+    return cardinality(overdue);
+end
 $$;
-comment on function dealwright.lapse_overdue(timestamptz, interval) is
-    'Ends assignments without a booking whose follow-up time is over: failed contacts. Returns how many.';
+comment on function dealwright.lapse_overdue(timestamptz, interval, timestamptz) is
+    'Ends assignments without a booking whose follow-up time is over at a moment (another one for those made here): failed contacts. Returns how many.';
+
+create or replace function dealwright.lapse_follow_ups(as_of timestamptz default null)
+returns integer language plpgsql as $$
+declare
+    days double precision;
+    data_end timestamptz;
+begin
+    select s.follow_up_days into days from dealwright.setting as s;
+    if days is null then
+        return 0;
+    end if;
+    -- data may lie ahead of the clock; what was assigned here does not
+    select max((e.payload ->> 'as_of')::timestamptz) into data_end
+    from dealwright.event as e where e.agent_id is null and e.kind = 'imported';
+    return dealwright.lapse_overdue(
+        least(as_of, greatest(now(), data_end)), make_interval(secs => days * 86400), least(as_of, now()));
+end
+$$;
+comment on function dealwright.lapse_follow_ups(timestamptz) is
+    'Ends assignments without a booking whose follow-up time, as the last import said it, is over now or was at a moment. Returns how many.';
 
 create or replace function dealwright.set_default_policy(policy_name text, new_params jsonb default null)
 returns void language plpgsql as $$

@@ -1,5 +1,7 @@
--- The declared dimensions with their values, in the order of their slots.
-select d.name, array_agg(v.value order by v.slot) filter (where v.value is not null) as allowed
+-- The declared dimensions with their values: bins in their order, others in that of their slots; empty is not among them.
+select d.name, d.is_open, d.required, d.at_arrival, d.edges,
+       array_agg(v.value order by v.bin, v.slot) filter (where case when d.edges = '{}' then v.value <> '(empty)'
+                                                               else v.bin <= cardinality(d.edges) + 1 end) as allowed
 from dealwright.dimension as d
 left join dealwright.dimension_value as v using (dimension_id)
 group by d.dimension_id
