@@ -139,7 +139,8 @@ def _open(path: Path, name: str, table: Table, further: Sequence[str]) -> Rows:
     known |= {f"{_ATTRIBUTES}{field}": field for field in further}
     sources = {}
     for column in raw.frame.columns:
-        if column not in known and column != _ATTRIBUTES[:-1]:
+        ours = column == _ATTRIBUTES[:-1] or column.rstrip("_") == "reason"  # of rejected rows, mended
+        if column not in known and not ours:
             raise InputError(f"{path.name}: {UnknownNameError('column', column, [*table.fields, *further])}")
         if column in known:
             sources[known[column]] = Source((column,))

@@ -30,6 +30,9 @@ _SEPARATORS: Final = {";": ";", "\t": "tab", "|": "|", ",": ","}  # of two equal
 _CONSISTENT: Final = 0.9  # share of rows as wide as the header from which a separator explains the file
 
 
+GUARDED: Final = r"^'('*[=@\t\r+-])"  # a cell of a file of rejected rows that a spreadsheet must not run
+
+
 @dataclass(frozen=True)
 class Format:
     """How a file is written; what is None or () is detected."""
@@ -49,10 +52,11 @@ class Format:
 
 @dataclass(frozen=True)
 class RaggedRow:
-    """A row with too many or too few fields."""
+    """A row with too many or too few fields, or one that cannot be read at all: then it has a `reason`."""
 
     line: int
     cells: tuple[str, ...]
+    reason: str | None = None
 
 
 @dataclass(frozen=True)
@@ -157,9 +161,17 @@ def _table(
         # spreadsheets write separators for columns that once held something
         if not (cell or "").strip() and frame[:, number - 1].null_count() == frame.height:
             unused.append(name)
-    frame = frame.rename(dict(zip(frame.columns, names, strict=True))).drop(unused)
+    frame = _plain(frame.rename(dict(zip(frame.columns, names, strict=True))).drop(unused))
     lines = lines.alias("line").cast(pl.Int64)
     return RawTable(file, frame, lines, tuple(ragged), given, tuple(found))
+
+
+def _plain(frame: pl.DataFrame) -> pl.DataFrame:
+    """Take the apostrophes that `rejected` puts before formulas from its file once that is mended."""
+    if not frame.width or frame.columns[-1].rstrip("_") != "reason":
+        return frame
+    names = {name: re.sub(GUARDED, r"\1", name) for name in frame.columns}
+    return frame.with_columns(pl.col(pl.String).str.replace(GUARDED, "$1")).rename(names)
 
 
 def _decode(raw: bytes, declared: str | None, file: str) -> tuple[bytes, str]:
@@ -361,28 +373,34 @@ def _parse(content: bytes, rows: _Rows, at: NDArray[np.intp], width: int, separa
 
 
 def _read_json_lines(content: bytes, given: Format, file: str, found: tuple[str, ...]) -> RawTable:
-    """Read one JSON object a line; nested ones become columns a.b."""
-    rows, lines = [], []
+    """Read one JSON object a line; nested ones become columns a.b, lines that are none are kept apart."""
+    rows, lines, ragged = [], [], []
     for line, text in enumerate(content.decode().split("\n"), 1):
         if not text.strip():
             continue
         try:
             item = json.loads(text, parse_constant=_refuse_constant)
             if not isinstance(item, dict):
-                raise ValueError("no object: write {…} with the names of the columns")  # noqa: TRY004, TRY301
+                raise ValueError("not an object {…} with the names of the columns")  # noqa: TRY004, TRY301
             if "\\u" in text and b"\\u0000" in json.dumps(item, ensure_ascii=False).encode():
-                raise ValueError("a NUL character; leave it out")  # noqa: TRY301
-        except ValueError as error:
-            raise InputError(f"{file}, line {line}: {error}") from None
+                raise ValueError("it holds a NUL character; leave it out")  # noqa: TRY301
+        except (ValueError, RecursionError) as error:
+            why = str(error)
+            if isinstance(error, json.JSONDecodeError):
+                why = f"{error.msg} at character {error.pos + 1}"
+            ragged.append(RaggedRow(line, (text,), f"no JSON: {why}"))
+            continue
         rows.append(dict(_flat(item)))
         lines.append(line)
+    if ragged and not rows:
+        raise InputError(f"{file}, line {ragged[0].line}: {ragged[0].reason}")
     names = dict.fromkeys(name for row in rows for name in row)
     frame = pl.DataFrame([_column(name, [row.get(name) for row in rows]) for name in names])
-    return _table(file, frame, pl.Series(lines, dtype=pl.Int64), given, found=found)
+    return _table(file, frame, pl.Series(lines, dtype=pl.Int64), given, ragged=ragged, found=found)
 
 
 def _refuse_constant(word: str) -> None:
-    raise ValueError(f"{word} is not JSON; write null, or a number")
+    raise ValueError(f"{word}; write null, or a number")
 
 
 def _flat(item: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -12,9 +12,11 @@ import polars as pl
 
 from dealwright.errors import InputError
 from dealwright.schemas import Intake, TableReport
+from dealwright.tables.reader import GUARDED
 
-# a spreadsheet runs cells that begin so as formulas; numbers, dates and telephone numbers are not meant
-_FORMULA: Final = re.compile(r"[=@\t\r]|[+-](?![\d\s.,()/-]*$)")
+# a spreadsheet runs cells that begin so as formulas; numbers, dates and telephone numbers are not meant. What
+# looks as if it had an apostrophe of ours gets one too, so that the reader takes off what was put before it
+_FORMULA: Final = re.compile(rf"[=@\t\r]|[+-](?![\d\s.,()/-]*$)|{GUARDED[1:]}")
 _REASON: Final = "reason"
 
 

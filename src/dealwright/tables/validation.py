@@ -22,7 +22,7 @@ from dealwright.schemas import PROBLEM_COLUMNS, TableReport
 from dealwright.tables.coercion import Coercion, Parsed
 from dealwright.tables.fields import LARGEST_AMOUNT, POLARS_TYPES, WHAT, Field
 from dealwright.tables.mapping import Source, TableMap
-from dealwright.tables.reader import Format, RawTable
+from dealwright.tables.reader import Format, RaggedRow, RawTable
 
 Level = Literal["rejected", "warning", "note"]
 Words = pl.Series | str
@@ -371,8 +371,10 @@ class Rows:
                 "value": " | ".join(row.cells),
                 "level": "rejected",
                 "rows": 1,
-                "reason": f"{len(row.cells)} fields instead of {self.original.frame.width}",
-                "fix": "put a field that holds the separator in quotes, or add the missing ones",
+                "reason": self._why(row),
+                "fix": "mend the line, or leave it out"
+                if row.reason
+                else "put a field that holds the separator in quotes, or add the missing ones",
             }
             for row in self.original.ragged
         ]
@@ -435,10 +437,12 @@ class Rows:
         for row in self.original.ragged:
             cells = [*row.cells[: len(names) - 1], " | ".join(row.cells[len(names) - 1 :])]
             cells += [""] * (len(names) - len(cells))
-            said = f"line {row.line}: {len(row.cells)} fields instead of {len(names)}"
-            rows.append((*cells[: len(names)], said, row.line))
+            rows.append((*cells[: len(names)], f"line {row.line}: {self._why(row)}", row.line))
         schema = {**dict.fromkeys(names, pl.String), reason: pl.String, "\0line": pl.Int64}
         return pl.DataFrame(rows, schema=schema, orient="row")
+
+    def _why(self, row: RaggedRow) -> str:
+        return row.reason or f"{len(row.cells)} fields instead of {self.original.frame.width}"
 
     # inside
 

@@ -269,19 +269,35 @@ def test_json_lines_keep_types_lines_and_nesting(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "message"),
+    ("line", "reason"),
     [
-        ('{"x": NaN}', "line 2: NaN is not JSON"),
-        ('{"x": -Infinity}', "line 2: -Infinity is not JSON"),
-        ('{"x": ', "line 2: Expecting value"),
-        ("[1]", "line 2: no object"),
-        ('{"x": "a\\u0000"}', "line 2: a NUL character"),
-        ('{"x": "\\ud800"}', "line 2: .*surrogates"),
+        ('{"x": NaN}', "no JSON: NaN; write null, or a number"),
+        ('{"x": -Infinity}', "no JSON: -Infinity; write null, or a number"),
+        ('{"x": ', "no JSON: Expecting value at character 7"),
+        ("[1]", "no JSON: not an object {…} with the names of the columns"),
+        ('{"x": "a\\u0000"}', "no JSON: it holds a NUL character; leave it out"),
+        ('{"x": "\\ud800"}', "no JSON: 'utf-8' codec can't encode character"),
+        ("[" * 100_000, "no JSON: maximum recursion depth exceeded"),
     ],
 )
-def test_a_bad_line_of_json_is_named(tmp_path: Path, line: str, message: str) -> None:
-    with pytest.raises(InputError, match=message):
-        read(tmp_path, f'{{"x": 1}}\n{line}\n', name="leads.ndjson")
+def test_a_bad_line_of_json_is_kept_apart(tmp_path: Path, line: str, reason: str) -> None:
+    table = read(tmp_path, f'{{"x": 1}}\n\n{line}\n{{"x": 2}}\n', name="leads.ndjson")
+    assert table.lines.to_list() == [1, 4]
+    assert table.frame["x"].to_list() == [1, 2]
+    (bad,) = table.ragged
+    assert (bad.line, bad.cells) == (3, (line,))
+    assert (bad.reason or "").startswith(reason)
+    with pytest.raises(InputError, match=r"leads\.ndjson, line 1: no JSON: "):
+        read(tmp_path, f"{line}\n{line}\n", name="leads.ndjson")
+
+
+def test_the_apostrophes_of_a_mended_file_of_rejected_rows_are_taken_off_again(tmp_path: Path) -> None:
+    text = "x,'=y,{}\n'=1+1,'+a,'@b\n''=1,'-c,'d\n'-,o'-,\n"
+    mended = read(tmp_path, text.format("reason_"))
+    assert mended.frame.columns == ["x", "=y", "reason_"]
+    assert mended.frame.rows() == [("=1+1", "+a", "@b"), ("'=1", "-c", "'d"), ("-", "o'-", None)]
+    strange = read(tmp_path, text.format("reasons"))
+    assert strange.frame.row(0) == ("'=1+1", "'+a", "'@b")
 
 
 # workbooks, Parquet, data frames
