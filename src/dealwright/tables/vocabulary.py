@@ -1,7 +1,7 @@
 """What headers, file names and status words mean: `vocabulary.toml` looked up, whatever the spelling.
 
-Names are compared without case, accents and punctuation, and with camelCase taken apart: ``AssignedDateTime``,
-``assigned date/time`` and ``ASSIGNED_DATE_TIME`` are one.
+Names are compared without case, accents and punctuation, and with camelCase taken apart: ``AssignedDateTime``
+and ``assigned date/time`` are one.
 """
 
 from __future__ import annotations
@@ -87,6 +87,12 @@ def product(headers: Iterable[str]) -> str | None:
     return best if votes[best] >= 3 else None
 
 
+def serving(role: str, field: str) -> list[str]:
+    """Return the meanings of a column that can be a field of a role, the best first."""
+    fields: Any = _document()["fields"]
+    return _split([fields.get(role, {}).get(field, field)])
+
+
 def matching(section: str, text: str) -> str | None:
     """Return the first entry of a section (statuses, tables, …) of which a word stands in a text."""
     words = plain(text)
@@ -134,9 +140,7 @@ def _speakers() -> dict[str, set[str]]:
 @cache
 def _patterns(section: str) -> dict[str, re.Pattern[str]]:
     return {
-        name: re.compile(
-            rf"\b(?:{'|'.join(_pattern(word) for word in _split(texts))})\b"
-        )
+        name: re.compile(rf"\b(?:{'|'.join(_pattern(word) for word in _split(texts))})\b")
         for name, texts in _document()[section].items()
     }
 
