@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from dealwright.errors import InputError
 from dealwright.plan.positions import judge_positions
 from dealwright.plan.routing.travel import great_circle_km
-from dealwright.plan.sieve import Issue
+from dealwright.schemas import Issue
 
 HOMES = pl.DataFrame({"rep_id": ["R"], "home_lat_deg": [41.4], "home_lon_deg": [2.17]})
 LAND = shapely.box(1.5, 41.0, 2.4, 42.0)

@@ -1,28 +1,31 @@
-"""Bad input is set aside with a reason, noted, or refused with the column and the fix: never dropped."""
+"""Clean tables as a whole: the gate, columns that cannot be used or know too much, freshness, positions."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from dealwright.errors import InputError
-from dealwright.plan.coercion import as_flag, as_moment, as_number, as_text
 from dealwright.plan.quality import Quality, QualityGateError, QualityParams, check
-from dealwright.schemas import AccountSchema, PlanInputs
-from dealwright.world.barcelona import BarcelonaParams, generate
+from dealwright.schemas import (
+    ISSUE_COLUMNS,
+    PROBLEM_COLUMNS,
+    AccountSchema,
+    Intake,
+    PlanInputs,
+    TableReport,
+)
 
 NOW = datetime(2026, 6, 30)
 SCHEMA = AccountSchema(
     numeric=("spend",), categorical={"tier": ("gold", "silver")}, dates=("since",), has_position=True,
     roles={"tier": "tier"},
 )  # fmt: skip
-LENIENT = QualityParams(max_rejected_share=1.0)
 
 
 def accounts(n: int = 10) -> pl.DataFrame:
@@ -38,259 +41,278 @@ def accounts(n: int = 10) -> pl.DataFrame:
     )
 
 
-def inputs(
-    frame: pl.DataFrame | None = None, schema: AccountSchema = SCHEMA, **tables: pl.DataFrame
-) -> PlanInputs:
-    return PlanInputs(accounts() if frame is None else frame, schema, NOW, **tables)
+def inputs(frame: pl.DataFrame | None = None, schema: AccountSchema = SCHEMA, **more: Any) -> PlanInputs:
+    return PlanInputs(accounts() if frame is None else frame, schema, NOW, **more)
 
 
-def put(frame: pl.DataFrame, row: int, column: str, value: object) -> pl.DataFrame:
-    values = frame[column].to_list()
-    values[row] = value
-    return frame.with_columns(
-        pl.Series(column, values, dtype=None if isinstance(value, str) else frame[column].dtype, strict=False)
-    )
+def intake(rejected: int, rows: int = 10, follow_on: int = 0, table: str = "accounts") -> Intake:
+    """Return what reading would say of a table whose first rows had an infinite spend."""
+    problems = [
+        {"table": table, "file": f"{table}.csv", "line": k + 2, "column": "spend", "value": "inf",
+         "level": "rejected", "rows": 1, "reason": "not a number", "fix": "write a finite number"}
+        for k in range(rejected)
+    ]  # fmt: skip
+    aside = pl.DataFrame({"spend": ["inf"] * rejected, "reason": ["not a number"] * rejected})
+    report = TableReport(table, f"{table}.csv", rows, rows - rejected, follow_on=follow_on, rejected=aside)
+    return Intake({table: report}, pl.DataFrame(problems, schema=PROBLEM_COLUMNS))
 
 
-def reasons(quality: Quality, table: str = "accounts") -> dict[int, tuple[str, str]]:
-    rows = quality.rejected[table]
-    assert (rows["fix"].str.len_chars() > 0).all()
-    return {row["row"]: (row["column"], row["reason"]) for row in rows.iter_rows(named=True)}
+def said(quality: Quality) -> dict[str, str]:
+    """Return column -> level and message."""
+    return {
+        row["column"]: f"{row['level']}: {row['message']}" for row in quality.issues.iter_rows(named=True)
+    }
 
 
-@pytest.mark.parametrize(
-    ("column", "value", "reason"),
-    [
-        ("account_id", None, "missing"),
-        ("account_id", "a0", "id of an earlier row"),
-        ("since", NOW + timedelta(days=3), "in the future"),
-        ("spend", float("inf"), "infinite"),
-        ("spend", -float("inf"), "infinite"),
-        ("lat_deg", 413.0, "not within ±90 degrees"),
-        ("lon_deg", -181.0, "not within ±180 degrees"),
-        ("lat_deg", None, "only half a position"),
-    ],
-)
-def test_a_bad_account_is_set_aside_with_its_row_column_reason_and_fix(
-    column: str, value: object, reason: str
-) -> None:
-    quality = check(inputs(put(accounts(), 3, column, value)), LENIENT)
-    assert reasons(quality) == {4: (column, reason)}
-    assert quality.inputs.accounts.height == 9
-    assert "a3" not in quality.inputs.accounts["account_id"]
-    assert quality.rejected["accounts"][f"given_{column}"].len() == 1
-
-
-def test_a_few_cells_of_the_wrong_type_are_rows_set_aside_but_a_wrong_column_is_an_error() -> None:
-    text = accounts().with_columns(pl.col("spend").cast(pl.String))
-    quality = check(inputs(put(text, 2, "spend", "12 euros")), LENIENT)
-    assert reasons(quality) == {3: ("spend", "not a number")}
-    assert quality.inputs.accounts["spend"].dtype == pl.Float64
-    with pytest.raises(
-        InputError, match=r"column 'tier' is declared as a number.*row 1 holds 'gold'.*write 1234.5"
-    ):
-        check(inputs(schema=replace(SCHEMA, numeric=("spend", "tier"), categorical={})), LENIENT)
-    with pytest.raises(InputError, match="column 'spend' is declared as a date"):
-        check(
-            inputs(put(text, 0, "spend", "x"), replace(SCHEMA, numeric=(), dates=("since", "spend"))), LENIENT
-        )
-
-
-def test_blank_text_and_nan_are_missing_not_wrong() -> None:
-    text = accounts().with_columns(pl.col("spend").cast(pl.String))
-    quality = check(inputs(put(put(text, 2, "spend", " "), 5, "spend", "NaN")), LENIENT)
-    assert not reasons(quality)
-    assert quality.inputs.accounts["spend"].null_count() == 2
-
-
-def test_an_unknown_category_is_noted_and_treated_as_missing() -> None:
-    quality = check(inputs(put(accounts(), 1, "tier", "platinum")), LENIENT)
-    assert quality.inputs.accounts["tier"][1] is None
-    issue = quality.issues.row(0, named=True)
-    assert (issue["column"], issue["level"], issue["rows"]) == ("tier", "warning", 1)
-    assert "platinum" in issue["message"]
-
-
-def test_empty_and_constant_columns_are_excluded_and_noted() -> None:
-    frame = accounts().with_columns(
-        empty=pl.lit(None, pl.Float64),
-        same=pl.lit(7.0),
-        mostly=pl.when(pl.int_range(pl.len()) < 2).then(1.0 * pl.int_range(pl.len())),
-    )
-    quality = check(inputs(frame, replace(SCHEMA, numeric=("spend", "empty", "same", "mostly"))), LENIENT)
-    assert quality.inputs.schema.numeric == ("spend", "mostly")
-    notes = {row["column"]: row["message"] for row in quality.issues.iter_rows(named=True)}
-    assert "empty in every row" in notes["empty"]
-    assert "same in every row" in notes["same"]
-    assert "80%" in notes["mostly"]
-
-
-def test_one_class_only_is_noted() -> None:
-    frame = accounts().with_columns(churned=pl.lit("no"))
-    quality = check(inputs(frame, replace(SCHEMA, has_churn_label=True)), LENIENT)
-    assert quality.inputs.accounts["churned"].dtype == pl.Boolean
-    assert "every label is False" in quality.issues.filter(pl.col("column") == "churned")["message"][0]
-
-
-def test_no_rows_one_row_and_no_usable_row() -> None:
-    with pytest.raises(InputError, match="accounts has no rows"):
-        check(inputs(accounts(0)), LENIENT)
-    assert check(inputs(accounts(1)), LENIENT).inputs.accounts.height == 1
-    with pytest.raises(InputError, match=r"no usable row: 1 have 'spend' infinite"):
-        check(inputs(put(accounts(1), 0, "spend", float("inf"))), LENIENT)
-
-
-def test_a_missing_column_is_named_with_the_nearest_one() -> None:
-    with pytest.raises(InputError, match=r"accounts: unknown column 'spend': did you mean 'spent'"):
-        check(inputs(accounts().rename({"spend": "spent"})), LENIENT)
-
-
-@pytest.mark.parametrize("known", [datetime(2026, 7, 1), "told_at"])
-def test_a_column_known_after_the_cut_off_is_refused_by_name(known: datetime | str) -> None:
-    frame = accounts().with_columns(told_at=pl.lit(NOW + timedelta(days=1)))
-    schema = replace(SCHEMA, known_from={"spend": known})
-    with pytest.raises(InputError, match=r"column 'spend' is known only .* after the cut-off 2026-06-30"):
-        check(inputs(frame, schema), LENIENT)
-    check(replace(inputs(frame, schema), as_of=NOW + timedelta(days=2)), LENIENT)
-    check(inputs(frame, replace(SCHEMA, known_from={"spend": "always"})), LENIENT)
-
-
-def test_a_date_that_may_lie_ahead_is_kept_and_one_that_always_does_is_questioned() -> None:
-    ahead = accounts().with_columns(since=pl.lit(NOW + timedelta(days=100)))
-    with pytest.raises(InputError, match="add it to dates_ahead"):
-        check(inputs(ahead), LENIENT)
-    quality = check(
-        inputs(put(accounts(), 0, "since", NOW + timedelta(days=9)), replace(SCHEMA, dates_ahead=("since",))),
-        LENIENT,
-    )
-    assert not reasons(quality)
-
-
-def orders(**changes: object) -> pl.DataFrame:
-    frame = pl.DataFrame(
-        {
-            "account_id": ["a1", "a2", "a3"],
-            "ordered_at": [NOW - timedelta(days=k) for k in (1, 2, 3)],
-            "amount_eur": [10.0, 20.0, 30.0],
-        }
-    )
-    for column, value in changes.items():
-        frame = put(frame, 1, column, value)
-    return frame
-
-
-@pytest.mark.parametrize(
-    ("change", "reason"),
-    [
-        ({"account_id": "zz"}, "no such account"),
-        ({"account_id": None}, "missing"),
-        ({"amount_eur": -1.0}, "negative"),
-        ({"amount_eur": float("inf")}, "infinite"),
-        ({"amount_eur": None}, "missing"),
-        ({"ordered_at": NOW + timedelta(hours=1)}, "after the cut-off"),
-        ({"ordered_at": None}, "missing"),
-    ],
-)
-def test_a_bad_order_is_set_aside(change: dict[str, object], reason: str) -> None:
-    quality = check(inputs(orders=orders(**change)), LENIENT)
-    assert reasons(quality, "orders") == {2: (next(iter(change)), reason)}
-    assert quality.inputs.orders is not None
-    assert quality.inputs.orders.height == 2
-
-
-def test_orders_of_an_account_set_aside_say_so() -> None:
-    quality = check(inputs(put(accounts(), 2, "spend", float("inf")), orders=orders()), LENIENT)
-    assert reasons(quality, "orders") == {2: ("account_id", "of an account set aside")}
-
-
-def test_bad_touches_and_reps_are_set_aside() -> None:
-    touches = pl.DataFrame(
-        {
-            "account_id": ["a1"] * 5,
-            "touched_at": [NOW - timedelta(days=1)] * 5,
-            "channel": ["field", "fax", None, None, "field"],
-            "action": ["visit", "visit", "visit", "nothing", "visit"],
-            "response": ["yes", "no", "no", "0", "no"],
-            "propensity": [0.5, 0.5, 0.5, 0.5, 0.0],
-        }
-    )
-    reps = pl.DataFrame(
-        {
-            "rep_id": ["r1", "r1", "r2"], "home_lat_deg": [41.0, 41.0, 400.0], "home_lon_deg": [2.0] * 3,
-            "skills": ["core; premium", "", None], "visits_per_day": ["8", "8", "8"],
-        }
-    )  # fmt: skip
-    quality = check(inputs(touches=touches, reps=reps), LENIENT)
-    assert set(reasons(quality, "touches")) == {2, 3, 5}
-    assert set(reasons(quality, "reps")) == {2, 3}
-    assert quality.inputs.reps is not None
-    assert quality.inputs.reps["skills"][0].to_list() == ["core", "premium"]
-    assert quality.inputs.reps["visits_per_day"].dtype == pl.Int64
-    assert quality.inputs.touches is not None
-    assert quality.inputs.touches["response"].to_list() == [True, False]
+# the gate
 
 
 def test_the_gate_stops_the_run_names_the_cause_and_yields_to_force() -> None:
-    frame = put(put(accounts(), 1, "spend", float("inf")), 2, "spend", float("inf"))
-    with pytest.raises(
-        QualityGateError, match=r"20.0% of accounts \(spend infinite in 2 rows.*--force"
-    ) as caught:
-        check(inputs(frame), QualityParams())
-    assert caught.value.exit_code == 1
-    assert caught.value.quality.rejected["accounts"].height == 2
-    assert check(inputs(frame), QualityParams(), force=True).inputs.accounts.height == 8
-
-
-def test_stale_orders_draw_a_warning() -> None:
-    old = orders().with_columns(pl.col("ordered_at") - pl.duration(days=90))
-    quality = check(inputs(orders=old), LENIENT)
-    assert quality.freshness["orders"] == pytest.approx(91)
-    assert "91 days older" in quality.issues["message"][0]
-
-
-def test_every_row_of_a_world_is_used_or_set_aside_and_the_planted_damage_is_found() -> None:
-    world = generate(BarcelonaParams(n=3000), seed=2)
-    quality = check(world.inputs, QualityParams())
-    found = quality.rejected["accounts"]
-    broken = world.truth.with_row_index("row", offset=1).filter(pl.col("broken").is_not_null())
-    assert found["row"].to_list() == broken["row"].to_list()
-    for table in ("accounts", "orders", "touches", "reps", "history"):
-        before, after = getattr(world.inputs, table), getattr(quality.inputs, table)
-        assert after.height + quality.rejected[table].height == before.height
-    numbers = quality.inputs.accounts.select(quality.inputs.schema.numeric)
-    assert not any(column.is_nan().any() or column.is_infinite().any() for column in numbers)
-
-
-@settings(max_examples=60, deadline=None)
-@given(
-    st.lists(
-        st.one_of(st.none(), st.floats(), st.integers(-(10**9), 10**9).map(str), st.text(max_size=6)),
-        max_size=20,
+    given = inputs(intake=intake(2))
+    with pytest.raises(QualityGateError) as caught:
+        check(given, QualityParams())
+    assert str(caught.value) == (
+        "the quality gate stopped the run: too many rows were rejected: 20.0% of accounts (spend not a "
+        "number in 2 rows, the first is line 2: write a finite number); at most 5% of a table may be; "
+        "mend the data, or go on with --force"
     )
+    assert caught.value.exit_code == 1
+    assert caught.value.quality.intake.rejected == 2
+    forced = check(given, QualityParams(), force=True)
+    assert forced.inputs.accounts.height == 10
+    assert forced.rejected_share == {"accounts": 0.2}
+    assert forced.summary() == {"accounts_in": 10, "accounts_rejected": 2, "notes": 0, "warnings": 0}
+
+
+@pytest.mark.parametrize(
+    ("rejected", "rows", "follow_on", "share", "stops"),
+    [
+        (1, 2, 0, 0.05, False),  # a single row stops nothing
+        (5, 100, 0, 0.05, False),
+        (6, 100, 0, 0.05, True),
+        (6, 100, 1, 0.05, False),  # one of them only refers to a rejected row
+        (6, 100, 0, 0.06, False),
+        (2, 100, 0, 0.0, True),
+    ],
 )
-def test_conversion_loses_nothing_silently(values: list[object]) -> None:
-    """Whatever text comes: a cell is converted, missing (blank), or reported as failed."""
-    text = pl.Series("x", [None if value is None else str(value) for value in values], dtype=pl.String)
-    given_cells = as_text(text).is_not_null()
-    for convert in (as_number, as_moment, as_flag):
-        made, failed = convert(text)
-        reached = made.is_not_null() | failed
-        nan = text.str.strip_chars().str.to_lowercase().is_in(["nan", "+nan", "-nan"]).fill_null(value=False)
-        assert (reached | ~given_cells | nan).all()
-        assert not (made.is_not_null() & failed).any()
+def test_the_gate_counts_the_rows_own_faults(
+    rejected: int, rows: int, follow_on: int, share: float, stops: bool
+) -> None:
+    given = inputs(intake=intake(rejected, rows, follow_on, table="orders"))
+    if stops:
+        with pytest.raises(QualityGateError, match=f"of orders .*at most {share:.0%}"):
+            check(given, QualityParams(max_rejected_share=share))
+    else:
+        assert check(given, QualityParams(max_rejected_share=share)).rejected_share == {
+            "orders": rejected / rows
+        }
 
 
-def test_dates_are_read_in_their_usual_spellings() -> None:
-    spellings = [
-        "2026-06-30",
-        "2026-06-30 14:05",
-        "2026-06-30T14:05:10",
-        "2026-06-30T14:05:10.5Z",
-        "20260630",
-        " 2026/06/30 ",
+def test_inputs_built_by_hand_need_no_intake() -> None:
+    quality = check(inputs(), QualityParams())
+    assert quality.issues.is_empty()
+    assert dict(quality.issues.schema) == ISSUE_COLUMNS
+    assert quality.inputs.accounts.drop("position_note").equals(accounts())
+    assert quality.frame.to_dict(as_series=False) == {
+        "account_id": accounts()["account_id"].to_list(), "position_note": [None] * 10,
+        "missing_cells": [0] * 10,
+    }  # fmt: skip
+
+
+def test_warnings_and_notes_of_reading_are_issues_grouped_by_kind() -> None:
+    row = {"table": "accounts", "file": "a.csv", "column": "tier", "level": "warning", "rows": 2,
+           "reason": "unknown category", "fix": "add it"}  # fmt: skip
+    found = [
+        row,
+        {**row, "rows": 3},
+        {**row, "level": "note", "column": "spend"},
+        {**row, "level": "rejected"},
     ]
-    moments, failed = as_moment(pl.Series(spellings))
-    assert not failed.any()
-    assert {moment.date() for moment in moments} == {NOW.date()}
-    assert as_moment(pl.Series([20260630]))[0][0] == NOW
-    assert as_moment(pl.Series(["30.02.2026"]))[1].all()
+    given = inputs(intake=Intake({}, pl.DataFrame(found, schema=PROBLEM_COLUMNS)))
+    assert check(given, QualityParams()).issues.rows() == [
+        ("accounts", "tier", "warning", 5, "unknown category", "add it"),
+        ("accounts", "spend", "note", 2, "unknown category", "add it"),
+    ]
+
+
+# columns
+
+
+def test_empty_and_constant_columns_are_excluded_and_noted() -> None:
+    rows = pl.int_range(pl.len())
+    frame = accounts().with_columns(
+        empty=pl.lit(None, pl.Float64),
+        same=pl.lit(7.0),
+        mostly=pl.when(rows < 4).then(1.0 * rows),
+        half=pl.when(rows < 5).then(1.0 * rows),
+        once=pl.when(rows < 9).then(3.0),  # empty, or 3: tells something
+        word=pl.lit("x"),
+        never=pl.lit(None, pl.Datetime("us")),
+    )
+    schema = replace(
+        SCHEMA, numeric=("spend", "empty", "same", "mostly", "half", "once"), dates=("since", "never"),
+        categorical={"tier": None, "word": None},
+    )  # fmt: skip
+    quality = check(inputs(frame, schema), QualityParams())
+    left = quality.inputs.schema
+    assert left.numeric == ("spend", "mostly", "half", "once")
+    assert (tuple(left.categorical), left.dates) == (("tier",), ("since",))
+    assert said(quality) == {
+        "empty": "warning: empty in every row: not used",
+        "same": "note: the same in every row: not used",
+        "mostly": "note: empty in 60% of the rows",
+        "word": "note: the same in every row: not used",
+        "never": "warning: empty in every row: not used",
+    }
+    assert quality.frame["missing_cells"].to_list() == [0, 0, 0, 0, 1, 2, 2, 2, 2, 3]
+    assert (
+        check(inputs(accounts(1)), QualityParams()).inputs.schema == SCHEMA
+    )  # of one row nothing is constant
+
+
+def test_one_class_only_is_noted() -> None:
+    frame = accounts().with_columns(churned=pl.lit(value=False))
+    quality = check(inputs(frame, replace(SCHEMA, has_churn_label=True)), QualityParams())
+    assert said(quality) == {"churned": "warning: every label is False: nothing to learn from it"}
+
+
+@pytest.mark.parametrize("known", [datetime(2026, 6, 30, 0, 0, 1), "told_at"])
+def test_a_column_known_after_the_cut_off_is_refused_by_name(known: datetime | str) -> None:
+    told = [NOW, NOW + timedelta(seconds=1), *[None] * 8]
+    frame = accounts().with_columns(told_at=pl.Series(told, dtype=pl.Datetime("us")))
+    schema = replace(SCHEMA, known_from={"spend": known})
+    when = (
+        "from 2026-06-30 00:00"
+        if isinstance(known, datetime)
+        else r"later for 1 accounts \(column 'told_at'\)"
+    )
+    with pytest.raises(
+        InputError, match=f"column 'spend' is known only {when}, after the cut-off 2026-06-30 00:00"
+    ):
+        check(inputs(frame, schema), QualityParams())
+    check(replace(inputs(frame, schema), as_of=NOW + timedelta(seconds=1)), QualityParams())
+    check(inputs(frame, replace(SCHEMA, known_from={"spend": "always"})), QualityParams())
+    with pytest.raises(
+        InputError, match=r"\[accounts.known_from\] spend = 'tolled': accounts have no such column"
+    ):
+        check(inputs(frame, replace(SCHEMA, known_from={"spend": "tolled"})), QualityParams())
+
+
+# columns that give the label away
+
+N = 400
+RNG = np.random.default_rng(7)
+LEFT = RNG.random(N) < 0.25
+NOISE = RNG.normal(size=N)
+
+
+def answers(column: pl.Series | list[Any] | np.ndarray, label: Any = LEFT, **schema: Any) -> str | None:
+    """Return what is said of a feature beside a label."""
+    values = pl.Series("thing", column)
+    frame = pl.DataFrame(
+        {"account_id": [str(k) for k in range(values.len())], "thing": values, "churned": label}
+    )
+    kind: dict[str, Any] = {"numeric": ("thing",)}
+    if values.dtype == pl.String:
+        kind = {"categorical": {"thing": None}}
+    elif values.dtype.is_temporal():
+        kind = {"dates": ("thing",)}
+    quality = check(inputs(frame, AccountSchema(has_churn_label=True, **kind, **schema)), QualityParams())
+    found = quality.issues.filter(pl.col("message").str.contains("it may hold the answer"))
+    assert quality.inputs.schema.features == ("thing",)  # named, not taken out
+    return None if found.is_empty() else f"{found['message'][0]}; {found['fix'][0]}"
+
+
+FIX = "say since when it is known (known_from.thing = a date or a date column), or take it out"
+
+
+def test_a_column_that_is_filled_for_one_class_only_is_named() -> None:
+    reason = [("price" if k % 2 else "service") if left and k % 5 else None for k, left in enumerate(LEFT)]
+    assert answers(reason) == f"filled only for accounts that left: it may hold the answer; {FIX}"
+    ended = [NOW - timedelta(days=k) if left and k % 5 else None for k, left in enumerate(LEFT)]
+    assert answers(ended) == f"filled only for accounts that left: it may hold the answer; {FIX}"
+    renewed = [None if left or k % 2 else float(k) for k, left in enumerate(LEFT)]
+    assert answers(renewed) == f"filled only for accounts that stayed: it may hold the answer; {FIX}"
+
+
+def test_a_few_filled_cells_that_happen_to_be_of_one_class_are_not_named() -> None:
+    for kept, most in ((False, 20), (True, 4)):  # as likely as .75 ** 20 = .003 and .25 ** 4 = .004
+        rows = np.flatnonzero(kept == LEFT)[:most]
+        assert answers([float(k) if k in rows else None for k in range(N)]) is None
+        rows = np.flatnonzero(kept == LEFT)[: most + 5]
+        assert answers([float(k) if k in rows else None for k in range(N)]) is not None
+
+
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_a_number_that_tells_all_alone_is_named_whichever_way_round(sign: float) -> None:
+    assert (
+        answers(sign * (LEFT + 0.2 * NOISE))
+        == f"alone it tells who left (AUC 1.000): it may hold the answer; {FIX}"
+    )
+    assert answers(sign * (LEFT + 0.5 * NOISE)) is None  # AUC .92
+
+
+def test_a_date_a_category_and_emptiness_can_tell_all_as_well() -> None:
+    moved = [NOW - timedelta(days=400 - 300 * bool(left), hours=k) for k, left in enumerate(LEFT)]
+    assert answers(moved) is not None
+    status = ["closed" if left else ("open", "active")[k % 2] for k, left in enumerate(LEFT)]
+    assert answers(status) == f"alone it tells who left (AUC 1.000): it may hold the answer; {FIX}"
+    next_visit = [None if left else float(k % 7) for k, left in enumerate(LEFT)]
+    next_visit[int(np.flatnonzero(LEFT)[0])] = 3.0  # one of those who left has one, too
+    assert "AUC 0.99" in str(answers(next_visit))
+
+
+def test_honest_and_rare_categories_are_not_named() -> None:
+    assert answers([f"street {k}" for k in range(N)]) is None  # a value for each
+    assert answers([f"street {k // 2}" for k in range(N)]) is None
+    assert answers([("gold", "silver")[int(value > 0)] for value in NOISE]) is None
+    assert answers(["common" if k else "rare" for k in range(N)]) is None  # all but one alike
+    assert (
+        answers(["A" if left ^ (k % 10 == 0) else "B" for k, left in enumerate(LEFT)]) is None
+    )  # right in 9 of 10
+
+
+def test_a_column_whose_time_is_known_and_rows_without_a_label_are_no_matter() -> None:
+    assert answers(LEFT.astype(float), known_from={"thing": "always"}) is None
+    assert answers(LEFT.astype(float), known_from={"thing": datetime(2026, 1, 1)}) is None
+    half = pl.Series(LEFT).set(pl.Series(np.arange(N) % 2 == 0), None)
+    assert (
+        answers(np.where(np.arange(N) % 2 == 0, NOISE, LEFT), half) is not None
+    )  # of the labelled ones it tells all
+    assert answers(np.where(np.arange(N) % 2 == 0, LEFT, NOISE), half) is None
+    assert answers(NOISE, np.ones(N, dtype=bool)) is None  # one class only
+
+
+# freshness and positions
+
+
+def test_stale_orders_and_touches_draw_a_warning() -> None:
+    old = pl.DataFrame(
+        {
+            "account_id": ["a1", "a2"],
+            "ordered_at": [NOW - timedelta(days=k) for k in (91, 300)],
+            "amount_eur": [1.0, 2.0],
+        }
+    )
+    touches = pl.DataFrame({"account_id": ["a1"], "touched_at": [NOW - timedelta(days=45)]})
+    quality = check(inputs(orders=old, touches=touches), QualityParams())
+    assert quality.freshness == {"orders": 91.0, "touches": 45.0}
+    assert quality.issues.rows() == [
+        ("orders", "ordered_at", "warning", 0,
+         "the latest row is 91 days older than the cut-off: everybody looks silent",
+         "bring newer data, or set --as-of to the day the data end")
+    ]  # fmt: skip
+    assert check(inputs(orders=old.clear()), QualityParams()).freshness == {}
+
+
+def test_positions_are_judged_where_there_are_any() -> None:
+    known = pl.col("account_id") != "a3"
+    frame = accounts().with_columns(pl.when(known).then(pl.col("lat_deg", "lon_deg")).otherwise(0.0))
+    quality = check(inputs(frame), QualityParams())
+    assert quality.inputs.accounts["lat_deg"].is_null().arg_true().to_list() == [3]
+    assert quality.frame["position_note"][3] == "its position 0, 0 is in the Atlantic"
+    assert "position 0, 0 is in the Atlantic" in said(quality)["lat_deg"]
+    assert (
+        "position_note"
+        not in check(inputs(frame, replace(SCHEMA, has_position=False)), QualityParams()).frame.columns
+    )

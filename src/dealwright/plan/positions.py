@@ -40,7 +40,7 @@ def judge_positions(
     Parameters
     ----------
     accounts
-        With ``lat_deg`` and ``lon_deg``, checked one by one (`row_checks.check_position`).
+        With ``lat_deg`` and ``lon_deg``, in their ranges.
     reps
         Their homes tell where the company is; without them the accounts do.
     issues

@@ -19,6 +19,7 @@ from dealwright.plan.prediction.metrics import auc
 from dealwright.schemas import ALWAYS, CHURNED, ISSUE_COLUMNS, AccountSchema, Intake, Issue, PlanInputs
 
 _GIVEN_AWAY_AUC: Final = 0.97  # alone: no honest feature knows so much of who leaves
+_CHANCE: Final = 0.001  # of being filled for one class only, if that had nothing to do with the class
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class QualityParams:
     Attributes
     ----------
     max_rejected_share
-        The gate: a table of which more than this share is set aside stops the run.
+        The gate: a table of which more than this share is rejected stops the run.
     max_age_days
         Orders or touches whose latest row is older than this before the cut-off draw a warning.
     missing_note_share
@@ -229,11 +230,10 @@ def _warn_of_answers(accounts: pl.DataFrame, schema: AccountSchema, issues: list
         if name in schema.known_from:
             continue
         column = known[name]
-        filled = column.is_not_null()
-        here, there = (int((filled & (label == value)).sum()) for value in (True, False))
+        of_filled = label.filter(column.is_not_null())
         said = None
-        if min(here, there) == 0 and max(here, there) >= 5 and not filled.all():
-            said = f"filled only for accounts that {'left' if here else 'stayed'}"
+        if of_filled.n_unique() == 1 and label.eq(of_filled[0]).mean() ** of_filled.len() < _CHANCE:
+            said = f"filled only for accounts that {'left' if of_filled[0] else 'stayed'}"
         elif (found := _auc_alone(column, label, left)) > _GIVEN_AWAY_AUC:
             said = f"alone it tells who left (AUC {found:.3f})"
         if said is not None:
@@ -247,13 +247,9 @@ def _auc_alone(column: pl.Series, label: pl.Series, left: np.ndarray[Any, Any]) 
         # each row's category is judged by the others of it, so that rare categories tell nothing
         frame = pl.DataFrame({"value": column.fill_null(""), "left": label.cast(pl.Float64)})
         others = (pl.col("left").sum().over("value") - pl.col("left") + label.mean()) / pl.len().over("value")
-        score = frame.select(others.alias("score"))["score"]
-    else:
-        number = column.to_physical().cast(pl.Float64)
-        score = number.fill_null(
-            float(number.to_numpy().min(initial=0.0, where=number.is_not_null().to_numpy())) - 1.0
-        )
-    found = auc(left, score.to_numpy())
+        return auc(left, frame.select(others.alias("score"))["score"].to_numpy())
+    number = column.to_physical().cast(pl.Float64)
+    found = auc(left, number.rank().fill_null(0.0).to_numpy())
     return max(found, 1.0 - found)
 
 

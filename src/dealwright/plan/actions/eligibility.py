@@ -8,12 +8,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from typing import TYPE_CHECKING, Final
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import polars as pl
 
-from dealwright.errors import InputError, UnknownNameError
+from dealwright.errors import UnknownNameError
 from dealwright.plan.actions.catalogue import DAYS
 from dealwright.plan.actions.facts import consents
 from dealwright.plan.actions.reasons import PERMITTED, ReasonTexts
@@ -194,24 +194,16 @@ def _contact_moments(
         index = names.replace_strict(zones, list(range(len(zones))), return_dtype=pl.Int64).to_numpy()
     return index, tuple(
         {
-            channel.name: _first_permitted(inputs.as_of, channel, catalogue.time_zone, zone, column)
+            channel.name: _first_permitted(inputs.as_of, channel, catalogue.time_zone, zone)
             for channel in catalogue.channels
         }
         for zone in zones
     )
 
 
-def _first_permitted(
-    as_of: datetime, channel: Channel, company_zone: str, account_zone: str, column: str | None
-) -> datetime:
-    try:
-        local = ZoneInfo(account_zone)
-    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise InputError(
-            f"accounts: column {column}: {account_zone!r} is not a time zone; use for example 'Europe/Madrid'"
-        ) from error
+def _first_permitted(as_of: datetime, channel: Channel, company_zone: str, account_zone: str) -> datetime:
     home = ZoneInfo(company_zone)
-    moment = as_of.replace(tzinfo=home).astimezone(local)
+    moment = as_of.replace(tzinfo=home).astimezone(ZoneInfo(account_zone))
     for _ in range(_MOST_MOVES):
         moved = _leave_quiet(moment, channel)
         if moved == moment:

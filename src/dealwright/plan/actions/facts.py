@@ -19,13 +19,12 @@ if TYPE_CHECKING:
     from dealwright.schemas import PlanInputs
 
 DAY_US: Final = 86_400_000_000
-# roles that conditions and the score read as numbers; a text such as "yes" counts as 1
+# roles that conditions and the score read as numbers
 NUMERIC_ROLES: Final = (
     "digital_engagement", "support_tickets", "csat", "recent_issue", "lifetime_value", "abandoned_carts",
     "inbound_calls",
 )  # fmt: skip
 TEXT_ROLES: Final = ("tier", "industry", "product_interest")
-_YES: Final = ("yes", "y", "true", "t", "1", "si", "sí", "ja", "oui")
 # with a smaller chance of staying than this, what the account would be worth if kept cannot be told from its
 # prediction
 _LEAST_STAYING: Final = 0.1
@@ -73,7 +72,7 @@ def account_facts(
     )
     frame = _join(frame, touched, ("contacts_30d",))
     last_contact = inputs.schema.role("last_contact")
-    if last_contact is not None and inputs.accounts.schema[last_contact].is_temporal():
+    if last_contact is not None:
         declared = days_before(pl.col(last_contact), inputs.as_of)
         # the later of the two wins; a date after the cut-off is quality's business
         frame = frame.with_columns(
@@ -83,25 +82,13 @@ def account_facts(
 
 
 def role_columns(inputs: PlanInputs) -> list[pl.Expr]:
-    """Give each role's column under the role's own name, numbers as numbers and texts as texts."""
-    result = []
-    for role in NUMERIC_ROLES:
-        name = inputs.schema.role(role)
-        if name is None:
-            continue
-        dtype = inputs.accounts.schema[name]
-        if dtype.is_numeric() or dtype == pl.Boolean:
-            result.append(pl.col(name).cast(pl.Float64).alias(role))
-        elif not dtype.is_temporal():
-            text = pl.col(name).cast(pl.String).str.to_lowercase()
-            number = text.cast(pl.Float64, strict=False)
-            said = pl.when(text.is_not_null()).then(text.is_in(_YES).cast(pl.Float64))
-            result.append(pl.coalesce(number, said).alias(role))
-    for role in TEXT_ROLES:
-        name = inputs.schema.role(role)
-        if name is not None:
-            result.append(pl.col(name).cast(pl.String).alias(role))
-    return result
+    """Give each role's column under the role's own name."""
+    kinds = {**dict.fromkeys(NUMERIC_ROLES, pl.Float64), **dict.fromkeys(TEXT_ROLES, pl.String)}
+    return [
+        pl.col(name).cast(kind).alias(role)
+        for role, kind in kinds.items()
+        if (name := inputs.schema.role(role)) is not None
+    ]
 
 
 def days_before(moment: pl.Expr, as_of: datetime) -> pl.Expr:

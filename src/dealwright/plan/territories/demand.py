@@ -34,9 +34,7 @@ def workload_of(
     column = inputs.schema.role("visit_min")
     length = np.full(accounts.height, params.visit_min)
     if column is not None:
-        length = (
-            accounts[column].cast(pl.Float64).fill_null(params.visit_min).clip(lower_bound=0.0).to_numpy()
-        )
+        length = accounts[column].cast(pl.Float64).fill_null(params.visit_min).to_numpy()
     minutes = visits * length
     if params.value_weight > 0:
         if predictions is None:
