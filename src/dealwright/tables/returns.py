@@ -36,14 +36,16 @@ def net_returns(orders: pl.DataFrame, rows: Rows) -> pl.DataFrame:
     label = rows.label("amount_eur")
     concerned = orders["account_id"].is_in(orders["account_id"].filter(back).unique().implode())
     indexed = orders.with_row_index("\0row")
+    # returns of one moment: the largest first, so that the order of the rows does not matter
     part = indexed.filter(concerned).sort(
-        "account_id", "ordered_at", pl.col("amount_eur") < 0, maintain_order=True
+        "account_id", "ordered_at", pl.col("amount_eur") < 0, "amount_eur", maintain_order=True
     )
     starts = np.flatnonzero(part["account_id"].rle_id().diff().fill_null(1).to_numpy())
-    left, unmatched = _net(part["amount_eur"].to_numpy(), starts)
+    before = part["amount_eur"].to_numpy()
+    left, unmatched = _net(before, starts)
     amounts = orders["amount_eur"].to_numpy().copy()
     amounts[part["\0row"].to_numpy()] = left
-    gone = int((left < _CENT).sum()) - count
+    gone = int(((left < _CENT) & (before >= _CENT)).sum())
     rows.note(
         label, count, f"returns, taken off the orders they give back ({gone:,} orders given back whole)",
         'nothing to do; returns = "reject" under [orders] refuses them',
@@ -63,20 +65,29 @@ def _net(amounts: Floats, starts: NDArray[np.int64]) -> tuple[Floats, int]:
     unmatched = 0
     for first, end in pairwise(bounds):
         kept: list[int] = []  # orders that are not given back, the latest last
+        of_amount: dict[int, list[int]] = {}  # cents -> those of which as much is left, or was
         for row in range(first, end):
             if amounts[row] >= 0:
                 kept.append(row)
+                of_amount.setdefault(_cents(left[row]), []).append(row)
                 continue
             rest, left[row] = -amounts[row], 0.0
-            same = next((k for k in reversed(kept) if abs(left[k] - rest) < _CENT), None)
-            if same is not None:
-                left[same], rest = 0.0, 0.0
-                kept.remove(same)
+            same = of_amount.get(_cents(rest), [])
+            while same and _cents(left[same[-1]]) != _cents(rest):
+                same.pop()
+            if same:
+                left[same.pop()], rest = 0.0, 0.0
             while rest >= _CENT and kept:
                 taken = min(rest, left[kept[-1]])
                 left[kept[-1]] -= taken
                 rest -= taken
                 if left[kept[-1]] < _CENT:
                     kept.pop()
+                else:
+                    of_amount.setdefault(_cents(left[kept[-1]]), []).append(kept[-1])
             unmatched += rest >= _CENT
     return left, unmatched
+
+
+def _cents(amount: float) -> int:
+    return round(amount * 100)
