@@ -188,10 +188,13 @@ class Coercion:
         """Read minutes after midnight: 540, 09:00, 9:00 AM, a spreadsheet's time; at most 2880."""
         column = self._column(source)
         kind = column.dtype
-        if kind == pl.Time or isinstance(kind, pl.Datetime):
+        if kind == pl.Time:
             value = column.dt.hour().cast(pl.Float64) * 60 + column.dt.minute()
-            if kind != pl.Time:
-                value = value.set(column.dt.year() > 1900, None)  # a day is no time of the day
+        elif isinstance(
+            kind, pl.Datetime
+        ):  # the first days of a spreadsheet's calendar; libraries differ by one
+            since = (column.dt.replace_time_zone(None) - datetime(1899, 12, 31)).dt.total_minutes()
+            value = (since + 1440 * (since < 0).cast(pl.Int64)).cast(pl.Float64)
         elif kind == pl.Duration:
             value = column.dt.total_minutes().cast(pl.Float64)
         elif kind == pl.String:

@@ -104,6 +104,9 @@ def test_the_separator_and_the_range_decide_what_the_file_leaves_open() -> None:
     assert cells(coercion(Format(separator=","), x=["1.234", "5.678"]).number("x")) == [1.234, 5.678]
     assert cells(coercion(x=["52.512", "13.405"]).number("x", low=-90, high=90)) == [52.512, 13.405]
     assert cells(coercion(x=["52,512"]).number("x", high=90)) == [52.512]
+    assert cells(coercion(x=["1.234"]).number("x", high=999)) == [1.234]
+    with pytest.raises(AmbiguousError):
+        coercion(x=["1.234"]).number("x", high=1000)
     # the range is a hint: whether it holds is not judged here
     assert cells(coercion(x=["99.5"]).number("x", low=0, high=90)) == [99.5]
 
@@ -136,6 +139,8 @@ def test_an_open_number_is_asked_about(texts: list[str], given: Format, message:
         (Format(thousands=","), ["1.234", "1,234"], [1.234, 1234]),
         (Format(thousands=""), ["1,234"], [1.234]),
         (Format(thousands=""), ["1.234"], [1.234]),
+        (Format(thousands=".", decimal=","), ["1.234"], [1234]),
+        (Format(thousands=","), ["1.234", "1,5"], [1.234, FAILED]),
         (Format(thousands="'"), ["1'234", "1.234"], [1234, 1.234]),
         (Format(thousands=" ", decimal=","), ["1 234,5", "1.234"], [1234.5, FAILED]),
     ],
@@ -212,7 +217,8 @@ def test_days_are_read_as_the_column_writes_them(texts: list[str], found: str) -
 
 MONTHS = (
     "January Januar enero janvier janeiro", "Feb Februar febrero février fevereiro",
-    "Mar März marzo mars março", "Apr April abril avril abril", "May Mai mayo mai maio", "June Juni junio juin junho",
+    "Mar März marzo mars março", "Apr April abril avril abril", "May Mai mayo mai maio",
+    "June Juni junio juin junho",
     "July Juli julio juillet julho", "Aug August agosto août agosto",
     "Sept September septiembre septembre setembro", "Oct Oktober octubre octobre outubro",
     "Nov November noviembre novembre novembro", "Dec Dez diciembre décembre dezembro",
@@ -294,6 +300,35 @@ def test_an_open_day_is_asked_about(texts: list[str], message: str) -> None:
         coercion(x=[";".join(texts)]).days("x")
 
 
+def test_days_of_one_digit_more_prove_the_order() -> None:
+    assert cells(coercion(x=["12/11/2025", "13/12/2025"]).day("x")) == [
+        date(2025, 11, 12),
+        date(2025, 12, 13),
+    ]
+    assert cells(coercion(x=["12/11/2025", "12/13/2025"]).day("x")) == [
+        date(2025, 12, 11),
+        date(2025, 12, 13),
+    ]
+    assert cells(coercion(x=["12/11/2025", "31/12/2025"]).day("x")) == [
+        date(2025, 11, 12),
+        date(2025, 12, 31),
+    ]
+    with pytest.raises(AmbiguousError):  # a day 32 proves nothing, nor does a month 13
+        coercion(x=["12/11/2025", "32/12/2025", "12/32/2025", "13/13/2025"]).day("x")
+    with pytest.raises(AmbiguousError):
+        coercion(x=["12/11/2025", "12/11/2025", "0/11/2025"]).day("x")
+
+
+def test_years_of_two_digits_at_the_end() -> None:
+    assert cells(coercion(x=["03/08/25", "14/08/25"]).day("x")) == [date(2025, 8, 3), date(2025, 8, 14)]
+    # the last part varies more, but 32 is no day, and 13 no month
+    assert cells(coercion(x=["13/08/25", "13/08/32"]).day("x")) == [date(2025, 8, 13), date(2032, 8, 13)]
+    assert cells(coercion(x=["01/13/25", "01/13/26"]).day("x")) == [date(2025, 1, 13), date(2026, 1, 13)]
+    for texts in (["13/08/25", "13/08/31"], ["13/12/25", "13/12/26"]):
+        with pytest.raises(AmbiguousError, match="may begin or end with the year"):
+            coercion(x=texts).day("x")
+
+
 def test_a_declared_order_wins() -> None:
     for order, day in (("dmy", date(2003, 4, 5)), ("mdy", date(2005, 3, 4)), ("ymd", date(2003, 4, 5))):
         text = {"dmy": "05/04/03", "mdy": "03/04/05", "ymd": "03/04/05"}[order]
@@ -343,6 +378,7 @@ def test_declared_patterns_win_in_the_columns_they_are_meant_for() -> None:
         ("3 Aug 2025 2:05 PM", (14, 5)),
         ("3 Aug 2025 12:05 a.m.", (0, 5)),
         ("3 Aug 2025 12:05 p. m.", (12, 5)),
+        ("3 Aug 2025 1:05 am", (1, 5)),
         ("45872.5", (12, 0)),
     ],
 )
@@ -405,6 +441,26 @@ def test_typed_columns_become_moments() -> None:
     assert cells(read.moment("naive", utc=True))[0] == datetime(2025, 8, 3, 10, tzinfo=UTC)
     assert read.moment("naive", utc=True).values.dtype == pl.Datetime("us", "UTC")
     assert read.moment("aware", utc=False).values.dtype == pl.Datetime("us")
+
+
+@pytest.mark.parametrize(
+    ("number", "day"),
+    [
+        (19_999.0, None), (20_000.0, date(1954, 10, 3)), (80_000.0, date(2119, 1, 11)), (80_000.5, None),
+        (19_000_100.0, None), (19_000_101.0, date(1900, 1, 1)), (20250803.5, None),
+        (99_991_231.0, date(9999, 12, 31)), (99_991_232.0, None), (20250230.0, None), (NAN, None),
+    ],
+)  # fmt: skip
+def test_numbers_are_days_only_where_that_is_plausible(number: float, day: date | None) -> None:
+    wanted = [None if number != number else day or FAILED]
+    assert cells(coercion(x=[number]).day("x")) == wanted
+
+
+def test_days_are_those_of_four_digits() -> None:
+    days = [date(1900, 1, 1), date(9999, 12, 31)]
+    assert cells(coercion(x=[day.isoformat() for day in days]).day("x")) == days
+    assert cells(coercion(x=[f"{day:%d.%m.%Y}" for day in days]).day("x")) == days
+    assert cells(coercion(x=[datetime(1900, 1, 1), datetime(9999, 12, 31)]).day("x")) == days
 
 
 def test_an_unknown_time_zone_of_the_format_is_refused() -> None:
@@ -484,7 +540,8 @@ def test_what_is_neither_yes_nor_no_fails() -> None:
         ([540, None], [540, None]),
         ([time(9, 30), None], [570, None]),
         ([timedelta(hours=25), None], [1500, None]),
-        ([datetime(1899, 12, 31, 9, 30), datetime(2025, 8, 3, 9, 30)], [570, FAILED]),
+        ([datetime(1899, 12, 31, 9, 30), datetime(1899, 12, 31), datetime(1899, 12, 30, 17)], [570, 0, 1020]),
+        ([datetime(1900, 1, 1, 1, 30), datetime(2025, 8, 3, 9, 30)], [1530, FAILED]),
     ],
 )  # fmt: skip
 def test_minutes_after_midnight(column: Any, minutes: list[Any]) -> None:
