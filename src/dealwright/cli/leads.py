@@ -128,8 +128,10 @@ def _assign_file(
     from dealwright.cli.progress import counted
     from dealwright.errors import DealwrightError, InputError
     from dealwright.tables.leads import read_leads
-    from dealwright.tables.rejected import write_rejected
+    from dealwright.tables.rejected import check_place, write_rejected
 
+    folder = rejected or settings_of(context).rejected
+    check_place(folder, file.parent, [f"{file.stem}.csv"])  # before anything is placed
     placed: list[tuple[Mapping[str, Any], Placement]] = []
     stopped: DealwrightError | None = None
     with open_desk(context) as desk:
@@ -145,7 +147,7 @@ def _assign_file(
                 stopped = error
                 break
     intake = leads.intake()
-    paths = write_rejected(intake, rejected or settings_of(context).rejected, file.parent)
+    paths = write_rejected(intake, folder, file.parent)
     if as_json:
         refused = [{"status": "rejected", **problem} for problem in intake_document(intake, paths)["rejects"]]
         write_json([*(placement.to_dict() for _, placement in placed), *refused])

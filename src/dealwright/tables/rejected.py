@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import itertools
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -34,10 +35,9 @@ def write_rejected(intake: Intake, directory: Path, source: Path | None = None) 
     Raises
     ------
     InputError
-        `directory` is the one that holds the tables, or cannot be written.
+        `directory` is the one that holds the tables, has a file of that name that is not ours, or cannot be
+        written.
     """
-    if source is not None and directory.resolve() == source.resolve():
-        raise InputError(f"{directory} holds the tables themselves: choose another directory for --rejected")
     written = []
     by_file: dict[str, list[TableReport]] = {}
     for report in intake.tables.values():
@@ -46,10 +46,13 @@ def write_rejected(intake: Intake, directory: Path, source: Path | None = None) 
         if others[0].rejected.columns != report.rejected.columns:  # such as another sheet of a workbook
             stem = f"{stem}-{report.table}"
         by_file.setdefault(f"{stem}.csv", []).append(report)
+    rejected = {
+        name: _merged([r.rejected for r in its if r.rejected.height]) for name, its in by_file.items()
+    }
+    check_place(directory, source, [name for name, rows in rejected.items() if rows is not None])
     try:
-        for name, reports in by_file.items():
+        for name, rows in rejected.items():
             path = directory / name
-            rows = _merged([report.rejected for report in reports if report.rejected.height])
             if rows is not None:
                 directory.mkdir(parents=True, exist_ok=True)
                 _write(rows, path)
@@ -61,14 +64,29 @@ def write_rejected(intake: Intake, directory: Path, source: Path | None = None) 
     return written
 
 
+def check_place(directory: Path, source: Path | None, names: Iterable[str] = ()) -> None:
+    """Refuse the folder that holds the tables themselves, and to write over a file that is not ours."""
+    if source is not None and directory.resolve() == source.resolve():
+        raise InputError(f"{directory} holds the tables themselves: choose another directory for --rejected")
+    for path in (directory / name for name in names):
+        if path.exists() and not _is_ours(path):
+            raise InputError(
+                f"{path} is no file of rejected rows: move it, or choose another directory for --rejected"
+            )
+
+
 def _merged(frames: list[pl.DataFrame]) -> pl.DataFrame | None:
     """Return the rows of one file once each, even if it holds several tables."""
     if not frames:
         return None
     cells, reason = frames[0].columns[:-1], frames[0].columns[-1]
-    rows = pl.concat([frame.select(frames[0].columns) for frame in frames])
-    return rows.group_by(cells, maintain_order=True).agg(
-        pl.col(reason).unique(maintain_order=True).str.join("; ")
+    line = pl.col(reason).str.extract(r"^line (\d+)").cast(pl.Int64).alias("\0line")
+    return (
+        pl.concat(frames)
+        .group_by(*cells, line, maintain_order=True)
+        .agg(pl.col(reason).unique(maintain_order=True).str.join("; "))
+        .sort("\0line", maintain_order=True)
+        .drop("\0line")
     )
 
 
@@ -84,5 +102,11 @@ def _safe(cells: Iterable[str | None]) -> list[str]:
 
 
 def _is_ours(path: Path) -> bool:
-    with path.open(encoding="utf-8", errors="replace") as stream:
-        return stream.readline().rstrip("\n").split(",")[-1].rstrip("_") == _REASON
+    """Tell whether a file holds rejected rows: its last column is the reason, and that names a line."""
+    try:
+        with path.open(encoding="utf-8", newline="") as stream:
+            header, *rows = itertools.islice(csv.reader(stream), 2)
+    except (OSError, ValueError, csv.Error):  # a folder, no text, nothing at all
+        return False
+    named = header[-1].rstrip("_") == _REASON if header else False
+    return named and all(row and row[-1].startswith("line ") for row in rows)
