@@ -65,7 +65,8 @@ def read_leads(path: Path, dimensions: Sequence[Dimension]) -> LeadFile:
         The file cannot be read at all, or has a column that means nothing.
     """
     names = [dimension.name for dimension in dimensions]
-    rows = _open(path, "leads", _LEAD, names)
+    needed = [dimension.name for dimension in dimensions if dimension.required]
+    rows = _open(path, "leads", _LEAD, names, needed)
     for name, field in _LEAD.fields.items():
         rows.read(name, field)
     for dimension in dimensions:
@@ -79,6 +80,9 @@ def read_leads(path: Path, dimensions: Sequence[Dimension]) -> LeadFile:
 
 def _read_attribute(rows: Rows, dimension: Dimension) -> None:
     values = rows.read(dimension.name, Field("number" if dimension.edges else "text"))
+    if not dimension.edges:  # as the desk has it
+        values = values.set(values == EMPTY, None)
+        rows.frame = rows.frame.with_columns(values)
     if dimension.required:
         rows.reject(values.is_null() & rows.good, dimension.name, "empty", "fill it in")
     if not dimension.is_open and not dimension.edges:
@@ -118,7 +122,7 @@ def read_reports(path: Path, outcomes: Sequence[str]) -> Iterator[tuple[int, dic
             "rep_id": Field(),
         }
     )
-    rows = _open(path, "reports", table, [])
+    rows = _open(path, "reports", table, [], [])
     for name, field in table.fields.items():
         rows.read(name, field)
     rows.once("task_id", rows.frame["task_id"], "keep one of the two")
@@ -130,20 +134,29 @@ def read_reports(path: Path, outcomes: Sequence[str]) -> Iterator[tuple[int, dic
     yield from zip(rows.raw.lines, rows.frame.iter_rows(named=True), strict=True)
 
 
-def _open(path: Path, name: str, table: Table, further: Sequence[str]) -> Rows:
-    """Open a file whose columns have our own names; others are refused by name."""
+def _open(path: Path, name: str, table: Table, further: Sequence[str], needed: Sequence[str]) -> Rows:
+    """Open a file whose columns have our own names; others are refused by name, in JSON line by line."""
     if not path.is_file():
         raise InputError(f"there is no file {path}: give {name} in a .csv, .xlsx or .jsonl file")
     raw = read_table(path)
-    known = {field: field for field in (*table.fields, *further)}
-    known |= {f"{_ATTRIBUTES}{field}": field for field in further}
-    sources = {}
+    names = [*table.fields, *further]
+    found: dict[str, tuple[str, ...]] = {}
+    strange = {}
     for column in raw.frame.columns:
-        ours = column == _ATTRIBUTES[:-1] or column.rstrip("_") == "reason"  # of rejected rows, mended
-        if column not in known and not ours:
-            raise InputError(f"{path.name}: {UnknownNameError('column', column, [*table.fields, *further])}")
-        if column in known:
-            sources[known[column]] = Source((column,))
-    needed = [field for field, spec in table.fields.items() if spec.needed]
-    find_columns(raw, {field: f"{name}: {field}" for field in needed})
-    return Rows(TableMap(name, fields=sources), raw)
+        field = column.removeprefix(_ATTRIBUTES) if column.startswith(_ATTRIBUTES) else column
+        if field in (names if field == column else further):
+            found[field] = (*found.get(field, ()), column)
+        elif column.rstrip("_") != "reason":  # of rejected rows, mended
+            strange[column] = UnknownNameError("column", field, names)
+    if strange and path.suffix.lower() not in (".jsonl", ".ndjson"):
+        raise InputError(f"{path.name}: {next(iter(strange.values()))}")
+    needed = [*(field for field, spec in table.fields.items() if spec.needed), *needed]
+    find_columns(raw, {field: "" for field in needed if field not in found})
+    mapping = TableMap(name, fields={field: Source(columns) for field, columns in found.items()})
+    rows = Rows(mapping, raw, totals=False)
+    for column, error in strange.items():
+        reason, _, fix = str(error).partition(": ")
+        if column == _ATTRIBUTES[:-1]:
+            reason, fix = "not an object", 'write attributes as {"name": "value"}'
+        rows.reject(rows.raw.frame[column].is_not_null(), column, reason, fix, column)
+    return rows

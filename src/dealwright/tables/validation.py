@@ -41,6 +41,8 @@ class Rows:
         Where each field comes from.
     raw
         The table as it came, with the columns of its lookups.
+    totals
+        Whether its last rows may be totals.
 
     Attributes
     ----------
@@ -50,7 +52,7 @@ class Rows:
         Rows that the mapping's ``where`` left out.
     """
 
-    def __init__(self, mapping: TableMap, raw: RawTable) -> None:
+    def __init__(self, mapping: TableMap, raw: RawTable, *, totals: bool = True) -> None:
         self.mapping = mapping
         self.original = raw
         self.left_out = 0
@@ -73,7 +75,8 @@ class Rows:
         self._ignored = np.zeros(self.height, dtype=np.bool_)
         self._own = np.zeros(self.height, dtype=np.bool_)  # rejected for a reason of their own
         self._problems: list[pl.DataFrame] = []
-        self._reject_totals()
+        if totals:
+            self._reject_totals()
 
     # cells
 
@@ -216,6 +219,7 @@ class Rows:
         wrong = values.is_not_null() & ~values.is_in(names)
         if not wrong.any():
             return values
+        what = what or f"not {'an' if label[:1].lower() in 'aeiou' else 'a'} {label}"
         folded = {name.casefold(): name for name in names}
         otherwise = fix or f"use one of: {', '.join(names)}"
         hints = {}
@@ -223,9 +227,7 @@ class Rows:
             near = get_close_matches(value.casefold(), folded, n=1, cutoff=0.6)
             hints[value] = f"did you mean {folded[near[0]]!r}?" if near else otherwise
         fixes = values.replace_strict(hints, default=otherwise, return_dtype=pl.String)
-        self.reject(
-            wrong, label, what or f"not a {label}", fixes, values if given is None else given, level=level
-        )
+        self.reject(wrong, label, what, fixes, values if given is None else given, level=level)
         return values.set(wrong, None)
 
     # rows
@@ -524,7 +526,7 @@ def find_columns(
     Parameters
     ----------
     wanted
-        Column -> the key of the mapping that asks for it.
+        Column -> the key of the mapping that asks for it, empty where that is none.
     others
         Further files -> their columns: where two files are swapped, that is said.
     """
@@ -543,4 +545,5 @@ def find_columns(
     else:
         hint = f"the columns are {', '.join(columns)}"
         hint += f" ({elsewhere} has it: are the two files swapped?)" if elsewhere else ""
-    raise InputError(f"{raw.file}: no column {name!r} ({wanted[name]} in the mapping): {hint}")
+    key = f" ({wanted[name]} in the mapping)" if wanted[name] else ""
+    raise InputError(f"{raw.file}: no column {name!r}{key}: {hint}")

@@ -183,7 +183,7 @@ def test_a_row_that_two_tables_reject_has_both_reasons(tmp_path: Path) -> None:
 def test_two_sheets_of_a_workbook_have_a_file_each(tmp_path: Path) -> None:
     sheets = {
         "people": [["id", "name"], ["a", "Ann"], ["a", "Eve"]],
-        "deals": [["nr", "who", "customer", "day"], ["1", "a", "K", "2025-01-01"], ["2", "z", "K", "2025-01-01"]],
+        "deals": [["nr", "who", "customer", "day"], *([n, w, "Kim", "2025-01-01"] for n, w in ("1a", "2z"))],
     }  # fmt: skip
     (tmp_path / "crm.xlsx").write_bytes(workbook(sheets))
     mapping = """
