@@ -14,8 +14,8 @@ import polars as pl
 
 from dealwright.errors import DealwrightError, InputError
 from dealwright.schemas import History, Intake
-from dealwright.tables.draft_page import DAY_MIN, MANY, Figures, Found, Page, count, write_page
-from dealwright.tables.guesses import SPOKEN, Table, outcomes
+from dealwright.tables.draft_page import DAY_MIN, MANY, Figures, Found, Page, write_page
+from dealwright.tables.guesses import SPOKEN, Table, count, outcomes
 from dealwright.tables.history import read_history
 from dealwright.tables.mapping import parse_mapping
 from dealwright.tables.plan_inputs import read_plan_inputs
@@ -24,6 +24,7 @@ from dealwright.tables.vocabulary import product
 
 _WORKBOOKS: Final = (".xlsx", ".xlsm", ".xls", ".xlsb", ".ods")
 _ENDINGS: Final = (".csv", ".tsv", ".tab", ".txt", ".jsonl", ".ndjson", ".parquet", *_WORKBOOKS)
+_FOOTER: Final = 8  # lines that a report may have below its table
 _LIKE: Final = 0.5  # share of the values of a column that must be keys of the table it refers to
 _LOOPS: Final = {"import": {"assignments"}, "plan": {"accounts", "orders"}}  # command -> what it needs one of
 
@@ -356,9 +357,8 @@ def _rejections(intake: Intake) -> dict[str, bool]:
     said = {}
     for row in intake.grouped().filter(pl.col("level") == "rejected").head(8).iter_rows(named=True):
         whole = row["column"] == "(row)"
+        footer = whole and row["rows"] <= max(_FOOTER, MANY * heights[row["file"]])
         place = row["file"] if whole else f"{row['file']}, {row['column']}"
         lost = f"{count(row['rows'], 'row')} rejected, the first on line {row['line']}"
-        said[f"{place}: {row['reason']}: {lost}; {row['fix']}"] = (
-            not whole or row["rows"] > MANY * heights[row["file"]]
-        )
+        said[f"{place}: {row['reason']}: {lost}; {row['fix']}"] = not footer
     return said

@@ -16,7 +16,7 @@ import polars as pl
 
 from dealwright.schemas import ACCOUNT_ROLES, BOOKING_STATUSES, CHANNELS, History
 from dealwright.tables.fields import TABLES
-from dealwright.tables.guesses import Column, Table, gives_away, sort_words, status_columns, yes_word
+from dealwright.tables.guesses import Column, Table, count, gives_away, sort_words, status_columns, yes_word
 from dealwright.tables.mapping import ANY, DESK_TABLES, NO_BOOKING
 from dealwright.tables.vocabulary import matching, meanings, plain
 
@@ -136,11 +136,6 @@ def _toml(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
-def count(number: int, word: str) -> str:
-    """Write a number of things: 1 row, 2 rows."""
-    return f"{number:,} {word}{'' if number == 1 else 's'}"
-
-
 def write_page(found: Found, figures: Figures) -> Page:
     """Write the mapping of the tables that were found."""
     for table in found.tables:
@@ -206,7 +201,7 @@ class _Desk(_Writer):
             put("follow_up_days", 3650, why, doubt=True)
         own = self.found.roles["agents"].first("capacity") is not None
         why = "of agents without one of their own" if own else f"95 of 100 agents have at most {busy} now"
-        capacity = max(_FEW_OPEN, busy if busy <= _FEW_OPEN else 5 * ceil(busy / 5))
+        capacity = max(_FEW_OPEN, 5 * ceil((busy + 1) / 5))  # room for one more at least
         put("default_capacity", capacity, f"open leads an agent may have at once; {why}")
         currency = self._currency()
         put("currency", currency or "USD", "" if currency else "nothing in the files says which")
@@ -303,7 +298,7 @@ class _Desk(_Writer):
                 return known[:number], f"{said}; this does not repeat, but an export with ids is safer"
         known = [column] if column else known
         text = leads.text(*known)
-        return known, f"{said}; {count(text.len() - text.n_unique(), 'row')} that repeat it will be rejected"
+        return known, f"{said}; {count(text.len() - text.n_unique(), 'row')} will be rejected for it"
 
     # what became of the leads
 

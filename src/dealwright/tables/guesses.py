@@ -178,11 +178,13 @@ class Table:
             return "moment"
         if values.len() <= 2 and self._readable("flag", some) == 1:
             return "flag"
-        if self._readable("number", some) > _MOSTLY:  # 20260131 is a number too
-            dated = bool(guesses) and guesses[0].section == "moment"
-            return "moment" if dated and self._readable("moment", some) > _MOSTLY else "number"
-        looks = some.str.contains(r"\d\D+\d+\D+\d|\p{L}{3}.*\d\d").mean() or 0.0
-        return "moment" if looks > _MOSTLY and self._readable("moment", some) > _MOSTLY else "text"  # type: ignore[operator]
+        looks = some.str.contains(r"\d\D+\d+\D+\d|\p{L}{3}.*\d\d").sum() > _MOSTLY * some.len()
+        dated = (
+            bool(guesses) and guesses[0].section == "moment"
+        )  # 20260131 is a number, and 46053 a day in Excel
+        if (looks or dated) and self._readable("moment", some) > _MOSTLY:
+            return "moment"
+        return "number" if self._readable("number", some) > _MOSTLY else "text"
 
     def _readable(self, kind: str, some: pl.Series) -> float:
         """Return the share of cells that can be read as a kind; declare how they are written if unclear."""
@@ -219,6 +221,11 @@ def _fits(guess: Meaning, kind: Kind, values: pl.Series) -> bool:
 
 
 # statuses
+
+
+def count(number: int, word: str) -> str:
+    """Write a number of things: 1 row, 2 rows."""
+    return f"{number:,} {word}{'' if number == 1 else 's'}"
 
 
 def outcomes(table: Table, column: str | None) -> int:
@@ -272,7 +279,7 @@ def sort_words(table: Table, columns: Sequence[str]) -> tuple[dict[str, list[str
         status, why = _status_of(row, flagged=flagged, joined=len(columns) > 1)
         words.setdefault(status, []).append(row["word"])
         if why:
-            guessed.setdefault(status, []).append(f"{row['word']!r} ({row['rows']:,} rows) {why}")
+            guessed.setdefault(status, []).append(f"{row['word']!r} ({count(row['rows'], 'row')}) {why}")
     return words, guessed
 
 

@@ -19,6 +19,13 @@ from dealwright.tables.fields import ACCOUNT_FIELDS, ROLE_FIELDS, TABLES
 from dealwright.toml import read_toml
 
 LANGUAGES: Final = ("en", "es", "de", "fr", "pt")
+_SECTION_OF: Final = {
+    "minutes": "minutes",
+    "number": "number",
+    "flag": "flag",
+    "local": "moment",
+    "day": "moment",
+}
 _SECTIONS: Final = ("key", "text", "moment", "number", "minutes", "flag", "plain")
 
 
@@ -114,14 +121,17 @@ def _split(texts: Iterable[str]) -> list[str]:
 def _phrases() -> dict[str, list[tuple[str, str, int]]]:
     """Return phrase -> the meanings it has, with its section and its place in the list."""
     found: dict[str, list[tuple[str, str, int]]] = {}
-    own = {name for table in TABLES.values() for name in table.fields} | {*ACCOUNT_FIELDS, *ROLE_FIELDS}
+    kinds = {name: field.kind for table in TABLES.values() for name, field in table.fields.items()}
+    kinds |= {name: field.kind for name, field in {**ACCOUNT_FIELDS, **ROLE_FIELDS}.items()}
     for section in _SECTIONS:
         for name, texts in _document()[section].items():
-            named = [(name.replace("_", " "), 0)] if name in own and section != "plain" else []
             for text in texts:
-                named += [(word, place) for place, word in enumerate(_split([text]))]
-            for phrase, place in named:
-                found.setdefault(phrase, []).append((name, section, place))
+                for place, phrase in enumerate(_split([text])):
+                    found.setdefault(phrase, []).append((name, section, place))
+            if kinds.pop(name, None):
+                found.setdefault(plain(name), []).append((name, section, 0))
+    for name, kind in kinds.items():  # fields that hardly anybody has, by their own names
+        found.setdefault(plain(name), [(name, _SECTION_OF.get(kind, "text"), 0)])
     return found
 
 
