@@ -210,6 +210,26 @@ def test_pins_locks_and_must_visits_hold() -> None:
     assert rows["A2"]["start_at"] == datetime(2026, 6, 30, 11, 0)
 
 
+def test_a_promised_visit_is_made_by_whom_it_names_in_a_joint_plan_too() -> None:
+    promises = pl.DataFrame(
+        {
+            "account_id": [f"A{k}" for k in range(5)],
+            "rep_id": ["R2"] * 4 + ["R1"],
+            "begin_min": [None] * 4 + [600],
+        }
+    )
+    company = Company([5] * 16, [100] * 16, reps=("R1", "R2"), own=["R1"] * 16)
+    together = RouteParams(iterations=200, joint=2, extra_hour=False)
+    visits = company.plan(together, promises=promises).visits.sort("account_id")
+    assert visits.filter(pl.col("account_id").is_in(promises["account_id"].implode())).select(
+        "account_id", "rep_id", "must"
+    ).rows() == [
+        *((f"A{k}", "R2", False) for k in range(4)),
+        ("A4", "R1", True),
+    ]  # an appointment must be kept
+    assert visits.filter(account_id="A4")["start_at"][0] == datetime(2026, 6, 30, 10)
+
+
 def test_promises_and_frequencies_need_an_account() -> None:
     nameless = pl.DataFrame({"account": ["A0"]})
     for table in ("promises", "frequencies"):
