@@ -64,6 +64,19 @@ def print_loaded(out: Console, history: History, loaded: Loaded) -> None:
             f"bookings: {', '.join(said)}" + (f"; {unknown:,} with an unknown outcome" if unknown else "")
         )
     out.print(f"in the desk now: {loaded.summary()}", markup=False)
+    missing = loaded.missing_agents
+    if missing:
+        names = ", ".join(f"{row['name']} ({row['agent_id']})" for row in missing[:_SHOWN])
+        more = f" and {len(missing) - _SHOWN:,} more" if len(missing) > _SHOWN else ""
+        done = "deactivated" if loaded.deactivated else "they go on getting leads; --deactivate-missing stops it"
+        out.print(f"on the desk but not in the file: {names}{more}: {done}", markup=False)
+    crowded = loaded.over_capacity
+    if crowded:
+        out.print(
+            f"{crowded['agents']:,} of {crowded['of']:,} agents are over their capacity: "
+            f"set default_capacity to about {crowded['suggested']:,}",
+            markup=False,
+        )
 
 
 def intake_document(intake: Intake, paths: Sequence[Path]) -> dict[str, Any]:
