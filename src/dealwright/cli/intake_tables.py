@@ -68,7 +68,7 @@ def print_loaded(out: Console, history: History, loaded: Loaded) -> None:
     if missing:
         names = ", ".join(f"{row['name']} ({row['agent_id']})" for row in missing[:_SHOWN])
         more = f" and {len(missing) - _SHOWN:,} more" if len(missing) > _SHOWN else ""
-        done = "deactivated" if loaded.deactivated else "they go on getting leads; --deactivate-missing stops it"
+        done = "deactivated" if loaded.deactivated else "they get leads unless you --deactivate-missing"
         out.print(f"on the desk but not in the file: {names}{more}: {done}", markup=False)
     crowded = loaded.over_capacity
     if crowded:

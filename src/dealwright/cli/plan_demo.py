@@ -24,7 +24,6 @@ def show_plan(page: Console, out: Path, seed: int = 7) -> None:
 
     run = {"world": "barcelona", "n": _ACCOUNTS, "seed": seed}
     inputs, drawn = read_inputs(run, None)
-    assert drawn is not None
     run["as_of"] = inputs.as_of
     page.print(
         f"A field-sales company around Barcelona: {inputs.accounts.height:,} accounts, their orders and the "
@@ -34,7 +33,8 @@ def show_plan(page: Console, out: Path, seed: int = 7) -> None:
         plan = run_plan(inputs, seed=seed)
     with working("writing briefs, maps and the report"), RunDirectory(out) as folder:
         write_plan(plan, folder, run, land=read_ground(run, inputs.accounts))
-        write_world(*drawn, folder)
+        if drawn is not None:
+            write_world(*drawn, folder)
         write_report(folder)
     for item in plan_tables(plan, out):
         page.print(item)
