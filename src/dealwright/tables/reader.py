@@ -85,11 +85,14 @@ def as_text(column: pl.Series) -> pl.Series:
         if kind.time_zone is None and (column.dt.time() == time()).all():
             return column.dt.to_string("%Y-%m-%d")
         return column.dt.to_string("%Y-%m-%dT%H:%M:%S%.f" + ("%:z" if kind.time_zone else ""))
-    if isinstance(kind, pl.List):
-        return column.cast(pl.List(pl.String)).list.join(";", ignore_nulls=True).replace("", None)
-    if kind == pl.Object:
-        return pl.Series(column.name, [None if cell is None else str(cell) for cell in column], pl.String)
-    return column if kind == pl.String else column.cast(pl.String, strict=False)
+    try:
+        if isinstance(kind, pl.List):
+            return column.cast(pl.List(pl.String)).list.join(";", ignore_nulls=True).replace("", None)
+        return column if kind == pl.String else column.cast(pl.String, strict=False)
+    except pl.exceptions.PolarsError:  # objects, durations, lists of lists
+        return pl.Series(
+            column.name, [None if cell is None else str(cell) for cell in column.to_list()], pl.String
+        )
 
 
 def read_table(source: Path | str | Any, given: Format = Format(), name: str = "") -> RawTable:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import zipfile
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -435,6 +435,31 @@ def test_data_frames_of_any_library_are_read() -> None:
     with pytest.raises(InputError, match="columns 1 and 2 are both 'x'"):
         read_table(pl.DataFrame({"x": [1], "x ": [2]}))
     assert polars.columns == ["x", "n"]
+
+
+def test_cells_of_any_type_can_be_written_as_text() -> None:
+    frame = pl.DataFrame(
+        {
+            "number": [1.0, 2.5, float("nan")],
+            "at": [datetime(2025, 8, 3), datetime(2025, 8, 3, 1, 2, 3, 500_000), None],
+            "zoned": pl.Series([datetime(2025, 8, 3), None, None]).dt.replace_time_zone("Europe/Berlin"),
+            "span": [timedelta(hours=25), None, None],
+            "list": [["a", None, "b"], [], None],
+            "lists": [[["a"], ["b"]], None, None],
+            "thing": pl.Series([Path("a/b"), None, None], dtype=pl.Object),
+            "kind": pl.Series(["x", None, None], dtype=pl.Categorical),
+        }
+    )
+    assert read_table(frame).cells([0, 1, 2]).to_dict(as_series=False) == {
+        "number": ["1", "2.5", None],
+        "at": ["2025-08-03T00:00:00", "2025-08-03T01:02:03.500", None],
+        "zoned": ["2025-08-03T00:00:00+02:00", None, None],
+        "span": ["1 day, 1:00:00", None, None],
+        "list": ["a;b", None, None],
+        "lists": ["[['a'], ['b']]", None, None],
+        "thing": ["a/b", None, None],
+        "kind": ["x", None, None],
+    }
 
 
 # SQL
