@@ -8,7 +8,7 @@ from typing import Any
 import psycopg
 import pytest
 from desk_machine import DeskMachine, has
-from engine import DIMENSIONS, add_agent, assign, lead_json, rows, value
+from engine import DIMENSIONS, add_agent, lead_json, rows, understood, value
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule, run_state_machine_as_test
@@ -16,10 +16,18 @@ from ledger import can_take
 from psycopg import Connection
 
 from dealwright.desk.database import Database
+from dealwright.schemas import EMPTY
 
 REQUIREMENTS = (None, None, None, "a luxury cabin, please", "no luxury, but good with kids", "quiet")
 POLICIES = (None, "value", "workload", "fair", "classic")
-ATTRIBUTES = st.fixed_dictionaries({d.name: st.sampled_from(d.values) for d in DIMENSIONS})
+ATTRIBUTES = st.fixed_dictionaries(
+    {d.name: st.sampled_from(d.values) for d in DIMENSIONS},
+    optional={
+        # known, new, new but known to some model, nothing in three ways
+        "channel": st.sampled_from(("web", "fair", " fair", "podcast", "by mail", "radio", "", None, EMPTY)),
+        "size": st.sampled_from((3, 10, "10.5", 99.5, "1e3", "middling", "large", "", None)),
+    },
+)
 MONEY = st.one_of(st.none(), st.just(0), st.decimals(0, 99_999, places=2))
 TIMES = ("2081-03-01 23:59:59+00", "2081-03-02 00:00:00+00", "2081-04-15 12:00:00+00")
 
@@ -28,6 +36,21 @@ class WorkingDesk(DeskMachine):
     """Everything that people and programs do to a desk."""
 
     # leads
+
+    def acceptable(self, attributes: dict[str, Any]) -> bool:
+        """Whether a new lead may say this."""
+        values = {(slot["name"], slot["value"]) for slot in self.tables["slot"]}
+        for dimension in self.tables["dimension"]:
+            text = str(attributes.get(dimension["name"]) or "").strip()
+            if text in ("", EMPTY):
+                if dimension["required"]:
+                    return False
+            elif dimension["edges"]:
+                if text not in dimension["bins"] and not text[0].isdigit():
+                    return False
+            elif not dimension["is_open"] and (dimension["name"], text) not in values:
+                return False
+        return True
 
     @rule(
         attributes=ATTRIBUTES,
@@ -38,15 +61,14 @@ class WorkingDesk(DeskMachine):
     )
     def insert_lead(
         self,
-        attributes: dict[str, str],
+        attributes: dict[str, Any],
         policy: str | None,
         requirements: str | None,
         priority: int,
         way: str,
     ) -> None:
         if way == "plain":
-            lead_id = value(
-                self.connection,
+            answer = self.attempt(
                 "insert into dealwright.lead (customer_name, attributes, policy, requirements, priority) "
                 "values ('Kate', %s, %s, %s, %s) returning lead_id",
                 psycopg.types.json.Jsonb(attributes),
@@ -54,12 +76,21 @@ class WorkingDesk(DeskMachine):
                 requirements,
                 priority,
             )
-            answer = rows(self.connection, "select * from dealwright.placement_of(%s)", lead_id)[0]
-        elif way == "function":
-            answer = assign(self.connection, attributes, policy, requirements=requirements, priority=priority)
+            if answer is not None:
+                lead_id = answer[0]["lead_id"]
+                answer = rows(self.connection, "select * from dealwright.placement_of(%s)", lead_id)
         else:
-            document = lead_json(attributes, requirements=requirements, priority=priority)
-            answer = rows(self.connection, "call dealwright.assign(%s, %s)", document, policy)[0]
+            answer = self.attempt(
+                "select * from dealwright.assign_lead(%s, %s)"
+                if way == "function"
+                else "call dealwright.assign(%s, %s)",
+                lead_json(attributes, requirements=requirements, priority=priority),
+                policy,
+            )
+        assert (answer is not None) == self.acceptable(attributes)
+        if answer is None:
+            return
+        (answer,) = answer
         lead = rows(self.connection, "select * from dealwright.lead where lead_id = %s", answer["lead_id"])[0]
         able = [agent["agent_id"] for agent in self.tables["agent"] if can_take(agent, lead)]
         assert answer["status"] == ("assigned" if able else "waiting")
@@ -264,6 +295,33 @@ class WorkingDesk(DeskMachine):
             )
             assert (given is None) == (status == "open" and other["open"] >= other["capacity"])
 
+    @rule(days=st.sampled_from((None, 0, 1)), as_of=st.sampled_from((None, *TIMES, "2020-01-01")))
+    def lapse_follow_ups(self, days: float | None, as_of: str | None) -> None:
+        rows(self.connection, "update dealwright.setting set follow_up_days = %s", days)
+        overdue = {
+            row["assignment_id"]
+            for row in self.tables["assignment"]
+            if row["status"] == "open"
+            and days == 0
+            and as_of != "2020-01-01"
+            and row["assigned_at"].year < 2081
+        } - {row["assignment_id"] for row in self.tables["booking"]}
+        assert value(self.connection, "select dealwright.lapse_follow_ups(%s)", as_of) == len(overdue)
+
+    @rule()
+    def declare_open_values(self) -> None:
+        rows(self.connection, "select dealwright.declare_open_values()")
+        said = {
+            understood(lead["attributes"], self.tables["dimension"]).get("channel")
+            for lead in self.tables["lead"]
+        }
+        known = rows(
+            self.connection,
+            "select value from dealwright.dimension_value join dealwright.dimension using (dimension_id) "
+            "where name = 'channel' and is_open",
+        )
+        assert not known or said - {None} <= {row["value"] for row in known}
+
     @rule(hours=st.sampled_from((0, 1)))
     def lapse_overdue(self, hours: int) -> None:
         rows(
@@ -325,6 +383,23 @@ class WorkingDesk(DeskMachine):
     @rule(name=st.sampled_from(("Pluto", "Io")))
     def new_destination(self, name: str) -> None:
         rows(self.connection, "select dealwright.declare_dimension('destination', array[%s])", name)
+
+    @rule(
+        change=st.sampled_from(
+            (
+                "'size', array['small', 'large'], edges => array[50.0]",
+                "'size', array['small', 'middling', 'large'], edges => array[10.0, 99.5]",
+                "'size', '{}', required => false, at_arrival => true, edges => '{}'",
+                "'size', '{few,small,many,large}', edges => '{1,2,3}', at_arrival => false",
+                "'channel', '{}', required => true",
+                "'channel', '{mail}', required => false",
+                "'channel', '{}', is_open => false",
+                "'channel', '{}', is_open => true",
+            )
+        )
+    )
+    def change_dimension(self, change: str) -> None:
+        rows(self.connection, f"select dealwright.declare_dimension({change})")
 
     @rule(start=st.sampled_from((None, *TIMES)))
     def fair_window(self, start: str | None) -> None:

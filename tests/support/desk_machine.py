@@ -3,23 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
 import psycopg
-from engine import Row, add_agent, declare, load_classic, load_model, random_model, rows
+from engine import (
+    DIMENSIONS,
+    Row,
+    add_agent,
+    declare,
+    load_classic,
+    load_model,
+    random_model,
+    rows,
+    seen_after,
+)
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from ledger import check_desk
 from psycopg import Connection
 
 from dealwright.learn import MatchModel
+from dealwright.schemas import EMPTY, Dimension
 
 REFUSED = {"DW001", "DW002", "DW003"}
 TABLES = (
     "agent, agent_stat, agent_day, lead, assignment, booking, event, agent_profile_log, decision, model, "
     "compiled_model, dimension, dimension_value, requirement_term"
 )
+# one takes any value and may be empty, the other is a number in bins and only known from the booking
+FURTHER = (
+    Dimension("channel", ("web", "fair", EMPTY), is_open=True, required=False),
+    Dimension("size", ("small", "middling", "large"), required=False, at_arrival=False, edges=(10.0, 99.5)),
+)
+# of a desk where more values came
+KNOWS_MORE = replace(FURTHER[0], values=("web", "radio", EMPTY))
 
 
 def has(table: str) -> Callable[[Any], bool]:
@@ -34,7 +53,10 @@ class DeskMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
+        # as it was loaded, and as the desk sees it by now
+        self.loaded: MatchModel | None = None
         self.model: MatchModel | None = None
+        self.slots: dict[int, tuple[str, str]] = {}
         self.tables: Any = None
 
     # the beginning
@@ -73,7 +95,7 @@ class DeskMachine(RuleBasedStateMachine):
             "where name = 'value'",
             fairness,
         )
-        declare(self.connection)
+        declare(self.connection, (*DIMENSIONS, *FURTHER))
         load_classic(self.connection)
         for i, (capacity, skills, weight) in enumerate(agents):
             add_agent(
@@ -89,10 +111,21 @@ class DeskMachine(RuleBasedStateMachine):
         if modelled is not None:
             self.promote(modelled)
 
-    @rule(differ=st.booleans())
-    def promote(self, differ: bool) -> None:
-        self.model = random_model(self.rng, agents_differ=differ)
+    @rule(differ=st.booleans(), further=st.sampled_from(((), FURTHER, (KNOWS_MORE, *FURTHER[1:]))))
+    def promote(self, differ: bool, further: tuple[Dimension, ...] = FURTHER) -> None:
+        self.model = self.loaded = random_model(self.rng, (*DIMENSIONS, *further), agents_differ=differ)
+        self.slots = self.read_slots()
         load_model(self.connection, self.model)
+
+    def read_slots(self) -> dict[int, tuple[str, str]]:
+        return {
+            row["slot"]: (row["name"], row["value"])
+            for row in rows(
+                self.connection,
+                "select slot, name, value from dealwright.dimension_value join dealwright.dimension "
+                "using (dimension_id)",
+            )
+        }
 
     # tools
 
@@ -121,6 +154,10 @@ class DeskMachine(RuleBasedStateMachine):
     @invariant()
     def holds(self) -> None:
         before = self.tables
+        if self.model is not None and self.loaded is not None:
+            slots = self.read_slots()
+            if slots != self.slots:
+                self.model, self.slots = seen_after(self.model, self.loaded, self.slots, slots), slots
         tables = check_desk(self.connection, self.model)
         if before is not None:
             _check_one_event_per_change(before, tables)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -17,7 +18,7 @@ from psycopg.types.json import Jsonb
 
 from dealwright.learn import AmountModel, Calibration, MatchModel, RevenueModel, Trait, build_profiles
 from dealwright.learn.statistics import AgentStatistics
-from dealwright.schemas import Dimension
+from dealwright.schemas import EMPTY, Dimension
 
 Row = dict[str, Any]
 DIMENSIONS = (
@@ -53,8 +54,31 @@ def declare(connection: Connection[Any], dimensions: Sequence[Dimension] = DIMEN
     """Declare the dimensions in the given order."""
     for dimension in dimensions:
         rows(
-            connection, "select dealwright.declare_dimension(%s, %s)", dimension.name, list(dimension.values)
+            connection,
+            "select dealwright.declare_dimension(%s, %s, %s, %s, %s, %s)",
+            dimension.name,
+            list(dimension.values),
+            dimension.is_open,
+            dimension.required,
+            dimension.at_arrival,
+            list(dimension.edges),
         )
+
+
+def understood(attributes: Mapping[str, Any], dimensions: Sequence[Row]) -> dict[str, str]:
+    """Return what a lead's attributes say about each dimension, written down a second time."""
+    said = {}
+    for dimension in dimensions:
+        given = attributes.get(dimension["name"])
+        text = "" if given is None else str(given).strip()
+        if text in ("", EMPTY):
+            if dimension["at_arrival"] and not dimension["required"]:
+                said[dimension["name"]] = EMPTY
+        elif not dimension["edges"] or text in dimension["bins"]:
+            said[dimension["name"]] = text
+        elif text[-1].isdigit():  # and not the name that a bin once had
+            said[dimension["name"]] = dimension["bins"][bisect_left(dimension["edges"], float(text))]
+    return said
 
 
 def add_agent(connection: Connection[Any], name: str, **columns: Any) -> int:
@@ -71,13 +95,13 @@ def add_agent(connection: Connection[Any], name: str, **columns: Any) -> int:
     )
 
 
-def lead_json(attributes: Mapping[str, str | None], customer: str = "Kate", **more: Any) -> Jsonb:
+def lead_json(attributes: Mapping[str, Any], customer: str = "Kate", **more: Any) -> Jsonb:
     """Return a lead in the shape of the SQL interface."""
     return Jsonb({"customer_name": customer, "attributes": dict(attributes), **more})
 
 
 def assign(
-    connection: Connection[Any], attributes: Mapping[str, str | None], policy: str | None = None, **more: Any
+    connection: Connection[Any], attributes: Mapping[str, Any], policy: str | None = None, **more: Any
 ) -> Row:
     """Assign a lead by the function."""
     return rows(
@@ -169,6 +193,65 @@ def seen_as(model: MatchModel, declared: Sequence[Dimension]) -> MatchModel:
         revenue=model.revenue,
         agents_differ=model.agents_differ,
     )
+
+
+def seen_after(
+    model: MatchModel,
+    loaded: MatchModel,
+    before: Mapping[int, tuple[str, str]],
+    after: Mapping[int, tuple[str, str]],
+) -> MatchModel:
+    """Return what a model weighs after slots have changed: a slot keeps its weights whatever it is called.
+
+    A new slot is looked up by name in the model as it was ``loaded``.
+    """
+    now, then = _numbers(model), _numbers(loaded)
+    numbers = {name: found for name, found in then.items() if name not in (*before.values(), *after.values())}
+    for slot, name in after.items():
+        source, known_as = (now, before[slot]) if slot in before else (then, name)
+        if known_as in source:
+            numbers[name] = source[known_as]
+    dimensions = tuple(
+        replace(dimension, values=tuple(value for name, value in numbers if name == dimension.name))
+        for dimension in loaded.dimensions
+    )
+    names = [(dimension.name, value) for dimension in dimensions for value in dimension.values]
+
+    def by_name(k: int) -> dict[str, dict[str, float]]:
+        return {d.name: {value: numbers[d.name, value][k] for value in d.values} for d in dimensions}
+
+    def by_slot(first: float, k: int) -> tuple[float, ...]:
+        return (first, *(numbers[name][k] for name in names))
+
+    return replace(
+        loaded,
+        dimensions=dimensions,
+        lead_weights=by_name(0),
+        revenue=replace(
+            loaded.revenue,
+            base=replace(loaded.revenue.base, weights=by_name(1)),
+            package=replace(loaded.revenue.package, weights=by_name(2)),
+        ),
+        prior_strength=by_slot(loaded.prior_strength[0], 3),
+        value_share=by_slot(loaded.value_share[0], 4),
+        affinity_weight=by_slot(loaded.affinity_weight[0], 5),
+    )
+
+
+def _numbers(model: MatchModel) -> dict[tuple[str, str], tuple[float, ...]]:
+    """What a model has for each value: lead, base and package weight, strength, share, affinity weight."""
+    names = [(dimension.name, value) for dimension in model.dimensions for value in dimension.values]
+    return {
+        (name, value): (
+            model.lead_weights[name][value],
+            model.revenue.base.weights[name][value],
+            model.revenue.package.weights[name][value],
+            model.prior_strength[k],
+            model.value_share[k],
+            model.affinity_weight[k],
+        )
+        for k, (name, value) in enumerate(names, start=1)
+    }
 
 
 @dataclass(frozen=True)

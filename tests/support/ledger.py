@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from engine import Row, expected_profiles, outcome_of, recount, rows
+from engine import Row, expected_profiles, outcome_of, recount, rows, understood
 from psycopg import Connection
 
 from dealwright.learn import MatchModel
@@ -68,6 +68,12 @@ def read_tables(connection: Connection[Any], since: int = 0) -> dict[str, list[R
         "stat": rows(connection, "select * from dealwright.agent_stat order by agent_id"),
         "day": rows(
             connection, "select * from dealwright.agent_day where confirmed <> 0 order by day, agent_id"
+        ),
+        "dimension": rows(
+            connection,
+            "select d.*, array(select v.value from dealwright.dimension_value as v "
+            "where v.dimension_id = d.dimension_id and v.bin <= cardinality(d.edges) + 1 "
+            "order by v.bin) as bins from dealwright.dimension as d order by d.position",
         ),
         "lead": rows(connection, "select * from dealwright.lead order by lead_id"),
         "assignment": rows(
@@ -136,7 +142,14 @@ def _check_assignments(tables: Mapping[str, Sequence[Row]]) -> None:
         booking = booked.get(row["assignment_id"])
         assert (row["status"], row["outcome"]) == outcome_of(row, booking), (row, booking)
         assert sorted(row["slots"]) == sorted(
-            [1, *(slots[item] for item in row["attributes"].items() if item in slots)]
+            [
+                1,
+                *(
+                    slots[item]
+                    for item in understood(row["attributes"], tables["dimension"]).items()
+                    if item in slots
+                ),
+            ]
         )
         assert (row["ended_at"] is None) == (row["status"] in ("open", "unknown")), row
         won = row["outcome"] == "won"
@@ -150,14 +163,20 @@ def _check_counters(tables: Mapping[str, Sequence[Row]], model: MatchModel | Non
     agents = {agent["agent_id"]: agent for agent in tables["agent"]}
     slots = {(slot["name"], slot["value"]): slot["slot"] for slot in tables["slot"]}
     window = tables["window"][0]["start"] if tables["window"] else None
-    counted = recount(list(agents), tables["assignment"], tables["booking"], slots, model, window)
+    assignments = [
+        {**row, "attributes": understood(row["attributes"], tables["dimension"])}
+        for row in tables["assignment"]
+    ]
+    counted = recount(list(agents), assignments, tables["booking"], slots, model, window)
+    width = max(slots.values(), default=1)
     assert {i: agent["open"] for i, agent in agents.items()} == counted.open
     assert {i: agent["fair_count"] for i, agent in agents.items()} == counted.fair_count
     assert {stat["agent_id"] for stat in tables["stat"]} == set(agents)
     for stat in tables["stat"]:
         i = stat["agent_id"]
         for name in ("assigned", "known", "confirmed", "expected_ppm"):
-            assert stat[name] == getattr(counted, name)[i], (name, i)
+            # of a value that came since, nothing may have been counted yet
+            assert stat[name] + [0] * (width - len(stat[name])) == getattr(counted, name)[i], (name, i)
         assert {name: stat[f"{name}_cents"] for name in counted.cents[i]} == counted.cents[i], i
     assert {(day["day"], day["agent_id"]): day["confirmed"] for day in tables["day"]} == counted.days
     if model is None:
@@ -180,6 +199,9 @@ def _check_counters(tables: Mapping[str, Sequence[Row]], model: MatchModel | Non
         wanted = expected_profiles(counted, model, declared, np.argsort(in_order).tolist(), traits)
         for i, agent in agents.items():
             vector, variance, base, package = wanted[i]
+            # nor has a model an element for a value that came after it
+            assert len(agent["vector"]) == len(agent["spread"])
+            vector, variance = vector[: len(agent["vector"])], variance[: len(agent["spread"])]
             np.testing.assert_allclose(
                 agent["vector"], vector, rtol=1e-5, atol=1e-6, err_msg=f"profile of {i}"
             )
