@@ -165,9 +165,12 @@ def test_empty_and_constant_columns_are_excluded_and_noted() -> None:
         "never": "warning: empty in every row: not used",
     }
     assert quality.frame["missing_cells"].to_list() == [0, 0, 0, 0, 1, 2, 2, 2, 2, 3]
-    assert (
-        check(inputs(accounts(1)), QualityParams()).inputs.schema == SCHEMA
-    )  # of one row nothing is constant
+
+
+def test_of_one_row_nothing_is_constant_and_of_two_it_may_be() -> None:
+    assert check(inputs(accounts(1)), QualityParams()).inputs.schema == SCHEMA
+    two = accounts(2).with_columns(spend=pl.lit(1.0))
+    assert check(inputs(two), QualityParams()).inputs.schema.numeric == ()
 
 
 def test_one_class_only_is_noted() -> None:
@@ -220,6 +223,9 @@ def answers(column: pl.Series | list[Any] | np.ndarray, label: Any = LEFT, **sch
     quality = check(inputs(frame, AccountSchema(has_churn_label=True, **kind, **schema)), QualityParams())
     found = quality.issues.filter(pl.col("message").str.contains("it may hold the answer"))
     assert quality.inputs.schema.features == ("thing",)  # named, not taken out
+    assert set(found.select("table", "column", "level", "rows").rows()) <= {
+        ("accounts", "thing", "warning", 0)
+    }
     return None if found.is_empty() else f"{found['message'][0]}; {found['fix'][0]}"
 
 
@@ -257,6 +263,8 @@ def test_a_date_a_category_and_emptiness_can_tell_all_as_well() -> None:
     assert answers(moved) is not None
     status = ["closed" if left else ("open", "active")[k % 2] for k, left in enumerate(LEFT)]
     assert answers(status) == f"alone it tells who left (AUC 1.000): it may hold the answer; {FIX}"
+    why = [f"reason {k % 25}" if left else "none" for k, left in enumerate(LEFT)]  # of few rows each
+    assert answers(why) == f"alone it tells who left (AUC 1.000): it may hold the answer; {FIX}"
     next_visit = [None if left else float(k % 7) for k, left in enumerate(LEFT)]
     next_visit[int(np.flatnonzero(LEFT)[0])] = 3.0  # one of those who left has one, too
     assert "AUC 0.99" in str(answers(next_visit))
@@ -297,6 +305,8 @@ def test_stale_orders_and_touches_draw_a_warning() -> None:
     touches = pl.DataFrame({"account_id": ["a1"], "touched_at": [NOW - timedelta(days=45)]})
     quality = check(inputs(orders=old, touches=touches), QualityParams())
     assert quality.freshness == {"orders": 91.0, "touches": 45.0}
+    later = replace(inputs(orders=old), as_of=NOW + timedelta(hours=8))
+    assert check(later, QualityParams()).summary()["orders_age_days"] == 91.33
     assert quality.issues.rows() == [
         ("orders", "ordered_at", "warning", 0,
          "the latest row is 91 days older than the cut-off: everybody looks silent",

@@ -392,6 +392,39 @@ def test_further_columns_of_a_table_are_named_and_unknown_tables_refused(tmp_pat
         read_plan_inputs(pl.DataFrame({"account_id": ["a"]}), order=pl.DataFrame())
 
 
+def test_words_for_channels_and_actions_are_translated_and_others_judged(tmp_path: Path) -> None:
+    words = """
+[accounts]
+id = "account_id"
+[touches]
+channels = { Phone = "outbound_cc", "At home" = "field" }
+actions = { meeting = "visit" }
+"""
+    said = [
+        ("phone", "Meeting"),
+        ("AT HOME", "upsell"),
+        ("ecom_self", "visit"),
+        ("fox", "visit"),
+        ("Phone", ""),
+    ]
+    rows = [{**TABLES["touches"][0], "channel": channel, "action": action} for channel, action in said]
+    inputs = read(tmp_path, words, touches=rows)
+    assert inputs.touches is not None
+    assert inputs.touches.select("channel", "action").rows() == [
+        ("outbound_cc", "visit"), ("field", "upsell"), ("ecom_self", "visit")
+    ]  # fmt: skip
+    assert [row[1:4] for row in problems(inputs)] == [(5, "channel", "not a channel"), (6, "action", "empty")]
+
+
+def test_features_that_the_history_lacks_are_named(tmp_path: Path) -> None:
+    rows = [{key: cell for key, cell in row.items() if key != "spend"} for row in TABLES["history"]]
+    inputs = read(tmp_path, history=rows)
+    assert problems(inputs, "warning") == [
+        ("history", None, "spend", "not in the history: spend", "add the column to learn from it")
+    ]
+    assert inputs.intake.problems["rows"].to_list() == [0]
+
+
 # what was returned
 
 
@@ -403,7 +436,9 @@ def orders(*rows: tuple[str, int, str]) -> list[Row]:
 
 
 def test_returns_are_netted_or_rejected(tmp_path: Path) -> None:
-    table = orders(("a1", 1, "10"), ("a1", 2, "30"), ("a1", 3, "-10"), ("a2", 4, "-5"), ("a2", 5, "7"))
+    table = orders(
+        ("a1", 1, "10"), ("a1", 2, "30"), ("a1", 3, "-10"), ("a2", 4, "-5"), ("a2", 5, "7"), ("a3", 6, "0")
+    )
     inputs = read(tmp_path, orders=table)
     assert inputs.orders is not None
     assert inputs.orders.filter(pl.col("amount_eur") != 0).select("account_id", "amount_eur").rows() == [
@@ -790,7 +825,10 @@ def test_finished_tasks_count_once_none_too_early_and_strangers_are_noted(tmp_pa
     assert both.touches.select("account_id", "response", "rejected").rows() == [
         ("1", False, None), ("1", True, None), ("2", False, True)
     ]  # fmt: skip
-    assert add_touches(both, DESK).touches.height == 3  # type: ignore[union-attr]
+    again = add_touches(both, DESK.head(3))
+    assert again.touches is not None
+    assert again.touches.height == 3
+    assert again.intake.problems.height == both.intake.problems.height  # no strangers, so no further note
 
 
 def test_the_cut_off_is_not_before_the_desks_last_outcome(tmp_path: Path) -> None:
