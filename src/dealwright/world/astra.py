@@ -16,7 +16,7 @@ import numpy as np
 import polars as pl
 
 from dealwright.errors import InputError, UnknownNameError
-from dealwright.schemas import History
+from dealwright.schemas import ASSIGNMENT_COLUMNS, History
 from dealwright.world.astra_files import write_agency
 from dealwright.world.astra_truth import (
     ASTRA_DIMENSIONS,
@@ -142,7 +142,11 @@ class AstraWorld:
         return History(
             dimensions=self.truth.dimensions,
             agents=self.agents,
-            assignments=self.assignments,
+            assignments=self.assignments.select(
+                *[n for n in ASSIGNMENT_COLUMNS if n in self.assignments.columns],
+                pl.lit(value=False).alias("outcome_unknown"),
+                *(dimension.name for dimension in self.truth.dimensions),
+            ),
             bookings=self.bookings,
             follow_up_days=self.params.follow_up_days,
         )

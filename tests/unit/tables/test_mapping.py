@@ -548,7 +548,7 @@ def test_what_is_no_toml(content: str | bytes, message: str) -> None:
         ("[agents]", "default_capacity = -1\n[agents]", "default_capacity = -1: write a whole number of at least 0"),
         ("[agents]", "default_capacity = 2147483648\n[agents]", "default_capacity = 2147483648: write a whole number"),
         ("[agents]", "max_rejected_share = 1.1\n[agents]", "max_rejected_share = 1.1: write a number between 0 and 1"),
-        ("[agents]", "max_rejected_share = -0.1\n[agents]", "max_rejected_share = -0.1: write a number of at least 0"),
+        ("[agents]", "max_rejected_share = -0.1\n[agents]", "max_rejected_share = -0.1: write a number between 0 and 1"),
         ("[agents]", "late_filing_min = -1\n[agents]", "late_filing_min = -1: write a number of at least 0"),
         ("[agents]", "currency = 3\n[agents]", "currency = 3: write a text in quotes"),
         ("[agents]", "as_of = 'soon'\n[agents]", "as_of = 'soon': write a date and time such as 2026-01-31 08:00:00"),
