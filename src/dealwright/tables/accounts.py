@@ -188,11 +188,8 @@ def _read_role(rows: Rows, role: str, source: Source) -> None:
 
 def _close_past_midnight(company: CompanyMap, rows: Rows) -> None:
     """Let who opens at 16:00 and closes at 01:00 close at 25:00."""
-    roles, features = company.accounts.roles, company.accounts.features
-    if not {"opens_min", "closes_min"} <= set(roles):
-        return
-    opens, closes = (_role_column(name, roles[name]) for name in ("opens_min", "closes_min"))
-    if closes not in features:
+    opens, closes = (_played_by(company, rows, role) for role in ("opens_min", "closes_min"))
+    if opens is not None and closes is not None:
         later = pl.when(pl.col(closes) <= pl.col(opens)).then(pl.col(closes) + 24 * 60).otherwise(closes)
         rows.frame = rows.frame.with_columns(later.alias(closes))
 
@@ -200,11 +197,6 @@ def _close_past_midnight(company: CompanyMap, rows: Rows) -> None:
 def account_schema(company: CompanyMap, rows: Rows, as_of: datetime) -> AccountSchema:
     """Return what the columns of the accounts that were read are; dates may not lie after the cut-off."""
     said, table = company.accounts, company.table("accounts")
-    roles: dict[str, str] = {}
-    for role, source in said.roles.items():
-        for column in (_OWN + role, _role_column(role, source)):
-            if rows.frame.schema.get(column) == POLARS_TYPES[ROLE_FIELDS[role].kind]:
-                roles.setdefault(role, column)
     _check_dates(company, rows, as_of)
     return AccountSchema(
         numeric=said.numeric,
@@ -212,7 +204,9 @@ def account_schema(company: CompanyMap, rows: Rows, as_of: datetime) -> AccountS
         dates=said.moments,
         dates_ahead=said.dates_ahead,
         consent=tuple(said.consent),
-        roles=roles,
+        roles={
+            role: column for role in said.roles if (column := _played_by(company, rows, role)) is not None
+        },
         known_from=dict[str, Any](said.known_from),
         has_position="latitude" in table.fields,
         has_churn_label=CHURNED in said.labels,
@@ -239,6 +233,14 @@ def _check_dates(company: CompanyMap, rows: Rows, as_of: datetime) -> None:
             "mend the date; dates that may lie ahead belong to dates_ahead",
             name,
         )
+
+
+def _played_by(company: CompanyMap, rows: Rows, role: str) -> str | None:
+    """Return the column that plays a role; None where there is none of its type."""
+    source = company.accounts.roles.get(role)
+    names = () if source is None else (_OWN + role, _role_column(role, source))
+    kind = POLARS_TYPES[ROLE_FIELDS[role].kind]
+    return next((name for name in names if rows.frame.schema.get(name) == kind), None)
 
 
 def _role_column(role: str, source: Source) -> str:

@@ -588,6 +588,23 @@ def test_unknown_categories_and_channels_are_warned_of_and_missing(tmp_path: Pat
     assert inputs.accounts["preferred_channel"].to_list() == ["field", None, "field"]
 
 
+def test_who_closes_past_midnight_closes_on_the_next_day(tmp_path: Path) -> None:
+    for opens, closes, expected in (
+        ("16:00", "1:00", 1500),
+        ("9:00", "9:00", 1980),
+        ("9:00", "9:01", 541),
+        ("", "1:00", 60),
+    ):
+        rows = accounts("opens", opens)
+        rows[1]["closes"] = closes
+        assert read_accounts(tmp_path, rows).accounts["closes"].to_list() == [1080, expected, 1080]
+    as_features = ACCOUNTS.replace('["spend"]', '["spend", "opens", "closes"]')
+    rows = [{**row, "opens": "960", "closes": "60"} for row in accounts()]
+    inputs = read_accounts(tmp_path, rows, as_features)
+    assert inputs.accounts["closes"].to_list() == [60.0] * 3
+    assert inputs.accounts[inputs.schema.roles["closes_min"]].to_list() == [1500] * 3
+
+
 def test_a_position_needs_both_and_may_be_missing(tmp_path: Path) -> None:
     rows = accounts()
     rows[1] |= {"y": "", "x": ""}
