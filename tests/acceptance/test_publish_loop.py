@@ -156,7 +156,7 @@ def company(dealwright: Command, database: Database) -> Company:
 
 def test_three_days_of_work_and_the_plans_between(company: Company) -> None:
     dealwright = company.dealwright
-    in_files = trace(Path("runs/day1"))["quality"]["touches_in"]
+    in_files = trace(Path("runs/day1"))["quality"]["touches"]
     learned = trace(Path("runs/day1"))["action"]
     for day in range(1, DAYS + 1):
         run = Path(f"runs/day{day}")
@@ -173,7 +173,7 @@ def test_three_days_of_work_and_the_plans_between(company: Company) -> None:
 
         # what was reported is a touch of this night's plan, and nobody is contacted again too soon
         quality = trace(run)["quality"]
-        assert quality["touches_in"] == in_files + len(company.finished)
+        assert quality["touches"] == in_files + len(company.finished)
         evening = datetime(2026, 7, day) - timedelta(hours=2)
         tired = contacted(company, evening - MIN_GAP)
         asked = {row["account_id"] for row in planned if row["channel"] != SILENT}

@@ -81,7 +81,9 @@ def test_the_gate_stops_the_run_names_the_cause_and_yields_to_force() -> None:
     forced = check(given, QualityParams(), force=True)
     assert forced.inputs.accounts.height == 10
     assert forced.rejected_share == {"accounts": 0.2}
-    assert forced.summary() == {"accounts_in": 10, "accounts_rejected": 2, "notes": 0, "warnings": 0}
+    assert forced.summary() == {
+        "accounts": 10, "accounts_in": 10, "accounts_rejected": 2, "notes": 0, "warnings": 0
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ Rows are judged once, when tables are read (`dealwright.tables`); what was rejec
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -90,8 +90,11 @@ class Quality:
         }
 
     def summary(self) -> dict[str, Any]:
-        """Count rows, rejections and issues."""
-        result: dict[str, Any] = {}
+        """Count the rows that are used, those that were read and rejected, and issues."""
+        tables = {item.name: getattr(self.inputs, item.name) for item in fields(self.inputs)}
+        result: dict[str, Any] = {
+            name: frame.height for name, frame in tables.items() if isinstance(frame, pl.DataFrame)
+        }
         for name, report in self.intake.tables.items():
             result[f"{name}_in"] = report.rows
             result[f"{name}_rejected"] = report.rejected.height
