@@ -9,8 +9,6 @@ import numpy as np
 import polars as pl
 import pytest
 
-from dealwright.intake.history import read_history
-from dealwright.intake.mapping_file import load_mapping
 from dealwright.learn import LearnParams, build_outcomes, count_statistics, score, train
 from dealwright.learn.evidence import evidence
 from dealwright.learn.homogeneity import compare_agents
@@ -18,6 +16,8 @@ from dealwright.learn.metrics import calibration_error
 from dealwright.learn.outcomes import tabulate_outcomes
 from dealwright.learn.score import Scores
 from dealwright.learn.train import TrainResult
+from dealwright.tables.history import read_history
+from dealwright.tables.mapping import read_mapping
 from dealwright.world.assigning import assign_batches_optimally, assign_leads
 from dealwright.world.astra import AstraParams, AstraWorld, generate_astra
 from dealwright.world.astra_truth import AstraLeads, Effects
@@ -174,7 +174,7 @@ def test_without_effects_the_value_policy_loses_nothing() -> None:
 def astra() -> TrainResult:
     if not SHARED.is_dir():
         pytest.skip(f"the Astra history is not at {SHARED}")
-    past = read_history(load_mapping("astra"), SHARED).history
+    past = read_history(read_mapping("astra"), SHARED)
     outcomes = build_outcomes(past)
     return train(outcomes.frame, outcomes.traits, past.dimensions)
 
@@ -209,9 +209,9 @@ def test_the_astra_history_has_four_agents_who_discount(astra: TrainResult) -> N
 def test_the_generated_agency_survives_the_import_unchanged(tmp_path: Path) -> None:
     world = generate_astra(AstraParams(n_assignments=800, effects="weak", seed=9))
     world.write(tmp_path)
-    read = read_history(load_mapping("astra"), tmp_path)
+    read = read_history(read_mapping("astra"), tmp_path)
     wanted = world.history()
-    assert [d.name for d in read.history.dimensions] == [d.name for d in wanted.dimensions]
+    assert [d.name for d in read.dimensions] == [d.name for d in wanted.dimensions]
     for name in ("agents", "assignments", "bookings"):
-        ours, theirs = getattr(wanted, name), getattr(read.history, name)
+        ours, theirs = getattr(wanted, name), getattr(read, name)
         assert theirs.select(ours.columns).equals(ours), name
