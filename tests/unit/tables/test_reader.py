@@ -69,6 +69,10 @@ def test_a_quote_inside_an_unquoted_field_is_read_literally(tmp_path: Path) -> N
     table = read(tmp_path, 'x,y\n1,5" pipe\n2,"a\nb"\n3,c\n4,\n')
     assert rows(table) == [("1", '5" pipe'), ("2", "a\nb"), ("3", "c"), ("4", None)]
     assert table.lines.to_list() == [2, 3, 5, 6]
+    declared = read(tmp_path, 'x;y\n1;5" pipe\n2;"a\nb"\n', Format(separator=";"))
+    assert rows(declared) == [("1", '5" pipe'), ("2", "a\nb")]
+    with pytest.raises(InputError, match=r"line 2: columns 1 and 2 are both 'x'"):
+        read(tmp_path, '\nx,x\n1,5" pipe\n')
 
 
 def test_ragged_rows_are_kept_apart_with_their_line(tmp_path: Path) -> None:
@@ -77,6 +81,9 @@ def test_ragged_rows_are_kept_apart_with_their_line(tmp_path: Path) -> None:
     assert table.lines.to_list() == [2, 8]
     assert table.ragged == (RaggedRow(4, ("c",)), RaggedRow(6, ("d", "2", "3\n4")))
     assert table.cells([1]).rows() == [("e", "5")]
+    many = read(tmp_path, "x,y\n1,a\n2,b\n3\n4,c\n5,d\n\n6,e\n7\n")
+    assert rows(many) == [("1", "a"), ("2", "b"), ("4", "c"), ("5", "d"), ("6", "e")]
+    assert many.lines.to_list() == [2, 3, 5, 6, 8]
     irregular = read(tmp_path, 'x,y\n1,5" pipe\nc\n2,3\n')
     assert rows(irregular) == [("1", '5" pipe'), ("2", "3")]
     assert irregular.ragged == (RaggedRow(3, ("c",)),)
@@ -123,6 +130,7 @@ def test_a_nameless_column_that_holds_something_is_kept(tmp_path: Path) -> None:
         ("id|name\n1|2\n", "|"),
         ("id;name\n1;a\n2;b;c\n3;d\n4;e\n", ";"),
         ("id;name\n", ";"),
+        ("id;a, b\n\n\n1;x\n\n\n2;y, z\n\n\n3;v\n", ";"),
         ('id;name\n1;5" pipe\n2;b\n', ";"),
     ],
 )
