@@ -176,12 +176,13 @@ def test_a_value_that_a_model_has_learned_elsewhere_waits_for_its_slot(desk: Con
     assert agrees(desk)
 
 
-def test_beyond_the_most_slots_a_new_value_stays_unknown(desk: Connection[Any]) -> None:
+@pytest.mark.parametrize(("limit", "most"), [("most_slots", 13), ("most_values", 3)])
+def test_beyond_the_most_a_new_value_stays_unknown(desk: Connection[Any], limit: str, most: int) -> None:
     count = value(desk, "select dealwright.slot_count()")
     rows(
         desk,
-        "create or replace function dealwright.most_slots() returns integer language sql immutable "
-        f"as 'select {count + 1}'",
+        f"create or replace function dealwright.{limit}() returns integer language sql immutable "
+        f"as 'select {most}'",
     )
     for channel in ("one", "two", "three"):
         place(desk, "function", {"channel": channel})

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import polars as pl
 import pytest
+from ledger import check_desk
 from polars.testing import assert_frame_equal
 
 from dealwright import Desk, Lead
@@ -15,7 +18,7 @@ from dealwright.desk.outcomes import outcomes_known_at
 from dealwright.desk.promotion import judge_promotion
 from dealwright.errors import ConflictError, EvidenceError, InputError, NotFoundError, UnknownNameError
 from dealwright.learn import LearnParams, build_outcomes, train
-from dealwright.schemas import History
+from dealwright.schemas import EMPTY, Dimension, History
 from dealwright.world.astra import AstraParams, generate_astra
 
 QUICK = LearnParams(permutations=199, bootstrap=10)
@@ -91,6 +94,72 @@ def test_without_bookings_or_dimensions(desk: Desk, history: History) -> None:
     desk.load(History((), history.agents, history.assignments.drop(names), history.bookings.head(0)))
     placement = desk.assign(Lead("Kim"), "workload")
     assert placement.assigned
+
+
+@pytest.mark.parametrize("dimensions", [(), (Dimension("source", (), is_open=True, at_arrival=False),)])
+def test_base_rate_and_agents_alone(desk: Desk, history: History, dimensions: tuple[Dimension, ...]) -> None:
+    """Without a dimension, or with one that nobody ever filled in, there is still something to learn."""
+    empty = {item.name: pl.lit(None, pl.String) for item in dimensions}
+    assignments = history.assignments.drop(item.name for item in history.dimensions).with_columns(**empty)
+    desk.load(History(dimensions, history.agents, assignments, history.bookings))
+    evidence = desk.evidence().result.evidence
+    assert evidence.outcomes == desk.outcomes()["won"].count()
+    training = desk.train(QUICK)
+    assert training.promotion.promote
+    assert training.result.model.dimensions == ()
+    if dimensions:
+        desk.assign(Lead("Kim", {"source": "web"}))  # and then somebody does
+        assert desk.dimensions()[0].values == ("web",)
+    lead = Lead("Kim", dict.fromkeys((item.name for item in dimensions), "web"))
+    first = desk.rank(lead).ranking[0]
+    placement = desk.assign(lead)
+    assert placement.row["agent_id"] == first["agent_id"]
+    assert placement.row["win_probability"] == pytest.approx(first["win_probability"])
+    assert 0 < first["win_low"] < first["win_probability"] < first["win_high"] < 1
+    assert placement.assignment_id is not None
+    assert desk.explain(placement.assignment_id).to_dict()["agent_id"] == placement.row["agent_id"]
+    assert desk.replay(placement.assignment_id).agrees
+    booking = placement.row["booking_id"]
+    assert desk.settle(booking, "confirmed", total_revenue=0.0).row["total_revenue"] == 0
+    with desk.database.connect(autocommit=True) as connection:
+        check_desk(connection, training.result.model)
+
+
+def test_what_a_lead_may_say(desk: Desk, history: History) -> None:
+    """Checked before the database is asked, in the same way, and with what was meant."""
+    channel = Dimension("channel", ("web", EMPTY), is_open=True, required=False)
+    size = Dimension("size", ("up to 10", "above 10"), edges=(10.0,))
+    landing = replace(history.dimensions[3], required=False, at_arrival=False)
+    dimensions = (*history.dimensions[:3], landing, channel, size)
+    assignments = history.assignments.with_columns(channel=pl.lit("web"), size=pl.lit("above 10"))
+    desk.load(History(dimensions, history.agents, assignments, history.bookings))
+    said = {item.name: item.values[0] for item in history.dimensions[:3]}
+    for attributes in (
+        {"size": 35},
+        {"size": "35", "channel": ""},
+        {"size": 9.5, "channel": None, landing.name: landing.values[1]},
+        {"size": "up to 10", "channel": "podcast", landing.name: " "},
+    ):
+        lead = Lead("Kim", {**said, **attributes})
+        assert desk.rank(lead, "workload").ranking
+        assert desk.assign(lead).assigned
+    before = desk.counts()
+    assert desk.rank(Lead("Kim", {**said, "size": 3, "channel": "radio"}), "workload").ranking
+    assert desk.dimensions()[4].values == ("web", "podcast", EMPTY)  # a ranking records nothing
+    for attributes, message in (
+        ({"size": "plenty"}, "size must be a number, not 'plenty'"),
+        ({"size": float("inf")}, "size must be a number, not inf"),
+        ({"size": "nan"}, "size must be a number"),
+        ({"size": ""}, "says nothing about size: give a value, for example --set size="),
+        ({"size": 3, "channel": ["web"]}, "channel"),
+        ({"size": 3, "destination": "Marz"}, "did you mean 'Mars'"),
+        ({"size": 3, "destination": None}, "says nothing about destination"),
+        ({"size": 3, "destination": EMPTY}, "says nothing about destination"),
+        ({"size": 3, "chanel": "web"}, "did you mean 'channel'"),
+    ):
+        with pytest.raises(InputError, match=re.escape(message)):
+            desk.assign(Lead("Kim", {**said, **attributes}))
+    assert desk.counts() == before
 
 
 def test_results_are_readable(desk: Desk, history: History) -> None:

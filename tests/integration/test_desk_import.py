@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
 import polars as pl
 import pytest
-from engine import DIMENSIONS, assign, load_model, random_model, rows, value
+from engine import DIMENSIONS, add_agent, assign, load_model, random_model, rows, value
 from histories import START, random_history
 from ledger import check_desk, read_tables
 from polars.testing import assert_frame_equal
@@ -19,7 +19,9 @@ from psycopg import Connection
 from dealwright.desk.database import Database
 from dealwright.desk.desk import Desk
 from dealwright.learn import MatchModel, build_outcomes
-from dealwright.schemas import History
+from dealwright.learn.outcomes import tabulate_outcomes
+from dealwright.learn.slots import UNKNOWN
+from dealwright.schemas import EMPTY, Dimension, History
 
 LEAD = {"destination": "Mars", "lead_source": "Organic"}
 KEPT = ("agent", "stat", "day", "lead", "assignment", "booking")
@@ -325,3 +327,212 @@ def test_an_unknown_outcome_may_be_written_by_hand(database: Database) -> None:
             )
             check_desk(connection)
             assert fates(connection, [bare["external_id"]])[0][0] == status
+
+
+def test_follow_up_is_over_by_the_clock_whenever_the_data_end(database: Database) -> None:
+    """Data of years ago: who was never booked holds no place, but for those of the last days."""
+    now = datetime.now(UTC)
+    long_ago = history(assignments=40, days=10.0, start=now - timedelta(days=900))
+    desk = Desk(database)
+    desk.load(long_ago)
+    with database.connect(autocommit=True) as connection:
+        booked = set(long_ago.bookings["assignment_external_id"])
+        bare = [row for row in check_desk(connection)["assignment"] if row["external_id"] not in booked]
+        assert len(bare) >= 2
+        assert all(row["known_at"] == row["assigned_at"] + timedelta(days=7) for row in bare)
+        assert value(connection, "select follow_up_days from dealwright.setting") == 7
+        # new ones, of which none was booked so far, and another time to follow up
+        late = history(2, first=41, assignments=40, days=9.0, start=now - timedelta(days=9))
+        late = replace(late, bookings=late.bookings.head(0), follow_up_days=8.0)
+        assert desk.load(late).counts["lapsed"] == 0
+        over = {
+            row["external_id"]
+            for row in late.assignments.iter_rows(named=True)
+            if row["assigned_at"] <= now - timedelta(days=8)
+        }
+        lapsed = rows(connection, "select external_id from dealwright.assignment where status = 'lapsed'")
+        assert {row["external_id"] for row in lapsed if int(row["external_id"]) > 40} == over
+        assert 0 < len(over) < 40
+        assert value(connection, "select follow_up_days from dealwright.setting") == 8
+        # the end of the data is theirs, not the clock's
+        end = datetime.fromisoformat(desk.load(late).counts["as_of"])
+        assert end == late.assignments["assigned_at"].max()
+        assert value(connection, "select dealwright.lapse_follow_ups()") == 0
+
+
+KINDS = (
+    *DIMENSIONS,
+    Dimension("channel", ("web", "fair", EMPTY), is_open=True, required=False),
+    Dimension("size", ("up to 10", "above 10"), edges=(10.0,)),
+    Dimension("package", ("gold", "silver"), is_open=True, at_arrival=False),
+)
+
+
+def test_dimensions_of_every_kind_come_back_as_they_were_imported(database: Database) -> None:
+    desk = Desk(database)
+    given = random_history(np.random.default_rng(1), KINDS, assignments=150, unknown=0.3)
+    # nothing given is null in the user's tables
+    given = replace(given, assignments=given.assignments.with_columns(pl.col("channel").replace(EMPTY, None)))
+    desk.load(given)
+    assert desk.dimensions() == KINDS
+    expected = build_outcomes(given).frame.sort("assignment_id")
+    found = desk.outcomes()
+    assert_frame_equal(found, expected.select(found.columns))
+    model = random_model(np.random.default_rng(4), KINDS)
+    with database.connect(autocommit=True) as connection:
+        load_model(connection, model)
+        check_desk(connection, model)
+        empty = value(connection, "select slot from dealwright.dimension_value where value = %s", EMPTY)
+        counted = value(connection, "select sum(assigned[%s]) from dealwright.agent_stat", empty)
+        assert counted == given.assignments["channel"].null_count()
+        # live leads of the same kinds: a number is learned as its bin, a new value as it is
+        lead = {"destination": "Mars", "lead_source": "Organic", "package": "gold"}
+        for size, channel in ((3, "web"), ("11", ""), (12.5, "podcast")):
+            assign(connection, {**lead, "size": size, "channel": channel})
+        later = desk.outcomes().tail(3)
+        assert later["size"].to_list() == ["up to 10", "above 10", "above 10"]
+        assert later["channel"].to_list() == ["web", None, "podcast"]
+        assert desk.dimensions()[2].values == ("web", "fair", "podcast", EMPTY)
+        # a file that has not heard of it does not take it away, and one that has brings nothing new
+        desk.load(given)
+        more = replace(KINDS[2], values=("podcast", "radio", *KINDS[2].values))
+        desk.load(replace(given, dimensions=(*KINDS[:2], more, *KINDS[3:])))
+        assert desk.dimensions()[2].values == ("web", "fair", "podcast", "radio", EMPTY)
+        check_desk(connection, model)
+
+
+def test_edges_that_move_with_the_data(database: Database) -> None:
+    desk = Desk(database)
+    first = random_history(np.random.default_rng(1), KINDS, assignments=60)
+    desk.load(first)
+    with database.connect(autocommit=True) as connection:
+        lead = {"destination": "Mars", "lead_source": "Organic", "package": "gold", "channel": "web"}
+        live = assign(connection, {**lead, "size": 15})["assignment_id"]
+        size = Dimension("size", ("up to 20", "above 20"), edges=(20.0,))
+        renamed = pl.col("size").replace({"up to 10": "up to 20", "above 10": "above 20"})
+        moved = replace(
+            first,
+            dimensions=(*KINDS[:3], size, KINDS[4]),
+            assignments=first.assignments.with_columns(renamed),
+        )
+        assert desk.load(moved).changed == moved.assignments["size"].count()
+        assert desk.dimensions()[3] == size
+        outcomes = desk.outcomes()
+        assert outcomes.filter(pl.col("assignment_id") == live)["size"].to_list() == ["up to 20"]
+        assert set(outcomes["size"]) == {"up to 20", "above 20", None}
+        check_desk(connection)
+
+
+def test_of_very_many_values_the_common_ones_are_learned(database: Database) -> None:
+    desk = Desk(database)
+    given = history(assignments=500)
+    rare = [f"campaign {max(i - 100, 0)}" for i in range(500)]
+    campaign = Dimension("campaign", tuple(sorted(set(rare))), is_open=True, required=False)
+    campaign = replace(campaign, values=(*campaign.values, EMPTY))
+    given = replace(
+        given,
+        dimensions=(*DIMENSIONS, campaign),
+        assignments=given.assignments.with_columns(campaign=pl.Series(rare)),
+    )
+    desk.load(given)
+    values = desk.dimensions()[-1].values
+    assert len(values) == 251
+    assert {"campaign 0", EMPTY} <= set(values)
+    outcomes = desk.outcomes()
+    # the others are known to be something: not empty
+    assert outcomes["campaign"].null_count() == 0
+    assert outcomes["campaign"].value_counts(sort=True).row(0) == (UNKNOWN, 400 - 250)
+    table = tabulate_outcomes(outcomes, desk.dimensions())
+    assert (table.codes[:, -1] < 0).sum() == 150
+    with database.connect(autocommit=True) as connection:
+        check_desk(connection)
+        assign(connection, {**LEAD, "campaign": "one more"})
+        assert desk.dimensions()[-1].values == values
+        check_desk(connection)
+
+
+def test_agents_that_are_not_in_the_file_are_named(database: Database) -> None:
+    desk = Desk(database)
+    given = history(assignments=30, capacity=(60, 61))
+    assert desk.load(given).missing_agents == ()
+    fewer = replace(
+        given,
+        agents=given.agents.filter(~pl.col("external_id").is_in(["2", "5"])),
+        assignments=given.assignments.filter(~pl.col("agent_external_id").is_in(["2", "5"])),
+    )
+    fewer = replace(
+        fewer,
+        bookings=fewer.bookings.filter(
+            pl.col("assignment_external_id").is_in(fewer.assignments["external_id"].implode())
+        ),
+    )
+    with database.connect(autocommit=True) as connection:
+        add_agent(connection, "made here", capacity=1)  # no file ever had them
+        named = ({"agent_id": "2", "name": "Agent 2"}, {"agent_id": "5", "name": "Agent 5"})
+        loaded = desk.load(fewer)
+        assert (loaded.missing_agents, loaded.deactivated) == (named, 0)
+        active = "select array_agg(external_id order by agent_id) from dealwright.agent where not active"
+        assert value(connection, active) is None
+        rows(connection, "update dealwright.agent set capacity = open")
+        assert assign(connection, LEAD)["status"] == "waiting"
+        # deactivated before anything is given out: not to them, though they have room
+        rows(connection, "update dealwright.agent set capacity = open + 5 where external_id in ('2', '5')")
+        assert value(connection, "select count(*) from dealwright.lead where is_waiting") == 0
+        loaded = desk.load(fewer, deactivate_missing=True)
+        assert (loaded.missing_agents, loaded.deactivated) == (named, 2)
+        assert value(connection, active) == ["2", "5"]
+        check_desk(connection)
+        assert assign(connection, LEAD)["status"] == "waiting"
+        assert desk.load(fewer, deactivate_missing=True).missing_agents == ()
+        # in the file again, and back at work
+        assert desk.load(given).counts["agents"]["changed"] == 2
+        assert value(connection, active) is None
+        check_desk(connection)
+
+
+def test_agents_over_their_capacity_are_counted_and_a_capacity_is_suggested(database: Database) -> None:
+    desk = Desk(database)
+    pending = [103, 90, 12, 11, 10, 9, 8, 7, 6, 5, *[0] * 25]
+    agents = history(agents=35, assignments=1, capacity=(10, 11)).agents
+    owners = [str(i + 1) for i, many in enumerate(pending) for _ in range(many)]
+    ids = [str(i + 1) for i in range(len(owners))]
+    assignments = pl.DataFrame(
+        {
+            "external_id": ids,
+            "agent_external_id": owners,
+            "customer_name": ids,
+            "assigned_at": [START] * len(ids),
+            "requirements": pl.Series([None] * len(ids), dtype=pl.String),
+            **dict.fromkeys(("destination", "lead_source"), pl.Series(["Mars"] * len(ids))),
+        }
+    ).with_columns(lead_source=pl.lit("Organic"))
+    bookings = history().bookings.head(0)
+    given = History(DIMENSIONS, agents, assignments, bookings, follow_up_days=1e4)
+    loaded = desk.load(given)
+    # 95 % of 35 agents: between the two busiest but one, 12 and 90
+    assert loaded.over_capacity == {"agents": 4, "of": 35, "suggested": 40}
+    with database.connect(autocommit=True) as connection:
+        opens = [
+            row["open"] for row in rows(connection, "select open from dealwright.agent order by agent_id")
+        ]
+        assert opens == pending
+        assert np.quantile(opens, 0.95) == pytest.approx(35.4)
+        rows(connection, "update dealwright.agent set active = false where agent_id <= 2")
+        assert desk.load(given).over_capacity == {"agents": 2, "of": 33, "suggested": 15}
+        rows(connection, "update dealwright.agent set capacity = 200")
+        assert desk.load(given).over_capacity is None
+
+
+def test_one_agent_does_everything(database: Database) -> None:
+    desk = Desk(database)
+    given = history(agents=1, assignments=90, capacity=(500, 501))
+    desk.load(given)
+    training = desk.train()
+    assert training.result.evidence.agents == 1
+    with database.connect(autocommit=True) as connection:
+        placed = assign(connection, LEAD)
+        assert placed["agent_id"] == 1
+        assert (
+            value(connection, "select dealwright.replay(%s) ->> 'agrees'", placed["assignment_id"]) == "true"
+        )
+        check_desk(connection, training.result.model)

@@ -17,7 +17,7 @@ class Lead:
     customer_name
         Who asks.
     attributes
-        Value of each declared dimension, for example ``{"destination": "Mars"}``.
+        What is known of the declared dimensions, for example ``{"destination": "Mars", "employees": 35}``.
     requirements
         What the customer wants, in words; skills and departments named in it are required of the agent.
     priority
@@ -29,7 +29,7 @@ class Lead:
     """
 
     customer_name: str
-    attributes: Mapping[str, str] = field(default_factory=dict)
+    attributes: Mapping[str, str | float | None] = field(default_factory=dict)
     requirements: str | None = None
     priority: int = 0
     idempotency_key: str | None = None

@@ -12,8 +12,8 @@ from dealwright.desk.queries import query
 from dealwright.schemas import AGENT_COLUMNS, ASSIGNMENT_COLUMNS, BOOKING_COLUMNS, EMPTY, Dimension, History
 
 _CHUNK_ROWS = 100_000
-# of an open dimension: an agent's profile has an element for each, and rare ones teach nothing
-_MOST_OPEN_VALUES = 500
+# as many of an open dimension as the desk takes (dealwright.most_values): better the common ones
+_MOST_OPEN_VALUES = 250
 
 
 def load_history(

@@ -36,9 +36,21 @@ returns integer language sql stable as $$
     select coalesce(max(slot), 1) from dealwright.dimension_value
 $$;
 
--- An agent's profile has an element per slot and stands on one page with the rest of its row; whatever is beyond stays unknown.
+-- What is beyond stays unknown: an agent's profile has an element per slot and stands on one page with the rest of its row, and of
+-- very many values of one dimension each comes too rarely to teach anything.
 create or replace function dealwright.most_slots()
 returns integer language sql immutable parallel safe as $$ select 1500 $$;
+
+create or replace function dealwright.most_values()
+returns integer language sql immutable parallel safe as $$ select 250 $$;
+
+create or replace function dealwright.room_for_values(id bigint)
+returns bigint language sql stable as $$
+    select greatest(least(dealwright.most_slots() - dealwright.slot_count(), dealwright.most_values() - count(*)), 0)
+    from dealwright.dimension_value as v
+    where v.dimension_id = id and v.value <> '(empty)'
+$$;
+comment on function dealwright.room_for_values(bigint) is 'How many more values an open dimension may have.';
 
 create or replace function dealwright.has_empty(d dealwright.dimension)
 returns boolean language sql immutable as $$ select (d).at_arrival and not (d).required $$;
@@ -169,7 +181,7 @@ begin
     if exists (select from dealwright.dimension_value as v where v.dimension_id = to_dimension and v.value = new_value) then
         return true;
     end if;
-    if dealwright.slot_count() >= dealwright.most_slots()
+    if dealwright.room_for_values(to_dimension) = 0
             -- to a model that has learned of it elsewhere the value would weigh something, once all agents have an element for it
             or exists (select from dealwright.model as m
                        join dealwright.dimension as d on d.dimension_id = to_dimension
@@ -262,7 +274,7 @@ begin
         from unnest(names) with ordinality as fresh (value, place)
         where not exists (select from dealwright.dimension_value as v where v.dimension_id = d.dimension_id and v.value = fresh.value)
         order by fresh.place
-        limit case when d.is_open then greatest(dealwright.most_slots() - dealwright.slot_count(), 0) end;
+        limit case when d.is_open then dealwright.room_for_values(d.dimension_id) end;
     end if;
     return case when past.dimension_id is null then dealwright.has_empty(d)
         else renamed or past.edges <> d.edges or dealwright.has_empty(past) <> dealwright.has_empty(d)
@@ -305,7 +317,7 @@ declare
     declared integer := 0;
 begin
     for d in select x.dimension_id, x.name from dealwright.dimension as x where x.is_open order by x.position loop
-        continue when dealwright.slot_count() >= dealwright.most_slots();
+        continue when dealwright.room_for_values(d.dimension_id) = 0;
         select array_agg(distinct g.given) into fresh
         from dealwright.lead as l
         cross join lateral (select dealwright.given(l.attributes, d.name) as given) as g
