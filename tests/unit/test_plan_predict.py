@@ -221,17 +221,19 @@ def test_useless_columns_are_left_out_with_the_reason():
     inputs = declared(
         noise=pl.lit(None, pl.Float64),
         constant=pl.lit(3.0),
-        wild=pl.Series([np.inf, -np.inf, np.nan] * 133 + [1.0]),
+        wild=pl.Series([1e39, -1e39, 1e300] * 133 + [1.0]),
+        huge=pl.Series([1e39, 1e300, None, -1e50] * 100),
         name=pl.Series([f"name {k}" for k in range(400)]),
     )
     schema = replace(
         inputs.schema,
-        numeric=("x", "noise", "constant", "wild"),
+        numeric=("x", "noise", "constant", "wild", "huge"),
         categorical={"group": None, "name": None},
     )
     section = run(replace(inputs, schema=schema)).card["churn"]
     assert section["left_out"]["noise"] == "every value is missing"
     assert section["left_out"]["constant"] == "constant"
+    assert section["left_out"]["huge"] == "no finite value"
     assert "identifier" in section["left_out"]["name"]
     assert section["features"] == ["x", "wild", "group"] or section["features"] == ["x", "group"]
 

@@ -274,5 +274,5 @@ def test_wrong_parameters_are_refused(params: TerritoryParams) -> None:
 
 
 def test_wrong_previous_territories_are_refused() -> None:
-    with pytest.raises(InputError, match="no column territory"):
+    with pytest.raises(InputError, match="no column 'territory'"):
         draw(company(20, 2), previous=pl.DataFrame({"account_id": ["A0"]}))

@@ -12,7 +12,7 @@ from dealwright.plan.territories import demand, drawing, matching, report
 from dealwright.plan.territories.drawing import Division, Ground
 from dealwright.plan.territories.params import TerritoryParams
 from dealwright.plan.territories.report import Territories
-from dealwright.schemas import PREVIOUS_TERRITORY_COLUMNS, REP_COLUMNS, PlanInputs
+from dealwright.schemas import PREVIOUS_TERRITORY_COLUMNS, REP_COLUMNS, PlanInputs, conform
 
 __all__ = ["Territories", "TerritoryParams", "territory"]
 
@@ -49,8 +49,9 @@ def territory(
     del rng
     params = params or TerritoryParams()
     params.check()
-    if previous is not None and previous.is_empty():
-        previous = None
+    if previous is not None:
+        previous = conform(previous, PREVIOUS_TERRITORY_COLUMNS, *PREVIOUS_TERRITORY_COLUMNS)
+        previous = None if previous.is_empty() else previous
     if not inputs.schema.has_position:
         raise InputError(
             "territories need the positions of the accounts: map lat_deg and lon_deg in the schema file"
@@ -95,9 +96,6 @@ def _names(params: TerritoryParams, reps: int, previous: pl.DataFrame | None) ->
     count = params.territories or reps
     old: list[str] = []
     if previous is not None:
-        missing = PREVIOUS_TERRITORY_COLUMNS.keys() - set(previous.columns)
-        if missing:
-            raise InputError(f"last month's territories have no column {min(missing)}")
         sizes = previous.drop_nulls("territory")["territory"].value_counts(sort=True)
         old = sorted(sizes["territory"].head(count).to_list())
     fresh = (f"T{number:03d}" for number in range(1, count + len(old) + 1))

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from dealwright.errors import InputError
 from dealwright.plan.action import Actions
 from dealwright.plan.channels.kernels import Floats, Ints
-from dealwright.schemas import CHANNELS, PREFERRED_CHANNEL, PREVIOUS_WAITLIST_COLUMNS, TIMESTAMP, PlanInputs
+from dealwright.schemas import CHANNELS, PREFERRED_CHANNEL, PREVIOUS_WAITLIST_COLUMNS, PlanInputs, conform
 
 DAY: Final = timedelta(days=1)
 _CENTS: Final = 100.0
@@ -104,12 +104,8 @@ def find_urgent(
     now = int(np.datetime64(inputs.as_of, "us").astype(np.int64))
     since = np.full(inputs.accounts.height, now, dtype=np.int64)
     if waiting is not None and waiting.height:
-        for name in PREVIOUS_WAITLIST_COLUMNS:
-            if name not in waiting.columns:
-                raise InputError(
-                    f"the waitlist of the last run has no column {name}: pass its waitlist as it was written"
-                )
-        earliest = waiting.group_by("account_id").agg(pl.col("waiting_since").cast(TIMESTAMP).min())
+        waiting = conform(waiting, PREVIOUS_WAITLIST_COLUMNS, *PREVIOUS_WAITLIST_COLUMNS)
+        earliest = waiting.group_by("account_id").agg(pl.col("waiting_since").min())
         known = inputs.accounts.select("account_id").join(
             earliest, on="account_id", how="left", maintain_order="left"
         )

@@ -140,11 +140,11 @@ class FeatureSchema:
 def _useless(column: pl.Series) -> str | None:
     if column.null_count() == len(column):
         return "every value is missing"
-    if column.dtype.is_float():
-        finite = column.filter(column.is_finite().fill_null(value=False))
-        if finite.len() == 0:
+    if column.dtype.is_float():  # the models' numbers are Float32, which 1e39 is beyond
+        column = column.cast(pl.Float32)
+        column = column.filter(column.is_finite().fill_null(value=True))
+        if column.null_count() == len(column):
             return "no finite value"
-        column = finite
     # a column that is constant where present still tells something by being present or not
     if column.drop_nulls().n_unique() == 1 and column.null_count() == 0:
         return "constant"
@@ -169,7 +169,7 @@ def _numbers(column: pl.Series, notes: list[str]) -> NDArray[np.float32]:
             "convert it, or declare it categorical and train a new model"
         )
     values = column.cast(pl.Float32).fill_null(float("nan")).to_numpy()
-    infinite = np.isinf(values)
+    infinite = np.isinf(values)  # beyond what Float32 holds
     if infinite.any():
         notes.append(f"column {column.name!r}: {int(infinite.sum())} infinite values treated as missing")
         values = np.where(infinite, np.float32("nan"), values)

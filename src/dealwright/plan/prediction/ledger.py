@@ -48,7 +48,6 @@ class Ledger:
         numbered = (
             orders.lazy()
             .select("account_id", pl.col("ordered_at").to_physical().alias("at"), "amount_eur")
-            .drop_nulls(["at", "amount_eur"])
             .join(places.lazy(), on="account_id", how="inner")
             .select("row", "at", "amount_eur")
             .sort("row", "at")

@@ -11,7 +11,6 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from dealwright.errors import InputError
 from dealwright.plan.frames import ModelStore
 from dealwright.plan.prediction.candidates import Probability, Scaled
 from dealwright.plan.prediction.card import drift_notes, finite, measures_table, metrics_of, skill_of
@@ -191,10 +190,6 @@ class Prediction:
                 "if it happened before, set label_cut_off, or the orders give it away"
             )
         cases, trial = declared_cases(features, self._inputs.accounts[column]), None
-        if target == "churn" and not np.isin(cases.target, (0.0, 1.0)).all():
-            raise InputError(
-                f"column {column!r} holds other values than true and false: declare which word means left"
-            )
         if params.observed_at is not None:
             # the moment of observation orders the rows; as a feature it would be the drift itself
             cases = replace(cases, features=cases.features.drop(f"days_since_{params.observed_at}"))
