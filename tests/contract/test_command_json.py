@@ -89,10 +89,36 @@ def test_init(dealwright: Command) -> None:
 
 def test_import(desk: Command) -> None:
     answer = desk("import", "--map", "map.toml", "tables", "--json").json
-    for table in ("agents", "assignments", "bookings"):
-        assert set(answer[table]) == {"new", "changed", "unchanged"}
-    assert [item["kept"] for item in answer["files"]] == [2, 40, 38]
-    assert answer["rejects"] == []
+    for table, count in (("agents", 2), ("assignments", 40), ("bookings", 38)):
+        assert answer[table] == {"new": 0, "changed": 0, "unchanged": count}
+    assert answer["files"][0] == {
+        "table": "agents", "file": "people.csv", "rows": 2, "kept": 2, "rejected": 0, "left_out": 0,
+        "found": ["encoding utf-8", "separator ,"],
+    }  # fmt: skip
+    assert [(item["table"], item["kept"]) for item in answer["files"]] == [
+        ("agents", 2), ("assignments", 40), ("bookings", 38),
+    ]  # fmt: skip
+    for name in ("rejects", "warnings", "notes", "rejected_files", "missing_agents"):
+        assert answer[name] == []
+    assert answer["undeclared"] == {}
+    assert (answer["deactivated"], answer["over_capacity"]) == (0, None)
+
+
+def test_import_of_broken_rows(desk: Command, tmp_path: Path) -> None:
+    deals = tmp_path / "tables" / "deals.csv"
+    text = deals.read_text().replace("D0,L0,lost", "D0,L99,lost").replace("id,lead,state", "id,lead,state", 1)
+    deals.write_text(
+        "".join(f"{line},{'memo' if n == 0 else 'x'}\n" for n, line in enumerate(text.splitlines()))
+    )
+    answer = desk("import", "--map", "map.toml", "tables", "--json").json
+    problem = {
+        "table": "bookings", "file": "deals.csv", "line": 2, "column": "lead", "value": "L99", "rows": 1,
+        "reason": "no such assignment", "fix": "correct the id, or add the assignment to leads.csv",
+    }  # fmt: skip
+    assert answer["rejects"] == [problem]
+    assert answer["undeclared"] == {"deals.csv": ["memo"]}
+    assert [Path(path).name for path in answer["rejected_files"]] == ["deals.csv"]
+    assert answer["files"][2]["rejected"] == 1
 
 
 def test_rank(desk: Command) -> None:
@@ -162,9 +188,25 @@ def test_assign_a_file(desk: Command, tmp_path: Path, kind: str) -> None:
             for lead in LEADS
         ]
         path.write_text("".join(json.dumps(document) + "\n" for document in documents))
-    answers = desk("assign", "--file", path, "--policy", "workload", "--json").json
+    answers = desk("assign", "--file", path, "--rejected", "aside", "--policy", "workload", "--json").json
     assert [answer["status"] for answer in answers] == ["assigned", "assigned"]
     assert all(set(answer) == PLACED for answer in answers)
+    assert not Path("aside").exists()
+    bad = (
+        ["Bea,web,see", "Bo,shop,land"] if kind == "csv" else ['{"customer_name": NaN}', json.dumps(LEADS[0])]
+    )
+    path.write_text("\n".join([",".join(LEADS[0])] * (kind == "csv") + bad) + "\n")
+    placed, rejected = desk(
+        "assign", "--file", path, "--rejected", "aside", "--policy", "workload", "--json"
+    ).json
+    assert set(placed) == PLACED
+    expected = (2, "product", "see") if kind == "csv" else (1, "(row)", bad[0])
+    assert (rejected["status"], rejected["line"], rejected["column"], rejected["value"]) == (
+        "rejected",
+        *expected,
+    )
+    assert set(rejected) == {"status", "table", "file", "line", "column", "value", "rows", "reason", "fix"}
+    assert Path("aside/leads.csv").is_file()
 
 
 def test_agents(desk: Command) -> None:
@@ -237,6 +279,8 @@ def errors(answer: Any) -> dict[str, str]:
         (["model", "load", "nowhere.json"], 2, "there is no file nowhere.json"),
         (["import", "--map", "astro", "tables"], 2, "did you mean 'astra'?"),
         (["import", "--map", "map.toml", "nowhere"], 2, "does not exist"),
+        (["import", "tables"], 2, "company.toml does not exist"),
+        (["import", "--map", "map.toml", "tables", "--rejected", "tables"], 2, "holds the tables themselves"),
         (["assign", "--file", "nowhere.csv"], 2, "there is no file nowhere.csv"),
         (["rank", "--nonsense"], 2, "No such option"),
         (["frobnicate"], 2, "No such command"),

@@ -100,6 +100,19 @@ def test_settling(desk: Command) -> None:
     assert "run 1" in desk("task", "runs").out
 
 
+def test_a_file_of_outcomes_in_json_lines(desk: Command) -> None:
+    lines = [
+        {"task_id": 1, "outcome": "responded", "done_at": "2026-07-01T08:00:00Z"},
+        {"task_id": 3, "outcome": "cancelled"},
+    ]
+    Path("o.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    assert desk("task", "report", "o.jsonl", "--json").json == {"reported": 2}
+    assert desk("task", "show", 1, "--json").json["done_at"] == "2026-07-01T10:00:00+02:00"
+    Path("o.jsonl").write_text('{"task_id": 2, "outcome": "responded"}\n{"task_id": NaN}\n')
+    assert "o.jsonl, line 2, (row)" in desk("task", "report", "o.jsonl", expect=2).err
+    assert desk("task", "show", 2, "--json").json["status"] == "planned"
+
+
 def test_a_file_of_outcomes(desk: Command, tmp_path: Path) -> None:
     (tmp_path / "o.csv").write_text(
         'task_id,outcome,done_at,note,rep_id\n1,responded,2026-07-01 10:00,"yes, twice",R2\n'
@@ -125,15 +138,16 @@ def test_export(desk: Command, tmp_path: Path, ending: str) -> None:
 
 
 REPORTS = {
-    "task,outcome\n1,responded\n": "line 1: unknown column 'task': did you mean 'task_id'?",
-    "task_id,outcome\nA1,responded\n": "line 2, task_id: 'A1' is no id",
-    "task_id,outcome\n,responded\n": "line 2, task_id: 'empty' is no id",
-    "task_id,outcome\n1,respnded\n": "line 2: unknown outcome 'respnded': did you mean 'responded'?",
-    "task_id,outcome\n1,responded\n2,\n": "line 3: unknown outcome ''",
-    "task_id,outcome\n1,responded\n99,responded\n": "line 3, task_id: there is no task 99",
-    "task_id,outcome\n1,responded\n1,rejected\n": "line 3: task 1 stands on line 2 already",
-    "task_id,outcome,done_at\n1,responded,yesterday\n": "line 2, done_at: 'yesterday' is no time like",
-    "task_id,outcome\n1,responded,x\n": "line 2: 3 fields instead of 2",
+    "task,outcome\n1,responded\n": "o.csv: unknown column 'task': did you mean 'task_id'?",
+    "task_id\n1\n": "o.csv: no column 'outcome': the columns are task_id",
+    "task_id,outcome\nA1,responded\n": "o.csv, line 2, task_id 'A1': not a whole number; write the id as",
+    "task_id,outcome\n,responded\n": "o.csv, line 2, task_id: empty; fill it in",
+    "task_id,outcome\n1,respnded\n": "line 2, outcome 'respnded': not an outcome; did you mean 'responded'?",
+    "task_id,outcome\n1,responded\n2,\n": "o.csv, line 3, outcome: empty; fill it in",
+    "task_id,outcome\n1,responded\n99,responded\n": "o.csv, line 3, task_id: there is no task 99",
+    "task_id,outcome\n1,responded\n1,rejected\n": "line 3, task_id '1': duplicate: line 2 has it already",
+    "task_id,outcome,done_at\n1,responded,yesterday\n": "o.csv, line 2, done_at: 'yesterday' is no time like",
+    "task_id,outcome\n1,responded,x\n": "o.csv, line 2, (row) '1 | responded | x': 3 fields instead of 2",
     "task_id,outcome\n": "holds no rows",
     "": "is empty",
 }
@@ -145,7 +159,7 @@ def test_a_slip_in_a_file_of_outcomes_names_its_line_and_changes_nothing(
 ) -> None:
     (tmp_path / "o.csv").write_text(text)
     answer = desk("task", "report", "o.csv", expect=2)
-    assert REPORTS[text] in answer.err.replace("\n", " ")
+    assert REPORTS[text] in " ".join(answer.err.split())
     assert Counter(row["status"] for row in desk("task", "list", "--json").json) == {"planned": 3}
 
 

@@ -84,6 +84,11 @@ def import_tables(
             f"{intake.rejected:,} rows are rejected, and --strict allows none: nothing was imported; "
             f"they are in {paths[0].parent}"
         )
+    if deactivate_missing and intake.tables["agents"].rejected.height:
+        raise InputError(
+            f"{intake.tables['agents'].rejected.height:,} rows of agents are rejected, so it is not known "
+            "who is missing: mend them first, or leave out --deactivate-missing; nothing was imported"
+        )
     intake.check_share(company.max_rejected_share)
     if not history.agents.height:
         raise InputError("no agent is left after the checks: nothing was imported")

@@ -20,7 +20,7 @@ from dealwright.conditions import Expression
 from dealwright.errors import InputError
 from dealwright.schemas import PROBLEM_COLUMNS, TableReport
 from dealwright.tables.coercion import Coercion, Parsed
-from dealwright.tables.fields import LARGEST_AMOUNT, POLARS_TYPES, WHAT, Field
+from dealwright.tables.fields import LARGEST_AMOUNT, POLARS_TYPES, TABLES, WHAT, Field
 from dealwright.tables.mapping import Source, TableMap
 from dealwright.tables.reader import Format, RaggedRow, RawTable
 
@@ -77,6 +77,11 @@ class Rows:
         self._problems: list[pl.DataFrame] = []
         if totals:
             self._reject_totals()
+
+    @property
+    def _declared(self) -> bool:
+        """Whether a mapping says which columns are meant, rather than our own names."""
+        return self.mapping.table in (*TABLES, "accounts")
 
     # cells
 
@@ -183,11 +188,10 @@ class Rows:
             self.reject(other, label, f"not among {', '.join(field.one_of)}", "use one of these", given)
         if field.needed:
             empty = values.is_null() & ~failed & ~pl.Series(self.bad, dtype=pl.Boolean)
-            key = f"{self.mapping.table}.{name}"
-            self.reject(
-                empty, label, "empty",
-                f'fill it in, or give it a default: {key} = {{ column = "{label}", default = … }}',
-            )  # fmt: skip
+            key, fix = f"{self.mapping.table}.{name}", "fill it in"
+            if self._declared:
+                fix += f', or give it a default: {key} = {{ column = "{label}", default = … }}'
+            self.reject(empty, label, "empty", fix)
         return values if field.default is None else values.fill_null(field.default)
 
     def _in_range(self, values: pl.Series, field: Field, label: str, given: str | pl.Series) -> pl.Series:
@@ -454,7 +458,7 @@ class Rows:
         """Refuse a column of which most cells cannot be read."""
         cells = self.raw.frame[given] if isinstance(given, str) else given
         filled, count = cells.len() - cells.null_count(), int(failed.sum())
-        if count < _CERTAIN or count <= 0.5 * filled:
+        if count < _CERTAIN or count <= 0.5 * filled or not self._declared:
             return
         row = int(failed.arg_true()[0])
         raise InputError(
