@@ -615,7 +615,9 @@ class Intake:
             .sort(order, pl.col("rows"), descending=[False, True], maintain_order=True)
         )
 
-    def noted(self, table: str, file: str, column: str, rows: int, reason: str, fix: str) -> Intake:
+    def noted(  # noqa: PLR0917
+        self, table: str, file: str, column: str, rows: int, reason: str, fix: str
+    ) -> Intake:
         """Return it with one more note."""
         said = {"table": table, "file": file, "column": column, "level": "note", "rows": rows}
         note = pl.DataFrame([{**said, "reason": reason, "fix": fix}]).cast({"rows": pl.Int64})

@@ -262,8 +262,8 @@ class Rows:
         )  # fmt: skip
 
     def once(self, name: str, ids: pl.Series, fix: str, reason: str = "line {} has it already") -> None:
-        """Reject the second and further rows of an id."""
-        ids = ids.set(pl.Series(self._ignored, dtype=pl.Boolean), None)
+        """Reject the second and further rows of an id; a row that is rejected already takes no id."""
+        ids = ids.set(~self.good, None)
         again = ids.is_not_null() & ~ids.is_first_distinct()
         if not again.any():
             return
