@@ -73,9 +73,9 @@ def _print(found: Draft, target: Path, following: list[str]) -> None:
     from rich.table import Table
 
     out = console()
-    table = Table("file", "taken for", box=None, pad_edge=False)
-    table.add_column("rows", justify="right")
-    table.add_column("fields")
+    table = Table(box=None, pad_edge=False)
+    for header in ("file", "taken for", "rows", "fields"):
+        table.add_column(header, justify="right" if header == "rows" else "left", overflow="fold")
     for file in found.files:
         name = file.file if file.sheet is None else f"{file.file} ({file.sheet})"
         table.add_row(name, ", ".join(file.roles) or "not used", f"{file.rows:,}", ", ".join(file.fields))

@@ -24,6 +24,7 @@ from dealwright.tables.vocabulary import product
 
 _WORKBOOKS: Final = (".xlsx", ".xlsm", ".xls", ".xlsb", ".ods")
 _ENDINGS: Final = (".csv", ".tsv", ".tab", ".txt", ".jsonl", ".ndjson", ".parquet", *_WORKBOOKS)
+_SHOWN: Final = 6
 _FOOTER: Final = 8  # lines that a report may have below its table
 _LIKE: Final = 0.5  # share of the values of a column that must be keys of the table it refers to
 _LOOPS: Final = {"import": {"assignments"}, "plan": {"accounts", "orders"}}  # command -> what it needs one of
@@ -89,13 +90,18 @@ def draft(directory: Path | str) -> Draft:
     found = _find_roles(tables)
     if not any(needs & set(found.roles) for needs in _LOOPS.values()):
         raise InputError(_nothing_found(folder, tables))
-    history, stops, rejected = _try(write_page(found, Figures(late_min=DAY_MIN)).text, folder, found)
+    history, stops, rejected, many = _try(write_page(found, Figures(late_min=DAY_MIN)).text, folder, found)
     page = write_page(found, Figures.of(history) if history else Figures())
     notes = Page()
     for said in stops:
         notes.remark(said, doubt=True)
-    for said, is_doubt in rejected.items():
-        notes.remark(said, doubt=is_doubt)
+    if rejected:
+        rows = count(sum(rejected.values()), "row")
+        notes.remark(
+            f"{rows} rejected when these files were tried; the command says how to mend them:", doubt=many
+        )
+        for said in list(rejected)[:_SHOWN]:
+            notes.remark(f"- {said}")
     for said in (*unread, *(f"{table.label}: not used" for table in tables if not table.used)):
         notes.remark(said)
     doubts = (*notes.doubts, *page.doubts)
@@ -117,9 +123,8 @@ def _title(found: Found, doubts: bool, stops: bool) -> str:
 
 def _role_of(table: Table, found: Found, page: Page) -> FileRole:
     roles = [role for role, its in found.roles.items() if its is table] or ["lookup"] * bool(table.used)
-    keys = dict.fromkeys(
-        key for role in roles for key in page.keys.get(role, ()) if key not in ("file", "from")
-    )
+    about = {"file", "from", "where", *table.settings}
+    keys = dict.fromkeys(key for role in roles for key in page.keys.get(role, ()) if key not in about)
     return FileRole(table.file, table.sheet, tuple(roles), table.height, tuple(keys))
 
 
@@ -164,8 +169,9 @@ def _sheets(path: Path) -> list[str | None]:
 def _read_one(path: Path, given: dict[str, Any]) -> Table:
     raw = read_table(path, Format(**given))
     if raw.frame.width == 1 and len(raw.frame.columns[0].split()) > 1:
-        given = {**given, "separator": "whitespace"}
-        raw = read_table(path, Format(**given))
+        blanks = {**given, "separator": "whitespace"}
+        by_blanks = read_table(path, Format(**blanks))
+        raw, given = (by_blanks, blanks) if by_blanks.frame.height else (raw, given)
     table = Table(path.name, raw, given)
     if raw.frame.width < 2 or not table.height:
         what = "has a header and no rows" if raw.frame.width > 1 else "has a single column"
@@ -245,7 +251,8 @@ def _serves(table: Table, role: str) -> bool:
 
 def _likeness_to_leads(table: Table) -> int:
     """Say how much a table looks like leads: who got which, when, and what became of them."""
-    if table.start is None:
+    known = table.start is not None and table.columns[table.start].meaning is not None
+    if table.start is None or not (known or outcomes(table, table.first("status"))):
         return 0
     signs = {
         ("agent_id", "owner"): 3,
@@ -330,35 +337,39 @@ def _nothing_found(folder: Path, tables: list[Table]) -> str:
 # the trial
 
 
-def _try(text: str, folder: Path, found: Found) -> tuple[History | None, list[str], dict[str, bool]]:
-    """Read the tables by the draft: the history, what stops it, what it rejects (True: that is a doubt)."""
+def _try(text: str, folder: Path, found: Found) -> tuple[History | None, list[str], dict[str, int], bool]:
+    """Read the tables by the draft: the history, what stops it, what it rejects, and whether that is much."""
     history: History | None = None
     stops: list[str] = []
-    rejected: dict[str, bool] = {}
-    for loop, needs in _LOOPS.items():
-        if not needs & set(found.roles):
-            continue
+    rejected: dict[str, int] = {}
+    much = False
+    for loop in [loop for loop, needs in _LOOPS.items() if needs & set(found.roles)]:
         try:
             company = parse_mapping(text, "company.toml")
             if loop == "import":
                 history = read_history(company, folder)
-                rejected |= _rejections(history.intake)
-                history.intake.check_share(company.max_rejected_share)
+                intake = history.intake
             else:
-                rejected |= _rejections(read_plan_inputs(schema=company, directory=folder).intake)
+                intake = read_plan_inputs(schema=company, directory=folder).intake
+            said, many = _rejections(intake)
+            rejected |= said
+            much |= many
+            if loop == "import":
+                intake.check_share(company.max_rejected_share)
         except DealwrightError as error:
             stops.append(f"{loop} stops: {error}")
-    return history, stops, rejected
+    return history, stops, rejected, much
 
 
-def _rejections(intake: Intake) -> dict[str, bool]:
-    """Say which rows are rejected, by kind, and whether that is a doubt: the footer of a report is none."""
-    heights = {report.file: report.rows for report in intake.tables.values()}
-    said = {}
-    for row in intake.grouped().filter(pl.col("level") == "rejected").head(8).iter_rows(named=True):
-        whole = row["column"] == "(row)"
-        footer = whole and row["rows"] <= max(_FOOTER, MANY * heights[row["file"]])
-        place = row["file"] if whole else f"{row['file']}, {row['column']}"
-        lost = f"{count(row['rows'], 'row')} rejected, the first on line {row['line']}"
-        said[f"{place}: {row['reason']}: {lost}; {row['fix']}"] = not footer
-    return said
+def _rejections(intake: Intake) -> tuple[dict[str, int], bool]:
+    """Count the rows that are rejected, by kind, and tell whether they are more than a report's footer."""
+    most = {report.file: max(_FOOTER, MANY * report.rows) for report in intake.tables.values()}
+    bad = intake.grouped().filter(pl.col("level") == "rejected")
+    said: dict[str, int] = {}
+    many = False
+    for row in bad.iter_rows(named=True):
+        many |= row["rows"] > most[row["file"]]
+        column = "" if row["column"] == "(row)" else f"{row['column']} "
+        first = f"line {row['line']}" if row["rows"] == 1 else f"{row['rows']:,} rows from line {row['line']}"
+        said[f"{row['file']}, {first}: {column}{row['reason']}"] = row["rows"]
+    return said, many

@@ -258,7 +258,7 @@ class _Desk(_Writer):
         page, leads, owner = self.page, self.leads, self.found.owner
         page.head("assignments")
         self.file("assignments")
-        frame = leads.rows.raw.frame
+        frame = leads.rows.raw.frame.filter(leads.rows.good)
         gaps = [name for name in (owner, leads.start) if name and frame[name].null_count()]
         if gaps:
             gone = int(frame.select(pl.any_horizontal(pl.col(gaps).is_null()).sum()).item())
@@ -275,7 +275,9 @@ class _Desk(_Writer):
         leads.used.add(customer)
         said = {"column": customer, "default": "(unknown)"} if empty else customer
         page.put("customer_name", said, f"empty in {count(empty, 'row')}" if empty else "")
-        self.column(leads, "assigned_at", leads.start)
+        known = leads.start is None or leads.columns[leads.start].meaning
+        why = "" if known else "no header says when a lead was given to its owner, and this is a date"
+        self.column(leads, "assigned_at", leads.start, why, doubt=not known)
         self.column(leads, "requirements", leads.first("requirements"))
         return ids
 
@@ -293,8 +295,9 @@ class _Desk(_Writer):
         )
         known = list(dict.fromkeys(name for name in names if name))
         said = f"{column} comes more than once" if column else "no column is an id"
+        some = column is not None and leads.columns[column].values.len() > (1 - MANY) * leads.height
         for number in range(1, len(known) + 1):
-            if leads.is_unique(*known[:number]):
+            if not some and leads.is_unique(*known[:number]):
                 return known[:number], f"{said}; this does not repeat, but an export with ids is safer"
         known = [column] if column else known
         text = leads.text(*known)
@@ -340,17 +343,35 @@ class _Desk(_Writer):
                 empty = int((table.text(column).is_null() & (outcome == kind)).sum())
                 why = f"empty in {empty:,} of {rows:,} {kind} rows: what became of those stays unknown"
                 self.column(table, key, column, why if empty else "", doubt=empty > MANY * rows)
+            elif rows and (likely := self._closing_date(table, outcome, kind)):
+                why = (
+                    f"no header says so, but it is filled where deals are {kind}, and not where they are open"
+                )
+                self.column(table, key, likely, why, doubt=True)
             elif rows:
                 nearest = table.first("modified", "expected")
                 why = f"no column says when the {rows:,} {kind} deals were settled: name it, take the # away"
                 why += f"; {nearest} is the nearest there is" if nearest else ""
                 self.page.put(key, nearest or "…", why, doubt=True, off=True)
 
+    def _closing_date(self, table: Table, outcome: pl.Series, kind: str) -> str | None:
+        """Find a date that nobody knows by name, and that rows have if they are settled and lack if not."""
+        for column in table.columns.values():
+            if column.kind == "moment" and not column.meaning and column.name != self.leads.start:
+                filled = table.text(column.name).is_not_null()
+                settled, waiting = filled.filter(outcome == kind), filled.filter(outcome == "pending")
+                if settled.sum() > 0.9 * settled.len() and waiting.sum() < 0.1 * waiting.len():
+                    return column.name
+        return None
+
     def _amounts(self, table: Table, won: pl.Series) -> None:
-        total = table.of("bookings", "total_revenue")
+        paid = [name for name in table.every("amount") if table.columns[name].kind == "number"]
+        # of several amounts the one that wins have, and few others
+        paid.sort(key=lambda name: (-table.text(name).filter(won).count(), table.columns[name].filled))
+        total = paid[0] if paid else table.of("bookings", "total_revenue")
         if total:
             empty, wins = int((table.text(total).is_null() & won).sum()), int(won.sum())
-            doubts = ["expected, as no amount says what was paid"] * (table.first("amount") is None)
+            doubts = ["expected, as no amount says what was paid"] * (not paid)
             doubts += [f"{empty:,} of {wins:,} won deals have no amount, and count as 0"] * bool(empty)
             table.used.add(total)
             said = {"column": total, "default": 0} if empty else total

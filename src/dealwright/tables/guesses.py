@@ -108,12 +108,16 @@ class Table:
 
     @property
     def start(self) -> str | None:
-        """The column that says when a lead was given to its owner."""
+        """The column that says when a lead was given to its owner; else a date that every row has."""
         names = serving("assignments", "assigned_at")
         filled = [
             name for name in names if (column := self.first(name)) and self.columns[column].filled >= 0.5
         ]
-        return self.first(*filled, *names)
+        unknown = [
+            c for c in self.columns.values() if c.kind == "moment" and not c.meaning and c.filled > _MOSTLY
+        ]
+        named = self.first(*filled, *names)
+        return named or next((c.name for c in sorted(unknown, key=lambda c: -c.filled)), None)
 
     @cached_property
     def called(self) -> str | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -58,23 +58,34 @@ def plain_headers(headers: Iterable[str]) -> dict[str, str]:
 
 def meanings(header: str) -> list[Meaning]:
     """Return what a plain header may mean, the likeliest first."""
-    known, words = _phrases(), header.split()
     found: dict[tuple[str, str], float] = {}
-    for start in range(len(words)):
-        for end in range(start + 1, len(words) + 1):
-            part = " ".join(words[start:end])
-            share = len(part) / len(header)
-            if share <= 0.5:
-                continue
-            for name, section, position in known.get(part, ()):
-                # the whole header counts more than a part of it, and the earlier words of a list more
-                score = (2.0 if share == 1 else share) - position / 1000
-                found[name, section] = max(score, found.get((name, section), 0.0))
+    for part, share in _parts(header):
+        for name, section, position in _phrases().get(part, ()):
+            # the whole header counts more than a part of it, and the earlier words of a list more
+            score = (2.0 if share == 1 else share) - position / 1000
+            found[name, section] = max(score, found.get((name, section), 0.0))
     order = {section: place for place, section in enumerate(_SECTIONS)}
     return sorted(
         (Meaning(score, *key) for key, score in found.items()),
         key=lambda meaning: (-round(meaning.score), order[meaning.section], -meaning.score),
     )
+
+
+def _parts(header: str) -> Iterator[tuple[str, float]]:
+    """Return the words of a header that may tell what it means, with their share of it.
+
+    More than half of it does, less if it is its beginning or end, and the last part of a compound.
+    """
+    words = header.split()
+    for start in range(len(words)):
+        for end in range(start + 1, len(words) + 1):
+            part = " ".join(words[start:end])
+            share = len(part) / len(header)
+            if share > 0.5 or (share > 0.4 and (start == 0 or end == len(words))):
+                yield part, share
+    for word in words:
+        for cut in range(3, len(word) - 4):
+            yield word[cut:], 0.4
 
 
 def language(headers: Iterable[str]) -> str:

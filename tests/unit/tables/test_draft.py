@@ -856,7 +856,7 @@ def test_the_footer_of_a_report_is_told_and_no_doubt(tmp_path: Path) -> None:
         file.write('\n"Grand Totals (90 records)"\n"Confidential - Do Not Distribute"\n')
     drafted = draft(tmp_path)
     assert not drafted.doubts
-    assert "# deals.csv: 1 fields instead of 8: 2 rows rejected, the first on line 93" in drafted.text
+    assert "# - deals.csv, 2 rows from line 93: 1 fields instead of 8" in drafted.text
 
 
 # words
