@@ -220,7 +220,7 @@ def _find_roles(tables: list[Table]) -> Found:
             found.roles[role] = max(candidates, key=lambda table: table.height)
             free.remove(found.roles[role])
 
-    for role in ("touches", "staff", "reps"):
+    for role in ("history", "touches", "staff", "reps"):
         take(role, [table for table in free if _serves(table, role)])
     leads = max(free, key=_likeness_to_leads, default=None)
     if leads is not None and _likeness_to_leads(leads) >= 4:
@@ -240,7 +240,9 @@ def _find_roles(tables: list[Table]) -> Found:
 
 
 def _serves(table: Table, role: str) -> bool:
-    """Tell whether a table can be nothing but touches, staff or reps."""
+    """Tell whether a table can be nothing but earlier snapshots of accounts, touches, staff or reps."""
+    if role == "history":
+        return bool(table.first("snapshot_at") and table.of(role, "account_id"))
     if role == "touches":
         return all(table.of(role, field) for field in ("account_id", "touched_at", "action", "response"))
     if role == "staff":
@@ -303,7 +305,7 @@ def _is_orders(table: Table) -> bool:
 
 def _likeness_to_accounts(table: Table, found: Found) -> int:
     key = table.of("accounts", "id")
-    if key is None or not table.columns[key].is_unique:
+    if key is None or not table.columns[key].is_key:
         return 0
     signs = {("customer_id",): 2, ("churned",): 3, ("latitude", "outbound_cc", "ecom_self"): 1}
     score = sum(weight for names, weight in signs.items() if table.first(*names))

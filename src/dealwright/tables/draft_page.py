@@ -285,7 +285,7 @@ class _Desk(_Writer):
         """Return the columns that tell leads apart, and what is doubtful about them."""
         leads = self.leads
         column = leads.of("assignments", "id")
-        if column and leads.columns[column].is_unique:
+        if column and leads.is_unique(column):
             return [column], ""
         names = (
             leads.first("title"),
@@ -316,7 +316,7 @@ class _Desk(_Writer):
         else:
             self.file("bookings")
             key, own = table.of("bookings", "assignment"), table.of("bookings", "id")
-            self.column(table, "id", own if own and table.columns[own].is_unique else key)
+            self.column(table, "id", own if own and table.columns[own].is_key else key)
             self.column(table, "assignment", key)
         status = status_columns(table, _MOST_VALUES)
         why = f"{status[0]} alone does not tell which deals are lost" if len(status) > 1 else ""
@@ -476,7 +476,7 @@ class _Plan(_Writer):
     def write(self) -> None:
         if "accounts" in self.found.roles:
             self._accounts()
-        for role in ("orders", "touches", "reps", "staff"):
+        for role in ("orders", "touches", "history", "reps", "staff"):
             if role in self.found.roles:
                 self._table(role)
 
@@ -621,8 +621,9 @@ def _feature(table: Table, column: Column, end: datetime) -> str | None:
     if sure and (sure.section in ("key", "minutes") or sure.name in _NO_FEATURES):
         return None
     if column.kind == "moment":
-        return "dates_ahead" if (table.read("moment", column.name) > end).any() else "dates"
+        ahead = (table.read("moment", column.name) > end).sum()  # a few are mistakes
+        return "dates_ahead" if ahead > MANY * table.height else "dates"
     if column.kind == "number" or set(column.values) <= {"0", "1"}:
-        return None if column.is_unique and "id" in table.headers[column.name].split() else "numeric"
+        return None if column.is_key and "id" in table.headers[column.name].split() else "numeric"
     few = column.values.len() <= min(_MOST_VALUES, 0.5 * table.height)
     return "categorical" if few or column.kind == "flag" else None

@@ -27,7 +27,7 @@ from dealwright.tables.vocabulary import (
 Kind = Literal["text", "number", "moment", "flag", "empty"]
 
 _SAMPLE: Final = 2000  # distinct cells that tell what kind a column is
-_MOSTLY: Final = 0.9
+_MOSTLY, _ALMOST = 0.9, 0.98
 _FITS: Final[Mapping[str, tuple[Kind, ...]]] = {  # section of the vocabulary -> what such a column holds
     "key": ("text", "number", "flag"),
     "text": ("text", "flag"),
@@ -43,13 +43,16 @@ NO: Final = frozenset(["no", "false", "0", "n", "f", "nein", "non", "não", "nao
 
 @dataclass(frozen=True)
 class Column:
-    """A column: what it holds, the distinct cells as text, the share that is filled, what it may mean."""
+    """A column: what it holds, the distinct cells as text, the share that is filled, what it may mean.
+
+    `is_key`: hardly any two rows share a cell, so that it may be the id of a table with a few rows too many.
+    """
 
     name: str
     kind: Kind
     values: pl.Series
     filled: float
-    is_unique: bool
+    is_key: bool
     meaning: Meaning | None
 
     @property
@@ -141,7 +144,7 @@ class Table:
 
     def key_for(self, values: pl.Series, header: str = "") -> tuple[float, list[str]]:
         """Find the unique column that holds most of some distinct values: their share, and the column."""
-        keys = [([c.name], c.values) for c in self.columns.values() if c.is_unique and c.kind != "moment"]
+        keys = [([c.name], c.values) for c in self.columns.values() if c.is_key and c.kind != "moment"]
         first, last = self.first("first_name"), self.first("last_name")
         if first and last:
             keys.append(([first, last], self.text(first, last).drop_nulls()))
@@ -169,9 +172,8 @@ class Table:
         guesses = meanings(self.headers[name])
         kind = self._kind(name, values, guesses)
         meaning = next((guess for guess in guesses if _fits(guess, kind, values)), None)
-        return Column(
-            name, kind, values, cells.len() / max(self.height, 1), 0 < values.len() == cells.len(), meaning
-        )
+        is_key = 0 < values.len() >= _ALMOST * cells.len()
+        return Column(name, kind, values, cells.len() / max(self.height, 1), is_key, meaning)
 
     def _kind(self, name: str, values: pl.Series, guesses: Sequence[Meaning]) -> Kind:
         held = self.rows.raw.frame[name].dtype

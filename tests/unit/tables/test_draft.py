@@ -549,6 +549,40 @@ def test_empty_customers_get_a_name(tmp_path: Path) -> None:
     assert history.assignments.height == ROWS
 
 
+def test_dates_that_no_header_names_are_told_by_their_rows_with_a_doubt(tmp_path: Path) -> None:
+    names = {"Created": "Foo", "Closed": "Bar"}
+    write(tmp_path, {names.get(name, name): cell for name, cell in DEALS.items()})
+    drafted = draft(tmp_path)
+    found = columns_of(company_of(drafted), "assignments") | columns_of(company_of(drafted), "bookings")
+    assert (found["assigned_at"], found["completed_at"], found["cancelled_at"]) == ("Foo", "Bar", "Bar")
+    assert "DOUBT: no header says when a lead was given" in line_of(drafted, "assigned_at")
+    assert "DOUBT: no header says so, but it is filled where deals are confirmed" in line_of(
+        drafted, "completed_at"
+    )
+    assert outcomes(imported(tmp_path, drafted)) == THIRDS
+
+
+@pytest.mark.parametrize(
+    "cell", [lambda row: f"{end(row):%Y-%m-%d}", lambda row: settled(row) if row % 2 else ""]
+)
+def test_a_date_that_open_deals_have_too_or_settled_ones_lack_is_no_closing_date(
+    tmp_path: Path, cell: Cell
+) -> None:
+    columns = {name: its for name, its in DEALS.items() if name != "Closed"}
+    write(tmp_path, {**columns, "Bar": cell})
+    drafted = draft(tmp_path)
+    assert "completed_at" not in columns_of(company_of(drafted), "bookings")
+    assert not drafted.runs
+
+
+def test_of_two_amounts_the_one_that_wins_have_and_few_others(tmp_path: Path) -> None:
+    columns = {name: cell for name, cell in DEALS.items() if name != "Amount"}
+    offered: Cell = lambda row: 100  # noqa: E731
+    paid: Cell = lambda row: 90 if state(row) == "won" else ""  # noqa: E731
+    write(tmp_path, {**columns, "Angebotssumme netto": offered, "Auftragssumme netto": paid})
+    assert columns_of(company_of(draft(tmp_path)), "bookings")["total_revenue"] == "Auftragssumme netto"
+
+
 # dimensions
 
 
@@ -782,6 +816,34 @@ def test_the_tables_of_the_plan(tmp_path: Path) -> None:
     assert set(inputs.touches["channel"]) == {"outbound_cc", "field"}
     assert inputs.accounts["churned"].sum() == 30
     assert drafted.loops == ("plan",)
+
+
+def test_snapshots_of_accounts_are_their_history_and_a_few_bad_rows_change_nothing(tmp_path: Path) -> None:
+    accounts: dict[str, Cell] = {
+        "account_id": lambda row: f"C{max(row, 1)}", "employees": lambda row: row % 9,
+        "customer_since": lambda row: "2099-01-01" if row == 5 else "2020-01-01", "contract_end": lambda row: "2099-01-01",
+    }  # fmt: skip
+    write(tmp_path, accounts, "accounts.csv")
+    write(tmp_path, {**accounts, "snapshot_at": lambda row: "2024-01-01"}, "earlier.csv")
+    write(
+        tmp_path,
+        {
+            "account_id": lambda row: f"C{row % 40 + 1}",
+            "ordered_at": DEALS["Created"],
+            "amount_eur": DEALS["Amount"],
+        },
+        "orders.csv",
+    )
+    drafted = draft(tmp_path)
+    company = company_of(drafted)
+    assert {name: table.file for name, table in company.tables.items()} == {
+        "accounts": "accounts.csv", "orders": "orders.csv", "history": "earlier.csv",
+    }  # fmt: skip
+    assert list(company.accounts.dates_ahead) == ["contract_end"]
+    assert "customer_since" in company.accounts.dates
+    inputs = read_plan_inputs(schema=company, directory=tmp_path)
+    assert inputs.accounts.height == ROWS - 2
+    assert inputs.history is not None
 
 
 @pytest.mark.parametrize(
