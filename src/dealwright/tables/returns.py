@@ -59,7 +59,7 @@ def net_returns(orders: pl.DataFrame, rows: Rows) -> pl.DataFrame:
 
 
 def _net(amounts: Floats, starts: NDArray[np.int64]) -> tuple[Floats, int]:
-    """Net the amounts of each account, in the order of time; also say how many returns exceed its orders."""
+    """Net the orders of each account, in the order of time; also say how many returns exceed its orders."""
     left = amounts.copy()
     bounds = [*starts.tolist(), len(amounts)]
     unmatched = 0
@@ -71,12 +71,12 @@ def _net(amounts: Floats, starts: NDArray[np.int64]) -> tuple[Floats, int]:
                 kept.append(row)
                 of_amount.setdefault(_cents(left[row]), []).append(row)
                 continue
-            rest, left[row] = -amounts[row], 0.0
+            rest = -amounts[row]
             same = of_amount.get(_cents(rest), [])
             while same and _cents(left[same[-1]]) != _cents(rest):
                 same.pop()
             if same:
-                left[same.pop()], rest = 0.0, 0.0
+                left[same.pop()] = rest = 0.0
             while rest >= _CENT and kept:
                 taken = min(rest, left[kept[-1]])
                 left[kept[-1]] -= taken

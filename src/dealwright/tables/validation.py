@@ -176,9 +176,9 @@ class Rows:
             self._refuse_column(name, label, failed, given, what, fix)
             self.reject(failed, label, f"not {what}", field.fix or fix, given)
         if field.kind == "whole":
-            broken = (values != values.round(0)).fill_null(value=False)
+            broken = ((values != values.round(0)) | (values.abs() >= 2.0**63)).fill_null(value=False)
             self.reject(broken, label, f"not {what}", fix, given)
-            values = values.set(broken, None).cast(pl.Int64, strict=False)
+            values = values.set(broken, None).cast(pl.Int64)
         if field.kind in ("number", "whole", "minutes"):
             values = self._in_range(values, field, label, given)
         if field.one_of and field.kind == "text":

@@ -374,6 +374,8 @@ def test_a_broken_row_is_named_and_the_others_are_kept(
         ("capacity", "-1", "not from 0 to 2.14748e+09"),
         ("capacity", "2147483648", "not from 0 to 2.14748e+09"),
         ("capacity", "1.5", "not a whole number"),
+        ("capacity", "1e300", "not a whole number"),
+        ("capacity", "-9.3e18", "not a whole number"),
         ("weight", "0", "not above 0"),
         ("weight", "1000001", "above 1e+06"),
         ("active", "perhaps", "not yes or no"),
@@ -916,6 +918,36 @@ def test_rows_left_out_are_judged_by_nobody_and_keep_their_lines(tmp_path: Path)
     ]
 
 
+def test_what_follows_from_a_rejected_assignment_is_not_judged_further(tmp_path: Path) -> None:
+    deals = (
+        DEALS.replace("D1,L1,won,2025-02-01 10:00", "D1,L1,won,2024-01-01 10:00") + "D4,L4,won,2025-02-01,1\n"
+    )
+    history = read(tmp_path, leads=LEADS.replace("L1,a", "L1,z"), deals=deals)
+    assert [problem[1:5] for problem in problems(history)] == [
+        (2, "who", "z", "no such agent"), (2, "lead", "L1", "its assignment was rejected"),
+    ]  # fmt: skip
+
+
+def test_a_row_that_is_rejected_takes_no_id(tmp_path: Path) -> None:
+    leads = LEADS.replace("L2,b,Sam", "L1,b,Sam").replace("L1,a,Kim", "L1,a,")
+    history = read(tmp_path, leads=leads, deals="no,lead,state,closed,amount\nD1,L1,won,2025-02-01,1\n")
+    assert [problem[1:3] for problem in problems(history)] == [(2, "customer")]
+    assert history.assignments["customer_name"].to_list() == ["Sam", "Ida", "Jo"]
+    assert history.bookings.height == 1
+
+
+def test_nearest_names_are_looked_for_a_hundred_wrong_values(tmp_path: Path) -> None:
+    rows = "".join(f"L{n},a,Kim,2025-01-01,web{n}\n" for n in range(101))
+    history = read(
+        tmp_path,
+        MAP[: MAP.index("[bookings]")] + MAP[MAP.index("[dimensions") :],
+        leads="id,who,customer,day,source\n" + rows,
+    )
+    fixes = [problem[5] for problem in problems(history)]
+    assert fixes[:100] == ["did you mean 'web'?"] * 100
+    assert fixes[100] == "use one of: web, shop; or add it to dimensions.source.values"
+
+
 def test_a_where_that_cannot_be_used_names_its_column(tmp_path: Path) -> None:
     def where(text: str) -> str:
         return MAP.replace('id = "id"\nagent', f'where = "{text}"\nid = "id"\nagent')
@@ -1241,13 +1273,20 @@ def test_kept_and_rejected_add_up(tmp_path: Path, seed: int, count: int) -> None
     def mix(good: str, *bad: str) -> str:
         return rng.choice([good] * 4 + list(bad))
 
+    unreadable = {"soon": 0, "x": 0}
+
+    def few(good: str, bad: str) -> str:
+        """Return a bad cell now and then, but never so many that the whole column is refused."""
+        unreadable[bad] += (chosen := mix(good, bad)) == bad
+        return chosen if unreadable[bad] < 5 else good
+
     people = [f"{mix(str(n), '1', '')},{mix('Ann', 'NA')}" + mix("", ",surplus") for n in range(1, 6)]
     leads = [
-        f"{mix(str(n), '3')},{mix(str(rng.randint(1, 5)), '77')},C,{mix('2025-01-01', 'soon')},{mix('web', 'wob', '')}"
+        f"{mix(str(n), '3')},{mix(str(rng.randint(1, 5)), '77')},C,{few('2025-01-01', 'soon')},{mix('web', 'wob', '')}"
         for n in range(count)
     ]
     deals = [
-        f"{n},{mix(str(n), '999')},{mix('open', 'never called', '')},,{mix('1', '-1', 'x')}"
+        f"{n},{mix(str(n), '999')},{mix('open', 'never called', '')},,{few(mix('1', '-1'), 'x')}"
         + mix("", ",surplus")
         for n in range(count)
     ]
