@@ -280,6 +280,8 @@ def test_edges_are_compared_to_the_last_digit(desk: Connection[Any]) -> None:
 
 def test_leads_that_mean_the_same_share_a_list_of_standing_agents(desk: Connection[Any]) -> None:
     load_model(desk, random_model(np.random.default_rng(5), (*DIMENSIONS, *FURTHER)))
+    place(desk, "insert", {"size": 11, "channel": "web"})
+    first = rows(desk, "select * from dealwright.standing")
     for attributes in (
         {"size": 35, "channel": "web"},
         {"size": "35", "channel": "web "},
@@ -288,8 +290,8 @@ def test_leads_that_mean_the_same_share_a_list_of_standing_agents(desk: Connecti
     ):
         for way in ("function", "insert", "command"):
             place(desk, way, attributes)
-    kept = rows(desk, "select attributes from dealwright.standing")
-    assert [row["attributes"] for row in kept] == [{**LEAD, "size": "middling", "channel": "web"}]
+    assert first[0]["attributes"] == {**LEAD, "size": "middling", "channel": "web"}
+    assert rows(desk, "select * from dealwright.standing") == first  # found, not made anew
     # one that leaves out what it must not is refused, whatever list there is
     rows(desk, "update dealwright.lead set attributes = attributes - 'destination' where lead_id = 1")
     rows(desk, "select dealwright.reassign(1, 'ill')")
@@ -312,6 +314,10 @@ def test_when_the_edges_move_a_bin_keeps_its_slot_and_leads_are_read_anew(desk: 
     places = [next((n for n, s in after.items() if s in slots(desk, i)), None) for i in ids]
     assert places == ["few", "few", "large", "large", "huge", "large"]
     now = seen_after(model, model, named, names_of_slots(desk))
+    check_desk(desk, now)
+    # other edges under the same names
+    rows(desk, "select dealwright.declare_dimension('size', '{few,large,huge}', edges => '{20,49}')")
+    assert after["huge"] in slots(desk, ids[2])
     check_desk(desk, now)
     # fewer, then more again
     rows(desk, "select dealwright.declare_dimension('size', '{low,high}', edges => '{50}')")
@@ -378,6 +384,14 @@ def test_whoever_adds_a_value_holds_up_nobody_for_long(database: Database, desk:
         assert value(desk, "select dealwright.reread_leads()") == 0
         assert slot in slots(desk, ids[1])
         assert slot_of(desk, "channel", "radio") in slots(desk, ids[0])
+        check_desk(desk, model)
+        # the slot was given, but not to the lead that came meanwhile
+        with other.transaction():
+            place(other, "insert", {"channel": "letter"})
+            meanwhile = assign(desk, {**LEAD, "channel": "letter"}, requirements="luxury")["lead_id"]
+        assert slot_of(desk, "channel", "letter") not in slots(desk, meanwhile)
+        assert value(desk, "select dealwright.declare_open_values()") == 0
+        assert slot_of(desk, "channel", "letter") in slots(desk, meanwhile)
         check_desk(desk, model)
         # undone, and nothing is left of it, no gap either
         with other.transaction(force_rollback=True):

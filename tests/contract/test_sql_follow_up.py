@@ -122,6 +122,7 @@ def test_data_ahead_of_the_clock_have_a_clock_of_their_own(desk: Connection[Any]
     )
     assert value(desk, LAPSE, None) == 1
     assert [status(desk, i)[0] for i in ids] == ["open", "lapsed", "open"]
+    assert value(desk, LAPSE, "2090-01-01") == 0
 
 
 def test_without_an_import_nobody_knows_how_long_to_follow_up(desk: Connection[Any]) -> None:

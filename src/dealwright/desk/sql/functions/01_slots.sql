@@ -313,26 +313,32 @@ create or replace function dealwright.declare_open_values()
 returns integer language plpgsql as $$
 declare
     d record;
-    fresh text[];
-    declared integer := 0;
+    found record;
+    unread bigint := 0;
+    slots_before integer := dealwright.slot_count();
 begin
     for d in select x.dimension_id, x.name from dealwright.dimension as x where x.is_open order by x.position loop
-        continue when dealwright.room_for_values(d.dimension_id) = 0;
-        select array_agg(distinct g.given) into fresh
+        select array_agg(distinct g.given) filter (where v.slot is null) as fresh, count(v.slot) as unread into found
         from dealwright.lead as l
         cross join lateral (select dealwright.given(l.attributes, d.name) as given) as g
-        where length(g.given) <= 200
-          and not exists (select from dealwright.dimension_value as v where v.dimension_id = d.dimension_id and v.value = g.given);
-        if fresh is not null then
-            perform dealwright.declare_dimension(d.name, fresh);
-            declared := declared + cardinality(fresh);
+        left join dealwright.dimension_value as v on v.dimension_id = d.dimension_id and v.value = g.given
+        where length(g.given) <= 200 and (v.slot is null or v.slot <> all (l.slots));
+        if found.fresh is not null and dealwright.room_for_values(d.dimension_id) > 0 then
+            perform dealwright.declare_dimension(d.name, found.fresh);
+        else
+            unread := unread + found.unread;  -- a later lead got the slot
         end if;
     end loop;
-    return declared;
+    if unread > 0 then
+        perform dealwright.hold_writers();
+        perform dealwright.reread_leads();
+        perform dealwright.rebuild_statistics();
+    end if;
+    return dealwright.slot_count() - slots_before;
 end
 $$;
 comment on function dealwright.declare_open_values() is
-    'Gives their slots to values of open dimensions that could not have one when their lead came; returns how many.';
+    'Gives their slots to values of open dimensions that could not have one when their lead came, and to these leads; returns how many values.';
 
 create or replace function dealwright.reread_leads()
 returns bigint language plpgsql as $$
@@ -365,7 +371,6 @@ begin
     perform dealwright.widen_counters();
     perform dealwright.compile_model(m.model_id) from dealwright.model as m where m.kind = 'value';
     perform dealwright.refresh_profile(a.agent_id) from dealwright.agent as a order by a.agent_id;
-    delete from dealwright.standing;  -- every profile is new
 end
 $$;
 comment on function dealwright.widen_statistics() is 'Gives every statistics array and profile an element for each new slot.';

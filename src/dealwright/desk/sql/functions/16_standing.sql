@@ -257,7 +257,7 @@ $$;
 comment on function dealwright.first_agent(dealwright.rule, dealwright.enquiry, dealwright.standing) is
     'Whom a policy gives the lead to: the first eligible agent with room of its ranking; null when there is none.';
 
--- A list stands for what its kind of lead was read as; a new value changes nothing about the others.
+-- A list stands for what its kind of lead was read as, and is as wide as the profiles; a new value of an open dimension moves neither.
 create or replace function dealwright.forget_standings()
 returns trigger language plpgsql as $$
 begin
