@@ -221,7 +221,7 @@ def _find_roles(tables: list[Table]) -> Found:
             free.remove(found.roles[role])
 
     for role in ("history", "touches", "staff", "reps"):
-        take(role, [table for table in free if _serves(table, role)])
+        take(role, [table for table in free if _serves(table, role) and _likeness_to_leads(table) < 4])
     leads = max(free, key=_likeness_to_leads, default=None)
     if leads is not None and _likeness_to_leads(leads) >= 4:
         take("assignments", [leads])

@@ -502,11 +502,21 @@ class _Plan(_Writer):
             why = "" if ours else f"which channel is it? One of {', '.join(CHANNELS)}"
             page.put(word, ours or CHANNELS[1], why, doubt=not ours)
 
+    def _account_id(self, table: Table) -> str | None:
+        """Return the column that the orders or touches name the accounts by, else the likeliest."""
+        for role in {"orders", "touches"} & set(self.found.roles):
+            other = self.found.roles[role]
+            account = other.of(role, "account_id")
+            share, key = table.key_for(other.columns[account].values, account) if account else (0.0, [])
+            if share > 0.5 and len(key) == 1:
+                return key[0]
+        return table.of("accounts", "id")
+
     def _accounts(self) -> None:
         page = self.page
         page.head("accounts")
         table = self.file("accounts")
-        fields = {"id": table.of("accounts", "id"), "preferred_channel": table.first("preferred_channel")}
+        fields = {"id": self._account_id(table), "preferred_channel": table.first("preferred_channel")}
         if table.first("latitude") and table.first("longitude"):
             fields |= {name: table.first(name) for name in ("latitude", "longitude")}
         for name, column in fields.items():
