@@ -1,4 +1,4 @@
-"""Read what came of many tasks from a file; mistakes name their line before anything is changed."""
+"""Read the outcomes of many tasks from a file; mistakes name their line before anything is changed."""
 
 from __future__ import annotations
 

@@ -222,8 +222,8 @@ def _check_outcome(rows: Rows, company: CompanyMap) -> None:
             )
         rows.reject(
             undated, rows.label(column), f"{word} without a date",
-            f"write when it was {column.removesuffix('_at')}, or map its status to pending; what came of it "
-            "counts as not known",
+            f"write when it was {column.removesuffix('_at')}, or map its status to pending; its outcome "
+            "counts as unknown",
         )  # fmt: skip
     amount = next((name for name in ("total_revenue", "base_revenue") if rows.has(name)), None)
     if amount is not None:
@@ -343,7 +343,7 @@ def _say_unknown(bookings: Rows, count: int) -> None:
     some = f", {wins:,} of them wins" if wins else ""
     bookings.note(
         bookings.label("assignment"), count,
-        f"what came of these assignments is not known, because their booking was rejected{some}: they count "
+        f"the outcome of these assignments is unknown, because their booking was rejected{some}: they count "
         "neither as won nor as lost", "mend the bookings and import again", level="warning",
     )  # fmt: skip
 

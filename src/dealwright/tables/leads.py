@@ -1,4 +1,4 @@
-"""A file of leads, and a file of what came of tasks: read and judged like any other table."""
+"""A file of leads, and a file of task outcomes: read and judged like any other table."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def _document(found: dict[str, Any], dimensions: Iterable[str]) -> dict[str, Any
 
 
 def read_reports(path: Path, outcomes: Sequence[str]) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Read what came of tasks: ``task_id`` and ``outcome``, and perhaps ``done_at``, ``note``, ``rep_id``.
+    """Read task outcomes: ``task_id`` and ``outcome``, and perhaps ``done_at``, ``note``, ``rep_id``.
 
     Yields
     ------

@@ -341,9 +341,9 @@ DATE_FIX = "write it like 2026-06-30 14:05"
         ("deals", ",80", ",1e15", (4, "amount", "1e15", "too large", AMOUNT_FIX)),
         ("deals", ",80", ",inf", (4, "amount", "inf", "not a number", AMOUNT_FIX)),
         ("deals", "lost,2025-02-02 10:00", "lost,2025-13-02", (3, "closed", "2025-13-02", "not a date or time that exists", DATE_FIX)),
-        ("deals", "lost,2025-02-02 10:00", "lost,", (3, "closed", None, "cancelled without a date", "write when it was cancelled, or map its status to pending; what came of it counts as not known")),
+        ("deals", "lost,2025-02-02 10:00", "lost,", (3, "closed", None, "cancelled without a date", "write when it was cancelled, or map its status to pending; its outcome counts as unknown")),
         ("deals", "lost,2025-02-02 10:00", "lost,2025-01-02 08:59", (3, "closed", "2025-01-02 08:59", "cancelled before it was assigned", "correct this date, or the assignment's")),
-        ("deals", "open,,80", "won,,80", (4, "closed", None, "confirmed without a date", "write when it was completed, or map its status to pending; what came of it counts as not known")),
+        ("deals", "open,,80", "won,,80", (4, "closed", None, "confirmed without a date", "write when it was completed, or map its status to pending; its outcome counts as unknown")),
         ("deals", "open,,80", "won,2025-02-01,", (4, "amount", None, "confirmed without an amount", 'write the revenue, or give a default: bookings.total_revenue = { column = "amount", default = 0 }')),
         ("deals", "open,,80", "won,2025-01-03 08:59,80", (4, "closed", "2025-01-03 08:59", "completed before it was assigned", "correct this date, or the assignment's")),
         ("deals", "D3,L3,open,,80", "D3,L3,open,,80,surplus", (4, "(row)", "D3 | L3 | open |  | 80 | surplus", "6 fields instead of 5", "put a field that holds the separator in quotes, or add the missing ones")),
@@ -510,7 +510,7 @@ def test_an_assignment_whose_booking_is_rejected_is_unknown(
     assert [problem[4] for problem in problems(history)] == [because]
     assert unknown(history) == ["L1"]
     assert history.bookings["assignment_external_id"].to_list() == ["L2", "L3", "L4"]
-    reason = "what came of these assignments is not known, because their booking was rejected"
+    reason = "the outcome of these assignments is unknown, because their booking was rejected"
     reason += f"{', 1 of them wins' if win else ''}: they count neither as won nor as lost"
     assert notes(history, "warning") == [
         ("bookings", "lead", 1, reason, "mend the bookings and import again")

@@ -1,4 +1,4 @@
-"""Files of leads and of what came of tasks: each good row as a document, each bad one with its line."""
+"""Files of leads and of task outcomes: each good row as a document, each bad one with its line."""
 
 # ruff: noqa: E501 - a table of one bad row per line reads best unbroken
 from __future__ import annotations
@@ -260,7 +260,7 @@ def test_the_mended_file_of_rejected_leads_can_be_assigned(tmp_path: Path) -> No
     assert read_leads(again, ALL).leads[0]["requirements"] == "=now"
 
 
-# what came of tasks
+# task outcomes
 
 OUTCOMES = ("responded", "rejected", "not_reached")
 

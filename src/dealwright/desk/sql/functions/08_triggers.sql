@@ -158,7 +158,7 @@ begin
     end if;
     if new.status is null or new.status not in ('open', 'settled', 'lapsed', 'reassigned', 'unknown') then
         raise exception 'unknown status of an assignment %', coalesce(quote_literal(new.status), 'null') using errcode = 'DW002',
-            hint = 'use open, lapsed, or unknown when nobody can tell what came of it; settled and reassigned follow by themselves';
+            hint = 'use open, lapsed, or unknown when the outcome cannot be known; settled and reassigned follow by themselves';
     end if;
     if tg_op = 'INSERT' then
         if new.slots = '{}' then
