@@ -483,7 +483,10 @@ def test_a_point_that_may_be_a_comma_is_declared_and_doubted(tmp_path: Path) -> 
     write(tmp_path, {**columns, "Betrag": lambda row: f"{1 + row}.000"}, "bestellungen.csv", separator=";")
     drafted = draft(tmp_path)
     assert company_of(drafted).tables["orders"].format.decimal == ","
-    assert "DOUBT: Betrag" in line_of(drafted, "decimal")
+    said = line_of(drafted, "decimal")
+    assert said.startswith("DOUBT: Betrag: 1.000 (line 2) may ")
+    assert said.endswith('; this is usual where headers are German decimal = ","')
+    assert "write" not in said
     inputs = read_plan_inputs(schema=company_of(drafted), directory=tmp_path)
     assert inputs.orders is not None
     assert inputs.orders["amount_eur"].max() == 90_000
@@ -611,6 +614,13 @@ def test_dimensions_are_few_known_at_arrival_and_never_ids_names_dates_or_result
     names = {item.name: item.values for item in imported(tmp_path, drafted).dimensions}
     assert len(names["employees"]) == 4
     assert "Web" in names["source"]
+
+
+def test_what_no_open_deal_has_is_a_result_and_what_some_have_is_none(tmp_path: Path) -> None:
+    rare: Cell = lambda row: ("x", "y")[row // 40] if row in (0, 3, 6, 42, 45) else ""  # noqa: E731
+    often: Cell = lambda row: ("x", "y")[row // 2 % 2] if state(row) != "open" or row < 6 else ""  # noqa: E731
+    write(tmp_path, {**DEALS, "Rare": rare, "Often": often})
+    assert {item.name for item in company_of(draft(tmp_path)).dimensions} == {"source", "often"}
 
 
 def test_dimensions_get_names_of_their_own(tmp_path: Path) -> None:
