@@ -314,6 +314,14 @@ def test_an_unknown_outcome_may_be_written_by_hand(database: Database) -> None:
     desk.load(given)
     booked = given.bookings["assignment_external_id"].to_list()
     with database.connect(autocommit=True) as connection:
+        # what a booking says cannot be unsaid
+        won, lost, pending = some_of_each(given)
+        rows(
+            connection,
+            "update dealwright.assignment set status = 'unknown' where assignment_id = any(%s)",
+            [int(won), int(lost), int(pending)],
+        )
+        assert [fate[0] for fate in fates(connection, [won, lost, pending])] == ["open", "settled", "settled"]
         bare = next(
             row for row in check_desk(connection)["assignment"]
             if row["external_id"] not in booked
@@ -342,7 +350,7 @@ def test_follow_up_is_over_by_the_clock_whenever_the_data_end(database: Database
         assert all(row["known_at"] == row["assigned_at"] + timedelta(days=7) for row in bare)
         assert value(connection, "select follow_up_days from dealwright.setting") == 7
         # new ones, of which none was booked so far, and another time to follow up
-        late = history(2, first=41, assignments=40, days=9.0, start=now - timedelta(days=9))
+        late = history(2, first=41, assignments=40, days=9.0, start=now - timedelta(days=12))
         late = replace(late, bookings=late.bookings.head(0), follow_up_days=8.0)
         assert desk.load(late).counts["lapsed"] == 0
         over = {
