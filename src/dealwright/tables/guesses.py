@@ -150,7 +150,7 @@ class Table:
             keys.append(([first, last], self.text(first, last).drop_nulls()))
         best: tuple[float, bool, list[str]] = (0.0, False, [])
         for names, known in keys:
-            share = round(values.is_in(known.implode()).mean() or 0.0, 3)  # type: ignore[arg-type]
+            share = round(float(values.is_in(known.implode()).sum()) / max(values.len(), 1), 3)
             best = max(best, (share, self.headers[names[0]] == plain(header), names))
         return best[0], best[2]
 
@@ -213,7 +213,7 @@ class Table:
                         f"{name}: {why}; this is usual where headers are {SPOKEN[self.language]}",
                     )
                 return 1.0
-        return 1 - (failed.mean() or 0.0)  # type: ignore[operator]
+        return 1 - float(failed.sum()) / max(failed.len(), 1)
 
 
 SPOKEN: Final = {"en": "English", "es": "Spanish", "de": "German", "fr": "French", "pt": "Portuguese"}
@@ -340,7 +340,7 @@ def gives_away(values: pl.Series, outcome: pl.Series) -> bool:
     counts = settled.group_by("value", "outcome").len().group_by("value").agg(pl.col("len").max())["len"]
     if settled.height < max(50, 10 * counts.len()):
         return False
-    commonest = settled["outcome"].value_counts()["count"].max()
+    commonest = int(settled["outcome"].value_counts(sort=True)["count"][0])
     return bool(counts.sum() > 0.97 * settled.height and commonest < 0.9 * settled.height)
 
 
