@@ -556,6 +556,11 @@ def test_words_that_nobody_mapped_stop_the_import_with_all_of_them_and_their_cou
 
 
 def test_of_many_words_the_commonest_are_shown(tmp_path: Path) -> None:
+    rare = DEALS.replace(",won,", ",rare,").replace(",lost,", ",often,").replace(",open,", ",often,")
+    with pytest.raises(
+        InputError, match=r"nobody mapped: 'often' \(2\), 'rare' \(1\); add .* = \[\"often\"\]"
+    ):
+        read(tmp_path, deals=rare)
     leads = LEADS + "".join(f"M{n},a,Kim,2025-01-01,web\n" for n in range(14))
     deals = DEALS + "".join(f"E{n},M{n},word {n:02},2025-02-01,9\n" for n in range(14))
     with pytest.raises(InputError, match=r"14 rows \(the first is line 5\) .* and 2 more; add each word"):

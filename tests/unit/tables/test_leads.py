@@ -95,6 +95,13 @@ def test_leads_of_a_workbook(tmp_path: Path) -> None:
     }
 
 
+def test_what_is_said_is_the_same_however_often_it_is_asked(tmp_path: Path) -> None:
+    leads = read(tmp_path, "customer_name,source,goal\nKim,web,NA\n,shop,-\n")
+    first = leads.intake().problems
+    assert first.select("level", "rows").rows() == [("rejected", 1), ("note", 2)]
+    assert leads.intake().problems.equals(first)
+
+
 def test_without_dimensions_a_name_is_enough(tmp_path: Path) -> None:
     (tmp_path / "leads.csv").write_text("customer_name\nKim\nTotal\n")
     assert read_leads(tmp_path / "leads.csv", ()).leads == {
