@@ -64,7 +64,8 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     work.mkdir()
     monkeypatch.chdir(work)
     yield home
-    stop_server(home)
+    for running in tmp_path.rglob("postmaster.pid"):  # of an example that opens a desk of its own, too
+        stop_server(running.parents[1])
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if _examples(page)], ids=lambda page: page.name)
