@@ -1,4 +1,4 @@
-"""What changes the whole desk (promotion, import, new values) while others work at it."""
+"""What changes the whole desk (promotion, import, new values, follow-up) while others work at it."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import psycopg
 import pytest
+from desk_machine import FURTHER
 from engine import DIMENSIONS, add_agent, assign, declare, load_classic, load_model, random_model, rows, value
 from histories import random_history
 from ledger import check_desk
@@ -29,7 +30,8 @@ def work(database: Database, done: threading.Event, number: int) -> None:
             try:
                 answer = assign(
                     connection,
-                    {dimension.name: rng.choice(dimension.values) for dimension in DIMENSIONS},
+                    {dimension.name: rng.choice(dimension.values) for dimension in DIMENSIONS}
+                    | {"channel": rng.choice(("web", None, f"campaign {rng.randrange(60)}")), "size": number},
                     rng.choice(("value", "workload", "fair", "classic")),
                     requirements=rng.choice((None, None, "luxury")),
                 )
@@ -53,7 +55,7 @@ def work(database: Database, done: threading.Event, number: int) -> None:
 
 
 def act(connection: Connection[Any], rng: random.Random, booking: int, assignment: int) -> None:
-    match rng.randrange(8):
+    match rng.randrange(9):
         case 0:
             rows(connection, "select dealwright.settle_booking(%s, 'pending')", booking)
         case 1:
@@ -79,6 +81,13 @@ def act(connection: Connection[Any], rng: random.Random, booking: int, assignmen
                 rng.randint(1, 9),
                 rng.randint(1, 8),
             )
+        case 5:  # followed up, without a booking so far
+            rows(connection, "delete from dealwright.booking where booking_id = %s", booking)
+            rows(
+                connection,
+                "update dealwright.assignment set status = 'open' where assignment_id = %s",
+                assignment,
+            )
         case _:
             rows(
                 connection,
@@ -93,13 +102,13 @@ def act(connection: Connection[Any], rng: random.Random, booking: int, assignmen
 def test_promotion_import_and_new_values_while_the_desk_works(database: Database) -> None:
     rng = np.random.default_rng(6)
     with database.connect(autocommit=True) as connection:
-        declare(connection)
+        declare(connection, (*DIMENSIONS, *FURTHER))
         load_classic(connection)
         for i in range(8):
             add_agent(connection, f"agent {i}", capacity=6, skills=["luxury"] if i < 3 else [], rating=i / 2)
         model = random_model(rng)
         load_model(connection, model)
-        done = threading.Event()
+        done, lapsed = threading.Event(), 0
         with ThreadPoolExecutor(6) as pool:
             workers = [pool.submit(work, database, done, number) for number in range(6)]
             try:
@@ -122,6 +131,9 @@ def test_promotion_import_and_new_values_while_the_desk_works(database: Database
                             prefix="x",
                         )
                     )
+                    rows(connection, "select dealwright.declare_open_values()")
+                    rows(connection, "update dealwright.setting set follow_up_days = 0")
+                    lapsed += value(connection, "select dealwright.lapse_follow_ups()")
                     rows(connection, "select dealwright.fill_free_places()")
                     rows(
                         connection,
@@ -133,6 +145,8 @@ def test_promotion_import_and_new_values_while_the_desk_works(database: Database
                 done.set()
             for worker in workers:
                 worker.result(timeout=60)
+        assert lapsed > 0
+        rows(connection, "select dealwright.declare_open_values()")
         check_desk(connection, model)
         assert value(connection, "select count(*) from dealwright.decision") > 50
         for row in rows(
