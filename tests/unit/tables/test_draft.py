@@ -530,6 +530,32 @@ def test_leads_without_an_id_are_told_apart_by_what_does_not_repeat(tmp_path: Pa
     assert imported(tmp_path, drafted).bookings.height == ROWS
 
 
+def test_owners_with_an_id_and_a_name(tmp_path: Path) -> None:
+    write(tmp_path, {**DEALS, "Owner Id": lambda row: f"U{row // 5 % 3}"})
+    company = company_of(draft(tmp_path))
+    assert columns_of(company, "agents") == {"id": "Owner Id", "name": "Owner"}
+    assert columns_of(company, "assignments")["agent"] == "Owner Id"
+
+
+def test_owners_who_are_not_among_the_agents_are_named(tmp_path: Path) -> None:
+    write(tmp_path, {**DEALS, "Owner": lambda row: f"P{row % 20:02d}"})
+    write(tmp_path, {"Name": lambda row: f"P{row + 7:02d}", "Capacity": lambda row: 9}, "agents.csv", rows=13)
+    drafted = draft(tmp_path)
+    assert line_of(drafted, "id").startswith("DOUBT: P00, P01, P02, P03, P04 and 2 more: not in this file")
+    assert "of agents without one of their own" in line_of(drafted, "default_capacity")
+    write(tmp_path, {"Name": lambda row: f"P{row + 5:02d}", "Capacity": lambda row: 9}, "agents.csv", rows=15)
+    assert "P00, P01, P02, P03, P04: not in this file" in draft(tmp_path).text
+
+
+def test_a_key_that_few_leads_have_is_no_lookup(tmp_path: Path) -> None:
+    write(tmp_path, {**DEALS, "Company": cycle(*(f"C{n}" for n in range(10)))})
+    sectors: dict[str, Cell] = {"Name": lambda row: f"C{row + 5}", "Sector": cycle("Food", "Steel")}
+    write(tmp_path, sectors, "list.csv", rows=9)
+    assert not company_of(draft(tmp_path)).lookups
+    write(tmp_path, sectors | {"Name": lambda row: f"C{row + 4}"}, "list.csv", rows=9)
+    assert company_of(draft(tmp_path)).lookups["list"].key == "Name"
+
+
 def test_an_id_that_repeats_is_a_doubt(tmp_path: Path) -> None:
     write(
         tmp_path,
@@ -623,6 +649,19 @@ def test_what_no_open_deal_has_is_a_result_and_what_some_have_is_none(tmp_path: 
     assert {item.name for item in company_of(draft(tmp_path)).dimensions} == {"source", "often"}
 
 
+def test_at_most_two_dimensions_are_numbers(tmp_path: Path) -> None:
+    numbers: dict[str, Cell] = {name: lambda row: row % 41 for name in ("Employees", "Budget", "Seats")}
+    write(tmp_path, {**DEALS, **numbers, "Score": lambda row: row % 41, "Age": lambda row: row % 3})
+    assert [item.bins for item in company_of(draft(tmp_path)).dimensions] == [0, 4, 4]
+
+
+@pytest.mark.parametrize(("distinct", "kept"), [(1, False), (2, True), (18, True), (19, False)])
+def test_a_dimension_has_few_values(tmp_path: Path, distinct: int, kept: bool) -> None:
+    write(tmp_path, {**DEALS, "Region": lambda row: f"R{row // 2 % distinct}"})
+    names = [item.name for item in company_of(draft(tmp_path)).dimensions]
+    assert ("region" in names) == kept
+
+
 def test_dimensions_get_names_of_their_own(tmp_path: Path) -> None:
     odd: dict[str, Cell] = {
         name: cycle("a", "b", every=n) for n, name in enumerate(("Região", "Regiao", "2nd", "Weight!"), 2)
@@ -709,6 +748,19 @@ def test_the_sheets_of_a_workbook_are_tables(tmp_path: Path) -> None:
     }  # fmt: skip
     assert imported(tmp_path, drafted).bookings.height == 60
     assert drafted.unread == ("crm.xlsx, sheet 'Read me' has a single column: it is no table",)
+
+
+def test_a_sheet_may_be_looked_up(tmp_path: Path) -> None:
+    deals = {**DEALS, "Company": cycle(*(f"C{n}" for n in range(9)))}
+    sheets = {
+        "Deals": [list(deals), *([cell(row) for cell in deals.values()] for row in range(ROWS))],
+        "Firms": [["Name", "Sector"], *([f"C{row}", ("Food", "Steel")[row % 2]] for row in range(9))],
+    }
+    (tmp_path / "crm.xlsx").write_bytes(workbook(sheets))
+    drafted = draft(tmp_path)
+    assert company_of(drafted).lookups["firms"].format.sheet == "Firms"
+    assert drafted.files[1].roles == ("lookup",)
+    assert set(imported(tmp_path, drafted).assignments["sector"]) == {"Food", "Steel"}
 
 
 def test_owners_by_name_find_agents_whose_name_is_in_two_columns(tmp_path: Path) -> None:
@@ -826,6 +878,19 @@ def test_the_tables_of_the_plan(tmp_path: Path) -> None:
     assert set(inputs.touches["channel"]) == {"outbound_cc", "field"}
     assert inputs.accounts["churned"].sum() == 30
     assert drafted.loops == ("plan",)
+
+
+def test_numbers_are_features_unless_they_are_ids(tmp_path: Path) -> None:
+    numbers: dict[str, Cell] = {
+        "Legacy ID": lambda row: 7 * row,
+        "Turnover": lambda row: 7 * row,
+        "Paid ID": cycle(1, 2, 3),
+    }
+    texts: dict[str, Cell] = {"Motto": lambda row: f"m{row % 46}", "Tag": lambda row: f"t{row % 45}"}
+    write(tmp_path, {"Customer ID": lambda row: f"C{row}", **numbers, **texts}, "customers.csv")
+    drafted = draft(tmp_path)
+    assert list(company_of(drafted).accounts.numeric) == ["Turnover", "Paid ID"]
+    assert "free text: Legacy ID, Motto." in drafted.text
 
 
 def test_snapshots_of_accounts_are_their_history_and_a_few_bad_rows_change_nothing(tmp_path: Path) -> None:
