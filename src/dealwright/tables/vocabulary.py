@@ -40,7 +40,7 @@ class Meaning:
 
 def plain(text: str) -> str:
     """Return a name in lower case, without accents and signs, camelCase taken apart."""
-    text = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z]{2})", " ", text)
+    text = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z]{2})", " ", text.replace("#", " number "))
     text = re.sub(r"\b(n[°º]|num?\.|nr\.)", "numero ", text.casefold())
     text = unicodedata.normalize("NFKD", text)
     return " ".join(re.findall(r"[^\W_]+", "".join(c for c in text if not unicodedata.combining(c))))

@@ -1004,7 +1004,7 @@ def test_the_footer_of_a_report_is_told_and_no_doubt(tmp_path: Path) -> None:
     [
         ("AssignedDateTime", "assigned"), ("customerID", "customer_id"), ("DEAL_OWNER", "owner"), ("Owner Role", "person"),
         ("Fecha de creación", "created"), ("Zuständig", "owner"), ("Est. Close Date", "expected"), ("IsWon", "is_won"),
-        ("Lost Reason", "after"), ("Straße", "free"), ("Bezeichnung", "title"), ("Montant total (€)", "amount"),
+        ("Lost Reason", "after"), ("Lead #", "deal_id"), ("Sale $", "amount"), ("Zuständiger Mitarbeiter", "owner"), ("Straße", "free"), ("Bezeichnung", "title"), ("Montant total (€)", "amount"),
         ("home_lat_deg", "home_lat_deg"), ("amount_eur", "amount"), ("wish_start_min", "wish_start_min"),
     ],
 )  # fmt: skip
