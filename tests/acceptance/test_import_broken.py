@@ -83,7 +83,7 @@ def test_no_outcome_is_made_up_of_a_rejected_booking(dealwright: Command, tables
         lines[number] = lines[number].removesuffix("Confirmed") + "Confirmed,x"
     (tables / "bookings.csv").write_text("\n".join(lines) + "\n")
     answer = dealwright("import", "--map", "astra", tables, "--json").json
-    assert [item["rows"] for item in answer["warnings"] if "is not known" in item["reason"]] == [5]
+    assert [item["rows"] for item in answer["warnings"] if "is unknown" in item["reason"]] == [5]
     with psycopg.connect(dealwright("init", "--json").json["database_url"]) as connection:
         counted = connection.execute(
             "select count(*) filter (where won), count(*) filter (where not won) from dealwright.outcome"
