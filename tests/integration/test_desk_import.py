@@ -409,6 +409,22 @@ def test_dimensions_of_every_kind_come_back_as_they_were_imported(database: Data
         check_desk(connection, model)
 
 
+def test_another_mapping_for_the_same_data_counts_empty_as_a_value(database: Database) -> None:
+    desk = Desk(database)
+    given = history(unknown=0.3)
+    desk.load(given)
+    optional = replace(DIMENSIONS[0], required=False, values=(*DIMENSIONS[0].values, EMPTY))
+    with database.connect(autocommit=True) as connection:
+        assert changed(desk.load(replace(given, dimensions=(optional, DIMENSIONS[1]))).counts) == 0
+        check_desk(connection)
+        slot = value(connection, "select slot from dealwright.dimension_value where value = %s", EMPTY)
+        counted = value(connection, "select sum(assigned[%s]) from dealwright.agent_stat", slot)
+        assert counted == given.assignments["destination"].null_count() > 20
+        desk.load(given)
+        assert value(connection, "select sum(assigned[%s]) from dealwright.agent_stat", slot) == 0
+        check_desk(connection)
+
+
 def test_edges_that_move_with_the_data(database: Database) -> None:
     desk = Desk(database)
     first = random_history(np.random.default_rng(1), KINDS, assignments=60)
