@@ -276,6 +276,21 @@ def test_a_later_import_corrects_what_was_unknown_and_the_other_way_round(databa
             assert fates(connection, ids) == expected
 
 
+def test_a_booking_that_comes_with_a_later_file_settles_its_assignment(database: Database) -> None:
+    given = history()
+    ids = some_of_each(given)
+    desk = Desk(database)
+    early = given.bookings.filter(~pl.col("assignment_external_id").is_in(ids))
+    with database.connect(autocommit=True) as connection:
+        desk.load(replace(given, bookings=early))
+        assert {fate[3] for fate in fates(connection, ids)} == {False}
+        assert desk.load(given).counts["bookings"]["new"] == 3
+        assert fates(connection, ids) == [
+            ("open", None, False, True), ("settled", False, True, True), ("settled", True, True, True),
+        ]  # fmt: skip
+        check_desk(connection)
+
+
 def test_unknown_first_and_booked_here_later(database: Database) -> None:
     """A hand at the desk may know what the import could not read, with or without an earlier booking."""
     given = history()
