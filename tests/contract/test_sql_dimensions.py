@@ -327,6 +327,22 @@ def test_when_the_edges_move_a_bin_keeps_its_slot_and_leads_are_read_anew(desk: 
     assert slot_of(desk, "size", "d") == value(desk, "select dealwright.slot_count()")
     check_desk(desk, seen_after(model, model, named, names_of_slots(desk)))
     assert agrees(desk)
+    # no number any more: the last names are its values
+    rows(desk, "select dealwright.declare_dimension('size', '{low,high}', edges => '{50}')")
+    rows(desk, "select dealwright.declare_dimension('size', '{medium}', edges => '{}')")
+    with pytest.raises(psycopg.Error, match="use one of low, high, medium\n"):
+        place(desk, "function", {"size": 20})
+    assert slot_of(desk, "size", "high") in slots(desk, place(desk, "function", {"size": "high"}))
+    assert len(slots(desk, ids[0])) == 1 + 3
+    # what was said before stands, whatever else is corrected
+    rows(desk, "update dealwright.lead set requirements = 'a luxury cabin' where lead_id = %s", ids[0])
+    with pytest.raises(psycopg.Error, match="use one of low"):
+        rows(
+            desk,
+            "update dealwright.lead set attributes = attributes || '{\"size\": 6}' where lead_id = %s",
+            ids[0],
+        )
+    check_desk(desk, seen_after(model, model, named, names_of_slots(desk)))
     for wrong in ("'{a,b}', edges => '{1,2}'", "'{a,b,c}', edges => '{2,1}'", "'{a,b}', edges => '{NaN}'"):
         with pytest.raises(psycopg.Error, match="ascending edges"):
             rows(desk, f"select dealwright.declare_dimension('size', {wrong})")

@@ -132,7 +132,8 @@ begin
             when d.is_open then format('a value of %s has 200 characters at most, not %s', d.name, length(g.given))
             else format('unknown value %L for dimension %s: use one of %s', g.given, d.name,
                         (select string_agg(v.value, ', ' order by v.slot)
-                         from dealwright.dimension_value as v where v.dimension_id = d.dimension_id and v.value <> '(empty)'))
+                         from dealwright.dimension_value as v
+                         where v.dimension_id = d.dimension_id and v.bin is null and v.value <> '(empty)'))
             end
         into problem
         from dealwright.dimension as d
@@ -144,7 +145,8 @@ begin
               when g.kind in ('object', 'array') then false
               when d.edges <> '{}' then dealwright.bin_named(d.dimension_id, d.edges, g.given) is not null
               when d.is_open then length(g.given) <= 200
-              else exists (select from dealwright.dimension_value as v where v.dimension_id = d.dimension_id and v.value = g.given) end
+              else exists (select from dealwright.dimension_value as v
+                           where v.dimension_id = d.dimension_id and v.bin is null and v.value = g.given) end
         order by d.position
         limit 1;
     end if;
@@ -254,7 +256,9 @@ begin
         at_arrival = coalesce(wanted_at_arrival, x.at_arrival), edges = coalesce(wanted_edges, x.edges)
     returning * into d;
     if d.edges = '{}' then
-        update dealwright.dimension_value as v set bin = null where v.dimension_id = d.dimension_id and v.bin is not null;
+        -- what is a text from now on has the bins of the last edges for values
+        update dealwright.dimension_value as v set bin = null
+        where v.dimension_id = d.dimension_id and v.bin <= cardinality(past.edges) + 1;
     elsif cardinality(names) <> cardinality(d.edges) + 1 or d.is_open or exists (
             select from unnest(d.edges, d.edges[2:]) as e (edge, next) where e.edge >= e.next or abs(e.edge) in ('infinity', 'nan')) then
         raise exception 'dimension % needs ascending edges, and a name for each of its % bins', quote_literal(d.name), cardinality(d.edges) + 1

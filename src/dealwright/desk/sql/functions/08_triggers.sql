@@ -31,14 +31,14 @@ begin
 end
 $$;
 
-create or replace function dealwright.read_lead(l dealwright.lead)
+create or replace function dealwright.read_lead(l dealwright.lead, said_before boolean default false)
 returns dealwright.lead language plpgsql as $$
 declare
     read record;
 begin
     read := dealwright.read_attributes(l.attributes);
     l.slots := read.slots;
-    if not read.complete then
+    if not read.complete and not said_before then
         perform dealwright.check_attributes(l.attributes, l.status = 'new');
         if dealwright.add_values(l.attributes) then
             l.slots := dealwright.slots_of(l.attributes);
@@ -54,8 +54,9 @@ begin
     return l;
 end
 $$;
-comment on function dealwright.read_lead(dealwright.lead) is
-    'The lead with what follows from its attributes and its text; DW002 when an attribute is not declared, or a new lead lacks a required one.';
+comment on function dealwright.read_lead(dealwright.lead, boolean) is
+    'The lead with what follows from its attributes and its text; DW002 when an attribute is not declared, or a new lead lacks a required one. '
+    'What was said before may have been declared otherwise since.';
 
 create or replace function dealwright.prepare_lead()
 returns trigger language plpgsql set search_path = dealwright, public, extensions, pg_temp as $$
@@ -90,7 +91,7 @@ begin
     if jsonb_typeof(new.attributes) is distinct from 'object' then
         raise exception 'attributes must be a JSON object such as {"destination": "Mars"}' using errcode = 'DW002';
     end if;
-    return dealwright.read_lead(new);
+    return dealwright.read_lead(new, tg_op = 'UPDATE' and new.attributes is not distinct from old.attributes);
 end
 $$;
 
