@@ -29,6 +29,32 @@ _UNREADABLE = (
     errors.InvalidDatetimeFormat,
     errors.DatetimeFieldOverflow,
 )
+_TIMES = ("{table}: a time or day is not from 1970 to 2199", "look at the year, or leave it out")
+_TEXTS = (
+    "{table}: a text is empty, too long or holds a control character",
+    "ids and names hold at most 500 characters, longer texts 100,000; send plain text",
+)
+_DOCUMENTS = ("{table}: a document is no JSON object, or nested deeper than 100", "send a plain object")
+# constraints of sql/schema/06_bounds.sql and of the tables an import copies into: cause and fix
+_BOUNDS: dict[str, tuple[str, str]] = {
+    "dimension_texts": _TEXTS,
+    "dimension_edges": ("an edge of a dimension is not a finite number", "write numbers alone"),
+    "dimension_value_texts": _TEXTS,
+    "requirement_term_texts": _TEXTS,
+    "setting_numbers": ("follow_up_days is not a number of days up to 40,000", "write one, such as 30"),
+    "policy_params": _DOCUMENTS,
+    "model_documents": _DOCUMENTS,
+    "model_times": _TIMES,
+    "plan_run_times": _TIMES,
+    "plan_run_texts": _TEXTS,
+    "task_times": _TIMES,
+    "task_numbers": (
+        "task: stop, value, cost or propensity is not a number within bounds",
+        "stop is at least 0, propensity from 0 to 1, an amount below 1e12",
+    ),
+    "task_texts": _TEXTS,
+    "import_times": _TIMES,
+}
 # chosen by PostgreSQL to give way to others; nothing of it was done
 _GAVE_WAY = (errors.DeadlockDetected, errors.SerializationFailure)
 _ATTEMPTS = 3
@@ -82,6 +108,9 @@ def translate(error: psycopg.Error, url: str) -> DealwrightError:
     kind = _RAISED.get(error.sqlstate or "")
     if kind is not None:
         return kind(message + hint)
+    if isinstance(error, errors.CheckViolation) and (error.diag.constraint_name or "") in _BOUNDS:
+        cause, fix = _BOUNDS[error.diag.constraint_name or ""]
+        return InputError(f"{cause.format(table=error.diag.table_name)}: {fix}")
     if isinstance(error, _UNREADABLE):
         return InputError(f"{message}{hint}")
     if isinstance(error, errors.InsufficientPrivilege):
