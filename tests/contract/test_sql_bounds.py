@@ -1,4 +1,4 @@
-"""No bad value stops others: whatever writes, a value out of bounds is refused in our words, and the desk works on."""
+"""No bad value stops others: whatever writes, it is refused in our words, and the desk works on."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from dealwright.errors import ConflictError, InputError
 LEAD = {"destination": "Mars", "lead_source": "Organic"}
 ENQUIRY = '{"customer_name": "K", "attributes": {"destination": "Mars", "lead_source": "Organic"}, %s}'
 AGENT, BOOKING = "update dealwright.agent set ", "update dealwright.booking set "
+DONE = "update dealwright.task set status = 'done', outcome = 'responded'"
 TASK = (
     "insert into dealwright.task (run_id, day, account_id, action, channel, {}) "
     "values ('r', '2026-07-01', 'A', 'call', 'phone', {})"
@@ -44,12 +45,13 @@ REFUSED: list[tuple[str, str]] = [
     ),
     (f"select dealwright.assign_lead('{ENQUIRY}')" % f'"idempotency_key": "{"k" * 9000}"', "9000 characters"),
     (f"select dealwright.assign_lead('{ENQUIRY}')" % '"idempotency_key": "a\\u0007"', "control character"),
-    (f"select dealwright.assign_lead('{ENQUIRY}')" % f'"requirements": "{"k" * 100_001}"', "100001 characters"),
+    (f"select dealwright.assign_lead('{ENQUIRY}')" % f'"requirements": "{"k" * 100_001}"', "100001 char"),
     ("update dealwright.lead set idempotency_key = ''", "idempotency_key of the lead is empty"),
     ("update dealwright.lead set external_id = repeat('x', 9000)", "9000 characters"),
     ("update dealwright.lead set received_at = '-infinity'", "received_at"),
     ("update dealwright.lead set customer_name = e'K\\x01'", "control character"),
-    *((f"update dealwright.assignment set assigned_at = '{bad}'", "assigned_at") for bad in ("infinity", "1950-01-01")),
+    ("update dealwright.assignment set assigned_at = 'infinity'", "assigned_at"),
+    ("update dealwright.assignment set assigned_at = '1950-01-01'", "assigned_at"),
     ("update dealwright.assignment set propensity = 'NaN'", "propensity"),
     *(
         (f"{BOOKING} status = 'confirmed', completed_at = '{bad}'", "completed_at")
@@ -63,7 +65,7 @@ REFUSED: list[tuple[str, str]] = [
         (f"select dealwright.finish_task(1, 'responded', '{bad}')", "done_at")
         for bad in ("infinity", "20226-07-01", "0044-03-15 BC", "1969-12-31T23:59Z")
     ),
-    ("update dealwright.task set status = 'done', outcome = 'responded', done_at = '20226-07-01'", "done_at of task 1"),
+    (f"{DONE}, done_at = '20226-07-01'", "done_at of task 1"),
 ]  # fmt: skip
 CONSTRAINED: list[tuple[str, str]] = [
     (TASK.format("start_at", "'infinity'"), "1970 to 2199"),
@@ -133,11 +135,22 @@ def test_who_keeps_the_counters_is_bound_too(desk: Any) -> None:
 
 
 def test_values_at_the_bounds_are_taken(desk: Any) -> None:
-    rows(desk, f"{AGENT} weight = 1e-9, rating = -1e12, years_of_service = 200, shifts = null, traits = '{{}}'")
+    rows(
+        desk, f"{AGENT} weight = 1e-9, rating = -1e12, years_of_service = 200, shifts = null, traits = '{{}}'"
+    )
     rows(desk, f"{AGENT} weight = 1e9, shifts = '{{[1970-01-01 00:00Z, 2200-01-01 00:00Z)}}'")
-    rows(desk, f"{BOOKING} status = 'confirmed', completed_at = '2199-12-31T23:59:59Z', total_revenue = 999999999999.99")
+    rows(
+        desk,
+        f"{BOOKING} status = 'confirmed', completed_at = '2199-12-31T23:59:59Z', total_revenue = 1e12 - 0.01",
+    )
     for moment in ("1970-01-01T00:00:00Z", "2081-07-01T00:00:00Z", "2199-12-31T23:59:59Z"):
-        assign(desk, LEAD, received_at=moment, idempotency_key=moment.ljust(500, "é"), requirements="line\nline\t")
+        assign(
+            desk,
+            LEAD,
+            received_at=moment,
+            idempotency_key=moment.ljust(500, "é"),
+            requirements="line\nline\t",
+        )
     rows(desk, "select dealwright.finish_task(1, 'responded', '1970-01-01T00:00Z')")
     check_desk(desk)
 
@@ -208,9 +221,11 @@ def test_an_older_database_keeps_its_values_and_is_mended_where_they_stop_others
         assert rows(connection, "select name, weight from dealwright.agent order by 1") == [
             {"name": "A", "weight": 1.0}, {"name": "B", "weight": 2.0},
         ]  # fmt: skip
-        found = rows(connection, "select idempotency_key, received_at = '2081-01-01Z' as kept from dealwright.lead")
+        found = rows(
+            connection, "select idempotency_key, received_at = '2081-01-01Z' as kept from dealwright.lead"
+        )
         assert sorted(found, key=str) == [
             {"idempotency_key": "l", "kept": True}, {"idempotency_key": None, "kept": False},
         ]  # fmt: skip
         assert rows(connection, "select run_id from dealwright.plan_run where as_of < '1900-01-01'")
-        assert rows(connection, "select * from dealwright.assign_lead('{\"customer_name\": \"M\"}')")
+        assert rows(connection, 'select * from dealwright.assign_lead(\'{"customer_name": "M"}\')')

@@ -101,6 +101,12 @@ def answered_errors(url: str) -> Iterator[None]:
         raise translate(error, url) from error
 
 
+def _words_of(error: errors.CheckViolation, message: str, hint: str) -> tuple[str, str]:
+    """Return our words for a constraint of ours, and else those that there are."""
+    cause, fix = _BOUNDS.get(error.diag.constraint_name or "", (None, ""))
+    return (message, hint) if cause is None else (cause.format(table=error.diag.table_name), f": {fix}")
+
+
 def translate(error: psycopg.Error, url: str) -> DealwrightError:
     """Return the error to show for one of the driver's."""
     message = error.diag.message_primary or " ".join(str(error).split())
@@ -108,10 +114,9 @@ def translate(error: psycopg.Error, url: str) -> DealwrightError:
     kind = _RAISED.get(error.sqlstate or "")
     if kind is not None:
         return kind(message + hint)
-    if isinstance(error, errors.CheckViolation) and (error.diag.constraint_name or "") in _BOUNDS:
-        cause, fix = _BOUNDS[error.diag.constraint_name or ""]
-        return InputError(f"{cause.format(table=error.diag.table_name)}: {fix}")
-    if isinstance(error, _UNREADABLE):
+    if isinstance(error, errors.CheckViolation):
+        message, hint = _words_of(error, message, hint)
+    if isinstance(error, (*_UNREADABLE, errors.CheckViolation)):
         return InputError(f"{message}{hint}")
     if isinstance(error, errors.InsufficientPrivilege):
         return DatabaseError(f"{message}: let the owner of the schema dealwright grant it")
