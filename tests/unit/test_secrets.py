@@ -51,7 +51,8 @@ def test_an_apology_and_its_log_hold_no_password(
     def fail(*_: object, **__: object) -> None:
         raise ZeroDivisionError(f"a fault at {url}")
 
-    monkeypatch.setenv("DEALWRIGHT_HOME", str(tmp_path))
+    home = tmp_path / "homes" / "one"
+    monkeypatch.setenv("DEALWRIGHT_HOME", str(home))
     monkeypatch.delenv("DATABASE_URL", raising=False)
     monkeypatch.setattr(leads, "open_desk", fail)
     arguments = {"option": ["--database-url", url], "option=": [f"--database-url={url}"], "environment": []}[
@@ -61,12 +62,12 @@ def test_an_apology_and_its_log_hold_no_password(
         monkeypatch.setenv("DATABASE_URL", url)
     with pytest.raises(SystemExit):
         main.main(["queue", *arguments, "--debug"])
-    log = tmp_path / "log" / "dealwright.log"
+    log = home / "log" / "dealwright.log"
     said = capsys.readouterr().err + log.read_text()
     assert "ZeroDivisionError: a fault at" in said
     assert "tulip" not in said
     assert log.stat().st_mode & 0o777 == 0o600
-    assert log.parent.stat().st_mode & 0o777 == 0o700
+    assert log.parent.stat().st_mode & 0o777 == home.stat().st_mode & 0o777 == 0o700
 
 
 def test_a_new_home_is_private_and_an_old_one_becomes_so(tmp_path: Path) -> None:

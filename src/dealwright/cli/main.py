@@ -135,7 +135,8 @@ def _apology(error: Exception, arguments: list[str]) -> str:
     note = _without_secrets(note, urls)
     try:
         log = Globals().settings().log
-        log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for folder in (log.parents[1], log.parent):  # the mode is that of the last folder made
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         with open(
             log, "a", encoding="utf-8", opener=lambda path, flags: os.open(path, flags, 0o600)
         ) as stream:
