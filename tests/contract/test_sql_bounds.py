@@ -138,7 +138,7 @@ def test_values_at_the_bounds_are_taken(desk: Any) -> None:
     rows(
         desk, f"{AGENT} weight = 1e-9, rating = -1e12, years_of_service = 200, shifts = null, traits = '{{}}'"
     )
-    rows(desk, f"{AGENT} shifts = '{{[2026-01-01, )}}'")
+    rows(desk, f"{AGENT} shifts = '{{[2026-01-01,)}}'")
     rows(desk, f"{AGENT} weight = 1e9, shifts = '{{[1970-01-01 00:00Z, 2200-01-01 00:00Z)}}'")
     rows(
         desk,
