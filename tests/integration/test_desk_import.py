@@ -276,6 +276,21 @@ def test_a_later_import_corrects_what_was_unknown_and_the_other_way_round(databa
             assert fates(connection, ids) == expected
 
 
+def test_a_booking_that_comes_with_a_later_file_settles_its_assignment(database: Database) -> None:
+    given = history()
+    ids = some_of_each(given)
+    desk = Desk(database)
+    early = given.bookings.filter(~pl.col("assignment_external_id").is_in(ids))
+    with database.connect(autocommit=True) as connection:
+        desk.load(replace(given, bookings=early))
+        assert {fate[3] for fate in fates(connection, ids)} == {False}
+        assert desk.load(given).counts["bookings"]["new"] == 3
+        assert fates(connection, ids) == [
+            ("open", None, False, True), ("settled", False, True, True), ("settled", True, True, True),
+        ]  # fmt: skip
+        check_desk(connection)
+
+
 def test_unknown_first_and_booked_here_later(database: Database) -> None:
     """A hand at the desk may know what the import could not read, with or without an earlier booking."""
     given = history()
@@ -407,6 +422,22 @@ def test_dimensions_of_every_kind_come_back_as_they_were_imported(database: Data
         desk.load(replace(given, dimensions=(*KINDS[:2], more, *KINDS[3:])))
         assert desk.dimensions()[2].values == ("web", "fair", "podcast", "radio", EMPTY)
         check_desk(connection, model)
+
+
+def test_another_mapping_for_the_same_data_counts_empty_as_a_value(database: Database) -> None:
+    desk = Desk(database)
+    given = history(unknown=0.3)
+    desk.load(given)
+    optional = replace(DIMENSIONS[0], required=False, values=(*DIMENSIONS[0].values, EMPTY))
+    with database.connect(autocommit=True) as connection:
+        assert changed(desk.load(replace(given, dimensions=(optional, DIMENSIONS[1]))).counts) == 0
+        check_desk(connection)
+        slot = value(connection, "select slot from dealwright.dimension_value where value = %s", EMPTY)
+        counted = value(connection, "select sum(assigned[%s]) from dealwright.agent_stat", slot)
+        assert counted == given.assignments["destination"].null_count() > 20
+        desk.load(given)
+        assert value(connection, "select sum(assigned[%s]) from dealwright.agent_stat", slot) == 0
+        check_desk(connection)
 
 
 def test_edges_that_move_with_the_data(database: Database) -> None:
