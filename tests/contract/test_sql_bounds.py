@@ -79,7 +79,7 @@ CONSTRAINED: list[tuple[str, str]] = [
     ("update dealwright.dimension set edges = array['NaN'::float8]", "finite"),
     ("update dealwright.dimension set name = repeat('x', 501) where position = 1", "at most 500"),
     ("update dealwright.setting set follow_up_days = 'NaN'", "follow_up_days"),
-    ("update dealwright.setting set follow_up_days = 0", "follow_up_days"),
+    ("update dealwright.setting set follow_up_days = -1", "follow_up_days"),
     (
         "update dealwright.policy set params = (repeat('{\"a\":', 101) || '1' || repeat('}', 101))::jsonb",
         "deeper than 100",

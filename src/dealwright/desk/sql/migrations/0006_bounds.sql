@@ -29,7 +29,7 @@ alter table dealwright.requirement_term
 
 alter table dealwright.setting
     add constraint setting_numbers check (
-        follow_up_days > 0 and follow_up_days <= 40000) not valid;
+        follow_up_days >= 0 and follow_up_days <= 40000) not valid;
 
 alter table dealwright.policy
     add constraint policy_params check (
