@@ -87,6 +87,27 @@ def test_init(dealwright: Command) -> None:
         assert connection.execute("select count(*) from dealwright.agent").fetchone() == (0,)
 
 
+def test_init_shows_a_password_only_when_asked(dealwright: Command) -> None:
+    url = dealwright("init", "--json").json["database_url"]
+    secret = url.replace("//postgres@", "//postgres:tulip-4711@")
+    assert secret != url
+    given = ("init", "--database-url", secret)
+    for answer in (dealwright(*given), dealwright(*given, "--json")):
+        assert "postgres:***@" in answer.out
+        assert "tulip" not in answer.out + answer.err
+    assert dealwright(*given, "--json", "--show-password").json["database_url"] == secret
+    assert secret in dealwright(*given, "--show-password").out
+
+
+def test_a_time_with_an_offset_and_a_seed_below_zero(desk: Command) -> None:
+    late = desk("evidence", "--no-pictures", "--as-of", "2020-01-01T00:00:00+02:00", expect=1)
+    assert "sorry" not in late.err
+    for command in ("train", "evidence"):
+        assert "--seed" in desk(command, "--seed", "-1", expect=2).err
+        assert "write it like" in desk(command, "--as-of", "soon", expect=2).err.replace("\n", " ")
+    assert "--seed" in desk("plan", "--out", "run", "--world", "barcelona", "--seed", "-1", expect=2).err
+
+
 def test_import(desk: Command) -> None:
     answer = desk("import", "--map", "map.toml", "tables", "--json").json
     for table, count in (("agents", 2), ("assignments", 40), ("bookings", 38)):

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 from ledger import check_desk
@@ -78,7 +81,7 @@ def test_changed_rows_are_corrected(desk: Desk, history: History) -> None:
 
 
 def test_awkward_text_survives(desk: Desk, history: History) -> None:
-    name, skill = 'Ann "the \\ Ace", O\'Hara\nñ', 'a "b" \\ {c}, d'
+    name, skill = 'Ann "the \\ Ace", O\'Hara, ñ\u2028', 'a "b" \\ {c}, d'
     agents = history.agents.with_columns(
         name=pl.lit(name),
         skills=pl.Series([[skill, "NULL"]] * history.agents.height, dtype=pl.List(pl.String)),
@@ -256,3 +259,50 @@ def server_home(tmp_path: Path) -> Path:
     home = tmp_path / "home"
     yield home  # type: ignore[misc]
     stop_server(home)
+
+
+def test_usual_values_of_python_are_taken(desk: Desk) -> None:
+    with desk.database.connection() as connection:
+        connection.execute("insert into dealwright.agent (name, capacity) values ('Ada', 10)")
+    given = {
+        "customer_name": np.str_("Ann"),
+        "received_at": datetime(2026, 7, 1, 12, tzinfo=UTC),
+        "priority": np.int64(3),
+    }
+    placed = desk.assign(given)
+    desk.assign({"customer_name": "Bob", "received_at": date(2026, 7, 2)})
+    desk.assign(Lead("Cid", received_at=datetime(2026, 7, 3, tzinfo=UTC)))
+    desk.assign({"customer_name": "Dan", "received_at": np.datetime64("2026-07-04T00:00:00", "ns")})
+    with desk.database.connection() as connection:
+        found = connection.execute(
+            "select customer_name, received_at, priority from dealwright.lead order by 2"
+        )
+        assert found.fetchall() == [
+            ("Ann", datetime(2026, 7, 1, 12, tzinfo=UTC), 3), ("Bob", datetime(2026, 7, 2, tzinfo=UTC), 0),
+            ("Cid", datetime(2026, 7, 3, tzinfo=UTC), 0), ("Dan", datetime(2026, 7, 4, tzinfo=UTC), 0),
+        ]  # fmt: skip
+    assert len(desk.rank({"customer_name": "E"}, k=np.int64(1)).ranking) == 1
+    settled = desk.settle(np.int64(placed.row["booking_id"]), "confirmed", total_revenue=Decimal("12.34"))
+    assert settled.row["total_revenue"] == 12.34
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (
+            lambda desk: desk.assign({"customer_name": "A", "received_at": timedelta(1)}),
+            "received_at is of type timedelta",
+        ),
+        (lambda desk: desk.assign({"customer_name": "A", "idempotency_key": ""}), "idempotency_key is empty"),
+        (lambda desk: desk.assign({"customer_name": "A", "idempotency_key": "k" * 9000}), "9000 characters"),
+        (lambda desk: desk.assign({"customer_name": "A", "attributes": [1]}), "attributes must be"),
+        (lambda desk: desk.assign("A"), "not of type str"),
+        (lambda desk: desk.rank({"customer_name": "A"}, k=1.5), "k must be a whole number"),
+        (lambda desk: desk.rank({"customer_name": "A"}, k=2**31), "k must be at least 1"),
+        (lambda desk: desk.settle(1, "confirmed", base_revenue=1e13), "base revenue"),
+        (lambda desk: desk.settle(1.5, "confirmed"), "id of the booking"),
+    ],
+)
+def test_other_values_are_refused_by_name(desk: Desk, call: Callable[[Desk], object], words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        call(desk)

@@ -182,3 +182,21 @@ def test_has_the_programs_of_a_client() -> None:
         assert " 18." in done.stdout
     with pytest.raises(DatabaseError, match="reinstall"):
         program("no_such_program")
+
+
+def test_what_a_path_holds_is_a_name_and_runs_nothing(tmp_path: Path) -> None:
+    spot = tmp_path / "spot"
+    spot.mkdir()
+    spot.chmod(0o777)
+    home = tmp_path / f"a `touch {spot.name}` $(touch ${{HOME}}x; touch '{spot.name}') \" ' b"
+    server = start_server(home)
+    try:
+        with psycopg.connect(server.url) as connection:
+            assert connection.execute("show data_directory").fetchone() == (str(home / "postgres"),)
+        assert server.log.stat().st_mode & 0o777 == 0o600
+        assert home.stat().st_mode & 0o066 == 0
+        assert (home / "postgres").stat().st_mode & 0o077 == 0
+    finally:
+        assert stop_server(home)
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([home.name, "spot"])
+    assert not list(spot.iterdir())

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -27,6 +28,25 @@ Policy = Annotated[
         "--policy", metavar="NAME", help="value, classic, workload or fair; the desk's own by default."
     ),
 ]
+
+
+def read_time(text: str) -> datetime:
+    """Read a moment as an option has it: ISO 8601, with an offset or without.
+
+    Raises
+    ------
+    BadParameter
+        It is none, or not from 1970 to 2199.
+    """
+    try:
+        moment = datetime.fromisoformat(text.strip())
+    except ValueError:
+        raise typer.BadParameter(
+            f"{text!r} is not a time: write it like 2026-06-30, 2026-06-30T14:05 or 2026-06-30T14:05:00+02:00"
+        ) from None
+    if not 1970 <= moment.year < 2200:
+        raise typer.BadParameter(f"{text!r} is not from 1970 to 2199: look at the year")
+    return moment
 
 
 @dataclass(frozen=True)

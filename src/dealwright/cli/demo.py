@@ -49,7 +49,7 @@ def demo(
     keep: Annotated[
         bool, typer.Option("--keep", help="Leave the demo's database running, to play with it.")
     ] = False,
-    seed: Annotated[int, typer.Option("--seed", help="Another seed makes another agency.")] = 7,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Another seed makes another agency.")] = 7,
 ) -> None:
     """Show Dealwright at work on a generated travel agency; your own data are not touched."""
     from dealwright.cli.plan_demo import show_plan

@@ -126,7 +126,7 @@ def _assign_file(
     """Place the good leads of a file one by one, and name the others; with `strict` all of them or none."""
     from dealwright.cli.intake_tables import intake_document, print_intake
     from dealwright.cli.progress import counted
-    from dealwright.errors import DealwrightError, InputError
+    from dealwright.errors import ConflictError, DealwrightError, InputError
     from dealwright.tables.leads import read_leads
     from dealwright.tables.rejected import check_place, write_rejected
 
@@ -141,7 +141,10 @@ def _assign_file(
         for row, document in counted(list(leads.leads.items()), len(leads.leads), "assigning"):
             try:
                 placed.append((document, desk.assign(document, policy)))
-            except InputError as error:  # this lead cannot be placed, such as a key that was used before
+            except (
+                InputError,
+                ConflictError,
+            ) as error:  # this lead cannot be placed, such as a key that was used before
                 leads.reject(row, error)
             except DealwrightError as error:
                 stopped = error

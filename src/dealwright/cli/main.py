@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sys
 import traceback
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated
 
@@ -79,7 +81,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         code = result if isinstance(result, int) else 0
     except DealwrightError as error:
         if debug:
-            traceback.print_exc()
+            sys.stderr.write(_without_secrets(traceback.format_exc(), _urls(given)))
         code = _report(type(error).__name__, str(error), error.exit_code, as_json=as_json)
     except (Abort, KeyboardInterrupt):
         code = _report("Interrupted", "stopped; what was committed stays", _INTERRUPTED, as_json=as_json)
@@ -95,7 +97,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             code = _USAGE
     except Exception as error:  # noqa: BLE001 - the one place where the unexpected is turned into an apology
         if debug:
-            traceback.print_exc()
+            sys.stderr.write(_without_secrets(traceback.format_exc(), _urls(given)))
         code = _report("UnexpectedError", _apology(error, given), _FAILED, as_json=as_json)
     sys.exit(code)
 
@@ -129,18 +131,39 @@ def _report(kind: str, message: str, code: int, *, as_json: bool) -> int:
 def _apology(error: Exception, arguments: list[str]) -> str:
     """Write an unexpected error down and say where."""
     note = f"sorry, something went wrong that should not have ({type(error).__name__}: {error})"
+    urls = _urls(arguments)
+    note = _without_secrets(note, urls)
     try:
         log = Globals().settings().log
-        log.parent.mkdir(parents=True, exist_ok=True)
-        with log.open("a", encoding="utf-8") as stream:
-            # the command without its values: they may hold a password
-            words = [word for word in arguments if not word.startswith("postgres")]
-            stream.write(
-                f"{datetime.now(UTC).isoformat()} dealwright {' '.join(words)}\n{traceback.format_exc()}\n"
-            )
+        for folder in (log.parents[1], log.parent):  # the mode is that of the last folder made
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with open(
+            log, "a", encoding="utf-8", opener=lambda path, flags: os.open(path, flags, 0o600)
+        ) as stream:
+            words = ["(a URL)" if any(url in word for url in urls) else word for word in arguments]
+            text = f"{datetime.now(UTC).isoformat()} dealwright {' '.join(words)}\n{traceback.format_exc()}\n"
+            stream.write(_without_secrets(text, urls))
     except (OSError, DealwrightError):
         return f"{note}; --debug shows where"
     return f"{note}; the details are in {log}, and --debug shows them"
+
+
+def _urls(arguments: list[str]) -> list[str]:
+    """Return the addresses of databases that a command may have been given: they may hold a password."""
+    found = [word.partition("=")[2] if word.startswith("--") else word for word in arguments]
+    given = [url for word, url in zip(arguments, found, strict=True) if "://" in url or "password=" in word]
+    follow = [value for name, value in pairwise(arguments) if name == "--database-url"]
+    with contextlib.suppress(DealwrightError):
+        given.append(Globals().settings().database_url or "")
+    return [url for url in dict.fromkeys([*given, *follow]) if url]
+
+
+def _without_secrets(text: str, urls: list[str]) -> str:
+    from dealwright.desk.database import hide_secrets
+
+    for url in urls:
+        text = hide_secrets(text, url)
+    return text
 
 
 if __name__ == "__main__":

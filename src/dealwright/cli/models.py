@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dealwright.cli.context import Json, console, open_desk, settings_of, write_json
+from dealwright.cli.context import Json, console, open_desk, read_time, settings_of, write_json
 
 if TYPE_CHECKING:
     from dealwright.desk.training import Training
@@ -22,7 +22,10 @@ model_app = typer.Typer(
 AsOf = Annotated[
     datetime | None,
     typer.Option(
-        "--as-of", metavar="TIME", help="Only what was known then counts, for example 2025-03-31 (UTC)."
+        "--as-of",
+        metavar="TIME",
+        parser=read_time,
+        help="Only what was known then counts, for example 2025-03-31 (UTC), 2025-03-31T12:00+02:00.",
     ),
 ]
 Out = Annotated[
@@ -30,7 +33,7 @@ Out = Annotated[
     typer.Option("--out", metavar="DIR", help="Where pictures and summary go; default ./pictures."),
 ]
 Pictures = Annotated[bool, typer.Option("--pictures/--no-pictures", help="Draw, or do not.")]
-Seed = Annotated[int, typer.Option("--seed", help="Seed of every random draw.")]
+Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of every random draw.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -152,7 +155,10 @@ def _show_paths(paths: list[Path]) -> None:
 
 
 def _utc(moment: datetime | None) -> datetime | None:
-    return None if moment is None else moment.replace(tzinfo=UTC)
+    """Return a moment in UTC, which is meant where no offset is written."""
+    if moment is None:
+        return None
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
 @model_app.command("list")

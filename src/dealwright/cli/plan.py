@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dealwright.cli.context import Json, console, notes, settings_of, write_json
+from dealwright.cli.context import Json, console, notes, read_time, settings_of, write_json
 from dealwright.cli.map_ground import read_ground, tiles_url
 from dealwright.cli.plan_inputs import FILES, open_models, read_inputs, read_previous, road_service
 from dealwright.cli.publish import publish_run, read_desk_touches
@@ -107,9 +107,15 @@ def plan(  # noqa: PLR0917  one parameter per option
     ] = None,
     n: Annotated[int | None, typer.Option("--n", help="Accounts of the synthetic company (3200).")] = None,
     as_of: Annotated[
-        datetime | None, typer.Option("--as-of", help="The cut-off; by default the day after the latest row.")
+        datetime | None,
+        typer.Option(
+            "--as-of",
+            metavar="TIME",
+            parser=read_time,
+            help="The cut-off; by default the day after the latest row. May have an offset.",
+        ),
     ] = None,
-    seed: Annotated[int | None, typer.Option("--seed", help="Of every random draw (0).")] = None,
+    seed: Annotated[int | None, typer.Option("--seed", min=0, help="Of every random draw (0).")] = None,
     params: Annotated[str | None, _file("params", "Parameters; that of an earlier run repeats it.")] = None,
     catalogue: Annotated[
         str | None, _file("catalogue", "Action catalogue instead of the built-in one.")

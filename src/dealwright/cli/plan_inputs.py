@@ -73,6 +73,10 @@ def _draw_world(run: dict[str, Any]) -> BarcelonaWorld:
         raise UnknownNameError("world", run["world"], ["barcelona"])
     params = BarcelonaParams(n=run.setdefault("n", 3200))
     if run.get("as_of") is not None:
+        if run["as_of"].tzinfo is not None:
+            raise InputError(
+                "the cut-off of a synthetic company is on its own clock: write --as-of without an offset"
+            )
         params = replace(params, as_of=run["as_of"])
     return generate(params, seed=run["seed"])
 

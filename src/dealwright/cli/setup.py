@@ -17,14 +17,24 @@ def register(app: typer.Typer) -> None:
     app.command("stop")(stop)
 
 
-def init(context: typer.Context, as_json: Json = False) -> None:
+def init(
+    context: typer.Context,
+    *,
+    show_password: Annotated[
+        bool, typer.Option("--show-password", help="Give the address whole, with the password in it.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
     """Start or reach the database, build the desk in it, and say where it is."""
+    from dealwright.desk.database import without_password
+
     with open_desk(context) as desk:
         counts = desk.counts()
+        url = desk.database.url if show_password else without_password(desk.database.url)
         if as_json:
             write_json(
                 {
-                    "database_url": desk.database.url,
+                    "database_url": url,
                     "schema": None if desk.migration is None else desk.migration.after,
                     "embedded": settings_of(context).database_url is None,
                     **counts,
@@ -33,7 +43,7 @@ def init(context: typer.Context, as_json: Json = False) -> None:
             return
         out = console()
         out.print(f"the desk is ready ({desk.migration.summary() if desk.migration else 'up to date'})")
-        out.print(f"database: {desk.database.url}", soft_wrap=True)
+        out.print(f"database: {url}", soft_wrap=True, markup=False)
         out.print(", ".join(f"{counts[name]:,} {name}" for name in ("agents", "assignments", "bookings")))
         if not counts["agents"]:
             out.print(

@@ -79,8 +79,10 @@ def program(name: str) -> Path:
     return path
 
 
-def run_program(name: str, *args: str, timeout_s: float, words: str = "") -> subprocess.CompletedProcess[str]:
-    """Run a program of the embedded PostgreSQL as the owner of its data, with ``words`` as its input."""
+def run_program(
+    name: str, *args: str, timeout_s: float, words: str = "", folder: Path | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run a program of the embedded PostgreSQL as the owner of its data, in `folder`, given `words`."""
     options: dict[str, Any] = {}
     executable = program(name)
     if (owner := server_account()) is not None:
@@ -101,7 +103,7 @@ def run_program(name: str, *args: str, timeout_s: float, words: str = "") -> sub
                 stdin=given,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                cwd=Path(command[0]).anchor,
+                cwd=folder or Path(command[0]).anchor,
                 env=_clean_environment(),
                 timeout=timeout_s,
                 **options,

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import selectors
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any
+from urllib.parse import quote, unquote
 
 import psycopg
 from psycopg import Connection
@@ -155,15 +157,42 @@ def redact(url: str) -> str:
     return f"postgresql://{account}{place}/{parts.get('dbname') or ''}{socket}"
 
 
+def without_password(url: str) -> str:
+    """Return a connection URL as it was given where it holds no password; otherwise as it can be shown."""
+    try:
+        parts = _parts(url)
+    except DatabaseError:
+        return redact(url)
+    return redact(url) if any(parts.get(name) for name in _SECRETS) else url
+
+
+def hide_secrets(text: str, url: str) -> str:
+    """Return a text without the secrets of a connection URL, as they are and as the URL writes them."""
+    try:
+        parts = conninfo_to_dict(url)
+    except psycopg.Error:
+        parts = {}
+    found = {str(parts[name]) for name in _SECRETS if parts.get(name)}
+    # of a URL that cannot be read, all between the account and the last @ may be the password
+    if account := re.match(r"[a-z]+://[^:@/?]*:(.*)@", url):
+        found |= {account[1], *account[1].split("@")}
+    found |= set(re.findall(r"(?:ssl)?password=([^&\s]+)", url))
+    found |= {quote(secret, safe="") for secret in found} | {unquote(secret) for secret in found}
+    for secret in sorted(found - {""}, key=len, reverse=True):
+        text = text.replace(secret, "***")
+    return text
+
+
+_SECRETS = ("password", "sslpassword", "oauth_client_secret")
+
+
 def connection_error(url: str, error: psycopg.Error) -> DatabaseError:
     """Turn a driver's connection error into one that names the fix and holds no password."""
     try:
-        password = _parts(url).get("password")
+        _parts(url)
     except DatabaseError as unreadable:
         return unreadable
-    shown, reason = redact(url), " ".join(str(error).split())
-    if password:
-        reason = reason.replace(str(password), "***")
+    shown, reason = redact(url), hide_secrets(" ".join(str(error).split()), url)
     for sign, fix in _FIXES.items():
         if sign in reason:
             return DatabaseError(f"cannot connect to {shown}: {reason}. {fix}")
@@ -189,7 +218,7 @@ def _parts(url: str) -> dict[str, Any]:
     """Return the parts of a connection URL; an unescaped @ in a password is told from a strange host name."""
     try:
         parts = conninfo_to_dict(url)
-    except psycopg.ProgrammingError:
+    except (psycopg.ProgrammingError, ValueError):  # ValueError: of a null character
         parts = {"host": "@"}
     if "@" in str(parts.get("host")):
         raise DatabaseError(

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+import operator
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -17,7 +19,7 @@ from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
 from dealwright.desk.database import Database
-from dealwright.desk.lead import Lead
+from dealwright.desk.lead import Lead, plain_scalar, plain_values
 from dealwright.desk.migrations import MigrationResult, migrate
 from dealwright.desk.queries import answered_errors, own_id, query, run_command
 from dealwright.desk.results import (
@@ -243,6 +245,11 @@ class Desk:
         """Rank the agents for a lead, whose attributes may be left out; only the first `k` when given."""
         document = self._lead(lead, complete=False)
         self._check_policy(policy)
+        if k is not None and (isinstance(k, bool) or not hasattr(k, "__index__")):
+            raise InputError(f"k must be a whole number, not {k!r} of type {type(k).__name__}")
+        k = None if k is None else operator.index(k)
+        if k is not None and not 1 <= k < 2**31:
+            raise InputError(f"k must be at least 1 and below 2,147,483,648, not {k}")
         rows = self._rows("rank", lead=Jsonb(document), policy=policy, k=k)
         used = self._rows("policy", policy=policy)[0]
         return Ranking(
@@ -273,27 +280,20 @@ class Desk:
         booking: int | str,
         status: str,
         *,
-        base_revenue: float | None = None,
-        package_revenue: float | None = None,
-        total_revenue: float | None = None,
+        base_revenue: float | Decimal | None = None,
+        package_revenue: float | Decimal | None = None,
+        total_revenue: float | Decimal | None = None,
     ) -> Settlement:
         """Settle a booking (``confirmed``, ``cancelled``), or reopen it (``pending``)."""
         if status not in BOOKING_STATUSES:
             raise UnknownNameError("booking status", status, BOOKING_STATUSES)
-        for name, amount in (
-            ("base revenue", base_revenue),
-            ("package revenue", package_revenue),
-            ("total revenue", total_revenue),
-        ):
-            if amount is not None and not 0 <= amount < 1e12:
-                raise InputError(f"the {name} must be an amount of at least 0, not {amount}")
-        change = {
-            "booking_id": self._find("booking", booking),
+        change: dict[str, Any] = {
             "status": status,
-            "base_revenue": base_revenue,
-            "package_revenue": package_revenue,
-            "total_revenue": total_revenue,
+            "base_revenue": _amount(base_revenue, "base revenue"),
+            "package_revenue": _amount(package_revenue, "package revenue"),
+            "total_revenue": _amount(total_revenue, "total revenue"),
         }
+        change["booking_id"] = self._find("booking", booking)
         with self._connection(autocommit=True) as connection:
             row = self._fetch(connection, "settlement", run_command(connection, "settle", change))[0]
         return Settlement(_own(row, "assignment_id", "booking_id", "agent_id"))
@@ -355,6 +355,7 @@ class Desk:
         return Placement(_own(row, "assignment_id", "booking_id", "agent_id"))
 
     def _find(self, kind: str, name: int | str) -> int:
+        _check_id(kind, name)
         rows = self._rows(f"find_{kind}", name=str(name))
         if not rows:
             raise NotFoundError(f"there is no {kind} {name}: the answer of `dealwright assign` shows the ids")
@@ -366,8 +367,16 @@ class Desk:
 
     def _lead(self, lead: Lead | Mapping[str, Any], *, complete: bool) -> dict[str, Any]:
         """Check a lead against the declared dimensions, before the database does, to say what was meant."""
-        document = lead.to_dict() if isinstance(lead, Lead) else dict(lead)
+        if not isinstance(lead, Lead | Mapping):
+            raise InputError(f"a lead is a Lead or a mapping, not of type {type(lead).__name__}")
+        document = plain_values(lead.to_dict() if isinstance(lead, Lead) else lead, "lead")
         attributes = document.get("attributes") or {}
+        if not isinstance(attributes, dict):
+            raise InputError('attributes must be a mapping such as {"destination": "Mars"}')
+        if document.get("idempotency_key") == "":
+            raise InputError(
+                "idempotency_key is empty: leave it out, or send a key of its own with every enquiry"
+            )
         dimensions = {item.name: item for item in self.dimensions()}
         for name, value in attributes.items():
             if name not in dimensions:
@@ -394,6 +403,28 @@ class Desk:
         rows = self._rows("own_names", ids=sorted(found))
         names = {row["agent_id"]: own_id(row["own_id"]) for row in rows}
         return _walk(answer, lambda agent_id: names.get(agent_id, agent_id))
+
+
+def _check_id(kind: str, name: Any) -> None:
+    if isinstance(name, bool) or not (isinstance(name, str) or hasattr(name, "__index__")):
+        raise InputError(
+            f"the id of the {kind} must be a whole number or a text, not of type {type(name).__name__}"
+        )
+    plain_scalar(str(name), f"the id of the {kind}")
+
+
+def _amount(amount: Any, name: str) -> Decimal | None:
+    """Check an amount: any number of Python's or NumPy's, to the cent."""
+    exact = (
+        amount if isinstance(amount, Decimal) and amount.is_finite() else plain_scalar(amount, f"the {name}")
+    )
+    if exact is None:
+        return None
+    if isinstance(exact, bool | str):
+        raise InputError(f"the {name} must be a number, not {amount!r} of type {type(amount).__name__}")
+    if not 0 <= exact < 1e12:
+        raise InputError(f"the {name} must be an amount of at least 0 and below 1e12, not {amount}")
+    return Decimal(str(exact))
 
 
 def _walk(value: Any, rename: Any) -> Any:

@@ -29,6 +29,32 @@ _UNREADABLE = (
     errors.InvalidDatetimeFormat,
     errors.DatetimeFieldOverflow,
 )
+_TIMES = ("{table}: a time or day is not from 1970 to 2199", "look at the year, or leave it out")
+_TEXTS = (
+    "{table}: a text is empty, too long or holds a control character",
+    "ids and names hold at most 500 characters, longer texts 100,000; send plain text",
+)
+_DOCUMENTS = ("{table}: a document is no JSON object, or nested deeper than 100", "send a plain object")
+# constraints of sql/schema/06_bounds.sql and of the tables an import copies into: cause and fix
+_BOUNDS: dict[str, tuple[str, str]] = {
+    "dimension_texts": _TEXTS,
+    "dimension_edges": ("an edge of a dimension is not a finite number", "write numbers alone"),
+    "dimension_value_texts": _TEXTS,
+    "requirement_term_texts": _TEXTS,
+    "setting_numbers": ("follow_up_days is not a number of days up to 40,000", "write one, such as 30"),
+    "policy_params": _DOCUMENTS,
+    "model_documents": _DOCUMENTS,
+    "model_times": _TIMES,
+    "plan_run_times": _TIMES,
+    "plan_run_texts": _TEXTS,
+    "task_times": _TIMES,
+    "task_numbers": (
+        "task: stop, value, cost or propensity is not a number within bounds",
+        "stop is at least 0, propensity from 0 to 1, an amount below 1e12",
+    ),
+    "task_texts": _TEXTS,
+    "import_times": _TIMES,
+}
 # chosen by PostgreSQL to give way to others; nothing of it was done
 _GAVE_WAY = (errors.DeadlockDetected, errors.SerializationFailure)
 _ATTEMPTS = 3
@@ -75,6 +101,12 @@ def answered_errors(url: str) -> Iterator[None]:
         raise translate(error, url) from error
 
 
+def _words_of(error: errors.CheckViolation, message: str, hint: str) -> tuple[str, str]:
+    """Return our words for a constraint of ours, and else those that there are."""
+    cause, fix = _BOUNDS.get(error.diag.constraint_name or "", (None, ""))
+    return (message, hint) if cause is None else (cause.format(table=error.diag.table_name), f": {fix}")
+
+
 def translate(error: psycopg.Error, url: str) -> DealwrightError:
     """Return the error to show for one of the driver's."""
     message = error.diag.message_primary or " ".join(str(error).split())
@@ -82,7 +114,9 @@ def translate(error: psycopg.Error, url: str) -> DealwrightError:
     kind = _RAISED.get(error.sqlstate or "")
     if kind is not None:
         return kind(message + hint)
-    if isinstance(error, _UNREADABLE):
+    if isinstance(error, errors.CheckViolation):
+        message, hint = _words_of(error, message, hint)
+    if isinstance(error, (*_UNREADABLE, errors.CheckViolation)):
         return InputError(f"{message}{hint}")
     if isinstance(error, errors.InsufficientPrivilege):
         return DatabaseError(f"{message}: let the owner of the schema dealwright grant it")

@@ -163,7 +163,7 @@ def _locked(home: Path) -> Iterator[None]:
     path = home / "server.lock"
     lock = InterProcessLock(path)
     try:
-        home.mkdir(parents=True, exist_ok=True)
+        _make_private(home)
         held = lock.acquire(timeout=_LOCK_TIMEOUT_S, delay=0.005, max_delay=0.05)
     except OSError as error:
         raise unwritable(home, error) from error
@@ -176,6 +176,18 @@ def _locked(home: Path) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+def _make_private(home: Path) -> None:
+    """Create a home that only its owner may read; one that holds a desk already is closed to others."""
+    home.parent.mkdir(parents=True, exist_ok=True)
+    fresh = False
+    with contextlib.suppress(FileExistsError):
+        home.mkdir(mode=0o700)
+        fresh = True
+    # the server's account passes through, where it is another one (see cluster.own), and does not list it
+    if os.name != "nt" and not fresh and home.stat().st_mode & 0o066 and (home / "postgres").exists():
+        home.chmod(home.stat().st_mode & 0o711)
 
 
 def _read_pid_file(data: Path) -> tuple[int, str, int] | None:
@@ -261,6 +273,7 @@ def _launch(home: Path, options: Mapping[str, str]) -> None:
         if log.exists() and log.stat().st_size > _LOG_LIMIT_BYTES:
             log.replace(log.with_suffix(".log.1"))
         log.touch(mode=0o600)
+        log.chmod(0o600)
         own(log)
     except OSError as error:
         raise unwritable(home, error) from error
@@ -271,8 +284,12 @@ def _launch(home: Path, options: Mapping[str, str]) -> None:
     for name, value in options.items():
         arguments += ["-c", f"{name}={value}"]
     line = " ".join(f'"{part}"' if os.name == "nt" else shlex.quote(part) for part in arguments)
+    # pg_ctl writes -D and -l into a line for the shell, which would run what a path holds: so they are names
+    # within the home
     done = run_program(
-        *("pg_ctl", "start", "-w", "-t", "60", "-D", str(data), "-l", str(log), "-o", line), timeout_s=90
+        *("pg_ctl", "start", "-w", "-t", "60", "-D", data.name, "-l", log.name, "-o", line),
+        timeout_s=90,
+        folder=home,
     )
     deadline = time.monotonic() + _START_TIMEOUT_S
     while done.returncode and find_server(home) is None:

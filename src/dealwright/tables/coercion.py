@@ -13,7 +13,7 @@ from datetime import datetime, time
 from functools import cache
 from math import inf
 from typing import Final
-from zoneinfo import available_timezones
+from zoneinfo import ZoneInfo, available_timezones
 
 import polars as pl
 
@@ -148,6 +148,12 @@ class Coercion:
         """Read moments: in UTC, or naive, on the clock of the format's time zone."""
         column = self._column(source)
         return _parsed(column, self._moments(column, "utc" if utc else "naive"))
+
+    def on_local_clock(self, moment: datetime) -> datetime:
+        """Return what the clock of the format's time zone shows then; without an offset it is on it."""
+        if moment.tzinfo is None:
+            return moment
+        return moment.astimezone(ZoneInfo(self._zone)).replace(tzinfo=None)
 
     def day(self, source: Source) -> Parsed:
         """Read days; of a moment the day on the clock of the format's time zone."""

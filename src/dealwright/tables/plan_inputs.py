@@ -95,6 +95,7 @@ class _Reader:
         if not cut_off.year > 1900:
             raise InputError(f"the cut-off {cut_off} cannot be right: set as_of")
         self.rows["accounts"] = accounts = read_accounts(self.company, self.sources)
+        cut_off = accounts.coercion.on_local_clock(cut_off)
         schema = account_schema(self.company, accounts, cut_off)
         for name in ("history", "reps", "staff", "promises", "frequencies", "call_backs", "arrivals"):
             if self.sources.has(name):

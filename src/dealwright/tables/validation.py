@@ -31,6 +31,8 @@ _HINTED: Final = 100  # distinct wrong values that get a proposal of their own
 _CERTAIN: Final = 5  # cells that must fail before a whole column is called wrongly mapped
 _TOTALS: Final = r"(?i)^(grand\s+)?(sub)?(total(s|e|en|es)?|totaux|sum|summe|suma|somme|soma|(end|gesamt)summe|gesamt|total\s+ge(ne)?ral)\s*:?$"  # noqa: E501  one pattern
 
+_ON_THE_DESK = ("agents", "assignments", "bookings", "leads")  # whose texts are held to its bounds
+
 
 class Rows:
     """The rows of one table.
@@ -181,6 +183,12 @@ class Rows:
             values = values.set(broken, None).cast(pl.Int64)
         if field.kind in ("number", "whole", "minutes"):
             values = self._in_range(values, field, label, given)
+        if field.kind == "moment":
+            odd = (~values.dt.year().is_between(1970, 2199)).fill_null(value=False)
+            self.reject(odd, label, "not from 1970 to 2199", "look at the year", given)
+            values = values.set(odd, None)
+        if field.kind == "text" and self.mapping.table in _ON_THE_DESK:
+            values = self._bounded(values, name, label)
         if field.one_of and field.kind == "text":
             values = self.choose(values, field.one_of, label, given)
         elif field.one_of:
@@ -193,6 +201,17 @@ class Rows:
                 fix += f', or give it a default: {key} = {{ column = "{label}", default = … }}'
             self.reject(empty, label, "empty", fix)
         return values if field.default is None else values.fill_null(field.default)
+
+    def _bounded(self, values: pl.Series, name: str, label: str) -> pl.Series:
+        """Hold text to the desk's bounds: a line end within a name is a space."""
+        longest = 100_000 if name == "requirements" else 500
+        if name != "requirements":
+            values = values.str.replace_all(r"[\t\n\v\f\r\x85]+", " ")
+        odd = values.str.contains(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]").fill_null(value=False)
+        self.reject(odd, label, "holds a control character", "write plain text")
+        long = (values.str.len_chars() > longest).fill_null(value=False)
+        self.reject(long, label, f"longer than {longest:,} characters", "shorten it")
+        return values.set(odd | long, None)
 
     def _in_range(self, values: pl.Series, field: Field, label: str, given: str | pl.Series) -> pl.Series:
         low, high = field.low, field.high

@@ -430,7 +430,9 @@ def test_rows_are_told_by_their_line_in_the_file_and_empty_ones_are_none(tmp_pat
     leads = 'id,who,customer,day,source\n\nL1,a,"Kim\nsenior",2025-01-01,web\n,,,,\nL2,z,Sam,2025-01-02,web\n'
     history = read(tmp_path, leads=leads, deals="no,lead,state,closed,amount\n,,,,\n")
     assert [problem[:3] for problem in problems(history)] == [("leads.csv", 6, "who")]
-    assert history.assignments["customer_name"].to_list() == ["Kim\nsenior"]
+    assert history.assignments["customer_name"].to_list() == [
+        "Kim senior"
+    ]  # a line end within a name is a space
     assert (history.intake.tables["assignments"].rows, history.intake.tables["bookings"].rows) == (2, 0)
 
 

@@ -67,6 +67,30 @@ def test_leads_of_a_table(tmp_path: Path) -> None:
     assert (report.table, report.file, report.rows, report.kept) == ("leads", "leads.csv", 3, 3)
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "reason"),
+    [
+        ("received_at", "2200-01-01 00:00", "not from 1970 to 2199"),
+        ("received_at", "1969-12-31 23:59", "not from 1970 to 2199"),
+        ("customer_name", "K\x07", "holds a control character"),
+        ("idempotency_key", "k" * 501, "longer than 500 characters"),
+        ("requirements", "k" * 100_001, "longer than 100,000 characters"),
+    ],
+)
+def test_a_value_out_of_the_desks_bounds_is_one_rejected_row(
+    tmp_path: Path, name: str, value: str, reason: str
+) -> None:
+    sound = {"customer_name": "Kim", "received_at": "2199-12-31 23:59", "idempotency_key": "é" * 500}
+    rows = [sound, {**sound, name: value}, {"customer_name": "Sam\nSecond", "requirements": "a\nb"}]
+    text = "".join(json.dumps(row) + "\n" for row in rows)
+    (tmp_path / "l.jsonl").write_text(text)
+    leads = read_leads(tmp_path / "l.jsonl", ())
+    assert sorted(leads.leads) == [0, 2]
+    assert leads.leads[2]["customer_name"] == "Sam Second"
+    assert leads.leads[2]["requirements"] == "a\nb"
+    assert [(column, why) for _, column, _, why, _ in problems(leads)] == [(name, reason)]
+
+
 def test_leads_of_json_lines(tmp_path: Path) -> None:
     text = lines(
         {"customer_name": "Kim", "priority": 5, "attributes": {"source": "web", "size": 12}},

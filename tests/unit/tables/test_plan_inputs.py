@@ -856,3 +856,20 @@ def test_the_cut_off_is_not_before_the_desks_last_outcome(tmp_path: Path) -> Non
     slip = DESK.with_columns(touched_at=pl.Series([NOON, NOON, NOON, datetime(2062, 6, 1)]))
     files = write(tmp_path, {"accounts": [{"account_id": "1"}]})
     assert read_plan_inputs(**files, **sold, further_touches=slip).as_of == NOON
+
+
+@pytest.mark.parametrize(
+    ("zone", "local"),
+    [
+        ("UTC", datetime(2026, 6, 30, 22)),
+        ("Europe/Madrid", datetime(2026, 7, 1)),
+        ("Asia/Tokyo", datetime(2026, 7, 1, 7)),
+    ],
+)
+def test_a_cut_off_with_an_offset_is_read_on_the_companys_clock(
+    tmp_path: Path, zone: str, local: datetime
+) -> None:
+    moment = datetime.fromisoformat("2026-07-01T00:00:00+02:00")
+    files = write(tmp_path, {"accounts": [{"account_id": "1"}]})
+    schema = parse_mapping(f'[format]\ntime_zone = "{zone}"\n[accounts]\nid = "account_id"\n', "s")
+    assert read_plan_inputs(**files, schema=schema, as_of=moment).as_of == local

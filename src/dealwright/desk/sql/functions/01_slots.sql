@@ -247,6 +247,10 @@ declare
     slots_before integer := dealwright.slot_count();
     renamed boolean := false;
 begin
+    if exists (select from unnest(wanted_edges) as e (edge) where abs(e.edge) in ('infinity', 'nan')) then
+        raise exception 'dimension % needs ascending edges, each a finite number', quote_literal(dimension_name) using errcode = 'DW002',
+            hint = 'leave out infinity: the first and the last bin have no end';
+    end if;
     select * into past from dealwright.dimension as x where x.name = dimension_name;
     insert into dealwright.dimension as x (name, position, is_open, required, at_arrival, edges)
     values (dimension_name, (select coalesce(max(position), 0) + 1 from dealwright.dimension), coalesce(wanted_open, false),

@@ -234,8 +234,8 @@ begin
                 begin
                     perform set_config('lock_timeout', '1500ms', true);
                     execute format('lock table dealwright.%I in share row exclusive mode', name);
-                    raise exception 'let go' using errcode = 'DW000';
-                exception when lock_not_available or sqlstate 'DW000' then
+                    raise exception 'let go' using errcode = 'DW009';
+                exception when lock_not_available or sqlstate 'DW009' then
                     null;
                 end;
             end loop;

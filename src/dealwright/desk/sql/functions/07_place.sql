@@ -107,13 +107,13 @@ begin
       and a.open <= best.open_limit and a.capacity = best.capacity
     returning a.name, a.open, a.capacity, a.fair_count, a.fair_compensation into claim;
     if not found then
-        raise exception 'agent % has changed', best.agent_id using errcode = 'DW000', hint = 'try again';
+        raise exception 'agent % has changed', best.agent_id using errcode = 'DW009', hint = 'try again';
     end if;
     return claim;
 end
 $$;
 comment on function dealwright.claim_place(dealwright.ranked, timestamptz, boolean) is
-    'Takes a free place of the agent; DW000, to be undone, when the agent no longer comes first.';
+    'Takes a free place of the agent; DW009, to be undone, when the agent no longer comes first.';
 
 create or replace function dealwright.record_assignment(
     l dealwright.lead, best dealwright.ranked, ask dealwright.enquiry, rule dealwright.rule, queued boolean, booking_moves boolean default false,
@@ -162,7 +162,7 @@ end
 $$;
 comment on function dealwright.record_assignment(dealwright.lead, dealwright.ranked, dealwright.enquiry, dealwright.rule, boolean, boolean, boolean,
     bigint) is
-    'Records assignment, decision and booking, claims the place and records the event; DW000, to be undone, when the agent no longer comes first.';
+    'Records assignment, decision and booking, claims the place and records the event; DW009, to be undone, when the agent no longer comes first.';
 
 create or replace function dealwright.mark_assigned(id bigint)
 returns void language plpgsql as $$
@@ -192,8 +192,8 @@ begin
                 if not found then
                     return null;
                 end if;
-                raise exception 'a place was freed' using errcode = 'DW000';
-            exception when sqlstate 'DW000' then
+                raise exception 'a place was freed' using errcode = 'DW009';
+            exception when sqlstate 'DW009' then
                 continue;  -- undoing the block has let go of the gate; only then may a row lock be waited for
             end;
         end if;
@@ -201,7 +201,7 @@ begin
             id := (dealwright.record_assignment(l, best, ask, rule, false)).assignment_id;
             perform dealwright.mark_assigned(l.lead_id);
             return id;
-        exception when sqlstate 'DW000' then
+        exception when sqlstate 'DW009' then
             -- A row that no longer fits is locked all the same. Undoing the block lets go of it: whoever waits for an agent
             -- must hold none, or two leads could wait for each other.
             null;

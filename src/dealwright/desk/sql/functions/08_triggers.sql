@@ -332,6 +332,9 @@ begin
     end if;
     if new.total_revenue is null or (tg_op = 'UPDATE' and new.total_revenue is not distinct from old.total_revenue
             and (new.base_revenue, new.package_revenue) is distinct from (old.base_revenue, old.package_revenue)) then
+        if coalesce(new.base_revenue, 0) + coalesce(new.package_revenue, 0) >= 1e12 then
+            raise exception 'total_revenue of booking % would not be below 1e12', new.booking_id using errcode = 'DW002', hint = 'look at the decimal sign';
+        end if;
         new.total_revenue := case when new.base_revenue is not null or new.package_revenue is not null
             then coalesce(new.base_revenue, 0) + coalesce(new.package_revenue, 0) else new.total_revenue end;
     end if;

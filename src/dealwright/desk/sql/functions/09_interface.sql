@@ -40,7 +40,7 @@ begin
         perform dealwright.refuse_lead(lead, known);
     end if;
     result := row (null, lead ->> 'external_id', lead ->> 'customer_name', coalesce(nullif(lead -> 'attributes', 'null'), '{}'),
-                   nullif(lead ->> 'requirements', ''), 0, lead ->> 'idempotency_key', clock_timestamp(), 'new', false,
+                   nullif(lead ->> 'requirements', ''), 0, nullif(lead ->> 'idempotency_key', ''), clock_timestamp(), 'new', false,
                    coalesce(wanted_policy, lead ->> 'policy'), null, null, lead ->> 'department')::dealwright.lead;
     if result.policy is not null and (dealwright.policy_for(result.policy)).name is null then
         raise exception 'unknown policy %', quote_literal(result.policy) using errcode = 'DW002',
@@ -235,6 +235,27 @@ $$;
 comment on function dealwright.rank_agents(jsonb, text, integer) is
     'Ranks the agents for a lead (the JSON shape of DESIGN section 9; attributes may be left out) under a policy; the first k.';
 
+create or replace function dealwright.lead_with_key(l dealwright.lead)
+returns bigint language plpgsql as $$
+declare
+    given record;
+begin
+    select g.lead_id, g.customer_name, g.attributes, g.requirements into given
+    from dealwright.lead as g where g.idempotency_key = l.idempotency_key;
+    if given.lead_id is not null and (
+            given.customer_name <> l.customer_name or given.requirements is distinct from l.requirements
+            or jsonb_strip_nulls(given.attributes) <> jsonb_strip_nulls(l.attributes)) then
+        raise exception 'idempotency_key % belongs to another enquiry, lead %: its % differs', quote_literal(left(l.idempotency_key, 100)),
+            given.lead_id, case when given.customer_name <> l.customer_name then 'customer'
+                                when given.requirements is distinct from l.requirements then 'requirements text' else 'attributes' end
+            using errcode = 'DW001', hint = 'send a key of its own with every enquiry; the same key repeats the same one';
+    end if;
+    return given.lead_id;
+end
+$$;
+comment on function dealwright.lead_with_key(dealwright.lead) is
+    'The lead that came with this idempotency_key, if any; DW001 when its customer, attributes or requirements are others.';
+
 -- The same as an insert into dealwright.lead, whose triggers would read, place and mark the lead one after the other, in
 -- fewer statements. Where that finds no place, or the lead is one of another system, the insert is left to the triggers.
 create or replace function dealwright.assign_lead(lead jsonb, policy text default null)
@@ -257,7 +278,7 @@ begin
     end if;
     done := dealwright.enter_lane();
     if l.idempotency_key is not null then
-        select given.lead_id into id from dealwright.lead as given where given.idempotency_key = l.idempotency_key;
+        id := dealwright.lead_with_key(l);
     end if;
     if id is null and l.external_id is null then
         -- before the ranking: a promotion or an import must not come between it and the claim
@@ -289,7 +310,7 @@ begin
                 return next answer;
                 return;
             exception
-                when sqlstate 'DW000' then  -- see place_lead
+                when sqlstate 'DW009' then  -- see place_lead; a code that ends in 000 would catch every DW
                     if in_line then
                         -- who came too late looks again when those who came too late before have their agent, or all of them
                         -- would find the same one next and come too late again
@@ -310,13 +331,13 @@ begin
         returning dealwright.lead.lead_id into id;
     end if;
     if id is null then
-        select given.lead_id into id from dealwright.lead as given where given.idempotency_key = l.idempotency_key;
+        id := dealwright.lead_with_key(l);
     end if;
     return query select * from dealwright.placement_of(id);
 end
 $$;
 comment on function dealwright.assign_lead(jsonb, text) is
-    'Records the lead and gives it to the best eligible agent with room, or lets it wait. The same idempotency_key gives the same answer.';
+    'Records the lead and gives it to the best eligible agent with room, or lets it wait. The same idempotency_key gives the same answer; with another content it is a conflict (DW001).';
 
 create or replace function dealwright.placement_of(id bigint)
 returns setof dealwright.placement language sql stable as $$

@@ -20,12 +20,16 @@ returns void language sql as $$
     create temporary table import_kind (kind integer primary key, attributes jsonb) on commit drop;
     create temporary table import_assignment (
         external_id text, agent_external_id text, customer_name text, assigned_at timestamptz, requirements text,
-        outcome_unknown boolean, kind integer, own_id bigint generated always as (dealwright.own_id(external_id)) stored
+        outcome_unknown boolean, kind integer, own_id bigint generated always as (dealwright.own_id(external_id)) stored,
+        constraint import_times check (assigned_at >= '1970-01-01 00:00:00+00' and assigned_at < '2200-01-01 00:00:00+00')
     ) on commit drop;
     create temporary table import_booking (
         external_id text, assignment_external_id text, status text, completed_at timestamptz, cancelled_at timestamptz,
         base_revenue numeric(14, 2), package_revenue numeric(14, 2), total_revenue numeric(14, 2), package text,
-        own_id bigint generated always as (dealwright.own_id(external_id)) stored
+        own_id bigint generated always as (dealwright.own_id(external_id)) stored,
+        constraint import_times check (
+            completed_at >= '1970-01-01 00:00:00+00' and completed_at < '2200-01-01 00:00:00+00'
+            and cancelled_at >= '1970-01-01 00:00:00+00' and cancelled_at < '2200-01-01 00:00:00+00')
     ) on commit drop;
 $$;
 comment on function dealwright.begin_import() is 'Creates the temporary tables import_* for this transaction.';

@@ -27,6 +27,10 @@ begin
     if new.status in ('done', 'failed', 'cancelled') then
         new.done_at := coalesce(new.done_at, clock_timestamp());
     end if;
+    if not dealwright.is_moment(new.done_at) then
+        raise exception 'done_at of task % must be a time from 1970 to 2199, not %', new.task_id, new.done_at using errcode = 'DW002',
+            hint = 'look at the year, or leave it out: then it is now';
+    end if;
     if new.status <> 'replaced' then
         new.replaced_by := null;
     end if;
@@ -227,8 +231,9 @@ begin
     if finish_task.outcome is null or finish_task.outcome not in ('responded', 'no_response', 'rejected', 'not_reached') then
         raise exception 'unknown outcome %', coalesce(quote_literal(finish_task.outcome), 'null') using errcode = 'DW002',
             hint = 'use responded, no_response, rejected, or not_reached for a contact that failed';
-    elsif not isfinite(finish_task.done_at) then
-        raise exception 'done_at must be a moment' using errcode = 'DW002';
+    elsif not dealwright.is_moment(finish_task.done_at) then
+        raise exception 'done_at must be a time from 1970 to 2199, not %', finish_task.done_at using errcode = 'DW002',
+            hint = 'look at the year, or leave it out: then it is now';
     end if;
     -- for one that is finished this is a correction; said twice, it changes nothing
     update dealwright.task as s set

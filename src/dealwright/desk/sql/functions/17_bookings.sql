@@ -21,6 +21,11 @@ begin
     end if;
     if least(settle_booking.base_revenue, settle_booking.package_revenue, settle_booking.total_revenue) < 0 then
         raise exception 'revenue cannot be negative' using errcode = 'DW002', hint = 'a booking that was lost is cancelled';
+    elsif greatest(settle_booking.base_revenue, settle_booking.package_revenue, settle_booking.total_revenue,
+                   settle_booking.base_revenue + settle_booking.package_revenue) >= 1e12 then  -- NaN too
+        raise exception 'a revenue must be a number below 1e12, not %', greatest(
+                settle_booking.base_revenue, settle_booking.package_revenue, settle_booking.total_revenue)
+            using errcode = 'DW002', hint = 'look at the decimal sign, or leave it null when it is not known';
     end if;
     update dealwright.booking as b set
         status = settle_booking.status,
@@ -83,7 +88,7 @@ begin
             perform from dealwright.agent as a
             where a.agent_id = best.agent_id and a.open = best.open and a.capacity = best.capacity and a.active;
             if not found then
-                raise exception 'the agent has changed' using errcode = 'DW000';
+                raise exception 'the agent has changed' using errcode = 'DW009';
             end if;
             seen_before := nextval('dealwright.event_position_seq');  -- the ranking did not see what follows
             update dealwright.assignment as s set status = 'reassigned', end_reason = reassign.reason where s.assignment_id = old.assignment_id;
@@ -91,7 +96,7 @@ begin
                 exists (select from dealwright.booking as b where b.assignment_id = old.assignment_id), false, seen_before)).assignment_id;
             update dealwright.booking as b set assignment_id = fresh where b.assignment_id = old.assignment_id;
             exit;
-        exception when sqlstate 'DW000' then
+        exception when sqlstate 'DW009' then
             null;  -- undoing the block lets go of both rows before the next are waited for
         end;
     end loop;

@@ -1,0 +1,232 @@
+"""No bad value stops others: whatever writes, it is refused in our words, and the desk works on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from engine import add_agent, assign, declare, rows, value
+from ledger import check_desk
+
+from dealwright.desk.database import Database
+from dealwright.desk.desk import Desk
+from dealwright.desk.migrations import migrate, package_sql
+from dealwright.desk.queries import translate
+from dealwright.errors import ConflictError, InputError
+
+LEAD = {"destination": "Mars", "lead_source": "Organic"}
+ENQUIRY = '{"customer_name": "K", "attributes": {"destination": "Mars", "lead_source": "Organic"}, %s}'
+AGENT, BOOKING = "update dealwright.agent set ", "update dealwright.booking set "
+DONE = "update dealwright.task set status = 'done', outcome = 'responded'"
+TASK = (
+    "insert into dealwright.task (run_id, day, account_id, action, channel, {}) "
+    "values ('r', '2026-07-01', 'A', 'call', 'phone', {})"
+)
+REFUSED: list[tuple[str, str]] = [
+    *((f"{AGENT} weight = '{bad}'", "weight") for bad in ("NaN", "Infinity", "0", "-1", "1e300", "1e-300")),
+    *((f"{AGENT} rating = '{bad}'", "rating") for bad in ("NaN", "-Infinity", "1e13")),
+    (f"{AGENT} years_of_service = 201", "years_of_service"),
+    (f"{AGENT} capacity = -1", "capacity"),
+    (f"{AGENT} name = ''", "name of agent"),
+    (f"{AGENT} name = e'A\\tB'", "control character"),
+    (f"{AGENT} external_id = repeat('x', 501)", "501 characters"),
+    (f"{AGENT} traits = '[]'", "traits"),
+    (f"{AGENT} traits = '{{\"a\": {{\"b\": 1}}}}'", "flat JSON object"),
+    (f"{AGENT} traits = '{{\"a\": 1e400}}'", "flat JSON object"),
+    (f"{AGENT} shifts = '{{[-infinity, 2026-01-01)}}'", "shifts"),
+    (f"{AGENT} shifts = '{{[2026-01-01, 2200-01-02)}}'", "shifts"),
+    *(
+        (f"select dealwright.assign_lead('{ENQUIRY}')" % f'"received_at": "{bad}"', "received_at")
+        for bad in (
+            "infinity", "-infinity", "20226-07-01", "0044-03-15 BC", "1969-12-31T23:59Z", "2200-01-01T00:00Z",
+        )
+    ),
+    (f"select dealwright.assign_lead('{ENQUIRY}')" % f'"idempotency_key": "{"k" * 9000}"', "9000 characters"),
+    (f"select dealwright.assign_lead('{ENQUIRY}')" % '"idempotency_key": "a\\u0007"', "control character"),
+    (f"select dealwright.assign_lead('{ENQUIRY}')" % f'"requirements": "{"k" * 100_001}"', "100001 char"),
+    ("update dealwright.lead set idempotency_key = ''", "idempotency_key of the lead is empty"),
+    ("update dealwright.lead set external_id = repeat('x', 9000)", "9000 characters"),
+    ("update dealwright.lead set received_at = '-infinity'", "received_at"),
+    ("update dealwright.lead set customer_name = e'K\\x01'", "control character"),
+    ("update dealwright.assignment set assigned_at = 'infinity'", "assigned_at"),
+    ("update dealwright.assignment set assigned_at = '1950-01-01'", "assigned_at"),
+    ("update dealwright.assignment set propensity = 'NaN'", "propensity"),
+    *(
+        (f"{BOOKING} status = 'confirmed', completed_at = '{bad}'", "completed_at")
+        for bad in ("infinity", "-infinity", "20226-07-01", "0044-03-15 BC")
+    ),
+    (f"{BOOKING} status = 'cancelled', cancelled_at = '2200-01-01T00:00Z'", "cancelled_at"),
+    (f"{BOOKING} base_revenue = 9e11, package_revenue = 9e11, total_revenue = null", "1e12"),
+    ("select dealwright.settle_booking(1, 'confirmed', 1e13)", "below 1e12"),
+    ("select dealwright.settle_booking(1, 'confirmed', 9e11, 9e11)", "below 1e12"),
+    *(
+        (f"select dealwright.finish_task(1, 'responded', '{bad}')", "done_at")
+        for bad in ("infinity", "20226-07-01", "0044-03-15 BC", "1969-12-31T23:59Z")
+    ),
+    (f"{DONE}, done_at = '20226-07-01'", "done_at of task 1"),
+]  # fmt: skip
+CONSTRAINED: list[tuple[str, str]] = [
+    (TASK.format("start_at", "'infinity'"), "1970 to 2199"),
+    (TASK.format("propensity", "'NaN'"), "propensity"),
+    (TASK.format("propensity", "1.5"), "propensity"),
+    (TASK.format("value_eur", "'NaN'"), "amount"),
+    (TASK.format("rep_id", "repeat('x', 9000)"), "at most 500"),
+    (TASK.format("note", "e'a\\x07'"), "control character"),
+    ("update dealwright.plan_run set as_of = 'infinity'", "1970 to 2199"),
+    ("update dealwright.plan_run set last_day = '20226-07-01'", "1970 to 2199"),
+    ("update dealwright.dimension set edges = array['NaN'::float8]", "finite"),
+    ("update dealwright.dimension set name = repeat('x', 501) where position = 1", "at most 500"),
+    ("update dealwright.setting set follow_up_days = 'NaN'", "follow_up_days"),
+    ("update dealwright.setting set follow_up_days = -1", "follow_up_days"),
+    (
+        "update dealwright.policy set params = (repeat('{\"a\":', 101) || '1' || repeat('}', 101))::jsonb",
+        "deeper than 100",
+    ),
+]
+
+
+@pytest.fixture
+def desk(database: Database) -> Any:
+    """Return a connection to a desk with an agent, an open booking and a task."""
+    with database.connect(autocommit=True) as connection:
+        declare(connection)
+        add_agent(connection, "one")
+        assign(connection, LEAD)
+        rows(
+            connection,
+            "insert into dealwright.plan_run (run_id, as_of, time_zone, first_day, last_day, tasks) "
+            "values ('r', '2026-07-01', 'UTC', '2026-07-01', '2026-07-01', 1)",
+        )
+        rows(connection, TASK.format("stop", "1"))
+        yield connection
+
+
+@pytest.mark.parametrize(("statement", "words"), REFUSED, ids=[text[:90] for text, _ in REFUSED])
+def test_a_value_out_of_bounds_is_refused_in_our_words(desk: Any, statement: str, words: str) -> None:
+    before: Any = check_desk(desk)
+    with pytest.raises(psycopg.Error) as refused:
+        rows(desk, statement.replace("%", "%%"))
+    assert refused.value.sqlstate == "DW002", refused.value
+    assert words in str(refused.value)
+    assert isinstance(translate(refused.value, ""), InputError)
+    assert check_desk(desk) == before
+    assert assign(desk, LEAD)["status"] == "assigned"
+
+
+@pytest.mark.parametrize(("statement", "words"), CONSTRAINED, ids=[text[:90] for text, _ in CONSTRAINED])
+def test_a_constraint_is_told_in_our_words(desk: Any, statement: str, words: str) -> None:
+    with pytest.raises(psycopg.errors.CheckViolation) as refused:
+        rows(desk, statement.replace("%", "%%"))
+    told = translate(refused.value, "")
+    assert isinstance(told, InputError)
+    assert words in str(told)
+    assert ": " in str(told)
+    assert assign(desk, LEAD)["status"] == "assigned"
+
+
+def test_who_keeps_the_counters_is_bound_too(desk: Any) -> None:
+    rows(desk, "set dealwright.counted_by = 'x'")
+    with pytest.raises(psycopg.Error, match="weight"):
+        rows(desk, f"{AGENT} weight = 'NaN'")
+    with pytest.raises(psycopg.Error, match="completed_at"):
+        rows(desk, f"{BOOKING} completed_at = 'infinity'")
+
+
+def test_values_at_the_bounds_are_taken(desk: Any) -> None:
+    rows(
+        desk, f"{AGENT} weight = 1e-9, rating = -1e12, years_of_service = 200, shifts = null, traits = '{{}}'"
+    )
+    rows(desk, f"{AGENT} shifts = '{{[2026-01-01,)}}'")
+    rows(desk, f"{AGENT} weight = 1e9, shifts = '{{[1970-01-01 00:00Z, 2200-01-01 00:00Z)}}'")
+    rows(
+        desk,
+        f"{BOOKING} status = 'confirmed', completed_at = '2199-12-31T23:59:59Z', total_revenue = 1e12 - 0.01",
+    )
+    for moment in ("1970-01-01T00:00:00Z", "2081-07-01T00:00:00Z", "2199-12-31T23:59:59Z"):
+        assign(
+            desk,
+            LEAD,
+            received_at=moment,
+            idempotency_key=moment.ljust(500, "é"),
+            requirements="line\nline\t",
+        )
+    rows(desk, "select dealwright.finish_task(1, 'responded', '1970-01-01T00:00Z')")
+    check_desk(desk)
+
+
+def test_an_empty_key_is_no_key(desk: Any) -> None:
+    first, second = (assign(desk, LEAD, idempotency_key="") for _ in range(2))
+    assert first["lead_id"] != second["lead_id"]
+    assert value(desk, "select count(*) from dealwright.lead where idempotency_key is not null") == 0
+
+
+CONTENT: list[tuple[dict[str, Any], str]] = [
+    ({"customer_name": "Bob"}, "customer"),
+    ({"attributes": {**LEAD, "destination": "Titan"}}, "attributes"),
+    ({"requirements": "a quiet place"}, "requirements"),
+]
+
+
+@pytest.mark.parametrize(("change", "word"), CONTENT, ids=[word for _, word in CONTENT])
+def test_a_key_sent_again_with_another_content_is_a_conflict(
+    database: Database, desk: Any, change: dict[str, Any], word: str
+) -> None:
+    enquiry: dict[str, Any] = {"customer_name": "Ann", "attributes": LEAD, "idempotency_key": "enquiry 17"}
+    client = Desk(database)
+    first = client.assign(enquiry)
+    assert client.assign({**enquiry, "priority": 3}) == first
+    with pytest.raises(ConflictError, match=rf"'enquiry 17'.*its {word}.*: send a key of its own"):
+        client.assign({**enquiry, **change})
+    assert value(desk, "select count(*) from dealwright.lead where idempotency_key is not null") == 1
+    assert client.assign(enquiry) == first
+    client.close()
+
+
+def test_the_same_content_in_other_order_is_the_same_enquiry(desk: Any) -> None:
+    first = assign(desk, LEAD, idempotency_key="k")
+    again = assign(desk, dict(reversed([*LEAD.items()])), idempotency_key="k", requirements="")
+    assert again == first
+
+
+def test_an_older_database_keeps_its_values_and_is_mended_where_they_stop_others(
+    empty_database: Database, tmp_path: Path
+) -> None:
+    for folder in ("migrations", "functions", "schema"):
+        (tmp_path / folder).mkdir()
+    files = [*(package_sql() / "migrations").iterdir(), *(package_sql() / "functions").iterdir()]
+    for file in files:
+        if file.name.startswith(("0006", "19_")):
+            continue
+        folder = "migrations" if file.name.startswith("000") else "functions"
+        text = file.read_text(encoding="utf-8")
+        (tmp_path / folder / file.name).write_text(text, encoding="utf-8")
+        if folder == "migrations":
+            (tmp_path / "schema" / file.name).write_text(text, encoding="utf-8")
+    with empty_database.connect() as connection:
+        migrate(connection, tmp_path)
+        rows(connection, "insert into dealwright.agent (name, weight) values ('A', 'NaN'), ('B', 2)")
+        rows(
+            connection,
+            "insert into dealwright.lead (customer_name, status, received_at, idempotency_key) values "
+            "('K', 'withdrawn', 'infinity', ''), ('L', 'withdrawn', '2081-01-01Z', 'l')",
+        )
+        rows(
+            connection,
+            "insert into dealwright.plan_run (run_id, as_of, time_zone, first_day, last_day, tasks) "
+            "values ('r', '0044-01-01 BC', 'UTC', '2026-07-01', '2026-07-01', 1)",
+        )
+        connection.commit()
+        assert migrate(connection).applied == ("0006_bounds",)
+        assert rows(connection, "select name, weight from dealwright.agent order by 1") == [
+            {"name": "A", "weight": 1.0}, {"name": "B", "weight": 2.0},
+        ]  # fmt: skip
+        found = rows(
+            connection, "select idempotency_key, received_at = '2081-01-01Z' as kept from dealwright.lead"
+        )
+        assert sorted(found, key=str) == [
+            {"idempotency_key": "l", "kept": True}, {"idempotency_key": None, "kept": False},
+        ]  # fmt: skip
+        assert rows(connection, "select run_id from dealwright.plan_run where as_of < '1900-01-01'")
+        assert rows(connection, 'select * from dealwright.assign_lead(\'{"customer_name": "M"}\')')
