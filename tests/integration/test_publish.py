@@ -176,7 +176,9 @@ def test_a_run_that_cannot_be_taken_in_leaves_nothing(
 ) -> None:
     book.publish(run_of([task("A5")]))
     before = content(database)
-    with pytest.raises(Exception, match=r"the database refused|out of range|null character|overflow|control character"):
+    with pytest.raises(
+        Exception, match=r"the database refused|out of range|null character|overflow|control character"
+    ):
         book.publish(run_of(broken, "broken"))
     assert content(database) == before
 

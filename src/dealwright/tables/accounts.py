@@ -131,7 +131,7 @@ def _read_label(company: CompanyMap, rows: Rows, name: str, label: Label) -> Non
         return
     words = rows.parsed("text", source)[0].values
     folded = words.str.to_lowercase()
-    yes = label.positive.strip().casefold()
+    yes = label.positive.strip().lower()
     distinct = folded.drop_nulls().unique(maintain_order=True)
     if distinct.len() and not distinct.is_in([yes]).any():
         shown = ", ".join(map(repr, words.drop_nulls().unique(maintain_order=True).sort().head(5)))

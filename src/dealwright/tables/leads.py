@@ -46,7 +46,7 @@ class LeadFile:
     def reject(self, row: int, error: Exception) -> None:
         """Reject a lead that the desk refused."""
         mask = pl.int_range(self.rows.height, eager=True) == row
-        self.rows.reject(mask, "(row)", str(error), "mend the row, and assign the file of rejected rows")
+        self.rows.reject(mask, "(row)", str(error), "mend the row, and assign it again")
 
     def intake(self) -> Intake:
         """Say what became of the rows."""

@@ -268,10 +268,10 @@ def test_a_lead_that_the_desk_refuses_is_rejected_too(tmp_path: Path) -> None:
     leads = read(tmp_path, "customer_name,source\nKim,web\nSam,shop\n")
     leads.reject(1, ConflictError("the key was used before"))
     assert problems(leads) == [
-        (3, "(row)", None, "the key was used before", "mend the row, and assign the file of rejected rows")
+        (3, "(row)", None, "the key was used before", "mend the row, and assign it again")
     ]
     assert leads.intake().tables["leads"].rejected.rows() == [
-        ("Sam", "shop", "line 3, (row): the key was used before (mend the row, and assign the file of rejected rows)")
+        ("Sam", "shop", "line 3, (row): the key was used before (mend the row, and assign it again)")
     ]  # fmt: skip
 
 
