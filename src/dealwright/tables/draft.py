@@ -307,7 +307,7 @@ def _likeness_to_accounts(table: Table, found: Found) -> int:
     key = table.of("accounts", "id")
     if key is None or not table.columns[key].is_key:
         return 0
-    signs = {("customer_id",): 2, ("churned",): 3, ("latitude", "outbound_cc", "ecom_self"): 1}
+    signs = {("customer_id",): 3, ("churned",): 3, ("latitude", "outbound_cc", "ecom_self"): 1}
     score = sum(weight for names, weight in signs.items() if table.first(*names))
     for role in {"orders", "touches"} & set(found.roles):
         other = found.roles[role]

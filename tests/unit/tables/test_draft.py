@@ -781,6 +781,80 @@ def test_owners_by_name_find_agents_whose_name_is_in_two_columns(tmp_path: Path)
     assert any("Carla Díaz: not in this file" in doubt for doubt in drafted.doubts)
 
 
+def few(count: int) -> Cell:
+    return lambda row: f"C{row % count:03d}"
+
+
+DATE: Cell = lambda row: f"{start(row):%Y-%m-%d}"  # noqa: E731
+WORDS: Cell = lambda row: ENGLISH[state(row)]  # noqa: E731
+NUMBER: Cell = lambda row: row + 1  # noqa: E731
+
+
+@pytest.mark.parametrize(
+    ("name", "columns", "roles"),
+    [
+        ("a.csv", {"Account ID": few(90), "Account Name": few(90), "Account Owner": OWNERS, "Created Date": DATE}, "accounts"),
+        ("a.csv", {"ID": few(90), "Kunde": few(90), "Betreuer": OWNERS, "Latitude": NUMBER, "Foo": DATE}, ""),
+        ("kunden.csv", {"Nr": few(90), "Kunde": few(90), "Betreuer": OWNERS, "Erstellt am": DATE}, "accounts"),
+        ("a.csv", {"Customer ID": few(30), "Date": DATE, "Amount": NUMBER}, "orders"),
+        ("a.csv", {"Customer": few(71), "Date": DATE, "Amount": NUMBER}, "orders"),
+        ("a.csv", {"Customer": few(72), "Date": DATE, "Amount": NUMBER}, ""),
+        ("sales.csv", {"Customer": few(72), "Date": DATE, "Amount": NUMBER}, "orders"),
+        ("a.csv", {"Customer": few(30), "Date": DATE}, ""),
+        ("orders.csv", {"Order ID": NUMBER, "Customer": few(30), "Sales rep": OWNERS, "Date": DATE, "Amount": NUMBER}, "orders"),
+        ("a.csv", {"Name": few(90), "Owner": OWNERS, "Created": DATE}, ""),
+        ("a.csv", {"ID": NUMBER, "Owner": OWNERS, "Created": DATE}, "assignments agents"),
+        ("leads.csv", {"Name": few(90), "Owner": OWNERS, "Created": DATE}, "assignments agents"),
+        ("a.csv", {"Customer": few(30), "Created": DATE, "Status": WORDS, "Closed": DATE, "No": NUMBER}, "assignments bookings agents"),
+        ("a.csv", {"Owner": OWNERS, "Stage": WORDS, "Created": DATE}, "assignments bookings agents"),
+        ("a.csv", {"Owner": OWNERS, "Stage": cycle("p", "q"), "Foo": DATE, "No": NUMBER}, ""),
+        ("a.csv", {"Rep ID": few(90), "Hours per week": NUMBER, "Customer ID": few(30), "Date": DATE, "Amount": NUMBER}, "staff"),
+        ("agents.csv", {"ID": few(90), "Name": few(90), "Lat": NUMBER, "Lon": NUMBER}, "reps"),
+        ("a.csv", {"Customer ID": few(90), "Lat": NUMBER, "Lon": NUMBER}, "accounts"),
+    ],
+)  # fmt: skip
+def test_what_a_table_is_taken_for(tmp_path: Path, name: str, columns: dict[str, Cell], roles: str) -> None:
+    write(tmp_path, columns, name)
+    write(
+        tmp_path,
+        {"Client": lambda row: f"Z{row % 9}", "Purchase date": DATE, "Price": NUMBER},
+        "zz.csv",
+        rows=60,
+    )
+    assert {file.file: " ".join(file.roles) for file in draft(tmp_path).files}[name] == roles
+
+
+@pytest.mark.parametrize(
+    ("own", "other", "chosen"),
+    [
+        (WORDS, WORDS, "deals.csv"),
+        (cycle("assigned", "done"), WORDS, "more.csv"),
+        (None, WORDS, "more.csv"),
+        (cycle("Won", "assigned"), cycle("Lost", "x"), "deals.csv"),
+    ],
+)
+def test_the_outcome_is_taken_from_where_it_is_told(
+    tmp_path: Path, own: Cell | None, other: Cell, chosen: str
+) -> None:
+    columns = {name: cell for name, cell in DEALS.items() if name != "Stage"}
+    write(tmp_path, columns | ({"Stage": own} if own else {}))
+    write(tmp_path, {"Deal ID": DEALS["Deal ID"], "Status": other, "Closed at": DATE}, "more.csv")
+    roles = {file.file: file.roles for file in draft(tmp_path).files}
+    assert "bookings" in roles[chosen]
+
+
+def test_a_table_that_refers_to_few_leads_holds_no_outcomes(tmp_path: Path) -> None:
+    write(tmp_path, {name: cell for name, cell in DEALS.items() if name != "Stage"})
+    for first, found in ((545, False), (544, True)):
+        write(
+            tmp_path,
+            {"Deal ID": lambda row, first=first: first + row, "Status": WORDS, "Closed": DATE},
+            "more.csv",
+        )
+        roles = {file.file: file.roles for file in draft(tmp_path).files}
+        assert ("bookings" in roles["more.csv"]) == found
+
+
 # the plan's tables
 
 
