@@ -18,6 +18,7 @@ from psycopg import Connection
 
 from dealwright.desk.database import Database
 from dealwright.desk.desk import Desk
+from dealwright.errors import DealwrightError
 from dealwright.learn import MatchModel, build_outcomes
 from dealwright.learn.outcomes import tabulate_outcomes
 from dealwright.learn.slots import UNKNOWN
@@ -192,6 +193,32 @@ def test_an_import_that_fails_leaves_nothing(database: Database) -> None:
             desk.load(broken)
         after = read_tables(connection)
         assert all(before[name] == after[name] for name in (*KEPT, "event", "slot"))
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "bad", "message"),
+    [
+        ("assignments", "customer_name", "Ann\x07", "customer_name of the lead holds a control character"),
+        ("assignments", "requirements", "x" * 100_001, "requirements of the lead has 100001 characters"),
+        ("assignments", "external_id", "7" * 501, "external_id of assignment .* has 501 characters"),
+        ("assignments", "assigned_at", datetime(2200, 1, 1, tzinfo=UTC), "a time or day is not from 1970"),
+        ("bookings", "base_revenue", -1.0, "base_revenue of booking .* must be a number from 0"),
+        ("bookings", "package", "gold\n", "package of booking .* holds a control character"),
+        ("bookings", "completed_at", datetime(1969, 1, 1, tzinfo=UTC), "a time or day is not from 1970"),
+    ],
+)
+def test_an_import_is_held_to_the_bounds_of_every_value(
+    database: Database, table: str, column: str, bad: Any, message: str
+) -> None:
+    """New rows come in without their triggers; who is out of bounds is refused by name all the same."""
+    given = history(assignments=20)
+    frame: pl.DataFrame = getattr(given, table)
+    last = pl.int_range(pl.len()) == pl.len() - 1
+    value_or = pl.when(last).then(pl.lit(bad, frame.schema[column])).otherwise(column).alias(column)
+    desk = Desk(database)
+    with pytest.raises(DealwrightError, match=message):
+        desk.load(replace(given, **{table: frame.with_columns(value_or)}))
+    assert desk.counts()["assignments"] == 0
 
 
 def test_waiting_leads_get_the_places_an_import_brings(database: Database) -> None:

@@ -54,13 +54,14 @@ returns table (status text, outcome text, known_at timestamptz) language sql imm
                 when booking_status is null and follow_up_ends <= as_of then follow_up_ends end
 $$;
 
-create or replace function dealwright.import_in_bulk(begun boolean)
+create or replace function dealwright.import_in_bulk(wanted boolean)
 returns void language plpgsql as $$
 begin
-    -- New rows are made of joins with the rows they refer to, while nobody else may write, and with all that the triggers would derive:
-    -- a million foreign keys and triggers find nothing to do. To leave them out takes a right that not every owner has.
+    -- New rows are made of joins with the rows they refer to, while nobody else may write, and with all that the triggers would derive. So
+    -- where none is out of bounds, a million foreign keys and triggers find nothing to do; where one is, its trigger says what is wrong.
+    -- To leave them out takes a right that not every owner has.
     if has_parameter_privilege('session_replication_role', 'set') then
-        perform set_config('session_replication_role', case when begun then 'replica' else 'origin' end, true);
+        perform set_config('session_replication_role', case when wanted then 'replica' else 'origin' end, true);
     end if;
 end
 $$;
@@ -141,7 +142,11 @@ begin
     )
     select count(*) into changed from corrected;
 
-    perform dealwright.import_in_bulk(true);
+    perform dealwright.import_in_bulk(
+        not exists (select from import_row as r
+                    where r.external_id = '' or not (dealwright.is_word(r.external_id, 500) and dealwright.is_word(r.customer_name, 1000)
+                                                     and dealwright.is_prose(r.requirements)))
+        and not exists (select from import_read as k where not dealwright.is_flat(k.attributes)));
     insert into dealwright.lead (lead_id, customer_name, attributes, requirements, received_at, status, slots)
     select r.lead_id, r.customer_name, r.attributes, r.requirements, r.assigned_at, 'assigned', r.slots
     from import_row as r where r.is_new;
@@ -201,7 +206,11 @@ begin
     select r.assignment_id from import_booking_row as r
     where r.is_new and not exists (select from import_row as n where n.is_new and n.assignment_id = r.assignment_id)
     on conflict do nothing;
-    perform dealwright.import_in_bulk(true);
+    perform dealwright.import_in_bulk(
+        not exists (select from import_booking_row as r
+                    where r.external_id = '' or not (dealwright.is_word(r.external_id, 500) and dealwright.is_word(r.package, 1000)
+                                                     and dealwright.is_amount(r.base_revenue) and dealwright.is_amount(r.package_revenue)
+                                                     and dealwright.is_amount(coalesce(r.total_revenue, r.base_revenue + r.package_revenue)))));
     insert into dealwright.booking (booking_id, external_id, assignment_id, status, completed_at, cancelled_at, base_revenue,
                                     package_revenue, total_revenue, package, created_at, import_hash)
     select r.booking_id, r.external_id, r.assignment_id, r.status, r.completed_at, r.cancelled_at, r.base_revenue, r.package_revenue,
