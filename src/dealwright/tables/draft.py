@@ -60,10 +60,10 @@ class Draft:
     """
 
     text: str
-    doubts: tuple[str, ...] = ()
-    files: tuple[FileRole, ...] = ()
-    unread: tuple[str, ...] = ()
-    runs: bool = True
+    doubts: tuple[str, ...]
+    files: tuple[FileRole, ...]
+    unread: tuple[str, ...]
+    runs: bool
 
     @property
     def loops(self) -> tuple[str, ...]:

@@ -29,7 +29,7 @@ _SECTION_OF: Final = {
 _SECTIONS: Final = ("key", "text", "moment", "number", "minutes", "flag", "plain")
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True)
 class Meaning:
     """What a header may mean: how sure that is (1 or more: the very word), the meaning, and its section."""
 

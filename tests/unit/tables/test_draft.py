@@ -20,7 +20,7 @@ from dealwright.tables.draft import Draft, draft
 from dealwright.tables.history import read_history
 from dealwright.tables.mapping import CompanyMap, parse_mapping, read_mapping
 from dealwright.tables.plan_inputs import read_plan_inputs
-from dealwright.tables.vocabulary import matching, meanings, plain
+from dealwright.tables.vocabulary import matching, meanings, plain, plain_headers
 
 ROWS = 90
 STATES = ("won", "lost", "open")
@@ -473,6 +473,19 @@ def test_day_or_month_first_is_guessed_declared_and_doubted(
     history = imported(tmp_path, drafted)
     assert history.assignments.height == ROWS
     assert history.assignments["assigned_at"][2].day == created(2)[1]
+
+
+@pytest.mark.parametrize(
+    ("header", "sign", "order"),
+    [("Created", "€", "dmy"), ("Created", "$", "mdy"), ("Erstellt am", "$", "dmy")],
+)
+def test_the_order_of_a_date_follows_from_the_language_at_last(
+    tmp_path: Path, header: str, sign: str, order: str
+) -> None:
+    columns = {name: cell for name, cell in DEALS.items() if name not in ("Created", "Closed", "Stage")}
+    day: Cell = lambda row: f"{1 + row % 12:02d}/{1 + row // 9:02d}/2025"  # noqa: E731
+    write(tmp_path, {**columns, header: day, "Amount": lambda row: f"{sign}{row}"})
+    assert company_of(draft(tmp_path)).tables["assignments"].format.date_order == order
 
 
 def test_a_point_that_may_be_a_comma_is_declared_and_doubted(tmp_path: Path) -> None:
@@ -1067,7 +1080,34 @@ def test_the_footer_of_a_report_is_told_and_no_doubt(tmp_path: Path) -> None:
         file.write('\n"Grand Totals (90 records)"\n"Confidential - Do Not Distribute"\n')
     drafted = draft(tmp_path)
     assert not drafted.doubts
+    assert "# 2 rows rejected when these files were tried; the command says how to mend them:" in drafted.text
     assert "# - deals.csv, 2 rows from line 93: 1 fields instead of 8" in drafted.text
+    with (tmp_path / "deals.csv").open("a") as file:
+        file.write("more\n" * 7)
+    assert draft(tmp_path).doubts[0].startswith("9 rows rejected")
+
+
+def test_what_is_said_of_a_file(tmp_path: Path) -> None:
+    write(tmp_path, DEALS)
+    (file,) = draft(tmp_path).files
+    assert (file.file, file.sheet, file.rows) == ("deals.csv", None, ROWS)
+    assert file.roles == ("assignments", "bookings", "agents")
+    assert file.fields == (
+        "id", "agent", "customer_name", "assigned_at", "assignment", "status", "completed_at", "cancelled_at",
+        "total_revenue", "name",
+    )  # fmt: skip
+
+
+def test_a_long_table_of_people_is_no_table_of_agents(tmp_path: Path) -> None:
+    write(tmp_path, DEALS)
+    for rows, found in ((59, "team.csv"), (60, None)):
+        write(
+            tmp_path,
+            {"Name": lambda row: OWNERS(5 * row) if row < 3 else f"N{row}"} | {"Foo": NUMBER},
+            "team.csv",
+            rows=rows,
+        )
+        assert company_of(draft(tmp_path)).tables["agents"].file == found
 
 
 # words
@@ -1084,6 +1124,24 @@ def test_the_footer_of_a_report_is_told_and_no_doubt(tmp_path: Path) -> None:
 )  # fmt: skip
 def test_headers(header: str, meaning: str) -> None:
     assert meanings(plain(header))[0].name == meaning
+
+
+@pytest.mark.parametrize(
+    ("header", "meaning"),
+    [
+        ("owner aa", "owner"), ("aa owner", "owner"), ("owner aaaaaaaa", None), ("aa owner a", None), ("a owner a", "owner"),
+        ("owner aaaaa", "owner"), ("abschluss", "closed"), ("tagesabschluss", "closed"), ("aaastage", "status"), ("xxxowner", "owner"), ("xxowner", None),
+    ],
+)  # fmt: skip
+def test_a_part_of_a_header_counts_by_its_length_and_place(header: str, meaning: str | None) -> None:
+    found = meanings(header)
+    assert (found[0].name if found else None) == meaning
+    assert all(guess.score < 1 for guess in found) or header == "abschluss"
+
+
+def test_the_first_word_that_most_headers_share_is_left_out() -> None:
+    assert plain_headers(["Deal - Owner", "Deal - ID", "Id", "Other"])["Deal - Owner"] == "owner"
+    assert plain_headers(["Deal - Owner", "Deal - ID", "Id", "Other", "More"])["Deal - Owner"] == "deal owner"
 
 
 @settings(max_examples=60, deadline=None)
