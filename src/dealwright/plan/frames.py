@@ -34,20 +34,6 @@ class StageResult(Protocol):
         ...
 
 
-class PredictionResult(StageResult, Protocol):
-    """Result of *predict*."""
-
-    @property
-    def metrics(self) -> Mapping[str, float | None]:
-        """Out-of-fold measures, e.g. ``churn_auc``, ``churn_log_loss``, ``value_rmse``, ``value_gini``."""
-        ...
-
-    @property
-    def card(self) -> Mapping[str, Any]:
-        """Model card, JSON-ready: candidates, intervals, baselines, champion, fallbacks."""
-        ...
-
-
 @dataclass(frozen=True)
 class StoredModel:
     """A fitted model as a store keeps it; `card` is JSON-ready."""

@@ -129,7 +129,7 @@ class Coercion:
         text = as_text(self._column(source))
         return _parsed(text, text)
 
-    def number(self, source: Source, *, low: float = -inf, high: float = inf) -> Parsed:  # noqa: ARG002
+    def number(self, source: Source, *, high: float = inf) -> Parsed:
         """Read numbers; `high` says what is plausible (a share, a latitude); nothing is rejected for it."""
         column = self._column(source)
         if column.dtype == pl.String:

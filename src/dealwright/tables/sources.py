@@ -12,7 +12,7 @@ import polars as pl
 
 from dealwright.errors import InputError
 from dealwright.tables.coercion import Coercion
-from dealwright.tables.mapping import CompanyMap, Lookup, Source
+from dealwright.tables.mapping import CompanyMap, Lookup
 from dealwright.tables.reader import Format, RawTable, read_table
 from dealwright.tables.validation import Rows, find_columns
 
@@ -154,8 +154,3 @@ class Sources:
             else f"{folder} holds {', '.join(present[:10]) or 'no files'}"
         )
         raise InputError(f"there is no file {str(path)!r} ({key}): {hint}")
-
-
-def sole(column: str) -> Source:
-    """Return the source that is one column."""
-    return Source((column,))

@@ -102,13 +102,13 @@ def test_the_file_decides_what_a_column_leaves_open() -> None:
 
 def test_the_separator_and_the_range_decide_what_the_file_leaves_open() -> None:
     assert cells(coercion(Format(separator=","), x=["1.234", "5.678"]).number("x")) == [1.234, 5.678]
-    assert cells(coercion(x=["52.512", "13.405"]).number("x", low=-90, high=90)) == [52.512, 13.405]
+    assert cells(coercion(x=["52.512", "13.405"]).number("x", high=90)) == [52.512, 13.405]
     assert cells(coercion(x=["52,512"]).number("x", high=90)) == [52.512]
     assert cells(coercion(x=["1.234"]).number("x", high=999)) == [1.234]
     with pytest.raises(AmbiguousError):
         coercion(x=["1.234"]).number("x", high=1000)
     # the range is a hint: whether it holds is not judged here
-    assert cells(coercion(x=["99.5"]).number("x", low=0, high=90)) == [99.5]
+    assert cells(coercion(x=["99.5"]).number("x", high=90)) == [99.5]
 
 
 @pytest.mark.parametrize(
@@ -151,8 +151,8 @@ def test_declared_signs_win(given: Format, texts: list[str], numbers: list[Any])
 
 def test_per_cent_is_a_share_only_where_a_share_is_wanted() -> None:
     read = coercion(x=["12,5 %", "0,5"])
-    assert cells(read.number("x", low=0, high=1)) == [0.125, 0.5]
-    assert cells(read.number("x", low=0, high=100)) == [12.5, 0.5]
+    assert cells(read.number("x", high=1)) == [0.125, 0.5]
+    assert cells(read.number("x", high=100)) == [12.5, 0.5]
 
 
 def test_nan_is_missing_and_infinity_is_no_number() -> None:

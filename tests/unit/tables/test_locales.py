@@ -157,7 +157,7 @@ def read(raw: RawTable) -> dict[str, list[Any]]:
         "id": coercion.text("id"),
         "name": coercion.text(raw.frame.columns[1]),
         "amount": coercion.number("amount"),
-        "share": coercion.number("share", low=0, high=1),
+        "share": coercion.number("share", high=1),
         "day": coercion.day("day"),
         "at": coercion.moment("at", utc=False),
         "flag": coercion.flag("flag"),
