@@ -170,18 +170,20 @@ def _read_role(rows: Rows, role: str, source: Source) -> None:
     """Read a column that plays a role; a feature that is read otherwise stays beside it as it is."""
     field, own, column = ROLE_FIELDS[role], _OWN + role, _role_column(role, source)
     feature = rows.frame.get_column(column, default=None)
-    if field.kind == "text" and feature is not None and feature.dtype == pl.String:
+    judged = field is NUMERIC or field.kind == "text"
+    if judged and feature is not None and feature.dtype == POLARS_TYPES[field.kind]:
         return
-    if field is NUMERIC and rows.parsed("number", source)[0].failed.any():
-        flags = rows.parsed("flag", source)[0]
-        if not flags.failed.any():  # such as "has an open issue: yes"
-            rows.frame = rows.frame.with_columns(flags.values.cast(pl.Float64).alias(own))
-        elif feature is not None:
+    flags = False
+    if field is NUMERIC:
+        bad = {kind: int(rows.parsed(kind, source)[0].failed.sum()) for kind in ("number", "flag")}
+        flags = bad["flag"] < bad["number"]  # such as "has an open issue: yes"
+        if feature is not None and min(bad.values()) > 0.5 * feature.count():
             fix = "map a column of numbers or of yes and no, or leave the role out"
             rows.note(column, 0, f"words, so it cannot play the role {role}", fix, level="warning")
             return
-    if own not in rows.frame.columns:
-        rows.read(role, field, source, into=own)
+    values = rows.read(role, Field("flag") if flags else field, source, into=own)
+    if flags:
+        rows.frame = rows.frame.with_columns(values.cast(pl.Float64).alias(own))
     if feature is None or feature.dtype == rows.frame[own].dtype:
         rows.frame = rows.frame.with_columns(rows.frame[own].alias(column)).drop(own)
 

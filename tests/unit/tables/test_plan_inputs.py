@@ -683,6 +683,28 @@ def test_a_role_of_words_is_not_played_where_numbers_are_needed(tmp_path: Path) 
     ]
 
 
+@pytest.mark.parametrize(
+    ("feature", "cells", "role", "bad", "played"),
+    [
+        ("numeric", ("5", "inf", "7", "8"), "lifetime_value", "inf", [5.0, 7.0, 8.0]),
+        ("categorical", ("1", "2", "so so", "5"), "csat", "so so", [1.0, 2.0, 5.0]),
+        ("categorical", ("yes", "no", "perhaps", "yes"), "recent_issue", "perhaps", [1.0, 0.0, 1.0]),
+        (None, ("yes", "no", "perhaps", "yes"), "recent_issue", "perhaps", [1.0, 0.0, 1.0]),
+    ],
+)
+def test_one_bad_cell_of_a_role_costs_one_row_and_never_the_role(
+    tmp_path: Path, feature: str | None, cells: tuple[str, ...], role: str, bad: str, played: list[float]
+) -> None:
+    rows = [{"number": str(k), "thing": cell} for k, cell in enumerate(cells)]
+    mapping = '[accounts]\nid = "number"\n' + (f'{feature} = ["thing"]\n' if feature else "")
+    inputs = read_accounts(tmp_path, rows, f'{mapping}roles = {{ {role} = "thing" }}')
+    column = inputs.schema.role(role)
+    assert column is not None
+    assert inputs.accounts[column].to_list() == played
+    assert inputs.intake.tables["accounts"].rejected["thing"].to_list() == [bad]
+    assert problems(inputs, "warning") == []
+
+
 def test_without_a_mapping_canonical_names_and_types_are_recognised(tmp_path: Path) -> None:
     lines = [
         {"account_id": str(k), "lat_deg": "41.4", "lon_deg": "2.1", "spend": f"{k}.5", "tier": "ab"[k % 2],
