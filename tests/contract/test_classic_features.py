@@ -32,11 +32,11 @@ def test_features_in_python_and_in_sql_agree(desk: Desk) -> None:
     rows = table.with_row_index().filter(pl.col("destination").is_not_null())["index"].to_list()[::60]
     assert len(rows) > 10
     with desk.database.connect() as connection:
-        connection.execute("set search_path = dealwright, public")  # as its callers do
+        connection.execute("set search_path = dealwright, dealwright_engine, public")  # as its callers do
         for row in rows:
             found = connection.execute(
                 "select f.feature from dealwright.assignment as a "
-                "cross join lateral dealwright.classic_features(a.slots) as f "
+                "cross join lateral dealwright_engine.classic_features(a.slots) as f "
                 "where a.assignment_id = %s and f.agent_id = a.agent_id",
                 [table["assignment_id"][row]],
             ).fetchone()

@@ -152,7 +152,9 @@ def test_a_new_value_weighs_nothing_until_a_model_knows_it(desk: Connection[Any]
     assert {len(row["vector"]) for row in check_desk(desk, learned)["agent"]} == {2 + len(learned.slots)}
     slot = slot_of(desk, "channel", "podcast")
     weight = value(
-        desk, "select lead_weight[%s] from dealwright.compiled_model order by model_id desc limit 1", slot
+        desk,
+        "select lead_weight[%s] from dealwright_engine.compiled_model order by model_id desc limit 1",
+        slot,
     )
     assert weight == learned.lead_weights["channel"]["podcast"]
     place(desk, "function", {"channel": "podcast"})
@@ -178,21 +180,21 @@ def test_a_value_that_a_model_has_learned_elsewhere_waits_for_its_slot(desk: Con
 
 @pytest.mark.parametrize(("limit", "most"), [("most_slots", 13), ("most_values", 3)])
 def test_beyond_the_most_a_new_value_stays_unknown(desk: Connection[Any], limit: str, most: int) -> None:
-    count = value(desk, "select dealwright.slot_count()")
+    count = value(desk, "select dealwright_engine.slot_count()")
     rows(
         desk,
-        f"create or replace function dealwright.{limit}() returns integer language sql immutable "
+        f"create or replace function dealwright_engine.{limit}() returns integer language sql immutable "
         f"as 'select {most}'",
     )
     for channel in ("one", "two", "three"):
         place(desk, "function", {"channel": channel})
-    assert value(desk, "select dealwright.slot_count()") == count + 1
+    assert value(desk, "select dealwright_engine.slot_count()") == count + 1
     assert value(desk, "select dealwright.declare_open_values()") == 0
     rows(desk, "select dealwright.declare_dimension('channel', array['four', 'five'])")
-    assert value(desk, "select dealwright.slot_count()") == count + 1
+    assert value(desk, "select dealwright_engine.slot_count()") == count + 1
     # closed ones are the company's own decision
     rows(desk, "select dealwright.declare_dimension('destination', array['Io', 'Pluto'])")
-    assert value(desk, "select dealwright.slot_count()") == count + 3
+    assert value(desk, "select dealwright_engine.slot_count()") == count + 3
     check_desk(desk)
 
 
@@ -281,7 +283,7 @@ def test_edges_are_compared_to_the_last_digit(desk: Connection[Any]) -> None:
 def test_leads_that_mean_the_same_share_a_list_of_standing_agents(desk: Connection[Any]) -> None:
     load_model(desk, random_model(np.random.default_rng(5), (*DIMENSIONS, *FURTHER)))
     place(desk, "insert", {"size": 11, "channel": "web"})
-    first = rows(desk, "select * from dealwright.standing")
+    first = rows(desk, "select * from dealwright_engine.standing")
     for attributes in (
         {"size": 35, "channel": "web"},
         {"size": "35", "channel": "web "},
@@ -291,7 +293,7 @@ def test_leads_that_mean_the_same_share_a_list_of_standing_agents(desk: Connecti
         for way in ("function", "insert", "command"):
             place(desk, way, attributes)
     assert first[0]["attributes"] == {**LEAD, "size": "middling", "channel": "web"}
-    assert rows(desk, "select * from dealwright.standing") == first  # found, not made anew
+    assert rows(desk, "select * from dealwright_engine.standing") == first  # found, not made anew
     # one that leaves out what it must not is refused, whatever list there is
     rows(desk, "update dealwright.lead set attributes = attributes - 'destination' where lead_id = 1")
     rows(desk, "select dealwright.reassign(1, 'ill')")
@@ -324,7 +326,7 @@ def test_when_the_edges_move_a_bin_keeps_its_slot_and_leads_are_read_anew(desk: 
     assert slot_of(desk, "size", "huge") is None
     rows(desk, "select dealwright.declare_dimension('size', '{a,b,c,d}', edges => '{1,2,3}')")
     assert [slot_of(desk, "size", name) for name in "abc"] == list(before.values())
-    assert slot_of(desk, "size", "d") == value(desk, "select dealwright.slot_count()")
+    assert slot_of(desk, "size", "d") == value(desk, "select dealwright_engine.slot_count()")
     check_desk(desk, seen_after(model, model, named, names_of_slots(desk)))
     assert agrees(desk)
     # no number any more: the last names are its values
@@ -397,7 +399,7 @@ def test_whoever_adds_a_value_holds_up_nobody_for_long(database: Database, desk:
         assert value(desk, "select count(*) from dealwright.assignment where status = 'open'") == 4
         # what had to go without a slot has one before the next training
         assert value(desk, "select dealwright.declare_open_values()") == 1
-        assert value(desk, "select dealwright.reread_leads()") == 0
+        assert value(desk, "select dealwright_engine.reread_leads()") == 0
         assert slot in slots(desk, ids[1])
         assert slot_of(desk, "channel", "radio") in slots(desk, ids[0])
         check_desk(desk, model)

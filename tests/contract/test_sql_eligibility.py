@@ -60,18 +60,18 @@ def skilled(database: Database) -> Any:
 
 @pytest.mark.parametrize(("text", "skills"), ASKED)
 def test_text_that_asks_for_a_skill(skilled: Connection[Any], text: str, skills: list[str]) -> None:
-    assert value(skilled, "select dealwright.required(%s, 'skill')", text) == skills
+    assert value(skilled, "select dealwright_engine.required(%s, 'skill')", text) == skills
     assert assign(skilled, {}, "workload", requirements=text)["agent_name"] == "all"
 
 
 @pytest.mark.parametrize("text", NOT_ASKED)
 def test_text_that_asks_for_none(skilled: Connection[Any], text: str) -> None:
-    assert value(skilled, "select dealwright.required(%s, 'skill')", text) is None
+    assert value(skilled, "select dealwright_engine.required(%s, 'skill')", text) is None
     assign(skilled, {}, "workload", requirements=text)
 
 
 def test_a_department_is_required_by_its_whole_name(skilled: Connection[Any]) -> None:
-    find = "select dealwright.required_department(%s)"
+    find = "select dealwright_engine.required_department(%s)"
     assert value(skilled, find, "please somebody from luxury voyages") == "Luxury Voyages"
     assert value(skilled, find, "sales") is None
     add_agent(skilled, "third", department="Business Travel")
@@ -80,8 +80,10 @@ def test_a_department_is_required_by_its_whole_name(skilled: Connection[Any]) ->
 
 def test_own_words_can_stand_for_a_skill(skilled: Connection[Any]) -> None:
     rows(skilled, "insert into dealwright.requirement_term values ('skill', 'family', 'grand.ma')")
-    assert value(skilled, "select dealwright.required('with grand.ma', 'skill')") == ["family"]
-    assert value(skilled, "select dealwright.required('with grandxma', 'skill')") is None  # a dot is a dot
+    assert value(skilled, "select dealwright_engine.required('with grand.ma', 'skill')") == ["family"]
+    assert (
+        value(skilled, "select dealwright_engine.required('with grandxma', 'skill')") is None
+    )  # a dot is a dot
 
 
 def test_given_skills_and_department_count_beside_the_text(skilled: Connection[Any]) -> None:

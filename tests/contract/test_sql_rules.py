@@ -29,7 +29,7 @@ order by w.wanted
 """
 KEPT = (
     "select wanted, name, params, seed, sharpness, by_worth, model_id, fair_window_start::text "
-    "from dealwright.rule order by wanted"
+    "from dealwright_engine.rule order by wanted"
 )
 CHANGES = [
     "select dealwright.set_default_policy('value', '{\"seed\": 7, \"sharpness\": 3}')",

@@ -29,7 +29,7 @@ STATEMENTS = [
     "select * from dealwright.rank_agents('{}', 'fair')",
     "select dealwright.explain(4)",
     "select dealwright.replay(4)",
-    "select dealwright.lapse_overdue(now(), interval '1 hour')",
+    "select dealwright_engine.lapse_overdue(now(), interval '1 hour')",
     "select dealwright.set_default_policy('workload')",
     "select dealwright.set_default_policy('value', '{\"seed\": 3}')",
     "update dealwright.policy set params = '{\"window_start\": \"2026-01-01\"}' where name = 'fair'",

@@ -16,18 +16,18 @@ from dealwright.desk.database import Database
 DESTINATIONS = ("Mars", "Venus")
 SOURCES = ("Organic", "Bought")
 FIRST_BOTH_WAYS = """
-select (dealwright.first_agent(r.rule, e.ask, s.list)).*, (s.list).agents as listed,
+select (dealwright_engine.first_agent(r.rule, e.ask, s.list)).*, (s.list).agents as listed,
        g.agent_id as general_id, g.match_score as general_score, g.expected_value as general_value
-from (select dealwright.policy_for('value') as rule offset 0) as r
+from (select dealwright_engine.policy_for('value') as rule offset 0) as r
 cross join lateral (
-    select a.attributes, dealwright.standing_for(r.rule, a.attributes) as list
+    select a.attributes, dealwright_engine.standing_for(r.rule, a.attributes) as list
     from (select %s::jsonb as attributes) as a offset 0
 ) as s
 cross join lateral (
-    select row (dealwright.slots_of(s.attributes), null, %s::text[], null, %s, clock_timestamp(), %s,
-                null, null, null)::dealwright.enquiry as ask offset 0
+    select row (dealwright_engine.slots_of(s.attributes), null, %s::text[], null, %s, clock_timestamp(), %s,
+                null, null, null)::dealwright_engine.enquiry as ask offset 0
 ) as e
-left join lateral dealwright.rank_by('value', e.ask, (r.rule).params, 1, true) as g on true
+left join lateral dealwright_engine.rank_by('value', e.ask, (r.rule).params, 1, true) as g on true
 """
 
 
@@ -111,7 +111,7 @@ def test_the_standing_agents_lead_to_the_same_one_as_a_look_at_all(
                     Jsonb({"sharpness": 1}),
                 )
         assert listed > steps // 2  # or nothing was tested
-        assert value(connection, "select count(*) from dealwright.standing") == 4
+        assert value(connection, "select count(*) from dealwright_engine.standing") == 4
 
 
 def test_who_stands_far_down_the_list_is_found_all_the_same(database: Database) -> None:
@@ -126,7 +126,7 @@ def test_who_stands_far_down_the_list_is_found_all_the_same(database: Database) 
             "select 'agent ' || i, 1, 5.0 * i / 1200 from generate_series(1, 1200) as i",
         )
         chosen = [assign(connection, attributes)["agent_id"]]
-        (kept,) = rows(connection, "select agent_ids from dealwright.standing")
+        (kept,) = rows(connection, "select agent_ids from dealwright_engine.standing")
         # nobody of the head has room; nobody of the list; the last one alone
         for leads in (20, 300):
             chosen += [assign(connection, attributes)["agent_id"] for _ in range(leads)]
@@ -153,7 +153,7 @@ def test_a_list_is_made_anew_when_many_profiles_have_changed(database: Database)
             # one lead in sixteen counts the changes
             for _ in range(leads):
                 assign(connection, {"destination": "Mars", "lead_source": "Organic"})
-            return int(value(connection, "select made_xmin::text::bigint from dealwright.standing"))
+            return int(value(connection, "select made_xmin::text::bigint from dealwright_engine.standing"))
 
         before = made_after_assigning(1)
         rows(connection, "update dealwright.agent set rating = 3 where agent_id <= 60")

@@ -225,8 +225,8 @@ def test_the_dial_reports_its_price(database: Database) -> None:
 def test_psi_is_golrezaeis_at_sharpness_one_and_guards_the_last_places_by_default(database: Database) -> None:
     with database.connect() as connection:
         for share in (0.0, 0.1, 0.5, 1.0):
-            golrezaei = value(connection, "select dealwright.psi(%s, 1)", share)
+            golrezaei = value(connection, "select dealwright_engine.psi(%s, 1)", share)
             assert golrezaei == pytest.approx((1 - math.exp(-share)) / (1 - math.exp(-1)), abs=1e-15)
-            assert value(connection, "select dealwright.psi(%s)", share) == pytest.approx(
+            assert value(connection, "select dealwright_engine.psi(%s)", share) == pytest.approx(
                 psi(share), abs=1e-15
             )

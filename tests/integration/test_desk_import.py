@@ -278,7 +278,7 @@ def test_an_assignment_whose_booking_was_rejected_is_unknown(database: Database)
         load_model(connection, model)
         check_desk(connection, model)
         # whatever the clock says, follow-up is not what it waits for
-        value(connection, "select dealwright.lapse_overdue('2200-01-01', interval '1 day')")
+        value(connection, "select dealwright_engine.lapse_overdue('2200-01-01', interval '1 day')")
         assert fates(connection, unknown.to_list()) == [("unknown", None, False, True)] * unknown.len()
     assert_frame_equal(
         desk.outcomes().filter(pl.col("assignment_id").is_in(unknown.cast(pl.Int64).to_list())),

@@ -326,7 +326,7 @@ class WorkingDesk(DeskMachine):
     def lapse_overdue(self, hours: int) -> None:
         rows(
             self.connection,
-            "select dealwright.lapse_overdue(now(), make_interval(hours => %s))",
+            "select dealwright_engine.lapse_overdue(now(), make_interval(hours => %s))",
             hours,
         )
 

@@ -46,7 +46,7 @@ def sql(tmp_path: Path) -> Files:
     files = Files(tmp_path)
     files.write("schema/01_agent.sql", FIRST)
     files.write("migrations/0001_first.sql", FIRST)
-    files.write("functions/01_greet.sql", GREET)
+    files.write("engine/01_greet.sql", GREET)
     return files
 
 
@@ -95,7 +95,7 @@ def test_an_older_database_is_migrated_with_its_data(empty_database: Database, s
 
 def test_changed_functions_are_replaced(empty_database: Database, sql: Files) -> None:
     _run(empty_database, sql)
-    sql.write("functions/01_greet.sql", GREET.replace("hello", "good day"))
+    sql.write("engine/01_greet.sql", GREET.replace("hello", "good day"))
     result = _run(empty_database, sql)
     assert result == MigrationResult(1, 1, (), functions_replaced=True)
     assert result.summary() == "schema 1: functions replaced"
@@ -115,7 +115,7 @@ def test_a_failing_file_is_named_and_leaves_nothing_behind(empty_database: Datab
 
 
 def test_a_failing_file_is_named_with_its_line(empty_database: Database, sql: Files) -> None:
-    sql.write("functions/02_broken.sql", "-- a comment: ä\n\nSELECT nothing_like_it();")
+    sql.write("engine/02_broken.sql", "-- a comment: ä\n\nSELECT nothing_like_it();")
     with pytest.raises(
         DatabaseError, match=r"02_broken\.sql, line 3: function nothing_like_it\(\) does not exist"
     ):
@@ -177,8 +177,9 @@ def test_the_package_migrates_to_its_own_fresh_schema(
     _run(empty_database, steps)
     for name, text in later:
         steps.write(f"migrations/{name}", text)
-    for name, text in _package_files("functions"):  # today's, which may need today's tables
-        steps.write(f"functions/{name}", text)
+    for folder in ("engine", "api"):  # today's, which may need today's tables
+        for name, text in _package_files(folder):
+            steps.write(f"{folder}/{name}", text)
     _run(empty_database, steps)
     assert _dump(empty_database) == _dump(database)
 
@@ -187,7 +188,9 @@ def test_the_packages_functions_replace_themselves(database: Database) -> None:
     """An upgrade finds the functions of the edition before; what hangs on a view must not stop it."""
     before = _dump(database)
     with database.connect() as connection:
-        connection.execute("UPDATE dealwright.schema_functions SET checksum = 'an older edition'")
+        connection.execute(
+            "UPDATE dealwright.schema_functions SET checksum = 'an older edition', triggers_checksum = ''"
+        )
         connection.commit()
         assert migrate(connection).functions_replaced
     assert _dump(database) == before
@@ -208,7 +211,7 @@ def _dump(database: Database) -> str:
     client that names its columns.
     """
     done = subprocess.run(
-        [program("pg_dump"), "--schema-only", "--no-owner", "--schema=dealwright", database.url],
+        [program("pg_dump"), "--schema-only", "--no-owner", "--schema=dealwright*", database.url],
         capture_output=True,
         text=True,
         check=True,

@@ -29,8 +29,10 @@ from dealwright.schemas import EMPTY, Dimension
 
 REFUSED = {"DW001", "DW002", "DW003"}
 TABLES = (
-    "agent, agent_stat, agent_day, lead, assignment, booking, event, agent_profile_log, decision, model, "
-    "compiled_model, dimension, dimension_value, requirement_term"
+    "dealwright.agent, dealwright.agent_stat, dealwright_engine.agent_day, dealwright.lead, "
+    "dealwright.assignment, dealwright.booking, dealwright.event, dealwright_engine.agent_profile_log, "
+    "dealwright.decision, dealwright.model, dealwright_engine.compiled_model, dealwright.dimension, "
+    "dealwright.dimension_value, dealwright.requirement_term"
 )
 # one takes any value and may be empty, the other is a number in bins and only known from the booking
 FURTHER = (
@@ -81,9 +83,8 @@ class DeskMachine(RuleBasedStateMachine):
         fairness: float,
     ) -> None:
         self.rng = np.random.default_rng(seed)
-        names = ", ".join(f"dealwright.{name.strip()}" for name in TABLES.split(","))
         rows(self.connection, "set session_replication_role = replica")
-        rows(self.connection, f"truncate {names} restart identity cascade")
+        rows(self.connection, f"truncate {TABLES} restart identity cascade")
         rows(
             self.connection,
             "update dealwright.policy set is_default = name = 'value', params = '{\"seed\": 1}'",

@@ -67,7 +67,8 @@ def read_tables(connection: Connection[Any], since: int = 0) -> dict[str, list[R
         ),
         "stat": rows(connection, "select * from dealwright.agent_stat order by agent_id"),
         "day": rows(
-            connection, "select * from dealwright.agent_day where confirmed <> 0 order by day, agent_id"
+            connection,
+            "select * from dealwright_engine.agent_day where confirmed <> 0 order by day, agent_id",
         ),
         "dimension": rows(
             connection,
@@ -92,7 +93,7 @@ def read_tables(connection: Connection[Any], since: int = 0) -> dict[str, list[R
         ),
         "window": rows(
             connection,
-            "select dealwright.fair_window_start() as start where isfinite(dealwright.fair_window_start())",
+            "select w.start from dealwright_engine.fair_window_start() as w (start) where isfinite(w.start)",
         ),
     }
 
@@ -104,14 +105,17 @@ def _check_views(connection: Connection[Any]) -> None:
         "base_expected_cents, package_expected_cents"
     )
     for kept, counted in (
-        (f"select {columns} from dealwright.agent_stat", f"select {columns} from dealwright.recounted_stat"),
         (
-            "select day, agent_id, confirmed from dealwright.agent_day where confirmed <> 0",
-            "select day, agent_id, confirmed from dealwright.recounted_day",
+            f"select {columns} from dealwright.agent_stat",
+            f"select {columns} from dealwright_engine.recounted_stat",
+        ),
+        (
+            "select day, agent_id, confirmed from dealwright_engine.agent_day where confirmed <> 0",
+            "select day, agent_id, confirmed from dealwright_engine.recounted_day",
         ),
         (
             "select agent_id, open, fair_count from dealwright.agent",
-            "select agent_id, open, fair_count from dealwright.recounted_agent",
+            "select agent_id, open, fair_count from dealwright_engine.recounted_agent",
         ),
     ):
         for one, other in ((kept, counted), (counted, kept)):

@@ -12,7 +12,7 @@ from dealwright.desk.queries import query
 from dealwright.schemas import AGENT_COLUMNS, ASSIGNMENT_COLUMNS, BOOKING_COLUMNS, EMPTY, Dimension, History
 
 _CHUNK_ROWS = 100_000
-# as many of an open dimension as the desk takes (dealwright.most_values): better the common ones
+# as many of an open dimension as the desk takes (dealwright_engine.most_values): better the common ones
 _MOST_OPEN_VALUES = 250
 
 

@@ -1,10 +1,13 @@
-"""Bring a database to the schema of this package: numbered migrations, and functions replaced as a whole.
+"""Bring a database to the schema of this package: numbered migrations, and functions replaced in place.
 
-Three directories of SQL files, see ``docs/decisions/0003-migrations-and-repeatable-functions.md``:
+See ``docs/decisions/0003-migrations-and-repeatable-functions.md``:
 
-* ``schema/NN_topic.sql`` builds the current tables in an empty database;
+* ``schema/NN_topic.sql`` builds the current tables and types in an empty database;
 * ``migrations/NNNN_name.sql`` takes an existing database there, each file once;
-* ``functions/NN_topic.sql`` (functions, triggers) is applied again, all of it, whenever any of it changed.
+* ``engine/topic.sql`` and ``api/topic.sql`` hold functions, ``views.sql`` and ``triggers.sql`` beside them
+  what hangs on these. They are applied again whenever any of them changed. What an earlier version had and
+  this one has not is dropped, never with ``CASCADE``: if something of the company's depends on it, the
+  upgrade is refused and names it.
 
 A run is one transaction: a database is either at the new schema or untouched.
 """
@@ -12,7 +15,9 @@ A run is one transaction: a database is either at the new schema or untouched.
 from __future__ import annotations
 
 import hashlib
+import random
 import re
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
@@ -26,6 +31,26 @@ from dealwright.errors import DatabaseError
 
 _LOCK = 0x6465_616C  # "deal": one migrating process at a time in a database
 _NAME = re.compile(r"(\d+)_(\w+)\.sql")
+_VIEW = re.compile(r"(?im)^create or replace view (\S+)")
+_TRIGGER = re.compile(r"(?ims)^create or replace trigger (\w+)\s.*?\son\s+(\S+)")
+
+# whoever places, settles or corrects locks one of these first
+_WRITTEN = ("dealwright.lead", "dealwright.booking", "dealwright.assignment", "dealwright.agent")
+_ATTEMPTS = 200
+
+# the routines that this transaction has put in place
+_REPLACED = b"""
+SELECT p.oid::regprocedure::text FROM pg_proc AS p JOIN pg_namespace AS n ON n.oid = p.pronamespace
+WHERE n.nspname IN ('dealwright', 'dealwright_engine') AND p.xmin = pg_current_xact_id()::xid
+ORDER BY 1
+"""
+_TRIGGERS = b"""
+SELECT t.tgname, t.tgrelid::regclass::text FROM pg_trigger AS t
+JOIN pg_proc AS p ON p.oid = t.tgfoid JOIN pg_namespace AS f ON f.oid = p.pronamespace
+JOIN pg_class AS c ON c.oid = t.tgrelid JOIN pg_namespace AS n ON n.oid = c.relnamespace
+WHERE NOT t.tgisinternal
+  AND f.nspname IN ('dealwright', 'dealwright_engine') AND n.nspname IN ('dealwright', 'dealwright_engine')
+"""
 
 _BOOKKEEPING = b"""
 CREATE SCHEMA IF NOT EXISTS dealwright;
@@ -41,8 +66,21 @@ CREATE TABLE IF NOT EXISTS dealwright.schema_functions (
     applied_at timestamptz NOT NULL DEFAULT now(),
     checksum text NOT NULL
 );
+ALTER TABLE dealwright.schema_functions
+    ADD COLUMN IF NOT EXISTS triggers_checksum text NOT NULL DEFAULT '',
+    ADD COLUMN IF NOT EXISTS objects text[] NOT NULL DEFAULT '{}';
 COMMENT ON TABLE dealwright.schema_functions IS 'Which edition of the functions and triggers is installed';
+COMMENT ON COLUMN dealwright.schema_functions.objects
+    IS 'What it put there: the next edition drops what it no longer has';
 """
+
+# version 0.1 had these; they are one file now
+_VERSION_0_1 = (
+    "968afd30e38b7741081074cb18637187fa192ebd73b8e1fcf906b292630fe036",
+    "69f2e90a21327d973af9d1302fc07c99d6d5af898219b40f7c8ec6bdcf63f317",
+    "cdf86869d4bf6e8e7cad3341afd13279cf778102b027d28dec1bd249980bca3a",
+    "9231d20d602207fc0c75ddb726cf216f478692638f1652994040877d4fd714fd",
+)
 
 
 @dataclass(frozen=True)
@@ -92,6 +130,39 @@ class _Script:
         return hashlib.sha256(self.text.encode()).hexdigest()
 
 
+@dataclass(frozen=True)
+class _Edition:
+    """The SQL files of one version of the package."""
+
+    schema: Sequence[_Script]
+    migrations: Sequence[_Script]
+    routines: Sequence[_Script]
+    views: Sequence[_Script]
+    triggers: Sequence[_Script]
+
+    @classmethod
+    def read(cls, root: Traversable) -> _Edition:
+        repeated = [*_read(root / "engine"), *_read(root / "api")]
+        hanging = {
+            kind: [script for script in repeated if script.name.endswith(f"/{kind}")]
+            for kind in ("views", "triggers")
+        }
+        return cls(
+            schema=_scripts(root / "schema"),
+            migrations=_numbered_without_gaps(_scripts(root / "migrations")),
+            routines=[script for script in repeated if script not in hanging["views"] + hanging["triggers"]],
+            **hanging,
+        )
+
+    @property
+    def checksum(self) -> str:
+        return _combined([*self.routines, *self.views, *self.triggers])
+
+    @property
+    def triggers_checksum(self) -> str:
+        return _combined(self.triggers)
+
+
 def package_sql() -> Traversable:
     """Return the directory of the SQL files this package ships."""
     return files("dealwright.desk") / "sql"
@@ -100,66 +171,86 @@ def package_sql() -> Traversable:
 def migrate(connection: Connection[Any], sql: Traversable | None = None) -> MigrationResult:
     """Bring the database to the current schema and functions, in one transaction.
 
-    Safe when several processes start at once: one works, the others wait and find nothing to do.
+    Safe when several processes start at once: one works, the others wait and find nothing to do. Safe beside
+    a working desk: who places or settles meanwhile waits for the moment it takes.
 
     Parameters
     ----------
     connection
         Outside a transaction; its role owns the schema ``dealwright`` or may create it.
     sql
-        Directory with ``schema``, ``migrations`` and ``functions``; default the package's own.
+        Directory with ``schema``, ``migrations``, ``engine`` and ``api``; default the package's own.
 
     Raises
     ------
     DatabaseError
-        The database is newer than the package, an applied migration was edited afterwards, or a file failed
-        (with its name and line).
+        The database is newer than the package, an applied migration was edited afterwards, something of the
+        company's depends on what this version no longer has, or a file failed (with its name and line).
     """
-    root = sql or package_sql()
-    migrations = _numbered_without_gaps(_scripts(root / "migrations"))
-    functions = _scripts(root / "functions")
-    with connection.transaction():
-        if (done := _up_to_date(connection, migrations, functions)) is not None:
+    edition = _Edition.read(sql or package_sql())
+    with connection.transaction():  # of its own: whoever waits for the lock below must hold none
+        if (done := _up_to_date(connection, edition)) is not None:
             return done
+    with connection.transaction():
         connection.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
-        connection.execute(_BOOKKEEPING)
+        if not _has_books(connection):
+            connection.execute(_BOOKKEEPING)
+        _fold_version_0_1(connection, edition.migrations)
         known = _applied(connection)
-        _check(known, migrations)
-        before = max(known, default=0)
-        pending = [script for script in migrations if script.number not in known]
-        for script in pending if known else _scripts(root / "schema"):
-            _run(connection, script)
-        for script in pending:
-            connection.execute(
-                "INSERT INTO dealwright.schema_version (version, name, checksum) VALUES (%s, %s, %s)",
-                [script.number, script.name, script.checksum],
-            )
-        # after a migration always: it may have rebuilt a table and lost its triggers
-        replaced = bool(pending) or _functions_applied(connection) != _combined(functions)
+        _check(known, edition.migrations)
+        pending = [script for script in edition.migrations if script.number not in known]
+        installed = _installed(connection)
+        replaced = bool(pending) or installed is None or installed[0] != edition.checksum
         if replaced:
-            for script in functions:
-                _run(connection, script)
-            connection.execute(
-                "INSERT INTO dealwright.schema_functions (checksum) VALUES (%s) "
-                "ON CONFLICT (only_row) DO UPDATE SET checksum = excluded.checksum, applied_at = now()",
-                [_combined(functions)],
-            )
+            run = _Runner(connection)
+            if known:
+                _hold_desk(connection, exclusively=bool(pending))
+            run.all(pending if known else edition.schema)
+            _record_migrations(connection, pending)
+            # a migration may have rebuilt a table, which then has lost its triggers
+            with_triggers = bool(pending) or installed is None or installed[1] != edition.triggers_checksum
+            run.all([*edition.routines, *edition.views, *(edition.triggers if with_triggers else ())])
+            _retire(connection, edition)
     names = tuple(script.name for script in pending) if known else ()
-    return MigrationResult(before, len(migrations), names, replaced)
+    return MigrationResult(max(known, default=0), len(edition.migrations), names, replaced)
 
 
-def _up_to_date(
-    connection: Connection[Any], migrations: Sequence[_Script], functions: Sequence[_Script]
-) -> MigrationResult | None:
+def _up_to_date(connection: Connection[Any], edition: _Edition) -> MigrationResult | None:
     """Return the result when there is nothing to do, found without the lock: the cost of every start."""
-    row = connection.execute("SELECT to_regclass('dealwright.schema_functions')").fetchone()
-    if row is None or row[0] is None:
+    if not _has_books(connection):
         return None
     known = _applied(connection)
-    _check(known, migrations)
-    if len(known) < len(migrations) or _functions_applied(connection) != _combined(functions):
+    row = connection.execute("SELECT checksum FROM dealwright.schema_functions").fetchone()
+    if row is None or row[0] != edition.checksum:
+        return None
+    _check(known, edition.migrations)
+    if len(known) < len(edition.migrations):
         return None
     return MigrationResult(len(known), len(known), (), functions_replaced=False)
+
+
+def _has_books(connection: Connection[Any]) -> bool:
+    row = connection.execute(
+        "SELECT 1 FROM pg_attribute "
+        "WHERE attrelid = to_regclass('dealwright.schema_functions') AND attname = 'objects'"
+    ).fetchone()
+    return row is not None
+
+
+def _fold_version_0_1(connection: Connection[Any], migrations: Sequence[_Script]) -> None:
+    """Let a database of version 0.1 have the one migration behind it that its four have become."""
+    found = connection.execute("SELECT checksum FROM dealwright.schema_version ORDER BY version").fetchall()
+    if tuple(checksum for (checksum,) in found) == _VERSION_0_1:
+        connection.execute("DELETE FROM dealwright.schema_version")
+        _record_migrations(connection, migrations[:1])
+
+
+def _record_migrations(connection: Connection[Any], scripts: Sequence[_Script]) -> None:
+    for script in scripts:
+        connection.execute(
+            "INSERT INTO dealwright.schema_version (version, name, checksum) VALUES (%s, %s, %s)",
+            [script.number, script.name, script.checksum],
+        )
 
 
 def _applied(connection: Connection[Any]) -> dict[int, tuple[str, str]]:
@@ -167,9 +258,78 @@ def _applied(connection: Connection[Any]) -> dict[int, tuple[str, str]]:
     return {version: (name, checksum) for version, name, checksum in rows}
 
 
-def _functions_applied(connection: Connection[Any]) -> str | None:
-    row = connection.execute("SELECT checksum FROM dealwright.schema_functions").fetchone()
-    return None if row is None else str(row[0])
+def _installed(connection: Connection[Any]) -> tuple[str, str] | None:
+    """Return the checksums of all that is repeated and of the triggers in it."""
+    row = connection.execute("SELECT checksum, triggers_checksum FROM dealwright.schema_functions").fetchone()
+    return None if row is None else (str(row[0]), str(row[1]))
+
+
+def _hold_desk(connection: Connection[Any], *, exclusively: bool) -> None:
+    """Let nobody begin to place or settle until the transaction ends, and wait until nobody is at it.
+
+    In short attempts: whoever comes meanwhile goes on after each, and nobody's transaction is ended as the
+    victim of a deadlock.
+    """
+    mode = "ACCESS EXCLUSIVE" if exclusively else "SHARE ROW EXCLUSIVE"
+    rows = connection.execute(
+        "SELECT name FROM unnest(%s::text[]) AS name WHERE to_regclass(name) IS NOT NULL", [list(_WRITTEN)]
+    )
+    tables = [name for (name,) in rows.fetchall()]
+    if not tables:
+        return
+    patience = connection.execute("SELECT current_setting('lock_timeout')").fetchone()
+    for attempt in range(_ATTEMPTS):
+        try:
+            with connection.transaction():
+                connection.execute("SET LOCAL lock_timeout = '200ms'")
+                # placing and settling take these in different orders: one, then the other
+                order = tables if attempt % 2 else tables[::-1]
+                connection.execute(f"LOCK TABLE {', '.join(order)} IN {mode} MODE".encode())
+        except psycopg.errors.LockNotAvailable:
+            time.sleep(0.05 * random.random())  # noqa: S311
+        else:
+            connection.execute("SELECT set_config('lock_timeout', %s, true)", patience)
+            return
+    raise DatabaseError(
+        "the desk is too busy to be upgraded: a transaction stays open that has changed leads or bookings "
+        "(pg_stat_activity shows it); end it, or try again at a quieter time; nothing was changed"
+    )
+
+
+def _retire(connection: Connection[Any], edition: _Edition) -> None:
+    """Drop what the edition before had and this one has not, and note what this one has."""
+    connection.execute("SET LOCAL search_path = pg_catalog")
+    row = connection.execute("SELECT objects FROM dealwright.schema_functions").fetchone()
+    views = [name for script in (*edition.routines, *edition.views) for name in _VIEW.findall(script.text)]
+    triggers = [
+        f"{name} on {table}" for script in edition.triggers for name, table in _TRIGGER.findall(script.text)
+    ]
+    present = [f"routine {name}" for (name,) in connection.execute(_REPLACED)] + [
+        f"view {name}" for name in views
+    ]
+    gone = set(row[0] if row else ()) - set(present)
+    try:
+        for name, table in connection.execute(_TRIGGERS).fetchall():
+            if f"{name} on {table}" not in triggers:
+                connection.execute(f'DROP TRIGGER "{name}" ON {table}'.encode())
+        for kind in ("view", "routine", "type"):
+            # in one statement: what of it hangs together goes together
+            if names := [
+                item.removeprefix(f"{kind} ") for item in sorted(gone) if item.startswith(f"{kind} ")
+            ]:
+                connection.execute(f"DROP {kind} IF EXISTS {', '.join(names)}".encode())
+    except psycopg.errors.DependentObjectsStillExist as error:
+        raise DatabaseError(
+            "this version of Dealwright no longer has something that yours depends on: "
+            f"{'; '.join((error.diag.message_detail or str(error)).splitlines())}. "
+            "Nothing was changed: drop or rewrite what depends on it, then start again"
+        ) from error
+    connection.execute(
+        "INSERT INTO dealwright.schema_functions (checksum, triggers_checksum, objects) VALUES (%s, %s, %s) "
+        "ON CONFLICT (only_row) DO UPDATE SET checksum = excluded.checksum, "
+        "triggers_checksum = excluded.triggers_checksum, objects = excluded.objects, applied_at = now()",
+        [edition.checksum, edition.triggers_checksum, present],
+    )
 
 
 def _check(known: dict[int, tuple[str, str]], migrations: Sequence[_Script]) -> None:
@@ -197,20 +357,26 @@ def _combined(scripts: Sequence[_Script]) -> str:
 
 def _scripts(folder: Traversable) -> list[_Script]:
     """Read the SQL files of a directory in the order of their numbers."""
-    return sorted(_read(folder), key=lambda script: script.number)
+    return sorted(_read(folder, numbered=True), key=lambda script: script.number)
 
 
-def _read(folder: Traversable) -> Iterator[_Script]:
+def _read(folder: Traversable, *, numbered: bool = False) -> Iterator[_Script]:
     if not folder.is_dir():
         return
-    for file in folder.iterdir():
+    for file in sorted(folder.iterdir(), key=lambda file: file.name):
         if not file.name.endswith(".sql"):
             continue
-        match = _NAME.fullmatch(file.name)
-        if match is None:
-            raise DatabaseError(f"{file.name} is not named like 0001_what_it_does.sql: rename it")
+        name = file.name.removesuffix(".sql")
+        number = 0
+        if numbered:
+            match = _NAME.fullmatch(file.name)
+            if match is None:
+                raise DatabaseError(f"{file.name} is not named like 0001_what_it_does.sql: rename it")
+            number = int(match[1])
+        else:
+            name = f"{folder.name}/{name}"
         # text mode: a checkout with other line ends has the same checksum
-        yield _Script(int(match[1]), file.name.removesuffix(".sql"), file.read_text(encoding="utf-8"))
+        yield _Script(number, name, file.read_text(encoding="utf-8"))
 
 
 def _numbered_without_gaps(scripts: Sequence[_Script]) -> Sequence[_Script]:
@@ -223,14 +389,37 @@ def _numbered_without_gaps(scripts: Sequence[_Script]) -> Sequence[_Script]:
     return scripts
 
 
-def _run(connection: Connection[Any], script: _Script) -> None:
-    try:
-        connection.execute(script.text.encode())
-    except psycopg.Error as error:
-        diagnosis = error.diag
-        position = int(diagnosis.statement_position or 0)
-        line = f", line {script.text.count(chr(10), 0, position) + 1}" if position else ""
-        hint = f" ({diagnosis.message_hint})" if diagnosis.message_hint else ""
-        context = f"\n{diagnosis.context}" if diagnosis.context else ""
-        message = diagnosis.message_primary or str(error)
-        raise DatabaseError(f"{script.name}.sql{line}: {message}{hint}{context}") from error
+class _Runner:
+    """Runs files, with the schema where this database has the types of pgvector filled in."""
+
+    def __init__(self, connection: Connection[Any]) -> None:
+        self._connection = connection
+        row = connection.execute(
+            "SELECT quote_ident(n.nspname) FROM pg_extension AS e "
+            "JOIN pg_namespace AS n ON n.oid = e.extnamespace WHERE e.extname = 'vector'"
+        ).fetchone()
+        self._vector_schema = row[0] if row else "public"
+        # functions name one another in any order
+        connection.execute("SET LOCAL check_function_bodies = off")
+        connection.execute(
+            self._filled("SET LOCAL search_path = dealwright, dealwright_engine, @vector_schema@")
+        )
+
+    def all(self, scripts: Sequence[_Script]) -> None:
+        for script in scripts:
+            self._run(script)
+
+    def _filled(self, text: str) -> bytes:
+        return text.replace("@vector_schema@", self._vector_schema).encode()
+
+    def _run(self, script: _Script) -> None:
+        try:
+            self._connection.execute(self._filled(script.text))
+        except psycopg.Error as error:
+            diagnosis = error.diag
+            position = int(diagnosis.statement_position or 0)
+            line = f", line {script.text.count(chr(10), 0, position) + 1}" if position else ""
+            hint = f" ({diagnosis.message_hint})" if diagnosis.message_hint else ""
+            context = f"\n{diagnosis.context}" if diagnosis.context else ""
+            message = diagnosis.message_primary or str(error)
+            raise DatabaseError(f"{script.name}.sql{line}: {message}{hint}{context}") from error

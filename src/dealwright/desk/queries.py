@@ -1,4 +1,4 @@
-"""The desk's queries, one per file, loaded by name, and the errors that PostgreSQL answers them with."""
+"""The desk's queries, by name, and the errors that PostgreSQL answers them with."""
 
 from __future__ import annotations
 
@@ -63,9 +63,15 @@ _OWN_NUMBER = re.compile(r"[1-9][0-9]{0,17}")
 
 
 @cache
+def _queries() -> dict[str, bytes]:
+    text = files("dealwright.desk").joinpath("sql", "queries.sql").read_text(encoding="utf-8")
+    _, *blocks = re.split(r"(?m)^-- name: (\w+)\n", text)
+    return {name: block.encode() for name, block in zip(blocks[::2], blocks[1::2], strict=True)}
+
+
 def query(name: str) -> bytes:
-    """Return the text of ``sql/queries/NAME.sql``."""
-    return files("dealwright.desk").joinpath("sql", "queries", f"{name}.sql").read_bytes()
+    """Return a statement of ``sql/queries.sql``."""
+    return _queries()[name]
 
 
 def run_command(connection: Connection[Any], name: str, parameters: Mapping[str, Any]) -> dict[str, Any]:

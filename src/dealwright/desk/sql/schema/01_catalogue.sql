@@ -67,7 +67,7 @@ create unique index model_one_promoted on dealwright.model (kind) where promoted
 
 -- What a placement goes by, in one row: a policy, what its parameters say, the model behind it. Follows from the two
 -- tables above (functions/13_guards.sql); '' stands for the default policy.
-create table dealwright.rule (
+create table dealwright_engine.rule (
     wanted text primary key,
     name text not null,
     params jsonb not null,
@@ -80,7 +80,7 @@ create table dealwright.rule (
 );
 
 -- A value model unfolded by slot, so that the hot path reads arrays instead of JSON.
-create table dealwright.compiled_model (
+create table dealwright_engine.compiled_model (
     model_id bigint primary key references dealwright.model on delete cascade,
     agents_differ boolean not null,
     lead_bias double precision not null,
@@ -104,7 +104,7 @@ create table dealwright.compiled_model (
     trait_weight double precision[] not null
 );
 
-create table dealwright.standing (
+create table dealwright_engine.standing (
     model_id bigint not null references dealwright.model on delete cascade,
     -- a kind of lead, and what the model makes of it
     attributes jsonb not null,
@@ -120,5 +120,5 @@ create table dealwright.standing (
     standings double precision[] storage plain not null,
     constraint standing_pkey primary key (model_id, attributes)
 ) with (toast_tuple_target = 8160);  -- read whole by every lead: nothing of it is compressed or kept elsewhere
-comment on table dealwright.standing is
+comment on table dealwright_engine.standing is
     'For each kind of lead the agents of highest expected value, whatever their workload: a list to look at first (functions/16_standing.sql).';

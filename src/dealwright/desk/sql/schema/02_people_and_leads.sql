@@ -118,4 +118,4 @@ create table dealwright.requirement_term (
 
 -- Nothing is ever stored here. Its table locks order "no place: wait" against "a place is free: look who waits"
 -- (functions/07_place.sql says how).
-create table dealwright.queue_gate (nothing boolean);
+create table dealwright_engine.queue_gate (nothing boolean);

@@ -18,7 +18,7 @@ comment on table dealwright.agent_stat is
     'Per agent and slot: assignments given, outcomes known, outcomes won, wins expected from the leads alone.';
 
 -- Confirmed bookings by the (UTC) day they were completed: recency without a look at the history.
-create table dealwright.agent_day (
+create table dealwright_engine.agent_day (
     day date not null,
     agent_id bigint not null references dealwright.agent on delete cascade,
     confirmed integer not null,

@@ -24,7 +24,7 @@ comment on table dealwright.event is
 
 create index event_deleted_agent on dealwright.event (agent_id) where kind = 'agent_deleted';
 
-create table dealwright.agent_profile_log (
+create table dealwright_engine.agent_profile_log (
     -- numbered together with the events, so that a replay can tell what came first within one transaction
     position bigint not null default nextval('dealwright.event_position_seq') primary key,
     xid xid8 not null default pg_current_xact_id(),
@@ -35,7 +35,7 @@ create table dealwright.agent_profile_log (
     base_ratio double precision not null,
     package_ratio double precision not null
 );
-create index agent_profile_log_agent on dealwright.agent_profile_log (agent_id, position);
+create index agent_profile_log_agent on dealwright_engine.agent_profile_log (agent_id, position);
 
 create table dealwright.decision (
     decision_id bigint generated always as identity primary key,

@@ -1,0 +1,110 @@
+create or replace function dealwright.replay(assignment_id bigint)
+returns jsonb language plpgsql set search_path = pg_temp, dealwright, dealwright_engine, @vector_schema@ as $$
+declare
+    d dealwright.decision := dealwright_engine.decision_on(replay.assignment_id);
+    again dealwright_engine.ranked;
+begin
+    perform dealwright_engine.restore_state(d);
+    select r.rank, r.agent_id, r.match_score, r.win_probability, r.win_low, r.win_high, r.expected_value into again
+    from dealwright_engine.rank_by(d.policy, dealwright_engine.past_enquiry(d), d.policy_params, null, true) with ordinality as r
+    -- from the queue it is the freed place that takes the lead: only the score is to be recomputed
+    where not d.from_queue or r.agent_id = d.agent_id
+    order by r.ordinality
+    limit 1;
+    return jsonb_build_object(
+        'assignment_id', d.assignment_id,
+        'agrees', again.agent_id is not distinct from d.agent_id and again.match_score is not distinct from d.match_score
+            and again.win_probability is not distinct from d.win_probability,
+        'policy', d.policy, 'model_id', d.model_id, 'decided_at', d.decided_at, 'from_queue', d.from_queue,
+        'recorded', jsonb_build_object('agent_id', d.agent_id, 'match_score', d.match_score, 'win_probability', d.win_probability,
+                                       'expected_value', d.expected_value),
+        'recomputed', jsonb_build_object('agent_id', again.agent_id, 'match_score', again.match_score,
+                                         'win_probability', again.win_probability, 'expected_value', again.expected_value));
+end
+$$;
+comment on function dealwright.replay(bigint) is
+    'Recomputes a decision from the record, with the state it saw, by the code that takes decisions; agrees says whether it comes out the same.';
+
+create or replace function dealwright.explain(assignment_id bigint)
+returns jsonb language plpgsql set search_path = pg_temp, dealwright, dealwright_engine, @vector_schema@ as $$
+declare
+    d dealwright.decision := dealwright_engine.decision_on(explain.assignment_id);
+    ask dealwright_engine.enquiry := dealwright_engine.past_enquiry(d);
+    common dealwright_engine.reason_context;
+    ranking jsonb;
+begin
+    perform dealwright_engine.restore_state(d);
+    common := dealwright_engine.reason_context_of(d.policy, ask);
+    select jsonb_agg(jsonb_build_object(
+        'rank', coalesce(r.rank, r.ordinality), 'agent_id', r.agent_id, 'agent_name', a.name, 'match_score', r.match_score,
+        'win_probability', r.win_probability, 'win_low', r.win_low, 'win_high', r.win_high, 'expected_value', r.expected_value,
+        'open', r.open, 'capacity', r.capacity, 'eligible', r.eligible,
+        'reasons', dealwright_engine.reasons_for(common, r.agent_id, r.eligible, ask),
+        'would_have_got_it', dealwright_engine.would_win(d, ask, r.agent_id)
+    ) order by r.ordinality) into ranking
+    from dealwright_engine.rank_by(d.policy, ask, d.policy_params, null, false) with ordinality as r
+    left join dealwright.agent as a using (agent_id)
+    where r.ordinality <= 10 or r.agent_id = d.agent_id;
+    return jsonb_build_object(
+        'assignment_id', d.assignment_id, 'lead_id', d.lead_id, 'agent_id', d.agent_id,
+        'agent_name', (select a.name from dealwright.agent as a where a.agent_id = d.agent_id),
+        'policy', d.policy, 'policy_params', d.policy_params, 'model_id', d.model_id, 'decided_at', d.decided_at,
+        'from_queue', d.from_queue, 'match_score', d.match_score, 'win_probability', d.win_probability,
+        'expected_value', d.expected_value, 'propensity', d.propensity, 'fairness_price', d.fairness_price,
+        'requirements', d.requirements, 'required_skills', d.required_skills, 'required_department', d.required_department,
+        'evidence', (select m.evidence ->> 'verdict' from dealwright.model as m where m.model_id = d.model_id and m.kind = 'value'),
+        'ranking', ranking);
+end
+$$;
+comment on function dealwright.explain(bigint) is
+    'Why this agent: the ranking as the decision saw it, with reasons; for the others, what would have made them the first.';
+
+create or replace function dealwright.seal_decisions()
+returns bigint language plpgsql set timezone = 'UTC' set datestyle = 'ISO' set extra_float_digits = 1 as $$
+declare
+    previous text;
+    block bigint;
+    digest text;
+    first bigint;
+    last bigint;
+    many integer;
+begin
+    -- one sealer at a time; only what no running transaction can still precede
+    perform pg_advisory_xact_lock(hashtextextended('dealwright.seal_decisions', 0));
+    create temporary table if not exists unsealed (decision_id bigint primary key, line text) on commit delete rows;
+    delete from unsealed;
+    insert into unsealed
+    select d.decision_id, d::text from dealwright.decision as d
+    where d.xid < pg_snapshot_xmin(pg_current_snapshot())
+      and not exists (select from dealwright.decision_seal as s where s.decision_id = d.decision_id);
+    select min(decision_id), max(decision_id), count(*) into first, last, many from unsealed;
+    if many = 0 then
+        return 0;
+    end if;
+    select b.hash into previous from dealwright.decision_block as b order by b.block_id desc limit 1;
+    previous := coalesce(previous, repeat('0', 64));
+    select encode(sha256(convert_to(previous || string_agg(u.line, E'\n' order by u.decision_id), 'UTF8')), 'hex') into digest from unsealed as u;
+    insert into dealwright.decision_block (first_decision_id, last_decision_id, decisions, previous_hash, hash)
+    values (first, last, many, previous, digest)
+    returning block_id into block;
+    insert into dealwright.decision_seal select u.decision_id, block from unsealed as u;
+    return many;
+end
+$$;
+comment on function dealwright.seal_decisions() is
+    'Seals the decisions since the last time into a block whose hash covers the block before (SHA-256); returns how many.';
+
+create or replace function dealwright.verify_decisions()
+returns table (block_id bigint, decisions integer, intact boolean)
+language sql stable set timezone = 'UTC' set datestyle = 'ISO' set extra_float_digits = 1 as $$
+    select b.block_id, b.decisions,
+           b.previous_hash = coalesce(lag(b.hash) over (order by b.block_id), repeat('0', 64))
+           and b.decisions = count(d.decision_id)
+           and b.hash = encode(sha256(convert_to(b.previous_hash || coalesce(string_agg(d::text, E'\n' order by d.decision_id), ''), 'UTF8')), 'hex')
+    from dealwright.decision_block as b
+    left join dealwright.decision_seal as s using (block_id)
+    left join dealwright.decision as d using (decision_id)
+    group by b.block_id, b.decisions, b.previous_hash, b.hash
+    order by b.block_id
+$$;
+comment on function dealwright.verify_decisions() is 'Checks the chain: a decision that was altered, added or removed breaks its block.';

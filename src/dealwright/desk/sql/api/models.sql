@@ -1,0 +1,91 @@
+create or replace function dealwright.load_model(model_kind text, model_parameters jsonb, promote boolean default true)
+returns bigint language plpgsql set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
+declare
+    id bigint;
+    missing text;
+begin
+    if model_kind = 'classic' then
+        select string_agg(name, ', ') into missing
+        from unnest(array['rating_score', 'experience_score', 'revenue_score', 'dest_expertise_score', 'lead_conversion_score',
+                          'communication_score', 'requirements_score', 'recency_score', 'availability_score']) as name
+        where jsonb_typeof(model_parameters -> 'weights' -> name) is distinct from 'number';
+        if missing is not null then
+            raise exception 'the classic model lacks a number for: %', missing using errcode = 'DW002',
+                hint = 'give {"weights": {"rating_score": ..., ...}} with all nine weights';
+        end if;
+        model_parameters := jsonb_build_object('weights', model_parameters -> 'weights');
+    elsif model_kind = 'value' then
+        select string_agg(name, ', ') into missing
+        from unnest(array['dimensions', 'dimension_order', 'lead_bias', 'lead_weights', 'traits', 'prior_strength', 'value_share',
+                          'affinity_weight', 'calibration', 'revenue', 'agents_differ']) as name
+        where jsonb_typeof(model_parameters -> name) is null;
+        if missing is not null then
+            raise exception 'the match model lacks: %', missing using errcode = 'DW002', hint = 'train it again with dealwright train';
+        end if;
+    else
+        raise exception 'unknown kind of model %', coalesce(quote_literal(model_kind), 'null') using errcode = 'DW002',
+            hint = 'use value or classic';
+    end if;
+    insert into dealwright.model (kind, parameters, metrics, evidence)
+    values (model_kind, model_parameters, coalesce(model_parameters -> 'metrics', '{}'), coalesce(model_parameters -> 'evidence', '{}'))
+    returning model_id into id;
+    if model_kind = 'value' then
+        perform dealwright_engine.compile_model(id);
+    end if;
+    if promote then
+        perform dealwright.promote_model(id);
+    end if;
+    return id;
+end
+$$;
+comment on function dealwright.load_model(text, jsonb, boolean) is 'Registers a model and, unless told otherwise, puts it to work; returns its id.';
+
+create or replace function dealwright.promote_model(id bigint)
+returns void language plpgsql set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
+declare
+    promoted_kind text;
+begin
+    -- counters and model must change together: no settlement in between
+    perform dealwright_engine.hold_writers();
+    select kind into promoted_kind from dealwright.model where model_id = id;
+    if promoted_kind is null then
+        raise exception 'there is no model %', id using errcode = 'DW003', hint = 'dealwright model list shows the models';
+    end if;
+    update dealwright.model set promoted = false where kind = promoted_kind and promoted and model_id <> id;
+    update dealwright.model set promoted = true, promoted_at = clock_timestamp() where model_id = id and not promoted;
+    if promoted_kind = 'value' then
+        perform dealwright.rebuild_statistics();
+    end if;
+    insert into dealwright.event (kind, payload) values ('model_promoted', jsonb_build_object('model_id', id, 'kind', promoted_kind));
+end
+$$;
+comment on function dealwright.promote_model(bigint) is 'Puts a model to work; the counters that depend on it are counted anew.';
+
+create or replace function dealwright.rebuild_statistics()
+returns void language plpgsql set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
+begin
+    -- counters and history must not move apart while they are counted
+    perform dealwright_engine.hold_writers();
+    perform dealwright_engine.widen_counters();
+    insert into dealwright.agent_stat as s
+    select * from dealwright_engine.recounted_stat
+    on conflict (agent_id) do update set
+        assigned = excluded.assigned, known = excluded.known, confirmed = excluded.confirmed,
+        expected_ppm = excluded.expected_ppm, revenue_cents = excluded.revenue_cents, base_cents = excluded.base_cents,
+        package_cents = excluded.package_cents, base_expected_cents = excluded.base_expected_cents,
+        package_expected_cents = excluded.package_expected_cents;
+    delete from dealwright_engine.agent_day;
+    insert into dealwright_engine.agent_day select * from dealwright_engine.recounted_day;
+    with recounted as (
+        update dealwright.agent as a set open = r.open, fair_count = r.fair_count
+        from dealwright_engine.recounted_agent as r
+        where r.agent_id = a.agent_id
+        returning a.agent_id, a.open, a.capacity, a.fair_count, a.fair_compensation
+    )
+    insert into dealwright.event (kind, agent_id, open, capacity, fair_count, fair_compensation)
+    select 'recounted', agent_id, open, capacity, fair_count, fair_compensation from recounted order by agent_id;
+    perform dealwright_engine.refresh_profile(a.agent_id) from dealwright.agent as a order by a.agent_id;
+    delete from dealwright_engine.standing;  -- every profile is new
+end
+$$;
+comment on function dealwright.rebuild_statistics() is 'Counts every counter anew from the book of record.';

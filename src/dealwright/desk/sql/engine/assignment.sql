@@ -1,0 +1,179 @@
+-- assignment ------------------------------------------------------------------------------------------------------
+
+-- Status and outcome of an assignment follow from its booking; what is written beside that is overruled.
+create or replace function dealwright_engine.derive_assignment()
+returns trigger language plpgsql set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
+declare
+    b dealwright.booking;
+begin
+    if dealwright_engine.writes_itself() then
+        return new;
+    end if;
+    if new.status is null or new.status not in ('open', 'settled', 'lapsed', 'reassigned', 'unknown') then
+        raise exception 'unknown status of an assignment %', coalesce(quote_literal(new.status), 'null') using errcode = 'DW002',
+            hint = 'use open, lapsed, or unknown when the outcome cannot be known; settled and reassigned follow by themselves';
+    end if;
+    if tg_op = 'INSERT' then
+        if new.slots = '{}' then
+            select l.slots into new.slots from dealwright.lead as l where l.lead_id = new.lead_id;
+            if not found then
+                raise exception 'there is no lead %', new.lead_id using errcode = 'DW003', hint = 'insert the lead first';
+            end if;
+        end if;
+    else
+        if new.lead_id <> old.lead_id then
+            raise exception 'assignment % keeps its lead', new.assignment_id using errcode = 'DW002',
+                hint = 'delete the assignment and insert one for the other lead';
+        end if;
+        select * into b from dealwright.booking where assignment_id = new.assignment_id;
+        perform dealwright_engine.check_reassigned(old, new, b);
+    end if;
+    if new.status = 'open' and new.ended_at is not null and (tg_op = 'INSERT' or old.ended_at is null) then
+        new.status := 'lapsed';
+    end if;
+    new.outcome := null;
+    new.known_at := null;
+    new.completed_at := null;
+    new.base_revenue := null;
+    new.package_revenue := null;
+    new.total_revenue := null;
+    if new.status = 'reassigned' then
+        new.ended_at := coalesce(new.ended_at, clock_timestamp());
+    elsif new.status = 'unknown' and (b.booking_id is null or old.status = 'unknown') then
+        -- its booking could not be read: neither open nor an outcome, until a booking or somebody says what became of it
+        new.ended_at := null;
+    elsif b.status = 'confirmed' then
+        new.status := 'settled';
+        new.outcome := 'won';
+        new.known_at := b.completed_at;
+        new.completed_at := b.completed_at;
+        new.base_revenue := b.base_revenue;
+        new.package_revenue := b.package_revenue;
+        new.total_revenue := b.total_revenue;
+        new.ended_at := b.completed_at;
+    elsif b.status = 'cancelled' then
+        new.status := 'settled';
+        new.outcome := 'lost';
+        new.known_at := b.cancelled_at;
+        new.ended_at := b.cancelled_at;
+    elsif b.status = 'pending' and not (tg_op = 'UPDATE' and old.status in ('open', 'unknown') and new.status = 'lapsed') then
+        new.status := 'open';
+        new.ended_at := null;
+    elsif new.status <> 'open' then
+        -- no booking came of it: a failed contact
+        new.status := 'lapsed';
+        new.ended_at := coalesce(new.ended_at, clock_timestamp());
+        new.outcome := 'lost';
+        new.known_at := new.ended_at;
+    else
+        new.ended_at := null;
+    end if;
+    return new;
+end
+$$;
+
+create or replace function dealwright_engine.follow_assignment()
+returns trigger language plpgsql set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
+declare
+    plus dealwright_engine.contribution;
+    minus dealwright_engine.contribution;
+    kind text;
+    details jsonb;
+    -- a booking may be reopened past capacity: that is a fact from outside; a new or moved assignment may not
+    may_exceed boolean;
+begin
+    if dealwright_engine.writes_itself() then
+        return null;
+    end if;
+    if tg_op <> 'INSERT' then
+        minus := dealwright_engine.contribution_of(old);
+    end if;
+    if tg_op <> 'DELETE' then
+        plus := dealwright_engine.contribution_of(new);
+    end if;
+    if tg_op = 'UPDATE' and old.agent_id = new.agent_id and old.slots = new.slots then
+        may_exceed := old.status in ('settled', 'lapsed', 'unknown');
+        kind := case
+            when new.status = old.status then 'corrected'
+            when new.status = 'open' then 'reopened'
+            when new.status = 'settled' then case new.outcome when 'won' then 'confirmed' else 'cancelled' end
+            else new.status
+        end;
+        perform dealwright_engine.move_counters(kind, new.agent_id, new.slots, plus, minus, may_exceed, new, null);
+    else
+        if tg_op <> 'DELETE' then
+            kind := case when tg_op = 'INSERT' then 'assigned' when old.agent_id <> new.agent_id then 'moved_in' else 'corrected' end;
+            may_exceed := tg_op = 'UPDATE' and old.agent_id = new.agent_id;
+        end if;
+        -- both rows are locked in the order of their ids, so that two crossing moves cannot block each other
+        if tg_op = 'UPDATE' and old.agent_id <> new.agent_id then
+            perform from dealwright.agent where agent_id in (old.agent_id, new.agent_id) order by agent_id for no key update;
+        end if;
+        if tg_op <> 'DELETE' then
+            perform dealwright_engine.move_counters(kind, new.agent_id, new.slots, plus, null, may_exceed, new, null);
+        end if;
+        if tg_op <> 'INSERT' then
+            perform dealwright_engine.move_counters(
+                case when tg_op = 'DELETE' then 'deleted' when old.agent_id <> new.agent_id then 'moved_out' else 'corrected' end,
+                old.agent_id, old.slots, null, minus, true, old, null);
+        end if;
+    end if;
+    if tg_op <> 'INSERT' and old.completed_at is not null and old.outcome = 'won' then
+        perform dealwright_engine.count_day(old.agent_id, old.completed_at, -1);
+    end if;
+    if tg_op <> 'DELETE' and new.completed_at is not null and new.outcome = 'won' then
+        perform dealwright_engine.count_day(new.agent_id, new.completed_at, 1);
+    end if;
+    if tg_op = 'UPDATE' and new.status = 'lapsed' and old.status in ('open', 'unknown') then
+        -- ended by hand: its pending booking cannot stay open
+        update dealwright.booking set status = 'cancelled' where assignment_id = new.assignment_id and status = 'pending';
+    end if;
+    -- a lead is assigned exactly as long as somebody has, or had, it
+    if tg_op = 'DELETE' then
+        update dealwright.lead set status = 'withdrawn' where lead_id = old.lead_id and status = 'assigned' and old.status <> 'reassigned';
+    elsif new.status <> 'reassigned' and (tg_op = 'INSERT' or new.status = 'open' and old.status <> 'open') then
+        update dealwright.lead set status = 'assigned' where lead_id = new.lead_id and status <> 'assigned';
+    end if;
+    return null;
+end
+$$;
+
+create or replace function dealwright_engine.check_reassigned(past dealwright.assignment, present dealwright.assignment, b dealwright.booking)
+returns void language plpgsql stable as $$
+begin
+    if present.status = 'reassigned' and past.status <> 'reassigned'
+            and not dealwright_engine.is_allowed('reassigning', present.assignment_id) then
+        raise exception 'assignment % would leave its lead with nobody', present.assignment_id using errcode = 'DW002',
+            hint = 'call dealwright.reassign, or set agent_id to who is to have it';
+    elsif past.status = 'reassigned' and present.status <> 'reassigned' then
+        raise exception 'assignment % was given to somebody else and stays closed', present.assignment_id using errcode = 'DW001',
+            hint = 'see the lead''s present assignment';
+    elsif past.status = 'reassigned' and b.booking_id is not null then
+        raise exception 'assignment % was given to somebody else: it can have no booking', present.assignment_id using errcode = 'DW001',
+            hint = 'book the lead''s present assignment';
+    end if;
+end
+$$;
+
+create or replace function dealwright_engine.lapse_overdue(as_of timestamptz, follow_up interval, own_as_of timestamptz default null)
+returns integer language plpgsql as $$
+declare
+    overdue bigint[];
+begin
+    for attempt in 1 .. 2 loop
+        overdue := array(
+            select a.assignment_id from dealwright.assignment as a
+            where a.status = 'open'
+              and a.assigned_at + follow_up <= case when a.external_id is null then coalesce(own_as_of, as_of) else as_of end
+              and not exists (select from dealwright.booking as b where b.assignment_id = a.assignment_id));
+        exit when overdue = '{}' or attempt = 2;
+        -- many agents' rows in one transaction: alone, so as to wait for nobody who waits for one of them
+        perform dealwright_engine.hold_writers();
+    end loop;
+    update dealwright.assignment as a set status = 'lapsed', ended_at = a.assigned_at + follow_up
+    where a.assignment_id = any (overdue);
+    return cardinality(overdue);
+end
+$$;
+comment on function dealwright_engine.lapse_overdue(timestamptz, interval, timestamptz) is
+    'Ends assignments without a booking whose follow-up time is over at a moment (another one for those made here): failed contacts. Returns how many.';

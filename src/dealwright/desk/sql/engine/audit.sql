@@ -1,0 +1,104 @@
+-- Why it was decided so, and whether the record agrees.
+
+create or replace function dealwright_engine.restore_state(d dealwright.decision)
+returns void language plpgsql as $$
+declare
+    width integer := coalesce(vector_dims((dealwright_engine.query_of(d.slots, coalesce(d.model_id, 0))).query), 0);
+begin
+    drop table if exists pg_temp.agent;
+    create temporary table agent (
+        agent_id bigint primary key, open integer, capacity integer, fair_count bigint, fair_compensation double precision,
+        active boolean, skills text[], department text, shifts tstzmultirange, years_of_service double precision,
+        rating double precision, weight double precision, profile vector, variance vector,
+        base_ratio double precision not null default 1, package_ratio double precision not null default 1
+    ) on commit drop;
+    insert into pg_temp.agent
+    select g.agent_id, s.open, s.capacity, s.fair_count, s.fair_compensation,
+           (t.payload ->> 'active')::boolean, array(select jsonb_array_elements_text(t.payload -> 'skills')), t.payload ->> 'department',
+           (t.payload ->> 'shifts')::tstzmultirange, (t.payload ->> 'years_of_service')::double precision,
+           (t.payload ->> 'rating')::double precision, (t.payload ->> 'weight')::double precision,
+           -- values declared since then have no element in what was logged
+           case when l.profile is not null
+               then (l.profile::real[] || array_fill(0::real, array[width - vector_dims(l.profile)]))::vector end,
+           case when l.variance is not null
+               then (l.variance::real[] || array_fill(0::real, array[width - vector_dims(l.variance)]))::vector end,
+           coalesce(l.base_ratio, 1), coalesce(l.package_ratio, 1)
+    from (select a.agent_id from dealwright.agent as a
+          union select e.agent_id from dealwright.event as e where e.kind = 'agent_deleted') as g
+    cross join lateral (
+        select e.open, e.capacity, e.fair_count, e.fair_compensation, e.kind from dealwright.event as e
+        where e.agent_id = g.agent_id and (e.open is not null or e.kind = 'agent_deleted')
+          and dealwright_engine.was_visible(d, e.xid, e.position)
+        order by e.position desc limit 1
+    ) as s
+    cross join lateral (
+        select e.payload from dealwright.event as e
+        where e.agent_id = g.agent_id and e.kind in ('agent_added', 'agent_changed') and dealwright_engine.was_visible(d, e.xid, e.position)
+        order by e.position desc limit 1
+    ) as t
+    left join lateral (
+        select p.* from dealwright_engine.agent_profile_log as p
+        where width > 0 and p.agent_id = g.agent_id and p.model_id = d.model_id and dealwright_engine.was_visible(d, p.xid, p.position)
+        order by p.position desc limit 1
+    ) as l on true
+    where s.kind <> 'agent_deleted';
+end
+$$;
+comment on function dealwright_engine.restore_state(dealwright.decision) is
+    'Puts the agents as a decision saw them in front of the live ones: a temporary table agent, for this transaction.';
+
+create or replace function dealwright_engine.was_visible(d dealwright.decision, xid xid8, at_position bigint)
+returns boolean language sql immutable as $$
+    -- a snapshot does not list its own transaction as running, so that one is told apart first
+    select case when xid = (d).xid then at_position < (d).event_position else pg_visible_in_snapshot(xid, (d).snapshot) end
+$$;
+comment on function dealwright_engine.was_visible(dealwright.decision, xid8, bigint) is
+    'Whether a decision could see a change: committed in its snapshot, or made before by its own transaction.';
+
+create or replace function dealwright_engine.past_enquiry(d dealwright.decision)
+returns dealwright_engine.enquiry language sql stable as $$
+    -- a model of no number stands for the time before there was one
+    select row ((d).slots, (d).requirements, (d).required_skills, (d).required_department, (d).draw_seed, (d).decided_at,
+                (d).excluded_agent_id, coalesce((d).model_id, 0), (d).feature_agent_ids, (d).features)::dealwright_engine.enquiry
+$$;
+
+create or replace function dealwright_engine.decision_on(id bigint)
+returns dealwright.decision language plpgsql stable as $$
+declare
+    d dealwright.decision;
+begin
+    select * into d from dealwright.decision as x where x.assignment_id = id;
+    if not found then
+        if exists (select from dealwright.assignment as a where a.assignment_id = id) then
+            raise exception 'assignment % was imported or written by hand: the desk did not decide it', id using errcode = 'DW003',
+                hint = 'only assignments that the desk made carry a record';
+        end if;
+        raise exception 'there is no assignment %', id using errcode = 'DW003', hint = 'the answer of assign shows the ids';
+    end if;
+    return d;
+end
+$$;
+
+create or replace function dealwright_engine.would_win(d dealwright.decision, ask dealwright_engine.enquiry, id bigint)
+returns text language plpgsql as $$
+declare
+    present integer;
+    first bigint;
+begin
+    if id = d.agent_id then
+        return null;
+    end if;
+    select a.open into present from pg_temp.agent as a where a.agent_id = id;
+    -- what only takes fewer open assignments is found by trying; the temporary state is ours to change
+    for fewer in reverse present - 1 .. 0 loop
+        update pg_temp.agent as a set open = fewer where a.agent_id = id;
+        select r.agent_id into first from dealwright_engine.rank_by(d.policy, ask, d.policy_params, 1, true) as r;
+        if first = id then
+            update pg_temp.agent as a set open = present where a.agent_id = id;
+            return format('with %s open instead of %s', fewer, present);
+        end if;
+    end loop;
+    update pg_temp.agent as a set open = present where a.agent_id = id;
+    return 'not by a smaller workload alone';
+end
+$$;

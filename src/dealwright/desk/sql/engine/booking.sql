@@ -1,0 +1,59 @@
+-- booking ---------------------------------------------------------------------------------------------------------
+
+create or replace function dealwright_engine.prepare_booking()
+returns trigger language plpgsql set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
+begin
+    if dealwright_engine.writes_itself() then
+        return new;
+    end if;
+    if new.status is null or new.status not in ('pending', 'confirmed', 'cancelled') then
+        raise exception 'unknown booking status %', coalesce(quote_literal(new.status), 'null') using errcode = 'DW002',
+            hint = 'use confirmed, cancelled, or pending to reopen';
+    elsif least(new.base_revenue, new.package_revenue, new.total_revenue) < 0 then
+        raise exception 'revenue cannot be negative' using errcode = 'DW002', hint = 'a booking that was lost is cancelled';
+    end if;
+    if 'NaN' in (coalesce(new.base_revenue, 0), coalesce(new.package_revenue, 0), coalesce(new.total_revenue, 0)) then
+        raise exception 'a revenue must be a number' using errcode = 'DW002', hint = 'leave it null when it is not known';
+    end if;
+    if new.status = 'confirmed' then
+        new.completed_at := coalesce(new.completed_at, clock_timestamp());
+        new.cancelled_at := null;
+    elsif new.status = 'cancelled' then
+        new.cancelled_at := coalesce(new.cancelled_at, clock_timestamp());
+        new.completed_at := null;
+    else
+        new.completed_at := null;
+        new.cancelled_at := null;
+    end if;
+    if new.total_revenue is null or (tg_op = 'UPDATE' and new.total_revenue is not distinct from old.total_revenue
+            and (new.base_revenue, new.package_revenue) is distinct from (old.base_revenue, old.package_revenue)) then
+        if coalesce(new.base_revenue, 0) + coalesce(new.package_revenue, 0) >= 1e12 then
+            raise exception 'total_revenue of booking % would not be below 1e12', new.booking_id using errcode = 'DW002', hint = 'look at the decimal sign';
+        end if;
+        new.total_revenue := case when new.base_revenue is not null or new.package_revenue is not null
+            then coalesce(new.base_revenue, 0) + coalesce(new.package_revenue, 0) else new.total_revenue end;
+    end if;
+    return new;
+end
+$$;
+
+create or replace function dealwright_engine.follow_booking()
+returns trigger language plpgsql set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
+begin
+    if dealwright_engine.writes_itself() then
+        return null;
+    end if;
+    -- rewriting the assignment's own status makes its trigger derive everything anew
+    if tg_op = 'DELETE' or (tg_op = 'UPDATE' and old.assignment_id <> new.assignment_id) then
+        update dealwright.assignment set status = 'lapsed', ended_at = null
+        where assignment_id = old.assignment_id and status <> 'reassigned';
+    end if;
+    if tg_op <> 'DELETE' then
+        update dealwright.assignment set status = case when status = 'reassigned' then status else 'open' end,
+            ended_at = null
+        where assignment_id = new.assignment_id
+          and not (new.status = 'pending' and status = 'open');
+    end if;
+    return null;
+end
+$$;

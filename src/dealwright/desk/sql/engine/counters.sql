@@ -1,0 +1,157 @@
+create or replace function dealwright_engine.fair_window_start()
+returns timestamptz language sql stable as $$
+    select coalesce((params ->> 'window_start')::timestamptz, '-infinity') from dealwright.policy where name = 'fair'
+$$;
+
+create or replace function dealwright_engine.contribution_of(a dealwright.assignment)
+returns dealwright_engine.contribution language plpgsql stable as $$
+declare
+    part dealwright_engine.contribution;
+    model dealwright_engine.compiled_model;
+begin
+    part.open := (a.status = 'open')::integer;
+    part.assigned := (a.status <> 'reassigned')::integer;
+    part.counted_fairly := (a.status <> 'reassigned' and a.assigned_at >= dealwright_engine.fair_window_start())::integer;
+    part.known := (a.outcome is not null)::integer;
+    part.confirmed := coalesce((a.outcome = 'won')::integer, 0);
+    part.expected_ppm := 0;
+    part.total_cents := 0;
+    part.base_cents := 0;
+    part.package_cents := 0;
+    part.base_expected_cents := 0;
+    part.package_expected_cents := 0;
+    if a.outcome is not null then
+        model := dealwright_engine.promoted_model();
+        if model.model_id is not null then
+            part.expected_ppm := dealwright_engine.lead_probability_ppm(model, a.slots);
+        end if;
+        if a.outcome = 'won' then
+            part.total_cents := coalesce(round(100 * a.total_revenue), 0);
+            part.base_cents := coalesce(round(100 * a.base_revenue), 0);
+            part.package_cents := coalesce(round(100 * a.package_revenue), 0);
+            -- a won booking whose amount is unknown says nothing about the agent's ratio
+            if model.model_id is not null and a.base_revenue is not null then
+                part.base_expected_cents := dealwright_engine.expected_cents(model.base_bias, model.base_weight, a.slots);
+            end if;
+            if model.model_id is not null and a.package_revenue is not null then
+                part.package_expected_cents := dealwright_engine.expected_cents(model.package_bias, model.package_weight, a.slots);
+            end if;
+        end if;
+    end if;
+    return part;
+end
+$$;
+comment on function dealwright_engine.contribution_of(dealwright.assignment) is 'What one assignment adds to the counters of its agent.';
+
+create or replace function dealwright_engine.move_counters(
+    kind text, id bigint, slots integer[], plus dealwright_engine.contribution, minus dealwright_engine.contribution,
+    may_exceed boolean, of dealwright.assignment, details jsonb
+)
+returns void language plpgsql as $$
+declare
+    opened integer := coalesce(plus.open, 0) - coalesce(minus.open, 0);
+    counted integer := coalesce(plus.counted_fairly, 0) - coalesce(minus.counted_fairly, 0);
+    known_more integer := coalesce(plus.known, 0) - coalesce(minus.known, 0);
+    confirmed_more integer := coalesce(plus.confirmed, 0) - coalesce(minus.confirmed, 0);
+    learned boolean;
+    state record;
+begin
+    if opened <> 0 or counted <> 0 then
+        update dealwright.agent as a
+        set open = a.open + opened, fair_count = a.fair_count + counted
+        where a.agent_id = id and (opened <= 0 or may_exceed or a.open < a.capacity)
+        returning a.open, a.capacity, a.fair_count, a.fair_compensation into state;
+        if not found then
+            raise exception 'agent % has no free place', id using errcode = 'DW001',
+                hint = 'raise the capacity, settle or reassign one of the agent''s open assignments, or choose another agent';
+        end if;
+    else
+        -- locked all the same: the agent's row comes before its counters, and its events stand in the order of its states
+        select a.open, a.capacity, a.fair_count, a.fair_compensation into state
+        from dealwright.agent as a where a.agent_id = id for no key update;
+    end if;
+    learned := known_more <> 0 or confirmed_more <> 0
+        or coalesce(plus.total_cents, 0) <> coalesce(minus.total_cents, 0)
+        or coalesce(plus.base_cents, 0) <> coalesce(minus.base_cents, 0)
+        or coalesce(plus.package_cents, 0) <> coalesce(minus.package_cents, 0)
+        -- an amount that becomes known to be 0 moves only what was expected
+        or coalesce(plus.base_expected_cents, 0) <> coalesce(minus.base_expected_cents, 0)
+        or coalesce(plus.package_expected_cents, 0) <> coalesce(minus.package_expected_cents, 0);
+    if learned then
+        update dealwright.agent_stat as s set
+            assigned = dealwright_engine.add_at(s.assigned, slots, coalesce(plus.assigned, 0) - coalesce(minus.assigned, 0)),
+            known = dealwright_engine.add_at(s.known, slots, known_more),
+            confirmed = dealwright_engine.add_at(s.confirmed, slots, confirmed_more),
+            expected_ppm = dealwright_engine.add_at(s.expected_ppm, slots, coalesce(plus.expected_ppm, 0) - coalesce(minus.expected_ppm, 0)),
+            revenue_cents = s.revenue_cents + coalesce(plus.total_cents, 0) - coalesce(minus.total_cents, 0),
+            base_cents = s.base_cents + coalesce(plus.base_cents, 0) - coalesce(minus.base_cents, 0),
+            package_cents = s.package_cents + coalesce(plus.package_cents, 0) - coalesce(minus.package_cents, 0),
+            base_expected_cents = s.base_expected_cents + coalesce(plus.base_expected_cents, 0) - coalesce(minus.base_expected_cents, 0),
+            package_expected_cents = s.package_expected_cents
+                + coalesce(plus.package_expected_cents, 0) - coalesce(minus.package_expected_cents, 0)
+        where s.agent_id = id;
+        perform dealwright_engine.refresh_profile(id);
+    elsif coalesce(plus.assigned, 0) <> coalesce(minus.assigned, 0) then
+        update dealwright.agent_stat as s
+        set assigned = dealwright_engine.add_at(s.assigned, slots, coalesce(plus.assigned, 0) - coalesce(minus.assigned, 0))
+        where s.agent_id = id;
+    end if;
+    insert into dealwright.event (kind, agent_id, lead_id, assignment_id, open, capacity, fair_count, fair_compensation, payload)
+    values (kind, id, of.lead_id, of.assignment_id, state.open, state.capacity, state.fair_count, state.fair_compensation, details);
+    if opened < 0 then
+        perform dealwright_engine.fill_from_queue(id);
+    end if;
+end
+$$;
+comment on function dealwright_engine.move_counters(text, bigint, integer[], dealwright_engine.contribution, dealwright_engine.contribution, boolean,
+    dealwright.assignment, jsonb) is
+    'Moves an agent''s counters by plus - minus, writes the event, and hands a freed place to the queue.';
+
+create or replace function dealwright_engine.count_day(id bigint, completed timestamptz, amount integer)
+returns void language sql as $$
+    insert into dealwright_engine.agent_day as d (day, agent_id, confirmed)
+    values ((completed at time zone 'UTC')::date, id, amount)
+    on conflict (day, agent_id) do update set confirmed = d.confirmed + excluded.confirmed
+$$;
+
+create or replace function dealwright_engine.hold_writers()
+returns void language plpgsql as $$
+declare
+    patience text := current_setting('lock_timeout');
+    name text;
+begin
+    -- Who places a lead takes these tables in another order than who settles a booking, so no order of ours is safe to
+    -- wait in. Therefore: one order, then the other, each for less than the second after which the server would look for
+    -- a deadlock and end somebody else's work.
+    for attempt in 1 .. 200 loop
+        begin
+            perform set_config('lock_timeout', '200ms', true);
+            if attempt % 2 = 1 then
+                lock table dealwright.lead, dealwright.booking, dealwright.assignment, dealwright.agent in share row exclusive mode;
+            else
+                lock table dealwright.booking, dealwright.assignment, dealwright.lead, dealwright.agent in share row exclusive mode;
+            end if;
+            perform set_config('lock_timeout', patience, true);
+            return;
+        exception when lock_not_available then
+            perform pg_sleep(0.1 * random());
+        end;
+        if attempt % 10 = 5 then
+            -- an autovacuum gives way only to who waits longer than that second: one table at a time, holding nothing
+            foreach name in array array['lead', 'booking', 'assignment', 'agent'] loop
+                begin
+                    perform set_config('lock_timeout', '1500ms', true);
+                    execute format('lock table dealwright.%I in share row exclusive mode', name);
+                    raise exception 'let go' using errcode = 'DW009';
+                exception when lock_not_available or sqlstate 'DW009' then
+                    null;
+                end;
+            end loop;
+        end if;
+    end loop;
+    raise exception 'the desk is too busy to hold all changes for a moment' using errcode = 'DW001',
+        hint = 'try again at a quieter time; nothing was changed';
+end
+$$;
+comment on function dealwright_engine.hold_writers() is
+    'Waits until no change of leads, bookings, assignments and agents is under way, and lets none begin before the end of this transaction.';

@@ -1,0 +1,259 @@
+-- From a lead to an agent. The order of locks, and why nobody is lost or waits in vain:
+--
+-- A lead ranks the agents, locks the best one's row and looks again: would the row, as it is now, no longer come first, it
+-- lets go and ranks anew. So each lead gets the best agent as of the moment it holds the lock. A row lock waits; it never skips to a worse
+-- agent.
+--
+-- A lead that finds no place must not overlook a place that is being freed, and who frees a place must not overlook a
+-- lead that is about to wait. Both pass the queue_gate: leads in ROW EXCLUSIVE, freed places in SHARE mode. Each mode
+-- goes with itself but not with the other, so leads do not hinder leads, nor settlements settlements, and whichever of
+-- the two sides comes second sees what the first has committed. A lead that holds the gate waits for no other lock
+-- (it lets go of the gate first), so the two can never wait for each other.
+
+-- On a machine with few cores, leads that come by the dozen at once would all be at work at the same time, each stopped again and
+-- again in the middle, some of them holding the agent that others wait for. dealwright.lanes says how many may be under way
+-- (the embedded server sets it; unset: no limit); the others wait in line, but not for long behind a transaction that does
+-- other things as well (docs/decisions/0067-lanes.md).
+create or replace function dealwright_engine.wait_a_little(line text, place integer)
+returns void language plpgsql as $$
+declare
+    patience text := current_setting('lock_timeout');
+    done text;
+begin
+    begin
+        done := set_config('lock_timeout', '50ms', true);
+        done := pg_advisory_xact_lock(hashtext(line), place);
+        -- the time may have run out in the moment the place was got: that is told before the next statement, and must be told in here
+        done := patience;
+    exception when lock_not_available then
+        null;
+    end;
+    done := set_config('lock_timeout', patience, true);
+end
+$$;
+comment on function dealwright_engine.wait_a_little(text, integer) is
+    'Waits for a place in a line, 50 ms at most: not for long behind a transaction that does other things as well.';
+
+create or replace function dealwright_engine.enter_lane()
+returns void language plpgsql as $$
+declare
+    wanted text := current_setting('dealwright.lanes', true);
+    lanes integer;
+begin
+    if wanted <> '' then
+        if wanted !~ '^[0-9]{1,6}$' then
+            raise exception 'dealwright.lanes is %, not a whole number', quote_literal(wanted) using errcode = 'DW002',
+                hint = 'it says how many leads may be placed at the same time, 0 for as many as come';
+        end if;
+        lanes := wanted;
+    end if;
+    -- who has written already may hold a lock that whoever is ahead in the lane waits for
+    if lanes > 0 and pg_current_xact_id_if_assigned() is null
+            and not pg_try_advisory_xact_lock(hashtext('dealwright lane'), pg_backend_pid() % lanes) then
+        perform dealwright_engine.wait_a_little('dealwright lane', pg_backend_pid() % lanes);
+    end if;
+end
+$$;
+comment on function dealwright_engine.enter_lane() is 'Waits, 50 ms at most, until one of the places for leads under way is free; it is kept until the transaction ends.';
+
+create or replace function dealwright_engine.enquiry_of(l dealwright.lead, excluded bigint, seed bigint)
+returns dealwright_engine.enquiry language sql as $$
+    select row (l.slots, l.requirements, l.required_skills, l.required_department,
+                hashint8extended(l.lead_id, seed), clock_timestamp(), excluded, null, null, null)::dealwright_engine.enquiry
+$$;
+
+create or replace function dealwright_engine.policy_for(wanted text)
+returns dealwright_engine.rule language plpgsql stable as $$
+declare
+    result dealwright_engine.rule;
+begin
+    select * into result from dealwright_engine.rule as r where r.wanted = coalesce(policy_for.wanted, '');
+    return result;
+end
+$$;
+comment on function dealwright_engine.policy_for(text) is 'The policy of that name, or the default one, with what a placement goes by; its name is null when there is none.';
+
+create or replace function dealwright_engine.claim_place(best dealwright_engine.ranked, fair_window_start timestamptz, in_line boolean)
+returns dealwright_engine.claimed language plpgsql as $$
+declare
+    claim dealwright_engine.claimed;
+    done text;
+begin
+    if in_line then
+        -- first come, first served, and with a fresh look at the row: who waits for a row lock has to check it again, and others may slip in
+        -- ahead. Only for who held nothing before: no row that the one ahead waits for.
+        done := pg_advisory_xact_lock(hashtext('dealwright agent'), hashint8(best.agent_id));
+    end if;
+    update dealwright.agent as a
+    set open = a.open + 1, fair_count = a.fair_count + (now() >= claim_place.fair_window_start)::integer
+    where a.agent_id = best.agent_id and a.active and a.open < a.capacity
+      -- would it, as it is now, still come first?
+      and a.open <= best.open_limit and a.capacity = best.capacity
+    returning a.name, a.open, a.capacity, a.fair_count, a.fair_compensation into claim;
+    if not found then
+        raise exception 'agent % has changed', best.agent_id using errcode = 'DW009', hint = 'try again';
+    end if;
+    return claim;
+end
+$$;
+comment on function dealwright_engine.claim_place(dealwright_engine.ranked, timestamptz, boolean) is
+    'Takes a free place of the agent; DW009, to be undone, when the agent no longer comes first.';
+
+create or replace function dealwright_engine.record_assignment(
+    l dealwright.lead, best dealwright_engine.ranked, ask dealwright_engine.enquiry, rule dealwright_engine.rule, queued boolean, booking_moves boolean default false,
+    in_line boolean default false, seen_before bigint default null
+)
+returns dealwright_engine.recorded language plpgsql as $$
+declare
+    result dealwright_engine.recorded;
+    claim dealwright_engine.claimed;
+    -- Leads that want the same agent wait from the claim until the commit, one after the other: it comes late. But where the agent is
+    -- soon no longer the first, many a claim fails, and little should have to be undone.
+    early constant boolean := coalesce(best.open_limit < best.open + 16, true);
+    -- an assignment evaluates a function; PERFORM would start a query for it
+    done text := dealwright_engine.begin_own_writes();
+begin
+    if early then
+        claim := dealwright_engine.claim_place(best, rule.fair_window_start, in_line);
+    end if;
+    insert into dealwright.assignment (lead_id, agent_id, slots, match_score, policy, model_id, propensity)
+    values (l.lead_id, best.agent_id, l.slots, best.match_score, rule.name, rule.model_id, 1.0 / best.tied)
+    returning assignment_id into result.assignment_id;
+    insert into dealwright.decision (
+        decided_at, lead_id, assignment_id, agent_id, from_queue, policy, policy_params, model_id, snapshot, event_position,
+        slots, requirements, required_skills, required_department, excluded_agent_id, draw_seed, feature_agent_ids, features,
+        match_score, win_probability, expected_value, fairness_price, propensity)
+    values (ask.asked_at, l.lead_id, result.assignment_id, best.agent_id, queued, rule.name, rule.params, rule.model_id, best.snapshot,
+            -- of this transaction's own events, the ranking saw those before here
+            coalesce(seen_before, nextval('dealwright.event_position_seq')),
+            l.slots, l.requirements, l.required_skills, l.required_department, ask.excluded_agent_id, ask.draw_seed,
+            best.feature_agent_ids, best.features, best.match_score, best.win_probability, best.expected_value, best.fairness_price,
+            1.0 / best.tied);
+    if not booking_moves then
+        insert into dealwright.booking (assignment_id) values (result.assignment_id) returning booking_id into result.booking_id;
+    end if;
+    if not early then
+        claim := dealwright_engine.claim_place(best, rule.fair_window_start, in_line);
+    end if;
+    result.agent_name := claim.agent_name;
+    update dealwright.agent_stat as s set assigned = dealwright_engine.add_at(s.assigned, l.slots, 1) where s.agent_id = best.agent_id;
+    -- after the claim, so that an agent's events stand in the order of its states
+    insert into dealwright.event (kind, agent_id, lead_id, assignment_id, open, capacity, fair_count, fair_compensation)
+    values ('assigned', best.agent_id, l.lead_id, result.assignment_id, claim.open, claim.capacity, claim.fair_count, claim.fair_compensation);
+    done := dealwright_engine.end_own_writes();
+    return result;
+end
+$$;
+comment on function dealwright_engine.record_assignment(dealwright.lead, dealwright_engine.ranked, dealwright_engine.enquiry, dealwright_engine.rule, boolean, boolean, boolean,
+    bigint) is
+    'Records assignment, decision and booking, claims the place and records the event; DW009, to be undone, when the agent no longer comes first.';
+
+create or replace function dealwright_engine.mark_assigned(id bigint)
+returns void language plpgsql as $$
+declare
+    done text := dealwright_engine.begin_own_writes();
+begin
+    update dealwright.lead as d set status = 'assigned', is_waiting = false where d.lead_id = id and d.status <> 'assigned';
+    done := dealwright_engine.end_own_writes();
+end
+$$;
+comment on function dealwright_engine.mark_assigned(bigint) is 'Notes on a lead that was there before its placement that somebody has it.';
+
+create or replace function dealwright_engine.place_lead(l dealwright.lead, excluded bigint default null)
+returns bigint language plpgsql set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp set plan_cache_mode = force_generic_plan as $$
+declare
+    rule dealwright_engine.rule := dealwright_engine.policy_for(l.policy);
+    ask dealwright_engine.enquiry := dealwright_engine.enquiry_of(l, excluded, rule.seed);
+    best dealwright_engine.ranked;
+    id bigint;
+begin
+    loop
+        best := dealwright_engine.first_agent(rule, ask, dealwright_engine.standing_of(rule, l));
+        if best.agent_id is null then
+            begin
+                lock table dealwright_engine.queue_gate in row exclusive mode;
+                perform from dealwright_engine.rank_by(rule.name, ask, rule.params, 1, true);
+                if not found then
+                    return null;
+                end if;
+                raise exception 'a place was freed' using errcode = 'DW009';
+            exception when sqlstate 'DW009' then
+                continue;  -- undoing the block has let go of the gate; only then may a row lock be waited for
+            end;
+        end if;
+        begin
+            id := (dealwright_engine.record_assignment(l, best, ask, rule, false)).assignment_id;
+            perform dealwright_engine.mark_assigned(l.lead_id);
+            return id;
+        exception when sqlstate 'DW009' then
+            -- A row that no longer fits is locked all the same. Undoing the block lets go of it: whoever waits for an agent
+            -- must hold none, or two leads could wait for each other.
+            null;
+        end;
+    end loop;
+end
+$$;
+comment on function dealwright_engine.place_lead(dealwright.lead, bigint) is
+    'Gives the lead to the best eligible agent with room; null when nobody has room: the caller lets it wait, holding the gate.';
+
+create or replace function dealwright_engine.fill_from_queue(id bigint)
+returns integer language plpgsql set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp set plan_cache_mode = force_generic_plan as $$
+declare
+    waiting dealwright.lead;
+    placed integer := 0;
+    rule dealwright_engine.rule;
+    ask dealwright_engine.enquiry;
+    best dealwright_engine.ranked;
+    moment timestamptz;
+begin
+    lock table dealwright_engine.queue_gate in share mode;
+    loop
+        moment := clock_timestamp();
+        -- SKIP LOCKED is right here: a lead that another freed place is taking is no longer waiting
+        select l.* into waiting
+        from dealwright.lead as l
+        join dealwright.agent as a on a.agent_id = id
+        where l.is_waiting
+          and dealwright_engine.can_take(l.required_skills, l.required_department, moment, null,
+                a.agent_id, a.active, a.open, a.capacity, a.shifts, a.skills, a.department)
+        order by l.priority desc, l.received_at, l.lead_id
+        limit 1
+        for update of l skip locked;
+        exit when not found;
+        rule := dealwright_engine.policy_for(waiting.policy);
+        ask := dealwright_engine.enquiry_of(waiting, null, rule.seed);
+        ask.asked_at := moment;  -- a shift that ends in between must not part the two looks
+        -- the place is this agent's: what it scores is looked up among all
+        select * into best from dealwright_engine.rank_by(rule.name, ask, rule.params, null, true) as r where r.agent_id = id;
+        best.tied := 1;
+        -- the agent's row is locked: the claim cannot fail
+        perform dealwright_engine.record_assignment(waiting, best, ask, rule, true);
+        perform dealwright_engine.mark_assigned(waiting.lead_id);
+        placed := placed + 1;
+    end loop;
+    return placed;
+end
+$$;
+comment on function dealwright_engine.fill_from_queue(bigint) is
+    'Gives the agent''s free places to the most urgent waiting leads it is eligible for (priority, then age); returns how many.';
+
+create or replace function dealwright_engine.lead_with_key(l dealwright.lead)
+returns bigint language plpgsql as $$
+declare
+    given record;
+begin
+    select g.lead_id, g.customer_name, g.attributes, g.requirements into given
+    from dealwright.lead as g where g.idempotency_key = l.idempotency_key;
+    if given.lead_id is not null and (
+            given.customer_name <> l.customer_name or given.requirements is distinct from l.requirements
+            or jsonb_strip_nulls(given.attributes) <> jsonb_strip_nulls(l.attributes)) then
+        raise exception 'idempotency_key % belongs to another enquiry, lead %: its % differs', quote_literal(left(l.idempotency_key, 100)),
+            given.lead_id, case when given.customer_name <> l.customer_name then 'customer'
+                                when given.requirements is distinct from l.requirements then 'requirements text' else 'attributes' end
+            using errcode = 'DW001', hint = 'send a key of its own with every enquiry; the same key repeats the same one';
+    end if;
+    return given.lead_id;
+end
+$$;
+comment on function dealwright_engine.lead_with_key(dealwright.lead) is
+    'The lead that came with this idempotency_key, if any; DW001 when its customer, attributes or requirements are others.';

@@ -1,0 +1,66 @@
+-- policy ----------------------------------------------------------------------------------------------------------
+
+create or replace function dealwright_engine.check_policy()
+returns trigger language plpgsql set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
+declare
+    problem text;
+begin
+    if jsonb_typeof(new.params) is distinct from 'object' then
+        problem := 'params must be a JSON object such as {"seed": 1}';
+    elsif new.params ? 'objective' and new.params ->> 'objective' is distinct from 'revenue' and new.params ->> 'objective' is distinct from 'booking' then
+        problem := format('objective must be revenue or booking, not %s', new.params -> 'objective');
+    elsif new.params ? 'fairness' and (jsonb_typeof(new.params -> 'fairness') <> 'number' or (new.params ->> 'fairness')::numeric not between 0 and 1) then
+        problem := format('fairness must be a number from 0 to 1, not %s', new.params -> 'fairness');
+    elsif new.params ? 'sharpness' and (jsonb_typeof(new.params -> 'sharpness') <> 'number'
+            or (new.params ->> 'sharpness')::numeric not between 0.01 and 500) then
+        problem := format('sharpness must be a number from 0.01 to 500, not %s', new.params -> 'sharpness');
+    elsif new.params ? 'seed' and (jsonb_typeof(new.params -> 'seed') <> 'number' or new.params ->> 'seed' !~ '^-?[0-9]{1,18}$') then
+        problem := format('seed must be a whole number, not %s', new.params -> 'seed');
+    elsif new.is_default and new.name = 'classic' and (dealwright_engine.classic_weights()).weights is null then
+        problem := 'the classic policy has no weights yet: train or load a classic model first';
+    end if;
+    begin
+        perform (new.params ->> 'window_start')::timestamptz;
+    exception when data_exception then
+        problem := format('window_start must be a time, not %s', new.params -> 'window_start');
+    end;
+    if problem is not null then
+        raise exception 'policy %: %', new.name, problem using errcode = 'DW002';
+    end if;
+    return new;
+end
+$$;
+
+create or replace function dealwright_engine.follow_window()
+returns trigger language plpgsql set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
+begin
+    perform dealwright.rebuild_statistics();
+    return null;
+end
+$$;
+
+create or replace function dealwright_engine.write_rules()
+returns void language plpgsql as $$
+begin
+    -- one after the other: of two changes at the same time the later sees the earlier
+    lock table dealwright_engine.rule in share row exclusive mode;
+    delete from dealwright_engine.rule;
+    insert into dealwright_engine.rule (wanted, name, params, seed, sharpness, by_worth, model_id, fair_window_start, agents_differ)
+    select w.wanted, p.name, p.params, coalesce((p.params ->> 'seed')::bigint, 1), coalesce((p.params ->> 'sharpness')::double precision, 20),
+           p.name = 'value' and p.params ->> 'objective' is distinct from 'booking' and coalesce((p.params ->> 'fairness')::double precision, 0) = 0,
+           m.model_id, dealwright_engine.fair_window_start(), coalesce(c.agents_differ, false)
+    from dealwright.policy as p
+    cross join lateral (select p.name as wanted union all select '' where p.is_default) as w
+    left join dealwright.model as m on m.promoted and m.kind = case p.name when 'classic' then 'classic' else 'value' end
+    left join dealwright_engine.compiled_model as c on c.model_id = m.model_id;
+end
+$$;
+comment on function dealwright_engine.write_rules() is 'Brings what placements go by up to the policies and the promoted models.';
+
+create or replace function dealwright_engine.follow_policies()
+returns trigger language plpgsql set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
+begin
+    perform dealwright_engine.write_rules();
+    return null;
+end
+$$;

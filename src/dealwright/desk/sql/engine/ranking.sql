@@ -1,0 +1,279 @@
+create or replace function dealwright_engine.can_take(
+    required_skills text[], required_department text, asked_at timestamptz, excluded_agent_id bigint,
+    agent_id bigint, active boolean, open integer, capacity integer, shifts tstzmultirange, skills text[], department text
+)
+returns boolean language sql immutable parallel safe as $$
+    select active and open < capacity
+        and (shifts is null or shifts @> asked_at)
+        and (required_skills is null or skills @> required_skills)
+        and (required_department is null or department = required_department)
+        and (excluded_agent_id is null or agent_id <> excluded_agent_id)
+$$;
+comment on function dealwright_engine.can_take(text[], text, timestamptz, bigint, bigint, boolean, integer, integer, tstzmultirange, text[], text) is
+    'Whether an agent may get the lead: active, with room, on shift, with the skills and department that are required.';
+
+create or replace function dealwright_engine.psi(free_share double precision, sharpness double precision default 20)
+returns double precision language sql immutable parallel safe as $$
+    -- Golrezaei, Nazerzadeh & Rusmevichientong (2014), "Real-time optimization of personalized assortments", eq. (4): the
+    -- exponential inventory-balancing penalty, with sharpness 1. Places come back when bookings settle, so only the last
+    -- ones are worth guarding: docs/decisions/0014 has the measurement behind 20.
+    select (1 - exp(-sharpness * free_share)) / (1 - exp(-sharpness))
+$$;
+
+create or replace function dealwright_engine.query_for(slots integer[], model dealwright_engine.compiled_model)
+returns dealwright_engine.lead_query language plpgsql immutable as $$
+declare
+    result dealwright_engine.lead_query;
+    weights real[];
+    traits integer := cardinality(model.trait_name);
+    slot integer;
+begin
+    if model.model_id is null then
+        return null;
+    end if;
+    weights := array_fill(0::real, array[traits + cardinality(model.lead_weight)]);
+    if model.agents_differ then
+        for k in 1 .. traits loop
+            weights[k] := model.trait_weight[k];
+        end loop;
+        foreach slot in array slots loop
+            if slot <= cardinality(model.lead_weight) then  -- else a value that came after the model
+                weights[traits + slot] := model.affinity_weight[slot];
+            end if;
+        end loop;
+    end if;
+    result.model_id := model.model_id;
+    result.agents_differ := model.agents_differ;
+    result.query := weights::vector;
+    result.lead_logit := model.lead_bias + dealwright_engine.sum_at(model.lead_weight, slots);
+    result.slope := model.slope;
+    result.intercept := model.intercept;
+    result.logit_variance := model.logit_variance;
+    result.base := dealwright_engine.expected_cents(model.base_bias, model.base_weight, slots) / 100.0;
+    result.package := dealwright_engine.expected_cents(model.package_bias, model.package_weight, slots) / 100.0;
+    return result;
+end
+$$;
+comment on function dealwright_engine.query_for(integer[], dealwright_engine.compiled_model) is
+    'The query vector and the lead-only numbers of a lead under a model; null without one.';
+
+create or replace function dealwright_engine.query_of(slots integer[], past_model_id bigint default null)
+returns dealwright_engine.lead_query language sql stable as $$
+    select dealwright_engine.query_for(slots, dealwright_engine.match_model(past_model_id))
+$$;
+comment on function dealwright_engine.query_of(integer[], bigint) is 'The query vector and the lead-only numbers of a lead under a model (default: the promoted one); null without one.';
+
+create or replace function dealwright_engine.scaled(v vector, factor double precision)
+returns vector language sql immutable parallel safe as $$
+    select v * array_fill(factor::real, array[vector_dims(v)])::vector
+$$;
+
+create or replace function dealwright_engine.fair_share_per_weight()
+returns double precision language sql stable as $$
+    -- summed as whole millionths (2^-20): a sum of doubles depends on the order of the rows, and a replay has another one
+    select coalesce((sum(a.fair_count)::double precision + sum((a.fair_compensation * 1048576)::bigint)::double precision / 1048576)
+                    / nullif(sum((a.weight * 1048576)::bigint)::double precision / 1048576, 0), 0)
+    from agent as a where a.active
+$$;
+comment on function dealwright_engine.fair_share_per_weight() is '(N + sum c) / sum w over the active agents.';
+
+-- Every agent with its log-odds, its expected revenue and its worth. Plain SQL, so that the planner melts it into the
+-- query around it. OFFSET 0 keeps it from computing the inner product once for every use of it, and its parameters are
+-- scalars because taking a field out of a row value, once per agent and use, costs more than the inner product.
+create or replace function dealwright_engine.valued_agents(
+    required_skills text[], required_department text, asked_at timestamptz, excluded_agent_id bigint, eligible_only boolean,
+    query vector, lead_logit double precision, base double precision, package double precision,
+    with_terms boolean, by_revenue boolean, share_per_weight double precision, sharpness double precision
+)
+returns table (
+    agent_id bigint, open integer, capacity integer, eligible boolean, win_logit double precision, revenue double precision,
+    worth double precision, shortfall double precision
+) language sql stable as $$
+    select c.agent_id, c.open, c.capacity, c.eligible, c.win_logit, c.revenue,
+           -- psi without its denominator, which is the same for all
+           case when by_revenue then c.revenue else 1 end
+               * case when c.open < c.capacity then 1 - exp(sharpness * (c.open::double precision / c.capacity - 1)) else 0 end
+               / (1 + exp(-c.win_logit)),
+           case when share_per_weight is not null then share_per_weight * c.weight - c.fair_count - c.fair_compensation else 0 end
+    from (
+        select a.agent_id, a.open, a.capacity, a.weight, a.fair_count, a.fair_compensation,
+               case when with_terms then lead_logit - coalesce(a.profile <#> query, 0) else lead_logit end as win_logit,
+               case when with_terms then base * a.base_ratio + package * a.package_ratio else base + package end as revenue,
+               eligible_only or dealwright_engine.can_take(required_skills, required_department, asked_at, excluded_agent_id,
+                   a.agent_id, a.active, a.open, a.capacity, a.shifts, a.skills, a.department) as eligible
+        from agent as a
+        where not eligible_only or dealwright_engine.can_take(required_skills, required_department, asked_at, excluded_agent_id,
+                   a.agent_id, a.active, a.open, a.capacity, a.shifts, a.skills, a.department)
+        offset 0
+    ) as c
+$$;
+
+create or replace function dealwright_engine.open_limit(
+    open integer, capacity integer, worth double precision, next_worth double precision, sharpness double precision
+)
+returns integer language sql immutable parallel safe as $$
+    -- worth is proportional to psi(1 - open / capacity); solved for the open at which it falls to the runner-up's
+    select case when next_worth is null then capacity
+                when worth > next_worth then greatest(open, floor(capacity * (1 + ln(1 - next_worth / worth
+                    * (1 - exp(sharpness * (open::double precision / capacity - 1)))) / sharpness) - 1e-9)::integer)
+                else open end
+$$;
+comment on function dealwright_engine.open_limit(integer, integer, double precision, double precision, double precision) is
+    'Up to how many open assignments an agent is still worth more than the runner-up.';
+
+-- What a ranking says of an agent; null where there is no model to say it. 5 % and 95 % are those of the normal
+-- distribution on the logit scale.
+create or replace function dealwright_engine.value_figures(
+    id bigint, win_logit double precision, logit_variance double precision, query_squared vector, revenue double precision,
+    open integer, capacity integer, eligible boolean, tied bigint, price double precision, open_limit integer
+)
+returns setof dealwright_engine.ranked language sql stable as $$
+    select null::integer, id, round((100 * p.middle)::numeric, 1)::double precision, p.middle,
+           dealwright_engine.sigmoid(win_logit - 1.6448536269514722 * p.sd), dealwright_engine.sigmoid(win_logit + 1.6448536269514722 * p.sd),
+           p.middle * revenue, open, capacity, eligible, tied::integer, price, open_limit, pg_current_snapshot(),
+           null::bigint[], null::double precision[]
+    from (
+        select dealwright_engine.sigmoid(win_logit) as middle, sqrt(logit_variance - case when query_squared is not null
+            then coalesce((select a.variance <#> query_squared from agent as a where a.agent_id = id), 0) else 0 end) as sd
+        offset 0
+    ) as p
+$$;
+
+create or replace function dealwright_engine.rank_value(ask dealwright_engine.enquiry, params jsonb, k integer, eligible_only boolean)
+returns setof dealwright_engine.ranked language plpgsql stable as $$
+declare
+    q dealwright_engine.lead_query := dealwright_engine.query_of(ask.slots, ask.model_id);
+    by_revenue boolean := params ->> 'objective' is distinct from 'booking';
+    fairness double precision := coalesce((params ->> 'fairness')::double precision, 0);
+    sharpness double precision := coalesce((params ->> 'sharpness')::double precision, 20);
+    modelled boolean := q.model_id is not null;
+    with_terms boolean := coalesce(q.agents_differ, false);
+    query vector := case when with_terms then dealwright_engine.scaled(q.query, q.slope) end;
+    query_squared vector := query * query;
+    -- without a model every lead is as good as any other
+    lead_logit double precision := coalesce(q.intercept + q.slope * q.lead_logit, 0);
+    logit_variance double precision := q.logit_variance;
+    base double precision := coalesce(q.base, 1);
+    package double precision := coalesce(q.package, 0);
+    share_per_weight double precision;
+    -- as plain variables: a field of a row variable is looked up anew for every agent
+    wanted_skills text[] := ask.skills;
+    wanted_department text := ask.department;
+    moment timestamptz := ask.asked_at;
+    excluded bigint := ask.excluded_agent_id;
+    seed bigint := ask.draw_seed;
+begin
+    if fairness = 0 and with_terms then
+        return query
+        select f.*
+        from (
+            select v.agent_id, v.open, v.capacity, v.eligible, v.win_logit, v.revenue, v.worth
+            from dealwright_engine.valued_agents(wanted_skills, wanted_department, moment, excluded, eligible_only,
+                query, lead_logit, base, package, true, by_revenue, null, sharpness) as v
+            order by v.eligible desc, v.worth desc, hashint8extended(v.agent_id, seed), v.agent_id
+            limit k
+        ) as t
+        cross join lateral dealwright_engine.value_figures(t.agent_id, t.win_logit, logit_variance, query_squared, t.revenue, t.open, t.capacity,
+            t.eligible, 1, null, t.open) as f;
+        return;
+    end if;
+    share_per_weight := dealwright_engine.fair_share_per_weight();
+    return query
+    with valued as materialized (
+        select v.*, max(v.worth) over () as most, min(v.shortfall) over () as low, max(v.shortfall) over () as high
+        from dealwright_engine.valued_agents(wanted_skills, wanted_department, moment, excluded, eligible_only,
+            query, lead_logit, base, package, with_terms, by_revenue, share_per_weight, sharpness) as v
+    ), mixed as materialized (
+        -- the dial: 0 orders by worth, 1 by shortfall, both brought to 0..1
+        select v.*, case when fairness > 0
+            then (1 - fairness) * coalesce(v.worth / nullif(v.most, 0), 0)
+                 + fairness * coalesce((v.shortfall - v.low) / nullif(v.high - v.low, 0), 0)
+            else v.worth end as weight
+        from valued as v
+    )
+    select f.*
+    from (
+        select m.* from mixed as m
+        order by m.eligible desc, m.weight desc, m.shortfall desc, hashint8extended(m.agent_id, seed), m.agent_id
+        limit k
+    ) as t
+    cross join lateral dealwright_engine.value_figures(t.agent_id, case when modelled then t.win_logit end, logit_variance, query_squared,
+        t.revenue, t.open, t.capacity, t.eligible,
+        -- among how many the draw decided; it is the propensity's business only when a lead is placed
+        case when eligible_only and k = 1
+            then (select count(*) from mixed as m where m.weight = t.weight and m.shortfall = t.shortfall) else 1 end,
+        case when fairness > 0 then (t.most - t.worth) / (1 - exp(-sharpness)) end, t.open) as f;
+end
+$$;
+comment on function dealwright_engine.rank_value(dealwright_engine.enquiry, jsonb, integer, boolean) is
+    'win_probability x expected_revenue x psi(free share); ties to the fair share, then to a seeded draw. Rows in order; rank is left to the caller.';
+
+create or replace function dealwright_engine.rank_workload(ask dealwright_engine.enquiry, k integer, eligible_only boolean)
+returns setof dealwright_engine.ranked language plpgsql stable as $$
+declare
+    agents bigint;
+begin
+    select count(*) into agents from agent;
+    return query
+    with candidate as (
+        select a.agent_id, a.open, a.capacity,
+               coalesce(a.years_of_service, '-infinity') as years, coalesce(a.rating, '-infinity') as rating,
+               dealwright_engine.can_take(ask.skills, ask.department, ask.asked_at, ask.excluded_agent_id,
+                   a.agent_id, a.active, a.open, a.capacity, a.shifts, a.skills, a.department) as eligible
+        from agent as a
+    ), top as (
+        select c.* from candidate as c
+        where c.eligible or not eligible_only
+        order by c.eligible desc, c.open, c.years desc, c.rating desc, c.agent_id
+        limit k
+    ), placed as (
+        select t.*, rank() over (order by t.eligible desc, t.open, t.years desc, t.rating desc) as place from top as t
+    )
+    select p.place::integer, p.agent_id,
+           round(100 * (1 - coalesce((p.place - 1) / nullif(agents - 1, 0)::numeric, 0)), 1)::double precision,
+           null::double precision, null::double precision, null::double precision, null::double precision,
+           p.open, p.capacity, p.eligible, 1, null::double precision, p.open, pg_current_snapshot(),
+           null::bigint[], null::double precision[]
+    from placed as p
+    order by p.place, p.agent_id;
+end
+$$;
+comment on function dealwright_engine.rank_workload(dealwright_engine.enquiry, integer, boolean) is
+    'Fewest open, then most years of service, then highest rating; ties share a rank, the lowest agent id goes first.';
+
+create or replace function dealwright_engine.rank_fair(ask dealwright_engine.enquiry, k integer, eligible_only boolean)
+returns setof dealwright_engine.ranked language plpgsql stable as $$
+declare
+    share_per_weight double precision := dealwright_engine.fair_share_per_weight();
+    agents bigint;
+begin
+    select count(*) into agents from agent;
+    return query
+    with candidate as materialized (
+        select a.agent_id, a.open, a.capacity,
+               -- shortfall_i = (N + sum c) w_i / sum w - (n_i + c_i)
+               share_per_weight * a.weight - a.fair_count - a.fair_compensation as shortfall,
+               dealwright_engine.can_take(ask.skills, ask.department, ask.asked_at, ask.excluded_agent_id,
+                   a.agent_id, a.active, a.open, a.capacity, a.shifts, a.skills, a.department) as eligible
+        from agent as a
+    ), top as (
+        select c.* from candidate as c
+        where c.eligible or not eligible_only
+        order by c.eligible desc, c.shortfall desc, hashint8extended(c.agent_id, ask.draw_seed), c.agent_id
+        limit k
+    ), placed as (
+        select t.*, row_number() over (order by t.eligible desc, t.shortfall desc, hashint8extended(t.agent_id, ask.draw_seed), t.agent_id) as place
+        from top as t
+    )
+    select p.place::integer, p.agent_id,
+           round(100 * (1 - coalesce((p.place - 1) / nullif(agents - 1, 0)::numeric, 0)), 1)::double precision,
+           null::double precision, null::double precision, null::double precision, null::double precision,
+           p.open, p.capacity, p.eligible,
+           case when eligible_only and k = 1
+               then (select count(*) from candidate as c where c.eligible and c.shortfall = p.shortfall)::integer else 1 end,
+           null::double precision, p.open, pg_current_snapshot(), null::bigint[], null::double precision[]
+    from placed as p
+    order by p.place;
+end
+$$;
+comment on function dealwright_engine.rank_fair(dealwright_engine.enquiry, integer, boolean) is 'Largest shortfall against the weighted share first; ties by a seeded draw.';

@@ -1,0 +1,8 @@
+-- the record ------------------------------------------------------------------------------------------------------
+
+create or replace function dealwright_engine.refuse_change()
+returns trigger language plpgsql set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
+begin
+    raise exception '% is append-only', tg_table_name using errcode = 'DW001', hint = 'decisions are evidence: add a new one instead';
+end
+$$;

@@ -1,0 +1,117 @@
+-- What holds whatever writes. Applied only when this file or a table has changed: putting a trigger in place waits for the writers of
+-- its table. Those of the hot path have no WHEN clause: it would be parsed and planned anew by every statement, which costs
+-- more than to call the function and find that there is nothing to do.
+
+create or replace trigger prepare_lead before insert on dealwright.lead for each row execute function dealwright_engine.prepare_lead();
+create or replace trigger prepare_corrected_lead before update of attributes, requirements, required_skills on dealwright.lead
+    for each row execute function dealwright_engine.prepare_lead();
+create or replace trigger check_corrected_words before update of customer_name, status on dealwright.lead
+    for each row execute function dealwright_engine.check_corrected_words();
+create or replace trigger place_new_lead after insert or update of status on dealwright.lead
+    for each row execute function dealwright_engine.place_new_lead();
+create or replace trigger keep_queue before update of status, is_waiting on dealwright.lead
+    for each row execute function dealwright_engine.keep_queue();
+create or replace trigger follow_attributes after update of attributes on dealwright.lead
+    for each row when (new.slots is distinct from old.slots) execute function dealwright_engine.follow_attributes();
+
+create or replace trigger derive_assignment before insert or update on dealwright.assignment
+    for each row execute function dealwright_engine.derive_assignment();
+create or replace trigger follow_new_assignment after insert on dealwright.assignment
+    for each row execute function dealwright_engine.follow_assignment();
+create or replace trigger follow_assignment after update on dealwright.assignment
+    for each row when ((
+        old.agent_id, old.status, old.outcome, old.slots, old.assigned_at, old.completed_at, old.base_revenue, old.package_revenue, old.total_revenue)
+        is distinct from (
+        new.agent_id, new.status, new.outcome, new.slots, new.assigned_at, new.completed_at, new.base_revenue, new.package_revenue, new.total_revenue))
+    execute function dealwright_engine.follow_assignment();
+create or replace trigger follow_deleted_assignment after delete on dealwright.assignment
+    for each row execute function dealwright_engine.follow_assignment();
+
+create or replace trigger prepare_booking before insert or update on dealwright.booking
+    for each row execute function dealwright_engine.prepare_booking();
+create or replace trigger follow_new_booking after insert on dealwright.booking
+    for each row execute function dealwright_engine.follow_booking();
+create or replace trigger follow_booking after update on dealwright.booking
+    for each row when ((
+        old.assignment_id, old.status, old.completed_at, old.cancelled_at, old.base_revenue, old.package_revenue, old.total_revenue)
+        is distinct from (
+        new.assignment_id, new.status, new.completed_at, new.cancelled_at, new.base_revenue, new.package_revenue, new.total_revenue))
+    execute function dealwright_engine.follow_booking();
+create or replace trigger follow_deleted_booking after delete on dealwright.booking
+    for each row execute function dealwright_engine.follow_booking();
+
+create or replace trigger append_only before update or delete or truncate on dealwright.decision
+    for each statement execute function dealwright_engine.refuse_change();
+create or replace trigger append_only before update or delete or truncate on dealwright.decision_block
+    for each statement execute function dealwright_engine.refuse_change();
+create or replace trigger append_only before update or delete or truncate on dealwright.decision_seal
+    for each statement execute function dealwright_engine.refuse_change();
+
+create or replace trigger guard_lead_status before update of status on dealwright.lead
+    for each row execute function dealwright_engine.guard_lead_status();
+create or replace trigger follow_withdrawal after update of status on dealwright.lead
+    for each row execute function dealwright_engine.follow_withdrawal();
+create or replace trigger retry_waiting_lead
+    after update of priority, received_at, requirements, required_skills, required_department, attributes, policy on dealwright.lead
+    for each row when (old.is_waiting and new.is_waiting) execute function dealwright_engine.retry_waiting_lead();
+
+create or replace trigger check_policy before insert or update on dealwright.policy
+    for each row execute function dealwright_engine.check_policy();
+create or replace trigger follow_window after update of params on dealwright.policy
+    for each row when (new.name = 'fair' and new.params -> 'window_start' is distinct from old.params -> 'window_start')
+    execute function dealwright_engine.follow_window();
+
+create or replace trigger follow_policies after insert or update or delete or truncate on dealwright.policy
+    for each statement execute function dealwright_engine.follow_policies();
+create or replace trigger follow_policies after insert or update or delete or truncate on dealwright.model
+    for each statement execute function dealwright_engine.follow_policies();
+
+create or replace trigger check_agent_numbers after insert or update of open, capacity, weight on dealwright.agent
+    for each row execute function dealwright_engine.check_agent_numbers();
+
+create or replace trigger prepare_agent before insert or update of active, skills on dealwright.agent
+    for each row execute function dealwright_engine.prepare_agent();
+create or replace trigger follow_new_agent after insert on dealwright.agent
+    for each row execute function dealwright_engine.follow_agent();
+create or replace trigger follow_agent after update of active, capacity, skills, department, shifts, years_of_service, rating, weight, traits, name on dealwright.agent
+    for each row when ((
+        old.active, old.capacity, old.skills, old.department, old.shifts, old.years_of_service, old.rating, old.weight, old.traits, old.name)
+        is distinct from (
+        new.active, new.capacity, new.skills, new.department, new.shifts, new.years_of_service, new.rating, new.weight, new.traits, new.name))
+    execute function dealwright_engine.follow_agent();
+create or replace trigger keep_agent_with_assignments before delete on dealwright.agent
+    for each row execute function dealwright_engine.keep_agent_with_assignments();
+create or replace trigger follow_deleted_agent after delete on dealwright.agent
+    for each row execute function dealwright_engine.follow_deleted_agent();
+
+create or replace trigger keep_task before update on dealwright.task
+    for each row execute function dealwright_engine.keep_task();
+create or replace trigger keep_new_task before insert on dealwright.task
+    for each row when (new.status <> 'planned') execute function dealwright_engine.keep_task();
+-- one event per change a person or a program reports; a run that is published writes one for all its tasks
+create or replace trigger record_task after update on dealwright.task
+    for each row when (new.status <> 'replaced' and (old.status, old.outcome, old.done_at) is distinct from (new.status, new.outcome, new.done_at))
+    execute function dealwright_engine.record_task();
+create or replace trigger keep_finished_tasks before delete on dealwright.task
+    for each row when (old.status in ('started', 'done', 'failed')) execute function dealwright_engine.keep_finished_tasks();
+create or replace trigger keep_all_tasks before truncate on dealwright.task
+    for each statement execute function dealwright_engine.keep_all_tasks();
+
+create or replace trigger forget_standings after insert or update or delete on dealwright.dimension
+    for each statement execute function dealwright_engine.forget_standings();
+create or replace trigger forget_standings after update or delete on dealwright.dimension_value
+    for each statement execute function dealwright_engine.forget_standings();
+
+create or replace trigger within_bounds before insert or update of capacity, weight, years_of_service, rating, external_id, name, email, job_title, department,
+    manager, skills, traits, shifts on dealwright.agent
+    for each row execute function dealwright_engine.bound_agent();
+create or replace trigger within_bounds before insert or update of external_id, customer_name, attributes, requirements, idempotency_key, received_at,
+    required_department on dealwright.lead
+    for each row execute function dealwright_engine.bound_lead();
+create or replace trigger within_bounds before insert or update on dealwright.assignment
+    for each row execute function dealwright_engine.bound_assignment();
+create or replace trigger within_bounds before insert or update on dealwright.booking
+    for each row execute function dealwright_engine.bound_booking();
+
+-- what placements go by follows from policies and models
+select dealwright_engine.write_rules();

@@ -1,0 +1,242 @@
+-- The statements that Python sends, by name.
+
+-- name: agent_names
+-- The names of the agents by the desk's own ids.
+select agent_id, name from dealwright.agent
+
+-- name: agent_workloads
+-- What the classic features take from the agents.
+select agent_id, rating, years_of_service, department, open, capacity from dealwright.agent order by agent_id
+
+-- name: agents
+-- Every agent with its workload and its rank for a lead of which nothing is known.
+select coalesce(a.external_id, a.agent_id::text) as agent_id, a.name as agent_name, a.open, a.capacity, r.rank,
+       r.match_score, a.active, a.department, a.job_title, a.years_of_service, a.rating, a.skills, a.weight,
+       coalesce(s.known[1], 0) as known, coalesce(s.confirmed[1], 0) as won
+from dealwright.rank_agents('{"customer_name": "anybody"}', %(policy)s::text) as r
+join dealwright.agent as a using (agent_id)
+left join dealwright.agent_stat as s using (agent_id)
+order by r.rank, a.agent_id
+
+-- name: assign
+-- Records a lead and gives it to an agent, durably. Where it went is asked afterwards, under the user's own ids.
+call dealwright.assign(%(lead)s::jsonb, %(policy)s::text)
+
+-- name: cancel_task
+-- A task is not to be done.
+select (dealwright.cancel_task(%(task_id)s::bigint, %(note)s::text)).task_id
+
+-- name: catch_up
+-- What has to be done before outcomes are read: follow-up times that are over, values that could not have a slot when they came.
+select dealwright.declare_open_values() as declared, dealwright.lapse_follow_ups(%(as_of)s::timestamptz) as lapsed
+
+-- name: counts
+-- How much the desk holds.
+select (select count(*) from dealwright.agent) as agents,
+       (select count(*) from dealwright.assignment) as assignments,
+       (select count(*) from dealwright.booking) as bookings,
+       (select count(*) from dealwright.lead where status = 'waiting') as waiting
+
+-- name: dimensions
+-- The declared dimensions with their values: bins in their order, others in that of their slots; empty is not among them.
+select d.name, d.is_open, d.required, d.at_arrival, d.edges,
+       array_agg(v.value order by v.bin, v.slot) filter (where case when d.edges = '{}' then v.bin is null and v.value <> '(empty)'
+                                                               else v.bin <= cardinality(d.edges) + 1 end) as allowed
+from dealwright.dimension as d
+left join dealwright.dimension_value as v using (dimension_id)
+group by d.dimension_id
+order by d.position
+
+-- name: explain
+-- Why an assignment went where it went.
+select dealwright.explain(%(assignment_id)s::bigint) as answer
+
+-- name: find_assignment
+-- The assignment that the user calls so: by an outside id, else by the id the desk gave it.
+select assignment_id as id from dealwright.assignment
+where external_id = %(name)s::text or (external_id is null and assignment_id = dealwright_engine.own_id(%(name)s::text))
+
+-- name: find_booking
+-- The booking that the user calls so: by an outside id, else by the id the desk gave it.
+select booking_id as id from dealwright.booking
+where external_id = %(name)s::text or (external_id is null and booking_id = dealwright_engine.own_id(%(name)s::text))
+
+-- name: finish_task
+-- What came of a task; a time without an offset is the company's clock.
+select (dealwright.finish_task(
+    t.task_id, %(outcome)s::text, coalesce(%(done_at)s::timestamptz, %(local_done_at)s::timestamp at time zone r.time_zone),
+    %(note)s::text, %(rep_id)s::text)).task_id
+from (select %(task_id)s::bigint as task_id) as t
+left join dealwright.task as k using (task_id)
+left join dealwright.plan_run as r using (run_id)
+
+-- name: import_history
+-- Takes in what was copied into the temporary tables.
+select dealwright.import_history(%(follow_up_days)s::double precision, %(deactivate_missing)s::boolean) as counts
+
+-- name: known_tasks
+-- Which of these tasks there are.
+select task_id from dealwright.task where task_id = any(%(task_ids)s::bigint[])
+
+-- name: load_model
+-- Registers a model and may put it to work.
+select dealwright.load_model(%(kind)s::text, %(parameters)s::jsonb, %(promote)s::boolean) as model_id
+
+-- name: model
+-- One model whole.
+select model_id, kind, created_at, promoted, promoted_at, parameters, metrics, evidence
+from dealwright.model
+where model_id = %(model_id)s::bigint
+
+-- name: models
+-- The registered models, newest first.
+select model_id, kind, created_at, promoted, promoted_at, evidence, metrics
+from dealwright.model
+order by model_id desc
+
+-- name: own_names
+-- What the user calls the agents that an answer names by the desk's ids.
+select agent_id, coalesce(external_id, agent_id::text) as own_id from dealwright.agent where agent_id = any(%(ids)s::bigint[])
+
+-- name: placement
+-- Where a lead went, under the ids the user's own tables use.
+select coalesce(s.external_id, p.assignment_id::text) as assignment_id, coalesce(b.external_id, p.booking_id::text) as booking_id,
+       coalesce(a.external_id, p.agent_id::text) as agent_id, p.agent_name, p.match_score, p.win_probability,
+       p.expected_value, p.policy, p.model_id, p.lead_id, p.status, a.open, a.capacity
+from (
+    select %(assignment_id)s::bigint as assignment_id, %(booking_id)s::bigint as booking_id, %(agent_id)s::bigint as agent_id,
+           %(agent_name)s::text as agent_name, %(match_score)s::double precision as match_score,
+           %(win_probability)s::double precision as win_probability, %(expected_value)s::double precision as expected_value,
+           %(policy)s::text as policy, %(model_id)s::bigint as model_id, %(lead_id)s::bigint as lead_id, %(status)s::text as status
+) as p
+left join dealwright.assignment as s on s.assignment_id = p.assignment_id
+left join dealwright.booking as b on b.booking_id = p.booking_id
+left join dealwright.agent as a on a.agent_id = p.agent_id
+
+-- name: plan_runs
+-- The published runs, newest first, with what became of their tasks.
+select r.run_id, r.first_day, r.last_day, r.as_of, r.time_zone, r.published_at, r.tasks,
+       count(*) filter (where t.status in ('planned', 'started')) as open,
+       count(*) filter (where t.status = 'done') as done,
+       count(*) filter (where t.status = 'failed') as failed,
+       count(*) filter (where t.status = 'cancelled') as cancelled,
+       count(*) filter (where t.status = 'replaced') as replaced,
+       count(*) filter (where t.outcome = 'responded') as responded
+from (select * from dealwright.plan_run order by published_at desc limit %(k)s::bigint) as r
+left join dealwright.task as t using (run_id)
+group by r.run_id, r.first_day, r.last_day, r.as_of, r.time_zone, r.published_at, r.tasks
+order by r.published_at desc
+
+-- name: policy
+-- The policy that is used where none is named, the model behind the named one, and what the data can support.
+select p.name as policy,
+       (select m.model_id from dealwright.model as m
+        where m.promoted and m.kind = case p.name when 'classic' then 'classic' else 'value' end
+          and p.name in ('value', 'classic')) as model_id,
+       (select m.evidence from dealwright.model as m where m.promoted and m.kind = 'value') as evidence
+from dealwright_engine.policy_for(%(policy)s::text) as p
+
+-- name: promote_model
+-- Puts a model to work.
+select dealwright.promote_model(%(model_id)s::bigint)
+
+-- name: promoted_model
+-- The model of a kind that is at work.
+select model_id, parameters from dealwright.model where promoted and kind = %(kind)s
+
+-- name: publish_tasks
+-- Takes in what was copied into published_task.
+select dealwright.publish_tasks(
+    %(run_id)s::text, %(as_of)s::timestamp, %(time_zone)s::text, %(first_day)s::date, %(last_day)s::date
+) as counts
+
+-- name: queue
+-- The leads that wait for a place, most urgent first.
+select place, lead_id, external_id, customer_name, attributes, requirements, priority, received_at,
+       extract(epoch from waited)::double precision as waited_s, required_skills, required_department, agents_who_could
+from dealwright.waiting_lead
+order by place
+limit %(k)s::bigint
+
+-- name: rank
+-- The agents ranked for a lead, under the ids the user's own tables use.
+select r.rank, coalesce(a.external_id, a.agent_id::text) as agent_id, r.agent_name, r.match_score, r.win_probability,
+       r.win_low, r.win_high, r.expected_value, r.open, r.capacity, r.eligible, r.reasons
+from dealwright.rank_agents(%(lead)s::jsonb, %(policy)s::text, %(k)s::integer) as r
+join dealwright.agent as a using (agent_id)
+order by r.rank, r.agent_id
+
+-- name: reassign
+-- Gives an open assignment's lead to the best other agent with room.
+select * from dealwright.reassign(%(assignment_id)s::bigint, %(reason)s::text)
+
+-- name: reopen_task
+-- Takes back that a task was finished.
+select (dealwright.reopen_task(%(task_id)s::bigint, %(reason)s::text)).task_id
+
+-- name: replay
+-- A decision recomputed from its record.
+select dealwright.replay(%(assignment_id)s::bigint) as answer
+
+-- name: settle
+-- Settles or reopens a booking, durably.
+call dealwright.settle(
+    %(booking_id)s::bigint, %(status)s::text, %(base_revenue)s::numeric, %(package_revenue)s::numeric, %(total_revenue)s::numeric
+)
+
+-- name: settlement
+-- What was settled, under the ids the user's own tables use.
+select coalesce(b.external_id, r.booking_id::text) as booking_id, coalesce(s.external_id, r.assignment_id::text) as assignment_id,
+       coalesce(a.external_id, r.agent_id::text) as agent_id, a.name as agent_name, r.status,
+       r.total_revenue::double precision as total_revenue, r.open, a.capacity
+from (
+    select %(booking_id)s::bigint as booking_id, %(assignment_id)s::bigint as assignment_id, %(agent_id)s::bigint as agent_id,
+           %(status)s::text as status, %(total_revenue)s::numeric as total_revenue, %(open)s::integer as open
+) as r
+left join dealwright.booking as b on b.booking_id = r.booking_id
+left join dealwright.assignment as s on s.assignment_id = r.assignment_id
+left join dealwright.agent as a on a.agent_id = r.agent_id
+
+-- name: slots
+-- What each slot stands for.
+select v.slot, d.name, v.value from dealwright.dimension_value as v join dealwright.dimension as d using (dimension_id)
+
+-- name: start_task
+-- Somebody is at it.
+select (dealwright.start_task(%(task_id)s::bigint, %(rep_id)s::text)).task_id
+
+-- name: tasks
+-- Tasks by day, representative and time. Without a day, an account, a task or a run: those of the newest run's days.
+with newest as (
+    select first_day, last_day from dealwright.plan_run order by published_at desc limit 1
+)
+select t.task_id, t.day, t.account_id, t.account_name, t.rep_id, t.action, t.channel, t.stop, t.start_at, t.end_at,
+       t.window_start, t.window_end, t.value_eur::double precision as value_eur, t.cost_eur::double precision as cost_eur,
+       t.propensity, t.reason, t.status, t.outcome, t.done_at, t.note, t.run_id, t.replaced_by, r.time_zone,
+       case when %(with_brief)s::boolean then t.brief end as brief
+from dealwright.task as t
+join dealwright.plan_run as r using (run_id)
+left join newest as n on t.day between n.first_day and n.last_day
+where (%(task_id)s::bigint is null or t.task_id = %(task_id)s::bigint)
+  and (%(day)s::date is null or t.day = %(day)s::date)
+  and (%(account_id)s::text is null or t.account_id = %(account_id)s::text)
+  and (%(run_id)s::text is null or t.run_id = %(run_id)s::text)
+  and (%(rep_id)s::text is null or t.rep_id = %(rep_id)s::text)
+  and (%(status)s::text is null and (t.status <> 'replaced' or %(task_id)s::bigint is not null) or t.status = %(status)s::text)
+  and (coalesce(%(task_id)s::text, %(day)s::date::text, %(account_id)s::text, %(run_id)s::text) is not null or n.first_day is not null)
+order by t.day, t.rep_id nulls last, t.start_at nulls last, t.value_eur desc nulls last, t.task_id
+limit %(k)s::bigint
+
+-- name: touches
+-- Finished tasks as touches, up to a moment on the company's clock.
+copy (
+    select account_id, touched_at, channel, action, response, rejected, cost_eur, propensity, rep_id, task_id
+    from dealwright.touch
+    where (%(since)s::timestamp is null or touched_at >= %(since)s::timestamp)
+      and (%(until)s::timestamp is null or touched_at <= %(until)s::timestamp)
+    order by touched_at, task_id
+) to stdout (format csv, header true)
+
+-- name: traits
+-- The numeric traits of the agents.
+select agent_id, rating, years_of_service from dealwright.agent order by agent_id

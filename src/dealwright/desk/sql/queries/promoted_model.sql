@@ -1,2 +1,0 @@
--- The model of a kind that is at work.
-select model_id, parameters from dealwright.model where promoted and kind = %(kind)s

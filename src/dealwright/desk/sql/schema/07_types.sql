@@ -1,0 +1,140 @@
+-- Rows that functions hand to one another, and to their callers. A change of one is a migration.
+
+-- Counters: moved by differences in the live loop, recounted in one sweep after an import or a promotion.
+
+create type dealwright_engine.contribution as (
+    open integer,
+    assigned integer,
+    counted_fairly integer,
+    known integer,
+    confirmed integer,
+    expected_ppm bigint,
+    total_cents bigint,
+    base_cents bigint,
+    package_cents bigint,
+    base_expected_cents bigint,
+    package_expected_cents bigint
+);
+
+-- Rankings. Inside these functions the tables agent, agent_stat, agent_day and assignment are named without their schema
+-- on purpose: dealwright.replay puts the agents of an earlier moment in front of the live ones, as a temporary table of
+-- the same name, so that a decision is recomputed by the very code that took it. Their callers set the search path.
+
+create type dealwright_engine.ranked as (
+    rank integer,
+    agent_id bigint,
+    match_score double precision,
+    win_probability double precision,
+    win_low double precision,
+    win_high double precision,
+    expected_value double precision,
+    open integer,
+    capacity integer,
+    eligible boolean,
+    tied integer,
+    fairness_price double precision,
+    -- up to how many open assignments the agent stays the first, all else equal
+    open_limit integer,
+    snapshot pg_snapshot,
+    feature_agent_ids bigint[],
+    features double precision[]
+);
+
+-- What a lead asks of the ranking.
+create type dealwright_engine.enquiry as (
+    slots integer[],
+    requirements text,
+    skills text[],
+    department text,
+    draw_seed bigint,
+    asked_at timestamptz,
+    excluded_agent_id bigint,
+    -- set in a replay: the model of that time (null: the promoted one) and the classic features as they were recorded
+    model_id bigint,
+    feature_agent_ids bigint[],
+    features double precision[]
+);
+
+-- The lead's half of the inner product.
+create type dealwright_engine.lead_query as (
+    model_id bigint,
+    agents_differ boolean,
+    query vector,
+    lead_logit double precision,
+    slope double precision,
+    intercept double precision,
+    logit_variance double precision,
+    base double precision,
+    package double precision
+);
+
+-- Writes what a placement is and claims the place; the triggers see that the counters are kept here and stand back
+-- (docs/decisions/0061-a-lead-is-placed-by-one-function.md).
+create type dealwright_engine.recorded as (
+    assignment_id bigint,
+    booking_id bigint,
+    agent_name text
+);
+
+create type dealwright_engine.claimed as (
+    agent_name text,
+    open integer,
+    capacity integer,
+    fair_count bigint,
+    fair_compensation double precision
+);
+
+-- The SQL interface: what any client may call. Rankings and placements; bookings and policies are in 17_bookings.sql.
+
+create type dealwright.placement as (
+    assignment_id bigint,
+    booking_id bigint,
+    agent_id bigint,
+    agent_name text,
+    match_score double precision,
+    win_probability double precision,
+    expected_value double precision,
+    policy text,
+    model_id bigint,
+    lead_id bigint,
+    status text
+);
+
+-- What the reasons of all agents have in common, worked out once per ranking.
+create type dealwright_engine.reason_context as (
+    policy text,
+    model_id bigint,
+    agents_differ boolean,
+    -- value: the elements of the profile that the lead asks for, with their weights on the log-odds
+    places integer[],
+    labels text[],
+    weights double precision[],
+    -- classic: the contributions of the nine features, agent after agent
+    agent_ids bigint[],
+    parts double precision[]
+);
+
+-- The first of those looked at.
+create type dealwright_engine.look as (
+    agent_id bigint,
+    open integer,
+    capacity integer,
+    worth double precision,
+    -- what the best of the others is worth, or can be; null when there are none
+    next_worth double precision,
+    win_logit double precision,
+    revenue double precision,
+    -- what was seen: that of the function's caller may be a later one
+    snapshot pg_snapshot
+);
+
+-- The SQL interface, continued: what becomes of a placement, and which policy rules.
+
+create type dealwright.settlement as (
+    booking_id bigint,
+    assignment_id bigint,
+    agent_id bigint,
+    status text,
+    total_revenue numeric,
+    open integer
+);
