@@ -16,7 +16,7 @@ from ledger import can_take
 from psycopg import Connection
 
 from dealwright.desk.database import Database
-from dealwright.schemas import EMPTY
+from dealwright.dimensions import EMPTY
 
 REQUIREMENTS = (None, None, None, "a luxury cabin, please", "no luxury, but good with kids", "quiet")
 POLICIES = (None, "value", "workload", "fair", "classic")

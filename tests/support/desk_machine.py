@@ -24,8 +24,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from ledger import check_desk
 from psycopg import Connection
 
+from dealwright.dimensions import EMPTY, Dimension
 from dealwright.learn import MatchModel
-from dealwright.schemas import EMPTY, Dimension
 
 REFUSED = {"DW001", "DW002", "DW003"}
 TABLES = (

@@ -34,8 +34,8 @@ from dealwright.desk.results import (
     Row,
     Settlement,
 )
+from dealwright.dimensions import BOOKING_STATUSES, EMPTY, Dimension
 from dealwright.errors import InputError, NotFoundError, UnknownNameError
-from dealwright.schemas import BOOKING_STATUSES, EMPTY, Dimension, History
 
 if TYPE_CHECKING:
     import polars as pl
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from dealwright.desk.training import Training
     from dealwright.learn.classic import ClassicResult
     from dealwright.learn.params import LearnParams
+    from dealwright.schemas import History
 
 POLICIES = ("value", "classic", "workload", "fair")
 NO_MODEL = "no model has been trained yet: agents are not told apart"
@@ -243,37 +244,49 @@ class Desk:
         self, lead: Lead | Mapping[str, Any], policy: str | None = None, k: int | None = None
     ) -> Ranking:
         """Rank the agents for a lead, whose attributes may be left out; only the first `k` when given."""
-        document = self._lead(lead, complete=False)
-        self._check_policy(policy)
+        document = _document(lead)
+        _check_policy(policy)
         if k is not None and (isinstance(k, bool) or not hasattr(k, "__index__")):
             raise InputError(f"k must be a whole number, not {k!r} of type {type(k).__name__}")
         k = None if k is None else operator.index(k)
         if k is not None and not 1 <= k < 2**31:
             raise InputError(f"k must be at least 1 and below 2,147,483,648, not {k}")
-        rows = self._rows("rank", lead=Jsonb(document), policy=policy, k=k)
-        used = self._rows("policy", policy=policy)[0]
+        with self._refusals_explained(document, complete=False):
+            rows = self._rows("rank", lead=Jsonb(document), policy=policy, k=k)
+        for row in rows:
+            used = {name: row.pop(name) for name in ("policy", "model_id", "evidence")}
         return Ranking(
             policy=used["policy"],
             model=used["model_id"],
             evidence=_evidence_text(used["evidence"]),
             lead=document,
-            ranking=tuple(_own(row, "agent_id") for row in rows),
+            ranking=tuple(_own(row, "agent_id") for row in rows if row["agent_id"] is not None),
         )
 
     def assign(self, lead: Lead | Mapping[str, Any], policy: str | None = None) -> Placement:
         """Record a lead and give it to the best eligible agent with room; otherwise it waits."""
-        return next(self.assign_all([lead], policy))
+        document = _document(lead)
+        _check_policy(policy)
+        with (
+            self._refusals_explained(document, complete=True),
+            self._connection(autocommit=True) as connection,
+        ):
+            return _placement(run_command(connection, "assign", {"lead": Jsonb(document), "policy": policy}))
 
     def assign_all(
         self, leads: Iterable[Lead | Mapping[str, Any]], policy: str | None = None
     ) -> Iterator[Placement]:
         """Assign leads one after the other, each in a transaction of its own; all are checked first."""
-        documents = [self._lead(lead, complete=True) for lead in leads]
-        self._check_policy(policy)
+        documents = [_document(lead) for lead in leads]
+        _check_policy(policy)
+        dimensions = self.dimensions()
+        for document in documents:
+            _check_lead(document, dimensions, complete=True)
         with self._connection(autocommit=True) as connection:
             for document in documents:
-                placed = run_command(connection, "assign", {"lead": Jsonb(document), "policy": policy})
-                yield self._placement(connection, placed)
+                yield _placement(
+                    run_command(connection, "assign", {"lead": Jsonb(document), "policy": policy})
+                )
 
     def settle(
         self,
@@ -287,29 +300,30 @@ class Desk:
         """Settle a booking (``confirmed``, ``cancelled``), or reopen it (``pending``)."""
         if status not in BOOKING_STATUSES:
             raise UnknownNameError("booking status", status, BOOKING_STATUSES)
+        _check_id("booking", booking)
         change: dict[str, Any] = {
+            "booking": str(booking),
             "status": status,
             "base_revenue": _amount(base_revenue, "base revenue"),
             "package_revenue": _amount(package_revenue, "package revenue"),
             "total_revenue": _amount(total_revenue, "total revenue"),
         }
-        change["booking_id"] = self._find("booking", booking)
         with self._connection(autocommit=True) as connection:
-            row = self._fetch(connection, "settlement", run_command(connection, "settle", change))[0]
-        return Settlement(_own(row, "assignment_id", "booking_id", "agent_id"))
+            row = run_command(connection, "settle", change)
+        del row["booking"]
+        names = ("booking_id", "assignment_id", "agent_id")
+        return Settlement({**_renamed(row, *names), "status": row["status"]})
 
     def reassign(self, assignment: int | str, reason: str) -> Placement:
         """Give an open assignment's lead to the best other agent with room."""
-        assignment_id = self._find("assignment", assignment)
-        with self._connection() as connection:
-            change = {"assignment_id": assignment_id, "reason": reason}
-            return self._placement(connection, self._fetch(connection, "reassign", change)[0])
+        assignment_id = self._find_assignment(assignment)
+        return _placement(self._rows("reassign", assignment_id=assignment_id, reason=reason)[0])
 
     # views
 
     def agents(self, policy: str | None = None) -> Agents:
         """Return the agents with their workload, ranked under a policy for a lead nothing is known of."""
-        self._check_policy(policy)
+        _check_policy(policy)
         rows = self._rows("agents", policy=policy)
         used = self._rows("policy", policy=policy)[0]["policy"]
         return Agents(used, tuple(_own(row, "agent_id") for row in rows))
@@ -324,13 +338,13 @@ class Desk:
 
     def explain(self, assignment: int | str) -> Explanation:
         """Say why an assignment went where it went, and what would have changed it."""
-        answer = self._rows("explain", assignment_id=self._find("assignment", assignment))[0]["answer"]
-        return Explanation(self._renamed({**answer, "assignment_id": own_id(str(assignment))}))
+        answer = self._rows("explain", assignment_id=self._find_assignment(assignment))[0]["answer"]
+        return Explanation(self._own_agents({**answer, "assignment_id": own_id(str(assignment))}))
 
     def replay(self, assignment: int | str) -> Replay:
         """Recompute a decision from its record; it must come out the same."""
-        answer = self._rows("replay", assignment_id=self._find("assignment", assignment))[0]["answer"]
-        return Replay(self._renamed({**answer, "assignment_id": own_id(str(assignment))}))
+        answer = self._rows("replay", assignment_id=self._find_assignment(assignment))[0]["answer"]
+        return Replay(self._own_agents({**answer, "assignment_id": own_id(str(assignment))}))
 
     # inside
 
@@ -350,59 +364,66 @@ class Desk:
         with answered_errors(self.database.url):
             return connection.cursor(row_factory=dict_row).execute(query(name), parameters).fetchall()
 
-    def _placement(self, connection: Connection[Any], placed: Row) -> Placement:
-        row = self._fetch(connection, "placement", placed)[0]
-        return Placement(_own(row, "assignment_id", "booking_id", "agent_id"))
+    def _find_assignment(self, name: int | str) -> int:
+        _check_id("assignment", name)
+        return int(self._rows("find_assignment", name=str(name))[0]["id"])
 
-    def _find(self, kind: str, name: int | str) -> int:
-        _check_id(kind, name)
-        rows = self._rows(f"find_{kind}", name=str(name))
-        if not rows:
-            raise NotFoundError(f"there is no {kind} {name}: the answer of `dealwright assign` shows the ids")
-        return int(rows[0]["id"])
+    @contextmanager
+    def _refusals_explained(self, lead: Mapping[str, Any], *, complete: bool) -> Iterator[None]:
+        """Say what was meant when the database refuses a lead; only then are the dimensions asked for."""
+        try:
+            yield
+        except InputError:
+            _check_lead(lead, self.dimensions(), complete=complete)
+            raise
 
-    def _check_policy(self, policy: str | None) -> None:
-        if policy is not None and policy not in POLICIES:
-            raise UnknownNameError("policy", policy, POLICIES)
-
-    def _lead(self, lead: Lead | Mapping[str, Any], *, complete: bool) -> dict[str, Any]:
-        """Check a lead against the declared dimensions, before the database does, to say what was meant."""
-        if not isinstance(lead, Lead | Mapping):
-            raise InputError(f"a lead is a Lead or a mapping, not of type {type(lead).__name__}")
-        document = plain_values(lead.to_dict() if isinstance(lead, Lead) else lead, "lead")
-        attributes = document.get("attributes") or {}
-        if not isinstance(attributes, dict):
-            raise InputError('attributes must be a mapping such as {"destination": "Mars"}')
-        if document.get("idempotency_key") == "":
-            raise InputError(
-                "idempotency_key is empty: leave it out, or send a key of its own with every enquiry"
-            )
-        dimensions = {item.name: item for item in self.dimensions()}
-        for name, value in attributes.items():
-            if name not in dimensions:
-                raise UnknownNameError("dimension", name, dimensions)
-            if not _is_empty(value):
-                _check_value(dimensions[name], value)
-        if complete:
-            if not str(document.get("customer_name") or "").strip():
-                raise InputError("a lead needs the customer's name (--customer NAME)")
-            missing = [
-                item for item in dimensions.values() if item.required and _is_empty(attributes.get(item.name))
-            ]
-            if missing:
-                raise InputError(
-                    f"the lead says nothing about {', '.join(item.name for item in missing)}: give a value, "
-                    f"for example --set {missing[0].name}={_quoted(missing[0].values)}"
-                )
-        return document
-
-    def _renamed(self, answer: Any) -> Any:
+    def _own_agents(self, answer: Any) -> Any:
         """Replace the desk's agent ids in an answer by what the user calls the agents."""
         found: set[int] = set()
         _walk(answer, found.add)
         rows = self._rows("own_names", ids=sorted(found))
         names = {row["agent_id"]: own_id(row["own_id"]) for row in rows}
         return _walk(answer, lambda agent_id: names.get(agent_id, agent_id))
+
+
+def _document(lead: Lead | Mapping[str, Any]) -> dict[str, Any]:
+    """Return a lead in the JSON shape of the SQL functions, whatever types of Python its values have."""
+    if not isinstance(lead, Lead | Mapping):
+        raise InputError(f"a lead is a Lead or a mapping, not of type {type(lead).__name__}")
+    document = plain_values(lead.to_dict() if isinstance(lead, Lead) else lead, "lead")
+    if not isinstance(document.get("attributes") or {}, dict):
+        raise InputError('attributes must be a mapping such as {"destination": "Mars"}')
+    if document.get("idempotency_key") == "":
+        raise InputError(
+            "idempotency_key is empty: leave it out, or send a key of its own with every enquiry"
+        )
+    return document
+
+
+def _check_lead(document: Mapping[str, Any], declared: Iterable[Dimension], *, complete: bool) -> None:
+    """Check a lead against the declared dimensions, and say what may have been meant."""
+    attributes = document.get("attributes") or {}
+    dimensions = {item.name: item for item in declared}
+    for name, value in attributes.items():
+        if name not in dimensions:
+            raise UnknownNameError("dimension", name, dimensions)
+        if not _is_empty(value):
+            _check_value(dimensions[name], value)
+    if not complete:
+        return
+    if not str(document.get("customer_name") or "").strip():
+        raise InputError("a lead needs the customer's name (--customer NAME)")
+    missing = [item for item in dimensions.values() if item.required and _is_empty(attributes.get(item.name))]
+    if missing:
+        raise InputError(
+            f"the lead says nothing about {', '.join(item.name for item in missing)}: give a value, "
+            f"for example --set {missing[0].name}={_quoted(missing[0].values)}"
+        )
+
+
+def _check_policy(policy: str | None) -> None:
+    if policy is not None and policy not in POLICIES:
+        raise UnknownNameError("policy", policy, POLICIES)
 
 
 def _check_id(kind: str, name: Any) -> None:
@@ -439,6 +460,16 @@ def _walk(value: Any, rename: Any) -> Any:
 
 def _own(row: Mapping[str, Any], *names: str) -> dict[str, Any]:
     return {name: own_id(value) if name in names else value for name, value in row.items()}
+
+
+def _renamed(row: Mapping[str, Any], *names: str) -> dict[str, Any]:
+    """Return a row under the ids the user's own tables have, which stand beside the desk's."""
+    own = {name: own_id(row[f"own_{name}"]) for name in names}
+    return {name: own.get(name, value) for name, value in row.items() if not name.startswith("own_")} | own
+
+
+def _placement(row: Mapping[str, Any]) -> Placement:
+    return Placement(_renamed(row, "assignment_id", "booking_id", "agent_id"))
 
 
 def _dimension(row: Row) -> Dimension:

@@ -14,7 +14,8 @@ from typing import Any, Final
 
 import polars as pl
 
-from dealwright.schemas import ACCOUNT_ROLES, BOOKING_STATUSES, CHANNELS, History
+from dealwright.dimensions import BOOKING_STATUSES
+from dealwright.schemas import ACCOUNT_ROLES, CHANNELS, History
 from dealwright.tables.fields import TABLES
 from dealwright.tables.guesses import Column, Table, count, gives_away, sort_words, status_columns, yes_word
 from dealwright.tables.mapping import ANY, DESK_TABLES, NO_BOOKING

@@ -9,14 +9,8 @@ from typing import Any, Final, Literal
 
 import polars as pl
 
-from dealwright.schemas import (
-    ACCOUNT_ROLES,
-    BOOKING_STATUSES,
-    CENTRE_CHANNELS,
-    CHANNELS,
-    MOMENT,
-    TIMESTAMP,
-)
+from dealwright.dimensions import BOOKING_STATUSES
+from dealwright.schemas import ACCOUNT_ROLES, CENTRE_CHANNELS, CHANNELS, MOMENT, TIMESTAMP
 
 Kind = Literal[
     "text", "number", "whole", "moment", "local", "day", "flag", "minutes", "texts", "days", "zone"

@@ -18,8 +18,9 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 
 from dealwright.conditions import Expression
+from dealwright.dimensions import BOOKING_STATUSES, EMPTY
 from dealwright.errors import InputError, UnknownNameError
-from dealwright.schemas import ACCOUNT_ROLES, ALWAYS, BOOKING_STATUSES, CHANNELS, EMPTY
+from dealwright.schemas import ACCOUNT_ROLES, ALWAYS, CHANNELS
 from dealwright.tables.fields import ACCOUNT_FIELDS, TABLES
 from dealwright.tables.reader import Format
 from dealwright.toml import Amount, Share, convert, read_toml

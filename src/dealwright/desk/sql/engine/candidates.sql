@@ -42,8 +42,7 @@ $$;
 comment on function dealwright_engine.standing_of(dealwright_engine.rule, dealwright.lead) is
     'The head of the list for the kind of a lead that has been read.';
 
--- Both functions below spell out what dealwright_engine.valued_agents says in general: the same numbers, from the same operations in the same
--- order, with as few steps per agent as will do; their parameters are plain values, for a field of a row value is looked up anew for every agent.
+-- The parameters of both functions below are plain values: a field of a row value is looked up anew for every agent.
 
 create or replace function dealwright_engine.first_of_listed(
     listed bigint[], made_xmin xid8, query vector, lead_logit double precision, base double precision,
@@ -58,10 +57,9 @@ begin
     select c.agent_id, c.open, c.capacity, c.worth, lead(c.worth) over (), c.win_logit, c.revenue, pg_current_snapshot() into result
     from (
         select a.agent_id, a.open, a.capacity, lead_logit - coalesce(a.profile <#> query, 0) as win_logit,
-               base * a.base_ratio + package * a.package_ratio as revenue,
-               (base * a.base_ratio + package * a.package_ratio)
-               * (1 - exp(sharpness * (a.open::double precision / a.capacity - 1)))
-               / (1 + exp(coalesce(a.profile <#> query, 0) - lead_logit)) as worth
+               dealwright_engine.expected_revenue(base, a.base_ratio, package, a.package_ratio) as revenue,
+               dealwright_engine.worth(dealwright_engine.expected_revenue(base, a.base_ratio, package, a.package_ratio),
+                   a.open, a.capacity, sharpness, lead_logit - coalesce(a.profile <#> query, 0)) as worth
         from dealwright.agent as a
         where a.agent_id = any (listed || array(select g.agent_id from dealwright.agent as g where g.profile_xid >= made_xmin))
           and dealwright_engine.can_take(first_of_listed.skills, first_of_listed.department, moment, excluded,
@@ -89,9 +87,8 @@ begin
     select c.agent_id, c.open, c.capacity, c.worth, lead(c.worth) over () into result
     from (
         select a.agent_id, a.open, a.capacity,
-               (base * a.base_ratio + package * a.package_ratio)
-               * (1 - exp(sharpness * (a.open::double precision / a.capacity - 1)))
-               / (1 + exp(coalesce(a.profile <#> query, 0) - lead_logit)) as worth
+               dealwright_engine.worth(dealwright_engine.expected_revenue(base, a.base_ratio, package, a.package_ratio),
+                   a.open, a.capacity, sharpness, lead_logit - coalesce(a.profile <#> query, 0)) as worth
         from dealwright.agent as a
         where a.active and a.open < a.capacity and (a.shifts is null or a.shifts @> moment)
           and (plain or dealwright_engine.can_take(wanted_skills, wanted_department, moment, excluded,
@@ -101,7 +98,7 @@ begin
     ) as c
     limit 1;
     -- not carried through the sort: only the first one's are asked for
-    select lead_logit - coalesce(a.profile <#> query, 0), base * a.base_ratio + package * a.package_ratio
+    select lead_logit - coalesce(a.profile <#> query, 0), dealwright_engine.expected_revenue(base, a.base_ratio, package, a.package_ratio)
     into result.win_logit, result.revenue
     from dealwright.agent as a where a.agent_id = result.agent_id;
     result.snapshot := pg_current_snapshot();
@@ -132,7 +129,8 @@ begin
            coalesce(array_agg(l.standing order by l.standing desc, l.agent_id), '{}')
     from (
         select a.agent_id, count(*) over () as agents,
-               (base * a.base_ratio + package * a.package_ratio) / (1 + exp(coalesce(a.profile <#> query, 0) - lead_logit)) as standing
+               dealwright_engine.standing_worth(dealwright_engine.expected_revenue(base, a.base_ratio, package, a.package_ratio),
+                   lead_logit - coalesce(a.profile <#> query, 0)) as standing
         from dealwright.agent as a
         where a.active
         order by standing desc, a.agent_id

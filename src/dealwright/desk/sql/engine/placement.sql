@@ -89,7 +89,7 @@ begin
     where a.agent_id = best.agent_id and a.active and a.open < a.capacity
       -- would it, as it is now, still come first?
       and a.open <= best.open_limit and a.capacity = best.capacity
-    returning a.name, a.open, a.capacity, a.fair_count, a.fair_compensation into claim;
+    returning a.name, coalesce(a.external_id, a.agent_id::text), a.open, a.capacity, a.fair_count, a.fair_compensation into claim;
     if not found then
         raise exception 'agent % has changed', best.agent_id using errcode = 'DW009', hint = 'try again';
     end if;
@@ -135,7 +135,7 @@ begin
     if not early then
         claim := dealwright_engine.claim_place(best, rule.fair_window_start, in_line);
     end if;
-    result.agent_name := claim.agent_name;
+    result.claim := claim;
     update dealwright.agent_stat as s set assigned = dealwright_engine.add_at(s.assigned, l.slots, 1) where s.agent_id = best.agent_id;
     -- after the claim, so that an agent's events stand in the order of its states
     insert into dealwright.event (kind, agent_id, lead_id, assignment_id, open, capacity, fair_count, fair_compensation)
