@@ -43,7 +43,7 @@ begin
             update dealwright.assignment as s set status = 'reassigned', end_reason = reassign.reason where s.assignment_id = old.assignment_id;
             perform dealwright_engine.end_allowance('reassigning');
             fresh := (dealwright_engine.record_assignment(l, best, ask, rule, false,
-                exists (select from dealwright.booking as b where b.assignment_id = old.assignment_id), false, seen_before)).assignment_id;
+                exists (select from dealwright.booking as b where b.assignment_id = old.assignment_id), seen_before)).assignment_id;
             update dealwright.booking as b set assignment_id = fresh where b.assignment_id = old.assignment_id;
             exit;
         exception when sqlstate 'DW009' then

@@ -11,13 +11,11 @@ declare
     recorded dealwright_engine.recorded;
     answer dealwright.placement;
     done text;  -- an assignment evaluates a function; PERFORM would start a query for it
-    in_line boolean := pg_current_xact_id_if_assigned() is null;
     id bigint;
 begin
     if l.customer_name is null or l.customer_name = '' then
         perform dealwright_engine.check_lead_words(l);
     end if;
-    done := dealwright_engine.enter_lane();
     if l.idempotency_key is not null then
         id := dealwright_engine.lead_with_key(l);
     end if;
@@ -43,18 +41,14 @@ begin
                                              slots, required_skills, required_department, status)
                 values (l.lead_id, l.customer_name, l.attributes, l.requirements, l.priority, l.idempotency_key, l.received_at, l.policy,
                         l.slots, l.required_skills, l.required_department, 'assigned');
-                recorded := dealwright_engine.record_assignment(l, best, ask, rule, false, false, in_line);
+                recorded := dealwright_engine.record_assignment(l, best, ask, rule, false);
                 return row (recorded.assignment_id, recorded.booking_id, best.agent_id, (recorded.claim).agent_name, best.match_score,
                             best.win_probability, best.expected_value, rule.name, rule.model_id, l.lead_id, 'assigned',
                             recorded.assignment_id, recorded.booking_id, (recorded.claim).own_id, (recorded.claim).open,
                             (recorded.claim).capacity)::dealwright.placement;
             exception
                 when sqlstate 'DW009' then  -- see place_lead; a code that ends in 000 would catch every DW
-                    if in_line then
-                        -- who came too late looks again when those who came too late before have their agent, or all of them
-                        -- would find the same one next and come too late again
-                        done := dealwright_engine.wait_a_little('dealwright latecomers', 0);
-                    end if;
+                    null;
                 when unique_violation then
                     exit;  -- the same enquiry was sent twice at once
             end;

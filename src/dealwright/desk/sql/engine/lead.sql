@@ -55,7 +55,6 @@ begin
     end if;
     if tg_op = 'INSERT' then
         perform dealwright_engine.check_lead_words(new);
-        perform dealwright_engine.enter_lane();
         if new.status in ('assigned', 'waiting') then
             raise exception 'a lead cannot be inserted as %', new.status using errcode = 'DW002',
                 hint = 'insert it with status new (the default): it is assigned, or waits, at once';
