@@ -20,7 +20,7 @@ from dealwright.tables.draft import Draft, draft
 from dealwright.tables.history import read_history
 from dealwright.tables.mapping import CompanyMap, parse_mapping, read_mapping
 from dealwright.tables.plan_inputs import read_plan_inputs
-from dealwright.tables.vocabulary import matching, meanings, plain, plain_headers
+from dealwright.tables.vocabulary import matching
 
 ROWS = 90
 STATES = ("won", "lost", "open")
@@ -1111,37 +1111,6 @@ def test_a_long_table_of_people_is_no_table_of_agents(tmp_path: Path) -> None:
 
 
 # words
-
-
-@pytest.mark.parametrize(
-    ("header", "meaning"),
-    [
-        ("AssignedDateTime", "assigned"), ("customerID", "customer_id"), ("DEAL_OWNER", "owner"), ("Owner Role", "person"),
-        ("Fecha de creación", "created"), ("Zuständig", "owner"), ("Est. Close Date", "expected"), ("IsWon", "is_won"),
-        ("Lost Reason", "after"), ("Lead #", "deal_id"), ("Sale $", "amount"), ("Zuständiger Mitarbeiter", "owner"), ("Straße", "free"), ("Bezeichnung", "title"), ("Montant total (€)", "amount"),
-        ("home_lat_deg", "home_lat_deg"), ("amount_eur", "amount"), ("wish_start_min", "wish_start_min"),
-    ],
-)  # fmt: skip
-def test_headers(header: str, meaning: str) -> None:
-    assert meanings(plain(header))[0].name == meaning
-
-
-@pytest.mark.parametrize(
-    ("header", "meaning"),
-    [
-        ("owner aa", "owner"), ("aa owner", "owner"), ("owner aaaaaaaa", None), ("aa owner a", None), ("a owner a", "owner"),
-        ("owner aaaaa", "owner"), ("abschluss", "closed"), ("tagesabschluss", "closed"), ("aaastage", "status"), ("xxxowner", "owner"), ("xxowner", None),
-    ],
-)  # fmt: skip
-def test_a_part_of_a_header_counts_by_its_length_and_place(header: str, meaning: str | None) -> None:
-    found = meanings(header)
-    assert (found[0].name if found else None) == meaning
-    assert all(guess.score < 1 for guess in found) or header == "abschluss"
-
-
-def test_the_first_word_that_most_headers_share_is_left_out() -> None:
-    assert plain_headers(["Deal - Owner", "Deal - ID", "Id", "Other"])["Deal - Owner"] == "owner"
-    assert plain_headers(["Deal - Owner", "Deal - ID", "Id", "Other", "More"])["Deal - Owner"] == "deal owner"
 
 
 @settings(max_examples=60, deadline=None)

@@ -36,14 +36,44 @@ def test_names_are_compared_without_case_accents_signs_and_camel_case(name: str,
     [
         (["Deal - Owner", "Deal - Won - at", "Id"], ["owner", "won at", "id"]),
         (["Deal - Owner", "Deal - Id", "Org - Name"], ["owner", "id", "org name"]),
+        (["Deal - Owner", "Id"], ["owner", "id"]),
         (["Deal - Owner", "Id", "Stage"], ["deal owner", "id", "stage"]),
     ],
-    ids=["shared", "one of them has another", "not shared by half"],
+    ids=["by most", "one of them has another", "by half", "not shared by half"],
 )  # fmt: skip
 def test_the_first_word_that_half_of_the_headers_share_is_left_out(
     headers: list[str], expected: list[str]
 ) -> None:
     assert list(plain_headers(headers).values()) == expected
+
+
+@pytest.mark.parametrize(
+    ("header", "meaning"),
+    [
+        ("AssignedDateTime", "assigned"), ("customerID", "customer_id"), ("DEAL_OWNER", "owner"),
+        ("Owner Role", "person"), ("Fecha de creación", "created"), ("Zuständig", "owner"),
+        ("Est. Close Date", "expected"), ("IsWon", "is_won"), ("Lost Reason", "after"), ("Lead #", "deal_id"),
+        ("Sale $", "amount"), ("Zuständiger Mitarbeiter", "owner"), ("Straße", "free"),
+        ("Bezeichnung", "title"), ("Montant total (€)", "amount"), ("home_lat_deg", "home_lat_deg"),
+        ("amount_eur", "amount"), ("wish_start_min", "wish_start_min"),
+    ],
+)  # fmt: skip
+def test_headers(header: str, meaning: str) -> None:
+    assert meanings(plain(header))[0].name == meaning
+
+
+@pytest.mark.parametrize(
+    ("header", "meaning"),
+    [
+        ("owner aa", "owner"), ("aa owner", "owner"), ("owner aaaaaaaa", None), ("aa owner a", None),
+        ("a owner a", "owner"), ("owner aaaaa", "owner"), ("aaaaa owner", "owner"), ("abschluss", "closed"),
+        ("tagesabschluss", "closed"), ("aaastage", "status"), ("xxxowner", "owner"), ("xxowner", None),
+    ],
+)  # fmt: skip
+def test_a_part_of_a_header_counts_by_its_length_and_place(header: str, meaning: str | None) -> None:
+    found = meanings(header)
+    assert (found[0].name if found else None) == meaning
+    assert all(guess.score < 1 for guess in found) or header == "abschluss"
 
 
 @pytest.mark.parametrize(
@@ -81,10 +111,12 @@ def test_a_meaning_is_surer_by_the_whole_header_and_by_the_place_in_its_list() -
         ("days off", Meaning(2.0, "days_off", "text")),
         ("customer name", Meaning(1.999, "customer", "text")),  # its own list, not the field of that name
         ("completed at", Meaning(1.994, "won_at", "moment")),
+        ("status", Meaning(2.0, "status", "text")),  # surer than its place in its list
+        ("weight", Meaning(2.0, "weight", "number")),
         ("total revenue", Meaning(2.0, "amount", "number")),
     ],
 )  # fmt: skip
-def test_a_field_without_words_goes_by_its_own_name(header: str, expected: Meaning) -> None:
+def test_a_field_goes_by_its_own_name_as_well(header: str, expected: Meaning) -> None:
     assert meanings(header)[0] == expected
 
 
