@@ -248,6 +248,14 @@ def test_a_no_alone_is_lost_with_a_doubt() -> None:
     assert guessed == {"cancelled": ["'no' (2 rows) is taken for lost, but such leads may be open still"]}
 
 
+@pytest.mark.parametrize(
+    ("yes", "no"), [("Vrai", "Faux"), ("verdadero", "falso"), ("1.0", "0.0"), ("on", "off")]
+)
+def test_yes_is_won_in_whatever_words_a_yes_can_be_read(yes: str, no: str) -> None:
+    words, _ = sort_words(table({"Is won": [yes, no, no], "Foo": ["1", "2", "3"]}), ["Is won"])
+    assert words == {"cancelled": [no], "confirmed": [yes]}
+
+
 def outcome_of(won: int, lost: int, waiting: int) -> list[str]:
     return ["confirmed"] * won + ["cancelled"] * lost + ["pending"] * waiting
 
@@ -287,6 +295,7 @@ def test_a_result_gives_the_outcome_away(
     [
         (["no", "yes"], "yes"), (["0", "1"], "1"), (["Aktiv", "Gekündigt"], "Gekündigt"),
         (["stayed", "left"], "left"), (["foo", "bar"], None), (["no", "nein"], None), ([], None),
+        (["faux", "vrai"], "vrai"), (["active", "inactive"], None), (["aktiv", "inaktiv"], "inaktiv"),
     ],
 )  # fmt: skip
 def test_the_word_for_a_customer_who_has_left(words: list[str], yes: str | None) -> None:
