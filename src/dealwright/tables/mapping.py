@@ -29,7 +29,7 @@ PLAN_TABLES: Final = ("accounts", *(name for name in TABLES if name not in DESK_
 ANY: Final = "any"
 NO_BOOKING: Final = "none"
 _FORMAT_KEYS: Final = {**{item.name: item.name for item in fields(Format)}, "delimiter": "separator"}
-_RESERVED: Final = {
+RESERVED: Final = {
     "external_id", "agent_external_id", "known_at", "won", "contacted", "assignment_id", "agent_id",
     "attributes", "outcome_unknown", *(name for table in DESK_TABLES for name in TABLES[table].fields),
 }  # fmt: skip
@@ -471,7 +471,7 @@ def _statuses(said: Mapping[str, str | tuple[str, ...]], fail: Any) -> dict[str,
 def _complete_dimension(name: str, said: DimensionMap, tables: Mapping[str, TableMap], fail: Any) -> None:
     """Check one attribute of a lead, and give it its name and source."""
     key = f"dimensions.{name}"
-    if not re.fullmatch(r"[a-z][a-z0-9_]{0,62}", name) or name in _RESERVED:
+    if not re.fullmatch(r"[a-z][a-z0-9_]{0,62}", name) or name in RESERVED:
         raise fail(key, "a dimension's name has lower-case letters, digits and _, and is no word of our own")
     listed = isinstance(said.values, tuple)
     if said.table not in tables and (said.table == "bookings" or not listed):
