@@ -365,7 +365,9 @@ def _try(text: str, folder: Path, found: Found) -> tuple[History | None, list[st
 
 def _rejections(intake: Intake) -> tuple[dict[str, int], bool]:
     """Count the rows that are rejected, by kind, and tell whether they are more than a report's footer."""
-    most = {report.file: max(_FOOTER, MANY * report.rows) for report in intake.tables.values()}
+    most: dict[str, float] = {}
+    for report in intake.tables.values():  # several tables may be taken out of one file
+        most[report.file] = max(most.get(report.file, _FOOTER), MANY * report.rows)
     bad = intake.grouped().filter(pl.col("level") == "rejected")
     said: dict[str, int] = {}
     many = False

@@ -292,14 +292,20 @@ class _Desk(_Writer):
             self.found.owner,
         )
         known = list(dict.fromkeys(name for name in names if name))
-        said = f"{column} comes more than once" if column else "no column is an id"
+        said = "no column is an id"
+        if column:
+            repeats = leads.text(column).drop_nulls().is_duplicated().any()
+            said = f"{column} {'comes more than once' if repeats else 'is empty in some rows'}"
         some = column is not None and leads.columns[column].values.len() > (1 - MANY) * leads.height
         for number in range(1, len(known) + 1):
             if not some and leads.is_unique(*known[:number]):
                 return known[:number], f"{said}; this does not repeat, but an export with ids is safer"
         known = [column] if column else known
         text = leads.text(*known)
-        return known, f"{said}; {count(text.len() - text.n_unique(), 'row')} will be rejected for it"
+        return (
+            known,
+            f"{said}; {count(text.len() - text.drop_nulls().n_unique(), 'row')} will be rejected for it",
+        )
 
     # what became of the leads
 

@@ -1074,6 +1074,89 @@ def test_files_that_are_no_table_are_named_and_do_no_harm(tmp_path: Path) -> Non
     assert drafted.summary() == "assignments, bookings, agents in deals.csv; 0 doubts"
 
 
+def test_hidden_files_and_those_of_a_program_that_has_one_open_are_passed_over(tmp_path: Path) -> None:
+    write(tmp_path, DEALS, "DEALS.CSV")
+    for name in (".deals.csv", "~$deals.csv"):
+        write(tmp_path, DEALS, name, rows=ROWS + 1)
+    drafted = draft(tmp_path)
+    assert [(file.file, file.rows) for file in drafted.files] == [("DEALS.CSV", ROWS)]
+    assert drafted.unread == ()
+
+
+def test_a_single_column_of_words_is_read_by_its_blanks_only_if_its_header_has_several(
+    tmp_path: Path,
+) -> None:
+    write(tmp_path, DEALS)
+    (tmp_path / "one.txt").write_text("words\nred green\nblue pink\n")
+    (tmp_path / "two.txt").write_text("word  other\nred  green\nblue  pink\n")
+    drafted = draft(tmp_path)
+    assert drafted.unread == ("one.txt has a single column: it is no table",)
+    assert [file.file for file in drafted.files] == ["deals.csv", "two.txt"]
+
+
+def test_many_rejected_rows_are_a_doubt_from_two_of_a_hundred(tmp_path: Path) -> None:
+    for bad, doubted in ((12, False), (13, True)):
+        write(
+            tmp_path,
+            {**DEALS, "Created": lambda row, bad=bad: "soon" if row < bad else f"{start(row):%Y-%m-%d}"},
+            rows=600,
+        )
+        drafted = draft(tmp_path)
+        assert f"{bad} rows rejected when these files were tried" in drafted.text
+        assert any("rejected when" in doubt for doubt in drafted.doubts) == doubted
+        assert drafted.runs
+
+
+def test_six_kinds_of_rejected_rows_are_shown(tmp_path: Path) -> None:
+    odd = {
+        "Deal ID": (40, ""),
+        "Created": (41, "soon"),
+        "Amount": (42, -5),
+        "Closed": (43, "soon"),
+        "Owner": (44, "\a"),
+    }
+    columns = {
+        name: (lambda row, name=name, at=at, its=its: its if row == at else DEALS[name](row))
+        for name, (at, its) in odd.items()
+    }
+    write(tmp_path, {**DEALS, **columns})
+    with (tmp_path / "deals.csv").open("a") as file:
+        file.write("footer\n" * 2)
+    shown = [line for line in draft(tmp_path).text.splitlines() if line.startswith("# - ")]
+    assert len(shown) == 6
+    assert "# - deals.csv, 2 rows from line 92: 1 fields instead of 8" in shown
+    assert "# - deals.csv, line 42: Deal ID empty" in shown
+    assert "# - deals.csv, line 43: Created not a date or time that exists" in shown
+
+
+def test_leads_and_orders_are_drafted_for_both_commands(tmp_path: Path) -> None:
+    write(tmp_path, {**PRODUCTS["Dynamics"][0]}, "leads.csv")
+    write(tmp_path, {"Customer": few(30), "Order date": DATE, "Amount": NUMBER}, "big.csv", rows=99)
+    write(tmp_path, {"Customer": few(30), "Order date": DATE, "Amount": NUMBER}, "orders.csv", rows=60)
+    drafted = draft(tmp_path)
+    assert drafted.loops == ("import", "plan")
+    assert {file.file: " ".join(file.roles) for file in drafted.files} == {
+        "big.csv": "", "leads.csv": "assignments bookings agents", "orders.csv": "orders",
+    }  # fmt: skip
+    assert "in this folder (exported from Dynamics), drafted by" in drafted.text.splitlines()[0]
+    assert "# big.csv: not used" in drafted.text
+
+
+def test_the_head_says_whether_there_are_doubts_and_whether_it_runs(tmp_path: Path) -> None:
+    def head() -> str:
+        return draft(tmp_path).text.partition("\n\n")[0].replace("\n#", "")
+
+    write(tmp_path, DEALS)
+    assert head() == "# How to read the tables in this folder, drafted by `dealwright draft`."
+    write(tmp_path, {**DEALS, "Stage": lambda row: "Limbo" if row == 2 else ENGLISH[state(row)]})
+    assert head() == (
+        "# How to read the tables in this folder, drafted by `dealwright draft`. Lines marked DOUBT are guesses: "
+        "confirm or correct them."
+    )
+    write(tmp_path, {name: cell for name, cell in DEALS.items() if name != "Closed"})
+    assert " It does not run yet: the first doubts say why." in head()
+
+
 def test_the_footer_of_a_report_is_told_and_no_doubt(tmp_path: Path) -> None:
     write(tmp_path, DEALS)
     with (tmp_path / "deals.csv").open("a") as file:

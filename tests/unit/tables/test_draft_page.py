@@ -278,6 +278,8 @@ def test_an_id_that_hardly_ever_repeats_is_kept_and_another_is_replaced() -> Non
     page = desk_page({**LEADS, "Deal ID": nearly})
     assert said(page)["assignments"]["id"] == "Deal ID"
     assert doubt_of(page, "assignments.id") == "Deal ID comes more than once; 1 row will be rejected for it"
+    page = desk_page({**LEADS, "Deal ID": [*LEADS["Deal ID"][:99], None]})
+    assert doubt_of(page, "assignments.id") == "Deal ID is empty in some rows; 1 row will be rejected for it"
     page = desk_page({**LEADS, "Deal ID": [*LEADS["Deal ID"][:98], "0", "1"]})
     assert said(page)["assignments"]["id"] == "Company"
     assert doubt_of(page, "assignments.id") == (
