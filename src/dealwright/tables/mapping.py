@@ -257,22 +257,6 @@ _KINDS: Final[dict[str, Any]] = {
     },
     "accounts": AccountMap,
 }  # fmt: skip
-_SETTINGS: Final[list[tuple[str, Any, Any]]] = [
-    ("as_of", datetime | None, None),
-    ("follow_up_days", Amount, 7.0),
-    ("default_capacity", Annotated[int, msgspec.Meta(ge=0, lt=2**31)], 10),
-    ("currency", str, "USD"),
-    ("late_filing_min", Amount, 0.0),
-    ("max_rejected_share", Share, 0.5),
-]
-_Document: Any = msgspec.defstruct(
-    "_Document",
-    [
-        *((name, kind | None, None) for name, kind in _KINDS.items()), *_SETTINGS,
-        ("format", Format, msgspec.field(default_factory=Format)),
-        ("dimensions", dict[str, DimensionMap], {}), ("lookup", dict[str, Lookup], {}),
-    ],
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -310,6 +294,26 @@ class CompanyMap:
     def table(self, name: str) -> TableMap:
         """Return what is said of a table; its canonical names where nothing is."""
         return self.tables.get(name) or TableMap(name, format=self.format)
+
+
+# settings at the top of the file; their defaults are those of `CompanyMap`
+_SETTINGS: Final[Mapping[str, Any]] = {
+    "as_of": datetime | None,
+    "follow_up_days": Amount,
+    "default_capacity": Annotated[int, msgspec.Meta(ge=0, lt=2**31)],
+    "currency": str,
+    "late_filing_min": Amount,
+    "max_rejected_share": Share,
+}
+_Document: Any = msgspec.defstruct(
+    "_Document",
+    [
+        *((name, kind | None, None) for name, kind in _KINDS.items()),
+        *((name, kind, getattr(CompanyMap, name)) for name, kind in _SETTINGS.items()),
+        ("format", Format, msgspec.field(default_factory=Format)),
+        ("dimensions", dict[str, DimensionMap], {}), ("lookup", dict[str, Lookup], {}),
+    ],
+)  # fmt: skip
 
 
 def packaged_maps() -> list[str]:
@@ -374,7 +378,7 @@ def parse_mapping(content: bytes | str, label: str = "the mapping") -> CompanyMa
         lookups=said.lookup,
         statuses=_statuses(getattr(said.bookings, "statuses", {}), fail),
         format=said.format,
-        **{name: getattr(said, name) for name, _, _ in _SETTINGS},
+        **{name: getattr(said, name) for name in _SETTINGS},
     )
 
 
