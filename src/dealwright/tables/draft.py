@@ -15,7 +15,7 @@ import polars as pl
 from dealwright.errors import DealwrightError, InputError
 from dealwright.schemas import History, Intake
 from dealwright.tables.draft_page import DAY_MIN, MANY, Figures, Found, Page, write_page
-from dealwright.tables.guesses import SPOKEN, Table, count, outcomes
+from dealwright.tables.guesses import Table, count, outcomes
 from dealwright.tables.history import read_history
 from dealwright.tables.mapping import parse_mapping
 from dealwright.tables.plan_inputs import read_plan_inputs
@@ -200,8 +200,8 @@ def _settle_order(table: Table) -> None:
         why = f"then they lie within {span[order]} days, otherwise within {max(span.values())}"
     else:
         dollars = any(c.values.head(50).str.contains("$", literal=True).any() for c in table.columns.values())
-        order = "mdy" if table.language == "en" and dollars else "dmy"
-        why = f"usual with {SPOKEN[table.language]} headers{' and amounts in $' if order == 'mdy' else ''}"
+        order = "mdy" if table.language == "English" and dollars else "dmy"
+        why = f"usual with {table.language} headers{' and amounts in $' if order == 'mdy' else ''}"
     first = "month" if order == "mdy" else "day"
     why = f"no day in {', '.join(table.unclear)} is above 12; taken as {first} first, because {why}"
     table.declare("date_order", order, why.replace("because usual", "as is usual"))

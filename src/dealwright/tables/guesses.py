@@ -207,18 +207,15 @@ class Table:
                 if kind == "moment":
                     self.unclear.append(name)
                 else:
-                    sign = "." if self.language == "en" else ","
+                    sign = "." if self.language == "English" else ","
                     why = str(error).partition(": ")[2].partition(": write")[0]
                     self.declare(
                         "decimal",
                         sign,
-                        f"{name}: {why}; this is usual where headers are {SPOKEN[self.language]}",
+                        f"{name}: {why}; this is usual where headers are {self.language}",
                     )
                 return 1.0
         return 1 - float(failed.sum()) / max(failed.len(), 1)
-
-
-SPOKEN: Final = {"en": "English", "es": "Spanish", "de": "German", "fr": "French", "pt": "Portuguese"}
 
 
 def _fits(guess: Meaning, kind: Kind, values: pl.Series) -> bool:

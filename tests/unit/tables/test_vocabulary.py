@@ -123,12 +123,12 @@ def test_a_field_goes_by_its_own_name_as_well(header: str, expected: Meaning) ->
 @pytest.mark.parametrize(
     ("headers", "expected"),
     [
-        (["betreuer", "phase", "etape"], "de"),
-        (["etape", "proprietaire", "betreuer"], "fr"),
-        (["importe", "owner", "stage", "source"], "es"),  # what is English as well says nothing
-        (["owner", "stage"], "en"),
-        (["xyzzy"], "en"),
-        ([], "en"),
+        (["betreuer", "phase", "etape"], "German"),
+        (["etape", "proprietaire", "betreuer"], "French"),
+        (["importe", "owner", "stage", "source"], "Spanish"),  # what is English as well says nothing
+        (["owner", "stage"], "English"),
+        (["xyzzy"], "English"),
+        ([], "English"),
     ],
 )  # fmt: skip
 def test_the_language_is_that_of_most_headers(headers: list[str], expected: str) -> None:
