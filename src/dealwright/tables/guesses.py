@@ -209,13 +209,10 @@ class Table:
                 else:
                     sign = "." if self.language == "English" else ","
                     why = str(error).partition(": ")[2].partition(": write")[0]
-                    self.declare(
-                        "decimal",
-                        sign,
-                        f"{name}: {why}; this is usual where headers are {self.language}",
-                    )
+                    why = f"{name}: {why}; this is usual where headers are {self.language}"
+                    self.declare("decimal", sign, why)
                 return 1.0
-        return 1 - float(failed.sum()) / max(failed.len(), 1)
+        return 1 - float(failed.sum()) / failed.len()
 
 
 def _fits(guess: Meaning, kind: Kind, values: pl.Series) -> bool:
