@@ -488,6 +488,23 @@ def test_the_order_of_a_date_follows_from_the_language_at_last(
     assert company_of(draft(tmp_path)).tables["assignments"].format.date_order == order
 
 
+@pytest.mark.parametrize(
+    ("days", "order", "why"),
+    [
+        (("03/01/2025", "06/11/2025"), "dmy", "as is usual with English headers"),  # 308 days, or 103
+        (("01/12/2025", "05/01/2025"), "mdy", "then they lie within 110 days, otherwise within 331"),
+    ],
+)  # fmt: skip
+def test_an_order_is_told_by_a_span_more_than_three_times_as_short(
+    tmp_path: Path, days: tuple[str, ...], order: str, why: str
+) -> None:
+    columns = {name: cell for name, cell in DEALS.items() if name not in ("Created", "Closed", "Stage")}
+    write(tmp_path, {**columns, "Created": cycle(*days)})
+    drafted = draft(tmp_path)
+    assert company_of(drafted).tables["assignments"].format.date_order == order
+    assert why in line_of(drafted, "date_order")
+
+
 def test_a_point_that_may_be_a_comma_is_declared_and_doubted(tmp_path: Path) -> None:
     columns: dict[str, Cell] = {
         "Kundennummer": lambda row: row % 9,

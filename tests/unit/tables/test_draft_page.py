@@ -357,6 +357,13 @@ def test_a_column_that_nobody_knows_is_a_dimension_if_it_is_filled_and_has_few_v
     assert list(dimensions({"Foo": cells})) == (["foo"] if taken else [])
 
 
+@pytest.mark.parametrize(("distinct", "taken"), [(60, True), (61, False)])
+def test_a_dimension_has_at_most_60_values(distinct: int, taken: bool) -> None:
+    columns = {name: list(cells) * 4 for name, cells in LEADS.items()}
+    page = desk_page({**columns, "Foo": [f"v{row % distinct}" for row in range(4 * ROWS)]})
+    assert ("dimensions" in said(page)) == taken
+
+
 @pytest.mark.parametrize(("distinct", "taken"), [(4, False), (5, True)])
 def test_a_number_of_a_lead_is_a_dimension_in_four_ranges_if_it_has_five_values(
     distinct: int, taken: bool
