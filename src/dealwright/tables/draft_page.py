@@ -326,7 +326,7 @@ class _Desk(_Writer):
         why = f"{status[0]} alone does not tell which deals are lost" if len(status) > 1 else ""
         self.column(table, "status", status, why)
         words, guessed = sort_words(table, status)
-        meant = {word.casefold(): kind for kind, items in words.items() for word in items}
+        meant = {word.lower(): kind for kind, items in words.items() for word in items}
         said = table.text(*status).str.to_lowercase()
         outcome = said.replace_strict(meant, default=None, return_dtype=pl.String)
         self._closing(table, outcome)

@@ -305,7 +305,7 @@ def _status_of(row: Mapping[str, Any], *, joined: bool) -> tuple[str, str]:
     """Return what a word means, and why it is thought to where the word itself does not say."""
     status, flagged = matching("statuses", row["first"]), "yes" in row
     if joined and status != "confirmed":
-        over = row["is_closed"] if flagged else not row["active"]
+        over = row["is_closed"] if flagged else row["active"] is False
         return ("cancelled" if over and not row.get("is_won") else "confirmed" if over else "pending"), ""
     if flagged:
         doubt = "is taken for lost, but such leads may be open still"

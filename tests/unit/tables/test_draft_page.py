@@ -302,6 +302,27 @@ def test_settled_deals_without_their_date_are_a_doubt_if_they_are_more_than_two_
         assert doubt_of(page, "bookings.completed_at") == (why if many > 1 else None)
 
 
+def test_a_word_for_won_is_known_again_whatever_its_letters() -> None:
+    page = desk_page({**LEADS, "Stage": ["Groß GEWONNEN", "VERLOREN", "Offen", "Offen"] * 25})
+    bookings = said(page)["bookings"]
+    assert bookings["statuses"] == {
+        "pending": ["Offen"], "confirmed": ["Groß GEWONNEN"], "cancelled": ["VERLOREN"],
+    }  # fmt: skip
+    assert (bookings["completed_at"], bookings["total_revenue"]) == ("Closed", "Amount")
+    page = desk_page(
+        {
+            **LEADS,
+            "Stage": ["Groß GEWONNEN", "VERLOREN", "Offen", "Offen"] * 25,
+            "Closed": [None] * ROWS,
+            "Amount": [None, *LEADS["Amount"][1:]],
+        }
+    )
+    assert doubt_of(page, "bookings.total_revenue") == "1 of 25 won deals have no amount, and count as 0"
+    assert str(doubt_of(page, "bookings.completed_at")).startswith(
+        "no column says when the 25 confirmed deals"
+    )
+
+
 @pytest.mark.parametrize(
     ("settled", "waiting", "taken"), [(46, 4, True), (45, 4, False), (46, 5, False), (50, 0, True)]
 )
@@ -465,8 +486,10 @@ def test_dates_lie_ahead_if_more_than_two_of_a_hundred_are_past_the_day_after_th
     later: int, kind: str
 ) -> None:
     cells = ["2025-01-29"] * (ROWS - later) + ["2025-01-30"] * later
-    accounts = said(plan_page({**ACCOUNTS, "Foo": cells}, orders=orders()))["accounts"]
+    page = plan_page({**ACCOUNTS, "Foo": cells}, orders=orders())
+    accounts = said(page)["accounts"]
     assert accounts[kind] == ["Foo"]
+    assert ("some lie after the latest order" in page.text) == (kind == "dates_ahead")
     assert not {"dates", "dates_ahead"} - {kind} & set(accounts)
     future = ["2999-01-01", *[f"2025-01-{row % 28 + 1:02d}" for row in range(1, ROWS)]]  # a mistake
     again = said(plan_page({**ACCOUNTS, "Foo": cells}, orders=orders(**{"Order date": future})))["accounts"]

@@ -240,6 +240,9 @@ def test_two_columns_tell_what_one_does_not() -> None:
     words, guessed = sort_words(table({"Status": stage, "Active": active}), ["Status", "Active"])
     assert words == {"confirmed": ["Won yes"], "pending": ["New yes"], "cancelled": ["New no", "Old no"]}
     assert not guessed
+    stage, active = ["Won", "New", "New", "Old"], ["yes", "yes", "no", None]
+    words, _ = sort_words(table({"Status": stage, "Active": active}), ["Status", "Active"])
+    assert words == {"confirmed": ["Won yes"], "pending": ["New yes", "Old"], "cancelled": ["New no"]}
     won, closed = ["yes", "no", "no"], ["yes", "yes", "no"]
     words, _ = sort_words(table({"Is won": won, "Is closed": closed}), ["Is won", "Is closed"])
     assert words == {"confirmed": ["yes yes"], "cancelled": ["no yes"], "pending": ["no no"]}
