@@ -192,7 +192,7 @@ def _settle_order(table: Table) -> None:
         both = start in frame.columns and end in frame.columns
         early = int((frame[str(end)] < frame[str(start)]).sum()) if both else 0
         wrong[order] = early - len(days)
-        span[order] = max(days, default=0) - min(days, default=0) + 1
+        span[order] = max(days) - min(days) + 1
     if wrong["dmy"] != wrong["mdy"]:
         order, why = min(wrong, key=lambda o: wrong[o]), "otherwise deals would close before they begin"
     elif max(span.values()) > 3 * min(span.values()):

@@ -475,6 +475,13 @@ def test_day_or_month_first_is_guessed_declared_and_doubted(
     assert history.assignments["assigned_at"][2].day == created(2)[1]
 
 
+def test_some_amounts_in_dollars_are_enough_for_the_month_to_come_first(tmp_path: Path) -> None:
+    columns = {name: cell for name, cell in DEALS.items() if name not in ("Created", "Closed", "Stage")}
+    day: Cell = lambda row: f"{1 + row % 12:02d}/{1 + row // 9:02d}/2025"  # noqa: E731
+    write(tmp_path, {**columns, "Created": day, "Amount": lambda row: f"${row}" if row < 9 else row})
+    assert company_of(draft(tmp_path)).tables["assignments"].format.date_order == "mdy"
+
+
 @pytest.mark.parametrize(
     ("header", "sign", "order"),
     [("Created", "€", "dmy"), ("Created", "$", "mdy"), ("Erstellt am", "$", "dmy")],
@@ -837,10 +844,31 @@ NUMBER: Cell = lambda row: row + 1  # noqa: E731
         ("leads.csv", {"Name": few(90), "Owner": OWNERS, "Created": DATE}, "assignments agents"),
         ("a.csv", {"Customer": few(30), "Created": DATE, "Status": WORDS, "Closed": DATE, "No": NUMBER}, "assignments bookings agents"),
         ("a.csv", {"Owner": OWNERS, "Stage": WORDS, "Created": DATE}, "assignments bookings agents"),
+        ("a.csv", {"ID": NUMBER, "Stage": WORDS, "Created": DATE}, ""),
+        ("a.csv", {"Deal ID": NUMBER, "Stage": WORDS, "Created": DATE}, "assignments bookings agents"),
+        ("a.csv", {"Owner": OWNERS, "Closed": DATE, "Created": DATE}, "assignments agents"),
+        ("leads.csv", {"Foo": few(90), "Created": DATE}, ""),
+        ("leads.csv", {"ID": few(90), "Created": DATE}, "assignments agents"),
+        *((f"{name}.csv", {"Owner": OWNERS, "Deal ID": NUMBER, "Stage": WORDS, "Created": DATE, "Closed": DATE}, "assignments bookings agents") for name in ("accounts", "orders", "agents")),
+        ("accounts.csv", {"Owner": OWNERS, "Deal ID": NUMBER, "Stage": WORDS, "Created": DATE}, ""),
         ("a.csv", {"Owner": OWNERS, "Stage": cycle("p", "q"), "Foo": DATE, "No": NUMBER}, ""),
         ("a.csv", {"Rep ID": few(90), "Hours per week": NUMBER, "Customer ID": few(30), "Date": DATE, "Amount": NUMBER}, "staff"),
         ("agents.csv", {"ID": few(90), "Name": few(90), "Lat": NUMBER, "Lon": NUMBER}, "reps"),
         ("a.csv", {"Customer ID": few(90), "Lat": NUMBER, "Lon": NUMBER}, "accounts"),
+        ("a.csv", {"Name": few(90), "Churn": cycle("yes", "no")}, "accounts"),
+        ("a.csv", {"Name": few(90), "Lat": NUMBER, "Lon": NUMBER}, ""),
+        ("a.csv", {"Customer ID": few(80), "Lat": NUMBER, "Lon": NUMBER}, ""),
+        ("accounts.csv", {"Name": few(90), "Foo": NUMBER}, "accounts"),
+        ("orders.csv", {"Customer ID": few(90), "Lat": NUMBER, "Lon": NUMBER}, ""),
+        ("agents.csv", {"Customer ID": few(90), "Foo": NUMBER}, ""),
+        ("agents.csv", {"Customer ID": few(90), "Churn": cycle("yes", "no")}, "accounts"),
+        ("a.csv", {"Name": lambda row: f"Z{row}", "Foo": NUMBER}, "accounts"),  # those of the orders
+        ("a.csv", {"Name": lambda row: f"Z{row + 5}", "Foo": NUMBER}, ""),
+        ("a.csv", {"Account ID": few(90), "Snapshot at": DATE, "Foo": NUMBER}, "history"),
+        ("a.csv", {"Customer ID": few(30), "Contact date": DATE, "Action": few(3), "Response": cycle("yes", "no")}, "touches"),
+        ("a.csv", {"Customer ID": few(30), "Contact date": DATE, "Action": few(3)}, ""),
+        ("a.csv", {"Employee ID": few(90), "Home lat": NUMBER, "Home lon": NUMBER}, "reps"),
+        ("a.csv", {"Employee ID": few(90), "Lat": NUMBER, "Lon": NUMBER}, ""),
     ],
 )  # fmt: skip
 def test_what_a_table_is_taken_for(tmp_path: Path, name: str, columns: dict[str, Cell], roles: str) -> None:
@@ -1071,6 +1099,22 @@ def test_a_folder_that_is_of_no_use(tmp_path: Path, files: dict[str, str], messa
         draft(tmp_path)
 
 
+def test_eight_columns_of_a_table_that_is_of_no_use_are_named(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text(",".join(f"c{n}" for n in range(10)) + "\n" + "x," * 9 + "x\n")
+    with pytest.raises(InputError, match=r"a\.csv \(c0, c1, c2, c3, c4, c5, c6, c7\)\. The desk needs"):
+        draft(tmp_path)
+
+
+def test_tables_of_which_most_rows_are_rejected_do_not_run(tmp_path: Path) -> None:
+    early = {
+        "Closed": lambda row: "" if state(row) == "open" else f"{start(row) - timedelta(days=10):%Y-%m-%d}"
+    }
+    write(tmp_path, {**DEALS, **early})
+    drafted = draft(tmp_path)
+    assert not drafted.runs
+    assert drafted.doubts[0].startswith("import stops: too many rows were rejected: 66.7% of bookings")
+
+
 def test_a_folder_that_is_none(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="does not exist: give the folder"):
         draft(tmp_path / "nowhere")
@@ -1144,6 +1188,15 @@ def test_six_kinds_of_rejected_rows_are_shown(tmp_path: Path) -> None:
     assert "# - deals.csv, 2 rows from line 92: 1 fields instead of 8" in shown
     assert "# - deals.csv, line 42: Deal ID empty" in shown
     assert "# - deals.csv, line 43: Created not a date or time that exists" in shown
+
+
+def test_touches_without_a_channel_stop_the_plan_with_a_doubt(tmp_path: Path) -> None:
+    columns: dict[str, Cell] = {"Customer ID": few(30), "Contact date": DATE, "Action": few(3)}
+    write(tmp_path, {**columns, "Response": cycle("yes", "no")}, "touches.csv")
+    write(tmp_path, {"Customer ID": few(30), "Order date": DATE, "Amount": NUMBER}, "orders.csv")
+    drafted = draft(tmp_path)
+    assert not drafted.runs
+    assert drafted.doubts[0].startswith("plan stops: touches.csv: no column 'channel'")
 
 
 def test_leads_and_orders_are_drafted_for_both_commands(tmp_path: Path) -> None:
