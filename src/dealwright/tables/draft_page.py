@@ -302,10 +302,8 @@ class _Desk(_Writer):
                 return known[:number], f"{said}; this does not repeat, but an export with ids is safer"
         known = [column] if column else known
         text = leads.text(*known)
-        return (
-            known,
-            f"{said}; {count(text.len() - text.drop_nulls().n_unique(), 'row')} will be rejected for it",
-        )
+        lost = count(text.len() - text.drop_nulls().n_unique(), "row")
+        return known, f"{said}; {lost} will be rejected for it"
 
     # what became of the leads
 
