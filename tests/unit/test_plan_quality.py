@@ -189,9 +189,15 @@ def test_of_one_row_nothing_is_constant_and_of_two_it_may_be() -> None:
     assert check(inputs(two), QualityParams()).inputs.schema.numeric == ()
 
 
+def test_accounts_without_features_have_no_gaps() -> None:
+    frame = check(inputs(accounts(3), AccountSchema()), QualityParams()).frame
+    assert frame.to_dict(as_series=False) == {"account_id": ["a0", "a1", "a2"], "missing_cells": [0, 0, 0]}
+
+
 def test_one_class_only_is_noted() -> None:
     frame = accounts().with_columns(churned=pl.lit(value=False))
     quality = check(inputs(frame, replace(SCHEMA, has_churn_label=True)), QualityParams())
+    assert quality.issues["rows"].to_list() == [0]
     assert said(quality) == {"churned": "warning: every label is False: nothing to learn from it"}
     one = frame.with_columns(churned=pl.Series([None] * 9 + [True]))
     assert said(check(inputs(one, replace(SCHEMA, has_churn_label=True)), QualityParams())) == {
@@ -332,6 +338,8 @@ def test_stale_orders_and_touches_draw_a_warning() -> None:
     touches = pl.DataFrame({"account_id": ["a1"], "touched_at": [NOW - timedelta(days=45)]})
     quality = check(inputs(orders=old, touches=touches), QualityParams())
     assert quality.freshness == {"orders": 91.0, "touches": 45.0}
+    stale = check(replace(inputs(touches=touches), as_of=NOW + timedelta(hours=1)), QualityParams())
+    assert stale.issues.select("table", "level").rows() == [("touches", "warning")]
     later = replace(inputs(orders=old), as_of=NOW + timedelta(hours=8))
     assert check(later, QualityParams()).summary()["orders_age_days"] == 91.33
     assert quality.issues.rows() == [
