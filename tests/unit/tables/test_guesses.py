@@ -50,6 +50,30 @@ def test_a_header_of_dates_makes_dates_of_numbers() -> None:
     assert table({"Created": ["20250304", "20250306"], "A": ["1", "2"]}).columns["Created"].kind == "moment"
 
 
+def test_of_a_long_column_the_whole_tells_what_its_beginning_leaves_open() -> None:
+    open_days = [
+        f"{d:02d}/{m:02d}/{y}" for y in range(2000, 2020) for d in range(1, 13) for m in range(1, 13)
+    ]
+    rows = [str(row) for row in range(len(open_days) + 1)]
+    told = table({"Foo": [*open_days, "31/01/2020"], "No": rows})
+    assert (told.columns["Foo"].kind, told.unclear) == ("moment", [])
+    asked = table({"Foo": [*open_days, "11/01/2020"], "No": rows})
+    assert (asked.columns["Foo"].kind, asked.unclear) == ("moment", ["Foo"])
+
+
+@pytest.mark.parametrize(
+    ("header", "sign", "spoken"), [("Betrag", ",", "German"), ("Amount", ".", "English")]
+)
+def test_a_point_that_may_be_a_comma_is_what_is_usual_where_headers_are_of_that_language(
+    header: str, sign: str, spoken: str
+) -> None:
+    amounts = [f"{row}.000" for row in range(1, 6)]
+    known = table({header: amounts, "Foo": list("abcde")})
+    why = f"{header}: 1.000 (line 1) may have thousands or decimals; this is usual where headers are {spoken}"
+    assert known.settings == {"decimal": (sign, why)}
+    assert known.read("number", header)[0] == (1000 if sign == "," else 1)
+
+
 def test_a_column_knows_its_values_and_what_is_filled() -> None:
     column = table({"Foo": ["a", "b", "a", None], "Bar": ["1", "2", "3", "4"]}).columns["Foo"]
     assert (column.values.to_list(), column.filled, column.is_key, column.means) == (
@@ -175,6 +199,12 @@ def test_a_number_of_things_is_written_out() -> None:
 def test_a_status_may_tell_won_lost_both_or_neither(words: list[str], told: int) -> None:
     assert outcomes(table({"Stage": words, "Foo": words}), "Stage") == told
     assert outcomes(table({"Stage": words, "Foo": words}), None) == 0
+
+
+def test_the_first_hundred_words_of_a_status_are_looked_at() -> None:
+    others = [f"word {row}" for row in range(98)]
+    for words, told in ((["Won", "Lost", *others, "x", "y"], 2), (["x", "y", *others, "Won", "Lost"], 0)):
+        assert outcomes(table({"Stage": words, "Foo": words}), "Stage") == told
 
 
 @pytest.mark.parametrize(
