@@ -271,7 +271,7 @@ def sort_words(table: Table, columns: Sequence[str]) -> tuple[dict[str, list[str
         pl.col("word").str.to_lowercase().alias("_"), maintain_order=True
     )
     counted = groups.agg(
-        pl.col("word", "first").mode().first(), pl.exclude("word", "first").mean() > 0.5, rows=pl.len()
+        pl.col("word", "first").mode().min(), pl.exclude("word", "first").mean() > 0.5, rows=pl.len()
     )  # fmt: skip
     for row in counted.sort("rows", descending=True, maintain_order=True).iter_rows(named=True):
         status, why = _status_of(row, joined=len(columns) > 1)

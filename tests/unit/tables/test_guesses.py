@@ -248,6 +248,11 @@ def test_words_that_nobody_knows_go_where_their_rows_point() -> None:
     }
 
 
+def test_a_word_is_written_as_most_rows_write_it_and_of_equals_the_first_in_order() -> None:
+    words, _ = sort_words(table({"Stage": ["won", "Won", "WON", "LOST", "Lost", "Lost"]}), ["Stage"])
+    assert words == {"confirmed": ["WON"], "cancelled": ["Lost"]}
+
+
 def test_dates_of_winning_and_losing_tell_what_a_word_means() -> None:
     rows = {
         "Stage": ["Zork", "Zork", "Blip", "Hop"],
