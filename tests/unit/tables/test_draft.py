@@ -845,6 +845,7 @@ NUMBER: Cell = lambda row: row + 1  # noqa: E731
         ("a.csv", {"Customer": few(30), "Created": DATE, "Status": WORDS, "Closed": DATE, "No": NUMBER}, "assignments bookings agents"),
         ("a.csv", {"Owner": OWNERS, "Stage": WORDS, "Created": DATE}, "assignments bookings agents"),
         ("a.csv", {"ID": NUMBER, "Stage": WORDS, "Created": DATE}, ""),
+        ("a.csv", {"Stage": WORDS, "Created": DATE, "Closed": DATE}, ""),
         ("a.csv", {"Deal ID": NUMBER, "Stage": WORDS, "Created": DATE}, "assignments bookings agents"),
         ("a.csv", {"Owner": OWNERS, "Closed": DATE, "Created": DATE}, "assignments agents"),
         ("leads.csv", {"Foo": few(90), "Created": DATE}, ""),
