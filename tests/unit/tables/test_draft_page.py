@@ -546,3 +546,28 @@ def test_channels_of_touches_are_translated_and_those_nobody_knows_are_a_doubt()
     page = plan_page(ACCOUNTS, touches=table(columns, "touches.csv"))
     assert said(page)["touches"]["channels"] == {"Visit": "field", "Pigeon": "outbound_cc"}
     assert [doubt.partition(":")[0] for doubt in page.doubts] == ["touches.channels.Pigeon"]
+
+
+def test_consent_and_roles_have_tables_of_their_own() -> None:
+    more = {
+        "May visit": ["yes", "no"] * 50,
+        "Newsletter": ["yes", "no"] * 50,
+        "Sector": ["Bar", "Hotel"] * 50,
+    }
+    accounts = said(plan_page({**ACCOUNTS, **more}))["accounts"]
+    assert accounts["consent"] == {"field": "May visit", "ecom_self": "Newsletter"}
+    assert accounts["roles"] == {"industry": "Sector"}
+    assert not {"consent", "roles"} & set(said(plan_page(ACCOUNTS))["accounts"])
+
+
+def test_agents_are_whoever_owns_a_lead_or_those_of_their_own_table() -> None:
+    assert said(desk_page(LEADS))["agents"] == {"from": "assignments", "id": "Owner", "name": "Owner"}
+    owners = [f"P{row % 20:02d}" for row in range(ROWS)]
+    leads = table({**LEADS, "Owner": owners})
+    people = table({"Name": [f"P{row:02d}" for row in range(7, 20)], "Capacity": ["9"] * 13}, "people.csv")
+    roles = {"assignments": leads, "bookings": leads, "agents": people}
+    page = write_page(Found([leads, people], roles, "Owner", ["Name"]), Figures())
+    assert said(page)["agents"] == {
+        "file": "people.csv", "id": "Name", "name": "Name", "capacity": "Capacity",
+    }  # fmt: skip
+    assert str(doubt_of(page, "agents.id")).startswith("P00, P01, P02, P03, P04 and 2 more: not in this file")
