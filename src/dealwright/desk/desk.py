@@ -7,26 +7,22 @@ import operator
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
-from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from psycopg import Connection
-from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
 from dealwright.desk.database import Database
 from dealwright.desk.lead import Lead, plain_scalar, plain_values
 from dealwright.desk.migrations import MigrationResult, migrate
-from dealwright.desk.queries import answered_errors, own_id, query, run_command
+from dealwright.desk.models import ModelRegister
+from dealwright.desk.queries import answered_errors, own_id, run_command
 from dealwright.desk.results import (
     Agents,
     Explanation,
     Loaded,
-    Models,
     Placement,
     Queue,
     Ranking,
@@ -35,22 +31,17 @@ from dealwright.desk.results import (
     Settlement,
 )
 from dealwright.dimensions import BOOKING_STATUSES, EMPTY, Dimension
-from dealwright.errors import InputError, NotFoundError, UnknownNameError
+from dealwright.errors import InputError, UnknownNameError
 
 if TYPE_CHECKING:
-    import polars as pl
-
     from dealwright.desk.task_book import TaskBook
-    from dealwright.desk.training import Training
-    from dealwright.learn.classic import ClassicResult
-    from dealwright.learn.params import LearnParams
     from dealwright.schemas import History
 
 POLICIES = ("value", "classic", "workload", "fair")
 NO_MODEL = "no model has been trained yet: agents are not told apart"
 
 
-class Desk:
+class Desk(ModelRegister):
     """The live desk of one company.
 
     Open it with :meth:`open`; as a context manager it closes its connections at the end. The embedded
@@ -58,7 +49,7 @@ class Desk:
     """
 
     def __init__(self, database: Database) -> None:
-        self.database = database
+        super().__init__(database)
         self.migration: MigrationResult | None = None
 
     @classmethod
@@ -96,7 +87,7 @@ class Desk:
         """Close the connections."""
         self.database.close()
 
-    # history and models
+    # history
 
     def load(self, history: History, *, deactivate_missing: bool = False) -> Loaded:
         """Take in a history, all of it or nothing; rows that were taken in before change nothing.
@@ -110,124 +101,6 @@ class Desk:
 
         with self._connection() as connection:
             return Loaded(load_history(connection, history, deactivate_missing=deactivate_missing))
-
-    def dimensions(self) -> tuple[Dimension, ...]:
-        """Return the declared attributes of a lead with the values that are known."""
-        return tuple(_dimension(row) for row in self._rows("dimensions"))
-
-    def catch_up(self, as_of: datetime | None = None) -> int:
-        """End the assignments without a booking whose follow-up time is over; returns how many.
-
-        New values of open dimensions that could not be counted when their lead came are counted now.
-
-        Parameters
-        ----------
-        as_of
-            Over at this moment, if that is before now.
-        """
-        return int(self._rows("catch_up", as_of=as_of)[0]["lapsed"])
-
-    def outcomes(self, *, with_requirements: bool = False) -> pl.DataFrame:
-        """Return one row per assignment for learning, with one column per dimension (`OUTCOME_COLUMNS`)."""
-        from dealwright.desk.outcomes import read_outcomes
-
-        dimensions = self.dimensions()
-        with self._connection() as connection:
-            return read_outcomes(connection, dimensions, with_requirements=with_requirements)
-
-    def agent_traits(self) -> pl.DataFrame:
-        """Return the numeric traits of every agent, by the desk's own agent_id."""
-        import polars as pl
-
-        schema = {"agent_id": pl.Int64, "rating": pl.Float64, "years_of_service": pl.Float64}
-        return pl.DataFrame(self._rows("traits"), schema=schema)
-
-    def agent_workloads(self) -> pl.DataFrame:
-        """Return rating, years of service, department, open assignments and capacity of every agent."""
-        import polars as pl
-
-        return pl.DataFrame(self._rows("agent_workloads"), infer_schema_length=None)
-
-    def agent_names(self) -> dict[int, str]:
-        """Return the name of every agent, by the desk's own agent_id."""
-        return {row["agent_id"]: row["name"] for row in self._rows("agent_names")}
-
-    def train(
-        self,
-        params: LearnParams | None = None,
-        *,
-        as_of: datetime | None = None,
-        promote: bool | None = None,
-        seed: int = 0,
-    ) -> Training:
-        """Learn the match model from what is known, register it, and put it to work if it is better.
-
-        Parameters
-        ----------
-        as_of
-            Only what was known at this moment counts.
-        promote
-            Put it to work, or not; None lets the outcomes decide.
-
-        Raises
-        ------
-        EvidenceError
-            No outcome is known yet.
-        """
-        from dealwright.desk.training import train_desk
-
-        return train_desk(self, params=params, as_of=as_of, promote=promote, seed=seed)
-
-    def train_classic(
-        self, *, as_of: datetime | None = None, promote: bool = True
-    ) -> tuple[int, ClassicResult]:
-        """Learn the weights of the classic Match Score; returns the model's id and the weights."""
-        from dealwright.desk.training import train_classic
-
-        return train_classic(self, as_of=as_of, promote=promote)
-
-    def evidence(self, *, as_of: datetime | None = None, seed: int = 0) -> Training:
-        """Find out what the outcomes can support, without registering a model."""
-        from dealwright.desk.training import examine_desk
-
-        return examine_desk(self, as_of=as_of, seed=seed)
-
-    def models(self) -> Models:
-        """Return the registered models, newest first."""
-        return Models(tuple(self._rows("models")))
-
-    def model(self, model_id: int) -> Row:
-        """Return one model whole.
-
-        Raises
-        ------
-        NotFoundError
-            There is no such model.
-        """
-        rows = self._rows("model", model_id=model_id)
-        if not rows:
-            raise NotFoundError(f"there is no model {model_id}: `dealwright model list` shows them")
-        return rows[0]
-
-    def promoted_model(self, kind: str) -> tuple[int, dict[str, Any]] | None:
-        """Return the id and the parameters of the model of a kind that is at work."""
-        rows = self._rows("promoted_model", kind=kind)
-        return (rows[0]["model_id"], rows[0]["parameters"]) if rows else None
-
-    def load_model(self, kind: str, parameters: Mapping[str, Any], *, promote: bool = True) -> int:
-        """Register a model (``value`` or ``classic``) and, unless told otherwise, put it to work."""
-        if kind not in ("value", "classic"):
-            raise UnknownNameError("kind of model", kind, ("value", "classic"))
-        row = self._rows("load_model", kind=kind, parameters=Jsonb(dict(parameters)), promote=promote)[0]
-        return int(row["model_id"])
-
-    def load_classic(self, weights: Mapping[str, float], *, promote: bool = True) -> int:
-        """Register the nine weights of the classic Match Score as a model."""
-        return self.load_model("classic", {"weights": dict(weights)}, promote=promote)
-
-    def promote(self, model_id: int) -> None:
-        """Put a registered model to work."""
-        self._rows("promote_model", model_id=model_id)
 
     # tasks of the nightly plan
 
@@ -348,22 +221,6 @@ class Desk:
 
     # inside
 
-    @contextmanager
-    def _connection(self, *, autocommit: bool = False) -> Iterator[Connection[Any]]:
-        with (
-            self.database.connection(autocommit=autocommit) as connection,
-            answered_errors(self.database.url),
-        ):
-            yield connection
-
-    def _rows(self, query_name: str, **parameters: Any) -> list[dict[str, Any]]:
-        with self._connection() as connection:
-            return self._fetch(connection, query_name, parameters)
-
-    def _fetch(self, connection: Connection[Any], name: str, parameters: Row) -> list[dict[str, Any]]:
-        with answered_errors(self.database.url):
-            return connection.cursor(row_factory=dict_row).execute(query(name), parameters).fetchall()
-
     def _find_assignment(self, name: int | str) -> int:
         _check_id("assignment", name)
         return int(self._rows("find_assignment", name=str(name))[0]["id"])
@@ -470,18 +327,6 @@ def _renamed(row: Mapping[str, Any], *names: str) -> dict[str, Any]:
 
 def _placement(row: Mapping[str, Any]) -> Placement:
     return Placement(_renamed(row, "assignment_id", "booking_id", "agent_id"))
-
-
-def _dimension(row: Row) -> Dimension:
-    found = Dimension(
-        row["name"],
-        tuple(row["allowed"] or ()),
-        is_open=row["is_open"],
-        required=row["required"],
-        at_arrival=row["at_arrival"],
-        edges=tuple(row["edges"]),
-    )
-    return replace(found, values=(*found.values, EMPTY)) if found.has_empty else found
 
 
 def _is_empty(value: Any) -> bool:

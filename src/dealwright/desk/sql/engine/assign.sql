@@ -13,7 +13,7 @@ declare
     done text;  -- an assignment evaluates a function; PERFORM would start a query for it
     id bigint;
 begin
-    if l.customer_name is null or l.customer_name = '' then
+    if coalesce(btrim(l.customer_name), '') = '' then
         perform dealwright_engine.check_lead_words(l);
     end if;
     if l.idempotency_key is not null then

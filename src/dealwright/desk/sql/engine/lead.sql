@@ -3,7 +3,7 @@
 create or replace function dealwright_engine.check_lead_words(l dealwright.lead)
 returns void language plpgsql immutable as $$
 begin
-    if coalesce(l.customer_name, '') = '' then
+    if coalesce(btrim(l.customer_name), '') = '' then
         raise exception 'customer_name is missing' using errcode = 'DW002', hint = 'every lead names its customer';
     elsif l.status is null or l.status not in ('new', 'waiting', 'assigned', 'withdrawn') then
         raise exception 'unknown status of a lead %', coalesce(quote_literal(l.status), 'null') using errcode = 'DW002',
