@@ -2,10 +2,10 @@
 -- runs in the old version or in the new, never in half of each.
 
 create or replace function dealwright.assign_lead(lead jsonb, policy text default null)
-returns setof dealwright.placement language plpgsql security definer set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
+returns dealwright.placement language plpgsql security definer set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
 begin
     lock table dealwright.lead in row exclusive mode;
-    return query select * from dealwright_engine.assign(lead, policy);
+    return dealwright_engine.assign(lead, policy);
 end
 $$;
 comment on function dealwright.assign_lead(jsonb, text) is

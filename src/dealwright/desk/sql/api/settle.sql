@@ -4,10 +4,10 @@ create or replace function dealwright.settle_booking(
     booking_id bigint, status text, base_revenue double precision default null, package_revenue double precision default null,
     total_revenue double precision default null
 )
-returns setof dealwright.settlement language plpgsql security definer set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
+returns dealwright.settlement language plpgsql security definer set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
 begin
     lock table dealwright.booking in row exclusive mode;
-    return query select * from dealwright_engine.settle(booking_id, status, base_revenue, package_revenue, total_revenue);
+    return dealwright_engine.settle(booking_id, status, base_revenue, package_revenue, total_revenue);
 end
 $$;
 comment on function dealwright.settle_booking(bigint, text, double precision, double precision, double precision) is
@@ -17,10 +17,10 @@ create or replace function dealwright.settle_booking(
     booking text, status text, base_revenue double precision default null, package_revenue double precision default null,
     total_revenue double precision default null
 )
-returns setof dealwright.settlement language plpgsql security definer set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
+returns dealwright.settlement language plpgsql security definer set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
 begin
     lock table dealwright.booking in row exclusive mode;
-    return query select * from dealwright_engine.settle(
+    return dealwright_engine.settle(
         dealwright_engine.booking_named(booking), status, base_revenue, package_revenue, total_revenue);
 end
 $$;

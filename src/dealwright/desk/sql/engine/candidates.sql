@@ -60,9 +60,12 @@ begin
                dealwright_engine.expected_revenue(base, a.base_ratio, package, a.package_ratio) as revenue,
                dealwright_engine.worth(dealwright_engine.expected_revenue(base, a.base_ratio, package, a.package_ratio),
                    a.open, a.capacity, sharpness, lead_logit - coalesce(a.profile <#> query, 0)) as worth
-        from dealwright.agent as a
-        where a.agent_id = any (listed || array(select g.agent_id from dealwright.agent as g where g.profile_xid >= made_xmin))
-          and dealwright_engine.can_take(first_of_listed.skills, first_of_listed.department, moment, excluded,
+        from (
+            select l.* from dealwright.agent as l where l.agent_id = any (listed)
+            union all
+            select g.* from dealwright.agent as g where g.profile_xid >= made_xmin and g.agent_id <> all (listed)
+        ) as a
+        where dealwright_engine.can_take(first_of_listed.skills, first_of_listed.department, moment, excluded,
                 a.agent_id, a.active, a.open, a.capacity, a.shifts, a.skills, a.department)
         order by worth desc, hashint8extended(a.agent_id, seed), a.agent_id
         limit 2

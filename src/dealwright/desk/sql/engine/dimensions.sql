@@ -347,7 +347,8 @@ returns void language plpgsql as $$
 begin
     perform dealwright_engine.widen_counters();
     perform dealwright_engine.compile_model(m.model_id) from dealwright.model as m where m.kind = 'value';
-    perform dealwright_engine.refresh_profile(a.agent_id) from dealwright.agent as a order by a.agent_id;
+    perform dealwright_engine.refresh_profile(a.agent_id, m.model)
+    from (select dealwright_engine.promoted_model() as model offset 0) as m cross join dealwright.agent as a order by a.agent_id;
 end
 $$;
 comment on function dealwright_engine.widen_statistics() is 'Gives every statistics array and profile an element for each new slot.';

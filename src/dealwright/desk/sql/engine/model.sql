@@ -115,10 +115,9 @@ comment on function dealwright_engine.expected_cents(double precision, double pr
 
 -- Empirical-Bayes profile of one agent from its counters (docs/decisions has the derivation; learn/profile.py is the
 -- same in NumPy, and a contract test holds the two together).
-create or replace function dealwright_engine.refresh_profile(id bigint)
+create or replace function dealwright_engine.refresh_profile(id bigint, model dealwright_engine.compiled_model)
 returns void language plpgsql set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
 declare
-    model dealwright_engine.compiled_model := dealwright_engine.promoted_model();
     stat dealwright.agent_stat;
     agent dealwright.agent;
     traits integer;
@@ -221,4 +220,5 @@ begin
     values (id, model.model_id, elements::real[]::vector, variances::real[]::vector, base_share, package_share);
 end
 $$;
-comment on function dealwright_engine.refresh_profile(bigint) is 'Brings the profile of an agent up to its counters and the promoted model.';
+comment on function dealwright_engine.refresh_profile(bigint, dealwright_engine.compiled_model) is
+    'Brings the profile of an agent up to its counters and a model, the promoted one.';
