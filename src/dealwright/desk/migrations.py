@@ -44,6 +44,15 @@ SELECT p.oid::regprocedure::text FROM pg_proc AS p JOIN pg_namespace AS n ON n.o
 WHERE n.nspname IN ('dealwright', 'dealwright_engine') AND p.xmin = pg_current_xact_id()::xid
 ORDER BY 1
 """
+# a new routine may be run by everybody unless somebody says otherwise; what a company granted or revoked stays
+_REVOKED = b"""
+SELECT p.oid::regprocedure::text FROM pg_proc AS p JOIN pg_namespace AS n ON n.oid = p.pronamespace
+WHERE n.nspname IN ('dealwright', 'dealwright_engine') AND p.xmin = pg_current_xact_id()::xid AND p.proacl IS NULL
+"""
+_OWNER = b"""
+SELECT quote_ident(r.rolname) FROM pg_namespace AS n JOIN pg_roles AS r ON r.oid = n.nspowner
+WHERE n.nspname = 'dealwright' AND r.rolname = 'dealwright_owner' AND pg_has_role(r.oid, 'MEMBER')
+"""
 _TRIGGERS = b"""
 SELECT t.tgname, t.tgrelid::regclass::text FROM pg_trigger AS t
 JOIN pg_proc AS p ON p.oid = t.tgfoid JOIN pg_namespace AS f ON f.oid = p.pronamespace
@@ -193,6 +202,7 @@ def migrate(connection: Connection[Any], sql: Traversable | None = None) -> Migr
             return done
     with connection.transaction():
         connection.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
+        act_as_owner(connection)
         if not _has_books(connection):
             connection.execute(_BOOKKEEPING)
         _fold_version_0_1(connection, edition.migrations)
@@ -211,8 +221,21 @@ def migrate(connection: Connection[Any], sql: Traversable | None = None) -> Migr
             with_triggers = bool(pending) or installed is None or installed[1] != edition.triggers_checksum
             run.all([*edition.routines, *edition.views, *(edition.triggers if with_triggers else ())])
             _retire(connection, edition)
+            _revoke_from_everybody(connection)
     names = tuple(script.name for script in pending) if known else ()
     return MigrationResult(max(known, default=0), len(edition.migrations), names, replaced)
+
+
+def act_as_owner(connection: Connection[Any]) -> None:
+    """Let what this transaction makes belong to the owner of the desk, whoever of its members connects."""
+    for (owner,) in connection.execute(_OWNER).fetchall():
+        connection.execute(f"SET LOCAL ROLE {owner}".encode())
+
+
+def _revoke_from_everybody(connection: Connection[Any]) -> None:
+    """Leave routines that are new to their owner, until somebody grants them."""
+    if names := [name for (name,) in connection.execute(_REVOKED).fetchall()]:
+        connection.execute(f"REVOKE EXECUTE ON ROUTINE {', '.join(names)} FROM PUBLIC".encode())
 
 
 def _up_to_date(connection: Connection[Any], edition: _Edition) -> MigrationResult | None:

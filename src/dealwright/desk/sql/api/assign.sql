@@ -1,5 +1,6 @@
 create or replace function dealwright.fill_free_places()
-returns integer language plpgsql as $$
+returns integer language plpgsql security definer
+set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
 declare
     placed integer := 0;
     id bigint;
@@ -18,7 +19,9 @@ comment on function dealwright.fill_free_places() is
 -- The same as an insert into dealwright.lead, whose triggers would read, place and mark the lead one after the other, in
 -- fewer statements. Where that finds no place, or the lead is one of another system, the insert is left to the triggers.
 create or replace function dealwright.assign_lead(lead jsonb, policy text default null)
-returns setof dealwright.placement language plpgsql set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp set plan_cache_mode = force_generic_plan as $$
+returns setof dealwright.placement language plpgsql security definer
+set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp
+set plan_cache_mode = force_generic_plan as $$
 #variable_conflict use_column
 declare
     l dealwright.lead := dealwright_engine.lead_from_json(lead, policy);
@@ -99,7 +102,8 @@ comment on function dealwright.assign_lead(jsonb, text) is
     'Records the lead and gives it to the best eligible agent with room, or lets it wait. The same idempotency_key gives the same answer; with another content it is a conflict (DW001).';
 
 create or replace function dealwright.placement_of(id bigint)
-returns setof dealwright.placement language sql stable as $$
+returns setof dealwright.placement language sql stable security definer
+set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
     select s.assignment_id, b.booking_id, s.agent_id, g.name, s.match_score, d.win_probability, d.expected_value,
            coalesce(s.policy, l.policy, (dealwright_engine.policy_for(null)).name), s.model_id, l.lead_id, l.status
     from dealwright.lead as l

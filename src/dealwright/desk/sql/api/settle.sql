@@ -1,7 +1,9 @@
 create or replace function dealwright.settle_booking(
     booking_id bigint, status text, base_revenue numeric default null, package_revenue numeric default null, total_revenue numeric default null
 )
-returns setof dealwright.settlement language plpgsql set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp set plan_cache_mode = force_generic_plan as $$
+returns setof dealwright.settlement language plpgsql security definer
+set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp
+set plan_cache_mode = force_generic_plan as $$
 #variable_conflict use_column
 begin
     if settle_booking.status is null or settle_booking.status not in ('pending', 'confirmed', 'cancelled') then
@@ -28,7 +30,10 @@ begin
             hint = 'dealwright agents and the assignment''s answer show the ids';
     end if;
     return query
-    select b.booking_id, b.assignment_id, a.agent_id, b.status, b.total_revenue, a.open
+    select b.booking_id, b.assignment_id, a.agent_id, b.status,
+           case when has_column_privilege(dealwright_engine.caller(), 'dealwright.booking', 'total_revenue', 'select')
+               then b.total_revenue end,
+           a.open
     from dealwright.booking as b
     join dealwright.assignment as s using (assignment_id)
     join dealwright.agent as a using (agent_id)
@@ -39,12 +44,13 @@ comment on function dealwright.settle_booking(bigint, text, numeric, numeric, nu
     'Settles a booking (confirmed, cancelled) or reopens it (pending); workload, counters and rankings follow at once.';
 
 create or replace function dealwright.lapse_follow_ups(as_of timestamptz default null)
-returns integer language plpgsql as $$
+returns integer language plpgsql security definer
+set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
 declare
     days double precision;
     data_end timestamptz;
 begin
-    select s.follow_up_days into days from dealwright.setting as s;
+    select s.follow_up_days into days from dealwright_engine.setting as s;
     if days is null then
         return 0;
     end if;
