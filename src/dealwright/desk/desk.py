@@ -40,6 +40,7 @@ from dealwright.schemas import BOOKING_STATUSES, EMPTY, Dimension, History
 if TYPE_CHECKING:
     import polars as pl
 
+    from dealwright.desk.roles import Roles
     from dealwright.desk.task_book import TaskBook
     from dealwright.desk.training import Training
     from dealwright.learn.classic import ClassicResult
@@ -94,6 +95,19 @@ class Desk:
     def close(self) -> None:
         """Close the connections."""
         self.database.close()
+
+    def make_roles(self) -> Roles:
+        """Make the database roles of the desk and grant them what they are for; safe to repeat.
+
+        Raises
+        ------
+        DatabaseError
+            The user may not create roles or does not own the desk; the message says who may, and how.
+        """
+        from dealwright.desk.roles import make_roles
+
+        with self.database.connect() as connection, answered_errors(self.database.url):
+            return make_roles(connection)
 
     # history and models
 

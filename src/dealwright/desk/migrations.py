@@ -200,6 +200,7 @@ def migrate(connection: Connection[Any], sql: Traversable | None = None) -> Migr
     with connection.transaction():  # of its own: whoever waits for the lock below must hold none
         if (done := _up_to_date(connection, edition)) is not None:
             return done
+        _check_owner(connection)
     with connection.transaction():
         connection.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
         act_as_owner(connection)
@@ -214,7 +215,7 @@ def migrate(connection: Connection[Any], sql: Traversable | None = None) -> Migr
         if replaced:
             run = _Runner(connection)
             if known:
-                _hold_desk(connection, exclusively=bool(pending))
+                hold_desk(connection, exclusively=bool(pending))
             run.all(pending if known else edition.schema)
             _record_migrations(connection, pending)
             # a migration may have rebuilt a table, which then has lost its triggers
@@ -224,6 +225,18 @@ def migrate(connection: Connection[Any], sql: Traversable | None = None) -> Migr
             _revoke_from_everybody(connection)
     names = tuple(script.name for script in pending) if known else ()
     return MigrationResult(max(known, default=0), len(edition.migrations), names, replaced)
+
+
+def _check_owner(connection: Connection[Any]) -> None:
+    """Refuse somebody who may use the desk but not change it, in better words than the server's."""
+    row = connection.execute(
+        "SELECT current_user, pg_has_role(n.nspowner, 'USAGE') FROM pg_namespace AS n WHERE n.nspname = 'dealwright'"
+    ).fetchone()
+    if row is not None and not row[1]:
+        raise DatabaseError(
+            f"the desk is of another version than this Dealwright, and the user {row[0]!r} may not upgrade it: "
+            "let its owner run `dealwright init`, or install the version that the others use"
+        )
 
 
 def act_as_owner(connection: Connection[Any]) -> None:
@@ -287,7 +300,7 @@ def _installed(connection: Connection[Any]) -> tuple[str, str] | None:
     return None if row is None else (str(row[0]), str(row[1]))
 
 
-def _hold_desk(connection: Connection[Any], *, exclusively: bool) -> None:
+def hold_desk(connection: Connection[Any], *, exclusively: bool) -> None:
     """Let nobody begin to place or settle until the transaction ends, and wait until nobody is at it.
 
     In short attempts: whoever comes meanwhile goes on after each, and nobody's transaction is ended as the
