@@ -1,4 +1,4 @@
-"""What follows from leads and bookings cannot be written by hand, whoever tries: refused with a cause and a fix."""
+"""What follows from leads and bookings is not written by hand, whoever tries: refused, with the fix."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from dealwright.desk.database import Database
 
 MODEL = random_model(np.random.default_rng(3))
 LEAD = {"destination": "Mars", "lead_source": "Organic"}
+BLOCK = "first_decision_id, last_decision_id, decisions, previous_hash, hash"
+PROFILE = "agent_id, model_id, profile, variance, base_ratio, package_ratio"
 DECISION = "decided_at, lead_id, policy, policy_params, snapshot, slots, draw_seed"
 BY_HAND = [
     "update dealwright.agent set open = 5",
@@ -53,16 +55,16 @@ BY_HAND = [
     "insert into dealwright.event (kind, agent_id, open) values ('recounted', 1, 0)",
     "update dealwright.event set open = 0",
     "delete from dealwright.event",
-    f"insert into dealwright.decision ({DECISION}) values (now(), 1, 'value', '{{}}', pg_current_snapshot(), '{{1}}', 1)",
+    f"insert into dealwright.decision ({DECISION}) select now(), 1, 'fair', '{{}}', '1:1:', '{{1}}', 1",
     "update dealwright.decision set agent_id = 2",
     "delete from dealwright.decision",
-    "insert into dealwright.decision_block (first_decision_id, last_decision_id, decisions, previous_hash, hash) "
-    "values (1, 1, 1, '', '')",
+    f"insert into dealwright.decision_block ({BLOCK}) values (1, 1, 1, '', '')",
     "insert into dealwright.decision_seal values (1, 1)",
 ]  # fmt: skip
+PUBLISH = "select dealwright.publish_tasks('r', '2026-01-01', 'UTC', '2026-01-01', '2026-01-01')"
 TABLES = (
-    "agent", "lead", "assignment", "booking", "agent_stat", "model", "policy", "dimension", "dimension_value", "event",
-    "decision", "decision_block", "decision_seal", "requirement_term", "plan_run", "task",
+    "agent", "lead", "assignment", "booking", "agent_stat", "model", "policy", "dimension", "dimension_value",
+    "event", "decision", "decision_block", "decision_seal", "requirement_term", "plan_run", "task",
 )  # fmt: skip
 TRUNCATED = [f"truncate dealwright.{table}{how}" for table in TABLES for how in ("", " cascade")]
 PRIVATE = [
@@ -73,8 +75,7 @@ PRIVATE = [
     "update dealwright_engine.agent_profile_log set base_ratio = 9",
     "delete from dealwright_engine.agent_profile_log",
     "truncate dealwright_engine.agent_profile_log",
-    "insert into dealwright_engine.agent_profile_log (agent_id, model_id, profile, variance, base_ratio, package_ratio) "
-    "values (1, 1, '[1]', '[1]', 1, 1)",
+    f"insert into dealwright_engine.agent_profile_log ({PROFILE}) values (1, 1, '[1]', '[1]', 1, 1)",
 ]
 BOOKS = [
     "delete from dealwright.schema_version",
@@ -176,7 +177,8 @@ def test_nobody_is_believed_to_be_the_engine(desk: Any, writer: Any, *, drawn: b
 def test_what_is_written_beside_a_new_agent_is_overruled(desk: Any) -> None:
     rows(
         desk,
-        "insert into dealwright.agent (name, open, fair_count, base_ratio, profile_xid) values ('Cleo', 4, 9, 3, '1')",
+        "insert into dealwright.agent (name, open, fair_count, base_ratio, profile_xid) "
+        "values ('Cleo', 4, 9, 3, '1')",
     )
     check_desk(desk, MODEL)
     assert rows(desk, "select open, fair_count from dealwright.agent where name = 'Cleo'") == [
@@ -217,7 +219,7 @@ def test_without_a_default_the_policy_is_value(desk: Any) -> None:
         ("assignment", "select dealwright.explain(1)"),
         ("vector", "select dealwright.replay(1)"),
         ("import_agent", "select dealwright.import_history()"),
-        ("published_task", "select dealwright.publish_tasks('r', now()::timestamp, 'UTC', '2026-01-01', '2026-01-01')"),
+        ("published_task", PUBLISH),
         ("unsealed", "select dealwright.seal_decisions()"),
     ],
 )  # fmt: skip

@@ -30,25 +30,34 @@ USERS = {
     "boss": "dealwright_owner",
 }
 TASK = (
-    "create temporary table p on commit drop as select 1; select dealwright.begin_publishing(); "
-    "insert into published_task (account_id, day, action, channel, rep_id) values ('a', '2026-07-01', 'visit', 'field', 'A1'); "
+    "select dealwright.begin_publishing(); "
+    "insert into published_task (account_id, day, action, channel, rep_id) "
+    "values ('a', '2026-07-01', 'visit', 'field', 'A1'); "
     "select dealwright.publish_tasks('r2', '2026-06-30', 'UTC', '2026-07-01', '2026-07-01')"
+)
+IMPORT = (
+    "select dealwright.begin_import(); insert into import_agent (external_id, name) values ('X', 'Xenia'); "
+    "select dealwright.import_history()"
 )
 RANK = f"select * from dealwright.rank_agents('{ENQUIRY}')"
 PLACE = f"select * from dealwright.assign_lead('{ENQUIRY}')"
-INSERT = f"insert into dealwright.lead (customer_name, attributes) select 'Ida', '{ENQUIRY}'::jsonb -> 'attributes'"
+INSERT = (
+    "insert into dealwright.lead (customer_name, attributes) "
+    f"select 'Ida', '{ENQUIRY}'::jsonb -> 'attributes'"
+)
 SETTLE = "select * from dealwright.settle_booking(1, 'confirmed', total_revenue => 500)"
 READS = [
     "select * from dealwright.agent", "select * from dealwright.lead", "select * from dealwright.assignment",
-    "select * from dealwright.booking", "select * from dealwright.outcome", "select * from dealwright.agent_stat",
+    "select * from dealwright.booking", "select * from dealwright.outcome",
+    "select * from dealwright.agent_stat",
     "select * from dealwright.event", "select * from dealwright.decision", "select * from dealwright.task",
-    "select * from dealwright.touch", "select * from dealwright.model", "select * from dealwright.agent_profile",
+    "select * from dealwright.touch", "select * from dealwright.model",
+    "select * from dealwright.agent_profile",
     "select dealwright.explain(1)", "select dealwright.replay(1)", "select * from dealwright.read_events()",
     "select * from dealwright.touches()", "select * from dealwright.verify_decisions()", RANK,
 ]  # fmt: skip
 NIGHT = [
-    "select dealwright.begin_import(); insert into import_agent (external_id, name) values ('X', 'Xenia'); "
-    "select dealwright.import_history()",
+    IMPORT,
     TASK,
     "select dealwright.finish_task(1, 'responded')",
     "select dealwright.reopen_task(1, 'by mistake')",
@@ -89,10 +98,12 @@ PRIVATE = [
     "update dealwright_engine.setting set follow_up_days = 1",
 ]
 REVENUE = [
-    "select total_revenue from dealwright.booking", "select base_revenue, package_revenue from dealwright.booking",
+    "select total_revenue from dealwright.booking",
+    "select base_revenue, package_revenue from dealwright.booking",
     "select total_revenue from dealwright.assignment", "select outcome from dealwright.assignment",
     "select revenue_cents from dealwright.agent_stat", "select base_ratio from dealwright.agent",
-    "select parameters from dealwright.model", "select * from dealwright.outcome", "select dealwright.explain(1)",
+    "select parameters from dealwright.model", "select * from dealwright.outcome",
+    "select dealwright.explain(1)",
     "update dealwright.booking set status = 'confirmed' returning total_revenue",
 ]  # fmt: skip
 CAN: dict[str, list[str]] = {
@@ -124,9 +135,11 @@ CAN: dict[str, list[str]] = {
 CANNOT: dict[str, list[str]] = {
     "shop": [*REVENUE, *WRITES, *PRIVATE, *OWN, *NIGHT, "select * from dealwright.event"],
     "ann": [
-        RANK, PLACE, INSERT, SETTLE, "call dealwright.settle(1, 'confirmed')", *WRITES, *PRIVATE, *OWN, *NIGHT, *REVENUE[4:9],
+        RANK, PLACE, INSERT, SETTLE, "call dealwright.settle(1, 'confirmed')",
+        *WRITES, *PRIVATE, *OWN, *NIGHT, *REVENUE[4:9],
         "select * from dealwright.event", "select * from dealwright.decision",
-        "update dealwright.agent set database_role = 'ann'", "update dealwright.booking set assignment_id = 1",
+        "update dealwright.agent set database_role = 'ann'",
+        "update dealwright.booking set assignment_id = 1",
     ],
     "night": [PLACE, INSERT, SETTLE, "select dealwright.reassign(3, 'x')", *WRITES, *PRIVATE, *OWN],
     "looker": [
@@ -159,7 +172,8 @@ def desk(database: Database) -> Iterator[Connection[Any]]:
         rows(
             connection,
             "insert into dealwright.task (run_id, day, account_id, rep_id, action, channel) "
-            "values ('r', '2026-06-30', 'a', 'A1', 'visit', 'field'), ('r', '2026-06-30', 'b', 'B1', 'visit', 'field')",
+            "select 'r', '2026-06-30', 'account ' || rep, rep, 'visit', 'field' "
+            "from unnest('{A1,B1}'::text[]) as rep",
         )
         with database.connect() as other:
             make_roles(other)
@@ -214,8 +228,8 @@ def test_an_agent_sees_and_settles_own_work_only(database: Database, desk: Conne
         "agent": "select agent_id from dealwright.agent where name = 'Ada'",
         "assignment": "select assignment_id from dealwright.assignment where agent_id = 1",
         "lead": "select lead_id from dealwright.assignment where agent_id = 1",
-        "booking": "select booking_id from dealwright.booking join dealwright.assignment using (assignment_id) "
-        "where agent_id = 1",
+        "booking": "select booking_id from dealwright.booking where assignment_id in "
+        "(select assignment_id from dealwright.assignment where agent_id = 1)",
         "task": "select task_id from dealwright.task where rep_id = 'A1'",
     }
     with as_user(database, "ann") as ann:
@@ -309,7 +323,8 @@ def test_functions_run_with_their_owners_rights_on_a_fixed_path(desk: Connection
         """
         select p.oid::regprocedure::text as name, p.prosecdef, p.proconfig, p.prokind::text as kind,
                p.prorettype = 'trigger'::regtype as is_trigger, n.nspname as schema,
-               has_function_privilege('nobody', p.oid, 'execute') as open, pg_get_userbyid(p.proowner) as owner
+               has_function_privilege('nobody', p.oid, 'execute') as open,
+               pg_get_userbyid(p.proowner) as owner
         from pg_proc as p join pg_namespace as n on n.oid = p.pronamespace
         where n.nspname in ('dealwright', 'dealwright_engine')
         """,
@@ -366,7 +381,9 @@ def test_an_upgrade_keeps_grants_revokes_and_the_owner(database: Database, desk:
 
 GRANTS = """
 select p.oid::regprocedure::text as name, p.proacl::text as acl, pg_get_userbyid(p.proowner) as owner
-from pg_proc as p where p.pronamespace in ('dealwright'::regnamespace, 'dealwright_engine'::regnamespace) order by 1
+from pg_proc as p
+where p.pronamespace in ('dealwright'::regnamespace, 'dealwright_engine'::regnamespace)
+order by 1
 """
 
 

@@ -26,7 +26,8 @@ select w.wanted, p.name, p.params, coalesce((p.params ->> 'seed')::bigint, 1) as
 from dealwright.policy as p
 cross join lateral (
     select p.name as wanted union all select ''
-    where p.is_default or (p.name = 'value' and not exists (select from dealwright.policy as d where d.is_default))
+    where p.is_default
+       or p.name = 'value' and not exists (select from dealwright.policy as d where d.is_default)
 ) as w
 order by w.wanted
 """

@@ -10,9 +10,10 @@ from engine import rows
 from psycopg import Connection
 
 WORDS = (
-    "new", "waiting", "assigned", "withdrawn", "open", "settled", "lapsed", "reassigned", "unknown", "pending",
-    "confirmed", "cancelled", "won", "lost", "value", "classic", "workload", "fair", "Mars", "Titan", "Organic",
-    "destination", "lead_source", "luxury", "planned", "done", "responded", "recounted", "x", "",
+    "new", "waiting", "assigned", "withdrawn", "open", "settled", "lapsed", "reassigned", "unknown",
+    "pending",
+    "confirmed", "cancelled", "won", "lost", "value", "classic", "workload", "fair", "Mars", "Titan",
+    "Organic", "destination", "lead_source", "luxury", "planned", "done", "responded", "recounted", "x", "",
 )  # fmt: skip
 DOCUMENTS = (
     "{}",
@@ -33,8 +34,8 @@ VALUES: Mapping[str, Sequence[str]] = {
     "timestamp with time zone": ("now()", "'2026-01-01'", "'2081-05-01'", "'infinity'", "null"),
     "timestamp without time zone": ("now()", "'2026-01-01'"),
     "date": ("current_date", "'2026-01-01'"),
-    "text": tuple(f"'{word}'" for word in WORDS) + ("null",),
-    "jsonb": tuple(f"'{document}'" for document in DOCUMENTS) + ("null",),
+    "text": (*(f"'{word}'" for word in WORDS), "null"),
+    "jsonb": (*(f"'{document}'" for document in DOCUMENTS), "null"),
     "text[]": ("'{}'", "'{luxury}'", "null"),
     "integer[]": ("'{1}'", "'{1,2}'", "'{1,3,5}'", "'{}'", "null"),
     "bigint[]": ("'{1}'", "'{}'", "null"),
@@ -46,9 +47,11 @@ VALUES: Mapping[str, Sequence[str]] = {
     "tstzmultirange": ("null", "'{}'", "'{[2020-01-01,)}'"),
 }
 VARIABLES = ("writer", "counted_by", "reassigning", "reopening", "reopening_reason", "lanes")
+SAYS = '{"destination": "Mars", "lead_source": "Organic"}'
+KATE = f'{{"customer_name": "Kate", "attributes": {SAYS}}}'
 CALLS = (
-    """select * from dealwright.assign_lead('{"customer_name": "Kate", "attributes": {"destination": "Mars", "lead_source": "Organic"}}')""",
-    """insert into dealwright.lead (customer_name, attributes) values ('Ida', '{"destination": "Titan", "lead_source": "Bought"}')""",
+    f"select dealwright.assign_lead('{KATE}')",
+    f"insert into dealwright.lead (customer_name, attributes) values ('Ida', '{SAYS}')",
     "select * from dealwright.settle_booking({id}, '{status}', {amount})",
     "select * from dealwright.reassign({id}, 'ill')",
     "insert into dealwright.agent (name, capacity) values ('Eve', {amount})",
@@ -66,7 +69,8 @@ class Intruder:
             connection,
             "select c.relname, a.attname, format_type(a.atttypid, null) as type from pg_class as c "
             "join pg_attribute as a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped "
-            "where c.relnamespace = 'dealwright'::regnamespace and c.relkind = 'r' order by c.relname, a.attnum",
+            "where c.relnamespace = 'dealwright'::regnamespace and c.relkind = 'r' "
+            "order by c.relname, a.attnum",
         ):
             self.tables.setdefault(row["relname"], []).append((row["attname"], row["type"]))
         self.ids = [1]
@@ -76,7 +80,8 @@ class Intruder:
         found = rows(
             connection,
             "select lead_id as id from dealwright.lead union select assignment_id from dealwright.assignment "
-            "union select booking_id from dealwright.booking union select agent_id from dealwright.agent order by 1",
+            "union select booking_id from dealwright.booking union select agent_id from dealwright.agent "
+            "order by 1",
         )
         self.ids = [row["id"] for row in found] or [1]
 

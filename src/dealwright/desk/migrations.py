@@ -44,10 +44,11 @@ SELECT p.oid::regprocedure::text FROM pg_proc AS p JOIN pg_namespace AS n ON n.o
 WHERE n.nspname IN ('dealwright', 'dealwright_engine') AND p.xmin = pg_current_xact_id()::xid
 ORDER BY 1
 """
-# a new routine may be run by everybody unless somebody says otherwise; what a company granted or revoked stays
+# new routines, which everybody may run unless somebody says otherwise; what the company granted stays
 _REVOKED = b"""
 SELECT p.oid::regprocedure::text FROM pg_proc AS p JOIN pg_namespace AS n ON n.oid = p.pronamespace
-WHERE n.nspname IN ('dealwright', 'dealwright_engine') AND p.xmin = pg_current_xact_id()::xid AND p.proacl IS NULL
+WHERE n.nspname IN ('dealwright', 'dealwright_engine') AND p.proacl IS NULL
+  AND p.xmin = pg_current_xact_id()::xid
 """
 _OWNER = b"""
 SELECT quote_ident(r.rolname) FROM pg_namespace AS n JOIN pg_roles AS r ON r.oid = n.nspowner
@@ -230,11 +231,11 @@ def migrate(connection: Connection[Any], sql: Traversable | None = None) -> Migr
 def _check_owner(connection: Connection[Any]) -> None:
     """Refuse somebody who may use the desk but not change it, in better words than the server's."""
     row = connection.execute(
-        "SELECT current_user, pg_has_role(n.nspowner, 'USAGE') FROM pg_namespace AS n WHERE n.nspname = 'dealwright'"
+        "SELECT current_user, pg_has_role(nspowner, 'USAGE') FROM pg_namespace WHERE nspname = 'dealwright'"
     ).fetchone()
     if row is not None and not row[1]:
         raise DatabaseError(
-            f"the desk is of another version than this Dealwright, and the user {row[0]!r} may not upgrade it: "
+            f"the desk is of another version than this Dealwright, and {row[0]!r} may not upgrade it: "
             "let its owner run `dealwright init`, or install the version that the others use"
         )
 

@@ -1,4 +1,4 @@
-"""The roles of a desk: who may place, plan, read, and see only their own work; made and granted in one transaction."""
+"""The roles of a desk: who may place, plan, read, and see only their own work."""
 
 from __future__ import annotations
 
@@ -151,7 +151,8 @@ def _let_owner_in(connection: Connection[Any]) -> None:
         "LEFT JOIN pg_namespace AS v ON v.oid = e.extnamespace "
         "WHERE r.rolname = current_user AND n.nspname = 'dealwright'"
     ).fetchone()
-    assert row is not None  # whoever asks has opened the desk
+    if row is None:
+        raise DatabaseError("there is no desk in this database: run `dealwright init` first")
     is_superuser, is_member, database, user, owns, vector_schema = row
     if not owns:
         raise DatabaseError(f"the user {user} does not own this desk: let its owner run `dealwright roles`")
@@ -167,7 +168,8 @@ def _let_owner_in(connection: Connection[Any]) -> None:
     except errors.InsufficientPrivilege:
         raise DatabaseError(
             f"the user {user} may not hand over the desk: let an administrator run "
-            f"GRANT dealwright_owner TO {user}; GRANT CREATE, TEMPORARY ON DATABASE {database} TO dealwright_owner; "
+            f"GRANT dealwright_owner TO {user}; "
+            f"GRANT CREATE, TEMPORARY ON DATABASE {database} TO dealwright_owner; "
             "then repeat `dealwright roles`"
         ) from None
 

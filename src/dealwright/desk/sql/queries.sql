@@ -54,12 +54,16 @@ select dealwright.explain(%(assignment_id)s::bigint) as answer
 -- name: find_assignment
 -- The assignment that the user calls so: by an outside id, else by the id the desk gave it.
 select assignment_id as id from dealwright.assignment
-where external_id = %(name)s::text or (external_id is null and assignment_id = case when %(name)s::text ~ '^[1-9][0-9]{0,17}$' then %(name)s::bigint end)
+where external_id = %(name)s::text
+   or (external_id is null
+       and assignment_id = case when %(name)s::text ~ '^[1-9][0-9]{0,17}$' then %(name)s::bigint end)
 
 -- name: find_booking
 -- The booking that the user calls so: by an outside id, else by the id the desk gave it.
 select booking_id as id from dealwright.booking
-where external_id = %(name)s::text or (external_id is null and booking_id = case when %(name)s::text ~ '^[1-9][0-9]{0,17}$' then %(name)s::bigint end)
+where external_id = %(name)s::text
+   or (external_id is null
+       and booking_id = case when %(name)s::text ~ '^[1-9][0-9]{0,17}$' then %(name)s::bigint end)
 
 -- name: finish_task
 -- What came of a task; a time without an offset is the company's clock.
@@ -135,7 +139,8 @@ select p.name as policy,
           and p.name in ('value', 'classic')) as model_id,
        (select m.evidence from dealwright.model as m where m.promoted and m.kind = 'value') as evidence
 from dealwright.policy as p
-where p.name = coalesce(%(policy)s::text, (select d.name from dealwright.policy as d order by d.is_default desc, d.name = 'value' desc limit 1))
+where p.name = coalesce(%(policy)s::text, (
+    select d.name from dealwright.policy as d order by d.is_default desc, d.name = 'value' desc limit 1))
 
 -- name: promote_model
 -- Puts a model to work.

@@ -15,18 +15,21 @@ set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
         external_id text, agent_external_id text, customer_name text, assigned_at timestamptz, requirements text,
         outcome_unknown boolean, kind integer,
         -- dealwright_engine.own_id, written out: who copies rows may not call it
-        own_id bigint generated always as (case when external_id ~ '^[1-9][0-9]{0,17}$' then external_id::bigint end) stored,
+        own_id bigint generated always as (
+            case when external_id ~ '^[1-9][0-9]{0,17}$' then external_id::bigint end) stored,
         constraint import_times check (assigned_at >= '1970-01-01 00:00:00+00' and assigned_at < '2200-01-01 00:00:00+00')
     ) on commit drop;
     create temporary table import_booking (
         external_id text, assignment_external_id text, status text, completed_at timestamptz, cancelled_at timestamptz,
         base_revenue numeric(14, 2), package_revenue numeric(14, 2), total_revenue numeric(14, 2), package text,
-        own_id bigint generated always as (case when external_id ~ '^[1-9][0-9]{0,17}$' then external_id::bigint end) stored,
+        own_id bigint generated always as (
+            case when external_id ~ '^[1-9][0-9]{0,17}$' then external_id::bigint end) stored,
         constraint import_times check (
             completed_at >= '1970-01-01 00:00:00+00' and completed_at < '2200-01-01 00:00:00+00'
             and cancelled_at >= '1970-01-01 00:00:00+00' and cancelled_at < '2200-01-01 00:00:00+00')
     ) on commit drop;
-    grant select, insert on import_dimension, import_agent, import_kind, import_assignment, import_booking to public;  -- of this session
+    -- of this session: nobody else reaches them
+    grant select, insert on import_dimension, import_agent, import_kind, import_assignment, import_booking to public;
 $$;
 comment on function dealwright.begin_import() is 'Creates the temporary tables import_* for this transaction.';
 

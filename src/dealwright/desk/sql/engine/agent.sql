@@ -2,8 +2,8 @@
 
 -- Here and not as CHECK constraints, as on all tables of the hot path: a constraint is read from the catalogue and compiled
 -- anew by every statement that writes the table, which costs ten times this. After the update and not before it: a trigger
--- before it would first lock the row, with an entry in the log of its own, for every lead that is placed. The mark of the engine is
--- looked at first: that is all a placement does here.
+-- before it would first lock the row, with an entry in the log of its own, for every lead that is placed.
+-- The mark of the engine is looked at first: that is all a placement does here.
 create or replace function dealwright_engine.check_agent_numbers()
 returns trigger language plpgsql security definer
 set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
@@ -29,12 +29,13 @@ begin
             or (past.base_ratio, past.package_ratio) is distinct from (present.base_ratio, present.package_ratio)
             or past.profile::text is distinct from present.profile::text
             or past.variance::text is distinct from present.variance::text
-            or (past.profile_model_id, past.profile_xid) is distinct from (present.profile_model_id, present.profile_xid)
+            or past.profile_model_id is distinct from present.profile_model_id
+            or past.profile_xid <> present.profile_xid
             or (and_compensation and (past.fair_compensation, past.fair_shortfall_at_leave)
                 is distinct from (present.fair_compensation, present.fair_shortfall_at_leave)) then
         raise exception 'agent %: open, the fair counts and the profile are kept by the desk itself',
             coalesce(past.external_id, past.agent_id::text) using errcode = 'DW001',
-            hint = 'write leads, assignments and bookings, and they follow; dealwright.rebuild_statistics() counts anew';
+            hint = 'write leads, assignments and bookings: they follow; dealwright.rebuild_statistics() counts anew';
     end if;
 end
 $$;

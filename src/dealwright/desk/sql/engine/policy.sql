@@ -7,7 +7,8 @@ declare
     problem text;
 begin
     if tg_op = 'UPDATE' and new.name <> old.name then
-        raise exception 'policy % keeps its name', old.name using errcode = 'DW002', hint = 'dealwright.set_default_policy chooses another one';
+        raise exception 'policy % keeps its name', old.name using errcode = 'DW002',
+            hint = 'dealwright.set_default_policy chooses another one';
     end if;
     if jsonb_typeof(new.params) is distinct from 'object' then
         problem := 'params must be a JSON object such as {"seed": 1}';
@@ -56,7 +57,8 @@ begin
            m.model_id, dealwright_engine.fair_window_start(), coalesce(c.agents_differ, false)
     from dealwright.policy as p
     cross join lateral (select p.name as wanted union all select ''
-                        where p.is_default or (p.name = 'value' and not exists (select from dealwright.policy as d where d.is_default))) as w
+                        where p.is_default or p.name = 'value'
+                            and not exists (select from dealwright.policy as d where d.is_default)) as w
     left join dealwright.model as m on m.promoted and m.kind = case p.name when 'classic' then 'classic' else 'value' end
     left join dealwright_engine.compiled_model as c on c.model_id = m.model_id;
 end

@@ -3,7 +3,8 @@
 -- more than to call the function and find that there is nothing to do.
 
 create or replace trigger prepare_lead before insert on dealwright.lead for each row execute function dealwright_engine.prepare_lead();
-create or replace trigger prepare_corrected_lead before update of attributes, requirements, required_skills, slots on dealwright.lead
+create or replace trigger prepare_corrected_lead
+    before update of attributes, requirements, required_skills, slots on dealwright.lead
     for each row execute function dealwright_engine.prepare_lead();
 create or replace trigger check_corrected_words before update of customer_name, status on dealwright.lead
     for each row execute function dealwright_engine.check_corrected_words();
@@ -11,7 +12,8 @@ create or replace trigger place_new_lead after insert or update of status on dea
     for each row execute function dealwright_engine.place_new_lead();
 create or replace trigger keep_queue before update of status, is_waiting on dealwright.lead
     for each row execute function dealwright_engine.keep_queue();
-create or replace trigger follow_attributes after update of attributes, requirements, required_skills, slots on dealwright.lead
+create or replace trigger follow_attributes
+    after update of attributes, requirements, required_skills, slots on dealwright.lead
     for each row when (new.slots is distinct from old.slots) execute function dealwright_engine.follow_attributes();
 
 create or replace trigger derive_assignment before insert or update on dealwright.assignment
@@ -79,13 +81,13 @@ create or replace trigger kept_with_agent before delete on dealwright_engine.age
         'dealwright.rebuild_statistics() counts everything anew');
 create or replace trigger written_by_engine before insert or update or delete or truncate on dealwright.model
     for each statement execute function dealwright_engine.written_by_engine(
-        'dealwright.load_model registers a model, dealwright.promote_model puts one to work; decisions refer to all that ever were');
+        'dealwright.load_model registers a model, dealwright.promote_model puts one to work; decisions refer to them');
 create or replace trigger written_by_engine before insert or update or delete or truncate on dealwright.dimension
     for each statement execute function dealwright_engine.written_by_engine(
-        'dealwright.declare_dimension adds and changes dimensions, with all that follows; one that leads have stays, under its name');
+        'dealwright.declare_dimension adds and changes dimensions, with all that follows; each keeps its name');
 create or replace trigger written_by_engine before insert or update or delete or truncate on dealwright.dimension_value
     for each statement execute function dealwright_engine.written_by_engine(
-        'dealwright.declare_dimension adds values, with all that follows; one that leads have stays, under its name');
+        'dealwright.declare_dimension adds values, with all that follows; each keeps its name');
 create or replace trigger kept_whole before delete or truncate on dealwright.policy
     for each statement execute function dealwright_engine.written_by_engine(
         'dealwright.set_default_policy chooses one; all four stay');
@@ -136,8 +138,9 @@ create or replace trigger follow_policies after insert or update or delete or tr
 create or replace trigger follow_policies after insert or update or delete or truncate on dealwright.model
     for each statement execute function dealwright_engine.follow_policies();
 
-create or replace trigger check_agent_numbers after insert or update of open, capacity, weight, fair_count, fair_compensation,
-    fair_shortfall_at_leave, base_ratio, package_ratio, profile, variance, profile_model_id, profile_xid on dealwright.agent
+create or replace trigger check_agent_numbers
+    after insert or update of open, capacity, weight, fair_count, fair_compensation, fair_shortfall_at_leave,
+        base_ratio, package_ratio, profile, variance, profile_model_id, profile_xid on dealwright.agent
     for each row execute function dealwright_engine.check_agent_numbers();
 
 create or replace trigger prepare_agent before insert or update of active, skills on dealwright.agent

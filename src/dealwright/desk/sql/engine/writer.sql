@@ -1,7 +1,8 @@
--- Who keeps the counters. An import counts everything anew, and the function that places a lead moves the counters itself, which is
--- sooner done; for these the triggers stand back. That is said in a setting, because it must end with a transaction that fails, and
--- its value is the number this session last drew from a sequence that nobody else may read: a plain writer who sets it is not
--- believed (docs/decisions/0131-the-engines-mark.md). Nothing of a caller's may run while the setting holds a mark.
+-- Who keeps the counters. An import counts everything anew, and the function that places a lead moves the counters
+-- itself, which is sooner done; for these the triggers stand back. That is said in a setting, because it must end with
+-- a transaction that fails, and its value is the number this session last drew from a sequence that nobody else may
+-- read: a plain writer who sets it is not believed (docs/decisions/0131-the-engines-mark.md). Nothing of a caller's may
+-- run while the setting holds a mark.
 
 create or replace function dealwright_engine.writes_itself()
 returns boolean language sql as $$
@@ -56,7 +57,8 @@ begin
     perform dealwright_engine.leave_own_writes(begun);
 end
 $$;
-comment on function dealwright_engine.write_event(text, jsonb, bigint, bigint) is 'Records an event that moves no counter.';
+comment on function dealwright_engine.write_event(text, jsonb, bigint, bigint) is
+    'Records an event that moves no counter.';
 
 -- What only the engine writes. Before the statement and once for it: so little that the hot path does not feel it.
 create or replace function dealwright_engine.written_by_engine()
@@ -64,21 +66,24 @@ returns trigger language plpgsql security definer
 set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
 begin
     if not dealwright_engine.writes_itself() then
-        raise exception '% is kept by the desk itself: % by hand is refused', tg_table_name, lower(tg_op) using errcode = 'DW001',
-            hint = tg_argv[0];
+        raise exception '% is kept by the desk itself: % by hand is refused', tg_table_name, lower(tg_op)
+            using errcode = 'DW001', hint = tg_argv[0];
     end if;
     return null;
 end
 $$;
-comment on function dealwright_engine.written_by_engine() is 'Refuses a statement that is not the engine''s; its argument says what to do instead.';
+comment on function dealwright_engine.written_by_engine() is
+    'Refuses a statement that is not the engine''s; its argument says what to do instead.';
 
 -- With its agent a row goes too.
 create or replace function dealwright_engine.kept_with_agent()
 returns trigger language plpgsql security definer
 set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
 begin
-    if not dealwright_engine.writes_itself() and exists (select from dealwright.agent as a where a.agent_id = old.agent_id) then
-        raise exception '% is kept by the desk itself: delete by hand is refused', tg_table_name using errcode = 'DW001', hint = tg_argv[0];
+    if not dealwright_engine.writes_itself()
+            and exists (select from dealwright.agent as a where a.agent_id = old.agent_id) then
+        raise exception '% is kept by the desk itself: delete by hand is refused', tg_table_name
+            using errcode = 'DW001', hint = tg_argv[0];
     end if;
     return old;
 end
@@ -88,7 +93,8 @@ create or replace function dealwright_engine.refuse_truncate()
 returns trigger language plpgsql security definer
 set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
 begin
-    raise exception '% is not truncated: the counters would not follow', tg_table_name using errcode = 'DW001', hint = tg_argv[0];
+    raise exception '% is not truncated: the counters would not follow', tg_table_name
+        using errcode = 'DW001', hint = tg_argv[0];
 end
 $$;
 
@@ -147,20 +153,21 @@ declare
 begin
     select t.typname into stranger
     from pg_type as t
-    where t.typnamespace = pg_my_temp_schema() and t.typowner <> (select r.oid from pg_roles as r where r.rolname = current_user)
+    where t.typnamespace = pg_my_temp_schema()
+      and t.typowner <> (select r.oid from pg_roles as r where r.rolname = current_user)
       and exists (select from pg_type as o
                   where o.typname = t.typname
                     and (o.typnamespace in ('dealwright'::regnamespace, 'dealwright_engine'::regnamespace)
                          or o.typnamespace = (select e.extnamespace from pg_extension as e where e.extname = 'vector')))
     limit 1;
     if found then
-        raise exception 'this session has something temporary of the name %', quote_ident(stranger) using errcode = 'DW001',
-            hint = 'drop it first: here temporary tables stand in front of the desk''s own';
+        raise exception 'this session has something temporary of the name %', quote_ident(stranger)
+            using errcode = 'DW001', hint = 'drop it first: here temporary tables stand in front of the desk''s own';
     end if;
 end
 $$;
 comment on function dealwright_engine.check_temporary() is
-    'For functions whose search path begins with temporary tables: a caller''s own must not run with the rights of the engine.';
+    'For functions that look at temporary tables first: a caller''s own must not run with the rights of the engine.';
 
 create or replace function dealwright_engine.check_filled(names text[], maker text)
 returns void language plpgsql as $$
@@ -181,4 +188,4 @@ begin
 end
 $$;
 comment on function dealwright_engine.check_filled(text[], text) is
-    'Whether the temporary tables are those that the engine has made: a caller''s own could run anything with the rights of the engine.';
+    'Whether temporary tables are those that the engine made: a caller''s own could run anything with its rights.';

@@ -72,7 +72,7 @@ insert into dealwright_engine.setting default values;
 
 alter table dealwright.agent add column database_role text unique;
 comment on column dealwright.agent.database_role is
-    'The database user who is this agent: a member of dealwright_agent sees the work of the agent that has its name here (dealwright roles).';
+    'The database user who is this agent: as a member of dealwright_agent they see their own work (dealwright roles).';
 
 alter table dealwright_engine.rule add column agents_differ boolean not null default false;
 

@@ -39,7 +39,7 @@ comment on column dealwright.agent.profile_xid is 'The transaction that last cha
 comment on column dealwright.agent.open is 'Open assignments; kept by triggers, equal to a recount at every commit.';
 comment on column dealwright.agent.shifts is 'When the agent works; null means always.';
 comment on column dealwright.agent.database_role is
-    'The database user who is this agent: a member of dealwright_agent sees the work of the agent that has its name here (dealwright roles).';
+    'The database user who is this agent: as a member of dealwright_agent they see their own work (dealwright roles).';
 comment on column dealwright.agent.profile is
     'Standardised traits, then one shrunken log-odds affinity per slot; a ranking is its inner product with the lead.';
 
