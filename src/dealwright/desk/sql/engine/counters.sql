@@ -55,8 +55,7 @@ declare
     confirmed_more integer := coalesce(plus.confirmed, 0) - coalesce(minus.confirmed, 0);
     learned boolean;
     state record;
-    begun boolean := dealwright_engine.join_own_writes();
-    done text;
+    done text := dealwright_engine.begin_own_writes();
 begin
     if opened <> 0 or counted <> 0 then
         update dealwright.agent as a
@@ -100,7 +99,7 @@ begin
     end if;
     insert into dealwright.event (kind, agent_id, lead_id, assignment_id, open, capacity, fair_count, fair_compensation, payload)
     values (kind, id, of.lead_id, of.assignment_id, state.open, state.capacity, state.fair_count, state.fair_compensation, details);
-    done := dealwright_engine.leave_own_writes(begun);
+    done := dealwright_engine.end_own_writes();
     if opened < 0 then
         perform dealwright_engine.fill_from_queue(id);
     end if;
@@ -113,12 +112,12 @@ comment on function dealwright_engine.move_counters(text, bigint, integer[], dea
 create or replace function dealwright_engine.count_day(id bigint, completed timestamptz, amount integer)
 returns void language plpgsql as $$
 declare
-    begun boolean := dealwright_engine.join_own_writes();
+    done text := dealwright_engine.begin_own_writes();
 begin
     insert into dealwright_engine.agent_day as d (day, agent_id, confirmed)
     values ((completed at time zone 'UTC')::date, id, amount)
     on conflict (day, agent_id) do update set confirmed = d.confirmed + excluded.confirmed;
-    perform dealwright_engine.leave_own_writes(begun);
+    done := dealwright_engine.end_own_writes();
 end
 $$;
 
