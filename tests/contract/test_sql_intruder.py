@@ -96,6 +96,7 @@ def _fire(intruder: Connection[Any], statement: str) -> str:
     try:
         rows(intruder, statement)
     except psycopg.Error as error:
+        intruder.rollback()  # of several in one transaction
         code = error.sqlstate or "XX"
         if code.startswith(("XX", "57", "08")):
             raise

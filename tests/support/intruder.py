@@ -88,8 +88,8 @@ class Intruder:
     def statement(self) -> str:
         """Return the next statement."""
         return self.random.choices(
-            (self._update, self._insert, self._delete, self._truncate, self._set, self._call),
-            (36, 14, 8, 4, 8, 30),
+            (self._update, self._insert, self._delete, self._truncate, self._set, self._call, self._together),
+            (36, 14, 8, 4, 8, 30, 6),
         )[0]()
 
     def _table(self) -> str:
@@ -112,6 +112,15 @@ class Intruder:
             column, kind = self.tables[table][0]
         value = str(self.random.choice(self.ids)) if kind == "bigint" else self._value(column, kind)
         return f" where {column} = {value}" if value != "null" else f" where {column} is null"
+
+    def _together(self) -> str:
+        first, second, third = (
+            self._update() if self.random.random() < 0.5 else self._call() for _ in range(3)
+        )
+        return (
+            f"begin; {first}; savepoint a; {self._set()}; {second}; rollback to a; "
+            f"{third}; {self.random.choice(('commit', 'rollback'))}"
+        )
 
     def _update(self) -> str:
         table = self._table()
