@@ -26,7 +26,7 @@ def desk(database: Database) -> Iterator[Connection[Any]]:
     """Return a connection to a desk that follows up for seven days."""
     with database.connect(autocommit=True) as connection:
         declare(connection)
-        rows(connection, "update dealwright.setting set follow_up_days = 7")
+        rows(connection, "update dealwright_engine.setting set follow_up_days = 7")
         yield connection
 
 
@@ -117,8 +117,7 @@ def test_data_ahead_of_the_clock_have_a_clock_of_their_own(desk: Connection[Any]
     )
     rows(
         desk,
-        "insert into dealwright.event (kind, payload) "
-        "values ('imported', '{\"as_of\": \"2081-06-16T00:00:00Z\"}')",
+        "select dealwright_engine.write_event('imported', '{\"as_of\": \"2081-06-16T00:00:00Z\"}')",
     )
     assert value(desk, LAPSE, None) == 1
     assert [status(desk, i)[0] for i in ids] == ["open", "lapsed", "open"]
@@ -128,7 +127,7 @@ def test_data_ahead_of_the_clock_have_a_clock_of_their_own(desk: Connection[Any]
 def test_without_an_import_nobody_knows_how_long_to_follow_up(desk: Connection[Any]) -> None:
     add_agent(desk, "Ada")
     bare = without_booking(desk, hand_over(desk, 800))
-    rows(desk, "update dealwright.setting set follow_up_days = null")
+    rows(desk, "update dealwright_engine.setting set follow_up_days = null")
     assert value(desk, LAPSE, None) == 0
     assert status(desk, bare) == ("open", None)
 

@@ -40,7 +40,7 @@ STATEMENTS = [
     'select * from dealwright.rank_agents(\'{"attributes": {"channel": "radio", "size": "3"}}\')',
     "select dealwright.declare_dimension('size', '{tiny,huge}', edges => '{3}')",
     "select dealwright.declare_open_values()",
-    "update dealwright.setting set follow_up_days = 0",
+    "update dealwright_engine.setting set follow_up_days = 0",
     "select dealwright.lapse_follow_ups()",
     "select dealwright.promote_model(1)",
     "select * from dealwright.verify_decisions()",

@@ -162,14 +162,18 @@ def test_a_list_is_made_anew_when_many_profiles_have_changed(database: Database)
         assert made_after_assigning(200) > before
 
 
-def test_a_renamed_value_is_read_anew(database: Database) -> None:
+def test_a_value_renamed_by_the_engine_is_read_anew(database: Database) -> None:
     rng = np.random.default_rng(6)
     with database.connect(autocommit=True) as connection:
         declare(connection)
         load_model(connection, random_model(rng))
         add_agent(connection, "Ada")
         assign(connection, {"destination": "Mars", "lead_source": "Organic"})
-        rows(connection, "update dealwright.dimension_value set value = 'Red Planet' where value = 'Mars'")
+        with connection.transaction():
+            rows(connection, "select dealwright_engine.begin_own_writes()")
+            rows(
+                connection, "update dealwright.dimension_value set value = 'Red Planet' where value = 'Mars'"
+            )
         with pytest.raises(Exception, match="Red Planet"):
             assign(connection, {"destination": "Mars", "lead_source": "Organic"})
 

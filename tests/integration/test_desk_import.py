@@ -391,7 +391,7 @@ def test_follow_up_is_over_by_the_clock_whenever_the_data_end(database: Database
         bare = [row for row in check_desk(connection)["assignment"] if row["external_id"] not in booked]
         assert len(bare) >= 2
         assert all(row["known_at"] == row["assigned_at"] + timedelta(days=7) for row in bare)
-        assert value(connection, "select follow_up_days from dealwright.setting") == 7
+        assert value(connection, "select follow_up_days from dealwright_engine.setting") == 7
         # new ones, of which none was booked so far, and another time to follow up
         late = history(2, first=41, assignments=40, days=9.0, start=now - timedelta(days=12))
         late = replace(late, bookings=late.bookings.head(0), follow_up_days=8.0)
@@ -404,7 +404,7 @@ def test_follow_up_is_over_by_the_clock_whenever_the_data_end(database: Database
         lapsed = rows(connection, "select external_id from dealwright.assignment where status = 'lapsed'")
         assert {row["external_id"] for row in lapsed if int(row["external_id"]) > 40} == over
         assert 0 < len(over) < 40
-        assert value(connection, "select follow_up_days from dealwright.setting") == 8
+        assert value(connection, "select follow_up_days from dealwright_engine.setting") == 8
         # the end of the data is theirs, not the clock's
         end = datetime.fromisoformat(desk.load(late).counts["as_of"])
         assert end == late.assignments["assigned_at"].max()

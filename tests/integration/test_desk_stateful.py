@@ -299,7 +299,7 @@ class WorkingDesk(DeskMachine):
     @precondition(rarely)
     @rule(days=st.sampled_from((None, 0, 1)), as_of=st.sampled_from((None, *TIMES, "2020-01-01")))
     def lapse_follow_ups(self, days: float | None, as_of: str | None) -> None:
-        rows(self.connection, "update dealwright.setting set follow_up_days = %s", days)
+        rows(self.connection, "update dealwright_engine.setting set follow_up_days = %s", days)
         overdue = {
             row["assignment_id"]
             for row in self.tables["assignment"]

@@ -132,7 +132,7 @@ def test_promotion_import_and_new_values_while_the_desk_works(database: Database
                         )
                     )
                     rows(connection, "select dealwright.declare_open_values()")
-                    rows(connection, "update dealwright.setting set follow_up_days = 0")
+                    rows(connection, "update dealwright_engine.setting set follow_up_days = 0")
                     lapsed += value(connection, "select dealwright.lapse_follow_ups()")
                     rows(connection, "select dealwright.fill_free_places()")
                     rows(

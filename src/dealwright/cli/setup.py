@@ -1,4 +1,4 @@
-"""Commands that prepare the desk: init, import, stop."""
+"""Commands that prepare the desk: init, roles, import, stop."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from dealwright.cli.context import Json, console, notes, open_desk, settings_of,
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     app.command("init")(init)
+    app.command("roles")(roles)
     app.command("import")(import_tables)
     app.command("stop")(stop)
 
@@ -49,6 +50,29 @@ def init(
             out.print(
                 "next: dealwright draft DIR writes a mapping of your tables; then dealwright import DIR"
             )
+
+
+def roles(context: typer.Context, as_json: Json = False) -> None:
+    """Make the database roles of the desk, and say what each may do; safe to repeat."""
+    from dealwright.desk.roles import ROLES
+
+    with open_desk(context) as desk:
+        made = desk.make_roles()
+    if as_json:
+        write_json(made.to_dict())
+        return
+    out = console()
+    for name, purpose in ROLES.items():
+        people = ", ".join(made.members.get(name, ())) or "nobody"
+        out.print(f"{name}: {purpose} (members: {people})", markup=False, soft_wrap=True)
+        whole: dict[str, list[str]] = {}
+        for grant in (grant for grant in made.grants if grant.role == name):
+            columns = f" ({', '.join(grant.columns)})" if grant.columns else ""
+            whole.setdefault(grant.privilege, []).append(grant.object + columns)
+        for privilege, things in whole.items():
+            out.print(f"  {privilege:8} {', '.join(things)}", markup=False, soft_wrap=True)
+    for danger in made.dangers:
+        notes().print(f"warning: {danger}", markup=False, soft_wrap=True)
 
 
 def import_tables(

@@ -34,6 +34,7 @@ from dealwright.dimensions import BOOKING_STATUSES, EMPTY, Dimension
 from dealwright.errors import InputError, UnknownNameError
 
 if TYPE_CHECKING:
+    from dealwright.desk.roles import Roles
     from dealwright.desk.task_book import TaskBook
     from dealwright.schemas import History
 
@@ -86,6 +87,19 @@ class Desk(ModelRegister):
     def close(self) -> None:
         """Close the connections."""
         self.database.close()
+
+    def make_roles(self) -> Roles:
+        """Make the database roles of the desk and grant them what they are for; safe to repeat.
+
+        Raises
+        ------
+        DatabaseError
+            The user may not create roles or does not own the desk; the message says who may, and how.
+        """
+        from dealwright.desk.roles import make_roles
+
+        with self.database.connect() as connection, answered_errors(self.database.url):
+            return make_roles(connection)
 
     # history
 

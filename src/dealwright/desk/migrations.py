@@ -44,6 +44,16 @@ SELECT p.oid::regprocedure::text FROM pg_proc AS p JOIN pg_namespace AS n ON n.o
 WHERE n.nspname IN ('dealwright', 'dealwright_engine') AND p.xmin = pg_current_xact_id()::xid
 ORDER BY 1
 """
+# new routines, which everybody may run unless somebody says otherwise; what the company granted stays
+_REVOKED = b"""
+SELECT p.oid::regprocedure::text FROM pg_proc AS p JOIN pg_namespace AS n ON n.oid = p.pronamespace
+WHERE n.nspname IN ('dealwright', 'dealwright_engine') AND p.proacl IS NULL
+  AND p.xmin = pg_current_xact_id()::xid
+"""
+_OWNER = b"""
+SELECT quote_ident(r.rolname) FROM pg_namespace AS n JOIN pg_roles AS r ON r.oid = n.nspowner
+WHERE n.nspname = 'dealwright' AND r.rolname = 'dealwright_owner' AND pg_has_role(r.oid, 'MEMBER')
+"""
 _TRIGGERS = b"""
 SELECT t.tgname, t.tgrelid::regclass::text FROM pg_trigger AS t
 JOIN pg_proc AS p ON p.oid = t.tgfoid JOIN pg_namespace AS f ON f.oid = p.pronamespace
@@ -191,8 +201,10 @@ def migrate(connection: Connection[Any], sql: Traversable | None = None) -> Migr
     with connection.transaction():  # of its own: whoever waits for the lock below must hold none
         if (done := _up_to_date(connection, edition)) is not None:
             return done
+        _check_owner(connection)
     with connection.transaction():
         connection.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
+        act_as_owner(connection)
         if not _has_books(connection):
             connection.execute(_BOOKKEEPING)
         _fold_version_0_1(connection, edition.migrations)
@@ -204,15 +216,40 @@ def migrate(connection: Connection[Any], sql: Traversable | None = None) -> Migr
         if replaced:
             run = _Runner(connection)
             if known:
-                _hold_desk(connection, exclusively=bool(pending))
+                hold_desk(connection, exclusively=bool(pending))
             run.all(pending if known else edition.schema)
             _record_migrations(connection, pending)
             # a migration may have rebuilt a table, which then has lost its triggers
             with_triggers = bool(pending) or installed is None or installed[1] != edition.triggers_checksum
             run.all([*edition.routines, *edition.views, *(edition.triggers if with_triggers else ())])
             _retire(connection, edition)
+            _revoke_from_everybody(connection)
     names = tuple(script.name for script in pending) if known else ()
     return MigrationResult(max(known, default=0), len(edition.migrations), names, replaced)
+
+
+def _check_owner(connection: Connection[Any]) -> None:
+    """Refuse somebody who may use the desk but not change it, in better words than the server's."""
+    row = connection.execute(
+        "SELECT current_user, pg_has_role(nspowner, 'USAGE') FROM pg_namespace WHERE nspname = 'dealwright'"
+    ).fetchone()
+    if row is not None and not row[1]:
+        raise DatabaseError(
+            f"the desk is of another version than this Dealwright, and {row[0]!r} may not upgrade it: "
+            "let its owner run `dealwright init`, or install the version that the others use"
+        )
+
+
+def act_as_owner(connection: Connection[Any]) -> None:
+    """Let what this transaction makes belong to the owner of the desk, whoever of its members connects."""
+    for (owner,) in connection.execute(_OWNER).fetchall():
+        connection.execute(f"SET LOCAL ROLE {owner}".encode())
+
+
+def _revoke_from_everybody(connection: Connection[Any]) -> None:
+    """Leave routines that are new to their owner, until somebody grants them."""
+    if names := [name for (name,) in connection.execute(_REVOKED).fetchall()]:
+        connection.execute(f"REVOKE EXECUTE ON ROUTINE {', '.join(names)} FROM PUBLIC".encode())
 
 
 def _up_to_date(connection: Connection[Any], edition: _Edition) -> MigrationResult | None:
@@ -264,7 +301,7 @@ def _installed(connection: Connection[Any]) -> tuple[str, str] | None:
     return None if row is None else (str(row[0]), str(row[1]))
 
 
-def _hold_desk(connection: Connection[Any], *, exclusively: bool) -> None:
+def hold_desk(connection: Connection[Any], *, exclusively: bool) -> None:
     """Let nobody begin to place or settle until the transaction ends, and wait until nobody is at it.
 
     In short attempts: whoever comes meanwhile goes on after each, and nobody's transaction is ended as the

@@ -69,7 +69,8 @@ $$;
 comment on function dealwright.placement_of(bigint) is 'Where a lead is: its assignment, booking and agent, or waiting.';
 
 create or replace function dealwright.fill_free_places()
-returns integer language plpgsql as $$
+returns integer language plpgsql security definer
+set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
 declare
     placed integer := 0;
     id bigint;

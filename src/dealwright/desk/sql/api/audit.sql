@@ -1,9 +1,11 @@
 create or replace function dealwright.replay(assignment_id bigint)
-returns jsonb language plpgsql set search_path = pg_temp, dealwright, dealwright_engine, @vector_schema@ as $$
+returns jsonb language plpgsql security definer
+set search_path = pg_temp, dealwright, dealwright_engine, @vector_schema@ as $$
 declare
     d dealwright.decision := dealwright_engine.decision_on(replay.assignment_id);
     again dealwright_engine.ranked;
 begin
+    perform dealwright_engine.check_temporary();
     perform dealwright_engine.restore_state(d);
     select r.rank, r.agent_id, r.match_score, r.win_probability, r.win_low, r.win_high, r.expected_value into again
     from dealwright_engine.rank_by(d.policy, dealwright_engine.past_enquiry(d), d.policy_params, null, true) with ordinality as r
@@ -26,13 +28,15 @@ comment on function dealwright.replay(bigint) is
     'Recomputes a decision from the record, with the state it saw, by the code that takes decisions; agrees says whether it comes out the same.';
 
 create or replace function dealwright.explain(assignment_id bigint)
-returns jsonb language plpgsql set search_path = pg_temp, dealwright, dealwright_engine, @vector_schema@ as $$
+returns jsonb language plpgsql security definer
+set search_path = pg_temp, dealwright, dealwright_engine, @vector_schema@ as $$
 declare
     d dealwright.decision := dealwright_engine.decision_on(explain.assignment_id);
     ask dealwright_engine.enquiry := dealwright_engine.past_enquiry(d);
     common dealwright_engine.reason_context;
     ranking jsonb;
 begin
+    perform dealwright_engine.check_temporary();
     perform dealwright_engine.restore_state(d);
     common := dealwright_engine.reason_context_of(d.policy, ask);
     select jsonb_agg(jsonb_build_object(
@@ -60,7 +64,9 @@ comment on function dealwright.explain(bigint) is
     'Why this agent: the ranking as the decision saw it, with reasons; for the others, what would have made them the first.';
 
 create or replace function dealwright.seal_decisions()
-returns bigint language plpgsql set timezone = 'UTC' set datestyle = 'ISO' set extra_float_digits = 1 as $$
+returns bigint language plpgsql security definer
+set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp set timezone = 'UTC'
+set datestyle = 'ISO' set extra_float_digits = 1 as $$
 declare
     previous text;
     block bigint;
@@ -68,26 +74,30 @@ declare
     first bigint;
     last bigint;
     many integer;
+    begun boolean;
 begin
     -- one sealer at a time; only what no running transaction can still precede
     perform pg_advisory_xact_lock(hashtextextended('dealwright.seal_decisions', 0));
-    create temporary table if not exists unsealed (decision_id bigint primary key, line text) on commit delete rows;
-    delete from unsealed;
+    create temporary table unsealed (decision_id bigint primary key, line text) on commit drop;
     insert into unsealed
     select d.decision_id, d::text from dealwright.decision as d
     where d.xid < pg_snapshot_xmin(pg_current_snapshot())
       and not exists (select from dealwright.decision_seal as s where s.decision_id = d.decision_id);
     select min(decision_id), max(decision_id), count(*) into first, last, many from unsealed;
     if many = 0 then
+        drop table unsealed;
         return 0;
     end if;
     select b.hash into previous from dealwright.decision_block as b order by b.block_id desc limit 1;
     previous := coalesce(previous, repeat('0', 64));
     select encode(sha256(convert_to(previous || string_agg(u.line, E'\n' order by u.decision_id), 'UTF8')), 'hex') into digest from unsealed as u;
+    begun := dealwright_engine.join_own_writes();
     insert into dealwright.decision_block (first_decision_id, last_decision_id, decisions, previous_hash, hash)
     values (first, last, many, previous, digest)
     returning block_id into block;
     insert into dealwright.decision_seal select u.decision_id, block from unsealed as u;
+    perform dealwright_engine.leave_own_writes(begun);
+    drop table unsealed;
     return many;
 end
 $$;
@@ -96,7 +106,9 @@ comment on function dealwright.seal_decisions() is
 
 create or replace function dealwright.verify_decisions()
 returns table (block_id bigint, decisions integer, intact boolean)
-language sql stable set timezone = 'UTC' set datestyle = 'ISO' set extra_float_digits = 1 as $$
+language sql stable security definer
+set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp set timezone = 'UTC'
+set datestyle = 'ISO' set extra_float_digits = 1 as $$
     select b.block_id, b.decisions,
            b.previous_hash = coalesce(lag(b.hash) over (order by b.block_id), repeat('0', 64))
            and b.decisions = count(d.decision_id)

@@ -2,7 +2,8 @@ create or replace function dealwright.declare_dimension(
     dimension_name text, allowed_values text[], is_open boolean default null, required boolean default null,
     at_arrival boolean default null, edges double precision[] default null
 )
-returns void language plpgsql as $$
+returns void language plpgsql security definer
+set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
 declare
     slots_before integer;
     anew boolean;
@@ -23,7 +24,8 @@ comment on function dealwright.declare_dimension(text, text[], boolean, boolean,
     '(of a new one: closed, required, known at arrival, no number).';
 
 create or replace function dealwright.declare_open_values()
-returns integer language plpgsql as $$
+returns integer language plpgsql security definer
+set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
 declare
     d record;
     found record;

@@ -1,5 +1,6 @@
 create or replace function dealwright.read_events(after_xid xid8 default '0', after_position bigint default 0, most integer default 1000)
-returns setof dealwright.event language plpgsql set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
+returns setof dealwright.event language plpgsql security definer
+set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
 #variable_conflict use_column
 begin
     return query

@@ -1,5 +1,6 @@
 create or replace function dealwright.begin_import()
-returns void language sql as $$
+returns void language sql security definer
+set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
     create temporary table import_dimension (
         name text, position integer, allowed_values text[], is_open boolean, required boolean, at_arrival boolean, edges double precision[]
     ) on commit drop;
@@ -12,22 +13,29 @@ returns void language sql as $$
     create temporary table import_kind (kind integer primary key, attributes jsonb) on commit drop;
     create temporary table import_assignment (
         external_id text, agent_external_id text, customer_name text, assigned_at timestamptz, requirements text,
-        outcome_unknown boolean, kind integer, own_id bigint generated always as (dealwright_engine.own_id(external_id)) stored,
+        outcome_unknown boolean, kind integer,
+        -- dealwright_engine.own_id, written out: who copies rows may not call it
+        own_id bigint generated always as (
+            case when external_id ~ '^[1-9][0-9]{0,17}$' then external_id::bigint end) stored,
         constraint import_times check (assigned_at >= '1970-01-01 00:00:00+00' and assigned_at < '2200-01-01 00:00:00+00')
     ) on commit drop;
     create temporary table import_booking (
         external_id text, assignment_external_id text, status text, completed_at timestamptz, cancelled_at timestamptz,
         base_revenue numeric(14, 2), package_revenue numeric(14, 2), total_revenue numeric(14, 2), package text,
-        own_id bigint generated always as (dealwright_engine.own_id(external_id)) stored,
+        own_id bigint generated always as (
+            case when external_id ~ '^[1-9][0-9]{0,17}$' then external_id::bigint end) stored,
         constraint import_times check (
             completed_at >= '1970-01-01 00:00:00+00' and completed_at < '2200-01-01 00:00:00+00'
             and cancelled_at >= '1970-01-01 00:00:00+00' and cancelled_at < '2200-01-01 00:00:00+00')
     ) on commit drop;
+    -- of this session: nobody else reaches them
+    grant select, insert on import_dimension, import_agent, import_kind, import_assignment, import_booking to public;
 $$;
 comment on function dealwright.begin_import() is 'Creates the temporary tables import_* for this transaction.';
 
 create or replace function dealwright.import_history(follow_up_days double precision default 7, deactivate_missing boolean default false)
-returns jsonb language plpgsql set work_mem = '128MB' as $$
+returns jsonb language plpgsql security definer
+set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp set work_mem = '128MB' as $$
 declare
     agents record;
     assignments record;
@@ -41,11 +49,13 @@ declare
     deactivated bigint := 0;
     crowded record;
 begin
+    perform dealwright_engine.check_filled(
+        '{import_dimension,import_agent,import_kind,import_assignment,import_booking}', 'dealwright.begin_import()');
     perform dealwright_engine.begin_own_writes();
     perform dealwright_engine.hold_writers();
     create temporary table import_touched (assignment_id bigint primary key) on commit drop;
     analyze import_agent, import_assignment, import_booking;
-    update dealwright.setting as s set follow_up_days = import_history.follow_up_days;
+    update dealwright_engine.setting as s set follow_up_days = import_history.follow_up_days;
     reread := dealwright_engine.import_dimensions();
     -- the end of the data, in what comes and in what came before; what was settled here since then does not move it
     select greatest((select max(assigned_at) from import_assignment),

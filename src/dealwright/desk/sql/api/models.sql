@@ -1,8 +1,10 @@
 create or replace function dealwright.load_model(model_kind text, model_parameters jsonb, promote boolean default true)
-returns bigint language plpgsql set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
+returns bigint language plpgsql security definer
+set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
 declare
     id bigint;
     missing text;
+    begun boolean;
 begin
     if model_kind = 'classic' then
         select string_agg(name, ', ') into missing
@@ -26,9 +28,11 @@ begin
         raise exception 'unknown kind of model %', coalesce(quote_literal(model_kind), 'null') using errcode = 'DW002',
             hint = 'use value or classic';
     end if;
+    begun := dealwright_engine.join_own_writes();
     insert into dealwright.model (kind, parameters, metrics, evidence)
     values (model_kind, model_parameters, coalesce(model_parameters -> 'metrics', '{}'), coalesce(model_parameters -> 'evidence', '{}'))
     returning model_id into id;
+    perform dealwright_engine.leave_own_writes(begun);
     if model_kind = 'value' then
         perform dealwright_engine.compile_model(id);
     end if;
@@ -41,9 +45,11 @@ $$;
 comment on function dealwright.load_model(text, jsonb, boolean) is 'Registers a model and, unless told otherwise, puts it to work; returns its id.';
 
 create or replace function dealwright.promote_model(id bigint)
-returns void language plpgsql set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
+returns void language plpgsql security definer
+set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
 declare
     promoted_kind text;
+    begun boolean;
 begin
     -- counters and model must change together: no settlement in between
     perform dealwright_engine.hold_writers();
@@ -51,18 +57,23 @@ begin
     if promoted_kind is null then
         raise exception 'there is no model %', id using errcode = 'DW003', hint = 'dealwright model list shows the models';
     end if;
+    begun := dealwright_engine.join_own_writes();
     update dealwright.model set promoted = false where kind = promoted_kind and promoted and model_id <> id;
     update dealwright.model set promoted = true, promoted_at = clock_timestamp() where model_id = id and not promoted;
     if promoted_kind = 'value' then
         perform dealwright.rebuild_statistics();
     end if;
-    insert into dealwright.event (kind, payload) values ('model_promoted', jsonb_build_object('model_id', id, 'kind', promoted_kind));
+    perform dealwright_engine.write_event('model_promoted', jsonb_build_object('model_id', id, 'kind', promoted_kind));
+    perform dealwright_engine.leave_own_writes(begun);
 end
 $$;
 comment on function dealwright.promote_model(bigint) is 'Puts a model to work; the counters that depend on it are counted anew.';
 
 create or replace function dealwright.rebuild_statistics()
-returns void language plpgsql set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
+returns void language plpgsql security definer
+set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
+declare
+    begun boolean := dealwright_engine.join_own_writes();
 begin
     -- counters and history must not move apart while they are counted
     perform dealwright_engine.hold_writers();
@@ -87,6 +98,7 @@ begin
     perform dealwright_engine.refresh_profile(a.agent_id, m.model)
     from (select dealwright_engine.promoted_model() as model offset 0) as m cross join dealwright.agent as a order by a.agent_id;
     delete from dealwright_engine.standing;  -- every profile is new
+    perform dealwright_engine.leave_own_writes(begun);
 end
 $$;
 comment on function dealwright.rebuild_statistics() is 'Counts every counter anew from the book of record.';

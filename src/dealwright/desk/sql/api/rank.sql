@@ -3,7 +3,9 @@ returns table (
     rank integer, agent_id bigint, agent_name text, match_score double precision, win_probability double precision,
     expected_value double precision, open integer, capacity integer, eligible boolean, reasons jsonb,
     win_low double precision, win_high double precision
-) language plpgsql stable set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp set plan_cache_mode = force_generic_plan as $$
+) language plpgsql stable security definer
+set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp
+set plan_cache_mode = force_generic_plan as $$
 #variable_conflict use_column
 declare
     l dealwright.lead := dealwright_engine.lead_from_json(lead, policy);

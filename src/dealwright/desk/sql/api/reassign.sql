@@ -1,5 +1,7 @@
 create or replace function dealwright.reassign(assignment_id bigint, reason text)
-returns setof dealwright.placement language plpgsql set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp set plan_cache_mode = force_generic_plan as $$
+returns setof dealwright.placement language plpgsql security definer
+set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp
+set plan_cache_mode = force_generic_plan as $$
 #variable_conflict use_column
 declare
     old dealwright.assignment;

@@ -92,12 +92,13 @@ comment on procedure dealwright.settle(
     'The same for the booking that your own tables call so, or whose number this is.';
 
 create or replace function dealwright.lapse_follow_ups(as_of timestamptz default null)
-returns integer language plpgsql as $$
+returns integer language plpgsql security definer
+set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
 declare
     days double precision;
     data_end timestamptz;
 begin
-    select s.follow_up_days into days from dealwright.setting as s;
+    select s.follow_up_days into days from dealwright_engine.setting as s;
     if days is null then
         return 0;
     end if;

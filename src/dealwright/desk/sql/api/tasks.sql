@@ -1,18 +1,21 @@
 -- publishing: the client copies rows into the temporary table, then calls publish_tasks -----------------------------
 
 create or replace function dealwright.begin_publishing()
-returns void language sql as $$
+returns void language sql security definer
+set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
     -- times are the company's clock
     create temporary table published_task (
         account_id text not null, day date not null, action text not null, channel text not null, rep_id text, account_name text,
         stop integer, start_at timestamp, end_at timestamp, window_start timestamp, window_end timestamp,
         value_eur numeric(14, 2), cost_eur numeric(14, 2), propensity double precision, reason text, brief text
     ) on commit drop;
+    grant select, insert on published_task to public;  -- of this session: nobody else reaches it
 $$;
 comment on function dealwright.begin_publishing() is 'Creates the temporary table published_task for this transaction.';
 
 create or replace function dealwright.publish_tasks(run_id text, as_of timestamp, time_zone text, first_day date, last_day date)
-returns jsonb language plpgsql as $$
+returns jsonb language plpgsql security definer
+set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
 #variable_conflict use_column
 declare
     run dealwright.plan_run;
@@ -22,6 +25,7 @@ declare
     kept bigint;
     replaced bigint;
 begin
+    perform dealwright_engine.check_filled('{published_task}', 'dealwright.begin_publishing()');
     -- one publisher at a time; readers, and those who settle tasks, are not held up
     lock table dealwright.plan_run in share row exclusive mode;
     select count(*) into size from published_task;
@@ -86,7 +90,7 @@ begin
     )
     select count(*) into fresh from added;
 
-    insert into dealwright.event (kind, payload) values ('plan_published', jsonb_build_object(
+    perform dealwright_engine.write_event('plan_published', jsonb_build_object(
         'run_id', publish_tasks.run_id, 'first_day', publish_tasks.first_day, 'last_day', publish_tasks.last_day,
         'tasks', size, 'new', fresh, 'kept', kept, 'replaced', replaced, 'settled', size - fresh - kept));
     return jsonb_build_object('published', true, 'tasks', size, 'new', fresh, 'kept', kept, 'replaced', replaced,
@@ -97,7 +101,8 @@ comment on function dealwright.publish_tasks(text, timestamp, text, date, date) 
     'Takes in what was copied into published_task; the same run twice changes nothing, a newer one replaces what nobody began.';
 
 create or replace function dealwright.start_task(task_id bigint, rep_id text default null)
-returns dealwright.task language plpgsql as $$
+returns dealwright.task language plpgsql security definer
+set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
 declare
     t dealwright.task := dealwright_engine.task_of(start_task.task_id);
 begin
@@ -119,7 +124,8 @@ comment on function dealwright.start_task(bigint, text) is 'Somebody is at it: n
 create or replace function dealwright.finish_task(
     task_id bigint, outcome text, done_at timestamptz default null, note text default null, rep_id text default null
 )
-returns dealwright.task language plpgsql as $$
+returns dealwright.task language plpgsql security definer
+set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
 declare
     t dealwright.task := dealwright_engine.task_of(finish_task.task_id);
 begin
@@ -145,7 +151,8 @@ comment on function dealwright.finish_task(bigint, text, timestamptz, text, text
     'What came of a task: responded, no_response, rejected, not_reached; now, unless said when. Corrects one that is finished.';
 
 create or replace function dealwright.cancel_task(task_id bigint, note text default null)
-returns dealwright.task language plpgsql as $$
+returns dealwright.task language plpgsql security definer
+set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
 declare
     t dealwright.task := dealwright_engine.task_of(cancel_task.task_id);
 begin
@@ -159,7 +166,8 @@ $$;
 comment on function dealwright.cancel_task(bigint, text) is 'The task is not to be done, and no run of that day asks for it again.';
 
 create or replace function dealwright.reopen_task(task_id bigint, reason text)
-returns dealwright.task language plpgsql as $$
+returns dealwright.task language plpgsql security definer
+set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
 declare
     t dealwright.task := dealwright_engine.task_of(reopen_task.task_id);
 begin
@@ -198,7 +206,8 @@ comment on view dealwright.touch is
     'Finished tasks as the plan reads past contacts. One that failed counts: it was tried, and not answered. A cancelled one does not.';
 
 create or replace function dealwright.touches(since timestamptz default '-infinity', until timestamptz default 'infinity')
-returns setof dealwright.touch language sql stable as $$
+returns setof dealwright.touch language sql stable security definer
+set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
     select t.* from dealwright.touch as t where t.done_at >= since and t.done_at <= until order by t.done_at, t.task_id
 $$;
 comment on function dealwright.touches(timestamptz, timestamptz) is 'The touches of a time.';

@@ -3,19 +3,48 @@
 -- Here and not as CHECK constraints, as on all tables of the hot path: a constraint is read from the catalogue and compiled
 -- anew by every statement that writes the table, which costs ten times this. After the update and not before it: a trigger
 -- before it would first lock the row, with an entry in the log of its own, for every lead that is placed.
+-- The mark of the engine is looked at first: that is all a placement does here.
 create or replace function dealwright_engine.check_agent_numbers()
-returns trigger language plpgsql set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
+returns trigger language plpgsql security definer
+set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
 begin
     if new.open < 0 or new.capacity < 0 or not new.weight > 0 then
         raise exception 'agent %: open and capacity must be at least 0 and weight above 0, not %, % and %',
             coalesce(new.external_id, new.agent_id::text), new.open, new.capacity, new.weight using errcode = 'DW002';
     end if;
+    if not dealwright_engine.writes_itself() and tg_op = 'UPDATE' then
+        -- who leaves or comes back has a compensation from prepare_agent, which has asked before
+        perform dealwright_engine.check_kept_columns(old, new, new.active = old.active);
+    end if;
     return null;
 end
 $$;
 
+create or replace function dealwright_engine.check_kept_columns(
+    past dealwright.agent, present dealwright.agent, and_compensation boolean
+)
+returns void language plpgsql stable as $$
+begin
+    if (past.open, past.fair_count) is distinct from (present.open, present.fair_count)
+            or (past.base_ratio, past.package_ratio) is distinct from (present.base_ratio, present.package_ratio)
+            or past.profile::text is distinct from present.profile::text
+            or past.variance::text is distinct from present.variance::text
+            or past.profile_model_id is distinct from present.profile_model_id
+            or past.profile_xid <> present.profile_xid
+            or (and_compensation and (past.fair_compensation, past.fair_shortfall_at_leave)
+                is distinct from (present.fair_compensation, present.fair_shortfall_at_leave)) then
+        raise exception 'agent %: open, the fair counts and the profile are kept by the desk itself',
+            coalesce(past.external_id, past.agent_id::text) using errcode = 'DW001',
+            hint = 'write leads, assignments and bookings: they follow; dealwright.rebuild_statistics() counts anew';
+    end if;
+end
+$$;
+comment on function dealwright_engine.check_kept_columns(dealwright.agent, dealwright.agent, boolean) is
+    'Refuses a change by hand of what follows from assignments and bookings.';
+
 create or replace function dealwright_engine.prepare_agent()
-returns trigger language plpgsql set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
+returns trigger language plpgsql security definer
+set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
 declare
     others double precision;
     dealt double precision;
@@ -26,6 +55,16 @@ begin
     if tg_op = 'INSERT' then
         new.open := 0;
         new.fair_count := 0;
+        new.fair_compensation := 0;
+        new.fair_shortfall_at_leave := null;
+        new.base_ratio := 1;
+        new.package_ratio := 1;
+        new.profile := null;
+        new.variance := null;
+        new.profile_model_id := null;
+        new.profile_xid := pg_current_xact_id();
+    else
+        perform dealwright_engine.check_kept_columns(old, new, true);
     end if;
     -- skills are compared as they are written, and text is searched for them in lower case
     new.skills := array(select lower(btrim(s.skill)) from unnest(new.skills) with ordinality as s (skill, place) order by s.place);
@@ -57,11 +96,15 @@ $$;
 comment on function dealwright_engine.agent_payload(dealwright.agent) is 'What a ranking may look at, for the record.';
 
 create or replace function dealwright_engine.follow_agent()
-returns trigger language plpgsql set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
+returns trigger language plpgsql security definer
+set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
+declare
+    done text;
 begin
     if dealwright_engine.writes_itself() then
         return null;
     end if;
+    done := dealwright_engine.begin_own_writes();
     if tg_op = 'INSERT' then
         insert into dealwright.agent_stat (agent_id, assigned, known, confirmed, expected_ppm)
         select new.agent_id, zeros, zeros, zeros, zeros::bigint[]
@@ -74,6 +117,7 @@ begin
             new.fair_count, new.fair_compensation,
             dealwright_engine.agent_payload(new));
     perform dealwright_engine.refresh_profile(new.agent_id, dealwright_engine.promoted_model());
+    done := dealwright_engine.end_own_writes();
     perform dealwright_engine.fill_from_queue(new.agent_id);
     return null;
 end
@@ -81,7 +125,8 @@ $$;
 
 -- The foreign key would say so too, but only when the transaction is committed, and not what to do instead.
 create or replace function dealwright_engine.keep_agent_with_assignments()
-returns trigger language plpgsql set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
+returns trigger language plpgsql security definer
+set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
 begin
     if exists (select from dealwright.assignment as s where s.agent_id = old.agent_id) then
         raise exception 'agent % (%) has assignments', coalesce(old.external_id, old.agent_id::text), old.name using errcode = 'DW001',
@@ -92,9 +137,10 @@ end
 $$;
 
 create or replace function dealwright_engine.follow_deleted_agent()
-returns trigger language plpgsql set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
+returns trigger language plpgsql security definer
+set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
 begin
-    insert into dealwright.event (kind, agent_id) values ('agent_deleted', old.agent_id);
+    perform dealwright_engine.write_event('agent_deleted', agent_id => old.agent_id);
     return null;
 end
 $$;

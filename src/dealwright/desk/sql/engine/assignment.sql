@@ -2,7 +2,8 @@
 
 -- Status and outcome of an assignment follow from its booking; what is written beside that is overruled.
 create or replace function dealwright_engine.derive_assignment()
-returns trigger language plpgsql set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
+returns trigger language plpgsql security definer
+set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
 declare
     b dealwright.booking;
 begin
@@ -14,14 +15,18 @@ begin
             hint = 'use open, lapsed, or unknown when the outcome cannot be known; settled and reassigned follow by themselves';
     end if;
     if tg_op = 'INSERT' then
-        if new.slots = '{}' then
-            select l.slots into new.slots from dealwright.lead as l where l.lead_id = new.lead_id;
-            if not found then
-                raise exception 'there is no lead %', new.lead_id using errcode = 'DW003', hint = 'insert the lead first';
-            end if;
+        select l.slots into new.slots from dealwright.lead as l where l.lead_id = new.lead_id;
+        if not found then
+            raise exception 'there is no lead %', new.lead_id using errcode = 'DW003', hint = 'insert the lead first';
         end if;
     else
-        if new.lead_id <> old.lead_id then
+        if new.slots <> old.slots then
+            select l.slots into new.slots from dealwright.lead as l where l.lead_id = new.lead_id;
+        end if;
+        if new.assignment_id <> old.assignment_id then
+            raise exception 'assignment % keeps its number', old.assignment_id using errcode = 'DW002',
+                hint = 'the record names it by that; external_id is yours to change';
+        elsif new.lead_id <> old.lead_id then
             raise exception 'assignment % keeps its lead', new.assignment_id using errcode = 'DW002',
                 hint = 'delete the assignment and insert one for the other lead';
         end if;
@@ -73,7 +78,8 @@ end
 $$;
 
 create or replace function dealwright_engine.follow_assignment()
-returns trigger language plpgsql set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
+returns trigger language plpgsql security definer
+set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
 declare
     plus dealwright_engine.contribution;
     minus dealwright_engine.contribution;

@@ -1,10 +1,15 @@
 -- booking ---------------------------------------------------------------------------------------------------------
 
 create or replace function dealwright_engine.prepare_booking()
-returns trigger language plpgsql set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
+returns trigger language plpgsql security definer
+set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
 begin
     if dealwright_engine.writes_itself() then
         return new;
+    end if;
+    if tg_op = 'UPDATE' and new.booking_id <> old.booking_id then
+        raise exception 'booking % keeps its number', old.booking_id using errcode = 'DW002',
+            hint = 'others may have noted it; external_id is yours to change';
     end if;
     if new.status is null or new.status not in ('pending', 'confirmed', 'cancelled') then
         raise exception 'unknown booking status %', coalesce(quote_literal(new.status), 'null') using errcode = 'DW002',
@@ -38,7 +43,8 @@ end
 $$;
 
 create or replace function dealwright_engine.follow_booking()
-returns trigger language plpgsql set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
+returns trigger language plpgsql security definer
+set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
 begin
     if dealwright_engine.writes_itself() then
         return null;

@@ -85,20 +85,22 @@ end
 $$;
 
 create or replace function dealwright_engine.bound_agent()
-returns trigger language plpgsql set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
+returns trigger language plpgsql security definer
+set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
 begin
     if not (new.weight >= 1e-9 and new.weight <= 1e9 and new.capacity <= 2147483647)
             or not (new.years_of_service >= 0 and new.years_of_service <= 200) or not (new.rating >= -1e12 and new.rating <= 1e12)
             or new.name = '' or new.external_id = '' or cardinality(new.skills) > 1000
             or not (dealwright_engine.is_word(new.name, 1000) and dealwright_engine.is_word(new.external_id, 500) and dealwright_engine.is_word(new.email, 1000)
                     and dealwright_engine.is_word(new.job_title, 1000) and dealwright_engine.is_word(new.department, 1000) and dealwright_engine.is_word(new.manager, 1000)
+                    and new.database_role is distinct from '' and dealwright_engine.is_word(new.database_role, 63)
                     and dealwright_engine.is_prose(array_to_string(new.skills, ' ')) and dealwright_engine.is_flat(new.traits)) then
         if new.weight <= 0 or new.capacity < 0 then
             raise exception 'agent %: open and capacity must be at least 0 and weight above 0, not %, % and %',
                 coalesce(new.external_id, new.agent_id::text), new.open, new.capacity, new.weight using errcode = 'DW002';
         end if;
         perform dealwright_engine.refuse_values(format('agent %s', left(coalesce(new.external_id, new.agent_id::text), 50)), to_jsonb(new) - 'shifts',
-            '{}', '{external_id}', '{name,email,job_title,department,manager}', '{}', '{traits}',
+            '{}', '{external_id}', '{name,email,job_title,department,manager,database_role}', '{}', '{traits}',
             '{"weight": [1e-9, 1e9], "years_of_service": [0, 200], "rating": [-1e12, 1e12]}');
     elsif not (dealwright_engine.is_moment(lower(new.shifts)) and upper(new.shifts) <= '2200-01-01 00:00:00+00') then  -- without an end is fine
         raise exception 'shifts of agent % must lie from 1970 to 2199, not %', coalesce(new.external_id, new.agent_id::text), left(new.shifts::text, 100)
@@ -109,7 +111,8 @@ end
 $$;
 
 create or replace function dealwright_engine.bound_lead()
-returns trigger language plpgsql set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
+returns trigger language plpgsql security definer
+set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
 begin
     if not (new.received_at >= '1970-01-01 00:00:00+00' and new.received_at < '2200-01-01 00:00:00+00')
             or new.external_id = '' or new.idempotency_key = ''
@@ -124,7 +127,8 @@ end
 $$;
 
 create or replace function dealwright_engine.bound_assignment()
-returns trigger language plpgsql set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
+returns trigger language plpgsql security definer
+set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
 begin
     if not (new.assigned_at >= '1970-01-01 00:00:00+00' and new.assigned_at < '2200-01-01 00:00:00+00')
             or new.external_id = '' or not (new.propensity >= 0 and new.propensity <= 1) or not (new.match_score >= -1e9 and new.match_score <= 1e9)
@@ -138,7 +142,8 @@ end
 $$;
 
 create or replace function dealwright_engine.bound_booking()
-returns trigger language plpgsql set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
+returns trigger language plpgsql security definer
+set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
 begin
     if new.external_id = ''
             or not (dealwright_engine.is_moment(new.completed_at) and dealwright_engine.is_moment(new.cancelled_at) and dealwright_engine.is_moment(new.created_at)

@@ -251,7 +251,8 @@ comment on function dealwright_engine.first_agent(dealwright_engine.rule, dealwr
 
 -- A list stands for what its kind of lead was read as, and is as wide as the profiles; a new value of an open dimension moves neither.
 create or replace function dealwright_engine.forget_standings()
-returns trigger language plpgsql as $$
+returns trigger language plpgsql security definer
+set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
 begin
     delete from dealwright_engine.standing;
     return null;

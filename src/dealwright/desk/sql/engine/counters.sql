@@ -56,6 +56,7 @@ declare
     confirmed_more integer := coalesce(plus.confirmed, 0) - coalesce(minus.confirmed, 0);
     learned boolean;
     state record;
+    done text := dealwright_engine.begin_own_writes();
 begin
     if opened <> 0 or counted <> 0 then
         update dealwright.agent as a
@@ -101,6 +102,7 @@ begin
     end if;
     insert into dealwright.event (kind, agent_id, lead_id, assignment_id, open, capacity, fair_count, fair_compensation)
     values (kind, id, of.lead_id, of.assignment_id, state.open, state.capacity, state.fair_count, state.fair_compensation);
+    done := dealwright_engine.end_own_writes();
     if opened < 0 then
         perform dealwright_engine.fill_from_queue(id);
     end if;
@@ -111,10 +113,15 @@ comment on function dealwright_engine.move_counters(text, bigint, integer[], dea
     'Moves an agent''s counters by plus - minus, writes the event, and hands a freed place to the queue.';
 
 create or replace function dealwright_engine.count_day(id bigint, completed timestamptz, amount integer)
-returns void language sql as $$
+returns void language plpgsql as $$
+declare
+    done text := dealwright_engine.begin_own_writes();
+begin
     insert into dealwright_engine.agent_day as d (day, agent_id, confirmed)
     values ((completed at time zone 'UTC')::date, id, amount)
-    on conflict (day, agent_id) do update set confirmed = d.confirmed + excluded.confirmed
+    on conflict (day, agent_id) do update set confirmed = d.confirmed + excluded.confirmed;
+    done := dealwright_engine.end_own_writes();
+end
 $$;
 
 create or replace function dealwright_engine.hold_writers()

@@ -191,6 +191,7 @@ create or replace function dealwright_engine.add_value(to_dimension bigint, new_
 returns boolean language plpgsql as $$
 declare
     line constant integer := hashtext('dealwright values');
+    begun boolean;
 begin
     -- One transaction at a time adds values, or slots would have gaps where one is undone. Nobody waits long for it, and so no two
     -- for each other: the value then stays unknown until the next training or import.
@@ -210,7 +211,9 @@ begin
                        where m.kind = 'value' and m.parameters -> 'dimensions' -> d.name ? new_value) then
         return false;
     end if;
+    begun := dealwright_engine.join_own_writes();
     insert into dealwright.dimension_value (slot, dimension_id, value) values (dealwright_engine.slot_count() + 1, to_dimension, new_value);
+    perform dealwright_engine.leave_own_writes(begun);
     return true;
 end
 $$;
@@ -266,6 +269,7 @@ declare
                           where a.value <> '(empty)' group by btrim(a.value) order by min(a.place));
     slots_before integer := dealwright_engine.slot_count();
     renamed boolean := false;
+    begun boolean := dealwright_engine.join_own_writes();
 begin
     if exists (select from unnest(wanted_edges) as e (edge) where abs(e.edge) in ('infinity', 'nan')) then
         raise exception 'dimension % needs ascending edges, each a finite number', quote_literal(dimension_name) using errcode = 'DW002',
@@ -304,6 +308,7 @@ begin
         order by fresh.place
         limit case when d.is_open then dealwright_engine.room_for_values(d.dimension_id) end;
     end if;
+    perform dealwright_engine.leave_own_writes(begun);
     return case when past.dimension_id is null then dealwright_engine.has_empty(d)
         else renamed or past.edges <> d.edges or dealwright_engine.has_empty(past) <> dealwright_engine.has_empty(d)
              -- it may be the value of a lead that had to go without
@@ -316,12 +321,9 @@ comment on function dealwright_engine.note_dimension(text, text[], boolean, bool
 create or replace function dealwright_engine.reread_leads()
 returns bigint language plpgsql as $$
 declare
-    begun boolean := dealwright_engine.writes_itself();
+    begun boolean := dealwright_engine.join_own_writes();  -- the caller counts anew
     many bigint;
 begin
-    if not begun then
-        perform dealwright_engine.begin_own_writes();  -- the caller counts anew
-    end if;
     with kind as (
         select k.attributes, dealwright_engine.slots_of(k.attributes) as slots
         from (select distinct l.attributes from dealwright.lead as l) as k
@@ -333,9 +335,7 @@ begin
         update dealwright.assignment as a set slots = r.slots from reread as r where a.lead_id = r.lead_id
     )
     select count(*) into many from reread;
-    if not begun then
-        perform dealwright_engine.end_own_writes();
-    end if;
+    perform dealwright_engine.leave_own_writes(begun);
     return many;
 end
 $$;
@@ -354,13 +354,18 @@ $$;
 comment on function dealwright_engine.widen_statistics() is 'Gives every statistics array and profile an element for each new slot.';
 
 create or replace function dealwright_engine.widen_counters()
-returns void language sql as $$
+returns void language plpgsql as $$
+declare
+    begun boolean := dealwright_engine.join_own_writes();
+begin
     update dealwright.agent_stat as s set
         assigned = s.assigned || array_fill(0, array[w.width - cardinality(s.assigned)]),
         known = s.known || array_fill(0, array[w.width - cardinality(s.known)]),
         confirmed = s.confirmed || array_fill(0, array[w.width - cardinality(s.confirmed)]),
         expected_ppm = s.expected_ppm || array_fill(0::bigint, array[w.width - cardinality(s.expected_ppm)])
     from (select dealwright_engine.slot_count() as width) as w
-    where least(cardinality(s.assigned), cardinality(s.known)) < w.width
+    where least(cardinality(s.assigned), cardinality(s.known)) < w.width;
+    perform dealwright_engine.leave_own_writes(begun);
+end
 $$;
 comment on function dealwright_engine.widen_counters() is 'Gives every array of counts an element for each slot.';

@@ -13,7 +13,8 @@ end
 $$;
 
 create or replace function dealwright_engine.check_corrected_words()
-returns trigger language plpgsql set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
+returns trigger language plpgsql security definer
+set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
 begin
     perform dealwright_engine.check_lead_words(new);
     return new;
@@ -48,7 +49,8 @@ comment on function dealwright_engine.read_lead(dealwright.lead, boolean) is
     'What was said before may have been declared otherwise since.';
 
 create or replace function dealwright_engine.prepare_lead()
-returns trigger language plpgsql set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
+returns trigger language plpgsql security definer
+set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
 begin
     if dealwright_engine.writes_itself() then
         return new;
@@ -84,7 +86,8 @@ end
 $$;
 
 create or replace function dealwright_engine.place_new_lead()
-returns trigger language plpgsql set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
+returns trigger language plpgsql security definer
+set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
 declare
     given bigint;
 begin
@@ -94,14 +97,15 @@ begin
     given := dealwright_engine.place_lead(new);
     if given is null then
         update dealwright.lead set status = 'waiting' where lead_id = new.lead_id;
-        insert into dealwright.event (kind, lead_id) values ('waiting', new.lead_id);
+        perform dealwright_engine.write_event('waiting', lead_id => new.lead_id);
     end if;
     return null;
 end
 $$;
 
 create or replace function dealwright_engine.keep_queue()
-returns trigger language plpgsql set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
+returns trigger language plpgsql security definer
+set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
 begin
     new.is_waiting := new.status = 'waiting';
     return new;
@@ -109,9 +113,12 @@ end
 $$;
 
 create or replace function dealwright_engine.follow_attributes()
-returns trigger language plpgsql set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
+returns trigger language plpgsql security definer
+set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
 begin
-    update dealwright.assignment set slots = new.slots where lead_id = new.lead_id;
+    if not dealwright_engine.writes_itself() then
+        update dealwright.assignment set slots = new.slots where lead_id = new.lead_id;
+    end if;
     return null;
 end
 $$;
@@ -119,7 +126,8 @@ $$;
 -- What plain SQL may not do to a lead, a reassigned assignment and a policy, and what follows from what it may do.
 
 create or replace function dealwright_engine.guard_lead_status()
-returns trigger language plpgsql set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
+returns trigger language plpgsql security definer
+set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
 declare
     taken dealwright.assignment;
 begin
@@ -141,7 +149,8 @@ end
 $$;
 
 create or replace function dealwright_engine.follow_withdrawal()
-returns trigger language plpgsql set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
+returns trigger language plpgsql security definer
+set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
 begin
     if new.status <> 'withdrawn' or old.status = 'withdrawn' then
         return null;
@@ -152,13 +161,14 @@ begin
     end if;
     update dealwright.assignment set status = 'lapsed', end_reason = coalesce(end_reason, 'withdrawn')
     where lead_id = new.lead_id and status = 'open';
-    insert into dealwright.event (kind, lead_id) values ('withdrawn', new.lead_id);
+    perform dealwright_engine.write_event('withdrawn', lead_id => new.lead_id);
     return null;
 end
 $$;
 
 create or replace function dealwright_engine.retry_waiting_lead()
-returns trigger language plpgsql set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
+returns trigger language plpgsql security definer
+set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
 begin
     perform dealwright_engine.place_lead(new);
     return null;

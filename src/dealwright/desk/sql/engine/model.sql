@@ -142,6 +142,7 @@ declare
     mix_prior constant double precision := 10;
     base_share double precision;
     package_share double precision;
+    begun boolean;
 begin
     if model.model_id is null then
         return;
@@ -211,6 +212,7 @@ begin
         / nullif(stat.base_expected_cents / 100.0 + model.base_prior_strength, 0), 1);
     package_share := coalesce((stat.package_cents / 100.0 + model.package_prior_strength)
         / nullif(stat.package_expected_cents / 100.0 + model.package_prior_strength, 0), 1);
+    begun := dealwright_engine.join_own_writes();
     update dealwright.agent as a set
         profile_model_id = model.model_id, profile = elements::real[]::vector,
         variance = variances::real[]::vector, base_ratio = base_share, package_ratio = package_share,
@@ -218,6 +220,7 @@ begin
     where a.agent_id = id;
     insert into dealwright_engine.agent_profile_log (agent_id, model_id, profile, variance, base_ratio, package_ratio)
     values (id, model.model_id, elements::real[]::vector, variances::real[]::vector, base_share, package_share);
+    perform dealwright_engine.leave_own_writes(begun);
 end
 $$;
 comment on function dealwright_engine.refresh_profile(bigint, dealwright_engine.compiled_model) is

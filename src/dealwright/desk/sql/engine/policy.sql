@@ -1,10 +1,15 @@
 -- policy ----------------------------------------------------------------------------------------------------------
 
 create or replace function dealwright_engine.check_policy()
-returns trigger language plpgsql set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
+returns trigger language plpgsql security definer
+set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
 declare
     problem text;
 begin
+    if tg_op = 'UPDATE' and new.name <> old.name then
+        raise exception 'policy % keeps its name', old.name using errcode = 'DW002',
+            hint = 'dealwright.set_default_policy chooses another one';
+    end if;
     if jsonb_typeof(new.params) is distinct from 'object' then
         problem := 'params must be a JSON object such as {"seed": 1}';
     elsif new.params ? 'objective' and new.params ->> 'objective' is distinct from 'revenue' and new.params ->> 'objective' is distinct from 'booking' then
@@ -32,7 +37,8 @@ end
 $$;
 
 create or replace function dealwright_engine.follow_window()
-returns trigger language plpgsql set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
+returns trigger language plpgsql security definer
+set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
 begin
     perform dealwright.rebuild_statistics();
     return null;
@@ -50,7 +56,9 @@ begin
            p.name = 'value' and p.params ->> 'objective' is distinct from 'booking' and coalesce((p.params ->> 'fairness')::double precision, 0) = 0,
            m.model_id, dealwright_engine.fair_window_start(), coalesce(c.agents_differ, false)
     from dealwright.policy as p
-    cross join lateral (select p.name as wanted union all select '' where p.is_default) as w
+    cross join lateral (select p.name as wanted union all select ''
+                        where p.is_default or p.name = 'value'
+                            and not exists (select from dealwright.policy as d where d.is_default)) as w
     left join dealwright.model as m on m.promoted and m.kind = case p.name when 'classic' then 'classic' else 'value' end
     left join dealwright_engine.compiled_model as c on c.model_id = m.model_id;
 end
@@ -58,7 +66,8 @@ $$;
 comment on function dealwright_engine.write_rules() is 'Brings what placements go by up to the policies and the promoted models.';
 
 create or replace function dealwright_engine.follow_policies()
-returns trigger language plpgsql set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
+returns trigger language plpgsql security definer
+set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
 begin
     perform dealwright_engine.write_rules();
     return null;

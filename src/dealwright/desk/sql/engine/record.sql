@@ -1,8 +1,10 @@
 -- the record ------------------------------------------------------------------------------------------------------
 
 create or replace function dealwright_engine.refuse_change()
-returns trigger language plpgsql set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
+returns trigger language plpgsql security definer
+set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
 begin
-    raise exception '% is append-only', tg_table_name using errcode = 'DW001', hint = 'decisions are evidence: add a new one instead';
+    raise exception '% is append-only', tg_table_name using errcode = 'DW001',
+        hint = 'what was decided and what happened is evidence: what corrects it is recorded beside it';
 end
 $$;

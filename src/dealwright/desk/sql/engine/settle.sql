@@ -29,7 +29,10 @@ begin
         raise exception 'there is no booking %', settle.booking_id using errcode = 'DW003',
             hint = 'dealwright agents and the assignment''s answer show the ids';
     end if;
-    select b.booking_id, b.assignment_id, a.agent_id, b.status, b.total_revenue, a.open, a.capacity, a.name,
+    select b.booking_id, b.assignment_id, a.agent_id, b.status,
+           case when has_column_privilege(dealwright_engine.caller(), 'dealwright.booking', 'total_revenue', 'select')
+               then b.total_revenue end,
+           a.open, a.capacity, a.name,
            coalesce(b.external_id, b.booking_id::text), coalesce(s.external_id, s.assignment_id::text),
            coalesce(a.external_id, a.agent_id::text)
     into result

@@ -3,7 +3,8 @@
 -- invariants ------------------------------------------------------------------------------------------------------
 
 create or replace function dealwright_engine.keep_task()
-returns trigger language plpgsql as $$
+returns trigger language plpgsql security definer
+set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
 declare
     was text := case when tg_op = 'UPDATE' then old.status end;
 begin
@@ -39,9 +40,10 @@ end
 $$;
 
 create or replace function dealwright_engine.record_task()
-returns trigger language plpgsql as $$
+returns trigger language plpgsql security definer
+set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
 begin
-    insert into dealwright.event (kind, payload) values (
+    perform dealwright_engine.write_event(
         case when new.status in ('done', 'failed', 'cancelled') and old.status in ('done', 'failed') then 'task_corrected'
              when old.status in ('done', 'failed', 'cancelled') and new.status in ('planned', 'started') then 'task_reopened'
              else 'task_' || new.status end,
@@ -49,13 +51,15 @@ begin
             'task_id', new.task_id, 'account_id', new.account_id, 'rep_id', new.rep_id, 'action', new.action, 'channel', new.channel,
             'day', new.day, 'status', new.status, 'outcome', new.outcome, 'done_at', new.done_at,
             'was', jsonb_build_object('status', old.status, 'outcome', old.outcome, 'done_at', old.done_at),
-            'reason', case when new.status in ('planned', 'started') then nullif(current_setting('dealwright.reopening_reason', true), '') end)));
+            'reason', case when dealwright_engine.is_allowed('reopening', new.task_id)
+                           then nullif(current_setting('dealwright.reopening_reason', true), '') end)));
     return null;
 end
 $$;
 
 create or replace function dealwright_engine.keep_finished_tasks()
-returns trigger language plpgsql as $$
+returns trigger language plpgsql security definer
+set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
 begin
     raise exception 'task % is %: it is not deleted', old.task_id, old.status using errcode = 'DW001',
         hint = 'what was done with a customer stays on record; planned, cancelled and replaced tasks may be deleted';
@@ -63,7 +67,8 @@ end
 $$;
 
 create or replace function dealwright_engine.keep_all_tasks()
-returns trigger language plpgsql as $$
+returns trigger language plpgsql security definer
+set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
 begin
     raise exception 'tasks are not truncated' using errcode = 'DW001', hint = 'delete the planned, cancelled or replaced ones';
 end

@@ -3,7 +3,8 @@
 -- more than to call the function and find that there is nothing to do.
 
 create or replace trigger prepare_lead before insert on dealwright.lead for each row execute function dealwright_engine.prepare_lead();
-create or replace trigger prepare_corrected_lead before update of attributes, requirements, required_skills on dealwright.lead
+create or replace trigger prepare_corrected_lead
+    before update of attributes, requirements, required_skills, slots on dealwright.lead
     for each row execute function dealwright_engine.prepare_lead();
 create or replace trigger check_corrected_words before update of customer_name, status on dealwright.lead
     for each row execute function dealwright_engine.check_corrected_words();
@@ -11,7 +12,8 @@ create or replace trigger place_new_lead after insert or update of status on dea
     for each row execute function dealwright_engine.place_new_lead();
 create or replace trigger keep_queue before update of status, is_waiting on dealwright.lead
     for each row execute function dealwright_engine.keep_queue();
-create or replace trigger follow_attributes after update of attributes on dealwright.lead
+create or replace trigger follow_attributes
+    after update of attributes, requirements, required_skills, slots on dealwright.lead
     for each row when (new.slots is distinct from old.slots) execute function dealwright_engine.follow_attributes();
 
 create or replace trigger derive_assignment before insert or update on dealwright.assignment
@@ -42,10 +44,80 @@ create or replace trigger follow_deleted_booking after delete on dealwright.book
 
 create or replace trigger append_only before update or delete or truncate on dealwright.decision
     for each statement execute function dealwright_engine.refuse_change();
+create or replace trigger written_by_engine before insert on dealwright.decision
+    for each statement execute function dealwright_engine.written_by_engine(
+        'a decision is recorded when a lead is placed');
 create or replace trigger append_only before update or delete or truncate on dealwright.decision_block
     for each statement execute function dealwright_engine.refuse_change();
+create or replace trigger written_by_engine before insert on dealwright.decision_block
+    for each statement execute function dealwright_engine.written_by_engine(
+        'dealwright.seal_decisions() seals what is new');
 create or replace trigger append_only before update or delete or truncate on dealwright.decision_seal
     for each statement execute function dealwright_engine.refuse_change();
+create or replace trigger written_by_engine before insert on dealwright.decision_seal
+    for each statement execute function dealwright_engine.written_by_engine(
+        'dealwright.seal_decisions() seals what is new');
+create or replace trigger append_only before update or delete or truncate on dealwright.event
+    for each statement execute function dealwright_engine.refuse_change();
+create or replace trigger written_by_engine before insert on dealwright.event
+    for each statement execute function dealwright_engine.written_by_engine(
+        'an event is recorded with what happens; a table of your own may refer to its position');
+create or replace trigger append_only before update or delete or truncate on dealwright_engine.agent_profile_log
+    for each statement execute function dealwright_engine.refuse_change();
+create or replace trigger written_by_engine before insert on dealwright_engine.agent_profile_log
+    for each statement execute function dealwright_engine.written_by_engine('profiles follow from outcomes');
+
+create or replace trigger written_by_engine before insert or update or truncate on dealwright.agent_stat
+    for each statement execute function dealwright_engine.written_by_engine(
+        'dealwright.rebuild_statistics() counts everything anew');
+create or replace trigger kept_with_agent before delete on dealwright.agent_stat
+    for each row execute function dealwright_engine.kept_with_agent(
+        'dealwright.rebuild_statistics() counts everything anew');
+create or replace trigger written_by_engine before insert or update or truncate on dealwright_engine.agent_day
+    for each statement execute function dealwright_engine.written_by_engine(
+        'dealwright.rebuild_statistics() counts everything anew');
+create or replace trigger kept_with_agent before delete on dealwright_engine.agent_day
+    for each row execute function dealwright_engine.kept_with_agent(
+        'dealwright.rebuild_statistics() counts everything anew');
+create or replace trigger written_by_engine before insert or update or delete or truncate on dealwright.model
+    for each statement execute function dealwright_engine.written_by_engine(
+        'dealwright.load_model registers a model, dealwright.promote_model puts one to work; decisions refer to them');
+create or replace trigger written_by_engine before insert or update or delete or truncate on dealwright.dimension
+    for each statement execute function dealwright_engine.written_by_engine(
+        'dealwright.declare_dimension adds and changes dimensions, with all that follows; each keeps its name');
+create or replace trigger written_by_engine before insert or update or delete or truncate on dealwright.dimension_value
+    for each statement execute function dealwright_engine.written_by_engine(
+        'dealwright.declare_dimension adds values, with all that follows; each keeps its name');
+create or replace trigger kept_whole before delete or truncate on dealwright.policy
+    for each statement execute function dealwright_engine.written_by_engine(
+        'dealwright.set_default_policy chooses one; all four stay');
+
+create or replace trigger not_truncated before truncate on dealwright.agent
+    for each statement execute function dealwright_engine.refuse_truncate(
+        'set active to false: nobody is assigned to the agents any more, and their history stays');
+create or replace trigger not_truncated before truncate on dealwright.lead
+    for each statement execute function dealwright_engine.refuse_truncate(
+        'delete from dealwright.lead does it whole: assignments and bookings go with it, and all counters follow');
+create or replace trigger not_truncated before truncate on dealwright.assignment
+    for each statement execute function dealwright_engine.refuse_truncate(
+        'delete from dealwright.assignment does it whole: bookings go with it, and all counters follow');
+create or replace trigger not_truncated before truncate on dealwright.booking
+    for each statement execute function dealwright_engine.refuse_truncate(
+        'delete from dealwright.booking does it whole: all counters follow');
+create or replace trigger not_truncated before truncate on dealwright.requirement_term
+    for each statement execute function dealwright_engine.refuse_truncate('delete the rows you do not want');
+create or replace trigger not_truncated before truncate on dealwright.plan_run
+    for each statement execute function dealwright_engine.refuse_truncate('tasks refer to them');
+
+create or replace trigger keep_number before update of agent_id on dealwright.agent
+    for each row execute function dealwright_engine.keep_number('agent_id');
+create or replace trigger keep_number before update of lead_id on dealwright.lead
+    for each row execute function dealwright_engine.keep_number('lead_id');
+
+create or replace trigger keep_books before insert or update or delete or truncate on dealwright.schema_version
+    for each statement execute function dealwright_engine.keep_books();
+create or replace trigger keep_books before insert or update or delete or truncate on dealwright.schema_functions
+    for each statement execute function dealwright_engine.keep_books();
 
 create or replace trigger guard_lead_status before update of status on dealwright.lead
     for each row execute function dealwright_engine.guard_lead_status();
@@ -66,7 +138,9 @@ create or replace trigger follow_policies after insert or update or delete or tr
 create or replace trigger follow_policies after insert or update or delete or truncate on dealwright.model
     for each statement execute function dealwright_engine.follow_policies();
 
-create or replace trigger check_agent_numbers after insert or update of open, capacity, weight on dealwright.agent
+create or replace trigger check_agent_numbers
+    after insert or update of open, capacity, weight, fair_count, fair_compensation, fair_shortfall_at_leave,
+        base_ratio, package_ratio, profile, variance, profile_model_id, profile_xid on dealwright.agent
     for each row execute function dealwright_engine.check_agent_numbers();
 
 create or replace trigger prepare_agent before insert or update of active, skills on dealwright.agent
@@ -103,7 +177,7 @@ create or replace trigger forget_standings after update or delete on dealwright.
     for each statement execute function dealwright_engine.forget_standings();
 
 create or replace trigger within_bounds before insert or update of capacity, weight, years_of_service, rating, external_id, name, email, job_title, department,
-    manager, skills, traits, shifts on dealwright.agent
+    manager, skills, traits, shifts, database_role on dealwright.agent
     for each row execute function dealwright_engine.bound_agent();
 create or replace trigger within_bounds before insert or update of external_id, customer_name, attributes, requirements, idempotency_key, received_at,
     required_department on dealwright.lead

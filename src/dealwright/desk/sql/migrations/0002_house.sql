@@ -69,14 +69,18 @@ alter table dealwright.dimension_value add column bin integer;
 comment on column dealwright.dimension_value.bin is
     'Of a number: the place of the bin. When the edges move, a bin keeps its slot and gets another name.';
 
-create table dealwright.setting (
+create table dealwright_engine.setting (
     only_row boolean primary key default true check (only_row),
     follow_up_days double precision
 );
-comment on table dealwright.setting is 'What the last import said of the company.';
-comment on column dealwright.setting.follow_up_days is
+comment on table dealwright_engine.setting is 'What the last import said of the company.';
+comment on column dealwright_engine.setting.follow_up_days is
     'Days after which an assignment without a booking is lost; null: never, until an import says.';
-insert into dealwright.setting default values;
+insert into dealwright_engine.setting default values;
+
+alter table dealwright.agent add column database_role text unique;
+comment on column dealwright.agent.database_role is
+    'The database user who is this agent: as a member of dealwright_agent they see their own work (dealwright roles).';
 
 alter table dealwright_engine.rule add column agents_differ boolean not null default false;
 
@@ -109,7 +113,7 @@ alter table dealwright.requirement_term
         and length(name) <= 500 and name !~ '[\x01-\x1f\x7f-\x9f]'
         and length(term) <= 500 and term !~ '[\x01-\x1f\x7f-\x9f]') not valid;
 
-alter table dealwright.setting
+alter table dealwright_engine.setting
     add constraint setting_numbers check (
         follow_up_days >= 0 and follow_up_days <= 40000) not valid;
 

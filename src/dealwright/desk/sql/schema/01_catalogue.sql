@@ -29,14 +29,14 @@ create table dealwright.dimension_value (
 comment on column dealwright.dimension_value.bin is
     'Of a number: the place of the bin. When the edges move, a bin keeps its slot and gets another name.';
 
-create table dealwright.setting (
+create table dealwright_engine.setting (
     only_row boolean primary key default true check (only_row),
     follow_up_days double precision
 );
-comment on table dealwright.setting is 'What the last import said of the company.';
-comment on column dealwright.setting.follow_up_days is
+comment on table dealwright_engine.setting is 'What the last import said of the company.';
+comment on column dealwright_engine.setting.follow_up_days is
     'Days after which an assignment without a booking is lost; null: never, until an import says.';
-insert into dealwright.setting default values;
+insert into dealwright_engine.setting default values;
 
 create table dealwright.policy (
     name text primary key check (name in ('value', 'classic', 'workload', 'fair')),

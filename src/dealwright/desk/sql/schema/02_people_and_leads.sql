@@ -27,6 +27,7 @@ create table dealwright.agent (
     email text,
     job_title text,
     manager text,
+    database_role text unique,
     variance vector,
     profile_model_id bigint,
     fair_shortfall_at_leave double precision,
@@ -37,6 +38,8 @@ create index agent_profile_xid on dealwright.agent (profile_xid);
 comment on column dealwright.agent.profile_xid is 'The transaction that last changed the profile; kept with it.';
 comment on column dealwright.agent.open is 'Open assignments; kept by triggers, equal to a recount at every commit.';
 comment on column dealwright.agent.shifts is 'When the agent works; null means always.';
+comment on column dealwright.agent.database_role is
+    'The database user who is this agent: as a member of dealwright_agent they see their own work (dealwright roles).';
 comment on column dealwright.agent.profile is
     'Standardised traits, then one shrunken log-odds affinity per slot; a ranking is its inner product with the lead.';
 

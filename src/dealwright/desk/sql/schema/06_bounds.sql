@@ -21,7 +21,7 @@ alter table dealwright.requirement_term
         and length(name) <= 500 and name !~ '[\x01-\x1f\x7f-\x9f]'
         and length(term) <= 500 and term !~ '[\x01-\x1f\x7f-\x9f]') not valid;
 
-alter table dealwright.setting
+alter table dealwright_engine.setting
     add constraint setting_numbers check (
         follow_up_days >= 0 and follow_up_days <= 40000) not valid;
 
