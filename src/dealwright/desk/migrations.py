@@ -280,7 +280,7 @@ def _installed(connection: Connection[Any]) -> tuple[str, str] | None:
 
 
 def _knows_cluster(connection: Connection[Any], edition: _Edition) -> bool:
-    """Return whether transaction ids of this cluster follow those that are stored (``engine/cluster.sql``)."""
+    """Return whether the cluster's transaction ids follow those that are stored (``engine/cluster.sql``)."""
     if not edition.stores_ids:
         return True
     return connection.execute("SELECT dealwright_engine.knows_cluster()").fetchone() == (True,)
@@ -361,6 +361,19 @@ def _retire(connection: Connection[Any], edition: _Edition) -> None:
         "triggers_checksum = excluded.triggers_checksum, objects = excluded.objects, applied_at = now()",
         [edition.checksum, edition.triggers_checksum, present],
     )
+
+
+def check_versions(versions: Sequence[tuple[int, str, str]]) -> None:
+    """Check that this package can work with a desk that has these migrations (number, name, checksum).
+
+    Raises
+    ------
+    DatabaseError
+        A newer Dealwright has been there, or a migration differs.
+    """
+    if tuple(checksum for _, _, checksum in versions) != _VERSION_0_1:
+        known = {version: (name, checksum) for version, name, checksum in versions}
+        _check(known, _Edition.read(package_sql()).migrations)
 
 
 def _check(known: dict[int, tuple[str, str]], migrations: Sequence[_Script]) -> None:

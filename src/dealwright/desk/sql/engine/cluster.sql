@@ -9,11 +9,16 @@
 create or replace function dealwright_engine.raised(seen pg_snapshot, xid_offset bigint)
 returns pg_snapshot language plpgsql immutable parallel safe as $$
 declare
-    running text := (
-        select string_agg((x::text::bigint + xid_offset)::text, ',' order by x) from pg_snapshot_xip(seen) as x);
+    parts text[] := string_to_array(seen::text, ':');  -- oldest running, first not given out, running in between
+    running bigint[] := '{}';
+    id bigint;
 begin
-    return format('%s:%s:%s', pg_snapshot_xmin(seen)::text::bigint + xid_offset,
-                  pg_snapshot_xmax(seen)::text::bigint + xid_offset, running);
+    -- without a query: a placement does this
+    foreach id in array string_to_array(parts[3], ',')::bigint[] loop
+        running := running || (id + xid_offset);
+    end loop;
+    return format('%s:%s:%s', parts[1]::bigint + xid_offset, parts[2]::bigint + xid_offset,
+                  array_to_string(running, ','));
 end
 $$;
 comment on function dealwright_engine.raised(pg_snapshot, bigint) is 'A snapshot with all its transaction ids raised.';
