@@ -106,27 +106,25 @@ def _check_place(file: Path) -> None:
 
 
 @contextmanager
-def _draft_of(file: Path) -> Iterator[int]:
+def _draft_of(file: Path) -> Iterator[Path]:
     """Lend a private file to write to; it gets its name when all went well, and is gone otherwise."""
     try:
-        draft, name = tempfile.mkstemp(prefix=f".{file.name}.", dir=file.parent)  # with mode 0600
+        handle, name = tempfile.mkstemp(prefix=f".{file.name}.", dir=file.parent)  # with mode 0600
     except OSError as error:
         raise InputError(f"cannot write in {file.parent} ({error.strerror}): choose another place") from error
+    os.close(handle)
+    draft = Path(name)
     try:
-        try:
-            yield draft
-            os.fsync(draft)
-        finally:
-            os.close(draft)
-        Path(name).replace(file)
+        yield draft  # pg_dump has it on the disk before it ends
+        draft.replace(file)
     except OSError as error:
         raise DatabaseError(f"cannot write {file} ({error.strerror}): make room, and try again") from error
     finally:
-        Path(name).unlink(missing_ok=True)
-    _sync_folder(file.parent)
+        draft.unlink(missing_ok=True)
+    _sync(file.parent)
 
 
-def _sync_folder(folder: Path) -> None:
+def _sync(folder: Path) -> None:
     """Have a new name on the disk, where the system can do that for a directory."""
     with suppress(OSError):
         handle = os.open(folder, os.O_RDONLY)
@@ -136,16 +134,17 @@ def _sync_folder(folder: Path) -> None:
             os.close(handle)
 
 
-def _dump(connection: Connection[Any], draft: int, url: str) -> None:
+def _dump(connection: Connection[Any], draft: Path, url: str) -> None:
     """Run pg_dump, with what the connection's transaction sees."""
     (snapshot,) = connection.execute("SELECT pg_export_snapshot()").fetchall()[0]
-    options = ["--format=custom", f"--snapshot={snapshot}", *(f"--schema={name}" for name in SCHEMAS)]
+    # in a file that it opens itself, it can go back and note where each table begins
+    options = ["--format=custom", f"--file={draft}", f"--snapshot={snapshot}"]
+    options += [f"--schema={name}" for name in SCHEMAS]
     with client_environment(parameters_of(connection)) as environment:
         done = subprocess.run(  # noqa: S603 - the wheel's own program
             [program("pg_dump"), "--no-password", *options, "--dbname=service=desk"],
             stdin=subprocess.DEVNULL,
-            stdout=draft,
-            stderr=subprocess.PIPE,
+            capture_output=True,
             text=True,
             env=environment,
             check=False,
