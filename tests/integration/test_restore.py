@@ -31,6 +31,7 @@ from dealwright.learn import MatchModel
 
 FAST_AND_LOOSE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 OUTBOX = "select e.xid::text, e.position from dealwright.event as e order by e.xid, e.position"
+AGENTS = 14  # more than the head of a list of candidates has
 POLICIES = ("value", "classic", "workload", "fair")
 MIGRATE = """
 import sys
@@ -116,6 +117,13 @@ def by_script(source: Database, target: Database, folder: Path) -> None:
 
 def without_the_view(source: Database, target: Database, folder: Path) -> None:
     """As a tool would that leaves materialized views empty: opening the desk has to notice."""
+    _restore_without_the_view(source, target, folder)
+    with target.connect() as connection:
+        assert migrate(connection).ids_rebased
+        assert not migrate(connection).changed
+
+
+def _restore_without_the_view(source: Database, target: Database, folder: Path) -> None:
     _run("pg_dump", "--format=custom", f"--file={folder / 'all.dump'}", source.url)
     listed = _run("pg_restore", "--list", folder / "all.dump").splitlines()
     kept = [line for line in listed if " MATERIALIZED VIEW DATA " not in line]
@@ -128,9 +136,6 @@ def without_the_view(source: Database, target: Database, folder: Path) -> None:
         f"--dbname={target.url}",
         folder / "all.dump",
     )
-    with target.connect() as connection:
-        assert migrate(connection).ids_rebased
-        assert not migrate(connection).changed
 
 
 def _run(name: str, *arguments: object) -> str:
@@ -169,7 +174,7 @@ class Consumer:
 def build(connection: Connection[Any], rng: np.random.Generator) -> MatchModel:
     """Build a small company with both models."""
     declare(connection)
-    for i in range(6):
+    for i in range(AGENTS):
         add_agent(
             connection,
             f"agent {i}",
@@ -216,8 +221,24 @@ def work(database: Database, rng: np.random.Generator, leads: int = 18) -> None:
                         connection,
                         "update dealwright.agent set rating = %s where agent_id = %s",
                         float(rng.normal(4, 2)),
-                        1 + int(rng.integers(6)),
+                        1 + int(rng.integers(AGENTS)),
                     )
+
+
+def check_lists(connection: Connection[Any], rng: np.random.Generator) -> None:
+    """Assert that an agent whose profile has changed is not overlooked by the lists of candidates."""
+    assert value(connection, "select count(*) from dealwright_engine.standing") > 0
+    for _ in range(12):
+        agent = 1 + int(rng.integers(AGENTS))
+        rating = float(rng.normal(4, 8))
+        rows(connection, "update dealwright.agent set rating = %s where agent_id = %s", rating, agent)
+        attributes = {name: str(rng.choice(values)) for name, values in _values()}
+        first = value(
+            connection,
+            "select agent_id from dealwright.rank_agents(%s, 'value') where eligible order by rank limit 1",
+            psycopg.types.json.Jsonb({"customer_name": "Kate", "attributes": attributes}),
+        )
+        assert assign(connection, attributes, "value")["agent_id"] == first
 
 
 def _values() -> Sequence[tuple[str, Sequence[str]]]:
@@ -262,6 +283,10 @@ def test_a_restored_desk_goes_on_where_it_was(
     with source.connect(autocommit=True) as connection:
         model = build(connection, rng)
         work(source, rng)
+        with source.connect() as early:  # sees ids far above those of its events
+            rows(early, "select pg_current_xact_id()")
+            bring_past(server, server, by=500)
+            assign(early, {name: values[0] for name, values in _values()}, "workload")
         rows(connection, "select dealwright.seal_decisions()")
         consumer.go_on(connection, parts=5)
         before = read_tables(connection)
@@ -277,6 +302,9 @@ def test_a_restored_desk_goes_on_where_it_was(
         assert {name: after[name] for name in before} == before
         check_record(connection, model)
         work(target, rng)
+        check_lists(connection, rng)
+        lists = "select min(made_xmin::text::bigint) from dealwright_engine.standing"
+        assert value(connection, lists) > highest  # or each would have everybody as changed
         check_record(connection, model)
         consumer.go_on(connection)
         assert consumer.read == [(row["xid"], row["position"]) for row in rows(connection, OUTBOX)]
@@ -341,6 +369,8 @@ def test_who_was_at_work_in_the_other_database_of_a_cluster_does_no_harm(
         rows(old, "select pg_current_xact_id()")
         bring_past(elsewhere, server, by=50)  # the ids are ahead, and one that runs is not
         by_pg_restore(source, target, tmp_path)
+        with target.connect(autocommit=True) as connection:
+            check_record(connection, model)  # which reads all that came along
         work(target, rng)
     with target.connect(autocommit=True) as connection:
         check_record(connection, model)
@@ -398,6 +428,50 @@ def test_processes_that_open_a_restored_desk_at_once_rebase_it_once(
     work(target, rng)
     with target.connect(autocommit=True) as connection:
         check_record(connection, model)
+
+
+def test_a_profile_that_changed_before_anybody_noticed_is_not_overlooked_afterwards(
+    database: Database,
+    server: Server,
+    elsewhere: Server,
+    create: Callable[[Server], Database],
+    tmp_path: Path,
+) -> None:
+    rng = np.random.default_rng(10)
+    bring_past(server, elsewhere)
+    target = create(elsewhere)
+    with database.connect(autocommit=True) as connection:
+        build(connection, rng)
+    work(database, rng, leads=60)
+    _restore_without_the_view(database, target, tmp_path)
+    with target.connect(autocommit=True) as connection:
+        assert value(connection, "select count(*) from dealwright_engine.standing") > 3
+        rows(connection, "update dealwright.agent set rating = 12 - 2 * rating")
+        assert migrate(connection).ids_rebased
+        work(target, rng, leads=60)  # which compares placements with the ranking
+        check_lists(connection, rng)
+
+
+def test_filling_the_view_again_changes_nothing(
+    database: Database,
+    server: Server,
+    elsewhere: Server,
+    create: Callable[[Server], Database],
+    tmp_path: Path,
+) -> None:
+    bring_past(server, elsewhere)
+    target = create(elsewhere)
+    rng = np.random.default_rng(11)
+    with database.connect(autocommit=True) as connection:
+        build(connection, rng)
+    by_pg_restore(database, target, tmp_path)
+    for desk in (database, target):
+        with desk.connect(autocommit=True) as connection:
+            kept = rows(connection, "table dealwright_engine.cluster")
+            assert (kept[0]["xid_offset"] > 0) == (desk is target)
+            assign(connection, {name: values[0] for name, values in _values()})
+            rows(connection, "refresh materialized view dealwright_engine.restored")
+            assert rows(connection, "table dealwright_engine.cluster") == kept
 
 
 def test_ids_that_this_cluster_has_not_given_out_yet_are_noticed_under_its_own_name(
@@ -473,9 +547,9 @@ def test_a_backup_is_its_owners_only_and_has_what_it_says(worked: Database, tmp_
     if os.name != "nt":
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert written.size_bytes == file.stat().st_size
-    assert (written.agents, written.assignments) == (6, 5)
+    assert (written.agents, written.assignments) == (AGENTS, 5)
     assert str(file) in written.summary()
-    assert "6 agents, 5 assignments" in written.summary()
+    assert f"{AGENTS} agents, 5 assignments" in written.summary()
     assert written.to_dict()["file"] == str(file)
     assert [path.name for path in tmp_path.iterdir()] == ["desk.backup"]
 
@@ -530,10 +604,12 @@ def test_a_desk_with_data_is_kept_unless_told_otherwise(saved: Path, empty: Data
     restore.restore(empty, saved)
     with empty.connect(autocommit=True) as connection:
         rows(connection, "update dealwright.agent set name = 'Zoe'")
-        with pytest.raises(ConflictError, match=r"has a desk with 6 agents and 4 leads: .*--overwrite"):
+        with pytest.raises(
+            ConflictError, match=rf"has a desk with {AGENTS} agents and 4 leads: .*--overwrite"
+        ):
             restore.restore(empty, saved)
         assert value(connection, "select min(name) from dealwright.agent") == "Zoe"
-        assert restore.restore(empty, saved, overwrite=True).agents == 6
+        assert restore.restore(empty, saved, overwrite=True).agents == AGENTS
         assert value(connection, "select min(name) from dealwright.agent") == "agent 0"
 
 
@@ -657,7 +733,7 @@ def test_a_fresh_home_takes_a_backup(saved: Path, tmp_path: Path) -> None:
         with Database.open(None, home) as database:
             restore.restore(database, saved)
         with Desk.open(home=home) as desk:
-            assert desk.counts()["agents"] == 6
+            assert desk.counts()["agents"] == AGENTS
             assert desk.migration is not None
             assert not desk.migration.changed
             assert desk.replay(1).agrees
