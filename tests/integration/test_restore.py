@@ -198,15 +198,10 @@ def work(database: Database, rng: np.random.Generator, leads: int = 18) -> None:
                 rows(other, "select pg_current_xact_id()")
             attributes = {name: str(rng.choice(values)) for name, values in _values()}
             policy = POLICIES[step % 4]
-            ranked = rows(
-                connection,
-                "select agent_id from dealwright.rank_agents(%s, %s) where eligible order by rank limit 1",
-                psycopg.types.json.Jsonb({"customer_name": "Kate", "attributes": attributes}),
-                policy,
-            )
+            first = ranked(connection, attributes, policy)[0]
             placed = assign(connection, attributes, policy)
             if policy in ("value", "workload"):  # in the others equals are drawn for each lead
-                assert placed["agent_id"] == ranked[0]["agent_id"], policy
+                assert placed["agent_id"] == first, policy
             match step % 6:
                 case 1:
                     rows(
@@ -226,19 +221,22 @@ def work(database: Database, rng: np.random.Generator, leads: int = 18) -> None:
 
 
 def check_lists(connection: Connection[Any], rng: np.random.Generator) -> None:
-    """Assert that an agent whose profile has changed is not overlooked by the lists of candidates."""
+    """Assert that an agent who was the last and comes first is not overlooked by the lists of candidates."""
     assert value(connection, "select count(*) from dealwright_engine.standing") > 0
-    for _ in range(12):
-        agent = 1 + int(rng.integers(AGENTS))
-        rating = float(rng.normal(4, 8))
-        rows(connection, "update dealwright.agent set rating = %s where agent_id = %s", rating, agent)
+    for _ in range(6):
         attributes = {name: str(rng.choice(values)) for name, values in _values()}
-        first = value(
-            connection,
-            "select agent_id from dealwright.rank_agents(%s, 'value') where eligible order by rank limit 1",
-            psycopg.types.json.Jsonb({"customer_name": "Kate", "attributes": attributes}),
-        )
-        assert assign(connection, attributes, "value")["agent_id"] == first
+        last = ranked(connection, attributes)[-1]
+        for rating in (60, -60):  # one of them is what the model likes
+            rows(connection, "update dealwright.agent set rating = %s where agent_id = %s", rating, last)
+            first = ranked(connection, attributes)[0]
+            assert assign(connection, attributes, "value")["agent_id"] == first
+
+
+def ranked(connection: Connection[Any], attributes: dict[str, str], policy: str = "value") -> list[int]:
+    """Return the agents that could take such a lead, best first."""
+    lead = psycopg.types.json.Jsonb({"customer_name": "Kate", "attributes": attributes})
+    statement = "select agent_id from dealwright.rank_agents(%s, %s) where eligible order by rank"
+    return [row["agent_id"] for row in rows(connection, statement, lead, policy)]
 
 
 def _values() -> Sequence[tuple[str, Sequence[str]]]:
@@ -286,7 +284,8 @@ def test_a_restored_desk_goes_on_where_it_was(
         with source.connect() as early:  # sees ids far above those of its events
             rows(early, "select pg_current_xact_id()")
             bring_past(server, server, by=500)
-            assign(early, {name: values[0] for name, values in _values()}, "workload")
+            for policy in POLICIES:
+                assign(early, {name: values[0] for name, values in _values()}, policy)
         rows(connection, "select dealwright.seal_decisions()")
         consumer.go_on(connection, parts=5)
         before = read_tables(connection)
