@@ -50,7 +50,9 @@ def test_a_late_commit_is_never_skipped(database: Database, connection: Connecti
         read += read_all(connection, read[-1])
         early.commit()
     read += read_all(connection, read[-1])
-    everything = rows(connection, "select xid::text, position from dealwright.event order by xid, position")
+    everything = rows(
+        connection, "select e.xid::text, e.position from dealwright.event as e order by e.xid, e.position"
+    )
     assert read == [(row["xid"], row["position"]) for row in everything]
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -113,6 +115,19 @@ def run_program(
             raise DatabaseError(f"cannot run {command[0]}: {error}") from error
         output.seek(0)
         return subprocess.CompletedProcess(command, code, output.read())
+
+
+@contextlib.contextmanager
+def client_environment(parameters: Mapping[str, str]) -> Iterator[dict[str, str]]:
+    """Lend an environment in which ``service=desk`` is the database with these connection parameters.
+
+    A list of processes shows what a program was called with, so a password stands in a private file instead.
+    """
+    with tempfile.TemporaryDirectory(prefix="dealwright-") as folder:  # nobody else's to read
+        file = Path(folder) / "services.conf"
+        lines = [f"{name}={value}\n" for name, value in parameters.items()]
+        file.write_text("[desk]\n" + "".join(lines), encoding="utf-8")
+        yield _clean_environment() | {"PGSERVICEFILE": str(file)}
 
 
 def server_account() -> tuple[int, int] | None:

@@ -105,17 +105,20 @@ class MigrationResult:
         Names of the migrations that were run; none for a new database, which gets today's tables at once.
     functions_replaced
         Whether functions and triggers were applied again.
+    ids_rebased
+        Whether the desk came from another cluster, whose transaction ids the new ones now follow.
     """
 
     before: int
     after: int
     applied: tuple[str, ...]
     functions_replaced: bool
+    ids_rebased: bool = False
 
     @property
     def changed(self) -> bool:
         """Whether the database was touched at all."""
-        return self.before != self.after or self.functions_replaced
+        return self.before != self.after or self.functions_replaced or self.ids_rebased
 
     def summary(self) -> str:
         """Say in one line what was done."""
@@ -123,8 +126,14 @@ class MigrationResult:
             return f"schema {self.after}: nothing to do"
         if self.before == 0:
             return f"schema {self.after} created"
-        steps = f"migrated from schema {self.before} to {self.after} ({', '.join(self.applied)})"
-        return steps if self.applied else f"schema {self.after}: functions replaced"
+        steps = []
+        if self.applied:
+            steps.append(f"migrated from schema {self.before} to {self.after} ({', '.join(self.applied)})")
+        elif self.functions_replaced:
+            steps.append(f"schema {self.after}: functions replaced")
+        if self.ids_rebased:
+            steps.append("came from another server: its events and decisions are carried on")
+        return "; ".join(steps)
 
 
 @dataclass(frozen=True)
@@ -163,6 +172,11 @@ class _Edition:
             routines=[script for script in repeated if script not in hanging["views"] + hanging["triggers"]],
             **hanging,
         )
+
+    @property
+    def stores_ids(self) -> bool:
+        """Whether it knows how to follow transaction ids of another cluster."""
+        return any(script.name == "engine/cluster" for script in self.routines)
 
     @property
     def checksum(self) -> str:
@@ -224,8 +238,9 @@ def migrate(connection: Connection[Any], sql: Traversable | None = None) -> Migr
             run.all([*edition.routines, *edition.views, *(edition.triggers if with_triggers else ())])
             _retire(connection, edition)
             _revoke_from_everybody(connection)
+        rebased = _rebase_ids(connection, edition)
     names = tuple(script.name for script in pending) if known else ()
-    return MigrationResult(max(known, default=0), len(edition.migrations), names, replaced)
+    return MigrationResult(max(known, default=0), len(edition.migrations), names, replaced, rebased)
 
 
 def _check_owner(connection: Connection[Any]) -> None:
@@ -261,7 +276,7 @@ def _up_to_date(connection: Connection[Any], edition: _Edition) -> MigrationResu
     if row is None or row[0] != edition.checksum:
         return None
     _check(known, edition.migrations)
-    if len(known) < len(edition.migrations):
+    if len(known) < len(edition.migrations) or not _knows_cluster(connection, edition):
         return None
     return MigrationResult(len(known), len(known), (), functions_replaced=False)
 
@@ -299,6 +314,22 @@ def _installed(connection: Connection[Any]) -> tuple[str, str] | None:
     """Return the checksums of all that is repeated and of the triggers in it."""
     row = connection.execute("SELECT checksum, triggers_checksum FROM dealwright.schema_functions").fetchone()
     return None if row is None else (str(row[0]), str(row[1]))
+
+
+def _knows_cluster(connection: Connection[Any], edition: _Edition) -> bool:
+    """Return whether the cluster's transaction ids follow those that are stored (``engine/cluster.sql``)."""
+    if not edition.stores_ids:
+        return True
+    return connection.execute("SELECT dealwright.knows_cluster()").fetchone() == (True,)
+
+
+def _rebase_ids(connection: Connection[Any], edition: _Edition) -> bool:
+    """Let new transaction ids follow those that the desk has brought along from another cluster."""
+    if _knows_cluster(connection, edition):
+        return False
+    hold_desk(connection, exclusively=False)
+    connection.execute("SELECT dealwright_engine.rebase_ids()")
+    return True
 
 
 def hold_desk(connection: Connection[Any], *, exclusively: bool) -> None:
@@ -367,6 +398,19 @@ def _retire(connection: Connection[Any], edition: _Edition) -> None:
         "triggers_checksum = excluded.triggers_checksum, objects = excluded.objects, applied_at = now()",
         [edition.checksum, edition.triggers_checksum, present],
     )
+
+
+def check_versions(versions: Sequence[tuple[int, str, str]]) -> None:
+    """Check that this package can work with a desk that has these migrations (number, name, checksum).
+
+    Raises
+    ------
+    DatabaseError
+        A newer Dealwright has been there, or a migration differs.
+    """
+    if tuple(checksum for _, _, checksum in versions) != _VERSION_0_1:
+        known = {version: (name, checksum) for version, name, checksum in versions}
+        _check(known, _Edition.read(package_sql()).migrations)
 
 
 def _check(known: dict[int, tuple[str, str]], migrations: Sequence[_Script]) -> None:

@@ -22,6 +22,10 @@ order by r.rank, a.agent_id
 -- Records a lead and gives it to an agent, durably.
 call dealwright.assign(%(lead)s::jsonb, %(policy)s::text)
 
+-- name: backup_versions
+-- The migrations a desk has behind it.
+select version, name, checksum from dealwright.schema_version order by version
+
 -- name: cancel_task
 -- A task is not to be done.
 select (dealwright.cancel_task(%(task_id)s::bigint, %(note)s::text)).task_id
@@ -36,6 +40,45 @@ select (select count(*) from dealwright.agent) as agents,
        (select count(*) from dealwright.assignment) as assignments,
        (select count(*) from dealwright.booking) as bookings,
        (select count(*) from dealwright.lead where status = 'waiting') as waiting
+
+-- name: desk_data
+-- Whether anything would be lost with a desk, beside what every new one has.
+select (select count(*) from dealwright.agent) as agents,
+       (select count(*) from dealwright.lead) as leads,
+       exists (select from dealwright.event)
+       or exists (select from dealwright.model)
+       or exists (select from dealwright.dimension)
+       or exists (select from dealwright.plan_run) as used
+
+-- name: desk_dependents
+-- What is not the desk's own and would go with it: views of its tables, functions and columns of its types, foreign keys.
+with ours as (
+    select n.oid from pg_namespace as n where n.nspname in ('dealwright', 'dealwright_engine')
+), parts as (
+    select 'pg_class'::regclass as kind, c.oid from pg_class as c where c.relnamespace in (table ours)
+    union all
+    select 'pg_proc'::regclass, p.oid from pg_proc as p where p.pronamespace in (table ours)
+    union all
+    select 'pg_type'::regclass, t.oid from pg_type as t where t.typnamespace in (table ours)
+), hanging as (
+    select d.classid, d.objid, d.objsubid,
+           -- what has no schema of its own belongs to a table
+           coalesce(w.ev_class, k.conrelid, t.tgrelid, v.adrelid, l.polrelid) as relation
+    from pg_depend as d
+    join parts as o on o.kind = d.refclassid and o.oid = d.refobjid
+    left join pg_rewrite as w on d.classid = 'pg_rewrite'::regclass and w.oid = d.objid
+    left join pg_constraint as k on d.classid = 'pg_constraint'::regclass and k.oid = d.objid and k.conrelid <> 0
+    left join pg_trigger as t on d.classid = 'pg_trigger'::regclass and t.oid = d.objid
+    left join pg_attrdef as v on d.classid = 'pg_attrdef'::regclass and v.oid = d.objid
+    left join pg_policy as l on d.classid = 'pg_policy'::regclass and l.oid = d.objid
+)
+select distinct coalesce(pg_describe_object('pg_class'::regclass, c.oid, 0),
+                         pg_describe_object(h.classid, h.objid, h.objsubid)) as name
+from hanging as h
+left join pg_class as c on c.oid = h.relation
+cross join pg_identify_object(h.classid, h.objid, h.objsubid) as i
+where coalesce(c.relnamespace::regnamespace::text, i.schema, '') not in ('dealwright', 'dealwright_engine', 'pg_toast')
+order by name
 
 -- name: dimensions
 -- The declared dimensions with their values: bins in their order, others in that of their slots; empty is not among them.
@@ -153,6 +196,27 @@ select (dealwright.reopen_task(%(task_id)s::bigint, %(reason)s::text)).task_id
 -- name: replay
 -- A decision recomputed from its record.
 select dealwright.replay(%(assignment_id)s::bigint) as answer
+
+-- name: restore_begins
+-- What comes before a backup's own script, for psql. The time is for whoever is at work in the desk that goes.
+begin;
+set client_min_messages = warning;
+set lock_timeout = '30s';
+drop schema if exists dealwright, dealwright_engine cascade;
+
+-- name: restore_ends
+-- What comes after a backup's own script, for psql. Without statistics the first to come would get bad plans.
+select format('analyze %I.%I', t.schemaname, t.tablename) from pg_catalog.pg_tables as t
+where t.schemaname in ('dealwright', 'dealwright_engine') \gexec
+commit;
+
+-- name: restore_target
+-- Where a backup would go: whether a desk is there, whether the schema is somebody else's, who is known, what may be done.
+select to_regclass('dealwright.schema_version') is not null as has_desk,
+       exists (select from pg_class as c where c.relnamespace in (select n.oid from pg_namespace as n
+               where n.nspname in ('dealwright', 'dealwright_engine'))) as has_objects,
+       array(select r.rolname::text from pg_roles as r) as roles,
+       (select r.rolsuper or r.rolcreaterole from pg_roles as r where r.rolname = current_user) as may_create_roles
 
 -- name: settle
 -- Settles or reopens a booking, durably.

@@ -43,6 +43,8 @@ revoke all on all routines in schema dealwright, dealwright_engine from public;
 grant usage on schema dealwright to dealwright_app, dealwright_agent, dealwright_planner, dealwright_reader;
 grant select on dealwright.schema_version, dealwright.schema_functions, dealwright.dimension, dealwright.dimension_value
     to dealwright_app, dealwright_agent, dealwright_planner, dealwright_reader;
+grant execute on routine dealwright.knows_cluster
+    to dealwright_app, dealwright_agent, dealwright_planner, dealwright_reader;
 
 -- name: app
 -- Places, settles, ranks. No column with an amount or an outcome, and no counter to write.

@@ -81,7 +81,7 @@ begin
     create temporary table unsealed (decision_id bigint primary key, line text) on commit drop;
     insert into unsealed
     select d.decision_id, d::text from dealwright.decision as d
-    where d.xid < pg_snapshot_xmin(pg_current_snapshot())
+    where d.xid < dealwright_engine.snapshot_xmin()
       and not exists (select from dealwright.decision_seal as s where s.decision_id = d.decision_id);
     select min(decision_id), max(decision_id), count(*) into first, last, many from unsealed;
     if many = 0 then

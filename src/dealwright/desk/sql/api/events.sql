@@ -6,7 +6,7 @@ begin
     return query
     -- Only below the oldest running transaction: nothing can still appear before what was read.
     select e.* from dealwright.event as e
-    where (e.xid, e.position) > (after_xid, after_position) and e.xid < pg_snapshot_xmin(pg_current_snapshot())
+    where (e.xid, e.position) > (after_xid, after_position) and e.xid < dealwright_engine.snapshot_xmin()
     order by e.xid, e.position
     limit most;
     -- What was seen may not be on the disk yet (18_commands.sql), and after a power cut its numbers would be given out again. So the

@@ -62,7 +62,7 @@ begin
         new.profile := null;
         new.variance := null;
         new.profile_model_id := null;
-        new.profile_xid := pg_current_xact_id();
+        new.profile_xid := dealwright_engine.xact_id();
     else
         perform dealwright_engine.check_kept_columns(old, new, true);
     end if;

@@ -54,7 +54,7 @@ set enable_seqscan = off set enable_bitmapscan = off as $$
 declare
     result dealwright_engine.look;
 begin
-    select c.agent_id, c.open, c.capacity, c.worth, lead(c.worth) over (), c.win_logit, c.revenue, pg_current_snapshot() into result
+    select c.agent_id, c.open, c.capacity, c.worth, lead(c.worth) over (), c.win_logit, c.revenue, dealwright_engine.snapshot() into result
     from (
         select a.agent_id, a.open, a.capacity, lead_logit - coalesce(a.profile <#> query, 0) as win_logit,
                dealwright_engine.expected_revenue(base, a.base_ratio, package, a.package_ratio) as revenue,
@@ -104,7 +104,7 @@ begin
     select lead_logit - coalesce(a.profile <#> query, 0), dealwright_engine.expected_revenue(base, a.base_ratio, package, a.package_ratio)
     into result.win_logit, result.revenue
     from dealwright.agent as a where a.agent_id = result.agent_id;
-    result.snapshot := pg_current_snapshot();
+    result.snapshot := dealwright_engine.snapshot();
     return result;
 end
 $$;
@@ -127,7 +127,7 @@ begin
     insert into dealwright_engine.standing as s (
         model_id, attributes, slots, query, lead_logit, base, package, made_xmin, agents, agent_ids, standings)
     select list.model_id, list.attributes, list.slots, list.query, list.lead_logit, list.base, list.package,
-           pg_snapshot_xmin(pg_current_snapshot()), coalesce(max(l.agents), 0),
+           dealwright_engine.snapshot_xmin(), coalesce(max(l.agents), 0),
            coalesce(array_agg(l.agent_id order by l.standing desc, l.agent_id), '{}'),
            coalesce(array_agg(l.standing order by l.standing desc, l.agent_id), '{}')
     from (

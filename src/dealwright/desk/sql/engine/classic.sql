@@ -127,7 +127,7 @@ begin
     )
     select p.place::integer, p.agent_id, p.match_score,
            null::double precision, null::double precision, null::double precision, null::double precision,
-           p.open, p.capacity, p.eligible, 1, null::double precision, p.open, pg_current_snapshot(),
+           p.open, p.capacity, p.eligible, 1, null::double precision, p.open, dealwright_engine.snapshot(),
            case when eligible_only then f.agent_ids end, case when eligible_only then f.features end
     from placed as p
     cross join flat as f

@@ -62,7 +62,7 @@ begin
         update dealwright.agent as a
         set open = a.open + opened, fair_count = a.fair_count + counted,
             -- who was full may be on no list of candidates
-            profile_xid = case when opened < 0 and a.open >= a.capacity then pg_current_xact_id() else a.profile_xid end
+            profile_xid = case when opened < 0 and a.open >= a.capacity then dealwright_engine.xact_id() else a.profile_xid end
         where a.agent_id = id and (opened <= 0 or may_exceed or a.open < a.capacity)
         returning a.open, a.capacity, a.fair_count, a.fair_compensation into state;
         if not found then

@@ -216,7 +216,7 @@ begin
     update dealwright.agent as a set
         profile_model_id = model.model_id, profile = elements::real[]::vector,
         variance = variances::real[]::vector, base_ratio = base_share, package_ratio = package_share,
-        profile_xid = pg_current_xact_id()
+        profile_xid = dealwright_engine.xact_id()
     where a.agent_id = id;
     insert into dealwright_engine.agent_profile_log (agent_id, model_id, profile, variance, base_ratio, package_ratio)
     values (id, model.model_id, elements::real[]::vector, variances::real[]::vector, base_share, package_share);

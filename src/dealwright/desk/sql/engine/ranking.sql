@@ -121,7 +121,7 @@ create or replace function dealwright_engine.value_figures(
 returns setof dealwright_engine.ranked language sql stable as $$
     select null::integer, id, round((100 * p.middle)::numeric, 1)::double precision, p.middle,
            dealwright_engine.sigmoid(win_logit - 1.6448536269514722 * p.sd), dealwright_engine.sigmoid(win_logit + 1.6448536269514722 * p.sd),
-           p.middle * revenue, open, capacity, eligible, tied::integer, price, open_limit, pg_current_snapshot(),
+           p.middle * revenue, open, capacity, eligible, tied::integer, price, open_limit, dealwright_engine.snapshot(),
            null::bigint[], null::double precision[]
     from (
         select dealwright_engine.sigmoid(win_logit) as middle, sqrt(logit_variance - case when query_squared is not null
@@ -223,7 +223,7 @@ begin
     select p.place::integer, p.agent_id,
            round(100 * (1 - coalesce((p.place - 1) / nullif(agents - 1, 0)::numeric, 0)), 1)::double precision,
            null::double precision, null::double precision, null::double precision, null::double precision,
-           p.open, p.capacity, p.eligible, 1, null::double precision, p.open, pg_current_snapshot(),
+           p.open, p.capacity, p.eligible, 1, null::double precision, p.open, dealwright_engine.snapshot(),
            null::bigint[], null::double precision[]
     from placed as p
     order by p.place, p.agent_id;
@@ -262,7 +262,7 @@ begin
            p.open, p.capacity, p.eligible,
            case when eligible_only and k = 1
                then (select count(*) from candidate as c where c.eligible and c.shortfall = p.shortfall)::integer else 1 end,
-           null::double precision, p.open, pg_current_snapshot(), null::bigint[], null::double precision[]
+           null::double precision, p.open, dealwright_engine.snapshot(), null::bigint[], null::double precision[]
     from placed as p
     order by p.place;
 end

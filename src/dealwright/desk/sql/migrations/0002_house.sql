@@ -4,12 +4,27 @@
 create schema dealwright_engine;
 create sequence dealwright_engine.writer;
 select setval('dealwright_engine.writer', ('x' || translate(left(gen_random_uuid()::text, 13), '-', ''))::bit(48)::bigint);
+create function dealwright_engine.xact_id() returns xid8 language sql stable as $$ select pg_current_xact_id() $$;
+
+create table dealwright_engine.cluster (
+    only_row boolean primary key default true check (only_row),
+    system_identifier bigint not null,
+    xid_offset bigint not null check (xid_offset >= 0),
+    since timestamptz not null default now()
+);
+comment on table dealwright_engine.cluster is
+    'The cluster the desk is at work in, and by how much its transaction ids are raised where they are stored.';
+
 alter table dealwright.rule set schema dealwright_engine;
 alter table dealwright.compiled_model set schema dealwright_engine;
 alter table dealwright.standing set schema dealwright_engine;
 alter table dealwright.queue_gate set schema dealwright_engine;
 alter table dealwright.agent_profile_log set schema dealwright_engine;
 alter table dealwright.agent_day set schema dealwright_engine;
+alter table dealwright.event alter column xid set default dealwright_engine.xact_id();
+alter table dealwright.decision alter column xid set default dealwright_engine.xact_id();
+alter table dealwright.agent alter column profile_xid set default dealwright_engine.xact_id();
+alter table dealwright_engine.agent_profile_log alter column xid set default dealwright_engine.xact_id();
 
 -- what 0.1 had: no longer used when the new functions are there, and dropped then unless something of the company's depends on it
 set local search_path = pg_catalog;  -- names are written out

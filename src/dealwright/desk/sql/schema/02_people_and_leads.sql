@@ -32,7 +32,7 @@ create table dealwright.agent (
     profile_model_id bigint,
     fair_shortfall_at_leave double precision,
     import_hash text,
-    profile_xid xid8 not null default pg_current_xact_id()
+    profile_xid xid8 not null default dealwright_engine.xact_id()
 ) with (fillfactor = 50);  -- room for the next version of the row on its own page: every claim is a HOT update
 create index agent_profile_xid on dealwright.agent (profile_xid);
 comment on column dealwright.agent.profile_xid is 'The transaction that last changed the profile; kept with it.';

@@ -2,7 +2,7 @@
 
 create table dealwright.event (
     position bigint generated always as identity,
-    xid xid8 not null default pg_current_xact_id(),
+    xid xid8 not null default dealwright_engine.xact_id(),
     at timestamptz not null default clock_timestamp(),
     kind text not null,
     agent_id bigint,
@@ -27,7 +27,7 @@ create index event_deleted_agent on dealwright.event (agent_id) where kind = 'ag
 create table dealwright_engine.agent_profile_log (
     -- numbered together with the events, so that a replay can tell what came first within one transaction
     position bigint not null default nextval('dealwright.event_position_seq') primary key,
-    xid xid8 not null default pg_current_xact_id(),
+    xid xid8 not null default dealwright_engine.xact_id(),
     agent_id bigint not null,
     model_id bigint not null,
     profile vector not null,
@@ -39,7 +39,7 @@ create index agent_profile_log_agent on dealwright_engine.agent_profile_log (age
 
 create table dealwright.decision (
     decision_id bigint generated always as identity primary key,
-    xid xid8 not null default pg_current_xact_id(),
+    xid xid8 not null default dealwright_engine.xact_id(),
     decided_at timestamptz not null,
     lead_id bigint not null,
     assignment_id bigint,
