@@ -8,6 +8,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from old_desk import restore_version_0_1
 
 from dealwright.desk.database import Database
 from dealwright.desk.migrations import migrate
@@ -54,6 +55,21 @@ def empty_database(server: Server, empty_template: str) -> Iterator[Database]:
 def database(server: Server, desk_template: str) -> Iterator[Database]:
     """Return a freshly migrated desk, dropped after the test."""
     yield from _copy(server, desk_template)
+
+
+@pytest.fixture(scope="session")
+def template_of_version_0_1(server: Server, empty_template: str) -> str:
+    """Return the name of a database that version 0.1 left."""
+    _create_database(server, "template_0_1", empty_template)
+    with Database(server.url_of("template_0_1")) as database:
+        restore_version_0_1(database)
+    return "template_0_1"
+
+
+@pytest.fixture
+def version_0_1(server: Server, template_of_version_0_1: str) -> Iterator[Database]:
+    """Return the desk that version 0.1 left, dropped after the test."""
+    yield from _copy(server, template_of_version_0_1)
 
 
 @pytest.fixture(scope="session")

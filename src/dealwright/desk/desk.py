@@ -21,7 +21,7 @@ from psycopg.types.json import Jsonb
 from dealwright.desk.database import Database
 from dealwright.desk.lead import Lead, plain_scalar, plain_values
 from dealwright.desk.migrations import MigrationResult, migrate
-from dealwright.desk.queries import answered_errors, own_id, query, run_command
+from dealwright.desk.queries import answered_errors, own_id, run_command
 from dealwright.desk.results import (
     Agents,
     Explanation,
@@ -34,6 +34,8 @@ from dealwright.desk.results import (
     Row,
     Settlement,
 )
+from dealwright.desk.statements import query
+from dealwright.desk.waiting import Tell, log_wait
 from dealwright.errors import InputError, NotFoundError, UnknownNameError
 from dealwright.schemas import BOOKING_STATUSES, EMPTY, Dimension, History
 
@@ -61,11 +63,17 @@ class Desk:
         self.migration: MigrationResult | None = None
 
     @classmethod
-    def open(cls, url: str | None = None, home: str | Path | None = None) -> Desk:
+    def open(cls, url: str | None = None, home: str | Path | None = None, *, tell: Tell = log_wait) -> Desk:
         """Open the desk in the database at `url`, or in the embedded one under `home`; build it if need be.
 
         Without arguments the environment decides: ``DATABASE_URL``, else ``DEALWRIGHT_HOME``, else
         ``~/.dealwright``.
+
+        Parameters
+        ----------
+        tell
+            Is told in one line, from another thread, whom this program's work waits for, whenever that takes
+            longer than two seconds; by default it goes to the log ``dealwright``.
 
         Raises
         ------
@@ -75,9 +83,13 @@ class Desk:
         if url is None and home is None:
             url = os.environ.get("DATABASE_URL") or None
         place = home or os.environ.get("DEALWRIGHT_HOME") or Path.home() / ".dealwright"
-        desk = cls(Database.open(url, Path(place).expanduser()))
-        with desk.database.connect() as connection, answered_errors(desk.database.url):
-            desk.migration = migrate(connection)
+        desk = cls(Database.open(url, Path(place).expanduser(), tell=tell))
+        with (
+            desk.database.connect() as connection,
+            desk.database.watching(connection),
+            answered_errors(desk.database.url),
+        ):
+            desk.migration = migrate(connection, tell=tell)
         return desk
 
     def __enter__(self) -> Desk:

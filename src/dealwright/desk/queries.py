@@ -1,4 +1,4 @@
-"""The desk's queries, by name, and the errors that PostgreSQL answers them with."""
+"""Running the desk's statements, and the errors that PostgreSQL answers them with."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ import re
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from functools import cache
-from importlib.resources import files
 from typing import Any
 
 import psycopg
@@ -15,6 +13,7 @@ from psycopg import Connection, errors
 from psycopg.rows import dict_row
 
 from dealwright.desk.database import redact
+from dealwright.desk.statements import query
 from dealwright.errors import ConflictError, DatabaseError, DealwrightError, InputError, NotFoundError
 
 _RAISED: dict[str, type[DealwrightError]] = {
@@ -60,18 +59,6 @@ _GAVE_WAY = (errors.DeadlockDetected, errors.SerializationFailure)
 _ATTEMPTS = 3
 _PAUSE_S = 0.05
 _OWN_NUMBER = re.compile(r"[1-9][0-9]{0,17}")
-
-
-@cache
-def _queries() -> dict[str, bytes]:
-    text = files("dealwright.desk").joinpath("sql", "queries.sql").read_text(encoding="utf-8")
-    _, *blocks = re.split(r"(?m)^-- name: (\w+)\n", text)
-    return {name: block.encode() for name, block in zip(blocks[::2], blocks[1::2], strict=True)}
-
-
-def query(name: str) -> bytes:
-    """Return a statement of ``sql/queries.sql``."""
-    return _queries()[name]
 
 
 def run_command(connection: Connection[Any], name: str, parameters: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,6 +4,7 @@ declare
     placed integer := 0;
     id bigint;
 begin
+    perform pg_advisory_xact_lock_shared(hashtext('dealwright upgrade'), 0);  -- see desk/upgrade.py
     lock table dealwright.lead in row exclusive mode;  -- who holds all writers must see this one before it locks an agent
     for id in select a.agent_id from dealwright.agent as a where a.active and a.open < a.capacity order by a.agent_id loop
         perform from dealwright.agent as a where a.agent_id = id for no key update;
@@ -32,6 +33,7 @@ declare
     in_line boolean := pg_current_xact_id_if_assigned() is null;
     id bigint;
 begin
+    done := pg_advisory_xact_lock_shared(hashtext('dealwright upgrade'), 0);  -- see desk/upgrade.py
     if l.customer_name is null or l.customer_name = '' then
         perform dealwright_engine.check_lead_words(l);
     end if;

@@ -1,5 +1,6 @@
 create or replace function dealwright.begin_import()
 returns void language sql as $$
+    select pg_advisory_xact_lock_shared(hashtext('dealwright upgrade'), 0);  -- see desk/upgrade.py
     create temporary table import_dimension (
         name text, position integer, allowed_values text[], is_open boolean, required boolean, at_arrival boolean, edges double precision[]
     ) on commit drop;

@@ -4,6 +4,7 @@ create or replace function dealwright.settle_booking(
 returns setof dealwright.settlement language plpgsql set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp set plan_cache_mode = force_generic_plan as $$
 #variable_conflict use_column
 begin
+    perform pg_advisory_xact_lock_shared(hashtext('dealwright upgrade'), 0);  -- see desk/upgrade.py
     if settle_booking.status is null or settle_booking.status not in ('pending', 'confirmed', 'cancelled') then
         raise exception 'unknown booking status %', coalesce(quote_literal(settle_booking.status), 'null') using errcode = 'DW002',
             hint = 'use confirmed, cancelled, or pending to reopen';
