@@ -56,6 +56,8 @@ _BOUNDS: dict[str, tuple[str, str]] = {
 }
 # chosen by PostgreSQL to give way to others; nothing of it was done
 _GAVE_WAY = (errors.DeadlockDetected, errors.SerializationFailure)
+# a prepared statement that is another connection's
+_FORGOTTEN = (errors.InvalidSqlStatementName, errors.DuplicatePreparedStatement, errors.ProtocolViolation)
 _ATTEMPTS = 3
 _PAUSE_S = 0.05
 _OWN_NUMBER = re.compile(r"[1-9][0-9]{0,17}")
@@ -115,6 +117,11 @@ def translate(error: psycopg.Error, url: str) -> DealwrightError:
         return DatabaseError(f"{message}: let the owner of the schema dealwright grant it")
     if isinstance(error, errors.UndefinedTable | errors.UndefinedFunction | errors.InvalidSchemaName):
         return DatabaseError(f"{message}: run `dealwright init` to bring {redact(url)} up to date")
+    if isinstance(error, _FORGOTTEN):
+        return DatabaseError(
+            f"{message}: between this program and the server is a pooler that gives every transaction another "
+            "connection; add prepare=off to the options of the database URL (?prepare=off)"
+        )
     if isinstance(error, psycopg.OperationalError):
         return DatabaseError(
             f"the database stopped answering: {message}; try again, and see its log if it stays"
