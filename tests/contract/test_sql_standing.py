@@ -185,11 +185,23 @@ def test_a_lead_waits_for_a_lane_but_not_for_long(database: Database) -> None:
         with one.transaction():
             assert assign(one, attributes)["status"] == "assigned"
             # the lane, and the line for the agent
-            assert value(other, "select count(*) from pg_locks where locktype = 'advisory' and mode = 'ExclusiveLock'") == 2
+            assert (
+                value(
+                    other,
+                    "select count(*) from pg_locks where locktype = 'advisory' and mode = 'ExclusiveLock'",
+                )
+                == 2
+            )
             # no line for who wrote before: it may hold the row that the one ahead waits for
             add_agent(one, "Ben", capacity=1000)
             assert assign(one, attributes)["agent_id"] == 2
-            assert value(other, "select count(*) from pg_locks where locktype = 'advisory' and mode = 'ExclusiveLock'") == 2
+            assert (
+                value(
+                    other,
+                    "select count(*) from pg_locks where locktype = 'advisory' and mode = 'ExclusiveLock'",
+                )
+                == 2
+            )
         assert value(other, "select count(*) from pg_locks where locktype = 'advisory'") == 0
         with other.transaction():
             rows(other, "select pg_advisory_xact_lock(hashtext('dealwright lane'), 0)")

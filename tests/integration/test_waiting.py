@@ -69,7 +69,9 @@ def test_who_waits_says_for_whom(
         work(opened)
         assert time.monotonic() - begun > 2
     assert len(told) == 1
-    assert told[0].startswith(f"waiting for process {pid} (month end, user postgres, in a transaction since 2")
+    assert told[0].startswith(
+        f"waiting for process {pid} (month end, user postgres, in a transaction since 2"
+    )
     assert told[0].endswith("UTC, idle in transaction, last statement: UPDATE)")
     assert "Kate" not in told[0]
 
@@ -95,6 +97,15 @@ def test_a_command_says_it_on_stderr(
     database: Database, desk: tuple[Desk, list[str]], dealwright: Command
 ) -> None:
     with open_transaction(database, 4.5) as pid:
-        answer = dealwright("assign", "--customer", "Kate", "--set", "destination=Mars", "--set", "lead_source=Organic", "--json")
+        answer = dealwright(
+            "assign",
+            "--customer",
+            "Kate",
+            "--set",
+            "destination=Mars",
+            "--set",
+            "lead_source=Organic",
+            "--json",
+        )
     assert answer.json["status"] == "assigned"
     assert answer.err.startswith(f"dealwright: waiting for process {pid} (month end, user postgres")

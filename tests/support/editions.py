@@ -44,7 +44,7 @@ class Edition:
         return stem
 
     def rename_engine(self, suffix: str) -> int:
-        """Give every routine of the engine another name, wherever it is named; returns how many there were."""
+        """Give every routine of the engine another name, wherever it is named; returns how many."""
         texts = {path: path.read_text(encoding="utf-8") for path in self._repeated()}
         names = {name for text in texts.values() for name in _ROUTINE.findall(text)} - _NAMED_OUTSIDE
         called = re.compile(rf"\bdealwright_engine\.({'|'.join(sorted(names))})\b(?=\()")

@@ -106,10 +106,23 @@ def _start_16(home: Path, options: Mapping[str, str]) -> Server:
         data = home / "postgres"
         data.mkdir(mode=0o700)
         own(data)
-        arguments = ("-D", data.name, "-U", cluster.SUPERUSER, "--auth=trust", "--encoding=UTF8", "--no-locale")
+        arguments = (
+            "-D",
+            data.name,
+            "-U",
+            cluster.SUPERUSER,
+            "--auth=trust",
+            "--encoding=UTF8",
+            "--no-locale",
+        )
         done = run_program("initdb", *arguments, timeout_s=120, folder=home)
         assert done.returncode == 0, done.stdout
-        settings = {"listen_addresses": "", "unix_socket_directories": str(data), "max_connections": "200", **options}
+        settings = {
+            "listen_addresses": "",
+            "unix_socket_directories": str(data),
+            "max_connections": "200",
+            **options,
+        }
         log = home / "postgres.log"
         log.touch()
         own(log)

@@ -207,7 +207,7 @@ def create_cluster(data: Path) -> None:
 
 
 def bring_settings_up_to_date(data: Path) -> bool:
-    """Add to the settings of an older version what they do not speak of; return whether there was anything."""
+    """Add to settings of an older version what they do not speak of; return whether there was anything."""
     settings = data / SETTINGS_FILE
     try:
         text = settings.read_text(encoding="utf-8", errors="replace")

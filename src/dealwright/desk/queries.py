@@ -113,14 +113,19 @@ def translate(error: psycopg.Error, url: str) -> DealwrightError:
         message, hint = _words_of(error, message, hint)
     if isinstance(error, (*_UNREADABLE, errors.CheckViolation)):
         return InputError(f"{message}{hint}")
+    return _not_done(error, message, hint, url)
+
+
+def _not_done(error: psycopg.Error, message: str, hint: str, url: str) -> DatabaseError:
+    """Say what the database did not do, and what would help."""
     if isinstance(error, errors.InsufficientPrivilege):
         return DatabaseError(f"{message}: let the owner of the schema dealwright grant it")
     if isinstance(error, errors.UndefinedTable | errors.UndefinedFunction | errors.InvalidSchemaName):
         return DatabaseError(f"{message}: run `dealwright init` to bring {redact(url)} up to date")
-    if isinstance(error, _FORGOTTEN):
+    if isinstance(error, _FORGOTTEN) and "prepared statement" in message:
         return DatabaseError(
-            f"{message}: between this program and the server is a pooler that gives every transaction another "
-            "connection; add prepare=off to the options of the database URL (?prepare=off)"
+            f"{message}: between this program and the server is a pooler that gives every transaction "
+            "another connection; add prepare=off to the options of the database URL (?prepare=off)"
         )
     if isinstance(error, psycopg.OperationalError):
         return DatabaseError(
