@@ -49,8 +49,8 @@ LOCKS = {
     "dev.txt": ("pyproject.toml", "--group", "dev", "-c", "requirements/runtime.txt"),
     "docs.txt": ("--group", "docs", "-c", "requirements/runtime.txt", "-c", "requirements/dev.txt"),
 }
-# the SQL contract is also tested against these (tests/support/servers.py): another major version, with an owner
-# who is no superuser and vector in a schema of its own
+# the SQL contract is also tested against these (tests/support/servers.py): another major version, an owner
+# who is no superuser, vector in a schema of its own
 OTHER_SERVERS = ("16,owner",)
 CHECKS = ("ruff format --check .", "ruff check .", "mypy", "lint-imports --no-logo")
 Args = Sequence[str]

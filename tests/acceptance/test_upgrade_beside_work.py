@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -135,10 +135,8 @@ def by_desk(desk: Desk) -> Work:
         placed = desk.assign({"customer_name": "Kate", "attributes": attributes(rng)}, rng.choice(POLICIES))
         if placed.to_dict()["booking_id"] is None:
             return
-        try:
+        with suppress(ConflictError):  # nobody else has room
             desk.reassign(placed.to_dict()["assignment_id"], "holiday")
-        except ConflictError:
-            pass  # nobody else has room
         desk.settle(placed.to_dict()["booking_id"], "confirmed", base_revenue=20)
 
     return work

@@ -60,13 +60,15 @@ def placed_last(desk: Desk) -> int:
 
 
 def test_times_are_in_utc_whatever_others_set(through: str) -> None:
-    with Database(f"{through}?prepare=off") as database:
-        with psycopg.connect(through, prepare_threshold=None, autocommit=True) as other:
-            for _ in range(20):
-                other.execute("set time zone 'Asia/Kathmandu'")
-                with database.connection() as connection:
-                    assert value(connection, "show timezone") == "UTC"
-                assert value(other, "show timezone") == "Asia/Kathmandu"
+    with (
+        Database(f"{through}?prepare=off") as database,
+        psycopg.connect(through, prepare_threshold=None, autocommit=True) as other,
+    ):
+        for _ in range(20):
+            other.execute("set time zone 'Asia/Kathmandu'")
+            with database.connection() as connection:
+                assert value(connection, "show timezone") == "UTC"
+            assert value(other, "show timezone") == "Asia/Kathmandu"
 
 
 def test_prepared_statements_are_said_to_be_the_trouble(through: str) -> None:

@@ -87,9 +87,12 @@ def test_a_short_wait_is_not_worth_a_word(desk: tuple[Desk, list[str]], database
 def test_it_goes_to_the_log_where_nobody_asked(
     database: Database, desk: tuple[Desk, list[str]], caplog: pytest.LogCaptureFixture
 ) -> None:
-    with caplog.at_level(logging.WARNING, "dealwright"), open_transaction(database, 4.5) as pid:
-        with Desk.open(database.url) as other:
-            other.assign(SOMEBODY)
+    with (
+        caplog.at_level(logging.WARNING, "dealwright"),
+        open_transaction(database, 4.5) as pid,
+        Desk.open(database.url) as other,
+    ):
+        other.assign(SOMEBODY)
     assert f"waiting for process {pid} (month end" in caplog.text
 
 
