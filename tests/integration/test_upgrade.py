@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import psycopg
 import pytest
 from editions import Edition
-from engine import assign, rows, value
+from engine import add_agent, assign, declare, load_model, random_model, rows, value
 from ledger import check_desk
 from psycopg import Connection
 from schema_text import schema_of
@@ -302,6 +303,19 @@ def test_triggers_are_put_in_place_only_when_they_changed(database: Database, tm
     edition.edit("engine/triggers.sql", "-- What holds whatever writes.", "-- Holds whatever writes.")
     _upgrade(database, tmp_path)
     assert _run(database, triggers) != before
+
+
+@pytest.mark.administrator
+def test_a_desk_follows_when_vector_moves_to_another_schema(database: Database) -> None:
+    _run(database, "create schema elsewhere", "alter extension vector set schema elsewhere")
+    assert _upgrade(database).functions_replaced
+    assert not _upgrade(database).changed
+    with database.connect(autocommit=True) as connection:
+        declare(connection)
+        add_agent(connection, "Ada")
+        load_model(connection, random_model(np.random.default_rng(1)))
+        placed = assign(connection, SOMEBODY)
+        assert value(connection, "select dealwright.replay(%s)", placed["assignment_id"])["agrees"]
 
 
 def test_what_is_gone_is_dropped_when_nobody_can_be_in_the_middle_of_it(

@@ -297,7 +297,17 @@ def _check_version(connection: Connection[Any]) -> None:
 
 def _ensure_vector(connection: Connection[Any]) -> None:
     """Create the extension ``vector`` where it is missing."""
-    if connection.execute("SELECT 1 FROM pg_extension WHERE extname = 'vector'").fetchone():
+    found = connection.execute(
+        "SELECT quote_ident(n.nspname), has_schema_privilege(n.oid, 'usage') FROM pg_extension AS e "
+        "JOIN pg_namespace AS n ON n.oid = e.extnamespace WHERE e.extname = 'vector'"
+    ).fetchone()
+    if found is not None and not found[1]:
+        raise DatabaseError(
+            f"the extension 'vector' is in the schema {found[0]}, which the user {connection.info.user!r} "
+            f"may not use: let an administrator run GRANT USAGE ON SCHEMA {found[0]} "
+            f"TO {connection.info.user}; in {connection.info.dbname!r}"
+        )
+    if found is not None:
         return
     version = connection.info.server_version // 10_000
     if not connection.execute("SELECT 1 FROM pg_available_extensions WHERE name = 'vector'").fetchone():

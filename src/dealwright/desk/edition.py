@@ -15,6 +15,7 @@ from psycopg import Connection
 
 from dealwright.errors import DatabaseError
 
+_VECTOR_SCHEMA = "@vector_schema@"
 _NAME = re.compile(r"(\d+)_(\w+)\.sql")
 _VIEW = re.compile(r"(?im)^create or replace view (\S+)")
 _TRIGGER = re.compile(r"(?ims)^create or replace trigger (\w+)\s.*?\son\s+(\S+)")
@@ -43,17 +44,28 @@ class Edition:
     routines: Sequence[Script]
     views: Sequence[Script]
     triggers: Sequence[Script]
+    vector_schema: str
 
     @classmethod
-    def read(cls, root: Traversable) -> Edition:
+    def read(cls, root: Traversable, vector_schema: str) -> Edition:
         """Read a directory that holds ``schema``, ``migrations``, ``engine`` and ``api``.
+
+        Parameters
+        ----------
+        vector_schema
+            Where the database has the types of pgvector: what is repeated has it filled in, so that another
+            place is another edition.
 
         Raises
         ------
         DatabaseError
             A file is not named as it should be, or the migrations are not numbered without gaps.
         """
-        repeated = [*_read(root / "engine"), *_read(root / "api")]
+        repeated = [
+            Script(script.number, script.name, script.text.replace(_VECTOR_SCHEMA, vector_schema))
+            for folder in ("engine", "api")
+            for script in _read(root / folder)
+        ]
         hanging = {
             kind: [script for script in repeated if script.name.endswith(f"/{kind}")]
             for kind in ("views", "triggers")
@@ -62,6 +74,7 @@ class Edition:
             schema=_numbered(root / "schema"),
             migrations=_without_gaps(_numbered(root / "migrations")),
             routines=[script for script in repeated if script not in hanging["views"] + hanging["triggers"]],
+            vector_schema=vector_schema,
             **hanging,
         )
 
@@ -93,25 +106,29 @@ def package_sql() -> Traversable:
     return files("dealwright.desk") / "sql"
 
 
-def run_scripts(connection: Connection[Any], scripts: Sequence[Script]) -> None:
-    """Run files, with the schema where this database has the types of pgvector filled in.
+def find_vector(connection: Connection[Any]) -> str:
+    """Return the schema that holds the types of pgvector."""
+    row = connection.execute(
+        "SELECT quote_ident(n.nspname) FROM pg_extension AS e "
+        "JOIN pg_namespace AS n ON n.oid = e.extnamespace WHERE e.extname = 'vector'"
+    ).fetchone()
+    return str(row[0]) if row else "public"
+
+
+def run_scripts(connection: Connection[Any], scripts: Sequence[Script], vector_schema: str) -> None:
+    """Run files, with the schema of pgvector filled in.
 
     Raises
     ------
     DatabaseError
         One failed; the message has its name and line.
     """
-    row = connection.execute(
-        "SELECT quote_ident(n.nspname) FROM pg_extension AS e "
-        "JOIN pg_namespace AS n ON n.oid = e.extnamespace WHERE e.extname = 'vector'"
-    ).fetchone()
-    vector_schema = row[0] if row else "public"
     # functions name one another in any order
     connection.execute("SET LOCAL check_function_bodies = off")
     connection.execute(f"SET LOCAL search_path = dealwright, dealwright_engine, {vector_schema}".encode())
     for script in scripts:
         try:
-            connection.execute(script.text.replace("@vector_schema@", vector_schema).encode())
+            connection.execute(script.text.replace(_VECTOR_SCHEMA, vector_schema).encode())
         except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected):
             raise  # to be tried again
         except psycopg.Error as error:

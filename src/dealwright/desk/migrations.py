@@ -21,7 +21,7 @@ from typing import Any
 
 from psycopg import Connection
 
-from dealwright.desk.edition import Edition, Script, package_sql, run_scripts
+from dealwright.desk.edition import Edition, Script, find_vector, package_sql, run_scripts
 from dealwright.desk.upgrade import (
     LEAVE_S,
     beside_work,
@@ -129,8 +129,8 @@ def migrate(
         The database is newer than the package, an applied migration was edited afterwards, something of the
         company's depends on what this version no longer has, or a file failed (with its name and line).
     """
-    edition = Edition.read(sql or package_sql())
     with connection.transaction():  # of its own: whoever waits for the lock below must hold none
+        edition = Edition.read(sql or package_sql(), find_vector(connection))
         if (done := _up_to_date(connection, edition)) is not None:
             return done
     with connection.transaction():
@@ -168,11 +168,11 @@ def _put_in_place(
 ) -> None:
     """Change the tables, then put all that is repeated in place, and retire what is gone."""
     grants = read_grants(connection)
-    run_scripts(connection, tables)
+    run_scripts(connection, tables, edition.vector_schema)
     before = routines_in_place(connection)
     _record_migrations(connection, recorded)
     repeated = [*edition.routines, *edition.views, *(edition.triggers if with_triggers else ())]
-    run_scripts(connection, repeated)
+    run_scripts(connection, repeated, edition.vector_schema)
     keep_grants(connection, grants)
     retire(connection, edition, before)
 
