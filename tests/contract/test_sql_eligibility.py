@@ -140,6 +140,7 @@ def test_nobody_gets_a_lead_who_may_not(database: Database, policy: str) -> None
         assert value(connection, "select count(*) from dealwright.lead where is_waiting") == 1
 
 
+@pytest.mark.administrator
 def test_a_shift_that_begins_takes_the_queue_with_the_next_sweep(database: Database) -> None:
     with database.connect(autocommit=True) as connection:
         add_agent(connection, "soon", shifts="{}")

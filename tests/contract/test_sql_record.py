@@ -117,6 +117,7 @@ def test_the_record_is_append_only(connection: Connection[Any], table: str) -> N
         "update dealwright.decision_block set hash = previous_hash where block_id = 1",
     ],
 )
+@pytest.mark.administrator
 def test_a_seal_shows_what_an_administrator_changed(connection: Connection[Any], tampering: str) -> None:
     for _ in range(4):
         assign(connection, LEAD)
@@ -134,6 +135,7 @@ def test_a_seal_shows_what_an_administrator_changed(connection: Connection[Any],
     assert False in value(connection, verify)
 
 
+@pytest.mark.administrator
 def test_a_block_put_aside_breaks_the_chain(connection: Connection[Any]) -> None:
     for _ in range(3):
         assign(connection, LEAD)
@@ -286,6 +288,7 @@ def test_explain_says_what_would_have_changed_it(connection: Connection[Any]) ->
     assert ranking[1]["reasons"][0] == {"reason": "open assignments", "value": 1}
 
 
+@pytest.mark.administrator
 def test_a_decision_that_does_not_follow_is_shown(connection: Connection[Any]) -> None:
     answer = assign(connection, LEAD, "workload")
     rows(connection, "set session_replication_role = replica")

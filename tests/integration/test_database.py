@@ -8,15 +8,15 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from servers import TestServer
 
 from dealwright.desk.database import Database, redact
-from dealwright.desk.server import Server
 from dealwright.errors import DatabaseError
 
 SECRET = "s3cr3t-w0rd"
 
 
-def test_opens_a_desk_with_vectors_in_utc(server: Server, empty_database: Database) -> None:
+def test_opens_a_desk_with_vectors_in_utc(server: TestServer, empty_database: Database) -> None:
     with Database.open(empty_database.url, server.home) as database, database.connect() as connection:
         row = connection.execute(
             "SELECT '[1,2]'::vector <#> '[3,4]'::vector, current_setting('TimeZone'), "
@@ -25,7 +25,7 @@ def test_opens_a_desk_with_vectors_in_utc(server: Server, empty_database: Databa
     assert row == (-11.0, "UTC", "dealwright")
 
 
-def test_opening_twice_changes_nothing(server: Server, empty_database: Database) -> None:
+def test_opening_twice_changes_nothing(server: TestServer, empty_database: Database) -> None:
     extension = "SELECT oid, extversion FROM pg_extension WHERE extname = 'vector'"
     found = []
     for _ in range(2):
@@ -35,7 +35,7 @@ def test_opening_twice_changes_nothing(server: Server, empty_database: Database)
     assert found[0] == found[1]
 
 
-def test_many_may_open_an_empty_database_at_once(server: Server, empty_database: Database) -> None:
+def test_many_may_open_an_empty_database_at_once(server: TestServer, empty_database: Database) -> None:
     with empty_database.connect(autocommit=True) as connection:
         connection.execute("DROP EXTENSION vector")
     with ThreadPoolExecutor(8) as threads:
@@ -81,7 +81,7 @@ def test_pool_says_when_it_is_exhausted(empty_database: Database) -> None:
         pass
 
 
-def test_a_missing_database_is_named_with_its_fix(server: Server) -> None:
+def test_a_missing_database_is_named_with_its_fix(server: TestServer) -> None:
     with pytest.raises(DatabaseError, match=r'"nowhere" does not exist.*createdb'):
         Database.open(server.url_of("nowhere"), server.home)
 
@@ -118,7 +118,29 @@ def test_pool_error_is_the_connection_error() -> None:
         pass
 
 
-def test_a_server_without_pgvector_is_refused(server: Server, empty_database: Database) -> None:
+@pytest.mark.administrator
+def test_vectors_that_may_not_be_used_are_asked_for_by_name(
+    server: TestServer, empty_database: Database, tmp_path: Path
+) -> None:
+    with empty_database.connect(autocommit=True) as connection:
+        for statement in (
+            "CREATE SCHEMA hidden",
+            "ALTER EXTENSION vector SET SCHEMA hidden",
+            "CREATE ROLE newcomer LOGIN",
+        ):
+            connection.execute(statement.encode())
+    try:
+        url = empty_database.url.replace("//postgres@", "//newcomer@")
+        with pytest.raises(
+            DatabaseError, match=r"in the schema hidden.*GRANT USAGE ON SCHEMA hidden TO newcomer;"
+        ):
+            Database.open(url, tmp_path)
+    finally:
+        with empty_database.connect(autocommit=True) as connection:
+            connection.execute("DROP ROLE newcomer")
+
+
+def test_a_server_without_pgvector_is_refused(server: TestServer, empty_database: Database) -> None:
     with psycopg.connect(empty_database.url, autocommit=True) as connection:
         connection.execute("DROP EXTENSION vector")
         connection.execute("DROP ROLE IF EXISTS clerk")

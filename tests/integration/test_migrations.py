@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from schema_text import schema_of
 
-from dealwright.desk.cluster import program
 from dealwright.desk.database import Database
 from dealwright.desk.migrations import MigrationResult, migrate, package_sql
 from dealwright.errors import DatabaseError
@@ -181,19 +180,19 @@ def test_the_package_migrates_to_its_own_fresh_schema(
         for name, text in _package_files(folder):
             steps.write(f"{folder}/{name}", text)
     _run(empty_database, steps)
-    assert _dump(empty_database) == _dump(database)
+    assert schema_of(empty_database) == schema_of(database)
 
 
 def test_the_packages_functions_replace_themselves(database: Database) -> None:
     """An upgrade finds the functions of the edition before; what hangs on a view must not stop it."""
-    before = _dump(database)
+    before = schema_of(database)
     with database.connect() as connection:
         connection.execute(
             "UPDATE dealwright.schema_functions SET checksum = 'an older edition', triggers_checksum = ''"
         )
         connection.commit()
         assert migrate(connection).functions_replaced
-    assert _dump(database) == before
+    assert schema_of(database) == before
 
 
 def _package_files(folder: str) -> list[tuple[str, str]]:
@@ -201,27 +200,4 @@ def _package_files(folder: str) -> list[tuple[str, str]]:
     found = (package_sql() / folder).iterdir()
     return sorted(
         (file.name, file.read_text(encoding="utf-8")) for file in found if file.name.endswith(".sql")
-    )
-
-
-def _dump(database: Database) -> str:
-    """Return the schema as pg_dump writes it, with the columns of each table in a fixed order.
-
-    A migration adds a column at the end, the fresh schema has it where it belongs: the same table to every
-    client that names its columns.
-    """
-    done = subprocess.run(
-        [program("pg_dump"), "--schema-only", "--no-owner", "--schema=dealwright*", database.url],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    text = re.sub(r"(?m)^(--.*|\\(un)?restrict .*|)\n", "", done.stdout)
-    return re.sub(
-        r"(CREATE TABLE [^(]+\(\n)(.*?)(\n\);)",
-        lambda table: (
-            table[1] + "\n".join(sorted(line.rstrip(",") for line in table[2].splitlines())) + table[3]
-        ),
-        text,
-        flags=re.DOTALL,
     )

@@ -59,6 +59,22 @@ def test_is_durable_and_roomy_by_default(durable: Server) -> None:
     assert _setting(durable, "listen_addresses") == ""
 
 
+def test_ends_transactions_that_do_nothing(durable: Server) -> None:
+    name = "idle_in_transaction_session_timeout"
+    assert _setting(durable, name) == "5min"
+    settings = durable.data / "dealwright.conf"
+    new = settings.read_text()
+    old = "".join(line for line in new.splitlines(keepends=True) if name not in line)
+    settings.write_text(old)  # as an older version wrote it
+    start_server(durable.home)
+    assert _setting(durable, name) == "5min"
+    assert settings.read_text().startswith(old)
+    settings.write_text(old + f"#{name} = 0\n")  # somebody's own decision
+    start_server(durable.home)
+    assert settings.read_text() == old + f"#{name} = 0\n"
+    settings.write_text(new)
+
+
 def test_is_found_running_and_started_once(durable: Server) -> None:
     assert start_server(durable.home) == durable
     assert find_server(durable.home) == durable

@@ -82,8 +82,14 @@ def open_desk(context: typer.Context) -> Iterator[Desk]:
     from dealwright.desk.desk import Desk
 
     settings = settings_of(context)
-    with Desk.open(settings.database_url, settings.home) as desk:
+    with Desk.open(settings.database_url, settings.home, tell=_say_wait) as desk:
         yield desk
+
+
+def _say_wait(message: str) -> None:
+    """Say on stderr who keeps a command waiting; a line of its own, also to a program."""
+    sys.stderr.write(f"dealwright: {message}\n")
+    sys.stderr.flush()
 
 
 def console() -> Console:

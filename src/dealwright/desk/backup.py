@@ -16,7 +16,8 @@ from psycopg.rows import dict_row
 
 from dealwright.desk.cluster import client_environment, program, tail
 from dealwright.desk.database import Database, hide_secrets, redact
-from dealwright.desk.queries import answered_errors, query
+from dealwright.desk.queries import answered_errors
+from dealwright.desk.statements import query
 from dealwright.errors import DatabaseError, InputError, NotFoundError
 
 SCHEMAS = ("dealwright", "dealwright_engine")

@@ -40,6 +40,8 @@ max_wal_size = 2GB
 checkpoint_timeout = 15min
 checkpoint_completion_target = 0.9
 
+idle_in_transaction_session_timeout = 5min   # a transaction that does nothing keeps others waiting
+
 jit = off                         # the desk's statements take less time than compiling them
 random_page_cost = 1.1            # solid-state disks
 max_parallel_workers_per_gather = 0   # short statements; parallel ones also fail where /dev/shm is small
@@ -56,6 +58,9 @@ log_checkpoints = off
 log_min_error_statement = panic   # statements hold names of customers: they stay out of the log
 log_line_prefix = '%m [%p] %q%a '
 """
+
+# what came after the first version
+_ADDED = tuple(line for line in _SETTINGS.splitlines() if line.startswith("idle_in_transaction"))
 
 
 def program(name: str) -> Path:
@@ -212,6 +217,20 @@ def create_cluster(data: Path) -> None:
         draft.rename(data)
     except OSError as error:
         raise unwritable(data.parent, error) from error
+
+
+def bring_settings_up_to_date(data: Path) -> bool:
+    """Add to settings of an older version what they do not speak of; return whether there was anything."""
+    settings = data / SETTINGS_FILE
+    try:
+        text = settings.read_text(encoding="utf-8", errors="replace")
+        missing = [line for line in _ADDED if line.partition(" ")[0] not in text]
+        if missing:
+            with settings.open("a", encoding="utf-8") as conf:
+                conf.write("\n# added by a later version; yours to change\n" + "\n".join(missing) + "\n")
+    except OSError:  # settings of one's own, or none
+        return False
+    return bool(missing)
 
 
 def own(path: Path) -> None:

@@ -19,6 +19,7 @@ from psycopg.pq import TransactionStatus
 from psycopg_pool import ConnectionPool, PoolTimeout
 
 from dealwright.desk.server import start_server
+from dealwright.desk.waiting import Tell, Watcher, log_wait
 from dealwright.errors import DatabaseError
 
 OLDEST_VERSION = 15
@@ -32,22 +33,32 @@ class Database:
     closes its pool at the end; the embedded server goes on running for other clients.
     """
 
-    def __init__(self, url: str, *, pool_size: int = 16) -> None:
-        self.url = url
+    def __init__(self, url: str, *, pool_size: int = 16, tell: Tell = log_wait) -> None:
+        self.url, self.prepares = _split_prepare(url)
         self._pool_size = pool_size
+        self._watcher = Watcher(lambda: self.connect(autocommit=True), tell)
         self._pool: ConnectionPool[Connection[Any]] | None = None
         self._pool_lock = threading.Lock()
 
     @classmethod
-    def open(cls, url: str | None, home: Path, *, pool_size: int = 16) -> Database:
+    def open(cls, url: str | None, home: Path, *, pool_size: int = 16, tell: Tell = log_wait) -> Database:
         """Open the database at ``url``, or the embedded one of ``home`` when there is none, and check it.
+
+        Parameters
+        ----------
+        url
+            A connection URL of PostgreSQL. With ``prepare=off`` among its options no statement is prepared:
+            for a pooler that hands every transaction to another connection, such as pgbouncer.
+        tell
+            Is told in one line, from another thread, whom this program's work waits for, whenever that takes
+            longer than two seconds; by default it goes to the log ``dealwright``.
 
         Raises
         ------
         DatabaseError
             It cannot be reached or started, is older than PostgreSQL 15, or lacks the extension ``vector``.
         """
-        database = cls(url or start_server(home).url, pool_size=pool_size)
+        database = cls(url or start_server(home).url, pool_size=pool_size, tell=tell)
         with database.connect(autocommit=True) as connection:
             _check_version(connection)
             _ensure_vector(connection)
@@ -62,11 +73,7 @@ class Database:
             The database cannot be reached; the message says why and what to do.
         """
         try:
-            connection = psycopg.connect(
-                self.url,
-                autocommit=autocommit,
-                **_connection_options(self.url),
-            )
+            connection = psycopg.connect(self.url, autocommit=autocommit, **self._options())
             _configure(connection)
         except psycopg.Error as error:
             # not chained: the driver's own message may quote the URL with its password
@@ -81,7 +88,7 @@ class Database:
                 try:
                     self._pool = ConnectionPool(
                         self.url,
-                        kwargs=_connection_options(self.url),
+                        kwargs=self._options(),
                         min_size=1,
                         max_size=self._pool_size,
                         open=True,
@@ -117,14 +124,28 @@ class Database:
             with borrowed:
                 if autocommit:
                     borrowed.autocommit = True
-                yield borrowed
+                with self.watching(borrowed):
+                    yield borrowed
         finally:
             if autocommit and borrowed.info.transaction_status == TransactionStatus.IDLE:
                 borrowed.autocommit = False
             self.pool.putconn(borrowed)  # which replaces it where it is not idle any more
 
+    def watching(self, connection: Connection[Any]) -> contextlib.AbstractContextManager[None]:
+        """Say for whom a connection waits, whenever that takes longer than two seconds in this block."""
+        # what a pooler calls the process is not its name on the server
+        return self._watcher.watching(connection) if self.prepares else contextlib.nullcontext()
+
+    def _options(self) -> dict[str, Any]:
+        """Return what every connection asks for, unless the URL says otherwise."""
+        wanted: dict[str, Any] = {"application_name": "dealwright", "connect_timeout": _CONNECT_TIMEOUT_S}
+        given = _parts(self.url)
+        options = {name: value for name, value in wanted.items() if name not in given}
+        return options if self.prepares else {**options, "prepare_threshold": None}
+
     def close(self) -> None:
         """Close the pool."""
+        self._watcher.close()
         with self._pool_lock:
             if self._pool is not None:
                 self._pool.close()
@@ -169,8 +190,8 @@ def without_password(url: str) -> str:
 def hide_secrets(text: str, url: str) -> str:
     """Return a text without the secrets of a connection URL, as they are and as the URL writes them."""
     try:
-        parts = conninfo_to_dict(url)
-    except psycopg.Error:
+        parts = conninfo_to_dict(_split_prepare(url)[0])
+    except (psycopg.Error, DatabaseError):
         parts = {}
     found = {str(parts[name]) for name in _SECRETS if parts.get(name)}
     # of a URL that cannot be read, all between the account and the last @ may be the password
@@ -217,7 +238,7 @@ _FIXES = {
 def _parts(url: str) -> dict[str, Any]:
     """Return the parts of a connection URL; an unescaped @ in a password is told from a strange host name."""
     try:
-        parts = conninfo_to_dict(url)
+        parts = conninfo_to_dict(_split_prepare(url)[0])
     except (psycopg.ProgrammingError, ValueError):  # ValueError: of a null character
         parts = {"host": "@"}
     if "@" in str(parts.get("host")):
@@ -228,11 +249,24 @@ def _parts(url: str) -> dict[str, Any]:
     return parts
 
 
-def _connection_options(url: str) -> dict[str, Any]:
-    """Return what every connection asks for, unless the URL says otherwise."""
-    wanted: dict[str, Any] = {"application_name": "dealwright", "connect_timeout": _CONNECT_TIMEOUT_S}
-    given = _parts(url)
-    return {name: value for name, value in wanted.items() if name not in given}
+def _split_prepare(url: str) -> tuple[str, bool]:
+    """Take the option ``prepare``, which libpq does not know, out of a URL; return the rest and what it says.
+
+    Raises
+    ------
+    DatabaseError
+        It says neither ``on`` nor ``off``.
+    """
+    pattern = r"([?&])prepare=([^&#]*)(&?)" if "://" in url else r"(^|\s)prepare\s*=\s*(\S*)(\s?)"
+    found = re.search(pattern, url)
+    if found is None:
+        return url, True
+    if found[2] not in ("on", "off"):
+        raise DatabaseError(
+            f"the database URL says prepare={found[2]}: write prepare=off behind a pooler that works by "
+            "transactions, or leave it out"
+        )
+    return url[: found.start()] + (found[1] if found[3] else "") + url[found.end() :], found[2] == "on"
 
 
 def _configure(connection: Connection[Any]) -> None:
@@ -263,7 +297,17 @@ def _check_version(connection: Connection[Any]) -> None:
 
 def _ensure_vector(connection: Connection[Any]) -> None:
     """Create the extension ``vector`` where it is missing."""
-    if connection.execute("SELECT 1 FROM pg_extension WHERE extname = 'vector'").fetchone():
+    found = connection.execute(
+        "SELECT quote_ident(n.nspname), has_schema_privilege(n.oid, 'usage') FROM pg_extension AS e "
+        "JOIN pg_namespace AS n ON n.oid = e.extnamespace WHERE e.extname = 'vector'"
+    ).fetchone()
+    if found is not None and not found[1]:
+        raise DatabaseError(
+            f"the extension 'vector' is in the schema {found[0]}, which the user {connection.info.user!r} "
+            f"may not use: let an administrator run GRANT USAGE ON SCHEMA {found[0]} "
+            f"TO {connection.info.user}; in {connection.info.dbname!r}"
+        )
+    if found is not None:
         return
     version = connection.info.server_version // 10_000
     if not connection.execute("SELECT 1 FROM pg_available_extensions WHERE name = 'vector'").fetchone():

@@ -30,6 +30,7 @@ from dealwright.desk.results import (
     Row,
     Settlement,
 )
+from dealwright.desk.waiting import Tell, log_wait
 from dealwright.dimensions import BOOKING_STATUSES, EMPTY, Dimension
 from dealwright.errors import InputError, UnknownNameError
 
@@ -54,11 +55,17 @@ class Desk(ModelRegister):
         self.migration: MigrationResult | None = None
 
     @classmethod
-    def open(cls, url: str | None = None, home: str | Path | None = None) -> Desk:
+    def open(cls, url: str | None = None, home: str | Path | None = None, *, tell: Tell = log_wait) -> Desk:
         """Open the desk in the database at `url`, or in the embedded one under `home`; build it if need be.
 
         Without arguments the environment decides: ``DATABASE_URL``, else ``DEALWRIGHT_HOME``, else
         ``~/.dealwright``.
+
+        Parameters
+        ----------
+        tell
+            Is told in one line, from another thread, whom this program's work waits for, whenever that takes
+            longer than two seconds; by default it goes to the log ``dealwright``.
 
         Raises
         ------
@@ -68,9 +75,13 @@ class Desk(ModelRegister):
         if url is None and home is None:
             url = os.environ.get("DATABASE_URL") or None
         place = home or os.environ.get("DEALWRIGHT_HOME") or Path.home() / ".dealwright"
-        desk = cls(Database.open(url, Path(place).expanduser()))
-        with desk.database.connect() as connection, answered_errors(desk.database.url):
-            desk.migration = migrate(connection)
+        desk = cls(Database.open(url, Path(place).expanduser(), tell=tell))
+        with (
+            desk.database.connect() as connection,
+            desk.database.watching(connection),
+            answered_errors(desk.database.url),
+        ):
+            desk.migration = migrate(connection, tell=tell)
         return desk
 
     def __enter__(self) -> Desk:

@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 from psycopg import Connection, sql
 
-from dealwright.desk.queries import query
+from dealwright.desk.statements import query
 from dealwright.dimensions import EMPTY, Dimension
 from dealwright.schemas import AGENT_COLUMNS, ASSIGNMENT_COLUMNS, BOOKING_COLUMNS, History
 

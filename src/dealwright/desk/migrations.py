@@ -14,53 +14,31 @@ A run is one transaction: a database is either at the new schema or untouched.
 
 from __future__ import annotations
 
-import hashlib
-import random
-import re
-import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from importlib.resources import files
+from collections.abc import Sequence
+from dataclasses import dataclass
 from importlib.resources.abc import Traversable
 from typing import Any
 
-import psycopg
 from psycopg import Connection
 
+from dealwright.desk.edition import Edition, Script, find_vector, package_sql, run_scripts
+from dealwright.desk.upgrade import (
+    LEAVE_S,
+    act_as_owner,
+    beside_work,
+    drop_retired,
+    keep_grants,
+    leave_to_owner,
+    read_grants,
+    retire,
+    routines_in_place,
+)
+from dealwright.desk.waiting import Tell, log_wait
 from dealwright.errors import DatabaseError
 
+__all__ = ["MigrationResult", "check_versions", "migrate", "package_sql"]
+
 _LOCK = 0x6465_616C  # "deal": one migrating process at a time in a database
-_NAME = re.compile(r"(\d+)_(\w+)\.sql")
-_VIEW = re.compile(r"(?im)^create or replace view (\S+)")
-_TRIGGER = re.compile(r"(?ims)^create or replace trigger (\w+)\s.*?\son\s+(\S+)")
-
-# whoever places, settles or corrects locks one of these first
-_WRITTEN = ("dealwright.lead", "dealwright.booking", "dealwright.assignment", "dealwright.agent")
-_ATTEMPTS = 200
-
-# the routines that this transaction has put in place
-_REPLACED = b"""
-SELECT p.oid::regprocedure::text FROM pg_proc AS p JOIN pg_namespace AS n ON n.oid = p.pronamespace
-WHERE n.nspname IN ('dealwright', 'dealwright_engine') AND p.xmin = pg_current_xact_id()::xid
-ORDER BY 1
-"""
-# new routines, which everybody may run unless somebody says otherwise; what the company granted stays
-_REVOKED = b"""
-SELECT p.oid::regprocedure::text FROM pg_proc AS p JOIN pg_namespace AS n ON n.oid = p.pronamespace
-WHERE n.nspname IN ('dealwright', 'dealwright_engine') AND p.proacl IS NULL
-  AND p.xmin = pg_current_xact_id()::xid
-"""
-_OWNER = b"""
-SELECT quote_ident(r.rolname) FROM pg_namespace AS n JOIN pg_roles AS r ON r.oid = n.nspowner
-WHERE n.nspname = 'dealwright' AND r.rolname = 'dealwright_owner' AND pg_has_role(r.oid, 'MEMBER')
-"""
-_TRIGGERS = b"""
-SELECT t.tgname, t.tgrelid::regclass::text FROM pg_trigger AS t
-JOIN pg_proc AS p ON p.oid = t.tgfoid JOIN pg_namespace AS f ON f.oid = p.pronamespace
-JOIN pg_class AS c ON c.oid = t.tgrelid JOIN pg_namespace AS n ON n.oid = c.relnamespace
-WHERE NOT t.tgisinternal
-  AND f.nspname IN ('dealwright', 'dealwright_engine') AND n.nspname IN ('dealwright', 'dealwright_engine')
-"""
 
 _BOOKKEEPING = b"""
 CREATE SCHEMA IF NOT EXISTS dealwright;
@@ -78,10 +56,13 @@ CREATE TABLE IF NOT EXISTS dealwright.schema_functions (
 );
 ALTER TABLE dealwright.schema_functions
     ADD COLUMN IF NOT EXISTS triggers_checksum text NOT NULL DEFAULT '',
-    ADD COLUMN IF NOT EXISTS objects text[] NOT NULL DEFAULT '{}';
+    ADD COLUMN IF NOT EXISTS objects text[] NOT NULL DEFAULT '{}',
+    ADD COLUMN IF NOT EXISTS retired text[] NOT NULL DEFAULT '{}';
 COMMENT ON TABLE dealwright.schema_functions IS 'Which edition of the functions and triggers is installed';
 COMMENT ON COLUMN dealwright.schema_functions.objects
     IS 'What it put there: the next edition drops what it no longer has';
+COMMENT ON COLUMN dealwright.schema_functions.retired
+    IS 'What an edition before had: dropped as soon as no call can still be in the middle of it';
 """
 
 # version 0.1 had these; they are one file now
@@ -106,7 +87,7 @@ class MigrationResult:
     functions_replaced
         Whether functions and triggers were applied again.
     ids_rebased
-        Whether the desk came from another cluster, whose transaction ids the new ones now follow.
+        Whether the desk came from another server, whose transaction ids new ones follow from now on.
     """
 
     before: int
@@ -136,63 +117,9 @@ class MigrationResult:
         return "; ".join(steps)
 
 
-@dataclass(frozen=True)
-class _Script:
-    """One SQL file: its place in the order, its name without the suffix, and its text."""
-
-    number: int
-    name: str
-    text: str = field(repr=False)
-
-    @property
-    def checksum(self) -> str:
-        return hashlib.sha256(self.text.encode()).hexdigest()
-
-
-@dataclass(frozen=True)
-class _Edition:
-    """The SQL files of one version of the package."""
-
-    schema: Sequence[_Script]
-    migrations: Sequence[_Script]
-    routines: Sequence[_Script]
-    views: Sequence[_Script]
-    triggers: Sequence[_Script]
-
-    @classmethod
-    def read(cls, root: Traversable) -> _Edition:
-        repeated = [*_read(root / "engine"), *_read(root / "api")]
-        hanging = {
-            kind: [script for script in repeated if script.name.endswith(f"/{kind}")]
-            for kind in ("views", "triggers")
-        }
-        return cls(
-            schema=_scripts(root / "schema"),
-            migrations=_numbered_without_gaps(_scripts(root / "migrations")),
-            routines=[script for script in repeated if script not in hanging["views"] + hanging["triggers"]],
-            **hanging,
-        )
-
-    @property
-    def stores_ids(self) -> bool:
-        """Whether it knows how to follow transaction ids of another cluster."""
-        return any(script.name == "engine/cluster" for script in self.routines)
-
-    @property
-    def checksum(self) -> str:
-        return _combined([*self.routines, *self.views, *self.triggers])
-
-    @property
-    def triggers_checksum(self) -> str:
-        return _combined(self.triggers)
-
-
-def package_sql() -> Traversable:
-    """Return the directory of the SQL files this package ships."""
-    return files("dealwright.desk") / "sql"
-
-
-def migrate(connection: Connection[Any], sql: Traversable | None = None) -> MigrationResult:
+def migrate(
+    connection: Connection[Any], sql: Traversable | None = None, *, tell: Tell = log_wait
+) -> MigrationResult:
     """Bring the database to the current schema and functions, in one transaction.
 
     Safe when several processes start at once: one works, the others wait and find nothing to do. Safe beside
@@ -204,6 +131,8 @@ def migrate(connection: Connection[Any], sql: Traversable | None = None) -> Migr
         Outside a transaction; its role owns the schema ``dealwright`` or may create it.
     sql
         Directory with ``schema``, ``migrations``, ``engine`` and ``api``; default the package's own.
+    tell
+        Is told, in one line, who is in the way of an upgrade for more than two seconds.
 
     Raises
     ------
@@ -211,11 +140,16 @@ def migrate(connection: Connection[Any], sql: Traversable | None = None) -> Migr
         The database is newer than the package, an applied migration was edited afterwards, something of the
         company's depends on what this version no longer has, or a file failed (with its name and line).
     """
-    edition = _Edition.read(sql or package_sql())
     with connection.transaction():  # of its own: whoever waits for the lock below must hold none
-        if (done := _up_to_date(connection, edition)) is not None:
+        edition = Edition.read(sql or package_sql(), find_vector(connection))
+        done, may_change = _up_to_date(connection, edition), _may_change(connection)
+        if done is not None and not (may_change and _has_retired(connection)):
             return done
-        _check_owner(connection)
+        if not may_change:
+            raise _not_the_owner(connection)
+    if done is not None:
+        drop_retired(connection, within_s=0)
+        return done
     with connection.transaction():
         connection.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
         act_as_owner(connection)
@@ -227,47 +161,87 @@ def migrate(connection: Connection[Any], sql: Traversable | None = None) -> Migr
         pending = [script for script in edition.migrations if script.number not in known]
         installed = _installed(connection)
         replaced = bool(pending) or installed is None or installed[0] != edition.checksum
-        if replaced:
-            run = _Runner(connection)
-            if known:
-                hold_desk(connection, exclusively=bool(pending))
-            run.all(pending if known else edition.schema)
-            _record_migrations(connection, pending)
-            # a migration may have rebuilt a table, which then has lost its triggers
-            with_triggers = bool(pending) or installed is None or installed[1] != edition.triggers_checksum
-            run.all([*edition.routines, *edition.views, *(edition.triggers if with_triggers else ())])
-            _retire(connection, edition)
-            _revoke_from_everybody(connection)
-        rebased = _rebase_ids(connection, edition)
+        # a migration may have rebuilt a table, which then has lost its triggers
+        with_triggers = bool(pending) or installed is None or installed[1] != edition.triggers_checksum
+        if replaced and known:
+            beside_work(
+                connection,
+                lambda: _put_in_place(connection, edition, pending, pending, with_triggers=with_triggers),
+                tell,
+            )
+        elif replaced:
+            _put_in_place(connection, edition, edition.schema, pending, with_triggers=True)
+        rebased = _rebase_ids(connection, edition, tell)
+    drop_retired(connection, within_s=LEAVE_S if replaced else 0)
     names = tuple(script.name for script in pending) if known else ()
     return MigrationResult(max(known, default=0), len(edition.migrations), names, replaced, rebased)
 
 
-def _check_owner(connection: Connection[Any]) -> None:
-    """Refuse somebody who may use the desk but not change it, in better words than the server's."""
+def check_versions(versions: Sequence[tuple[int, str, str]]) -> None:
+    """Check that this package can work with a desk that has these migrations (number, name, checksum).
+
+    Raises
+    ------
+    DatabaseError
+        A newer Dealwright has been there, or a migration differs.
+    """
+    if tuple(checksum for _, _, checksum in versions) != _VERSION_0_1:
+        known = {version: (name, checksum) for version, name, checksum in versions}
+        _check(known, Edition.read(package_sql(), "public").migrations)
+
+
+def _may_change(connection: Connection[Any]) -> bool:
+    """Return whether the user may change the desk, or build it."""
     row = connection.execute(
-        "SELECT current_user, pg_has_role(nspowner, 'USAGE') FROM pg_namespace WHERE nspname = 'dealwright'"
+        "SELECT pg_has_role(nspowner, 'USAGE') FROM pg_namespace WHERE nspname = 'dealwright'"
     ).fetchone()
-    if row is not None and not row[1]:
-        raise DatabaseError(
-            f"the desk is of another version than this Dealwright, and {row[0]!r} may not upgrade it: "
-            "let its owner run `dealwright init`, or install the version that the others use"
-        )
+    return row is None or bool(row[0])
 
 
-def act_as_owner(connection: Connection[Any]) -> None:
-    """Let what this transaction makes belong to the owner of the desk, whoever of its members connects."""
-    for (owner,) in connection.execute(_OWNER).fetchall():
-        connection.execute(f"SET LOCAL ROLE {owner}".encode())
+def _not_the_owner(connection: Connection[Any]) -> DatabaseError:
+    return DatabaseError(
+        "the desk is of another version than this Dealwright, or was restored, and "
+        f"{connection.info.user!r} may not change it: let its owner run `dealwright init`, "
+        "or install the version that the others use"
+    )
 
 
-def _revoke_from_everybody(connection: Connection[Any]) -> None:
-    """Leave routines that are new to their owner, until somebody grants them."""
-    if names := [name for (name,) in connection.execute(_REVOKED).fetchall()]:
-        connection.execute(f"REVOKE EXECUTE ON ROUTINE {', '.join(names)} FROM PUBLIC".encode())
+def _knows_cluster(connection: Connection[Any], edition: Edition) -> bool:
+    """Return whether the cluster's transaction ids follow those that are stored (``engine/cluster.sql``)."""
+    if not edition.stores_ids:
+        return True
+    return connection.execute("SELECT dealwright.knows_cluster()").fetchone() == (True,)
 
 
-def _up_to_date(connection: Connection[Any], edition: _Edition) -> MigrationResult | None:
+def _rebase_ids(connection: Connection[Any], edition: Edition, tell: Tell) -> bool:
+    """Let new transaction ids follow those that the desk has brought along from another cluster."""
+    if _knows_cluster(connection, edition):
+        return False
+    beside_work(connection, lambda: connection.execute("SELECT dealwright_engine.rebase_ids()"), tell)
+    return True
+
+
+def _put_in_place(
+    connection: Connection[Any],
+    edition: Edition,
+    tables: Sequence[Script],
+    recorded: Sequence[Script],
+    *,
+    with_triggers: bool,
+) -> None:
+    """Change the tables, then put all that is repeated in place, and retire what is gone."""
+    grants = read_grants(connection)
+    run_scripts(connection, tables, edition.vector_schema)
+    before = routines_in_place(connection)
+    _record_migrations(connection, recorded)
+    repeated = [*edition.routines, *edition.views, *(edition.triggers if with_triggers else ())]
+    run_scripts(connection, repeated, edition.vector_schema)
+    keep_grants(connection, grants)
+    leave_to_owner(connection, before)
+    retire(connection, edition, before)
+
+
+def _up_to_date(connection: Connection[Any], edition: Edition) -> MigrationResult | None:
     """Return the result when there is nothing to do, found without the lock: the cost of every start."""
     if not _has_books(connection):
         return None
@@ -281,15 +255,20 @@ def _up_to_date(connection: Connection[Any], edition: _Edition) -> MigrationResu
     return MigrationResult(len(known), len(known), (), functions_replaced=False)
 
 
+def _has_retired(connection: Connection[Any]) -> bool:
+    row = connection.execute("SELECT retired <> '{}' FROM dealwright.schema_functions").fetchone()
+    return row is not None and bool(row[0])
+
+
 def _has_books(connection: Connection[Any]) -> bool:
     row = connection.execute(
         "SELECT 1 FROM pg_attribute "
-        "WHERE attrelid = to_regclass('dealwright.schema_functions') AND attname = 'objects'"
+        "WHERE attrelid = to_regclass('dealwright.schema_functions') AND attname = 'retired'"
     ).fetchone()
     return row is not None
 
 
-def _fold_version_0_1(connection: Connection[Any], migrations: Sequence[_Script]) -> None:
+def _fold_version_0_1(connection: Connection[Any], migrations: Sequence[Script]) -> None:
     """Let a database of version 0.1 have the one migration behind it that its four have become."""
     found = connection.execute("SELECT checksum FROM dealwright.schema_version ORDER BY version").fetchall()
     if tuple(checksum for (checksum,) in found) == _VERSION_0_1:
@@ -297,7 +276,7 @@ def _fold_version_0_1(connection: Connection[Any], migrations: Sequence[_Script]
         _record_migrations(connection, migrations[:1])
 
 
-def _record_migrations(connection: Connection[Any], scripts: Sequence[_Script]) -> None:
+def _record_migrations(connection: Connection[Any], scripts: Sequence[Script]) -> None:
     for script in scripts:
         connection.execute(
             "INSERT INTO dealwright.schema_version (version, name, checksum) VALUES (%s, %s, %s)",
@@ -316,104 +295,7 @@ def _installed(connection: Connection[Any]) -> tuple[str, str] | None:
     return None if row is None else (str(row[0]), str(row[1]))
 
 
-def _knows_cluster(connection: Connection[Any], edition: _Edition) -> bool:
-    """Return whether the cluster's transaction ids follow those that are stored (``engine/cluster.sql``)."""
-    if not edition.stores_ids:
-        return True
-    return connection.execute("SELECT dealwright.knows_cluster()").fetchone() == (True,)
-
-
-def _rebase_ids(connection: Connection[Any], edition: _Edition) -> bool:
-    """Let new transaction ids follow those that the desk has brought along from another cluster."""
-    if _knows_cluster(connection, edition):
-        return False
-    hold_desk(connection, exclusively=False)
-    connection.execute("SELECT dealwright_engine.rebase_ids()")
-    return True
-
-
-def hold_desk(connection: Connection[Any], *, exclusively: bool) -> None:
-    """Let nobody begin to place or settle until the transaction ends, and wait until nobody is at it.
-
-    In short attempts: whoever comes meanwhile goes on after each, and nobody's transaction is ended as the
-    victim of a deadlock.
-    """
-    mode = "ACCESS EXCLUSIVE" if exclusively else "SHARE ROW EXCLUSIVE"
-    rows = connection.execute(
-        "SELECT name FROM unnest(%s::text[]) AS name WHERE to_regclass(name) IS NOT NULL", [list(_WRITTEN)]
-    )
-    tables = [name for (name,) in rows.fetchall()]
-    if not tables:
-        return
-    patience = connection.execute("SELECT current_setting('lock_timeout')").fetchone()
-    for attempt in range(_ATTEMPTS):
-        try:
-            with connection.transaction():
-                connection.execute("SET LOCAL lock_timeout = '200ms'")
-                # placing and settling take these in different orders: one, then the other
-                order = tables if attempt % 2 else tables[::-1]
-                connection.execute(f"LOCK TABLE {', '.join(order)} IN {mode} MODE".encode())
-        except psycopg.errors.LockNotAvailable:
-            time.sleep(0.05 * random.random())  # noqa: S311
-        else:
-            connection.execute("SELECT set_config('lock_timeout', %s, true)", patience)
-            return
-    raise DatabaseError(
-        "the desk is too busy to be upgraded: a transaction stays open that has changed leads or bookings "
-        "(pg_stat_activity shows it); end it, or try again at a quieter time; nothing was changed"
-    )
-
-
-def _retire(connection: Connection[Any], edition: _Edition) -> None:
-    """Drop what the edition before had and this one has not, and note what this one has."""
-    connection.execute("SET LOCAL search_path = pg_catalog")
-    row = connection.execute("SELECT objects FROM dealwright.schema_functions").fetchone()
-    views = [name for script in (*edition.routines, *edition.views) for name in _VIEW.findall(script.text)]
-    triggers = [
-        f"{name} on {table}" for script in edition.triggers for name, table in _TRIGGER.findall(script.text)
-    ]
-    present = [f"routine {name}" for (name,) in connection.execute(_REPLACED)] + [
-        f"view {name}" for name in views
-    ]
-    gone = set(row[0] if row else ()) - set(present)
-    try:
-        for name, table in connection.execute(_TRIGGERS).fetchall():
-            if f"{name} on {table}" not in triggers:
-                connection.execute(f'DROP TRIGGER "{name}" ON {table}'.encode())
-        for kind in ("view", "routine", "type"):
-            # in one statement: what of it hangs together goes together
-            if names := [
-                item.removeprefix(f"{kind} ") for item in sorted(gone) if item.startswith(f"{kind} ")
-            ]:
-                connection.execute(f"DROP {kind} IF EXISTS {', '.join(names)}".encode())
-    except psycopg.errors.DependentObjectsStillExist as error:
-        raise DatabaseError(
-            "this version of Dealwright no longer has something that yours depends on: "
-            f"{'; '.join((error.diag.message_detail or str(error)).splitlines())}. "
-            "Nothing was changed: drop or rewrite what depends on it, then start again"
-        ) from error
-    connection.execute(
-        "INSERT INTO dealwright.schema_functions (checksum, triggers_checksum, objects) VALUES (%s, %s, %s) "
-        "ON CONFLICT (only_row) DO UPDATE SET checksum = excluded.checksum, "
-        "triggers_checksum = excluded.triggers_checksum, objects = excluded.objects, applied_at = now()",
-        [edition.checksum, edition.triggers_checksum, present],
-    )
-
-
-def check_versions(versions: Sequence[tuple[int, str, str]]) -> None:
-    """Check that this package can work with a desk that has these migrations (number, name, checksum).
-
-    Raises
-    ------
-    DatabaseError
-        A newer Dealwright has been there, or a migration differs.
-    """
-    if tuple(checksum for _, _, checksum in versions) != _VERSION_0_1:
-        known = {version: (name, checksum) for version, name, checksum in versions}
-        _check(known, _Edition.read(package_sql()).migrations)
-
-
-def _check(known: dict[int, tuple[str, str]], migrations: Sequence[_Script]) -> None:
+def _check(known: dict[int, tuple[str, str]], migrations: Sequence[Script]) -> None:
     """Refuse a database that is newer than the package, or whose past differs from the files."""
     newest = max(known, default=0)
     if newest > len(migrations):
@@ -427,80 +309,3 @@ def _check(known: dict[int, tuple[str, str]], migrations: Sequence[_Script]) -> 
                 f"migration {script.name} was changed after it had been applied to this database: "
                 "restore the file, and put the change into a new migration"
             )
-
-
-def _combined(scripts: Sequence[_Script]) -> str:
-    digest = hashlib.sha256()
-    for script in scripts:
-        digest.update(f"{script.name}\0{script.text}\0".encode())
-    return digest.hexdigest()
-
-
-def _scripts(folder: Traversable) -> list[_Script]:
-    """Read the SQL files of a directory in the order of their numbers."""
-    return sorted(_read(folder, numbered=True), key=lambda script: script.number)
-
-
-def _read(folder: Traversable, *, numbered: bool = False) -> Iterator[_Script]:
-    if not folder.is_dir():
-        return
-    for file in sorted(folder.iterdir(), key=lambda file: file.name):
-        if not file.name.endswith(".sql"):
-            continue
-        name = file.name.removesuffix(".sql")
-        number = 0
-        if numbered:
-            match = _NAME.fullmatch(file.name)
-            if match is None:
-                raise DatabaseError(f"{file.name} is not named like 0001_what_it_does.sql: rename it")
-            number = int(match[1])
-        else:
-            name = f"{folder.name}/{name}"
-        # text mode: a checkout with other line ends has the same checksum
-        yield _Script(number, name, file.read_text(encoding="utf-8"))
-
-
-def _numbered_without_gaps(scripts: Sequence[_Script]) -> Sequence[_Script]:
-    for expected, script in enumerate(scripts, start=1):
-        if script.number != expected:
-            raise DatabaseError(
-                f"migration {script.name} stands where number {expected} is due: "
-                "migrations count 0001, 0002, … without gaps or doubles"
-            )
-    return scripts
-
-
-class _Runner:
-    """Runs files, with the schema where this database has the types of pgvector filled in."""
-
-    def __init__(self, connection: Connection[Any]) -> None:
-        self._connection = connection
-        row = connection.execute(
-            "SELECT quote_ident(n.nspname) FROM pg_extension AS e "
-            "JOIN pg_namespace AS n ON n.oid = e.extnamespace WHERE e.extname = 'vector'"
-        ).fetchone()
-        self._vector_schema = row[0] if row else "public"
-        # functions name one another in any order
-        connection.execute("SET LOCAL check_function_bodies = off")
-        connection.execute(
-            self._filled("SET LOCAL search_path = dealwright, dealwright_engine, @vector_schema@")
-        )
-
-    def all(self, scripts: Sequence[_Script]) -> None:
-        for script in scripts:
-            self._run(script)
-
-    def _filled(self, text: str) -> bytes:
-        return text.replace("@vector_schema@", self._vector_schema).encode()
-
-    def _run(self, script: _Script) -> None:
-        try:
-            self._connection.execute(self._filled(script.text))
-        except psycopg.Error as error:
-            diagnosis = error.diag
-            position = int(diagnosis.statement_position or 0)
-            line = f", line {script.text.count(chr(10), 0, position) + 1}" if position else ""
-            hint = f" ({diagnosis.message_hint})" if diagnosis.message_hint else ""
-            context = f"\n{diagnosis.context}" if diagnosis.context else ""
-            message = diagnosis.message_primary or str(error)
-            raise DatabaseError(f"{script.name}.sql{line}: {message}{hint}{context}") from error

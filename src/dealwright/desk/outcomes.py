@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from psycopg import Connection, sql
 
-from dealwright.desk.queries import query
+from dealwright.desk.statements import query
 from dealwright.dimensions import EMPTY, Dimension
 from dealwright.learn.slots import UNKNOWN
 from dealwright.schemas import MOMENT, OUTCOME_COLUMNS

@@ -1,4 +1,4 @@
-"""The desk's queries, by name, and the errors that PostgreSQL answers them with."""
+"""Running the desk's statements, and the errors that PostgreSQL answers them with."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ import re
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from functools import cache
-from importlib.resources import files
 from typing import Any
 
 import psycopg
@@ -15,6 +13,7 @@ from psycopg import Connection, errors
 from psycopg.rows import dict_row
 
 from dealwright.desk.database import redact
+from dealwright.desk.statements import query
 from dealwright.errors import ConflictError, DatabaseError, DealwrightError, InputError, NotFoundError
 
 _RAISED: dict[str, type[DealwrightError]] = {
@@ -57,21 +56,11 @@ _BOUNDS: dict[str, tuple[str, str]] = {
 }
 # chosen by PostgreSQL to give way to others; nothing of it was done
 _GAVE_WAY = (errors.DeadlockDetected, errors.SerializationFailure)
+# a prepared statement that is another connection's
+_FORGOTTEN = (errors.InvalidSqlStatementName, errors.DuplicatePreparedStatement, errors.ProtocolViolation)
 _ATTEMPTS = 3
 _PAUSE_S = 0.05
 _OWN_NUMBER = re.compile(r"[1-9][0-9]{0,17}")
-
-
-@cache
-def _queries() -> dict[str, bytes]:
-    text = files("dealwright.desk").joinpath("sql", "queries.sql").read_text(encoding="utf-8")
-    _, *blocks = re.split(r"(?m)^-- name: (\w+)\n", text)
-    return {name: block.encode() for name, block in zip(blocks[::2], blocks[1::2], strict=True)}
-
-
-def query(name: str) -> bytes:
-    """Return a statement of ``sql/queries.sql``."""
-    return _queries()[name]
 
 
 def run_command(connection: Connection[Any], name: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
@@ -124,10 +113,20 @@ def translate(error: psycopg.Error, url: str) -> DealwrightError:
         message, hint = _words_of(error, message, hint)
     if isinstance(error, (*_UNREADABLE, errors.CheckViolation)):
         return InputError(f"{message}{hint}")
+    return _not_done(error, message, hint, url)
+
+
+def _not_done(error: psycopg.Error, message: str, hint: str, url: str) -> DatabaseError:
+    """Say what the database did not do, and what would help."""
     if isinstance(error, errors.InsufficientPrivilege):
         return DatabaseError(f"{message}: let the owner of the schema dealwright grant it")
     if isinstance(error, errors.UndefinedTable | errors.UndefinedFunction | errors.InvalidSchemaName):
         return DatabaseError(f"{message}: run `dealwright init` to bring {redact(url)} up to date")
+    if isinstance(error, _FORGOTTEN) and "prepared statement" in message:
+        return DatabaseError(
+            f"{message}: between this program and the server is a pooler that gives every transaction "
+            "another connection; add prepare=off to the options of the database URL (?prepare=off)"
+        )
     if isinstance(error, psycopg.OperationalError):
         return DatabaseError(
             f"the database stopped answering: {message}; try again, and see its log if it stays"

@@ -16,7 +16,8 @@ from dealwright.desk.backup import failure, is_backup, parameters_of, read_rows
 from dealwright.desk.cluster import client_environment, program, tail
 from dealwright.desk.database import Database, redact
 from dealwright.desk.migrations import check_versions, migrate
-from dealwright.desk.queries import answered_errors, query
+from dealwright.desk.queries import answered_errors
+from dealwright.desk.statements import query
 from dealwright.errors import ConflictError, DatabaseError, InputError
 
 _FIRST_WITH_TRANSACTION_TIMEOUT = 17

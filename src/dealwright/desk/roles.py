@@ -12,7 +12,8 @@ from typing import Any
 from psycopg import Connection, errors
 from psycopg.rows import dict_row
 
-from dealwright.desk.migrations import act_as_owner, hold_desk
+from dealwright.desk.upgrade import act_as_owner, beside_work
+from dealwright.desk.waiting import log_wait
 from dealwright.errors import DatabaseError
 
 ROLES: Mapping[str, str] = {
@@ -105,12 +106,16 @@ def make_roles(connection: Connection[Any]) -> Roles:
     with connection.transaction():
         created = _create_missing(connection)
         _let_owner_in(connection)
-        hold_desk(connection, exclusively=True)
-        connection.execute(_block("owner"))
-        act_as_owner(connection)
-        for name in _GRANTS:
-            connection.execute(_block(name))
+        beside_work(connection, lambda: _hand_over(connection), log_wait)
         return _read(connection, created)
+
+
+def _hand_over(connection: Connection[Any]) -> None:
+    """Give the desk to its owner role, and the others their grants."""
+    connection.execute(_block("owner"))
+    act_as_owner(connection)
+    for name in _GRANTS:
+        connection.execute(_block(name))
 
 
 @cache

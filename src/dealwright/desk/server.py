@@ -27,6 +27,7 @@ from dealwright.desk.cluster import (
     DATABASE,
     MAJOR_VERSION,
     SUPERUSER,
+    bring_settings_up_to_date,
     create_cluster,
     own,
     run_program,
@@ -96,6 +97,8 @@ def start_server(home: Path, *, options: Mapping[str, str] | None = None) -> Ser
     """
     home = home.expanduser().absolute()
     if (running := find_server(home)) is not None:
+        if bring_settings_up_to_date(running.data):
+            run_program("pg_ctl", "reload", "-D", running.data.name, timeout_s=60, folder=home)
         return running
     with _locked(home):
         if (running := find_server(home)) is not None:  # another process started it while this one waited
@@ -104,6 +107,7 @@ def start_server(home: Path, *, options: Mapping[str, str] | None = None) -> Ser
         if not data.exists():
             create_cluster(data)
         _check_version(data)
+        bring_settings_up_to_date(data)
         _clear_stale_locks(data)
         _launch(home, options or {})
         server = find_server(home)

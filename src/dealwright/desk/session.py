@@ -10,7 +10,8 @@ from psycopg import Connection
 from psycopg.rows import dict_row
 
 from dealwright.desk.database import Database
-from dealwright.desk.queries import answered_errors, query
+from dealwright.desk.queries import answered_errors
+from dealwright.desk.statements import query
 
 
 class Session:

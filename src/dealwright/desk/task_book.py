@@ -14,8 +14,9 @@ from psycopg import Connection, sql
 from psycopg.rows import dict_row
 
 from dealwright.desk.database import Database
-from dealwright.desk.queries import answered_errors, query
+from dealwright.desk.queries import answered_errors
 from dealwright.desk.results import Row
+from dealwright.desk.statements import query
 from dealwright.desk.task_results import PlanRuns, Published, Task, Tasks
 from dealwright.errors import InputError, NotFoundError, UnknownNameError
 from dealwright.schemas import DAY_TASK_COLUMNS, DESK_TOUCH_COLUMNS, TIMESTAMP, DayTasks

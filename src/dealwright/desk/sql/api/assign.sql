@@ -1,9 +1,11 @@
--- A lead comes in. Functions of this folder first take the lock that an upgrade waits for, and leave the rest to the engine: so a call
--- runs in the old version or in the new, never in half of each.
+-- A lead comes in. Functions of this folder first take the lock that an upgrade waits for (desk/upgrade.py), and leave the rest to the
+-- engine: so a call runs in the old version or in the new, never in half of each.
 
 create or replace function dealwright.assign_lead(lead jsonb, policy text default null)
 returns dealwright.placement language plpgsql security definer set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
 begin
+    perform pg_advisory_xact_lock_shared(hashtext('dealwright upgrade'), 0);
+    -- before the ranking: a promotion or an import must not come between it and the claim
     lock table dealwright.lead in row exclusive mode;
     return dealwright_engine.assign(lead, policy);
 end
@@ -75,6 +77,7 @@ declare
     placed integer := 0;
     id bigint;
 begin
+    perform pg_advisory_xact_lock_shared(hashtext('dealwright upgrade'), 0);  -- see desk/upgrade.py
     lock table dealwright.lead in row exclusive mode;  -- who holds all writers must see this one before it locks an agent
     for id in select a.agent_id from dealwright.agent as a where a.active and a.open < a.capacity order by a.agent_id loop
         perform from dealwright.agent as a where a.agent_id = id for no key update;

@@ -6,6 +6,7 @@ declare
     again dealwright_engine.ranked;
 begin
     perform dealwright_engine.check_temporary();
+    perform pg_advisory_xact_lock_shared(hashtext('dealwright upgrade'), 0);  -- see desk/upgrade.py
     perform dealwright_engine.restore_state(d);
     select r.rank, r.agent_id, r.match_score, r.win_probability, r.win_low, r.win_high, r.expected_value into again
     from dealwright_engine.rank_by(d.policy, dealwright_engine.past_enquiry(d), d.policy_params, null, true) with ordinality as r
@@ -37,6 +38,7 @@ declare
     ranking jsonb;
 begin
     perform dealwright_engine.check_temporary();
+    perform pg_advisory_xact_lock_shared(hashtext('dealwright upgrade'), 0);  -- see desk/upgrade.py
     perform dealwright_engine.restore_state(d);
     common := dealwright_engine.reason_context_of(d.policy, ask);
     select jsonb_agg(jsonb_build_object(

@@ -1,6 +1,7 @@
 create or replace function dealwright.begin_import()
 returns void language sql security definer
 set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
+    select pg_advisory_xact_lock_shared(hashtext('dealwright upgrade'), 0);  -- see desk/upgrade.py
     create temporary table import_dimension (
         name text, position integer, allowed_values text[], is_open boolean, required boolean, at_arrival boolean, edges double precision[]
     ) on commit drop;

@@ -14,6 +14,7 @@ declare
     common dealwright_engine.reason_context;
     flat record;
 begin
+    perform pg_advisory_xact_lock_shared(hashtext('dealwright upgrade'), 0);  -- see desk/upgrade.py
     if k is not null and k < 1 then
         raise exception 'k must be at least 1, not %', k using errcode = 'DW002';
     end if;

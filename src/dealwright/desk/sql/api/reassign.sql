@@ -12,6 +12,7 @@ declare
     fresh bigint;
     seen_before bigint;
 begin
+    perform pg_advisory_xact_lock_shared(hashtext('dealwright upgrade'), 0);  -- see desk/upgrade.py
     lock table dealwright.lead in row exclusive mode;  -- who holds all writers must see this one before it locks a row
     -- the booking first, as who settles it does
     perform from dealwright.booking as b where b.assignment_id = reassign.assignment_id for update;

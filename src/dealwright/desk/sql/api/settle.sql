@@ -6,7 +6,7 @@ create or replace function dealwright.settle_booking(
 )
 returns dealwright.settlement language plpgsql security definer set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
 begin
-    lock table dealwright.booking in row exclusive mode;
+    perform pg_advisory_xact_lock_shared(hashtext('dealwright upgrade'), 0);  -- see desk/upgrade.py
     return dealwright_engine.settle(booking_id, status, base_revenue, package_revenue, total_revenue);
 end
 $$;
@@ -19,7 +19,7 @@ create or replace function dealwright.settle_booking(
 )
 returns dealwright.settlement language plpgsql security definer set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
 begin
-    lock table dealwright.booking in row exclusive mode;
+    perform pg_advisory_xact_lock_shared(hashtext('dealwright upgrade'), 0);  -- see desk/upgrade.py
     return dealwright_engine.settle(
         dealwright_engine.booking_named(booking), status, base_revenue, package_revenue, total_revenue);
 end

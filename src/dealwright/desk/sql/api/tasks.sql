@@ -3,6 +3,7 @@
 create or replace function dealwright.begin_publishing()
 returns void language sql security definer
 set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
+    select pg_advisory_xact_lock_shared(hashtext('dealwright upgrade'), 0);  -- see desk/upgrade.py
     -- times are the company's clock
     create temporary table published_task (
         account_id text not null, day date not null, action text not null, channel text not null, rep_id text, account_name text,

@@ -5,13 +5,20 @@ returns void language plpgsql as $$
 declare
     width integer := coalesce(vector_dims((dealwright_engine.query_of(d.slots, coalesce(d.model_id, 0))).query), 0);
 begin
-    drop table if exists pg_temp.agent;
-    create temporary table agent (
-        agent_id bigint primary key, open integer, capacity integer, fair_count bigint, fair_compensation double precision,
-        active boolean, skills text[], department text, shifts tstzmultirange, years_of_service double precision,
-        rating double precision, weight double precision, profile vector, variance vector,
-        base_ratio double precision not null default 1, package_ratio double precision not null default 1
-    ) on commit drop;
+    -- One table for all replays of a transaction: before version 18 the functions it stands for would look for the one that was
+    -- there when they were first called.
+    if obj_description(to_regclass('pg_temp.agent'), 'pg_class') = 'as a decision saw them' then
+        truncate pg_temp.agent;
+    else
+        drop table if exists pg_temp.agent;
+        create temporary table agent (
+            agent_id bigint primary key, open integer, capacity integer, fair_count bigint, fair_compensation double precision,
+            active boolean, skills text[], department text, shifts tstzmultirange, years_of_service double precision,
+            rating double precision, weight double precision, profile vector, variance vector,
+            base_ratio double precision not null default 1, package_ratio double precision not null default 1
+        ) on commit drop;
+        comment on table pg_temp.agent is 'as a decision saw them';
+    end if;
     insert into pg_temp.agent
     select g.agent_id, s.open, s.capacity, s.fair_count, s.fair_compensation,
            (t.payload ->> 'active')::boolean, array(select jsonb_array_elements_text(t.payload -> 'skills')), t.payload ->> 'department',

@@ -13,7 +13,6 @@ begin
 end
 $$;
 
--- In few statements: each costs every lead a microsecond, whatever it does.
 create or replace function dealwright_engine.lead_from_json(lead jsonb, wanted_policy text)
 returns dealwright.lead language plpgsql stable as $$
 declare
@@ -23,9 +22,18 @@ begin
     if jsonb_typeof(lead) is distinct from 'object' or lead - known <> '{}' then
         perform dealwright_engine.refuse_lead(lead, known);
     end if;
-    result := row (null, lead ->> 'external_id', lead ->> 'customer_name', coalesce(nullif(lead -> 'attributes', 'null'), '{}'),
-                   nullif(lead ->> 'requirements', ''), 0, nullif(lead ->> 'idempotency_key', ''), clock_timestamp(), 'new', false,
-                   coalesce(wanted_policy, lead ->> 'policy'), null, null, lead ->> 'department')::dealwright.lead;
+    -- each column by its name: their order differs between a new desk and one that was upgraded
+    result.external_id := lead ->> 'external_id';
+    result.customer_name := lead ->> 'customer_name';
+    result.attributes := coalesce(nullif(lead -> 'attributes', 'null'), '{}');
+    result.requirements := nullif(lead ->> 'requirements', '');
+    result.priority := 0;
+    result.idempotency_key := nullif(lead ->> 'idempotency_key', '');
+    result.received_at := clock_timestamp();
+    result.status := 'new';
+    result.is_waiting := false;
+    result.policy := coalesce(wanted_policy, lead ->> 'policy');
+    result.required_department := lead ->> 'department';
     if result.policy is not null and (dealwright_engine.policy_for(result.policy)).name is null then
         raise exception 'unknown policy %', quote_literal(result.policy) using errcode = 'DW002',
             hint = 'use one of value, classic, workload, fair';

@@ -44,7 +44,7 @@ begin
 end
 $$;
 comment on function dealwright_engine.settle(bigint, text, double precision, double precision, double precision) is
-    'What dealwright.settle_booking does; the caller holds ROW EXCLUSIVE on booking.';
+    'What dealwright.settle_booking does.';
 
 create or replace function dealwright_engine.booking_named(name text)
 returns bigint language plpgsql stable as $$

@@ -1,0 +1,176 @@
+"""Who keeps others waiting: found on a connection of its own, and said while the wait goes on."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import psycopg
+from psycopg import Connection
+from psycopg.rows import dict_row
+
+from dealwright.desk.statements import query
+from dealwright.errors import DealwrightError
+
+Tell = Callable[[str], None]
+
+PATIENCE_S = 2.0
+_LOOK_S = 0.5
+_LINGER_S = 5.0  # the watcher sleeps when nothing has been watched for so long
+_AGAIN_S = 30.0
+
+
+def log_wait(message: str) -> None:
+    """Say it where nobody asked to be told: in the log."""
+    logging.getLogger("dealwright").warning("%s", message)
+
+
+@dataclass(frozen=True)
+class Holder:
+    """A process of the server that others wait for.
+
+    Attributes
+    ----------
+    pid
+        Its process id on the server; 0 for a prepared transaction.
+    application, user
+        What it calls itself, and its role; None where the server does not say.
+    since
+        When its transaction began; None where the server does not say, or it has none.
+    state
+        ``active``, ``idle in transaction``, …
+    statement
+        The first word of its last statement: the rest may hold customers' data.
+    """
+
+    pid: int
+    application: str | None
+    user: str | None
+    since: datetime | None
+    state: str | None
+    statement: str | None
+
+    def __str__(self) -> str:
+        if self.pid == 0:
+            return "a prepared transaction (pg_prepared_xacts shows it)"
+        known = [self.application or "no application name"]
+        if self.user:
+            known.append(f"user {self.user}")
+        if self.since:
+            known.append(f"in a transaction since {self.since.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC")
+        if self.state:
+            known.append(self.state)
+        if self.statement:
+            known.append(f"last statement: {self.statement.upper()}")
+        return f"process {self.pid} ({', '.join(known)})"
+
+
+def name_holders(holders: Iterable[Holder], most: int = 3) -> str:
+    """Name the first few."""
+    found = [str(holder) for holder in holders]
+    more = f" and {len(found) - most} more" if len(found) > most else ""
+    return "; ".join(found[:most]) + more
+
+
+def read_holders(connection: Connection[Any], name: str, **parameters: Any) -> list[Holder]:
+    """Return what a statement of ``sql/queries.sql`` finds, longest transaction first."""
+    rows = connection.cursor(row_factory=dict_row).execute(query(name), parameters).fetchall()
+    return [Holder(**row) for row in rows]
+
+
+class Watcher:
+    """Tells who is waited for whenever a connection at work has been kept waiting for two seconds.
+
+    Parameters
+    ----------
+    connect
+        Opens the connection on which it looks.
+    tell
+        Is called with one line, from a thread of the watcher's own.
+    """
+
+    def __init__(self, connect: Callable[[], Connection[Any]], tell: Tell) -> None:
+        self._connect, self._tell = connect, tell
+        self._watched: dict[object, tuple[int, float]] = {}
+        self._working = threading.Event()
+        self._closed = threading.Event()
+        self._starting = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._connection: Connection[Any] | None = None
+        self._told: dict[frozenset[int], float] = {}
+
+    @contextlib.contextmanager
+    def watching(self, connection: Connection[Any]) -> Iterator[None]:
+        """Watch a connection for a block: what is added to each piece of work is a microsecond."""
+        key = object()
+        self._watched[key] = (connection.info.backend_pid, time.monotonic())
+        if not self._working.is_set():
+            self._wake()
+        try:
+            yield
+        finally:
+            del self._watched[key]
+
+    def close(self) -> None:
+        """Stop looking."""
+        self._closed.set()
+        self._working.set()
+
+    def _wake(self) -> None:
+        with self._starting:
+            self._working.set()
+            if self._thread is None or not self._thread.is_alive():
+                self._closed.clear()
+                self._thread = threading.Thread(target=self._look, name="dealwright-waiting", daemon=True)
+                self._thread.start()
+
+    def _look(self) -> None:
+        """Look every half second as long as there is work, and sleep when there has been none for a while."""
+        kept: set[int] = set()
+        last_work = time.monotonic()
+        while not self._closed.is_set():
+            now = time.monotonic()
+            watched = list(self._watched.values())
+            if watched:
+                last_work = now
+            elif now - last_work > _LINGER_S:
+                self._sleep()
+                last_work = time.monotonic()
+            late = {pid for pid, since in watched if now - since >= PATIENCE_S - _LOOK_S}
+            kept = self._look_at(late, kept) if late else set()
+            self._closed.wait(_LOOK_S)
+        self._disconnect()
+
+    def _sleep(self) -> None:
+        self._disconnect()
+        self._working.clear()
+        if not self._watched:  # or somebody came in this moment
+            self._working.wait()
+
+    def _look_at(self, late: set[int], kept_before: set[int]) -> set[int]:
+        """Tell for whom those wait that were kept waiting at the last look too; return who is now."""
+        try:
+            if self._connection is None:
+                self._connection = self._connect()
+            found = {pid: read_holders(self._connection, "holders_of", pid=pid) for pid in late}
+        except (psycopg.Error, DealwrightError):  # a look that fails is not worth a word: the next may not
+            self._disconnect()
+            return set()
+        kept = {pid for pid, holders in found.items() if holders}
+        for pid in kept & kept_before:
+            wait = frozenset({-pid, *(holder.pid for holder in found[pid])})
+            if time.monotonic() - self._told.get(wait, -_AGAIN_S) >= _AGAIN_S:
+                self._told[wait] = time.monotonic()
+                self._tell(f"waiting for {name_holders(found[pid])}")
+        return kept
+
+    def _disconnect(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
