@@ -31,7 +31,8 @@ select version, name, checksum from dealwright.schema_version order by version
 select (dealwright.cancel_task(%(task_id)s::bigint, %(note)s::text)).task_id
 
 -- name: catch_up
--- What has to be done before outcomes are read: follow-up times that are over, values that could not have a slot when they came.
+-- What has to be done before outcomes are read: follow-up times that are over, values that could not have a slot when
+-- they came.
 select dealwright.declare_open_values() as declared, dealwright.lapse_follow_ups(%(as_of)s::timestamptz) as lapsed
 
 -- name: counts
@@ -51,7 +52,8 @@ select (select count(*) from dealwright.agent) as agents,
        or exists (select from dealwright.plan_run) as used
 
 -- name: desk_dependents
--- What is not the desk's own and would go with it: views of its tables, functions and columns of its types, foreign keys.
+-- What is not the desk's own and would go with it: views of its tables, functions and columns of its types, foreign
+-- keys.
 with ours as (
     select n.oid from pg_namespace as n where n.nspname in ('dealwright', 'dealwright_engine')
 ), parts as (
@@ -81,9 +83,11 @@ where coalesce(c.relnamespace::regnamespace::text, i.schema, '') not in ('dealwr
 order by name
 
 -- name: dimensions
--- The declared dimensions with their values: bins in their order, others in that of their slots; empty is not among them.
+-- The declared dimensions with their values: bins in their order, others in that of their slots; empty is not among
+-- them.
 select d.name, d.is_open, d.required, d.at_arrival, d.edges,
-       array_agg(v.value order by v.bin, v.slot) filter (where case when d.edges = '{}' then v.bin is null and v.value <> '(empty)'
+       array_agg(v.value order by v.bin,
+           v.slot) filter (where case when d.edges = '{}' then v.bin is null and v.value <> '(empty)'
                                                                else v.bin <= cardinality(d.edges) + 1 end) as allowed
 from dealwright.dimension as d
 left join dealwright.dimension_value as v using (dimension_id)
@@ -101,15 +105,18 @@ select dealwright.assignment_named(%(name)s::text) as id
 -- name: finish_task
 -- What came of a task; a time without an offset is the company's clock.
 select (dealwright.finish_task(
-    t.task_id, %(outcome)s::text, coalesce(%(done_at)s::timestamptz, %(local_done_at)s::timestamp at time zone r.time_zone),
+    t.task_id, %(outcome)s::text,
+        coalesce(%(done_at)s::timestamptz, %(local_done_at)s::timestamp at time zone r.time_zone),
     %(note)s::text, %(rep_id)s::text)).task_id
 from (select %(task_id)s::bigint as task_id) as t
 left join dealwright.task as k using (task_id)
 left join dealwright.plan_run as r using (run_id)
 
 -- name: holders_of
--- For whose long transactions a process waits. Of their statements the first word only: the rest may hold customers' data.
-select h.pid, coalesce(nullif(a.application_name, ''), a.backend_type) as application, a.usename as "user", a.xact_start as since, a.state,
+-- For whose long transactions a process waits. Of their statements the first word only: the rest may hold customers'
+-- data.
+select h.pid, coalesce(nullif(a.application_name, ''), a.backend_type) as application, a.usename as "user",
+    a.xact_start as since, a.state,
        substring(a.query from '^\s*([A-Za-z]+)') as statement
 from (select distinct b.pid from unnest(pg_blocking_pids(%(pid)s::integer)) as b (pid)) as h
 left join pg_stat_activity as a using (pid)
@@ -118,17 +125,20 @@ order by a.xact_start nulls last, h.pid
 
 -- name: holders_of_desk
 -- Whose transactions have been going on for a second at tables of the desk, or in a call of its functions.
-select a.pid, coalesce(nullif(a.application_name, ''), a.backend_type) as application, a.usename as "user", a.xact_start as since, a.state,
+select a.pid, coalesce(nullif(a.application_name, ''), a.backend_type) as application, a.usename as "user",
+    a.xact_start as since, a.state,
        substring(a.query from '^\s*([A-Za-z]+)') as statement
 from (select pg_stat_clear_snapshot()) as fresh
 cross join lateral (
     select distinct l.pid from pg_locks as l
-    where l.granted and l.pid is distinct from pg_backend_pid() and l.database = (select d.oid from pg_database as d where d.datname = current_database())
+    where l.granted and l.pid is distinct from pg_backend_pid()
+        and l.database = (select d.oid from pg_database as d where d.datname = current_database())
       and (l.relation in (select to_regclass(t) from unnest(%(tables)s::text[]) as t)
            or (l.locktype = 'advisory' and l.objsubid = 2 and l.classid = hashtext('dealwright upgrade')::bigint::oid))
 ) as h
 join pg_stat_activity as a using (pid)
-where a.xact_start < clock_timestamp() - interval '1 second' or a.state is null  -- what others do is not shown to everybody
+-- what others do is not shown to everybody
+where a.xact_start < clock_timestamp() - interval '1 second' or a.state is null
 order by a.xact_start nulls last, a.pid
 
 -- name: import_history
@@ -157,7 +167,8 @@ order by model_id desc
 
 -- name: own_names
 -- What the user calls the agents that an answer names by the desk's ids.
-select agent_id, coalesce(external_id, agent_id::text) as own_id from dealwright.agent where agent_id = any(%(ids)s::bigint[])
+select agent_id,
+    coalesce(external_id, agent_id::text) as own_id from dealwright.agent where agent_id = any(%(ids)s::bigint[])
 
 -- name: plan_runs
 -- The published runs, newest first, with what became of their tasks.
@@ -200,10 +211,11 @@ order by place
 limit %(k)s::bigint
 
 -- name: rank
--- The agents ranked for a lead, under the ids the user's own tables use, and by what they were ranked: one row without an agent where
--- there is none.
+-- The agents ranked for a lead, under the ids the user's own tables use, and by what they were ranked: one row without
+-- an agent where there is none.
 select r.rank, coalesce(a.external_id, a.agent_id::text) as agent_id, r.agent_name, r.match_score, r.win_probability,
-       r.win_low, r.win_high, r.expected_value, r.open, r.capacity, r.eligible, r.reasons, p.policy, p.model_id, p.evidence
+       r.win_low, r.win_high, r.expected_value, r.open, r.capacity, r.eligible, r.reasons, p.policy, p.model_id,
+           p.evidence
 from dealwright.policy_in_use(coalesce(%(policy)s::text, %(lead)s::jsonb ->> 'policy')) as p
 left join dealwright.rank_agents(%(lead)s::jsonb, %(policy)s::text, %(k)s::integer) as r on true
 left join dealwright.agent as a using (agent_id)
@@ -235,7 +247,8 @@ where t.schemaname in ('dealwright', 'dealwright_engine') \gexec
 commit;
 
 -- name: restore_target
--- Where a backup would go: whether a desk is there, whether the schema is somebody else's, who is known, what may be done.
+-- Where a backup would go: whether a desk is there, whether the schema is somebody else's, who is known, what may be
+-- done.
 select to_regclass('dealwright.schema_version') is not null as has_desk,
        exists (select from pg_class as c where c.relnamespace in (select n.oid from pg_namespace as n
                where n.nspname in ('dealwright', 'dealwright_engine'))) as has_objects,
@@ -263,7 +276,8 @@ with newest as (
     select first_day, last_day from dealwright.plan_run order by published_at desc limit 1
 )
 select t.task_id, t.day, t.account_id, t.account_name, t.rep_id, t.action, t.channel, t.stop, t.start_at, t.end_at,
-       t.window_start, t.window_end, t.value_eur::double precision as value_eur, t.cost_eur::double precision as cost_eur,
+       t.window_start, t.window_end, t.value_eur::double precision as value_eur,
+           t.cost_eur::double precision as cost_eur,
        t.propensity, t.reason, t.status, t.outcome, t.done_at, t.note, t.run_id, t.replaced_by, r.time_zone,
        case when %(with_brief)s::boolean then t.brief end as brief
 from dealwright.task as t
@@ -274,8 +288,10 @@ where (%(task_id)s::bigint is null or t.task_id = %(task_id)s::bigint)
   and (%(account_id)s::text is null or t.account_id = %(account_id)s::text)
   and (%(run_id)s::text is null or t.run_id = %(run_id)s::text)
   and (%(rep_id)s::text is null or t.rep_id = %(rep_id)s::text)
-  and (%(status)s::text is null and (t.status <> 'replaced' or %(task_id)s::bigint is not null) or t.status = %(status)s::text)
-  and (coalesce(%(task_id)s::text, %(day)s::date::text, %(account_id)s::text, %(run_id)s::text) is not null or n.first_day is not null)
+  and (%(status)s::text is null and (t.status <> 'replaced' or %(task_id)s::bigint is not null)
+      or t.status = %(status)s::text)
+  and (coalesce(%(task_id)s::text, %(day)s::date::text, %(account_id)s::text, %(run_id)s::text) is not null
+      or n.first_day is not null)
 order by t.day, t.rep_id nulls last, t.start_at nulls last, t.value_eur desc nulls last, t.task_id
 limit %(k)s::bigint
 

@@ -84,7 +84,8 @@ grant update (status, outcome, done_at, note) on dealwright.task to dealwright_a
 -- Sees everything, writes nothing.
 grant select on dealwright.agent, dealwright.lead, dealwright.assignment, dealwright.booking, dealwright.agent_stat,
     dealwright.model, dealwright.policy, dealwright.requirement_term, dealwright.event, dealwright.decision,
-    dealwright.decision_block, dealwright.decision_seal, dealwright.plan_run, dealwright.task, dealwright.outcome, dealwright.agent_profile,
+    dealwright.decision_block, dealwright.decision_seal, dealwright.plan_run, dealwright.task, dealwright.outcome,
+        dealwright.agent_profile,
     dealwright.waiting_lead, dealwright.touch to dealwright_reader, dealwright_planner;
 grant execute on routine dealwright.rank_agents, dealwright.placement_of, dealwright.assignment_named,
     dealwright.policy_in_use, dealwright.explain, dealwright.replay,

@@ -1,8 +1,9 @@
--- A lead comes in. Functions of this folder first take the lock that an upgrade waits for (desk/upgrade.py), and leave the rest to the
--- engine: so a call runs in the old version or in the new, never in half of each.
+-- A lead comes in. Functions of this folder first take the lock that an upgrade waits for (desk/upgrade.py), and leave
+-- the rest to the engine: so a call runs in the old version or in the new, never in half of each.
 
 create or replace function dealwright.assign_lead(lead jsonb, policy text default null)
-returns dealwright.placement language plpgsql security definer set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
+returns dealwright.placement language plpgsql security definer
+    set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
 begin
     perform pg_advisory_xact_lock_shared(hashtext('dealwright upgrade'), 0);
     -- before the ranking: a promotion or an import must not come between it and the claim
@@ -11,15 +12,18 @@ begin
 end
 $$;
 comment on function dealwright.assign_lead(jsonb, text) is
-    'Records the lead and gives it to the best eligible agent with room, or lets it wait. Ids are the desk''s; own_* are those that '
-    'your own tables have. The same idempotency_key gives the same answer; with another content it is a conflict (DW001).';
+    'Records the lead and gives it to the best eligible agent with room, or lets it wait. Ids are the desk''s; own_* '
+    'are those that '
+    'your own tables have. The same idempotency_key gives the same answer; with another content it is a conflict '
+    '(DW001).';
 
--- As a command that commits by itself: the same answer, sooner when many ask at once. An agent's row is locked from the claim until the
--- transaction is over, and for most of that time the transaction only waits for the disk; leads that want the same agent would wait for
--- one another's disk. So the work is committed without that wait, which lets go of the row at once; then a second, tiny transaction is
--- committed with it, and only then does the caller get the answer. The log is written in order: when the second transaction is on the
--- disk, the first is too, and what anybody else made of it in between comes after both (docs/decisions/0068-commands-that-commit.md).
--- Nothing that commits may have a SET clause or be a security definer, so every name is written out.
+-- As a command that commits by itself: the same answer, sooner when many ask at once. An agent's row is locked from
+-- the claim until the transaction is over, and for most of that time the transaction only waits for the disk; leads
+-- that want the same agent would wait for one another's disk. So the work is committed without that wait, which lets
+-- go of the row at once; then a second, tiny transaction is committed with it, and only then does the caller get the
+-- answer. The log is written in order: when the second transaction is on the disk, the first is too, and what anybody
+-- else made of it in between comes after both (docs/decisions/0068-commands-that-commit.md). Nothing that commits may
+-- have a SET clause or be a security definer, so every name is written out.
 create or replace procedure dealwright.assign(
     lead jsonb,
     inout policy text default null,
@@ -43,11 +47,13 @@ language plpgsql as $$
 declare
     done text := pg_catalog.set_config('synchronous_commit', 'off', true);
 begin
-    select p.* into assignment_id, booking_id, agent_id, agent_name, match_score, win_probability, expected_value, policy, model_id,
+    select p.* into assignment_id, booking_id, agent_id, agent_name, match_score, win_probability, expected_value,
+        policy, model_id,
         lead_id, status, own_assignment_id, own_booking_id, own_agent_id, open, capacity
     from dealwright.assign_lead(lead, policy) as p;
     commit;
-    -- the second one, as durable as the caller's synchronous_commit asks for: a commit waits for the disk if there is something to write
+    -- the second one, as durable as the caller's synchronous_commit asks for: a commit waits for the disk if there is
+    -- something to write
     perform pg_catalog.pg_logical_emit_message(true, 'dealwright', '');
 end
 $$;
@@ -56,7 +62,8 @@ comment on procedure dealwright.assign is
     'Not for use inside a transaction.';
 
 create or replace function dealwright.placement_of(id bigint)
-returns setof dealwright.placement language sql stable security definer set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
+returns setof dealwright.placement language sql stable security definer
+    set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
     select s.assignment_id, b.booking_id, s.agent_id, g.name, s.match_score, d.win_probability, d.expected_value,
            coalesce(s.policy, l.policy, (dealwright_engine.policy_for(null)).name), s.model_id, l.lead_id, l.status,
            coalesce(s.external_id, s.assignment_id::text), coalesce(b.external_id, b.booking_id::text),
@@ -68,7 +75,8 @@ returns setof dealwright.placement language sql stable security definer set sear
     left join dealwright.decision as d using (assignment_id)
     where l.lead_id = id
 $$;
-comment on function dealwright.placement_of(bigint) is 'Where a lead is: its assignment, booking and agent, or waiting.';
+comment on function dealwright.placement_of(bigint)
+    is 'Where a lead is: its assignment, booking and agent, or waiting.';
 
 create or replace function dealwright.fill_free_places()
 returns integer language plpgsql security definer
@@ -78,8 +86,10 @@ declare
     id bigint;
 begin
     perform pg_advisory_xact_lock_shared(hashtext('dealwright upgrade'), 0);  -- see desk/upgrade.py
-    lock table dealwright.lead in row exclusive mode;  -- who holds all writers must see this one before it locks an agent
-    for id in select a.agent_id from dealwright.agent as a where a.active and a.open < a.capacity order by a.agent_id loop
+    -- who holds all writers must see this one before it locks an agent
+    lock table dealwright.lead in row exclusive mode;
+    for id in select a.agent_id from dealwright.agent as a where a.active and a.open < a.capacity
+        order by a.agent_id loop
         perform from dealwright.agent as a where a.agent_id = id for no key update;
         placed := placed + dealwright_engine.fill_from_queue(id);
     end loop;

@@ -9,24 +9,30 @@ begin
     perform pg_advisory_xact_lock_shared(hashtext('dealwright upgrade'), 0);  -- see desk/upgrade.py
     perform dealwright_engine.restore_state(d);
     select r.rank, r.agent_id, r.match_score, r.win_probability, r.win_low, r.win_high, r.expected_value into again
-    from dealwright_engine.rank_by(d.policy, dealwright_engine.past_enquiry(d), d.policy_params, null, true) with ordinality as r
+    from dealwright_engine.rank_by(d.policy, dealwright_engine.past_enquiry(d), d.policy_params, null,
+        true) with ordinality as r
     -- from the queue it is the freed place that takes the lead: only the score is to be recomputed
     where not d.from_queue or r.agent_id = d.agent_id
     order by r.ordinality
     limit 1;
     return jsonb_build_object(
         'assignment_id', d.assignment_id,
-        'agrees', again.agent_id is not distinct from d.agent_id and again.match_score is not distinct from d.match_score
+        'agrees',
+            again.agent_id is not distinct from d.agent_id and again.match_score is not distinct from d.match_score
             and again.win_probability is not distinct from d.win_probability,
         'policy', d.policy, 'model_id', d.model_id, 'decided_at', d.decided_at, 'from_queue', d.from_queue,
-        'recorded', jsonb_build_object('agent_id', d.agent_id, 'match_score', d.match_score, 'win_probability', d.win_probability,
+        'recorded',
+            jsonb_build_object('agent_id', d.agent_id, 'match_score', d.match_score, 'win_probability',
+                d.win_probability,
                                        'expected_value', d.expected_value),
         'recomputed', jsonb_build_object('agent_id', again.agent_id, 'match_score', again.match_score,
-                                         'win_probability', again.win_probability, 'expected_value', again.expected_value));
+                                         'win_probability', again.win_probability, 'expected_value',
+                                             again.expected_value));
 end
 $$;
 comment on function dealwright.replay(bigint) is
-    'Recomputes a decision from the record, with the state it saw, by the code that takes decisions; agrees says whether it comes out the same.';
+    'Recomputes a decision from the record, with the state it saw, by the code that takes decisions; agrees says '
+    'whether it comes out the same.';
 
 create or replace function dealwright.explain(assignment_id bigint)
 returns jsonb language plpgsql security definer
@@ -42,8 +48,10 @@ begin
     perform dealwright_engine.restore_state(d);
     common := dealwright_engine.reason_context_of(d.policy, ask);
     select jsonb_agg(jsonb_build_object(
-        'rank', coalesce(r.rank, r.ordinality), 'agent_id', r.agent_id, 'agent_name', a.name, 'match_score', r.match_score,
-        'win_probability', r.win_probability, 'win_low', r.win_low, 'win_high', r.win_high, 'expected_value', r.expected_value,
+        'rank', coalesce(r.rank, r.ordinality), 'agent_id', r.agent_id, 'agent_name', a.name, 'match_score',
+            r.match_score,
+        'win_probability', r.win_probability, 'win_low', r.win_low, 'win_high', r.win_high, 'expected_value',
+            r.expected_value,
         'open', r.open, 'capacity', r.capacity, 'eligible', r.eligible,
         'reasons', dealwright_engine.reasons_for(common, r.agent_id, r.eligible, ask),
         'would_have_got_it', dealwright_engine.would_win(d, ask, r.agent_id)
@@ -57,13 +65,17 @@ begin
         'policy', d.policy, 'policy_params', d.policy_params, 'model_id', d.model_id, 'decided_at', d.decided_at,
         'from_queue', d.from_queue, 'match_score', d.match_score, 'win_probability', d.win_probability,
         'expected_value', d.expected_value, 'propensity', d.propensity, 'fairness_price', d.fairness_price,
-        'requirements', d.requirements, 'required_skills', d.required_skills, 'required_department', d.required_department,
-        'evidence', (select m.evidence ->> 'verdict' from dealwright.model as m where m.model_id = d.model_id and m.kind = 'value'),
+        'requirements', d.requirements, 'required_skills', d.required_skills, 'required_department',
+            d.required_department,
+        'evidence',
+            (select m.evidence ->> 'verdict' from dealwright.model as m where m.model_id = d.model_id
+                and m.kind = 'value'),
         'ranking', ranking);
 end
 $$;
 comment on function dealwright.explain(bigint) is
-    'Why this agent: the ranking as the decision saw it, with reasons; for the others, what would have made them the first.';
+    'Why this agent: the ranking as the decision saw it, with reasons; for the others, what would have made them the '
+    'first.';
 
 create or replace function dealwright.seal_decisions()
 returns bigint language plpgsql security definer
@@ -92,7 +104,8 @@ begin
     end if;
     select b.hash into previous from dealwright.decision_block as b order by b.block_id desc limit 1;
     previous := coalesce(previous, repeat('0', 64));
-    select encode(sha256(convert_to(previous || string_agg(u.line, E'\n' order by u.decision_id), 'UTF8')), 'hex') into digest from unsealed as u;
+    select encode(sha256(convert_to(previous || string_agg(u.line, E'\n' order by u.decision_id), 'UTF8')),
+        'hex') into digest from unsealed as u;
     begun := dealwright_engine.join_own_writes();
     insert into dealwright.decision_block (first_decision_id, last_decision_id, decisions, previous_hash, hash)
     values (first, last, many, previous, digest)
@@ -104,7 +117,8 @@ begin
 end
 $$;
 comment on function dealwright.seal_decisions() is
-    'Seals the decisions since the last time into a block whose hash covers the block before (SHA-256); returns how many.';
+    'Seals the decisions since the last time into a block whose hash covers the block before (SHA-256); returns how '
+    'many.';
 
 create or replace function dealwright.verify_decisions()
 returns table (block_id bigint, decisions integer, intact boolean)
@@ -114,11 +128,14 @@ set datestyle = 'ISO' set extra_float_digits = 1 as $$
     select b.block_id, b.decisions,
            b.previous_hash = coalesce(lag(b.hash) over (order by b.block_id), repeat('0', 64))
            and b.decisions = count(d.decision_id)
-           and b.hash = encode(sha256(convert_to(b.previous_hash || coalesce(string_agg(d::text, E'\n' order by d.decision_id), ''), 'UTF8')), 'hex')
+           and b.hash = encode(
+               sha256(convert_to(b.previous_hash || coalesce(string_agg(d::text, E'\n' order by d.decision_id), ''),
+                   'UTF8')), 'hex')
     from dealwright.decision_block as b
     left join dealwright.decision_seal as s using (block_id)
     left join dealwright.decision as d using (decision_id)
     group by b.block_id, b.decisions, b.previous_hash, b.hash
     order by b.block_id
 $$;
-comment on function dealwright.verify_decisions() is 'Checks the chain: a decision that was altered, added or removed breaks its block.';
+comment on function dealwright.verify_decisions()
+    is 'Checks the chain: a decision that was altered, added or removed breaks its block.';

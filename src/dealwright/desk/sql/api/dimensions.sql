@@ -20,7 +20,8 @@ begin
 end
 $$;
 comment on function dealwright.declare_dimension(text, text[], boolean, boolean, boolean, double precision[]) is
-    'Declares a dimension or adds values to it; values already declared keep their slots, and what is not said stays as it is '
+    'Declares a dimension or adds values to it; values already declared keep their slots, and what is not said stays '
+    'as it is '
     '(of a new one: closed, required, known at arrival, no number).';
 
 create or replace function dealwright.declare_open_values()
@@ -53,4 +54,5 @@ begin
 end
 $$;
 comment on function dealwright.declare_open_values() is
-    'Gives their slots to values of open dimensions that could not have one when their lead came, and to these leads; returns how many values.';
+    'Gives their slots to values of open dimensions that could not have one when their lead came, and to these leads; '
+    'returns how many values.';

@@ -1,4 +1,5 @@
-create or replace function dealwright.read_events(after_xid xid8 default '0', after_position bigint default 0, most integer default 1000)
+create or replace function dealwright.read_events(after_xid xid8 default '0', after_position bigint default 0,
+    most integer default 1000)
 returns setof dealwright.event language plpgsql security definer
 set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
 #variable_conflict use_column
@@ -9,8 +10,9 @@ begin
     where (e.xid, e.position) > (after_xid, after_position) and e.xid < dealwright_engine.snapshot_xmin()
     order by e.xid, e.position
     limit most;
-    -- What was seen may not be on the disk yet (18_commands.sql), and after a power cut its numbers would be given out again. So the
-    -- reader writes something as well, and when its transaction is over, all it has read is there to stay.
+    -- What was seen may not be on the disk yet (18_commands.sql), and after a power cut its numbers would be given out
+    -- again. So the reader writes something as well, and when its transaction is over, all it has read is there to
+    -- stay.
     if not current_setting('transaction_read_only')::boolean then
         if pg_current_wal_flush_lsn() < pg_current_wal_insert_lsn() then
             perform pg_logical_emit_message(true, 'dealwright', '');

@@ -3,7 +3,8 @@ returns void language sql security definer
 set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
     select pg_advisory_xact_lock_shared(hashtext('dealwright upgrade'), 0);  -- see desk/upgrade.py
     create temporary table import_dimension (
-        name text, position integer, allowed_values text[], is_open boolean, required boolean, at_arrival boolean, edges double precision[]
+        name text, position integer, allowed_values text[], is_open boolean, required boolean, at_arrival boolean,
+            edges double precision[]
     ) on commit drop;
     create temporary table import_agent (
         external_id text, name text, email text, job_title text, department text, manager text,
@@ -18,7 +19,8 @@ set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
         -- dealwright_engine.own_id, written out: who copies rows may not call it
         own_id bigint generated always as (
             case when external_id ~ '^[1-9][0-9]{0,17}$' then external_id::bigint end) stored,
-        constraint import_times check (assigned_at >= '1970-01-01 00:00:00+00' and assigned_at < '2200-01-01 00:00:00+00')
+        constraint import_times
+            check (assigned_at >= '1970-01-01 00:00:00+00' and assigned_at < '2200-01-01 00:00:00+00')
     ) on commit drop;
     create temporary table import_booking (
         external_id text, assignment_external_id text, status text, completed_at timestamptz, cancelled_at timestamptz,
@@ -34,7 +36,8 @@ set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
 $$;
 comment on function dealwright.begin_import() is 'Creates the temporary tables import_* for this transaction.';
 
-create or replace function dealwright.import_history(follow_up_days double precision default 7, deactivate_missing boolean default false)
+create or replace function dealwright.import_history(follow_up_days double precision default 7,
+    deactivate_missing boolean default false)
 returns jsonb language plpgsql security definer
 set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp set work_mem = '128MB' as $$
 declare
@@ -64,7 +67,8 @@ begin
                     (select max(cancelled_at) from import_booking),
                     (select max((payload ->> 'as_of')::timestamptz) from dealwright.event
                      where agent_id is null and kind = 'imported')) into data_end;
-    as_of := greatest(data_end, now());  -- follow-up is over by the clock, though the data may end before, or lie ahead of it
+    -- follow-up is over by the clock, though the data may end before, or lie ahead of it
+    as_of := greatest(data_end, now());
     agents := dealwright_engine.import_agents();
     assignments := dealwright_engine.import_assignments(follow_up, as_of);
     bookings := dealwright_engine.import_bookings();
@@ -101,9 +105,11 @@ begin
           case when d.outcome = 'won' then d.base_revenue end,
           case when d.outcome = 'won' then d.package_revenue end,
           case when d.outcome = 'won' then d.total_revenue end);
-    if agents.fresh + agents.changed + assignments.fresh + assignments.changed + bookings.fresh + bookings.changed + lapsed > 0 or reread then
+    if agents.fresh + agents.changed + assignments.fresh + assignments.changed + bookings.fresh + bookings.changed
+        + lapsed > 0 or reread then
         insert into dealwright.event (kind, agent_id, open, capacity, fair_count, fair_compensation, payload)
-        select case when exists (select from dealwright.event as e where e.agent_id = a.agent_id) then 'agent_changed' else 'agent_added' end,
+        select case when exists (select from dealwright.event as e where e.agent_id = a.agent_id) then 'agent_changed'
+            else 'agent_added' end,
                a.agent_id, a.open, a.capacity, a.fair_count, a.fair_compensation, dealwright_engine.agent_payload(a)
         from dealwright.agent as a order by a.agent_id;
         perform dealwright.rebuild_statistics();
@@ -112,9 +118,11 @@ begin
         analyze dealwright.agent, dealwright.lead, dealwright.assignment, dealwright.booking, dealwright.agent_stat;
     end if;
     perform dealwright_engine.end_own_writes();
-    select coalesce(jsonb_agg(jsonb_build_object('agent_id', a.external_id, 'name', a.name) order by a.agent_id), '[]') into missing
+    select coalesce(jsonb_agg(jsonb_build_object('agent_id', a.external_id, 'name', a.name) order by a.agent_id),
+        '[]') into missing
     from dealwright.agent as a
-    where a.active and a.external_id is not null and not exists (select from import_agent as i where i.external_id = a.external_id);
+    where a.active and a.external_id is not null
+        and not exists (select from import_agent as i where i.external_id = a.external_id);
     if deactivate_missing then
         -- without the hash: who is in the file again comes back
         update dealwright.agent as a set active = false, import_hash = null
@@ -129,13 +137,18 @@ begin
         'agents', jsonb_build_object('new', agents.fresh, 'changed', agents.changed,
                                      'unchanged', (select count(*) from import_agent) - agents.fresh - agents.changed),
         'assignments', jsonb_build_object('new', assignments.fresh, 'changed', assignments.changed,
-                                     'unchanged', (select count(*) from import_assignment) - assignments.fresh - assignments.changed),
+                                     'unchanged',
+                                         (select count(*) from import_assignment) - assignments.fresh
+                                             - assignments.changed),
         'bookings', jsonb_build_object('new', bookings.fresh, 'changed', bookings.changed,
-                                     'unchanged', (select count(*) from import_booking) - bookings.fresh - bookings.changed),
+                                     'unchanged',
+                                         (select count(*) from import_booking) - bookings.fresh - bookings.changed),
         'lapsed', lapsed, 'as_of', data_end, 'missing_agents', missing, 'deactivated', deactivated,
         'over_capacity', case when crowded.agents > 0 then to_jsonb(crowded) end);
 end
 $$;
 comment on function dealwright.import_history(double precision, boolean) is
-    'Takes in what was copied into import_*: all of it or nothing. A row whose content was imported before changes nothing, '
-    'even if the desk has moved on since. Tells which agents are not in it (and deactivates them if asked to), and how many have more than their capacity.';
+    'Takes in what was copied into import_*: all of it or nothing. A row whose content was imported before changes '
+    'nothing, '
+    'even if the desk has moved on since. Tells which agents are not in it (and deactivates them if asked to), and '
+    'how many have more than their capacity.';

@@ -8,7 +8,8 @@ declare
 begin
     if model_kind = 'classic' then
         select string_agg(name, ', ') into missing
-        from unnest(array['rating_score', 'experience_score', 'revenue_score', 'dest_expertise_score', 'lead_conversion_score',
+        from unnest(
+            array['rating_score', 'experience_score', 'revenue_score', 'dest_expertise_score', 'lead_conversion_score',
                           'communication_score', 'requirements_score', 'recency_score', 'availability_score']) as name
         where jsonb_typeof(model_parameters -> 'weights' -> name) is distinct from 'number';
         if missing is not null then
@@ -18,11 +19,14 @@ begin
         model_parameters := jsonb_build_object('weights', model_parameters -> 'weights');
     elsif model_kind = 'value' then
         select string_agg(name, ', ') into missing
-        from unnest(array['dimensions', 'dimension_order', 'lead_bias', 'lead_weights', 'traits', 'prior_strength', 'value_share',
+        from unnest(
+            array['dimensions', 'dimension_order', 'lead_bias', 'lead_weights', 'traits', 'prior_strength',
+                'value_share',
                           'affinity_weight', 'calibration', 'revenue', 'agents_differ']) as name
         where jsonb_typeof(model_parameters -> name) is null;
         if missing is not null then
-            raise exception 'the match model lacks: %', missing using errcode = 'DW002', hint = 'train it again with dealwright train';
+            raise exception 'the match model lacks: %', missing using errcode = 'DW002',
+                hint = 'train it again with dealwright train';
         end if;
     else
         raise exception 'unknown kind of model %', coalesce(quote_literal(model_kind), 'null') using errcode = 'DW002',
@@ -30,7 +34,8 @@ begin
     end if;
     begun := dealwright_engine.join_own_writes();
     insert into dealwright.model (kind, parameters, metrics, evidence)
-    values (model_kind, model_parameters, coalesce(model_parameters -> 'metrics', '{}'), coalesce(model_parameters -> 'evidence', '{}'))
+    values (model_kind, model_parameters, coalesce(model_parameters -> 'metrics', '{}'),
+        coalesce(model_parameters -> 'evidence', '{}'))
     returning model_id into id;
     perform dealwright_engine.leave_own_writes(begun);
     if model_kind = 'value' then
@@ -42,7 +47,8 @@ begin
     return id;
 end
 $$;
-comment on function dealwright.load_model(text, jsonb, boolean) is 'Registers a model and, unless told otherwise, puts it to work; returns its id.';
+comment on function dealwright.load_model(text, jsonb, boolean)
+    is 'Registers a model and, unless told otherwise, puts it to work; returns its id.';
 
 create or replace function dealwright.promote_model(id bigint)
 returns void language plpgsql security definer
@@ -55,7 +61,8 @@ begin
     perform dealwright_engine.hold_writers();
     select kind into promoted_kind from dealwright.model where model_id = id;
     if promoted_kind is null then
-        raise exception 'there is no model %', id using errcode = 'DW003', hint = 'dealwright model list shows the models';
+        raise exception 'there is no model %', id using errcode = 'DW003',
+            hint = 'dealwright model list shows the models';
     end if;
     begun := dealwright_engine.join_own_writes();
     update dealwright.model set promoted = false where kind = promoted_kind and promoted and model_id <> id;
@@ -67,7 +74,8 @@ begin
     perform dealwright_engine.leave_own_writes(begun);
 end
 $$;
-comment on function dealwright.promote_model(bigint) is 'Puts a model to work; the counters that depend on it are counted anew.';
+comment on function dealwright.promote_model(bigint)
+    is 'Puts a model to work; the counters that depend on it are counted anew.';
 
 create or replace function dealwright.rebuild_statistics()
 returns void language plpgsql security definer
@@ -96,7 +104,8 @@ begin
     insert into dealwright.event (kind, agent_id, open, capacity, fair_count, fair_compensation)
     select 'recounted', agent_id, open, capacity, fair_count, fair_compensation from recounted order by agent_id;
     perform dealwright_engine.refresh_profile(a.agent_id, m.model)
-    from (select dealwright_engine.promoted_model() as model offset 0) as m cross join dealwright.agent as a order by a.agent_id;
+    from (select dealwright_engine.promoted_model() as model offset 0) as m cross join dealwright.agent as a
+        order by a.agent_id;
     delete from dealwright_engine.standing;  -- every profile is new
     perform dealwright_engine.leave_own_writes(begun);
 end

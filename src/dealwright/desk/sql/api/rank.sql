@@ -29,7 +29,8 @@ begin
     ask.asked_at := clock_timestamp();
     if rule.name = 'classic' then
         -- computed once, for the scores and for the reasons
-        select array_agg(f.agent_id order by f.agent_id) as ids, array_agg(f.feature order by f.agent_id) as features into flat
+        select array_agg(f.agent_id order by f.agent_id) as ids,
+            array_agg(f.feature order by f.agent_id) as features into flat
         from dealwright_engine.classic_features(ask.slots) as f;
         ask.feature_agent_ids := flat.ids;
         ask.features := array(select x from unnest(flat.features) with ordinality as u (x, o) order by o);
@@ -37,7 +38,8 @@ begin
     common := dealwright_engine.reason_context_of(rule.name, ask);
     if rule.name = 'value' then
         return query
-        select r.ordinality::integer, r.agent_id, a.name, r.match_score, r.win_probability, r.expected_value, r.open, r.capacity, r.eligible,
+        select r.ordinality::integer, r.agent_id, a.name, r.match_score, r.win_probability, r.expected_value, r.open,
+            r.capacity, r.eligible,
                dealwright_engine.reasons_for(common, r.agent_id, r.eligible, ask), r.win_low, r.win_high
         from dealwright_engine.rank_value(ask, rule.params, k, false) with ordinality as r
         join dealwright.agent as a using (agent_id)
@@ -45,8 +47,10 @@ begin
         return;
     end if;
     return query
-    select coalesce(r.rank, r.ordinality::integer), r.agent_id, a.name, r.match_score, v.win_probability, v.expected_value,
-           r.open, r.capacity, r.eligible, dealwright_engine.reasons_for(common, r.agent_id, r.eligible, ask), v.win_low, v.win_high
+    select coalesce(r.rank, r.ordinality::integer), r.agent_id, a.name, r.match_score, v.win_probability,
+        v.expected_value,
+           r.open, r.capacity, r.eligible, dealwright_engine.reasons_for(common, r.agent_id, r.eligible, ask),
+               v.win_low, v.win_high
     from dealwright_engine.rank_by(rule.name, ask, rule.params, k, false) with ordinality as r
     join dealwright.agent as a using (agent_id)
     -- what the match model says is worth seeing under any policy
@@ -55,4 +59,5 @@ begin
 end
 $$;
 comment on function dealwright.rank_agents(jsonb, text, integer) is
-    'Ranks the agents for a lead (the JSON shape of DESIGN section 9; attributes may be left out) under a policy; the first k.';
+    'Ranks the agents for a lead (the JSON shape of DESIGN section 9; attributes may be left out) under a policy; the '
+    'first k.';

@@ -30,12 +30,14 @@ begin
     loop
         best := dealwright_engine.first_agent(rule, ask, dealwright_engine.standing_of(rule, l));
         if best.agent_id is null then
-            raise exception 'nobody else eligible has a free place: assignment % stays with agent %', reassign.assignment_id, old.agent_id
+            raise exception 'nobody else eligible has a free place: assignment % stays with agent %',
+                reassign.assignment_id, old.agent_id
                 using errcode = 'DW001', hint = 'raise a capacity or settle a booking first';
         end if;
         begin
             -- both rows in the order of their ids; the old agent's place is freed only after the new one is claimed
-            perform from dealwright.agent as a where a.agent_id in (best.agent_id, old.agent_id) order by a.agent_id for no key update;
+            perform from dealwright.agent as a where a.agent_id in (best.agent_id, old.agent_id)
+                order by a.agent_id for no key update;
             perform from dealwright.agent as a
             where a.agent_id = best.agent_id and a.open = best.open and a.capacity = best.capacity and a.active;
             if not found then
@@ -43,10 +45,12 @@ begin
             end if;
             seen_before := nextval('dealwright.event_position_seq');  -- the ranking did not see what follows
             perform dealwright_engine.allow('reassigning', old.assignment_id);
-            update dealwright.assignment as s set status = 'reassigned', end_reason = reassign.reason where s.assignment_id = old.assignment_id;
+            update dealwright.assignment as s set status = 'reassigned',
+                end_reason = reassign.reason where s.assignment_id = old.assignment_id;
             perform dealwright_engine.end_allowance('reassigning');
             fresh := (dealwright_engine.record_assignment(l, best, ask, rule, false,
-                exists (select from dealwright.booking as b where b.assignment_id = old.assignment_id), seen_before)).assignment_id;
+                exists (select from dealwright.booking as b where b.assignment_id = old.assignment_id),
+                    seen_before)).assignment_id;
             update dealwright.booking as b set assignment_id = fresh where b.assignment_id = old.assignment_id;
             exit;
         exception when sqlstate 'DW009' then
@@ -57,19 +61,23 @@ begin
 end
 $$;
 comment on function dealwright.reassign(bigint, text) is
-    'Gives an open assignment''s lead to the best other agent with room; the booking goes along. DW001 when there is none.';
+    'Gives an open assignment''s lead to the best other agent with room; the booking goes along. DW001 when there is '
+    'none.';
 
 create or replace function dealwright.assignment_named(name text)
-returns bigint language plpgsql stable security definer set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
+returns bigint language plpgsql stable security definer
+    set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
 declare
     id bigint;
 begin
     select s.assignment_id into id from dealwright.assignment as s
     where s.external_id = name or (s.external_id is null and s.assignment_id = dealwright_engine.own_id(name));
     if not found then
-        raise exception 'there is no assignment %', name using errcode = 'DW003', hint = 'the answer of `dealwright assign` shows the ids';
+        raise exception 'there is no assignment %', name using errcode = 'DW003',
+            hint = 'the answer of `dealwright assign` shows the ids';
     end if;
     return id;
 end
 $$;
-comment on function dealwright.assignment_named(text) is 'The assignment with an outside id, else the one to which the desk gave the number.';
+comment on function dealwright.assignment_named(text)
+    is 'The assignment with an outside id, else the one to which the desk gave the number.';

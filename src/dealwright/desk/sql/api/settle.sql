@@ -1,10 +1,12 @@
 -- What came of it: a booking is settled, or a follow-up time is over.
 
 create or replace function dealwright.settle_booking(
-    booking_id bigint, status text, base_revenue double precision default null, package_revenue double precision default null,
+    booking_id bigint, status text, base_revenue double precision default null,
+        package_revenue double precision default null,
     total_revenue double precision default null
 )
-returns dealwright.settlement language plpgsql security definer set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
+returns dealwright.settlement language plpgsql security definer
+    set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
 begin
     perform pg_advisory_xact_lock_shared(hashtext('dealwright upgrade'), 0);  -- see desk/upgrade.py
     return dealwright_engine.settle(booking_id, status, base_revenue, package_revenue, total_revenue);
@@ -14,10 +16,12 @@ comment on function dealwright.settle_booking(bigint, text, double precision, do
     'Settles a booking (confirmed, cancelled) or reopens it (pending); workload, counters and rankings follow at once.';
 
 create or replace function dealwright.settle_booking(
-    booking text, status text, base_revenue double precision default null, package_revenue double precision default null,
+    booking text, status text, base_revenue double precision default null,
+        package_revenue double precision default null,
     total_revenue double precision default null
 )
-returns dealwright.settlement language plpgsql security definer set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
+returns dealwright.settlement language plpgsql security definer
+    set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
 begin
     perform pg_advisory_xact_lock_shared(hashtext('dealwright upgrade'), 0);  -- see desk/upgrade.py
     return dealwright_engine.settle(
@@ -46,9 +50,11 @@ language plpgsql as $$
 declare
     done text := pg_catalog.set_config('synchronous_commit', 'off', true);
 begin
-    select s.booking_id, s.assignment_id, s.agent_id, s.status, s.total_revenue, s.open, s.capacity, s.agent_name, s.own_booking_id,
+    select s.booking_id, s.assignment_id, s.agent_id, s.status, s.total_revenue, s.open, s.capacity, s.agent_name,
+        s.own_booking_id,
            s.own_assignment_id, s.own_agent_id
-    into booking_id, assignment_id, agent_id, status, total_revenue, open, capacity, agent_name, own_booking_id, own_assignment_id, own_agent_id
+    into booking_id, assignment_id, agent_id, status, total_revenue, open, capacity, agent_name, own_booking_id,
+        own_assignment_id, own_agent_id
     from dealwright.settle_booking(booking_id, status, base_revenue, package_revenue, total_revenue) as s;
     commit;
     -- see dealwright.assign
@@ -56,7 +62,8 @@ begin
 end
 $$;
 comment on procedure dealwright.settle(
-    bigint, text, double precision, double precision, double precision, bigint, bigint, integer, integer, text, text, text, text) is
+    bigint, text, double precision, double precision, double precision, bigint, bigint, integer, integer, text, text,
+        text, text) is
     'dealwright.settle_booking as a command that commits by itself. Not for use inside a transaction.';
 
 create or replace procedure dealwright.settle(
@@ -78,9 +85,11 @@ language plpgsql as $$
 declare
     done text := pg_catalog.set_config('synchronous_commit', 'off', true);
 begin
-    select s.booking_id, s.assignment_id, s.agent_id, s.status, s.total_revenue, s.open, s.capacity, s.agent_name, s.own_booking_id,
+    select s.booking_id, s.assignment_id, s.agent_id, s.status, s.total_revenue, s.open, s.capacity, s.agent_name,
+        s.own_booking_id,
            s.own_assignment_id, s.own_agent_id
-    into booking, assignment_id, agent_id, status, total_revenue, open, capacity, agent_name, own_booking_id, own_assignment_id, own_agent_id
+    into booking, assignment_id, agent_id, status, total_revenue, open, capacity, agent_name, own_booking_id,
+        own_assignment_id, own_agent_id
     from dealwright.settle_booking(booking, status, base_revenue, package_revenue, total_revenue) as s;
     commit;
     -- see dealwright.assign
@@ -88,7 +97,8 @@ begin
 end
 $$;
 comment on procedure dealwright.settle(
-    text, text, double precision, double precision, double precision, bigint, bigint, integer, integer, text, text, text, text) is
+    text, text, double precision, double precision, double precision, bigint, bigint, integer, integer, text, text,
+        text, text) is
     'The same for the booking that your own tables call so, or whose number this is.';
 
 create or replace function dealwright.lapse_follow_ups(as_of timestamptz default null)
@@ -110,4 +120,5 @@ begin
 end
 $$;
 comment on function dealwright.lapse_follow_ups(timestamptz) is
-    'Ends assignments without a booking whose follow-up time, as the last import said it, is over now or was at a moment. Returns how many.';
+    'Ends assignments without a booking whose follow-up time, as the last import said it, is over now or was at a '
+    'moment. Returns how many.';

@@ -6,7 +6,8 @@ set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
     select pg_advisory_xact_lock_shared(hashtext('dealwright upgrade'), 0);  -- see desk/upgrade.py
     -- times are the company's clock
     create temporary table published_task (
-        account_id text not null, day date not null, action text not null, channel text not null, rep_id text, account_name text,
+        account_id text not null, day date not null, action text not null, channel text not null, rep_id text,
+            account_name text,
         stop integer, start_at timestamp, end_at timestamp, window_start timestamp, window_end timestamp,
         value_eur numeric(14, 2), cost_eur numeric(14, 2), propensity double precision, reason text, brief text
     ) on commit drop;
@@ -14,7 +15,8 @@ set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
 $$;
 comment on function dealwright.begin_publishing() is 'Creates the temporary table published_task for this transaction.';
 
-create or replace function dealwright.publish_tasks(run_id text, as_of timestamp, time_zone text, first_day date, last_day date)
+create or replace function dealwright.publish_tasks(run_id text, as_of timestamp, time_zone text, first_day date,
+    last_day date)
 returns jsonb language plpgsql security definer
 set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
 #variable_conflict use_column
@@ -36,15 +38,18 @@ begin
     where r.first_day <= publish_tasks.last_day and r.last_day >= publish_tasks.first_day
     order by r.published_at desc limit 1;
     if run.run_id is not null and other.run_id = run.run_id then
-        return jsonb_build_object('published', false, 'tasks', size, 'new', 0, 'kept', size, 'replaced', 0, 'settled', 0);
+        return jsonb_build_object('published', false, 'tasks', size, 'new', 0, 'kept', size, 'replaced', 0, 'settled',
+            0);
     elsif other.as_of > publish_tasks.as_of then
         raise exception 'the desk has run % for %, planned as of %: this one, as of %, is older', other.run_id,
-            case when other.first_day = other.last_day then other.first_day::text else other.first_day || ' to ' || other.last_day end,
+            case when other.first_day = other.last_day then other.first_day::text
+                else other.first_day || ' to ' || other.last_day end,
             to_char(other.as_of, 'YYYY-MM-DD HH24:MI'), to_char(publish_tasks.as_of, 'YYYY-MM-DD HH24:MI')
             using errcode = 'DW001', hint = 'plan again with a cut-off (--as-of) that is not before that';
     end if;
     insert into dealwright.plan_run as r (run_id, as_of, time_zone, first_day, last_day, tasks)
-    values (publish_tasks.run_id, publish_tasks.as_of, publish_tasks.time_zone, publish_tasks.first_day, publish_tasks.last_day, size)
+    values (publish_tasks.run_id, publish_tasks.as_of, publish_tasks.time_zone, publish_tasks.first_day,
+        publish_tasks.last_day, size)
     on conflict (run_id) do update set published_at = clock_timestamp();
     analyze published_task;
 
@@ -52,18 +57,22 @@ begin
     with same as (
         update dealwright.task as t set
             run_id = publish_tasks.run_id, rep_id = p.rep_id, account_name = p.account_name, stop = p.stop,
-            start_at = p.start_at at time zone publish_tasks.time_zone, end_at = p.end_at at time zone publish_tasks.time_zone,
+            start_at = p.start_at at time zone publish_tasks.time_zone,
+                end_at = p.end_at at time zone publish_tasks.time_zone,
             window_start = p.window_start at time zone publish_tasks.time_zone,
             window_end = p.window_end at time zone publish_tasks.time_zone,
-            value_eur = p.value_eur, cost_eur = p.cost_eur, propensity = p.propensity, reason = p.reason, brief = p.brief
+            value_eur = p.value_eur, cost_eur = p.cost_eur, propensity = p.propensity, reason = p.reason,
+                brief = p.brief
         from published_task as p
-        where (t.day, t.account_id, t.channel, t.action) = (p.day, p.account_id, p.channel, p.action) and t.status = 'planned'
+        where (t.day, t.account_id, t.channel, t.action) = (p.day, p.account_id, p.channel, p.action)
+            and t.status = 'planned'
         returning t.task_id
     )
     select count(*) into kept from same;
 
-    -- what the older runs asked for and nobody began: on the days of this run; on days that were over at its cut-off (on the
-    -- day of the cut-off people may still be at work, or report the next morning); and for accounts that this run contacts
+    -- what the older runs asked for and nobody began: on the days of this run; on days that were over at its cut-off
+    -- (on the day of the cut-off people may still be at work, or report the next morning); and for accounts that this
+    -- run contacts
     with gone as (
         update dealwright.task as t set status = 'replaced', replaced_by = publish_tasks.run_id
         where t.status = 'planned' and t.run_id <> publish_tasks.run_id
@@ -74,7 +83,8 @@ begin
     select count(*) into replaced from gone;
 
     with added as (
-        insert into dealwright.task (run_id, day, account_id, rep_id, account_name, action, channel, stop, start_at, end_at,
+        insert into dealwright.task (run_id, day, account_id, rep_id, account_name, action, channel, stop, start_at,
+            end_at,
                                      window_start, window_end, value_eur, cost_eur, propensity, reason, brief)
         select publish_tasks.run_id, p.day, p.account_id, p.rep_id, p.account_name, p.action, p.channel, p.stop,
                p.start_at at time zone publish_tasks.time_zone, p.end_at at time zone publish_tasks.time_zone,
@@ -85,7 +95,8 @@ begin
         where not exists (
             select from dealwright.task as t
             where t.day = p.day and t.account_id = p.account_id
-              and (t.status in ('started', 'done', 'failed', 'cancelled') or (t.status = 'planned' and t.channel = p.channel)))
+              and (t.status in ('started', 'done', 'failed', 'cancelled')
+                  or (t.status = 'planned' and t.channel = p.channel)))
         order by p.day, p.rep_id, p.start_at
         returning task_id
     )
@@ -99,7 +110,8 @@ begin
 end
 $$;
 comment on function dealwright.publish_tasks(text, timestamp, text, date, date) is
-    'Takes in what was copied into published_task; the same run twice changes nothing, a newer one replaces what nobody began.';
+    'Takes in what was copied into published_task; the same run twice changes nothing, a newer one replaces what '
+    'nobody began.';
 
 create or replace function dealwright.start_task(task_id bigint, rep_id text default null)
 returns dealwright.task language plpgsql security definer
@@ -108,13 +120,15 @@ declare
     t dealwright.task := dealwright_engine.task_of(start_task.task_id);
 begin
     if t.status in ('done', 'failed', 'cancelled') then
-        raise exception 'task % is %', t.task_id, t.status using errcode = 'DW001', hint = 'reopening it (dealwright.reopen_task) takes that back';
+        raise exception 'task % is %', t.task_id, t.status using errcode = 'DW001',
+            hint = 'reopening it (dealwright.reopen_task) takes that back';
     end if;
     begin
         update dealwright.task as s set status = 'started', rep_id = coalesce(start_task.rep_id, s.rep_id)
         where s.task_id = t.task_id returning * into t;
     exception when unique_violation then
-        raise exception 'task % was replaced, and account % has another open one', t.task_id, t.account_id using errcode = 'DW001',
+        raise exception 'task % was replaced, and account % has another open one', t.task_id, t.account_id
+            using errcode = 'DW001',
             hint = 'see dealwright task list --account';
     end;
     return t;
@@ -130,8 +144,10 @@ set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
 declare
     t dealwright.task := dealwright_engine.task_of(finish_task.task_id);
 begin
-    if finish_task.outcome is null or finish_task.outcome not in ('responded', 'no_response', 'rejected', 'not_reached') then
-        raise exception 'unknown outcome %', coalesce(quote_literal(finish_task.outcome), 'null') using errcode = 'DW002',
+    if finish_task.outcome is null or finish_task.outcome not in ('responded', 'no_response', 'rejected', 'not_reached')
+        then
+        raise exception 'unknown outcome %', coalesce(quote_literal(finish_task.outcome), 'null')
+            using errcode = 'DW002',
             hint = 'use responded, no_response, rejected, or not_reached for a contact that failed';
     elsif not dealwright_engine.is_moment(finish_task.done_at) then
         raise exception 'done_at must be a time from 1970 to 2199, not %', finish_task.done_at using errcode = 'DW002',
@@ -141,7 +157,8 @@ begin
     update dealwright.task as s set
         status = case when finish_task.outcome = 'not_reached' then 'failed' else 'done' end,
         outcome = finish_task.outcome,
-        done_at = coalesce(finish_task.done_at, case when s.status <> 'cancelled' then s.done_at end, clock_timestamp()),
+        done_at = coalesce(finish_task.done_at, case when s.status <> 'cancelled' then s.done_at end,
+            clock_timestamp()),
         note = coalesce(finish_task.note, s.note),
         rep_id = coalesce(finish_task.rep_id, s.rep_id)
     where s.task_id = t.task_id returning * into t;
@@ -149,7 +166,8 @@ begin
 end
 $$;
 comment on function dealwright.finish_task(bigint, text, timestamptz, text, text) is
-    'What came of a task: responded, no_response, rejected, not_reached; now, unless said when. Corrects one that is finished.';
+    'What came of a task: responded, no_response, rejected, not_reached; now, unless said when. Corrects one that is '
+    'finished.';
 
 create or replace function dealwright.cancel_task(task_id bigint, note text default null)
 returns dealwright.task language plpgsql security definer
@@ -164,7 +182,8 @@ begin
     return t;
 end
 $$;
-comment on function dealwright.cancel_task(bigint, text) is 'The task is not to be done, and no run of that day asks for it again.';
+comment on function dealwright.cancel_task(bigint, text)
+    is 'The task is not to be done, and no run of that day asks for it again.';
 
 create or replace function dealwright.reopen_task(task_id bigint, reason text)
 returns dealwright.task language plpgsql security definer
@@ -175,9 +194,11 @@ begin
     if t.status not in ('done', 'failed', 'cancelled') then
         raise exception 'task % is %, not finished', t.task_id, t.status using errcode = 'DW001';
     elsif coalesce(btrim(reopen_task.reason), '') = '' then
-        raise exception 'reopening task % needs a reason', t.task_id using errcode = 'DW002', hint = 'it goes into the record';
+        raise exception 'reopening task % needs a reason', t.task_id using errcode = 'DW002',
+            hint = 'it goes into the record';
     end if;
-    perform dealwright_engine.allow('reopening', t.task_id), set_config('dealwright.reopening_reason', reopen_task.reason, true);
+    perform dealwright_engine.allow('reopening', t.task_id),
+        set_config('dealwright.reopening_reason', reopen_task.reason, true);
     begin
         update dealwright.task as s set status = 'planned', outcome = null, done_at = null
         where s.task_id = t.task_id returning * into t;
@@ -189,7 +210,8 @@ begin
     return t;
 end
 $$;
-comment on function dealwright.reopen_task(bigint, text) is 'Takes back that a task was finished: it is planned again, and no touch any more.';
+comment on function dealwright.reopen_task(bigint, text)
+    is 'Takes back that a task was finished: it is planned again, and no touch any more.';
 
 create or replace view dealwright.touch as
 select t.account_id,
@@ -204,9 +226,11 @@ from dealwright.task as t
 join dealwright.plan_run as r using (run_id)
 where t.status in ('done', 'failed');
 comment on view dealwright.touch is
-    'Finished tasks as the plan reads past contacts. One that failed counts: it was tried, and not answered. A cancelled one does not.';
+    'Finished tasks as the plan reads past contacts. One that failed counts: it was tried, and not answered. A '
+    'cancelled one does not.';
 
-create or replace function dealwright.touches(since timestamptz default '-infinity', until timestamptz default 'infinity')
+create or replace function dealwright.touches(since timestamptz default '-infinity',
+    until timestamptz default 'infinity')
 returns setof dealwright.touch language sql stable security definer
 set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
     select t.* from dealwright.touch as t where t.done_at >= since and t.done_at <= until order by t.done_at, t.task_id

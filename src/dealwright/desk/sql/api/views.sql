@@ -3,7 +3,8 @@
 create or replace view dealwright.outcome as
 select a.assignment_id, a.agent_id, a.assigned_at, a.known_at,
        case a.outcome when 'won' then true when 'lost' then false end as won,
-       a.status = 'unknown' or exists (select from dealwright.booking as b where b.assignment_id = a.assignment_id) as contacted,
+       a.status = 'unknown'
+           or exists (select from dealwright.booking as b where b.assignment_id = a.assignment_id) as contacted,
        a.base_revenue, a.package_revenue, l.attributes, a.slots
 from dealwright.assignment as a
 join dealwright.lead as l using (lead_id)
@@ -12,7 +13,8 @@ comment on view dealwright.outcome is 'One row per assignment for learning: won 
 
 create or replace view dealwright.agent_profile as
 select agent_id, profile_model_id as model_id, profile, variance, base_ratio, package_ratio from dealwright.agent;
-comment on view dealwright.agent_profile is 'The vector of each agent under the promoted model (elements: traits, then slots).';
+comment on view dealwright.agent_profile
+    is 'The vector of each agent under the promoted model (elements: traits, then slots).';
 
 create or replace view dealwright.waiting_lead as
 select l.lead_id, l.external_id, l.customer_name, l.attributes, l.requirements, l.priority, l.received_at,
@@ -23,6 +25,7 @@ select l.lead_id, l.external_id, l.customer_name, l.attributes, l.requirements, 
           and (l.required_department is null or a.department = l.required_department)) as agents_who_could
 from dealwright.lead as l
 where l.is_waiting;
-comment on view dealwright.waiting_lead is 'The queue, most urgent first; agents_who_could = 0 means that nobody has what the lead requires.';
+comment on view dealwright.waiting_lead
+    is 'The queue, most urgent first; agents_who_could = 0 means that nobody has what the lead requires.';
 
 -- reading back ----------------------------------------------------------------------------------------------------

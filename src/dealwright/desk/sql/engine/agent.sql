@@ -1,9 +1,9 @@
 -- What follows when an agent joins, changes, comes back or leaves.
 
--- Here and not as CHECK constraints, as on all tables of the hot path: a constraint is read from the catalogue and compiled
--- anew by every statement that writes the table, which costs ten times this. After the update and not before it: a trigger
--- before it would first lock the row, with an entry in the log of its own, for every lead that is placed.
--- The mark of the engine is looked at first: that is all a placement does here.
+-- Here and not as CHECK constraints, as on all tables of the hot path: a constraint is read from the catalogue and
+-- compiled anew by every statement that writes the table, which costs ten times this. After the update and not before
+-- it: a trigger before it would first lock the row, with an entry in the log of its own, for every lead that is
+-- placed. The mark of the engine is looked at first: that is all a placement does here.
 create or replace function dealwright_engine.check_agent_numbers()
 returns trigger language plpgsql security definer
 set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
@@ -67,10 +67,13 @@ begin
         perform dealwright_engine.check_kept_columns(old, new, true);
     end if;
     -- skills are compared as they are written, and text is searched for them in lower case
-    new.skills := array(select lower(btrim(s.skill)) from unnest(new.skills) with ordinality as s (skill, place) order by s.place);
+    new.skills :=
+        array(select lower(btrim(s.skill)) from unnest(new.skills) with ordinality as s (skill, place)
+            order by s.place);
     if new.active and (tg_op = 'INSERT' or not old.active) then
-        -- Who joins late, or comes back, must not be flooded to catch up. The compensation c is set so that the shortfall
-        -- is what it was at the leave (0 for a newcomer): (T + n + c) w / (W + w) - (n + c) = s, solved for c.
+        -- Who joins late, or comes back, must not be flooded to catch up. The compensation c is set so that the
+        -- shortfall is what it was at the leave (0 for a newcomer): (T + n + c) w / (W + w) - (n + c) = s, solved for
+        -- c.
         select coalesce(sum(a.weight), 0), coalesce(sum(a.fair_count) + sum(a.fair_compensation), 0) into others, dealt
         from dealwright.agent as a where a.active and a.agent_id <> new.agent_id;
         if others > 0 then
@@ -90,8 +93,10 @@ $$;
 
 create or replace function dealwright_engine.agent_payload(a dealwright.agent)
 returns jsonb language sql stable as $$
-    select jsonb_build_object('active', a.active, 'skills', a.skills, 'department', a.department, 'shifts', a.shifts::text,
-                              'years_of_service', a.years_of_service, 'rating', a.rating, 'weight', a.weight, 'name', a.name)
+    select jsonb_build_object('active', a.active, 'skills', a.skills, 'department', a.department, 'shifts',
+        a.shifts::text,
+                              'years_of_service', a.years_of_service, 'rating', a.rating, 'weight', a.weight, 'name',
+                                  a.name)
 $$;
 comment on function dealwright_engine.agent_payload(dealwright.agent) is 'What a ranking may look at, for the record.';
 
@@ -116,7 +121,13 @@ begin
     values (case tg_op when 'INSERT' then 'agent_added' else 'agent_changed' end, new.agent_id, new.open, new.capacity,
             new.fair_count, new.fair_compensation,
             dealwright_engine.agent_payload(new));
-    perform dealwright_engine.refresh_profile(new.agent_id, dealwright_engine.promoted_model());
+    if tg_op = 'INSERT' or (new.years_of_service, new.rating, new.traits)
+            is distinct from (old.years_of_service, old.rating, old.traits) then
+        perform dealwright_engine.refresh_profile(new.agent_id, dealwright_engine.promoted_model());
+    elsif not (old.active and old.open < old.capacity) and new.active and new.open < new.capacity then
+        -- who had no room may be on no list of candidates
+        update dealwright.agent as a set profile_xid = dealwright_engine.xact_id() where a.agent_id = new.agent_id;
+    end if;
     done := dealwright_engine.end_own_writes();
     perform dealwright_engine.fill_from_queue(new.agent_id);
     return null;
@@ -129,7 +140,8 @@ returns trigger language plpgsql security definer
 set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
 begin
     if exists (select from dealwright.assignment as s where s.agent_id = old.agent_id) then
-        raise exception 'agent % (%) has assignments', coalesce(old.external_id, old.agent_id::text), old.name using errcode = 'DW001',
+        raise exception 'agent % (%) has assignments', coalesce(old.external_id, old.agent_id::text), old.name
+            using errcode = 'DW001',
             hint = 'set active to false: nobody is assigned to the agent any more, and its history stays';
     end if;
     return old;

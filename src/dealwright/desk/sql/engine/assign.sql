@@ -1,5 +1,6 @@
--- The same as an insert into dealwright.lead, whose triggers would read, place and mark the lead one after the other, in
--- fewer statements. Where that finds no place, or the lead is one of another system, the insert is left to the triggers.
+-- The same as an insert into dealwright.lead, whose triggers would read, place and mark the lead one after the other,
+-- in fewer statements. Where that finds no place, or the lead is one of another system, the insert is left to the
+-- triggers.
 create or replace function dealwright_engine.assign(lead jsonb, policy text)
 returns dealwright.placement language plpgsql set plan_cache_mode = force_generic_plan as $$
 declare
@@ -37,12 +38,15 @@ begin
             exit when best.agent_id is null;
             begin
                 done := dealwright_engine.begin_own_writes();
-                insert into dealwright.lead (lead_id, customer_name, attributes, requirements, priority, idempotency_key, received_at, policy,
+                insert into dealwright.lead (lead_id, customer_name, attributes, requirements, priority,
+                    idempotency_key, received_at, policy,
                                              slots, required_skills, required_department, status)
-                values (l.lead_id, l.customer_name, l.attributes, l.requirements, l.priority, l.idempotency_key, l.received_at, l.policy,
+                values (l.lead_id, l.customer_name, l.attributes, l.requirements, l.priority, l.idempotency_key,
+                    l.received_at, l.policy,
                         l.slots, l.required_skills, l.required_department, 'assigned');
                 recorded := dealwright_engine.record_assignment(l, best, ask, rule, false);
-                return row (recorded.assignment_id, recorded.booking_id, best.agent_id, (recorded.claim).agent_name, best.match_score,
+                return row (recorded.assignment_id, recorded.booking_id, best.agent_id, (recorded.claim).agent_name,
+                    best.match_score,
                             best.win_probability, best.expected_value, rule.name, rule.model_id, l.lead_id, 'assigned',
                             recorded.assignment_id, recorded.booking_id, (recorded.claim).own_id, (recorded.claim).open,
                             (recorded.claim).capacity)::dealwright.placement;
@@ -56,9 +60,11 @@ begin
         done := dealwright_engine.end_own_writes();
     end if;
     if id is null then
-        insert into dealwright.lead (lead_id, customer_name, attributes, requirements, priority, idempotency_key, external_id, received_at,
+        insert into dealwright.lead (lead_id, customer_name, attributes, requirements, priority, idempotency_key,
+            external_id, received_at,
                                      policy, required_skills, required_department)
-        values (coalesce(l.lead_id, nextval('dealwright.lead_lead_id_seq')), l.customer_name, l.attributes, l.requirements, l.priority,
+        values (coalesce(l.lead_id, nextval('dealwright.lead_lead_id_seq')), l.customer_name, l.attributes,
+            l.requirements, l.priority,
                 l.idempotency_key, l.external_id, l.received_at, l.policy, l.required_skills, l.required_department)
         on conflict (idempotency_key) where idempotency_key is not null do nothing
         returning dealwright.lead.lead_id into id;
@@ -70,4 +76,5 @@ begin
     return answer;
 end
 $$;
-comment on function dealwright_engine.assign(jsonb, text) is 'What dealwright.assign_lead does; the caller holds ROW EXCLUSIVE on lead.';
+comment on function dealwright_engine.assign(jsonb, text)
+    is 'What dealwright.assign_lead does; the caller holds ROW EXCLUSIVE on lead.';

@@ -11,8 +11,10 @@ begin
         return new;
     end if;
     if new.status is null or new.status not in ('open', 'settled', 'lapsed', 'reassigned', 'unknown') then
-        raise exception 'unknown status of an assignment %', coalesce(quote_literal(new.status), 'null') using errcode = 'DW002',
-            hint = 'use open, lapsed, or unknown when the outcome cannot be known; settled and reassigned follow by themselves';
+        raise exception 'unknown status of an assignment %', coalesce(quote_literal(new.status), 'null')
+            using errcode = 'DW002',
+            hint = 'use open, lapsed, or unknown when the outcome cannot be known; settled and reassigned follow by '
+                'themselves';
     end if;
     if tg_op = 'INSERT' then
         select l.slots into new.slots from dealwright.lead as l where l.lead_id = new.lead_id;
@@ -45,7 +47,8 @@ begin
     if new.status = 'reassigned' then
         new.ended_at := coalesce(new.ended_at, clock_timestamp());
     elsif new.status = 'unknown' and (b.booking_id is null or old.status = 'unknown') then
-        -- its booking could not be read: neither open nor an outcome, until a booking or somebody says what became of it
+        -- its booking could not be read: neither open nor an outcome, until a booking or somebody says what became of
+        -- it
         new.ended_at := null;
     elsif b.status = 'confirmed' then
         new.status := 'settled';
@@ -61,7 +64,8 @@ begin
         new.outcome := 'lost';
         new.known_at := b.cancelled_at;
         new.ended_at := b.cancelled_at;
-    elsif b.status = 'pending' and not (tg_op = 'UPDATE' and old.status in ('open', 'unknown') and new.status = 'lapsed') then
+    elsif b.status = 'pending'
+        and not (tg_op = 'UPDATE' and old.status in ('open', 'unknown') and new.status = 'lapsed') then
         new.status := 'open';
         new.ended_at := null;
     elsif new.status <> 'open' then
@@ -113,19 +117,22 @@ begin
         perform dealwright_engine.move_counters(kind, new.agent_id, new.slots, plus, minus, may_exceed, new, model);
     else
         if tg_op <> 'DELETE' then
-            kind := case when tg_op = 'INSERT' then 'assigned' when old.agent_id <> new.agent_id then 'moved_in' else 'corrected' end;
+            kind := case when tg_op = 'INSERT' then 'assigned' when old.agent_id <> new.agent_id then 'moved_in'
+                else 'corrected' end;
             may_exceed := tg_op = 'UPDATE' and old.agent_id = new.agent_id;
         end if;
         -- both rows are locked in the order of their ids, so that two crossing moves cannot block each other
         if tg_op = 'UPDATE' and old.agent_id <> new.agent_id then
-            perform from dealwright.agent where agent_id in (old.agent_id, new.agent_id) order by agent_id for no key update;
+            perform from dealwright.agent where agent_id in (old.agent_id, new.agent_id)
+                order by agent_id for no key update;
         end if;
         if tg_op <> 'DELETE' then
             perform dealwright_engine.move_counters(kind, new.agent_id, new.slots, plus, null, may_exceed, new, model);
         end if;
         if tg_op <> 'INSERT' then
             perform dealwright_engine.move_counters(
-                case when tg_op = 'DELETE' then 'deleted' when old.agent_id <> new.agent_id then 'moved_out' else 'corrected' end,
+                case when tg_op = 'DELETE' then 'deleted' when old.agent_id <> new.agent_id then 'moved_out'
+                    else 'corrected' end,
                 old.agent_id, old.slots, null, minus, true, old, model);
         end if;
     end if;
@@ -137,11 +144,13 @@ begin
     end if;
     if tg_op = 'UPDATE' and new.status = 'lapsed' and old.status in ('open', 'unknown') then
         -- ended by hand: its pending booking cannot stay open
-        update dealwright.booking set status = 'cancelled' where assignment_id = new.assignment_id and status = 'pending';
+        update dealwright.booking set status = 'cancelled' where assignment_id = new.assignment_id
+            and status = 'pending';
     end if;
     -- a lead is assigned exactly as long as somebody has, or had, it
     if tg_op = 'DELETE' then
-        update dealwright.lead set status = 'withdrawn' where lead_id = old.lead_id and status = 'assigned' and old.status <> 'reassigned';
+        update dealwright.lead set status = 'withdrawn' where lead_id = old.lead_id and status = 'assigned'
+            and old.status <> 'reassigned';
     elsif new.status <> 'reassigned' and (tg_op = 'INSERT' or new.status = 'open' and old.status <> 'open') then
         update dealwright.lead set status = 'assigned' where lead_id = new.lead_id and status <> 'assigned';
     end if;
@@ -149,7 +158,8 @@ begin
 end
 $$;
 
-create or replace function dealwright_engine.check_reassigned(past dealwright.assignment, present dealwright.assignment, b dealwright.booking)
+create or replace function dealwright_engine.check_reassigned(past dealwright.assignment, present dealwright.assignment,
+    b dealwright.booking)
 returns void language plpgsql stable as $$
 begin
     if present.status = 'reassigned' and past.status <> 'reassigned'
@@ -157,16 +167,19 @@ begin
         raise exception 'assignment % would leave its lead with nobody', present.assignment_id using errcode = 'DW002',
             hint = 'call dealwright.reassign, or set agent_id to who is to have it';
     elsif past.status = 'reassigned' and present.status <> 'reassigned' then
-        raise exception 'assignment % was given to somebody else and stays closed', present.assignment_id using errcode = 'DW001',
+        raise exception 'assignment % was given to somebody else and stays closed', present.assignment_id
+            using errcode = 'DW001',
             hint = 'see the lead''s present assignment';
     elsif past.status = 'reassigned' and b.booking_id is not null then
-        raise exception 'assignment % was given to somebody else: it can have no booking', present.assignment_id using errcode = 'DW001',
+        raise exception 'assignment % was given to somebody else: it can have no booking', present.assignment_id
+            using errcode = 'DW001',
             hint = 'book the lead''s present assignment';
     end if;
 end
 $$;
 
-create or replace function dealwright_engine.lapse_overdue(as_of timestamptz, follow_up interval, own_as_of timestamptz default null)
+create or replace function dealwright_engine.lapse_overdue(as_of timestamptz, follow_up interval,
+    own_as_of timestamptz default null)
 returns integer language plpgsql as $$
 declare
     overdue bigint[];
@@ -175,7 +188,8 @@ begin
         overdue := array(
             select a.assignment_id from dealwright.assignment as a
             where a.status = 'open'
-              and a.assigned_at + follow_up <= case when a.external_id is null then coalesce(own_as_of, as_of) else as_of end
+              and a.assigned_at + follow_up <= case when a.external_id is null then coalesce(own_as_of, as_of)
+                  else as_of end
               and not exists (select from dealwright.booking as b where b.assignment_id = a.assignment_id));
         exit when overdue = '{}' or attempt = 2;
         -- many agents' rows in one transaction: alone, so as to wait for nobody who waits for one of them
@@ -187,4 +201,5 @@ begin
 end
 $$;
 comment on function dealwright_engine.lapse_overdue(timestamptz, interval, timestamptz) is
-    'Ends assignments without a booking whose follow-up time is over at a moment (another one for those made here): failed contacts. Returns how many.';
+    'Ends assignments without a booking whose follow-up time is over at a moment (another one for those made here): '
+    'failed contacts. Returns how many.';

@@ -5,14 +5,15 @@ returns void language plpgsql as $$
 declare
     width integer := coalesce(vector_dims((dealwright_engine.query_of(d.slots, coalesce(d.model_id, 0))).query), 0);
 begin
-    -- One table for all replays of a transaction: before version 18 the functions it stands for would look for the one that was
-    -- there when they were first called.
+    -- One table for all replays of a transaction: before version 18 the functions it stands for would look for the one
+    -- that was there when they were first called.
     if obj_description(to_regclass('pg_temp.agent'), 'pg_class') = 'as a decision saw them' then
         truncate pg_temp.agent;
     else
         drop table if exists pg_temp.agent;
         create temporary table agent (
-            agent_id bigint primary key, open integer, capacity integer, fair_count bigint, fair_compensation double precision,
+            agent_id bigint primary key, open integer, capacity integer, fair_count bigint,
+                fair_compensation double precision,
             active boolean, skills text[], department text, shifts tstzmultirange, years_of_service double precision,
             rating double precision, weight double precision, profile vector, variance vector,
             base_ratio double precision not null default 1, package_ratio double precision not null default 1
@@ -21,7 +22,8 @@ begin
     end if;
     insert into pg_temp.agent
     select g.agent_id, s.open, s.capacity, s.fair_count, s.fair_compensation,
-           (t.payload ->> 'active')::boolean, array(select jsonb_array_elements_text(t.payload -> 'skills')), t.payload ->> 'department',
+           (t.payload ->> 'active')::boolean, array(select jsonb_array_elements_text(t.payload -> 'skills')),
+               t.payload ->> 'department',
            (t.payload ->> 'shifts')::tstzmultirange, (t.payload ->> 'years_of_service')::double precision,
            (t.payload ->> 'rating')::double precision, (t.payload ->> 'weight')::double precision,
            -- values declared since then have no element in what was logged
@@ -40,12 +42,14 @@ begin
     ) as s
     cross join lateral (
         select e.payload from dealwright.event as e
-        where e.agent_id = g.agent_id and e.kind in ('agent_added', 'agent_changed') and dealwright_engine.was_visible(d, e.xid, e.position)
+        where e.agent_id = g.agent_id and e.kind in ('agent_added', 'agent_changed')
+            and dealwright_engine.was_visible(d, e.xid, e.position)
         order by e.position desc limit 1
     ) as t
     left join lateral (
         select p.* from dealwright_engine.agent_profile_log as p
-        where width > 0 and p.agent_id = g.agent_id and p.model_id = d.model_id and dealwright_engine.was_visible(d, p.xid, p.position)
+        where width > 0 and p.agent_id = g.agent_id and p.model_id = d.model_id
+            and dealwright_engine.was_visible(d, p.xid, p.position)
         order by p.position desc limit 1
     ) as l on true
     where s.kind <> 'agent_deleted';
@@ -57,7 +61,8 @@ comment on function dealwright_engine.restore_state(dealwright.decision) is
 create or replace function dealwright_engine.was_visible(d dealwright.decision, xid xid8, at_position bigint)
 returns boolean language sql immutable as $$
     -- a snapshot does not list its own transaction as running, so that one is told apart first
-    select case when xid = (d).xid then at_position < (d).event_position else pg_visible_in_snapshot(xid, (d).snapshot) end
+    select case when xid = (d).xid then at_position < (d).event_position
+        else pg_visible_in_snapshot(xid, (d).snapshot) end
 $$;
 comment on function dealwright_engine.was_visible(dealwright.decision, xid8, bigint) is
     'Whether a decision could see a change: committed in its snapshot, or made before by its own transaction.';
@@ -65,8 +70,10 @@ comment on function dealwright_engine.was_visible(dealwright.decision, xid8, big
 create or replace function dealwright_engine.past_enquiry(d dealwright.decision)
 returns dealwright_engine.enquiry language sql stable as $$
     -- a model of no number stands for the time before there was one
-    select row ((d).slots, (d).requirements, (d).required_skills, (d).required_department, (d).draw_seed, (d).decided_at,
-                (d).excluded_agent_id, coalesce((d).model_id, 0), (d).feature_agent_ids, (d).features)::dealwright_engine.enquiry
+    select row ((d).slots, (d).requirements, (d).required_skills, (d).required_department, (d).draw_seed,
+        (d).decided_at,
+                (d).excluded_agent_id, coalesce((d).model_id, 0), (d).feature_agent_ids,
+                    (d).features)::dealwright_engine.enquiry
 $$;
 
 create or replace function dealwright_engine.decision_on(id bigint)
@@ -77,10 +84,12 @@ begin
     select * into d from dealwright.decision as x where x.assignment_id = id;
     if not found then
         if exists (select from dealwright.assignment as a where a.assignment_id = id) then
-            raise exception 'assignment % was imported or written by hand: the desk did not decide it', id using errcode = 'DW003',
+            raise exception 'assignment % was imported or written by hand: the desk did not decide it', id
+                using errcode = 'DW003',
                 hint = 'only assignments that the desk made carry a record';
         end if;
-        raise exception 'there is no assignment %', id using errcode = 'DW003', hint = 'the answer of assign shows the ids';
+        raise exception 'there is no assignment %', id using errcode = 'DW003',
+            hint = 'the answer of assign shows the ids';
     end if;
     return d;
 end

@@ -15,10 +15,12 @@ begin
         raise exception 'unknown booking status %', coalesce(quote_literal(new.status), 'null') using errcode = 'DW002',
             hint = 'use confirmed, cancelled, or pending to reopen';
     elsif least(new.base_revenue, new.package_revenue, new.total_revenue) < 0 then
-        raise exception 'revenue cannot be negative' using errcode = 'DW002', hint = 'a booking that was lost is cancelled';
+        raise exception 'revenue cannot be negative' using errcode = 'DW002',
+            hint = 'a booking that was lost is cancelled';
     end if;
     if 'NaN' in (coalesce(new.base_revenue, 0), coalesce(new.package_revenue, 0), coalesce(new.total_revenue, 0)) then
-        raise exception 'a revenue must be a number' using errcode = 'DW002', hint = 'leave it null when it is not known';
+        raise exception 'a revenue must be a number' using errcode = 'DW002',
+            hint = 'leave it null when it is not known';
     end if;
     if new.status = 'confirmed' then
         new.completed_at := coalesce(new.completed_at, clock_timestamp());
@@ -33,7 +35,8 @@ begin
     if new.total_revenue is null or (tg_op = 'UPDATE' and new.total_revenue is not distinct from old.total_revenue
             and (new.base_revenue, new.package_revenue) is distinct from (old.base_revenue, old.package_revenue)) then
         if coalesce(new.base_revenue, 0) + coalesce(new.package_revenue, 0) >= 1e12 then
-            raise exception 'total_revenue of booking % would not be below 1e12', new.booking_id using errcode = 'DW002', hint = 'look at the decimal sign';
+            raise exception 'total_revenue of booking % would not be below 1e12', new.booking_id
+                using errcode = 'DW002', hint = 'look at the decimal sign';
         end if;
         new.total_revenue := case when new.base_revenue is not null or new.package_revenue is not null
             then coalesce(new.base_revenue, 0) + coalesce(new.package_revenue, 0) else new.total_revenue end;

@@ -1,6 +1,7 @@
--- What a value of an agent, a lead, an assignment or a booking may be, whatever writes it: also those who keep the counters themselves.
--- Triggers and not constraints for their speed (see 14_agents.sql), and after all that prepare a row ("within" is the last of the alphabet's
--- names here). They list their columns, so that a claim of an agent does not call them. The other tables have constraints (schema/06_bounds.sql).
+-- What a value of an agent, a lead, an assignment or a booking may be, whatever writes it: also those who keep the
+-- counters themselves. Triggers and not constraints for their speed (see 14_agents.sql), and after all that prepare a
+-- row ("within" is the last of the alphabet's names here). They list their columns, so that a claim of an agent does
+-- not call them. The other tables have constraints (schema/06_bounds.sql).
 
 create or replace function dealwright_engine.is_moment(value timestamptz)
 returns boolean language sql immutable as $$
@@ -25,13 +26,16 @@ $$;
 
 create or replace function dealwright_engine.is_flat(value jsonb)
 returns boolean language sql immutable as $$
-    select value = '{}' or (jsonb_typeof(value) = 'object' and pg_column_size(value) <= 100000 and not jsonb_path_exists(value,
-        'strict $.* ? (@.type() == "object" || @.type() == "array" || @.type() == "number" && (@ > 1e15 || @ < -1e15))'))
+    select value = '{}'
+        or (jsonb_typeof(value) = 'object' and pg_column_size(value) <= 100000 and not jsonb_path_exists(value,
+        'strict $.* ? (@.type() == "object" || @.type() == "array" || @.type() == "number" && (@ > 1e15 || @ < '
+        '-1e15))'))
 $$;
 
 -- Found slowly, for whoever is refused: which value it is.
 create or replace function dealwright_engine.refuse_values(
-    thing text, given jsonb, times text[], ids text[], words text[], prose text[], documents text[], numbers jsonb default '{}'
+    thing text, given jsonb, times text[], ids text[], words text[], prose text[], documents text[],
+        numbers jsonb default '{}'
 )
 returns void language plpgsql immutable as $$
 declare
@@ -41,7 +45,8 @@ begin
     foreach name in array times loop
         value := given ->> name;
         if not dealwright_engine.is_moment(value::timestamptz) then
-            raise exception '% of % must be a time from 1970 to 2199, not %', name, thing, value using errcode = 'DW002',
+            raise exception '% of % must be a time from 1970 to 2199, not %', name, thing, value
+                using errcode = 'DW002',
                 hint = 'look at the year, or leave it out where it is not known';
         end if;
     end loop;
@@ -61,7 +66,8 @@ begin
     foreach name in array prose loop
         value := given ->> name;
         if length(value) > 100000 then
-            raise exception '% of % has % characters', name, thing, length(value) using errcode = 'DW002', hint = 'at most 100000 are kept';
+            raise exception '% of % has % characters', name, thing, length(value) using errcode = 'DW002',
+                hint = 'at most 100000 are kept';
         elsif not dealwright_engine.is_prose(value) then
             raise exception '% of % holds a control character', name, thing using errcode = 'DW002',
                 hint = 'send plain text; line ends and tabs are fine';
@@ -70,17 +76,21 @@ begin
     foreach name in array documents loop
         if not dealwright_engine.is_flat(given -> name) then
             raise exception '% of % must be a flat JSON object', name, thing using errcode = 'DW002',
-                hint = 'its values are texts, numbers up to 1e15, true, false or null, of 100 kB at most: for example {"destination": "Mars"}';
+                hint = 'its values are texts, numbers up to 1e15, true, false or null, of 100 kB at most: for example '
+                    '{"destination": "Mars"}';
         end if;
     end loop;
     for name in select jsonb_object_keys(numbers) loop
         value := given ->> name;
-        if not (value::numeric >= (numbers -> name ->> 0)::numeric and value::numeric <= (numbers -> name ->> 1)::numeric) then
-            raise exception '% of % must be a number from % to %, not %', name, thing, numbers -> name ->> 0, numbers -> name ->> 1, value
+        if not (value::numeric >= (numbers -> name ->> 0)::numeric
+            and value::numeric <= (numbers -> name ->> 1)::numeric) then
+            raise exception '% of % must be a number from % to %, not %', name, thing, numbers -> name ->> 0,
+                numbers -> name ->> 1, value
                 using errcode = 'DW002', hint = 'leave it out where it is not known';
         end if;
     end loop;
-    raise exception 'a value of % is out of bounds', thing using errcode = 'DW002', hint = 'docs/database.md lists the bounds';
+    raise exception 'a value of % is out of bounds', thing using errcode = 'DW002',
+        hint = 'docs/database.md lists the bounds';
 end
 $$;
 
@@ -89,21 +99,30 @@ returns trigger language plpgsql security definer
 set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
 begin
     if not (new.weight >= 1e-9 and new.weight <= 1e9 and new.capacity <= 2147483647)
-            or not (new.years_of_service >= 0 and new.years_of_service <= 200) or not (new.rating >= -1e12 and new.rating <= 1e12)
+            or not (new.years_of_service >= 0 and new.years_of_service <= 200)
+                or not (new.rating >= -1e12 and new.rating <= 1e12)
             or new.name = '' or new.external_id = '' or cardinality(new.skills) > 1000
-            or not (dealwright_engine.is_word(new.name, 1000) and dealwright_engine.is_word(new.external_id, 500) and dealwright_engine.is_word(new.email, 1000)
-                    and dealwright_engine.is_word(new.job_title, 1000) and dealwright_engine.is_word(new.department, 1000) and dealwright_engine.is_word(new.manager, 1000)
+            or not (dealwright_engine.is_word(new.name, 1000) and dealwright_engine.is_word(new.external_id, 500)
+                and dealwright_engine.is_word(new.email, 1000)
+                    and dealwright_engine.is_word(new.job_title, 1000)
+                        and dealwright_engine.is_word(new.department, 1000)
+                            and dealwright_engine.is_word(new.manager, 1000)
                     and new.database_role is distinct from '' and dealwright_engine.is_word(new.database_role, 63)
-                    and dealwright_engine.is_prose(array_to_string(new.skills, ' ')) and dealwright_engine.is_flat(new.traits)) then
+                    and dealwright_engine.is_prose(array_to_string(new.skills, ' '))
+                        and dealwright_engine.is_flat(new.traits)) then
         if new.weight <= 0 or new.capacity < 0 then
             raise exception 'agent %: open and capacity must be at least 0 and weight above 0, not %, % and %',
-                coalesce(new.external_id, new.agent_id::text), new.open, new.capacity, new.weight using errcode = 'DW002';
+                coalesce(new.external_id, new.agent_id::text), new.open, new.capacity, new.weight
+                    using errcode = 'DW002';
         end if;
-        perform dealwright_engine.refuse_values(format('agent %s', left(coalesce(new.external_id, new.agent_id::text), 50)), to_jsonb(new) - 'shifts',
+        perform dealwright_engine.refuse_values(
+            format('agent %s', left(coalesce(new.external_id, new.agent_id::text), 50)), to_jsonb(new) - 'shifts',
             '{}', '{external_id}', '{name,email,job_title,department,manager,database_role}', '{}', '{traits}',
             '{"weight": [1e-9, 1e9], "years_of_service": [0, 200], "rating": [-1e12, 1e12]}');
-    elsif not (dealwright_engine.is_moment(lower(new.shifts)) and upper(new.shifts) <= '2200-01-01 00:00:00+00') then  -- without an end is fine
-        raise exception 'shifts of agent % must lie from 1970 to 2199, not %', coalesce(new.external_id, new.agent_id::text), left(new.shifts::text, 100)
+    -- without an end is fine
+    elsif not (dealwright_engine.is_moment(lower(new.shifts)) and upper(new.shifts) <= '2200-01-01 00:00:00+00') then
+        raise exception 'shifts of agent % must lie from 1970 to 2199, not %',
+            coalesce(new.external_id, new.agent_id::text), left(new.shifts::text, 100)
             using errcode = 'DW002', hint = 'a shift may have no beginning or no end; null means always';
     end if;
     return new;
@@ -116,10 +135,13 @@ set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
 begin
     if not (new.received_at >= '1970-01-01 00:00:00+00' and new.received_at < '2200-01-01 00:00:00+00')
             or new.external_id = '' or new.idempotency_key = ''
-            or not (dealwright_engine.is_word(new.customer_name, 1000) and dealwright_engine.is_word(new.external_id, 500)
-                    and dealwright_engine.is_word(new.idempotency_key, 500) and dealwright_engine.is_word(new.required_department, 1000)
+            or not (dealwright_engine.is_word(new.customer_name, 1000)
+                and dealwright_engine.is_word(new.external_id, 500)
+                    and dealwright_engine.is_word(new.idempotency_key, 500)
+                        and dealwright_engine.is_word(new.required_department, 1000)
                     and dealwright_engine.is_prose(new.requirements) and dealwright_engine.is_flat(new.attributes)) then
-        perform dealwright_engine.refuse_values('the lead', to_jsonb(new), '{received_at}', '{external_id,idempotency_key}',
+        perform dealwright_engine.refuse_values('the lead', to_jsonb(new), '{received_at}',
+            '{external_id,idempotency_key}',
             '{customer_name,required_department}', '{requirements}', '{attributes}');
     end if;
     return new;
@@ -131,10 +153,14 @@ returns trigger language plpgsql security definer
 set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
 begin
     if not (new.assigned_at >= '1970-01-01 00:00:00+00' and new.assigned_at < '2200-01-01 00:00:00+00')
-            or new.external_id = '' or not (new.propensity >= 0 and new.propensity <= 1) or not (new.match_score >= -1e9 and new.match_score <= 1e9)
-            or not (dealwright_engine.is_moment(new.ended_at) and dealwright_engine.is_moment(new.known_at) and dealwright_engine.is_moment(new.completed_at)
-                    and dealwright_engine.is_word(new.external_id, 500) and dealwright_engine.is_prose(new.end_reason)) then
-        perform dealwright_engine.refuse_values(format('assignment %s', new.assignment_id), to_jsonb(new), '{assigned_at,ended_at,known_at,completed_at}',
+            or new.external_id = '' or not (new.propensity >= 0 and new.propensity <= 1)
+                or not (new.match_score >= -1e9 and new.match_score <= 1e9)
+            or not (dealwright_engine.is_moment(new.ended_at) and dealwright_engine.is_moment(new.known_at)
+                and dealwright_engine.is_moment(new.completed_at)
+                    and dealwright_engine.is_word(new.external_id, 500) and dealwright_engine.is_prose(new.end_reason))
+                        then
+        perform dealwright_engine.refuse_values(format('assignment %s', new.assignment_id), to_jsonb(new),
+            '{assigned_at,ended_at,known_at,completed_at}',
             '{external_id}', '{}', '{end_reason}', '{}', '{"propensity": [0, 1], "match_score": [-1e9, 1e9]}');
     end if;
     return new;
@@ -146,12 +172,18 @@ returns trigger language plpgsql security definer
 set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
 begin
     if new.external_id = ''
-            or not (dealwright_engine.is_moment(new.completed_at) and dealwright_engine.is_moment(new.cancelled_at) and dealwright_engine.is_moment(new.created_at)
-                    and dealwright_engine.is_amount(new.base_revenue) and dealwright_engine.is_amount(new.package_revenue) and dealwright_engine.is_amount(new.total_revenue)
-                    and dealwright_engine.is_word(new.external_id, 500) and dealwright_engine.is_word(new.package, 1000)) then
-        perform dealwright_engine.refuse_values(format('booking %s', new.booking_id), to_jsonb(new), '{completed_at,cancelled_at,created_at}',
+            or not (dealwright_engine.is_moment(new.completed_at) and dealwright_engine.is_moment(new.cancelled_at)
+                and dealwright_engine.is_moment(new.created_at)
+                    and dealwright_engine.is_amount(new.base_revenue)
+                        and dealwright_engine.is_amount(new.package_revenue)
+                            and dealwright_engine.is_amount(new.total_revenue)
+                    and dealwright_engine.is_word(new.external_id, 500)
+                        and dealwright_engine.is_word(new.package, 1000)) then
+        perform dealwright_engine.refuse_values(format('booking %s', new.booking_id), to_jsonb(new),
+            '{completed_at,cancelled_at,created_at}',
             '{external_id}', '{package}', '{}', '{}',
-            '{"base_revenue": [0, 999999999999.99], "package_revenue": [0, 999999999999.99], "total_revenue": [0, 999999999999.99]}');
+            '{"base_revenue": [0, 999999999999.99], "package_revenue": [0, 999999999999.99], "total_revenue": [0, '
+            '999999999999.99]}');
     end if;
     return new;
 end

@@ -1,11 +1,12 @@
 -- Who comes first, without a look at everybody. What an agent is worth to a kind of lead is
 --     standing x psi(free places),   standing = revenue x sigmoid(log-odds),   psi <= 1,
--- and the standing does not move with the workload: only with the agent's profile. dealwright_engine.standing keeps, for each kind of
--- lead that came (the same attributes), what the model makes of it and the agents of highest standing among those with room. Going down that list, the search may stop where the next standing is
--- below the worth of the best agent so far. Agents whose profile has changed since the list was made, or who were full and have room
--- again, are looked at besides: profile_xid, the transaction of the change, tells them apart whatever commits when, for a change that the
--- list's snapshot could not see is of a transaction not below its xmin. So the answer is exact, and the list is only ever a matter of speed
--- (docs/decisions/0066-standings.md has the measurement).
+-- and the standing does not move with the workload: only with the agent's profile. dealwright_engine.standing keeps,
+-- for each kind of lead that came (the same attributes), what the model makes of it and the agents of highest standing
+-- among those with room. Going down that list, the search may stop where the next standing is below the worth of the
+-- best agent so far. Agents whose profile has changed since the list was made, or who were full and have room again,
+-- are looked at besides: profile_xid, the transaction of the change, tells them apart whatever commits when, for a
+-- change that the list's snapshot could not see is of a transaction not below its xmin. So the answer is exact, and
+-- the list is only ever a matter of speed (docs/decisions/0066-standings.md has the measurement).
 
 -- 256 agents of 16 bytes fit on one page beside the rest of the row.
 create or replace function dealwright_engine.standing_length()
@@ -18,8 +19,10 @@ declare
 begin
     if rule.by_worth and rule.agents_differ then
         -- the first of the list, and the standing of the next: rarely is more asked for
-        select s.model_id, s.attributes, s.slots, s.query, s.lead_logit, s.base, s.package, s.made_xmin, s.agents, s.agent_ids[:8], s.standings[:9]
-        into list from dealwright_engine.standing as s where s.model_id = rule.model_id and s.attributes = standing_for.attributes;
+        select s.model_id, s.attributes, s.slots, s.query, s.lead_logit, s.base, s.package, s.made_xmin, s.agents,
+            s.agent_ids[:8], s.standings[:9]
+        into list from dealwright_engine.standing as s where s.model_id = rule.model_id
+            and s.attributes = standing_for.attributes;
     end if;
     return list;
 end
@@ -46,7 +49,8 @@ comment on function dealwright_engine.standing_of(dealwright_engine.rule, dealwr
 
 create or replace function dealwright_engine.first_of_listed(
     listed bigint[], made_xmin xid8, query vector, lead_logit double precision, base double precision,
-    package double precision, sharpness double precision, skills text[], department text, moment timestamptz, excluded bigint, seed bigint
+    package double precision, sharpness double precision, skills text[], department text, moment timestamptz,
+        excluded bigint, seed bigint
 )
 returns dealwright_engine.look language plpgsql stable
 -- the planner cannot know that few agents are looked at
@@ -54,7 +58,8 @@ set enable_seqscan = off set enable_bitmapscan = off as $$
 declare
     result dealwright_engine.look;
 begin
-    select c.agent_id, c.open, c.capacity, c.worth, lead(c.worth) over (), c.win_logit, c.revenue, dealwright_engine.snapshot() into result
+    select c.agent_id, c.open, c.capacity, c.worth, lead(c.worth) over (), c.win_logit, c.revenue,
+        dealwright_engine.snapshot() into result
     from (
         select a.agent_id, a.open, a.capacity, lead_logit - coalesce(a.profile <#> query, 0) as win_logit,
                dealwright_engine.expected_revenue(base, a.base_ratio, package, a.package_ratio) as revenue,
@@ -74,12 +79,14 @@ begin
     return result;
 end
 $$;
-comment on function dealwright_engine.first_of_listed(bigint[], xid8, vector, double precision, double precision, double precision,
+comment on function dealwright_engine.first_of_listed(bigint[], xid8, vector, double precision, double precision,
+    double precision,
     double precision, text[], text, timestamptz, bigint, bigint) is
     'The best eligible agent with room among those listed and those whose profile has changed since.';
 
 create or replace function dealwright_engine.first_of_all(
-    query vector, lead_logit double precision, base double precision, package double precision, sharpness double precision,
+    query vector, lead_logit double precision, base double precision, package double precision,
+        sharpness double precision,
     wanted_skills text[], wanted_department text, moment timestamptz, excluded bigint, seed bigint
 )
 returns dealwright_engine.look language plpgsql stable as $$
@@ -101,14 +108,16 @@ begin
     ) as c
     limit 1;
     -- not carried through the sort: only the first one's are asked for
-    select lead_logit - coalesce(a.profile <#> query, 0), dealwright_engine.expected_revenue(base, a.base_ratio, package, a.package_ratio)
+    select lead_logit - coalesce(a.profile <#> query, 0),
+        dealwright_engine.expected_revenue(base, a.base_ratio, package, a.package_ratio)
     into result.win_logit, result.revenue
     from dealwright.agent as a where a.agent_id = result.agent_id;
     result.snapshot := dealwright_engine.snapshot();
     return result;
 end
 $$;
-comment on function dealwright_engine.first_of_all(vector, double precision, double precision, double precision, double precision,
+comment on function dealwright_engine.first_of_all(vector, double precision, double precision, double precision,
+    double precision,
     text[], text, timestamptz, bigint, bigint) is
     'The best eligible agent with room, by a look at everybody.';
 
@@ -132,7 +141,8 @@ begin
            coalesce(array_agg(l.standing order by l.standing desc, l.agent_id), '{}')
     from (
         select a.agent_id, count(*) over () as agents,
-               dealwright_engine.standing_worth(dealwright_engine.expected_revenue(base, a.base_ratio, package, a.package_ratio),
+               dealwright_engine.standing_worth(
+                   dealwright_engine.expected_revenue(base, a.base_ratio, package, a.package_ratio),
                    lead_logit - coalesce(a.profile <#> query, 0)) as standing
         from dealwright.agent as a
         where a.active and a.open < a.capacity
@@ -140,7 +150,8 @@ begin
         limit dealwright_engine.standing_length() + 1
     ) as l
     on conflict on constraint standing_pkey do update
-    set made_xmin = excluded.made_xmin, agents = excluded.agents, agent_ids = excluded.agent_ids, standings = excluded.standings;
+    set made_xmin = excluded.made_xmin, agents = excluded.agents, agent_ids = excluded.agent_ids,
+        standings = excluded.standings;
 end
 $$;
 comment on function dealwright_engine.make_standing(dealwright_engine.standing) is
@@ -160,9 +171,11 @@ begin
              first.snapshot, null, null)::dealwright_engine.ranked end;
 end
 $$;
-comment on function dealwright_engine.ranking_of(dealwright_engine.look, double precision) is 'What a ranking says of the first; null without one.';
+comment on function dealwright_engine.ranking_of(dealwright_engine.look, double precision)
+    is 'What a ranking says of the first; null without one.';
 
-create or replace function dealwright_engine.look_further(list dealwright_engine.standing, ask dealwright_engine.enquiry, sharpness double precision, so_far double precision)
+create or replace function dealwright_engine.look_further(list dealwright_engine.standing,
+    ask dealwright_engine.enquiry, sharpness double precision, so_far double precision)
 returns dealwright_engine.look language plpgsql as $$
 declare
     ids bigint[];
@@ -196,10 +209,13 @@ begin
         ask.skills, ask.department, ask.asked_at, ask.excluded_agent_id, ask.draw_seed);
 end
 $$;
-comment on function dealwright_engine.look_further(dealwright_engine.standing, dealwright_engine.enquiry, double precision, double precision) is
-    'The best eligible agent with room where the head of the list does not tell: among as many of it as are needed, or among all.';
+comment on function dealwright_engine.look_further(dealwright_engine.standing, dealwright_engine.enquiry,
+    double precision, double precision) is
+    'The best eligible agent with room where the head of the list does not tell: among as many of it as are needed, '
+    'or among all.';
 
-create or replace function dealwright_engine.first_agent(rule dealwright_engine.rule, ask dealwright_engine.enquiry, list dealwright_engine.standing)
+create or replace function dealwright_engine.first_agent(rule dealwright_engine.rule, ask dealwright_engine.enquiry,
+    list dealwright_engine.standing)
 returns dealwright_engine.ranked language plpgsql as $$
 declare
     -- what those of the list that are not looked at can be worth
@@ -229,12 +245,15 @@ begin
     end if;
     if rule.by_worth and rule.agents_differ then
         q := dealwright_engine.query_of(ask.slots);
-        list := row (q.model_id, dealwright_engine.kind_of(ask.slots), ask.slots, dealwright_engine.scaled(q.query, q.slope),
-                     q.intercept + q.slope * q.lead_logit, q.base, q.package, null, null, null, null)::dealwright_engine.standing;
+        list := row (q.model_id, dealwright_engine.kind_of(ask.slots), ask.slots,
+            dealwright_engine.scaled(q.query, q.slope),
+                     q.intercept + q.slope * q.lead_logit, q.base, q.package, null, null, null,
+                         null)::dealwright_engine.standing;
         -- whoever finds the list is not read any more: it must not stand for what a new lead may not leave out
         if not exists (select from dealwright.dimension as d
                        where d.required and not exists (select from dealwright.dimension_value as v
-                                                        where v.dimension_id = d.dimension_id and v.slot = any (ask.slots))) then
+                                                        where v.dimension_id = d.dimension_id
+                                                            and v.slot = any (ask.slots))) then
             perform dealwright_engine.make_standing(list);
         end if;
         return dealwright_engine.ranking_of(
@@ -246,10 +265,12 @@ begin
     return result;
 end
 $$;
-comment on function dealwright_engine.first_agent(dealwright_engine.rule, dealwright_engine.enquiry, dealwright_engine.standing) is
+comment on function dealwright_engine.first_agent(dealwright_engine.rule, dealwright_engine.enquiry,
+    dealwright_engine.standing) is
     'Whom a policy gives the lead to: the first eligible agent with room of its ranking; null when there is none.';
 
--- A list stands for what its kind of lead was read as, and is as wide as the profiles; a new value of an open dimension moves neither.
+-- A list stands for what its kind of lead was read as, and is as wide as the profiles; a new value of an open
+-- dimension moves neither.
 create or replace function dealwright_engine.forget_standings()
 returns trigger language plpgsql security definer
 set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$

@@ -50,15 +50,21 @@ begin
 end
 $$;
 comment on function dealwright_engine.classic_features(integer[]) is
-    'Rating, years, revenue, share to the destination, rate by source, rate by method, recency, availability, luxury department, per agent.';
+    'Rating, years, revenue, share to the destination, rate by source, rate by method, recency, availability, luxury '
+    'department, per agent.';
 
-create or replace function dealwright_engine.classic_scores(agent_ids bigint[], features double precision[], luxury_wanted boolean, weights jsonb)
-returns table (agent_id bigint, raw double precision, match_score double precision, contribution double precision[]) language sql stable as $$
+create or replace function dealwright_engine.classic_scores(agent_ids bigint[], features double precision[],
+    luxury_wanted boolean, weights jsonb)
+returns table (agent_id bigint, raw double precision, match_score double precision, contribution double precision[])
+    language sql stable as $$
     with feature as (
         select id as agent_id,
-               features[9 * place - 8] as rating, features[9 * place - 7] as experience, features[9 * place - 6] as revenue,
-               features[9 * place - 5] as destination, features[9 * place - 4] as conversion, features[9 * place - 3] as communication,
-               features[9 * place - 2] as recency, features[9 * place - 1] as availability, features[9 * place] = 1 as is_luxury
+               features[9 * place - 8] as rating, features[9 * place - 7] as experience,
+                   features[9 * place - 6] as revenue,
+               features[9 * place - 5] as destination, features[9 * place - 4] as conversion,
+                   features[9 * place - 3] as communication,
+               features[9 * place - 2] as recency, features[9 * place - 1] as availability,
+                   features[9 * place] = 1 as is_luxury
         from unnest(agent_ids) with ordinality as l (id, place)
     ), weighted as (
         select f.agent_id, array[
@@ -75,23 +81,28 @@ returns table (agent_id bigint, raw double precision, match_score double precisi
         from feature as f
     ), scored as (
         select w.agent_id, w.part,
-               w.part[1] + w.part[2] + w.part[3] + w.part[4] + w.part[5] + w.part[6] + w.part[7] + w.part[8] + w.part[9] as raw
+               w.part[1] + w.part[2] + w.part[3] + w.part[4] + w.part[5] + w.part[6] + w.part[7] + w.part[8]
+                   + w.part[9] as raw
         from weighted as w
     )
     -- where all are equal there is nothing to tell apart: everybody is the best
     select s.agent_id, s.raw,
-           coalesce(round((100 * (s.raw - min(s.raw) over ()) / nullif(max(s.raw) over () - min(s.raw) over (), 0))::numeric, 1), 100)::double precision,
+           coalesce(
+               round((100 * (s.raw - min(s.raw) over ()) / nullif(max(s.raw) over () - min(s.raw) over (), 0))::numeric,
+                   1), 100)::double precision,
            s.part
     from scored as s
 $$;
 
-create or replace function dealwright_engine.classic_weights(past_model_id bigint default null, out model_id bigint, out weights jsonb)
+create or replace function dealwright_engine.classic_weights(past_model_id bigint default null, out model_id bigint,
+    out weights jsonb)
 language sql stable as $$
     select m.model_id, m.parameters -> 'weights' from dealwright.model as m
     where m.kind = 'classic' and case when past_model_id is null then m.promoted else m.model_id = past_model_id end
 $$;
 
-create or replace function dealwright_engine.rank_classic(ask dealwright_engine.enquiry, k integer, eligible_only boolean)
+create or replace function dealwright_engine.rank_classic(ask dealwright_engine.enquiry, k integer,
+    eligible_only boolean)
 returns setof dealwright_engine.ranked language plpgsql stable as $$
 declare
     weights jsonb := (dealwright_engine.classic_weights(ask.model_id)).weights;
@@ -107,7 +118,8 @@ begin
         where ask.feature_agent_ids is not null
         union all
         select array_agg(f.agent_id order by f.agent_id),
-               (select array_agg(x order by o) from unnest(array_agg(f.feature order by f.agent_id)) with ordinality as u (x, o))
+               (select array_agg(x order by o)
+                   from unnest(array_agg(f.feature order by f.agent_id)) with ordinality as u (x, o))
         from dealwright_engine.classic_features(ask.slots) as f
         having ask.feature_agent_ids is null
     ), candidate as (
@@ -135,9 +147,11 @@ begin
 end
 $$;
 comment on function dealwright_engine.rank_classic(dealwright_engine.enquiry, integer, boolean) is
-    'Weighted sum of percentile ranks, brought to 0..100 over all agents. It contains an agent''s own outcome; not the default.';
+    'Weighted sum of percentile ranks, brought to 0..100 over all agents. It contains an agent''s own outcome; not '
+    'the default.';
 
-create or replace function dealwright_engine.rank_by(policy text, ask dealwright_engine.enquiry, params jsonb, k integer, eligible_only boolean)
+create or replace function dealwright_engine.rank_by(policy text, ask dealwright_engine.enquiry, params jsonb,
+    k integer, eligible_only boolean)
 returns setof dealwright_engine.ranked language plpgsql stable as $$
 begin
     case policy
@@ -150,4 +164,5 @@ begin
     end case;
 end
 $$;
-comment on function dealwright_engine.rank_by(text, dealwright_engine.enquiry, jsonb, integer, boolean) is 'The ranking of one of the four policies.';
+comment on function dealwright_engine.rank_by(text, dealwright_engine.enquiry, jsonb, integer, boolean)
+    is 'The ranking of one of the four policies.';

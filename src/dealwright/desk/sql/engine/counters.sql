@@ -31,17 +31,20 @@ begin
             part.package_cents := coalesce(round(100 * a.package_revenue), 0);
             -- a won booking whose amount is unknown says nothing about the agent's ratio
             if model.model_id is not null and a.base_revenue is not null then
-                part.base_expected_cents := dealwright_engine.expected_cents(model.base_bias, model.base_weight, a.slots);
+                part.base_expected_cents :=
+                    dealwright_engine.expected_cents(model.base_bias, model.base_weight, a.slots);
             end if;
             if model.model_id is not null and a.package_revenue is not null then
-                part.package_expected_cents := dealwright_engine.expected_cents(model.package_bias, model.package_weight, a.slots);
+                part.package_expected_cents :=
+                    dealwright_engine.expected_cents(model.package_bias, model.package_weight, a.slots);
             end if;
         end if;
     end if;
     return part;
 end
 $$;
-comment on function dealwright_engine.contribution_of(dealwright.assignment, dealwright_engine.compiled_model, timestamptz) is
+comment on function dealwright_engine.contribution_of(dealwright.assignment, dealwright_engine.compiled_model,
+    timestamptz) is
     'What one assignment adds to the counters of its agent, under a model.';
 
 create or replace function dealwright_engine.move_counters(
@@ -62,15 +65,18 @@ begin
         update dealwright.agent as a
         set open = a.open + opened, fair_count = a.fair_count + counted,
             -- who was full may be on no list of candidates
-            profile_xid = case when opened < 0 and a.open >= a.capacity then dealwright_engine.xact_id() else a.profile_xid end
+            profile_xid = case when opened < 0 and a.open >= a.capacity then dealwright_engine.xact_id()
+                else a.profile_xid end
         where a.agent_id = id and (opened <= 0 or may_exceed or a.open < a.capacity)
         returning a.open, a.capacity, a.fair_count, a.fair_compensation into state;
         if not found then
             raise exception 'agent % has no free place', id using errcode = 'DW001',
-                hint = 'raise the capacity, settle or reassign one of the agent''s open assignments, or choose another agent';
+                hint = 'raise the capacity, settle or reassign one of the agent''s open assignments, or choose '
+                    'another agent';
         end if;
     else
-        -- locked all the same: the agent's row comes before its counters, and its events stand in the order of its states
+        -- locked all the same: the agent's row comes before its counters, and its events stand in the order of its
+        -- states
         select a.open, a.capacity, a.fair_count, a.fair_compensation into state
         from dealwright.agent as a where a.agent_id = id for no key update;
     end if;
@@ -83,32 +89,38 @@ begin
         or coalesce(plus.package_expected_cents, 0) <> coalesce(minus.package_expected_cents, 0);
     if learned then
         update dealwright.agent_stat as s set
-            assigned = dealwright_engine.add_at(s.assigned, slots, coalesce(plus.assigned, 0) - coalesce(minus.assigned, 0)),
+            assigned = dealwright_engine.add_at(s.assigned, slots,
+                coalesce(plus.assigned, 0) - coalesce(minus.assigned, 0)),
             known = dealwright_engine.add_at(s.known, slots, known_more),
             confirmed = dealwright_engine.add_at(s.confirmed, slots, confirmed_more),
-            expected_ppm = dealwright_engine.add_at(s.expected_ppm, slots, coalesce(plus.expected_ppm, 0) - coalesce(minus.expected_ppm, 0)),
+            expected_ppm = dealwright_engine.add_at(s.expected_ppm, slots,
+                coalesce(plus.expected_ppm, 0) - coalesce(minus.expected_ppm, 0)),
             revenue_cents = s.revenue_cents + coalesce(plus.total_cents, 0) - coalesce(minus.total_cents, 0),
             base_cents = s.base_cents + coalesce(plus.base_cents, 0) - coalesce(minus.base_cents, 0),
             package_cents = s.package_cents + coalesce(plus.package_cents, 0) - coalesce(minus.package_cents, 0),
-            base_expected_cents = s.base_expected_cents + coalesce(plus.base_expected_cents, 0) - coalesce(minus.base_expected_cents, 0),
+            base_expected_cents = s.base_expected_cents + coalesce(plus.base_expected_cents,
+                0) - coalesce(minus.base_expected_cents, 0),
             package_expected_cents = s.package_expected_cents
                 + coalesce(plus.package_expected_cents, 0) - coalesce(minus.package_expected_cents, 0)
         where s.agent_id = id;
         perform dealwright_engine.refresh_profile(id, model);
     elsif coalesce(plus.assigned, 0) <> coalesce(minus.assigned, 0) then
         update dealwright.agent_stat as s
-        set assigned = dealwright_engine.add_at(s.assigned, slots, coalesce(plus.assigned, 0) - coalesce(minus.assigned, 0))
+        set assigned = dealwright_engine.add_at(s.assigned, slots,
+            coalesce(plus.assigned, 0) - coalesce(minus.assigned, 0))
         where s.agent_id = id;
     end if;
     insert into dealwright.event (kind, agent_id, lead_id, assignment_id, open, capacity, fair_count, fair_compensation)
-    values (kind, id, of.lead_id, of.assignment_id, state.open, state.capacity, state.fair_count, state.fair_compensation);
+    values (kind, id, of.lead_id, of.assignment_id, state.open, state.capacity, state.fair_count,
+        state.fair_compensation);
     done := dealwright_engine.end_own_writes();
     if opened < 0 then
         perform dealwright_engine.fill_from_queue(id);
     end if;
 end
 $$;
-comment on function dealwright_engine.move_counters(text, bigint, integer[], dealwright_engine.contribution, dealwright_engine.contribution, boolean,
+comment on function dealwright_engine.move_counters(text, bigint, integer[], dealwright_engine.contribution,
+    dealwright_engine.contribution, boolean,
     dealwright.assignment, dealwright_engine.compiled_model) is
     'Moves an agent''s counters by plus - minus, writes the event, and hands a freed place to the queue.';
 
@@ -131,15 +143,17 @@ declare
     name text;
 begin
     -- Who places a lead takes these tables in another order than who settles a booking, so no order of ours is safe to
-    -- wait in. Therefore: one order, then the other, each for less than the second after which the server would look for
-    -- a deadlock and end somebody else's work.
+    -- wait in. Therefore: one order, then the other, each for less than the second after which the server would look
+    -- for a deadlock and end somebody else's work.
     for attempt in 1 .. 200 loop
         begin
             perform set_config('lock_timeout', '200ms', true);
             if attempt % 2 = 1 then
-                lock table dealwright.lead, dealwright.booking, dealwright.assignment, dealwright.agent in share row exclusive mode;
+                lock table dealwright.lead, dealwright.booking, dealwright.assignment,
+                    dealwright.agent in share row exclusive mode;
             else
-                lock table dealwright.booking, dealwright.assignment, dealwright.lead, dealwright.agent in share row exclusive mode;
+                lock table dealwright.booking, dealwright.assignment, dealwright.lead,
+                    dealwright.agent in share row exclusive mode;
             end if;
             perform set_config('lock_timeout', patience, true);
             return;
@@ -164,4 +178,5 @@ begin
 end
 $$;
 comment on function dealwright_engine.hold_writers() is
-    'Waits until no change of leads, bookings, assignments and agents is under way, and lets none begin before the end of this transaction.';
+    'Waits until no change of leads, bookings, assignments and agents is under way, and lets none begin before the '
+    'end of this transaction.';

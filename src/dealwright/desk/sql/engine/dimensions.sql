@@ -14,7 +14,8 @@ begin
     return counts;
 end
 $$;
-comment on function dealwright_engine.add_at(integer[], integer[], integer) is 'The counts with amount added at each of the slots.';
+comment on function dealwright_engine.add_at(integer[], integer[], integer)
+    is 'The counts with amount added at each of the slots.';
 
 create or replace function dealwright_engine.add_at(counts bigint[], slots integer[], amount bigint)
 returns bigint[] language plpgsql immutable parallel safe as $$
@@ -36,8 +37,8 @@ returns integer language sql stable as $$
     select coalesce(max(slot), 1) from dealwright.dimension_value
 $$;
 
--- What is beyond stays unknown: an agent's profile has an element per slot and stands on one page with the rest of its row, and of
--- very many values of one dimension each comes too rarely to teach anything.
+-- What is beyond stays unknown: an agent's profile has an element per slot and stands on one page with the rest of its
+-- row, and of very many values of one dimension each comes too rarely to teach anything.
 create or replace function dealwright_engine.most_slots()
 returns integer language sql immutable parallel safe as $$ select 1500 $$;
 
@@ -46,7 +47,9 @@ returns integer language sql immutable parallel safe as $$ select 250 $$;
 
 create or replace function dealwright_engine.room_for_values(id bigint)
 returns bigint language sql stable as $$
-    select greatest(least(dealwright_engine.most_slots() - dealwright_engine.slot_count(), dealwright_engine.most_values() - count(*)), 0)
+    select greatest(
+        least(dealwright_engine.most_slots() - dealwright_engine.slot_count(),
+            dealwright_engine.most_values() - count(*)), 0)
     from dealwright.dimension_value as v
     where v.dimension_id = id and v.value <> '(empty)'
 $$;
@@ -54,13 +57,15 @@ comment on function dealwright_engine.room_for_values(bigint) is 'How many more 
 
 create or replace function dealwright_engine.has_empty(d dealwright.dimension)
 returns boolean language sql immutable as $$ select (d).at_arrival and not (d).required $$;
-comment on function dealwright_engine.has_empty(dealwright.dimension) is 'Whether empty is a value of its own: "(empty)".';
+comment on function dealwright_engine.has_empty(dealwright.dimension)
+    is 'Whether empty is a value of its own: "(empty)".';
 
 create or replace function dealwright_engine.given(attributes jsonb, name text)
 returns text language sql immutable parallel safe as $$
     select nullif(nullif(btrim(attributes ->> name), ''), '(empty)')
 $$;
-comment on function dealwright_engine.given(jsonb, text) is 'What the attributes say about a dimension; null when nothing.';
+comment on function dealwright_engine.given(jsonb, text)
+    is 'What the attributes say about a dimension; null when nothing.';
 
 create or replace function dealwright_engine.bin_named(id bigint, edges double precision[], given text)
 returns text language sql stable as $$
@@ -70,20 +75,23 @@ returns text language sql stable as $$
       and (v.value = given
            or v.bin = case when given ~ '^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?$'
                -- by way of text, which has every digit of the edge
-               then 1 + (select count(*) from unnest(edges) as e (edge) where e.edge::text::numeric < given::numeric) end)
+               then 1 + (select count(*) from unnest(edges) as e (edge)
+                   where e.edge::text::numeric < given::numeric) end)
     order by v.value = given desc
     limit 1
 $$;
 comment on function dealwright_engine.bin_named(bigint, double precision[], text) is
     'The bin that a number, or the name of a bin, is of; null when it is neither.';
 
-create or replace function dealwright_engine.read_attributes(attributes jsonb, out slots integer[], out complete boolean)
+create or replace function dealwright_engine.read_attributes(attributes jsonb, out slots integer[],
+    out complete boolean)
 language sql stable as $$
     select array[1] || array_agg(v.slot order by d.position) filter (where v.slot is not null),
            -- each dimension has its slot, or may be left out and is; and there is no other key
            coalesce(bool_and(v.slot is not null or (d.given is null and not d.required)), true)
                and case when jsonb_typeof(attributes) = 'object'
-                   then count(*) filter (where attributes ? d.name) = (select count(*) from jsonb_object_keys(attributes)) else false end
+                   then count(*) filter (where attributes ? d.name) = (select count(*)
+                       from jsonb_object_keys(attributes)) else false end
     from (
         select x.dimension_id, x.name, x.position, x.required, x.edges, dealwright_engine.has_empty(x) as has_empty,
                dealwright_engine.given(attributes, x.name) as given
@@ -95,11 +103,13 @@ language sql stable as $$
         else dealwright_engine.bin_named(d.dimension_id, d.edges, d.given) end
 $$;
 comment on function dealwright_engine.read_attributes(jsonb) is
-    'Slot 1 and the slots of what a lead''s attributes say, and whether there is nothing to complain about and nothing new in them.';
+    'Slot 1 and the slots of what a lead''s attributes say, and whether there is nothing to complain about and '
+    'nothing new in them.';
 
 create or replace function dealwright_engine.slots_of(attributes jsonb)
 returns integer[] language sql stable as $$ select (dealwright_engine.read_attributes(attributes)).slots $$;
-comment on function dealwright_engine.slots_of(jsonb) is 'Slot 1 and the slot of what the attributes say about each dimension, as far as there is one.';
+comment on function dealwright_engine.slots_of(jsonb)
+    is 'Slot 1 and the slot of what the attributes say about each dimension, as far as there is one.';
 
 create or replace function dealwright_engine.kind_of(slots integer[])
 returns jsonb language sql stable as $$
@@ -108,7 +118,8 @@ returns jsonb language sql stable as $$
     join dealwright.dimension as d using (dimension_id)
     where v.slot = any (slots)
 $$;
-comment on function dealwright_engine.kind_of(integer[]) is 'What was understood of a lead''s attributes: the value of each slot.';
+comment on function dealwright_engine.kind_of(integer[])
+    is 'What was understood of a lead''s attributes: the value of each slot.';
 
 create or replace function dealwright_engine.check_attributes(attributes jsonb, all_required boolean)
 returns void language plpgsql stable as $$
@@ -120,14 +131,16 @@ begin
             coalesce(jsonb_typeof(attributes), 'null') using errcode = 'DW002';
     end if;
     select format('unknown dimension %L: use one of %s', given.name,
-                  coalesce((select string_agg(name, ', ' order by position) from dealwright.dimension), '(none declared)'))
+                  coalesce((select string_agg(name, ', ' order by position) from dealwright.dimension),
+                      '(none declared)'))
     into problem
     from jsonb_each(attributes) as given (name, value)
     where not exists (select from dealwright.dimension as d where d.name = given.name)
     limit 1;
     if problem is null then
         select case
-            when g.kind in ('object', 'array') then format('%s must be a text or a number, not %s', d.name, attributes -> d.name)
+            when g.kind in ('object', 'array')
+                then format('%s must be a text or a number, not %s', d.name, attributes -> d.name)
             when d.edges <> '{}' then format('%s must be a number, not %L', d.name, g.given)
             when d.is_open then format('a value of %s has 200 characters at most, not %s', d.name, length(g.given))
             else format('unknown value %L for dimension %s: use one of %s', g.given, d.name,
@@ -163,7 +176,8 @@ begin
 end
 $$;
 comment on function dealwright_engine.check_attributes(jsonb, boolean) is
-    'Raises DW002, naming the dimension and what may be said, unless every attribute is declared and, where asked for, none that is required is missing.';
+    'Raises DW002, naming the dimension and what may be said, unless every attribute is declared and, where asked '
+    'for, none that is required is missing.';
 
 create or replace function dealwright_engine.wait_a_little(line text, place integer)
 returns void language plpgsql as $$
@@ -174,7 +188,8 @@ begin
     begin
         done := set_config('lock_timeout', '50ms', true);
         done := pg_advisory_xact_lock(hashtext(line), place);
-        -- the time may have run out in the moment the place was got: that is told before the next statement, and must be told in here
+        -- the time may have run out in the moment the place was got: that is told before the next statement, and must
+        -- be told in here
         done := patience;
     exception when lock_not_available then
         null;
@@ -185,34 +200,38 @@ $$;
 comment on function dealwright_engine.wait_a_little(text, integer) is
     'Waits for a place in a line, 50 ms at most: not for long behind a transaction that does other things as well.';
 
--- A new value of an open dimension is a row and nothing else: arrays of counts grow when something is counted at the slot, and to
--- the models that were made before it weighs nothing. So nobody who places a lead with a known value notices.
+-- A new value of an open dimension is a row and nothing else: arrays of counts grow when something is counted at the
+-- slot, and to the models that were made before it weighs nothing. So nobody who places a lead with a known value
+-- notices.
 create or replace function dealwright_engine.add_value(to_dimension bigint, new_value text)
 returns boolean language plpgsql as $$
 declare
     line constant integer := hashtext('dealwright values');
     begun boolean;
 begin
-    -- One transaction at a time adds values, or slots would have gaps where one is undone. Nobody waits long for it, and so no two
-    -- for each other: the value then stays unknown until the next training or import.
+    -- One transaction at a time adds values, or slots would have gaps where one is undone. Nobody waits long for it,
+    -- and so no two for each other: the value then stays unknown until the next training or import.
     if not pg_try_advisory_xact_lock(line, 0) then
         perform dealwright_engine.wait_a_little('dealwright values', 0);
         if not pg_try_advisory_xact_lock(line, 0) then
             return false;
         end if;
     end if;
-    if exists (select from dealwright.dimension_value as v where v.dimension_id = to_dimension and v.value = new_value) then
+    if exists (select from dealwright.dimension_value as v where v.dimension_id = to_dimension and v.value = new_value)
+        then
         return true;
     end if;
     if dealwright_engine.room_for_values(to_dimension) = 0
-            -- to a model that has learned of it elsewhere the value would weigh something, once all agents have an element for it
+            -- to a model that has learned of it elsewhere the value would weigh something, once all agents have an
+            -- element for it
             or exists (select from dealwright.model as m
                        join dealwright.dimension as d on d.dimension_id = to_dimension
                        where m.kind = 'value' and m.parameters -> 'dimensions' -> d.name ? new_value) then
         return false;
     end if;
     begun := dealwright_engine.join_own_writes();
-    insert into dealwright.dimension_value (slot, dimension_id, value) values (dealwright_engine.slot_count() + 1, to_dimension, new_value);
+    insert into dealwright.dimension_value (slot, dimension_id, value) values (dealwright_engine.slot_count() + 1,
+        to_dimension, new_value);
     perform dealwright_engine.leave_own_writes(begun);
     return true;
 end
@@ -231,7 +250,8 @@ begin
         from dealwright.dimension as d
         cross join lateral (select dealwright_engine.given(attributes, d.name) as given) as g
         where d.is_open and g.given is not null
-          and not exists (select from dealwright.dimension_value as v where v.dimension_id = d.dimension_id and v.value = g.given)
+          and not exists (select from dealwright.dimension_value as v where v.dimension_id = d.dimension_id
+              and v.value = g.given)
         order by d.position
     loop
         added := dealwright_engine.add_value(fresh.dimension_id, fresh.given) or added;
@@ -239,7 +259,8 @@ begin
     return added;
 end
 $$;
-comment on function dealwright_engine.add_values(jsonb) is 'Gives the new values of a lead their slots, as far as possible; whether any got one.';
+comment on function dealwright_engine.add_values(jsonb)
+    is 'Gives the new values of a lead their slots, as far as possible; whether any got one.';
 
 -- The names of a dimension's bins, which keep their slots.
 create or replace function dealwright_engine.name_bins(id bigint, names text[])
@@ -272,12 +293,14 @@ declare
     begun boolean := dealwright_engine.join_own_writes();
 begin
     if exists (select from unnest(wanted_edges) as e (edge) where abs(e.edge) in ('infinity', 'nan')) then
-        raise exception 'dimension % needs ascending edges, each a finite number', quote_literal(dimension_name) using errcode = 'DW002',
+        raise exception 'dimension % needs ascending edges, each a finite number', quote_literal(dimension_name)
+            using errcode = 'DW002',
             hint = 'leave out infinity: the first and the last bin have no end';
     end if;
     select * into past from dealwright.dimension as x where x.name = dimension_name;
     insert into dealwright.dimension as x (name, position, is_open, required, at_arrival, edges)
-    values (dimension_name, (select coalesce(max(position), 0) + 1 from dealwright.dimension), coalesce(wanted_open, false),
+    values (dimension_name, (select coalesce(max(position), 0) + 1 from dealwright.dimension),
+        coalesce(wanted_open, false),
             coalesce(wanted_required, true), coalesce(wanted_at_arrival, true), coalesce(wanted_edges, '{}'))
     on conflict (name) do update set
         is_open = coalesce(wanted_open, x.is_open), required = coalesce(wanted_required, x.required),
@@ -288,23 +311,28 @@ begin
         update dealwright.dimension_value as v set bin = null
         where v.dimension_id = d.dimension_id and v.bin <= cardinality(past.edges) + 1;
     elsif cardinality(names) <> cardinality(d.edges) + 1 or d.is_open or exists (
-            select from unnest(d.edges, d.edges[2:]) as e (edge, next) where e.edge >= e.next or abs(e.edge) in ('infinity', 'nan')) then
-        raise exception 'dimension % needs ascending edges, and a name for each of its % bins', quote_literal(d.name), cardinality(d.edges) + 1
+            select from unnest(d.edges, d.edges[2:]) as e (edge, next) where e.edge >= e.next
+                or abs(e.edge) in ('infinity', 'nan')) then
+        raise exception 'dimension % needs ascending edges, and a name for each of its % bins', quote_literal(d.name),
+            cardinality(d.edges) + 1
             using errcode = 'DW002', hint = 'it is not open: every number is of some bin';
     elsif names is distinct from array(select v.value from dealwright.dimension_value as v
-                                       where v.dimension_id = d.dimension_id and v.bin <= cardinality(names) order by v.bin) then
+                                       where v.dimension_id = d.dimension_id and v.bin <= cardinality(names)
+                                           order by v.bin) then
         perform dealwright_engine.name_bins(d.dimension_id, names);
         renamed := true;
     end if;
     if dealwright_engine.has_empty(d) then
-        insert into dealwright.dimension_value (slot, dimension_id, value) values (dealwright_engine.slot_count() + 1, d.dimension_id, '(empty)')
+        insert into dealwright.dimension_value (slot, dimension_id, value) values (dealwright_engine.slot_count() + 1,
+            d.dimension_id, '(empty)')
         on conflict (dimension_id, value) do nothing;
     end if;
     if d.edges = '{}' then
         insert into dealwright.dimension_value (slot, dimension_id, value)
         select dealwright_engine.slot_count() + row_number() over (order by fresh.place), d.dimension_id, fresh.value
         from unnest(names) with ordinality as fresh (value, place)
-        where not exists (select from dealwright.dimension_value as v where v.dimension_id = d.dimension_id and v.value = fresh.value)
+        where not exists (select from dealwright.dimension_value as v where v.dimension_id = d.dimension_id
+            and v.value = fresh.value)
         order by fresh.place
         limit case when d.is_open then dealwright_engine.room_for_values(d.dimension_id) end;
     end if;
@@ -340,7 +368,8 @@ begin
 end
 $$;
 comment on function dealwright_engine.reread_leads() is
-    'Reads the attributes of all leads anew, after a change of what they mean; returns how many mean something else. The counters do not follow.';
+    'Reads the attributes of all leads anew, after a change of what they mean; returns how many mean something else. '
+    'The counters do not follow.';
 
 create or replace function dealwright_engine.widen_statistics()
 returns void language plpgsql as $$
@@ -348,10 +377,12 @@ begin
     perform dealwright_engine.widen_counters();
     perform dealwright_engine.compile_model(m.model_id) from dealwright.model as m where m.kind = 'value';
     perform dealwright_engine.refresh_profile(a.agent_id, m.model)
-    from (select dealwright_engine.promoted_model() as model offset 0) as m cross join dealwright.agent as a order by a.agent_id;
+    from (select dealwright_engine.promoted_model() as model offset 0) as m cross join dealwright.agent as a
+        order by a.agent_id;
 end
 $$;
-comment on function dealwright_engine.widen_statistics() is 'Gives every statistics array and profile an element for each new slot.';
+comment on function dealwright_engine.widen_statistics()
+    is 'Gives every statistics array and profile an element for each new slot.';
 
 create or replace function dealwright_engine.widen_counters()
 returns void language plpgsql as $$

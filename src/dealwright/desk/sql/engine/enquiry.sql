@@ -17,7 +17,9 @@ create or replace function dealwright_engine.lead_from_json(lead jsonb, wanted_p
 returns dealwright.lead language plpgsql stable as $$
 declare
     result dealwright.lead;
-    known constant text[] := '{customer_name,attributes,requirements,priority,idempotency_key,received_at,policy,external_id,skills,department}';
+    known constant text[] :=
+        '{customer_name,attributes,requirements,priority,idempotency_key,received_at,'
+        'policy,external_id,skills,department}';
 begin
     if jsonb_typeof(lead) is distinct from 'object' or lead - known <> '{}' then
         perform dealwright_engine.refuse_lead(lead, known);
@@ -43,13 +45,16 @@ begin
             result.priority := coalesce((lead ->> 'priority')::integer, 0);
             result.received_at := coalesce((lead ->> 'received_at')::timestamptz, clock_timestamp());
         exception when data_exception then
-            raise exception 'priority must be a whole number and received_at a time, not % and %', lead -> 'priority', lead -> 'received_at'
+            raise exception 'priority must be a whole number and received_at a time, not % and %', lead -> 'priority',
+                lead -> 'received_at'
                 using errcode = 'DW002';
         end;
         if jsonb_typeof(lead -> 'skills') = 'array' then
-            result.required_skills := array(select lower(skill) from jsonb_array_elements_text(lead -> 'skills') as skill);
+            result.required_skills :=
+                array(select lower(skill) from jsonb_array_elements_text(lead -> 'skills') as skill);
         elsif jsonb_typeof(lead -> 'skills') <> 'null' then
-            raise exception 'skills must be a list, not %', lead -> 'skills' using errcode = 'DW002', hint = 'for example ["luxury", "french"]';
+            raise exception 'skills must be a list, not %', lead -> 'skills' using errcode = 'DW002',
+                hint = 'for example ["luxury", "french"]';
         end if;
     end if;
     return result;

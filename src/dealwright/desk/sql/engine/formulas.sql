@@ -24,21 +24,24 @@ begin
     return total;
 end
 $$;
-comment on function dealwright_engine.sum_at(double precision[], integer[]) is 'Sum of the weights at the slots; a missing weight is 0.';
+comment on function dealwright_engine.sum_at(double precision[], integer[])
+    is 'Sum of the weights at the slots; a missing weight is 0.';
 
 create or replace function dealwright_engine.psi(free_share double precision, sharpness double precision default 20)
 returns double precision language sql immutable parallel safe as $$
-    -- Golrezaei, Nazerzadeh & Rusmevichientong (2014), "Real-time optimization of personalized assortments", eq. (4): the
-    -- exponential inventory-balancing penalty, with sharpness 1. Places come back when bookings settle, so only the last
-    -- ones are worth guarding: docs/decisions/0014 has the measurement behind 20.
+    -- Golrezaei, Nazerzadeh & Rusmevichientong (2014), "Real-time optimization of personalized assortments", eq. (4):
+    -- the exponential inventory-balancing penalty, with sharpness 1. Places come back when bookings settle, so only
+    -- the last ones are worth guarding: docs/decisions/0014 has the measurement behind 20.
     select (1 - exp(-sharpness * free_share)) / (1 - exp(-sharpness))
 $$;
 
 create or replace function dealwright_engine.expected_revenue(
     base double precision, base_ratio double precision, package double precision, package_ratio double precision
 )
-returns double precision language sql immutable parallel safe as $$ select base * base_ratio + package * package_ratio $$;
-comment on function dealwright_engine.expected_revenue(double precision, double precision, double precision, double precision) is
+returns double precision
+    language sql immutable parallel safe as $$ select base * base_ratio + package * package_ratio $$;
+comment on function dealwright_engine.expected_revenue(double precision, double precision, double precision,
+    double precision) is
     'What a win of an agent brings: the lead''s expectation times what the agent sells in relation to it.';
 
 create or replace function dealwright_engine.standing_worth(revenue double precision, win_logit double precision)

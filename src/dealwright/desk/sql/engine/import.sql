@@ -4,12 +4,15 @@ create or replace function dealwright_engine.own_id(external_id text)
 returns bigint language sql immutable as $$
     select case when external_id ~ '^[1-9][0-9]{0,17}$' then external_id::bigint end
 $$;
-comment on function dealwright_engine.own_id(text) is 'The number an outside id is, if it is one: then it serves as our own id too.';
+comment on function dealwright_engine.own_id(text)
+    is 'The number an outside id is, if it is one: then it serves as our own id too.';
 
--- Status and outcome of an imported assignment from its booking, or from the lack of one: when the follow-up time is over, it is a
--- failed contact. Where there is a booking that could not be read, neither is known. One row, as a table: so the planner melts it into the query around it.
+-- Status and outcome of an imported assignment from its booking, or from the lack of one: when the follow-up time is
+-- over, it is a failed contact. Where there is a booking that could not be read, neither is known. One row, as a
+-- table: so the planner melts it into the query around it.
 create or replace function dealwright_engine.imported_outcome(
-    outcome_unknown boolean, booking_status text, completed_at timestamptz, cancelled_at timestamptz, follow_up_ends timestamptz, as_of timestamptz
+    outcome_unknown boolean, booking_status text, completed_at timestamptz, cancelled_at timestamptz,
+        follow_up_ends timestamptz, as_of timestamptz
 )
 returns table (status text, outcome text, known_at timestamptz) language sql immutable as $$
     select case when outcome_unknown then 'unknown'
@@ -29,9 +32,9 @@ $$;
 create or replace function dealwright_engine.import_in_bulk(wanted boolean)
 returns void language plpgsql as $$
 begin
-    -- New rows are made of joins with the rows they refer to, while nobody else may write, and with all that the triggers would derive. So
-    -- where none is out of bounds, a million foreign keys and triggers find nothing to do; where one is, its trigger says what is wrong.
-    -- To leave them out takes a right that not every owner has.
+    -- New rows are made of joins with the rows they refer to, while nobody else may write, and with all that the
+    -- triggers would derive. So where none is out of bounds, a million foreign keys and triggers find nothing to do;
+    -- where one is, its trigger says what is wrong. To leave them out takes a right that not every owner has.
     if has_parameter_privilege('session_replication_role', 'set') then
         perform set_config('session_replication_role', case when wanted then 'replica' else 'origin' end, true);
     end if;
@@ -55,12 +58,16 @@ begin
     )
     select count(*) into changed from updated;
     perform setval(pg_get_serial_sequence('dealwright.agent', 'agent_id'), greatest(
-        (select max(agent_id) from dealwright.agent), (select max(dealwright_engine.own_id(external_id)) from import_agent), 1),
-        exists (select from dealwright.agent) or exists (select from import_agent where dealwright_engine.own_id(external_id) is not null));
-    insert into dealwright.agent (agent_id, external_id, name, email, job_title, department, manager, years_of_service, rating,
+        (select max(agent_id) from dealwright.agent),
+            (select max(dealwright_engine.own_id(external_id)) from import_agent), 1),
+        exists (select from dealwright.agent)
+            or exists (select from import_agent where dealwright_engine.own_id(external_id) is not null));
+    insert into dealwright.agent (agent_id, external_id, name, email, job_title, department, manager, years_of_service,
+        rating,
                                   capacity, active, skills, weight, import_hash)
     select case when dealwright_engine.own_id(i.external_id) is not null
-                     and not exists (select from dealwright.agent as a where a.agent_id = dealwright_engine.own_id(i.external_id))
+                     and not exists (select from dealwright.agent as a
+                         where a.agent_id = dealwright_engine.own_id(i.external_id))
                 then dealwright_engine.own_id(i.external_id)
                 else nextval(pg_get_serial_sequence('dealwright.agent', 'agent_id')) end,
            i.external_id, i.name, i.email, i.job_title, i.department, i.manager, i.years_of_service, i.rating,
@@ -73,23 +80,27 @@ begin
 end
 $$;
 
-create or replace function dealwright_engine.import_assignments(follow_up interval, as_of timestamptz, out fresh bigint, out changed bigint)
+create or replace function dealwright_engine.import_assignments(follow_up interval, as_of timestamptz, out fresh bigint,
+    out changed bigint)
 language plpgsql as $$
 begin
     create temporary table import_read on commit drop as
-    select k.kind, k.attributes as said, jsonb_strip_nulls(k.attributes) as attributes, dealwright_engine.slots_of(k.attributes) as slots
+    select k.kind, k.attributes as said, jsonb_strip_nulls(k.attributes) as attributes,
+        dealwright_engine.slots_of(k.attributes) as slots
     from import_kind as k;
     perform setval('dealwright.assignment_assignment_id_seq', greatest(
         (select max(assignment_id) from dealwright.assignment), (select max(own_id) from import_assignment), 1),
         exists (select from dealwright.assignment) or exists (select from import_assignment where own_id is not null));
     create temporary table import_row on commit drop as
-    select i.external_id, i.customer_name, i.assigned_at, i.requirements, i.outcome_unknown, k.attributes, k.slots, g.agent_id, a.import_hash,
+    select i.external_id, i.customer_name, i.assigned_at, i.requirements, i.outcome_unknown, k.attributes, k.slots,
+        g.agent_id, a.import_hash,
            a.assignment_id is null as is_new,
            -- the user's own number, unless the desk has given it to something else
            coalesce(a.assignment_id, case when taken.assignment_id is null then i.own_id end,
                     nextval('dealwright.assignment_assignment_id_seq')) as assignment_id,
            coalesce(a.lead_id, nextval('dealwright.lead_lead_id_seq')) as lead_id,
-           -- of a row whose outcome is known as it always was, so that rows imported by an earlier version stay unchanged
+           -- of a row whose outcome is known as it always was, so that rows imported by an earlier version stay
+           -- unchanged
            md5((i.external_id, i.agent_external_id, i.customer_name, i.assigned_at, i.requirements, k.said)::text
                || case when i.outcome_unknown then ' unknown' else '' end) as hash
     from import_assignment as i
@@ -116,14 +127,17 @@ begin
 
     perform dealwright_engine.import_in_bulk(
         not exists (select from import_row as r
-                    where r.external_id = '' or not (dealwright_engine.is_word(r.external_id, 500) and dealwright_engine.is_word(r.customer_name, 1000)
+                    where r.external_id = ''
+                        or not (dealwright_engine.is_word(r.external_id, 500)
+                            and dealwright_engine.is_word(r.customer_name, 1000)
                                                      and dealwright_engine.is_prose(r.requirements)))
         and not exists (select from import_read as k where not dealwright_engine.is_flat(k.attributes)));
     insert into dealwright.lead (lead_id, customer_name, attributes, requirements, received_at, status, slots)
     select r.lead_id, r.customer_name, r.attributes, r.requirements, r.assigned_at, 'assigned', r.slots
     from import_row as r where r.is_new;
     -- with its outcome at once: an update of every row afterwards would cost as much again
-    insert into dealwright.assignment (assignment_id, external_id, lead_id, agent_id, assigned_at, slots, import_hash, status, outcome,
+    insert into dealwright.assignment (assignment_id, external_id, lead_id, agent_id, assigned_at, slots, import_hash,
+        status, outcome,
                                        known_at, ended_at, completed_at, base_revenue, package_revenue, total_revenue)
     select r.assignment_id, r.external_id, r.lead_id, r.agent_id, r.assigned_at, r.slots, r.hash, d.status, d.outcome,
            d.known_at, d.known_at,
@@ -148,23 +162,28 @@ begin
         (select max(booking_id) from dealwright.booking), (select max(own_id) from import_booking), 1),
         exists (select from dealwright.booking) or exists (select from import_booking where own_id is not null));
     create temporary table import_booking_row on commit drop as
-    select i.external_id, i.status, i.completed_at, i.cancelled_at, i.base_revenue, i.package_revenue, i.total_revenue, i.package,
+    select i.external_id, i.status, i.completed_at, i.cancelled_at, i.base_revenue, i.package_revenue, i.total_revenue,
+        i.package,
            a.assignment_id, a.assigned_at, b.import_hash,
            coalesce(b.booking_id, live.booking_id) is null as is_new,
            coalesce(b.booking_id, live.booking_id, case when taken.booking_id is null then i.own_id end,
                     nextval('dealwright.booking_booking_id_seq')) as booking_id,
-           md5((i.external_id, i.assignment_external_id, i.status, i.completed_at, i.cancelled_at, i.base_revenue, i.package_revenue,
+           md5((i.external_id, i.assignment_external_id, i.status, i.completed_at, i.cancelled_at, i.base_revenue,
+               i.package_revenue,
                 i.total_revenue, i.package)::text) as hash
     from import_booking as i
     join dealwright.assignment as a on a.external_id = i.assignment_external_id
     left join dealwright.booking as b on b.external_id = i.external_id
     -- booked here before the user's tables told of it: one and the same booking
-    left join dealwright.booking as live on live.assignment_id = a.assignment_id and live.external_id is null and b.booking_id is null
+    left join dealwright.booking as live on live.assignment_id = a.assignment_id and live.external_id is null
+        and b.booking_id is null
     left join dealwright.booking as taken on taken.booking_id = i.own_id;
     with updated as (
         update dealwright.booking as b set
-            external_id = r.external_id, assignment_id = r.assignment_id, status = r.status, completed_at = r.completed_at, cancelled_at = r.cancelled_at,
-            base_revenue = r.base_revenue, package_revenue = r.package_revenue, total_revenue = r.total_revenue, package = r.package,
+            external_id = r.external_id, assignment_id = r.assignment_id, status = r.status,
+                completed_at = r.completed_at, cancelled_at = r.cancelled_at,
+            base_revenue = r.base_revenue, package_revenue = r.package_revenue, total_revenue = r.total_revenue,
+                package = r.package,
             import_hash = r.hash
         from import_booking_row as r
         where not r.is_new and b.booking_id = r.booking_id and r.import_hash is distinct from r.hash
@@ -180,12 +199,19 @@ begin
     on conflict do nothing;
     perform dealwright_engine.import_in_bulk(
         not exists (select from import_booking_row as r
-                    where r.external_id = '' or not (dealwright_engine.is_word(r.external_id, 500) and dealwright_engine.is_word(r.package, 1000)
-                                                     and dealwright_engine.is_amount(r.base_revenue) and dealwright_engine.is_amount(r.package_revenue)
-                                                     and dealwright_engine.is_amount(coalesce(r.total_revenue, r.base_revenue + r.package_revenue)))));
-    insert into dealwright.booking (booking_id, external_id, assignment_id, status, completed_at, cancelled_at, base_revenue,
+                    where r.external_id = ''
+                        or not (dealwright_engine.is_word(r.external_id, 500)
+                            and dealwright_engine.is_word(r.package, 1000)
+                                                     and dealwright_engine.is_amount(r.base_revenue)
+                                                         and dealwright_engine.is_amount(r.package_revenue)
+                                                     and dealwright_engine.is_amount(
+                                                         coalesce(r.total_revenue,
+                                                             r.base_revenue + r.package_revenue)))));
+    insert into dealwright.booking (booking_id, external_id, assignment_id, status, completed_at, cancelled_at,
+        base_revenue,
                                     package_revenue, total_revenue, package, created_at, import_hash)
-    select r.booking_id, r.external_id, r.assignment_id, r.status, r.completed_at, r.cancelled_at, r.base_revenue, r.package_revenue,
+    select r.booking_id, r.external_id, r.assignment_id, r.status, r.completed_at, r.cancelled_at, r.base_revenue,
+        r.package_revenue,
            coalesce(r.total_revenue, r.base_revenue + r.package_revenue), r.package, r.assigned_at, r.hash
     from import_booking_row as r
     where r.is_new;
@@ -202,7 +228,8 @@ declare
     slots_before integer := dealwright_engine.slot_count();
 begin
     for d in select * from import_dimension order by position loop
-        anew := dealwright_engine.note_dimension(d.name, d.allowed_values, d.is_open, d.required, d.at_arrival, d.edges) or anew;
+        anew := dealwright_engine.note_dimension(d.name, d.allowed_values, d.is_open, d.required, d.at_arrival, d.edges)
+            or anew;
     end loop;
     if dealwright_engine.slot_count() > slots_before then
         perform dealwright_engine.widen_statistics();
@@ -210,4 +237,5 @@ begin
     return anew and dealwright_engine.reread_leads() > 0;
 end
 $$;
-comment on function dealwright_engine.import_dimensions() is 'Notes the dimensions of an import; whether that changed what leads that came before mean.';
+comment on function dealwright_engine.import_dimensions()
+    is 'Notes the dimensions of an import; whether that changed what leads that came before mean.';

@@ -45,7 +45,8 @@ begin
 end
 $$;
 comment on function dealwright_engine.read_lead(dealwright.lead, boolean) is
-    'The lead with what follows from its attributes and its text; DW002 when an attribute is not declared, or a new lead lacks a required one. '
+    'The lead with what follows from its attributes and its text; DW002 when an attribute is not declared, or a new '
+    'lead lacks a required one. '
     'What was said before may have been declared otherwise since.';
 
 create or replace function dealwright_engine.prepare_lead()
@@ -64,7 +65,8 @@ begin
         if new.external_id is not null and exists (
                 select from dealwright.lead as l where l.external_id = new.external_id
                   and l.idempotency_key is distinct from coalesce(new.idempotency_key, '')) then
-            raise exception 'there is a lead with the external id % already', quote_literal(new.external_id) using errcode = 'DW001',
+            raise exception 'there is a lead with the external id % already', quote_literal(new.external_id)
+                using errcode = 'DW001',
                 hint = 'send an idempotency_key, and a repeated enquiry gets the same answer';
         end if;
         new.received_at := coalesce(new.received_at, clock_timestamp());
@@ -139,7 +141,8 @@ begin
         raise exception 'lead % has no assignment', new.lead_id using errcode = 'DW001',
             hint = 'set its status to new: then it is assigned, or waits, at once';
     elsif new.status in ('new', 'waiting') and taken.assignment_id is not null then
-        raise exception 'lead % has assignment % (%)', new.lead_id, taken.assignment_id, taken.status using errcode = 'DW001',
+        raise exception 'lead % has assignment % (%)', new.lead_id, taken.assignment_id, taken.status
+            using errcode = 'DW001',
             hint = 'dealwright.reassign gives an open one to somebody else; for a closed one, insert a new lead';
     elsif new.status = 'waiting' then
         new.status := 'new';  -- it waits only if nobody has room
@@ -175,4 +178,5 @@ begin
 end
 $$;
 comment on function dealwright_engine.retry_waiting_lead() is
-    'A waiting lead that asks for something else now may fit an agent with room; and while its row was locked, a freed place passed it by.';
+    'A waiting lead that asks for something else now may fit an agent with room; and while its row was locked, a '
+    'freed place passed it by.';

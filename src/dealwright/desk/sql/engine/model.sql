@@ -2,7 +2,8 @@
 
 create or replace function dealwright_engine.weights_by_slot(weights jsonb, width integer)
 returns double precision[] language sql stable as $$
-    select array[0::double precision] || coalesce(array_agg(coalesce((weights -> d.name ->> v.value)::double precision, 0) order by v.slot), '{}')
+    select array[0::double precision]
+        || coalesce(array_agg(coalesce((weights -> d.name ->> v.value)::double precision, 0) order by v.slot), '{}')
     from dealwright.dimension_value as v
     join dealwright.dimension as d using (dimension_id)
     where v.slot <= width
@@ -31,11 +32,17 @@ begin
     )
     select
         array[coalesce((p -> 'prior_strength' ->> 0)::double precision, 1e9)]
-            || coalesce(array_agg(coalesce((p -> 'prior_strength' ->> s.place::integer)::double precision, 1e9) order by own.slot), '{}'),
+            || coalesce(
+                array_agg(coalesce((p -> 'prior_strength' ->> s.place::integer)::double precision, 1e9)
+                    order by own.slot), '{}'),
         array[coalesce((p -> 'value_share' ->> 0)::double precision, 1)]
-            || coalesce(array_agg(coalesce((p -> 'value_share' ->> s.place::integer)::double precision, 0) order by own.slot), '{}'),
+            || coalesce(
+                array_agg(coalesce((p -> 'value_share' ->> s.place::integer)::double precision, 0) order by own.slot),
+                    '{}'),
         array[coalesce((p -> 'affinity_weight' ->> 0)::double precision, 0)]
-            || coalesce(array_agg(coalesce((p -> 'affinity_weight' ->> s.place::integer)::double precision, 0) order by own.slot), '{}'),
+            || coalesce(
+                array_agg(coalesce((p -> 'affinity_weight' ->> s.place::integer)::double precision, 0)
+                    order by own.slot), '{}'),
         array[0] || coalesce(array_agg(d.position order by own.slot), '{}')
     into by_slot_strength, by_slot_share, by_slot_affinity, by_slot_dimension
     from dealwright.dimension_value as own
@@ -61,10 +68,14 @@ begin
         by_slot_share,
         by_slot_dimension,
         by_slot_affinity,
-        coalesce((select array_agg(t ->> 'name' order by o) from jsonb_array_elements(p -> 'traits') with ordinality as x (t, o)), '{}'),
-        coalesce((select array_agg((t ->> 'mean')::double precision order by o) from jsonb_array_elements(p -> 'traits') with ordinality as x (t, o)), '{}'),
-        coalesce((select array_agg((t ->> 'sd')::double precision order by o) from jsonb_array_elements(p -> 'traits') with ordinality as x (t, o)), '{}'),
-        coalesce((select array_agg((t ->> 'weight')::double precision order by o) from jsonb_array_elements(p -> 'traits') with ordinality as x (t, o)), '{}')
+        coalesce((select array_agg(t ->> 'name' order by o)
+            from jsonb_array_elements(p -> 'traits') with ordinality as x (t, o)), '{}'),
+        coalesce((select array_agg((t ->> 'mean')::double precision order by o)
+            from jsonb_array_elements(p -> 'traits') with ordinality as x (t, o)), '{}'),
+        coalesce((select array_agg((t ->> 'sd')::double precision order by o)
+            from jsonb_array_elements(p -> 'traits') with ordinality as x (t, o)), '{}'),
+        coalesce((select array_agg((t ->> 'weight')::double precision order by o)
+            from jsonb_array_elements(p -> 'traits') with ordinality as x (t, o)), '{}')
     )
     -- what a slot weighs stays, also when its bin got another name: decisions were taken by it
     on conflict (model_id) do update set
@@ -77,11 +88,13 @@ begin
         affinity_weight = c.affinity_weight || excluded.affinity_weight[cardinality(c.lead_weight) + 1:];
 end
 $$;
-comment on function dealwright_engine.compile_model(bigint) is 'Unfolds a value model by slot; one that is unfolded gets an element for each new slot.';
+comment on function dealwright_engine.compile_model(bigint)
+    is 'Unfolds a value model by slot; one that is unfolded gets an element for each new slot.';
 
 create or replace function dealwright_engine.promoted_model()
 returns dealwright_engine.compiled_model language sql stable as $$
-    select c from dealwright_engine.compiled_model as c join dealwright.model as m using (model_id) where m.promoted and m.kind = 'value'
+    select c from dealwright_engine.compiled_model as c join dealwright.model as m using (model_id) where m.promoted
+        and m.kind = 'value'
 $$;
 
 create or replace function dealwright_engine.match_model(past_model_id bigint)
@@ -98,17 +111,22 @@ end
 $$;
 comment on function dealwright_engine.match_model(bigint) is 'A value model by its id; null: the promoted one.';
 
-create or replace function dealwright_engine.lead_probability_ppm(model dealwright_engine.compiled_model, slots integer[])
+create or replace function dealwright_engine.lead_probability_ppm(model dealwright_engine.compiled_model,
+    slots integer[])
 returns bigint language sql stable as $$
-    select round(1e6 * dealwright_engine.sigmoid((model).lead_bias + dealwright_engine.sum_at((model).lead_weight, slots)))::bigint
+    select round(
+        1e6 * dealwright_engine.sigmoid((model).lead_bias + dealwright_engine.sum_at((model).lead_weight,
+            slots)))::bigint
 $$;
 comment on function dealwright_engine.lead_probability_ppm(dealwright_engine.compiled_model, integer[]) is
     'Chance of a win from the lead alone, before calibration, in parts per million.';
 
-create or replace function dealwright_engine.expected_cents(bias double precision, weights double precision[], slots integer[])
+create or replace function dealwright_engine.expected_cents(bias double precision, weights double precision[],
+    slots integer[])
 returns bigint language sql immutable as $$
     -- without a model there is no bias, and least() would read that as 30
-    select case when bias is not null then round(100 * exp(least(bias + dealwright_engine.sum_at(weights, slots), 30)))::bigint end
+    select case when bias is not null
+        then round(100 * exp(least(bias + dealwright_engine.sum_at(weights, slots), 30)))::bigint end
 $$;
 comment on function dealwright_engine.expected_cents(double precision, double precision[], integer[]) is
     'Expected amount, given a win, in cents: exp(bias + weights).';
@@ -170,11 +188,14 @@ begin
     if cardinality(stat.known) > width then
         -- values that came after the model have no element yet, and yet their leads are not of an unknown value
         for young in
-            select v.slot, d.position from dealwright.dimension_value as v join dealwright.dimension as d using (dimension_id)
+            select v.slot,
+                d.position from dealwright.dimension_value as v join dealwright.dimension as d using (dimension_id)
             where v.slot > width and v.slot <= cardinality(stat.known)
         loop
-            known_without[young.position] := coalesce(known_without[young.position], stat.known[1]) - stat.known[young.slot];
-            won_without[young.position] := coalesce(won_without[young.position], stat.confirmed[1]) - stat.confirmed[young.slot];
+            known_without[young.position] :=
+                coalesce(known_without[young.position], stat.known[1]) - stat.known[young.slot];
+            won_without[young.position] :=
+                coalesce(won_without[young.position], stat.confirmed[1]) - stat.confirmed[young.slot];
             expected_without[young.position] :=
                 coalesce(expected_without[young.position], stat.expected_ppm[1]) - stat.expected_ppm[young.slot];
         end loop;
@@ -194,9 +215,11 @@ begin
             mean := least(greatest(expected / known, 1e-6), 1 - 1e-6);
             if slot > 1 then
                 -- a value's affinity is what is left once the agent's overall level is known
-                mean := least(greatest(dealwright_engine.sigmoid(dealwright_engine.logit(mean) + overall), 1e-6), 1 - 1e-6);
+                mean := least(greatest(dealwright_engine.sigmoid(dealwright_engine.logit(mean) + overall), 1e-6),
+                    1 - 1e-6);
             end if;
-            affinity := dealwright_engine.logit((won + strength * mean) / (known + strength)) - dealwright_engine.logit(mean);
+            affinity :=
+                dealwright_engine.logit((won + strength * mean) / (known + strength)) - dealwright_engine.logit(mean);
         else
             mean := least(greatest(dealwright_engine.sigmoid(model.lead_bias), 1e-6), 1 - 1e-6);
             affinity := 0;

@@ -1,8 +1,8 @@
 -- From a lead to an agent. The order of locks, and why nobody is lost or waits in vain:
 --
--- A lead ranks the agents, locks the best one's row and looks again: would the row, as it is now, no longer come first, it
--- lets go and ranks anew. So each lead gets the best agent as of the moment it holds the lock. A row lock waits; it never skips to a worse
--- agent.
+-- A lead ranks the agents, locks the best one's row and looks again: would the row, as it is now, no longer come
+-- first, it lets go and ranks anew. So each lead gets the best agent as of the moment it holds the lock. A row lock
+-- waits; it never skips to a worse agent.
 --
 -- A lead that finds no place must not overlook a place that is being freed, and who frees a place must not overlook a
 -- lead that is about to wait. Both pass the queue_gate: leads in ROW EXCLUSIVE, freed places in SHARE mode. Each mode
@@ -13,7 +13,8 @@
 create or replace function dealwright_engine.enquiry_of(l dealwright.lead, excluded bigint, seed bigint)
 returns dealwright_engine.enquiry language sql as $$
     select row (l.slots, l.requirements, l.required_skills, l.required_department,
-                hashint8extended(l.lead_id, seed), clock_timestamp(), excluded, null, null, null)::dealwright_engine.enquiry
+                hashint8extended(l.lead_id, seed), clock_timestamp(), excluded, null, null,
+                    null)::dealwright_engine.enquiry
 $$;
 
 create or replace function dealwright_engine.policy_for(wanted text)
@@ -25,7 +26,9 @@ begin
     return result;
 end
 $$;
-comment on function dealwright_engine.policy_for(text) is 'The policy of that name, or the default one, with what a placement goes by; its name is null when there is none.';
+comment on function dealwright_engine.policy_for(text)
+    is 'The policy of that name, or the default one, with what a placement goes by; its name is null when there is '
+        'none.';
 
 create or replace function dealwright_engine.claim_place(best dealwright_engine.ranked, fair_window_start timestamptz)
 returns dealwright_engine.claimed language plpgsql as $$
@@ -37,7 +40,8 @@ begin
     where a.agent_id = best.agent_id and a.active and a.open < a.capacity
       -- would it, as it is now, still come first?
       and a.open <= best.open_limit and a.capacity = best.capacity
-    returning a.name, coalesce(a.external_id, a.agent_id::text), a.open, a.capacity, a.fair_count, a.fair_compensation into claim;
+    returning a.name, coalesce(a.external_id, a.agent_id::text), a.open, a.capacity, a.fair_count,
+        a.fair_compensation into claim;
     if not found then
         raise exception 'agent % has changed', best.agent_id using errcode = 'DW009', hint = 'try again';
     end if;
@@ -48,7 +52,8 @@ comment on function dealwright_engine.claim_place(dealwright_engine.ranked, time
     'Takes a free place of the agent; DW009, to be undone, when the agent no longer comes first.';
 
 create or replace function dealwright_engine.record_assignment(
-    l dealwright.lead, best dealwright_engine.ranked, ask dealwright_engine.enquiry, rule dealwright_engine.rule, queued boolean, booking_moves boolean default false,
+    l dealwright.lead, best dealwright_engine.ranked, ask dealwright_engine.enquiry, rule dealwright_engine.rule,
+        queued boolean, booking_moves boolean default false,
     seen_before bigint default null
 )
 returns dealwright_engine.recorded language plpgsql as $$
@@ -63,19 +68,25 @@ begin
     values (l.lead_id, best.agent_id, l.slots, best.match_score, rule.name, rule.model_id, 1.0 / best.tied)
     returning assignment_id into result.assignment_id;
     insert into dealwright.decision (
-        decided_at, lead_id, assignment_id, agent_id, from_queue, policy, policy_params, model_id, snapshot, event_position,
-        slots, requirements, required_skills, required_department, excluded_agent_id, draw_seed, feature_agent_ids, features,
+        decided_at, lead_id, assignment_id, agent_id, from_queue, policy, policy_params, model_id, snapshot,
+            event_position,
+        slots, requirements, required_skills, required_department, excluded_agent_id, draw_seed, feature_agent_ids,
+            features,
         match_score, win_probability, expected_value, fairness_price, propensity)
-    values (ask.asked_at, l.lead_id, result.assignment_id, best.agent_id, queued, rule.name, rule.params, rule.model_id, best.snapshot,
+    values (ask.asked_at, l.lead_id, result.assignment_id, best.agent_id, queued, rule.name, rule.params, rule.model_id,
+        best.snapshot,
             -- of this transaction's own events, the ranking saw those before here
             coalesce(seen_before, nextval('dealwright.event_position_seq')),
             l.slots, l.requirements, l.required_skills, l.required_department, ask.excluded_agent_id, ask.draw_seed,
-            best.feature_agent_ids, best.features, best.match_score, best.win_probability, best.expected_value, best.fairness_price,
+            best.feature_agent_ids, best.features, best.match_score, best.win_probability, best.expected_value,
+                best.fairness_price,
             1.0 / best.tied);
     if not booking_moves then
-        insert into dealwright.booking (assignment_id) values (result.assignment_id) returning booking_id into result.booking_id;
+        insert into dealwright.booking (assignment_id) values (
+            result.assignment_id) returning booking_id into result.booking_id;
     end if;
-    update dealwright.agent_stat as s set assigned = dealwright_engine.add_at(s.assigned, l.slots, 1) where s.agent_id = best.agent_id;
+    update dealwright.agent_stat as s set assigned = dealwright_engine.add_at(s.assigned, l.slots, 1)
+        where s.agent_id = best.agent_id;
     -- the agent's row is locked, so its events stand in the order of its states
     insert into dealwright.event (kind, agent_id, lead_id, assignment_id, open, capacity, fair_count, fair_compensation)
     values ('assigned', best.agent_id, l.lead_id, result.assignment_id,
@@ -84,23 +95,28 @@ begin
     return result;
 end
 $$;
-comment on function dealwright_engine.record_assignment(dealwright.lead, dealwright_engine.ranked, dealwright_engine.enquiry, dealwright_engine.rule, boolean, boolean,
+comment on function dealwright_engine.record_assignment(dealwright.lead, dealwright_engine.ranked,
+    dealwright_engine.enquiry, dealwright_engine.rule, boolean, boolean,
     bigint) is
-    'Records assignment, decision and booking, claims the place and records the event; DW009, to be undone, when the agent no longer comes first.';
+    'Records assignment, decision and booking, claims the place and records the event; DW009, to be undone, when the '
+    'agent no longer comes first.';
 
 create or replace function dealwright_engine.mark_assigned(id bigint)
 returns void language plpgsql as $$
 declare
     done text := dealwright_engine.begin_own_writes();
 begin
-    update dealwright.lead as d set status = 'assigned', is_waiting = false where d.lead_id = id and d.status <> 'assigned';
+    update dealwright.lead as d set status = 'assigned',
+        is_waiting = false where d.lead_id = id and d.status <> 'assigned';
     done := dealwright_engine.end_own_writes();
 end
 $$;
-comment on function dealwright_engine.mark_assigned(bigint) is 'Notes on a lead that was there before its placement that somebody has it.';
+comment on function dealwright_engine.mark_assigned(bigint)
+    is 'Notes on a lead that was there before its placement that somebody has it.';
 
 create or replace function dealwright_engine.place_lead(l dealwright.lead, excluded bigint default null)
-returns bigint language plpgsql set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp set plan_cache_mode = force_generic_plan as $$
+returns bigint language plpgsql set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp
+    set plan_cache_mode = force_generic_plan as $$
 declare
     rule dealwright_engine.rule := dealwright_engine.policy_for(l.policy);
     ask dealwright_engine.enquiry := dealwright_engine.enquiry_of(l, excluded, rule.seed);
@@ -126,18 +142,20 @@ begin
             perform dealwright_engine.mark_assigned(l.lead_id);
             return id;
         exception when sqlstate 'DW009' then
-            -- A row that no longer fits is locked all the same. Undoing the block lets go of it: whoever waits for an agent
-            -- must hold none, or two leads could wait for each other.
+            -- A row that no longer fits is locked all the same. Undoing the block lets go of it: whoever waits for an
+            -- agent must hold none, or two leads could wait for each other.
             null;
         end;
     end loop;
 end
 $$;
 comment on function dealwright_engine.place_lead(dealwright.lead, bigint) is
-    'Gives the lead to the best eligible agent with room; null when nobody has room: the caller lets it wait, holding the gate.';
+    'Gives the lead to the best eligible agent with room; null when nobody has room: the caller lets it wait, holding '
+    'the gate.';
 
 create or replace function dealwright_engine.fill_from_queue(id bigint)
-returns integer language plpgsql set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp set plan_cache_mode = force_generic_plan as $$
+returns integer language plpgsql set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp
+    set plan_cache_mode = force_generic_plan as $$
 declare
     waiting dealwright.lead;
     placed integer := 0;
@@ -164,7 +182,8 @@ begin
         ask := dealwright_engine.enquiry_of(waiting, null, rule.seed);
         ask.asked_at := moment;  -- a shift that ends in between must not part the two looks
         -- the place is this agent's: what it scores is looked up among all
-        select * into best from dealwright_engine.rank_by(rule.name, ask, rule.params, null, true) as r where r.agent_id = id;
+        select * into best from dealwright_engine.rank_by(rule.name, ask, rule.params, null, true) as r
+            where r.agent_id = id;
         best.tied := 1;
         -- the agent's row is locked: the claim cannot fail
         perform dealwright_engine.record_assignment(waiting, best, ask, rule, true);
@@ -175,7 +194,8 @@ begin
 end
 $$;
 comment on function dealwright_engine.fill_from_queue(bigint) is
-    'Gives the agent''s free places to the most urgent waiting leads it is eligible for (priority, then age); returns how many.';
+    'Gives the agent''s free places to the most urgent waiting leads it is eligible for (priority, then age); returns '
+    'how many.';
 
 create or replace function dealwright_engine.lead_with_key(l dealwright.lead)
 returns bigint language plpgsql as $$
@@ -187,13 +207,17 @@ begin
     if given.lead_id is not null and (
             given.customer_name <> l.customer_name or given.requirements is distinct from l.requirements
             or jsonb_strip_nulls(given.attributes) <> jsonb_strip_nulls(l.attributes)) then
-        raise exception 'idempotency_key % belongs to another enquiry, lead %: its % differs', quote_literal(left(l.idempotency_key, 100)),
+        raise exception 'idempotency_key % belongs to another enquiry, lead %: its % differs',
+            quote_literal(left(l.idempotency_key, 100)),
             given.lead_id, case when given.customer_name <> l.customer_name then 'customer'
-                                when given.requirements is distinct from l.requirements then 'requirements text' else 'attributes' end
-            using errcode = 'DW001', hint = 'send a key of its own with every enquiry; the same key repeats the same one';
+                                when given.requirements is distinct from l.requirements then 'requirements text'
+                                    else 'attributes' end
+            using errcode = 'DW001',
+                hint = 'send a key of its own with every enquiry; the same key repeats the same one';
     end if;
     return given.lead_id;
 end
 $$;
 comment on function dealwright_engine.lead_with_key(dealwright.lead) is
-    'The lead that came with this idempotency_key, if any; DW001 when its customer, attributes or requirements are others.';
+    'The lead that came with this idempotency_key, if any; DW001 when its customer, attributes or requirements are '
+    'others.';

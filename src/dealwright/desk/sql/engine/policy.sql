@@ -12,14 +12,18 @@ begin
     end if;
     if jsonb_typeof(new.params) is distinct from 'object' then
         problem := 'params must be a JSON object such as {"seed": 1}';
-    elsif new.params ? 'objective' and new.params ->> 'objective' is distinct from 'revenue' and new.params ->> 'objective' is distinct from 'booking' then
+    elsif new.params ? 'objective' and new.params ->> 'objective' is distinct from 'revenue'
+        and new.params ->> 'objective' is distinct from 'booking' then
         problem := format('objective must be revenue or booking, not %s', new.params -> 'objective');
-    elsif new.params ? 'fairness' and (jsonb_typeof(new.params -> 'fairness') <> 'number' or (new.params ->> 'fairness')::numeric not between 0 and 1) then
+    elsif new.params ? 'fairness'
+        and (jsonb_typeof(new.params -> 'fairness') <> 'number' or (new.params ->> 'fairness')::numeric not between 0
+            and 1) then
         problem := format('fairness must be a number from 0 to 1, not %s', new.params -> 'fairness');
     elsif new.params ? 'sharpness' and (jsonb_typeof(new.params -> 'sharpness') <> 'number'
             or (new.params ->> 'sharpness')::numeric not between 0.01 and 500) then
         problem := format('sharpness must be a number from 0.01 to 500, not %s', new.params -> 'sharpness');
-    elsif new.params ? 'seed' and (jsonb_typeof(new.params -> 'seed') <> 'number' or new.params ->> 'seed' !~ '^-?[0-9]{1,18}$') then
+    elsif new.params ? 'seed'
+        and (jsonb_typeof(new.params -> 'seed') <> 'number' or new.params ->> 'seed' !~ '^-?[0-9]{1,18}$') then
         problem := format('seed must be a whole number, not %s', new.params -> 'seed');
     elsif new.is_default and new.name = 'classic' and (dealwright_engine.classic_weights()).weights is null then
         problem := 'the classic policy has no weights yet: train or load a classic model first';
@@ -51,19 +55,24 @@ begin
     -- one after the other: of two changes at the same time the later sees the earlier
     lock table dealwright_engine.rule in share row exclusive mode;
     delete from dealwright_engine.rule;
-    insert into dealwright_engine.rule (wanted, name, params, seed, sharpness, by_worth, model_id, fair_window_start, agents_differ)
-    select w.wanted, p.name, p.params, coalesce((p.params ->> 'seed')::bigint, 1), coalesce((p.params ->> 'sharpness')::double precision, 20),
-           p.name = 'value' and p.params ->> 'objective' is distinct from 'booking' and coalesce((p.params ->> 'fairness')::double precision, 0) = 0,
+    insert into dealwright_engine.rule (wanted, name, params, seed, sharpness, by_worth, model_id, fair_window_start,
+        agents_differ)
+    select w.wanted, p.name, p.params, coalesce((p.params ->> 'seed')::bigint, 1),
+        coalesce((p.params ->> 'sharpness')::double precision, 20),
+           p.name = 'value' and p.params ->> 'objective' is distinct from 'booking'
+               and coalesce((p.params ->> 'fairness')::double precision, 0) = 0,
            m.model_id, dealwright_engine.fair_window_start(), coalesce(c.agents_differ, false)
     from dealwright.policy as p
     cross join lateral (select p.name as wanted union all select ''
                         where p.is_default or p.name = 'value'
                             and not exists (select from dealwright.policy as d where d.is_default)) as w
-    left join dealwright.model as m on m.promoted and m.kind = case p.name when 'classic' then 'classic' else 'value' end
+    left join dealwright.model as m on m.promoted and m.kind = case p.name when 'classic' then 'classic'
+        else 'value' end
     left join dealwright_engine.compiled_model as c on c.model_id = m.model_id;
 end
 $$;
-comment on function dealwright_engine.write_rules() is 'Brings what placements go by up to the policies and the promoted models.';
+comment on function dealwright_engine.write_rules()
+    is 'Brings what placements go by up to the policies and the promoted models.';
 
 create or replace function dealwright_engine.follow_policies()
 returns trigger language plpgsql security definer

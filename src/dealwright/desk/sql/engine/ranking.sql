@@ -1,6 +1,7 @@
 create or replace function dealwright_engine.can_take(
     required_skills text[], required_department text, asked_at timestamptz, excluded_agent_id bigint,
-    agent_id bigint, active boolean, open integer, capacity integer, shifts tstzmultirange, skills text[], department text
+    agent_id bigint, active boolean, open integer, capacity integer, shifts tstzmultirange, skills text[],
+        department text
 )
 returns boolean language sql immutable parallel safe as $$
     select active and open < capacity
@@ -9,7 +10,8 @@ returns boolean language sql immutable parallel safe as $$
         and (required_department is null or department = required_department)
         and (excluded_agent_id is null or agent_id <> excluded_agent_id)
 $$;
-comment on function dealwright_engine.can_take(text[], text, timestamptz, bigint, bigint, boolean, integer, integer, tstzmultirange, text[], text) is
+comment on function dealwright_engine.can_take(text[], text, timestamptz, bigint, bigint, boolean, integer, integer,
+    tstzmultirange, text[], text) is
     'Whether an agent may get the lead: active, with room, on shift, with the skills and department that are required.';
 
 create or replace function dealwright_engine.query_for(slots integer[], model dealwright_engine.compiled_model)
@@ -53,7 +55,9 @@ create or replace function dealwright_engine.query_of(slots integer[], past_mode
 returns dealwright_engine.lead_query language sql stable as $$
     select dealwright_engine.query_for(slots, dealwright_engine.match_model(past_model_id))
 $$;
-comment on function dealwright_engine.query_of(integer[], bigint) is 'The query vector and the lead-only numbers of a lead under a model (default: the promoted one); null without one.';
+comment on function dealwright_engine.query_of(integer[], bigint)
+    is 'The query vector and the lead-only numbers of a lead under a model (default: the promoted one); null without '
+        'one.';
 
 create or replace function dealwright_engine.scaled(v vector, factor double precision)
 returns vector language sql immutable parallel safe as $$
@@ -62,8 +66,10 @@ $$;
 
 create or replace function dealwright_engine.fair_share_per_weight()
 returns double precision language sql stable as $$
-    -- summed as whole millionths (2^-20): a sum of doubles depends on the order of the rows, and a replay has another one
-    select coalesce((sum(a.fair_count)::double precision + sum((a.fair_compensation * 1048576)::bigint)::double precision / 1048576)
+    -- summed as whole millionths (2^-20): a sum of doubles depends on the order of the rows, and a replay has another
+    -- one
+    select coalesce((
+        sum(a.fair_count)::double precision + sum((a.fair_compensation * 1048576)::bigint)::double precision / 1048576)
                     / nullif(sum((a.weight * 1048576)::bigint)::double precision / 1048576, 0), 0)
     from agent as a where a.active
 $$;
@@ -73,27 +79,33 @@ comment on function dealwright_engine.fair_share_per_weight() is '(N + sum c) / 
 -- query around it. OFFSET 0 keeps it from computing the inner product once for every use of it, and its parameters are
 -- scalars because taking a field out of a row value, once per agent and use, costs more than the inner product.
 create or replace function dealwright_engine.valued_agents(
-    required_skills text[], required_department text, asked_at timestamptz, excluded_agent_id bigint, eligible_only boolean,
+    required_skills text[], required_department text, asked_at timestamptz, excluded_agent_id bigint,
+        eligible_only boolean,
     query vector, lead_logit double precision, base double precision, package double precision,
     with_terms boolean, by_revenue boolean, share_per_weight double precision, sharpness double precision
 )
 returns table (
-    agent_id bigint, open integer, capacity integer, eligible boolean, win_logit double precision, revenue double precision,
+    agent_id bigint, open integer, capacity integer, eligible boolean, win_logit double precision,
+        revenue double precision,
     worth double precision, shortfall double precision
 ) language sql stable as $$
     select c.agent_id, c.open, c.capacity, c.eligible, c.win_logit, c.revenue,
            case when c.open < c.capacity then dealwright_engine.worth(
                case when by_revenue then c.revenue else 1 end, c.open, c.capacity, sharpness, c.win_logit) else 0 end,
-           case when share_per_weight is not null then share_per_weight * c.weight - c.fair_count - c.fair_compensation else 0 end
+           case when share_per_weight is not null then share_per_weight * c.weight - c.fair_count - c.fair_compensation
+               else 0 end
     from (
         select a.agent_id, a.open, a.capacity, a.weight, a.fair_count, a.fair_compensation,
                case when with_terms then lead_logit - coalesce(a.profile <#> query, 0) else lead_logit end as win_logit,
-               case when with_terms then dealwright_engine.expected_revenue(base, a.base_ratio, package, a.package_ratio)
+               case when with_terms
+                   then dealwright_engine.expected_revenue(base, a.base_ratio, package, a.package_ratio)
                     else base + package end as revenue,
-               eligible_only or dealwright_engine.can_take(required_skills, required_department, asked_at, excluded_agent_id,
+               eligible_only
+                   or dealwright_engine.can_take(required_skills, required_department, asked_at, excluded_agent_id,
                    a.agent_id, a.active, a.open, a.capacity, a.shifts, a.skills, a.department) as eligible
         from agent as a
-        where not eligible_only or dealwright_engine.can_take(required_skills, required_department, asked_at, excluded_agent_id,
+        where not eligible_only
+            or dealwright_engine.can_take(required_skills, required_department, asked_at, excluded_agent_id,
                    a.agent_id, a.active, a.open, a.capacity, a.shifts, a.skills, a.department)
         offset 0
     ) as c
@@ -109,28 +121,33 @@ returns integer language sql immutable parallel safe as $$
                     * (1 - exp(sharpness * (open::double precision / capacity - 1)))) / sharpness) - 1e-9)::integer)
                 else open end
 $$;
-comment on function dealwright_engine.open_limit(integer, integer, double precision, double precision, double precision) is
+comment on function dealwright_engine.open_limit(integer, integer, double precision, double precision,
+    double precision) is
     'Up to how many open assignments an agent is still worth more than the runner-up.';
 
 -- What a ranking says of an agent; null where there is no model to say it. 5 % and 95 % are those of the normal
 -- distribution on the logit scale.
 create or replace function dealwright_engine.value_figures(
-    id bigint, win_logit double precision, logit_variance double precision, query_squared vector, revenue double precision,
+    id bigint, win_logit double precision, logit_variance double precision, query_squared vector,
+        revenue double precision,
     open integer, capacity integer, eligible boolean, tied bigint, price double precision, open_limit integer
 )
 returns setof dealwright_engine.ranked language sql stable as $$
     select null::integer, id, round((100 * p.middle)::numeric, 1)::double precision, p.middle,
-           dealwright_engine.sigmoid(win_logit - 1.6448536269514722 * p.sd), dealwright_engine.sigmoid(win_logit + 1.6448536269514722 * p.sd),
+           dealwright_engine.sigmoid(win_logit - 1.6448536269514722 * p.sd),
+               dealwright_engine.sigmoid(win_logit + 1.6448536269514722 * p.sd),
            p.middle * revenue, open, capacity, eligible, tied::integer, price, open_limit, dealwright_engine.snapshot(),
            null::bigint[], null::double precision[]
     from (
         select dealwright_engine.sigmoid(win_logit) as middle, sqrt(logit_variance - case when query_squared is not null
-            then coalesce((select a.variance <#> query_squared from agent as a where a.agent_id = id), 0) else 0 end) as sd
+            then coalesce((select a.variance <#> query_squared from agent as a where a.agent_id = id), 0)
+                else 0 end) as sd
         offset 0
     ) as p
 $$;
 
-create or replace function dealwright_engine.rank_value(ask dealwright_engine.enquiry, params jsonb, k integer, eligible_only boolean)
+create or replace function dealwright_engine.rank_value(ask dealwright_engine.enquiry, params jsonb, k integer,
+    eligible_only boolean)
 returns setof dealwright_engine.ranked language plpgsql stable as $$
 declare
     q dealwright_engine.lead_query := dealwright_engine.query_of(ask.slots, ask.model_id);
@@ -164,7 +181,8 @@ begin
             order by v.eligible desc, v.worth desc, hashint8extended(v.agent_id, seed), v.agent_id
             limit k
         ) as t
-        cross join lateral dealwright_engine.value_figures(t.agent_id, t.win_logit, logit_variance, query_squared, t.revenue, t.open, t.capacity,
+        cross join lateral dealwright_engine.value_figures(t.agent_id, t.win_logit, logit_variance, query_squared,
+            t.revenue, t.open, t.capacity,
             t.eligible, 1, null, t.open) as f;
         return;
     end if;
@@ -188,7 +206,8 @@ begin
         order by m.eligible desc, m.weight desc, m.shortfall desc, hashint8extended(m.agent_id, seed), m.agent_id
         limit k
     ) as t
-    cross join lateral dealwright_engine.value_figures(t.agent_id, case when modelled then t.win_logit end, logit_variance, query_squared,
+    cross join lateral dealwright_engine.value_figures(t.agent_id, case when modelled then t.win_logit end,
+        logit_variance, query_squared,
         t.revenue, t.open, t.capacity, t.eligible,
         -- among how many the draw decided; it is the propensity's business only when a lead is placed
         case when eligible_only and k = 1
@@ -197,9 +216,11 @@ begin
 end
 $$;
 comment on function dealwright_engine.rank_value(dealwright_engine.enquiry, jsonb, integer, boolean) is
-    'win_probability x expected_revenue x psi(free share); ties to the fair share, then to a seeded draw. Rows in order; rank is left to the caller.';
+    'win_probability x expected_revenue x psi(free share); ties to the fair share, then to a seeded draw. Rows in '
+    'order; rank is left to the caller.';
 
-create or replace function dealwright_engine.rank_workload(ask dealwright_engine.enquiry, k integer, eligible_only boolean)
+create or replace function dealwright_engine.rank_workload(ask dealwright_engine.enquiry, k integer,
+    eligible_only boolean)
 returns setof dealwright_engine.ranked language plpgsql stable as $$
 declare
     agents bigint;
@@ -253,7 +274,10 @@ begin
         order by c.eligible desc, c.shortfall desc, hashint8extended(c.agent_id, ask.draw_seed), c.agent_id
         limit k
     ), placed as (
-        select t.*, row_number() over (order by t.eligible desc, t.shortfall desc, hashint8extended(t.agent_id, ask.draw_seed), t.agent_id) as place
+        select t.*,
+            row_number(
+                ) over (order by t.eligible desc, t.shortfall desc, hashint8extended(t.agent_id, ask.draw_seed),
+                    t.agent_id) as place
         from top as t
     )
     select p.place::integer, p.agent_id,
@@ -261,10 +285,12 @@ begin
            null::double precision, null::double precision, null::double precision, null::double precision,
            p.open, p.capacity, p.eligible,
            case when eligible_only and k = 1
-               then (select count(*) from candidate as c where c.eligible and c.shortfall = p.shortfall)::integer else 1 end,
+               then (select count(*) from candidate as c where c.eligible and c.shortfall = p.shortfall)::integer
+                   else 1 end,
            null::double precision, p.open, dealwright_engine.snapshot(), null::bigint[], null::double precision[]
     from placed as p
     order by p.place;
 end
 $$;
-comment on function dealwright_engine.rank_fair(dealwright_engine.enquiry, integer, boolean) is 'Largest shortfall against the weighted share first; ties by a seeded draw.';
+comment on function dealwright_engine.rank_fair(dealwright_engine.enquiry, integer, boolean)
+    is 'Largest shortfall against the weighted share first; ties by a seeded draw.';

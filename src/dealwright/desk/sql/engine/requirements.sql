@@ -8,19 +8,25 @@ returns boolean language sql immutable parallel safe as $$
         regexp_replace(
             requirements,
             '\m(?:no|not|without|non|never|avoid|avoiding|except|excluding|neither|nor|'
-            || 'do\s?n.?t|does\s?n.?t|did\s?n.?t|is\s?n.?t|are\s?n.?t|cannot|can.?t|wo\s?n.?t|instead\s+of|rather\s+than|anything\s+but)\M'
-            || '(?!\s+(?:only|just|merely)\M)[\s-]+(?:(?!but\M|however\M|yet\M|only\M)[\w'']+[\s-]+){0,3}?' || word.pattern,
+            || 'do\s?n.?t|does\s?n.?t|did\s?n.?t|is\s?n.?t|are\s?n.?t|cannot|can.?t|wo\s?n.?t|'
+            || 'instead\s+of|rather\s+than|anything\s+but)\M'
+            || '(?!\s+(?:only|just|merely)\M)[\s-]+(?:(?!but\M|however\M|yet\M|only\M)[\w'']+[\s-]+){0,3}?'
+                || word.pattern,
             ' ', 'gi'),
-        word.pattern || '(?:\s+\w+){0,2}?\s+(?:(?:is|are|was)\s?(?:not|n.?t)|not|un)\s?(?:needed|required|necessary|wanted|important)\M',
+        word.pattern
+            || '(?:\s+\w+){0,2}?\s+(?:(?:is|are|was)\s?(?:not|n.?t)|not|un)\s?'
+            || '(?:needed|required|necessary|wanted|important)\M',
         ' ', 'gi'
     ) ~* word.pattern
     from (
         -- not \m and \M: a term such as "c++" begins or ends with what is no letter
-        select '(?<!\w)' || regexp_replace(regexp_replace(term, '([.*+?^${}()|\[\]\\])', '\\\1', 'g'), '[\s-]+', '[\s-]+', 'g')
+        select '(?<!\w)' || regexp_replace(regexp_replace(term, '([.*+?^${}()|\[\]\\])', '\\\1', 'g'), '[\s-]+',
+            '[\s-]+', 'g')
                || '(?:s|es)?(?!\w)' as pattern
     ) as word
 $$;
-comment on function dealwright_engine.mentions(text, text) is 'Whether the text asks for the term; a negated mention does not count.';
+comment on function dealwright_engine.mentions(text, text)
+    is 'Whether the text asks for the term; a negated mention does not count.';
 
 create or replace function dealwright_engine.required(requirements text, term_kind text)
 returns text[] language sql stable as $$
@@ -29,7 +35,8 @@ returns text[] language sql stable as $$
     where t.kind = term_kind and requirements is not null and dealwright_engine.mentions(requirements, t.term)
 $$;
 comment on function dealwright_engine.required(text, text) is
-    'Names of the skills (or departments) that the text asks for, among those some agent has; null when there are none.';
+    'Names of the skills (or departments) that the text asks for, among those some agent has; null when there are '
+    'none.';
 
 create or replace function dealwright_engine.required_department(requirements text)
 returns text language sql stable as $$
@@ -70,4 +77,5 @@ returns void language sql as $$
     where agent_department is not null and position(' ' in agent_department) > 0
     on conflict do nothing
 $$;
-comment on function dealwright_engine.learn_terms(text[], text) is 'Makes the skills and the department of an agent known to the text matching.';
+comment on function dealwright_engine.learn_terms(text[], text)
+    is 'Makes the skills and the department of an agent known to the text matching.';

@@ -1,5 +1,6 @@
 create or replace function dealwright_engine.settle(
-    booking_id bigint, status text, base_revenue double precision, package_revenue double precision, total_revenue double precision
+    booking_id bigint, status text, base_revenue double precision, package_revenue double precision,
+        total_revenue double precision
 )
 returns dealwright.settlement language plpgsql set plan_cache_mode = force_generic_plan as $$
 #variable_conflict use_column
@@ -7,11 +8,13 @@ declare
     result dealwright.settlement;
 begin
     if settle.status is null or settle.status not in ('pending', 'confirmed', 'cancelled') then
-        raise exception 'unknown booking status %', coalesce(quote_literal(settle.status), 'null') using errcode = 'DW002',
+        raise exception 'unknown booking status %', coalesce(quote_literal(settle.status), 'null')
+            using errcode = 'DW002',
             hint = 'use confirmed, cancelled, or pending to reopen';
     end if;
     if least(settle.base_revenue, settle.package_revenue, settle.total_revenue) < 0 then
-        raise exception 'revenue cannot be negative' using errcode = 'DW002', hint = 'a booking that was lost is cancelled';
+        raise exception 'revenue cannot be negative' using errcode = 'DW002',
+            hint = 'a booking that was lost is cancelled';
     elsif greatest(settle.base_revenue, settle.package_revenue, settle.total_revenue,
                    settle.base_revenue + settle.package_revenue) >= 1e12 then  -- NaN too
         raise exception 'a revenue must be a number below 1e12, not %', greatest(
@@ -54,9 +57,11 @@ begin
     select b.booking_id into id from dealwright.booking as b
     where b.external_id = name or (b.external_id is null and b.booking_id = dealwright_engine.own_id(name));
     if not found then
-        raise exception 'there is no booking %', name using errcode = 'DW003', hint = 'the answer of `dealwright assign` shows the ids';
+        raise exception 'there is no booking %', name using errcode = 'DW003',
+            hint = 'the answer of `dealwright assign` shows the ids';
     end if;
     return id;
 end
 $$;
-comment on function dealwright_engine.booking_named(text) is 'The booking with an outside id, else the one to which the desk gave the number.';
+comment on function dealwright_engine.booking_named(text)
+    is 'The booking with an outside id, else the one to which the desk gave the number.';

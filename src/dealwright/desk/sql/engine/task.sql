@@ -15,7 +15,8 @@ begin
     elsif was in ('done', 'failed') and new.status = 'cancelled' then
         raise exception 'task % is %', new.task_id, was using errcode = 'DW001',
             hint = 'the contact was made and stays a touch; correct its outcome, or reopen the task first';
-    elsif was in ('done', 'failed') and (old.account_id, old.action, old.channel) is distinct from (new.account_id, new.action, new.channel) then
+    elsif was in ('done', 'failed') and (old.account_id, old.action, old.channel) is distinct
+        from (new.account_id, new.action, new.channel) then
         raise exception 'task % is %: its account, action and channel stay', new.task_id, was using errcode = 'DW001',
             hint = 'they say what was done with whom';
     end if;
@@ -29,7 +30,8 @@ begin
         new.done_at := coalesce(new.done_at, clock_timestamp());
     end if;
     if not dealwright_engine.is_moment(new.done_at) then
-        raise exception 'done_at of task % must be a time from 1970 to 2199, not %', new.task_id, new.done_at using errcode = 'DW002',
+        raise exception 'done_at of task % must be a time from 1970 to 2199, not %', new.task_id, new.done_at
+            using errcode = 'DW002',
             hint = 'look at the year, or leave it out: then it is now';
     end if;
     if new.status <> 'replaced' then
@@ -44,11 +46,14 @@ returns trigger language plpgsql security definer
 set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
 begin
     perform dealwright_engine.write_event(
-        case when new.status in ('done', 'failed', 'cancelled') and old.status in ('done', 'failed') then 'task_corrected'
-             when old.status in ('done', 'failed', 'cancelled') and new.status in ('planned', 'started') then 'task_reopened'
+        case when new.status in ('done', 'failed', 'cancelled') and old.status in ('done', 'failed')
+            then 'task_corrected'
+             when old.status in ('done', 'failed', 'cancelled') and new.status in ('planned', 'started')
+                 then 'task_reopened'
              else 'task_' || new.status end,
         jsonb_strip_nulls(jsonb_build_object(
-            'task_id', new.task_id, 'account_id', new.account_id, 'rep_id', new.rep_id, 'action', new.action, 'channel', new.channel,
+            'task_id', new.task_id, 'account_id', new.account_id, 'rep_id', new.rep_id, 'action', new.action, 'channel',
+                new.channel,
             'day', new.day, 'status', new.status, 'outcome', new.outcome, 'done_at', new.done_at,
             'was', jsonb_build_object('status', old.status, 'outcome', old.outcome, 'done_at', old.done_at),
             'reason', case when dealwright_engine.is_allowed('reopening', new.task_id)
@@ -70,7 +75,8 @@ create or replace function dealwright_engine.keep_all_tasks()
 returns trigger language plpgsql security definer
 set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
 begin
-    raise exception 'tasks are not truncated' using errcode = 'DW001', hint = 'delete the planned, cancelled or replaced ones';
+    raise exception 'tasks are not truncated' using errcode = 'DW001',
+        hint = 'delete the planned, cancelled or replaced ones';
 end
 $$;
 
@@ -83,9 +89,11 @@ declare
 begin
     select * into found_task from dealwright.task as t where t.task_id = task_of.task_id for update;
     if not found then
-        raise exception 'there is no task %', task_of.task_id using errcode = 'DW003', hint = 'dealwright task list shows the tasks';
+        raise exception 'there is no task %', task_of.task_id using errcode = 'DW003',
+            hint = 'dealwright task list shows the tasks';
     end if;
     return found_task;
 end
 $$;
-comment on function dealwright_engine.task_of(bigint) is 'A task, locked until the end of the transaction; an error where there is none.';
+comment on function dealwright_engine.task_of(bigint)
+    is 'A task, locked until the end of the transaction; an error where there is none.';

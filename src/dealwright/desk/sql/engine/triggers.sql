@@ -1,8 +1,9 @@
--- What holds whatever writes. Applied only when this file or a table has changed: putting a trigger in place waits for the writers of
--- its table. Those of the hot path have no WHEN clause: it would be parsed and planned anew by every statement, which costs
--- more than to call the function and find that there is nothing to do.
+-- What holds whatever writes. Applied only when this file or a table has changed: putting a trigger in place waits for
+-- the writers of its table. Those of the hot path have no WHEN clause: it would be parsed and planned anew by every
+-- statement, which costs more than to call the function and find that there is nothing to do.
 
-create or replace trigger prepare_lead before insert on dealwright.lead for each row execute function dealwright_engine.prepare_lead();
+create or replace trigger prepare_lead before insert on dealwright.lead for each row
+    execute function dealwright_engine.prepare_lead();
 create or replace trigger prepare_corrected_lead
     before update of attributes, requirements, required_skills, slots on dealwright.lead
     for each row execute function dealwright_engine.prepare_lead();
@@ -22,9 +23,11 @@ create or replace trigger follow_new_assignment after insert on dealwright.assig
     for each row execute function dealwright_engine.follow_assignment();
 create or replace trigger follow_assignment after update on dealwright.assignment
     for each row when ((
-        old.agent_id, old.status, old.outcome, old.slots, old.assigned_at, old.completed_at, old.base_revenue, old.package_revenue, old.total_revenue)
+        old.agent_id, old.status, old.outcome, old.slots, old.assigned_at, old.completed_at, old.base_revenue,
+            old.package_revenue, old.total_revenue)
         is distinct from (
-        new.agent_id, new.status, new.outcome, new.slots, new.assigned_at, new.completed_at, new.base_revenue, new.package_revenue, new.total_revenue))
+        new.agent_id, new.status, new.outcome, new.slots, new.assigned_at, new.completed_at, new.base_revenue,
+            new.package_revenue, new.total_revenue))
     execute function dealwright_engine.follow_assignment();
 create or replace trigger follow_deleted_assignment after delete on dealwright.assignment
     for each row execute function dealwright_engine.follow_assignment();
@@ -35,9 +38,11 @@ create or replace trigger follow_new_booking after insert on dealwright.booking
     for each row execute function dealwright_engine.follow_booking();
 create or replace trigger follow_booking after update on dealwright.booking
     for each row when ((
-        old.assignment_id, old.status, old.completed_at, old.cancelled_at, old.base_revenue, old.package_revenue, old.total_revenue)
+        old.assignment_id, old.status, old.completed_at, old.cancelled_at, old.base_revenue, old.package_revenue,
+            old.total_revenue)
         is distinct from (
-        new.assignment_id, new.status, new.completed_at, new.cancelled_at, new.base_revenue, new.package_revenue, new.total_revenue))
+        new.assignment_id, new.status, new.completed_at, new.cancelled_at, new.base_revenue, new.package_revenue,
+            new.total_revenue))
     execute function dealwright_engine.follow_booking();
 create or replace trigger follow_deleted_booking after delete on dealwright.booking
     for each row execute function dealwright_engine.follow_booking();
@@ -124,7 +129,8 @@ create or replace trigger guard_lead_status before update of status on dealwrigh
 create or replace trigger follow_withdrawal after update of status on dealwright.lead
     for each row execute function dealwright_engine.follow_withdrawal();
 create or replace trigger retry_waiting_lead
-    after update of priority, received_at, requirements, required_skills, required_department, attributes, policy on dealwright.lead
+    after update of priority, received_at, requirements, required_skills, required_department, attributes,
+        policy on dealwright.lead
     for each row when (old.is_waiting and new.is_waiting) execute function dealwright_engine.retry_waiting_lead();
 
 create or replace trigger check_policy before insert or update on dealwright.policy
@@ -147,11 +153,14 @@ create or replace trigger prepare_agent before insert or update of active, skill
     for each row execute function dealwright_engine.prepare_agent();
 create or replace trigger follow_new_agent after insert on dealwright.agent
     for each row execute function dealwright_engine.follow_agent();
-create or replace trigger follow_agent after update of active, capacity, skills, department, shifts, years_of_service, rating, weight, traits, name on dealwright.agent
+create or replace trigger follow_agent after update of active, capacity, skills, department, shifts, years_of_service,
+    rating, weight, traits, name on dealwright.agent
     for each row when ((
-        old.active, old.capacity, old.skills, old.department, old.shifts, old.years_of_service, old.rating, old.weight, old.traits, old.name)
+        old.active, old.capacity, old.skills, old.department, old.shifts, old.years_of_service, old.rating, old.weight,
+            old.traits, old.name)
         is distinct from (
-        new.active, new.capacity, new.skills, new.department, new.shifts, new.years_of_service, new.rating, new.weight, new.traits, new.name))
+        new.active, new.capacity, new.skills, new.department, new.shifts, new.years_of_service, new.rating, new.weight,
+            new.traits, new.name))
     execute function dealwright_engine.follow_agent();
 create or replace trigger keep_agent_with_assignments before delete on dealwright.agent
     for each row execute function dealwright_engine.keep_agent_with_assignments();
@@ -164,10 +173,13 @@ create or replace trigger keep_new_task before insert on dealwright.task
     for each row when (new.status <> 'planned') execute function dealwright_engine.keep_task();
 -- one event per change a person or a program reports; a run that is published writes one for all its tasks
 create or replace trigger record_task after update on dealwright.task
-    for each row when (new.status <> 'replaced' and (old.status, old.outcome, old.done_at) is distinct from (new.status, new.outcome, new.done_at))
+    for each row
+        when (new.status <> 'replaced' and (old.status, old.outcome, old.done_at) is distinct
+            from (new.status, new.outcome, new.done_at))
     execute function dealwright_engine.record_task();
 create or replace trigger keep_finished_tasks before delete on dealwright.task
-    for each row when (old.status in ('started', 'done', 'failed')) execute function dealwright_engine.keep_finished_tasks();
+    for each row when (old.status in ('started', 'done', 'failed'))
+        execute function dealwright_engine.keep_finished_tasks();
 create or replace trigger keep_all_tasks before truncate on dealwright.task
     for each statement execute function dealwright_engine.keep_all_tasks();
 
@@ -176,10 +188,12 @@ create or replace trigger forget_standings after insert or update or delete on d
 create or replace trigger forget_standings after update or delete on dealwright.dimension_value
     for each statement execute function dealwright_engine.forget_standings();
 
-create or replace trigger within_bounds before insert or update of capacity, weight, years_of_service, rating, external_id, name, email, job_title, department,
+create or replace trigger within_bounds before insert or update of capacity, weight, years_of_service, rating,
+    external_id, name, email, job_title, department,
     manager, skills, traits, shifts, database_role on dealwright.agent
     for each row execute function dealwright_engine.bound_agent();
-create or replace trigger within_bounds before insert or update of external_id, customer_name, attributes, requirements, idempotency_key, received_at,
+create or replace trigger within_bounds before insert or update of external_id, customer_name, attributes, requirements,
+    idempotency_key, received_at,
     required_department on dealwright.lead
     for each row execute function dealwright_engine.bound_lead();
 create or replace trigger within_bounds before insert or update on dealwright.assignment

@@ -16,9 +16,12 @@ with lead_kind as (
 ), priced as (
     select k.*,
            coalesce(k.known * dealwright_engine.lead_probability_ppm(m.model, k.slots), 0) as expected_ppm,
-           coalesce(k.with_base * dealwright_engine.expected_cents((m.model).base_bias, (m.model).base_weight, k.slots), 0)
+           coalesce(k.with_base * dealwright_engine.expected_cents((m.model).base_bias, (m.model).base_weight, k.slots),
+               0)
                as base_expected_cents,
-           coalesce(k.with_package * dealwright_engine.expected_cents((m.model).package_bias, (m.model).package_weight, k.slots), 0)
+           coalesce(
+               k.with_package * dealwright_engine.expected_cents((m.model).package_bias, (m.model).package_weight,
+                   k.slots), 0)
                as package_expected_cents
     from lead_kind as k
     cross join (select dealwright_engine.promoted_model() as model offset 0) as m
@@ -31,10 +34,14 @@ with lead_kind as (
 ), counted as (
     -- an array has an element for each slot that was there when it was made or that something was counted at
     select a.agent_id,
-           array_agg(coalesce(c.assigned, 0)::integer order by slot) filter (where slot <= w.assigned or c.assigned > 0) as assigned,
-           array_agg(coalesce(c.known, 0)::integer order by slot) filter (where slot <= w.known or c.known > 0) as known,
-           array_agg(coalesce(c.confirmed, 0)::integer order by slot) filter (where slot <= w.known or c.known > 0) as confirmed,
-           array_agg(coalesce(c.expected_ppm, 0)::bigint order by slot) filter (where slot <= w.known or c.known > 0) as expected_ppm
+           array_agg(coalesce(c.assigned, 0)::integer order by slot) filter (where slot <= w.assigned
+               or c.assigned > 0) as assigned,
+           array_agg(coalesce(c.known, 0)::integer order by slot) filter (where slot <= w.known
+               or c.known > 0) as known,
+           array_agg(coalesce(c.confirmed, 0)::integer order by slot) filter (where slot <= w.known
+               or c.known > 0) as confirmed,
+           array_agg(coalesce(c.expected_ppm, 0)::bigint order by slot) filter (where slot <= w.known
+               or c.known > 0) as expected_ppm
     from dealwright.agent as a
     left join dealwright.agent_stat as s using (agent_id)
     cross join (select dealwright_engine.slot_count() as slots offset 0) as n

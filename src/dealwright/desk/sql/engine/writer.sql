@@ -9,7 +9,8 @@ create or replace function dealwright_engine.writes_itself()
 returns boolean language sql
 return coalesce(current_setting('dealwright.writer', true), '') <> ''
     and current_setting('dealwright.writer', true) = currval('dealwright_engine.writer')::text;
-comment on function dealwright_engine.writes_itself() is 'Whether the engine is at work, which keeps the counters itself.';
+comment on function dealwright_engine.writes_itself()
+    is 'Whether the engine is at work, which keeps the counters itself.';
 
 create or replace function dealwright_engine.begin_own_writes()
 returns text language sql as $$
@@ -60,8 +61,8 @@ $$;
 comment on function dealwright_engine.write_event(text, jsonb, bigint, bigint) is
     'Records an event that moves no counter.';
 
--- What only the engine writes. Before the statement and once for it. Without a search path, which would cost a settlement
--- 6 %; so every name is written out.
+-- What only the engine writes. Before the statement and once for it. Without a search path, which would cost a
+-- settlement 6 %; so every name is written out.
 create or replace function dealwright_engine.written_by_engine()
 returns trigger language plpgsql security definer as $$
 begin
@@ -135,7 +136,8 @@ returns boolean language sql as $$
     select coalesce(current_setting('dealwright.' || deed, true), '') <> ''
         and current_setting('dealwright.' || deed, true) = id || ' ' || currval('dealwright_engine.writer')
 $$;
-comment on function dealwright_engine.is_allowed(text, bigint) is 'Whether a function of the engine has allowed a deed on a row (dealwright_engine.allow).';
+comment on function dealwright_engine.is_allowed(text, bigint)
+    is 'Whether a function of the engine has allowed a deed on a row (dealwright_engine.allow).';
 
 create or replace function dealwright_engine.end_allowance(deed text)
 returns text language sql as $$ select set_config('dealwright.' || deed, '', true) $$;

@@ -1,9 +1,10 @@
--- From version 0.1: the engine gets a schema of its own; dimensions that take new values, may be left out or are numbers in bins; how long
--- an assignment is followed up; bounds on every value. Never edited again once released.
+-- From version 0.1: the engine gets a schema of its own; dimensions that take new values, may be left out or are
+-- numbers in bins; how long an assignment is followed up; bounds on every value. Never edited again once released.
 
 create schema dealwright_engine;
 create sequence dealwright_engine.writer;
-select setval('dealwright_engine.writer', ('x' || translate(left(gen_random_uuid()::text, 13), '-', ''))::bit(48)::bigint);
+select setval('dealwright_engine.writer',
+    ('x' || translate(left(gen_random_uuid()::text, 13), '-', ''))::bit(48)::bigint);
 create function dealwright_engine.xact_id() returns xid8 language sql stable as $$ select pg_current_xact_id() $$;
 
 create table dealwright_engine.cluster (
@@ -26,7 +27,8 @@ alter table dealwright.decision alter column xid set default dealwright_engine.x
 alter table dealwright.agent alter column profile_xid set default dealwright_engine.xact_id();
 alter table dealwright_engine.agent_profile_log alter column xid set default dealwright_engine.xact_id();
 
--- what 0.1 had: no longer used when the new functions are there, and dropped then unless something of the company's depends on it
+-- what 0.1 had: no longer used when the new functions are there, and dropped then unless something of the company's
+-- depends on it
 set local search_path = pg_catalog;  -- names are written out
 update dealwright.schema_functions set objects = array(
     select format('routine %s', p.oid::regprocedure)
@@ -57,10 +59,12 @@ update dealwright.schema_functions set objects = array(
     union all
     select format('view dealwright.%s', v) from unnest('{recounted_agent,recounted_day,recounted_stat}'::text[]) as v
     union all
-    select format('type dealwright.%s', t) from unnest('{claimed,contribution,enquiry,lead_query,look,ranked,reason_context,recorded}'::text[]) as t);
+    select format('type dealwright.%s', t)
+        from unnest('{claimed,contribution,enquiry,lead_query,look,ranked,reason_context,recorded}'::text[]) as t);
 set local search_path = dealwright, dealwright_engine, @vector_schema@;
 
--- The answers of assign and settle have more columns now. A table of the company's that holds old answers keeps their type.
+-- The answers of assign and settle have more columns now. A table of the company's that holds old answers keeps their
+-- type.
 alter type dealwright.placement rename to placement_0_1;
 alter type dealwright.settlement rename to settlement_0_1;
 update dealwright.schema_functions set objects = objects || array(
@@ -73,10 +77,12 @@ alter table dealwright.dimension
     add column required boolean not null default true,
     add column at_arrival boolean not null default true,
     add column edges double precision[] not null default '{}';
-comment on column dealwright.dimension.is_open is 'Whether other values may come: each gets its slot the first time it is seen.';
+comment on column dealwright.dimension.is_open
+    is 'Whether other values may come: each gets its slot the first time it is seen.';
 comment on column dealwright.dimension.required is 'Whether a new lead must say something about it.';
 comment on column dealwright.dimension.at_arrival is
-    'Whether it is known when the lead arrives, else from the booking only. At arrival and not required: empty is a value of its own, "(empty)".';
+    'Whether it is known when the lead arrives, else from the booking only. At arrival and not required: empty is a '
+    'value of its own, "(empty)".';
 comment on column dealwright.dimension.edges is
     'Of a number: the ascending inner edges of its bins; it is of bin i where edges[i - 1] < number <= edges[i].';
 
@@ -103,7 +109,8 @@ delete from dealwright_engine.standing;  -- now kept under what was understood o
 
 -- old values that would stop others at their next change
 update dealwright.agent set weight = 1 where not (weight >= 1e-9 and weight <= 1e9);
-update dealwright.agent set fair_compensation = 0 where not abs(fair_compensation) <= 1e15;  -- NaN is more than any number
+-- NaN is more than any number
+update dealwright.agent set fair_compensation = 0 where not abs(fair_compensation) <= 1e15;
 update dealwright.agent set fair_shortfall_at_leave = null where not abs(fair_shortfall_at_leave) <= 1e15;
 update dealwright.lead set idempotency_key = null where idempotency_key = '' or length(idempotency_key) > 500;
 update dealwright.lead set received_at = now()

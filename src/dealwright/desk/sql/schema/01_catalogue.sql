@@ -10,10 +10,12 @@ create table dealwright.dimension (
     edges double precision[] not null default '{}'
 );
 comment on table dealwright.dimension is 'A declared attribute of a lead, for example destination.';
-comment on column dealwright.dimension.is_open is 'Whether other values may come: each gets its slot the first time it is seen.';
+comment on column dealwright.dimension.is_open
+    is 'Whether other values may come: each gets its slot the first time it is seen.';
 comment on column dealwright.dimension.required is 'Whether a new lead must say something about it.';
 comment on column dealwright.dimension.at_arrival is
-    'Whether it is known when the lead arrives, else from the booking only. At arrival and not required: empty is a value of its own, "(empty)".';
+    'Whether it is known when the lead arrives, else from the booking only. At arrival and not required: empty is a '
+    'value of its own, "(empty)".';
 comment on column dealwright.dimension.edges is
     'Of a number: the ascending inner edges of its bins; it is of bin i where edges[i - 1] < number <= edges[i].';
 
@@ -45,7 +47,8 @@ create table dealwright.policy (
 );
 create unique index policy_one_default on dealwright.policy (is_default) where is_default;
 comment on column dealwright.policy.params is
-    'value: objective (revenue|booking), sharpness of psi (> 0), fairness (0..1), seed. fair: seed, window_start (counting starts there).';
+    'value: objective (revenue|booking), sharpness of psi (> 0), fairness (0..1), seed. fair: seed, window_start '
+    '(counting starts there).';
 
 insert into dealwright.policy (name, params, is_default) values
     ('value', '{"objective": "revenue", "sharpness": 20, "fairness": 0, "seed": 1}', true),
@@ -121,4 +124,5 @@ create table dealwright_engine.standing (
     constraint standing_pkey primary key (model_id, attributes)
 ) with (toast_tuple_target = 8160);  -- read whole by every lead: nothing of it is compressed or kept elsewhere
 comment on table dealwright_engine.standing is
-    'For each kind of lead the agents of highest expected value, whatever their workload: a list to look at first (functions/16_standing.sql).';
+    'For each kind of lead the agents of highest expected value, whatever their workload: a list to look at first '
+    '(functions/16_standing.sql).';

@@ -48,7 +48,8 @@ create table dealwright.decision (
     policy text not null,
     policy_params jsonb not null,
     model_id bigint,
-    -- what the ranking could see: the transactions of this snapshot, and its own transaction's events before event_position
+    -- what the ranking could see: the transactions of this snapshot, and its own transaction's events before
+    -- event_position
     snapshot pg_snapshot not null,
     event_position bigint,
     slots integer[] not null,

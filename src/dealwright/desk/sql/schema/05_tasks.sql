@@ -41,7 +41,8 @@ create table dealwright.task (
     constraint task_words check (
         account_id <> '' and action <> '' and channel <> ''
         and case status
-            when 'done' then outcome in ('responded', 'no_response', 'rejected') and outcome is not null and isfinite(done_at) is true
+            when 'done' then outcome in ('responded', 'no_response', 'rejected') and outcome is not null
+                and isfinite(done_at) is true
             when 'failed' then outcome = 'not_reached' and outcome is not null and isfinite(done_at) is true
             when 'cancelled' then outcome is null and isfinite(done_at) is true
             when 'planned' then outcome is null and done_at is null
@@ -55,10 +56,13 @@ create index task_day on dealwright.task (day);
 create index task_account on dealwright.task (account_id, day);
 create index task_touch on dealwright.task (done_at) where status in ('done', 'failed');
 comment on table dealwright.task is
-    'A contact the plan asks for. Finish it by writing status and outcome, or by dealwright.finish_task: it is a touch of the next plan.';
+    'A contact the plan asks for. Finish it by writing status and outcome, or by dealwright.finish_task: it is a '
+    'touch of the next plan.';
 comment on column dealwright.task.status is
-    'planned; started: somebody is at it, no newer run takes it away; done, with an outcome; failed: tried, nobody reached; '
+    'planned; started: somebody is at it, no newer run takes it away; done, with an outcome; failed: tried, nobody '
+    'reached; '
     'cancelled: not to be done; replaced: a newer run took its place.';
 comment on column dealwright.task.outcome is
     'done: responded, no_response (none so far: may still become responded), rejected (said no); failed: not_reached.';
-comment on column dealwright.task.propensity is 'Probability with which the plan chose this action on this channel; null where it is not known.';
+comment on column dealwright.task.propensity
+    is 'Probability with which the plan chose this action on this channel; null where it is not known.';

@@ -16,9 +16,10 @@ create type dealwright_engine.contribution as (
     package_expected_cents bigint
 );
 
--- Rankings. Inside these functions the tables agent, agent_stat, agent_day and assignment are named without their schema
--- on purpose: dealwright.replay puts the agents of an earlier moment in front of the live ones, as a temporary table of
--- the same name, so that a decision is recomputed by the very code that took it. Their callers set the search path.
+-- Rankings. Inside these functions the tables agent, agent_stat, agent_day and assignment are named without their
+-- schema on purpose: dealwright.replay puts the agents of an earlier moment in front of the live ones, as a temporary
+-- table of the same name, so that a decision is recomputed by the very code that took it. Their callers set the search
+-- path.
 
 create type dealwright_engine.ranked as (
     rank integer,
