@@ -23,7 +23,7 @@ Tell = Callable[[str], None]
 PATIENCE_S = 2.0
 _LOOK_S = 0.5
 _LINGER_S = 5.0  # the watcher sleeps when nothing has been watched for so long
-_AGAIN_S = 30.0
+_QUIET_S = 10.0  # after a word
 
 
 def log_wait(message: str) -> None:
@@ -103,7 +103,7 @@ class Watcher:
         self._starting = threading.Lock()
         self._thread: threading.Thread | None = None
         self._connection: Connection[Any] | None = None
-        self._told: dict[frozenset[int], float] = {}
+        self._quiet_until = 0.0
 
     @contextlib.contextmanager
     def watching(self, connection: Connection[Any]) -> Iterator[None]:
@@ -154,21 +154,25 @@ class Watcher:
             self._working.wait()
 
     def _look_at(self, late: set[int], kept_before: set[int]) -> set[int]:
-        """Tell for whom those wait that were kept waiting at the last look too; return who is now."""
+        """Tell for whom one waits who was kept waiting at the last look too; return who is now."""
         try:
             if self._connection is None:
                 self._connection = self._connect()
-            found = {pid: read_holders(self._connection, "holders_of", pid=pid) for pid in late}
+            rows = self._connection.execute(query("waiting"), {"pids": list(late)}).fetchall()
+            kept = {pid for (pid,) in rows}
+            if time.monotonic() >= self._quiet_until:
+                self._tell_about(self._connection, kept & kept_before)
         except (psycopg.Error, DealwrightError):  # a look that fails is not worth a word: the next may not
             self._disconnect()
             return set()
-        kept = {pid for pid, holders in found.items() if holders}
-        for pid in kept & kept_before:
-            wait = frozenset({-pid, *(holder.pid for holder in found[pid])})
-            if time.monotonic() - self._told.get(wait, -_AGAIN_S) >= _AGAIN_S:
-                self._told[wait] = time.monotonic()
-                self._tell(f"waiting for {name_holders(found[pid])}")
         return kept
+
+    def _tell_about(self, connection: Connection[Any], pids: set[int]) -> None:
+        for pid in sorted(pids):
+            if holders := read_holders(connection, "holders_of", pid=pid):
+                self._quiet_until = time.monotonic() + _QUIET_S
+                self._tell(f"waiting for {name_holders(holders)}")
+                return
 
     def _disconnect(self) -> None:
         if self._connection is not None:

@@ -113,28 +113,34 @@ left join dealwright.task as k using (task_id)
 left join dealwright.plan_run as r using (run_id)
 
 -- name: holders_of
--- For whose long transactions a process waits. Of their statements the first word only: the rest may hold customers'
--- data.
+-- At the end of the chain of those who wait: whose long transaction keeps a process waiting. Of its statement the first
+-- word only: the rest may hold customers' data.
+with recursive chain (pid) as (
+    select b.pid from unnest(pg_blocking_pids(%(pid)s::integer)) as b (pid)
+    union
+    select b.pid from chain as c cross join lateral unnest(pg_blocking_pids(c.pid)) as b (pid)
+)
 select h.pid, coalesce(nullif(a.application_name, ''), a.backend_type) as application, a.usename as "user",
-    a.xact_start as since, a.state,
-       substring(a.query from '^\s*([A-Za-z]+)') as statement
-from (select distinct b.pid from unnest(pg_blocking_pids(%(pid)s::integer)) as b (pid)) as h
+       a.xact_start as since, a.state, substring(a.query from '^(?:\s|--[^\n]*\n)*([A-Za-z]+)') as statement
+from chain as h
 left join pg_stat_activity as a using (pid)
-where a.xact_start < clock_timestamp() - interval '2 seconds' or a.xact_start is null  -- as it is for who may not know
+where cardinality(pg_blocking_pids(h.pid)) = 0
+  -- as it is for who may not know
+  and (a.xact_start < clock_timestamp() - interval '2 seconds' or a.xact_start is null)
 order by a.xact_start nulls last, h.pid
 
 -- name: holders_of_desk
 -- Whose transactions have been going on for a second at tables of the desk, or in a call of its functions.
 select a.pid, coalesce(nullif(a.application_name, ''), a.backend_type) as application, a.usename as "user",
-    a.xact_start as since, a.state,
-       substring(a.query from '^\s*([A-Za-z]+)') as statement
+       a.xact_start as since, a.state, substring(a.query from '^(?:\s|--[^\n]*\n)*([A-Za-z]+)') as statement
 from (select pg_stat_clear_snapshot()) as fresh
 cross join lateral (
     select distinct l.pid from pg_locks as l
     where l.granted and l.pid is distinct from pg_backend_pid()
-        and l.database = (select d.oid from pg_database as d where d.datname = current_database())
+      and l.database = (select d.oid from pg_database as d where d.datname = current_database())
       and (l.relation in (select to_regclass(t) from unnest(%(tables)s::text[]) as t)
-           or (l.locktype = 'advisory' and l.objsubid = 2 and l.classid = hashtext('dealwright upgrade')::bigint::oid))
+           or (l.locktype = 'advisory' and l.objsubid = 2 and l.objid = 0
+               and l.classid = (hashtext('dealwright upgrade')::bigint & 4294967295)::oid))
 ) as h
 join pg_stat_activity as a using (pid)
 -- what others do is not shown to everybody
@@ -308,3 +314,7 @@ copy (
 -- name: traits
 -- The numeric traits of the agents.
 select agent_id, rating, years_of_service from dealwright.agent order by agent_id
+
+-- name: waiting
+-- Which of these processes wait for others.
+select pid from unnest(%(pids)s::integer[]) as pid where cardinality(pg_blocking_pids(pid)) > 0

@@ -65,6 +65,8 @@ set local search_path = dealwright, dealwright_engine, @vector_schema@;
 
 -- The answers of assign and settle have more columns now. A table of the company's that holds old answers keeps their
 -- type.
+drop function if exists dealwright.assign_lead(jsonb, text), dealwright.placement_of(bigint),
+    dealwright.reassign(bigint, text);
 alter type dealwright.placement rename to placement_0_1;
 alter type dealwright.settlement rename to settlement_0_1;
 update dealwright.schema_functions set objects = objects || array(
