@@ -15,7 +15,8 @@ from psycopg import Connection
 
 from dealwright.desk.database import Database
 from dealwright.desk.desk import Desk
-from dealwright.schemas import AGENT_COLUMNS, ASSIGNMENT_COLUMNS, BOOKING_COLUMNS, Dimension, History
+from dealwright.dimensions import Dimension
+from dealwright.schemas import AGENT_COLUMNS, ASSIGNMENT_COLUMNS, BOOKING_COLUMNS, History
 
 DIMENSIONS = (
     Dimension("communication_method", ("Text", "Phone")),

@@ -29,7 +29,7 @@ from psycopg import Connection
 from psycopg.types.json import Jsonb
 
 from dealwright.desk.database import Database
-from dealwright.schemas import EMPTY
+from dealwright.dimensions import EMPTY
 
 LEAD = {"destination": "Mars", "lead_source": "Organic"}
 RANKED = "select agent_id, match_score, win_probability from dealwright.rank_agents(%s, 'value')"

@@ -124,20 +124,6 @@ def test_an_agent_with_assignments_stays(database: Database) -> None:
         check_desk(connection)
 
 
-def test_lanes_that_are_no_number_are_named(database: Database) -> None:
-    with database.connect(autocommit=True) as connection:
-        declare(connection)
-        add_agent(connection, "one")
-        for wrong in ("many", "-1", "2.5"):
-            rows(connection, "select set_config('dealwright.lanes', %s, false)", wrong)
-            with pytest.raises(psycopg.Error, match=r"dealwright\.lanes") as refused:
-                assign(connection, LEAD)
-            assert refused.value.sqlstate == "DW002"
-        for right in ("0", "16", ""):
-            rows(connection, "select set_config('dealwright.lanes', %s, false)", right)
-            assert assign(connection, LEAD)["status"] == "assigned"
-
-
 def test_the_same_enquiry_with_both_ids_gets_the_same_answer(database: Database) -> None:
     with database.connect(autocommit=True) as connection:
         declare(connection)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import numpy as np
+import psycopg
 import pytest
 from engine import add_agent, assign, declare, load_model, random_model, rows, value
 from psycopg import Connection
@@ -174,32 +174,17 @@ def test_a_renamed_value_is_read_anew(database: Database) -> None:
             assign(connection, {"destination": "Mars", "lead_source": "Organic"})
 
 
-def test_a_lead_waits_for_a_lane_but_not_for_long(database: Database) -> None:
+def test_a_transaction_that_stays_open_keeps_its_agent_and_nobody_else(database: Database) -> None:
     attributes = {"destination": "Mars", "lead_source": "Organic"}
     with database.connect(autocommit=True) as one, database.connect(autocommit=True) as other:
         declare(one)
         add_agent(one, "Ada", capacity=20)
-        rows(
-            one, "select set_config('dealwright.lanes', '1', false), set_config('lock_timeout', '7s', false)"
-        )
+        add_agent(one, "Ben", capacity=20, skills=["luxury"])
         with one.transaction():
-            assert assign(one, attributes)["status"] == "assigned"
-            # the lane, and the line for the agent
-            assert value(other, "select count(*) from pg_locks where locktype = 'advisory'") == 2
-            # no line for who wrote before: it may hold the row that the one ahead waits for
-            add_agent(one, "Ben", capacity=1000)
-            assert assign(one, attributes)["agent_id"] == 2
-            assert value(other, "select count(*) from pg_locks where locktype = 'advisory'") == 2
-        assert value(other, "select count(*) from pg_locks where locktype = 'advisory'") == 0
-        with other.transaction():
-            rows(other, "select pg_advisory_xact_lock(hashtext('dealwright lane'), 0)")
-            started = time.perf_counter()
-            assert assign(one, attributes)["status"] == "assigned"
-            assert 0.05 <= time.perf_counter() - started < 5
-            rows(
-                one,
-                "insert into dealwright.lead (customer_name, attributes) values ('Kate', %s)",
-                Jsonb(attributes),
-            )
-        assert value(one, "show lock_timeout") == "7s"
-        assert value(one, "select count(*) from dealwright.lead where status = 'assigned'") == 4
+            held = assign(one, attributes, policy="workload")
+            assert held["agent_name"] == "Ada"
+            rows(other, "set lock_timeout = '2s'")
+            assert assign(other, attributes, policy="workload", skills=["luxury"])["agent_name"] == "Ben"
+            with pytest.raises(psycopg.errors.LockNotAvailable):
+                assign(other, attributes, policy="workload")
+        assert value(one, "select count(*) from dealwright.lead where status = 'assigned'") == 2

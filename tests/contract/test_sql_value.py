@@ -15,9 +15,9 @@ from psycopg import Connection
 
 from dealwright.desk.database import Database
 from dealwright.desk.desk import Desk
+from dealwright.dimensions import Dimension
 from dealwright.learn import MatchModel, count_statistics, score
 from dealwright.learn.score import Scores
-from dealwright.schemas import Dimension
 
 # the desk declares the dimensions and their values in another order than the model, and more values
 DECLARED = (

@@ -26,8 +26,13 @@ def test_opens_a_desk_with_vectors_in_utc(server: Server, empty_database: Databa
 
 
 def test_opening_twice_changes_nothing(server: Server, empty_database: Database) -> None:
+    extension = "SELECT oid, extversion FROM pg_extension WHERE extname = 'vector'"
+    found = []
     for _ in range(2):
-        Database.open(empty_database.url, server.home).close()
+        with Database.open(empty_database.url, server.home) as database, database.connect() as connection:
+            found.append(connection.execute(extension).fetchall())
+    assert len(found[0]) == 1
+    assert found[0] == found[1]
 
 
 def test_many_may_open_an_empty_database_at_once(server: Server, empty_database: Database) -> None:

@@ -19,9 +19,10 @@ from dealwright import Desk, Lead
 from dealwright.desk.database import Database
 from dealwright.desk.outcomes import outcomes_known_at
 from dealwright.desk.promotion import judge_promotion
+from dealwright.dimensions import EMPTY, Dimension
 from dealwright.errors import ConflictError, EvidenceError, InputError, NotFoundError, UnknownNameError
 from dealwright.learn import LearnParams, build_outcomes, train
-from dealwright.schemas import EMPTY, Dimension, History
+from dealwright.schemas import History
 from dealwright.world.astra import AstraParams, generate_astra
 
 QUICK = LearnParams(permutations=199, bootstrap=10)

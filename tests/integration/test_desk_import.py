@@ -18,11 +18,12 @@ from psycopg import Connection
 
 from dealwright.desk.database import Database
 from dealwright.desk.desk import Desk
+from dealwright.dimensions import EMPTY, Dimension
 from dealwright.errors import DealwrightError
 from dealwright.learn import MatchModel, build_outcomes
 from dealwright.learn.outcomes import tabulate_outcomes
 from dealwright.learn.slots import UNKNOWN
-from dealwright.schemas import EMPTY, Dimension, History
+from dealwright.schemas import History
 
 LEAD = {"destination": "Mars", "lead_source": "Organic"}
 KEPT = ("agent", "stat", "day", "lead", "assignment", "booking")

@@ -13,6 +13,7 @@ from engine import (
     Row,
     add_agent,
     declare,
+    lead_json,
     load_classic,
     load_model,
     random_model,
@@ -20,12 +21,12 @@ from engine import (
     seen_after,
 )
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from ledger import check_desk
 from psycopg import Connection
 
+from dealwright.dimensions import EMPTY, Dimension
 from dealwright.learn import MatchModel
-from dealwright.schemas import EMPTY, Dimension
 
 REFUSED = {"DW001", "DW002", "DW003"}
 TABLES = (
@@ -39,6 +40,7 @@ FURTHER = (
     Dimension("channel", ("web", "fair", EMPTY), is_open=True, required=False),
     Dimension("size", ("small", "middling", "large"), required=False, at_arrival=False, edges=(10.0, 99.5)),
 )
+FIRST = {"destination": "Mars", "lead_source": "Organic"}
 # of a desk where more values came
 KNOWS_MORE = replace(FURTHER[0], values=("web", "radio", EMPTY))
 
@@ -46,6 +48,11 @@ KNOWS_MORE = replace(FURTHER[0], values=("web", "radio", EMPTY))
 def has(table: str) -> Callable[[Any], bool]:
     """Whether there is a row to work with."""
     return lambda machine: machine.tables is not None and bool(machine.tables[table])
+
+
+def rarely(machine: Any) -> bool:
+    """Whether it is the turn of what the company changes now and then: most steps are leads and bookings."""
+    return bool(machine.tables is not None and machine.steps % 4 == 0)
 
 
 class DeskMachine(RuleBasedStateMachine):
@@ -60,6 +67,7 @@ class DeskMachine(RuleBasedStateMachine):
         self.model: MatchModel | None = None
         self.slots: dict[int, tuple[str, str]] = {}
         self.tables: Any = None
+        self.steps = 0
 
     # the beginning
 
@@ -74,6 +82,7 @@ class DeskMachine(RuleBasedStateMachine):
         ),
         modelled=st.sampled_from((None, True, True, False)),
         fairness=st.sampled_from((0, 0, 0.5)),
+        outcomes=st.lists(st.sampled_from(("confirmed", "cancelled", None)), min_size=2, max_size=5),
     )
     def open_desk(
         self,
@@ -81,6 +90,7 @@ class DeskMachine(RuleBasedStateMachine):
         agents: list[tuple[int, tuple[str, ...], float]],
         modelled: bool | None,
         fairness: float,
+        outcomes: list[str | None],
     ) -> None:
         self.rng = np.random.default_rng(seed)
         rows(self.connection, "set session_replication_role = replica")
@@ -111,7 +121,16 @@ class DeskMachine(RuleBasedStateMachine):
             )
         if modelled is not None:
             self.promote(modelled)
+        # a day's work to begin with
+        for outcome in outcomes:
+            answer = rows(self.connection, "select * from dealwright.assign_lead(%s)", lead_json(FIRST))[0]
+            if outcome is not None and answer["booking_id"] is not None:
+                booking = answer["booking_id"]
+                rows(
+                    self.connection, "select dealwright.settle_booking(%s::bigint, %s, 900)", booking, outcome
+                )
 
+    @precondition(rarely)
     @rule(differ=st.booleans(), further=st.sampled_from(((), FURTHER, (KNOWS_MORE, *FURTHER[1:]))))
     def promote(self, differ: bool, further: tuple[Dimension, ...] = FURTHER) -> None:
         self.model = self.loaded = random_model(self.rng, (*DIMENSIONS, *further), agents_differ=differ)
@@ -154,6 +173,7 @@ class DeskMachine(RuleBasedStateMachine):
 
     @invariant()
     def holds(self) -> None:
+        self.steps += 1
         before = self.tables
         if self.model is not None and self.loaded is not None:
             slots = self.read_slots()

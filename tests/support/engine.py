@@ -16,9 +16,9 @@ from psycopg import Connection
 from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
+from dealwright.dimensions import EMPTY, Dimension
 from dealwright.learn import AmountModel, Calibration, MatchModel, RevenueModel, Trait, build_profiles
 from dealwright.learn.statistics import AgentStatistics
-from dealwright.schemas import EMPTY, Dimension
 
 Row = dict[str, Any]
 DIMENSIONS = (

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from dealwright.schemas import AGENT_COLUMNS, ASSIGNMENT_COLUMNS, BOOKING_COLUMNS, Dimension, History
+from dealwright.dimensions import Dimension
+from dealwright.schemas import AGENT_COLUMNS, ASSIGNMENT_COLUMNS, BOOKING_COLUMNS, History
 
 START = datetime(2081, 1, 1, tzinfo=UTC)
 

@@ -11,8 +11,8 @@ import polars as pl
 from engine import Row, expected_profiles, outcome_of, recount, rows, understood
 from psycopg import Connection
 
+from dealwright.dimensions import Dimension
 from dealwright.learn import MatchModel
-from dealwright.schemas import Dimension
 
 # by how much the open count may move with an event; None: it may be anything (it was counted anew)
 MOVES: Mapping[str, tuple[int, ...] | None] = {

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import re
 import shutil
 import subprocess
 import sys
 import tomllib
+from dataclasses import is_dataclass
 from pathlib import Path
+from pkgutil import walk_packages
 
 import pytest
 
@@ -78,6 +81,17 @@ def test_continuous_integration_runs_the_readme_command() -> None:
     assert re.search(r"(?m)^exec python3 do\.py test$", script)
     assert "set -euo pipefail" in script
     assert subprocess.run(["bash", "-n", str(ROOT / ".ci" / "run")], check=False).returncode == 0
+
+
+def test_a_dataclass_is_frozen_unless_it_is_filled_step_by_step() -> None:
+    modules = [
+        importlib.import_module(item.name) for item in walk_packages(dealwright.__path__, "dealwright.")
+    ]
+    own = {item for module in modules for item in vars(module).values() if isinstance(item, type)}
+    found = [item for item in own if is_dataclass(item) and item.__module__.startswith("dealwright.")]
+    assert len(found) > 100
+    open_ones = {item.__qualname__ for item in found if not item.__dataclass_params__.frozen}
+    assert open_ones == {"Found", "LeadFile", "Tracer", "_Desk", "_Family", "_Plan", "_Reader", "_Writer"}
 
 
 def test_no_file_names_this_machine_or_a_package_registry() -> None:

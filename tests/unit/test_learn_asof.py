@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dealwright.dimensions import Dimension
 from dealwright.errors import InputError
 from dealwright.learn.asof import AsOfCounter
 from dealwright.learn.outcomes import OutcomeTable, fill_unknown, tabulate_outcomes, value_shares
 from dealwright.learn.profile import MIX_PRIOR
-from dealwright.schemas import Dimension
 
 DIMENSIONS = (Dimension("d", ("a", "b", "c")), Dimension("e", ("x", "y")))
 

@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from dealwright.dimensions import Dimension
 from dealwright.errors import InputError, UnknownNameError
 from dealwright.learn import (
     AmountModel,
@@ -20,7 +21,6 @@ from dealwright.learn import (
     count_statistics,
     score,
 )
-from dealwright.schemas import Dimension
 
 DIMENSIONS = (Dimension("destination", ("Mars", "Titan")), Dimension("lead_source", ("Organic", "Bought")))
 MODEL = MatchModel(

@@ -11,12 +11,12 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
+from dealwright.dimensions import Dimension
 from dealwright.errors import EvidenceError, InputError, UnknownNameError
 from dealwright.learn import LearnParams, MatchModel, build_outcomes, count_statistics, evidence, score, train
 from dealwright.learn.backtest import PreparedTable, backtest
 from dealwright.learn.outcomes import Outcomes, tabulate_outcomes
 from dealwright.learn.train import TrainResult
-from dealwright.schemas import Dimension
 from dealwright.world.astra import AstraParams, AstraWorld, generate_astra
 
 QUICK = LearnParams(permutations=199, bootstrap=100)

@@ -11,11 +11,11 @@ import polars as pl
 import pytest
 
 from dealwright.desk.promotion import judge_promotion
+from dealwright.dimensions import EMPTY, Dimension
 from dealwright.errors import UnknownNameError
 from dealwright.learn import LearnParams, MatchModel, count_statistics, score, train
 from dealwright.learn.outcomes import tabulate_outcomes
 from dealwright.learn.slots import UNKNOWN, encode_values
-from dealwright.schemas import EMPTY, Dimension
 
 QUICK = LearnParams(permutations=199, bootstrap=50)
 SOURCE = Dimension("source", ("web", "fair", EMPTY), required=False)

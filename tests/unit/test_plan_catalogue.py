@@ -121,6 +121,7 @@ def test_channels_and_actions_are_found_by_name():
             ("prior_uplift = 0.1", "prior_uplift = -1.5"),
             "prior_uplift = -1.5: write a number between -1 and 1",
         ),
+        (("prior_uplift = 0.1", "prior_uplift = 1.5"), "= 1.5: write a number between -1 and 1"),
         (
             ("prior_response = 0.2", "prior_response = 2"),
             "actions.offer.prior_response = 2: write a number between 0 and 1",

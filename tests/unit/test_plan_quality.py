@@ -110,6 +110,14 @@ def test_the_gate_counts_the_rows_own_faults(
         }
 
 
+@pytest.mark.parametrize(("rejected", "rows", "share"), [(0, 0, 0.0), (1, 1, 1.0), (1, 2, 0.5)])
+def test_the_share_of_a_table_is_that_of_the_rows_that_were_read(
+    rejected: int, rows: int, share: float
+) -> None:
+    quality = check(inputs(intake=intake(rejected, rows)), QualityParams(), force=True)
+    assert quality.rejected_share == {"accounts": share}
+
+
 def test_inputs_built_by_hand_need_no_intake() -> None:
     quality = check(inputs(), QualityParams())
     assert quality.issues.is_empty()
@@ -166,6 +174,12 @@ def test_empty_and_constant_columns_are_excluded_and_noted() -> None:
         "word": "note: the same in every row: not used",
         "never": "warning: empty in every row: not used",
     }
+    assert dict(quality.issues.select("column", "rows").iter_rows()) == {
+        "empty": 10, "same": 0, "mostly": 6, "word": 0, "never": 10,
+    }  # fmt: skip
+    assert {name: count for name, count in quality.summary().items() if count} == {
+        "accounts": 10, "notes": 3, "warnings": 2,
+    }  # fmt: skip
     assert quality.frame["missing_cells"].to_list() == [0, 0, 0, 0, 1, 2, 2, 2, 2, 3]
 
 
@@ -175,10 +189,20 @@ def test_of_one_row_nothing_is_constant_and_of_two_it_may_be() -> None:
     assert check(inputs(two), QualityParams()).inputs.schema.numeric == ()
 
 
+def test_accounts_without_features_have_no_gaps() -> None:
+    frame = check(inputs(accounts(3), AccountSchema()), QualityParams()).frame
+    assert frame.to_dict(as_series=False) == {"account_id": ["a0", "a1", "a2"], "missing_cells": [0, 0, 0]}
+
+
 def test_one_class_only_is_noted() -> None:
     frame = accounts().with_columns(churned=pl.lit(value=False))
     quality = check(inputs(frame, replace(SCHEMA, has_churn_label=True)), QualityParams())
+    assert quality.issues["rows"].to_list() == [0]
     assert said(quality) == {"churned": "warning: every label is False: nothing to learn from it"}
+    one = frame.with_columns(churned=pl.Series([None] * 9 + [True]))
+    assert said(check(inputs(one, replace(SCHEMA, has_churn_label=True)), QualityParams())) == {
+        "churned": "warning: every label is True: nothing to learn from it"
+    }
 
 
 @pytest.mark.parametrize("known", [datetime(2026, 6, 30, 0, 0, 1), "told_at"])
@@ -249,6 +273,7 @@ def test_a_few_filled_cells_that_happen_to_be_of_one_class_are_not_named() -> No
         assert answers([float(k) if k in rows else None for k in range(N)]) is None
         rows = np.flatnonzero(kept == LEFT)[: most + 5]
         assert answers([float(k) if k in rows else None for k in range(N)]) is not None
+    assert answers([1.0, *[None] * (N - 1)]) is None
 
 
 @pytest.mark.parametrize("sign", [1.0, -1.0])
@@ -258,6 +283,12 @@ def test_a_number_that_tells_all_alone_is_named_whichever_way_round(sign: float)
         == f"alone it tells who left (AUC 1.000): it may hold the answer; {FIX}"
     )
     assert answers(sign * (LEFT + 0.5 * NOISE)) is None  # AUC .92
+
+
+@pytest.mark.parametrize(("least", "named"), [(6.5, False), (7.5, True)])  # AUC .97 and .98
+def test_a_number_is_named_if_it_orders_more_than_97_of_100_pairs_rightly(least: float, named: bool) -> None:
+    stayed, left = [float(k) for k in range(10)], [least, *(k + 20.0 for k in range(9))]
+    assert (answers(stayed + left, [False] * 10 + [True] * 10) is not None) == named
 
 
 def test_a_date_a_category_and_emptiness_can_tell_all_as_well() -> None:
@@ -307,6 +338,8 @@ def test_stale_orders_and_touches_draw_a_warning() -> None:
     touches = pl.DataFrame({"account_id": ["a1"], "touched_at": [NOW - timedelta(days=45)]})
     quality = check(inputs(orders=old, touches=touches), QualityParams())
     assert quality.freshness == {"orders": 91.0, "touches": 45.0}
+    stale = check(replace(inputs(touches=touches), as_of=NOW + timedelta(hours=1)), QualityParams())
+    assert stale.issues.select("table", "level").rows() == [("touches", "warning")]
     later = replace(inputs(orders=old), as_of=NOW + timedelta(hours=8))
     assert check(later, QualityParams()).summary()["orders_age_days"] == 91.33
     assert quality.issues.rows() == [

@@ -259,6 +259,7 @@ def test_a_file_a_text_and_bytes_are_read_with_or_without_a_mark(tmp_path: Path)
     [
         (b"a = \nb = 1", r"^a\.toml: not valid TOML: .*line 1"),
         (b"a = '\xfc'", r"^a\.toml: line 1 is not UTF-8; save the file as UTF-8$"),
+        (b"\nb = '\xfc'", r"^a\.toml: line 2 is not UTF-8; save the file as UTF-8$"),
         (b"a = 1\nb = '\xfc'", r"^a\.toml: line 2 is not UTF-8; save the file as UTF-8$"),
         (b"a = " + b"[" * 100_000, r"^a\.toml: not valid TOML"),
         (b"a = " + b"9" * 5000, r"^a\.toml: not valid TOML"),

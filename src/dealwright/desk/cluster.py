@@ -48,8 +48,6 @@ autovacuum_naptime = 15s          # a few agent rows change with every lead
 autovacuum_vacuum_scale_factor = 0.05
 autovacuum_analyze_scale_factor = 0.02
 
-dealwright.lanes = {lanes}              # leads that may be placed at the same time: four per core
-
 timezone = 'UTC'
 log_timezone = 'UTC'
 lc_messages = 'C'
@@ -264,7 +262,6 @@ def _machine_settings() -> dict[str, int]:
     return {
         "shared_buffers_mb": int(min(max(total_mb // 8, 128), 1024)),
         "cache_mb": int(max(total_mb // 2, 256)),
-        "lanes": 4 * (os.cpu_count() or 1),
     }
 
 

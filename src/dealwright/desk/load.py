@@ -9,7 +9,8 @@ import polars as pl
 from psycopg import Connection, sql
 
 from dealwright.desk.queries import query
-from dealwright.schemas import AGENT_COLUMNS, ASSIGNMENT_COLUMNS, BOOKING_COLUMNS, EMPTY, Dimension, History
+from dealwright.dimensions import EMPTY, Dimension
+from dealwright.schemas import AGENT_COLUMNS, ASSIGNMENT_COLUMNS, BOOKING_COLUMNS, History
 
 _CHUNK_ROWS = 100_000
 # as many of an open dimension as the desk takes (dealwright_engine.most_values): better the common ones

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 from psycopg import Connection, sql
 
 from dealwright.desk.queries import query
+from dealwright.dimensions import EMPTY, Dimension
 from dealwright.learn.slots import UNKNOWN
-from dealwright.schemas import EMPTY, MOMENT, OUTCOME_COLUMNS, Dimension
+from dealwright.schemas import MOMENT, OUTCOME_COLUMNS
 
 if TYPE_CHECKING:
     import polars as pl

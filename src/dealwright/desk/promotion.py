@@ -11,8 +11,8 @@ import numpy as np
 import polars as pl
 
 from dealwright.desk.outcomes import outcomes_known_at
+from dealwright.dimensions import Dimension
 from dealwright.learn import LearnParams, MatchModel, beats, count_statistics, score, train
-from dealwright.schemas import Dimension
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -1,20 +1,17 @@
-"""Train the match model on the desk's own outcomes, register it, and put it to work if it is better."""
+"""A training on the desk's own outcomes: the model, its evidence, and whether it goes to work."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from dealwright.desk.outcomes import outcomes_known_at
 from dealwright.desk.promotion import Promotion, judge_promotion
+from dealwright.dimensions import Dimension
 from dealwright.learn import LearnParams, MatchModel, TrainResult, train
-from dealwright.learn.classic import ClassicResult, fit_classic_weights
 
 if TYPE_CHECKING:
     import polars as pl
-
-    from dealwright.desk.desk import Desk
 
 
 @dataclass(frozen=True)
@@ -65,55 +62,40 @@ class Training:
         }
 
 
-def train_desk(
-    desk: Desk,
-    *,
-    as_of: datetime | None = None,
-    promote: bool | None = None,
+def train_and_judge(
+    outcomes: pl.DataFrame,
+    traits: pl.DataFrame,
+    dimensions: Sequence[Dimension],
+    champion: dict[str, Any] | None,
     params: LearnParams | None = None,
+    *,
+    promote: bool | None = None,
     seed: int = 0,
-) -> Training:
-    """Train on the desk's outcomes and register the model.
+) -> tuple[TrainResult, Promotion]:
+    """Train a model, and judge whether it takes over from the one at work, unless that is decided.
 
     Parameters
     ----------
-    as_of
-        Only what was known at this moment counts.
+    champion
+        The parameters of the model at work, if there is one.
     promote
-        Put it to work, or not; None lets the outcomes decide.
+        The decision, if it was taken already.
     """
-    desk.catch_up(as_of)
-    outcomes, traits, dimensions = desk.outcomes(), desk.agent_traits(), desk.dimensions()
-    if as_of is not None:
-        outcomes = outcomes_known_at(outcomes, as_of)
     result = train(outcomes, traits, dimensions, params, seed=seed)
-    if promote is None:
-        found = desk.promoted_model("value")
-        champion = MatchModel.from_dict(found[1]) if found else None
-        promotion = judge_promotion(outcomes, traits, dimensions, champion, params, seed=seed)
-    else:
-        promotion = Promotion(promote=promote, reason="as asked for")
-    model_id = desk.load_model("value", result.model.to_dict(), promote=promotion.promote)
-    return Training(result, model_id, promotion, desk.agent_names())
+    if promote is not None:
+        return result, Promotion(promote=promote, reason="as asked for")
+    model = MatchModel.from_dict(champion) if champion else None
+    return result, judge_promotion(outcomes, traits, dimensions, model, params, seed=seed)
 
 
-def train_classic(
-    desk: Desk, *, as_of: datetime | None = None, promote: bool = True
-) -> tuple[int, ClassicResult]:
-    """Learn the classic Match Score's weights and register them; returns the model's id and the weights."""
-    desk.catch_up(as_of)
-    outcomes, agents = desk.outcomes(with_requirements=True), desk.agent_workloads()
-    if as_of is not None:
-        outcomes = outcomes_known_at(outcomes, as_of)
-    result = fit_classic_weights(outcomes, agents)
-    return desk.load_classic(result.weights, promote=promote), result
-
-
-def examine_desk(desk: Desk, *, as_of: datetime | None = None, seed: int = 0) -> Training:
-    """Find out what the desk's outcomes can support, without registering anything."""
-    desk.catch_up(as_of)
-    outcomes = desk.outcomes()
-    if as_of is not None:
-        outcomes = outcomes_known_at(outcomes, as_of)
-    result = train(outcomes, desk.agent_traits(), desk.dimensions(), seed=seed)
-    return Training(result, None, Promotion(promote=False, reason="only examined"), desk.agent_names())
+def examine(
+    outcomes: pl.DataFrame,
+    traits: pl.DataFrame,
+    dimensions: Sequence[Dimension],
+    agent_names: dict[int, str],
+    *,
+    seed: int = 0,
+) -> Training:
+    """Find out what outcomes can support; nothing is registered."""
+    result = train(outcomes, traits, dimensions, seed=seed)
+    return Training(result, None, Promotion(promote=False, reason="only examined"), agent_names)

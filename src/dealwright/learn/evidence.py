@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     import polars as pl
 
+    from dealwright.dimensions import Dimension
     from dealwright.learn.homogeneity import Homogeneity
-    from dealwright.schemas import Dimension
 
 _PLAIN_FIELDS = (
     "verdict", "p_value", "revenue_p_value", "revenue_alone", "outcomes", "agents", "power",

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from dealwright.dimensions import Dimension
 from dealwright.errors import InputError
 from dealwright.learn.slots import slot_groups, slot_names
-from dealwright.schemas import Dimension
 
 FULL_SHRINKAGE = 1e9
 """A prior strength, in outcomes, at which no history moves an agent's affinity."""

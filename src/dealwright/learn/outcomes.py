@@ -17,7 +17,8 @@ from dealwright.schemas import OUTCOME_COLUMNS
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from dealwright.schemas import Dimension, History
+    from dealwright.dimensions import Dimension
+    from dealwright.schemas import History
 
 BoolArray = npt.NDArray[np.bool_]
 

@@ -8,13 +8,13 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from dealwright.dimensions import EMPTY
 from dealwright.errors import InputError, UnknownNameError
-from dealwright.schemas import EMPTY
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from dealwright.schemas import Dimension
+    from dealwright.dimensions import Dimension
 
 UNKNOWN = "(unknown)"
 """Stands for a value that nobody knows, where null says that nothing was given."""

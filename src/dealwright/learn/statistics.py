@@ -25,8 +25,8 @@ from dealwright.learn.slots import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from dealwright.dimensions import Dimension
     from dealwright.learn.model import AmountModel, MatchModel
-    from dealwright.schemas import Dimension
 
 
 @dataclass(frozen=True)

@@ -21,9 +21,9 @@ from dealwright.learn.params import LearnParams
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from dealwright.dimensions import Dimension
     from dealwright.learn.backtest import Backtest
     from dealwright.learn.model import Calibration, MatchModel
-    from dealwright.schemas import Dimension
 
 
 @dataclass(frozen=True)

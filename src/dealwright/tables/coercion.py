@@ -23,8 +23,10 @@ from dealwright.tables.reader import RawTable, as_text
 _MISSING: Final = (
     "NA N/A n/a #N/A na NULL Null null None none NaN nan NAN <NA> NaT - -- – — ? \\N".split()  # noqa: SIM905
 )
-_YES: Final = "true t yes y 1 on x active ja j wahr sí si s verdadero oui o vrai sim verdadeiro"
-_NO: Final = "false f no n 0 off inactive nein falsch falso non faux não nao"
+YES: Final = frozenset(
+    "true t yes y 1 on x active ja j wahr sí si s verdadero oui o vrai sim verdadeiro".split()  # noqa: SIM905
+)
+NO: Final = frozenset("false f no n 0 off inactive nein falsch falso non faux não nao".split())  # noqa: SIM905
 _ENGLISH: Final = (
     "January February March April May June July August September October November December".split()  # noqa: SIM905
 )
@@ -186,7 +188,7 @@ class Coercion:
         column = self._column(source)
         if column.dtype == pl.Boolean:
             return _parsed(column, column)
-        words = dict.fromkeys(_YES.split(), True) | dict.fromkeys(_NO.split(), False)
+        words = dict.fromkeys(YES, True) | dict.fromkeys(NO, False)
         text = as_text(column).str.to_lowercase().str.replace(r"^([01])\.0+$", "$1")
         return _parsed(column, text.replace_strict(words, default=None, return_dtype=pl.Boolean))
 

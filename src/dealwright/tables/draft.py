@@ -15,7 +15,7 @@ import polars as pl
 from dealwright.errors import DealwrightError, InputError
 from dealwright.schemas import History, Intake
 from dealwright.tables.draft_page import DAY_MIN, MANY, Figures, Found, Page, write_page
-from dealwright.tables.guesses import SPOKEN, Table, count, outcomes
+from dealwright.tables.guesses import Table, count, outcomes
 from dealwright.tables.history import read_history
 from dealwright.tables.mapping import parse_mapping
 from dealwright.tables.plan_inputs import read_plan_inputs
@@ -192,7 +192,7 @@ def _settle_order(table: Table) -> None:
         both = start in frame.columns and end in frame.columns
         early = int((frame[str(end)] < frame[str(start)]).sum()) if both else 0
         wrong[order] = early - len(days)
-        span[order] = max(days, default=0) - min(days, default=0) + 1
+        span[order] = max(days) - min(days) + 1
     if wrong["dmy"] != wrong["mdy"]:
         order, why = min(wrong, key=lambda o: wrong[o]), "otherwise deals would close before they begin"
     elif max(span.values()) > 3 * min(span.values()):
@@ -200,8 +200,8 @@ def _settle_order(table: Table) -> None:
         why = f"then they lie within {span[order]} days, otherwise within {max(span.values())}"
     else:
         dollars = any(c.values.head(50).str.contains("$", literal=True).any() for c in table.columns.values())
-        order = "mdy" if table.language == "en" and dollars else "dmy"
-        why = f"usual with {SPOKEN[table.language]} headers{' and amounts in $' if order == 'mdy' else ''}"
+        order = "mdy" if table.language == "English" and dollars else "dmy"
+        why = f"usual with {table.language} headers{' and amounts in $' if order == 'mdy' else ''}"
     first = "month" if order == "mdy" else "day"
     why = f"no day in {', '.join(table.unclear)} is above 12; taken as {first} first, because {why}"
     table.declare("date_order", order, why.replace("because usual", "as is usual"))
@@ -365,7 +365,9 @@ def _try(text: str, folder: Path, found: Found) -> tuple[History | None, list[st
 
 def _rejections(intake: Intake) -> tuple[dict[str, int], bool]:
     """Count the rows that are rejected, by kind, and tell whether they are more than a report's footer."""
-    most = {report.file: max(_FOOTER, MANY * report.rows) for report in intake.tables.values()}
+    most: dict[str, float] = {}
+    for report in intake.tables.values():  # several tables may be taken out of one file
+        most[report.file] = max(most.get(report.file, _FOOTER), MANY * report.rows)
     bad = intake.grouped().filter(pl.col("level") == "rejected")
     said: dict[str, int] = {}
     many = False

@@ -14,10 +14,11 @@ from typing import Any, Final
 
 import polars as pl
 
-from dealwright.schemas import ACCOUNT_ROLES, BOOKING_STATUSES, CHANNELS, History
+from dealwright.dimensions import BOOKING_STATUSES
+from dealwright.schemas import ACCOUNT_ROLES, CHANNELS, History
 from dealwright.tables.fields import TABLES
 from dealwright.tables.guesses import Column, Table, count, gives_away, sort_words, status_columns, yes_word
-from dealwright.tables.mapping import ANY, DESK_TABLES, NO_BOOKING
+from dealwright.tables.mapping import ANY, NO_BOOKING, RESERVED
 from dealwright.tables.vocabulary import matching, meanings, plain
 
 DAY_MIN: Final = 1440
@@ -29,8 +30,6 @@ _FACTS: Final = {"arrival", "channel", "tier", "industry", "package", "product_i
 _LATER: Final = {"after", "status", "is_won", "is_closed"}
 _NO_FEATURES: Final = {"name", "first_name", "last_name", "customer", "person", "title", "email", "free",
                        "owner", "time_zone", "currency", *CHANNELS}  # fmt: skip
-_TAKEN: Final = {"won", "contacted", "known_at", "assignment_id", "agent_id", "attributes", "outcome_unknown",
-                 *(name for table in DESK_TABLES for name in TABLES[table].fields)}  # fmt: skip
 _CURRENCIES: Final = {"BRL": r"R\$", "MXN": r"MX\$", "USD": r"\$", "EUR": "€", "GBP": "£", "JPY": "¥",
                       "INR": "₹", "CHF": r"\bFr\.", "SEK": r"\bkr\b", "PLN": "zł"}  # fmt: skip
 
@@ -79,7 +78,7 @@ class Figures:
         waits = pl.col("status").is_null() & fresh & ~pl.col("outcome_unknown")
         is_open = (pl.col("status") == "pending").fill_null(value=False) | waits
         loads = leads.group_by("agent_external_id").agg(is_open.sum().alias("open"))["open"]
-        return cls(days, late, ceil(loads.quantile(0.95, "higher") or 0))
+        return cls(days, late, int(loads.quantile(0.95, "higher") or 0))
 
 
 class Page:
@@ -116,7 +115,7 @@ class Page:
         if len(line) + len(comment) < _WIDTH:
             self.lines.append(f"{line}  # {comment}" if why else line)
             return
-        self._wrap(comment) if why else None
+        self._wrap(comment)
         self.lines.append(line)
 
     def _wrap(self, text: str) -> None:
@@ -294,14 +293,18 @@ class _Desk(_Writer):
             self.found.owner,
         )
         known = list(dict.fromkeys(name for name in names if name))
-        said = f"{column} comes more than once" if column else "no column is an id"
+        said = "no column is an id"
+        if column:
+            repeats = leads.text(column).drop_nulls().is_duplicated().any()
+            said = f"{column} {'comes more than once' if repeats else 'is empty in some rows'}"
         some = column is not None and leads.columns[column].values.len() > (1 - MANY) * leads.height
         for number in range(1, len(known) + 1):
             if not some and leads.is_unique(*known[:number]):
                 return known[:number], f"{said}; this does not repeat, but an export with ids is safer"
         known = [column] if column else known
         text = leads.text(*known)
-        return known, f"{said}; {count(text.len() - text.n_unique(), 'row')} will be rejected for it"
+        lost = count(text.len() - text.drop_nulls().n_unique(), "row")
+        return known, f"{said}; {lost} will be rejected for it"
 
     # what became of the leads
 
@@ -322,7 +325,7 @@ class _Desk(_Writer):
         why = f"{status[0]} alone does not tell which deals are lost" if len(status) > 1 else ""
         self.column(table, "status", status, why)
         words, guessed = sort_words(table, status)
-        meant = {word.casefold(): kind for kind, items in words.items() for word in items}
+        meant = {word.lower(): kind for kind, items in words.items() for word in items}
         said = table.text(*status).str.to_lowercase()
         outcome = said.replace_strict(meant, default=None, return_dtype=pl.String)
         self._closing(table, outcome)
@@ -598,8 +601,8 @@ def _worth(table: Table, column: Column) -> float:
 
 
 def _dimension_name(header: str, taken: Sequence[str]) -> str:
-    name = re.sub(r"[^a-z0-9]+", "_", header).strip("_")[:50]
-    name = name if name[:1].isalpha() and name not in _TAKEN else f"lead_{name}".rstrip("_")
+    name = re.sub(r"[^a-z0-9]+", "_", header)[:50].strip("_")
+    name = name if name[:1].isalpha() and name not in RESERVED else f"lead_{name}".rstrip("_")
     while name in taken:
         name += "_2"
     return name

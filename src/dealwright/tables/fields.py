@@ -9,14 +9,8 @@ from typing import Any, Final, Literal
 
 import polars as pl
 
-from dealwright.schemas import (
-    ACCOUNT_ROLES,
-    BOOKING_STATUSES,
-    CENTRE_CHANNELS,
-    CHANNELS,
-    MOMENT,
-    TIMESTAMP,
-)
+from dealwright.dimensions import BOOKING_STATUSES
+from dealwright.schemas import ACCOUNT_ROLES, CENTRE_CHANNELS, CHANNELS, MOMENT, TIMESTAMP
 
 Kind = Literal[
     "text", "number", "whole", "moment", "local", "day", "flag", "minutes", "texts", "days", "zone"
@@ -54,6 +48,8 @@ class Field:
         How a cell is read.
     needed
         Whether a column must be there and every cell of it filled.
+    present
+        Whether a column must be there; some of its cells may be empty.
     low, high
         The range of numbers and minutes, both included.
     above
@@ -72,6 +68,7 @@ class Field:
 
     kind: Kind = "text"
     needed: bool = False
+    present: bool = False
     low: float = -inf
     high: float = inf
     above: bool = False
@@ -174,7 +171,7 @@ TABLES: Final[Mapping[str, Table]] = {
         {
             "account_id": _ACCOUNT,
             "touched_at": Field("local", needed=True),
-            "channel": Field(one_of=CHANNELS),
+            "channel": Field(present=True, one_of=CHANNELS),
             "action": _ID,
             "response": Field("flag", needed=True),
             "rejected": _FLAG,

@@ -10,7 +10,7 @@ from typing import Any, Final, Literal
 
 import polars as pl
 
-from dealwright.tables.coercion import AmbiguousError
+from dealwright.tables.coercion import NO, YES, AmbiguousError
 from dealwright.tables.mapping import Source, TableMap
 from dealwright.tables.reader import RawTable
 from dealwright.tables.validation import Rows
@@ -37,8 +37,6 @@ _FITS: Final[Mapping[str, tuple[Kind, ...]]] = {  # section of the vocabulary ->
     "flag": ("flag",),
     "plain": ("text", "number", "flag", "moment"),
 }
-YES: Final = frozenset(["yes", "true", "1", "y", "t", "si", "sí", "ja", "j", "oui", "sim", "wahr", "x"])
-NO: Final = frozenset(["no", "false", "0", "n", "f", "nein", "non", "não", "nao", "falsch"])
 
 
 @dataclass(frozen=True)
@@ -59,6 +57,11 @@ class Column:
     def means(self) -> str:
         """The name of what it means, or nothing."""
         return self.meaning.name if self.meaning else ""
+
+    @property
+    def score(self) -> float:
+        """How sure it is that it means this."""
+        return self.meaning.score if self.meaning else 0.0
 
     def holds(self, values: pl.Series) -> float:
         """Return the share of some distinct values that are among its own."""
@@ -96,9 +99,8 @@ class Table:
     def first(self, *names: str) -> str | None:
         """Return the column of the first of these meanings that one has; of several the surest one."""
         for name in names:
-            found = [c for c in self.columns.values() if c.meaning and c.meaning.name == name]
-            if found:
-                return max(found, key=lambda c: (c.meaning.score if c.meaning else 0, c.filled)).name
+            if found := [column for column in self.columns.values() if column.means == name]:
+                return max(found, key=lambda column: (column.score, column.filled)).name
         return None
 
     def every(self, *names: str) -> list[str]:
@@ -205,18 +207,12 @@ class Table:
                 if kind == "moment":
                     self.unclear.append(name)
                 else:
-                    sign = "." if self.language == "en" else ","
+                    sign = "." if self.language == "English" else ","
                     why = str(error).partition(": ")[2].partition(": write")[0]
-                    self.declare(
-                        "decimal",
-                        sign,
-                        f"{name}: {why}; this is usual where headers are {SPOKEN[self.language]}",
-                    )
+                    why = f"{name}: {why}; this is usual where headers are {self.language}"
+                    self.declare("decimal", sign, why)
                 return 1.0
-        return 1 - float(failed.sum()) / max(failed.len(), 1)
-
-
-SPOKEN: Final = {"en": "English", "es": "Spanish", "de": "German", "fr": "French", "pt": "Portuguese"}
+        return 1 - float(failed.sum()) / failed.len()
 
 
 def _fits(guess: Meaning, kind: Kind, values: pl.Series) -> bool:
@@ -254,16 +250,11 @@ def status_columns(table: Table, most: int) -> list[str]:
     few = [name for name in table.every("status") if table.columns[name].values.len() <= most]
     names = few or table.every("is_won") or table.every("status")
     best = max(
-        names, key=lambda name: (outcomes(table, name), _score(table, name), table.columns[name].filled)
+        names, key=lambda name: (outcomes(table, name), table.columns[name].score, table.columns[name].filled)
     )
     other = table.first("is_closed" if table.columns[best].kind == "flag" else "active")
     tells = "cancelled" in {matching("statuses", word) for word in table.columns[best].values.head(most)}
     return [best] if other is None or tells or table.columns[other].kind != "flag" else [best, other]
-
-
-def _score(table: Table, name: str) -> float:
-    meaning = table.columns[name].meaning
-    return meaning.score if meaning else 0.0
 
 
 def sort_words(table: Table, columns: Sequence[str]) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
@@ -272,17 +263,18 @@ def sort_words(table: Table, columns: Sequence[str]) -> tuple[dict[str, list[str
     A word nobody knows is judged by its rows: marked or dated as won, or as lost; otherwise it is still open.
     """
     told = pl.DataFrame({"word": table.text(*columns), "first": table.text(columns[0]), **_signs(table)})
+    if table.columns[columns[0]].kind == "flag":
+        told = told.with_columns(yes=table.read("flag", columns[0]).cast(pl.Float64))
     words: dict[str, list[str]] = {}
     guessed: dict[str, list[str]] = {}
     groups = told.drop_nulls("word").group_by(
         pl.col("word").str.to_lowercase().alias("_"), maintain_order=True
     )
     counted = groups.agg(
-        pl.col("word", "first").mode().first(), pl.exclude("word", "first").mean() > 0.5, rows=pl.len()
+        pl.col("word", "first").mode().min(), pl.exclude("word", "first").mean() > 0.5, rows=pl.len()
     )  # fmt: skip
     for row in counted.sort("rows", descending=True, maintain_order=True).iter_rows(named=True):
-        flagged = table.columns[columns[0]].kind == "flag"
-        status, why = _status_of(row, flagged=flagged, joined=len(columns) > 1)
+        status, why = _status_of(row, joined=len(columns) > 1)
         words.setdefault(status, []).append(row["word"])
         if why:
             guessed.setdefault(status, []).append(f"{row['word']!r} ({count(row['rows'], 'row')}) {why}")
@@ -309,17 +301,15 @@ def _signs(table: Table) -> dict[str, pl.Series]:
 _REASON: Final = {"reason", "motivo", "razon", "verlustgrund", "motif", "raison"}
 
 
-def _status_of(row: Mapping[str, Any], *, flagged: bool, joined: bool) -> tuple[str, str]:
+def _status_of(row: Mapping[str, Any], *, joined: bool) -> tuple[str, str]:
     """Return what a word means, and why it is thought to where the word itself does not say."""
-    status = matching("statuses", row["first"])
+    status, flagged = matching("statuses", row["first"]), "yes" in row
     if joined and status != "confirmed":
-        over = row["is_closed"] if flagged else not row["active"]
+        over = row["is_closed"] if flagged else row["active"] is False
         return ("cancelled" if over and not row.get("is_won") else "confirmed" if over else "pending"), ""
     if flagged:
-        yes = row["word"].casefold() in YES
-        return (
-            ("confirmed", "") if yes else ("cancelled", "is taken for lost, but such leads may be open still")
-        )
+        doubt = "is taken for lost, but such leads may be open still"
+        return ("confirmed", "") if row["yes"] else ("cancelled", doubt)
     if status is not None:
         return status, ""
     if row.get("is_won") or row.get("won_at"):
@@ -349,6 +339,6 @@ def yes_word(words: Iterable[str]) -> str | None:
     for word in sorted(words):
         folded = word.casefold()
         said = folded not in NO and any(meaning.name == "churned" for meaning in meanings(plain(word)))
-        if folded in YES or said:
+        if said or folded in YES - {"active"}:
             return word
     return None

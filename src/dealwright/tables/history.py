@@ -10,14 +10,13 @@ from typing import Final
 import numpy as np
 import polars as pl
 
+from dealwright.dimensions import EMPTY, Dimension
 from dealwright.errors import InputError
 from dealwright.schemas import (
     AGENT_COLUMNS,
     ASSIGNMENT_COLUMNS,
     BOOKING_COLUMNS,
-    EMPTY,
     PROBLEM_COLUMNS,
-    Dimension,
     History,
     Intake,
 )

@@ -9,8 +9,9 @@ from typing import Any, Final
 
 import polars as pl
 
+from dealwright.dimensions import EMPTY, Dimension
 from dealwright.errors import InputError, UnknownNameError
-from dealwright.schemas import EMPTY, Dimension, Intake
+from dealwright.schemas import Intake
 from dealwright.tables.fields import Field, Table
 from dealwright.tables.mapping import Source, TableMap
 from dealwright.tables.reader import read_table

@@ -18,8 +18,9 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 
 from dealwright.conditions import Expression
+from dealwright.dimensions import BOOKING_STATUSES, EMPTY
 from dealwright.errors import InputError, UnknownNameError
-from dealwright.schemas import ACCOUNT_ROLES, ALWAYS, BOOKING_STATUSES, CHANNELS, EMPTY
+from dealwright.schemas import ACCOUNT_ROLES, ALWAYS, CHANNELS
 from dealwright.tables.fields import ACCOUNT_FIELDS, TABLES
 from dealwright.tables.reader import Format
 from dealwright.toml import Amount, Share, convert, read_toml
@@ -29,7 +30,7 @@ PLAN_TABLES: Final = ("accounts", *(name for name in TABLES if name not in DESK_
 ANY: Final = "any"
 NO_BOOKING: Final = "none"
 _FORMAT_KEYS: Final = {**{item.name: item.name for item in fields(Format)}, "delimiter": "separator"}
-_RESERVED: Final = {
+RESERVED: Final = {
     "external_id", "agent_external_id", "known_at", "won", "contacted", "assignment_id", "agent_id",
     "attributes", "outcome_unknown", *(name for table in DESK_TABLES for name in TABLES[table].fields),
 }  # fmt: skip
@@ -257,22 +258,6 @@ _KINDS: Final[dict[str, Any]] = {
     },
     "accounts": AccountMap,
 }  # fmt: skip
-_SETTINGS: Final[list[tuple[str, Any, Any]]] = [
-    ("as_of", datetime | None, None),
-    ("follow_up_days", Amount, 7.0),
-    ("default_capacity", Annotated[int, msgspec.Meta(ge=0, lt=2**31)], 10),
-    ("currency", str, "USD"),
-    ("late_filing_min", Amount, 0.0),
-    ("max_rejected_share", Share, 0.5),
-]
-_Document: Any = msgspec.defstruct(
-    "_Document",
-    [
-        *((name, kind | None, None) for name, kind in _KINDS.items()), *_SETTINGS,
-        ("format", Format, msgspec.field(default_factory=Format)),
-        ("dimensions", dict[str, DimensionMap], {}), ("lookup", dict[str, Lookup], {}),
-    ],
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -310,6 +295,26 @@ class CompanyMap:
     def table(self, name: str) -> TableMap:
         """Return what is said of a table; its canonical names where nothing is."""
         return self.tables.get(name) or TableMap(name, format=self.format)
+
+
+# settings at the top of the file; their defaults are those of `CompanyMap`
+_SETTINGS: Final[Mapping[str, Any]] = {
+    "as_of": datetime | None,
+    "follow_up_days": Amount,
+    "default_capacity": Annotated[int, msgspec.Meta(ge=0, lt=2**31)],
+    "currency": str,
+    "late_filing_min": Amount,
+    "max_rejected_share": Share,
+}
+_Document: Any = msgspec.defstruct(
+    "_Document",
+    [
+        *((name, kind | None, None) for name, kind in _KINDS.items()),
+        *((name, kind, getattr(CompanyMap, name)) for name, kind in _SETTINGS.items()),
+        ("format", Format, msgspec.field(default_factory=Format)),
+        ("dimensions", dict[str, DimensionMap], {}), ("lookup", dict[str, Lookup], {}),
+    ],
+)  # fmt: skip
 
 
 def packaged_maps() -> list[str]:
@@ -374,7 +379,7 @@ def parse_mapping(content: bytes | str, label: str = "the mapping") -> CompanyMa
         lookups=said.lookup,
         statuses=_statuses(getattr(said.bookings, "statuses", {}), fail),
         format=said.format,
-        **{name: getattr(said, name) for name, _, _ in _SETTINGS},
+        **{name: getattr(said, name) for name in _SETTINGS},
     )
 
 
@@ -471,7 +476,7 @@ def _statuses(said: Mapping[str, str | tuple[str, ...]], fail: Any) -> dict[str,
 def _complete_dimension(name: str, said: DimensionMap, tables: Mapping[str, TableMap], fail: Any) -> None:
     """Check one attribute of a lead, and give it its name and source."""
     key = f"dimensions.{name}"
-    if not re.fullmatch(r"[a-z][a-z0-9_]{0,62}", name) or name in _RESERVED:
+    if not re.fullmatch(r"[a-z][a-z0-9_]{0,62}", name) or name in RESERVED:
         raise fail(key, "a dimension's name has lower-case letters, digits and _, and is no word of our own")
     listed = isinstance(said.values, tuple)
     if said.table not in tables and (said.table == "bookings" or not listed):

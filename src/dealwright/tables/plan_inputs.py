@@ -134,7 +134,7 @@ class _Reader:
         sources = {
             field: said.fields.get(field, Source((field,)))
             for field, spec in table.fields.items()
-            if spec.needed or field in said.fields or field in raw
+            if spec.needed or spec.present or field in said.fields or field in raw
         }
         if name == "history" and "account_id" not in said.fields:  # snapshots call the id as the accounts do
             own = self.company.table("accounts").fields["id"]

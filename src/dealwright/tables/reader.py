@@ -539,5 +539,8 @@ def _cast(text: pl.Series, oid: int) -> pl.Series:
     if oid in (700, 701, 1700):
         return text.cast(pl.Float64)
     if oid in (1009, 1015):  # text[], varchar[]
-        return text.str.strip_chars("{}").str.split(",").list.eval(pl.element().str.strip_chars('"'))
+        items = csv.reader((cell[1:-1] for cell in text.drop_nulls()), doublequote=False, escapechar="\\")
+        return pl.Series(
+            text.name, [cell and next(items) for cell in text.to_list()], dtype=pl.List(pl.String)
+        )
     return text == "t" if oid == 16 else text

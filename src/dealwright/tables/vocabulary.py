@@ -18,7 +18,7 @@ from typing import Any, Final
 from dealwright.tables.fields import ACCOUNT_FIELDS, ROLE_FIELDS, TABLES
 from dealwright.toml import read_toml
 
-LANGUAGES: Final = ("en", "es", "de", "fr", "pt")
+LANGUAGES: Final = ("English", "Spanish", "German", "French", "Portuguese")
 _SECTION_OF: Final = {
     "minutes": "minutes",
     "number": "number",
@@ -94,8 +94,8 @@ def language(headers: Iterable[str]) -> str:
     votes: Counter[str] = Counter()
     for header in headers:
         spoken = _speakers().get(header, set())
-        votes.update(spoken if "en" not in spoken else ())
-    return votes.most_common(1)[0][0] if votes else "en"
+        votes.update(spoken if "English" not in spoken else ())
+    return votes.most_common(1)[0][0] if votes else "English"
 
 
 def product(headers: Iterable[str]) -> str | None:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Final, Literal
 import numpy as np
 import numpy.typing as npt
 
+from dealwright.dimensions import Dimension
 from dealwright.errors import InputError
-from dealwright.schemas import Dimension
 
 if TYPE_CHECKING:
     import polars as pl

@@ -20,7 +20,7 @@ from dealwright.tables.draft import Draft, draft
 from dealwright.tables.history import read_history
 from dealwright.tables.mapping import CompanyMap, parse_mapping, read_mapping
 from dealwright.tables.plan_inputs import read_plan_inputs
-from dealwright.tables.vocabulary import matching, meanings, plain, plain_headers
+from dealwright.tables.vocabulary import matching
 
 ROWS = 90
 STATES = ("won", "lost", "open")
@@ -475,6 +475,13 @@ def test_day_or_month_first_is_guessed_declared_and_doubted(
     assert history.assignments["assigned_at"][2].day == created(2)[1]
 
 
+def test_some_amounts_in_dollars_are_enough_for_the_month_to_come_first(tmp_path: Path) -> None:
+    columns = {name: cell for name, cell in DEALS.items() if name not in ("Created", "Closed", "Stage")}
+    day: Cell = lambda row: f"{1 + row % 12:02d}/{1 + row // 9:02d}/2025"  # noqa: E731
+    write(tmp_path, {**columns, "Created": day, "Amount": lambda row: f"${row}" if row < 9 else row})
+    assert company_of(draft(tmp_path)).tables["assignments"].format.date_order == "mdy"
+
+
 @pytest.mark.parametrize(
     ("header", "sign", "order"),
     [("Created", "€", "dmy"), ("Created", "$", "mdy"), ("Erstellt am", "$", "dmy")],
@@ -486,6 +493,23 @@ def test_the_order_of_a_date_follows_from_the_language_at_last(
     day: Cell = lambda row: f"{1 + row % 12:02d}/{1 + row // 9:02d}/2025"  # noqa: E731
     write(tmp_path, {**columns, header: day, "Amount": lambda row: f"{sign}{row}"})
     assert company_of(draft(tmp_path)).tables["assignments"].format.date_order == order
+
+
+@pytest.mark.parametrize(
+    ("days", "order", "why"),
+    [
+        (("03/01/2025", "06/11/2025"), "dmy", "as is usual with English headers"),  # 308 days, or 103
+        (("01/12/2025", "05/01/2025"), "mdy", "then they lie within 110 days, otherwise within 331"),
+    ],
+)  # fmt: skip
+def test_an_order_is_told_by_a_span_more_than_three_times_as_short(
+    tmp_path: Path, days: tuple[str, ...], order: str, why: str
+) -> None:
+    columns = {name: cell for name, cell in DEALS.items() if name not in ("Created", "Closed", "Stage")}
+    write(tmp_path, {**columns, "Created": cycle(*days)})
+    drafted = draft(tmp_path)
+    assert company_of(drafted).tables["assignments"].format.date_order == order
+    assert why in line_of(drafted, "date_order")
 
 
 def test_a_point_that_may_be_a_comma_is_declared_and_doubted(tmp_path: Path) -> None:
@@ -820,10 +844,32 @@ NUMBER: Cell = lambda row: row + 1  # noqa: E731
         ("leads.csv", {"Name": few(90), "Owner": OWNERS, "Created": DATE}, "assignments agents"),
         ("a.csv", {"Customer": few(30), "Created": DATE, "Status": WORDS, "Closed": DATE, "No": NUMBER}, "assignments bookings agents"),
         ("a.csv", {"Owner": OWNERS, "Stage": WORDS, "Created": DATE}, "assignments bookings agents"),
+        ("a.csv", {"ID": NUMBER, "Stage": WORDS, "Created": DATE}, ""),
+        ("a.csv", {"Stage": WORDS, "Created": DATE, "Closed": DATE}, ""),
+        ("a.csv", {"Deal ID": NUMBER, "Stage": WORDS, "Created": DATE}, "assignments bookings agents"),
+        ("a.csv", {"Owner": OWNERS, "Closed": DATE, "Created": DATE}, "assignments agents"),
+        ("leads.csv", {"Foo": few(90), "Created": DATE}, ""),
+        ("leads.csv", {"ID": few(90), "Created": DATE}, "assignments agents"),
+        *((f"{name}.csv", {"Owner": OWNERS, "Deal ID": NUMBER, "Stage": WORDS, "Created": DATE, "Closed": DATE}, "assignments bookings agents") for name in ("accounts", "orders", "agents")),
+        ("accounts.csv", {"Owner": OWNERS, "Deal ID": NUMBER, "Stage": WORDS, "Created": DATE}, ""),
         ("a.csv", {"Owner": OWNERS, "Stage": cycle("p", "q"), "Foo": DATE, "No": NUMBER}, ""),
         ("a.csv", {"Rep ID": few(90), "Hours per week": NUMBER, "Customer ID": few(30), "Date": DATE, "Amount": NUMBER}, "staff"),
         ("agents.csv", {"ID": few(90), "Name": few(90), "Lat": NUMBER, "Lon": NUMBER}, "reps"),
         ("a.csv", {"Customer ID": few(90), "Lat": NUMBER, "Lon": NUMBER}, "accounts"),
+        ("a.csv", {"Name": few(90), "Churn": cycle("yes", "no")}, "accounts"),
+        ("a.csv", {"Name": few(90), "Lat": NUMBER, "Lon": NUMBER}, ""),
+        ("a.csv", {"Customer ID": few(80), "Lat": NUMBER, "Lon": NUMBER}, ""),
+        ("accounts.csv", {"Name": few(90), "Foo": NUMBER}, "accounts"),
+        ("orders.csv", {"Customer ID": few(90), "Lat": NUMBER, "Lon": NUMBER}, ""),
+        ("agents.csv", {"Customer ID": few(90), "Foo": NUMBER}, ""),
+        ("agents.csv", {"Customer ID": few(90), "Churn": cycle("yes", "no")}, "accounts"),
+        ("a.csv", {"Name": lambda row: f"Z{row}", "Foo": NUMBER}, "accounts"),  # those of the orders
+        ("a.csv", {"Name": lambda row: f"Z{row + 5}", "Foo": NUMBER}, ""),
+        ("a.csv", {"Account ID": few(90), "Snapshot at": DATE, "Foo": NUMBER}, "history"),
+        ("a.csv", {"Customer ID": few(30), "Contact date": DATE, "Action": few(3), "Response": cycle("yes", "no")}, "touches"),
+        ("a.csv", {"Customer ID": few(30), "Contact date": DATE, "Action": few(3)}, ""),
+        ("a.csv", {"Employee ID": few(90), "Home lat": NUMBER, "Home lon": NUMBER}, "reps"),
+        ("a.csv", {"Employee ID": few(90), "Lat": NUMBER, "Lon": NUMBER}, ""),
     ],
 )  # fmt: skip
 def test_what_a_table_is_taken_for(tmp_path: Path, name: str, columns: dict[str, Cell], roles: str) -> None:
@@ -1054,6 +1100,22 @@ def test_a_folder_that_is_of_no_use(tmp_path: Path, files: dict[str, str], messa
         draft(tmp_path)
 
 
+def test_eight_columns_of_a_table_that_is_of_no_use_are_named(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text(",".join(f"c{n}" for n in range(10)) + "\n" + "x," * 9 + "x\n")
+    with pytest.raises(InputError, match=r"a\.csv \(c0, c1, c2, c3, c4, c5, c6, c7\)\. The desk needs"):
+        draft(tmp_path)
+
+
+def test_tables_of_which_most_rows_are_rejected_do_not_run(tmp_path: Path) -> None:
+    early = {
+        "Closed": lambda row: "" if state(row) == "open" else f"{start(row) - timedelta(days=10):%Y-%m-%d}"
+    }
+    write(tmp_path, {**DEALS, **early})
+    drafted = draft(tmp_path)
+    assert not drafted.runs
+    assert drafted.doubts[0].startswith("import stops: too many rows were rejected: 66.7% of bookings")
+
+
 def test_a_folder_that_is_none(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="does not exist: give the folder"):
         draft(tmp_path / "nowhere")
@@ -1072,6 +1134,98 @@ def test_files_that_are_no_table_are_named_and_do_no_harm(tmp_path: Path) -> Non
     assert len(drafted.unread) == 1
     assert "broken.xlsx" in drafted.unread[0]
     assert drafted.summary() == "assignments, bookings, agents in deals.csv; 0 doubts"
+
+
+def test_hidden_files_and_those_of_a_program_that_has_one_open_are_passed_over(tmp_path: Path) -> None:
+    write(tmp_path, DEALS, "DEALS.CSV")
+    for name in (".deals.csv", "~$deals.csv"):
+        write(tmp_path, DEALS, name, rows=ROWS + 1)
+    drafted = draft(tmp_path)
+    assert [(file.file, file.rows) for file in drafted.files] == [("DEALS.CSV", ROWS)]
+    assert drafted.unread == ()
+
+
+def test_a_single_column_of_words_is_read_by_its_blanks_only_if_its_header_has_several(
+    tmp_path: Path,
+) -> None:
+    write(tmp_path, DEALS)
+    (tmp_path / "one.txt").write_text("words\nred green\nblue pink\n")
+    (tmp_path / "two.txt").write_text("word  other\nred  green\nblue  pink\n")
+    drafted = draft(tmp_path)
+    assert drafted.unread == ("one.txt has a single column: it is no table",)
+    assert [file.file for file in drafted.files] == ["deals.csv", "two.txt"]
+
+
+def test_many_rejected_rows_are_a_doubt_from_two_of_a_hundred(tmp_path: Path) -> None:
+    for bad, doubted in ((12, False), (13, True)):
+        write(
+            tmp_path,
+            {**DEALS, "Created": lambda row, bad=bad: "soon" if row < bad else f"{start(row):%Y-%m-%d}"},
+            rows=600,
+        )
+        drafted = draft(tmp_path)
+        assert f"{bad} rows rejected when these files were tried" in drafted.text
+        assert any("rejected when" in doubt for doubt in drafted.doubts) == doubted
+        assert drafted.runs
+
+
+def test_six_kinds_of_rejected_rows_are_shown(tmp_path: Path) -> None:
+    odd = {
+        "Deal ID": (40, ""),
+        "Created": (41, "soon"),
+        "Amount": (42, -5),
+        "Closed": (43, "soon"),
+        "Owner": (44, "\a"),
+    }
+    columns = {
+        name: (lambda row, name=name, at=at, its=its: its if row == at else DEALS[name](row))
+        for name, (at, its) in odd.items()
+    }
+    write(tmp_path, {**DEALS, **columns})
+    with (tmp_path / "deals.csv").open("a") as file:
+        file.write("footer\n" * 2)
+    shown = [line for line in draft(tmp_path).text.splitlines() if line.startswith("# - ")]
+    assert len(shown) == 6
+    assert "# - deals.csv, 2 rows from line 92: 1 fields instead of 8" in shown
+    assert "# - deals.csv, line 42: Deal ID empty" in shown
+    assert "# - deals.csv, line 43: Created not a date or time that exists" in shown
+
+
+def test_touches_without_a_channel_stop_the_plan_with_a_doubt(tmp_path: Path) -> None:
+    columns: dict[str, Cell] = {"Customer ID": few(30), "Contact date": DATE, "Action": few(3)}
+    write(tmp_path, {**columns, "Response": cycle("yes", "no")}, "touches.csv")
+    write(tmp_path, {"Customer ID": few(30), "Order date": DATE, "Amount": NUMBER}, "orders.csv")
+    drafted = draft(tmp_path)
+    assert not drafted.runs
+    assert drafted.doubts[0].startswith("plan stops: touches.csv: no column 'channel'")
+
+
+def test_leads_and_orders_are_drafted_for_both_commands(tmp_path: Path) -> None:
+    write(tmp_path, {**PRODUCTS["Dynamics"][0]}, "leads.csv")
+    write(tmp_path, {"Customer": few(30), "Order date": DATE, "Amount": NUMBER}, "big.csv", rows=99)
+    write(tmp_path, {"Customer": few(30), "Order date": DATE, "Amount": NUMBER}, "orders.csv", rows=60)
+    drafted = draft(tmp_path)
+    assert drafted.loops == ("import", "plan")
+    assert {file.file: " ".join(file.roles) for file in drafted.files} == {
+        "big.csv": "", "leads.csv": "assignments bookings agents", "orders.csv": "orders",
+    }  # fmt: skip
+    assert "in this folder (exported from Dynamics), drafted by" in drafted.text.splitlines()[0]
+    assert "# big.csv: not used" in drafted.text
+
+
+def test_the_head_says_whether_there_are_doubts_and_whether_it_runs(tmp_path: Path) -> None:
+    def head() -> str:
+        return draft(tmp_path).text.partition("\n\n")[0].replace("\n#", "")
+
+    write(tmp_path, DEALS)
+    assert head() == "# How to read the tables in this folder, drafted by `dealwright draft`."
+    write(tmp_path, {**DEALS, "Stage": lambda row: "Limbo" if row == 2 else ENGLISH[state(row)]})
+    assert head() == (
+        "# How to read the tables in this folder, drafted by `dealwright draft`. Lines marked DOUBT are guesses: "
+        "confirm or correct them."
+    )
+    write(tmp_path, {name: cell for name, cell in DEALS.items() if name != "Closed"})
+    assert " It does not run yet: the first doubts say why." in head()
 
 
 def test_the_footer_of_a_report_is_told_and_no_doubt(tmp_path: Path) -> None:
@@ -1111,37 +1265,6 @@ def test_a_long_table_of_people_is_no_table_of_agents(tmp_path: Path) -> None:
 
 
 # words
-
-
-@pytest.mark.parametrize(
-    ("header", "meaning"),
-    [
-        ("AssignedDateTime", "assigned"), ("customerID", "customer_id"), ("DEAL_OWNER", "owner"), ("Owner Role", "person"),
-        ("Fecha de creación", "created"), ("Zuständig", "owner"), ("Est. Close Date", "expected"), ("IsWon", "is_won"),
-        ("Lost Reason", "after"), ("Lead #", "deal_id"), ("Sale $", "amount"), ("Zuständiger Mitarbeiter", "owner"), ("Straße", "free"), ("Bezeichnung", "title"), ("Montant total (€)", "amount"),
-        ("home_lat_deg", "home_lat_deg"), ("amount_eur", "amount"), ("wish_start_min", "wish_start_min"),
-    ],
-)  # fmt: skip
-def test_headers(header: str, meaning: str) -> None:
-    assert meanings(plain(header))[0].name == meaning
-
-
-@pytest.mark.parametrize(
-    ("header", "meaning"),
-    [
-        ("owner aa", "owner"), ("aa owner", "owner"), ("owner aaaaaaaa", None), ("aa owner a", None), ("a owner a", "owner"),
-        ("owner aaaaa", "owner"), ("abschluss", "closed"), ("tagesabschluss", "closed"), ("aaastage", "status"), ("xxxowner", "owner"), ("xxowner", None),
-    ],
-)  # fmt: skip
-def test_a_part_of_a_header_counts_by_its_length_and_place(header: str, meaning: str | None) -> None:
-    found = meanings(header)
-    assert (found[0].name if found else None) == meaning
-    assert all(guess.score < 1 for guess in found) or header == "abschluss"
-
-
-def test_the_first_word_that_most_headers_share_is_left_out() -> None:
-    assert plain_headers(["Deal - Owner", "Deal - ID", "Id", "Other"])["Deal - Owner"] == "owner"
-    assert plain_headers(["Deal - Owner", "Deal - ID", "Id", "Other", "More"])["Deal - Owner"] == "deal owner"
 
 
 @settings(max_examples=60, deadline=None)

@@ -14,14 +14,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from workbooks import workbook
 
+from dealwright.dimensions import EMPTY, Dimension
 from dealwright.errors import GateError, InputError
 from dealwright.schemas import (
     AGENT_COLUMNS,
     ASSIGNMENT_COLUMNS,
     BOOKING_COLUMNS,
-    EMPTY,
     PROBLEM_COLUMNS,
-    Dimension,
     History,
     Intake,
     TableReport,

@@ -11,8 +11,8 @@ import polars as pl
 import pytest
 from workbooks import workbook
 
+from dealwright.dimensions import EMPTY, Dimension
 from dealwright.errors import ConflictError, InputError
-from dealwright.schemas import EMPTY, Dimension
 from dealwright.tables.leads import LeadFile, read_leads, read_reports
 from dealwright.tables.rejected import write_rejected
 

@@ -315,6 +315,11 @@ def test_only_doing_nothing_has_no_channel(tmp_path: Path) -> None:
     assert problems(inputs) == []
     assert inputs.touches is not None
     assert inputs.touches["channel"].to_list() == ["field", None, "field"]
+    without = [{key: cell for key, cell in row.items() if key != "channel"} for row in TABLES["touches"]]
+    with pytest.raises(
+        InputError, match=r"^touches\.csv: no column 'channel' \(touches\.channel in the mapping\)"
+    ):
+        read(tmp_path, touches=without)
 
 
 def test_a_frequency_needs_an_interval_or_a_day(tmp_path: Path) -> None:

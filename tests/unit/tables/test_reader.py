@@ -132,6 +132,9 @@ def test_a_nameless_column_that_holds_something_is_kept(tmp_path: Path) -> None:
         ("id;name\n", ";"),
         ("id;a, b\n\n\n1;x\n\n\n2;y, z\n\n\n3;v\n", ";"),
         ('id;name\n1;5" pipe\n2;b\n', ";"),
+        ("\nid,name;x\n1,a\n2,b;c\n3,c\n4,d;e\n", ","),
+        # a separator that explains nine of ten rows is as good as one that explains all
+        ("id;a, b;c\n" + "1;x, y;z\n" * 8 + "1;x, y\n", ";"),
     ],
 )
 def test_the_separator_is_the_one_that_explains_the_rows(
@@ -219,6 +222,7 @@ def test_a_declared_encoding_wins(tmp_path: Path) -> None:
             "table.csv, line 2, byte 3 of the line (0x81): not CP1252; write encoding =",
         ),
         (b"x,y\n1,\xe9\n", Format(encoding="utf-8"), "line 2, byte 3 of the line (0xe9): not UTF-8"),
+        (b"\n1,\xe9\n", Format(encoding="utf-8"), "line 2, byte 3 of the line (0xe9): not UTF-8"),
         (b"x,y\n", Format(encoding="latin-99"), "unknown encoding 'latin-99'"),
         (b"x,y,x\n1,2,3\n", Format(), "table.csv, line 1: columns 1 and 3 are both 'x'"),
         (b'x,y\n1,2\n3,"4\n5,6\n', Format(), "table.csv, line 3: a quote"),
@@ -255,7 +259,7 @@ def test_a_path_that_is_no_file_is_named(tmp_path: Path) -> None:
 
 def test_json_lines_keep_types_lines_and_nesting(tmp_path: Path) -> None:
     text = (
-        '{"id": 1, "a": {"b": "x", "c": {"d": true}}, "n": 1, "tags": ["u", 2], "m": 1}\n'
+        '{"id": 1, "a": {"b": "x", "c": {"d": true}}, "n": 1, "tags": ["u", 2], "m": ["ñ"]}\n'
         "\n"
         '{"id": 2, "n": 2.5, "m": "y", "big": 99999999999999999999, '
         f'"huge": {10**40}, "back\\\\u0041": null}}\n'
@@ -268,12 +272,12 @@ def test_json_lines_keep_types_lines_and_nesting(tmp_path: Path) -> None:
         "a.c.d": [True, None],
         "n": [1.0, 2.5],
         "tags": [["u", "2"], None],
-        "m": ["1", "y"],
+        "m": ['["ñ"]', "y"],
         "big": [None, 10**20 - 1],
         "huge": [None, str(10**40)],
         "back\\u0041": [None, None],
     }
-    assert table.cells([0]).row(0)[:6] == ("1", "x", "true", "1", "u;2", "1")
+    assert table.cells([0]).row(0)[:6] == ("1", "x", "true", "1", "u;2", '["ñ"]')
 
 
 @pytest.mark.parametrize(
@@ -438,6 +442,7 @@ def test_data_frames_of_any_library_are_read() -> None:
         assert table.lines.to_list() == [1, 2]
         assert table.file == "orders"
     assert read_table(pd.DataFrame({1: ["a"], 2: [float("nan")]})).frame.columns == ["1", "2"]
+    assert rows(read_table(pd.DataFrame({"x": ["a", 1, None, 2.5]}))) == [("a",), ("1",), (None,), ("2.5",)]
     with pytest.raises(InputError, match="a dict is no data frame"):
         read_table({"x": 1})
     with pytest.raises(InputError, match="columns 1 and 2 are both 'x'"):
@@ -478,10 +483,12 @@ def address(empty_database: Any) -> str:
     with empty_database.connect() as connection:
         connection.execute("""
             CREATE TABLE orders (id text, n bigint, amount numeric(12, 2), at timestamptz, day date,
-                                 ok boolean, tags text[]);
+                                 ok boolean, tags text[], small smallint, count integer, ref oid,
+                                 half real, share double precision, names varchar[]);
             INSERT INTO orders VALUES
-            ('K1, "x"', 1, 2.50, '2025-08-03 14:05+02', '2025-08-03', true, '{"a b",c}'),
-            (NULL, NULL, NULL, 'infinity', NULL, NULL, NULL);
+            ('K1, "x"', 1, 2.50, '2025-08-03 14:05+02', '2025-08-03', true,
+             '{"a b",c,"d, e","6\\""}', 2, 3, 4, 0.5, 0.25, '{}');
+            INSERT INTO orders (at) VALUES ('infinity');
         """)
         connection.commit()
     return str(empty_database.url)
@@ -492,8 +499,10 @@ def test_a_table_or_query_of_a_database_is_read(address: str) -> None:
     assert table.file == "orders"
     assert table.frame.to_dicts() == [
         {"id": 'K1, "x"', "n": 1, "amount": 2.5, "at": "2025-08-03 12:05:00+00", "day": "2025-08-03",
-         "ok": True, "tags": ["a b", "c"]},
-        {"id": None, "n": None, "amount": None, "at": "infinity", "day": None, "ok": None, "tags": None},
+         "ok": True, "tags": ["a b", "c", "d, e", '6"'], "small": 2, "count": 3, "ref": 4, "half": 0.5,
+         "share": 0.25, "names": []},
+        {"id": None, "n": None, "amount": None, "at": "infinity", "day": None, "ok": None, "tags": None,
+         "small": None, "count": None, "ref": None, "half": None, "share": None, "names": None},
     ]  # fmt: skip
     assert table.lines.to_list() == [1, 2]
     one = read_table(address, Format(query="SELECT id AS kunde FROM public.orders WHERE n = 1;"), "orders")

@@ -19,7 +19,7 @@ left join dealwright.agent_stat as s using (agent_id)
 order by r.rank, a.agent_id
 
 -- name: assign
--- Records a lead and gives it to an agent, durably. Where it went is asked afterwards, under the user's own ids.
+-- Records a lead and gives it to an agent, durably.
 call dealwright.assign(%(lead)s::jsonb, %(policy)s::text)
 
 -- name: backup_versions
@@ -96,13 +96,7 @@ select dealwright.explain(%(assignment_id)s::bigint) as answer
 
 -- name: find_assignment
 -- The assignment that the user calls so: by an outside id, else by the id the desk gave it.
-select assignment_id as id from dealwright.assignment
-where external_id = %(name)s::text or (external_id is null and assignment_id = dealwright_engine.own_id(%(name)s::text))
-
--- name: find_booking
--- The booking that the user calls so: by an outside id, else by the id the desk gave it.
-select booking_id as id from dealwright.booking
-where external_id = %(name)s::text or (external_id is null and booking_id = dealwright_engine.own_id(%(name)s::text))
+select dealwright.assignment_named(%(name)s::text) as id
 
 -- name: finish_task
 -- What came of a task; a time without an offset is the company's clock.
@@ -141,21 +135,6 @@ order by model_id desc
 -- What the user calls the agents that an answer names by the desk's ids.
 select agent_id, coalesce(external_id, agent_id::text) as own_id from dealwright.agent where agent_id = any(%(ids)s::bigint[])
 
--- name: placement
--- Where a lead went, under the ids the user's own tables use.
-select coalesce(s.external_id, p.assignment_id::text) as assignment_id, coalesce(b.external_id, p.booking_id::text) as booking_id,
-       coalesce(a.external_id, p.agent_id::text) as agent_id, p.agent_name, p.match_score, p.win_probability,
-       p.expected_value, p.policy, p.model_id, p.lead_id, p.status, a.open, a.capacity
-from (
-    select %(assignment_id)s::bigint as assignment_id, %(booking_id)s::bigint as booking_id, %(agent_id)s::bigint as agent_id,
-           %(agent_name)s::text as agent_name, %(match_score)s::double precision as match_score,
-           %(win_probability)s::double precision as win_probability, %(expected_value)s::double precision as expected_value,
-           %(policy)s::text as policy, %(model_id)s::bigint as model_id, %(lead_id)s::bigint as lead_id, %(status)s::text as status
-) as p
-left join dealwright.assignment as s on s.assignment_id = p.assignment_id
-left join dealwright.booking as b on b.booking_id = p.booking_id
-left join dealwright.agent as a on a.agent_id = p.agent_id
-
 -- name: plan_runs
 -- The published runs, newest first, with what became of their tasks.
 select r.run_id, r.first_day, r.last_day, r.as_of, r.time_zone, r.published_at, r.tasks,
@@ -172,12 +151,7 @@ order by r.published_at desc
 
 -- name: policy
 -- The policy that is used where none is named, the model behind the named one, and what the data can support.
-select p.name as policy,
-       (select m.model_id from dealwright.model as m
-        where m.promoted and m.kind = case p.name when 'classic' then 'classic' else 'value' end
-          and p.name in ('value', 'classic')) as model_id,
-       (select m.evidence from dealwright.model as m where m.promoted and m.kind = 'value') as evidence
-from dealwright_engine.policy_for(%(policy)s::text) as p
+select policy, model_id, evidence from dealwright.policy_in_use(%(policy)s::text)
 
 -- name: promote_model
 -- Puts a model to work.
@@ -202,11 +176,13 @@ order by place
 limit %(k)s::bigint
 
 -- name: rank
--- The agents ranked for a lead, under the ids the user's own tables use.
+-- The agents ranked for a lead, under the ids the user's own tables use, and by what they were ranked: one row without an agent where
+-- there is none.
 select r.rank, coalesce(a.external_id, a.agent_id::text) as agent_id, r.agent_name, r.match_score, r.win_probability,
-       r.win_low, r.win_high, r.expected_value, r.open, r.capacity, r.eligible, r.reasons
-from dealwright.rank_agents(%(lead)s::jsonb, %(policy)s::text, %(k)s::integer) as r
-join dealwright.agent as a using (agent_id)
+       r.win_low, r.win_high, r.expected_value, r.open, r.capacity, r.eligible, r.reasons, p.policy, p.model_id, p.evidence
+from dealwright.policy_in_use(coalesce(%(policy)s::text, %(lead)s::jsonb ->> 'policy')) as p
+left join dealwright.rank_agents(%(lead)s::jsonb, %(policy)s::text, %(k)s::integer) as r on true
+left join dealwright.agent as a using (agent_id)
 order by r.rank, r.agent_id
 
 -- name: reassign
@@ -245,21 +221,9 @@ select to_regclass('dealwright.schema_version') is not null as has_desk,
 -- name: settle
 -- Settles or reopens a booking, durably.
 call dealwright.settle(
-    %(booking_id)s::bigint, %(status)s::text, %(base_revenue)s::numeric, %(package_revenue)s::numeric, %(total_revenue)s::numeric
+    %(booking)s::text, %(status)s::text, %(base_revenue)s::double precision, %(package_revenue)s::double precision,
+    %(total_revenue)s::double precision
 )
-
--- name: settlement
--- What was settled, under the ids the user's own tables use.
-select coalesce(b.external_id, r.booking_id::text) as booking_id, coalesce(s.external_id, r.assignment_id::text) as assignment_id,
-       coalesce(a.external_id, r.agent_id::text) as agent_id, a.name as agent_name, r.status,
-       r.total_revenue::double precision as total_revenue, r.open, a.capacity
-from (
-    select %(booking_id)s::bigint as booking_id, %(assignment_id)s::bigint as assignment_id, %(agent_id)s::bigint as agent_id,
-           %(status)s::text as status, %(total_revenue)s::numeric as total_revenue, %(open)s::integer as open
-) as r
-left join dealwright.booking as b on b.booking_id = r.booking_id
-left join dealwright.assignment as s on s.assignment_id = r.assignment_id
-left join dealwright.agent as a on a.agent_id = r.agent_id
 
 -- name: slots
 -- What each slot stands for.

@@ -180,6 +180,13 @@ class _Tables(tuple[T, ...], Generic[T]):
                 raise InputError(f"{where}.{name}.name: remove it; the name is that of the table")
         return cls(convert({"name": name, **table}, cls.kind, where, name) for name, table in tables.items())
 
+    def find(self, name: str) -> T:
+        """Return the one of that name."""
+        for item in self:
+            if item.name == name:
+                return item
+        raise UnknownNameError(self.kind.__name__.lower(), name, [item.name for item in self])
+
     def to_toml(self) -> dict[str, Any]:
         """Write the tables."""
         return {
@@ -244,13 +251,12 @@ class Catalogue:
     def __post_init__(self) -> None:
         if not self.channels or not self.actions:
             raise InputError("channels, actions: at least one of each is needed, such as [channels.field]")
-        names = [channel.name for channel in self.channels]
         for action in self.actions:
             for name in action.channels:
-                if name not in names:
-                    raise InputError(
-                        f"actions.{action.name}.channels: {UnknownNameError('channel', name, names)}"
-                    )
+                try:
+                    self.channel(name)
+                except UnknownNameError as error:
+                    raise InputError(f"actions.{action.name}.channels: {error}") from None
         try:
             ZoneInfo(self.time_zone)
         except (ZoneInfoNotFoundError, ValueError, OSError) as error:
@@ -260,17 +266,11 @@ class Catalogue:
 
     def channel(self, name: str) -> Channel:
         """Return the channel of that name."""
-        for channel in self.channels:
-            if channel.name == name:
-                return channel
-        raise UnknownNameError("channel", name, [channel.name for channel in self.channels])
+        return self.channels.find(name)
 
     def action(self, name: str) -> Action:
         """Return the action of that name."""
-        for action in self.actions:
-            if action.name == name:
-                return action
-        raise UnknownNameError("action", name, [action.name for action in self.actions])
+        return self.actions.find(name)
 
     @property
     def options(self) -> tuple[tuple[Action, Channel], ...]:

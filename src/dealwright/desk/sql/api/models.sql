@@ -84,7 +84,8 @@ begin
     )
     insert into dealwright.event (kind, agent_id, open, capacity, fair_count, fair_compensation)
     select 'recounted', agent_id, open, capacity, fair_count, fair_compensation from recounted order by agent_id;
-    perform dealwright_engine.refresh_profile(a.agent_id) from dealwright.agent as a order by a.agent_id;
+    perform dealwright_engine.refresh_profile(a.agent_id, m.model)
+    from (select dealwright_engine.promoted_model() as model offset 0) as m cross join dealwright.agent as a order by a.agent_id;
     delete from dealwright_engine.standing;  -- every profile is new
 end
 $$;

@@ -9,3 +9,15 @@ begin
 end
 $$;
 comment on function dealwright.set_default_policy(text, jsonb) is 'Chooses the policy that orders agents where none is named, and sets its parameters.';
+
+create or replace function dealwright.policy_in_use(wanted text default null)
+returns table (policy text, model_id bigint, evidence jsonb)
+language sql stable security definer set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
+    select p.name,
+           (select m.model_id from dealwright.model as m
+            where m.promoted and m.kind = case p.name when 'classic' then 'classic' else 'value' end and p.name in ('value', 'classic')),
+           (select m.evidence from dealwright.model as m where m.promoted and m.kind = 'value')
+    from dealwright_engine.policy_for(wanted) as p
+$$;
+comment on function dealwright.policy_in_use(text) is
+    'The policy of a name, or the one that is used where none is named; the model behind it; what the data can support.';

@@ -43,7 +43,7 @@ begin
             update dealwright.assignment as s set status = 'reassigned', end_reason = reassign.reason where s.assignment_id = old.assignment_id;
             perform dealwright_engine.end_allowance('reassigning');
             fresh := (dealwright_engine.record_assignment(l, best, ask, rule, false,
-                exists (select from dealwright.booking as b where b.assignment_id = old.assignment_id), false, seen_before)).assignment_id;
+                exists (select from dealwright.booking as b where b.assignment_id = old.assignment_id), seen_before)).assignment_id;
             update dealwright.booking as b set assignment_id = fresh where b.assignment_id = old.assignment_id;
             exit;
         exception when sqlstate 'DW009' then
@@ -55,3 +55,18 @@ end
 $$;
 comment on function dealwright.reassign(bigint, text) is
     'Gives an open assignment''s lead to the best other agent with room; the booking goes along. DW001 when there is none.';
+
+create or replace function dealwright.assignment_named(name text)
+returns bigint language plpgsql stable security definer set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
+declare
+    id bigint;
+begin
+    select s.assignment_id into id from dealwright.assignment as s
+    where s.external_id = name or (s.external_id is null and s.assignment_id = dealwright_engine.own_id(name));
+    if not found then
+        raise exception 'there is no assignment %', name using errcode = 'DW003', hint = 'the answer of `dealwright assign` shows the ids';
+    end if;
+    return id;
+end
+$$;
+comment on function dealwright.assignment_named(text) is 'The assignment with an outside id, else the one to which the desk gave the number.';

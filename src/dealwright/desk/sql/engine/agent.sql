@@ -73,7 +73,7 @@ begin
     values (case tg_op when 'INSERT' then 'agent_added' else 'agent_changed' end, new.agent_id, new.open, new.capacity,
             new.fair_count, new.fair_compensation,
             dealwright_engine.agent_payload(new));
-    perform dealwright_engine.refresh_profile(new.agent_id);
+    perform dealwright_engine.refresh_profile(new.agent_id, dealwright_engine.promoted_model());
     perform dealwright_engine.fill_from_queue(new.agent_id);
     return null;
 end

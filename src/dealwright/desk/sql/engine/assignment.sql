@@ -78,18 +78,23 @@ declare
     plus dealwright_engine.contribution;
     minus dealwright_engine.contribution;
     kind text;
-    details jsonb;
+    model dealwright_engine.compiled_model;
+    fair_window_start timestamptz;
     -- a booking may be reopened past capacity: that is a fact from outside; a new or moved assignment may not
     may_exceed boolean;
 begin
     if dealwright_engine.writes_itself() then
         return null;
     end if;
+    fair_window_start := dealwright_engine.fair_window_start();
+    if tg_op <> 'INSERT' and old.outcome is not null or tg_op <> 'DELETE' and new.outcome is not null then
+        model := dealwright_engine.promoted_model();
+    end if;
     if tg_op <> 'INSERT' then
-        minus := dealwright_engine.contribution_of(old);
+        minus := dealwright_engine.contribution_of(old, model, fair_window_start);
     end if;
     if tg_op <> 'DELETE' then
-        plus := dealwright_engine.contribution_of(new);
+        plus := dealwright_engine.contribution_of(new, model, fair_window_start);
     end if;
     if tg_op = 'UPDATE' and old.agent_id = new.agent_id and old.slots = new.slots then
         may_exceed := old.status in ('settled', 'lapsed', 'unknown');
@@ -99,7 +104,7 @@ begin
             when new.status = 'settled' then case new.outcome when 'won' then 'confirmed' else 'cancelled' end
             else new.status
         end;
-        perform dealwright_engine.move_counters(kind, new.agent_id, new.slots, plus, minus, may_exceed, new, null);
+        perform dealwright_engine.move_counters(kind, new.agent_id, new.slots, plus, minus, may_exceed, new, model);
     else
         if tg_op <> 'DELETE' then
             kind := case when tg_op = 'INSERT' then 'assigned' when old.agent_id <> new.agent_id then 'moved_in' else 'corrected' end;
@@ -110,12 +115,12 @@ begin
             perform from dealwright.agent where agent_id in (old.agent_id, new.agent_id) order by agent_id for no key update;
         end if;
         if tg_op <> 'DELETE' then
-            perform dealwright_engine.move_counters(kind, new.agent_id, new.slots, plus, null, may_exceed, new, null);
+            perform dealwright_engine.move_counters(kind, new.agent_id, new.slots, plus, null, may_exceed, new, model);
         end if;
         if tg_op <> 'INSERT' then
             perform dealwright_engine.move_counters(
                 case when tg_op = 'DELETE' then 'deleted' when old.agent_id <> new.agent_id then 'moved_out' else 'corrected' end,
-                old.agent_id, old.slots, null, minus, true, old, null);
+                old.agent_id, old.slots, null, minus, true, old, model);
         end if;
     end if;
     if tg_op <> 'INSERT' and old.completed_at is not null and old.outcome = 'won' then

@@ -1,10 +1,10 @@
 -- Who comes first, without a look at everybody. What an agent is worth to a kind of lead is
 --     standing x psi(free places),   standing = revenue x sigmoid(log-odds),   psi <= 1,
 -- and the standing does not move with the workload: only with the agent's profile. dealwright_engine.standing keeps, for each kind of
--- lead that came (the same attributes), what the model makes of it and the agents of highest standing. Going down that list, the search may stop where the next standing is
--- below the worth of the best agent so far. Agents whose profile has changed since the list was made are looked at besides: profile_xid,
--- the transaction of the change, tells them apart whatever commits when, for a change that the list's snapshot could not see is of a
--- transaction not below its xmin. So the answer is exact, and the list is only ever a matter of speed
+-- lead that came (the same attributes), what the model makes of it and the agents of highest standing among those with room. Going down that list, the search may stop where the next standing is
+-- below the worth of the best agent so far. Agents whose profile has changed since the list was made, or who were full and have room
+-- again, are looked at besides: profile_xid, the transaction of the change, tells them apart whatever commits when, for a change that the
+-- list's snapshot could not see is of a transaction not below its xmin. So the answer is exact, and the list is only ever a matter of speed
 -- (docs/decisions/0066-standings.md has the measurement).
 
 -- 256 agents of 16 bytes fit on one page beside the rest of the row.
@@ -42,8 +42,7 @@ $$;
 comment on function dealwright_engine.standing_of(dealwright_engine.rule, dealwright.lead) is
     'The head of the list for the kind of a lead that has been read.';
 
--- Both functions below spell out what dealwright_engine.valued_agents says in general: the same numbers, from the same operations in the same
--- order, with as few steps per agent as will do; their parameters are plain values, for a field of a row value is looked up anew for every agent.
+-- The parameters of both functions below are plain values: a field of a row value is looked up anew for every agent.
 
 create or replace function dealwright_engine.first_of_listed(
     listed bigint[], made_xmin xid8, query vector, lead_logit double precision, base double precision,
@@ -58,13 +57,15 @@ begin
     select c.agent_id, c.open, c.capacity, c.worth, lead(c.worth) over (), c.win_logit, c.revenue, dealwright_engine.snapshot() into result
     from (
         select a.agent_id, a.open, a.capacity, lead_logit - coalesce(a.profile <#> query, 0) as win_logit,
-               base * a.base_ratio + package * a.package_ratio as revenue,
-               (base * a.base_ratio + package * a.package_ratio)
-               * (1 - exp(sharpness * (a.open::double precision / a.capacity - 1)))
-               / (1 + exp(coalesce(a.profile <#> query, 0) - lead_logit)) as worth
-        from dealwright.agent as a
-        where a.agent_id = any (listed || array(select g.agent_id from dealwright.agent as g where g.profile_xid >= made_xmin))
-          and dealwright_engine.can_take(first_of_listed.skills, first_of_listed.department, moment, excluded,
+               dealwright_engine.expected_revenue(base, a.base_ratio, package, a.package_ratio) as revenue,
+               dealwright_engine.worth(dealwright_engine.expected_revenue(base, a.base_ratio, package, a.package_ratio),
+                   a.open, a.capacity, sharpness, lead_logit - coalesce(a.profile <#> query, 0)) as worth
+        from (
+            select l.* from dealwright.agent as l where l.agent_id = any (listed)
+            union all
+            select g.* from dealwright.agent as g where g.profile_xid >= made_xmin and g.agent_id <> all (listed)
+        ) as a
+        where dealwright_engine.can_take(first_of_listed.skills, first_of_listed.department, moment, excluded,
                 a.agent_id, a.active, a.open, a.capacity, a.shifts, a.skills, a.department)
         order by worth desc, hashint8extended(a.agent_id, seed), a.agent_id
         limit 2
@@ -89,9 +90,8 @@ begin
     select c.agent_id, c.open, c.capacity, c.worth, lead(c.worth) over () into result
     from (
         select a.agent_id, a.open, a.capacity,
-               (base * a.base_ratio + package * a.package_ratio)
-               * (1 - exp(sharpness * (a.open::double precision / a.capacity - 1)))
-               / (1 + exp(coalesce(a.profile <#> query, 0) - lead_logit)) as worth
+               dealwright_engine.worth(dealwright_engine.expected_revenue(base, a.base_ratio, package, a.package_ratio),
+                   a.open, a.capacity, sharpness, lead_logit - coalesce(a.profile <#> query, 0)) as worth
         from dealwright.agent as a
         where a.active and a.open < a.capacity and (a.shifts is null or a.shifts @> moment)
           and (plain or dealwright_engine.can_take(wanted_skills, wanted_department, moment, excluded,
@@ -101,7 +101,7 @@ begin
     ) as c
     limit 1;
     -- not carried through the sort: only the first one's are asked for
-    select lead_logit - coalesce(a.profile <#> query, 0), base * a.base_ratio + package * a.package_ratio
+    select lead_logit - coalesce(a.profile <#> query, 0), dealwright_engine.expected_revenue(base, a.base_ratio, package, a.package_ratio)
     into result.win_logit, result.revenue
     from dealwright.agent as a where a.agent_id = result.agent_id;
     result.snapshot := dealwright_engine.snapshot();
@@ -132,9 +132,10 @@ begin
            coalesce(array_agg(l.standing order by l.standing desc, l.agent_id), '{}')
     from (
         select a.agent_id, count(*) over () as agents,
-               (base * a.base_ratio + package * a.package_ratio) / (1 + exp(coalesce(a.profile <#> query, 0) - lead_logit)) as standing
+               dealwright_engine.standing_worth(dealwright_engine.expected_revenue(base, a.base_ratio, package, a.package_ratio),
+                   lead_logit - coalesce(a.profile <#> query, 0)) as standing
         from dealwright.agent as a
-        where a.active
+        where a.active and a.open < a.capacity
         order by standing desc, a.agent_id
         limit dealwright_engine.standing_length() + 1
     ) as l
@@ -143,7 +144,7 @@ begin
 end
 $$;
 comment on function dealwright_engine.make_standing(dealwright_engine.standing) is
-    'Notes the agents of highest standing for a kind of lead, given with what the model makes of it.';
+    'Notes the agents with room of highest standing for a kind of lead, given with what the model makes of it.';
 
 create or replace function dealwright_engine.ranking_of(first dealwright_engine.look, sharpness double precision)
 returns dealwright_engine.ranked language plpgsql immutable as $$
@@ -172,10 +173,10 @@ begin
     select s.agent_ids, s.standings into ids, list.standings
     from dealwright_engine.standing as s where s.model_id = list.model_id and s.attributes = list.attributes;
     -- the best is worth at least what the best so far is: nobody whose standing is below that need be looked at
-    select count(*) into many from unnest(list.standings) as u (standing)
+    select least(count(*), dealwright_engine.standing_length()) into many from unnest(list.standings) as u (standing)
     where so_far is null or u.standing * (1 - exp(-sharpness)) * (1 + 1e-9) >= so_far;
     -- an agent costs less in a look at all than in one at the list; no list: it was forgotten just now
-    if 2 * many < list.agents and many <= dealwright_engine.standing_length() and ids is not null then
+    if ids is not null and 2 * many < list.agents then
         bound := list.standings[many + 1] * (1 - exp(-sharpness));
         first := dealwright_engine.first_of_listed(
             ids[:many], list.made_xmin, list.query, list.lead_logit, list.base, list.package, sharpness,
@@ -184,6 +185,11 @@ begin
             first.next_worth := greatest(first.next_worth, bound);
             return first;
         end if;
+    end if;
+    -- where nearly all of the list are full, the next lead of the kind should find others on it
+    if ids is not null and (select count(*) from dealwright.agent as a
+                            where a.agent_id = any (ids) and a.active and a.open < a.capacity) < 32 then
+        perform dealwright_engine.make_standing(list);
     end if;
     return dealwright_engine.first_of_all(
         list.query, list.lead_logit, list.base, list.package, sharpness,

@@ -3,15 +3,16 @@ returns timestamptz language sql stable as $$
     select coalesce((params ->> 'window_start')::timestamptz, '-infinity') from dealwright.policy where name = 'fair'
 $$;
 
-create or replace function dealwright_engine.contribution_of(a dealwright.assignment)
+create or replace function dealwright_engine.contribution_of(
+    a dealwright.assignment, model dealwright_engine.compiled_model, fair_window_start timestamptz
+)
 returns dealwright_engine.contribution language plpgsql stable as $$
 declare
     part dealwright_engine.contribution;
-    model dealwright_engine.compiled_model;
 begin
     part.open := (a.status = 'open')::integer;
     part.assigned := (a.status <> 'reassigned')::integer;
-    part.counted_fairly := (a.status <> 'reassigned' and a.assigned_at >= dealwright_engine.fair_window_start())::integer;
+    part.counted_fairly := (a.status <> 'reassigned' and a.assigned_at >= contribution_of.fair_window_start)::integer;
     part.known := (a.outcome is not null)::integer;
     part.confirmed := coalesce((a.outcome = 'won')::integer, 0);
     part.expected_ppm := 0;
@@ -21,7 +22,6 @@ begin
     part.base_expected_cents := 0;
     part.package_expected_cents := 0;
     if a.outcome is not null then
-        model := dealwright_engine.promoted_model();
         if model.model_id is not null then
             part.expected_ppm := dealwright_engine.lead_probability_ppm(model, a.slots);
         end if;
@@ -41,11 +41,12 @@ begin
     return part;
 end
 $$;
-comment on function dealwright_engine.contribution_of(dealwright.assignment) is 'What one assignment adds to the counters of its agent.';
+comment on function dealwright_engine.contribution_of(dealwright.assignment, dealwright_engine.compiled_model, timestamptz) is
+    'What one assignment adds to the counters of its agent, under a model.';
 
 create or replace function dealwright_engine.move_counters(
     kind text, id bigint, slots integer[], plus dealwright_engine.contribution, minus dealwright_engine.contribution,
-    may_exceed boolean, of dealwright.assignment, details jsonb
+    may_exceed boolean, of dealwright.assignment, model dealwright_engine.compiled_model
 )
 returns void language plpgsql as $$
 declare
@@ -58,7 +59,10 @@ declare
 begin
     if opened <> 0 or counted <> 0 then
         update dealwright.agent as a
-        set open = a.open + opened, fair_count = a.fair_count + counted
+        set open = a.open + opened, fair_count = a.fair_count + counted,
+            -- who was full may be on no list of candidates
+            profile_xid = case when opened < 0 and a.open >= a.capacity then dealwright_engine.xact_id()
+                               else a.profile_xid end
         where a.agent_id = id and (opened <= 0 or may_exceed or a.open < a.capacity)
         returning a.open, a.capacity, a.fair_count, a.fair_compensation into state;
         if not found then
@@ -90,21 +94,21 @@ begin
             package_expected_cents = s.package_expected_cents
                 + coalesce(plus.package_expected_cents, 0) - coalesce(minus.package_expected_cents, 0)
         where s.agent_id = id;
-        perform dealwright_engine.refresh_profile(id);
+        perform dealwright_engine.refresh_profile(id, model);
     elsif coalesce(plus.assigned, 0) <> coalesce(minus.assigned, 0) then
         update dealwright.agent_stat as s
         set assigned = dealwright_engine.add_at(s.assigned, slots, coalesce(plus.assigned, 0) - coalesce(minus.assigned, 0))
         where s.agent_id = id;
     end if;
-    insert into dealwright.event (kind, agent_id, lead_id, assignment_id, open, capacity, fair_count, fair_compensation, payload)
-    values (kind, id, of.lead_id, of.assignment_id, state.open, state.capacity, state.fair_count, state.fair_compensation, details);
+    insert into dealwright.event (kind, agent_id, lead_id, assignment_id, open, capacity, fair_count, fair_compensation)
+    values (kind, id, of.lead_id, of.assignment_id, state.open, state.capacity, state.fair_count, state.fair_compensation);
     if opened < 0 then
         perform dealwright_engine.fill_from_queue(id);
     end if;
 end
 $$;
 comment on function dealwright_engine.move_counters(text, bigint, integer[], dealwright_engine.contribution, dealwright_engine.contribution, boolean,
-    dealwright.assignment, jsonb) is
+    dealwright.assignment, dealwright_engine.compiled_model) is
     'Moves an agent''s counters by plus - minus, writes the event, and hands a freed place to the queue.';
 
 create or replace function dealwright_engine.count_day(id bigint, completed timestamptz, amount integer)

@@ -165,6 +165,26 @@ $$;
 comment on function dealwright_engine.check_attributes(jsonb, boolean) is
     'Raises DW002, naming the dimension and what may be said, unless every attribute is declared and, where asked for, none that is required is missing.';
 
+create or replace function dealwright_engine.wait_a_little(line text, place integer)
+returns void language plpgsql as $$
+declare
+    patience text := current_setting('lock_timeout');
+    done text;
+begin
+    begin
+        done := set_config('lock_timeout', '50ms', true);
+        done := pg_advisory_xact_lock(hashtext(line), place);
+        -- the time may have run out in the moment the place was got: that is told before the next statement, and must be told in here
+        done := patience;
+    exception when lock_not_available then
+        null;
+    end;
+    done := set_config('lock_timeout', patience, true);
+end
+$$;
+comment on function dealwright_engine.wait_a_little(text, integer) is
+    'Waits for a place in a line, 50 ms at most: not for long behind a transaction that does other things as well.';
+
 -- A new value of an open dimension is a row and nothing else: arrays of counts grow when something is counted at the slot, and to
 -- the models that were made before it weighs nothing. So nobody who places a lead with a known value notices.
 create or replace function dealwright_engine.add_value(to_dimension bigint, new_value text)
@@ -327,7 +347,8 @@ returns void language plpgsql as $$
 begin
     perform dealwright_engine.widen_counters();
     perform dealwright_engine.compile_model(m.model_id) from dealwright.model as m where m.kind = 'value';
-    perform dealwright_engine.refresh_profile(a.agent_id) from dealwright.agent as a order by a.agent_id;
+    perform dealwright_engine.refresh_profile(a.agent_id, m.model)
+    from (select dealwright_engine.promoted_model() as model offset 0) as m cross join dealwright.agent as a order by a.agent_id;
 end
 $$;
 comment on function dealwright_engine.widen_statistics() is 'Gives every statistics array and profile an element for each new slot.';

@@ -3,7 +3,7 @@
 create or replace function dealwright_engine.check_lead_words(l dealwright.lead)
 returns void language plpgsql immutable as $$
 begin
-    if coalesce(l.customer_name, '') = '' then
+    if coalesce(btrim(l.customer_name), '') = '' then
         raise exception 'customer_name is missing' using errcode = 'DW002', hint = 'every lead names its customer';
     elsif l.status is null or l.status not in ('new', 'waiting', 'assigned', 'withdrawn') then
         raise exception 'unknown status of a lead %', coalesce(quote_literal(l.status), 'null') using errcode = 'DW002',
@@ -55,7 +55,6 @@ begin
     end if;
     if tg_op = 'INSERT' then
         perform dealwright_engine.check_lead_words(new);
-        perform dealwright_engine.enter_lane();
         if new.status in ('assigned', 'waiting') then
             raise exception 'a lead cannot be inserted as %', new.status using errcode = 'DW002',
                 hint = 'insert it with status new (the default): it is assigned, or waits, at once';

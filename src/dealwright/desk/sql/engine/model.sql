@@ -1,30 +1,5 @@
 -- The promoted model, unfolded by slot, and the profiles that follow the counters.
 
-create or replace function dealwright_engine.logit(p double precision)
-returns double precision language sql immutable parallel safe as $$
-    select ln(least(greatest(p, 1e-6), 1 - 1e-6) / (1 - least(greatest(p, 1e-6), 1 - 1e-6)))
-$$;
-
-create or replace function dealwright_engine.sigmoid(x double precision)
-returns double precision language sql immutable parallel safe as $$
-    -- exp() of a double raises an error beyond these bounds
-    select case when x < -700 then 0 when x > 700 then 1 else 1 / (1 + exp(-x)) end
-$$;
-
-create or replace function dealwright_engine.sum_at(weights double precision[], slots integer[])
-returns double precision language plpgsql immutable parallel safe as $$
-declare
-    slot integer;
-    total double precision := 0;
-begin
-    foreach slot in array slots loop
-        total := total + coalesce(weights[slot], 0);
-    end loop;
-    return total;
-end
-$$;
-comment on function dealwright_engine.sum_at(double precision[], integer[]) is 'Sum of the weights at the slots; a missing weight is 0.';
-
 create or replace function dealwright_engine.weights_by_slot(weights jsonb, width integer)
 returns double precision[] language sql stable as $$
     select array[0::double precision] || coalesce(array_agg(coalesce((weights -> d.name ->> v.value)::double precision, 0) order by v.slot), '{}')
@@ -140,10 +115,9 @@ comment on function dealwright_engine.expected_cents(double precision, double pr
 
 -- Empirical-Bayes profile of one agent from its counters (docs/decisions has the derivation; learn/profile.py is the
 -- same in NumPy, and a contract test holds the two together).
-create or replace function dealwright_engine.refresh_profile(id bigint)
+create or replace function dealwright_engine.refresh_profile(id bigint, model dealwright_engine.compiled_model)
 returns void language plpgsql set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
 declare
-    model dealwright_engine.compiled_model := dealwright_engine.promoted_model();
     stat dealwright.agent_stat;
     agent dealwright.agent;
     traits integer;
@@ -246,4 +220,5 @@ begin
     values (id, model.model_id, elements::real[]::vector, variances::real[]::vector, base_share, package_share);
 end
 $$;
-comment on function dealwright_engine.refresh_profile(bigint) is 'Brings the profile of an agent up to its counters and the promoted model.';
+comment on function dealwright_engine.refresh_profile(bigint, dealwright_engine.compiled_model) is
+    'Brings the profile of an agent up to its counters and a model, the promoted one.';

@@ -10,52 +10,6 @@
 -- the two sides comes second sees what the first has committed. A lead that holds the gate waits for no other lock
 -- (it lets go of the gate first), so the two can never wait for each other.
 
--- On a machine with few cores, leads that come by the dozen at once would all be at work at the same time, each stopped again and
--- again in the middle, some of them holding the agent that others wait for. dealwright.lanes says how many may be under way
--- (the embedded server sets it; unset: no limit); the others wait in line, but not for long behind a transaction that does
--- other things as well (docs/decisions/0067-lanes.md).
-create or replace function dealwright_engine.wait_a_little(line text, place integer)
-returns void language plpgsql as $$
-declare
-    patience text := current_setting('lock_timeout');
-    done text;
-begin
-    begin
-        done := set_config('lock_timeout', '50ms', true);
-        done := pg_advisory_xact_lock(hashtext(line), place);
-        -- the time may have run out in the moment the place was got: that is told before the next statement, and must be told in here
-        done := patience;
-    exception when lock_not_available then
-        null;
-    end;
-    done := set_config('lock_timeout', patience, true);
-end
-$$;
-comment on function dealwright_engine.wait_a_little(text, integer) is
-    'Waits for a place in a line, 50 ms at most: not for long behind a transaction that does other things as well.';
-
-create or replace function dealwright_engine.enter_lane()
-returns void language plpgsql as $$
-declare
-    wanted text := current_setting('dealwright.lanes', true);
-    lanes integer;
-begin
-    if wanted <> '' then
-        if wanted !~ '^[0-9]{1,6}$' then
-            raise exception 'dealwright.lanes is %, not a whole number', quote_literal(wanted) using errcode = 'DW002',
-                hint = 'it says how many leads may be placed at the same time, 0 for as many as come';
-        end if;
-        lanes := wanted;
-    end if;
-    -- who has written already may hold a lock that whoever is ahead in the lane waits for
-    if lanes > 0 and pg_current_xact_id_if_assigned() is null
-            and not pg_try_advisory_xact_lock(hashtext('dealwright lane'), pg_backend_pid() % lanes) then
-        perform dealwright_engine.wait_a_little('dealwright lane', pg_backend_pid() % lanes);
-    end if;
-end
-$$;
-comment on function dealwright_engine.enter_lane() is 'Waits, 50 ms at most, until one of the places for leads under way is free; it is kept until the transaction ends.';
-
 create or replace function dealwright_engine.enquiry_of(l dealwright.lead, excluded bigint, seed bigint)
 returns dealwright_engine.enquiry language sql as $$
     select row (l.slots, l.requirements, l.required_skills, l.required_department,
@@ -73,49 +27,38 @@ end
 $$;
 comment on function dealwright_engine.policy_for(text) is 'The policy of that name, or the default one, with what a placement goes by; its name is null when there is none.';
 
-create or replace function dealwright_engine.claim_place(best dealwright_engine.ranked, fair_window_start timestamptz, in_line boolean)
+create or replace function dealwright_engine.claim_place(best dealwright_engine.ranked, fair_window_start timestamptz)
 returns dealwright_engine.claimed language plpgsql as $$
 declare
     claim dealwright_engine.claimed;
-    done text;
 begin
-    if in_line then
-        -- first come, first served, and with a fresh look at the row: who waits for a row lock has to check it again, and others may slip in
-        -- ahead. Only for who held nothing before: no row that the one ahead waits for.
-        done := pg_advisory_xact_lock(hashtext('dealwright agent'), hashint8(best.agent_id));
-    end if;
     update dealwright.agent as a
     set open = a.open + 1, fair_count = a.fair_count + (now() >= claim_place.fair_window_start)::integer
     where a.agent_id = best.agent_id and a.active and a.open < a.capacity
       -- would it, as it is now, still come first?
       and a.open <= best.open_limit and a.capacity = best.capacity
-    returning a.name, a.open, a.capacity, a.fair_count, a.fair_compensation into claim;
+    returning a.name, coalesce(a.external_id, a.agent_id::text), a.open, a.capacity, a.fair_count, a.fair_compensation into claim;
     if not found then
         raise exception 'agent % has changed', best.agent_id using errcode = 'DW009', hint = 'try again';
     end if;
     return claim;
 end
 $$;
-comment on function dealwright_engine.claim_place(dealwright_engine.ranked, timestamptz, boolean) is
+comment on function dealwright_engine.claim_place(dealwright_engine.ranked, timestamptz) is
     'Takes a free place of the agent; DW009, to be undone, when the agent no longer comes first.';
 
 create or replace function dealwright_engine.record_assignment(
     l dealwright.lead, best dealwright_engine.ranked, ask dealwright_engine.enquiry, rule dealwright_engine.rule, queued boolean, booking_moves boolean default false,
-    in_line boolean default false, seen_before bigint default null
+    seen_before bigint default null
 )
 returns dealwright_engine.recorded language plpgsql as $$
 declare
     result dealwright_engine.recorded;
-    claim dealwright_engine.claimed;
-    -- Leads that want the same agent wait from the claim until the commit, one after the other: it comes late. But where the agent is
-    -- soon no longer the first, many a claim fails, and little should have to be undone.
-    early constant boolean := coalesce(best.open_limit < best.open + 16, true);
     -- an assignment evaluates a function; PERFORM would start a query for it
     done text := dealwright_engine.begin_own_writes();
 begin
-    if early then
-        claim := dealwright_engine.claim_place(best, rule.fair_window_start, in_line);
-    end if;
+    -- first, so that little has to be undone where it fails
+    result.claim := dealwright_engine.claim_place(best, rule.fair_window_start);
     insert into dealwright.assignment (lead_id, agent_id, slots, match_score, policy, model_id, propensity)
     values (l.lead_id, best.agent_id, l.slots, best.match_score, rule.name, rule.model_id, 1.0 / best.tied)
     returning assignment_id into result.assignment_id;
@@ -132,19 +75,16 @@ begin
     if not booking_moves then
         insert into dealwright.booking (assignment_id) values (result.assignment_id) returning booking_id into result.booking_id;
     end if;
-    if not early then
-        claim := dealwright_engine.claim_place(best, rule.fair_window_start, in_line);
-    end if;
-    result.agent_name := claim.agent_name;
     update dealwright.agent_stat as s set assigned = dealwright_engine.add_at(s.assigned, l.slots, 1) where s.agent_id = best.agent_id;
-    -- after the claim, so that an agent's events stand in the order of its states
+    -- the agent's row is locked, so its events stand in the order of its states
     insert into dealwright.event (kind, agent_id, lead_id, assignment_id, open, capacity, fair_count, fair_compensation)
-    values ('assigned', best.agent_id, l.lead_id, result.assignment_id, claim.open, claim.capacity, claim.fair_count, claim.fair_compensation);
+    values ('assigned', best.agent_id, l.lead_id, result.assignment_id,
+            (result.claim).open, (result.claim).capacity, (result.claim).fair_count, (result.claim).fair_compensation);
     done := dealwright_engine.end_own_writes();
     return result;
 end
 $$;
-comment on function dealwright_engine.record_assignment(dealwright.lead, dealwright_engine.ranked, dealwright_engine.enquiry, dealwright_engine.rule, boolean, boolean, boolean,
+comment on function dealwright_engine.record_assignment(dealwright.lead, dealwright_engine.ranked, dealwright_engine.enquiry, dealwright_engine.rule, boolean, boolean,
     bigint) is
     'Records assignment, decision and booking, claims the place and records the event; DW009, to be undone, when the agent no longer comes first.';
 

@@ -12,14 +12,6 @@ $$;
 comment on function dealwright_engine.can_take(text[], text, timestamptz, bigint, bigint, boolean, integer, integer, tstzmultirange, text[], text) is
     'Whether an agent may get the lead: active, with room, on shift, with the skills and department that are required.';
 
-create or replace function dealwright_engine.psi(free_share double precision, sharpness double precision default 20)
-returns double precision language sql immutable parallel safe as $$
-    -- Golrezaei, Nazerzadeh & Rusmevichientong (2014), "Real-time optimization of personalized assortments", eq. (4): the
-    -- exponential inventory-balancing penalty, with sharpness 1. Places come back when bookings settle, so only the last
-    -- ones are worth guarding: docs/decisions/0014 has the measurement behind 20.
-    select (1 - exp(-sharpness * free_share)) / (1 - exp(-sharpness))
-$$;
-
 create or replace function dealwright_engine.query_for(slots integer[], model dealwright_engine.compiled_model)
 returns dealwright_engine.lead_query language plpgsql immutable as $$
 declare
@@ -90,15 +82,14 @@ returns table (
     worth double precision, shortfall double precision
 ) language sql stable as $$
     select c.agent_id, c.open, c.capacity, c.eligible, c.win_logit, c.revenue,
-           -- psi without its denominator, which is the same for all
-           case when by_revenue then c.revenue else 1 end
-               * case when c.open < c.capacity then 1 - exp(sharpness * (c.open::double precision / c.capacity - 1)) else 0 end
-               / (1 + exp(-c.win_logit)),
+           case when c.open < c.capacity then dealwright_engine.worth(
+               case when by_revenue then c.revenue else 1 end, c.open, c.capacity, sharpness, c.win_logit) else 0 end,
            case when share_per_weight is not null then share_per_weight * c.weight - c.fair_count - c.fair_compensation else 0 end
     from (
         select a.agent_id, a.open, a.capacity, a.weight, a.fair_count, a.fair_compensation,
                case when with_terms then lead_logit - coalesce(a.profile <#> query, 0) else lead_logit end as win_logit,
-               case when with_terms then base * a.base_ratio + package * a.package_ratio else base + package end as revenue,
+               case when with_terms then dealwright_engine.expected_revenue(base, a.base_ratio, package, a.package_ratio)
+                    else base + package end as revenue,
                eligible_only or dealwright_engine.can_take(required_skills, required_department, asked_at, excluded_agent_id,
                    a.agent_id, a.active, a.open, a.capacity, a.shifts, a.skills, a.department) as eligible
         from agent as a

@@ -60,6 +60,14 @@ update dealwright.schema_functions set objects = array(
     select format('type dealwright.%s', t) from unnest('{claimed,contribution,enquiry,lead_query,look,ranked,reason_context,recorded}'::text[]) as t);
 set local search_path = dealwright, dealwright_engine, @vector_schema@;
 
+-- The answers of assign and settle have more columns now. A table of the company's that holds old answers keeps their type.
+alter type dealwright.placement rename to placement_0_1;
+alter type dealwright.settlement rename to settlement_0_1;
+update dealwright.schema_functions set objects = objects || array(
+    select format('type dealwright.%I', t.typname) from pg_type as t
+    where t.oid in ('dealwright.placement_0_1'::regtype, 'dealwright.settlement_0_1'::regtype)
+      and not exists (select from pg_attribute as a where a.atttypid in (t.oid, t.typarray)));
+
 alter table dealwright.dimension
     add column is_open boolean not null default false,
     add column required boolean not null default true,
@@ -224,18 +232,39 @@ create type dealwright_engine.lead_query as (
     package double precision
 );
 
-create type dealwright_engine.recorded as (
-    assignment_id bigint,
-    booking_id bigint,
-    agent_name text
-);
-
 create type dealwright_engine.claimed as (
     agent_name text,
+    own_id text,
     open integer,
     capacity integer,
     fair_count bigint,
     fair_compensation double precision
+);
+
+create type dealwright_engine.recorded as (
+    assignment_id bigint,
+    booking_id bigint,
+    claim dealwright_engine.claimed
+);
+
+create type dealwright.placement as (
+    assignment_id bigint,
+    booking_id bigint,
+    agent_id bigint,
+    agent_name text,
+    match_score double precision,
+    win_probability double precision,
+    expected_value double precision,
+    policy text,
+    model_id bigint,
+    lead_id bigint,
+    status text,
+    -- the ids that the user's own tables have
+    own_assignment_id text,
+    own_booking_id text,
+    own_agent_id text,
+    open integer,
+    capacity integer
 );
 
 create type dealwright_engine.reason_context as (
@@ -262,4 +291,19 @@ create type dealwright_engine.look as (
     revenue double precision,
     -- what was seen: that of the function's caller may be a later one
     snapshot pg_snapshot
+);
+
+create type dealwright.settlement as (
+    booking_id bigint,
+    assignment_id bigint,
+    agent_id bigint,
+    status text,
+    total_revenue numeric,
+    open integer,
+    capacity integer,
+    agent_name text,
+    -- the ids that the user's own tables have
+    own_booking_id text,
+    own_assignment_id text,
+    own_agent_id text
 );

@@ -68,24 +68,22 @@ create type dealwright_engine.lead_query as (
     package double precision
 );
 
--- Writes what a placement is and claims the place; the triggers see that the counters are kept here and stand back
--- (docs/decisions/0061-a-lead-is-placed-by-one-function.md).
-create type dealwright_engine.recorded as (
-    assignment_id bigint,
-    booking_id bigint,
-    agent_name text
-);
-
 create type dealwright_engine.claimed as (
     agent_name text,
+    own_id text,
     open integer,
     capacity integer,
     fair_count bigint,
     fair_compensation double precision
 );
 
--- The SQL interface: what any client may call. Rankings and placements; bookings and policies are in 17_bookings.sql.
+create type dealwright_engine.recorded as (
+    assignment_id bigint,
+    booking_id bigint,
+    claim dealwright_engine.claimed
+);
 
+-- What the functions of the interface answer.
 create type dealwright.placement as (
     assignment_id bigint,
     booking_id bigint,
@@ -97,7 +95,13 @@ create type dealwright.placement as (
     policy text,
     model_id bigint,
     lead_id bigint,
-    status text
+    status text,
+    -- the ids that the user's own tables have
+    own_assignment_id text,
+    own_booking_id text,
+    own_agent_id text,
+    open integer,
+    capacity integer
 );
 
 -- What the reasons of all agents have in common, worked out once per ranking.
@@ -128,13 +132,17 @@ create type dealwright_engine.look as (
     snapshot pg_snapshot
 );
 
--- The SQL interface, continued: what becomes of a placement, and which policy rules.
-
 create type dealwright.settlement as (
     booking_id bigint,
     assignment_id bigint,
     agent_id bigint,
     status text,
     total_revenue numeric,
-    open integer
+    open integer,
+    capacity integer,
+    agent_name text,
+    -- the ids that the user's own tables have
+    own_booking_id text,
+    own_assignment_id text,
+    own_agent_id text
 );

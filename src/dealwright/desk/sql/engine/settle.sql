@@ -1,0 +1,59 @@
+create or replace function dealwright_engine.settle(
+    booking_id bigint, status text, base_revenue double precision, package_revenue double precision, total_revenue double precision
+)
+returns dealwright.settlement language plpgsql set plan_cache_mode = force_generic_plan as $$
+#variable_conflict use_column
+declare
+    result dealwright.settlement;
+begin
+    if settle.status is null or settle.status not in ('pending', 'confirmed', 'cancelled') then
+        raise exception 'unknown booking status %', coalesce(quote_literal(settle.status), 'null') using errcode = 'DW002',
+            hint = 'use confirmed, cancelled, or pending to reopen';
+    end if;
+    if least(settle.base_revenue, settle.package_revenue, settle.total_revenue) < 0 then
+        raise exception 'revenue cannot be negative' using errcode = 'DW002', hint = 'a booking that was lost is cancelled';
+    elsif greatest(settle.base_revenue, settle.package_revenue, settle.total_revenue,
+                   settle.base_revenue + settle.package_revenue) >= 1e12 then  -- NaN too
+        raise exception 'a revenue must be a number below 1e12, not %', greatest(
+                settle.base_revenue, settle.package_revenue, settle.total_revenue)
+            using errcode = 'DW002', hint = 'look at the decimal sign, or leave it null when it is not known';
+    end if;
+    update dealwright.booking as b set
+        status = settle.status,
+        base_revenue = coalesce(settle.base_revenue, b.base_revenue),
+        package_revenue = coalesce(settle.package_revenue, b.package_revenue),
+        total_revenue = coalesce(settle.total_revenue,
+            case when settle.base_revenue is null and settle.package_revenue is null then b.total_revenue end)
+    where b.booking_id = settle.booking_id;
+    if not found then
+        raise exception 'there is no booking %', settle.booking_id using errcode = 'DW003',
+            hint = 'dealwright agents and the assignment''s answer show the ids';
+    end if;
+    select b.booking_id, b.assignment_id, a.agent_id, b.status, b.total_revenue, a.open, a.capacity, a.name,
+           coalesce(b.external_id, b.booking_id::text), coalesce(s.external_id, s.assignment_id::text),
+           coalesce(a.external_id, a.agent_id::text)
+    into result
+    from dealwright.booking as b
+    join dealwright.assignment as s using (assignment_id)
+    join dealwright.agent as a using (agent_id)
+    where b.booking_id = settle.booking_id;
+    return result;
+end
+$$;
+comment on function dealwright_engine.settle(bigint, text, double precision, double precision, double precision) is
+    'What dealwright.settle_booking does; the caller holds ROW EXCLUSIVE on booking.';
+
+create or replace function dealwright_engine.booking_named(name text)
+returns bigint language plpgsql stable as $$
+declare
+    id bigint;
+begin
+    select b.booking_id into id from dealwright.booking as b
+    where b.external_id = name or (b.external_id is null and b.booking_id = dealwright_engine.own_id(name));
+    if not found then
+        raise exception 'there is no booking %', name using errcode = 'DW003', hint = 'the answer of `dealwright assign` shows the ids';
+    end if;
+    return id;
+end
+$$;
+comment on function dealwright_engine.booking_named(text) is 'The booking with an outside id, else the one to which the desk gave the number.';
