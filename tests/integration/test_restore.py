@@ -751,3 +751,25 @@ def test_a_setting_that_an_older_server_does_not_know_is_left_out() -> None:
         script.passed(b"COPY dealwright.lead (customer_name) FROM stdin;\n")
         for row in (line, b"-- Name: x; Type: ACL; Schema: -\n", b"GRANT ALL ON TABLE x TO nobody;\n"):
             assert script.passed(row) == row  # a customer may have any name
+
+
+def test_who_granted_a_right_does_not_matter() -> None:
+    script = restore._Script(roles={"clerk"}, may_create_roles=False, version=18)
+    script.passed(b"-- Name: TABLE agent; Type: ACL; Schema: dealwright; Owner: -\n")
+    assert script.passed(b"SET SESSION AUTHORIZATION anna;\n") == b""
+    right = b"GRANT SELECT ON TABLE dealwright.agent TO clerk WITH GRANT OPTION;\n"
+    assert script.passed(right) == right
+    assert script.passed(b"RESET SESSION AUTHORIZATION;\n") == b""
+    assert script.passed(b"GRANT SELECT ON TABLE dealwright.agent TO anna;\n") == b""
+    assert script.missing == {"anna"}
+
+
+def test_an_extension_in_another_schema_is_asked_for(saved: Path, empty: Database) -> None:
+    with empty.connect(autocommit=True) as connection:
+        rows(connection, "create schema extra; alter extension vector set schema extra")
+        with pytest.raises(
+            DatabaseError, match=r'(?s)"public.vector" does not exist.*alter extension vector'
+        ):
+            restore.restore(empty, saved)
+        rows(connection, "alter extension vector set schema public")
+    assert restore.restore(empty, saved).agents == AGENTS

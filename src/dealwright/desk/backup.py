@@ -59,10 +59,8 @@ class Backup:
 
     def summary(self) -> str:
         """Say in one line what was written."""
-        return (
-            f"{self.file}: {self.agents:,} agents, {self.assignments:,} assignments, "
-            f"{self.bookings:,} bookings in {self.size_bytes / 2**20:,.1f} MiB"
-        )
+        amounts = say_amounts(self.agents, self.assignments, self.bookings)
+        return f"{self.file}: {amounts} in {self.size_bytes / 2**20:,.1f} MiB"
 
     def to_dict(self) -> dict[str, Any]:
         """Return it for JSON."""
@@ -156,6 +154,12 @@ def _dump(connection: Connection[Any], draft: Path, url: str) -> None:
 
 
 # shared with restore
+
+
+def say_amounts(agents: int, assignments: int, bookings: int) -> str:
+    """Say how much is in a desk."""
+    amounts = {"agent": agents, "assignment": assignments, "booking": bookings}
+    return ", ".join(f"{many:,} {name}{'' if many == 1 else 's'}" for name, many in amounts.items())
 
 
 def is_backup(file: Path) -> bool:

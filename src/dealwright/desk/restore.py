@@ -12,7 +12,7 @@ from typing import IO, Any
 
 from psycopg import Connection
 
-from dealwright.desk.backup import failure, is_backup, parameters_of, read_rows
+from dealwright.desk.backup import failure, is_backup, parameters_of, read_rows, say_amounts
 from dealwright.desk.cluster import client_environment, program, tail
 from dealwright.desk.database import Database, redact
 from dealwright.desk.migrations import check_versions, migrate
@@ -64,10 +64,8 @@ class Restored:
 
     def summary(self) -> str:
         """Say in one line what is there now, and in a second one what is not."""
-        line = (
-            f"restored {self.agents:,} agents, {self.assignments:,} assignments, "
-            f"{self.bookings:,} bookings from {self.file}"
-        )
+        amounts = say_amounts(self.agents, self.assignments, self.bookings)
+        line = f"restored {amounts} from {self.file}"
         if not self.roles_missing:
             return line
         names = ", ".join(self.roles_missing)

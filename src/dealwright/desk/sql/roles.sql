@@ -37,6 +37,8 @@ $$;
 -- A function may be run by everybody unless somebody says otherwise: this says so.
 revoke all on schema dealwright_engine from public;
 revoke all on all routines in schema dealwright, dealwright_engine from public;
+-- but for what tables have for a default
+grant execute on routine dealwright_engine.xact_id to public;
 
 -- name: everybody
 -- What all four may: reach the desk, see that it is up to date, and what may be said of a lead.

@@ -6,6 +6,7 @@ create sequence dealwright_engine.writer;
 select setval('dealwright_engine.writer',
     ('x' || translate(left(gen_random_uuid()::text, 13), '-', ''))::bit(48)::bigint);
 create function dealwright_engine.xact_id() returns xid8 language sql stable as $$ select pg_current_xact_id() $$;
+grant execute on function dealwright_engine.xact_id() to public;  -- tables have it for a default
 
 create table dealwright_engine.cluster (
     only_row boolean primary key default true check (only_row),

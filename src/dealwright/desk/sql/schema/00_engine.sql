@@ -9,6 +9,7 @@ select setval('dealwright_engine.writer',
 
 -- The id of the transaction, as it is stored: made by engine/cluster.sql.
 create function dealwright_engine.xact_id() returns xid8 language sql stable as $$ select pg_current_xact_id() $$;
+grant execute on function dealwright_engine.xact_id() to public;  -- tables have it for a default
 
 create table dealwright_engine.cluster (
     only_row boolean primary key default true check (only_row),
