@@ -201,7 +201,7 @@ def _may_change(connection: Connection[Any]) -> bool:
 def _not_the_owner(connection: Connection[Any]) -> DatabaseError:
     return DatabaseError(
         "the desk is of another version than this Dealwright, or was restored, and "
-        f"{connection.info.user!r} may not change it: let its owner run `dealwright init`, "
+        f"{connection.info.user!r} may not upgrade it: let its owner run `dealwright init`, "
         "or install the version that the others use"
     )
 

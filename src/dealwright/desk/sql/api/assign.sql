@@ -57,7 +57,9 @@ begin
     perform pg_catalog.pg_logical_emit_message(true, 'dealwright', '');
 end
 $$;
-comment on procedure dealwright.assign is
+comment on procedure dealwright.assign(
+    jsonb, text, bigint, bigint, bigint, text, double precision, double precision, double precision, bigint, bigint,
+    text, text, text, text, integer, integer) is
     'dealwright.assign_lead as a command that commits by itself: call dealwright.assign(''{"customer_name": ...}''). '
     'Not for use inside a transaction.';
 

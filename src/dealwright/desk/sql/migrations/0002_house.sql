@@ -67,7 +67,12 @@ set local search_path = dealwright, dealwright_engine, @vector_schema@;
 -- The answers of assign and settle have more columns now. A table of the company's that holds old answers keeps their
 -- type.
 drop function if exists dealwright.assign_lead(jsonb, text), dealwright.placement_of(bigint),
-    dealwright.reassign(bigint, text);
+    dealwright.reassign(bigint, text), dealwright.settle_booking(bigint, text, numeric, numeric, numeric);
+-- with the new ones beside them a call would be ambiguous
+drop procedure if exists dealwright.assign(
+    jsonb, text, bigint, bigint, bigint, text, double precision, double precision, double precision, bigint, bigint,
+    text);
+drop procedure if exists dealwright.settle(bigint, text, numeric, numeric, numeric, bigint, bigint, integer);
 alter type dealwright.placement rename to placement_0_1;
 alter type dealwright.settlement rename to settlement_0_1;
 update dealwright.schema_functions set objects = objects || array(
