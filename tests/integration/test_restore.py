@@ -549,8 +549,21 @@ def test_a_backup_is_its_owners_only_and_has_what_it_says(worked: Database, tmp_
     assert (written.agents, written.assignments) == (AGENTS, 5)
     assert str(file) in written.summary()
     assert f"{AGENTS} agents, 5 assignments" in written.summary()
+    assert written.summary().endswith(f" bookings in {file.stat().st_size / 1_048_576:.1f} MiB")
     assert written.to_dict()["file"] == str(file)
     assert [path.name for path in tmp_path.iterdir()] == ["desk.backup"]
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="open files are listed on Linux")
+def test_a_backup_has_its_name_on_the_disk_and_leaves_nothing_open(
+    worked: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[Path] = []
+    monkeypatch.setattr(os, "fsync", lambda handle: synced.append(Path(f"/proc/self/fd/{handle}").resolve()))
+    before = sorted(Path("/proc/self/fd").iterdir())
+    backup.back_up(worked, tmp_path / "desk.backup")
+    assert synced == [tmp_path.resolve()]
+    assert sorted(Path("/proc/self/fd").iterdir()) == before
 
 
 def test_a_backup_that_fails_leaves_the_one_before(
