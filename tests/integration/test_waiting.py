@@ -99,7 +99,7 @@ def test_it_goes_to_the_log_where_nobody_asked(
 def test_a_command_says_it_on_stderr(
     database: Database, desk: tuple[Desk, list[str]], dealwright: Command
 ) -> None:
-    with open_transaction(database, 4.5) as pid:
+    with open_transaction(database, 8) as pid:
         answer = dealwright(
             "assign",
             "--customer",

@@ -146,6 +146,7 @@ class Watcher:
             kept = self._look_at(late, kept) if late else set()
             self._closed.wait(_LOOK_S)
         self._disconnect()
+        self._working.clear()  # who works again after the end starts another thread
 
     def _sleep(self) -> None:
         self._disconnect()
