@@ -295,10 +295,13 @@ def test_the_desk_in_python_works_for_an_app_and_a_reader(database: Database, de
 def test_everybody_without_an_agents_role_sees_as_much_as_before(
     database: Database, desk: Connection[Any]
 ) -> None:
-    rows(desk, "do $$ begin create role clerk login; exception when duplicate_object then null; end $$")
-    rows(desk, "grant usage on schema dealwright to clerk")
-    rows(desk, "grant select, update on dealwright.booking to clerk")
-    with as_user(database, "clerk") as clerk:
+    rows(
+        desk,
+        "do $$ begin create role roles_test_clerk login; exception when duplicate_object then null; end $$",
+    )
+    rows(desk, "grant usage on schema dealwright to roles_test_clerk")
+    rows(desk, "grant select, update on dealwright.booking to roles_test_clerk")
+    with as_user(database, "roles_test_clerk") as clerk:
         assert value(clerk, "select count(*) from dealwright.booking") == 5
         rows(clerk, "update dealwright.booking set status = 'cancelled'")
     check_desk(desk, MODEL)

@@ -13,7 +13,7 @@ from dealwright.desk.migrations import package_sql
 _ROUTINE = re.compile(r"(?m)^create or replace (?:function|procedure) dealwright_engine\.(\w+)")
 _START = re.compile(r"(?m)^(?=create or replace )")
 # the statements that Python sends name these, and an older program goes on working beside a newer desk
-_NAMED_OUTSIDE = {"own_id", "policy_for"}
+_NAMED_OUTSIDE = {"own_id", "policy_for", "rebase_ids"}  # the last by a view that an upgrade keeps
 
 
 class Edition:

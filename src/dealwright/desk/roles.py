@@ -147,6 +147,13 @@ def _create_missing(connection: Connection[Any]) -> tuple[str, ...]:
     return tuple(missing)
 
 
+def _may_use(connection: Connection[Any], schema: str) -> bool:
+    row = connection.execute(
+        "SELECT has_schema_privilege('dealwright_owner', %s, 'USAGE')", [schema.strip('"')]
+    )
+    return row.fetchone() == (True,)
+
+
 def _let_owner_in(connection: Connection[Any]) -> None:
     """Let the role own a desk here, and who owns it now go on doing so as a member."""
     row = connection.execute(
@@ -170,11 +177,14 @@ def _let_owner_in(connection: Connection[Any]) -> None:
             connection.execute(f"GRANT USAGE ON SCHEMA {vector_schema} TO dealwright_owner".encode())
             # an import leaves out triggers that find nothing to do
             connection.execute("GRANT SET ON PARAMETER session_replication_role TO dealwright_owner")
+        elif not _may_use(connection, vector_schema):
+            connection.execute(f"GRANT USAGE ON SCHEMA {vector_schema} TO dealwright_owner".encode())
     except errors.InsufficientPrivilege:
         raise DatabaseError(
             f"the user {user} may not hand over the desk: let an administrator run "
             f"GRANT dealwright_owner TO {user}; "
             f"GRANT CREATE, TEMPORARY ON DATABASE {database} TO dealwright_owner; "
+            f"GRANT USAGE ON SCHEMA {vector_schema} TO dealwright_owner; "
             "then repeat `dealwright roles`"
         ) from None
 
