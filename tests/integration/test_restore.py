@@ -704,7 +704,7 @@ def test_rights_come_along_where_their_roles_are(
     worked: Database, empty: Database, elsewhere: Server, tmp_path: Path
 ) -> None:
     with worked.connect(autocommit=True) as connection:
-        for role in ("dealwright_tester", '"Odd, name"', "clerk"):
+        for role in ("dealwright_tester", '"Odd, name"', "archivist"):
             rows(connection, f"create role {role}")
             rows(connection, f"grant usage on schema dealwright to {role}")
             rows(connection, f"grant select on dealwright.agent to {role}")
@@ -713,14 +713,14 @@ def test_rights_come_along_where_their_roles_are(
             connection, "create policy own on dealwright.booking for select to dealwright_tester using (true)"
         )
         rows(connection, "revoke execute on function dealwright.read_events from public")
-    _administer(elsewhere, "create role clerk")
+    _administer(elsewhere, "create role archivist")
     try:
         backup.back_up(worked, tmp_path / "desk.backup")
         restored = restore.restore(empty, tmp_path / "desk.backup")
         assert restored.roles_missing == ("Odd, name",)
         assert "this server has no Odd, name: create them" in restored.summary()
         with empty.connect(autocommit=True) as connection:
-            for role in ("clerk", "dealwright_tester"):
+            for role in ("archivist", "dealwright_tester"):
                 assert value(connection, "select has_table_privilege(%s, 'dealwright.agent', 'select')", role)
                 assert not value(
                     connection, "select has_table_privilege(%s, 'dealwright.lead', 'select')", role
@@ -729,14 +729,14 @@ def test_rights_come_along_where_their_roles_are(
                 value(connection, "select polroles::regrole[]::text from pg_policy") == "{dealwright_tester}"
             )
             events = "dealwright.read_events(xid8, bigint, integer)"
-            assert not value(connection, "select has_function_privilege('clerk', %s, 'execute')", events)
+            assert not value(connection, "select has_function_privilege('archivist', %s, 'execute')", events)
     finally:
         with worked.connect(autocommit=True) as connection:
-            rows(connection, 'drop owned by clerk, dealwright_tester, "Odd, name"')
-            rows(connection, 'drop role clerk, dealwright_tester, "Odd, name"')
+            rows(connection, 'drop owned by archivist, dealwright_tester, "Odd, name"')
+            rows(connection, 'drop role archivist, dealwright_tester, "Odd, name"')
         with empty.connect(autocommit=True) as connection:
-            rows(connection, "drop owned by clerk, dealwright_tester")
-            rows(connection, "drop role clerk, dealwright_tester")
+            rows(connection, "drop owned by archivist, dealwright_tester")
+            rows(connection, "drop role archivist, dealwright_tester")
 
 
 def test_a_fresh_home_takes_a_backup(saved: Path, tmp_path: Path) -> None:
@@ -767,10 +767,10 @@ def test_a_setting_that_an_older_server_does_not_know_is_left_out() -> None:
 
 
 def test_who_granted_a_right_does_not_matter() -> None:
-    script = restore._Script(roles={"clerk"}, may_create_roles=False, version=18)
+    script = restore._Script(roles={"archivist"}, may_create_roles=False, version=18)
     script.passed(b"-- Name: TABLE agent; Type: ACL; Schema: dealwright; Owner: -\n")
     assert script.passed(b"SET SESSION AUTHORIZATION anna;\n") == b""
-    right = b"GRANT SELECT ON TABLE dealwright.agent TO clerk WITH GRANT OPTION;\n"
+    right = b"GRANT SELECT ON TABLE dealwright.agent TO archivist WITH GRANT OPTION;\n"
     assert script.passed(right) == right
     assert script.passed(b"RESET SESSION AUTHORIZATION;\n") == b""
     assert script.passed(b"GRANT SELECT ON TABLE dealwright.agent TO anna;\n") == b""
