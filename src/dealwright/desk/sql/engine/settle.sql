@@ -54,9 +54,13 @@ returns bigint language plpgsql stable as $$
 declare
     id bigint;
 begin
-    select b.booking_id into id from dealwright.booking as b
-    where b.external_id = name or (b.external_id is null and b.booking_id = dealwright_engine.own_id(name));
-    if not found then
+    -- Each by the index of its own: in one query the planner may look at all rows, or at all without an outside id.
+    select b.booking_id into id from dealwright.booking as b where b.external_id = name;
+    if id is null then
+        select case when b.external_id is null then b.booking_id end into id
+        from dealwright.booking as b where b.booking_id = dealwright_engine.own_id(name);
+    end if;
+    if id is null then
         raise exception 'there is no booking %', name using errcode = 'DW003',
             hint = 'the answer of `dealwright assign` shows the ids';
     end if;
