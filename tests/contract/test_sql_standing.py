@@ -192,3 +192,21 @@ def test_a_transaction_that_stays_open_keeps_its_agent_and_nobody_else(database:
             with pytest.raises(psycopg.errors.LockNotAvailable):
                 assign(other, attributes, policy="workload")
         assert value(one, "select count(*) from dealwright.lead where status = 'assigned'") == 2
+
+
+def test_who_has_room_again_is_looked_at_though_no_list_has_the_agent(database: Database) -> None:
+    """The place is freed without an outcome, so the profile stays what it was."""
+    attributes = {"destination": "Mars", "lead_source": "Organic"}
+    with database.connect(autocommit=True) as connection:
+        declare(connection)
+        for name in ("Ada", "Ben"):
+            add_agent(connection, name, capacity=20, rating=2.0 if name == "Ada" else 4.5)
+        model = random_model(np.random.default_rng(3))
+        load_model(connection, model)
+        placed = assign(connection, attributes)
+        first = placed["agent_id"]
+        rows(connection, "update dealwright.agent set capacity = 1 where agent_id = %s", first)
+        load_model(connection, model)  # forgets the lists; the next one is made without who is full
+        assert assign(connection, attributes)["agent_id"] != first
+        rows(connection, "select dealwright.reassign(%s, 'ill')", placed["assignment_id"])
+        assert assign(connection, attributes)["agent_id"] == first
