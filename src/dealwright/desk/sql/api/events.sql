@@ -10,8 +10,8 @@ begin
     where (e.xid, e.position) > (after_xid, after_position) and e.xid < dealwright_engine.snapshot_xmin()
     order by e.xid, e.position
     limit most;
-    -- What was seen may not be on the disk yet (18_commands.sql), and after a power cut its numbers would be given out
-    -- again. So the reader writes something as well, and when its transaction is over, all it has read is there to
+    -- What was seen may not be on the disk yet (dealwright.assign), and after a power cut its numbers would be given
+    -- out again. So the reader writes something as well, and when its transaction is over, all it has read is there to
     -- stay.
     if not current_setting('transaction_read_only')::boolean then
         if pg_current_wal_flush_lsn() < pg_current_wal_insert_lsn() then

@@ -1,6 +1,6 @@
 -- What a value of an agent, a lead, an assignment or a booking may be, whatever writes it: also those who keep the
--- counters themselves. Triggers and not constraints for their speed (see 14_agents.sql), and after all that prepare a
--- row ("within" is the last of the alphabet's names here). They list their columns, so that a claim of an agent does
+-- counters themselves. Triggers and not constraints for their speed (see engine/agent.sql), and after all that prepare
+-- a row ("within" is the last of the alphabet's names here). They list their columns, so that a claim of an agent does
 -- not call them. The other tables have constraints (schema/06_bounds.sql).
 
 create or replace function dealwright_engine.is_moment(value timestamptz)

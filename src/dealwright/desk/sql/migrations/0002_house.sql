@@ -113,6 +113,9 @@ comment on column dealwright.agent.database_role is
 
 alter table dealwright_engine.rule add column agents_differ boolean not null default false;
 
+comment on table dealwright_engine.standing is
+    'For each kind of lead the agents of highest expected value, whatever their workload: a list to look at first '
+    '(engine/candidates.sql).';
 delete from dealwright_engine.standing;  -- now kept under what was understood of a lead's attributes
 
 -- old values that would stop others at their next change

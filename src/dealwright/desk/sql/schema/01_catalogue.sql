@@ -69,7 +69,7 @@ create table dealwright.model (
 create unique index model_one_promoted on dealwright.model (kind) where promoted;
 
 -- What a placement goes by, in one row: a policy, what its parameters say, the model behind it. Follows from the two
--- tables above (functions/13_guards.sql); '' stands for the default policy.
+-- tables above (engine/policy.sql); '' stands for the default policy.
 create table dealwright_engine.rule (
     wanted text primary key,
     name text not null,
@@ -125,4 +125,4 @@ create table dealwright_engine.standing (
 ) with (toast_tuple_target = 8160);  -- read whole by every lead: nothing of it is compressed or kept elsewhere
 comment on table dealwright_engine.standing is
     'For each kind of lead the agents of highest expected value, whatever their workload: a list to look at first '
-    '(functions/16_standing.sql).';
+    '(engine/candidates.sql).';

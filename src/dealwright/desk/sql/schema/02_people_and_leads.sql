@@ -1,5 +1,5 @@
 -- The book of record: who sells, who asked, who got it, what came of it. What the values may be is held by the
--- triggers that prepare a row (functions/08_triggers.sql, 14_agents.sql), and unique indexes have no WHERE where nulls
+-- triggers that prepare a row (engine/lead.sql, agent.sql and others), and unique indexes have no WHERE where nulls
 -- do not count anyway: constraints and predicates are compiled anew by every statement that writes the table.
 
 -- Everything a ranking reads stands in this one row, and in its first columns: ranking 1,000 agents is one scan of 0.3
@@ -111,7 +111,7 @@ create table dealwright.booking (
 ) with (fillfactor = 85);
 create unique index booking_external_id on dealwright.booking (external_id);
 
--- Words in a lead's requirements that stand for a skill or a department (see functions/02_requirements.sql).
+-- Words in a lead's requirements that stand for a skill or a department (see engine/requirements.sql).
 create table dealwright.requirement_term (
     kind text not null check (kind in ('skill', 'department')),
     name text not null,
@@ -120,5 +120,5 @@ create table dealwright.requirement_term (
 );
 
 -- Nothing is ever stored here. Its table locks order "no place: wait" against "a place is free: look who waits"
--- (functions/07_place.sql says how).
+-- (engine/placement.sql says how).
 create table dealwright_engine.queue_gate (nothing boolean);

@@ -1,6 +1,6 @@
 -- What a value may be, whatever writes it: times from 1970 to 2199, finite numbers, text without control characters
 -- and of some length, documents without great depth. A null passes. On agents, leads, assignments and bookings a
--- trigger holds the same (functions/19_bounds.sql): with constraints, which are read and compiled anew by every
+-- trigger holds the same (engine/bounds.sql): with constraints, which are read and compiled anew by every
 -- statement, a claim of an agent took 100 us, not 30. desk/queries.py has the words for whoever is refused. Not valid:
 -- a database that was there before may hold other values.
 
