@@ -483,7 +483,7 @@ def test_the_command_prints_the_grants(dealwright: Command) -> None:
     said = dealwright("roles").out
     for role in ROLES:
         assert f"\n{role}: " in f"\n{said}"
-    assert "execute  assign, assign_lead" in said
+    assert "execute  activate_agent, agent_named, assign, assign_lead" in said
     told = dealwright("roles", "--json").json
     assert [role["name"] for role in told["roles"]] == list(ROLES)
     app = {(g["privilege"], g["object"]): g["columns"] for g in told["roles"][0]["grants"]}

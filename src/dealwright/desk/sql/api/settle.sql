@@ -44,7 +44,8 @@ create or replace procedure dealwright.settle(
     inout agent_name text default null,
     inout own_booking_id text default null,
     inout own_assignment_id text default null,
-    inout own_agent_id text default null
+    inout own_agent_id text default null,
+    inout notices text[] default null
 )
 language plpgsql as $$
 declare
@@ -52,9 +53,9 @@ declare
 begin
     select s.booking_id, s.assignment_id, s.agent_id, s.status, s.total_revenue, s.open, s.capacity, s.agent_name,
         s.own_booking_id,
-           s.own_assignment_id, s.own_agent_id
+           s.own_assignment_id, s.own_agent_id, s.notices
     into booking_id, assignment_id, agent_id, status, total_revenue, open, capacity, agent_name, own_booking_id,
-        own_assignment_id, own_agent_id
+        own_assignment_id, own_agent_id, notices
     from dealwright.settle_booking(booking_id, status, base_revenue, package_revenue, total_revenue) as s;
     commit;
     -- see dealwright.assign
@@ -63,7 +64,7 @@ end
 $$;
 comment on procedure dealwright.settle(
     bigint, text, double precision, double precision, double precision, bigint, bigint, integer, integer, text, text,
-        text, text) is
+        text, text, text[]) is
     'dealwright.settle_booking as a command that commits by itself. Not for use inside a transaction.';
 
 create or replace procedure dealwright.settle(
@@ -79,7 +80,8 @@ create or replace procedure dealwright.settle(
     inout agent_name text default null,
     inout own_booking_id text default null,
     inout own_assignment_id text default null,
-    inout own_agent_id text default null
+    inout own_agent_id text default null,
+    inout notices text[] default null
 )
 language plpgsql as $$
 declare
@@ -87,9 +89,9 @@ declare
 begin
     select s.booking_id, s.assignment_id, s.agent_id, s.status, s.total_revenue, s.open, s.capacity, s.agent_name,
         s.own_booking_id,
-           s.own_assignment_id, s.own_agent_id
+           s.own_assignment_id, s.own_agent_id, s.notices
     into booking, assignment_id, agent_id, status, total_revenue, open, capacity, agent_name, own_booking_id,
-        own_assignment_id, own_agent_id
+        own_assignment_id, own_agent_id, notices
     from dealwright.settle_booking(booking, status, base_revenue, package_revenue, total_revenue) as s;
     commit;
     -- see dealwright.assign
@@ -98,7 +100,7 @@ end
 $$;
 comment on procedure dealwright.settle(
     text, text, double precision, double precision, double precision, bigint, bigint, integer, integer, text, text,
-        text, text) is
+        text, text, text[]) is
     'The same for the booking that your own tables call so, or whose number this is.';
 
 create or replace function dealwright.lapse_follow_ups(as_of timestamptz default null)

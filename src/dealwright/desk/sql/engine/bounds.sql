@@ -134,14 +134,15 @@ returns trigger language plpgsql security definer
 set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
 begin
     if not (new.received_at >= '1970-01-01 00:00:00+00' and new.received_at < '2200-01-01 00:00:00+00')
-            or new.external_id = '' or new.idempotency_key = ''
-            or not (dealwright_engine.is_word(new.customer_name, 1000)
+            or new.external_id = '' or new.idempotency_key = '' or new.customer_id = ''
+            or not (dealwright_engine.is_word(new.customer_id, 500)
+                and dealwright_engine.is_word(new.customer_name, 1000)
                 and dealwright_engine.is_word(new.external_id, 500)
                     and dealwright_engine.is_word(new.idempotency_key, 500)
                         and dealwright_engine.is_word(new.required_department, 1000)
                     and dealwright_engine.is_prose(new.requirements) and dealwright_engine.is_flat(new.attributes)) then
         perform dealwright_engine.refuse_values('the lead', to_jsonb(new), '{received_at}',
-            '{external_id,idempotency_key}',
+            '{external_id,idempotency_key,customer_id}',
             '{customer_name,required_department}', '{requirements}', '{attributes}');
     end if;
     return new;
@@ -156,11 +157,11 @@ begin
             or new.external_id = '' or not (new.propensity >= 0 and new.propensity <= 1)
                 or not (new.match_score >= -1e9 and new.match_score <= 1e9)
             or not (dealwright_engine.is_moment(new.ended_at) and dealwright_engine.is_moment(new.known_at)
-                and dealwright_engine.is_moment(new.completed_at)
+                and dealwright_engine.is_moment(new.completed_at) and dealwright_engine.is_moment(new.first_contact_at)
                     and dealwright_engine.is_word(new.external_id, 500) and dealwright_engine.is_prose(new.end_reason))
                         then
         perform dealwright_engine.refuse_values(format('assignment %s', new.assignment_id), to_jsonb(new),
-            '{assigned_at,ended_at,known_at,completed_at}',
+            '{assigned_at,ended_at,known_at,completed_at,first_contact_at}',
             '{external_id}', '{}', '{end_reason}', '{}', '{"propensity": [0, 1], "match_score": [-1e9, 1e9]}');
     end if;
     return new;

@@ -130,7 +130,7 @@ create or replace trigger follow_withdrawal after update of status on dealwright
     for each row execute function dealwright_engine.follow_withdrawal();
 create or replace trigger retry_waiting_lead
     after update of priority, received_at, requirements, required_skills, required_department, attributes,
-        policy on dealwright.lead
+        policy, declined_by on dealwright.lead
     for each row when (old.is_waiting and new.is_waiting) execute function dealwright_engine.retry_waiting_lead();
 
 create or replace trigger check_policy before insert or update on dealwright.policy
@@ -192,8 +192,8 @@ create or replace trigger within_bounds before insert or update of capacity, wei
     external_id, name, email, job_title, department,
     manager, skills, traits, shifts, database_role on dealwright.agent
     for each row execute function dealwright_engine.bound_agent();
-create or replace trigger within_bounds before insert or update of external_id, customer_name, attributes, requirements,
-    idempotency_key, received_at,
+create or replace trigger within_bounds before insert or update of external_id, customer_id, customer_name, attributes,
+    requirements, idempotency_key, received_at,
     required_department on dealwright.lead
     for each row execute function dealwright_engine.bound_lead();
 create or replace trigger within_bounds before insert or update on dealwright.assignment
