@@ -18,7 +18,7 @@ _MOST_OPEN_VALUES = 250
 
 
 def load_history(
-    connection: Connection[Any], history: History, *, deactivate_missing: bool = False
+    connection: Connection[Any], history: History, *, deactivate_missing: bool | None = False
 ) -> dict[str, Any]:
     """Take in a history; returns how many rows were new, changed and unchanged, and what is odd of agents."""
     assignments = history.assignments

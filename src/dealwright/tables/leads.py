@@ -20,6 +20,7 @@ from dealwright.tables.validation import Rows, find_columns
 _LEAD: Final = Table(
     {
         "customer_name": Field(needed=True),
+        "customer_id": Field(),
         "requirements": Field(),
         "priority": Field("whole", low=-(2**31), high=2**31 - 1, fix="write a whole number, such as 5"),
         "idempotency_key": Field(),
@@ -57,8 +58,8 @@ class LeadFile:
 def read_leads(path: Path, dimensions: Sequence[Dimension]) -> LeadFile:
     """Read leads from any table, or from JSON lines in the shape of the SQL functions.
 
-    A table has the columns ``customer_name`` and one per dimension, and may have ``requirements``,
-    ``priority``, ``idempotency_key`` and ``received_at``.
+    A table has the columns ``customer_name`` and one per dimension, and may have ``customer_id``,
+    ``requirements``, ``priority``, ``idempotency_key`` and ``received_at``.
 
     Raises
     ------

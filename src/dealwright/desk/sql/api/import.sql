@@ -118,12 +118,14 @@ begin
         analyze dealwright.agent, dealwright.lead, dealwright.assignment, dealwright.booking, dealwright.agent_stat;
     end if;
     perform dealwright_engine.end_own_writes();
-    select coalesce(jsonb_agg(jsonb_build_object('agent_id', a.external_id, 'name', a.name) order by a.agent_id),
-        '[]') into missing
+    -- who was never imported, or was put back to work by hand, has not left the file
+    select coalesce(jsonb_agg(jsonb_build_object('agent_id', a.external_id, 'name', a.name, 'open', a.open)
+        order by a.agent_id), '[]') into missing
     from dealwright.agent as a
-    where a.active and a.external_id is not null
+    where a.active and a.external_id is not null and a.import_hash is not null
         and not exists (select from import_agent as i where i.external_id = a.external_id);
-    if deactivate_missing then
+    -- where more are missing than are there, it is rather the file that is not whole
+    if coalesce(deactivate_missing, jsonb_array_length(missing) <= (select count(*) from import_agent)) then
         -- without the hash: who is in the file again comes back
         update dealwright.agent as a set active = false, import_hash = null
         where a.external_id in (select m ->> 'agent_id' from jsonb_array_elements(missing) as m);
@@ -150,5 +152,5 @@ $$;
 comment on function dealwright.import_history(double precision, boolean) is
     'Takes in what was copied into import_*: all of it or nothing. A row whose content was imported before changes '
     'nothing, '
-    'even if the desk has moved on since. Tells which agents are not in it (and deactivates them if asked to), and '
-    'how many have more than their capacity.';
+    'even if the desk has moved on since. Tells which agents are not in it (and deactivates them if asked to; null: unless '
+    'more are missing than are in it), and how many have more than their capacity.';
