@@ -125,7 +125,7 @@ def import_tables(
         )
     broken = intake.tables["agents"].rejected.height > 0
     if deactivate_missing is None and (broken or company.table("agents").file is None):
-        deactivate_missing = False  # who is missing is not known, or means nothing
+        deactivate_missing = False  # it is not known who is missing, or it means nothing
     if deactivate_missing and broken:
         raise InputError(
             f"{intake.tables['agents'].rejected.height:,} rows of agents are rejected, so it is not known "

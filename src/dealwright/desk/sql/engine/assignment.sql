@@ -182,14 +182,18 @@ begin
         raise exception 'assignment % was given to somebody else and stays closed', present.assignment_id
             using errcode = 'DW001',
             hint = 'see the lead''s present assignment';
-    elsif past.status = 'reassigned' and b.booking_id is not null and exists (
+    -- Whoever changes a booking has the end of its assignment cleared (engine/booking.sql). A change of the assignment
+    -- alone is fine: it may have a booking that waits with its lead.
+    elsif past.status <> 'reassigned' or b.booking_id is null or present.ended_at is not null then
+        return;
+    elsif exists (
             select from dealwright.lead as l
             where l.lead_id = present.lead_id and l.is_waiting and l.last_assignment_id = present.assignment_id) then
         raise exception 'booking % waits in the queue with lead %: nobody has it', b.booking_id, present.lead_id
             using errcode = 'DW001',
             hint = 'settle it when somebody has the lead; where the customer gave up, set the lead''s status to '
                 'withdrawn';
-    elsif past.status = 'reassigned' and b.booking_id is not null then
+    else
         raise exception 'assignment % was given to somebody else: it can have no booking', present.assignment_id
             using errcode = 'DW001',
             hint = 'book the lead''s present assignment';

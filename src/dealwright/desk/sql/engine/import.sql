@@ -50,7 +50,8 @@ begin
         update dealwright.agent as a set
             name = i.name, email = i.email, job_title = i.job_title, department = i.department, manager = i.manager,
             years_of_service = i.years_of_service, rating = i.rating, capacity = coalesce(i.capacity, a.capacity),
-            active = coalesce(i.active, a.active), skills = array(select lower(s) from unnest(i.skills) as s),
+            -- who left the file is back; whom somebody deactivated stays so unless the file speaks of it
+            active = coalesce(i.active, a.active or a.import_hash is null), skills = array(select lower(s) from unnest(i.skills) as s),
             weight = coalesce(i.weight, a.weight), import_hash = i.hash
         from incoming as i
         where a.external_id = i.external_id and a.import_hash is distinct from i.hash
