@@ -213,7 +213,8 @@ def test_a_withdrawn_lead_cancels_the_booking_that_waits_with_it(connection: Con
     assert live["booking_id"] not in (None, placed["booking_id"])
 
 
-def test_a_hand_written_assignment_takes_over_what_waits(connection: Connection[Any]) -> None:
+@pytest.mark.parametrize("status", ["open", "lapsed"])
+def test_a_hand_written_assignment_takes_over_what_waits(connection: Connection[Any], status: str) -> None:
     staff(connection, "Ada", capacity=1)
     placed = assign(connection, LEAD)
     deactivate(connection, 1)
@@ -222,10 +223,14 @@ def test_a_hand_written_assignment_takes_over_what_waits(connection: Connection[
     rows(connection, "update dealwright.agent set capacity = 1 where agent_id = %s", ben)
     rows(
         connection,
-        "insert into dealwright.assignment (lead_id, agent_id) values (%s, %s)",
+        "insert into dealwright.assignment (lead_id, agent_id, status) values (%s, %s, %s)",
         placed["lead_id"],
         ben,
+        status,
     )
+    if status == "lapsed":
+        assert value(connection, "select status from dealwright.booking") == "cancelled"
+        return
     (live,) = rows(connection, "select * from dealwright.placement_of(%s)", placed["lead_id"])
     assert (live["agent_name"], live["booking_id"]) == ("Ben", placed["booking_id"])
     assert value(connection, "select held_by from dealwright.assignment where status = 'open'") == [1]

@@ -189,7 +189,11 @@ begin
     where s.assignment_id = fresh and p.assignment_id = l.last_assignment_id;
     update dealwright.booking as b set assignment_id = fresh
     where b.assignment_id = l.last_assignment_id and b.status = 'pending'
+      and exists (select from dealwright.assignment as s where s.assignment_id = fresh and s.status = 'open')
       and not exists (select from dealwright.booking as o where o.assignment_id = fresh);
+    -- of an assignment that was written by hand as one that is over
+    update dealwright.booking as b set status = 'cancelled', cancelled_at = clock_timestamp()
+    where b.assignment_id = l.last_assignment_id and b.status = 'pending';
     update dealwright.lead as d set last_assignment_id = null where d.lead_id = l.lead_id;
     perform dealwright_engine.end_own_writes();
 end
