@@ -19,7 +19,9 @@ begin
         'assignment_id', d.assignment_id,
         'agrees',
             again.agent_id is not distinct from d.agent_id and again.match_score is not distinct from d.match_score
-            and again.win_probability is not distinct from d.win_probability,
+            -- a profile that has become wider since, by a new value, is summed in another order: reals, 7 digits
+            and coalesce(abs(again.win_probability - d.win_probability) < 1e-6,
+                again.win_probability is not distinct from d.win_probability),
         'policy', d.policy, 'model_id', d.model_id, 'decided_at', d.decided_at, 'from_queue', d.from_queue,
         'recorded',
             jsonb_build_object('agent_id', d.agent_id, 'match_score', d.match_score, 'win_probability',
