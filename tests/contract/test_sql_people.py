@@ -374,6 +374,26 @@ def test_the_latest_agent_is_the_former_one(connection: Connection[Any]) -> None
     assert assign(connection, LEAD, "workload", customer_id="C2")["agent_name"] == "Ada"  # not the same one
 
 
+def test_the_former_agent_is_that_of_the_latest_lead(connection: Connection[Any]) -> None:
+    staff(connection, "Ada", "Ben")
+    assert assign(connection, LEAD, "workload", customer_id="C1")["agent_name"] == "Ada"
+    rows(connection, "update dealwright.agent set active = false where name = 'Ada'")
+    assert assign(connection, LEAD, "workload", customer_id="C1")["agent_name"] == "Ben"
+    rows(connection, "update dealwright.agent set active = true, years_of_service = 99 where name = 'Ada'")
+    assert assign(connection, LEAD, "workload", customer_id="C1")["agent_name"] == "Ben"
+
+
+def test_whoever_gave_a_lead_back_is_not_the_former_agent(connection: Connection[Any]) -> None:
+    staff(connection, "Ada", "Ben")
+    rows(connection, "update dealwright.agent set skills = '{luxury}' where name = 'Ben'")
+    assert assign(connection, LEAD, "workload", customer_id="C1")["agent_name"] == "Ada"
+    second = assign(connection, LEAD, "workload", customer_id="C1", skills=["luxury"])
+    assert second["agent_name"] == "Ben"
+    assert decline(connection, second)["status"] == "waiting"
+    # by the workload it would be Ben
+    assert assign(connection, LEAD, "workload", customer_id="C1")["agent_name"] == "Ada"
+
+
 def test_owner_ignore_leaves_the_ranking_alone(connection: Connection[Any]) -> None:
     staff(connection, "Ada", "Ben")
     rows(
