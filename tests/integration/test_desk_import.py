@@ -592,6 +592,29 @@ def test_whoever_left_the_file_is_deactivated_unless_the_file_is_not_whole(datab
         check_desk(connection)
 
 
+def test_customers_of_the_history_come_back_to_their_agent(database: Database) -> None:
+    desk = Desk(database)
+    given = history(assignments=40, capacity=(60, 61))
+    assert desk.load(given).counts["assignments"]["new"] == 40
+    known = given.assignments.with_columns(customer_id="C" + pl.col("external_id"))
+    # as imported before but for the customers: those rows alone have changed
+    some = known.with_columns(
+        customer_id=pl.when(pl.int_range(pl.len()) < 25).then("customer_id").otherwise(None)
+    )
+    assert desk.load(replace(given, assignments=some)).counts["assignments"]["changed"] == 25
+    assert desk.load(replace(given, assignments=some)).counts["assignments"]["changed"] == 0
+    loaded = desk.load(replace(given, assignments=known)).counts["assignments"]
+    assert (loaded["changed"], loaded["unchanged"]) == (15, 25)
+    for row in known.head(8).iter_rows(named=True):
+        placed = desk.assign(
+            {"customer_name": row["customer_name"], "customer_id": row["customer_id"], "attributes": LEAD}
+        )
+        assert str(placed.row["agent_id"]) == row["agent_external_id"]
+    with database.connect(autocommit=True) as connection:
+        check_desk(connection)
+        assert value(connection, "select count(*) from dealwright.lead where customer_id is not null") == 48
+
+
 def test_an_import_does_not_bring_back_whom_somebody_deactivated(database: Database) -> None:
     desk = Desk(database)
     given = history(assignments=30, capacity=(60, 61))

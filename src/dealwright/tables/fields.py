@@ -139,6 +139,7 @@ TABLES: Final[Mapping[str, Table]] = {
             "customer_name": _ID,
             "assigned_at": Field("moment", needed=True),
             "requirements": _TEXT,
+            "customer_id": _TEXT,
         },
         unique="id",
         whole=True,

@@ -149,8 +149,9 @@ def _open(path: Path, name: str, table: Table, further: Sequence[str], needed: S
         if field in (names if field == column else further):
             found[field] = (*found.get(field, ()), column)
         elif column.rstrip("_") != "reason":  # of rejected rows, mended
-            # where it is missing, "customer" means the name
-            meant = names if "customer_name" in raw.frame.columns else [n for n in names if n != "customer_id"]
+            # where the name is missing, "customer" means it
+            nameless = "customer_name" not in raw.frame.columns
+            meant = [known for known in names if not (nameless and known == "customer_id")]
             strange[column] = UnknownNameError("column", field, meant)
     if strange and path.suffix.lower() not in (".jsonl", ".ndjson"):
         raise InputError(f"{path.name}: {next(iter(strange.values()))}")

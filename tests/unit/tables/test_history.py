@@ -149,7 +149,7 @@ def test_a_company_is_read_whole(tmp_path: Path) -> None:
                 "external_id": ["L1", "L2", "L3", "L4"], "agent_external_id": ["a", "b", "a", "b"],
                 "customer_name": ["Kim", "Sam", "Ida", "Jo"],
                 "assigned_at": [moment(1, day, 9) for day in (1, 2, 3, 4)],
-                "requirements": [None] * 4, "outcome_unknown": [False] * 4,
+                "requirements": [None] * 4, "customer_id": [None] * 4, "outcome_unknown": [False] * 4,
                 "source": ["web", "shop", "web", "shop"],
             },
             schema={**ASSIGNMENT_COLUMNS, "source": pl.String},

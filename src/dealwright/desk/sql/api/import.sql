@@ -15,7 +15,7 @@ set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
     create temporary table import_kind (kind integer primary key, attributes jsonb) on commit drop;
     create temporary table import_assignment (
         external_id text, agent_external_id text, customer_name text, assigned_at timestamptz, requirements text,
-        outcome_unknown boolean, kind integer,
+        customer_id text, outcome_unknown boolean, kind integer,
         -- dealwright_engine.own_id, written out: who copies rows may not call it
         own_id bigint generated always as (
             case when external_id ~ '^[1-9][0-9]{0,17}$' then external_id::bigint end) stored,
@@ -152,5 +152,5 @@ $$;
 comment on function dealwright.import_history(double precision, boolean) is
     'Takes in what was copied into import_*: all of it or nothing. A row whose content was imported before changes '
     'nothing, '
-    'even if the desk has moved on since. Tells which agents are not in it (and deactivates them if asked to; null: unless '
-    'more are missing than are in it), and how many have more than their capacity.';
+    'even if the desk has moved on since. Tells which agents are not in it (and deactivates them if asked to; '
+    'null: unless more are missing than are in it), and how many have more than their capacity.';
