@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -185,6 +187,23 @@ def test_a_lead_of_somebody_who_left_waits_and_takes_its_booking_along(connectio
         == "suite"
     )
     assert value(connection, "select count(*) from dealwright.booking") == 2
+
+
+def test_a_place_that_is_freed_meanwhile_is_not_overlooked(
+    database: Database, connection: Connection[Any]
+) -> None:
+    staff(connection, "Ada", "Ben", capacity=1)
+    hers, his = assign(connection, LEAD, "workload"), assign(connection, LEAD, "workload")
+    rows(connection, "update dealwright.agent set active = false where name = 'Ada'")
+    with database.connect() as settling, ThreadPoolExecutor(1) as pool:
+        rows(settling, "select dealwright.settle_booking(%s::bigint, 'confirmed')", his["booking_id"])
+        moved = pool.submit(reassign, connection, hers)
+        waits = "select count(*) from pg_locks where not granted and relation = %s::regclass"
+        while not value(settling, waits, "dealwright_engine.queue_gate"):
+            assert not moved.done()
+            time.sleep(0.01)
+        settling.commit()
+        assert moved.result(timeout=30)["agent_name"] == "Ben"
 
 
 def test_a_lead_from_the_queue_goes_before_one_that_came_later(connection: Connection[Any]) -> None:
@@ -394,6 +413,21 @@ def test_whoever_gave_a_lead_back_is_not_the_former_agent(connection: Connection
     assert assign(connection, LEAD, "workload", customer_id="C1")["agent_name"] == "Ada"
 
 
+@pytest.mark.parametrize("policy", ["value", "workload"])
+def test_a_ranking_names_the_former_agent(connection: Connection[Any], policy: str) -> None:
+    staff(connection, "Ada", "Ben")
+    placed = assign(connection, LEAD, policy, customer_id="C1")
+    said = "had this customer before: gets the lead if able to"
+    for customer, named in (("C1", [placed["agent_id"]]), ("C2", [])):
+        ranking = rows(
+            connection,
+            "select * from dealwright.rank_agents(%s, %s)",
+            psycopg.types.json.Jsonb({"customer_id": customer, "attributes": LEAD}),
+            policy,
+        )
+        assert [row["agent_id"] for row in ranking if {"reason": said} in row["reasons"]] == named
+
+
 def test_owner_ignore_leaves_the_ranking_alone(connection: Connection[Any]) -> None:
     staff(connection, "Ada", "Ben")
     rows(
@@ -413,7 +447,10 @@ def test_who_gives_a_customer_on_does_not_get_them_back_as_the_former_agent(
     assign(connection, LEAD, "workload", customer_id="C1")
     second = assign(connection, LEAD, "workload", customer_id="C1")
     assert second["agent_name"] == "Ada"
-    assert decline(connection, second)["agent_name"] == "Ben"
+    third = decline(connection, second)
+    assert third["agent_name"] == "Ben"
+    # Ada could have taken it, and did not want to
+    assert [notice for notice in third["notices"] if "this customer before" in notice] == []
 
 
 def test_leads_without_a_customer_id_go_where_they_went(connection: Connection[Any]) -> None:

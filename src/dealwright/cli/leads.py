@@ -64,11 +64,12 @@ def rank(
     policy: Policy = None,
     requirements: Requirements = None,
     customer: Customer = None,
+    customer_id: CustomerId = None,
     top: Top = None,
     as_json: Json = False,
 ) -> None:
     """Rank the agents for a lead, with reasons; nothing is recorded."""
-    document = lead_document(customer or "anybody", pairs, requirements)
+    document = lead_document(customer or "anybody", pairs, requirements, customer_id=customer_id)
     with open_desk(context) as desk:
         ranking = desk.rank(document, policy, top)
     if as_json:

@@ -17,7 +17,7 @@ begin
     select s.agent_id into id
     from dealwright.lead as o
     join dealwright.assignment as s on s.lead_id = o.lead_id and s.status <> 'reassigned'
-    where o.customer_id = l.customer_id and o.lead_id <> l.lead_id
+    where o.customer_id = l.customer_id and o.lead_id is distinct from l.lead_id
     order by s.assigned_at desc, s.assignment_id desc
     limit 1;
     return id;
