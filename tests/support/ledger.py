@@ -135,6 +135,7 @@ def _check_leads(tables: Mapping[str, Sequence[Row]]) -> None:
             assert mine is None, f"lead {lead['lead_id']} waits and is assigned"
         elif lead["status"] == "assigned":
             assert mine is not None, f"lead {lead['lead_id']} is with nobody"
+            assert lead["last_assignment_id"] is None, f"lead {lead['lead_id']} is still to leave the queue"
         else:
             assert mine is None or mine["status"] != "open", f"lead {lead['lead_id']} is withdrawn and open"
 
