@@ -192,14 +192,9 @@ create or replace trigger within_bounds before insert or update of capacity, wei
     external_id, name, email, job_title, department,
     manager, skills, traits, shifts, database_role on dealwright.agent
     for each row execute function dealwright_engine.bound_agent();
-create or replace trigger within_bounds before insert or update of external_id, customer_name, attributes, requirements,
-    idempotency_key, received_at,
-    required_department on dealwright.lead
+create or replace trigger within_bounds before update of external_id, customer_name, attributes, requirements,
+    idempotency_key, received_at, required_department on dealwright.lead
     for each row execute function dealwright_engine.bound_lead();
-create or replace trigger within_bounds before insert or update on dealwright.assignment
-    for each row execute function dealwright_engine.bound_assignment();
-create or replace trigger within_bounds before insert or update on dealwright.booking
-    for each row execute function dealwright_engine.bound_booking();
 
 -- what placements go by follows from policies and models
 select dealwright_engine.write_rules();
