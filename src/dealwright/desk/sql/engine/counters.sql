@@ -48,8 +48,11 @@ declare
         or coalesce(plus.base_expected_cents, 0) <> coalesce(minus.base_expected_cents, 0)
         or coalesce(plus.package_expected_cents, 0) <> coalesce(minus.package_expected_cents, 0);
     state dealwright.agent;
+    fair dealwright.agent;
     stat dealwright.agent_stat;
     fresh dealwright_engine.agent_profile_log;
+    gets_room boolean;
+    gets_lead constant boolean := kind in ('assigned', 'moved_in');
     done text := dealwright_engine.begin_own_writes();
 begin
     -- the agent's row comes before its counters, and its events stand in the order of its states
@@ -58,6 +61,13 @@ begin
         raise exception 'agent % has no free place', id using errcode = 'DW001',
             hint = 'raise the capacity, settle or reassign one of the agent''s open assignments, or choose '
                 'another agent';
+    end if;
+    gets_room := state.open >= state.capacity and state.open + opened < state.capacity;
+    fair := state;
+    fair.open := state.open + opened;
+    fair.fair_count := state.fair_count + counted;
+    if gets_room then
+        fair := dealwright_engine.levelled(fair, clock_timestamp());
     end if;
     if learned then
         update dealwright.agent_stat as s set
@@ -87,7 +97,9 @@ begin
         update dealwright.agent as a
         set open = a.open + opened, fair_count = a.fair_count + counted, profile_model_id = fresh.model_id,
             profile = fresh.profile, variance = fresh.variance, base_ratio = fresh.base_ratio,
-            package_ratio = fresh.package_ratio, profile_xid = dealwright_engine.xact_id()
+            package_ratio = fresh.package_ratio, profile_xid = dealwright_engine.xact_id(),
+            fair_compensation = fair.fair_compensation, fair_until = fair.fair_until,
+            last_assigned_at = case when gets_lead then now() else a.last_assigned_at end
         where a.agent_id = id
         returning a.* into state;
         insert into dealwright_engine.agent_profile_log (
@@ -97,14 +109,16 @@ begin
         update dealwright.agent as a
         set open = a.open + opened, fair_count = a.fair_count + counted,
             -- who was full may be on no list of candidates
-            profile_xid = case when opened < 0 and a.open >= a.capacity then dealwright_engine.xact_id()
-                else a.profile_xid end
+            profile_xid = case when gets_room then dealwright_engine.xact_id() else a.profile_xid end,
+            fair_compensation = fair.fair_compensation, fair_until = fair.fair_until,
+            last_assigned_at = case when gets_lead then now() else a.last_assigned_at end
         where a.agent_id = id
         returning a.* into state;
     end if;
-    insert into dealwright.event (kind, agent_id, lead_id, assignment_id, open, capacity, fair_count, fair_compensation)
+    insert into dealwright.event (kind, agent_id, lead_id, assignment_id, open, capacity, fair_count, fair_compensation,
+        fair_until, last_assigned_at)
     values (kind, id, of.lead_id, of.assignment_id, state.open, state.capacity, state.fair_count,
-        state.fair_compensation);
+        state.fair_compensation, state.fair_until, state.last_assigned_at);
     done := dealwright_engine.end_own_writes();
     if opened < 0 then
         perform dealwright_engine.fill_from_queue(id);
