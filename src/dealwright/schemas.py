@@ -67,6 +67,7 @@ ASSIGNMENT_COLUMNS: Final[Columns] = {  # followed by one String column per dime
     "customer_name": pl.String,
     "assigned_at": MOMENT,
     "requirements": pl.String,
+    "customer_id": pl.String,  # what the company calls the customer: enquiries of one share it
     "outcome_unknown": pl.Boolean,  # its booking could not be read: censored, neither won nor lost
 }
 

@@ -228,9 +228,9 @@ def test_nobody_notices_an_upgrade(busy_desk: Database, tmp_path: Path) -> None:
     with Clients(busy_desk) as clients:
         time.sleep(1)
         for edition, said in (
-            (renamed, "schema 2: functions replaced"),
-            (migrated, "migrated from schema 2 to 3 (0003_colour)"),
-            (returned, "schema 3: functions replaced"),
+            (renamed, "schema 3: functions replaced"),
+            (migrated, "migrated from schema 3 to 4 (0004_colour)"),
+            (returned, "schema 4: functions replaced"),
         ):
             assert upgrade_at_once(busy_desk, edition).count(said) == 1
             time.sleep(0.5)

@@ -21,7 +21,7 @@ RANKED = {
 }  # fmt: skip
 PLACED = {
     "assignment_id", "booking_id", "agent_id", "agent_name", "match_score", "status", "win_probability",
-    "expected_value", "policy", "model_id", "lead_id", "open", "capacity",
+    "expected_value", "policy", "model_id", "lead_id", "open", "capacity", "duplicates", "notices",
 }  # fmt: skip
 
 
@@ -246,6 +246,67 @@ def test_reassign(desk: Command) -> None:
     assert {first["agent_id"], second["agent_id"]} == {"ann", "bob"}
 
 
+def test_who_leaves_hands_over_and_who_comes_back_takes_from_the_queue(desk: Command) -> None:
+    first = desk("assign", *SET, "--customer", "C", "--policy", "workload", "--json").json
+    second = desk("assign", *SET, "--customer", "D", "--policy", "workload", "--json").json
+    assert {first["agent_id"], second["agent_id"]} == {"ann", "bob"}
+    bobs = first if first["agent_id"] == "bob" else second
+    anns = second if bobs is first else first
+    said = desk("agents", "deactivate", "bob").out
+    assert said == (
+        "Bob Ray (bob) is not active; 1 open lead left: `dealwright agents deactivate bob --hand-over` "
+        "gives them to others\n"
+    )
+    answer = desk("agents", "deactivate", "bob", "--hand-over", "--json").json
+    assert (answer["agent_id"], answer["agent_name"], answer["active"]) == ("bob", "Bob Ray", False)
+    assert (answer["was_active"], answer["open"], answer["waiting"]) == (False, 0, [])
+    (given,) = answer["handed_over"]
+    assert (given["lead_id"], given["agent_id"], given["agent_name"]) == (bobs["lead_id"], "ann", "Ann Lee")
+    left = desk("agents", "deactivate", "ann", "--hand-over").out
+    assert "lead 42 of D: to the queue" in left
+    assert "2 leads back in the queue: nobody else has room" in left
+    assert [row["lead_id"] for row in desk("queue", "--json").json] == [first["lead_id"], second["lead_id"]]
+    back = desk("agents", "activate", "ann", "--json").json
+    assert (back["active"], back["was_active"], back["from_queue"], back["open"]) == (True, False, 2, 2)
+    explained = desk("explain", given["assignment_id"], "--json").json
+    assert [row["agent_id"] for row in explained["history"]] == ["bob", "ann", "ann"]
+    assert "had the lead before: Bob Ray (bob): Bob Ray (bob) is not active" in desk(
+        "explain", given["assignment_id"]
+    ).out.replace("\n", " ")
+    active = {row["agent_id"]: row["active"] for row in desk("agents", "--json").json}
+    assert active == {"ann": True, "bob": False}
+    assert anns["agent_id"] == "ann"
+
+
+def test_contact_and_decline(desk: Command) -> None:
+    placed = desk("assign", *SET, "--customer", "C", "--customer-id", "K1", "--json").json
+    number = placed["assignment_id"]
+    answer = desk("contact", number, "--at", "2025-12-24T10:00:00+01:00", "--json").json
+    assert answer == {"assignment_id": str(number), "first_contact_at": answer["first_contact_at"]}
+    assert answer["first_contact_at"].startswith("2025-12-24T09:00:00")
+    assert "lies in the future" in desk("contact", number, "--at", "2101-01-01", expect=2).err
+    other = desk("decline", number, "--reason", "on the road", "--json").json
+    assert set(other) == PLACED
+    assert other["agent_id"] not in (None, placed["agent_id"])
+    assert other["notices"] == [f"had the lead before: {placed['agent_name']} ({placed['agent_id']})"]
+    back = desk("assign", *SET, "--customer", "C", "--customer-id", "K1", "--json").json
+    if other["agent_id"] == "bob":  # with one place, which is taken
+        assert "who had this customer before, could not take the lead" in back["notices"][0]
+    else:
+        assert back["agent_id"] == other["agent_id"]
+    assert back["duplicates"] == [placed["lead_id"]]
+
+
+def test_the_same_form_sent_twice_is_said(desk: Command) -> None:
+    first = desk("assign", *SET, "--customer", "Kate Nguyen", "--json").json
+    assert desk("assign", *SET, "--customer", "Other").err == ""
+    said = desk("assign", *SET, "--customer", "kate nguyen").err
+    assert said == (
+        f"may be the same enquiry as lead {first['lead_id']} (with {first['agent_name']} "
+        f"({first['agent_id']})): the same name and attributes\n"
+    )
+
+
 def test_train_and_models(desk: Command) -> None:
     answer = desk("train", "--json", "--out", "drawn").json
     assert {"model_id", "promoted", "reason", "evidence", "metrics", "outcomes", "agents_differ"} <= set(
@@ -296,6 +357,12 @@ def errors(answer: Any) -> dict[str, str]:
         (["explain", "L1"], 2, "the desk did not decide it"),
         (["explain", "999"], 2, "there is no assignment 999"),
         (["reassign", "L1"], 1, "not open"),
+        (["decline", "L1", "--reason", "x"], 1, "not open"),
+        (["decline", "L1"], 2, "--reason"),
+        (["contact", "999"], 2, "there is no assignment 999"),
+        (["agents", "deactivate", "zoe"], 2, "there is no agent zoe: `dealwright agents` shows the ids"),
+        (["agents", "activate", "1"], 2, "there is no agent 1"),
+        (["agents", "dismiss", "ann"], 2, "No such command"),
         (["model", "show", "9"], 2, "there is no model 9"),
         (["model", "load", "nowhere.json"], 2, "there is no file nowhere.json"),
         (["import", "--map", "astro", "tables"], 2, "did you mean 'astra'?"),

@@ -112,6 +112,9 @@ def test_the_record_is_append_only(connection: Connection[Any], table: str) -> N
     [
         "update dealwright.decision set agent_id = agent_id + 1 where decision_id = 3",
         "update dealwright.decision set features = '{1}' where decision_id = 3",
+        "update dealwright.decision set excluded_agent_ids = '{1}' where decision_id = 3",
+        "update dealwright.decision set excluded_agent_id = 1 where decision_id = 3",
+        "update dealwright.decision set owner_agent_id = 1 where decision_id = 3",
         "delete from dealwright.decision where decision_id = 3",
         "delete from dealwright.decision_seal where decision_id = 3",
         "update dealwright.decision_block set hash = previous_hash where block_id = 1",

@@ -53,7 +53,8 @@ READS = [
     "select * from dealwright.event", "select * from dealwright.decision", "select * from dealwright.task",
     "select * from dealwright.touch", "select * from dealwright.model",
     "select * from dealwright.agent_profile",
-    "select dealwright.explain(1)", "select dealwright.replay(1)", "select * from dealwright.read_events()",
+    "select dealwright.explain(1)", "select dealwright.replay(1)",
+    "select * from dealwright.holders_of(1)", "select * from dealwright.read_events()",
     "select * from dealwright.touches()", "select * from dealwright.verify_decisions()", RANK,
 ]  # fmt: skip
 NIGHT = [
@@ -69,6 +70,12 @@ NIGHT = [
     "select dealwright.declare_open_values()",
     "select dealwright.promote_model(1)",
     "select dealwright.load_model(kind, parameters, false) from dealwright.model where kind = 'value'",
+]
+PEOPLE = [
+    "select dealwright.deactivate_agent(2, true)",
+    "select dealwright.deactivate_agent(2)",
+    "select dealwright.activate_agent(2)",
+    "select dealwright.return_unanswered()",
 ]
 OWN = [
     "update dealwright.agent set capacity = 9 where agent_id = 1",
@@ -115,6 +122,13 @@ CAN: dict[str, list[str]] = {
         f"call dealwright.assign('{ENQUIRY}')",
         "call dealwright.settle(2, 'cancelled')",
         "select * from dealwright.reassign(3, 'ill')",
+        *PEOPLE,
+        "select dealwright.contact(1)",
+        "select * from dealwright.decline(5, 'no time')",
+        "select * from dealwright.duplicates_of(1)",
+        "select dealwright.agent_named('A1')",
+        "select first_contact_at, held_by from dealwright.assignment",
+        INSERT.replace("(customer_name,", "(customer_id, customer_name,").replace("'Ida',", "'C1', 'Ida',"),
         "select dealwright.fill_free_places()",
         "select * from dealwright.placement_of(1)",
         "update dealwright.lead set requirements = 'quiet' where lead_id = 3",
@@ -126,6 +140,7 @@ CAN: dict[str, list[str]] = {
     "ann": [
         "select * from dealwright.lead",
         "update dealwright.booking set status = 'confirmed', total_revenue = 70",
+        "select dealwright.contact(1)",
         "update dealwright.task set status = 'done', outcome = 'responded'",
     ],
     "night": [*READS, *NIGHT],
@@ -136,14 +151,16 @@ CANNOT: dict[str, list[str]] = {
     "shop": [*REVENUE, *WRITES, *PRIVATE, *OWN, *NIGHT, "select * from dealwright.event"],
     "ann": [
         RANK, PLACE, INSERT, SETTLE, "call dealwright.settle(1, 'confirmed')",
-        *WRITES, *PRIVATE, *OWN, *NIGHT, *REVENUE[4:9],
+        *WRITES, *PRIVATE, *OWN, *PEOPLE, *NIGHT, *REVENUE[4:9], "select * from dealwright.reassign(1, 'x')",
+        "update dealwright.assignment set first_contact_at = now()",
         "select * from dealwright.event", "select * from dealwright.decision",
         "update dealwright.agent set database_role = 'ann'",
         "update dealwright.booking set assignment_id = 1",
     ],
-    "night": [PLACE, INSERT, SETTLE, "select dealwright.reassign(3, 'x')", *WRITES, *PRIVATE, *OWN],
+    "night": [PLACE, INSERT, SETTLE, "select dealwright.reassign(3, 'x')", *PEOPLE, *WRITES, *PRIVATE, *OWN],
     "looker": [
-        PLACE, INSERT, SETTLE, "call dealwright.settle(1, 'confirmed')", *WRITES, *PRIVATE, *OWN, *NIGHT,
+        PLACE, INSERT, SETTLE, "call dealwright.settle(1, 'confirmed')", *WRITES, *PRIVATE, *OWN, *PEOPLE,
+        *NIGHT, "select dealwright.contact(1)", "select dealwright.decline(1, 'x')",
         "select dealwright.reassign(3, 'x')", "update dealwright.booking set status = 'confirmed'",
     ],
     "boss": ["select pg_read_file('PG_VERSION')", "create role other", "update dealwright.agent set open = 0",
@@ -253,6 +270,26 @@ def test_an_agent_sees_and_settles_own_work_only(database: Database, desk: Conne
         # nor does somebody without an agent see anything
         rows(desk, "update dealwright.agent set database_role = null")
         assert [value(ann, f"select count(*) from dealwright.{table}") for table in mine] == [0] * 5
+
+
+def test_an_agent_reaches_and_declines_own_work_only(database: Database, desk: Connection[Any]) -> None:
+    with as_user(database, "ann") as ann:
+        for statement in ("select dealwright.contact(2)", "select * from dealwright.decline(2, 'x')"):
+            with pytest.raises(psycopg.Error, match="no assignment 2 of yours") as refused:
+                rows(ann, statement)
+            assert refused.value.sqlstate == "DW003"
+        rows(ann, "select dealwright.contact(1)")
+        assert value(ann, "select count(first_contact_at) from dealwright.assignment") == 1
+        assert rows(ann, "select * from dealwright.decline(3, 'x')")[0]["agent_name"] == "Ben"
+        # whoever is nobody's agent has no work
+        rows(desk, "update dealwright.agent set database_role = null")
+        with pytest.raises(psycopg.Error, match="no assignment 1 of yours"):
+            rows(ann, "select dealwright.contact(1)")
+        # in another role they are somebody else
+        rows(desk, "grant dealwright_app to ann")
+        rows(ann, "select dealwright.contact(2)")
+        rows(desk, "revoke dealwright_app from ann")
+    check_desk(desk, MODEL)
 
 
 def test_an_app_is_told_no_revenue_it_did_not_give(database: Database, desk: Connection[Any]) -> None:
@@ -483,7 +520,7 @@ def test_the_command_prints_the_grants(dealwright: Command) -> None:
     said = dealwright("roles").out
     for role in ROLES:
         assert f"\n{role}: " in f"\n{said}"
-    assert "execute  assign, assign_lead" in said
+    assert "execute  activate_agent, agent_named, assign, assign_lead" in said
     told = dealwright("roles", "--json").json
     assert [role["name"] for role in told["roles"]] == list(ROLES)
     app = {(g["privilege"], g["object"]): g["columns"] for g in told["roles"][0]["grants"]}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 from engine import add_agent, assign, declare, load_model, random_model, rows, value
@@ -11,6 +13,7 @@ from psycopg.types.json import Jsonb
 from dealwright.desk.database import Database
 
 ATTRIBUTES = {"destination": "Mars", "lead_source": "Organic"}
+RETURNING = {"customer_name": "Ida", "customer_id": "C", "attributes": ATTRIBUTES}
 STATEMENTS = [
     "update dealwright.booking set status = 'confirmed', base_revenue = 900 where booking_id = 1",
     "update dealwright.booking set status = 'pending' where booking_id = 1",
@@ -18,6 +21,16 @@ STATEMENTS = [
     "select * from dealwright.settle_booking(3, 'cancelled')",
     "delete from dealwright.booking where booking_id = 3",
     "select * from dealwright.reassign(1, 'ill')",
+    "select * from dealwright.decline(6, 'no')",
+    "select dealwright.contact(4)",
+    "select dealwright.deactivate_agent(4, true)",
+    "select dealwright.activate_agent(4)",
+    "update dealwright.policy set params = params || '{\"respond_within_min\": 9}'",
+    f"select * from dealwright.assign_lead('{json.dumps(RETURNING)}')",
+    "update dealwright_engine.response_due set due_at = now()",
+    "select dealwright.return_unanswered()",
+    "select * from dealwright.duplicates_of(1)",
+    "select * from dealwright.holders_of(1)",
     "update dealwright.assignment set agent_id = 3 where assignment_id = 4",
     "delete from dealwright.assignment where assignment_id = 5",
     "update dealwright.agent set rating = 4.5, capacity = 9, skills = '{french}' where agent_id = 1",

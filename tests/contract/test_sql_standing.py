@@ -24,8 +24,8 @@ cross join lateral (
     from (select %s::jsonb as attributes) as a offset 0
 ) as s
 cross join lateral (
-    select row (dealwright_engine.slots_of(s.attributes), null, %s::text[], null, %s, clock_timestamp(), %s,
-                null, null, null)::dealwright_engine.enquiry as ask offset 0
+    select row (dealwright_engine.slots_of(s.attributes), null, %s::text[], null, %s, clock_timestamp(),
+                %s::bigint[], null, null, null, null)::dealwright_engine.enquiry as ask offset 0
 ) as e
 left join lateral dealwright_engine.rank_by('value', e.ask, (r.rule).params, 1, true) as g on true
 """
@@ -35,7 +35,7 @@ def first_both_ways(
     connection: Connection[Any], rng: np.random.Generator, attributes: dict[str, str]
 ) -> dict[str, Any]:
     skills = ["luxury"] if rng.random() < 0.15 else None
-    excluded = int(rng.integers(1, 20)) if rng.random() < 0.1 else None
+    excluded = rng.integers(1, 20, 3).tolist() if rng.random() < 0.1 else None
     connection.execute("set search_path = dealwright, public, extensions")
     (row,) = rows(
         connection, FIRST_BOTH_WAYS, Jsonb(attributes), skills, int(rng.integers(1_000_000)), excluded

@@ -535,7 +535,10 @@ def test_agents_that_are_not_in_the_file_are_named(database: Database) -> None:
     )
     with database.connect(autocommit=True) as connection:
         add_agent(connection, "made here", capacity=1)  # no file ever had them
-        named = ({"agent_id": "2", "name": "Agent 2"}, {"agent_id": "5", "name": "Agent 5"})
+        workload = dict(connection.execute("select external_id, open from dealwright.agent").fetchall())
+        named = tuple(
+            {"agent_id": name, "name": f"Agent {name}", "open": workload[name]} for name in ("2", "5")
+        )
         loaded = desk.load(fewer)
         assert (loaded.missing_agents, loaded.deactivated) == (named, 0)
         active = "select array_agg(external_id order by agent_id) from dealwright.agent where not active"
@@ -546,7 +549,8 @@ def test_agents_that_are_not_in_the_file_are_named(database: Database) -> None:
         rows(connection, "update dealwright.agent set capacity = open + 5 where external_id in ('2', '5')")
         assert value(connection, "select count(*) from dealwright.lead where is_waiting") == 0
         loaded = desk.load(fewer, deactivate_missing=True)
-        assert (loaded.missing_agents, loaded.deactivated) == (named, 2)
+        assert [row["agent_id"] for row in loaded.missing_agents] == ["2", "5"]
+        assert loaded.deactivated == 2
         assert value(connection, active) == ["2", "5"]
         check_desk(connection)
         assert assign(connection, LEAD)["status"] == "waiting"
@@ -555,6 +559,75 @@ def test_agents_that_are_not_in_the_file_are_named(database: Database) -> None:
         assert desk.load(given).counts["agents"]["changed"] == 2
         assert value(connection, active) is None
         check_desk(connection)
+
+
+def test_whoever_left_the_file_is_deactivated_unless_the_file_is_not_whole(database: Database) -> None:
+    desk = Desk(database)
+    given = history(assignments=30, capacity=(60, 61))
+    desk.load(given)
+    names = given.agents["external_id"].to_list()
+
+    def only(kept: list[str]) -> History:
+        few = given.assignments.filter(pl.col("agent_external_id").is_in(kept))
+        return replace(
+            given,
+            agents=given.agents.filter(pl.col("external_id").is_in(kept)),
+            assignments=few,
+            bookings=given.bookings.filter(
+                pl.col("assignment_external_id").is_in(few["external_id"].implode())
+            ),
+        )
+
+    half = len(names) // 2
+    loaded = desk.load(only(names[: half - 1]), deactivate_missing=None)
+    assert (len(loaded.missing_agents), loaded.deactivated) == (len(names) - half + 1, 0)
+    loaded = desk.load(only(names[1:]), deactivate_missing=None)
+    assert [row["agent_id"] for row in loaded.missing_agents] == names[:1]
+    assert loaded.deactivated == 1
+    with database.connect(autocommit=True) as connection:
+        # who is put back to work by hand has not left the file
+        rows(connection, "select dealwright.activate_agent(dealwright.agent_named(%s))", names[0])
+        assert desk.load(only(names[1:]), deactivate_missing=None).missing_agents == ()
+        assert value(connection, "select bool_and(active) from dealwright.agent")
+        check_desk(connection)
+
+
+def test_customers_of_the_history_come_back_to_their_agent(database: Database) -> None:
+    desk = Desk(database)
+    given = history(assignments=40, capacity=(60, 61))
+    assert desk.load(given).counts["assignments"]["new"] == 40
+    known = given.assignments.with_columns(customer_id="C" + pl.col("external_id"))
+    # as imported before but for the customers: those rows alone have changed
+    some = known.with_columns(
+        customer_id=pl.when(pl.int_range(pl.len()) < 25).then("customer_id").otherwise(None)
+    )
+    assert desk.load(replace(given, assignments=some)).counts["assignments"]["changed"] == 25
+    assert desk.load(replace(given, assignments=some)).counts["assignments"]["changed"] == 0
+    loaded = desk.load(replace(given, assignments=known)).counts["assignments"]
+    assert (loaded["changed"], loaded["unchanged"]) == (15, 25)
+    for row in known.head(8).iter_rows(named=True):
+        placed = desk.assign(
+            {"customer_name": row["customer_name"], "customer_id": row["customer_id"], "attributes": LEAD}
+        )
+        assert str(placed.row["agent_id"]) == row["agent_external_id"]
+    with database.connect(autocommit=True) as connection:
+        check_desk(connection)
+        assert value(connection, "select count(*) from dealwright.lead where customer_id is not null") == 48
+
+
+def test_an_import_does_not_bring_back_whom_somebody_deactivated(database: Database) -> None:
+    desk = Desk(database)
+    given = history(assignments=30, capacity=(60, 61))
+    silent = replace(given, agents=given.agents.with_columns(active=pl.lit(None, pl.Boolean)))
+    desk.load(silent)
+    desk.deactivate(1)
+    with database.connect(autocommit=True) as connection:
+        active = "select active from dealwright.agent where external_id = '1'"
+        better = silent.agents.with_columns(rating=pl.col("rating") + 0.1)
+        assert desk.load(replace(silent, agents=better)).counts["agents"]["changed"] > 0
+        assert value(connection, active) is False
+        desk.load(given)  # which says that everybody is active
+        assert value(connection, active) is True
 
 
 def test_agents_over_their_capacity_are_counted_and_a_capacity_is_suggested(database: Database) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 import pytest
 from desk_machine import DeskMachine, has, rarely
-from engine import DIMENSIONS, add_agent, lead_json, rows, understood, value
+from engine import DIMENSIONS, Row, add_agent, lead_json, rows, understood, value
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule, run_state_machine_as_test
@@ -53,11 +53,19 @@ class WorkingDesk(DeskMachine):
                 return False
         return True
 
+    def former_agent(self, customer: str | None) -> int | None:
+        """Who had the customer's latest lead."""
+        leads = {row["lead_id"] for row in self.tables["lead"] if customer and row["customer_id"] == customer}
+        had = [a for a in self.tables["assignment"] if a["lead_id"] in leads and a["status"] != "reassigned"]
+        latest = max(had, key=lambda a: (a["assigned_at"], a["assignment_id"]), default=None)
+        return latest["agent_id"] if latest else None
+
     @rule(
         attributes=ATTRIBUTES,
         policy=st.sampled_from(POLICIES),
         requirements=st.sampled_from(REQUIREMENTS),
         priority=st.integers(0, 2),
+        customer=st.sampled_from((None, None, "C1", "C2")),
         way=st.sampled_from(("plain", "function", "command")),
     )
     def insert_lead(
@@ -66,12 +74,14 @@ class WorkingDesk(DeskMachine):
         policy: str | None,
         requirements: str | None,
         priority: int,
+        customer: str | None,
         way: str,
     ) -> None:
         if way == "plain":
             answer = self.attempt(
-                "insert into dealwright.lead (customer_name, attributes, policy, requirements, priority) "
-                "values ('Kate', %s, %s, %s, %s) returning lead_id",
+                "insert into dealwright.lead (customer_id, customer_name, attributes, policy, requirements, "
+                "priority) values (%s, 'Kate', %s, %s, %s, %s) returning lead_id",
+                customer,
                 psycopg.types.json.Jsonb(attributes),
                 policy,
                 requirements,
@@ -85,7 +95,7 @@ class WorkingDesk(DeskMachine):
                 "select * from dealwright.assign_lead(%s, %s)"
                 if way == "function"
                 else "call dealwright.assign(%s, %s)",
-                lead_json(attributes, requirements=requirements, priority=priority),
+                lead_json(attributes, requirements=requirements, priority=priority, customer_id=customer),
                 policy,
             )
         assert (answer is not None) == self.acceptable(attributes)
@@ -96,6 +106,9 @@ class WorkingDesk(DeskMachine):
         able = [agent["agent_id"] for agent in self.tables["agent"] if can_take(agent, lead)]
         assert answer["status"] == ("assigned" if able else "waiting")
         assert (answer["agent_id"] in able) if able else answer["agent_id"] is None
+        owner = self.former_agent(customer)
+        if owner in able:
+            assert answer["agent_id"] == owner
         if requirements == "a luxury cabin, please" and any(
             "luxury" in a["skills"] for a in self.tables["agent"]
         ):
@@ -242,8 +255,81 @@ class WorkingDesk(DeskMachine):
         if assignment := self.pick("assignment", draw):
             answer = self.attempt("select * from dealwright.reassign(%s, 'ill')", assignment["assignment_id"])
             if answer:
-                assert answer[0]["agent_id"] != assignment["agent_id"]
-                assert answer[0]["booking_id"] is not None
+                self.check_given_on(assignment, answer[0], declined=False)
+
+    @precondition(has("assignment"))
+    @rule(draw=st.integers(0, 99))
+    def decline(self, draw: int) -> None:
+        if assignment := self.pick("assignment", draw):
+            answer = self.attempt("select * from dealwright.decline(%s, 'no')", assignment["assignment_id"])
+            assert (answer is None) == (assignment["status"] != "open")
+            if answer:
+                self.check_given_on(assignment, answer[0], declined=True)
+
+    @precondition(has("assignment"))
+    @rule(draw=st.integers(0, 99))
+    def contact(self, draw: int) -> None:
+        if assignment := self.pick("assignment", draw):
+            answer = self.attempt("select dealwright.contact(%s) as at", assignment["assignment_id"])
+            assert (answer is None) == (assignment["status"] == "reassigned")
+
+    @precondition(rarely)
+    @rule(minutes=st.sampled_from((None, 10)), policy=st.sampled_from(POLICIES[1:]))
+    def ask_for_answers(self, minutes: int | None, policy: str) -> None:
+        rows(
+            self.connection,
+            "update dealwright.policy set params = (params - 'respond_within_min') "
+            "|| jsonb_strip_nulls(jsonb_build_object('respond_within_min', %s::integer)) where name = %s",
+            minutes,
+            policy,
+        )
+
+    @rule(minutes=st.sampled_from((9, 11)))
+    def return_unanswered(self, minutes: int) -> None:
+        rows(
+            self.connection,
+            "update dealwright_engine.response_due set due_at = due_at - make_interval(mins => %s)",
+            minutes,
+        )
+        if value(self.connection, "select dealwright.return_unanswered()"):
+            known = {a["assignment_id"]: a for a in self.tables["assignment"]}
+            (past,) = [
+                known[a["assignment_id"]]
+                for a in rows(
+                    self.connection, "select * from dealwright.assignment where status = 'reassigned'"
+                )
+                if known[a["assignment_id"]]["status"] == "open"
+            ]
+            assert past["first_contact_at"] is None
+            answer = rows(self.connection, "select * from dealwright.placement_of(%s)", past["lead_id"])[0]
+            self.check_given_on(past, answer, declined=False)
+
+    def check_given_on(self, past: Row, answer: Row, *, declined: bool) -> None:
+        """A lead goes to who never had it if any of these can take it, and never to who declined it."""
+        (lead,) = [row for row in self.tables["lead"] if row["lead_id"] == past["lead_id"]]
+        refusing = {*(lead["declined_by"] or ()), *([past["agent_id"]] if declined else ())}
+        held = [*(past["held_by"] or ()), past["agent_id"]]
+        able = {
+            agent["agent_id"]
+            for agent in self.tables["agent"]
+            if agent["agent_id"] != past["agent_id"] and can_take(agent, {**lead, "declined_by": refusing})
+        }
+        assert (answer["agent_id"] is None) == (not able)
+        if not able:
+            (agent,) = [row for row in self.tables["agent"] if row["agent_id"] == past["agent_id"]]
+            assert declined or not agent["active"]
+            assert answer["status"] == "waiting" or lead["status"] == "withdrawn"
+            return
+        assert answer["agent_id"] in ((able - set(held)) or able)
+        (fresh,) = rows(
+            self.connection,
+            "select * from dealwright.assignment where assignment_id = %s",
+            answer["assignment_id"],
+        )
+        assert fresh["held_by"] == held
+        booked = {b["assignment_id"]: b["booking_id"] for b in self.tables["booking"]}
+        assert answer["booking_id"] == booked.get(past["assignment_id"], answer["booking_id"])
+        assert answer["booking_id"] is not None
 
     @precondition(has("assignment"))
     @rule(draw=st.integers(0, 99), status=st.sampled_from(("lapsed", "settled", "open", "reassigned")))
@@ -382,6 +468,23 @@ class WorkingDesk(DeskMachine):
                 "delete from dealwright.agent where agent_id = %s",
                 idle[draw % len(idle)]["agent_id"],
             )
+
+    @precondition(has("agent"))
+    @rule(draw=st.integers(0, 99), hand_over=st.booleans())
+    def leave(self, draw: int, hand_over: bool) -> None:
+        if agent := self.pick("agent", draw):
+            answer = value(
+                self.connection, "select dealwright.deactivate_agent(%s, %s)", agent["agent_id"], hand_over
+            )
+            taken = len(answer["handed_over"]) + len(answer["waiting"])
+            assert (answer["open"], taken) == ((0, agent["open"]) if hand_over else (agent["open"], 0))
+
+    @precondition(has("agent"))
+    @rule(draw=st.integers(0, 99))
+    def come_back(self, draw: int) -> None:
+        if agent := self.pick("agent", draw):
+            answer = value(self.connection, "select dealwright.activate_agent(%s)", agent["agent_id"])
+            assert answer["open"] == agent["open"] + answer["from_queue"]
 
     # the company
 

@@ -23,7 +23,10 @@ from dealwright.desk.desk import Desk
 
 
 def work(database: Database, done: threading.Event, number: int) -> None:
-    """Assign, settle, reassign, correct and move until told to stop; what is refused has a reason."""
+    """Assign, settle, give on, correct, move, leave and come back until told to stop.
+
+    What is refused has a reason.
+    """
     rng = random.Random(number)
     with database.connect(autocommit=True) as connection:
         while not done.is_set():
@@ -34,6 +37,7 @@ def work(database: Database, done: threading.Event, number: int) -> None:
                     | {"channel": rng.choice(("web", None, f"campaign {rng.randrange(60)}")), "size": number},
                     rng.choice(("value", "workload", "fair", "classic")),
                     requirements=rng.choice((None, None, "luxury")),
+                    customer_id=rng.choice((None, None, f"C{rng.randrange(9)}")),
                 )
                 for row in rows(
                     connection,
@@ -55,7 +59,7 @@ def work(database: Database, done: threading.Event, number: int) -> None:
 
 
 def act(connection: Connection[Any], rng: random.Random, booking: int, assignment: int) -> None:
-    match rng.randrange(9):
+    match rng.randrange(12):
         case 0:
             rows(connection, "select dealwright.settle_booking(%s, 'pending')", booking)
         case 1:
@@ -88,6 +92,8 @@ def act(connection: Connection[Any], rng: random.Random, booking: int, assignmen
                 "update dealwright.assignment set status = 'open' where assignment_id = %s",
                 assignment,
             )
+        case 6 | 7 | 8:
+            act_on_people(connection, rng, assignment)
         case _:
             rows(
                 connection,
@@ -96,6 +102,26 @@ def act(connection: Connection[Any], rng: random.Random, booking: int, assignmen
                 rng.choice(("confirmed", "cancelled")),
                 rng.randrange(9000),
             )
+
+
+def act_on_people(connection: Connection[Any], rng: random.Random, assignment: int) -> None:
+    match rng.randrange(4):
+        case 0:
+            rows(connection, "select dealwright.decline(%s, 'busy')", assignment)
+        case 1:
+            rows(connection, "select dealwright.contact(%s)", assignment)
+        case 2:
+            rows(
+                connection,
+                "update dealwright_engine.response_due set due_at = now() where assignment_id in (select r."
+                "assignment_id from dealwright_engine.response_due as r limit 9 for update skip locked)",
+            )
+            while value(connection, "select dealwright.return_unanswered()"):
+                pass
+        case _:
+            agent = rng.randint(1, 8)
+            rows(connection, "select dealwright.deactivate_agent(%s, %s)", agent, rng.random() < 0.5)
+            rows(connection, "select dealwright.activate_agent(%s)", agent)
 
 
 @pytest.mark.slow
@@ -108,6 +134,7 @@ def test_promotion_import_and_new_values_while_the_desk_works(database: Database
             add_agent(connection, f"agent {i}", capacity=6, skills=["luxury"] if i < 3 else [], rating=i / 2)
         model = random_model(rng)
         load_model(connection, model)
+        rows(connection, "update dealwright.policy set params = params || '{\"respond_within_min\": 10}'")
         done, lapsed = threading.Event(), 0
         with ThreadPoolExecutor(6) as pool:
             workers = [pool.submit(work, database, done, number) for number in range(6)]

@@ -33,7 +33,7 @@ TABLES = (
     "dealwright.agent, dealwright.agent_stat, dealwright_engine.agent_day, dealwright.lead, "
     "dealwright.assignment, dealwright.booking, dealwright.event, dealwright_engine.agent_profile_log, "
     "dealwright.decision, dealwright.model, dealwright_engine.compiled_model, dealwright.dimension, "
-    "dealwright.dimension_value, dealwright.requirement_term"
+    "dealwright.dimension_value, dealwright.requirement_term, dealwright_engine.response_due"
 )
 # one takes any value and may be empty, the other is a number in bins and only known from the booking
 FURTHER = (

@@ -54,6 +54,11 @@ CALLS = (
     f"insert into dealwright.lead (customer_name, attributes) values ('Ida', '{SAYS}')",
     "select * from dealwright.settle_booking({id}, '{status}', {amount})",
     "select * from dealwright.reassign({id}, 'ill')",
+    "select * from dealwright.decline({id}, 'no')",
+    "select dealwright.contact({id})",
+    "select dealwright.deactivate_agent({id}, true)",
+    "select dealwright.activate_agent({id})",
+    "select dealwright.return_unanswered()",
     "insert into dealwright.agent (name, capacity) values ('Eve', {amount})",
     "delete from dealwright.lead where lead_id = {id}",
 )  # fmt: skip

@@ -162,6 +162,13 @@ def _check_assignments(tables: Mapping[str, Sequence[Row]]) -> None:
         for name in ("base_revenue", "package_revenue", "total_revenue"):
             assert row[name] == (booking[name] if won and booking else None)
         assert (row["known_at"] is not None) == (row["outcome"] is not None)
+    waiting = {lead["lead_id"]: lead for lead in tables["lead"] if lead["status"] == "waiting"}
+    live = {row["assignment_id"]: row for row in tables["assignment"]}
+    for booking in tables["booking"]:
+        row = live[booking["assignment_id"]]
+        if booking["status"] == "pending" and row["status"] == "reassigned":
+            # nobody has it: it waits with its lead
+            assert waiting[row["lead_id"]]["last_assignment_id"] == row["assignment_id"], booking
 
 
 def _check_counters(tables: Mapping[str, Sequence[Row]], model: MatchModel | None) -> None:
@@ -248,6 +255,7 @@ def can_take(agent: Row, lead: Row) -> bool:
         and agent["on_shift"]
         and set(lead["required_skills"] or ()) <= set(agent["skills"])
         and lead["required_department"] in (None, agent["department"])
+        and agent["agent_id"] not in (lead["declined_by"] or ())
     )
 
 

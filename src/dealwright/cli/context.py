@@ -144,7 +144,9 @@ def lead_document(
     pairs: Sequence[str] | None,
     requirements: str | None,
     priority: int = 0,
+    *,
     idempotency_key: str | None = None,
+    customer_id: str | None = None,
 ) -> Mapping[str, Any]:
     """Build a lead in the JSON shape of the SQL functions."""
     return {
@@ -154,4 +156,5 @@ def lead_document(
         "priority": priority,
         "idempotency_key": idempotency_key,
         "received_at": None,
+        "customer_id": customer_id,
     }

@@ -68,8 +68,19 @@ def print_loaded(out: Console, history: History, loaded: Loaded) -> None:
     if missing:
         names = ", ".join(f"{row['name']} ({row['agent_id']})" for row in missing[:_SHOWN])
         more = f" and {len(missing) - _SHOWN:,} more" if len(missing) > _SHOWN else ""
-        done = "deactivated" if loaded.deactivated else "they get leads unless you --deactivate-missing"
+        done = (
+            "deactivated: they get no more leads"
+            if loaded.deactivated
+            else "they get leads unless you --deactivate-missing"
+        )
         out.print(f"on the desk but not in the file: {names}{more}: {done}", markup=False)
+        for row in [row for row in missing if row["open"]][:_SHOWN]:
+            leads = "1 open lead" if row["open"] == 1 else f"{row['open']:,} open leads"
+            out.print(
+                f"{row['name']} ({row['agent_id']}) has {leads}: "
+                f"`dealwright agents deactivate {row['agent_id']} --hand-over` gives them to others",
+                markup=False,
+            )
     crowded = loaded.over_capacity
     if crowded:
         out.print(

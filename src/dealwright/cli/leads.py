@@ -1,7 +1,8 @@
-"""Commands of the day: rank, assign, settle, reassign, agents, queue."""
+"""Commands of the day: rank, assign, settle, contact, decline, reassign, queue."""
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,6 +15,7 @@ from dealwright.cli.context import (
     lead_document,
     notes,
     open_desk,
+    read_time,
     settings_of,
     write_json,
 )
@@ -33,6 +35,14 @@ Requirements = Annotated[
     str | None, typer.Option("--requirements", metavar="TEXT", help="What the customer wants, in words.")
 ]
 Customer = Annotated[str | None, typer.Option("--customer", metavar="NAME", help="Who asks.")]
+CustomerId = Annotated[
+    str | None,
+    typer.Option(
+        "--customer-id",
+        metavar="ID",
+        help="What your tables call the customer: who comes back goes to the former agent.",
+    ),
+]
 Top = Annotated[int | None, typer.Option("--top", "--k", min=1, metavar="K", help="Only the first K agents.")]
 
 
@@ -41,8 +51,9 @@ def register(app: typer.Typer) -> None:
     app.command("rank")(rank)
     app.command("assign")(assign)
     app.command("settle")(settle)
+    app.command("contact")(contact)
+    app.command("decline")(decline)
     app.command("reassign")(reassign)
-    app.command("agents")(agents)
     app.command("queue")(queue)
 
 
@@ -53,11 +64,12 @@ def rank(
     policy: Policy = None,
     requirements: Requirements = None,
     customer: Customer = None,
+    customer_id: CustomerId = None,
     top: Top = None,
     as_json: Json = False,
 ) -> None:
     """Rank the agents for a lead, with reasons; nothing is recorded."""
-    document = lead_document(customer or "anybody", pairs, requirements)
+    document = lead_document(customer or "anybody", pairs, requirements, customer_id=customer_id)
     with open_desk(context) as desk:
         ranking = desk.rank(document, policy, top)
     if as_json:
@@ -82,6 +94,7 @@ def assign(
     policy: Policy = None,
     requirements: Requirements = None,
     customer: Customer = None,
+    customer_id: CustomerId = None,
     priority: Annotated[int, typer.Option("--priority", help="Higher comes first in the waiting queue.")] = 0,
     idempotency_key: Annotated[
         str | None,
@@ -105,13 +118,22 @@ def assign(
     if file is not None:
         _assign_file(context, file, policy, strict=strict, rejected=rejected, as_json=as_json)
         return
-    document = lead_document(customer, pairs, requirements, priority, idempotency_key)
+    document = lead_document(
+        customer, pairs, requirements, priority, idempotency_key=idempotency_key, customer_id=customer_id
+    )
     with open_desk(context) as desk:
         placement = desk.assign(document, policy)
+        # without a customer_id the answer itself does not look: a program places thousands a second
+        duplicates = () if customer_id or as_json else desk.duplicates(placement.row["lead_id"])
     if as_json:
         write_json(placement.to_dict())
-    else:
-        console().print(placement.summary(), soft_wrap=True, markup=False)
+        return
+    console().print(placement.summary(), soft_wrap=True, markup=False)
+    for row in duplicates:
+        holder = f"with {row['agent_name']} ({row['agent_id']})" if row["agent_name"] else "waiting"
+        notes().print(
+            f"may be the same enquiry as lead {row['lead_id']} ({holder}): {row['why']}", markup=False
+        )
 
 
 def _assign_file(
@@ -203,6 +225,46 @@ def settle(
         console().print(settlement.summary(), soft_wrap=True, markup=False)
 
 
+def contact(
+    context: typer.Context,
+    assignment: Annotated[str, typer.Argument(metavar="ASSIGNMENT", help="Id of the assignment.")],
+    at: Annotated[
+        datetime | None,
+        typer.Option(
+            "--at",
+            metavar="TIME",
+            parser=read_time,
+            help="When, for example 2026-03-31T12:00+02:00; default now.",
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Say that the agent reached the customer; a lead without a contact in time goes to the next agent."""
+    with open_desk(context) as desk:
+        first = desk.contact(assignment, at)
+    if as_json:
+        write_json({"assignment_id": assignment, "first_contact_at": first})
+    else:
+        console().print(
+            f"assignment {assignment}: first contact at {first:%Y-%m-%d %H:%M:%S %Z}", markup=False
+        )
+
+
+def decline(
+    context: typer.Context,
+    assignment: Annotated[str, typer.Argument(metavar="ASSIGNMENT", help="Id of the assignment.")],
+    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why, for the record.")],
+    as_json: Json = False,
+) -> None:
+    """Give a lead on that its agent does not take: to the next one, or back to the queue."""
+    with open_desk(context) as desk:
+        placement = desk.decline(assignment, reason)
+    if as_json:
+        write_json(placement.to_dict())
+    else:
+        console().print(placement.summary(), soft_wrap=True, markup=False)
+
+
 def reassign(
     context: typer.Context,
     assignment: Annotated[str, typer.Argument(metavar="ASSIGNMENT", help="Id of the assignment.")],
@@ -218,23 +280,6 @@ def reassign(
         write_json(placement.to_dict())
     else:
         console().print(placement.summary(), soft_wrap=True, markup=False)
-
-
-def agents(context: typer.Context, policy: Policy = None, top: Top = None, as_json: Json = False) -> None:
-    """Show the agents with their workload and their rank under the current policy."""
-    with open_desk(context) as desk:
-        found = desk.agents(policy)
-    rows = found.rows[:top] if top else found.rows
-    if as_json:
-        write_json([dict(row) for row in rows])
-        return
-    from dealwright.cli.tables import agents_table
-
-    out = console()
-    out.print(agents_table(rows))
-    out.print(found.summary())
-    if not found.rows:
-        notes().print("there are no agents yet: dealwright import --map astra DIR brings some")
 
 
 def queue(context: typer.Context, top: Top = None, as_json: Json = False) -> None:

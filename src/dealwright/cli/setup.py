@@ -94,8 +94,13 @@ def import_tables(
         bool, typer.Option("--strict", help="Import nothing at all when a single row is rejected.")
     ] = False,
     deactivate_missing: Annotated[
-        bool, typer.Option("--deactivate-missing", help="Deactivate agents who are not in the file any more.")
-    ] = False,
+        bool | None,
+        typer.Option(
+            "--deactivate-missing/--keep-missing",
+            help="Deactivate agents who are not in the file any more, or do not; left out: if agents have a "
+            "file of their own, and fewer are missing than are in it.",
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:  # fmt: skip
     """Import agents, assignments and bookings; broken rows are rejected and named, all others go in."""
@@ -118,7 +123,10 @@ def import_tables(
             f"{intake.rejected:,} rows are rejected, and --strict allows none: nothing was imported; "
             f"they are in {paths[0].parent}"
         )
-    if deactivate_missing and intake.tables["agents"].rejected.height:
+    broken = intake.tables["agents"].rejected.height > 0
+    if deactivate_missing is None and (broken or company.table("agents").file is None):
+        deactivate_missing = False  # it is not known who is missing, or it means nothing
+    if deactivate_missing and broken:
         raise InputError(
             f"{intake.tables['agents'].rejected.height:,} rows of agents are rejected, so it is not known "
             "who is missing: mend them first, or leave out --deactivate-missing; nothing was imported"

@@ -7,6 +7,7 @@ import operator
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from types import TracebackType
@@ -24,6 +25,7 @@ from dealwright.desk.results import (
     Explanation,
     Loaded,
     Placement,
+    Presence,
     Queue,
     Ranking,
     Replay,
@@ -114,13 +116,14 @@ class Desk(ModelRegister):
 
     # history
 
-    def load(self, history: History, *, deactivate_missing: bool = False) -> Loaded:
+    def load(self, history: History, *, deactivate_missing: bool | None = False) -> Loaded:
         """Take in a history, all of it or nothing; rows that were taken in before change nothing.
 
         Parameters
         ----------
         deactivate_missing
-            Deactivate the agents that are not in it; who is in a later one comes back.
+            Deactivate the agents that are not in it; who is in a later one comes back. None: unless more are
+            missing than are in it.
         """
         from dealwright.desk.load import load_history
 
@@ -216,6 +219,50 @@ class Desk(ModelRegister):
         """Give an open assignment's lead to the best other agent with room."""
         assignment_id = self._find_assignment(assignment)
         return _placement(self._rows("reassign", assignment_id=assignment_id, reason=reason)[0])
+
+    # people
+
+    def activate(self, agent: int | str) -> Presence:
+        """Let an agent get leads, and at once those of the waiting ones that there is room for."""
+        _check_id("agent", agent)
+        answer = self._rows("activate_agent", agent=str(agent))[0]["answer"]
+        return Presence(self._own_agents(answer))
+
+    def deactivate(self, agent: int | str, *, hand_over: bool = False) -> Presence:
+        """Let an agent get no more leads.
+
+        Parameters
+        ----------
+        hand_over
+            Give the open leads to others by the same ranking, or back to the queue where nobody has room;
+            otherwise they stay.
+        """
+        _check_id("agent", agent)
+        answer = self._rows("deactivate_agent", agent=str(agent), hand_over=hand_over)[0]["answer"]
+        return Presence(self._own_agents(answer))
+
+    def contact(self, assignment: int | str, at: datetime | None = None) -> datetime:
+        """Say that the agent reached the customer, now or before; return when that was first."""
+        if at is not None and not isinstance(at, datetime):
+            raise InputError(f"the time of a contact must be a datetime, not of type {type(at).__name__}")
+        assignment_id = self._find_assignment(assignment)
+        row = self._rows("contact", assignment_id=assignment_id, at=at)[0]
+        first: datetime = row["first_contact_at"]
+        return first
+
+    def decline(self, assignment: int | str, reason: str) -> Placement:
+        """Give a lead on that its agent does not take: to the next one, or back to the queue."""
+        assignment_id = self._find_assignment(assignment)
+        return _placement(self._rows("decline", assignment_id=assignment_id, reason=reason)[0])
+
+    def duplicates(self, lead_id: int) -> tuple[Row, ...]:
+        """Return the other open leads that may be the same enquiry.
+
+        Those of the same ``customer_id``, or with the same name and attributes among the thousand leads
+        before and after. An assignment's answer has them in ``duplicates`` where the lead has a
+        ``customer_id``.
+        """
+        return tuple(_own(row, "agent_id") for row in self._rows("duplicates", lead_id=lead_id))
 
     # views
 

@@ -30,6 +30,8 @@ class Lead:
         The same key sent twice gives the same assignment.
     received_at
         When the enquiry came in; default now.
+    customer_id
+        What your own tables call the customer: who comes back goes to the former agent.
     """
 
     customer_name: str
@@ -38,6 +40,7 @@ class Lead:
     priority: int = 0
     idempotency_key: str | None = None
     received_at: datetime | None = None
+    customer_id: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON shape that the SQL functions take."""
@@ -48,6 +51,7 @@ class Lead:
             "priority": self.priority,
             "idempotency_key": self.idempotency_key,
             "received_at": self.received_at,
+            "customer_id": self.customer_id,
         }
 
 

@@ -18,12 +18,14 @@ _MOST_OPEN_VALUES = 250
 
 
 def load_history(
-    connection: Connection[Any], history: History, *, deactivate_missing: bool = False
+    connection: Connection[Any], history: History, *, deactivate_missing: bool | None = False
 ) -> dict[str, Any]:
     """Take in a history; returns how many rows were new, changed and unchanged, and what is odd of agents."""
     assignments = history.assignments
     if "outcome_unknown" not in assignments.columns:
         assignments = assignments.with_columns(outcome_unknown=pl.lit(value=False))
+    if "customer_id" not in assignments.columns:
+        assignments = assignments.with_columns(customer_id=pl.lit(None, pl.String))
     names = [item.name for item in history.dimensions]
     # the attributes of a few hundred kinds of leads, not of a million leads
     kinds = assignments.select(pl.lit(0).alias("kind"), *names).unique(maintain_order=True)

@@ -114,7 +114,9 @@ class Placement(OneRow):
     ----------
     row
         assignment_id, booking_id, agent_id, agent_name, match_score, status (``assigned`` or ``waiting``),
-        win_probability, expected_value, policy, model_id, lead_id, open, capacity.
+        win_probability, expected_value, policy, model_id, lead_id, open, capacity; ``notices`` in words, and
+        ``duplicates``, other open leads that may be the same enquiry (looked for where the lead has a
+        ``customer_id``).
     """
 
     @property
@@ -134,8 +136,16 @@ class Placement(OneRow):
         """Whether an agent has it."""
         return bool(self.row["status"] == "assigned")
 
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """What is worth a word: who had the customer or the lead before, and possible duplicates."""
+        return tuple(self.row.get("notices") or ())
+
     def summary(self) -> str:
-        """Say who has the lead."""
+        """Say who has the lead, and what is worth a word."""
+        return "; ".join((self._place(), *self.notices))
+
+    def _place(self) -> str:
         if not self.assigned:
             return f"lead {self.row['lead_id']} is {self.row['status']}: nobody eligible has a free place"
         return (
@@ -149,14 +159,66 @@ class Placement(OneRow):
 class Settlement(OneRow):
     """A booking after its change of status."""
 
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """What is worth a word: that a reopened booking went to somebody else."""
+        return tuple(self.row.get("notices") or ())
+
     def summary(self) -> str:
         """Say what the booking is now and what it did to the workload."""
         amount = self.row["total_revenue"]
         revenue = f" with {amount:,.2f}" if amount is not None and self.row["status"] == "confirmed" else ""
-        return (
-            f"booking {self.row['booking_id']} is {self.row['status']}{revenue}; {self.row['agent_name']} "
-            f"({self.row['agent_id']}) has {self.row['open']} of {self.row['capacity']} open"
-        )
+        settled = f"booking {self.row['booking_id']} is {self.row['status']}{revenue}"
+        agent = f"{self.row['agent_name']} ({self.row['agent_id']})"
+        workload = f"{agent} has {self.row['open']} of {self.row['capacity']} open"
+        return "; ".join((settled, *self.notices, workload))
+
+
+@dataclass(frozen=True)
+class Presence(Tabular):
+    """An agent who was activated or deactivated.
+
+    Attributes
+    ----------
+    answer
+        agent_id, agent_name, ``active``, ``was_active``, open, capacity; on activation ``from_queue``, how
+        many waiting leads the agent took; on deactivation ``handed_over`` and ``waiting``, the leads that
+        others have now and those that went back to the queue.
+    """
+
+    answer: Row
+
+    def table_rows(self) -> Sequence[Row]:
+        """Return the leads that were taken from the agent."""
+        waiting = dict.fromkeys(("assignment_id", "agent_id", "agent_name"))
+        return [
+            *(self.answer.get("handed_over") or ()),
+            *({**row, **waiting} for row in self.answer.get("waiting") or ()),
+        ]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the JSON shape of ``dealwright agents activate`` and ``deactivate``."""
+        return dict(self.answer)
+
+    def summary(self) -> str:
+        """Say whether the agent gets leads, and what became of those they had."""
+        answer = self.answer
+        who = f"{answer['agent_name']} ({answer['agent_id']})"
+        was = "" if answer["active"] != answer["was_active"] else ", as before"
+        said = [f"{who} is {'active' if answer['active'] else 'not active'}{was}"]
+        if answer.get("from_queue"):
+            said.append(f"takes {_counted(answer['from_queue'], 'lead')} from the queue")
+        handed_over, waiting = answer.get("handed_over") or (), answer.get("waiting") or ()
+        if handed_over:
+            said.append(f"{_counted(len(handed_over), 'lead')} handed over to others")
+        if waiting:
+            said.append(f"{_counted(len(waiting), 'lead')} back in the queue: nobody else has room")
+        if not answer["active"] and answer["open"]:
+            said.append(
+                f"{_counted(answer['open'], 'open lead')} left: "
+                f"`dealwright agents deactivate {answer['agent_id']} --hand-over` gives them to others"
+            )
+        return "; ".join(said)
 
 
 @dataclass(frozen=True)
@@ -192,7 +254,7 @@ class Queue(Tabular):
         hopeless = sum(row["agents_who_could"] == 0 for row in self.rows)
         if not self.rows:
             return "nobody waits"
-        note = f"; {hopeless} of them require what no active agent has" if hopeless else ""
+        note = f"; no active agent can take {hopeless} of them" if hopeless else ""
         return f"{len(self.rows)} leads wait{note}"
 
 
@@ -227,7 +289,7 @@ class Loaded(Tabular):
 
     @property
     def missing_agents(self) -> tuple[Row, ...]:
-        """The active agents of the desk that were not in the import: ``agent_id`` and ``name``."""
+        """The active agents of the desk that were not in the import: ``agent_id``, ``name``, ``open``."""
         return tuple(self.counts["missing_agents"])
 
     @property
@@ -298,6 +360,26 @@ class Explanation(Tabular):
             f"{answer['decided_at']} under the policy {answer['policy']}"
             + (f", model {answer['model_id']}" if answer["model_id"] is not None else "")
             + (", from the waiting queue" if answer["from_queue"] else "")
+            + self._customer()
+            + self._holders()
+        )
+
+    def _holders(self) -> str:
+        history: Sequence[Row] = self.answer.get("history") or ()
+        before = [row for row in history if row["status"] == "reassigned"]
+        if not before:
+            return ""
+        said = [f"{row['agent_name']} ({row['agent_id']}): {row['end_reason']}" for row in before]
+        return f"; had the lead before: {', '.join(said)}"
+
+    def _customer(self) -> str:
+        owner = self.answer.get("owner")
+        if owner is None:
+            return ""
+        if owner["agent_id"] == self.answer["agent_id"]:
+            return ", who had this customer before"
+        return (
+            f"; {owner['agent_name']} ({owner['agent_id']}), who had this customer before, could not take it"
         )
 
 
@@ -324,6 +406,10 @@ class Replay(Tabular):
         """Say whether the record holds."""
         verdict = "comes out the same" if self.agrees else "does NOT come out the same"
         return f"the decision on assignment {self.answer['assignment_id']} {verdict} when recomputed"
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def _score(row: Row) -> str:

@@ -123,7 +123,7 @@ TABLES: Final[Mapping[str, Table]] = {
             "years_of_service": Field("number", low=0, high=100, fix="write years, such as 2.5"),
             "rating": Field("number", low=-LARGEST_AMOUNT, high=LARGEST_AMOUNT, fix="write a number"),
             "capacity": Field("whole", low=0, high=2**31 - 1, fix="write how many open leads fit, 0 or more"),
-            "active": Field("flag", default=True),
+            "active": Field("flag"),  # left empty: as the desk has it
             "skills": Field("texts"),
             "weight": Field(
                 "number", low=0, above=True, default=1.0, high=1e6, fix="write 1 for a full share"
@@ -139,6 +139,7 @@ TABLES: Final[Mapping[str, Table]] = {
             "customer_name": _ID,
             "assigned_at": Field("moment", needed=True),
             "requirements": _TEXT,
+            "customer_id": _TEXT,
         },
         unique="id",
         whole=True,

@@ -20,6 +20,7 @@ from dealwright.tables.validation import Rows, find_columns
 _LEAD: Final = Table(
     {
         "customer_name": Field(needed=True),
+        "customer_id": Field(),
         "requirements": Field(),
         "priority": Field("whole", low=-(2**31), high=2**31 - 1, fix="write a whole number, such as 5"),
         "idempotency_key": Field(),
@@ -57,8 +58,8 @@ class LeadFile:
 def read_leads(path: Path, dimensions: Sequence[Dimension]) -> LeadFile:
     """Read leads from any table, or from JSON lines in the shape of the SQL functions.
 
-    A table has the columns ``customer_name`` and one per dimension, and may have ``requirements``,
-    ``priority``, ``idempotency_key`` and ``received_at``.
+    A table has the columns ``customer_name`` and one per dimension, and may have ``customer_id``,
+    ``requirements``, ``priority``, ``idempotency_key`` and ``received_at``.
 
     Raises
     ------
@@ -148,7 +149,10 @@ def _open(path: Path, name: str, table: Table, further: Sequence[str], needed: S
         if field in (names if field == column else further):
             found[field] = (*found.get(field, ()), column)
         elif column.rstrip("_") != "reason":  # of rejected rows, mended
-            strange[column] = UnknownNameError("column", field, names)
+            # where the name is missing, "customer" means it
+            nameless = "customer_name" not in raw.frame.columns
+            meant = [known for known in names if not (nameless and known == "customer_id")]
+            strange[column] = UnknownNameError("column", field, meant)
     if strange and path.suffix.lower() not in (".jsonl", ".ndjson"):
         raise InputError(f"{path.name}: {next(iter(strange.values()))}")
     needed = [*(field for field, spec in table.fields.items() if spec.needed), *needed]

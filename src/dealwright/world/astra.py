@@ -144,6 +144,7 @@ class AstraWorld:
             agents=self.agents,
             assignments=self.assignments.select(
                 *[n for n in ASSIGNMENT_COLUMNS if n in self.assignments.columns],
+                pl.lit(None, pl.String).alias("customer_id"),
                 pl.lit(value=False).alias("outcome_unknown"),
                 *(dimension.name for dimension in self.truth.dimensions),
             ),

@@ -137,7 +137,7 @@ def test_a_company_is_read_whole(tmp_path: Path) -> None:
         pl.DataFrame(
             {
                 "external_id": ["a", "b"], "name": ["Ann Lee", "Bob Ray"], "capacity": [10, 10],
-                "active": [True, True], "skills": [[], []], "weight": [1.0, 1.0],
+                "active": [None, None], "skills": [[], []], "weight": [1.0, 1.0],
                 **dict.fromkeys(("email", "job_title", "department", "manager", "years_of_service", "rating")),
             },
             schema_overrides=dict(AGENT_COLUMNS),
@@ -149,7 +149,7 @@ def test_a_company_is_read_whole(tmp_path: Path) -> None:
                 "external_id": ["L1", "L2", "L3", "L4"], "agent_external_id": ["a", "b", "a", "b"],
                 "customer_name": ["Kim", "Sam", "Ida", "Jo"],
                 "assigned_at": [moment(1, day, 9) for day in (1, 2, 3, 4)],
-                "requirements": [None] * 4, "outcome_unknown": [False] * 4,
+                "requirements": [None] * 4, "customer_id": [None] * 4, "outcome_unknown": [False] * 4,
                 "source": ["web", "shop", "web", "shop"],
             },
             schema={**ASSIGNMENT_COLUMNS, "source": pl.String},
@@ -203,7 +203,7 @@ def test_every_field_of_an_agent_is_read(tmp_path: Path) -> None:
     history = read(tmp_path, mapping, people)
     assert history.agents.rows() == [
         ("1", "Ann Lee", "ann@x.org", "Lead", "Sales", "Eve", 3.0, 4.5, 12, False, ["luxury", "sea"], 0.5),
-        ("2", "Ray", None, None, "Sales", "Bo", None, None, 7, True, [], 1.0),
+        ("2", "Ray", None, None, "Sales", "Bo", None, None, 7, None, [], 1.0),
     ]
     assert dict(history.agents.schema) == dict(AGENT_COLUMNS)
     assert history.follow_up_days == 3.5

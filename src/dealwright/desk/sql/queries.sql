@@ -1,5 +1,9 @@
 -- The statements that Python sends, by name.
 
+-- name: activate_agent
+-- The agent gets leads again.
+select dealwright.activate_agent(dealwright.agent_named(%(agent)s::text)) as answer
+
 -- name: agent_names
 -- The names of the agents by the desk's own ids.
 select agent_id, name from dealwright.agent
@@ -35,12 +39,24 @@ select (dealwright.cancel_task(%(task_id)s::bigint, %(note)s::text)).task_id
 -- they came.
 select dealwright.declare_open_values() as declared, dealwright.lapse_follow_ups(%(as_of)s::timestamptz) as lapsed
 
+-- name: contact
+-- The agent reached the customer.
+select dealwright.contact(%(assignment_id)s::bigint, %(at)s::timestamptz) as first_contact_at
+
 -- name: counts
 -- How much the desk holds.
 select (select count(*) from dealwright.agent) as agents,
        (select count(*) from dealwright.assignment) as assignments,
        (select count(*) from dealwright.booking) as bookings,
        (select count(*) from dealwright.lead where status = 'waiting') as waiting
+
+-- name: deactivate_agent
+-- The agent gets no more leads; the open ones may go to others.
+select dealwright.deactivate_agent(dealwright.agent_named(%(agent)s::text), %(hand_over)s::boolean) as answer
+
+-- name: decline
+-- The agent does not take the lead.
+select * from dealwright.decline(%(assignment_id)s::bigint, %(reason)s::text)
 
 -- name: desk_data
 -- Whether anything would be lost with a desk, beside what every new one has.
@@ -93,6 +109,14 @@ from dealwright.dimension as d
 left join dealwright.dimension_value as v using (dimension_id)
 group by d.dimension_id
 order by d.position
+
+-- name: duplicates
+-- Other open leads that may be the same enquiry.
+select d.lead_id, d.customer_name, d.received_at, coalesce(a.external_id, a.agent_id::text) as agent_id, d.agent_name,
+       d.why
+from dealwright.duplicates_of(%(lead_id)s::bigint) as d
+left join dealwright.agent as a using (agent_id)
+order by d.lead_id
 
 -- name: explain
 -- Why an assignment went where it went.

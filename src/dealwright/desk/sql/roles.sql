@@ -54,20 +54,23 @@ grant execute on routine dealwright.rank_agents, dealwright.assign_lead, dealwri
     dealwright.settle_booking (bigint, text, double precision, double precision, double precision),
     dealwright.settle_booking (text, text, double precision, double precision, double precision),
     dealwright.settle (bigint, text, double precision, double precision, double precision, bigint, bigint, integer,
-                       integer, text, text, text, text),
+                       integer, text, text, text, text, text[]),
     dealwright.settle (text, text, double precision, double precision, double precision, bigint, bigint, integer,
-                       integer, text, text, text, text),
-    dealwright.reassign, dealwright.assignment_named, dealwright.policy_in_use, dealwright.fill_free_places
+                       integer, text, text, text, text, text[]),
+    dealwright.reassign, dealwright.assignment_named, dealwright.policy_in_use, dealwright.fill_free_places,
+    dealwright.agent_named, dealwright.activate_agent, dealwright.deactivate_agent, dealwright.contact,
+    dealwright.decline, dealwright.return_unanswered, dealwright.holders_of, dealwright.duplicates_of
     to dealwright_app;
 grant select on dealwright.lead, dealwright.waiting_lead, dealwright.policy to dealwright_app;
-grant insert (external_id, customer_name, attributes, requirements, priority, idempotency_key, received_at, policy,
-              required_skills, required_department),
-      update (customer_name, attributes, requirements, priority, required_skills, required_department, status)
+grant insert (external_id, customer_id, customer_name, attributes, requirements, priority, idempotency_key, received_at,
+              policy, required_skills, required_department),
+      update (customer_id, customer_name, attributes, requirements, priority, required_skills, required_department,
+              status)
     on dealwright.lead to dealwright_app;
 grant select (agent_id, external_id, name, open, capacity, active, shifts, skills, department, job_title)
     on dealwright.agent to dealwright_app;
 grant select (assignment_id, external_id, lead_id, agent_id, assigned_at, status, ended_at, end_reason, match_score,
-              policy, model_id, propensity) on dealwright.assignment to dealwright_app;
+              policy, model_id, propensity, first_contact_at, held_by) on dealwright.assignment to dealwright_app;
 grant select (booking_id, external_id, assignment_id, status, completed_at, cancelled_at, package, created_at)
     on dealwright.booking to dealwright_app;
 grant select (model_id, kind, created_at, promoted, promoted_at, evidence) on dealwright.model to dealwright_app;
@@ -81,6 +84,8 @@ grant select on dealwright.lead, dealwright.assignment, dealwright.booking, deal
 grant update (status, completed_at, cancelled_at, package, base_revenue, package_revenue, total_revenue)
     on dealwright.booking to dealwright_agent;
 grant update (status, outcome, done_at, note) on dealwright.task to dealwright_agent;
+-- these look themselves whose work it is
+grant execute on routine dealwright.contact, dealwright.decline to dealwright_agent;
 
 -- name: reader
 -- Sees everything, writes nothing.
@@ -90,7 +95,8 @@ grant select on dealwright.agent, dealwright.lead, dealwright.assignment, dealwr
         dealwright.agent_profile,
     dealwright.waiting_lead, dealwright.touch to dealwright_reader, dealwright_planner;
 grant execute on routine dealwright.rank_agents, dealwright.placement_of, dealwright.assignment_named,
-    dealwright.policy_in_use, dealwright.explain, dealwright.replay,
+    dealwright.policy_in_use, dealwright.explain, dealwright.replay, dealwright.agent_named, dealwright.holders_of,
+    dealwright.duplicates_of,
     dealwright.read_events, dealwright.touches, dealwright.verify_decisions to dealwright_reader, dealwright_planner;
 
 -- name: planner

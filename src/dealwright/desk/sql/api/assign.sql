@@ -41,7 +41,9 @@ create or replace procedure dealwright.assign(
     inout own_booking_id text default null,
     inout own_agent_id text default null,
     inout open integer default null,
-    inout capacity integer default null
+    inout capacity integer default null,
+    inout duplicates bigint[] default null,
+    inout notices text[] default null
 )
 language plpgsql as $$
 declare
@@ -69,11 +71,13 @@ begin
     own_agent_id := answer.own_agent_id;
     open := answer.open;
     capacity := answer.capacity;
+    duplicates := answer.duplicates;
+    notices := answer.notices;
 end
 $$;
 comment on procedure dealwright.assign(
     jsonb, text, bigint, bigint, bigint, text, double precision, double precision, double precision, bigint, bigint,
-    text, text, text, text, integer, integer) is
+    text, text, text, text, integer, integer, bigint[], text[]) is
     'dealwright.assign_lead as a command that commits by itself: call dealwright.assign(''{"customer_name": ...}''). '
     'Not for use inside a transaction.';
 
@@ -83,7 +87,11 @@ returns setof dealwright.placement language sql stable security definer
     select s.assignment_id, b.booking_id, s.agent_id, g.name, s.match_score, d.win_probability, d.expected_value,
            coalesce(s.policy, l.policy, (dealwright_engine.policy_for(null)).name), s.model_id, l.lead_id, l.status,
            coalesce(s.external_id, s.assignment_id::text), coalesce(b.external_id, b.booking_id::text),
-           coalesce(g.external_id, g.agent_id::text), g.open, g.capacity
+           coalesce(g.external_id, g.agent_id::text), g.open, g.capacity,
+           case when l.customer_id is not null
+               then nullif(array(select o.lead_id from dealwright.duplicates_of(l.lead_id) as o order by 1), '{}') end,
+           case when l.customer_id is not null or s.held_by is not null or l.last_assignment_id is not null
+               then dealwright_engine.placement_notices(l, s, d.owner_agent_id) end
     from dealwright.lead as l
     left join dealwright.assignment as s on s.lead_id = l.lead_id and s.status <> 'reassigned'
     left join dealwright.booking as b using (assignment_id)

@@ -13,13 +13,15 @@ begin
         true) with ordinality as r
     -- from the queue it is the freed place that takes the lead: only the score is to be recomputed
     where not d.from_queue or r.agent_id = d.agent_id
-    order by r.ordinality
+    order by coalesce(r.agent_id = d.owner_agent_id, false) desc, r.ordinality
     limit 1;
     return jsonb_build_object(
         'assignment_id', d.assignment_id,
         'agrees',
             again.agent_id is not distinct from d.agent_id and again.match_score is not distinct from d.match_score
-            and again.win_probability is not distinct from d.win_probability,
+            -- a profile that has become wider since, by a new value, is summed in another order: reals, 7 digits
+            and coalesce(abs(again.win_probability - d.win_probability) < 1e-6,
+                again.win_probability is not distinct from d.win_probability),
         'policy', d.policy, 'model_id', d.model_id, 'decided_at', d.decided_at, 'from_queue', d.from_queue,
         'recorded',
             jsonb_build_object('agent_id', d.agent_id, 'match_score', d.match_score, 'win_probability',
@@ -58,7 +60,7 @@ begin
     ) order by r.ordinality) into ranking
     from dealwright_engine.rank_by(d.policy, ask, d.policy_params, null, false) with ordinality as r
     left join dealwright.agent as a using (agent_id)
-    where r.ordinality <= 10 or r.agent_id = d.agent_id;
+    where r.ordinality <= 10 or r.agent_id in (d.agent_id, d.owner_agent_id);
     return jsonb_build_object(
         'assignment_id', d.assignment_id, 'lead_id', d.lead_id, 'agent_id', d.agent_id,
         'agent_name', (select a.name from dealwright.agent as a where a.agent_id = d.agent_id),
@@ -70,6 +72,10 @@ begin
         'evidence',
             (select m.evidence ->> 'verdict' from dealwright.model as m where m.model_id = d.model_id
                 and m.kind = 'value'),
+        'owner', (select jsonb_build_object('agent_id', a.agent_id, 'agent_name', a.name)
+                  from dealwright.agent as a where a.agent_id = d.owner_agent_id),
+        'history', (select jsonb_agg(to_jsonb(h) order by h.assigned_at, h.assignment_id)
+                    from dealwright.holders_of(d.lead_id) as h),
         'ranking', ranking);
 end
 $$;
@@ -94,7 +100,7 @@ begin
     perform pg_advisory_xact_lock(hashtextextended('dealwright.seal_decisions', 0));
     create temporary table unsealed (decision_id bigint primary key, line text) on commit drop;
     insert into unsealed
-    select d.decision_id, d::text from dealwright.decision as d
+    select d.decision_id, dealwright_engine.decision_text(d) from dealwright.decision as d
     where d.xid < dealwright_engine.snapshot_xmin()
       and not exists (select from dealwright.decision_seal as s where s.decision_id = d.decision_id);
     select min(decision_id), max(decision_id), count(*) into first, last, many from unsealed;
@@ -129,7 +135,8 @@ set datestyle = 'ISO' set extra_float_digits = 1 as $$
            b.previous_hash = coalesce(lag(b.hash) over (order by b.block_id), repeat('0', 64))
            and b.decisions = count(d.decision_id)
            and b.hash = encode(
-               sha256(convert_to(b.previous_hash || coalesce(string_agg(d::text, E'\n' order by d.decision_id), ''),
+               sha256(convert_to(b.previous_hash
+                   || coalesce(string_agg(dealwright_engine.decision_text(d), E'\n' order by d.decision_id), ''),
                    'UTF8')), 'hex')
     from dealwright.decision_block as b
     left join dealwright.decision_seal as s using (block_id)

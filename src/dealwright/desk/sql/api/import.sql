@@ -15,7 +15,7 @@ set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
     create temporary table import_kind (kind integer primary key, attributes jsonb) on commit drop;
     create temporary table import_assignment (
         external_id text, agent_external_id text, customer_name text, assigned_at timestamptz, requirements text,
-        outcome_unknown boolean, kind integer,
+        customer_id text, outcome_unknown boolean, kind integer,
         -- dealwright_engine.own_id, written out: who copies rows may not call it
         own_id bigint generated always as (
             case when external_id ~ '^[1-9][0-9]{0,17}$' then external_id::bigint end) stored,
@@ -107,11 +107,13 @@ begin
           case when d.outcome = 'won' then d.total_revenue end);
     if agents.fresh + agents.changed + assignments.fresh + assignments.changed + bookings.fresh + bookings.changed
         + lapsed > 0 or reread then
-        insert into dealwright.event (kind, agent_id, open, capacity, fair_count, fair_compensation, payload, fair_until,
+        insert into dealwright.event (kind, agent_id, open, capacity, fair_count, fair_compensation, payload,
+            fair_until,
             last_assigned_at)
         select case when exists (select from dealwright.event as e where e.agent_id = a.agent_id) then 'agent_changed'
             else 'agent_added' end,
-               a.agent_id, a.open, a.capacity, a.fair_count, a.fair_compensation, dealwright_engine.agent_payload(a), a.fair_until, a.last_assigned_at
+               a.agent_id, a.open, a.capacity, a.fair_count, a.fair_compensation, dealwright_engine.agent_payload(a),
+                   a.fair_until, a.last_assigned_at
         from dealwright.agent as a order by a.agent_id;
         perform dealwright.rebuild_statistics();
         insert into dealwright.event (kind, payload) values ('imported', jsonb_build_object(
@@ -119,12 +121,14 @@ begin
         analyze dealwright.agent, dealwright.lead, dealwright.assignment, dealwright.booking, dealwright.agent_stat;
     end if;
     perform dealwright_engine.end_own_writes();
-    select coalesce(jsonb_agg(jsonb_build_object('agent_id', a.external_id, 'name', a.name) order by a.agent_id),
-        '[]') into missing
+    -- who was never imported, or was put back to work by hand, has not left the file
+    select coalesce(jsonb_agg(jsonb_build_object('agent_id', a.external_id, 'name', a.name, 'open', a.open)
+        order by a.agent_id), '[]') into missing
     from dealwright.agent as a
-    where a.active and a.external_id is not null
+    where a.active and a.external_id is not null and a.import_hash is not null
         and not exists (select from import_agent as i where i.external_id = a.external_id);
-    if deactivate_missing then
+    -- where more are missing than are there, it is rather the file that is not whole
+    if coalesce(deactivate_missing, jsonb_array_length(missing) <= (select count(*) from import_agent)) then
         -- without the hash: who is in the file again comes back
         update dealwright.agent as a set active = false, import_hash = null
         where a.external_id in (select m ->> 'agent_id' from jsonb_array_elements(missing) as m);
@@ -151,5 +155,5 @@ $$;
 comment on function dealwright.import_history(double precision, boolean) is
     'Takes in what was copied into import_*: all of it or nothing. A row whose content was imported before changes '
     'nothing, '
-    'even if the desk has moved on since. Tells which agents are not in it (and deactivates them if asked to), and '
-    'how many have more than their capacity.';
+    'even if the desk has moved on since. Tells which agents are not in it (and deactivates them if asked to; '
+    'null: unless more are missing than are in it), and how many have more than their capacity.';

@@ -13,6 +13,8 @@ declare
     ask dealwright_engine.enquiry;
     common dealwright_engine.reason_context;
     flat record;
+    owner bigint;
+    owner_reason constant jsonb := '[{"reason": "had this customer before: gets the lead if able to"}]';
 begin
     perform pg_advisory_xact_lock_shared(hashtext('dealwright upgrade'), 0);  -- see desk/upgrade.py
     if k is not null and k < 1 then
@@ -36,11 +38,16 @@ begin
         ask.features := array(select x from unnest(flat.features) with ordinality as u (x, o) order by o);
     end if;
     common := dealwright_engine.reason_context_of(rule.name, ask);
+    if l.customer_id is not null then
+        owner := dealwright_engine.owner_of(l, rule.params);
+    end if;
     if rule.name = 'value' then
         return query
         select r.ordinality::integer, r.agent_id, a.name, r.match_score, r.win_probability, r.expected_value, r.open,
             r.capacity, r.eligible,
-               dealwright_engine.reasons_for(common, r.agent_id, r.eligible, ask), r.win_low, r.win_high
+               case when r.agent_id = owner
+                   then owner_reason || dealwright_engine.reasons_for(common, r.agent_id, r.eligible, ask)
+                   else dealwright_engine.reasons_for(common, r.agent_id, r.eligible, ask) end, r.win_low, r.win_high
         from dealwright_engine.rank_value(ask, rule.params, k, false) with ordinality as r
         join dealwright.agent as a using (agent_id)
         order by r.ordinality;
@@ -49,8 +56,10 @@ begin
     return query
     select coalesce(r.rank, r.ordinality::integer), r.agent_id, a.name, r.match_score, v.win_probability,
         v.expected_value,
-           r.open, r.capacity, r.eligible, dealwright_engine.reasons_for(common, r.agent_id, r.eligible, ask),
-               v.win_low, v.win_high
+           r.open, r.capacity, r.eligible,
+           case when r.agent_id = owner
+               then owner_reason || dealwright_engine.reasons_for(common, r.agent_id, r.eligible, ask)
+               else dealwright_engine.reasons_for(common, r.agent_id, r.eligible, ask) end, v.win_low, v.win_high
     from dealwright_engine.rank_by(rule.name, ask, rule.params, k, false) with ordinality as r
     join dealwright.agent as a using (agent_id)
     -- what the match model says is worth seeing under any policy

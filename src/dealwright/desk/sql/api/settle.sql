@@ -44,7 +44,8 @@ create or replace procedure dealwright.settle(
     inout agent_name text default null,
     inout own_booking_id text default null,
     inout own_assignment_id text default null,
-    inout own_agent_id text default null
+    inout own_agent_id text default null,
+    inout notices text[] default null
 )
 language plpgsql as $$
 declare
@@ -66,11 +67,12 @@ begin
     own_booking_id := answer.own_booking_id;
     own_assignment_id := answer.own_assignment_id;
     own_agent_id := answer.own_agent_id;
+    notices := answer.notices;
 end
 $$;
 comment on procedure dealwright.settle(
     bigint, text, double precision, double precision, double precision, bigint, bigint, integer, integer, text, text,
-        text, text) is
+        text, text, text[]) is
     'dealwright.settle_booking as a command that commits by itself. Not for use inside a transaction.';
 
 create or replace procedure dealwright.settle(
@@ -86,7 +88,8 @@ create or replace procedure dealwright.settle(
     inout agent_name text default null,
     inout own_booking_id text default null,
     inout own_assignment_id text default null,
-    inout own_agent_id text default null
+    inout own_agent_id text default null,
+    inout notices text[] default null
 )
 language plpgsql as $$
 declare
@@ -108,11 +111,12 @@ begin
     own_booking_id := answer.own_booking_id;
     own_assignment_id := answer.own_assignment_id;
     own_agent_id := answer.own_agent_id;
+    notices := answer.notices;
 end
 $$;
 comment on procedure dealwright.settle(
     text, text, double precision, double precision, double precision, bigint, bigint, integer, integer, text, text,
-        text, text) is
+        text, text, text[]) is
     'The same for the booking that your own tables call so, or whose number this is.';
 
 create or replace function dealwright.lapse_follow_ups(as_of timestamptz default null)

@@ -22,10 +22,12 @@ select l.lead_id, l.external_id, l.customer_name, l.attributes, l.requirements, 
        row_number() over (order by l.priority desc, l.received_at, l.lead_id) as place,
        (select count(*) from dealwright.agent as a
         where a.active and (l.required_skills is null or a.skills @> l.required_skills)
-          and (l.required_department is null or a.department = l.required_department)) as agents_who_could
+          and (l.required_department is null or a.department = l.required_department)
+          and (l.declined_by is null or a.agent_id <> all (l.declined_by))) as agents_who_could
 from dealwright.lead as l
 where l.is_waiting;
 comment on view dealwright.waiting_lead
-    is 'The queue, most urgent first; agents_who_could = 0 means that nobody has what the lead requires.';
+    is 'The queue, most urgent first; agents_who_could = 0 means that nobody has what the lead requires, '
+        'or all who have it declined it.';
 
 -- reading back ----------------------------------------------------------------------------------------------------

@@ -1,6 +1,6 @@
 -- The same as an insert into dealwright.lead, whose triggers would read, place and mark the lead one after the other,
--- in fewer statements. Where that finds no place, or the lead is one of another system, the insert is left to the
--- triggers.
+-- in fewer statements. Where that finds no place, or the lead is one of another system or of a known customer, the
+-- insert is left to the triggers.
 create or replace function dealwright_engine.assign(lead jsonb, policy text)
 returns dealwright.placement language plpgsql set plan_cache_mode = force_generic_plan as $$
 declare
@@ -20,7 +20,7 @@ begin
     if l.idempotency_key is not null then
         id := dealwright_engine.lead_with_key(l);
     end if;
-    if id is null and l.external_id is null then
+    if id is null and l.external_id is null and l.customer_id is null then
         rule := dealwright_engine.policy_for(l.policy);
         list := dealwright_engine.standing_for(rule, l.attributes);
         if list.model_id is null or l.requirements is not null or l.required_skills is not null then
@@ -32,7 +32,7 @@ begin
             l.slots := list.slots;  -- a kind of lead that has been read before
         end if;
         l.lead_id := nextval('dealwright.lead_lead_id_seq');
-        ask := dealwright_engine.enquiry_of(l, null, rule.seed);
+        ask := dealwright_engine.enquiry_of(l, null::bigint[], rule.seed);
         loop
             best := dealwright_engine.first_agent(rule, ask, list);
             exit when best.agent_id is null;
@@ -49,7 +49,7 @@ begin
                     best.match_score,
                             best.win_probability, best.expected_value, rule.name, rule.model_id, l.lead_id, 'assigned',
                             recorded.assignment_id, recorded.booking_id, (recorded.claim).own_id, (recorded.claim).open,
-                            (recorded.claim).capacity)::dealwright.placement;
+                            (recorded.claim).capacity, null, null)::dealwright.placement;
             exception
                 when sqlstate 'DW009' then  -- see place_lead; a code that ends in 000 would catch every DW
                     null;
@@ -61,11 +61,10 @@ begin
     end if;
     if id is null then
         insert into dealwright.lead (lead_id, customer_name, attributes, requirements, priority, idempotency_key,
-            external_id, received_at,
-                                     policy, required_skills, required_department)
+            external_id, customer_id, received_at, policy, required_skills, required_department)
         values (coalesce(l.lead_id, nextval('dealwright.lead_lead_id_seq')), l.customer_name, l.attributes,
-            l.requirements, l.priority,
-                l.idempotency_key, l.external_id, l.received_at, l.policy, l.required_skills, l.required_department)
+            l.requirements, l.priority, l.idempotency_key, l.external_id, l.customer_id, l.received_at, l.policy,
+            l.required_skills, l.required_department)
         on conflict (idempotency_key) where idempotency_key is not null do nothing
         returning dealwright.lead.lead_id into id;
     end if;

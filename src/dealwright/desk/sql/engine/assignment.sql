@@ -32,6 +32,9 @@ begin
                 raise exception 'assignment % keeps its lead', new.assignment_id using errcode = 'DW002',
                     hint = 'delete the assignment and insert one for the other lead';
             end if;
+            if new.agent_id <> old.agent_id then
+                new.held_by := old.held_by || old.agent_id;
+            end if;
             select * into b from dealwright.booking where assignment_id = new.assignment_id;
             perform dealwright_engine.check_reassigned(old, new, b);
         end if;
@@ -54,6 +57,7 @@ begin
             new.status := 'settled';
             new.outcome := 'won';
             new.known_at := b.completed_at;
+            new.first_contact_at := coalesce(new.first_contact_at, new.known_at);  -- nobody settles with a stranger
             new.completed_at := b.completed_at;
             new.base_revenue := b.base_revenue;
             new.package_revenue := b.package_revenue;
@@ -63,6 +67,7 @@ begin
             new.status := 'settled';
             new.outcome := 'lost';
             new.known_at := b.cancelled_at;
+            new.first_contact_at := coalesce(new.first_contact_at, new.known_at);
             new.ended_at := b.cancelled_at;
         elsif b.status = 'pending'
             and not (tg_op = 'UPDATE' and old.status in ('open', 'unknown') and new.status = 'lapsed') then
@@ -83,10 +88,12 @@ begin
             or new.external_id = '' or not (new.propensity >= 0 and new.propensity <= 1)
             or not (new.match_score >= -1e9 and new.match_score <= 1e9)
             or not (dealwright_engine.is_moment(new.ended_at) and dealwright_engine.is_moment(new.known_at)
-                and dealwright_engine.is_moment(new.completed_at) and dealwright_engine.is_word(new.external_id, 500)
+                and dealwright_engine.is_moment(new.completed_at) and dealwright_engine.is_moment(new.first_contact_at)
+                and dealwright_engine.is_word(new.external_id, 500)
                 and dealwright_engine.is_prose(new.end_reason)) then
         perform dealwright_engine.refuse_values(format('assignment %s', new.assignment_id), to_jsonb(new),
-            '{assigned_at,ended_at,known_at,completed_at}', '{external_id}', '{}', '{end_reason}', '{}',
+            '{assigned_at,ended_at,known_at,completed_at,first_contact_at}', '{external_id}', '{}', '{end_reason}',
+                '{}',
             '{"propensity": [0, 1], "match_score": [-1e9, 1e9]}');
     end if;
     return new;
@@ -104,6 +111,7 @@ declare
     model dealwright_engine.compiled_model;
     -- a booking may be reopened past capacity: that is a fact from outside; a new or moved assignment may not
     may_exceed boolean;
+    l dealwright.lead;
 begin
     if dealwright_engine.writes_itself() then
         return null;
@@ -165,6 +173,12 @@ begin
             and old.status <> 'reassigned';
     elsif new.status <> 'reassigned' and (tg_op = 'INSERT' or new.status = 'open' and old.status <> 'open') then
         update dealwright.lead set status = 'assigned' where lead_id = new.lead_id and status <> 'assigned';
+        if tg_op = 'INSERT' then
+            select * into l from dealwright.lead where lead_id = new.lead_id and last_assignment_id is not null;
+            if found then
+                perform dealwright_engine.leave_queue(l, new.assignment_id);
+            end if;
+        end if;
     end if;
     return null;
 end
@@ -182,7 +196,18 @@ begin
         raise exception 'assignment % was given to somebody else and stays closed', present.assignment_id
             using errcode = 'DW001',
             hint = 'see the lead''s present assignment';
-    elsif past.status = 'reassigned' and b.booking_id is not null then
+    -- Whoever changes a booking has the end of its assignment cleared (engine/booking.sql). A change of the assignment
+    -- alone is fine: it may have a booking that waits with its lead.
+    elsif past.status <> 'reassigned' or b.booking_id is null or present.ended_at is not null then
+        return;
+    elsif exists (
+            select from dealwright.lead as l
+            where l.lead_id = present.lead_id and l.is_waiting and l.last_assignment_id = present.assignment_id) then
+        raise exception 'booking % waits in the queue with lead %: nobody has it', b.booking_id, present.lead_id
+            using errcode = 'DW001',
+            hint = 'settle it when somebody has the lead; where the customer gave up, set the lead''s status to '
+                'withdrawn';
+    else
         raise exception 'assignment % was given to somebody else: it can have no booking', present.assignment_id
             using errcode = 'DW001',
             hint = 'book the lead''s present assignment';

@@ -35,7 +35,8 @@ begin
     from (select a.agent_id from dealwright.agent as a
           union select e.agent_id from dealwright.event as e where e.kind = 'agent_deleted') as g
     cross join lateral (
-        select e.open, e.capacity, e.fair_count, e.fair_compensation, e.fair_until, e.last_assigned_at, e.kind from dealwright.event as e
+        select e.open, e.capacity, e.fair_count, e.fair_compensation, e.fair_until, e.last_assigned_at,
+            e.kind from dealwright.event as e
         where e.agent_id = g.agent_id and (e.open is not null or e.kind = 'agent_deleted')
           and dealwright_engine.was_visible(d, e.xid, e.position)
         order by e.position desc limit 1
@@ -72,8 +73,23 @@ returns dealwright_engine.enquiry language sql stable as $$
     -- a model of no number stands for the time before there was one
     select row ((d).slots, (d).requirements, (d).required_skills, (d).required_department, (d).draw_seed,
         (d).decided_at,
-                (d).excluded_agent_id, coalesce((d).model_id, 0), (d).feature_agent_ids,
-                    (d).features)::dealwright_engine.enquiry
+                coalesce((d).excluded_agent_ids,
+                    case when (d).excluded_agent_id is not null then array[(d).excluded_agent_id] end),
+                coalesce((d).model_id, 0), (d).feature_agent_ids, (d).features,
+                (d).owner_agent_id)::dealwright_engine.enquiry
+$$;
+
+-- What a seal covers. The columns are those of version 0.1, written out: with a further one the text of a whole row
+-- would change, and no seal would hold any more. A further one stands behind it, where it says something.
+create or replace function dealwright_engine.decision_text(d dealwright.decision)
+returns text language sql stable as $$
+    select row ((d).decision_id, (d).xid, (d).decided_at, (d).lead_id, (d).assignment_id, (d).agent_id, (d).from_queue,
+                (d).policy, (d).policy_params, (d).model_id, (d).snapshot, (d).event_position, (d).slots,
+                (d).requirements, (d).required_skills, (d).required_department, (d).excluded_agent_id, (d).draw_seed,
+                (d).feature_agent_ids, (d).features, (d).match_score, (d).win_probability, (d).expected_value,
+                (d).fairness_price, (d).propensity)::text
+        || case when (d).excluded_agent_ids is null and (d).owner_agent_id is null then ''
+                else row ((d).excluded_agent_ids, (d).owner_agent_id)::text end
 $$;
 
 create or replace function dealwright_engine.decision_on(id bigint)
@@ -103,6 +119,8 @@ declare
 begin
     if id = d.agent_id then
         return null;
+    elsif d.agent_id = d.owner_agent_id then
+        return 'not while somebody can take it who had the customer before';
     end if;
     select a.open into present from pg_temp.agent as a where a.agent_id = id;
     -- what only takes fewer open assignments is found by trying; the temporary state is ours to change

@@ -77,6 +77,11 @@ begin
         where assignment_id = new.assignment_id
           and not (new.status = 'pending' and status = 'open');
     end if;
+    if tg_op = 'UPDATE' then
+        if new.status = 'pending' and old.status <> 'pending' then
+            perform dealwright_engine.hand_over_reopened(new.assignment_id);
+        end if;
+    end if;
     return null;
 end
 $$;

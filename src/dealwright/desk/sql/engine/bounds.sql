@@ -131,12 +131,13 @@ end
 $$;
 
 create or replace function dealwright_engine.is_lead_bounded(
-    external_id text, idempotency_key text, received_at timestamptz, customer_name text, required_department text,
-    requirements text, attributes jsonb
+    external_id text, idempotency_key text, received_at timestamptz, customer_id text, customer_name text,
+    required_department text, requirements text, attributes jsonb
 )
 returns boolean language sql immutable as $$
     select received_at >= '1970-01-01 00:00:00+00' and received_at < '2200-01-01 00:00:00+00'
-        and external_id is distinct from '' and idempotency_key is distinct from ''
+        and external_id is distinct from '' and idempotency_key is distinct from '' and customer_id is distinct from ''
+        and dealwright_engine.is_word(customer_id, 500)
         and dealwright_engine.is_word(customer_name, 1000) and dealwright_engine.is_word(external_id, 500)
         and dealwright_engine.is_word(idempotency_key, 500) and dealwright_engine.is_word(required_department, 1000)
         and dealwright_engine.is_prose(requirements) and dealwright_engine.is_flat(attributes)
@@ -144,7 +145,8 @@ $$;
 
 create or replace function dealwright_engine.refuse_lead_values(l dealwright.lead)
 returns void language sql immutable as $$
-    select dealwright_engine.refuse_values('the lead', to_jsonb(l), '{received_at}', '{external_id,idempotency_key}',
+    select dealwright_engine.refuse_values('the lead', to_jsonb(l), '{received_at}',
+        '{external_id,idempotency_key,customer_id}',
         '{customer_name,required_department}', '{requirements}', '{attributes}')
 $$;
 
@@ -152,8 +154,8 @@ create or replace function dealwright_engine.bound_lead()
 returns trigger language plpgsql security definer
 set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
 begin
-    if not dealwright_engine.is_lead_bounded(new.external_id, new.idempotency_key, new.received_at, new.customer_name,
-            new.required_department, new.requirements, new.attributes) then
+    if not dealwright_engine.is_lead_bounded(new.external_id, new.idempotency_key, new.received_at, new.customer_id,
+            new.customer_name, new.required_department, new.requirements, new.attributes) then
         perform dealwright_engine.refuse_lead_values(new);
     end if;
     return new;

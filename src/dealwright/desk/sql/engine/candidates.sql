@@ -50,7 +50,7 @@ comment on function dealwright_engine.standing_of(dealwright_engine.rule, dealwr
 create or replace function dealwright_engine.first_of_listed(
     listed bigint[], made_xmin xid8, query vector, lead_logit double precision, base double precision,
     package double precision, sharpness double precision, skills text[], department text, moment timestamptz,
-        excluded bigint, seed bigint
+        excluded bigint[], seed bigint
 )
 returns dealwright_engine.look language plpgsql stable
 -- the planner cannot know that few agents are looked at
@@ -81,13 +81,13 @@ end
 $$;
 comment on function dealwright_engine.first_of_listed(bigint[], xid8, vector, double precision, double precision,
     double precision,
-    double precision, text[], text, timestamptz, bigint, bigint) is
+    double precision, text[], text, timestamptz, bigint[], bigint) is
     'The best eligible agent with room among those listed and those whose profile has changed since.';
 
 create or replace function dealwright_engine.first_of_all(
     query vector, lead_logit double precision, base double precision, package double precision,
         sharpness double precision,
-    wanted_skills text[], wanted_department text, moment timestamptz, excluded bigint, seed bigint
+    wanted_skills text[], wanted_department text, moment timestamptz, excluded bigint[], seed bigint
 )
 returns dealwright_engine.look language plpgsql stable as $$
 declare
@@ -118,7 +118,7 @@ end
 $$;
 comment on function dealwright_engine.first_of_all(vector, double precision, double precision, double precision,
     double precision,
-    text[], text, timestamptz, bigint, bigint) is
+    text[], text, timestamptz, bigint[], bigint) is
     'The best eligible agent with room, by a look at everybody.';
 
 create or replace function dealwright_engine.make_standing(list dealwright_engine.standing)
@@ -193,7 +193,7 @@ begin
         bound := list.standings[many + 1] * (1 - exp(-sharpness));
         first := dealwright_engine.first_of_listed(
             ids[:many], list.made_xmin, list.query, list.lead_logit, list.base, list.package, sharpness,
-            ask.skills, ask.department, ask.asked_at, ask.excluded_agent_id, ask.draw_seed);
+            ask.skills, ask.department, ask.asked_at, ask.excluded_agent_ids, ask.draw_seed);
         if bound is null or first.worth > bound * (1 + 1e-9) then
             first.next_worth := greatest(first.next_worth, bound);
             return first;
@@ -206,7 +206,7 @@ begin
     end if;
     return dealwright_engine.first_of_all(
         list.query, list.lead_logit, list.base, list.package, sharpness,
-        ask.skills, ask.department, ask.asked_at, ask.excluded_agent_id, ask.draw_seed);
+        ask.skills, ask.department, ask.asked_at, ask.excluded_agent_ids, ask.draw_seed);
 end
 $$;
 comment on function dealwright_engine.look_further(dealwright_engine.standing, dealwright_engine.enquiry,
@@ -224,11 +224,17 @@ declare
     q dealwright_engine.lead_query;
     result dealwright_engine.ranked;
 begin
+    if ask.owner_agent_id is not null then
+        result := dealwright_engine.owner_first(rule, ask);
+        if result.agent_id is not null then
+            return result;
+        end if;
+    end if;
     if list.model_id is not null then
         bound := list.standings[cardinality(list.agent_ids) + 1] * (1 - exp(-rule.sharpness));
         first := dealwright_engine.first_of_listed(
             list.agent_ids, list.made_xmin, list.query, list.lead_logit, list.base, list.package, rule.sharpness,
-            ask.skills, ask.department, ask.asked_at, ask.excluded_agent_id, ask.draw_seed);
+            ask.skills, ask.department, ask.asked_at, ask.excluded_agent_ids, ask.draw_seed);
         -- without a bound the list has everybody, and nobody was overlooked
         if bound is null or first.worth > bound * (1 + 1e-9) then
             first.next_worth := greatest(first.next_worth, bound);
@@ -258,7 +264,7 @@ begin
         end if;
         return dealwright_engine.ranking_of(
             dealwright_engine.first_of_all(list.query, list.lead_logit, list.base, list.package, rule.sharpness,
-                                    ask.skills, ask.department, ask.asked_at, ask.excluded_agent_id, ask.draw_seed),
+                                    ask.skills, ask.department, ask.asked_at, ask.excluded_agent_ids, ask.draw_seed),
             rule.sharpness);
     end if;
     if rule.name in ('fair', 'value') then
@@ -270,7 +276,8 @@ end
 $$;
 comment on function dealwright_engine.first_agent(dealwright_engine.rule, dealwright_engine.enquiry,
     dealwright_engine.standing) is
-    'Whom a policy gives the lead to: the first eligible agent with room of its ranking; null when there is none.';
+    'Whom a policy gives the lead to: who had the customer before, else the first eligible agent with room of its '
+    'ranking; null when there is none.';
 
 -- A list stands for what its kind of lead was read as, and is as wide as the profiles; a new value of an open
 -- dimension moves neither.

@@ -124,7 +124,7 @@ begin
         having ask.feature_agent_ids is null
     ), candidate as (
         select s.agent_id, s.raw, s.match_score, a.open, a.capacity,
-               dealwright_engine.can_take(ask.skills, ask.department, ask.asked_at, ask.excluded_agent_id,
+               dealwright_engine.can_take(ask.skills, ask.department, ask.asked_at, ask.excluded_agent_ids,
                    a.agent_id, a.active, a.open, a.capacity, a.shifts, a.skills, a.department) as eligible
         from flat as f
         cross join lateral dealwright_engine.classic_scores(f.agent_ids, f.features, luxury_wanted, weights) as s

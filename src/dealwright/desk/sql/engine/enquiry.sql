@@ -19,7 +19,7 @@ declare
     result dealwright.lead;
     known constant text[] :=
         '{customer_name,attributes,requirements,priority,idempotency_key,received_at,'
-        'policy,external_id,skills,department}';
+        'policy,external_id,customer_id,skills,department}';
 begin
     if jsonb_typeof(lead) is distinct from 'object' or lead - known <> '{}' then
         perform dealwright_engine.refuse_lead(lead, known);
@@ -27,6 +27,7 @@ begin
     -- each column by its name: their order differs between a new desk and one that was upgraded
     result.external_id := lead ->> 'external_id';
     result.customer_name := lead ->> 'customer_name';
+    result.customer_id := nullif(lead ->> 'customer_id', '');
     result.attributes := coalesce(nullif(lead -> 'attributes', 'null'), '{}');
     result.requirements := nullif(lead ->> 'requirements', '');
     result.priority := 0;

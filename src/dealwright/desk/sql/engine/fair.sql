@@ -30,7 +30,8 @@ returns dealwright_engine.fair_level language sql stable as $$
         case when by_availability then sum((a.weight * 1048576)::bigint)::double precision / 1048576 end,
         count(*)::integer)::dealwright_engine.fair_level
     from (
-        select g.fair_count, g.fair_compensation, g.weight, not by_availability or coalesce(g.fair_until > moment, false) as counted
+        select g.fair_count, g.fair_compensation, g.weight,
+            not by_availability or coalesce(g.fair_until > moment, false) as counted
         from agent as g
         where g.active and (not by_availability
             or g.open < g.capacity and (g.shifts is null or g.shifts @> moment)
@@ -167,7 +168,7 @@ declare
     moment constant timestamptz := ask.asked_at;
     wanted_skills constant text[] := ask.skills;
     wanted_department constant text := ask.department;
-    excluded constant bigint := ask.excluded_agent_id;
+    excluded constant bigint[] := ask.excluded_agent_ids;
     seed constant bigint := ask.draw_seed;
     agents bigint;
 begin

@@ -50,7 +50,9 @@ begin
         update dealwright.agent as a set
             name = i.name, email = i.email, job_title = i.job_title, department = i.department, manager = i.manager,
             years_of_service = i.years_of_service, rating = i.rating, capacity = coalesce(i.capacity, a.capacity),
-            active = coalesce(i.active, a.active), skills = array(select lower(s) from unnest(i.skills) as s),
+            -- who left the file is back; whom somebody deactivated stays so unless the file speaks of it
+            active = coalesce(i.active, a.active or a.import_hash is null),
+            skills = array(select lower(s) from unnest(i.skills) as s),
             weight = coalesce(i.weight, a.weight), import_hash = i.hash
         from incoming as i
         where a.external_id = i.external_id and a.import_hash is distinct from i.hash
@@ -92,17 +94,18 @@ begin
         (select max(assignment_id) from dealwright.assignment), (select max(own_id) from import_assignment), 1),
         exists (select from dealwright.assignment) or exists (select from import_assignment where own_id is not null));
     create temporary table import_row on commit drop as
-    select i.external_id, i.customer_name, i.assigned_at, i.requirements, i.outcome_unknown, k.attributes, k.slots,
+    select i.external_id, i.customer_name, i.assigned_at, i.requirements, i.customer_id, i.outcome_unknown,
+        k.attributes, k.slots,
         g.agent_id, a.import_hash,
            a.assignment_id is null as is_new,
            -- the user's own number, unless the desk has given it to something else
            coalesce(a.assignment_id, case when taken.assignment_id is null then i.own_id end,
                     nextval('dealwright.assignment_assignment_id_seq')) as assignment_id,
            coalesce(a.lead_id, nextval('dealwright.lead_lead_id_seq')) as lead_id,
-           -- of a row whose outcome is known as it always was, so that rows imported by an earlier version stay
-           -- unchanged
+           -- of a row that says no more than it could as it always was, so that rows imported by an earlier version
+           -- stay unchanged
            md5((i.external_id, i.agent_external_id, i.customer_name, i.assigned_at, i.requirements, k.said)::text
-               || case when i.outcome_unknown then ' unknown' else '' end) as hash
+               || case when i.outcome_unknown then ' unknown' else '' end || coalesce(' ' || i.customer_id, '')) as hash
     from import_assignment as i
     join import_read as k using (kind)
     join dealwright.agent as g on g.external_id = i.agent_external_id
@@ -114,9 +117,10 @@ begin
             agent_id = r.agent_id, assigned_at = r.assigned_at, slots = r.slots, import_hash = r.hash
         from import_row as r
         where not r.is_new and a.assignment_id = r.assignment_id and r.import_hash is distinct from r.hash
-        returning a.assignment_id, r.lead_id, r.customer_name, r.attributes, r.requirements, r.slots
+        returning a.assignment_id, r.lead_id, r.customer_name, r.customer_id, r.attributes, r.requirements, r.slots
     ), corrected as (
-        update dealwright.lead as l set customer_name = m.customer_name, attributes = m.attributes,
+        update dealwright.lead as l set customer_name = m.customer_name,
+            customer_id = coalesce(m.customer_id, l.customer_id), attributes = m.attributes,
             requirements = m.requirements, slots = m.slots
         from moved as m where l.lead_id = m.lead_id
         returning 1
@@ -130,10 +134,12 @@ begin
                     where r.external_id = ''
                         or not (dealwright_engine.is_word(r.external_id, 500)
                             and dealwright_engine.is_word(r.customer_name, 1000)
+                            and r.customer_id is distinct from '' and dealwright_engine.is_word(r.customer_id, 500)
                                                      and dealwright_engine.is_prose(r.requirements)))
         and not exists (select from import_read as k where not dealwright_engine.is_flat(k.attributes)));
-    insert into dealwright.lead (lead_id, customer_name, attributes, requirements, received_at, status, slots)
-    select r.lead_id, r.customer_name, r.attributes, r.requirements, r.assigned_at, 'assigned', r.slots
+    insert into dealwright.lead (lead_id, customer_name, customer_id, attributes, requirements, received_at, status,
+        slots)
+    select r.lead_id, r.customer_name, r.customer_id, r.attributes, r.requirements, r.assigned_at, 'assigned', r.slots
     from import_row as r where r.is_new;
     -- with its outcome at once: an update of every row afterwards would cost as much again
     insert into dealwright.assignment (assignment_id, external_id, lead_id, agent_id, assigned_at, slots, import_hash,

@@ -86,7 +86,8 @@ begin
     end if;
     -- bounds, whatever writes (engine/bounds.sql); those of a corrected lead have a trigger of their own
     if tg_op = 'INSERT' and not dealwright_engine.is_lead_bounded(new.external_id, new.idempotency_key,
-            new.received_at, new.customer_name, new.required_department, new.requirements, new.attributes) then
+            new.received_at, new.customer_id, new.customer_name, new.required_department, new.requirements,
+                new.attributes) then
         perform dealwright_engine.refuse_lead_values(new);
     end if;
     return new;
@@ -170,6 +171,12 @@ begin
     end if;
     update dealwright.assignment set status = 'lapsed', end_reason = coalesce(end_reason, 'withdrawn')
     where lead_id = new.lead_id and status = 'open';
+    if old.is_waiting and new.last_assignment_id is not null then
+        perform dealwright_engine.begin_own_writes();  -- its assignment is closed for good: nothing follows
+        update dealwright.booking set status = 'cancelled', cancelled_at = clock_timestamp()
+        where assignment_id = new.last_assignment_id and status = 'pending';
+        perform dealwright_engine.end_own_writes();
+    end if;
     perform dealwright_engine.write_event('withdrawn', lead_id => new.lead_id);
     return null;
 end

@@ -10,11 +10,11 @@
 -- the two sides comes second sees what the first has committed. A lead that holds the gate waits for no other lock
 -- (it lets go of the gate first), so the two can never wait for each other.
 
-create or replace function dealwright_engine.enquiry_of(l dealwright.lead, excluded bigint, seed bigint)
+create or replace function dealwright_engine.enquiry_of(l dealwright.lead, excluded bigint[], seed bigint)
 returns dealwright_engine.enquiry language sql as $$
     select row (l.slots, l.requirements, l.required_skills, l.required_department,
                 hashint8extended(l.lead_id, seed), clock_timestamp(), excluded, null, null,
-                    null)::dealwright_engine.enquiry
+                    null, null)::dealwright_engine.enquiry
 $$;
 
 create or replace function dealwright_engine.policy_for(wanted text)
@@ -71,17 +71,21 @@ begin
     insert into dealwright.decision (
         decided_at, lead_id, assignment_id, agent_id, from_queue, policy, policy_params, model_id, snapshot,
             event_position,
-        slots, requirements, required_skills, required_department, excluded_agent_id, draw_seed, feature_agent_ids,
-            features,
-        match_score, win_probability, expected_value, fairness_price, propensity)
+        slots, requirements, required_skills, required_department, excluded_agent_ids, owner_agent_id, draw_seed,
+        feature_agent_ids, features, match_score, win_probability, expected_value, fairness_price, propensity)
     values (ask.asked_at, l.lead_id, result.assignment_id, best.agent_id, queued, rule.name, rule.params, rule.model_id,
         best.snapshot,
             -- of this transaction's own events, the ranking saw those before here
             coalesce(seen_before, nextval('dealwright.event_position_seq')),
-            l.slots, l.requirements, l.required_skills, l.required_department, ask.excluded_agent_id, ask.draw_seed,
+            l.slots, l.requirements, l.required_skills, l.required_department, ask.excluded_agent_ids,
+            ask.owner_agent_id, ask.draw_seed,
             best.feature_agent_ids, best.features, best.match_score, best.win_probability, best.expected_value,
                 best.fairness_price,
             1.0 / best.tied);
+    if rule.respond_within is not null then
+        insert into dealwright_engine.response_due (assignment_id, due_at)
+        values (result.assignment_id, clock_timestamp() + rule.respond_within);
+    end if;
     if not booking_moves then
         insert into dealwright.booking (assignment_id) values (
             result.assignment_id) returning booking_id into result.booking_id;
@@ -117,15 +121,18 @@ $$;
 comment on function dealwright_engine.mark_assigned(bigint)
     is 'Notes on a lead that was there before its placement that somebody has it.';
 
-create or replace function dealwright_engine.place_lead(l dealwright.lead, excluded bigint default null)
+create or replace function dealwright_engine.place_lead(l dealwright.lead)
 returns bigint language plpgsql set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp
     set plan_cache_mode = force_generic_plan as $$
 declare
     rule dealwright_engine.rule := dealwright_engine.policy_for(l.policy);
-    ask dealwright_engine.enquiry := dealwright_engine.enquiry_of(l, excluded, rule.seed);
+    ask dealwright_engine.enquiry := dealwright_engine.enquiry_of(l, l.declined_by, rule.seed);
     best dealwright_engine.ranked;
     id bigint;
 begin
+    if l.customer_id is not null then
+        ask.owner_agent_id := dealwright_engine.owner_of(l, rule.params);
+    end if;
     loop
         best := dealwright_engine.first_agent(rule, ask, dealwright_engine.standing_of(rule, l));
         if best.agent_id is null then
@@ -141,8 +148,12 @@ begin
             end;
         end if;
         begin
-            id := (dealwright_engine.record_assignment(l, best, ask, rule, false)).assignment_id;
+            id := (dealwright_engine.record_assignment(l, best, ask, rule, false,
+                l.last_assignment_id is not null and dealwright_engine.booking_waits(l))).assignment_id;
             perform dealwright_engine.mark_assigned(l.lead_id);
+            if l.last_assignment_id is not null then
+                perform dealwright_engine.leave_queue(l, id);
+            end if;
             return id;
         exception when sqlstate 'DW009' then
             -- A row that no longer fits is locked all the same. Undoing the block lets go of it: whoever waits for an
@@ -152,7 +163,7 @@ begin
     end loop;
 end
 $$;
-comment on function dealwright_engine.place_lead(dealwright.lead, bigint) is
+comment on function dealwright_engine.place_lead(dealwright.lead) is
     'Gives the lead to the best eligible agent with room; null when nobody has room: the caller lets it wait, holding '
     'the gate.';
 
@@ -166,6 +177,7 @@ declare
     ask dealwright_engine.enquiry;
     best dealwright_engine.ranked;
     moment timestamptz;
+    fresh bigint;
 begin
     lock table dealwright_engine.queue_gate in share mode;
     loop
@@ -175,14 +187,14 @@ begin
         from dealwright.lead as l
         join dealwright.agent as a on a.agent_id = id
         where l.is_waiting
-          and dealwright_engine.can_take(l.required_skills, l.required_department, moment, null,
+          and dealwright_engine.can_take(l.required_skills, l.required_department, moment, l.declined_by,
                 a.agent_id, a.active, a.open, a.capacity, a.shifts, a.skills, a.department)
         order by l.priority desc, l.received_at, l.lead_id
         limit 1
         for update of l skip locked;
         exit when not found;
         rule := dealwright_engine.policy_for(waiting.policy);
-        ask := dealwright_engine.enquiry_of(waiting, null, rule.seed);
+        ask := dealwright_engine.enquiry_of(waiting, waiting.declined_by, rule.seed);
         ask.asked_at := moment;  -- a shift that ends in between must not part the two looks
         if rule.name in ('fair', 'value') then
             perform dealwright_engine.level_agents(moment);
@@ -192,8 +204,12 @@ begin
             where r.agent_id = id;
         best.tied := 1;
         -- the agent's row is locked: the claim cannot fail
-        perform dealwright_engine.record_assignment(waiting, best, ask, rule, true);
+        fresh := (dealwright_engine.record_assignment(waiting, best, ask, rule, true,
+            waiting.last_assignment_id is not null and dealwright_engine.booking_waits(waiting))).assignment_id;
         perform dealwright_engine.mark_assigned(waiting.lead_id);
+        if waiting.last_assignment_id is not null then
+            perform dealwright_engine.leave_queue(waiting, fresh);
+        end if;
         placed := placed + 1;
     end loop;
     return placed;
@@ -208,14 +224,16 @@ returns bigint language plpgsql as $$
 declare
     given record;
 begin
-    select g.lead_id, g.customer_name, g.attributes, g.requirements into given
+    select g.lead_id, g.customer_name, g.customer_id, g.attributes, g.requirements into given
     from dealwright.lead as g where g.idempotency_key = l.idempotency_key;
     if given.lead_id is not null and (
-            given.customer_name <> l.customer_name or given.requirements is distinct from l.requirements
+            given.customer_name <> l.customer_name or given.customer_id <> l.customer_id
+            or given.requirements is distinct from l.requirements
             or jsonb_strip_nulls(given.attributes) <> jsonb_strip_nulls(l.attributes)) then
         raise exception 'idempotency_key % belongs to another enquiry, lead %: its % differs',
             quote_literal(left(l.idempotency_key, 100)),
-            given.lead_id, case when given.customer_name <> l.customer_name then 'customer'
+            given.lead_id, case when given.customer_name <> l.customer_name or given.customer_id <> l.customer_id
+                                    then 'customer'
                                 when given.requirements is distinct from l.requirements then 'requirements text'
                                     else 'attributes' end
             using errcode = 'DW001',

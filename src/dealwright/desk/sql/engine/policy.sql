@@ -29,6 +29,13 @@ begin
     elsif new.params ? 'seed'
         and (jsonb_typeof(new.params -> 'seed') <> 'number' or new.params ->> 'seed' !~ '^-?[0-9]{1,18}$') then
         problem := format('seed must be a whole number, not %s', new.params -> 'seed');
+    elsif new.params ? 'owner' and new.params ->> 'owner' is distinct from 'prefer'
+        and new.params ->> 'owner' is distinct from 'ignore' then
+        problem := format('owner must be prefer or ignore, not %s', new.params -> 'owner');
+    elsif new.params ? 'respond_within_min' and (jsonb_typeof(new.params -> 'respond_within_min') <> 'number'
+            or (new.params ->> 'respond_within_min')::numeric not between 0.01 and 1e6) then
+        problem := format('respond_within_min must be a number of minutes from 0.01 to 1000000, not %s',
+            new.params -> 'respond_within_min');
     elsif new.is_default and new.name = 'classic' and (dealwright_engine.classic_weights()).weights is null then
         problem := 'the classic policy has no weights yet: train or load a classic model first';
     end if;
@@ -66,14 +73,16 @@ begin
     lock table dealwright_engine.rule in share row exclusive mode;
     delete from dealwright_engine.rule;
     insert into dealwright_engine.rule (wanted, name, params, seed, sharpness, by_worth, model_id, fair_window_start,
-        agents_differ)
+        agents_differ, respond_within)
     -- by which shares it is decided: a replay of what was decided before must find it missing
     select w.wanted, p.name,
-        case when p.name in ('fair', 'value') then p.params || '{"share": "available"}' else p.params end, coalesce((p.params ->> 'seed')::bigint, 1),
+        case when p.name in ('fair', 'value') then p.params || '{"share": "available"}' else p.params end,
+        coalesce((p.params ->> 'seed')::bigint, 1),
         coalesce((p.params ->> 'sharpness')::double precision, 20),
            p.name = 'value' and p.params ->> 'objective' is distinct from 'booking'
                and coalesce((p.params ->> 'fairness')::double precision, 0) = 0,
-           m.model_id, dealwright_engine.fair_window_start(), coalesce(c.agents_differ, false)
+           m.model_id, dealwright_engine.fair_window_start(), coalesce(c.agents_differ, false),
+           make_interval(secs => 60 * (p.params ->> 'respond_within_min')::double precision)
     from dealwright.policy as p
     cross join lateral (select p.name as wanted union all select ''
                         where p.is_default or p.name = 'value'

@@ -1,5 +1,5 @@
 create or replace function dealwright_engine.can_take(
-    required_skills text[], required_department text, asked_at timestamptz, excluded_agent_id bigint,
+    required_skills text[], required_department text, asked_at timestamptz, excluded_agent_ids bigint[],
     agent_id bigint, active boolean, open integer, capacity integer, shifts tstzmultirange, skills text[],
         department text
 )
@@ -8,9 +8,9 @@ returns boolean language sql immutable parallel safe as $$
         and (shifts is null or shifts @> asked_at)
         and (required_skills is null or skills @> required_skills)
         and (required_department is null or department = required_department)
-        and (excluded_agent_id is null or agent_id <> excluded_agent_id)
+        and (excluded_agent_ids is null or agent_id <> all (excluded_agent_ids))
 $$;
-comment on function dealwright_engine.can_take(text[], text, timestamptz, bigint, bigint, boolean, integer, integer,
+comment on function dealwright_engine.can_take(text[], text, timestamptz, bigint[], bigint, boolean, integer, integer,
     tstzmultirange, text[], text) is
     'Whether an agent may get the lead: active, with room, on shift, with the skills and department that are required.';
 
@@ -68,7 +68,7 @@ $$;
 -- query around it. OFFSET 0 keeps it from computing the inner product once for every use of it, and its parameters are
 -- scalars because taking a field out of a row value, once per agent and use, costs more than the inner product.
 create or replace function dealwright_engine.valued_agents(
-    required_skills text[], required_department text, asked_at timestamptz, excluded_agent_id bigint,
+    required_skills text[], required_department text, asked_at timestamptz, excluded_agent_ids bigint[],
         eligible_only boolean,
     query vector, lead_logit double precision, base double precision, package double precision,
     with_terms boolean, by_revenue boolean, sharpness double precision,
@@ -96,11 +96,11 @@ returns table (
                    then dealwright_engine.expected_revenue(base, a.base_ratio, package, a.package_ratio)
                     else base + package end as revenue,
                eligible_only
-                   or dealwright_engine.can_take(required_skills, required_department, asked_at, excluded_agent_id,
+                   or dealwright_engine.can_take(required_skills, required_department, asked_at, excluded_agent_ids,
                    a.agent_id, a.active, a.open, a.capacity, a.shifts, a.skills, a.department) as eligible
         from agent as a
         where not eligible_only
-            or dealwright_engine.can_take(required_skills, required_department, asked_at, excluded_agent_id,
+            or dealwright_engine.can_take(required_skills, required_department, asked_at, excluded_agent_ids,
                    a.agent_id, a.active, a.open, a.capacity, a.shifts, a.skills, a.department)
         offset 0
     ) as c
@@ -166,7 +166,7 @@ declare
     wanted_skills text[] := ask.skills;
     wanted_department text := ask.department;
     moment timestamptz := ask.asked_at;
-    excluded bigint := ask.excluded_agent_id;
+    excluded bigint[] := ask.excluded_agent_ids;
     seed bigint := ask.draw_seed;
 begin
     if fairness = 0 and with_terms then
@@ -235,7 +235,7 @@ begin
                case when by_idleness then coalesce(a.last_assigned_at, '-infinity') end as busy_since,
                case when not by_idleness then coalesce(a.years_of_service, '-infinity') end as years,
                case when not by_idleness then coalesce(a.rating, '-infinity') end as rating,
-               dealwright_engine.can_take(ask.skills, ask.department, ask.asked_at, ask.excluded_agent_id,
+               dealwright_engine.can_take(ask.skills, ask.department, ask.asked_at, ask.excluded_agent_ids,
                    a.agent_id, a.active, a.open, a.capacity, a.shifts, a.skills, a.department) as eligible
         from agent as a
     ), top as (
@@ -257,5 +257,6 @@ begin
 end
 $$;
 comment on function dealwright_engine.rank_workload(dealwright_engine.enquiry, jsonb, integer, boolean) is
-    'Fewest open, then most years of service, then highest rating (ties = longest_idle: then who has waited longest for '
+    'Fewest open, then most years of service, then highest rating (ties = longest_idle: then who has waited longest '
+    'for '
     'a lead); ties share a rank, the lowest agent id goes first.';

@@ -6,6 +6,7 @@ returns dealwright.settlement language plpgsql set plan_cache_mode = force_gener
 #variable_conflict use_column
 declare
     result dealwright.settlement;
+    former bigint;
 begin
     if settle.status is null or settle.status not in ('pending', 'confirmed', 'cancelled') then
         raise exception 'unknown booking status %', coalesce(quote_literal(settle.status), 'null')
@@ -20,6 +21,10 @@ begin
         raise exception 'a revenue must be a number below 1e12, not %', greatest(
                 settle.base_revenue, settle.package_revenue, settle.total_revenue)
             using errcode = 'DW002', hint = 'look at the decimal sign, or leave it null when it is not known';
+    end if;
+    if settle.status = 'pending' then
+        select s.agent_id into former from dealwright.booking as b join dealwright.assignment as s using (assignment_id)
+        where b.booking_id = settle.booking_id;
     end if;
     update dealwright.booking as b set
         status = settle.status,
@@ -43,6 +48,9 @@ begin
     join dealwright.assignment as s using (assignment_id)
     join dealwright.agent as a using (agent_id)
     where b.booking_id = settle.booking_id;
+    if former is not null then
+        result.notices := dealwright_engine.reopening_notices(result.assignment_id, former);
+    end if;
     return result;
 end
 $$;

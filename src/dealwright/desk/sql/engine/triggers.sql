@@ -130,7 +130,7 @@ create or replace trigger follow_withdrawal after update of status on dealwright
     for each row execute function dealwright_engine.follow_withdrawal();
 create or replace trigger retry_waiting_lead
     after update of priority, received_at, requirements, required_skills, required_department, attributes,
-        policy on dealwright.lead
+        policy, declined_by on dealwright.lead
     for each row when (old.is_waiting and new.is_waiting) execute function dealwright_engine.retry_waiting_lead();
 
 create or replace trigger check_policy before insert or update on dealwright.policy
@@ -146,7 +146,8 @@ create or replace trigger follow_policies after insert or update or delete or tr
 
 create or replace trigger check_agent_numbers
     after insert or update of open, capacity, weight, fair_count, fair_compensation, fair_until,
-        last_assigned_at, base_ratio, package_ratio, profile, variance, profile_model_id, profile_xid on dealwright.agent
+        last_assigned_at, base_ratio, package_ratio, profile, variance, profile_model_id,
+            profile_xid on dealwright.agent
     for each row execute function dealwright_engine.check_agent_numbers();
 
 create or replace trigger prepare_agent before insert or update of active, skills, capacity, weight, shifts
@@ -193,8 +194,8 @@ create or replace trigger within_bounds before insert or update of capacity, wei
     external_id, name, email, job_title, department,
     manager, skills, traits, shifts, database_role on dealwright.agent
     for each row execute function dealwright_engine.bound_agent();
-create or replace trigger within_bounds before update of external_id, customer_name, attributes, requirements,
-    idempotency_key, received_at, required_department on dealwright.lead
+create or replace trigger within_bounds before update of external_id, customer_id, customer_name, attributes,
+    requirements, idempotency_key, received_at, required_department on dealwright.lead
     for each row execute function dealwright_engine.bound_lead();
 
 -- what placements go by follows from policies and models

@@ -26,6 +26,14 @@ comment on table dealwright.event is
 
 create index event_deleted_agent on dealwright.event (agent_id) where kind = 'agent_deleted';
 
+-- When an agent must have reached the customer. An entry stays until it is looked at when its time is up: the lead may
+-- have been answered long since.
+create table dealwright_engine.response_due (
+    assignment_id bigint primary key,
+    due_at timestamptz not null
+);
+create index response_due_at on dealwright_engine.response_due (due_at);
+
 create table dealwright_engine.agent_profile_log (
     -- numbered together with the events, so that a replay can tell what came first within one transaction
     position bigint not null default nextval('dealwright.event_position_seq') primary key,
@@ -58,7 +66,7 @@ create table dealwright.decision (
     requirements text,
     required_skills text[],
     required_department text,
-    excluded_agent_id bigint,
+    excluded_agent_id bigint,  -- until version 0.1; since then a set, below
     draw_seed bigint not null,
     -- classic only: what its nine features were, agent after agent
     feature_agent_ids bigint[],
@@ -67,8 +75,14 @@ create table dealwright.decision (
     win_probability double precision,
     expected_value double precision,
     fairness_price double precision,
-    propensity double precision
+    propensity double precision,
+    -- what came after version 0.1 stands at the end and is null where it says nothing: a sealed row keeps its text
+    -- (dealwright_engine.decision_text)
+    excluded_agent_ids bigint[],
+    owner_agent_id bigint
 );
+comment on column dealwright.decision.owner_agent_id is
+    'The agent who had the customer before, and comes first if they can take the lead.';
 create unique index decision_assignment on dealwright.decision (assignment_id);
 
 create table dealwright.decision_block (

@@ -58,11 +58,13 @@ create type dealwright_engine.enquiry as (
     department text,
     draw_seed bigint,
     asked_at timestamptz,
-    excluded_agent_id bigint,
+    excluded_agent_ids bigint[],
     -- set in a replay: the model of that time (null: the promoted one) and the classic features as they were recorded
     model_id bigint,
     feature_agent_ids bigint[],
-    features double precision[]
+    features double precision[],
+    -- who had the customer before, and comes first
+    owner_agent_id bigint
 );
 
 -- The lead's half of the inner product.
@@ -113,7 +115,11 @@ create type dealwright.placement as (
     own_booking_id text,
     own_agent_id text,
     open integer,
-    capacity integer
+    capacity integer,
+    -- other open leads that may be the same enquiry; looked for where the lead has a customer_id
+    duplicates bigint[],
+    -- what is worth a word, in words
+    notices text[]
 );
 
 -- What the reasons of all agents have in common, worked out once per ranking.
@@ -156,5 +162,6 @@ create type dealwright.settlement as (
     -- the ids that the user's own tables have
     own_booking_id text,
     own_assignment_id text,
-    own_agent_id text
+    own_agent_id text,
+    notices text[]
 );

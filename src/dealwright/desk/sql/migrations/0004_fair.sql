@@ -5,7 +5,8 @@ alter table dealwright.agent
     add column last_assigned_at timestamptz,
     drop column fair_shortfall_at_leave;
 comment on column dealwright.agent.fair_until is
-    'Until when the agent''s share is counted from fair_compensation on: the end of its shift (2200: no end). From then '
+    'Until when the agent''s share is counted from fair_compensation on: the end of its shift (2200: no end). From '
+    'then '
     'on, and where it is null, it starts level with the others as soon as it can take work (engine/fair.sql).';
 comment on column dealwright.agent.last_assigned_at is 'When the agent last got a lead, for ties = longest_idle.';
 update dealwright.agent as a
@@ -20,3 +21,8 @@ create type dealwright_engine.fair_level as (
     weight double precision,
     agents integer
 );
+comment on column dealwright.policy.params is
+    'value: objective (revenue|booking), sharpness of psi (> 0), fairness (0..1), seed. workload: ties '
+    '(seniority|longest_idle). fair: seed, window_start (counting starts there). All: owner (prefer|ignore) says '
+    'whether a returning customer goes to the former agent; respond_within_min, after how many minutes without a '
+    'contact a lead goes to the next agent.';
