@@ -24,7 +24,6 @@ BY_HAND = [
     "update dealwright.agent set fair_compensation = 1e6",
     "update dealwright.agent set active = false, fair_compensation = 1e6 where agent_id = 1",
     "update dealwright.agent set active = false, open = 0 where agent_id = 1",
-    "update dealwright.agent set fair_shortfall_at_leave = 3",
     "update dealwright.agent set profile = null",
     "update dealwright.agent set profile = profile * profile",
     "update dealwright.agent set variance = null, profile_model_id = null",

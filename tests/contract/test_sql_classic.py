@@ -1,4 +1,4 @@
-"""The classic, workload and fair policies in SQL against definitions written down a second time in Python."""
+"""The classic and workload policies in SQL against definitions written down a second time in Python."""
 
 from __future__ import annotations
 
@@ -231,69 +231,3 @@ def test_workload_is_a_competition_ranking(database: Database, seed: int) -> Non
         rank = 1 + sum(key(other) < key(row["agent_id"]) for other in agents)
         assert row["rank"] == rank
         assert row["match_score"] == round(100 * (1 - (rank - 1) / 8) + 1e-9, 1)
-
-
-def test_fair_orders_by_the_weighted_shortfall(database: Database) -> None:
-    with database.connect(autocommit=True) as connection:
-        weights = {add_agent(connection, f"A{i}", capacity=50, weight=1.0 + i): 1.0 + i for i in range(4)}
-        given: dict[int, int] = dict.fromkeys(weights, 0)
-        for n in range(100):
-            short = {a: n * w / 10 - given[a] for a, w in weights.items()}
-            answer = rows(
-                connection, "select * from dealwright.assign_lead('{\"customer_name\": \"K\"}', 'fair')"
-            )[0]
-            agent = answer["agent_id"]
-            assert short[agent] == pytest.approx(max(short.values()), abs=1e-9)
-            tied = sum(s > max(short.values()) - 1e-9 for s in short.values())
-            assert value(
-                connection,
-                "select propensity from dealwright.assignment where assignment_id = %s",
-                answer["assignment_id"],
-            ) == pytest.approx(1 / tied)
-            given[agent] += 1
-    assert list(given.values()) == [10, 20, 30, 40]
-
-
-def test_ties_under_fair_are_drawn_evenly(database: Database) -> None:
-    with database.connect(autocommit=True) as connection:
-        agents = [add_agent(connection, f"A{i}", capacity=400) for i in range(4)]
-        first = []
-        for _ in range(200):
-            for turn in range(4):
-                agent = rows(
-                    connection, "select * from dealwright.assign_lead('{\"customer_name\": \"K\"}', 'fair')"
-                )[0]["agent_id"]
-                if turn == 0:
-                    first.append(agent)
-    counts = [first.count(agent) for agent in agents]
-    assert sum((n - 50) ** 2 / 50 for n in counts) < 16.3  # chi-square, 3 degrees of freedom, p = 0.001
-
-
-def shortfalls(connection: Connection[Any]) -> dict[int, float]:
-    agents = rows(connection, "select * from dealwright.agent where active")
-    share = sum(a["fair_count"] + a["fair_compensation"] for a in agents) / sum(a["weight"] for a in agents)
-    return {a["agent_id"]: share * a["weight"] - a["fair_count"] - a["fair_compensation"] for a in agents}
-
-
-def test_who_joins_late_or_was_away_is_not_flooded(database: Database) -> None:
-    def work(connection: Connection[Any], count: int) -> list[int]:
-        return [
-            rows(connection, "select * from dealwright.assign_lead('{\"customer_name\": \"K\"}', 'fair')")[0][
-                "agent_id"
-            ]
-            for _ in range(count)
-        ]
-
-    with database.connect(autocommit=True) as connection:
-        old = [add_agent(connection, f"A{i}", capacity=1000) for i in range(3)]
-        work(connection, 91)
-        late = add_agent(connection, "late", capacity=1000, weight=2.0)
-        assert shortfalls(connection)[late] == pytest.approx(0, abs=1e-5)
-        given = work(connection, 50)
-        assert abs(given.count(late) - 20) <= 1  # 2 of 5 shares from now on, nothing made up for
-        before = shortfalls(connection)[old[0]]
-        rows(connection, "update dealwright.agent set active = false where agent_id = %s", old[0])
-        assert old[0] not in work(connection, 60)
-        rows(connection, "update dealwright.agent set active = true where agent_id = %s", old[0])
-        assert shortfalls(connection)[old[0]] == pytest.approx(before, abs=1e-5)
-        assert abs(work(connection, 50).count(old[0]) - 10) <= 1

@@ -15,7 +15,10 @@ from psycopg import Connection
 from dealwright.desk.database import Database
 
 DERIVED = """
-select w.wanted, p.name, p.params, coalesce((p.params ->> 'seed')::bigint, 1) as seed,
+select w.wanted, p.name,
+       case when p.name in ('fair', 'value')
+           then p.params || '{"share": "available"}' else p.params end as params,
+       coalesce((p.params ->> 'seed')::bigint, 1) as seed,
        coalesce((p.params ->> 'sharpness')::float8, 20) as sharpness,
        p.name = 'value' and coalesce(p.params ->> 'objective', 'revenue') = 'revenue'
            and coalesce((p.params ->> 'fairness')::float8, 0) = 0 as by_worth,

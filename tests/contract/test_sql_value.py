@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
-from engine import DIMENSIONS, lead_json, load_model, random_model, rows, seen_as, value
+from engine import DIMENSIONS, assign, lead_json, load_model, random_model, rows, seen_as, value
 from histories import random_history
 from psycopg import Connection
+from shares import standings
 
 from dealwright.desk.database import Database
 from dealwright.desk.desk import Desk
@@ -24,6 +25,9 @@ DECLARED = (
     Dimension("lead_source", ("Bought", "Referral", "Organic")),
     Dimension("destination", ("Venus", "Mars", "Pluto", "Titan")),
 )
+
+
+LEAD = {"destination": "Mars", "lead_source": "Organic"}
 
 
 def reference(desk: Desk, model: MatchModel, leads: list[dict[str, str | None]]) -> Scores:
@@ -125,27 +129,19 @@ def test_without_evidence_agents_are_alike_and_the_fair_share_decides(database: 
         # equal free shares, so that only the shortfall is left to decide
         rows(connection, "update dealwright.agent set capacity = greatest(open * 4, 1)")
         scores = reference(desk, model, leads)
-        agents = {
-            row["agent_id"]: row
-            for row in rows(
-                connection, "select agent_id, open, capacity, weight, fair_count from dealwright.agent"
-            )
-        }
-        total = sum(a["fair_count"] for a in agents.values()) / sum(a["weight"] for a in agents.values())
+        for _ in range(7):
+            assign(connection, LEAD, "fair")
+        rows(connection, "update dealwright.agent set capacity = open * 4")
+        turns = standings(rows(connection, "select * from dealwright.agent"))[1]
+        assert len(set(turns.values())) > 2
         for k, lead in enumerate(leads):
             table = ranking(connection, lead)
             for row in table:
                 assert row["win_probability"] == pytest.approx(scores.win_probability[k, 0], abs=2e-6)
                 assert row["expected_value"] == pytest.approx(scores.value[k, 0], rel=1e-5)
                 assert any("no evidence that agents differ" in reason["reason"] for reason in row["reasons"])
-            key = [
-                (
-                    -psi(1 - row["open"] / row["capacity"]),
-                    -(total * agents[row["agent_id"]]["weight"] - agents[row["agent_id"]]["fair_count"]),
-                )
-                for row in table
-            ]
-            assert key == sorted(key)
+            order = [turns[row["agent_id"]] for row in table]
+            assert order == sorted(order, reverse=True)
 
 
 @pytest.mark.parametrize(("objective", "fairness"), [("booking", 0.0), ("revenue", 0.4), ("revenue", 1.0)])
@@ -166,13 +162,10 @@ def test_objective_and_fairness_dial(database: Database, objective: str, fairnes
             fairness,
         )
         scores = reference(desk, model, leads)
-        agents = rows(connection, "select * from dealwright.agent order by agent_id")
-        share = sum(a["fair_count"] + a["fair_compensation"] for a in agents) / sum(
-            a["weight"] for a in agents
-        )
-        short = {
-            a["agent_id"]: share * a["weight"] - a["fair_count"] - a["fair_compensation"] for a in agents
-        }
+        for _ in range(11):
+            assign(connection, LEAD, "fair")
+        scores = reference(desk, model, leads)
+        short = standings(rows(connection, "select * from dealwright.agent"))[0]
         place = {agent: i for i, agent in enumerate(scores.agent_ids.tolist())}
         for k, lead in enumerate(leads):
             table = ranking(connection, lead)
@@ -182,12 +175,12 @@ def test_objective_and_fairness_dial(database: Database, objective: str, fairnes
                 * (psi(1 - row["open"] / row["capacity"]) if row["open"] < row["capacity"] else 0)
                 for row in table
             }
-            low, high, most = min(short.values()), max(short.values()), max(worth.values())
+            low, high, most = float(min(short.values())), float(max(short.values())), max(worth.values())
             weight = [
                 worth[row["agent_id"]]
                 if fairness == 0
                 else (1 - fairness) * worth[row["agent_id"]] / most
-                + fairness * (short[row["agent_id"]] - low) / (high - low)
+                + fairness * (float(short[row["agent_id"]]) - low) / (high - low)
                 for row in table
                 if row["eligible"]
             ]

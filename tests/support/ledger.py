@@ -30,6 +30,7 @@ MOVES: Mapping[str, tuple[int, ...] | None] = {
     "deleted": (-1, 0),
     "corrected": (-1, 0, 1),
     "recounted": None,
+    "levelled": (0,),
 }
 
 

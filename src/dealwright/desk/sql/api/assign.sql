@@ -48,15 +48,31 @@ create or replace procedure dealwright.assign(
 language plpgsql as $$
 declare
     done text := pg_catalog.set_config('synchronous_commit', 'off', true);
+    answer dealwright.placement;
 begin
-    select p.* into assignment_id, booking_id, agent_id, agent_name, match_score, win_probability, expected_value,
-        policy, model_id,
-        lead_id, status, own_assignment_id, own_booking_id, own_agent_id, open, capacity, duplicates, notices
-    from dealwright.assign_lead(lead, policy) as p;
+    answer := dealwright.assign_lead(lead, policy);  -- an assignment, which is sooner done than a query
     commit;
     -- the second one, as durable as the caller's synchronous_commit asks for: a commit waits for the disk if there is
     -- something to write
     perform pg_catalog.pg_logical_emit_message(true, 'dealwright', '');
+    assignment_id := answer.assignment_id;
+    booking_id := answer.booking_id;
+    agent_id := answer.agent_id;
+    agent_name := answer.agent_name;
+    match_score := answer.match_score;
+    win_probability := answer.win_probability;
+    expected_value := answer.expected_value;
+    policy := answer.policy;
+    model_id := answer.model_id;
+    lead_id := answer.lead_id;
+    status := answer.status;
+    own_assignment_id := answer.own_assignment_id;
+    own_booking_id := answer.own_booking_id;
+    own_agent_id := answer.own_agent_id;
+    open := answer.open;
+    capacity := answer.capacity;
+    duplicates := answer.duplicates;
+    notices := answer.notices;
 end
 $$;
 comment on procedure dealwright.assign(

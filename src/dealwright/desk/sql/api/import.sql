@@ -107,10 +107,13 @@ begin
           case when d.outcome = 'won' then d.total_revenue end);
     if agents.fresh + agents.changed + assignments.fresh + assignments.changed + bookings.fresh + bookings.changed
         + lapsed > 0 or reread then
-        insert into dealwright.event (kind, agent_id, open, capacity, fair_count, fair_compensation, payload)
+        insert into dealwright.event (kind, agent_id, open, capacity, fair_count, fair_compensation, payload,
+            fair_until,
+            last_assigned_at)
         select case when exists (select from dealwright.event as e where e.agent_id = a.agent_id) then 'agent_changed'
             else 'agent_added' end,
-               a.agent_id, a.open, a.capacity, a.fair_count, a.fair_compensation, dealwright_engine.agent_payload(a)
+               a.agent_id, a.open, a.capacity, a.fair_count, a.fair_compensation, dealwright_engine.agent_payload(a),
+                   a.fair_until, a.last_assigned_at
         from dealwright.agent as a order by a.agent_id;
         perform dealwright.rebuild_statistics();
         insert into dealwright.event (kind, payload) values ('imported', jsonb_build_object(

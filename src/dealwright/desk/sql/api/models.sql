@@ -96,17 +96,23 @@ begin
     delete from dealwright_engine.agent_day;
     insert into dealwright_engine.agent_day select * from dealwright_engine.recounted_day;
     with recounted as (
-        update dealwright.agent as a set open = r.open, fair_count = r.fair_count
+        -- what others recorded is no debt: who has another count starts level with the others
+        update dealwright.agent as a set open = r.open, fair_count = r.fair_count,
+            fair_until = case when a.fair_count = r.fair_count then a.fair_until end,
+            last_assigned_at = r.last_assigned_at
         from dealwright_engine.recounted_agent as r
         where r.agent_id = a.agent_id
-        returning a.agent_id, a.open, a.capacity, a.fair_count, a.fair_compensation
+        returning a.agent_id, a.open, a.capacity, a.fair_count, a.fair_compensation, a.fair_until, a.last_assigned_at
     )
-    insert into dealwright.event (kind, agent_id, open, capacity, fair_count, fair_compensation)
-    select 'recounted', agent_id, open, capacity, fair_count, fair_compensation from recounted order by agent_id;
+    insert into dealwright.event (
+        kind, agent_id, open, capacity, fair_count, fair_compensation, fair_until, last_assigned_at)
+    select 'recounted', agent_id, open, capacity, fair_count, fair_compensation, fair_until, last_assigned_at
+    from recounted order by agent_id;
     perform dealwright_engine.refresh_profile(a.agent_id, m.model)
     from (select dealwright_engine.promoted_model() as model offset 0) as m cross join dealwright.agent as a
         order by a.agent_id;
     delete from dealwright_engine.standing;  -- every profile is new
+    perform dealwright_engine.level_agents(clock_timestamp());
     perform dealwright_engine.leave_own_writes(begun);
 end
 $$;

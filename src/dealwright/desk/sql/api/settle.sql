@@ -50,16 +50,24 @@ create or replace procedure dealwright.settle(
 language plpgsql as $$
 declare
     done text := pg_catalog.set_config('synchronous_commit', 'off', true);
+    answer dealwright.settlement;
 begin
-    select s.booking_id, s.assignment_id, s.agent_id, s.status, s.total_revenue, s.open, s.capacity, s.agent_name,
-        s.own_booking_id,
-           s.own_assignment_id, s.own_agent_id, s.notices
-    into booking_id, assignment_id, agent_id, status, total_revenue, open, capacity, agent_name, own_booking_id,
-        own_assignment_id, own_agent_id, notices
-    from dealwright.settle_booking(booking_id, status, base_revenue, package_revenue, total_revenue) as s;
+    answer := dealwright.settle_booking(booking_id, status, base_revenue, package_revenue, total_revenue);
     commit;
     -- see dealwright.assign
     perform pg_catalog.pg_logical_emit_message(true, 'dealwright', '');
+    booking_id := answer.booking_id;
+    status := answer.status;
+    total_revenue := answer.total_revenue;
+    assignment_id := answer.assignment_id;
+    agent_id := answer.agent_id;
+    open := answer.open;
+    capacity := answer.capacity;
+    agent_name := answer.agent_name;
+    own_booking_id := answer.own_booking_id;
+    own_assignment_id := answer.own_assignment_id;
+    own_agent_id := answer.own_agent_id;
+    notices := answer.notices;
 end
 $$;
 comment on procedure dealwright.settle(
@@ -86,16 +94,24 @@ create or replace procedure dealwright.settle(
 language plpgsql as $$
 declare
     done text := pg_catalog.set_config('synchronous_commit', 'off', true);
+    answer dealwright.settlement;
 begin
-    select s.booking_id, s.assignment_id, s.agent_id, s.status, s.total_revenue, s.open, s.capacity, s.agent_name,
-        s.own_booking_id,
-           s.own_assignment_id, s.own_agent_id, s.notices
-    into booking, assignment_id, agent_id, status, total_revenue, open, capacity, agent_name, own_booking_id,
-        own_assignment_id, own_agent_id, notices
-    from dealwright.settle_booking(booking, status, base_revenue, package_revenue, total_revenue) as s;
+    answer := dealwright.settle_booking(booking, status, base_revenue, package_revenue, total_revenue);
     commit;
     -- see dealwright.assign
     perform pg_catalog.pg_logical_emit_message(true, 'dealwright', '');
+    booking := answer.booking_id;
+    status := answer.status;
+    total_revenue := answer.total_revenue;
+    assignment_id := answer.assignment_id;
+    agent_id := answer.agent_id;
+    open := answer.open;
+    capacity := answer.capacity;
+    agent_name := answer.agent_name;
+    own_booking_id := answer.own_booking_id;
+    own_assignment_id := answer.own_assignment_id;
+    own_agent_id := answer.own_agent_id;
+    notices := answer.notices;
 end
 $$;
 comment on procedure dealwright.settle(

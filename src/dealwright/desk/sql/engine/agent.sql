@@ -13,15 +13,16 @@ begin
             coalesce(new.external_id, new.agent_id::text), new.open, new.capacity, new.weight using errcode = 'DW002';
     end if;
     if not dealwright_engine.writes_itself() and tg_op = 'UPDATE' then
-        -- who leaves or comes back has a compensation from prepare_agent, which has asked before
-        perform dealwright_engine.check_kept_columns(old, new, new.active = old.active);
+        -- the share follows from these (prepare_agent, which has asked before)
+        perform dealwright_engine.check_kept_columns(old, new, (new.active, new.capacity, new.weight, new.shifts)
+            is not distinct from (old.active, old.capacity, old.weight, old.shifts));
     end if;
     return null;
 end
 $$;
 
 create or replace function dealwright_engine.check_kept_columns(
-    past dealwright.agent, present dealwright.agent, and_compensation boolean
+    past dealwright.agent, present dealwright.agent, and_share boolean
 )
 returns void language plpgsql stable as $$
 begin
@@ -31,8 +32,9 @@ begin
             or past.variance::text is distinct from present.variance::text
             or past.profile_model_id is distinct from present.profile_model_id
             or past.profile_xid <> present.profile_xid
-            or (and_compensation and (past.fair_compensation, past.fair_shortfall_at_leave)
-                is distinct from (present.fair_compensation, present.fair_shortfall_at_leave)) then
+            or past.last_assigned_at is distinct from present.last_assigned_at
+            or and_share and (past.fair_compensation, past.fair_until)
+                is distinct from (present.fair_compensation, present.fair_until) then
         raise exception 'agent %: open, the fair counts and the profile are kept by the desk itself',
             coalesce(past.external_id, past.agent_id::text) using errcode = 'DW001',
             hint = 'write leads, assignments and bookings: they follow; dealwright.rebuild_statistics() counts anew';
@@ -46,8 +48,7 @@ create or replace function dealwright_engine.prepare_agent()
 returns trigger language plpgsql security definer
 set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
 declare
-    others double precision;
-    dealt double precision;
+    moment constant timestamptz := clock_timestamp();
 begin
     if dealwright_engine.writes_itself() then
         return new;
@@ -56,7 +57,8 @@ begin
         new.open := 0;
         new.fair_count := 0;
         new.fair_compensation := 0;
-        new.fair_shortfall_at_leave := null;
+        new.fair_until := null;
+        new.last_assigned_at := null;
         new.base_ratio := 1;
         new.package_ratio := 1;
         new.profile := null;
@@ -70,22 +72,21 @@ begin
     new.skills :=
         array(select lower(btrim(s.skill)) from unnest(new.skills) with ordinality as s (skill, place)
             order by s.place);
-    if new.active and (tg_op = 'INSERT' or not old.active) then
-        -- Who joins late, or comes back, must not be flooded to catch up. The compensation c is set so that the
-        -- shortfall is what it was at the leave (0 for a newcomer): (T + n + c) w / (W + w) - (n + c) = s, solved for
-        -- c.
-        select coalesce(sum(a.weight), 0), coalesce(sum(a.fair_count) + sum(a.fair_compensation), 0) into others, dealt
-        from dealwright.agent as a where a.active and a.agent_id <> new.agent_id;
-        if others > 0 then
-            new.fair_compensation := dealt * new.weight / others - new.fair_count
-                - coalesce(new.fair_shortfall_at_leave, 0) * (others + new.weight) / others;
+    if tg_op = 'INSERT' then
+        new := dealwright_engine.levelled(new, moment);
+    else
+        if new.weight <> old.weight or new.active and not old.active
+                or new.open < new.capacity and old.open >= old.capacity then
+            new := dealwright_engine.levelled(new, moment);
+        elsif new.shifts is distinct from old.shifts then
+            -- who was at work and still is goes on as before, until the end of the present shift
+            if old.fair_until > moment and (old.shifts is null or old.shifts @> moment)
+                    and (new.shifts is null or new.shifts @> moment) then
+                new.fair_until := dealwright_engine.end_of_shift(new.shifts, moment);
+            else
+                new := dealwright_engine.levelled(new, moment);
+            end if;
         end if;
-        new.fair_shortfall_at_leave := null;
-    elsif tg_op = 'UPDATE' and old.active and not new.active then
-        select (sum(a.fair_count) + sum(a.fair_compensation)) * new.weight / nullif(sum(a.weight), 0)
-               - new.fair_count - new.fair_compensation
-        into new.fair_shortfall_at_leave
-        from dealwright.agent as a where a.active;
     end if;
     return new;
 end
@@ -117,10 +118,11 @@ begin
         on conflict do nothing;
     end if;
     perform dealwright_engine.learn_terms(new.skills, new.department);
-    insert into dealwright.event (kind, agent_id, open, capacity, fair_count, fair_compensation, payload)
+    insert into dealwright.event (kind, agent_id, open, capacity, fair_count, fair_compensation, payload, fair_until,
+        last_assigned_at)
     values (case tg_op when 'INSERT' then 'agent_added' else 'agent_changed' end, new.agent_id, new.open, new.capacity,
-            new.fair_count, new.fair_compensation,
-            dealwright_engine.agent_payload(new));
+            new.fair_count, new.fair_compensation, dealwright_engine.agent_payload(new), new.fair_until,
+            new.last_assigned_at);
     if tg_op = 'INSERT' or (new.years_of_service, new.rating, new.traits)
             is distinct from (old.years_of_service, old.rating, old.traits) then
         perform dealwright_engine.refresh_profile(new.agent_id, dealwright_engine.promoted_model());

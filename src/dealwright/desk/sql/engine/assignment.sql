@@ -7,80 +7,94 @@ set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
 declare
     b dealwright.booking;
 begin
-    if dealwright_engine.writes_itself() then
-        return new;
-    end if;
-    if new.status is null or new.status not in ('open', 'settled', 'lapsed', 'reassigned', 'unknown') then
-        raise exception 'unknown status of an assignment %', coalesce(quote_literal(new.status), 'null')
-            using errcode = 'DW002',
-            hint = 'use open, lapsed, or unknown when the outcome cannot be known; settled and reassigned follow by '
-                'themselves';
-    end if;
-    if tg_op = 'INSERT' then
-        select l.slots into new.slots from dealwright.lead as l where l.lead_id = new.lead_id;
-        if not found then
-            raise exception 'there is no lead %', new.lead_id using errcode = 'DW003', hint = 'insert the lead first';
+    if not dealwright_engine.writes_itself() then
+        if new.status is null or new.status not in ('open', 'settled', 'lapsed', 'reassigned', 'unknown') then
+            raise exception 'unknown status of an assignment %', coalesce(quote_literal(new.status), 'null')
+                using errcode = 'DW002',
+                hint = 'use open, lapsed, or unknown when the outcome cannot be known; settled and reassigned follow '
+                    'by '
+                    'themselves';
         end if;
-    else
-        if new.slots <> old.slots then
+        if tg_op = 'INSERT' then
             select l.slots into new.slots from dealwright.lead as l where l.lead_id = new.lead_id;
+            if not found then
+                raise exception 'there is no lead %', new.lead_id using errcode = 'DW003',
+                    hint = 'insert the lead first';
+            end if;
+        else
+            if new.slots <> old.slots then
+                select l.slots into new.slots from dealwright.lead as l where l.lead_id = new.lead_id;
+            end if;
+            if new.assignment_id <> old.assignment_id then
+                raise exception 'assignment % keeps its number', old.assignment_id using errcode = 'DW002',
+                    hint = 'the record names it by that; external_id is yours to change';
+            elsif new.lead_id <> old.lead_id then
+                raise exception 'assignment % keeps its lead', new.assignment_id using errcode = 'DW002',
+                    hint = 'delete the assignment and insert one for the other lead';
+            end if;
+            if new.agent_id <> old.agent_id then
+                new.held_by := old.held_by || old.agent_id;
+            end if;
+            select * into b from dealwright.booking where assignment_id = new.assignment_id;
+            perform dealwright_engine.check_reassigned(old, new, b);
         end if;
-        if new.assignment_id <> old.assignment_id then
-            raise exception 'assignment % keeps its number', old.assignment_id using errcode = 'DW002',
-                hint = 'the record names it by that; external_id is yours to change';
-        elsif new.lead_id <> old.lead_id then
-            raise exception 'assignment % keeps its lead', new.assignment_id using errcode = 'DW002',
-                hint = 'delete the assignment and insert one for the other lead';
+        if new.status = 'open' and new.ended_at is not null and (tg_op = 'INSERT' or old.ended_at is null) then
+            new.status := 'lapsed';
         end if;
-        if new.agent_id <> old.agent_id then
-            new.held_by := old.held_by || old.agent_id;
+        new.outcome := null;
+        new.known_at := null;
+        new.completed_at := null;
+        new.base_revenue := null;
+        new.package_revenue := null;
+        new.total_revenue := null;
+        if new.status = 'reassigned' then
+            new.ended_at := coalesce(new.ended_at, clock_timestamp());
+        elsif new.status = 'unknown' and (b.booking_id is null or old.status = 'unknown') then
+            -- its booking could not be read: neither open nor an outcome, until a booking or somebody says what became
+            -- of it
+            new.ended_at := null;
+        elsif b.status = 'confirmed' then
+            new.status := 'settled';
+            new.outcome := 'won';
+            new.known_at := b.completed_at;
+            new.first_contact_at := coalesce(new.first_contact_at, new.known_at);  -- nobody settles with a stranger
+            new.completed_at := b.completed_at;
+            new.base_revenue := b.base_revenue;
+            new.package_revenue := b.package_revenue;
+            new.total_revenue := b.total_revenue;
+            new.ended_at := b.completed_at;
+        elsif b.status = 'cancelled' then
+            new.status := 'settled';
+            new.outcome := 'lost';
+            new.known_at := b.cancelled_at;
+            new.first_contact_at := coalesce(new.first_contact_at, new.known_at);
+            new.ended_at := b.cancelled_at;
+        elsif b.status = 'pending'
+            and not (tg_op = 'UPDATE' and old.status in ('open', 'unknown') and new.status = 'lapsed') then
+            new.status := 'open';
+            new.ended_at := null;
+        elsif new.status <> 'open' then
+            -- no booking came of it: a failed contact
+            new.status := 'lapsed';
+            new.ended_at := coalesce(new.ended_at, clock_timestamp());
+            new.outcome := 'lost';
+            new.known_at := new.ended_at;
+        else
+            new.ended_at := null;
         end if;
-        select * into b from dealwright.booking where assignment_id = new.assignment_id;
-        perform dealwright_engine.check_reassigned(old, new, b);
     end if;
-    if new.status = 'open' and new.ended_at is not null and (tg_op = 'INSERT' or old.ended_at is null) then
-        new.status := 'lapsed';
-    end if;
-    new.outcome := null;
-    new.known_at := null;
-    new.completed_at := null;
-    new.base_revenue := null;
-    new.package_revenue := null;
-    new.total_revenue := null;
-    if new.status = 'reassigned' then
-        new.ended_at := coalesce(new.ended_at, clock_timestamp());
-    elsif new.status = 'unknown' and (b.booking_id is null or old.status = 'unknown') then
-        -- its booking could not be read: neither open nor an outcome, until a booking or somebody says what became of
-        -- it
-        new.ended_at := null;
-    elsif b.status = 'confirmed' then
-        new.status := 'settled';
-        new.outcome := 'won';
-        new.known_at := b.completed_at;
-        new.first_contact_at := coalesce(new.first_contact_at, new.known_at);  -- nobody settles with a stranger
-        new.completed_at := b.completed_at;
-        new.base_revenue := b.base_revenue;
-        new.package_revenue := b.package_revenue;
-        new.total_revenue := b.total_revenue;
-        new.ended_at := b.completed_at;
-    elsif b.status = 'cancelled' then
-        new.status := 'settled';
-        new.outcome := 'lost';
-        new.known_at := b.cancelled_at;
-        new.first_contact_at := coalesce(new.first_contact_at, new.known_at);
-        new.ended_at := b.cancelled_at;
-    elsif b.status = 'pending'
-        and not (tg_op = 'UPDATE' and old.status in ('open', 'unknown') and new.status = 'lapsed') then
-        new.status := 'open';
-        new.ended_at := null;
-    elsif new.status <> 'open' then
-        -- no booking came of it: a failed contact
-        new.status := 'lapsed';
-        new.ended_at := coalesce(new.ended_at, clock_timestamp());
-        new.outcome := 'lost';
-        new.known_at := new.ended_at;
-    else
-        new.ended_at := null;
+    -- bounds, whatever writes (engine/bounds.sql)
+    if not (new.assigned_at >= '1970-01-01 00:00:00+00' and new.assigned_at < '2200-01-01 00:00:00+00')
+            or new.external_id = '' or not (new.propensity >= 0 and new.propensity <= 1)
+            or not (new.match_score >= -1e9 and new.match_score <= 1e9)
+            or not (dealwright_engine.is_moment(new.ended_at) and dealwright_engine.is_moment(new.known_at)
+                and dealwright_engine.is_moment(new.completed_at) and dealwright_engine.is_moment(new.first_contact_at)
+                and dealwright_engine.is_word(new.external_id, 500)
+                and dealwright_engine.is_prose(new.end_reason)) then
+        perform dealwright_engine.refuse_values(format('assignment %s', new.assignment_id), to_jsonb(new),
+            '{assigned_at,ended_at,known_at,completed_at,first_contact_at}', '{external_id}', '{}', '{end_reason}',
+                '{}',
+            '{"propensity": [0, 1], "match_score": [-1e9, 1e9]}');
     end if;
     return new;
 end
@@ -93,8 +107,8 @@ declare
     plus dealwright_engine.contribution;
     minus dealwright_engine.contribution;
     kind text;
+    rule record;
     model dealwright_engine.compiled_model;
-    fair_window_start timestamptz;
     -- a booking may be reopened past capacity: that is a fact from outside; a new or moved assignment may not
     may_exceed boolean;
     l dealwright.lead;
@@ -102,15 +116,15 @@ begin
     if dealwright_engine.writes_itself() then
         return null;
     end if;
-    fair_window_start := dealwright_engine.fair_window_start();
-    if tg_op <> 'INSERT' and old.outcome is not null or tg_op <> 'DELETE' and new.outcome is not null then
-        model := dealwright_engine.promoted_model();
-    end if;
+    select r.fair_window_start, c as model into rule
+    from dealwright_engine.rule as r left join dealwright_engine.compiled_model as c using (model_id)
+    where r.wanted = 'value';
+    model := rule.model;
     if tg_op <> 'INSERT' then
-        minus := dealwright_engine.contribution_of(old, model, fair_window_start);
+        minus := dealwright_engine.contribution_of(old, model, rule.fair_window_start);
     end if;
     if tg_op <> 'DELETE' then
-        plus := dealwright_engine.contribution_of(new, model, fair_window_start);
+        plus := dealwright_engine.contribution_of(new, model, rule.fair_window_start);
     end if;
     if tg_op = 'UPDATE' and old.agent_id = new.agent_id and old.slots = new.slots then
         may_exceed := old.status in ('settled', 'lapsed', 'unknown');

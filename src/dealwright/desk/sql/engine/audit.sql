@@ -13,7 +13,7 @@ begin
         drop table if exists pg_temp.agent;
         create temporary table agent (
             agent_id bigint primary key, open integer, capacity integer, fair_count bigint,
-                fair_compensation double precision,
+            fair_compensation double precision, fair_until timestamptz, last_assigned_at timestamptz,
             active boolean, skills text[], department text, shifts tstzmultirange, years_of_service double precision,
             rating double precision, weight double precision, profile vector, variance vector,
             base_ratio double precision not null default 1, package_ratio double precision not null default 1
@@ -21,7 +21,7 @@ begin
         comment on table pg_temp.agent is 'as a decision saw them';
     end if;
     insert into pg_temp.agent
-    select g.agent_id, s.open, s.capacity, s.fair_count, s.fair_compensation,
+    select g.agent_id, s.open, s.capacity, s.fair_count, s.fair_compensation, s.fair_until, s.last_assigned_at,
            (t.payload ->> 'active')::boolean, array(select jsonb_array_elements_text(t.payload -> 'skills')),
                t.payload ->> 'department',
            (t.payload ->> 'shifts')::tstzmultirange, (t.payload ->> 'years_of_service')::double precision,
@@ -35,7 +35,8 @@ begin
     from (select a.agent_id from dealwright.agent as a
           union select e.agent_id from dealwright.event as e where e.kind = 'agent_deleted') as g
     cross join lateral (
-        select e.open, e.capacity, e.fair_count, e.fair_compensation, e.kind from dealwright.event as e
+        select e.open, e.capacity, e.fair_count, e.fair_compensation, e.fair_until, e.last_assigned_at,
+            e.kind from dealwright.event as e
         where e.agent_id = g.agent_id and (e.open is not null or e.kind = 'agent_deleted')
           and dealwright_engine.was_visible(d, e.xid, e.position)
         order by e.position desc limit 1

@@ -4,42 +4,56 @@ create or replace function dealwright_engine.prepare_booking()
 returns trigger language plpgsql security definer
 set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
 begin
-    if dealwright_engine.writes_itself() then
-        return new;
-    end if;
-    if tg_op = 'UPDATE' and new.booking_id <> old.booking_id then
-        raise exception 'booking % keeps its number', old.booking_id using errcode = 'DW002',
-            hint = 'others may have noted it; external_id is yours to change';
-    end if;
-    if new.status is null or new.status not in ('pending', 'confirmed', 'cancelled') then
-        raise exception 'unknown booking status %', coalesce(quote_literal(new.status), 'null') using errcode = 'DW002',
-            hint = 'use confirmed, cancelled, or pending to reopen';
-    elsif least(new.base_revenue, new.package_revenue, new.total_revenue) < 0 then
-        raise exception 'revenue cannot be negative' using errcode = 'DW002',
-            hint = 'a booking that was lost is cancelled';
-    end if;
-    if 'NaN' in (coalesce(new.base_revenue, 0), coalesce(new.package_revenue, 0), coalesce(new.total_revenue, 0)) then
-        raise exception 'a revenue must be a number' using errcode = 'DW002',
-            hint = 'leave it null when it is not known';
-    end if;
-    if new.status = 'confirmed' then
-        new.completed_at := coalesce(new.completed_at, clock_timestamp());
-        new.cancelled_at := null;
-    elsif new.status = 'cancelled' then
-        new.cancelled_at := coalesce(new.cancelled_at, clock_timestamp());
-        new.completed_at := null;
-    else
-        new.completed_at := null;
-        new.cancelled_at := null;
-    end if;
-    if new.total_revenue is null or (tg_op = 'UPDATE' and new.total_revenue is not distinct from old.total_revenue
-            and (new.base_revenue, new.package_revenue) is distinct from (old.base_revenue, old.package_revenue)) then
-        if coalesce(new.base_revenue, 0) + coalesce(new.package_revenue, 0) >= 1e12 then
-            raise exception 'total_revenue of booking % would not be below 1e12', new.booking_id
-                using errcode = 'DW002', hint = 'look at the decimal sign';
+    if not dealwright_engine.writes_itself() then
+        if tg_op = 'UPDATE' and new.booking_id <> old.booking_id then
+            raise exception 'booking % keeps its number', old.booking_id using errcode = 'DW002',
+                hint = 'others may have noted it; external_id is yours to change';
         end if;
-        new.total_revenue := case when new.base_revenue is not null or new.package_revenue is not null
-            then coalesce(new.base_revenue, 0) + coalesce(new.package_revenue, 0) else new.total_revenue end;
+        if new.status is null or new.status not in ('pending', 'confirmed', 'cancelled') then
+            raise exception 'unknown booking status %', coalesce(quote_literal(new.status), 'null')
+                using errcode = 'DW002',
+                hint = 'use confirmed, cancelled, or pending to reopen';
+        elsif least(new.base_revenue, new.package_revenue, new.total_revenue) < 0 then
+            raise exception 'revenue cannot be negative' using errcode = 'DW002',
+                hint = 'a booking that was lost is cancelled';
+        end if;
+        if 'NaN' in (coalesce(new.base_revenue, 0), coalesce(new.package_revenue, 0), coalesce(new.total_revenue, 0))
+            then
+            raise exception 'a revenue must be a number' using errcode = 'DW002',
+                hint = 'leave it null when it is not known';
+        end if;
+        if new.status = 'confirmed' then
+            new.completed_at := coalesce(new.completed_at, clock_timestamp());
+            new.cancelled_at := null;
+        elsif new.status = 'cancelled' then
+            new.cancelled_at := coalesce(new.cancelled_at, clock_timestamp());
+            new.completed_at := null;
+        else
+            new.completed_at := null;
+            new.cancelled_at := null;
+        end if;
+        if new.total_revenue is null or (tg_op = 'UPDATE' and new.total_revenue is not distinct from old.total_revenue
+                and (new.base_revenue, new.package_revenue) is distinct from (old.base_revenue, old.package_revenue))
+                    then
+            if coalesce(new.base_revenue, 0) + coalesce(new.package_revenue, 0) >= 1e12 then
+                raise exception 'total_revenue of booking % would not be below 1e12', new.booking_id
+                    using errcode = 'DW002', hint = 'look at the decimal sign';
+            end if;
+            new.total_revenue := case when new.base_revenue is not null or new.package_revenue is not null
+                then coalesce(new.base_revenue, 0) + coalesce(new.package_revenue, 0) else new.total_revenue end;
+        end if;
+    end if;
+    -- bounds, whatever writes (engine/bounds.sql)
+    if new.external_id = ''
+            or not (dealwright_engine.is_moment(new.completed_at) and dealwright_engine.is_moment(new.cancelled_at)
+                and dealwright_engine.is_moment(new.created_at) and dealwright_engine.is_amount(new.base_revenue)
+                and dealwright_engine.is_amount(new.package_revenue) and dealwright_engine.is_amount(new.total_revenue)
+                and dealwright_engine.is_word(new.external_id, 500) and dealwright_engine.is_word(new.package, 1000))
+            then
+        perform dealwright_engine.refuse_values(format('booking %s', new.booking_id), to_jsonb(new),
+            '{completed_at,cancelled_at,created_at}', '{external_id}', '{package}', '{}', '{}',
+            '{"base_revenue": [0, 999999999999.99], "package_revenue": [0, 999999999999.99], "total_revenue": [0, '
+            '999999999999.99]}');
     end if;
     return new;
 end

@@ -1,7 +1,8 @@
 -- What a value of an agent, a lead, an assignment or a booking may be, whatever writes it: also those who keep the
--- counters themselves. Triggers and not constraints for their speed (see engine/agent.sql), and after all that prepare
--- a row ("within" is the last of the alphabet's names here). They list their columns, so that a claim of an agent does
--- not call them. The other tables have constraints (schema/06_bounds.sql).
+-- counters themselves. In triggers and not constraints, for their speed (see engine/agent.sql). Assignments, bookings
+-- and new leads are looked at at the end of the trigger that prepares them; agents and corrected leads after all others
+-- ("within" is the last of the alphabet's names here), in triggers that list their columns, so that a claim of an agent
+-- does not call them. The other tables have constraints (schema/06_bounds.sql).
 
 create or replace function dealwright_engine.is_moment(value timestamptz)
 returns boolean language sql immutable as $$
@@ -129,62 +130,33 @@ begin
 end
 $$;
 
+create or replace function dealwright_engine.is_lead_bounded(
+    external_id text, idempotency_key text, received_at timestamptz, customer_id text, customer_name text,
+    required_department text, requirements text, attributes jsonb
+)
+returns boolean language sql immutable as $$
+    select received_at >= '1970-01-01 00:00:00+00' and received_at < '2200-01-01 00:00:00+00'
+        and external_id is distinct from '' and idempotency_key is distinct from '' and customer_id is distinct from ''
+        and dealwright_engine.is_word(customer_id, 500)
+        and dealwright_engine.is_word(customer_name, 1000) and dealwright_engine.is_word(external_id, 500)
+        and dealwright_engine.is_word(idempotency_key, 500) and dealwright_engine.is_word(required_department, 1000)
+        and dealwright_engine.is_prose(requirements) and dealwright_engine.is_flat(attributes)
+$$;
+
+create or replace function dealwright_engine.refuse_lead_values(l dealwright.lead)
+returns void language sql immutable as $$
+    select dealwright_engine.refuse_values('the lead', to_jsonb(l), '{received_at}',
+        '{external_id,idempotency_key,customer_id}',
+        '{customer_name,required_department}', '{requirements}', '{attributes}')
+$$;
+
 create or replace function dealwright_engine.bound_lead()
 returns trigger language plpgsql security definer
 set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
 begin
-    if not (new.received_at >= '1970-01-01 00:00:00+00' and new.received_at < '2200-01-01 00:00:00+00')
-            or new.external_id = '' or new.idempotency_key = '' or new.customer_id = ''
-            or not (dealwright_engine.is_word(new.customer_id, 500)
-                and dealwright_engine.is_word(new.customer_name, 1000)
-                and dealwright_engine.is_word(new.external_id, 500)
-                    and dealwright_engine.is_word(new.idempotency_key, 500)
-                        and dealwright_engine.is_word(new.required_department, 1000)
-                    and dealwright_engine.is_prose(new.requirements) and dealwright_engine.is_flat(new.attributes)) then
-        perform dealwright_engine.refuse_values('the lead', to_jsonb(new), '{received_at}',
-            '{external_id,idempotency_key,customer_id}',
-            '{customer_name,required_department}', '{requirements}', '{attributes}');
-    end if;
-    return new;
-end
-$$;
-
-create or replace function dealwright_engine.bound_assignment()
-returns trigger language plpgsql security definer
-set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
-begin
-    if not (new.assigned_at >= '1970-01-01 00:00:00+00' and new.assigned_at < '2200-01-01 00:00:00+00')
-            or new.external_id = '' or not (new.propensity >= 0 and new.propensity <= 1)
-                or not (new.match_score >= -1e9 and new.match_score <= 1e9)
-            or not (dealwright_engine.is_moment(new.ended_at) and dealwright_engine.is_moment(new.known_at)
-                and dealwright_engine.is_moment(new.completed_at) and dealwright_engine.is_moment(new.first_contact_at)
-                    and dealwright_engine.is_word(new.external_id, 500) and dealwright_engine.is_prose(new.end_reason))
-                        then
-        perform dealwright_engine.refuse_values(format('assignment %s', new.assignment_id), to_jsonb(new),
-            '{assigned_at,ended_at,known_at,completed_at,first_contact_at}',
-            '{external_id}', '{}', '{end_reason}', '{}', '{"propensity": [0, 1], "match_score": [-1e9, 1e9]}');
-    end if;
-    return new;
-end
-$$;
-
-create or replace function dealwright_engine.bound_booking()
-returns trigger language plpgsql security definer
-set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
-begin
-    if new.external_id = ''
-            or not (dealwright_engine.is_moment(new.completed_at) and dealwright_engine.is_moment(new.cancelled_at)
-                and dealwright_engine.is_moment(new.created_at)
-                    and dealwright_engine.is_amount(new.base_revenue)
-                        and dealwright_engine.is_amount(new.package_revenue)
-                            and dealwright_engine.is_amount(new.total_revenue)
-                    and dealwright_engine.is_word(new.external_id, 500)
-                        and dealwright_engine.is_word(new.package, 1000)) then
-        perform dealwright_engine.refuse_values(format('booking %s', new.booking_id), to_jsonb(new),
-            '{completed_at,cancelled_at,created_at}',
-            '{external_id}', '{package}', '{}', '{}',
-            '{"base_revenue": [0, 999999999999.99], "package_revenue": [0, 999999999999.99], "total_revenue": [0, '
-            '999999999999.99]}');
+    if not dealwright_engine.is_lead_bounded(new.external_id, new.idempotency_key, new.received_at, new.customer_id,
+            new.customer_name, new.required_department, new.requirements, new.attributes) then
+        perform dealwright_engine.refuse_lead_values(new);
     end if;
     return new;
 end

@@ -267,6 +267,9 @@ begin
                                     ask.skills, ask.department, ask.asked_at, ask.excluded_agent_ids, ask.draw_seed),
             rule.sharpness);
     end if;
+    if rule.name in ('fair', 'value') then
+        perform dealwright_engine.level_agents(ask.asked_at);
+    end if;
     select * into result from dealwright_engine.rank_by(rule.name, ask, rule.params, 1, true);
     return result;
 end

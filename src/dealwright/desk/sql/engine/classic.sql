@@ -156,8 +156,8 @@ returns setof dealwright_engine.ranked language plpgsql stable as $$
 begin
     case policy
         when 'value' then return query select * from dealwright_engine.rank_value(ask, params, k, eligible_only);
-        when 'workload' then return query select * from dealwright_engine.rank_workload(ask, k, eligible_only);
-        when 'fair' then return query select * from dealwright_engine.rank_fair(ask, k, eligible_only);
+        when 'workload' then return query select * from dealwright_engine.rank_workload(ask, params, k, eligible_only);
+        when 'fair' then return query select * from dealwright_engine.rank_fair(ask, params, k, eligible_only);
         when 'classic' then return query select * from dealwright_engine.rank_classic(ask, k, eligible_only);
         else raise exception 'unknown policy %', quote_literal(policy) using errcode = 'DW002',
             hint = 'use one of value, classic, workload, fair';

@@ -3,45 +3,28 @@ returns timestamptz language sql stable as $$
     select coalesce((params ->> 'window_start')::timestamptz, '-infinity') from dealwright.policy where name = 'fair'
 $$;
 
+-- One expression, which the planner writes out in place.
 create or replace function dealwright_engine.contribution_of(
     a dealwright.assignment, model dealwright_engine.compiled_model, fair_window_start timestamptz
 )
-returns dealwright_engine.contribution language plpgsql stable as $$
-declare
-    part dealwright_engine.contribution;
-begin
-    part.open := (a.status = 'open')::integer;
-    part.assigned := (a.status <> 'reassigned')::integer;
-    part.counted_fairly := (a.status <> 'reassigned' and a.assigned_at >= contribution_of.fair_window_start)::integer;
-    part.known := (a.outcome is not null)::integer;
-    part.confirmed := coalesce((a.outcome = 'won')::integer, 0);
-    part.expected_ppm := 0;
-    part.total_cents := 0;
-    part.base_cents := 0;
-    part.package_cents := 0;
-    part.base_expected_cents := 0;
-    part.package_expected_cents := 0;
-    if a.outcome is not null then
-        if model.model_id is not null then
-            part.expected_ppm := dealwright_engine.lead_probability_ppm(model, a.slots);
-        end if;
-        if a.outcome = 'won' then
-            part.total_cents := coalesce(round(100 * a.total_revenue), 0);
-            part.base_cents := coalesce(round(100 * a.base_revenue), 0);
-            part.package_cents := coalesce(round(100 * a.package_revenue), 0);
-            -- a won booking whose amount is unknown says nothing about the agent's ratio
-            if model.model_id is not null and a.base_revenue is not null then
-                part.base_expected_cents :=
-                    dealwright_engine.expected_cents(model.base_bias, model.base_weight, a.slots);
-            end if;
-            if model.model_id is not null and a.package_revenue is not null then
-                part.package_expected_cents :=
-                    dealwright_engine.expected_cents(model.package_bias, model.package_weight, a.slots);
-            end if;
-        end if;
-    end if;
-    return part;
-end
+returns dealwright_engine.contribution language sql stable as $$
+    select row (
+        (a.status = 'open')::integer,
+        (a.status <> 'reassigned')::integer,
+        (a.status <> 'reassigned' and a.assigned_at >= fair_window_start)::integer,
+        (a.outcome is not null)::integer,
+        (a.outcome is not distinct from 'won')::integer,
+        case when a.outcome is not null and (model).model_id is not null
+            then dealwright_engine.lead_probability_ppm(model, a.slots) else 0 end,
+        case when a.outcome = 'won' then coalesce(round(100 * a.total_revenue), 0)::bigint else 0 end,
+        case when a.outcome = 'won' then coalesce(round(100 * a.base_revenue), 0)::bigint else 0 end,
+        case when a.outcome = 'won' then coalesce(round(100 * a.package_revenue), 0)::bigint else 0 end,
+        -- a won booking whose amount is unknown says nothing about the agent's ratio
+        case when a.outcome = 'won' and (model).model_id is not null and a.base_revenue is not null
+            then dealwright_engine.expected_cents((model).base_bias, (model).base_weight, a.slots) else 0 end,
+        case when a.outcome = 'won' and (model).model_id is not null and a.package_revenue is not null
+            then dealwright_engine.expected_cents((model).package_bias, (model).package_weight, a.slots) else 0 end
+    )::dealwright_engine.contribution
 $$;
 comment on function dealwright_engine.contribution_of(dealwright.assignment, dealwright_engine.compiled_model,
     timestamptz) is
@@ -57,36 +40,35 @@ declare
     counted integer := coalesce(plus.counted_fairly, 0) - coalesce(minus.counted_fairly, 0);
     known_more integer := coalesce(plus.known, 0) - coalesce(minus.known, 0);
     confirmed_more integer := coalesce(plus.confirmed, 0) - coalesce(minus.confirmed, 0);
-    learned boolean;
-    state record;
-    done text := dealwright_engine.begin_own_writes();
-begin
-    if opened <> 0 or counted <> 0 then
-        update dealwright.agent as a
-        set open = a.open + opened, fair_count = a.fair_count + counted,
-            -- who was full may be on no list of candidates
-            profile_xid = case when opened < 0 and a.open >= a.capacity then dealwright_engine.xact_id()
-                else a.profile_xid end
-        where a.agent_id = id and (opened <= 0 or may_exceed or a.open < a.capacity)
-        returning a.open, a.capacity, a.fair_count, a.fair_compensation into state;
-        if not found then
-            raise exception 'agent % has no free place', id using errcode = 'DW001',
-                hint = 'raise the capacity, settle or reassign one of the agent''s open assignments, or choose '
-                    'another agent';
-        end if;
-    else
-        -- locked all the same: the agent's row comes before its counters, and its events stand in the order of its
-        -- states
-        select a.open, a.capacity, a.fair_count, a.fair_compensation into state
-        from dealwright.agent as a where a.agent_id = id for no key update;
-    end if;
-    learned := known_more <> 0 or confirmed_more <> 0
+    learned constant boolean := known_more <> 0 or confirmed_more <> 0
         or coalesce(plus.total_cents, 0) <> coalesce(minus.total_cents, 0)
         or coalesce(plus.base_cents, 0) <> coalesce(minus.base_cents, 0)
         or coalesce(plus.package_cents, 0) <> coalesce(minus.package_cents, 0)
         -- an amount that becomes known to be 0 moves only what was expected
         or coalesce(plus.base_expected_cents, 0) <> coalesce(minus.base_expected_cents, 0)
         or coalesce(plus.package_expected_cents, 0) <> coalesce(minus.package_expected_cents, 0);
+    state dealwright.agent;
+    fair dealwright.agent;
+    stat dealwright.agent_stat;
+    fresh dealwright_engine.agent_profile_log;
+    gets_room boolean;
+    gets_lead constant boolean := kind in ('assigned', 'moved_in');
+    done text := dealwright_engine.begin_own_writes();
+begin
+    -- the agent's row comes before its counters, and its events stand in the order of its states
+    select * into state from dealwright.agent as a where a.agent_id = id for no key update;
+    if opened > 0 and not may_exceed and state.open >= state.capacity then
+        raise exception 'agent % has no free place', id using errcode = 'DW001',
+            hint = 'raise the capacity, settle or reassign one of the agent''s open assignments, or choose '
+                'another agent';
+    end if;
+    gets_room := state.open >= state.capacity and state.open + opened < state.capacity;
+    fair := state;
+    fair.open := state.open + opened;
+    fair.fair_count := state.fair_count + counted;
+    if gets_room then
+        fair := dealwright_engine.levelled(fair, clock_timestamp());
+    end if;
     if learned then
         update dealwright.agent_stat as s set
             assigned = dealwright_engine.add_at(s.assigned, slots,
@@ -102,17 +84,41 @@ begin
                 0) - coalesce(minus.base_expected_cents, 0),
             package_expected_cents = s.package_expected_cents
                 + coalesce(plus.package_expected_cents, 0) - coalesce(minus.package_expected_cents, 0)
-        where s.agent_id = id;
-        perform dealwright_engine.refresh_profile(id, model);
+        where s.agent_id = id
+        returning s.* into stat;
     elsif coalesce(plus.assigned, 0) <> coalesce(minus.assigned, 0) then
         update dealwright.agent_stat as s
         set assigned = dealwright_engine.add_at(s.assigned, slots,
             coalesce(plus.assigned, 0) - coalesce(minus.assigned, 0))
         where s.agent_id = id;
     end if;
-    insert into dealwright.event (kind, agent_id, lead_id, assignment_id, open, capacity, fair_count, fair_compensation)
+    if learned and model.model_id is not null then
+        fresh := dealwright_engine.profile_of(state, stat, model);
+        update dealwright.agent as a
+        set open = a.open + opened, fair_count = a.fair_count + counted, profile_model_id = fresh.model_id,
+            profile = fresh.profile, variance = fresh.variance, base_ratio = fresh.base_ratio,
+            package_ratio = fresh.package_ratio, profile_xid = dealwright_engine.xact_id(),
+            fair_compensation = fair.fair_compensation, fair_until = fair.fair_until,
+            last_assigned_at = case when gets_lead then now() else a.last_assigned_at end
+        where a.agent_id = id
+        returning a.* into state;
+        insert into dealwright_engine.agent_profile_log (
+            agent_id, model_id, profile, variance, base_ratio, package_ratio)
+        values (id, fresh.model_id, fresh.profile, fresh.variance, fresh.base_ratio, fresh.package_ratio);
+    elsif opened <> 0 or counted <> 0 then
+        update dealwright.agent as a
+        set open = a.open + opened, fair_count = a.fair_count + counted,
+            -- who was full may be on no list of candidates
+            profile_xid = case when gets_room then dealwright_engine.xact_id() else a.profile_xid end,
+            fair_compensation = fair.fair_compensation, fair_until = fair.fair_until,
+            last_assigned_at = case when gets_lead then now() else a.last_assigned_at end
+        where a.agent_id = id
+        returning a.* into state;
+    end if;
+    insert into dealwright.event (kind, agent_id, lead_id, assignment_id, open, capacity, fair_count, fair_compensation,
+        fair_until, last_assigned_at)
     values (kind, id, of.lead_id, of.assignment_id, state.open, state.capacity, state.fair_count,
-        state.fair_compensation);
+        state.fair_compensation, state.fair_until, state.last_assigned_at);
     done := dealwright_engine.end_own_writes();
     if opened < 0 then
         perform dealwright_engine.fill_from_queue(id);

@@ -53,37 +53,44 @@ create or replace function dealwright_engine.prepare_lead()
 returns trigger language plpgsql security definer
 set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
 begin
-    if dealwright_engine.writes_itself() then
-        return new;
+    if not dealwright_engine.writes_itself() then
+        if tg_op = 'INSERT' then
+            perform dealwright_engine.check_lead_words(new);
+            if new.status in ('assigned', 'waiting') then
+                raise exception 'a lead cannot be inserted as %', new.status using errcode = 'DW002',
+                    hint = 'insert it with status new (the default): it is assigned, or waits, at once';
+            end if;
+            if new.external_id is not null and exists (
+                    select from dealwright.lead as l where l.external_id = new.external_id
+                      and l.idempotency_key is distinct from coalesce(new.idempotency_key, '')) then
+                raise exception 'there is a lead with the external id % already', quote_literal(new.external_id)
+                    using errcode = 'DW001',
+                    hint = 'send an idempotency_key, and a repeated enquiry gets the same answer';
+            end if;
+            new.received_at := coalesce(new.received_at, clock_timestamp());
+            new.priority := coalesce(new.priority, 0);
+        elsif new.requirements is distinct from old.requirements then
+            -- what was read from the old text goes with it; what was asked for beside the text stays
+            if new.required_skills is not distinct from dealwright_engine.required(old.requirements, 'skill') then
+                new.required_skills := null;
+            end if;
+            if new.required_department is not distinct from dealwright_engine.required_department(old.requirements) then
+                new.required_department := null;
+            end if;
+        end if;
+        if jsonb_typeof(new.attributes) is distinct from 'object' then
+            raise exception 'attributes must be a JSON object such as {"destination": "Mars"}' using errcode = 'DW002';
+        end if;
+        new := dealwright_engine.read_lead(
+            new, tg_op = 'UPDATE' and new.attributes is not distinct from old.attributes);
     end if;
-    if tg_op = 'INSERT' then
-        perform dealwright_engine.check_lead_words(new);
-        if new.status in ('assigned', 'waiting') then
-            raise exception 'a lead cannot be inserted as %', new.status using errcode = 'DW002',
-                hint = 'insert it with status new (the default): it is assigned, or waits, at once';
-        end if;
-        if new.external_id is not null and exists (
-                select from dealwright.lead as l where l.external_id = new.external_id
-                  and l.idempotency_key is distinct from coalesce(new.idempotency_key, '')) then
-            raise exception 'there is a lead with the external id % already', quote_literal(new.external_id)
-                using errcode = 'DW001',
-                hint = 'send an idempotency_key, and a repeated enquiry gets the same answer';
-        end if;
-        new.received_at := coalesce(new.received_at, clock_timestamp());
-        new.priority := coalesce(new.priority, 0);
-    elsif new.requirements is distinct from old.requirements then
-        -- what was read from the old text goes with it; what was asked for beside the text stays
-        if new.required_skills is not distinct from dealwright_engine.required(old.requirements, 'skill') then
-            new.required_skills := null;
-        end if;
-        if new.required_department is not distinct from dealwright_engine.required_department(old.requirements) then
-            new.required_department := null;
-        end if;
+    -- bounds, whatever writes (engine/bounds.sql); those of a corrected lead have a trigger of their own
+    if tg_op = 'INSERT' and not dealwright_engine.is_lead_bounded(new.external_id, new.idempotency_key,
+            new.received_at, new.customer_id, new.customer_name, new.required_department, new.requirements,
+                new.attributes) then
+        perform dealwright_engine.refuse_lead_values(new);
     end if;
-    if jsonb_typeof(new.attributes) is distinct from 'object' then
-        raise exception 'attributes must be a JSON object such as {"destination": "Mars"}' using errcode = 'DW002';
-    end if;
-    return dealwright_engine.read_lead(new, tg_op = 'UPDATE' and new.attributes is not distinct from old.attributes);
+    return new;
 end
 $$;
 

@@ -132,14 +132,17 @@ comment on function dealwright_engine.expected_cents(double precision, double pr
     'Expected amount, given a win, in cents: exp(bias + weights).';
 
 -- Empirical-Bayes profile of one agent from its counters (docs/decisions has the derivation; learn/profile.py is the
--- same in NumPy, and a contract test holds the two together).
-create or replace function dealwright_engine.refresh_profile(id bigint, model dealwright_engine.compiled_model)
-returns void language plpgsql set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
+-- same in NumPy, and a contract test holds the two together). It is worked out anew with every outcome, so the loops
+-- have few statements: each costs more than the arithmetic in it.
+create or replace function dealwright_engine.profile_of(
+    agent dealwright.agent, stat dealwright.agent_stat, model dealwright_engine.compiled_model
+)
+returns dealwright_engine.agent_profile_log language plpgsql stable
+set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
 declare
-    stat dealwright.agent_stat;
-    agent dealwright.agent;
-    traits integer;
-    width integer;
+    traits constant integer := cardinality(model.trait_name);
+    width constant integer := cardinality(model.lead_weight);
+    mix_prior constant double precision := 10;
     elements double precision[];
     variances double precision[];
     overall double precision := 0;
@@ -151,25 +154,11 @@ declare
     young record;
     share double precision;
     known double precision;
-    won double precision;
-    expected double precision;
     mean double precision;
     strength double precision;
-    affinity double precision;
     trait double precision;
-    mix_prior constant double precision := 10;
-    base_share double precision;
-    package_share double precision;
-    begun boolean;
+    result dealwright_engine.agent_profile_log;
 begin
-    if model.model_id is null then
-        return;
-    end if;
-    -- the lock first: what changes the counters or the traits meanwhile waits, and sees what is written here
-    select * into agent from dealwright.agent as a where a.agent_id = id for no key update;
-    select * into stat from dealwright.agent_stat as s where s.agent_id = id;
-    traits := cardinality(model.trait_name);
-    width := cardinality(model.lead_weight);
     for k in 1 .. traits loop
         trait := case model.trait_name[k]
             when 'rating' then agent.rating
@@ -200,49 +189,77 @@ begin
                 coalesce(expected_without[young.position], stat.expected_ppm[1]) - stat.expected_ppm[young.slot];
         end loop;
     end if;
-    for slot in 1 .. width loop
+    known := stat.known[1];
+    strength := model.prior_strength[1];
+    if known > 0 then
+        mean := least(greatest(stat.expected_ppm[1] / 1e6 / known, 1e-6), 1 - 1e-6);
+        overall := dealwright_engine.logit((stat.confirmed[1] + strength * mean) / (known + strength))
+            - dealwright_engine.logit(mean);
+    else
+        mean := least(greatest(dealwright_engine.sigmoid(model.lead_bias), 1e-6), 1 - 1e-6);
+    end if;
+    elements[traits + 1] := overall;
+    variances[traits + 1] := 1 / ((known + strength) * mean * (1 - mean));
+    for slot in 2 .. width loop
         place := model.dimension_of[slot];
         -- outcomes of leads without a value are spread over the dimension's slots by the agent's own mix of values,
         -- which is what it had plus a few outcomes of everybody's mix (MIX_PRIOR in learn/profile.py)
-        share := case when slot = 1 then 0 else
-            (stat.known[slot] + mix_prior * model.value_share[slot])
-            / (stat.known[1] - known_without[place] + mix_prior) end;
+        share := (stat.known[slot] + mix_prior * model.value_share[slot])
+            / (stat.known[1] - known_without[place] + mix_prior);
         strength := model.prior_strength[slot];
-        known := stat.known[slot] + share * greatest(coalesce(known_without[place], 0), 0);
-        won := stat.confirmed[slot] + share * greatest(coalesce(won_without[place], 0), 0);
-        expected := (stat.expected_ppm[slot] + share * greatest(coalesce(expected_without[place], 0), 0)) / 1e6;
+        known := stat.known[slot] + share * greatest(known_without[place], 0);
         if known > 0 then
-            mean := least(greatest(expected / known, 1e-6), 1 - 1e-6);
-            if slot > 1 then
-                -- a value's affinity is what is left once the agent's overall level is known
-                mean := least(greatest(dealwright_engine.sigmoid(dealwright_engine.logit(mean) + overall), 1e-6),
-                    1 - 1e-6);
-            end if;
-            affinity :=
-                dealwright_engine.logit((won + strength * mean) / (known + strength)) - dealwright_engine.logit(mean);
+            mean := least(greatest((stat.expected_ppm[slot] + share * greatest(expected_without[place], 0))
+                / 1e6 / known, 1e-6), 1 - 1e-6);
+            -- a value's affinity is what is left once the agent's overall level is known
+            mean := least(greatest(dealwright_engine.sigmoid(dealwright_engine.logit(mean) + overall), 1e-6), 1 - 1e-6);
+            elements[traits + slot] := dealwright_engine.logit(
+                (stat.confirmed[slot] + share * greatest(won_without[place], 0) + strength * mean)
+                / (known + strength)) - dealwright_engine.logit(mean);
         else
             mean := least(greatest(dealwright_engine.sigmoid(model.lead_bias), 1e-6), 1 - 1e-6);
-            affinity := 0;
+            elements[traits + slot] := 0;
         end if;
-        if slot = 1 then
-            overall := affinity;
-        end if;
-        elements[traits + slot] := affinity;
         variances[traits + slot] := 1 / ((known + strength) * mean * (1 - mean));
     end loop;
+    result.agent_id := stat.agent_id;
+    result.model_id := model.model_id;
+    result.profile := elements::real[]::vector;
+    result.variance := variances::real[]::vector;
     -- with no prior strength and nothing sold, the ratio is the average agent's
-    base_share := coalesce((stat.base_cents / 100.0 + model.base_prior_strength)
+    result.base_ratio := coalesce((stat.base_cents / 100.0 + model.base_prior_strength)
         / nullif(stat.base_expected_cents / 100.0 + model.base_prior_strength, 0), 1);
-    package_share := coalesce((stat.package_cents / 100.0 + model.package_prior_strength)
+    result.package_ratio := coalesce((stat.package_cents / 100.0 + model.package_prior_strength)
         / nullif(stat.package_expected_cents / 100.0 + model.package_prior_strength, 0), 1);
+    return result;
+end
+$$;
+comment on function dealwright_engine.profile_of(dealwright.agent, dealwright.agent_stat,
+    dealwright_engine.compiled_model) is
+    'What is known of an agent from its counters and traits, under a model; not yet a row of the log.';
+
+create or replace function dealwright_engine.refresh_profile(id bigint, model dealwright_engine.compiled_model)
+returns void language plpgsql as $$
+declare
+    stat dealwright.agent_stat;
+    agent dealwright.agent;
+    fresh dealwright_engine.agent_profile_log;
+    begun boolean;
+begin
+    if model.model_id is null then
+        return;
+    end if;
+    -- the lock first: what changes the counters or the traits meanwhile waits, and sees what is written here
+    select * into agent from dealwright.agent as a where a.agent_id = id for no key update;
+    select * into stat from dealwright.agent_stat as s where s.agent_id = id;
+    fresh := dealwright_engine.profile_of(agent, stat, model);
     begun := dealwright_engine.join_own_writes();
     update dealwright.agent as a set
-        profile_model_id = model.model_id, profile = elements::real[]::vector,
-        variance = variances::real[]::vector, base_ratio = base_share, package_ratio = package_share,
-        profile_xid = dealwright_engine.xact_id()
+        profile_model_id = fresh.model_id, profile = fresh.profile, variance = fresh.variance,
+        base_ratio = fresh.base_ratio, package_ratio = fresh.package_ratio, profile_xid = dealwright_engine.xact_id()
     where a.agent_id = id;
     insert into dealwright_engine.agent_profile_log (agent_id, model_id, profile, variance, base_ratio, package_ratio)
-    values (id, model.model_id, elements::real[]::vector, variances::real[]::vector, base_share, package_share);
+    values (id, fresh.model_id, fresh.profile, fresh.variance, fresh.base_ratio, fresh.package_ratio);
     perform dealwright_engine.leave_own_writes(begun);
 end
 $$;

@@ -36,12 +36,13 @@ declare
     claim dealwright_engine.claimed;
 begin
     update dealwright.agent as a
-    set open = a.open + 1, fair_count = a.fair_count + (now() >= claim_place.fair_window_start)::integer
+    set open = a.open + 1, fair_count = a.fair_count + (now() >= claim_place.fair_window_start)::integer,
+        last_assigned_at = clock_timestamp()
     where a.agent_id = best.agent_id and a.active and a.open < a.capacity
       -- would it, as it is now, still come first?
       and a.open <= best.open_limit and a.capacity = best.capacity
     returning a.name, coalesce(a.external_id, a.agent_id::text), a.open, a.capacity, a.fair_count,
-        a.fair_compensation into claim;
+        a.fair_compensation, a.fair_until, a.last_assigned_at into claim;
     if not found then
         raise exception 'agent % has changed', best.agent_id using errcode = 'DW009', hint = 'try again';
     end if;
@@ -92,9 +93,11 @@ begin
     update dealwright.agent_stat as s set assigned = dealwright_engine.add_at(s.assigned, l.slots, 1)
         where s.agent_id = best.agent_id;
     -- the agent's row is locked, so its events stand in the order of its states
-    insert into dealwright.event (kind, agent_id, lead_id, assignment_id, open, capacity, fair_count, fair_compensation)
+    insert into dealwright.event (kind, agent_id, lead_id, assignment_id, open, capacity, fair_count, fair_compensation,
+        fair_until, last_assigned_at)
     values ('assigned', best.agent_id, l.lead_id, result.assignment_id,
-            (result.claim).open, (result.claim).capacity, (result.claim).fair_count, (result.claim).fair_compensation);
+            (result.claim).open, (result.claim).capacity, (result.claim).fair_count, (result.claim).fair_compensation,
+            (result.claim).fair_until, (result.claim).last_assigned_at);
     done := dealwright_engine.end_own_writes();
     return result;
 end
@@ -193,6 +196,9 @@ begin
         rule := dealwright_engine.policy_for(waiting.policy);
         ask := dealwright_engine.enquiry_of(waiting, waiting.declined_by, rule.seed);
         ask.asked_at := moment;  -- a shift that ends in between must not part the two looks
+        if rule.name in ('fair', 'value') then
+            perform dealwright_engine.level_agents(moment);
+        end if;
         -- the place is this agent's: what it scores is looked up among all
         select * into best from dealwright_engine.rank_by(rule.name, ask, rule.params, null, true) as r
             where r.agent_id = id;

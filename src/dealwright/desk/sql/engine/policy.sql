@@ -22,6 +22,10 @@ begin
     elsif new.params ? 'sharpness' and (jsonb_typeof(new.params -> 'sharpness') <> 'number'
             or (new.params ->> 'sharpness')::numeric not between 0.01 and 500) then
         problem := format('sharpness must be a number from 0.01 to 500, not %s', new.params -> 'sharpness');
+    elsif new.params ? 'ties' and coalesce(new.params ->> 'ties', '') not in ('seniority', 'longest_idle') then
+        problem := format('ties must be seniority or longest_idle, not %s', new.params -> 'ties');
+    elsif new.params ? 'share' then
+        problem := 'share is written by the desk itself: leave it out';
     elsif new.params ? 'seed'
         and (jsonb_typeof(new.params -> 'seed') <> 'number' or new.params ->> 'seed' !~ '^-?[0-9]{1,18}$') then
         problem := format('seed must be a whole number, not %s', new.params -> 'seed');
@@ -50,8 +54,14 @@ $$;
 create or replace function dealwright_engine.follow_window()
 returns trigger language plpgsql security definer
 set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
+declare
+    begun boolean := dealwright_engine.join_own_writes();
 begin
+    perform dealwright_engine.hold_writers();
+    -- a window begins for all at once: nobody owes, nobody is owed
+    update dealwright.agent set fair_compensation = 0, fair_until = null;
     perform dealwright.rebuild_statistics();
+    perform dealwright_engine.leave_own_writes(begun);
     return null;
 end
 $$;
@@ -64,7 +74,10 @@ begin
     delete from dealwright_engine.rule;
     insert into dealwright_engine.rule (wanted, name, params, seed, sharpness, by_worth, model_id, fair_window_start,
         agents_differ, respond_within)
-    select w.wanted, p.name, p.params, coalesce((p.params ->> 'seed')::bigint, 1),
+    -- by which shares it is decided: a replay of what was decided before must find it missing
+    select w.wanted, p.name,
+        case when p.name in ('fair', 'value') then p.params || '{"share": "available"}' else p.params end,
+        coalesce((p.params ->> 'seed')::bigint, 1),
         coalesce((p.params ->> 'sharpness')::double precision, 20),
            p.name = 'value' and p.params ->> 'objective' is distinct from 'booking'
                and coalesce((p.params ->> 'fairness')::double precision, 0) = 0,

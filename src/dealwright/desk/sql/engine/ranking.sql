@@ -64,17 +64,6 @@ returns vector language sql immutable parallel safe as $$
     select v * array_fill(factor::real, array[vector_dims(v)])::vector
 $$;
 
-create or replace function dealwright_engine.fair_share_per_weight()
-returns double precision language sql stable as $$
-    -- summed as whole millionths (2^-20): a sum of doubles depends on the order of the rows, and a replay has another
-    -- one
-    select coalesce((
-        sum(a.fair_count)::double precision + sum((a.fair_compensation * 1048576)::bigint)::double precision / 1048576)
-                    / nullif(sum((a.weight * 1048576)::bigint)::double precision / 1048576, 0), 0)
-    from agent as a where a.active
-$$;
-comment on function dealwright_engine.fair_share_per_weight() is '(N + sum c) / sum w over the active agents.';
-
 -- Every agent with its log-odds, its expected revenue and its worth. Plain SQL, so that the planner melts it into the
 -- query around it. OFFSET 0 keeps it from computing the inner product once for every use of it, and its parameters are
 -- scalars because taking a field out of a row value, once per agent and use, costs more than the inner product.
@@ -82,20 +71,26 @@ create or replace function dealwright_engine.valued_agents(
     required_skills text[], required_department text, asked_at timestamptz, excluded_agent_ids bigint[],
         eligible_only boolean,
     query vector, lead_logit double precision, base double precision, package double precision,
-    with_terms boolean, by_revenue boolean, share_per_weight double precision, sharpness double precision
+    with_terms boolean, by_revenue boolean, sharpness double precision,
+    -- null: the shares are not asked for
+    received double precision, total_weight double precision, least_owed double precision
 )
 returns table (
     agent_id bigint, open integer, capacity integer, eligible boolean, win_logit double precision,
         revenue double precision,
-    worth double precision, shortfall double precision
+    worth double precision, shortfall double precision, urgency double precision
 ) language sql stable as $$
     select c.agent_id, c.open, c.capacity, c.eligible, c.win_logit, c.revenue,
            case when c.open < c.capacity then dealwright_engine.worth(
                case when by_revenue then c.revenue else 1 end, c.open, c.capacity, sharpness, c.win_logit) else 0 end,
-           case when share_per_weight is not null then share_per_weight * c.weight - c.fair_count - c.fair_compensation
-               else 0 end
+           c.shortfall,
+           case when received is not null
+               then dealwright_engine.fair_urgency(c.shortfall, c.weight / total_weight, least_owed) else 0 end
     from (
-        select a.agent_id, a.open, a.capacity, a.weight, a.fair_count, a.fair_compensation,
+        select a.agent_id, a.open, a.capacity, a.weight,
+               case when received is not null
+                   then dealwright_engine.fair_shortfall(received, a.weight, a.fair_count, a.fair_compensation,
+                       total_weight is not null and coalesce(a.fair_until <= asked_at, true)) else 0 end as shortfall,
                case when with_terms then lead_logit - coalesce(a.profile <#> query, 0) else lead_logit end as win_logit,
                case when with_terms
                    then dealwright_engine.expected_revenue(base, a.base_ratio, package, a.package_ratio)
@@ -163,7 +158,10 @@ declare
     logit_variance double precision := q.logit_variance;
     base double precision := coalesce(q.base, 1);
     package double precision := coalesce(q.package, 0);
-    share_per_weight double precision;
+    level dealwright_engine.fair_level;
+    received double precision;
+    total_weight double precision;
+    least_owed double precision;
     -- as plain variables: a field of a row variable is looked up anew for every agent
     wanted_skills text[] := ask.skills;
     wanted_department text := ask.department;
@@ -177,7 +175,7 @@ begin
         from (
             select v.agent_id, v.open, v.capacity, v.eligible, v.win_logit, v.revenue, v.worth
             from dealwright_engine.valued_agents(wanted_skills, wanted_department, moment, excluded, eligible_only,
-                query, lead_logit, base, package, true, by_revenue, null, sharpness) as v
+                query, lead_logit, base, package, true, by_revenue, sharpness, null, null, null) as v
             order by v.eligible desc, v.worth desc, hashint8extended(v.agent_id, seed), v.agent_id
             limit k
         ) as t
@@ -186,12 +184,16 @@ begin
             t.eligible, 1, null, t.open) as f;
         return;
     end if;
-    share_per_weight := dealwright_engine.fair_share_per_weight();
+    level := dealwright_engine.fair_level_at(moment, params ? 'share');
+    received := level.received;
+    total_weight := level.weight;
+    least_owed := dealwright_engine.least_owed(level.agents);
     return query
     with valued as materialized (
         select v.*, max(v.worth) over () as most, min(v.shortfall) over () as low, max(v.shortfall) over () as high
         from dealwright_engine.valued_agents(wanted_skills, wanted_department, moment, excluded, eligible_only,
-            query, lead_logit, base, package, with_terms, by_revenue, share_per_weight, sharpness) as v
+            query, lead_logit, base, package, with_terms, by_revenue, sharpness, received, total_weight,
+            least_owed) as v
     ), mixed as materialized (
         -- the dial: 0 orders by worth, 1 by shortfall, both brought to 0..1
         select v.*, case when fairness > 0
@@ -203,7 +205,7 @@ begin
     select f.*
     from (
         select m.* from mixed as m
-        order by m.eligible desc, m.weight desc, m.shortfall desc, hashint8extended(m.agent_id, seed), m.agent_id
+        order by m.eligible desc, m.weight desc, m.urgency desc, hashint8extended(m.agent_id, seed), m.agent_id
         limit k
     ) as t
     cross join lateral dealwright_engine.value_figures(t.agent_id, case when modelled then t.win_logit end,
@@ -211,7 +213,7 @@ begin
         t.revenue, t.open, t.capacity, t.eligible,
         -- among how many the draw decided; it is the propensity's business only when a lead is placed
         case when eligible_only and k = 1
-            then (select count(*) from mixed as m where m.weight = t.weight and m.shortfall = t.shortfall) else 1 end,
+            then (select count(*) from mixed as m where m.weight = t.weight and m.urgency = t.urgency) else 1 end,
         case when fairness > 0 then (t.most - t.worth) / (1 - exp(-sharpness)) end, t.open) as f;
 end
 $$;
@@ -219,27 +221,31 @@ comment on function dealwright_engine.rank_value(dealwright_engine.enquiry, json
     'win_probability x expected_revenue x psi(free share); ties to the fair share, then to a seeded draw. Rows in '
     'order; rank is left to the caller.';
 
-create or replace function dealwright_engine.rank_workload(ask dealwright_engine.enquiry, k integer,
+create or replace function dealwright_engine.rank_workload(ask dealwright_engine.enquiry, params jsonb, k integer,
     eligible_only boolean)
 returns setof dealwright_engine.ranked language plpgsql stable as $$
 declare
+    by_idleness constant boolean := params ->> 'ties' is not distinct from 'longest_idle';
     agents bigint;
 begin
     select count(*) into agents from agent;
     return query
     with candidate as (
         select a.agent_id, a.open, a.capacity,
-               coalesce(a.years_of_service, '-infinity') as years, coalesce(a.rating, '-infinity') as rating,
+               case when by_idleness then coalesce(a.last_assigned_at, '-infinity') end as busy_since,
+               case when not by_idleness then coalesce(a.years_of_service, '-infinity') end as years,
+               case when not by_idleness then coalesce(a.rating, '-infinity') end as rating,
                dealwright_engine.can_take(ask.skills, ask.department, ask.asked_at, ask.excluded_agent_ids,
                    a.agent_id, a.active, a.open, a.capacity, a.shifts, a.skills, a.department) as eligible
         from agent as a
     ), top as (
         select c.* from candidate as c
         where c.eligible or not eligible_only
-        order by c.eligible desc, c.open, c.years desc, c.rating desc, c.agent_id
+        order by c.eligible desc, c.open, c.busy_since, c.years desc, c.rating desc, c.agent_id
         limit k
     ), placed as (
-        select t.*, rank() over (order by t.eligible desc, t.open, t.years desc, t.rating desc) as place from top as t
+        select t.*, rank() over (
+            order by t.eligible desc, t.open, t.busy_since, t.years desc, t.rating desc) as place from top as t
     )
     select p.place::integer, p.agent_id,
            round(100 * (1 - coalesce((p.place - 1) / nullif(agents - 1, 0)::numeric, 0)), 1)::double precision,
@@ -250,47 +256,7 @@ begin
     order by p.place, p.agent_id;
 end
 $$;
-comment on function dealwright_engine.rank_workload(dealwright_engine.enquiry, integer, boolean) is
-    'Fewest open, then most years of service, then highest rating; ties share a rank, the lowest agent id goes first.';
-
-create or replace function dealwright_engine.rank_fair(ask dealwright_engine.enquiry, k integer, eligible_only boolean)
-returns setof dealwright_engine.ranked language plpgsql stable as $$
-declare
-    share_per_weight double precision := dealwright_engine.fair_share_per_weight();
-    agents bigint;
-begin
-    select count(*) into agents from agent;
-    return query
-    with candidate as materialized (
-        select a.agent_id, a.open, a.capacity,
-               -- shortfall_i = (N + sum c) w_i / sum w - (n_i + c_i)
-               share_per_weight * a.weight - a.fair_count - a.fair_compensation as shortfall,
-               dealwright_engine.can_take(ask.skills, ask.department, ask.asked_at, ask.excluded_agent_ids,
-                   a.agent_id, a.active, a.open, a.capacity, a.shifts, a.skills, a.department) as eligible
-        from agent as a
-    ), top as (
-        select c.* from candidate as c
-        where c.eligible or not eligible_only
-        order by c.eligible desc, c.shortfall desc, hashint8extended(c.agent_id, ask.draw_seed), c.agent_id
-        limit k
-    ), placed as (
-        select t.*,
-            row_number(
-                ) over (order by t.eligible desc, t.shortfall desc, hashint8extended(t.agent_id, ask.draw_seed),
-                    t.agent_id) as place
-        from top as t
-    )
-    select p.place::integer, p.agent_id,
-           round(100 * (1 - coalesce((p.place - 1) / nullif(agents - 1, 0)::numeric, 0)), 1)::double precision,
-           null::double precision, null::double precision, null::double precision, null::double precision,
-           p.open, p.capacity, p.eligible,
-           case when eligible_only and k = 1
-               then (select count(*) from candidate as c where c.eligible and c.shortfall = p.shortfall)::integer
-                   else 1 end,
-           null::double precision, p.open, dealwright_engine.snapshot(), null::bigint[], null::double precision[]
-    from placed as p
-    order by p.place;
-end
-$$;
-comment on function dealwright_engine.rank_fair(dealwright_engine.enquiry, integer, boolean)
-    is 'Largest shortfall against the weighted share first; ties by a seeded draw.';
+comment on function dealwright_engine.rank_workload(dealwright_engine.enquiry, jsonb, integer, boolean) is
+    'Fewest open, then most years of service, then highest rating (ties = longest_idle: then who has waited longest '
+    'for '
+    'a lead); ties share a rank, the lowest agent id goes first.';

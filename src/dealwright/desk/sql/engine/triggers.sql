@@ -145,11 +145,13 @@ create or replace trigger follow_policies after insert or update or delete or tr
     for each statement execute function dealwright_engine.follow_policies();
 
 create or replace trigger check_agent_numbers
-    after insert or update of open, capacity, weight, fair_count, fair_compensation, fair_shortfall_at_leave,
-        base_ratio, package_ratio, profile, variance, profile_model_id, profile_xid on dealwright.agent
+    after insert or update of open, capacity, weight, fair_count, fair_compensation, fair_until,
+        last_assigned_at, base_ratio, package_ratio, profile, variance, profile_model_id,
+            profile_xid on dealwright.agent
     for each row execute function dealwright_engine.check_agent_numbers();
 
-create or replace trigger prepare_agent before insert or update of active, skills on dealwright.agent
+create or replace trigger prepare_agent before insert or update of active, skills, capacity, weight, shifts
+    on dealwright.agent
     for each row execute function dealwright_engine.prepare_agent();
 create or replace trigger follow_new_agent after insert on dealwright.agent
     for each row execute function dealwright_engine.follow_agent();
@@ -192,14 +194,9 @@ create or replace trigger within_bounds before insert or update of capacity, wei
     external_id, name, email, job_title, department,
     manager, skills, traits, shifts, database_role on dealwright.agent
     for each row execute function dealwright_engine.bound_agent();
-create or replace trigger within_bounds before insert or update of external_id, customer_id, customer_name, attributes,
-    requirements, idempotency_key, received_at,
-    required_department on dealwright.lead
+create or replace trigger within_bounds before update of external_id, customer_id, customer_name, attributes,
+    requirements, idempotency_key, received_at, required_department on dealwright.lead
     for each row execute function dealwright_engine.bound_lead();
-create or replace trigger within_bounds before insert or update on dealwright.assignment
-    for each row execute function dealwright_engine.bound_assignment();
-create or replace trigger within_bounds before insert or update on dealwright.booking
-    for each row execute function dealwright_engine.bound_booking();
 
 -- what placements go by follows from policies and models
 select dealwright_engine.write_rules();

@@ -47,9 +47,10 @@ create table dealwright.policy (
 );
 create unique index policy_one_default on dealwright.policy (is_default) where is_default;
 comment on column dealwright.policy.params is
-    'value: objective (revenue|booking), sharpness of psi (> 0), fairness (0..1), seed. fair: seed, window_start '
-    '(counting starts there). All: owner (prefer|ignore) says whether a returning customer goes to the former agent; '
-    'respond_within_min, after how many minutes without a contact a lead goes to the next agent.';
+    'value: objective (revenue|booking), sharpness of psi (> 0), fairness (0..1), seed. workload: ties '
+    '(seniority|longest_idle). fair: seed, window_start (counting starts there). All: owner (prefer|ignore) says '
+    'whether a returning customer goes to the former agent; respond_within_min, after how many minutes without a '
+    'contact a lead goes to the next agent.';
 
 insert into dealwright.policy (name, params, is_default) values
     ('value', '{"objective": "revenue", "sharpness": 20, "fairness": 0, "seed": 1}', true),

@@ -30,14 +30,20 @@ create table dealwright.agent (
     database_role text unique,
     variance vector,
     profile_model_id bigint,
-    fair_shortfall_at_leave double precision,
     import_hash text,
-    profile_xid xid8 not null default dealwright_engine.xact_id()
+    profile_xid xid8 not null default dealwright_engine.xact_id(),
+    fair_until timestamptz,
+    last_assigned_at timestamptz
 ) with (fillfactor = 50);  -- room for the next version of the row on its own page: every claim is a HOT update
 create index agent_profile_xid on dealwright.agent (profile_xid);
 comment on column dealwright.agent.profile_xid is 'The transaction that last changed the profile; kept with it.';
 comment on column dealwright.agent.open is 'Open assignments; kept by triggers, equal to a recount at every commit.';
 comment on column dealwright.agent.shifts is 'When the agent works; null means always.';
+comment on column dealwright.agent.fair_until is
+    'Until when the agent''s share is counted from fair_compensation on: the end of its shift (2200: no end). From '
+    'then '
+    'on, and where it is null, it starts level with the others as soon as it can take work (engine/fair.sql).';
+comment on column dealwright.agent.last_assigned_at is 'When the agent last got a lead, for ties = longest_idle.';
 comment on column dealwright.agent.database_role is
     'The database user who is this agent: as a member of dealwright_agent they see their own work (dealwright roles).';
 comment on column dealwright.agent.profile is

@@ -15,6 +15,8 @@ create table dealwright.event (
     fair_count bigint,
     fair_compensation double precision,
     payload jsonb,
+    fair_until timestamptz,
+    last_assigned_at timestamptz,
     primary key (xid, position)
 );
 create index event_agent on dealwright.event (agent_id, position);

@@ -41,6 +41,15 @@ create type dealwright_engine.ranked as (
     features double precision[]
 );
 
+-- Where those stand who can take work (engine/fair.sql).
+create type dealwright_engine.fair_level as (
+    -- leads received per unit of weight, by those whose share is counted
+    received double precision,
+    -- the weight of all who can take work, and how many they are
+    weight double precision,
+    agents integer
+);
+
 -- What a lead asks of the ranking.
 create type dealwright_engine.enquiry as (
     slots integer[],
@@ -77,7 +86,9 @@ create type dealwright_engine.claimed as (
     open integer,
     capacity integer,
     fair_count bigint,
-    fair_compensation double precision
+    fair_compensation double precision,
+    fair_until timestamptz,
+    last_assigned_at timestamptz
 );
 
 create type dealwright_engine.recorded as (

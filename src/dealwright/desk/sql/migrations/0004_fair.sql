@@ -1,0 +1,28 @@
+-- A share counts only while an agent can take work (engine/fair.sql).
+
+alter table dealwright.agent
+    add column fair_until timestamptz,
+    add column last_assigned_at timestamptz,
+    drop column fair_shortfall_at_leave;
+comment on column dealwright.agent.fair_until is
+    'Until when the agent''s share is counted from fair_compensation on: the end of its shift (2200: no end). From '
+    'then '
+    'on, and where it is null, it starts level with the others as soon as it can take work (engine/fair.sql).';
+comment on column dealwright.agent.last_assigned_at is 'When the agent last got a lead, for ties = longest_idle.';
+update dealwright.agent as a
+set last_assigned_at = (select max(s.assigned_at) from dealwright.assignment as s where s.agent_id = a.agent_id);
+
+alter table dealwright.event add column fair_until timestamptz, add column last_assigned_at timestamptz;
+
+alter type dealwright_engine.claimed
+    add attribute fair_until timestamptz, add attribute last_assigned_at timestamptz;
+create type dealwright_engine.fair_level as (
+    received double precision,
+    weight double precision,
+    agents integer
+);
+comment on column dealwright.policy.params is
+    'value: objective (revenue|booking), sharpness of psi (> 0), fairness (0..1), seed. workload: ties '
+    '(seniority|longest_idle). fair: seed, window_start (counting starts there). All: owner (prefer|ignore) says '
+    'whether a returning customer goes to the former agent; respond_within_min, after how many minutes without a '
+    'contact a lead goes to the next agent.';
