@@ -67,6 +67,18 @@ def test_leads_of_a_table(tmp_path: Path) -> None:
     assert (report.table, report.file, report.rows, report.kept) == ("leads", "leads.csv", 3, 3)
 
 
+def test_a_customer_id_is_a_text_whatever_it_looks_like(tmp_path: Path) -> None:
+    table = "customer_name,customer_id,source,goal\nKim,0017,web,sea\nSam,,web,sea\n"
+    found = read(tmp_path, table).leads
+    assert [lead.get("customer_id") for lead in found.values()] == ["0017", None]
+    documents = lines(
+        {"customer_name": "Kim", "customer_id": 17, "attributes": {"source": "web", "goal": "sea"}},
+        {"customer_name": "Sam", "customer_id": "C-1", "attributes": {"source": "web", "goal": "sea"}},
+    )
+    found = read(tmp_path, documents, name="leads.jsonl").leads
+    assert [lead.get("customer_id") for lead in found.values()] == ["17", "C-1"]
+
+
 @pytest.mark.parametrize(
     ("name", "value", "reason"),
     [
