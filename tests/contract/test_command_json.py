@@ -273,6 +273,7 @@ def test_who_leaves_hands_over_and_who_comes_back_takes_from_the_queue(desk: Com
     assert "had the lead before: Bob Ray (bob): Bob Ray (bob) is not active" in desk(
         "explain", given["assignment_id"]
     ).out.replace("\n", " ")
+    assert desk("agents", "--json", "activate", "ann").json["was_active"] is True
     active = {row["agent_id"]: row["active"] for row in desk("agents", "--json").json}
     assert active == {"ann": True, "bob": False}
     assert anns["agent_id"] == "ann"

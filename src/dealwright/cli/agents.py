@@ -47,7 +47,7 @@ def activate(context: typer.Context, agent: Agent, as_json: Json = False) -> Non
     """Let an agent get leads again, and at once those of the queue that there is room for."""
     with open_desk(context) as desk:
         presence = desk.activate(agent)
-    _show(presence, as_json=as_json)
+    _show(context, presence, as_json=as_json)
 
 
 @agents_app.command("deactivate")
@@ -67,11 +67,12 @@ def deactivate(
     """Let an agent get no more leads; the open ones stay unless they are handed over."""
     with open_desk(context) as desk:
         presence = desk.deactivate(agent, hand_over=hand_over)
-    _show(presence, as_json=as_json)
+    _show(context, presence, as_json=as_json)
 
 
-def _show(presence: Presence, *, as_json: bool) -> None:
-    if as_json:
+def _show(context: typer.Context, presence: Presence, *, as_json: bool) -> None:
+    # also where it was written before the command
+    if as_json or (context.parent is not None and context.parent.params.get("as_json")):
         write_json(presence.to_dict())
         return
     out = console()
