@@ -142,11 +142,13 @@ def test_a_declined_lead_never_goes_back_to_who_declined_it(connection: Connecti
     assert assign(connection, LEAD, "workload")["agent_name"] == "Ada"
     assert value(connection, "select agents_who_could from dealwright.waiting_lead") == 0
     rows(connection, "select dealwright.fill_free_places()")
+    rows(connection, "update dealwright.lead set priority = 5 where lead_id = %s", placed["lead_id"])
     assert holder(connection, placed["lead_id"]) is None
     cleo = add_agent(connection, "Cleo")
     assert holder(connection, placed["lead_id"]) == "Cleo"
     (live,) = rows(connection, "select * from dealwright.placement_of(%s)", placed["lead_id"])
     assert (live["booking_id"], live["agent_id"]) == (placed["booking_id"], cleo)
+    assert live["match_score"] == 100  # the first of those who may have it
     # not even when nobody else is there, until the floor manager says so
     again = decline(connection, live)
     assert again["status"] == "waiting"

@@ -630,6 +630,18 @@ def test_an_import_does_not_bring_back_whom_somebody_deactivated(database: Datab
         assert value(connection, active) is True
 
 
+def test_whoever_left_the_file_and_is_in_it_again_comes_back(database: Database) -> None:
+    desk = Desk(database)
+    given = history(assignments=0, capacity=(60, 61))
+    silent = replace(given, agents=given.agents.with_columns(active=pl.lit(None, pl.Boolean)))
+    desk.load(silent)
+    fewer = replace(silent, agents=silent.agents.filter(pl.col("external_id") != "1"))
+    assert desk.load(fewer, deactivate_missing=True).deactivated == 1
+    assert desk.load(silent).counts["agents"]["changed"] == 1
+    with database.connect(autocommit=True) as connection:
+        assert value(connection, "select bool_and(active) from dealwright.agent")
+
+
 def test_agents_over_their_capacity_are_counted_and_a_capacity_is_suggested(database: Database) -> None:
     desk = Desk(database)
     pending = [103, 90, 12, 11, 10, 9, 8, 7, 6, 5, *[0] * 25]
