@@ -221,16 +221,17 @@ def test_nobody_notices_an_upgrade(busy_desk: Database, tmp_path: Path) -> None:
     renamed.rename_engine("_2")
     migrated.rename_engine("_3")
     for edition in (migrated, returned):
-        edition.add_migration("colour", COLOUR)
+        added = edition.add_migration("colour", COLOUR)
         edition.edit(
             "schema/02_people_and_leads.sql", "    priority integer", "    colour text,\n    priority integer"
         )
+    after = int(added[:4])
     with Clients(busy_desk) as clients:
         time.sleep(1)
         for edition, said in (
-            (renamed, "schema 3: functions replaced"),
-            (migrated, "migrated from schema 3 to 4 (0004_colour)"),
-            (returned, "schema 4: functions replaced"),
+            (renamed, f"schema {after - 1}: functions replaced"),
+            (migrated, f"migrated from schema {after - 1} to {after} ({added})"),
+            (returned, f"schema {after}: functions replaced"),
         ):
             assert upgrade_at_once(busy_desk, edition).count(said) == 1
             time.sleep(0.5)
