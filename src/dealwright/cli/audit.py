@@ -1,4 +1,4 @@
-"""Commands that look back: explain, replay."""
+"""Commands that look back: explain, replay, verify."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ def register(app: typer.Typer) -> None:
     """Add the commands."""
     app.command("explain")(explain)
     app.command("replay")(replay)
+    app.command("verify")(verify)
 
 
 def explain(context: typer.Context, assignment: Assignment, as_json: Json = False) -> None:
@@ -50,4 +51,18 @@ def replay(context: typer.Context, assignment: Assignment, as_json: Json = False
                 f"  {row['what']}: agent {row['agent_id']}, match score {row['match_score']}", markup=False
             )
     if not found.agrees:
+        raise typer.Exit(1)
+
+
+def verify(context: typer.Context, as_json: Json = False) -> None:
+    """Check the sealed record of decisions; exit code 1 if one was altered, added or removed."""
+    from dealwright.cli.progress import working
+
+    with open_desk(context) as desk, working("checking the record"):
+        found = desk.verify()
+    if as_json:
+        write_json(found.to_dict())
+    else:
+        console().print(found.summary(), soft_wrap=True, markup=False)
+    if not found.intact:
         raise typer.Exit(1)

@@ -31,6 +31,7 @@ from dealwright.desk.results import (
     Replay,
     Row,
     Settlement,
+    Verification,
 )
 from dealwright.desk.waiting import Tell, log_wait
 from dealwright.dimensions import BOOKING_STATUSES, EMPTY, Dimension
@@ -290,6 +291,11 @@ class Desk(ModelRegister):
         """Recompute a decision from its record; it must come out the same."""
         answer = self._rows("replay", assignment_id=self._find_assignment(assignment))[0]["answer"]
         return Replay(self._own_agents({**answer, "assignment_id": own_id(str(assignment))}))
+
+    def verify(self) -> Verification:
+        """Check the sealed record of decisions: whether one was altered, added or removed since."""
+        blocks = self._rows("verify_decisions")
+        return Verification(blocks, int(self._rows("unsealed_decisions")[0]["unsealed"]))
 
     # inside
 

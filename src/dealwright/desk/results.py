@@ -408,6 +408,58 @@ class Replay(Tabular):
         return f"the decision on assignment {self.answer['assignment_id']} {verdict} when recomputed"
 
 
+@dataclass(frozen=True)
+class Verification(Tabular):
+    """The sealed record of decisions, checked.
+
+    Attributes
+    ----------
+    blocks
+        Each block with its number of decisions and whether it is intact.
+    unsealed
+        Decisions that no block covers yet.
+    """
+
+    blocks: Sequence[Row]
+    unsealed: int
+
+    @property
+    def intact(self) -> bool:
+        """Whether every block is."""
+        return all(block["intact"] for block in self.blocks)
+
+    def table_rows(self) -> Sequence[Row]:
+        """Return the blocks."""
+        return self.blocks
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the JSON shape of ``dealwright verify --json``."""
+        return {
+            "intact": self.intact,
+            "blocks": len(self.blocks),
+            "decisions": sum(block["decisions"] for block in self.blocks),
+            "unsealed": self.unsealed,
+            "broken": [block for block in self.blocks if not block["intact"]],
+        }
+
+    def summary(self) -> str:
+        """Say whether the record holds, and where not."""
+        sealed = sum(block["decisions"] for block in self.blocks)
+        found = f"{_counted(sealed, 'decision')} in {_counted(len(self.blocks), 'block')}"
+        if self.unsealed:
+            found += f", {self.unsealed:,} not sealed yet (`dealwright worker` seals)"
+        broken = [block for block in self.blocks if not block["intact"]]
+        if not broken:
+            return f"the record is intact: {found}"
+        where = "; ".join(
+            f"block {block['block_id']} (decisions {block['first_decision_id']} to "
+            f"{block['last_decision_id']})"
+            for block in broken[:5]
+        )
+        more = f" and {len(broken) - 5} more" if len(broken) > 5 else ""
+        return f"the record was CHANGED after it was sealed: {where}{more}; {found}"
+
+
 def _counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 

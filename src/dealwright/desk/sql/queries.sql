@@ -179,6 +179,10 @@ select dealwright.import_history(%(follow_up_days)s::double precision, %(deactiv
 -- Which of these tasks there are.
 select task_id from dealwright.task where task_id = any(%(task_ids)s::bigint[])
 
+-- name: lapse_follow_ups
+-- Follow-up times that are over.
+select dealwright.lapse_follow_ups() as lapsed
+
 -- name: load_model
 -- Registers a model and may put it to work.
 select dealwright.load_model(%(kind)s::text, %(parameters)s::jsonb, %(promote)s::boolean) as model_id
@@ -285,6 +289,18 @@ select to_regclass('dealwright.schema_version') is not null as has_desk,
        array(select r.rolname::text from pg_roles as r) as roles,
        (select r.rolsuper or r.rolcreaterole from pg_roles as r where r.rolname = current_user) as may_create_roles
 
+-- name: return_unanswered
+-- Gives a lead whose agent did not answer in time to the next one.
+select dealwright.return_unanswered() as returned
+
+-- name: seal_decisions
+-- Seals what was decided since the last time.
+select dealwright.seal_decisions() as sealed
+
+-- name: serve_queue
+-- Gives places that a shift has opened to those who wait.
+select dealwright.fill_free_places() as placed
+
 -- name: settle
 -- Settles or reopens a booking, durably.
 call dealwright.settle(
@@ -338,6 +354,17 @@ copy (
 -- name: traits
 -- The numeric traits of the agents.
 select agent_id, rating, years_of_service from dealwright.agent order by agent_id
+
+-- name: unsealed_decisions
+-- Decisions that no block covers yet.
+select dealwright.unsealed_decisions() as unsealed
+
+-- name: verify_decisions
+-- Checks every block of the sealed record.
+select v.block_id, v.decisions, b.first_decision_id, b.last_decision_id, v.intact
+from dealwright.verify_decisions() as v
+join dealwright.decision_block as b using (block_id)
+order by v.block_id
 
 -- name: waiting
 -- Which of these processes wait for others.

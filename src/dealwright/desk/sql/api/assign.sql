@@ -112,6 +112,10 @@ begin
     perform pg_advisory_xact_lock_shared(hashtext('dealwright upgrade'), 0);  -- see desk/upgrade.py
     -- who holds all writers must see this one before it locks an agent
     lock table dealwright.lead in row exclusive mode;
+    placed := dealwright_engine.begin_shifts(clock_timestamp());
+    if not exists (select from dealwright.lead as l where l.is_waiting) then
+        return placed;
+    end if;
     for id in select a.agent_id from dealwright.agent as a where a.active and a.open < a.capacity
         order by a.agent_id loop
         perform from dealwright.agent as a where a.agent_id = id for no key update;

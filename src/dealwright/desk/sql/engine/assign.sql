@@ -21,6 +21,9 @@ begin
         id := dealwright_engine.lead_with_key(l);
     end if;
     if id is null and l.external_id is null and l.customer_id is null then
+        if exists (select from dealwright.lead as w where w.is_waiting) then
+            perform dealwright_engine.begin_shifts(clock_timestamp());  -- nobody overtakes who waits
+        end if;
         rule := dealwright_engine.policy_for(l.policy);
         list := dealwright_engine.standing_for(rule, l.attributes);
         if list.model_id is null or l.requirements is not null or l.required_skills is not null then

@@ -268,7 +268,7 @@ begin
             rule.sharpness);
     end if;
     if rule.name in ('fair', 'value') then
-        perform dealwright_engine.level_agents(ask.asked_at);
+        perform dealwright_engine.begin_shifts(ask.asked_at);
     end if;
     select * into result from dealwright_engine.rank_by(rule.name, ask, rule.params, 1, true);
     return result;

@@ -26,3 +26,18 @@ comment on column dealwright.policy.params is
     '(seniority|longest_idle). fair: seed, window_start (counting starts there). All: owner (prefer|ignore) says '
     'whether a returning customer goes to the former agent; respond_within_min, after how many minutes without a '
     'contact a lead goes to the next agent.';
+
+-- a block is checked by itself
+create index decision_seal_block on dealwright.decision_seal (block_id);
+
+create table dealwright_engine.sealing (
+    only_row boolean primary key default true check (only_row),
+    sealed_through bigint not null default 0,
+    drawn_through bigint not null default 0,
+    drawn_before xid8 not null default '0'
+);
+comment on table dealwright_engine.sealing is
+    'Up to which number every decision is sealed; and the numbers that were drawn by transactions before one, which '
+    'may '
+    'have been under way: once none of them is, sealed_through moves up to there.';
+insert into dealwright_engine.sealing default values;
