@@ -77,7 +77,8 @@ def test_one_of_several_leads_and_another_takes_over(database: Database, desk: C
         killed = rows(
             desk,
             "select pg_terminate_backend(l.pid) from pg_locks as l "
-            "where l.locktype = 'advisory' and l.granted and l.classid = (hashtext('dealwright worker')::bigint & 4294967295)::oid "
+            "where l.locktype = 'advisory' and l.granted "
+            "and l.classid = (hashtext('dealwright worker')::bigint & 4294967295)::oid "
             "and l.database = (select oid from pg_database where datname = current_database())",
         )
         assert len(killed) == 1
@@ -99,7 +100,7 @@ class Process:
 
     def __init__(self, database: Database) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "dealwright", "worker", "--every", "0.05", "--json"],
+            [sys.executable, "-m", "dealwright.cli.main", "worker", "--every", "0.05", "--json"],
             env=os.environ | {"DATABASE_URL": database.url},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -131,7 +132,7 @@ def test_the_process_works_and_leaves_when_told(database: Database, desk: Connec
 def test_killed_between_offer_and_hand_over_it_loses_nothing(
     database: Database, desk: Connection[Any]
 ) -> None:
-    """Leads nobody answers go round among three while workers are killed; each is with one agent, or waits."""
+    """Leads nobody answers go round among three while workers are killed; each is with one agent."""
     rows(desk, "select dealwright.set_default_policy('workload', '{\"respond_within_min\": 0.01}')")
     for name in ("Ada", "Ben", "Cleo"):
         add_agent(desk, name, capacity=12)
@@ -154,7 +155,8 @@ def test_killed_between_offer_and_hand_over_it_loses_nothing(
     assert value(desk, "select count(*) from dealwright.assignment where status = 'open'") == 30
     holders = rows(
         desk,
-        "select count(*) as n, count(distinct agent_id) as different from dealwright.assignment group by lead_id",
+        "select count(*) as n, count(distinct agent_id) as different from dealwright.assignment "
+        "group by lead_id",
     )
     assert all(row["different"] == min(row["n"], 3) for row in holders)
 
