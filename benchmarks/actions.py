@@ -27,8 +27,8 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from dealwright.plan.action import ActionParams, Actions, choose_actions
-from dealwright.plan.actions.arbitration import NONE, Budget, Lottery, Offers, choose
+from dealwright.plan.actions import ActionParams, Actions, choose_actions
+from dealwright.plan.actions.arbitration import NONE, Budget, OptionValues, Randomisation, choose
 from dealwright.plan.actions.catalogue import Catalogue
 from dealwright.plan.actions.catalogue_file import parse_catalogue
 from dealwright.plan.actions.effect_learning import EffectParams
@@ -36,13 +36,13 @@ from dealwright.plan.actions.effects import apply_effects, learn_effects
 from dealwright.plan.actions.eligibility import find_eligible
 from dealwright.plan.actions.facts import account_facts
 from dealwright.plan.actions.fatigue import read_touches
+from dealwright.plan.actions.point_in_time import PointInTimeReader
 from dealwright.plan.actions.policy_value import policy_value
 from dealwright.plan.actions.reasons import ReasonTexts
-from dealwright.plan.actions.situations import SituationReader
-from dealwright.plan.anomalies import detect
-from dealwright.plan.predict import PredictParams, predict
-from dealwright.plan.quality import QualityParams, check
-from dealwright.plan.segment import segment
+from dealwright.plan.anomalies import detect_anomalies
+from dealwright.plan.prediction import PredictParams, predict
+from dealwright.plan.quality import QualityParams, check_quality
+from dealwright.plan.segments import segment
 from dealwright.schemas import TIMESTAMP, AccountSchema, PlanInputs
 from dealwright.world.barcelona import BarcelonaParams, generate
 from dealwright.world.response import with_channel
@@ -127,9 +127,9 @@ def by_churn(
 def against_oracle(console: Console, n: int, seed: int) -> None:
     world = generate(BarcelonaParams(n=n), seed=seed)
     rng = np.random.default_rng(seed)
-    inputs = check(world.inputs, QualityParams()).inputs
+    inputs = check_quality(world.inputs, QualityParams()).inputs
     predictions = predict(inputs, PredictParams(), rng=rng)
-    anomalies = detect(inputs, rng=rng)
+    anomalies = detect_anomalies(inputs, rng=rng)
     segments = segment(predictions, inputs, rng=rng)
     actions = choose_actions(inputs, predictions, segments, anomalies, EVERYBODY, rng=rng)
     catalogue = EVERYBODY.catalogue
@@ -182,11 +182,11 @@ def optimise(
     """Choose within a budget by the package's own arbitration."""
     n = value.shape[0]
     masked = np.where(permitted, value, -np.inf).astype(np.float32)
-    lottery = Lottery(
+    lottery = Randomisation(
         np.zeros(n, dtype=bool), np.ones(n), np.zeros(n), 0.0, 0.0, np.ones(value.shape[1], dtype=bool)
     )
     options = np.arange(truth.cost_eur.size)
-    offers = Offers(masked, truth.cost_eur, np.ones(options.size), options)
+    offers = OptionValues(masked, truth.cost_eur, np.ones(options.size), options)
     return choose(offers, lottery, budget).option
 
 
@@ -282,7 +282,7 @@ def mailing(console: Console, n: int, seed: int) -> None:
     inputs = PlanInputs(accounts, schema, as_of, touches=touches)
     learn, judge = np.arange(n) % 2 == 0, np.arange(n) % 2 == 1
     halves = replace(inputs, touches=touches.filter(pl.Series(learn)))
-    reader = SituationReader(halves, read_touches(halves, MAILING).contacts.clear())
+    reader = PointInTimeReader(halves, read_touches(halves, MAILING).contacts.clear())
     model = learn_effects(halves, MAILING, reader, EffectParams(), rng=rng)
     found = apply_effects(model, reader.tonight())
     worth, cost = 0.05 * spend, 0.60
@@ -358,7 +358,7 @@ def one_size(n: int) -> str:
     assert inputs.orders is not None
     assert inputs.touches is not None
     started, cpu = time.perf_counter(), time.process_time()
-    anomalies = detect(inputs, rng=rng)
+    anomalies = detect_anomalies(inputs, rng=rng)
     first = time.perf_counter()
     segments = segment(predictions, inputs, rng=rng)
     second = time.perf_counter()

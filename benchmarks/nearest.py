@@ -6,13 +6,13 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from dealwright.plan.frames import StageResult
-from dealwright.plan.route import RouteParams
+from dealwright.plan.routing import RouteParams
 from dealwright.plan.routing.job import Job, build_problem
 from dealwright.plan.routing.problem import Problem
 from dealwright.plan.routing.requests import read_reps, read_requests, working_days
-from dealwright.plan.routing.travel import EstimatedTravel
 from dealwright.plan.routing.week import spread
+from dealwright.plan.trace import StageResult
+from dealwright.plan.travel import EstimatedTravel
 from dealwright.schemas import PlanInputs
 
 

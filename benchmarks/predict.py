@@ -25,14 +25,14 @@ import numpy as np
 import polars as pl
 from rich.table import Table
 
-from dealwright.plan.predict import PredictParams, predict
+from dealwright.plan.prediction import PredictParams, predict
 from dealwright.plan.prediction.metrics import (
     auc,
     calibration_error,
     spearman,
     total_bias,
 )
-from dealwright.plan.quality import QualityParams, check
+from dealwright.plan.quality import QualityParams, check_quality
 from dealwright.schemas import AccountSchema, PlanInputs
 from dealwright.tables.plan_inputs import read_plan_inputs
 from dealwright.tables.reader import Format, read_table
@@ -73,7 +73,7 @@ def main() -> None:
 
 def cleaned(inputs: PlanInputs) -> PlanInputs:
     """Take inputs through the plan's quality stage, as every run does."""
-    return check(inputs, QualityParams(), force=True).inputs
+    return check_quality(inputs, QualityParams(), force=True).inputs
 
 
 def telco(seed: int) -> None:

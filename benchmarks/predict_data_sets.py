@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 from rich.table import Table
 
-from dealwright.plan.predict import PredictParams, predict
+from dealwright.plan.prediction import PredictParams, predict
 from dealwright.plan.prediction.metrics import (
     auc,
 )

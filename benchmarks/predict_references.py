@@ -10,7 +10,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from dealwright.plan.predict import Predictions
+from dealwright.plan.prediction import Predictions
 from dealwright.plan.prediction.metrics import CHURN_MEASURES, VALUE_MEASURES
 
 CONSOLE = Console(width=150)

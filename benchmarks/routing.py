@@ -32,7 +32,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 import targets
-from dealwright.plan.route import RouteParams, route
+from dealwright.plan.routing import RouteParams, route
 from dealwright.plan.routing.checker import check
 from dealwright.world.barcelona import BarcelonaParams, generate
 from nearest import days_of, nearest_neighbour_eur

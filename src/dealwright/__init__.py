@@ -9,7 +9,8 @@ if TYPE_CHECKING:
     from dealwright.desk.desk import Desk
     from dealwright.desk.lead import Lead
     from dealwright.errors import DealwrightError
-    from dealwright.plan.run import PlanParams, run_plan
+    from dealwright.plan.params import PlanParams
+    from dealwright.plan.pipeline import run_plan
     from dealwright.schemas import AccountSchema, PlanInputs
     from dealwright.tables.plan_inputs import read_plan_inputs
 
@@ -22,9 +23,9 @@ _PUBLIC = {
     "Desk": "dealwright.desk.desk",
     "Lead": "dealwright.desk.lead",
     "PlanInputs": "dealwright.schemas",
-    "PlanParams": "dealwright.plan.run",
+    "PlanParams": "dealwright.plan.pipeline",
     "read_plan_inputs": "dealwright.tables.plan_inputs",
-    "run_plan": "dealwright.plan.run",
+    "run_plan": "dealwright.plan.pipeline",
 }
 
 __all__ = [

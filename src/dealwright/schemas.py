@@ -298,9 +298,13 @@ PREVIOUS_TERRITORY_COLUMNS: Final[Columns] = {"account_id": pl.String, "territor
 COMMITMENT_COLUMNS: Final[Columns] = {  # what is settled before channels are allocated
     "account_id": pl.String,
     "channel": pl.String,
-    "kind": pl.String,  # one of the kinds in `plan.agreed`
+    "kind": pl.String,  # `PROMISED`, `PLANNED`, `DUE` or `CLOSED`
     "why": pl.String,  # of a closed channel; of a planned visit, that it was due
 }
+PROMISED: Final = "promised"  # done whatever else is
+PLANNED: Final = "planned"  # the routes of this run hold the visit
+DUE: Final = "due"  # comes round: done before others, if there is room
+CLOSED: Final = "closed"  # not on this channel tonight
 CHANNEL_COLUMNS: Final[Columns] = {
     "channel": pl.String,
     "demand": pl.Int64,  # accounts that would take it if nothing were full

@@ -8,9 +8,9 @@ import numpy as np
 import polars as pl
 import pytest
 
-from dealwright.plan.action import ActionParams, choose_actions
-from dealwright.plan.anomalies import detect
-from dealwright.plan.segment import segment
+from dealwright.plan.actions import ActionParams, choose_actions
+from dealwright.plan.anomalies import detect_anomalies
+from dealwright.plan.segments import segment
 from dealwright.world.barcelona import BarcelonaParams, generate
 from dealwright.world.response import with_channel
 
@@ -31,7 +31,7 @@ def night():
         truth.select("account_id", "churn_probability", predicted_value_eur=pl.col("future_value_eur"))
     )
     rng = np.random.default_rng(2)
-    anomalies = detect(world.inputs, rng=rng)
+    anomalies = detect_anomalies(world.inputs, rng=rng)
     segments = segment(predictions, world.inputs, rng=rng)
     params = ActionParams(exploration_share=0.0, control_share=0.0)
     actions = choose_actions(world.inputs, predictions, segments, anomalies, params, rng=rng)

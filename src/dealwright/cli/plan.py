@@ -19,7 +19,7 @@ from dealwright.cli.publish import publish_run, read_desk_touches
 from dealwright.errors import GateError, UnknownNameError
 
 if TYPE_CHECKING:
-    from dealwright.plan.run import PlanParams
+    from dealwright.plan.params import PlanParams
     from dealwright.plan.trace import Progress
 
 _RUN_KEYS = (
@@ -147,7 +147,7 @@ def plan(  # noqa: PLR0917  one parameter per option
     as_json: Json = False,
 ) -> None:
     """Plan the night: from accounts to everybody's next best action, visits, calls, briefs and a report."""
-    from dealwright.plan.run import run_plan
+    from dealwright.plan.pipeline import run_plan
     from dealwright.report.plan_output import RunDirectory, check_output, write_plan, write_world
     from dealwright.report.plan_report import write_report
     from dealwright.tables.rejected import write_rejected
@@ -215,7 +215,7 @@ def plan(  # noqa: PLR0917  one parameter per option
 
 def _read_params(path: str | None, catalogue: str | None) -> tuple[dict[str, Any], PlanParams]:
     """Read the parameters of the stages and, apart, how the run was started."""
-    from dealwright.plan.run import PlanParams
+    from dealwright.plan.params import PlanParams
     from dealwright.toml import convert, read_toml
 
     run: dict[str, Any] = {}
@@ -238,7 +238,7 @@ def _read_params(path: str | None, catalogue: str | None) -> tuple[dict[str, Any
 
 def _word_briefs(stages: PlanParams, language: str | None, wording: str | None) -> PlanParams:
     """Take over how the briefs are to be worded, and refuse what cannot be used before anything runs."""
-    from dealwright.plan.brief import check_wording
+    from dealwright.plan.briefs.stage import check_wording
     from dealwright.report.brief_files import read_wording
 
     chosen = stages.brief

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from dealwright.cli.map_ground import read_ground
 from dealwright.cli.plan_inputs import read_inputs
 from dealwright.cli.plan_summary import plan_tables
-from dealwright.plan.run import run_plan
+from dealwright.plan.pipeline import run_plan
 from dealwright.report.plan_output import RunDirectory, write_plan, write_world
 from dealwright.report.plan_report import write_report
 

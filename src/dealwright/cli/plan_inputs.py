@@ -12,9 +12,9 @@ from dealwright.errors import InputError, UnknownNameError
 if TYPE_CHECKING:
     import polars as pl
 
-    from dealwright.plan.routing.params import RouteParams
+    from dealwright.plan.result import PreviousRun
+    from dealwright.plan.routing import RouteParams
     from dealwright.plan.routing.travel_service import RoadService, Service
-    from dealwright.plan.run import PreviousRun
     from dealwright.report.model_store import FolderModelStore
     from dealwright.schemas import PlanInputs
     from dealwright.world.barcelona import BarcelonaWorld
@@ -102,7 +102,7 @@ def read_previous(folder: str | None) -> PreviousRun | None:
 
     import polars as pl
 
-    from dealwright.plan.run import PreviousRun
+    from dealwright.plan.result import PreviousRun
     from dealwright.plan.staffing.backlog import carried_over
     from dealwright.schemas import BACKLOG_COLUMNS
 
@@ -157,8 +157,8 @@ def road_service(run: Mapping[str, Any], params: RouteParams, home: Path) -> Roa
         return None
     if len(named) > 1:
         raise InputError("give either --osrm or --valhalla, not both")
-    from dealwright.plan.routing.travel import EstimatedTravel
     from dealwright.plan.routing.travel_service import RoadService
+    from dealwright.plan.travel import EstimatedTravel
 
     road = params.road
     return RoadService(

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from dealwright.errors import InputError
-from dealwright.plan.frames import OutdatedModelError, StoredModel
 from dealwright.plan.prediction.archive import packed, unpacked
+from dealwright.plan.prediction.model_store import OutdatedModelError, StoredModel
 
 _CHAMPION: Final = "champion"
 

@@ -15,9 +15,9 @@ from typing import Any, Final
 import polars as pl
 
 from dealwright.errors import InputError
-from dealwright.plan.assembly import TABLES
-from dealwright.plan.remarks import remarks
-from dealwright.plan.run import Plan
+from dealwright.plan.notices import notices
+from dealwright.plan.result import Plan
+from dealwright.plan.stages import TABLES
 from dealwright.plan.tasks import day_tasks
 from dealwright.report.day_files import write_days
 from dealwright.report.land import Land
@@ -122,7 +122,7 @@ def write_plan(
     write_days(plan, folder, land, tiles=tiles)
     plan.quality.issues.write_csv(folder / "issues.csv")
     plan.drift.frame.write_csv(folder / "drift.csv")
-    _write_json(folder / "remarks.json", list(remarks(plan)))
+    _write_json(folder / "remarks.json", list(notices(plan)))
     _write_json(folder / "profile.json", plan.profile)
     _write_json(folder / "model_card.json", plan.predictions.card)
     (folder / "kpis.json").write_text(plan.kpis.to_json(), encoding="utf-8")

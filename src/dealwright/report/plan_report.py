@@ -15,8 +15,8 @@ from typing import Any
 import polars as pl
 
 from dealwright.errors import InputError
-from dealwright.plan.assembly import TABLES
-from dealwright.plan.kpi_labels import label_of, write_target
+from dealwright.plan.kpis import definition_of, write_target
+from dealwright.plan.stages import TABLES
 from dealwright.report import plan_figures as figures
 from dealwright.report import plan_sections as sections
 from dealwright.report.headlines import sentences, tiles
@@ -118,12 +118,12 @@ def render_report(folder: Path) -> str:
 
 
 def _kpi(item: Mapping[str, Any]) -> dict[str, str]:
-    name, label = item["name"], label_of(item["name"])
+    name, known = item["name"], definition_of(item["name"])
     return {
-        "label": label.words,
-        "value": "no data" if item["value"] is None else label.write(item["value"]),
+        "label": known.label,
+        "value": "no data" if item["value"] is None else known.write(item["value"]),
         "target": write_target(name, item["at_least"], item["at_most"]), "status": item["status"],
-        "main": "1" if label.group else "",
+        "main": "1" if known.group else "",
     }  # fmt: skip
 
 

@@ -22,7 +22,7 @@ _EXPLORATION_OF_BUDGET: Final = 0.2
 
 
 @dataclass(frozen=True)
-class Offers:
+class OptionValues:
     """What is on offer; arrays of shape (accounts, options) or (options,).
 
     Attributes
@@ -48,7 +48,7 @@ class Budget:
 
 
 @dataclass(frozen=True)
-class Lottery:
+class Randomisation:
     """Who is drawn for what, before anything is chosen.
 
     Attributes
@@ -97,7 +97,7 @@ class Choice:
     priced_out: NDArray[np.bool_]
 
 
-def choose(offers: Offers, lottery: Lottery, budget: Budget) -> Choice:
+def choose(offers: OptionValues, lottery: Randomisation, budget: Budget) -> Choice:
     """Choose for every account; nothing is chosen where no permitted option is worth more than its cost.
 
     With a budget every option is charged a price per contact or per EUR, the smallest at which the demand
@@ -161,7 +161,9 @@ def _best(value: NDArray[np.float32], charge: NDArray[np.float64]) -> NDArray[np
     return np.where(np.take_along_axis(net, best[:, None], 1)[:, 0] > 0.0, best, NONE)
 
 
-def _random_option(offers: Offers, lottery: Lottery) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _random_option(
+    offers: OptionValues, lottery: Randomisation
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Draw one of the permitted options or nothing, all alike.
 
     The second result is the number of permitted options.
@@ -179,18 +181,18 @@ def _random_option(offers: Offers, lottery: Lottery) -> tuple[NDArray[np.int64],
     return found, count
 
 
-def _is_explorable(option: NDArray[np.int64], lottery: Lottery) -> NDArray[np.bool_]:
+def _is_explorable(option: NDArray[np.int64], lottery: Randomisation) -> NDArray[np.bool_]:
     return np.append(lottery.explorable, True)[option]
 
 
-def _used(offers: Offers, option: NDArray[np.int64]) -> tuple[float, float]:
+def _used(offers: OptionValues, option: NDArray[np.int64]) -> tuple[float, float]:
     """Contacts and cost of options."""
     contacts, cost = np.append(offers.contact, 0.0)[option], np.append(offers.cost_eur, 0.0)[option]
     return float(contacts.sum()), float(cost.sum())
 
 
 def _affordable_share(
-    offers: Offers, lottery: Lottery, budget: Budget, random_option: NDArray[np.int64]
+    offers: OptionValues, lottery: Randomisation, budget: Budget, random_option: NDArray[np.int64]
 ) -> float:
     """Reduce the share of exploration until it takes no more than its part of the budget."""
     share = lottery.exploration_share
@@ -205,7 +207,7 @@ def _affordable_share(
     return share
 
 
-def _within_budget(offers: Offers, limit: Budget) -> tuple[NDArray[np.int64], float, float]:
+def _within_budget(offers: OptionValues, limit: Budget) -> tuple[NDArray[np.int64], float, float]:
     """Find prices at which the demand fits both limits.
 
     Return the choice and the prices per contact and per EUR.
@@ -230,7 +232,7 @@ def _within_budget(offers: Offers, limit: Budget) -> tuple[NDArray[np.int64], fl
 
 
 def _smallest_price(
-    offers: Offers, unit: NDArray[np.float64], limit: float, other_charge: NDArray[np.float64]
+    offers: OptionValues, unit: NDArray[np.float64], limit: float, other_charge: NDArray[np.float64]
 ) -> float:
     """Bisect for the price per unit at which the demand no longer exceeds the limit."""
 
@@ -250,7 +252,7 @@ def _smallest_price(
     return high
 
 
-def _trim(offers: Offers, chosen: NDArray[np.int64], limit: Budget) -> NDArray[np.int64]:
+def _trim(offers: OptionValues, chosen: NDArray[np.int64], limit: Budget) -> NDArray[np.int64]:
     """Make sure of the limits where equal values made the demand jump at the price."""
     chosen = chosen.copy()
     for bound, unit in ((limit.max_contacts, offers.contact), (limit.max_cost_eur, offers.cost_eur)):
@@ -264,7 +266,7 @@ def _trim(offers: Offers, chosen: NDArray[np.int64], limit: Budget) -> NDArray[n
     return chosen
 
 
-def _fill(offers: Offers, chosen: NDArray[np.int64], limit: Budget) -> NDArray[np.int64]:
+def _fill(offers: OptionValues, chosen: NDArray[np.int64], limit: Budget) -> NDArray[np.int64]:
     """Spend what the price left over on better options, those that gain most per unit first."""
     rows, options = offers.value_eur.shape
     contacts, cost = (np.append(unit, 0.0) for unit in (offers.contact, offers.cost_eur))

@@ -16,7 +16,7 @@ from dealwright.plan.actions.learners import (
     FOLDS,
     SETTINGS,
     Blend,
-    Material,
+    LearningTask,
     Nuisance,
     Trial,
     doubly_robust_scores,
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from dealwright.plan.actions.catalogue import Action, Catalogue
-    from dealwright.plan.actions.situations import SituationReader, Situations
+    from dealwright.plan.actions.point_in_time import PointInTimeFeatures, PointInTimeReader
     from dealwright.schemas import PlanInputs
 
 T = TypeVar("T")
@@ -127,7 +127,7 @@ class LearningRows:
         cls,
         inputs: PlanInputs,
         catalogue: Catalogue,
-        reader: SituationReader,
+        reader: PointInTimeReader,
         *,
         table: pl.DataFrame,
         arm: NDArray[np.int64],
@@ -264,7 +264,7 @@ def learn_action(
         tuple((on(trial.fold == fold), shared.alone_only[fold]) for fold in range(FOLDS)),
     )
     predicted = tuple(nuisance.predict(trial, left_out) for left_out in (*range(FOLDS), None))
-    material = Material(
+    material = LearningTask(
         trial=trial,
         channels=touches.channels,
         columns=columns,
@@ -283,7 +283,7 @@ def learn_action(
 
 
 def _stack(
-    material: Material, judged: NDArray[np.bool_], untried: tuple[str, ...]
+    material: LearningTask, judged: NDArray[np.bool_], untried: tuple[str, ...]
 ) -> tuple[Blend, ActionEvidence]:
     """Weigh the learners, each in its best setting, so that the doubly robust validation loss is smallest."""
     from scipy.optimize import nnls
@@ -340,7 +340,7 @@ def channel_codes(values: pl.Series, names: list[str]) -> NDArray[np.int64]:
     return codes.fill_null(-1).to_numpy()
 
 
-def _known_as_tonight(situations: Situations, tonight: Situations) -> NDArray[np.bool_]:
+def _known_as_tonight(situations: PointInTimeFeatures, tonight: PointInTimeFeatures) -> NDArray[np.bool_]:
     """Tell which rows are known about as well as accounts are tonight; the learners are judged on these.
 
     Of touches from before the first snapshot little is known, and there a learner that ignores the account

@@ -25,7 +25,7 @@ from dealwright.plan.actions.effect_learning import (
 from dealwright.plan.actions.facts import preferred_channel
 from dealwright.plan.actions.learners import FOLDS, Blend
 from dealwright.plan.actions.linear_models import Linear, fit_logistic, sigmoid
-from dealwright.plan.actions.situations import SituationReader, Situations, past_touches
+from dealwright.plan.actions.point_in_time import PointInTimeFeatures, PointInTimeReader, past_touches
 from dealwright.schemas import NOTHING
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ class Responses:
 def learn_effects(
     inputs: PlanInputs,
     catalogue: Catalogue,
-    reader: SituationReader,
+    reader: PointInTimeReader,
     params: EffectParams,
     *,
     rng: np.random.Generator,
@@ -161,7 +161,7 @@ def learn_effects(
     )
 
 
-def apply_effects(model: EffectModel, situations: Situations) -> Responses:
+def apply_effects(model: EffectModel, situations: PointInTimeFeatures) -> Responses:
     """Predict responses for rows, each from its own situation only."""
     rows, options = situations.numbers.shape[0], model.catalogue.options
     increment = np.empty((rows, len(options)), dtype=np.float32)
@@ -173,7 +173,10 @@ def apply_effects(model: EffectModel, situations: Situations) -> Responses:
 
 
 def _apply_rows(
-    model: EffectModel, situations: Situations, untouched: NDArray[np.float32], increment: NDArray[np.float32]
+    model: EffectModel,
+    situations: PointInTimeFeatures,
+    untouched: NDArray[np.float32],
+    increment: NDArray[np.float32],
 ) -> None:
     """Fill one slice of the result."""
     catalogue = model.catalogue
@@ -261,9 +264,9 @@ def _stated(
     )
 
 
-def _slice(situations: Situations, part: slice) -> Situations:
+def _slice(situations: PointInTimeFeatures, part: slice) -> PointInTimeFeatures:
     length = part.stop - part.start
-    return Situations(
+    return PointInTimeFeatures(
         situations.numbers[part],
         situations.number_names,
         situations.categories.slice(part.start, length),

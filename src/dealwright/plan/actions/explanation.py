@@ -16,7 +16,7 @@ from dealwright.schemas import NOTHING
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from dealwright.plan.actions.arbitration import Choice, Lottery, Offers
+    from dealwright.plan.actions.arbitration import Choice, OptionValues, Randomisation
     from dealwright.plan.actions.catalogue import Catalogue
     from dealwright.plan.actions.eligibility import Eligibility
     from dealwright.plan.actions.reasons import ReasonTexts
@@ -27,7 +27,7 @@ _MOST_TOLD_EUR: Final = 20_000.0
 
 
 def runner_ups(
-    catalogue: Catalogue, offers: Offers, choice: Choice, of_action: NDArray[np.int64]
+    catalogue: Catalogue, offers: OptionValues, choice: Choice, of_action: NDArray[np.int64]
 ) -> tuple[pl.Series, NDArray[np.float64]]:
     """Return the best *other* action of every account and its expected value; doing nothing (0) is one."""
     value = _best_by_action(catalogue, offers, of_action)[0]
@@ -91,9 +91,9 @@ def excluded_actions(
     *,
     catalogue: Catalogue,
     eligibility: Eligibility,
-    offers: Offers,
+    offers: OptionValues,
     choice: Choice,
-    lottery: Lottery,
+    lottery: Randomisation,
     of_action: NDArray[np.int64],
     texts: ReasonTexts,
 ) -> pl.Series:
@@ -143,7 +143,7 @@ def _lists(catalogue: Catalogue, codes: NDArray[np.int32], texts: ReasonTexts) -
 
 
 def _best_by_action(
-    catalogue: Catalogue, offers: Offers, of_action: NDArray[np.int64]
+    catalogue: Catalogue, offers: OptionValues, of_action: NDArray[np.int64]
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """Return the value of every action's best permitted channel (−inf where none is), and that option."""
     accounts = offers.value_eur.shape[0]

@@ -15,7 +15,7 @@ from dealwright.schemas import PREFERRED_CHANNEL, consent_column
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from dealwright.plan.frames import StageResult
+    from dealwright.plan.trace import StageResult
     from dealwright.schemas import PlanInputs
 
 DAY_US: Final = 86_400_000_000

@@ -168,7 +168,7 @@ class Nuisance:
 
 
 @dataclass(frozen=True)
-class Material:
+class LearningTask:
     """What the learners of one action share; lists by left-out fold have a last element with none left out.
 
     Attributes
@@ -195,7 +195,7 @@ class Material:
 
 
 def fit_effects(
-    learner: str, material: Material, left_out: int | None, settings: tuple[float, ...] | None = None
+    learner: str, material: LearningTask, left_out: int | None, settings: tuple[float, ...] | None = None
 ) -> list[Effect]:
     """Fit one learner, with each of its settings, without the rows of a fold (None: on all rows).
 
@@ -219,7 +219,7 @@ def fit_effects(
 
 
 def _fit_average(
-    material: Material, used: NDArray[np.bool_], slot: int, settings: tuple[float, ...]
+    material: LearningTask, used: NDArray[np.bool_], slot: int, settings: tuple[float, ...]
 ) -> list[Effect]:
     del settings
     scores = material.scores[slot][used]
@@ -231,7 +231,7 @@ def _fit_average(
 
 
 def _fit_s(
-    material: Material, used: NDArray[np.bool_], slot: int, settings: tuple[float, ...]
+    material: LearningTask, used: NDArray[np.bool_], slot: int, settings: tuple[float, ...]
 ) -> list[Effect]:
     rows = np.flatnonzero(used & material.trial.treated)
     columns, response = material.columns[rows], material.trial.response[rows]
@@ -248,7 +248,7 @@ def _fit_s(
 
 
 def _fit_t(
-    material: Material, used: NDArray[np.bool_], slot: int, settings: tuple[float, ...]
+    material: LearningTask, used: NDArray[np.bool_], slot: int, settings: tuple[float, ...]
 ) -> list[Effect]:
     del settings
     if slot < FOLDS:
@@ -261,7 +261,7 @@ def _fit_t(
 
 
 def _fit_x(
-    material: Material, used: NDArray[np.bool_], slot: int, settings: tuple[float, ...]
+    material: LearningTask, used: NDArray[np.bool_], slot: int, settings: tuple[float, ...]
 ) -> list[Effect]:
     trial, channels = material.trial, material.channels
     treated, untouched = np.flatnonzero(used & trial.treated), np.flatnonzero(used & trial.untouched)
@@ -280,7 +280,7 @@ def _fit_x(
 
 
 def _fit_doubly_robust(
-    material: Material, used: NDArray[np.bool_], slot: int, settings: tuple[float, ...]
+    material: LearningTask, used: NDArray[np.bool_], slot: int, settings: tuple[float, ...]
 ) -> list[Effect]:
     trial = material.trial
     told = trial.treated | trial.untouched

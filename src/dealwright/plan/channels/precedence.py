@@ -9,7 +9,7 @@ import numpy as np
 from dealwright.plan.channels.allocation import allocate
 from dealwright.plan.channels.certificate import certify
 from dealwright.plan.channels.kernels import Floats, Ints, measure
-from dealwright.plan.channels.offers import Offers
+from dealwright.plan.channels.option_values import OptionValues
 from dealwright.plan.channels.prices import ONE_EACH
 from dealwright.plan.channels.repair import NOBODY
 
@@ -40,7 +40,7 @@ class Solution:
     contested: int
 
 
-def solve(offers: Offers, capacity: Floats, use: Floats | None) -> Solution:
+def solve(offers: OptionValues, capacity: Floats, use: Floats | None) -> Solution:
     """Allocate all accounts.
 
     With one unit each, all are allocated at once, and proven. With minutes, whoever goes first is allocated

@@ -7,12 +7,18 @@ import polars as pl
 from numpy.typing import NDArray
 
 from dealwright.plan.channels.kernels import Floats, Ints
-from dealwright.plan.channels.offers import DAY, Offers, Urgency
+from dealwright.plan.channels.option_values import DAY, OptionValues, Urgency
 from dealwright.schemas import CHANNELS, TIMESTAMP, WAITLIST_COLUMNS
 
 
 def rank_waiting(
-    account_id: pl.Series, rows: Ints, offers: Offers, urgency: Urgency, *, served_per_day: Floats, now: int
+    account_id: pl.Series,
+    rows: Ints,
+    offers: OptionValues,
+    urgency: Urgency,
+    *,
+    served_per_day: Floats,
+    now: int,
 ) -> tuple[pl.DataFrame, Ints]:
     """Return the waitlist and the row of each entry.
 

@@ -227,7 +227,7 @@ def blended(predictions: list[Floats], kind: Target) -> Floats:
 
 
 @dataclass(frozen=True)
-class Line:
+class CandidateSet:
     """Who competes for one target.
 
     Attributes
@@ -258,9 +258,9 @@ class Line:
         return Blend(members, self.kind)
 
 
-def line_up(
+def candidate_set(
     schema: FeatureSchema, kind: Target, rules: tuple[str, ...], known: Mapping[str, str], *, ahead: bool
-) -> Line:
+) -> CandidateSet:
     """Return the candidates for a kind of target.
 
     Parameters
@@ -285,7 +285,7 @@ def line_up(
             fits[name] = _as_it_is(kind, place[column])
     baselines = tuple(name for name in fits if name != "buy_till_you_die")
     if not schema.names:
-        return Line(kind, fits, {}, baselines)
+        return CandidateSet(kind, fits, {}, baselines)
     blends: dict[str, tuple[str, ...]] = {}
     if kind == "probability":
         fits["logit"] = _additive("logistic", ahead=ahead, knots=2)  # where positives are too few for curves
@@ -304,7 +304,7 @@ def line_up(
         fits["spline"] = _additive("squared", ahead=ahead)
         fits["boosting"] = lambda design, target, rng: Boosting.fitted(design, target, kind, rng)
         blends["blend"] = ("spline", "boosting")
-    return Line(kind, fits, blends, baselines)
+    return CandidateSet(kind, fits, blends, baselines)
 
 
 def _as_it_is(kind: Target, column: int) -> Fit:

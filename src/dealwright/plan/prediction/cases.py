@@ -23,7 +23,7 @@ from dealwright.plan.prediction.validation import split_by_time
 from dealwright.schemas import PlanInputs
 
 if TYPE_CHECKING:
-    from dealwright.plan.predict import ChurnDefinition
+    from dealwright.plan.prediction.params import ChurnDefinition
 
 Floats = NDArray[np.float64]
 

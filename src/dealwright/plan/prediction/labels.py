@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from dealwright.plan.prediction.ledger import DAY_US, Ledger, microseconds
 
 if TYPE_CHECKING:
-    from dealwright.plan.predict import ChurnDefinition
+    from dealwright.plan.prediction.params import ChurnDefinition
 
 Floats = NDArray[np.float64]
 

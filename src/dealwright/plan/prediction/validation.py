@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dealwright.plan.prediction.calibration import Calibration
-from dealwright.plan.prediction.candidates import Line, Model, blended
+from dealwright.plan.prediction.candidates import CandidateSet, Model, blended
 from dealwright.plan.prediction.design import Design
 from dealwright.plan.prediction.metrics import row_losses
 from dealwright.plan.prediction.threads import side_by_side
@@ -63,7 +63,7 @@ class Comparison:
     target: Floats
     predictions: dict[str, Floats]
 
-    def losses(self, line: Line) -> dict[str, Floats]:
+    def losses(self, line: CandidateSet) -> dict[str, Floats]:
         """Return each candidate's loss on each row."""
         return {name: row_losses(self.target, p, line.kind) for name, p in self.predictions.items()}
 
@@ -81,7 +81,7 @@ def shuffled_folds(n: int, rng: np.random.Generator, folds: int = FOLDS) -> Rows
     return rng.permutation(n) % folds
 
 
-def compare_in_folds(line: Line, rows: Labelled, fold: Rows, rng: np.random.Generator) -> Comparison:
+def compare_in_folds(line: CandidateSet, rows: Labelled, fold: Rows, rng: np.random.Generator) -> Comparison:
     """Predict every row by every candidate from the other folds."""
     predictions = {name: np.empty(len(rows)) for name in line.fits}
     jobs = [(name, k) for name in line.fits for k in np.unique(fold)]
@@ -99,7 +99,9 @@ def compare_in_folds(line: Line, rows: Labelled, fold: Rows, rng: np.random.Gene
     return Comparison(rows.target, _with_blends(line, predictions))
 
 
-def compare_forward(line: Line, train: Labelled, test: Labelled, rng: np.random.Generator) -> Comparison:
+def compare_forward(
+    line: CandidateSet, train: Labelled, test: Labelled, rng: np.random.Generator
+) -> Comparison:
     """Predict later rows by every candidate from earlier ones."""
 
     def fitted(name: str, seed: np.random.Generator) -> Floats:
@@ -110,7 +112,7 @@ def compare_forward(line: Line, train: Labelled, test: Labelled, rng: np.random.
     return Comparison(test.target, _with_blends(line, dict(zip(line.fits, results, strict=True))))
 
 
-def _with_blends(line: Line, predictions: dict[str, Floats]) -> dict[str, Floats]:
+def _with_blends(line: CandidateSet, predictions: dict[str, Floats]) -> dict[str, Floats]:
     for name, members in line.blends.items():
         predictions[name] = blended([predictions[member] for member in members], line.kind)
     return predictions
@@ -123,7 +125,7 @@ def split_by_time(moment: NDArray[np.int64], later_share: float = 0.3) -> tuple[
 
 
 def predict_out_of_fold(
-    line: Line, name: str, rows: Labelled, fold: Rows, *, most_rows: int, rng: np.random.Generator
+    line: CandidateSet, name: str, rows: Labelled, fold: Rows, *, most_rows: int, rng: np.random.Generator
 ) -> OutOfFold:
     """Predict every row from the others, calibrated, without its own label having any influence.
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Literal
 
 from dealwright.errors import InputError
-from dealwright.plan.routing.travel import TravelParams
+from dealwright.plan.travel import TravelParams
 
 
 @dataclass(frozen=True)

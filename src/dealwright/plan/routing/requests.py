@@ -10,8 +10,8 @@ import numpy as np
 import polars as pl
 
 from dealwright.errors import InputError
-from dealwright.plan.frames import StageResult
 from dealwright.plan.routing.params import RouteParams
+from dealwright.plan.trace import StageResult
 from dealwright.schemas import (
     PROMISE_COLUMNS,
     REP_COLUMNS,

@@ -10,8 +10,8 @@ from typing import Final
 import numpy as np
 import polars as pl
 
-from dealwright.plan.action import Actions
-from dealwright.plan.channel import Channels
+from dealwright.plan.actions import Actions
+from dealwright.plan.channels import Channels
 from dealwright.plan.staffing.activities import IDLE
 from dealwright.plan.staffing.calls import (
     Callees,

@@ -13,7 +13,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from dealwright.plan.actions.catalogue import DAYS
-from dealwright.plan.channels.flow import allocate_by_flow
+from dealwright.plan.flow import allocate_by_flow
 from dealwright.plan.staffing.demand import Floats, Ints
 from dealwright.plan.staffing.params import DAY_MIN, ScheduleParams
 from dealwright.schemas import PlanInputs

@@ -11,7 +11,8 @@ import polars as pl
 
 from dealwright.errors import InputError, UnknownNameError
 from dealwright.plan.staffing.params import DAY_MIN, DEFAULT_WORK, ScheduleParams
-from dealwright.plan.staffing.shifts import Cover, Group, Shift
+from dealwright.plan.staffing.patterns import Shift
+from dealwright.plan.staffing.shifts import Cover, Group
 from dealwright.schemas import STAFF_COLUMNS, conform
 
 _FULL_WEEK_H: Final = 40.0
@@ -40,7 +41,7 @@ class Person:
 
 
 @dataclass(frozen=True)
-class Posting:
+class RosterShift:
     """One person (an index of the staff, or a number where nobody is named) on one shift of one day."""
 
     day: int
@@ -65,7 +66,7 @@ class Roster:
         Whether no better roster exists.
     """
 
-    postings: tuple[Posting, ...]
+    postings: tuple[RosterShift, ...]
     unfilled: tuple[tuple[int, int, int, int], ...]
     wishes: int
     granted: int
@@ -166,7 +167,7 @@ def name_people(
             "time or fewer days"
         )
     postings = tuple(
-        Posting(day, person, group, shift)
+        RosterShift(day, person, group, shift)
         for (day, person, group, shift), taken in on.items()
         if solver.value(taken)
     )
@@ -225,7 +226,7 @@ def _numbered(covers: Sequence[Cover]) -> Roster:
         person = 0
         for group, shift in zip(*cover.count.nonzero(), strict=True):
             for _ in range(int(cover.count[group, shift])):
-                postings.append(Posting(day, person, int(group), int(shift)))
+                postings.append(RosterShift(day, person, int(group), int(shift)))
                 person += 1
     return Roster(tuple(postings), (), 0, 0, proven=True)
 

@@ -10,8 +10,9 @@ import numpy as np
 from dealwright.plan.staffing.activities import IDLE, assign_activities
 from dealwright.plan.staffing.demand import ChannelDemand, Ints
 from dealwright.plan.staffing.params import DEFAULT_WORK, ScheduleParams
+from dealwright.plan.staffing.patterns import Shift
 from dealwright.plan.staffing.roster import Person, Roster
-from dealwright.plan.staffing.shifts import Cover, Shift
+from dealwright.plan.staffing.shifts import Cover
 
 CHANNELS = tuple(DEFAULT_WORK)
 

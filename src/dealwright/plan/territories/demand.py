@@ -9,8 +9,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from dealwright.errors import InputError
-from dealwright.plan.frames import StageResult
 from dealwright.plan.territories.params import TerritoryParams
+from dealwright.plan.trace import StageResult
 from dealwright.schemas import PlanInputs
 
 Floats = NDArray[np.float64]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from dealwright.errors import InputError
-from dealwright.plan.routing.travel import TravelParams
 from dealwright.plan.territories.drawing import TOLERANCES
+from dealwright.plan.travel import TravelParams
 
 
 @dataclass(frozen=True)
