@@ -27,8 +27,9 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
+from dealwright.learn.off_policy import estimate_policy_value
 from dealwright.plan.actions import ActionParams, Actions, choose_actions
-from dealwright.plan.actions.arbitration import NONE, Budget, OptionValues, Randomisation, choose
+from dealwright.plan.actions.arbitration import NONE, Budget, OptionValues, choose
 from dealwright.plan.actions.catalogue import Catalogue
 from dealwright.plan.actions.catalogue_file import parse_catalogue
 from dealwright.plan.actions.effect_learning import EffectParams
@@ -37,7 +38,7 @@ from dealwright.plan.actions.eligibility import find_eligible
 from dealwright.plan.actions.facts import account_facts
 from dealwright.plan.actions.fatigue import read_touches
 from dealwright.plan.actions.point_in_time import PointInTimeReader
-from dealwright.plan.actions.policy_value import policy_value
+from dealwright.plan.actions.randomisation import Randomisation
 from dealwright.plan.actions.reasons import ReasonTexts
 from dealwright.plan.anomalies import detect_anomalies
 from dealwright.plan.prediction import PredictParams, predict
@@ -182,12 +183,12 @@ def optimise(
     """Choose within a budget by the package's own arbitration."""
     n = value.shape[0]
     masked = np.where(permitted, value, -np.inf).astype(np.float32)
-    lottery = Randomisation(
+    randomisation = Randomisation(
         np.zeros(n, dtype=bool), np.ones(n), np.zeros(n), 0.0, 0.0, np.ones(value.shape[1], dtype=bool)
     )
     options = np.arange(truth.cost_eur.size)
     offers = OptionValues(masked, truth.cost_eur, np.ones(options.size), options)
-    return choose(offers, lottery, budget).option
+    return choose(offers, randomisation, budget).option
 
 
 def _effects(console: Console, actions: Actions) -> None:
@@ -309,17 +310,20 @@ def mailing(console: Console, n: int, seed: int) -> None:
     table = Table(
         title=f"randomised mailing, {n:,} customers: learned on one half, judged on the other (EUR each)"
     )
-    for column in ("policy", "mails", "doubly robust", "error", "truth"):
+    for column in ("policy", "mails", "doubly robust", "95 % interval", "truth"):
         table.add_column(column, justify="right" if column != "policy" else "left")
     for name, everywhere in policies.items():
         policy = everywhere.astype(np.int64)[judge]
-        estimate = policy_value(
-            outcome[judge], arm[judge], np.full((judge.sum(), 3), 1 / 3), predicted[judge], policy
-        )
-        true = expected[judge][np.arange(policy.size), policy].mean()
-        table.add_row(
-            name, f"{(policy > 0).sum():,}", f"{estimate.value:.3f}", f"{estimate.error:.3f}", f"{true:.3f}"
-        )
+        rows = np.arange(policy.size)
+        found = estimate_policy_value(
+            outcome[judge], np.full(policy.size, 1 / 3), (arm[judge] == policy).astype(np.float64),
+            predicted_logged=predicted[judge][rows, arm[judge]],
+            predicted_policy=predicted[judge][rows, policy],
+        ).doubly_robust  # fmt: skip
+        assert found is not None
+        true = expected[judge][rows, policy].mean()
+        interval = f"{found.low:.3f} to {found.high:.3f}"
+        table.add_row(name, f"{(policy > 0).sum():,}", f"{found.value:.3f}", interval, f"{true:.3f}")
     console.print(table)
 
 

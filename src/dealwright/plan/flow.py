@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-import numpy as np
+from typing import Final
 
-from dealwright.plan.channels.kernels import Floats, Ints
-from dealwright.plan.channels.repair import NOBODY
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+NOBODY: Final = -1
+"""Index of no channel."""
 
 
 def allocate_by_flow(value: Floats, capacity: Floats) -> Ints:

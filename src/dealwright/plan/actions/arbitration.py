@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
+from dealwright.plan.actions.randomisation import Randomisation
 from dealwright.toml import Amount, Count
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 NONE: Final = -1
 """Index of doing nothing among the options."""
@@ -48,27 +47,6 @@ class Budget:
 
 
 @dataclass(frozen=True)
-class Randomisation:
-    """Who is drawn for what, before anything is chosen.
-
-    Attributes
-    ----------
-    control : in the global control group.
-    explore_draw, option_draw : uniform numbers: drawn for exploration where below the share; which option
-        then.
-    control_share, exploration_share : the probabilities of the two.
-    explorable : options that may be explored, shape (options,).
-    """
-
-    control: NDArray[np.bool_]
-    explore_draw: NDArray[np.float64]
-    option_draw: NDArray[np.float64]
-    control_share: float
-    exploration_share: float
-    explorable: NDArray[np.bool_]
-
-
-@dataclass(frozen=True)
 class Choice:
     """What every account gets.
 
@@ -97,7 +75,7 @@ class Choice:
     priced_out: NDArray[np.bool_]
 
 
-def choose(offers: OptionValues, lottery: Randomisation, budget: Budget) -> Choice:
+def choose(offers: OptionValues, randomisation: Randomisation, budget: Budget) -> Choice:
     """Choose for every account; nothing is chosen where no permitted option is worth more than its cost.
 
     With a budget every option is charged a price per contact or per EUR, the smallest at which the demand
@@ -105,10 +83,10 @@ def choose(offers: OptionValues, lottery: Randomisation, budget: Budget) -> Choi
     unit.
     """
     accounts, options = offers.value_eur.shape
-    random_option, count = _random_option(offers, lottery)
-    share = _affordable_share(offers, lottery, budget, random_option)
-    explore = (lottery.explore_draw < share) & ~lottery.control
-    free = ~explore & ~lottery.control
+    random_option, count = _random_option(offers, randomisation)
+    share = _affordable_share(offers, randomisation, budget, random_option)
+    explore = (randomisation.explore_draw < share) & ~randomisation.control
+    free = ~explore & ~randomisation.control
     spent_contacts, spent_cost = _used(offers, random_option[explore])
     best = np.full(accounts, NONE, dtype=np.int64)
     price_contact, price_cost = 0.0, 0.0
@@ -129,13 +107,15 @@ def choose(offers: OptionValues, lottery: Randomisation, budget: Budget) -> Choi
         best[others] = _best(
             offers.value_eur[others], price_contact * offers.contact + price_cost * offers.cost_eur
         )
-    option = np.where(explore, random_option, np.where(lottery.control, NONE, best))
+    option = np.where(explore, random_option, np.where(randomisation.control, NONE, best))
     by_chance = share / (count + 1.0)
-    in_play = 1.0 - lottery.control_share
-    nothing = lottery.control_share + in_play * (by_chance + (1.0 - share) * (best == NONE))
-    of_option = in_play * (by_chance * _is_explorable(option, lottery) + (1.0 - share) * (best == option))
+    in_play = 1.0 - randomisation.control_share
+    nothing = randomisation.control_share + in_play * (by_chance + (1.0 - share) * (best == NONE))
+    of_option = in_play * (
+        by_chance * _is_explorable(option, randomisation) + (1.0 - share) * (best == option)
+    )
     action = np.append(offers.action, NONE)
-    usable = np.isfinite(offers.value_eur) & lottery.explorable
+    usable = np.isfinite(offers.value_eur) & randomisation.explorable
     siblings = (usable & (offers.action == action[option][:, None])).sum(axis=1)
     of_action = in_play * (by_chance * siblings + (1.0 - share) * (action[best] == action[option]))
     return Choice(
@@ -162,16 +142,16 @@ def _best(value: NDArray[np.float32], charge: NDArray[np.float64]) -> NDArray[np
 
 
 def _random_option(
-    offers: OptionValues, lottery: Randomisation
+    offers: OptionValues, randomisation: Randomisation
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Draw one of the permitted options or nothing, all alike.
 
     The second result is the number of permitted options.
     """
-    usable = np.isfinite(offers.value_eur) & lottery.explorable
+    usable = np.isfinite(offers.value_eur) & randomisation.explorable
     count = usable.sum(axis=1)
     place = np.minimum(
-        (lottery.option_draw * (count + 1)).astype(np.int64), count
+        (randomisation.option_draw * (count + 1)).astype(np.int64), count
     )  # the last place is nothing
     found = np.full(count.size, NONE, dtype=np.int64)
     running = np.zeros(count.size, dtype=np.int64)
@@ -181,8 +161,8 @@ def _random_option(
     return found, count
 
 
-def _is_explorable(option: NDArray[np.int64], lottery: Randomisation) -> NDArray[np.bool_]:
-    return np.append(lottery.explorable, True)[option]
+def _is_explorable(option: NDArray[np.int64], randomisation: Randomisation) -> NDArray[np.bool_]:
+    return np.append(randomisation.explorable, True)[option]
 
 
 def _used(offers: OptionValues, option: NDArray[np.int64]) -> tuple[float, float]:
@@ -192,18 +172,18 @@ def _used(offers: OptionValues, option: NDArray[np.int64]) -> tuple[float, float
 
 
 def _affordable_share(
-    offers: OptionValues, lottery: Randomisation, budget: Budget, random_option: NDArray[np.int64]
+    offers: OptionValues, randomisation: Randomisation, budget: Budget, random_option: NDArray[np.int64]
 ) -> float:
     """Reduce the share of exploration until it takes no more than its part of the budget."""
-    share = lottery.exploration_share
-    drawn = np.flatnonzero((lottery.explore_draw < share) & ~lottery.control)
-    drawn = drawn[np.argsort(lottery.explore_draw[drawn], kind="stable")]
+    share = randomisation.exploration_share
+    drawn = np.flatnonzero((randomisation.explore_draw < share) & ~randomisation.control)
+    drawn = drawn[np.argsort(randomisation.explore_draw[drawn], kind="stable")]
     for limit, unit in ((budget.max_contacts, offers.contact), (budget.max_cost_eur, offers.cost_eur)):
         if limit is not None:
             running = np.cumsum(np.append(unit, 0.0)[random_option[drawn]])
             over = np.flatnonzero(running > _EXPLORATION_OF_BUDGET * limit)
             if over.size:
-                share = min(share, float(lottery.explore_draw[drawn[over[0]]]))
+                share = min(share, float(randomisation.explore_draw[drawn[over[0]]]))
     return share
 
 

@@ -6,15 +6,13 @@ Piecewise linear in every number, one column per category.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from dealwright.plan.actions.point_in_time import PointInTimeFeatures
+from dealwright.plan.actions.point_in_time import PointInTimeFeatures
 
 _KNOTS: Final = (0.2, 0.5, 0.8)
 _MAX_LEVELS: Final = 20

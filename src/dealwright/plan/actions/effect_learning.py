@@ -6,11 +6,13 @@ import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import Final, TypeVar
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
+from dealwright.plan.actions.catalogue import Action, Catalogue
 from dealwright.plan.actions.design_matrix import DesignMatrix, fit_design_matrix
 from dealwright.plan.actions.learners import (
     FOLDS,
@@ -23,13 +25,8 @@ from dealwright.plan.actions.learners import (
     fit_effects,
 )
 from dealwright.plan.actions.linear_models import Linear, fit_logistic
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from dealwright.plan.actions.catalogue import Action, Catalogue
-    from dealwright.plan.actions.point_in_time import PointInTimeFeatures, PointInTimeReader
-    from dealwright.schemas import PlanInputs
+from dealwright.plan.actions.point_in_time import PointInTimeFeatures, PointInTimeReader
+from dealwright.schemas import PlanInputs
 
 T = TypeVar("T")
 # prior variance of how the untouched deviate from the pooled response model, per coefficient

@@ -8,11 +8,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
+from dealwright.plan.actions.catalogue import Action, Catalogue, Channel
+from dealwright.plan.actions.design_matrix import DesignMatrix
 from dealwright.plan.actions.effect_learning import (
     ActionEvidence,
     EffectParams,
@@ -26,14 +29,7 @@ from dealwright.plan.actions.facts import preferred_channel
 from dealwright.plan.actions.learners import FOLDS, Blend
 from dealwright.plan.actions.linear_models import Linear, fit_logistic, sigmoid
 from dealwright.plan.actions.point_in_time import PointInTimeFeatures, PointInTimeReader, past_touches
-from dealwright.schemas import NOTHING
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from dealwright.plan.actions.catalogue import Action, Catalogue, Channel
-    from dealwright.plan.actions.design_matrix import DesignMatrix
-    from dealwright.schemas import PlanInputs
+from dealwright.schemas import NOTHING, PlanInputs
 
 _APPLY_ROWS: Final = 100_000
 _STATED: Final = "stated"

@@ -5,21 +5,18 @@ All vectorised.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
-from dealwright.plan.actions.arbitration import NONE
+from dealwright.plan.actions.arbitration import NONE, Choice, OptionValues
+from dealwright.plan.actions.catalogue import Catalogue
+from dealwright.plan.actions.eligibility import Eligibility
+from dealwright.plan.actions.randomisation import Randomisation
+from dealwright.plan.actions.reasons import ReasonTexts
 from dealwright.schemas import NOTHING
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from dealwright.plan.actions.arbitration import Choice, OptionValues, Randomisation
-    from dealwright.plan.actions.catalogue import Catalogue
-    from dealwright.plan.actions.eligibility import Eligibility
-    from dealwright.plan.actions.reasons import ReasonTexts
 
 # values are told to the EUR, or to the tenth below this: few distinct texts, however many accounts
 _TENTHS_BELOW_EUR: Final = 20.0
@@ -93,7 +90,7 @@ def excluded_actions(
     eligibility: Eligibility,
     offers: OptionValues,
     choice: Choice,
-    lottery: Randomisation,
+    randomisation: Randomisation,
     of_action: NDArray[np.int64],
     texts: ReasonTexts,
 ) -> pl.Series:
@@ -113,12 +110,11 @@ def excluded_actions(
         out = eligibility.codes[:, first]
         names = [catalogue.options[k][1].name for k in range(of_action.size)]
         worth = _worth_codes(value[:, index], option[:, index], permitted, names, texts)
-        better = (
-            permitted & (value[:, index] > np.maximum(chosen_value, 0.0)) & ~choice.explore & ~lottery.control
-        )
+        by_value = permitted & ~choice.explore & ~randomisation.control
+        better = by_value & (value[:, index] > np.maximum(chosen_value, 0.0))
         code = np.where(permitted, np.where(better, over_budget, worth), out)
         code = np.where(choice.explore & permitted, explore_code, code)
-        code = np.where(lottery.control, control_code, code)
+        code = np.where(randomisation.control, control_code, code)
         codes[:, index] = np.where(chosen_action == index, 0, code)
     return _lists(catalogue, codes, texts)
 

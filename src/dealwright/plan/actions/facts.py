@@ -6,17 +6,13 @@ Its own columns and what the earlier stages found.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Final
+from datetime import datetime
+from typing import Final
 
 import polars as pl
 
-from dealwright.schemas import PREFERRED_CHANNEL, consent_column
-
-if TYPE_CHECKING:
-    from datetime import datetime
-
-    from dealwright.plan.trace import StageResult
-    from dealwright.schemas import PlanInputs
+from dealwright.plan.trace import StageResult
+from dealwright.schemas import PREFERRED_CHANNEL, PlanInputs, consent_column
 
 DAY_US: Final = 86_400_000_000
 # roles that conditions and the score read as numbers

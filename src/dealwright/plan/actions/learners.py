@@ -8,14 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dealwright.plan.actions.linear_models import PLAIN_C, Linear, fit_logistic, ridge_path, sigmoid
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 # what is tried for each learner: prior variance of a deviation on the logit scale, or ridge penalty
 SETTINGS: Final[Mapping[str, tuple[float, ...]]] = {

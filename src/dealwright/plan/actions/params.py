@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from dealwright.plan.actions.catalogue import Catalogue
 from dealwright.plan.actions.catalogue_file import default_catalogue
 from dealwright.plan.actions.effect_learning import EffectParams
 from dealwright.plan.actions.score import ScoreParams
-
-if TYPE_CHECKING:
-    pass
 
 
 @dataclass(frozen=True)

@@ -8,17 +8,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
-from dealwright.schemas import ALWAYS, NOTHING, PREFERRED_CHANNEL, TOUCH_COLUMNS
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from dealwright.schemas import PlanInputs
+from dealwright.schemas import ALWAYS, NOTHING, PREFERRED_CHANNEL, TOUCH_COLUMNS, PlanInputs
 
 ORDER_FEATURES: Final = (
     "days since order", "orders so far", "mean gap in days", "overdue", "mean order", "orders in 90 days",

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
-from dealwright.plan.actions.arbitration import NONE, Budget, Choice, OptionValues, Randomisation, choose
+from dealwright.plan.actions.arbitration import NONE, Budget, Choice, OptionValues, choose
 from dealwright.plan.actions.catalogue import Catalogue
-from dealwright.plan.actions.draws import stable_uniform
 from dealwright.plan.actions.effects import EffectModel, Responses, apply_effects, learn_effects
 from dealwright.plan.actions.eligibility import (
     Eligibility,
@@ -28,15 +28,11 @@ from dealwright.plan.actions.facts import account_facts
 from dealwright.plan.actions.fatigue import read_touches
 from dealwright.plan.actions.params import ActionParams
 from dealwright.plan.actions.point_in_time import PointInTimeReader
+from dealwright.plan.actions.randomisation import Randomisation, draw_randomisation
 from dealwright.plan.actions.reasons import ReasonTexts
 from dealwright.plan.actions.score import ScoreScale, apply_score, fit_score, missing_components
-from dealwright.schemas import NOTHING
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from dealwright.plan.trace import StageResult
-    from dealwright.schemas import PlanInputs
+from dealwright.plan.trace import StageResult
+from dealwright.schemas import NOTHING, PlanInputs
 
 
 @dataclass(frozen=True)
@@ -158,12 +154,12 @@ def choose_actions(
     )
     worth = _worth(catalogue, facts, unavailable)
     offers = _offers(catalogue, responses, worth, eligibility)
-    lottery = _draw_lottery(inputs, params, draw)
+    randomisation = _randomise(inputs.accounts["account_id"], params, draw)
     budget = Budget(
         catalogue.budget.max_contacts if params.max_contacts is None else params.max_contacts,
         catalogue.budget.max_cost_eur if params.max_cost_eur is None else params.max_cost_eur,
     )
-    choice = choose(offers, lottery, budget)
+    choice = choose(offers, randomisation, budget)
     frame = _frame(
         inputs=inputs,
         catalogue=catalogue,
@@ -175,7 +171,7 @@ def choose_actions(
         eligibility=eligibility,
         offers=offers,
         choice=choice,
-        lottery=lottery,
+        randomisation=randomisation,
         effects=effects,
         texts=texts,
     )
@@ -220,22 +216,18 @@ def _offers(
     return OptionValues(value, cost, contact, _action_of_option(catalogue))
 
 
-def _draw_lottery(inputs: PlanInputs, params: ActionParams, draw: str) -> Randomisation:
-    catalogue = params.catalogue
-    ids = inputs.accounts["account_id"]
-    exploration = params.exploration_share
-    exploration = catalogue.exploration.share if exploration is None else exploration
-    control = catalogue.control.share if params.control_share is None else params.control_share
-    most = catalogue.exploration.max_cost_eur
-    explorable = np.array(
-        [most is None or action.cost_eur + channel.cost_eur <= most for action, channel in catalogue.options]
+def _randomise(account_id: pl.Series, params: ActionParams, draw: str) -> Randomisation:
+    catalogue, most = params.catalogue, params.catalogue.exploration.max_cost_eur
+    cost = np.array([action.cost_eur + channel.cost_eur for action, channel in catalogue.options])
+    shares = params.exploration_share, params.control_share
+    return draw_randomisation(
+        account_id,
+        draw=draw,
+        campaign=catalogue.control.campaign,
+        exploration_share=catalogue.exploration.share if shares[0] is None else shares[0],
+        control_share=catalogue.control.share if shares[1] is None else shares[1],
+        explorable=np.full(cost.size, fill_value=True) if most is None else cost <= most,
     )
-    explore_draw = stable_uniform(ids, f"explore:{draw}") if exploration > 0 else np.ones(ids.len())
-    option_draw = np.zeros(ids.len())
-    drawn = np.flatnonzero(explore_draw < exploration)
-    option_draw[drawn] = stable_uniform(ids.gather(drawn), f"option:{draw}")
-    in_control = stable_uniform(ids, f"control:{catalogue.control.campaign}") < control
-    return Randomisation(in_control, explore_draw, option_draw, control, exploration, explorable)
 
 
 def _frame(
@@ -250,7 +242,7 @@ def _frame(
     eligibility: Eligibility,
     offers: OptionValues,
     choice: Choice,
-    lottery: Randomisation,
+    randomisation: Randomisation,
     effects: EffectModel,
     texts: ReasonTexts,
 ) -> pl.DataFrame:
@@ -294,7 +286,7 @@ def _frame(
             "runner_up_value_eur": runner_up_value,
             "best_action": _names([action.name for action, _ in catalogue.options], choice.best, NOTHING),
             "explore": choice.explore,
-            "control": lottery.control,
+            "control": randomisation.control,
             "propensity": choice.propensity,
             "option_propensity": choice.option_propensity,
             "propensity_nothing": choice.propensity_nothing,
@@ -307,7 +299,7 @@ def _frame(
             eligibility=eligibility,
             offers=offers,
             choice=choice,
-            lottery=lottery,
+            randomisation=randomisation,
             of_action=of_action,
             texts=texts,
         ),

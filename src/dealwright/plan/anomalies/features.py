@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Final
+from datetime import datetime
+from typing import Final
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from datetime import datetime
-
-    from numpy.typing import NDArray
-
-    from dealwright.schemas import PlanInputs
+from dealwright.schemas import PlanInputs
 
 NORMAL_MAD: Final = 1.4826
 """Turns a median absolute deviation into the standard deviation of a normal distribution."""

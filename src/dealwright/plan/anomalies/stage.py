@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from dealwright.plan.anomalies.features import (
     CATEGORY_RARITY,
@@ -24,12 +25,10 @@ from dealwright.plan.anomalies.features import (
 )
 from dealwright.plan.anomalies.own_history import RESIDUALS, history_departures
 from dealwright.plan.anomalies.params import AnomalyParams
+from dealwright.schemas import PlanInputs
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
     from sklearn.ensemble import IsolationForest
-
-    from dealwright.schemas import PlanInputs
 
 _QUANTILES: Final = 2001
 _TWO_SIGMA: Final = 0.97725

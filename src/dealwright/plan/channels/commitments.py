@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from dealwright.plan.actions import Actions
 from dealwright.plan.channels.capacity import Capacity
 from dealwright.plan.channels.kernels import Floats, Ints
 from dealwright.plan.channels.option_values import OptionValues
 from dealwright.schemas import CHANNELS, CLOSED, COMMITMENT_COLUMNS, DUE, PLANNED, PROMISED
-
-if TYPE_CHECKING:
-    from dealwright.plan.actions import Actions
 
 Bools = NDArray[np.bool_]
 _NONE = -1

@@ -11,7 +11,7 @@ from dealwright.plan.channels.certificate import certify
 from dealwright.plan.channels.kernels import Floats, Ints, measure
 from dealwright.plan.channels.option_values import OptionValues
 from dealwright.plan.channels.prices import ONE_EACH
-from dealwright.plan.channels.repair import NOBODY
+from dealwright.plan.flow import NOBODY
 
 
 @dataclass(frozen=True)

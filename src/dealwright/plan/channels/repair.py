@@ -7,9 +7,7 @@ from typing import Final
 import numpy as np
 
 from dealwright.plan.channels.kernels import Floats, Ints, measure
-
-NOBODY: Final = -1
-"""Index of no channel."""
+from dealwright.plan.flow import NOBODY
 
 _ROUNDS: Final = 20
 _SINGLES: Final = 1000  # looked at one by one when the next in line no longer fits

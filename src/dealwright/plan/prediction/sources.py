@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,10 +19,8 @@ from dealwright.plan.prediction.order_features import (
     PROBABILITY_SILENT,
     RFM_COLUMNS,
 )
+from dealwright.plan.prediction.params import PredictParams
 from dealwright.schemas import CHURNED, FUTURE_VALUE, PlanInputs
-
-if TYPE_CHECKING:
-    from dealwright.plan.prediction.params import PredictParams
 
 TargetName = Literal["churn", "value"]
 TARGETS: tuple[TargetName, ...] = ("churn", "value")

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 from dealwright.plan.prediction.candidates import Probability, Scaled
-from dealwright.plan.prediction.card import drift_notes, finite, measures_table, metrics_of, skill_of
 from dealwright.plan.prediction.cases import (
     Cases,
     OrderCases,
@@ -36,9 +36,10 @@ from dealwright.plan.prediction.learning import (
     without_model,
 )
 from dealwright.plan.prediction.ledger import Ledger
-from dealwright.plan.prediction.metrics import Target
+from dealwright.plan.prediction.metrics import Estimate, Target
 from dealwright.plan.prediction.model_store import ModelStore
 from dealwright.plan.prediction.order_features import EXPECTED_SPEND, PROBABILITY_DEAD, PROBABILITY_SILENT
+from dealwright.plan.prediction.params import PredictParams
 from dealwright.plan.prediction.reasons import Explainer
 from dealwright.plan.prediction.sources import (
     LABEL_COLUMNS,
@@ -53,9 +54,6 @@ from dealwright.plan.prediction.sources import (
 from dealwright.plan.prediction.threads import one_core_kernels, side_by_side
 from dealwright.plan.prediction.validation import Labelled
 from dealwright.schemas import PlanInputs
-
-if TYPE_CHECKING:
-    from dealwright.plan.prediction.params import PredictParams
 
 Floats = NDArray[np.float64]
 
@@ -317,3 +315,63 @@ def _in_use(verdict: Verdict) -> dict[str, Any]:
         "why": verdict.reason,
         "note": verdict.note,
     }
+
+
+_DRIFT = 0.03  # lost between shuffled folds and forward in time: worth a warning
+
+
+def measures_table(measures: Mapping[str, Mapping[str, Estimate]]) -> dict[str, Any]:
+    """Return model -> measure -> value and interval."""
+    return {
+        model: {
+            name: {"value": estimate.value, "low": estimate.low, "high": estimate.high}
+            for name, estimate in row.items()
+        }
+        for model, row in measures.items()
+    }
+
+
+def metrics_of(learned: Learned) -> dict[str, float]:
+    """Return the champion's measures by name; baselines' with their name, forward ones with ``_forward``."""
+    champion = learned.card["champion"]
+    flat: dict[str, float] = {}
+    for model, row in learned.measures.items():
+        suffix = "" if model == champion else f"_{model}"
+        flat |= {f"{name}{suffix}": estimate.value for name, estimate in row.items()}
+    for name, estimate in learned.forward_measures.get(champion, {}).items():
+        flat[f"{name}_forward"] = estimate.value
+    return flat
+
+
+def skill_of(learned: Learned) -> float:
+    """Return the share of the base rate's loss the champion saved on unseen rows when it was chosen."""
+    if learned.choice is None:
+        return 0.0
+    base = learned.choice.table["base_rate"]["loss"]
+    return 1.0 - learned.choice.table[learned.choice.champion]["loss"] / base if base > 0 else 0.0
+
+
+def finite(value: Any) -> Any:
+    """Return `value` with NaN and infinities, which JSON does not know, as ``None``."""
+    if isinstance(value, Mapping):
+        return {str(key): finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(item) for item in value]
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value
+
+
+def drift_notes(target: str, learned: Learned) -> list[str]:
+    """Warn where the champion is clearly worse forward in time than in shuffled folds."""
+    key = "auc" if target == "churn" else "gini"
+    champion = learned.card["champion"]
+    inside = learned.measures.get(champion, {}).get(key)
+    ahead = learned.forward_measures.get(champion, {}).get(key)
+    if inside is None or ahead is None or inside.value - ahead.value < _DRIFT:
+        return []
+    warning = (
+        f"{target}: forward in time the {key} is {ahead.value:.3f}, in shuffled folds {inside.value:.3f}: "
+        "expect the former"
+    )
+    return [warning]

@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
-
-if TYPE_CHECKING:
-    pass
-
+from typing import Final
 
 # one row per value bucket, lowest first; in it one name per potential bucket, lowest first
 GRID_3X3: Final = (

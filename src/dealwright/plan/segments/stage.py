@@ -7,19 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from dealwright.errors import InputError
 from dealwright.plan.segments.params import SegmentParams
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from dealwright.plan.trace import StageResult
-    from dealwright.schemas import PlanInputs
+from dealwright.plan.trace import StageResult
+from dealwright.schemas import PlanInputs
 
 _MAX_LEVELS: Final = 50
 _MAX_PEER_COLUMNS: Final = 3

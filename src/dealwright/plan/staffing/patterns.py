@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dealwright.errors import InputError
 from dealwright.plan.staffing.params import ScheduleParams, ShiftPattern
-
-if TYPE_CHECKING:
-    pass
-
 
 _MOST_SHIFTS: Final = 20_000
 

@@ -10,14 +10,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from dealwright.plan.staffing.params import ScheduleParams
-    from dealwright.plan.staffing.patterns import Shift
+from dealwright.plan.staffing.params import ScheduleParams
+from dealwright.plan.staffing.patterns import Shift
 
 Bools = NDArray[np.bool_]
 

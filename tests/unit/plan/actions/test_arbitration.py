@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from dealwright.plan.actions.arbitration import NONE, Budget, OptionValues, Randomisation, choose
-from dealwright.plan.actions.draws import stable_uniform
+from dealwright.plan.actions.arbitration import NONE, Budget, OptionValues, choose
+from dealwright.plan.actions.randomisation import Randomisation, stable_uniform
 
 
 def offers(value, cost=(1.0, 5.0, 0.0), contact=(1.0, 1.0, 0.0)) -> OptionValues:
@@ -19,7 +19,7 @@ def offers(value, cost=(1.0, 5.0, 0.0), contact=(1.0, 1.0, 0.0)) -> OptionValues
     )
 
 
-def lottery(n, control=0.0, exploration=0.0, seed=0) -> Randomisation:
+def randomisation(n, control=0.0, exploration=0.0, seed=0) -> Randomisation:
     rng = np.random.default_rng(seed)
     return Randomisation(
         rng.random(n) < control, rng.random(n), rng.random(n), control, exploration, np.ones(3, dtype=bool)
@@ -40,7 +40,7 @@ VALUES = hnp.arrays(
 )  # fmt: skip
 def test_invariants_hold_for_any_values_and_budget(value, control, exploration, max_contacts, max_cost):
     given_offers = offers(value)
-    draw = lottery(len(value), control, exploration)
+    draw = randomisation(len(value), control, exploration)
     choice = choose(given_offers, draw, Budget(max_contacts, max_cost))
     chosen = choice.option != NONE
     taken = given_offers.value_eur[np.arange(len(value)), choice.option]
@@ -61,7 +61,7 @@ def test_invariants_hold_for_any_values_and_budget(value, control, exploration, 
 def test_a_contact_budget_keeps_the_most_valuable():
     value = np.full((100, 3), -np.inf)
     value[:, 0] = np.arange(100)
-    choice = choose(offers(value), lottery(100), Budget(max_contacts=10))
+    choice = choose(offers(value), randomisation(100), Budget(max_contacts=10))
     assert np.flatnonzero(choice.option == 0).tolist() == list(range(90, 100))
     assert 88 < choice.price_contact_eur <= 90
 
@@ -72,7 +72,7 @@ def test_a_money_budget_earns_almost_what_the_best_plan_earns():
     rng = np.random.default_rng(3)
     n, cost = 60, np.array([1.0, 5.0, 2.0])
     value = np.column_stack([rng.gamma(1.0, 2.0, n), rng.gamma(1.0, 8.0, n), rng.gamma(1.0, 4.0, n)]) - 1.0
-    choice = choose(offers(value, cost), lottery(n), Budget(max_cost_eur=60.0))
+    choice = choose(offers(value, cost), randomisation(n), Budget(max_cost_eur=60.0))
     earned = np.where(choice.option == NONE, 0.0, value[np.arange(n), choice.option]).sum()
     rows = np.kron(np.eye(n), np.ones(3))
     best = milp(
@@ -88,7 +88,7 @@ def test_propensities_are_the_frequencies_of_many_draws():
     value = np.array([[3.0, 1.0, -2.0], [-1.0, -np.inf, -np.inf], [2.0, -np.inf, 5.0]])
     n = 60_000
     big = np.repeat(value, n, axis=0)
-    choice = choose(offers(big), lottery(3 * n, 0.1, 0.3, seed=5), Budget())
+    choice = choose(offers(big), randomisation(3 * n, 0.1, 0.3, seed=5), Budget())
     for account in range(3):
         rows = slice(account * n, (account + 1) * n)
         for option in (NONE, 0, 1, 2):

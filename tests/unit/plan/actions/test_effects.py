@@ -16,7 +16,6 @@ from dealwright.plan.actions.fatigue import read_touches
 from dealwright.plan.actions.learners import SETTINGS
 from dealwright.plan.actions.linear_models import Linear, fit_logistic, sigmoid
 from dealwright.plan.actions.point_in_time import PointInTimeReader
-from dealwright.plan.actions.policy_value import policy_value
 from dealwright.schemas import TIMESTAMP, AccountSchema, PlanInputs
 
 AS_OF = datetime(2026, 6, 30)
@@ -199,14 +198,3 @@ def test_the_newton_solver_agrees_with_scikit_learn():
     one_sided = fit_logistic(columns, np.zeros(2000), channels=0)
     assert sigmoid(one_sided.on_accounts(columns)).max() < 0.001
     assert isinstance(one_sided, Linear)
-
-
-def test_the_doubly_robust_value_of_a_policy_is_its_true_value():
-    inputs, _, (probability, arm, policy) = mailing(20_000, seed=4)
-    response = inputs.touches["response"].to_numpy().astype(float)
-    chosen = np.where(np.arange(20_000) % 2 == 0, 1, 0)
-    wrong_model = np.full((20_000, 3), 0.3)
-    estimate = policy_value(response, arm, policy, wrong_model, chosen)
-    truth = probability[np.arange(20_000), chosen].mean()
-    assert abs(estimate.value - truth) < 4 * estimate.error
-    assert estimate.error < 0.01
