@@ -52,17 +52,6 @@ EVERYBODY = ActionParams(exploration_share=0.0, control_share=0.0)
 
 
 @dataclass(frozen=True)
-class Given:
-    """A stage's result made from the truth."""
-
-    frame: pl.DataFrame
-
-    def summary(self) -> dict[str, Any]:
-        """Return nothing."""
-        return {}
-
-
-@dataclass(frozen=True)
 class Truth:
     """True expected value of every option for every account, and which options the rules permit."""
 
@@ -81,12 +70,13 @@ def true_values(inputs: PlanInputs, truth: pl.DataFrame, catalogue: Catalogue) -
     truth = inputs.accounts.select("account_id").join(
         truth, on="account_id", how="left", maintain_order="left"
     )
-    predictions = Given(
-        truth.select("account_id", "churn_probability", predicted_value_eur=pl.col("future_value_eur"))
+    predictions = truth.select(
+        "account_id", "churn_probability", predicted_value_eur=pl.col("future_value_eur")
     )
-    segments = segment(predictions, inputs, rng=np.random.default_rng(0))
+    segments = segment(inputs.accounts, predictions, schema=inputs.schema).frame
     log = read_touches(inputs, catalogue)
-    facts = account_facts(inputs, predictions, segments, None, log.contacts)
+    found = predictions.hstack(segments.drop("account_id").get_columns())
+    facts = account_facts(inputs, found, log.contacts)
     eligible = find_eligible(
         inputs,
         catalogue,
@@ -129,10 +119,15 @@ def against_oracle(console: Console, n: int, seed: int) -> None:
     world = generate(BarcelonaParams(n=n), seed=seed)
     rng = np.random.default_rng(seed)
     inputs = check_quality(world.inputs, QualityParams()).inputs
-    predictions = predict(inputs, PredictParams(), rng=rng)
-    anomalies = detect_anomalies(inputs, rng=rng)
-    segments = segment(predictions, inputs, rng=rng)
-    actions = choose_actions(inputs, predictions, segments, anomalies, EVERYBODY, rng=rng)
+    known: dict[str, Any] = {"schema": inputs.schema, "as_of": inputs.as_of}
+    past = {"orders": inputs.orders, "touches": inputs.touches, "history": inputs.history}
+    predictions = predict(inputs.accounts, PredictParams(), rng=rng, **past, **known)
+    anomalies = detect_anomalies(inputs.accounts, orders=inputs.orders, rng=rng, **known)
+    segments = segment(inputs.accounts, predictions.frame, schema=inputs.schema)
+    actions = choose_actions(
+        inputs.accounts, predictions.frame, segments.frame, EVERYBODY, anomalies=anomalies.frame, rng=rng,
+        **past, **known,
+    )  # fmt: skip
     catalogue = EVERYBODY.catalogue
     truth = true_values(inputs, world.truth, catalogue)
     churn = predictions.frame["churn_probability"].to_numpy()
@@ -355,18 +350,23 @@ def one_size(n: int) -> str:
     """Measure one size; predictions are the truth with noise, so that only these stages are timed."""
     world = generate(BarcelonaParams(n=n), seed=1)
     rng = np.random.default_rng(1)
-    predictions = Given(
-        world.truth.select("account_id", "churn_probability", predicted_value_eur=pl.col("future_value_eur"))
+    predictions = world.truth.select(
+        "account_id", "churn_probability", predicted_value_eur=pl.col("future_value_eur")
     )
     inputs = world.inputs
+    known: dict[str, Any] = {"schema": inputs.schema, "as_of": inputs.as_of}
+    past = {"orders": inputs.orders, "touches": inputs.touches, "history": inputs.history}
     assert inputs.orders is not None
     assert inputs.touches is not None
     started, cpu = time.perf_counter(), time.process_time()
-    anomalies = detect_anomalies(inputs, rng=rng)
+    anomalies = detect_anomalies(inputs.accounts, orders=inputs.orders, rng=rng, **known)
     first = time.perf_counter()
-    segments = segment(predictions, inputs, rng=rng)
+    segments = segment(inputs.accounts, predictions, schema=inputs.schema)
     second = time.perf_counter()
-    choose_actions(inputs, predictions, segments, anomalies, ActionParams(), rng=rng)
+    choose_actions(
+        inputs.accounts, predictions, segments.frame, ActionParams(), anomalies=anomalies.frame, rng=rng,
+        **past, **known,
+    )  # fmt: skip
     third, spent = time.perf_counter(), time.process_time() - cpu
     seconds = (first - started, second - first, third - second, third - started)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6

@@ -174,7 +174,6 @@ def calls_of(tasks: pl.DataFrame, inputs: Any) -> pl.DataFrame:
 def measure(folder: Path, size: int, language: str) -> dict[str, Any]:
     """Write the first `size` briefs in one language."""
     from dealwright.plan.briefs import BriefParams, write_briefs
-    from dealwright.schemas import PlanInputs
     from dealwright.world.barcelona import BarcelonaParams, barcelona_schema
 
     read = {path.stem: pl.read_parquet(path) for path in folder.glob("*.parquet")}
@@ -184,13 +183,13 @@ def measure(folder: Path, size: int, language: str) -> dict[str, Any]:
     wanted = pl.concat([visits.select("account_id"), calls.select("account_id")]).unique()
     for name in ("accounts", "orders", "touches", "planned"):
         read[name] = read[name].join(wanted, on="account_id", how="semi", maintain_order="left")
-    inputs = PlanInputs(
-        read["accounts"], barcelona_schema(), BarcelonaParams().as_of, read["orders"], read["touches"],
-        read["reps"],
-    )  # fmt: skip
     before = peak_mb()
     clock, work = time.perf_counter(), time.process_time()
-    found = write_briefs(inputs, read["planned"], BriefParams(language), visits=visits, calls=calls)
+    found = write_briefs(
+        read["accounts"], read["planned"], BriefParams(language), visits=visits, calls=calls,
+        orders=read["orders"], touches=read["touches"], reps=read["reps"], schema=barcelona_schema(),
+        as_of=BarcelonaParams().as_of,
+    )  # fmt: skip
     seconds, cpu_s = time.perf_counter() - clock, time.process_time() - work
     made = found.briefs
     if made.height != size or made.select((pl.col("markdown", "html").str.len_bytes() < 100).any()).row(

@@ -84,7 +84,7 @@ def main() -> None:
         seconds, processor = [], []
         for _ in range(args.repeat):
             clock, work = time.perf_counter(), time.process_time()
-            result = draw_territories(inputs, TerritoryParams(), rng=np.random.default_rng(1))
+            result = draw_territories(inputs.accounts, inputs.reps, TerritoryParams(), schema=inputs.schema)
             seconds.append(time.perf_counter() - clock)
             processor.append(time.process_time() - work)
         figures = result.summary()

@@ -73,9 +73,9 @@ def coordinate(
     routes = None
     if territories is not None:
         routes = stages.run(
-            "route", data.accounts.height, route, data, actions, params.route,
-            territories=territories, channels=channels, promises=data.promises,
-            frequencies=data.frequencies, travel=travel,
+            "route", data.accounts.height, route, data.accounts, data.reps, params.route,
+            decisions=channels.frame, territories=territories.frame, promises=data.promises,
+            frequencies=data.frequencies, travel=travel, schema=data.schema, as_of=data.as_of,
         )  # fmt: skip
         night = replace(night, commitments=settle_visits(night.commitments, routes))
         visits = night.commitments.filter(
@@ -100,18 +100,22 @@ class _Night:
 
     def allocate(self, capacities: Mapping[str, float], days: Mapping[str, int] | None = None) -> Channels:
         """Run *channel*."""
+        data = self.data
         return self.stages.run(
-            "channel", self.data.accounts.height, allocate_channels, self.data, self.actions,
-            self.params.channel, capacities=dict(capacities), waiting=self.waitlist,
-            agreed=self.commitments, days=days,
+            "channel", data.accounts.height, allocate_channels, data.accounts, self.actions.frame,
+            self.params.channel, options=self.actions.options, reps=data.reps, capacities=dict(capacities),
+            waiting=self.waitlist, commitments=self.commitments, days=days,
+            schema=data.schema, as_of=data.as_of,
         )  # fmt: skip
 
     def staff(self, channels: Channels) -> Schedule:
         """Run *schedule*."""
         data = self.data
         return self.stages.run(
-            "schedule", data.accounts.height, schedule, data, self.actions, channels, self.params.schedule,
+            "schedule", data.accounts.height, schedule, data.accounts, channels.frame, self.params.schedule,
             staff=data.staff, arrivals=data.arrivals, call_backs=data.call_backs, carried=self.carried,
+            touches=data.touches, catalogue=self.params.action.catalogue,
+            schema=data.schema, as_of=data.as_of,
         )  # fmt: skip
 
 

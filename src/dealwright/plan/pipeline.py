@@ -17,7 +17,7 @@ from dealwright.plan.prediction import predict
 from dealwright.plan.prediction.model_store import ModelStore
 from dealwright.plan.quality import check_quality
 from dealwright.plan.result import Plan, PreviousRun
-from dealwright.plan.routing import plan_distance_baseline
+from dealwright.plan.routing import find_visitable, plan_distance_baseline
 from dealwright.plan.segments import segment
 from dealwright.plan.stages import StageResults
 from dealwright.plan.territories import draw_territories
@@ -79,17 +79,26 @@ def run_plan(
     data = quality.inputs
     del inputs  # what was given may be large, and is not needed any more
     rows, account_id = data.accounts.height, data.accounts["account_id"]
-    predictions = stages.run("predict", rows, predict, data, params.predict, store=store)
-    anomalies = stages.run("anomalies", rows, detect_anomalies, data, params.anomalies)
-    segments = stages.run("segment", rows, segment, predictions, data, params.segment)
-    actions = stages.run(
-        "action", rows, choose_actions, data, predictions, segments, anomalies, params.action
+    known: dict[str, Any] = {"schema": data.schema, "as_of": data.as_of}
+    past = {"orders": data.orders, "touches": data.touches, "history": data.history}
+    predictions = stages.run(
+        "predict", rows, predict, data.accounts, params.predict, **past, **known, store=store
     )
+    anomalies = stages.run(
+        "anomalies", rows, detect_anomalies, data.accounts, params.anomalies, orders=data.orders, **known
+    )
+    segments = stages.run(
+        "segment", rows, segment, data.accounts, predictions.frame, params.segment, schema=data.schema
+    )
+    actions = stages.run(
+        "action", rows, choose_actions, data.accounts, predictions.frame, segments.frame, params.action,
+        anomalies=anomalies.frame, **past, **known,
+    )  # fmt: skip
     territories = None
     if in_the_field:
         territories = stages.run(
-            "territory", rows, draw_territories, data, params.territory,
-            predictions=predictions, previous=last.territories,
+            "territory", rows, draw_territories, data.accounts, data.reps, params.territory,
+            predictions=predictions.frame, previous=last.territories, schema=data.schema,
         )  # fmt: skip
     channels, routes, schedule = coordinate(
         stages, data, actions, territories, params,
@@ -98,17 +107,19 @@ def run_plan(
     distance_baseline = None
     if territories is not None:
         distance_baseline = stages.run(
-            "distance_only", rows, plan_distance_baseline, data, actions, channels, params.distance_only,
-            route=params.route, territories=territories, promises=data.promises,
-            frequencies=data.frequencies, travel=travel,
+            "distance_only", rows, plan_distance_baseline, data.accounts, data.reps, params.distance_only,
+            decisions=find_visitable(actions.frame, actions.options, channels.frame), route=params.route,
+            territories=territories.frame, promises=data.promises, frequencies=data.frequencies,
+            travel=travel, **known,
         )  # fmt: skip
     found: list[StageResult | None] = [
         quality, predictions, anomalies, segments, actions, territories, channels, routes, schedule,
         distance_baseline,
     ]  # fmt: skip
     briefs = stages.run(
-        "brief", rows, write_briefs, data, join_results(account_id, *found), params.brief,
+        "brief", rows, write_briefs, data.accounts, join_results(account_id, *found), params.brief,
         visits=None if routes is None else routes.visits, calls=schedule.calls,
+        orders=data.orders, touches=data.touches, reps=data.reps, **known,
     )  # fmt: skip
     stages.finish()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -14,19 +14,11 @@ from dealwright.plan.actions import Actions, choose_actions
 from dealwright.plan.channels import ChannelLimit, ChannelParams, allocate_channels
 from dealwright.plan.commitments import commitment_frame
 from dealwright.plan.quality import QualityParams, check_quality
-from dealwright.plan.segments import SegmentParams, segment
+from dealwright.plan.segments import segment
 from dealwright.plan.staffing import ScheduleParams, Work, schedule
 from dealwright.plan.staffing.calls import is_quiet
 from dealwright.schemas import CHANNELS, CLOSED, DUE, PROMISED, PlanInputs
 from dealwright.world.barcelona import BarcelonaParams, generate
-
-
-@dataclass(frozen=True)
-class Predicted:
-    frame: pl.DataFrame
-
-    def summary(self):
-        return {}
 
 
 @pytest.fixture(scope="module")
@@ -34,25 +26,31 @@ def night() -> tuple[PlanInputs, Actions]:
     rng = np.random.default_rng(5)
     inputs = check_quality(generate(BarcelonaParams(n=500), seed=3).inputs, QualityParams(), rng=rng).inputs
     n = inputs.accounts.height
-    reasons = pl.Series([["r"]] * n)
-    predictions = Predicted(
-        pl.DataFrame(
-            {
-                "account_id": inputs.accounts["account_id"],
-                "churn_probability": rng.beta(1, 3, n),
-                "predicted_value_eur": rng.lognormal(7.0, 1, n),
-                "churn_reasons": reasons,
-                "value_reasons": reasons,
-            }
-        )
+    predictions = pl.DataFrame(
+        {
+            "account_id": inputs.accounts["account_id"],
+            "churn_probability": rng.beta(1, 3, n),
+            "predicted_value_eur": rng.lognormal(7.0, 1, n),
+        }
     )
-    segments = segment(predictions, inputs, SegmentParams(), rng=rng)
-    return inputs, choose_actions(inputs, predictions, segments, None, rng=rng)
+    segments = segment(inputs.accounts, predictions, schema=inputs.schema)
+    actions = choose_actions(
+        inputs.accounts, predictions, segments.frame, orders=inputs.orders, touches=inputs.touches,
+        history=inputs.history, schema=inputs.schema, as_of=inputs.as_of, rng=rng,
+    )  # fmt: skip
+    return inputs, actions
 
 
-def run(night, agreed=None, **options):
-    params = ChannelParams(**options)
-    return allocate_channels(*night, params, rng=np.random.default_rng(0), agreed=agreed)
+def allocate(night, params, **options):
+    inputs, actions = night
+    return allocate_channels(
+        inputs.accounts, actions.frame, params, options=actions.options, reps=inputs.reps,
+        schema=inputs.schema, as_of=inputs.as_of, **options,
+    )  # fmt: skip
+
+
+def run(night, commitments=None, **options):
+    return allocate(night, ChannelParams(**options), commitments=commitments)
 
 
 TIGHT = {name: ChannelLimit(capacity=k) for name, k in zip(CHANNELS, (5, 8, 10, 20, 30), strict=True)}
@@ -80,11 +78,10 @@ def test_every_account_is_reached_or_waits_and_capacities_hold(night):
 def test_only_permitted_channels_of_the_chosen_action_are_used(night):
     inputs, actions = night
     result = run(night, limits=TIGHT)
-    options = {(a.name, c.name): k for k, (a, c) in enumerate(actions.effects.catalogue.options)}
     names = zip(actions.frame["action"], result.frame["channel"], strict=True)
     for row, (action, channel) in enumerate(names):
         if channel is not None:
-            assert np.isfinite(actions.option_value_eur[row, options[action, channel]])
+            assert actions.options[f"{action}/{channel}"][row] is not None
             consent = inputs.accounts[f"consent_{channel}"][row]
             needs = actions.effects.catalogue.channel(channel).consent
             assert consent or not needs
@@ -119,9 +116,7 @@ def test_who_has_waited_too_long_goes_first(night):
     first = run(night, limits=TIGHT)
     late = first.waitlist.filter(pl.col("channel").is_not_null() & (pl.col("value_eur") > 0)).tail(3)
     waiting = late.select("account_id", waiting_since=pl.lit(inputs.as_of - timedelta(days=30)))
-    again = allocate_channels(
-        *night, ChannelParams(limits=TIGHT), rng=np.random.default_rng(0), waiting=waiting
-    )
+    again = allocate(night, ChannelParams(limits=TIGHT), waiting=waiting)
     reached = again.frame.filter(pl.col("account_id").is_in(late["account_id"].implode()))["channel"]
     assert reached.null_count() == 0
     assert again.value_eur < first.value_eur  # precedence has its price
@@ -168,7 +163,11 @@ STAFF = pl.DataFrame(
 
 
 def plan(night, params=QUICK, **options):
-    return schedule(*night, run(night), params, rng=np.random.default_rng(0), **options)
+    inputs = night[0]
+    return schedule(
+        inputs.accounts, run(night).frame, params, touches=inputs.touches, schema=inputs.schema,
+        as_of=inputs.as_of, **options,
+    )  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -251,8 +250,7 @@ def test_a_time_zone_far_away_has_its_own_hours(night):
     far = inputs.accounts.with_columns(zone=pl.lit("America/New_York"))
     roles = {**inputs.schema.roles, "time_zone": "zone"}
     abroad = replace(inputs, accounts=far, schema=replace(inputs.schema, roles=roles))
-    channels = allocate_channels(abroad, actions, rng=np.random.default_rng(0))
-    result = schedule(abroad, actions, channels, QUICK, rng=np.random.default_rng(0), staff=STAFF)
+    result = plan((abroad, actions), staff=STAFF)
     assert result.calls["start_at"].dt.hour().min() >= 15  # nine o'clock there
     assert (result.calls["local_start_at"].dt.hour() >= 9).all()
 
@@ -289,7 +287,7 @@ def test_what_is_settled_comes_first_once_and_the_rest_stays_optimal(night):
     ids = night[0].accounts["account_id"]
     free = run(night, limits=TIGHT)
     waits = free.waitlist.filter(channel="field")["account_id"].head(4)
-    agreed = pl.concat(
+    settled = pl.concat(
         [
             commitment_frame(waits.head(2), "field", PROMISED),
             commitment_frame(ids.slice(3, 2), "outbound_cc", PROMISED),
@@ -297,7 +295,7 @@ def test_what_is_settled_comes_first_once_and_the_rest_stays_optimal(night):
             commitment_frame(waits.slice(3, 1), "field", CLOSED, pl.Series(["the bridge is down"])),
         ]
     )
-    result = run(night, limits=TIGHT, agreed=agreed)
+    result = run(night, limits=TIGHT, commitments=settled)
     of = {row["account_id"]: row for row in result.frame.iter_rows(named=True)}
     for name in waits.head(2):
         assert (of[name]["channel"], of[name]["promised"], of[name]["channel_confidence"]) == (
@@ -313,14 +311,16 @@ def test_what_is_settled_comes_first_once_and_the_rest_stays_optimal(night):
     assert (table["scheduled"] <= table["capacity"]).all()
     assert result.gap_share == 0
     assert result.value_eur <= free.value_eur + 0.05  # what is settled can only cost
-    nothing = run(night, limits=TIGHT, agreed=agreed.head(0))
+    nothing = run(night, limits=TIGHT, commitments=settled.head(0))
     assert nothing.frame.equals(free.frame)
 
 
 def test_more_promises_than_capacity_are_kept_and_said(night):
     ids = night[0].accounts["account_id"].head(30)
     result = run(
-        night, limits={"field": ChannelLimit(capacity=10)}, agreed=commitment_frame(ids, "field", PROMISED)
+        night,
+        limits={"field": ChannelLimit(capacity=10)},
+        commitments=commitment_frame(ids, "field", PROMISED),
     )
     assert result.table.filter(channel="field").select("capacity", "scheduled").row(0) == (10, 30)
     assert "field: 30 contacts are promised, its capacity is 10" in result.notes

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -24,15 +25,15 @@ from dealwright.plan.actions.eligibility import (
     find_eligible,
 )
 from dealwright.plan.actions.explanation import excluded_actions, reasons_for, runner_ups
-from dealwright.plan.actions.facts import account_facts
+from dealwright.plan.actions.facts import ANOMALY_FACTS, SEGMENT_FACTS, account_facts
 from dealwright.plan.actions.fatigue import read_touches
 from dealwright.plan.actions.params import ActionParams
 from dealwright.plan.actions.point_in_time import PointInTimeReader
 from dealwright.plan.actions.randomisation import Randomisation, draw_randomisation
 from dealwright.plan.actions.reasons import ReasonTexts
 from dealwright.plan.actions.score import ScoreScale, apply_score, fit_score, missing_components
-from dealwright.plan.trace import StageResult
-from dealwright.schemas import NOTHING, PlanInputs
+from dealwright.plan.inputs import align, gather_inputs
+from dealwright.schemas import NOTHING, AccountSchema, PlanInputs, option_name
 
 
 @dataclass(frozen=True)
@@ -46,16 +47,17 @@ class Actions:
         ``effect_source``, ``contact_from``, ``consent_known``, ``runner_up_value_eur``,
         ``option_propensity`` (of action and channel), ``propensity_nothing`` and ``best_action`` (without
         exploration and control group).
+    options : ``account_id``, and one column per option, named ``ACTION/CHANNEL``: its expected value, null
+        where it is not permitted.
     scale, effects : what was fitted.
-    option_value_eur : expected value of every option, (accounts, options); −inf where not permitted.
     choice : indices, propensities and prices.
     notes : what users should know.
     """
 
     frame: pl.DataFrame
+    options: pl.DataFrame
     scale: ScoreScale
     effects: EffectModel
-    option_value_eur: NDArray[np.float32]
     choice: Choice
     notes: tuple[str, ...] = ()
 
@@ -90,13 +92,18 @@ class Actions:
 
 
 def choose_actions(
-    inputs: PlanInputs,
-    predictions: StageResult,
-    segments: StageResult,
-    anomalies: StageResult | None,
+    accounts: pl.DataFrame,
+    predictions: pl.DataFrame,
+    segments: pl.DataFrame | None = None,
     params: ActionParams | None = None,
     *,
-    rng: np.random.Generator,
+    anomalies: pl.DataFrame | None = None,
+    orders: pl.DataFrame | None = None,
+    touches: pl.DataFrame | None = None,
+    history: pl.DataFrame | None = None,
+    schema: AccountSchema | None = None,
+    as_of: datetime | None = None,
+    rng: np.random.Generator | None = None,
 ) -> Actions:
     """Choose action, channel and moment for every account.
 
@@ -105,9 +112,14 @@ def choose_actions(
 
     Parameters
     ----------
-    inputs : accounts, touches and orders.
-    predictions, segments, anomalies : results of the earlier stages, in the order of the accounts.
-    params : see `ActionParams`.
+    accounts : ``account_id``, features, consents, roles.
+    predictions : ``account_id``, ``churn_probability``, ``predicted_value_eur``, as *predict* finds them.
+    segments : ``account_id`` and whichever of ``segment``, ``value_bucket``, ``potential_bucket``,
+        ``wallet_eur``, ``potential_eur`` the catalogue reads.
+    anomalies : ``account_id``, ``anomaly_score``, ``is_anomaly``.
+    orders, touches : `ORDER_COLUMNS`, `TOUCH_COLUMNS`.
+    history : accounts as they were at earlier moments.
+    schema, as_of : which column is what, and the cut-off; by default both follow from the frames.
     rng : samples touches, draws folds, and names the exploration draw where `params` do not.
 
     Raises
@@ -116,7 +128,11 @@ def choose_actions(
         When the catalogue reads a column that the data lack, or an expression does not fit the columns'
         types.
     """
-    params = params or ActionParams()
+    params, rng = params or ActionParams(), rng or np.random.default_rng(0)
+    inputs = gather_inputs(
+        accounts, schema=schema, as_of=as_of, orders=orders, touches=touches, history=history
+    )
+    found = _findings(inputs.accounts["account_id"], predictions, segments, anomalies)
     catalogue = params.catalogue
     notes: list[str] = []
     # with the cut-off in it, every night explores other accounts although the seed stays the same
@@ -124,7 +140,7 @@ def choose_actions(
     draw = own_draw if params.draw is None else params.draw
     log = read_touches(inputs, catalogue)
     check_touch_names(inputs, catalogue, notes)
-    facts = account_facts(inputs, predictions, segments, anomalies, log.contacts)
+    facts = account_facts(inputs, found, log.contacts)
     unavailable = check_catalogue(catalogue, facts, notes)
     scale = fit_score(facts, params.score)
     notes += [
@@ -175,7 +191,32 @@ def choose_actions(
         effects=effects,
         texts=texts,
     )
-    return Actions(frame, scale, effects, offers.value_eur, choice, tuple(notes))
+    return Actions(frame, _option_frame(frame, catalogue, offers), scale, effects, choice, tuple(notes))
+
+
+def _findings(
+    account_id: pl.Series,
+    predictions: pl.DataFrame,
+    segments: pl.DataFrame | None,
+    anomalies: pl.DataFrame | None,
+) -> pl.DataFrame:
+    """Return what the earlier stages found of each account, in the order of the accounts."""
+    found = align(predictions, account_id, "churn_probability", "predicted_value_eur")
+    columns = found.select("churn_probability", "predicted_value_eur").get_columns()
+    for frame, names in ((segments, SEGMENT_FACTS), (anomalies, ANOMALY_FACTS)):
+        if frame is not None:
+            aligned = align(frame, account_id)
+            columns += [aligned[name] for name in names if name in aligned.columns]
+    return pl.DataFrame(columns)
+
+
+def _option_frame(frame: pl.DataFrame, catalogue: Catalogue, offers: OptionValues) -> pl.DataFrame:
+    """Return `Actions.options`."""
+    names = [option_name(action.name, channel.name) for action, channel in catalogue.options]
+    values = pl.DataFrame(offers.value_eur, schema=names) if names else pl.DataFrame()
+    return frame.select("account_id").hstack(
+        values.select(pl.when(pl.all().is_finite()).then(pl.all())).get_columns()
+    )
 
 
 def _worth(catalogue: Catalogue, facts: pl.DataFrame, unavailable: Mapping[str, str]) -> NDArray[np.float32]:

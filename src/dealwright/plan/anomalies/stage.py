@@ -9,6 +9,7 @@ import os
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -25,7 +26,8 @@ from dealwright.plan.anomalies.features import (
 )
 from dealwright.plan.anomalies.own_history import RESIDUALS, history_departures
 from dealwright.plan.anomalies.params import AnomalyParams
-from dealwright.schemas import PlanInputs
+from dealwright.plan.inputs import gather_inputs
+from dealwright.schemas import AccountSchema, PlanInputs
 
 if TYPE_CHECKING:
     from sklearn.ensemble import IsolationForest
@@ -87,7 +89,13 @@ class Anomalies:
 
 
 def detect_anomalies(
-    inputs: PlanInputs, params: AnomalyParams | None = None, *, rng: np.random.Generator
+    accounts: pl.DataFrame,
+    params: AnomalyParams | None = None,
+    *,
+    orders: pl.DataFrame | None = None,
+    schema: AccountSchema | None = None,
+    as_of: datetime | None = None,
+    rng: np.random.Generator | None = None,
 ) -> Anomalies:
     """Find odd accounts and say why.
 
@@ -97,14 +105,16 @@ def detect_anomalies(
 
     Parameters
     ----------
-    inputs : accounts and, where there are any, orders.
-    params : see `AnomalyParams`.
+    accounts : ``account_id`` and features.
+    orders : `ORDER_COLUMNS`; without them accounts are compared with each other only.
+    schema, as_of : which column is what, and the cut-off; by default both follow from the frames.
     rng : draws the sample and seeds the forest.
     """
     params = params or AnomalyParams()
+    inputs = gather_inputs(accounts, schema=schema, as_of=as_of, orders=orders)
     notes: list[str] = []
     departures = _departures(inputs, params, notes)
-    model = fit_anomalies(inputs, departures, params, rng=rng)
+    model = fit_anomalies(inputs, departures, params, rng=rng or np.random.default_rng(0))
     if model.forest is None:
         notes.append(
             "no feature varies"

@@ -15,6 +15,7 @@ from dealwright.plan.briefs.facts import REASONS, collect_tasks, gather_facts
 from dealwright.plan.briefs.params import BriefParams
 from dealwright.plan.briefs.phrases import load_phrases
 from dealwright.plan.briefs.wording import END, Wording, escape_text, load_wording
+from dealwright.plan.inputs import align, gather_inputs
 from dealwright.schemas import BRIEF_COLUMNS, AccountSchema, PlanInputs
 
 _BATCH: Final = 1_000
@@ -57,22 +58,34 @@ def check_wording(params: BriefParams) -> None:
 
 
 def write_briefs(
-    inputs: PlanInputs,
     accounts: pl.DataFrame,
+    decisions: pl.DataFrame,
     params: BriefParams | None = None,
     *,
-    rng: np.random.Generator | None = None,  # noqa: ARG001  nothing is drawn; every stage takes it
     visits: pl.DataFrame | None = None,
     calls: pl.DataFrame | None = None,
+    orders: pl.DataFrame | None = None,
+    touches: pl.DataFrame | None = None,
+    reps: pl.DataFrame | None = None,
+    schema: AccountSchema | None = None,
+    as_of: datetime | None = None,
+    rng: np.random.Generator | None = None,  # noqa: ARG001  nothing is drawn; every stage takes it
 ) -> Briefs:
     """Write the briefs of the day's visits and calls.
 
     Parameters
     ----------
     accounts
-        The results of the earlier stages side by side, one row per account.
+        ``account_id``, roles such as ``name`` and ``tier``, consents.
+    decisions
+        What the earlier stages found, one row per account: ``action``, ``expected_value_eur``,
+        ``churn_probability`` and its reasons …; what nobody knows is left out of the brief.
     visits, calls
-        The tables of *route* and *schedule*; either may be missing.
+        `VISIT_COLUMNS` and `CALL_COLUMNS`; either may be missing.
+    orders, touches, reps
+        `ORDER_COLUMNS`, `TOUCH_COLUMNS`, `REP_COLUMNS` (and ``rep_name``).
+    schema, as_of
+        Which column is what, and the cut-off; by default both follow from the frames.
 
     Raises
     ------
@@ -80,12 +93,14 @@ def write_briefs(
         The wording cannot be used: the message names file, line and fix.
     """
     params = params or BriefParams()
+    inputs = gather_inputs(accounts, schema=schema, as_of=as_of, orders=orders, touches=touches, reps=reps)
+    decisions = align(decisions, inputs.accounts["account_id"])
     tasks = collect_tasks(visits, calls)
-    facts = gather_facts(tasks, inputs, _in_language(params.language, tasks, inputs, accounts))
+    facts = gather_facts(tasks, inputs, _in_language(params.language, tasks, inputs, decisions))
     wording = load_wording(params.language, params.wording, facts.columns)
     made = render(facts, wording)
     with_brief = pl.col("account_id").is_in(made["account_id"].unique().implode())
-    return Briefs(accounts.select("account_id", has_brief=with_brief), made, params.language)
+    return Briefs(decisions.select("account_id", has_brief=with_brief), made, params.language)
 
 
 def _in_language(

@@ -11,7 +11,7 @@ import polars as pl
 
 from dealwright.errors import InputError
 from dealwright.plan.channels.params import DEFAULT_LIMITS, ChannelLimit
-from dealwright.schemas import CHANNELS, PlanInputs
+from dealwright.schemas import CHANNELS
 
 MINUTES_PER_HOUR: Final = 60.0
 
@@ -32,7 +32,10 @@ class Capacity:
 
 
 def derive_capacities(
-    inputs: PlanInputs, limits: Mapping[str, ChannelLimit], given: Mapping[str, float], visits_per_day: int
+    reps: pl.DataFrame | None,
+    limits: Mapping[str, ChannelLimit],
+    given: Mapping[str, float],
+    visits_per_day: int,
 ) -> tuple[Capacity, ...]:
     """Return the capacity of every channel, in the order of `CHANNELS`.
 
@@ -47,11 +50,11 @@ def derive_capacities(
     for name in (*limits, *given):
         if name not in CHANNELS:
             raise InputError(f"channel limits name {name!r}: use one of {', '.join(CHANNELS)}")
-    return tuple(_derive(name, inputs, _complete(name, limits), given, visits_per_day) for name in CHANNELS)
+    return tuple(_derive(name, reps, _complete(name, limits), given, visits_per_day) for name in CHANNELS)
 
 
 def _derive(
-    name: str, inputs: PlanInputs, limit: ChannelLimit, given: Mapping[str, float], visits_per_day: int
+    name: str, reps: pl.DataFrame | None, limit: ChannelLimit, given: Mapping[str, float], visits_per_day: int
 ) -> Capacity:
     if name in given:
         if not given[name] >= 0:
@@ -69,8 +72,8 @@ def _derive(
         minutes = limit.people * hours * MINUTES_PER_HOUR * (1 - shrinkage) * occupancy
         source = f"{limit.people} people × {hours:g} h, {shrinkage:.0%} shrinkage, {occupancy:.0%} busy"
         return Capacity(name, math.floor(minutes / _given(limit.handle_min) + 1e-9), source, limit)
-    if name == "field" and inputs.reps is not None:
-        return _visits_of(inputs.reps, limit, visits_per_day)
+    if name == "field" and reps is not None:
+        return _visits_of(reps, limit, visits_per_day)
     return Capacity(name, math.inf, "no limit is known", limit)
 
 

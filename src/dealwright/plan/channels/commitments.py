@@ -8,10 +8,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from dealwright.plan.actions import Actions
 from dealwright.plan.channels.capacity import Capacity
 from dealwright.plan.channels.kernels import Floats, Ints
-from dealwright.plan.channels.option_values import OptionValues
+from dealwright.plan.channels.option_values import ActionOptions, OptionValues
 from dealwright.schemas import CHANNELS, CLOSED, COMMITMENT_COLUMNS, DUE, PLANNED, PROMISED
 
 Bools = NDArray[np.bool_]
@@ -55,14 +54,14 @@ class Commitments:
 
 
 def read_commitments(
-    account_id: pl.Series, agreed: pl.DataFrame | None, actions: Actions, option: Ints, value: Floats
+    account_id: pl.Series, agreed: pl.DataFrame | None, options: ActionOptions, option: Ints, value: Floats
 ) -> Commitments:
     """Bring `COMMITMENT_COLUMNS` into the order of the accounts.
 
     Parameters
     ----------
     option, value
-        What each channel is to each account, as of `offers.value_channels`.
+        What each channel is to each account, as of `option_values.value_channels`.
     """
     known = pl.DataFrame(schema=COMMITMENT_COLUMNS) if agreed is None else agreed
     found = pl.DataFrame({"account_id": account_id}).join(
@@ -75,16 +74,16 @@ def read_commitments(
     promised, planned, due, closed = (
         found["kind"].eq(kind).fill_null(value=False).to_numpy() for kind in (PROMISED, PLANNED, DUE, CLOSED)
     )
-    own_option, worth = _options_of(channel, actions, option, value)
+    own_option, worth = _options_of(channel, options, option, value)
     return Commitments(channel, promised, planned, due, closed, found["why"], own_option, worth)
 
 
-def _options_of(channel: Ints, actions: Actions, option: Ints, value: Floats) -> tuple[Ints, Floats]:
+def _options_of(channel: Ints, options: ActionOptions, option: Ints, value: Floats) -> tuple[Ints, Floats]:
     """Return each account's option on its agreed channel, and its value."""
     found, best = np.full(channel.size, _NONE), np.full(channel.size, -np.inf)
-    for index, (_, offered) in enumerate(actions.effects.catalogue.options):
-        rows = np.flatnonzero(channel == CHANNELS.index(offered.name))
-        worth = actions.option_value_eur[rows, index].astype(np.float64)
+    for index, (_, offered) in enumerate(options.names):
+        rows = np.flatnonzero(channel == CHANNELS.index(offered))
+        worth = options.value_of(index)[rows]
         better = np.isfinite(worth) & (worth > best[rows])
         best[rows[better]], found[rows[better]] = worth[better], index
     rows = np.flatnonzero(channel >= 0)

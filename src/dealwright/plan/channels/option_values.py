@@ -11,8 +11,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from dealwright.errors import InputError
-from dealwright.plan.actions import Actions
 from dealwright.plan.channels.kernels import Floats, Ints
+from dealwright.plan.inputs import align
 from dealwright.schemas import CHANNELS, PREFERRED_CHANNEL, PREVIOUS_WAITLIST_COLUMNS, PlanInputs, conform
 
 DAY: Final = timedelta(days=1)
@@ -60,31 +60,87 @@ class Urgency:
     urgent: NDArray[np.bool_]
 
 
-def value_channels(inputs: PlanInputs, actions: Actions, *, any_action: bool) -> tuple[Ints, Floats]:
+@dataclass(frozen=True)
+class ActionOptions:
+    """What *action* chose for each account, and what else it permits.
+
+    Attributes
+    ----------
+    frame
+        ``account_id``, ``action``, ``channel``, ``expected_value_eur``, in the order of the accounts.
+    names
+        Action and channel of each option.
+    values
+        One column per option: its value, null where it is not permitted.
+    chosen
+        The option of each account, -1 for none.
+    explore
+        Whether it was drawn for exploration.
+    """
+
+    frame: pl.DataFrame
+    names: tuple[tuple[str, str], ...]
+    values: pl.DataFrame
+    chosen: Ints
+    explore: NDArray[np.bool_]
+
+    def value_of(self, option: int) -> Floats:
+        """Return what an option is worth to each account, −inf where it is not permitted."""
+        column = self.values.to_series(option).cast(pl.Float64)
+        return column.fill_null(-np.inf).to_numpy().astype(np.float64)
+
+
+def read_options(account_id: pl.Series, actions: pl.DataFrame, options: pl.DataFrame | None) -> ActionOptions:
+    """Bring actions and options into the order of the accounts.
+
+    Raises
+    ------
+    InputError
+        A column is missing, or an option is none of an action on a channel.
+    """
+    frame = align(actions, account_id, "action", "channel", "expected_value_eur")
+    own = pl.concat_str("action", "channel", separator="/")
+    option = frame.select(own.alias("option"))["option"]
+    if options is None:
+        names = option.drop_nulls().unique().sort().to_list()
+        values = frame.select(pl.when(own == name).then("expected_value_eur").alias(name) for name in names)
+    else:
+        values = align(options, account_id).drop("account_id")
+    parts = [tuple(name.rsplit("/", 1)) for name in values.columns]
+    for name, part in zip(values.columns, parts, strict=True):
+        if len(part) != 2 or part[1] not in CHANNELS:
+            raise InputError(
+                f"the option {name!r} is no action on a channel: name it ACTION/CHANNEL, the channel one of "
+                f"{', '.join(CHANNELS)}"
+            )
+    chosen = option.replace_strict(
+        values.columns, list(range(values.width)), default=-1, return_dtype=pl.Int64
+    ).fill_null(-1)
+    no = pl.repeat(value=False, n=frame.height, dtype=pl.Boolean, eager=True)
+    explore = frame.get_column("explore", default=no).fill_null(value=False)
+    return ActionOptions(
+        frame, tuple((part[0], part[1]) for part in parts), values, chosen.to_numpy(), explore.to_numpy()
+    )
+
+
+def value_channels(options: ActionOptions, *, any_action: bool) -> tuple[Ints, Floats]:
     """Return the best permitted option of every account on every channel, and its value.
 
     Permitted are the channels of the chosen action (with `any_action`, of every action) on which it is worth
     something; of accounts drawn for exploration only what was drawn.
     """
-    catalogue = actions.effects.catalogue
-    chosen = actions.choice.option
-    accounts = inputs.accounts.height
-    names = [action.name for action in catalogue.actions]
-    of_action = np.array([names.index(action.name) for action, _ in catalogue.options], dtype=np.int64)
+    chosen, accounts = options.chosen, options.chosen.size
+    names = list(dict.fromkeys(action for action, _ in options.names))
+    of_action = np.array([names.index(action) for action, _ in options.names], dtype=np.int64)
     own_action = np.where(chosen >= 0, np.append(of_action, -1)[chosen], -1)
-    explore = actions.choice.explore
     option = np.full((len(CHANNELS), accounts), -1, dtype=np.int64)
     value = np.full((len(CHANNELS), accounts), -np.inf)
-    for index, (_, channel) in enumerate(catalogue.options):
-        if channel.name not in CHANNELS:
-            raise InputError(
-                f"the catalogue's channel {channel.name!r} is unknown: use one of {', '.join(CHANNELS)}"
-            )
-        place = CHANNELS.index(channel.name)
-        offered = actions.option_value_eur[:, index].astype(np.float64)
+    for index, (_, channel) in enumerate(options.names):
+        place = CHANNELS.index(channel)
+        offered = options.value_of(index)
         open_to = (chosen >= 0) if any_action else (own_action == of_action[index])
         # what was drawn for exploration is done as drawn, at a loss too
-        usable = np.where(explore, chosen == index, open_to & (offered > 0)) & np.isfinite(offered)
+        usable = np.where(options.explore, chosen == index, open_to & (offered > 0)) & np.isfinite(offered)
         better = usable & (offered > value[place])
         value[place][better] = offered[better]
         option[place][better] = index

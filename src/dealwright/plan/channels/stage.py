@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from dealwright.plan.actions import Actions
 from dealwright.plan.channels.capacity import Capacity, derive_capacities
 from dealwright.plan.channels.commitments import (
     promised_beyond,
@@ -21,12 +21,20 @@ from dealwright.plan.channels.commitments import (
     without_settled,
 )
 from dealwright.plan.channels.kernels import Floats, Ints, decide
-from dealwright.plan.channels.option_values import OptionValues, find_urgent, value_channels, weigh
+from dealwright.plan.channels.option_values import (
+    ActionOptions,
+    OptionValues,
+    find_urgent,
+    read_options,
+    value_channels,
+    weigh,
+)
 from dealwright.plan.channels.params import DEFAULT_LIMITS, ChannelParams
 from dealwright.plan.channels.precedence import Solution, solve
 from dealwright.plan.channels.prices import ONE_EACH
 from dealwright.plan.channels.waitlist import rank_waiting
-from dealwright.schemas import CHANNEL_COLUMNS, CHANNELS, PlanInputs
+from dealwright.plan.inputs import gather_inputs
+from dealwright.schemas import CHANNEL_COLUMNS, CHANNELS, AccountSchema, PlanInputs
 
 _CENTS: Final = 100.0
 
@@ -97,32 +105,47 @@ class Channels:
 
 
 def allocate_channels(
-    inputs: PlanInputs,
-    actions: Actions,
+    accounts: pl.DataFrame,
+    actions: pl.DataFrame,
     params: ChannelParams | None = None,
     *,
-    rng: np.random.Generator,
+    options: pl.DataFrame | None = None,
+    reps: pl.DataFrame | None = None,
     capacities: Mapping[str, float] | None = None,
     waiting: pl.DataFrame | None = None,
-    agreed: pl.DataFrame | None = None,
+    commitments: pl.DataFrame | None = None,
     days: Mapping[str, int] | None = None,
+    schema: AccountSchema | None = None,
+    as_of: datetime | None = None,
+    rng: np.random.Generator | None = None,
 ) -> Channels:
     """Allocate every account that is to be reached to at most one channel.
 
     Parameters
     ----------
+    accounts
+        ``account_id``, ``preferred_channel`` where it is known, and the role ``visit_min``.
     actions
-        Result of *action*: what it does not permit (consent, fatigue, rules) stays forbidden.
+        ``account_id``, ``action`` (``nothing`` where nobody is to be contacted), ``channel``,
+        ``expected_value_eur`` and, where some were drawn for exploration, ``explore``.
+    options
+        ``account_id``, and one column per option, named ``ACTION/CHANNEL``: what it is worth, null where it
+        is not permitted (consent, fatigue, rules). By default every account has its own action only, on its
+        channel.
+    reps
+        The representatives, whose visits per day limit the field.
     rng
         Draws which explored accounts go first where there are too many.
     capacities
         Channel -> contacts a day, where the run knows better than the parameters.
     waiting
         The last run's waitlist (`PREVIOUS_WAITLIST_COLUMNS`).
-    agreed
+    commitments
         `COMMITMENT_COLUMNS`: what is settled before, such as promised contacts.
     days
         Channel -> working days its capacity is for, where that is more than one.
+    schema, as_of
+        Which column is what, and the cut-off; by default it follows from names and types, and is today.
 
     Raises
     ------
@@ -131,14 +154,19 @@ def allocate_channels(
     """
     params = params or ChannelParams()
     params.check()
-    limits = derive_capacities(inputs, params.limits, capacities or {}, params.visits_per_day)
-    option, value = value_channels(inputs, actions, any_action=params.actions == "any")
-    contacts = read_commitments(inputs.accounts["account_id"], agreed, actions, option, value)
-    wanted = actions.choice.option >= 0
-    urgency = find_urgent(inputs, _sla_of(actions, limits, params), waiting, wanted)
+    inputs = gather_inputs(accounts, schema=schema, as_of=as_of, reps=reps)
+    limits = derive_capacities(inputs.reps, params.limits, capacities or {}, params.visits_per_day)
+    account_id = inputs.accounts["account_id"]
+    known = read_options(account_id, actions, options)
+    option, value = value_channels(known, any_action=params.actions == "any")
+    contacts = read_commitments(account_id, commitments, known, option, value)
+    wanted = known.chosen >= 0
+    urgency = find_urgent(inputs, _sla_of(known.frame, limits, params), waiting, wanted)
     wanted &= ~contacts.settled
-    option, value, due = restrict(option, value, contacts, wanted, actions.choice.explore)
-    first = due | _first_explored(actions, option, limits, params.exploration_share, rng)
+    option, value, due = restrict(option, value, contacts, wanted, known.explore)
+    first = due | _first_explored(
+        known, option, limits, params.exploration_share, rng or np.random.default_rng(0)
+    )
     offers = weigh(inputs, option, value, urgency, preference_factor=params.preference_factor, first=first)
     use, capacity = _consumption(inputs, limits, params)
     solved = solve(offers, without_settled(limits, capacity, use, contacts), use)
@@ -148,11 +176,9 @@ def allocate_channels(
     per_day = per_day / np.array([(days or {}).get(name, 1) for name in CHANNELS])
     now = int(np.datetime64(inputs.as_of, "us").astype(np.int64))
     left = np.flatnonzero(wanted & (choice < 0))
-    waitlist, order = rank_waiting(
-        inputs.accounts["account_id"], left, offers, urgency, served_per_day=per_day, now=now
-    )
+    waitlist, order = rank_waiting(account_id, left, offers, urgency, served_per_day=per_day, now=now)
     waitlist = say_why_closed(waitlist, contacts.why.gather(order))
-    frame = _by_account(actions, offers, solved.weight_prices, choice, use).with_columns(
+    frame = _by_account(known, offers, solved.weight_prices, choice, use).with_columns(
         urgent=urgency.urgent,
         promised=contacts.promised,
         due=due | (contacts.planned & contacts.why.is_not_null().to_numpy()),
@@ -172,24 +198,24 @@ def allocate_channels(
     )
 
 
-def _sla_of(actions: Actions, limits: tuple[Capacity, ...], params: ChannelParams) -> Floats:
+def _sla_of(actions: pl.DataFrame, limits: tuple[Capacity, ...], params: ChannelParams) -> Floats:
     """Return the minutes within which each account is to be reached: its action's, or its channel's."""
     by_channel = {item.channel: float(item.limit.sla_min or 0.0) for item in limits}
-    channel = actions.frame["channel"].replace_strict(by_channel, default=0.0, return_dtype=pl.Float64)
+    channel = actions["channel"].replace_strict(by_channel, default=0.0, return_dtype=pl.Float64)
     if not params.sla_by_action_min:
         return channel.to_numpy()
-    by_action = actions.frame["action"].replace_strict(
+    by_action = actions["action"].replace_strict(
         dict(params.sla_by_action_min), default=None, return_dtype=pl.Float64
     )
     return by_action.fill_null(channel).to_numpy()
 
 
 def _first_explored(
-    actions: Actions, option: Ints, limits: tuple[Capacity, ...], share: float, rng: np.random.Generator
+    known: ActionOptions, option: Ints, limits: tuple[Capacity, ...], share: float, rng: np.random.Generator
 ) -> NDArray[np.bool_]:
     """Choose which explored accounts go first: their value must not decide what is learned from them."""
-    explored = np.flatnonzero(actions.choice.explore & (actions.choice.option >= 0))
-    first = np.zeros(actions.choice.explore.size, dtype=np.bool_)
+    explored = np.flatnonzero(known.explore & (known.chosen >= 0))
+    first = np.zeros(known.explore.size, dtype=np.bool_)
     explored = rng.permutation(explored)
     for place, limit in enumerate(limits):
         of_channel = explored[option[place, explored] >= 0]
@@ -216,7 +242,7 @@ def _consumption(
 
 
 def _by_account(
-    actions: Actions,
+    known: ActionOptions,
     offers: OptionValues,
     prices: Floats,
     choice: Ints,
@@ -235,18 +261,17 @@ def _by_account(
     cents = np.where(got, offers.cents[place, rows], 1.0)
     confidence = np.where(got, np.clip(lead / cents, 0.0, 1.0), np.nan)
     option = np.where(got, offers.option[place, rows], -1)
-    catalogue = actions.effects.catalogue
-    action = pl.Series([*(action.name for action, _ in catalogue.options), None], dtype=pl.String).gather(
-        np.where(option < 0, len(catalogue.options), option)
+    action = pl.Series([*(action for action, _ in known.names), None], dtype=pl.String).gather(
+        np.where(option < 0, len(known.names), option)
     )
-    value = np.where(got, offers.value_eur[place, rows], actions.frame["expected_value_eur"].to_numpy())
+    value = np.where(got, offers.value_eur[place, rows], known.frame["expected_value_eur"].to_numpy())
     return pl.DataFrame(
         {
-            "account_id": actions.frame["account_id"],
+            "account_id": known.frame["account_id"],
             "channel": names.gather(np.where(got, choice, len(CHANNELS))),
             "channel_confidence": pl.Series(confidence).fill_nan(None),
             "second_channel": names.gather(np.where(got, second, len(CHANNELS))),
-            "action": action.fill_null(actions.frame["action"]),
+            "action": action.fill_null(known.frame["action"]),
             "expected_value_eur": value,
         }
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -16,9 +17,10 @@ import polars as pl
 from numpy.typing import NDArray
 
 from dealwright.errors import InputError
+from dealwright.plan.inputs import gather_inputs
 from dealwright.plan.prediction.model_store import ModelStore
 from dealwright.plan.prediction.params import PredictParams
-from dealwright.schemas import PREDICTION_COLUMNS, PlanInputs
+from dealwright.schemas import PREDICTION_COLUMNS, AccountSchema, PlanInputs
 
 Floats = NDArray[np.float64]
 _DTYPES: Any = dict(PREDICTION_COLUMNS)
@@ -59,16 +61,29 @@ class Predictions:
 
 
 def predict(
-    inputs: PlanInputs,
+    accounts: pl.DataFrame,
     params: PredictParams | None = None,
     *,
-    rng: np.random.Generator,
+    orders: pl.DataFrame | None = None,
+    touches: pl.DataFrame | None = None,
+    history: pl.DataFrame | None = None,
+    schema: AccountSchema | None = None,
+    as_of: datetime | None = None,
+    rng: np.random.Generator | None = None,
     store: ModelStore | None = None,
 ) -> Predictions:
     """Predict churn and value of every account.
 
     Parameters
     ----------
+    accounts
+        ``account_id``, features, and labels where there are any (``churned``, ``future_value_eur``).
+    orders, touches
+        `ORDER_COLUMNS`, `TOUCH_COLUMNS`.
+    history
+        Accounts as they were at earlier moments (``account_id``, ``snapshot_at`` and features).
+    schema, as_of
+        Which column is what, and the cut-off; by default both follow from the frames (`plan.inputs`).
     rng
         Of this stage; the same state gives the same predictions.
     store
@@ -83,9 +98,12 @@ def predict(
     from dealwright.plan.prediction.targets import Prediction
 
     params = params or PredictParams()
+    inputs = gather_inputs(
+        accounts, schema=schema, as_of=as_of, orders=orders, touches=touches, history=history
+    )
     if inputs.accounts.height == 0:
         raise InputError("there are no accounts: nothing to predict (are all rows in rejected/?)")
-    return _result(inputs, params, Prediction(inputs, params, rng, store).run())
+    return _result(inputs, params, Prediction(inputs, params, rng or np.random.default_rng(0), store).run())
 
 
 def _result(inputs: PlanInputs, params: PredictParams, outcomes: Mapping[Any, Any]) -> Predictions:

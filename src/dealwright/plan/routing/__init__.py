@@ -3,6 +3,7 @@
 from dealwright.plan.routing.distance_baseline import (
     DistanceBaseline,
     DistanceBaselineParams,
+    find_visitable,
     plan_distance_baseline,
 )
 from dealwright.plan.routing.params import RouteParams
@@ -13,6 +14,7 @@ __all__ = [
     "DistanceBaselineParams",
     "RouteParams",
     "Routes",
+    "find_visitable",
     "plan_distance_baseline",
     "route",
 ]

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from datetime import datetime
 from os import cpu_count
 from typing import Any, Final
 
@@ -17,16 +18,15 @@ import numpy as np
 import polars as pl
 
 from dealwright.errors import InputError
-from dealwright.plan.actions import Actions
+from dealwright.plan.inputs import gather_inputs
 from dealwright.plan.routing import outcome
 from dealwright.plan.routing.engine import solve
 from dealwright.plan.routing.job import Job, JobResult, build_problem
 from dealwright.plan.routing.params import RouteParams
 from dealwright.plan.routing.requests import Rep, read_reps, read_requests, working_days
 from dealwright.plan.routing.week import spread
-from dealwright.plan.trace import StageResult
 from dealwright.plan.travel import EstimatedTravel, TravelTimes, great_circle_km
-from dealwright.schemas import DISTANCE_ONLY_DAY_COLUMNS, PlanInputs
+from dealwright.schemas import DISTANCE_ONLY_DAY_COLUMNS, AccountSchema
 
 FIELD: Final = "field"
 
@@ -96,41 +96,31 @@ class DistanceBaseline:
         return self.visits
 
 
-@dataclass(frozen=True)
-class _Visitable:
-    """Says of every account whether it may be visited, and what that is worth, as *channel* would."""
-
-    frame: pl.DataFrame
-
-    def summary(self) -> Mapping[str, Any]:
-        """Nobody reads it."""
-        return {}
-
-
 def plan_distance_baseline(
-    inputs: PlanInputs,
-    actions: Actions,
-    channels: StageResult,
+    accounts: pl.DataFrame,
+    reps: pl.DataFrame | None = None,
     params: DistanceBaselineParams | None = None,
     *,
-    rng: np.random.Generator,
+    decisions: pl.DataFrame | None = None,
     route: RouteParams | None = None,
-    territories: StageResult | None = None,
+    territories: pl.DataFrame | None = None,
     promises: pl.DataFrame | None = None,
     frequencies: pl.DataFrame | None = None,
     travel: TravelTimes | None = None,
+    schema: AccountSchema | None = None,
+    as_of: datetime | None = None,
+    rng: np.random.Generator | None = None,
 ) -> DistanceBaseline:
     """Plan the days of *route* again as if all visits were worth the same.
 
-    Everybody of a representative's accounts may be visited whom the rules of *action* permit to be (consent,
-    rest after a contact, control group), whatever channel they were given. A visit counts with what the plan
-    expects of it; one that would cost more than it brings counts as 0, as in *route*.
+    A visit counts with what the plan expects of it; one that would cost more than it brings counts as 0, as
+    in *route*.
 
     Parameters
     ----------
-    channels
-        Result of *channel*: what the visits of the plan are worth.
-    route, territories, promises, frequencies, travel
+    decisions
+        Who may be visited, and what for: from `find_visitable`.
+    accounts, reps, route, territories, promises, frequencies, travel, schema, as_of
         As *route* was given them; promised visits are made here too.
 
     Raises
@@ -140,18 +130,20 @@ def plan_distance_baseline(
     """
     params, route = params or DistanceBaselineParams(), route or RouteParams()
     params.check()
-    days, reps = working_days(inputs, route), read_reps(inputs, route)
-    seed = int(rng.integers(2**31))
-    if not reps or len(reps) > params.most_reps:
+    inputs = gather_inputs(accounts, schema=schema, as_of=as_of, reps=reps)
+    days, people = working_days(inputs, route), read_reps(inputs, route)
+    seed = int((rng or np.random.default_rng(0)).integers(2**31))
+    if not people or len(people) > params.most_reps:
         most = params.most_reps
-        why = f"compared for at most {most} representatives (distance_only.most_reps), there are {len(reps)}"
+        why = (
+            f"compared for at most {most} representatives (distance_only.most_reps), there are {len(people)}"
+        )
         return _result(inputs.accounts["account_id"], *outcome.collect([], [], days), notes=(why,))
     requests = read_requests(
-        inputs, actions, territories=territories, channels=_Visitable(_visitable(actions, channels)),
-        promises=promises, params=route,
+        inputs, decisions, territories=territories, promises=promises, params=route
     ).drop_nulls(["lat_deg", "lon_deg"])  # fmt: skip
     jobs = []
-    for number, rep in enumerate(reps):
+    for number, rep in enumerate(people):
         near = _nearest(requests.filter(rep_id=rep.rep_id), rep, params.max_candidates * len(days))
         visits, allowed, _ = spread(near, frequencies, days, route)
         names = tuple(day.isoformat() for day in days)
@@ -162,17 +154,30 @@ def plan_distance_baseline(
     return _result(inputs.accounts["account_id"], *outcome.collect(jobs, results, days))
 
 
-def _visitable(actions: Actions, channels: StageResult) -> pl.DataFrame:
-    """Return who may be visited and what for: as *channel* decided, else the best visit that is permitted."""
-    options = actions.effects.catalogue.options
-    visits = [k for k, (_, channel) in enumerate(options) if channel.name == FIELD]
-    best = actions.option_value_eur[:, visits].max(axis=1, initial=-np.inf).astype(np.float64)
-    planned = channels.frame["channel"].eq(FIELD).fill_null(value=False).to_numpy()
-    permitted = planned | (np.isfinite(best) & ~actions.frame["control"].to_numpy())
-    value = channels.frame["expected_value_eur"].to_numpy()
+def find_visitable(actions: pl.DataFrame, options: pl.DataFrame, channels: pl.DataFrame) -> pl.DataFrame:
+    """Return who may be visited and what for: as *channel* decided, else the best visit that is permitted.
+
+    Everybody may be visited whom the rules of *action* permit to be (consent, rest after a contact, control
+    group), whatever channel they were given.
+
+    Parameters
+    ----------
+    actions
+        ``account_id``, ``control``.
+    options
+        `Actions.options`, in the order of the actions.
+    channels
+        ``channel``, ``expected_value_eur``, in the order of the actions.
+    """
+    visits = [name for name in options.columns if name.endswith(f"/{FIELD}")]
+    values = options.select(pl.col(visits).cast(pl.Float64).fill_null(-np.inf)).to_numpy()
+    best = values.max(axis=1, initial=-np.inf)
+    planned = channels["channel"].eq(FIELD).fill_null(value=False).to_numpy()
+    permitted = planned | (np.isfinite(best) & ~actions["control"].to_numpy())
+    value = channels["expected_value_eur"].to_numpy()
     return pl.DataFrame(
         {
-            "account_id": actions.frame["account_id"],
+            "account_id": actions["account_id"],
             "channel": pl.Series([None, FIELD], dtype=pl.String).gather(permitted.astype(np.int64)),
             "expected_value_eur": np.where(planned, value, np.where(permitted, best, 0.0)),
         }

@@ -5,21 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from os import cpu_count
 from typing import Any
 
 import numpy as np
 import polars as pl
 
+from dealwright.plan.inputs import gather_inputs
 from dealwright.plan.routing import outcome
 from dealwright.plan.routing.job import Job, run_job
 from dealwright.plan.routing.params import RouteParams
 from dealwright.plan.routing.requests import Rep, read_reps, read_requests, working_days
 from dealwright.plan.routing.week import spread
-from dealwright.plan.trace import StageResult
 from dealwright.plan.travel import EstimatedTravel, TravelTimes
-from dealwright.schemas import PlanInputs
+from dealwright.schemas import AccountSchema
 
 
 @dataclass(frozen=True)
@@ -75,30 +75,35 @@ class Routes:
 
 
 def route(
-    inputs: PlanInputs,
-    actions: StageResult,
+    accounts: pl.DataFrame,
+    reps: pl.DataFrame | None = None,
     params: RouteParams | None = None,
     *,
-    rng: np.random.Generator,
-    territories: StageResult | None = None,
-    channels: StageResult | None = None,
+    decisions: pl.DataFrame | None = None,
+    territories: pl.DataFrame | None = None,
     promises: pl.DataFrame | None = None,
     frequencies: pl.DataFrame | None = None,
     travel: TravelTimes | None = None,
+    schema: AccountSchema | None = None,
+    as_of: datetime | None = None,
+    rng: np.random.Generator | None = None,
     executor: Executor | None = None,
 ) -> Routes:
     """Choose and order the visits of every representative.
 
     Parameters
     ----------
-    actions
-        Result of *action*: ``expected_value_eur`` is what a visit is worth, and ``channel`` says who is
-        visited where there are no `channels`.
+    accounts
+        ``account_id``, ``lat_deg``, ``lon_deg``; of the roles, ``rep_id``, ``visit_min``, ``opens_min`` and
+        ``closes_min`` are read.
+    reps
+        `REP_COLUMNS` and, of `REP_OPTIONAL`, shifts and visits per day.
+    decisions
+        ``account_id``, ``expected_value_eur`` (what a visit is worth), and ``channel``: accounts of the
+        channel ``field`` are visited, without that column all; ``urgent`` or ``due`` ones come first. By
+        default columns of the accounts.
     territories
-        Result of *territory* (``rep_id``); without it an account's own representative counts.
-    channels
-        Result of *channel*: accounts of the channel ``field`` are visited. Its ``expected_value_eur``, if it
-        has one, is what a visit is worth.
+        ``account_id``, ``rep_id``; without it an account's own representative counts.
     promises
         `PROMISE_COLUMNS`: must-visits, pins to a representative or a day, locked
         appointments.
@@ -106,6 +111,10 @@ def route(
         `FREQUENCY_COLUMNS`: accounts that are visited regularly, and due dates.
     travel
         A road service (`routing.travel_service.RoadService`); by default times are estimated.
+    schema
+        Which column is what; by default it follows from names and types.
+    as_of
+        The cut-off: the first day is the one after it. By default today.
     executor
         Where representatives are planned side by side; by default threads, one per processor: the kernel is
         compiled and holds no lock.
@@ -117,18 +126,18 @@ def route(
     """
     params = params or RouteParams()
     params.check()
+    inputs = gather_inputs(accounts, schema=schema, as_of=as_of, reps=reps)
+    rng = rng or np.random.default_rng(0)
     days = working_days(inputs, params)
-    reps = read_reps(inputs, params)
-    requests = read_requests(
-        inputs, actions, territories=territories, channels=channels, promises=promises, params=params
-    )
+    people = read_reps(inputs, params)
+    requests = read_requests(inputs, decisions, territories=territories, promises=promises, params=params)
     notes = []
-    if not reps:
+    if not people:
         notes.append("there is no representative: nobody is visited")
     provider = travel or EstimatedTravel(params.travel)
-    placed, unplaced = _split_unplaceable(requests, reps, days)
+    placed, unplaced = _split_unplaceable(requests, people, days)
     visits, allowed, early = spread(placed, frequencies, days, params)
-    jobs = _jobs(visits, allowed, reps, days, params=params, travel=provider, seed=int(rng.integers(2**31)))
+    jobs = _jobs(visits, allowed, people, days, params=params, travel=provider, seed=int(rng.integers(2**31)))
     with _pool(executor, len(jobs)) as pool:
         results = list(pool.map(run_job, jobs))
     made, per_day = outcome.collect(jobs, results, days)

@@ -14,9 +14,9 @@ import polars as pl
 from numpy.typing import NDArray
 
 from dealwright.errors import InputError
+from dealwright.plan.inputs import align, gather_inputs
 from dealwright.plan.segments.params import SegmentParams
-from dealwright.plan.trace import StageResult
-from dealwright.schemas import PlanInputs
+from dealwright.schemas import AccountSchema, PlanInputs
 
 _MAX_LEVELS: Final = 50
 _MAX_PEER_COLUMNS: Final = 3
@@ -61,11 +61,12 @@ class Segments:
 
 
 def segment(
-    predictions: StageResult,
-    inputs: PlanInputs,
+    accounts: pl.DataFrame,
+    predictions: pl.DataFrame | None = None,
     params: SegmentParams | None = None,
     *,
-    rng: np.random.Generator,
+    schema: AccountSchema | None = None,
+    rng: np.random.Generator | None = None,
 ) -> Segments:
     """Place every account in the value by potential grid.
 
@@ -75,8 +76,10 @@ def segment(
 
     Parameters
     ----------
-    predictions : result of *predict*.
-    inputs : accounts, for the columns that make peers.
+    accounts : ``account_id`` and the categorical columns that make peers.
+    predictions : ``account_id``, ``predicted_value_eur``, as *predict* finds them; by default columns of the
+        accounts.
+    schema : which column is what; by default it follows from names and types.
     rng : not used; the stage draws nothing.
 
     Raises
@@ -87,8 +90,10 @@ def segment(
     """
     del rng
     params = params or SegmentParams()
+    inputs = gather_inputs(accounts, schema=schema)
     _check(params, inputs)
-    table = _with_value(predictions, inputs)
+    known = inputs.accounts if predictions is None else predictions
+    table = _with_value(align(known, inputs.accounts["account_id"], "predicted_value_eur"), inputs)
     model, notes = fit_segments(table, inputs, params)
     return Segments(apply_segments(model, table, params), model, notes)
 
@@ -151,9 +156,9 @@ def _check(params: SegmentParams, inputs: PlanInputs) -> None:
             raise InputError(f"segment peer_columns: {name!r} is not a categorical column; use: {known}")
 
 
-def _with_value(predictions: StageResult, inputs: PlanInputs) -> pl.DataFrame:
+def _with_value(predictions: pl.DataFrame, inputs: PlanInputs) -> pl.DataFrame:
     """Put the predicted spend beside the accounts; a missing or negative one counts as nothing spent."""
-    value = predictions.frame["predicted_value_eur"].cast(pl.Float64).fill_nan(None).fill_null(0.0).clip(0.0)
+    value = predictions["predicted_value_eur"].cast(pl.Float64).fill_nan(None).fill_null(0.0).clip(0.0)
     categorical = [pl.col(name).cast(pl.String) for name in inputs.schema.categorical]
     return inputs.accounts.select("account_id", *categorical).with_columns(value.alias("value_eur"))
 

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from dealwright.plan.actions import Actions
-from dealwright.plan.channels import Channels
+from dealwright.plan.actions.catalogue import Catalogue
+from dealwright.plan.actions.catalogue_file import default_catalogue
+from dealwright.plan.inputs import align, gather_inputs
 from dealwright.plan.staffing.backlog import forecast_backlog
 from dealwright.plan.staffing.call_list import (
     CALLING,
@@ -27,7 +28,7 @@ from dealwright.plan.staffing.patterns import Shift, expand_patterns
 from dealwright.plan.staffing.roster import Person, Roster, group_staff, name_people, read_staff
 from dealwright.plan.staffing.shifts import Cover, cover_demand, missing_hours
 from dealwright.plan.staffing.workforce import Workforce, put_to_work
-from dealwright.schemas import CALL_BACK_COLUMNS, SHIFT_COLUMNS, PlanInputs, conform
+from dealwright.schemas import CALL_BACK_COLUMNS, SHIFT_COLUMNS, AccountSchema, PlanInputs, conform
 
 
 @dataclass(frozen=True)
@@ -103,23 +104,30 @@ class Schedule:
 
 
 def schedule(
-    inputs: PlanInputs,
-    actions: Actions,
-    channels: Channels,
+    accounts: pl.DataFrame,
+    decisions: pl.DataFrame | None = None,
     params: ScheduleParams | None = None,
     *,
-    rng: np.random.Generator,
     staff: pl.DataFrame | None = None,
     arrivals: pl.DataFrame | None = None,
     call_backs: pl.DataFrame | None = None,
     carried: Mapping[str, float] | None = None,
+    touches: pl.DataFrame | None = None,
+    catalogue: Catalogue | None = None,
+    schema: AccountSchema | None = None,
+    as_of: datetime | None = None,
+    rng: np.random.Generator | None = None,
 ) -> Schedule:
     """Staff the contact centre and list its calls.
 
     Parameters
     ----------
-    channels
-        Result of *channel*: its accounts on ``outbound_cc`` are called.
+    accounts
+        ``account_id``; of the roles, ``inbound_calls``, ``time_zone``, ``opens_min`` and ``closes_min`` are
+        read.
+    decisions
+        ``account_id``, ``channel`` (who is on ``outbound_cc`` is called), ``expected_value_eur`` and, where
+        some come first, ``urgent``. By default columns of the accounts.
     staff
         `STAFF_COLUMNS`; without it the plan says how many people are needed, and numbers them.
     arrivals
@@ -128,6 +136,14 @@ def schedule(
         `CALL_BACK_COLUMNS`: promised calls.
     carried
         Channel -> contacts left over from the day before (`Schedule.carry_over`).
+    touches
+        `TOUCH_COLUMNS`: what usually arrives, for the forecast of the backlog.
+    catalogue
+        Its quiet hours and time zone say when calls are allowed; by default the built-in one.
+    schema, as_of
+        Which column is what, and the cut-off; by default both follow from the frames.
+    rng
+        Draws the simulated days.
 
     Raises
     ------
@@ -136,9 +152,12 @@ def schedule(
     """
     params = params or ScheduleParams()
     params.check()
+    inputs = gather_inputs(accounts, schema=schema, as_of=as_of, touches=touches)
+    catalogue = catalogue or default_catalogue()
+    chosen = _read_decisions(inputs, decisions)
     people = read_staff(staff, params)
     days, shifts = working_days(inputs.as_of, params), expand_patterns(params)
-    demands = _demands(inputs, actions, channels, days, params, arrivals=arrivals, carried=carried or {})
+    demands = _demands(inputs, chosen, catalogue, days, params, arrivals=arrivals, carried=carried or {})
     grouped = [group_staff(people, day, shifts) for day in days]
     members = [who for _, who in grouped]
     covers = [
@@ -150,8 +169,8 @@ def schedule(
     force = put_to_work(roster, covers, members, people, shifts=shifts, demand=demands[0], params=params)
     promised = conform(call_backs, CALL_BACK_COLUMNS, "account_id", "at")
     force = honour_call_backs(force, promised, days, params)
-    calls = list_calls(inputs, actions, channels, promised, force=force, days=days, params=params)
-    seed = int(rng.integers(2**31))
+    calls = list_calls(inputs, chosen, catalogue, promised, force=force, days=days, params=params)
+    seed = int((rng or np.random.default_rng(0)).integers(2**31))
     levels, probability = judge_levels(demands, force, days, params, seed)
     backlog, carry_over = forecast_backlog(inputs, demands, force, days, params)
     notes = _notes(people, demands, roster, covers, shifts=shifts, days=days, params=params)
@@ -173,10 +192,18 @@ def schedule(
     )
 
 
+def _read_decisions(inputs: PlanInputs, decisions: pl.DataFrame | None) -> pl.DataFrame:
+    """Return ``channel``, ``expected_value_eur`` and ``urgent`` in the order of the accounts."""
+    known = inputs.accounts if decisions is None else decisions
+    found = align(known, inputs.accounts["account_id"], "channel", "expected_value_eur")
+    urgent = pl.col("urgent").fill_null(value=False) if "urgent" in found.columns else pl.lit(value=False)
+    return found.select("channel", pl.col("expected_value_eur").cast(pl.Float64), urgent=urgent)
+
+
 def _demands(
     inputs: PlanInputs,
-    actions: Actions,
-    channels: Channels,
+    chosen: pl.DataFrame,
+    catalogue: Catalogue,
     days: tuple[date, ...],
     params: ScheduleParams,
     *,
@@ -184,8 +211,8 @@ def _demands(
     carried: Mapping[str, float],
 ) -> list[tuple[ChannelDemand, ...]]:
     """Return the work of every channel, per day."""
-    counts = dict(channels.frame["channel"].drop_nulls().value_counts().iter_rows())
-    reachable = count_callable(inputs, actions, channels, days, params)
+    counts = dict(chosen["channel"].drop_nulls().value_counts().iter_rows())
+    reachable = count_callable(inputs, chosen, catalogue, days, params)
     demands = []
     for index in range(len(days)):
         # what the plan itself does, and what was left over, is for the first day

@@ -7,37 +7,46 @@ import polars as pl
 from numpy.typing import NDArray
 
 from dealwright.errors import InputError
+from dealwright.plan.inputs import align, gather_inputs
 from dealwright.plan.territories import demand, drawing, matching, result
 from dealwright.plan.territories.drawing import Division, PlacedAccounts
 from dealwright.plan.territories.params import TerritoryParams
 from dealwright.plan.territories.result import Territories
-from dealwright.plan.trace import StageResult
-from dealwright.schemas import PREVIOUS_TERRITORY_COLUMNS, REP_COLUMNS, PlanInputs, conform
+from dealwright.schemas import PREVIOUS_TERRITORY_COLUMNS, REP_COLUMNS, AccountSchema, PlanInputs, conform
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 
 def draw_territories(
-    inputs: PlanInputs,
+    accounts: pl.DataFrame,
+    reps: pl.DataFrame | None = None,
     params: TerritoryParams | None = None,
     *,
-    rng: np.random.Generator,
-    predictions: StageResult | None = None,
+    predictions: pl.DataFrame | None = None,
     previous: pl.DataFrame | None = None,
+    schema: AccountSchema | None = None,
+    rng: np.random.Generator | None = None,
 ) -> Territories:
     """Divide the accounts into balanced, compact territories and give each to a representative.
 
     Parameters
     ----------
-    rng
-        Not used: nothing is drawn at random.
+    accounts
+        ``account_id``, ``lat_deg``, ``lon_deg``; of the roles, ``rep_id``, ``visit_min`` and
+        ``product_interest`` are read.
+    reps
+        `REP_COLUMNS`, and ``skills``.
     predictions
-        Result of *predict* (``predicted_value_eur``); needed where the workload is to include value.
+        ``account_id``, ``predicted_value_eur``; needed where the workload is to include value.
     previous
         `PREVIOUS_TERRITORY_COLUMNS`: last month's territories; by default those that the accounts' own
         representatives make. They are kept, or only balanced again, unless a change pays within
         `TerritoryParams.months`.
+    schema
+        Which column is what; by default it follows from names and types.
+    rng
+        Not used: nothing is drawn at random.
 
     Raises
     ------
@@ -47,6 +56,7 @@ def draw_territories(
     del rng
     params = params or TerritoryParams()
     params.check()
+    inputs = gather_inputs(accounts, schema=schema, reps=reps)
     if previous is not None:
         previous = conform(previous, PREVIOUS_TERRITORY_COLUMNS, *PREVIOUS_TERRITORY_COLUMNS)
         previous = None if previous.is_empty() else previous
@@ -55,6 +65,8 @@ def draw_territories(
             "territories need the positions of the accounts: map lat_deg and lon_deg in the schema file"
         )
     accounts = inputs.accounts
+    if predictions is not None:
+        predictions = align(predictions, accounts["account_id"], "predicted_value_eur")
     placed = (accounts["lat_deg"].is_not_null() & accounts["lon_deg"].is_not_null()).to_numpy()
     rows = np.flatnonzero(placed)
     reps = pl.DataFrame(schema=REP_COLUMNS) if inputs.reps is None else inputs.reps

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -15,7 +15,7 @@ from dealwright.errors import InputError
 from dealwright.plan.actions import ActionParams, choose_actions
 from dealwright.plan.actions.catalogue_file import default_catalogue, default_catalogue_text, parse_catalogue
 from dealwright.plan.actions.score import COMPONENTS, ScoreParams, apply_score, contribution_column, fit_score
-from dealwright.schemas import ACTION_COLUMNS, ORDER_COLUMNS, TIMESTAMP, AccountSchema, PlanInputs
+from dealwright.schemas import ACTION_COLUMNS, ORDER_COLUMNS, TIMESTAMP, AccountSchema
 
 AS_OF = datetime(2026, 6, 30, 8, 0)  # a Tuesday
 CATALOGUE = """
@@ -53,14 +53,6 @@ suppress = { rejections = 2, days = 60 }
 """
 
 
-@dataclass(frozen=True)
-class Given:
-    frame: pl.DataFrame
-
-    def summary(self):
-        return {}
-
-
 def touch(account, days_ago, action="call", channel="outbound_cc", *, response=False, rejected=False):
     return {
         "account_id": account, "touched_at": AS_OF - timedelta(days=days_ago), "channel": channel,
@@ -87,16 +79,18 @@ def plan(n=8, touches=(), accounts=None, schema=None, catalogue=CATALOGUE, value
         schema={"account_id": pl.String, "touched_at": TIMESTAMP, "channel": pl.String, "action": pl.String,
                 "response": pl.Boolean, "rejected": pl.Boolean},
     )  # fmt: skip
-    inputs = PlanInputs(accounts, schema, AS_OF, touches=frame if len(frame) else None)
     ids = accounts.select("account_id")
-    predictions = Given(ids.with_columns(churn_probability=pl.lit(0.3), predicted_value_eur=pl.lit(value)))
-    segments = Given(
-        ids.with_columns(value_bucket=pl.lit(2), potential_bucket=pl.lit(2), segment=pl.lit("Grow"),
-                         wallet_eur=pl.lit(10.0), potential_eur=pl.lit(5.0))
+    predictions = ids.with_columns(churn_probability=pl.lit(0.3), predicted_value_eur=pl.lit(value))
+    segments = ids.with_columns(
+        value_bucket=pl.lit(2), potential_bucket=pl.lit(2), segment=pl.lit("Grow"),
+        wallet_eur=pl.lit(10.0), potential_eur=pl.lit(5.0),
     )  # fmt: skip
     defaults = {"exploration_share": 0.0, "control_share": 0.0}
     settings_ = ActionParams(catalogue=parse_catalogue(catalogue, "mine.toml"), **{**defaults, **params})
-    return choose_actions(inputs, predictions, segments, None, settings_, rng=np.random.default_rng(0))
+    return choose_actions(
+        accounts, predictions, segments, settings_, touches=frame if len(frame) else None, schema=schema,
+        as_of=AS_OF,
+    )  # fmt: skip
 
 
 def row(result, account="a0"):
@@ -327,8 +321,7 @@ def test_orders_become_facts():
         CATALOGUE.replace("tier in ('gold', 'silver')", "days_since_order >= 14"), "mine.toml"
     )
     accounts = pl.DataFrame({"account_id": ["a0", "a1"]})
-    inputs = PlanInputs(accounts, AccountSchema(), AS_OF, orders=orders)
-    given_ = Given(accounts.with_columns(churn_probability=0.1, predicted_value_eur=900.0))
+    predictions = accounts.with_columns(churn_probability=0.1, predicted_value_eur=900.0)
     params = replace(ActionParams(catalogue=catalogue), exploration_share=0.0, control_share=0.0)
-    result = choose_actions(inputs, given_, Given(accounts), None, params, rng=np.random.default_rng(0))
+    result = choose_actions(accounts, predictions, params=params, orders=orders, as_of=AS_OF)
     assert result.frame["action"].to_list() == ["visit", "call"]

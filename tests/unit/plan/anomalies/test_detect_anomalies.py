@@ -62,7 +62,10 @@ def planted(n: int = 4000, seed: int = 0) -> tuple[PlanInputs, np.ndarray, np.nd
 
 
 def run(inputs: PlanInputs, **changes):
-    return detect_anomalies(inputs, AnomalyParams(**changes), rng=np.random.default_rng(1))
+    return detect_anomalies(
+        inputs.accounts, AnomalyParams(**changes), orders=inputs.orders, schema=inputs.schema,
+        as_of=inputs.as_of, rng=np.random.default_rng(1),
+    )  # fmt: skip
 
 
 @pytest.fixture(scope="module")

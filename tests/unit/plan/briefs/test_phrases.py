@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from dealwright.plan.briefs import BriefParams, write_briefs
 from dealwright.plan.briefs.phrases import load_phrases
-from dealwright.schemas import AccountSchema, PlanInputs
+from dealwright.schemas import AccountSchema
 
 OWN = ("industry", "digital engagement", "count")
 SPANISH = load_phrases("es", OWN)
@@ -80,7 +80,8 @@ def test_figures_are_carried_over(feature: str, value: str, factor: str) -> None
 
 def test_a_spanish_brief_gives_the_reasons_in_spanish() -> None:
     now = datetime(2026, 6, 30)
-    inputs = PlanInputs(pl.DataFrame({"account_id": ["A"]}), AccountSchema(numeric=("csat",)), now)
+    mine = pl.DataFrame({"account_id": ["A"]})
+    schema = AccountSchema(numeric=("csat",))
     accounts = pl.DataFrame(
         {
             "account_id": ["A", "B"], "action": ["visit", "visit"], "churn_probability": [0.4, 0.5],
@@ -95,7 +96,7 @@ def test_a_spanish_brief_gives_the_reasons_in_spanish() -> None:
         {"rep_id": ["R"], "account_id": ["A"], "stop": [1], "start_at": [now], "leave_at": [now]}
     )
     text = (
-        write_briefs(inputs, accounts, BriefParams("es"), visits=visits)
+        write_briefs(mine, accounts, BriefParams("es"), visits=visits, schema=schema, as_of=now)
         .briefs["markdown"][0]
         .replace("\\", "")
     )

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
 
 from dealwright.errors import InputError
-from dealwright.plan.briefs import BriefParams, write_briefs
+from dealwright.plan.briefs import BriefParams, Briefs, write_briefs
 from dealwright.plan.briefs.facts import collect_tasks, gather_facts
 from dealwright.plan.briefs.stage import check_wording
 from dealwright.plan.briefs.wording import SECTIONS, load_wording
@@ -27,6 +28,12 @@ def inputs(name: str = "Bar Sol", csat: float | None = 2.0) -> PlanInputs:
     return PlanInputs(
         frame, AccountSchema(numeric=("csat",), roles={"name": "name", "csat": "csat"}), as_of=NOW
     )
+
+
+def brief(
+    given: PlanInputs, decisions: pl.DataFrame, params: BriefParams | None = None, **tables: Any
+) -> Briefs:
+    return write_briefs(given.accounts, decisions, params, schema=given.schema, as_of=given.as_of, **tables)
 
 
 ACCOUNTS = pl.DataFrame(
@@ -75,7 +82,7 @@ def test_both_languages_say_the_same() -> None:
 
 
 def test_a_sentence_whose_field_is_missing_is_left_out() -> None:
-    made = write_briefs(inputs(), ACCOUNTS, visits=VISITS, calls=CALLS)
+    made = brief(inputs(), ACCOUNTS, visits=VISITS, calls=CALLS)
     visit, call = made.briefs.sort("account_id")["markdown"]
     assert made.briefs.schema == BRIEF_COLUMNS
     assert "€1,234" in visit
@@ -91,7 +98,7 @@ def test_a_sentence_whose_field_is_missing_is_left_out() -> None:
 
 def test_data_cannot_become_markup_or_end_a_brief() -> None:
     hostile = "<script>alert(1)</script> *x* [a](b)\x1e{{ 7*7 }}\n## y"
-    row = write_briefs(inputs(hostile), ACCOUNTS, visits=VISITS, calls=CALLS).briefs.row(1, named=True)
+    row = brief(inputs(hostile), ACCOUNTS, visits=VISITS, calls=CALLS).briefs.row(1, named=True)
     assert row["account_id"] == "A"
     assert "<script>" not in row["html"]
     assert "&lt;script&gt;" in row["html"]
@@ -103,7 +110,7 @@ def test_data_cannot_become_markup_or_end_a_brief() -> None:
 
 def test_the_companys_wording_stands_in_place_of_the_packages() -> None:
     own = {"en/visit.md": "## actions: To do\n- Bring <samples> & smile for {{ account_id }}.\n"}
-    row = write_briefs(inputs(), ACCOUNTS, BriefParams(wording=own), visits=VISITS).briefs.row(0, named=True)
+    row = brief(inputs(), ACCOUNTS, BriefParams(wording=own), visits=VISITS).briefs.row(0, named=True)
     assert "### To do\n\n- Bring <samples> & smile for A." in row["markdown"]
     assert "Bring &lt;samples&gt; &amp; smile for A." in row["html"]
     assert "dated next step" not in row["markdown"]
@@ -122,7 +129,7 @@ def test_the_companys_wording_stands_in_place_of_the_packages() -> None:
 )
 def test_wording_that_cannot_be_used_is_named(text: str, said: str) -> None:
     with pytest.raises(InputError, match=said):
-        write_briefs(inputs(), ACCOUNTS, BriefParams(wording={"visit.md": text}), visits=VISITS)
+        brief(inputs(), ACCOUNTS, BriefParams(wording={"visit.md": text}), visits=VISITS)
     with pytest.raises(InputError, match="language"):
         check_wording(BriefParams(language="fr"))
 
@@ -135,16 +142,14 @@ def test_wording_is_checked_before_a_run_and_the_packages_own_is_fine() -> None:
 
 
 def test_no_task_no_brief_and_no_folder(tmp_path: Path) -> None:
-    made = write_briefs(inputs(), ACCOUNTS)
+    made = brief(inputs(), ACCOUNTS)
     assert made.briefs.is_empty()
     write_brief_files(made.briefs, tmp_path / "briefs", "en")
     assert not list((tmp_path / "briefs").iterdir())
 
 
 def test_files_are_named_for_every_file_system(tmp_path: Path) -> None:
-    write_brief_files(
-        write_briefs(inputs(), ACCOUNTS, visits=VISITS, calls=CALLS).briefs, tmp_path / "b", "en"
-    )
+    write_brief_files(brief(inputs(), ACCOUNTS, visits=VISITS, calls=CALLS).briefs, tmp_path / "b", "en")
     names = sorted(path.name for path in (tmp_path / "b").iterdir())
     assert names == [
         "C-2026-06-30.html", "C-2026-06-30.md", "R_1-a74a1770-2026-06-30.html", "R_1-a74a1770-2026-06-30.md",
@@ -155,9 +160,7 @@ def test_the_example_of_the_documentation_works() -> None:
     text = (Path(__file__).parents[4] / "docs" / "briefs-and-report.md").read_text("utf-8")
     example = text.split("```")[1]
     accounts = ACCOUNTS.with_columns(potential_eur=pl.lit(1500.0))
-    row = write_briefs(
-        inputs(), accounts, BriefParams(wording={"visit.md": example}), visits=VISITS
-    ).briefs.row(0)
+    row = brief(inputs(), accounts, BriefParams(wording={"visit.md": example}), visits=VISITS).briefs.row(0)
     assert "Ask about the €1,500 they" in row[7]
     assert "support tickets" not in row[7]
 
@@ -168,7 +171,7 @@ def test_a_folder_of_wording_is_read_and_an_empty_one_refused(tmp_path: Path) ->
     (tmp_path / "es").mkdir()
     (tmp_path / "es" / "visit.md").write_text("## actions\n- Hola, {{ account_id }}.\n", encoding="utf-8")
     own = read_wording(tmp_path)
-    spanish = write_briefs(inputs(), ACCOUNTS, BriefParams("es", own), visits=VISITS).briefs["markdown"][0]
-    english = write_briefs(inputs(), ACCOUNTS, BriefParams("en", own), visits=VISITS).briefs["markdown"][0]
+    spanish = brief(inputs(), ACCOUNTS, BriefParams("es", own), visits=VISITS).briefs["markdown"][0]
+    english = brief(inputs(), ACCOUNTS, BriefParams("en", own), visits=VISITS).briefs["markdown"][0]
     assert "Hola, A." in spanish
     assert "Hola" not in english

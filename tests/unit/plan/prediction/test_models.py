@@ -220,7 +220,11 @@ def labelled_accounts(n=500, noise=1.0, seed=0):
 
 
 def run(inputs, store, seed=1):
-    return predict(inputs, PredictParams(reasons=0), rng=np.random.default_rng(seed), store=store)
+    return predict(
+        inputs.accounts, PredictParams(reasons=0),
+        orders=inputs.orders, touches=inputs.touches, history=inputs.history,
+        schema=inputs.schema, as_of=inputs.as_of, rng=np.random.default_rng(seed), store=store,
+    )  # fmt: skip
 
 
 def test_a_champion_is_only_replaced_by_a_challenger_that_beats_it(tmp_path):

@@ -57,8 +57,10 @@ def ordered(n=400, seed=0, extra_days=0):
 
 def run(inputs, seed=1, store=None, **params):
     return predict(
-        inputs, PredictParams(**{"reasons": 0, **params}), rng=np.random.default_rng(seed), store=store
-    )
+        inputs.accounts, PredictParams(**{"reasons": 0, **params}),
+        orders=inputs.orders, touches=inputs.touches, history=inputs.history,
+        schema=inputs.schema, as_of=inputs.as_of, rng=np.random.default_rng(seed), store=store,
+    )  # fmt: skip
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise, permutations
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -16,26 +15,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dealwright.errors import InputError
-from dealwright.plan.actions.catalogue_file import default_catalogue
 from dealwright.plan.routing import (
     DistanceBaseline,
     DistanceBaselineParams,
     RouteParams,
+    find_visitable,
     plan_distance_baseline,
 )
 from dealwright.plan.travel import EstimatedTravel, TravelTable
-from dealwright.schemas import VISIT_COLUMNS, AccountSchema, PlanInputs
-
-CATALOGUE = default_catalogue()
-FIELD = [k for k, (_, channel) in enumerate(CATALOGUE.options) if channel.name == "field"]
-
-
-@dataclass(frozen=True)
-class Table:
-    frame: pl.DataFrame
-
-    def summary(self) -> dict[str, Any]:
-        return {}
+from dealwright.schemas import VISIT_COLUMNS
 
 
 @dataclass
@@ -56,7 +44,7 @@ class Company:
                 "account_id": ids,
                 "lat_deg": [41.0 + north / 111.2 for _, north in self.places],
                 "lon_deg": [2.0 + east / 83.9 for east, _ in self.places],
-                "rep": ["R1"] * n,
+                "rep_id": ["R1"] * n,
             }
         )
         reps = pl.DataFrame(
@@ -65,26 +53,24 @@ class Company:
                 "shift_start_min": [540], "shift_end_min": [1020], "visits_per_day": [self.most],
             }
         )  # fmt: skip
-        schema = AccountSchema(has_position=True, roles={"rep_id": "rep"})
-        inputs = PlanInputs(accounts, schema, datetime(2026, 6, 29), reps=reps)
-        value = np.full((n, len(CATALOGUE.options)), -np.inf, dtype=np.float32)
-        value[:, FIELD[0]] = [-np.inf if worth is None else worth for worth in self.worth]
-        frame = pl.DataFrame({"account_id": ids, "control": [k in self.control for k in range(n)]})
-        actions: Any = SimpleNamespace(
-            effects=SimpleNamespace(catalogue=CATALOGUE), option_value_eur=value, frame=frame
+        options = pl.DataFrame(
+            {
+                "account_id": ids,
+                "visit/field": pl.Series(self.worth, dtype=pl.Float64),
+                "call/outbound_cc": [50.0] * n,
+            }
         )
-        channels = Table(
-            pl.DataFrame(
-                {
-                    "account_id": ids,
-                    "channel": ["field" if k in self.planned else "outbound_cc" for k in range(n)],
-                    "expected_value_eur": [7.0] * n,
-                }
-            )
+        actions = pl.DataFrame({"account_id": ids, "control": [k in self.control for k in range(n)]})
+        channels = pl.DataFrame(
+            {
+                "channel": ["field" if k in self.planned else "outbound_cc" for k in range(n)],
+                "expected_value_eur": [7.0] * n,
+            }
         )
         return plan_distance_baseline(
-            inputs, actions, channels, params, rng=np.random.default_rng(1), **kwargs
-        )
+            accounts, reps, params, decisions=find_visitable(actions, options, channels),
+            as_of=datetime(2026, 6, 29), rng=np.random.default_rng(1), **kwargs,
+        )  # fmt: skip
 
 
 def visited(result: DistanceBaseline) -> list[str]:

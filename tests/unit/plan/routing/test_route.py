@@ -20,20 +20,12 @@ from dealwright.errors import InputError
 from dealwright.plan.routing import RouteParams, Routes, route
 from dealwright.plan.routing.week import spread
 from dealwright.plan.travel import TravelTable
-from dealwright.schemas import LEFT_OUT_COLUMNS, VISIT_COLUMNS, AccountSchema, PlanInputs
+from dealwright.schemas import LEFT_OUT_COLUMNS, VISIT_COLUMNS
 from dealwright.world.barcelona import BarcelonaParams, generate
 
 BENCHMARKS = Path(__file__).resolve().parents[4] / "benchmarks"
 TUESDAY = date(2026, 6, 30)
 FAST = RouteParams(iterations=200, extra_hour=False)
-
-
-@dataclass(frozen=True)
-class Actions:
-    frame: pl.DataFrame
-
-    def summary(self) -> dict[str, Any]:
-        return {}
 
 
 @dataclass(frozen=True)
@@ -54,7 +46,7 @@ class Company:
                 "account_id": pl.Series([f"A{k}" for k in range(n)], dtype=pl.String),
                 "lat_deg": pl.Series([41.0] * n, dtype=pl.Float64),
                 "lon_deg": pl.Series([2.0 + km / 83.9 for km in self.km], dtype=pl.Float64),
-                "rep": pl.Series(self.own or [self.reps[0] if self.reps else "R1"] * n, dtype=pl.String),
+                "rep_id": pl.Series(self.own or [self.reps[0] if self.reps else "R1"] * n, dtype=pl.String),
                 **self.extra,
             }
         )
@@ -67,20 +59,11 @@ class Company:
                 "shift_end_min": pl.Series([self.shift[1]] * len(self.reps), dtype=pl.Int64),
             }
         )
-        roles = {"rep_id": "rep", **{name: name for name in self.extra if name.endswith("_min")}}
-        inputs = PlanInputs(
-            accounts, AccountSchema(has_position=True, roles=roles), datetime(2026, 6, 29), reps=reps
-        )
-        actions = Actions(
-            pl.DataFrame(
-                {
-                    "account_id": accounts["account_id"],
-                    "channel": pl.Series(["field"] * n, dtype=pl.String),
-                    "expected_value_eur": pl.Series(self.value, dtype=pl.Float64),
-                }
-            )
-        )
-        return route(inputs, actions, params, rng=np.random.default_rng(1), **kwargs)
+        worth = pl.Series("expected_value_eur", self.value, dtype=pl.Float64)
+        return route(
+            accounts.with_columns(worth), reps, params,
+            as_of=datetime(2026, 6, 29), rng=np.random.default_rng(1), **kwargs,
+        )  # fmt: skip
 
 
 def load_benchmark(name: str) -> ModuleType:
@@ -128,16 +111,14 @@ def test_a_way_that_costs_more_than_the_visit_is_worth_is_not_driven() -> None:
 
 
 def test_the_channels_say_who_is_visited_and_for_what() -> None:
-    channels = Actions(
-        pl.DataFrame(
-            {
-                "account_id": ["A0", "A1", "A2"],
-                "channel": ["field", "outbound_cc", "field"],
-                "expected_value_eur": [80.0, 500.0, 0.0],
-            }
-        )
+    decisions = pl.DataFrame(
+        {
+            "account_id": ["A2", "A1", "A0"],  # in any order
+            "channel": ["field", "outbound_cc", "field"],
+            "expected_value_eur": [0.0, 500.0, 80.0],
+        }
     )
-    result = Company([5, 6, 7], [1, 1, 1]).plan(channels=channels)
+    result = Company([5, 6, 7], [1, 1, 1]).plan(decisions=decisions)
     assert result.visits.select("account_id", "value_eur").rows() == [("A0", 80.0)]
     assert note(result, "A2") == "its visit is expected to bring nothing"
     assert result.frame["visit_note"].to_list()[1] is None
@@ -321,17 +302,17 @@ def test_a_process_pool_gives_the_same_plan() -> None:
 def test_the_barcelona_day_is_worth_twice_that_of_nearest_neighbours() -> None:
     nearest_day = load_benchmark("nearest")
     world = generate(BarcelonaParams(n=400, reps=3), seed=5)
-    actions = Actions(
-        world.truth.select(
-            "account_id",
-            pl.lit("field").alias("channel"),
-            (pl.col("response_visit") * pl.col("mean_order_eur")).alias("expected_value_eur"),
-        )
+    worth = world.truth.select(
+        "account_id", expected_value_eur=pl.col("response_visit") * pl.col("mean_order_eur")
     )
     params = RouteParams(iterations=500, extra_hour=False)
-    planned = route(world.inputs, actions, params, rng=np.random.default_rng(1)).summary()
+    data = world.inputs
+    planned = route(
+        data.accounts, data.reps, params, decisions=worth, schema=data.schema, as_of=data.as_of,
+        rng=np.random.default_rng(1),
+    ).summary()  # fmt: skip
     nearest = sum(
         nearest_day.nearest_neighbour_eur(problem)
-        for problem in nearest_day.days_of(world.inputs, actions, params)
+        for problem in nearest_day.days_of(world.inputs, worth, params)
     )
     assert planned["visit_value_eur"] >= 2 * nearest > 0

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
-
 import numpy as np
 import polars as pl
 import pytest
@@ -14,15 +11,7 @@ from hypothesis import strategies as st
 from dealwright.errors import InputError
 from dealwright.plan.segments import SegmentParams, segment
 from dealwright.plan.segments.stage import apply_segments
-from dealwright.schemas import SEGMENT_COLUMNS, AccountSchema, PlanInputs
-
-
-@dataclass(frozen=True)
-class Given:
-    frame: pl.DataFrame
-
-    def summary(self):
-        return {}
+from dealwright.schemas import SEGMENT_COLUMNS
 
 
 def run(values, tiers=None, params=None):
@@ -31,11 +20,8 @@ def run(values, tiers=None, params=None):
         {"account_id": [f"a{k}" for k in range(n)], "tier": tiers if tiers is not None else ["x"] * n},
         schema_overrides={"tier": pl.String},
     )
-    inputs = PlanInputs(accounts, AccountSchema(categorical={"tier": None}), datetime(2026, 6, 30))
-    predictions = Given(
-        accounts.select("account_id").with_columns(pl.Series("predicted_value_eur", values, dtype=pl.Float64))
-    )
-    return segment(predictions, inputs, params, rng=np.random.default_rng(0))
+    values = pl.Series("predicted_value_eur", values, dtype=pl.Float64)
+    return segment(accounts, accounts.select("account_id", values), params)
 
 
 @settings(deadline=None, max_examples=60)

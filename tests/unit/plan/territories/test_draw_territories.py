@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -20,14 +19,6 @@ from dealwright.plan.territories.cells import Plane, gather
 from dealwright.schemas import TERRITORY_COLUMNS, AccountSchema, PlanInputs
 
 SCHEMA = AccountSchema(has_position=True, roles={"visit_min": "visit_min"})
-
-
-@dataclass(frozen=True)
-class Predictions:
-    frame: pl.DataFrame
-
-    def summary(self) -> dict[str, Any]:
-        return {}
 
 
 def company(accounts: int, reps: int, seed: int = 1, *, own: bool = False) -> PlanInputs:
@@ -62,7 +53,7 @@ def rep_frame(homes: np.ndarray, skills: list[list[str]] | None = None) -> pl.Da
 
 
 def draw(inputs: PlanInputs, params: TerritoryParams | None = None, **kwargs: Any) -> Territories:
-    return draw_territories(inputs, params, rng=np.random.default_rng(1), **kwargs)
+    return draw_territories(inputs.accounts, inputs.reps, params, schema=inputs.schema, **kwargs)
 
 
 def test_territories_are_balanced_compact_and_staffed() -> None:
@@ -177,7 +168,7 @@ def test_last_months_territories_are_kept_unless_a_change_pays() -> None:
     inputs = company(1_200, 5)
     first = draw(inputs)
     previous = first.frame.select("account_id", "territory")
-    again = draw_territories(inputs, rng=np.random.default_rng(99), previous=previous)
+    again = draw(inputs, previous=previous, rng=np.random.default_rng(99))
     assert again.decision.startswith("kept as they were")
     assert again.frame["territory"].equals(first.frame["territory"])
     # a third of the accounts in the first territory: far from balanced
@@ -212,9 +203,7 @@ def test_own_representatives_count_as_last_months() -> None:
 def test_value_can_be_part_of_the_workload() -> None:
     inputs = company(800, 4)
     value = np.random.default_rng(2).lognormal(5, 1, 800)
-    predictions = Predictions(
-        pl.DataFrame({"account_id": inputs.accounts["account_id"], "predicted_value_eur": value})
-    )
+    predictions = pl.DataFrame({"account_id": inputs.accounts["account_id"], "predicted_value_eur": value})
     result = draw(inputs, TerritoryParams(value_weight=1.0), predictions=predictions)
     by_value = (
         result.frame.with_columns(value=pl.Series(value)).group_by("territory").agg(pl.col("value").sum())
