@@ -170,8 +170,9 @@ def find_visitable(actions: pl.DataFrame, options: pl.DataFrame, channels: pl.Da
         ``channel``, ``expected_value_eur``, in the order of the actions.
     """
     visits = [name for name in options.columns if name.endswith(f"/{FIELD}")]
-    values = options.select(pl.col(visits).cast(pl.Float64).fill_null(-np.inf)).to_numpy()
-    best = values.max(axis=1, initial=-np.inf)
+    worth = (pl.col(name).cast(pl.Float64) for name in visits)
+    most = options.with_columns(most=pl.max_horizontal(pl.lit(None, pl.Float64), *worth))["most"]
+    best = most.fill_null(-np.inf).to_numpy()
     planned = channels["channel"].eq(FIELD).fill_null(value=False).to_numpy()
     permitted = planned | (np.isfinite(best) & ~actions["control"].to_numpy())
     value = channels["expected_value_eur"].to_numpy()

@@ -159,3 +159,16 @@ def test_several_days_visit_nobody_twice() -> None:
     result = company.plan(route=RouteParams(days=2))
     assert sorted(visited(result)) == [f"A{k}" for k in range(6)]
     assert result.days["stops"].to_list() == [3, 3]
+
+
+def test_who_may_be_visited_where_no_action_is_a_visit() -> None:
+    ids = pl.DataFrame({"account_id": ["A", "B"]})
+    actions = ids.with_columns(control=pl.Series([False, False]))
+    channels = pl.DataFrame({"channel": ["field", None], "expected_value_eur": [7.0, 0.0]})
+    found = find_visitable(actions, ids.with_columns(pl.lit(3.0).alias("call/outbound_cc")), channels)
+    assert found.rows() == [("A", "field", 7.0), ("B", None, 0.0)]
+    visits = ids.with_columns(
+        pl.Series("call/field", [2.0, None], dtype=pl.Float32), pl.Series("visit/field", [1.0, 4.0])
+    )
+    nobody = channels.with_columns(channel=pl.lit(None, pl.String))
+    assert find_visitable(actions, visits, nobody)["expected_value_eur"].to_list() == [2.0, 4.0]
