@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import Final, TypeVar
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from dealwright.parallel import one_core_kernels, parallel_map
 from dealwright.plan.actions.catalogue import Action, Catalogue
 from dealwright.plan.actions.design_matrix import DesignMatrix, fit_design_matrix
 from dealwright.plan.actions.learners import (
@@ -221,22 +220,12 @@ class SharedModels:
             used = np.flatnonzero(rows & untouched)
             return fit_logistic(touches.phi[used], touches.response[used], channels=0)
 
-        pooled, constants, control = zip(
-            *side_by_side([partial(on_slot, slot) for slot in range(FOLDS + 1)]), strict=True
-        )
+        with one_core_kernels():  # single fits are too small for more
+            found = parallel_map(on_slot, range(FOLDS + 1))
+        pooled, constants, control = zip(*found, strict=True)
         without = tuple(on(touches.fold != fold) for fold in range(FOLDS))
         only = tuple(on(touches.fold == fold) for fold in range(FOLDS))
         return cls(pooled, constants, control, without, only)
-
-
-def side_by_side(jobs: Iterable[Callable[[], T]]) -> list[T]:
-    """Run jobs in threads, each with one thread of linear algebra: single ones are too small for more."""
-    from concurrent.futures import ThreadPoolExecutor
-
-    from threadpoolctl import threadpool_limits
-
-    with threadpool_limits(1), ThreadPoolExecutor(os.cpu_count()) as pool:
-        return list(pool.map(lambda job: job(), jobs))
 
 
 def learn_action(

@@ -8,12 +8,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
+from operator import call
 from typing import Any, Final
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from dealwright.parallel import one_core_kernels, parallel_map
 from dealwright.plan.actions.catalogue import Action, Catalogue, Channel
 from dealwright.plan.actions.design_matrix import DesignMatrix
 from dealwright.plan.actions.effect_learning import (
@@ -23,7 +25,6 @@ from dealwright.plan.actions.effect_learning import (
     SharedModels,
     channel_codes,
     learn_action,
-    side_by_side,
 )
 from dealwright.plan.actions.facts import preferred_channel
 from dealwright.plan.actions.learners import FOLDS, Blend
@@ -141,7 +142,9 @@ def learn_effects(
                 touches.columns(index)[rows], response[rows], channels=touches.channels
             )
             evidence[action.name] = _stated(action, response[rows], _RATE_ONLY, untried)
-    for name, (effect, found) in zip(contests, side_by_side(contests.values()), strict=True):
+    with one_core_kernels():  # single fits are too small for more
+        learned = parallel_map(call, contests.values())
+    for name, (effect, found) in zip(contests, learned, strict=True):
         effects[name], evidence[name] = effect, found
     return EffectModel(
         catalogue=catalogue,

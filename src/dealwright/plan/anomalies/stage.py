@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
@@ -16,6 +15,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from dealwright.parallel import parallel_map
 from dealwright.plan.anomalies.features import (
     CATEGORY_RARITY,
     NORMAL_MAD,
@@ -236,9 +236,8 @@ def _departures(inputs: PlanInputs, params: AnomalyParams, notes: list[str]) -> 
 def _forest_scores(forest: IsolationForest, scaled: NDArray[np.float32]) -> NDArray[np.float64]:
     """Score blocks of rows side by side: trees side by side would add up in another order from run to run."""
     blocks = np.array_split(scaled, max(os.cpu_count() or 1, -(-len(scaled) // _BLOCK_ROWS)))
-    with ThreadPoolExecutor() as pool:
-        parts = pool.map(forest.score_samples, [block for block in blocks if len(block)])
-        scores: NDArray[np.float64] = -np.concatenate(list(parts))
+    parts = parallel_map(forest.score_samples, [block for block in blocks if len(block)])
+    scores: NDArray[np.float64] = -np.concatenate(parts)
     return scores
 
 

@@ -10,19 +10,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from dealwright.parallel import parallel_map
 from dealwright.plan.prediction.additive import AdditiveModel, Loss
 from dealwright.plan.prediction.design import Design, FeatureSchema
 from dealwright.plan.prediction.metrics import Target
-from dealwright.plan.prediction.threads import side_by_side
 
 Floats = NDArray[np.float64]
 
+FEW_ROWS = 5_000  # fits on fewer are no work for a thread of their own
+MODEL_LIBRARIES = ("sklearn.ensemble", "sklearn.isotonic", "sklearn.linear_model", "sklearn.preprocessing")
 _RIDGE_ROWS = 10.0  # penalty of the additive models, in rows
 # applied to another time than it was fitted at, a curve meets values it has rarely seen: it must be stiff
 _STIFF_RIDGE_ROWS = 1_000.0
@@ -192,7 +193,8 @@ class Boosting:
             return np.asarray(self.estimator.predict(matrix))
 
         starts = range(0, max(len(design), 1), _CHUNK)
-        return np.concatenate(side_by_side([partial(part, start) for start in starts], rows=len(design)))
+        worthwhile = len(design) >= FEW_ROWS
+        return np.concatenate(parallel_map(part, starts, worthwhile=worthwhile, kernels=MODEL_LIBRARIES))
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from dealwright.plan.prediction.candidates import Probability, Scaled
+from dealwright.parallel import one_core_kernels, parallel_map
+from dealwright.plan.prediction.candidates import FEW_ROWS, MODEL_LIBRARIES, Probability, Scaled
 from dealwright.plan.prediction.cases import (
     Cases,
     OrderCases,
@@ -51,7 +51,6 @@ from dealwright.plan.prediction.sources import (
     refuse_late_features,
     with_chosen_features,
 )
-from dealwright.plan.prediction.threads import one_core_kernels, side_by_side
 from dealwright.plan.prediction.validation import Labelled
 from dealwright.schemas import PlanInputs
 
@@ -104,7 +103,7 @@ class Prediction:
 
     def run(self) -> dict[TargetName, Outcome]:
         """Predict both targets."""
-        with one_core_kernels():
+        with one_core_kernels(*MODEL_LIBRARIES):
             today = snapshot(
                 self._inputs,
                 self._ledger,
@@ -113,9 +112,10 @@ class Prediction:
                 self._seeds["today"],
             )
             tasks = self._tasks(today)
-            learned = side_by_side(
-                [partial(self._learned, task) for task in tasks], rows=self._inputs.accounts.height
-            )
+            learned = parallel_map(
+                self._learned, tasks,
+                worthwhile=self._inputs.accounts.height >= FEW_ROWS, kernels=MODEL_LIBRARIES,
+            )  # fmt: skip
             return {
                 task.target: self._outcome(task, result, today)
                 for task, result in zip(tasks, learned, strict=True)

@@ -8,16 +8,17 @@ it comes from knowing what a visit is worth, and from nothing else.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from datetime import datetime
-from os import cpu_count
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
 import polars as pl
 
 from dealwright.errors import InputError
+from dealwright.parallel import parallel_map
 from dealwright.plan.inputs import gather_inputs
 from dealwright.plan.routing import outcome
 from dealwright.plan.routing.engine import solve
@@ -110,6 +111,7 @@ def plan_distance_baseline(
     schema: AccountSchema | None = None,
     as_of: datetime | None = None,
     rng: np.random.Generator | None = None,
+    executor: Executor | None = None,
 ) -> DistanceBaseline:
     """Plan the days of *route* again as if all visits were worth the same.
 
@@ -120,7 +122,7 @@ def plan_distance_baseline(
     ----------
     decisions
         Who may be visited, and what for: from `find_visitable`.
-    accounts, reps, route, territories, promises, frequencies, travel, schema, as_of
+    accounts, reps, route, territories, promises, frequencies, travel, schema, as_of, executor
         As *route* was given them; promised visits are made here too.
 
     Raises
@@ -149,8 +151,7 @@ def plan_distance_baseline(
         names = tuple(day.isoformat() for day in days)
         ways = travel or EstimatedTravel(route.travel)
         jobs.append(Job(visits, allowed, (rep,), names, route, ways, seed + number))
-    with ThreadPoolExecutor(max_workers=max(1, min(cpu_count() or 1, len(jobs)))) as pool:
-        results = list(pool.map(lambda job: _shortest(job, params.iterations), jobs))
+    results = parallel_map(partial(_shortest, iterations=params.iterations), jobs, executor=executor)
     return _result(inputs.accounts["account_id"], *outcome.collect(jobs, results, days))
 
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from datetime import date, datetime
-from os import cpu_count
 from typing import Any
 
 import numpy as np
 import polars as pl
 
+from dealwright.parallel import parallel_map
 from dealwright.plan.inputs import gather_inputs
 from dealwright.plan.routing import outcome
 from dealwright.plan.routing.job import Job, run_job
@@ -138,8 +138,7 @@ def route(
     placed, unplaced = _split_unplaceable(requests, people, days)
     visits, allowed, early = spread(placed, frequencies, days, params)
     jobs = _jobs(visits, allowed, people, days, params=params, travel=provider, seed=int(rng.integers(2**31)))
-    with _pool(executor, len(jobs)) as pool:
-        results = list(pool.map(run_job, jobs))
+    results = parallel_map(run_job, jobs, executor=executor)
     made, per_day = outcome.collect(jobs, results, days)
     left_out = outcome.collect_left_out(
         jobs, results, days, requests=requests, unplaced=unplaced, early=early
@@ -208,23 +207,3 @@ def _neighbours(reps: tuple[Rep, ...], size: int) -> list[tuple[Rep, ...]]:
         groups.append(tuple(left[k] for k in chosen))
         left = [rep for k, rep in enumerate(left) if k not in chosen]
     return groups
-
-
-class _Borrowed:
-    """A caller's executor, which is not ours to shut down."""
-
-    def __init__(self, executor: Executor) -> None:
-        self._executor = executor
-
-    def __enter__(self) -> Executor:
-        """Return the executor."""
-        return self._executor
-
-    def __exit__(self, *_: object) -> None:
-        """Leave it running."""
-
-
-def _pool(executor: Executor | None, jobs: int) -> _Borrowed | ThreadPoolExecutor:
-    if executor is not None:
-        return _Borrowed(executor)
-    return ThreadPoolExecutor(max_workers=max(1, min(cpu_count() or 1, jobs)))
