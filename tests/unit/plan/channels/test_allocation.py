@@ -145,3 +145,13 @@ def test_nothing_and_nobody():
     full = allocate(np.array([[3.0, 4.0]]), np.array([0.0]))
     assert full.prices[0] == 4.0
     assert full.value == 0
+
+
+def test_a_channel_worth_nothing_is_never_given() -> None:
+    forbidden = -np.inf
+    value = np.full((3, 9), forbidden)
+    value[:, 2] = [1.0, 0.0, 1.0]
+    value[2, 7:] = 1.0
+    result = allocate(value, np.array([0.0, np.inf, 2.7]))
+    assert result.value == 2.0
+    assert (value[result.choice[result.choice >= 0], np.flatnonzero(result.choice >= 0)] > 0).all()
