@@ -26,14 +26,9 @@ import polars as pl
 from rich.table import Table
 
 from dealwright.plan.prediction import PredictParams
-from dealwright.plan.prediction.metrics import (
-    auc,
-    calibration_error,
-    spearman,
-    total_bias,
-)
 from dealwright.plan.quality import QualityParams, check_quality
 from dealwright.schemas import AccountSchema, PlanInputs
+from dealwright.stats.metrics import auc, calibration_error, spearman, total_bias
 from dealwright.tables.plan_inputs import read_plan_inputs
 from dealwright.tables.reader import Format, read_table
 from predict_data_sets import drift, mailing, small

@@ -9,10 +9,8 @@ import polars as pl
 from rich.table import Table
 
 from dealwright.plan.prediction import PredictParams
-from dealwright.plan.prediction.metrics import (
-    auc,
-)
 from dealwright.schemas import TIMESTAMP, AccountSchema, PlanInputs
+from dealwright.stats.metrics import auc
 from predict_references import (
     CONSOLE,
     boosted_classifier,

@@ -11,8 +11,8 @@ from rich.console import Console
 from rich.table import Table
 
 from dealwright.plan.prediction import Predictions, PredictParams, predict
-from dealwright.plan.prediction.metrics import CHURN_MEASURES, VALUE_MEASURES
 from dealwright.schemas import PlanInputs
+from dealwright.stats.metrics import CHURN_MEASURES, VALUE_MEASURES
 
 CONSOLE = Console(width=150)
 

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from dealwright.parallel import parallel_map
 from dealwright.plan.prediction.additive import AdditiveModel, Loss
 from dealwright.plan.prediction.design import Design, FeatureSchema
-from dealwright.plan.prediction.metrics import Target
+from dealwright.stats.links import logit, sigmoid
+from dealwright.stats.metrics import Target
 
 Floats = NDArray[np.float64]
 
@@ -46,15 +47,9 @@ class Model(Protocol):
 Fit = Callable[[Design, Floats, np.random.Generator], Model]
 
 
-def logit(probability: Floats) -> Floats:
-    """Return log odds, bounded so that 0 and 1 stay finite."""
-    p = np.clip(probability, 1e-6, 1 - 1e-6)
-    return np.asarray(np.log(p) - np.log1p(-p))
-
-
 def inverse_logit(score: Floats) -> Floats:
-    """Return the probabilities of log odds."""
-    return np.asarray(1.0 / (1.0 + np.exp(-np.clip(score, -_ODDS_LIMIT, _ODDS_LIMIT))))
+    """Return the probabilities of log odds, bounded so that none is quite 0 or 1."""
+    return sigmoid(np.clip(score, -_ODDS_LIMIT, _ODDS_LIMIT))
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from dealwright.plan.prediction.choice import improvement
 from dealwright.plan.prediction.learning import Learned, Predictor
-from dealwright.plan.prediction.metrics import row_losses
 from dealwright.plan.prediction.model_store import ModelStore, OutdatedModelError
+from dealwright.stats.metrics import row_losses
 
 Floats = NDArray[np.float64]
 

@@ -15,9 +15,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dealwright.plan.prediction.candidates import CandidateSet, logit
-from dealwright.plan.prediction.metrics import Target
+from dealwright.plan.prediction.candidates import CandidateSet
 from dealwright.plan.prediction.validation import Comparison
+from dealwright.stats.links import logit
+from dealwright.stats.metrics import Target
 
 Floats = NDArray[np.float64]
 

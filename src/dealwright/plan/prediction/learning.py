@@ -13,7 +13,6 @@ from dealwright.plan.prediction.calibration import Calibration
 from dealwright.plan.prediction.candidates import BaseRate, CandidateSet, Model
 from dealwright.plan.prediction.choice import Choice, choose
 from dealwright.plan.prediction.design import Design, FeatureSchema
-from dealwright.plan.prediction.metrics import Estimate, Target, estimates
 from dealwright.plan.prediction.validation import (
     Comparison,
     Labelled,
@@ -23,6 +22,7 @@ from dealwright.plan.prediction.validation import (
     predict_out_of_fold,
     shuffled_folds,
 )
+from dealwright.stats.metrics import Estimate, Target, estimates
 
 Floats = NDArray[np.float64]
 

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from dealwright.errors import InputError, UnknownNameError
 from dealwright.plan.prediction.candidates import CandidateSet, candidate_set
 from dealwright.plan.prediction.design import FeatureSchema
-from dealwright.plan.prediction.metrics import Target
 from dealwright.plan.prediction.order_features import (
     EXPECTED_SPEND,
     LAST_PERIOD,
@@ -21,6 +20,7 @@ from dealwright.plan.prediction.order_features import (
 )
 from dealwright.plan.prediction.params import PredictParams
 from dealwright.schemas import CHURNED, FUTURE_VALUE, PlanInputs
+from dealwright.stats.metrics import Target
 
 TargetName = Literal["churn", "value"]
 TARGETS: tuple[TargetName, ...] = ("churn", "value")

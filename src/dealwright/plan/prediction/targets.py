@@ -36,7 +36,6 @@ from dealwright.plan.prediction.learning import (
     without_model,
 )
 from dealwright.plan.prediction.ledger import Ledger
-from dealwright.plan.prediction.metrics import Estimate, Target
 from dealwright.plan.prediction.model_store import ModelStore
 from dealwright.plan.prediction.order_features import EXPECTED_SPEND, PROBABILITY_DEAD, PROBABILITY_SILENT
 from dealwright.plan.prediction.params import PredictParams
@@ -53,6 +52,7 @@ from dealwright.plan.prediction.sources import (
 )
 from dealwright.plan.prediction.validation import Labelled
 from dealwright.schemas import PlanInputs
+from dealwright.stats.metrics import Estimate, Target
 
 Floats = NDArray[np.float64]
 

@@ -21,7 +21,7 @@ from dealwright.parallel import parallel_map
 from dealwright.plan.prediction.calibration import Calibration
 from dealwright.plan.prediction.candidates import FEW_ROWS, MODEL_LIBRARIES, CandidateSet, Model, blended
 from dealwright.plan.prediction.design import Design
-from dealwright.plan.prediction.metrics import row_losses
+from dealwright.stats.metrics import row_losses
 
 Floats = NDArray[np.float64]
 T = TypeVar("T")

@@ -14,10 +14,10 @@ import numpy as np
 import polars as pl
 
 from dealwright.errors import GateError, InputError
-from dealwright.plan.prediction.metrics import auc
 from dealwright.plan.quality.params import QualityParams
 from dealwright.plan.quality.positions import POSITION_NOTE, judge_positions
 from dealwright.schemas import ALWAYS, CHURNED, ISSUE_COLUMNS, AccountSchema, Intake, Issue, PlanInputs
+from dealwright.stats.metrics import auc
 
 _GIVEN_AWAY_AUC: Final = 0.97  # alone: no honest feature knows so much of who leaves
 _CHANCE: Final = 0.001  # of being filled for one class only, if that had nothing to do with the class

@@ -20,12 +20,12 @@ from dealwright.plan.prediction.candidates import Rules, candidate_set
 from dealwright.plan.prediction.design import FeatureSchema, concatenated
 from dealwright.plan.prediction.labels import labels_from_orders
 from dealwright.plan.prediction.ledger import Ledger
-from dealwright.plan.prediction.metrics import auc
 from dealwright.plan.prediction.model_store import OutdatedModelError
 from dealwright.plan.prediction.reasons import Explainer
 from dealwright.plan.prediction.validation import Labelled, predict_out_of_fold, shuffled_folds
 from dealwright.report.model_store import FolderModelStore
 from dealwright.schemas import TIMESTAMP, AccountSchema, PlanInputs
+from dealwright.stats.metrics import auc
 
 AS_OF = datetime(2026, 7, 1)
 

@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 from scipy import stats
 from sklearn import metrics as reference
 
-from dealwright.plan.prediction import metrics
 from dealwright.plan.prediction.calibration import Calibration
-from dealwright.plan.prediction.candidates import inverse_logit, logit
+from dealwright.plan.prediction.candidates import inverse_logit
 from dealwright.plan.prediction.choice import improvement, permutation_p_value
+from dealwright.stats import metrics
+from dealwright.stats.links import logit
 
 
 @st.composite

@@ -11,8 +11,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 
-from dealwright.learn.slots import FloatArray, IntArray, sigmoid
+from dealwright.stats.links import FloatArray, sigmoid
+
+IntArray = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
