@@ -57,7 +57,7 @@ def run(size: int, seed: int) -> dict[str, Any]:
 
 
 def generate_world(folder: Path, size: int, seed: int) -> None:
-    from dealwright.report.schema_text import schema_toml
+    from dealwright.runs.schema_text import schema_toml
     from dealwright.world.barcelona import BarcelonaParams, generate
 
     begin = time.perf_counter()

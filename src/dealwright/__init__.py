@@ -57,6 +57,16 @@ if TYPE_CHECKING:
     from dealwright.plan.segments import SegmentParams, Segments, segment
     from dealwright.plan.staffing import Schedule, ScheduleParams, ShiftPattern, Work, schedule
     from dealwright.plan.territories import Territories, TerritoryParams, draw_territories
+    from dealwright.report.run import Run
+    from dealwright.runs import (
+        FolderModelStore,
+        Night,
+        NightRequest,
+        publish_run,
+        read_previous,
+        read_run,
+        run_night,
+    )
     from dealwright.schemas import AccountSchema, PlanInputs
     from dealwright.tables.coercion import AmbiguousError
     from dealwright.tables.plan_inputs import read_plan_inputs
@@ -160,6 +170,16 @@ _MODULES = {
         "TerritoryParams",
         "draw_territories",
     ),
+    "dealwright.report.run": ("Run",),
+    "dealwright.runs": (
+        "FolderModelStore",
+        "Night",
+        "NightRequest",
+        "publish_run",
+        "read_previous",
+        "read_run",
+        "run_night",
+    ),
     "dealwright.schemas": (
         "AccountSchema",
         "PlanInputs",
@@ -190,6 +210,7 @@ __all__ = [
     "DistanceBaselineParams",
     "EvidenceError",
     "Explanation",
+    "FolderModelStore",
     "GateError",
     "InfeasiblePlanError",
     "InputError",
@@ -199,6 +220,8 @@ __all__ = [
     "Lead",
     "Loaded",
     "Models",
+    "Night",
+    "NightRequest",
     "NotFoundError",
     "OutdatedModelError",
     "Placement",
@@ -216,6 +239,7 @@ __all__ = [
     "Replay",
     "RouteParams",
     "Routes",
+    "Run",
     "Schedule",
     "ScheduleParams",
     "SegmentParams",
@@ -236,8 +260,12 @@ __all__ = [
     "find_visitable",
     "plan_distance_baseline",
     "predict",
+    "publish_run",
     "read_plan_inputs",
+    "read_previous",
+    "read_run",
     "route",
+    "run_night",
     "run_plan",
     "schedule",
     "segment",

@@ -21,9 +21,8 @@ from dealwright.plan.prediction import PredictParams
 from dealwright.plan.result import Plan
 from dealwright.plan.stages import TABLES
 from dealwright.plan.trace import STAGES, hash_frame
-from dealwright.report.plan_output import RUN_FILES, RunDirectory, write_plan
-from dealwright.report.plan_report import write_report
-from dealwright.report.task_file import read_tasks
+from dealwright.runs.output import RUN_FILES, RunDirectory, write_plan, write_report
+from dealwright.runs.task_file import read_tasks
 from dealwright.schemas import (
     ACCOUNT_RESULT_COLUMNS,
     ACTION_COLUMNS,

@@ -12,7 +12,9 @@ import pytest
 
 from dealwright.cli.main import main
 from dealwright.errors import InputError
-from dealwright.report.plan_report import render_report, write_report
+from dealwright.report.plan_report import render_report
+from dealwright.runs.output import write_report
+from dealwright.runs.reading import read_run
 
 
 @pytest.fixture
@@ -46,7 +48,7 @@ def run(tmp_path: Path) -> Path:
 
 
 def test_a_run_without_representatives_has_a_report(run: Path) -> None:
-    page = render_report(run)
+    page = render_report(read_run(run))
     assert page.lstrip().startswith("<!doctype html>")
     assert "Missed: churn ranking (AUC)" in page
     assert "0.610" in page
@@ -55,7 +57,7 @@ def test_a_run_without_representatives_has_a_report(run: Path) -> None:
     assert "<b>B</b>" not in page
     assert "<i>x</i>" not in page
     assert not re.search(r"""(?:src|href)=["']?(?:https?:)?//""", page)
-    assert page == render_report(run)
+    assert page == render_report(read_run(run))
 
 
 def test_tables_and_figures_are_shown_where_they_are(run: Path) -> None:
@@ -71,13 +73,13 @@ def test_tables_and_figures_are_shown_where_they_are(run: Path) -> None:
         "service_level": [0.8, 0.9],
     }
     pl.DataFrame(levels).write_parquet(run / "service_levels.parquet")
-    before = render_report(run)
+    before = render_report(read_run(run))
     assert "192.00" in before
     assert "4 of 10" in before  # visits that are scheduled, of those that are wanted
     assert "left:40.0%" in before  # the capacity, against the longest bar
     assert "6 accounts wait for the channel “visit”; one more contact there would bring €192.00." in before
     assert before.count("<svg") == 1  # the service level
-    assert write_report(run).read_text() == before == render_report(run)
+    assert write_report(run).read_text() == before == render_report(read_run(run))
 
 
 def days(rows: list[tuple[str, int, float, float]]) -> pl.DataFrame:
@@ -98,7 +100,7 @@ def days(rows: list[tuple[str, int, float, float]]) -> pl.DataFrame:
 
 def test_routes_are_compared_with_the_days_without_value(run: Path) -> None:
     days([("R<1>", 3, 900.0, 50.0), ("R2", 1, 100.0, 10.0)]).write_parquet(run / "rep_days.parquet")
-    alone = render_report(run)
+    alone = render_report(read_run(run))
     assert "Routes on Wednesday 1 July 2026" in alone
     assert "R&lt;1&gt;" in alone
     assert "distance only" not in alone
@@ -116,7 +118,7 @@ def test_routes_are_compared_with_the_days_without_value(run: Path) -> None:
     ).write_parquet(run / "left_out.parquet")
     (run / "maps").mkdir()
     (run / "maps" / "R2-2026-07-01.html").write_text("")
-    page = render_report(run)
+    page = render_report(read_run(run))
     assert re.search(r">all</td>.*>4<.*>1,000<.*>60\.0<.*>9<.*>250<.*>15\.0<", page)
     assert "only 2 of the 9 bring more" in page
     assert '<a href="maps/R2-2026-07-01.html">map</a>' in page
@@ -134,9 +136,9 @@ def test_the_map_shows_territories_routes_and_land(run: Path) -> None:
     }  # fmt: skip
     table = pl.DataFrame([row, {**row, "territory": "T2", "rep_id": None, "outline": None}])
     table.write_parquet(run / "territories.parquet")
-    plain = render_report(run)
+    plain = render_report(read_run(run))
     assert "T$1" in plain
-    assert plain == render_report(run)
+    assert plain == render_report(read_run(run))
     ring = [[2, 41.35], [3, 41.35], [3, 42], [2, 42], [2, 41.35]]
     land = {"type": "Polygon", "coordinates": [ring]}
     (run / "land.geojson").write_text(json.dumps(land), encoding="utf-8")
@@ -147,7 +149,7 @@ def test_the_map_shows_territories_routes_and_land(run: Path) -> None:
     }
     (run / "maps").mkdir()
     (run / "maps" / "routes.geojson").write_text(json.dumps({"features": [way]}), encoding="utf-8")
-    drawn = render_report(run)
+    drawn = render_report(read_run(run))
     assert "#cfdfe9" in drawn  # the sea
     assert len(drawn) > len(plain)
 

@@ -14,7 +14,7 @@ import pytest
 
 from dealwright.errors import GateError, InputError
 from dealwright.plan.quality import QualityParams, check_quality
-from dealwright.report.schema_text import schema_toml
+from dealwright.runs.schema_text import schema_toml
 from dealwright.schemas import (
     ARRIVAL_COLUMNS,
     CALL_BACK_COLUMNS,

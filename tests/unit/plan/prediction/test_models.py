@@ -23,7 +23,7 @@ from dealwright.plan.prediction.ledger import Ledger
 from dealwright.plan.prediction.model_store import OutdatedModelError
 from dealwright.plan.prediction.reasons import Explainer
 from dealwright.plan.prediction.validation import Labelled, predict_out_of_fold, shuffled_folds
-from dealwright.report.model_store import FolderModelStore
+from dealwright.runs.model_store import FolderModelStore
 from dealwright.schemas import TIMESTAMP, AccountSchema, PlanInputs
 from dealwright.stats.metrics import auc
 

@@ -7,6 +7,7 @@ versions of the libraries).
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -22,7 +23,9 @@ from dealwright.plan.tasks import day_tasks
 from dealwright.report.day_files import write_days
 from dealwright.report.land import Land
 from dealwright.report.plan_metrics import metrics_text
-from dealwright.report.task_file import TASK_FILE, write_tasks
+from dealwright.report.plan_report import render_report
+from dealwright.runs.reading import read_run
+from dealwright.runs.task_file import TASK_FILE, write_tasks
 from dealwright.tables.rejected import write_rejected
 from dealwright.toml import to_toml
 
@@ -130,6 +133,24 @@ def write_plan(
     (folder / "params.toml").write_text(to_toml({"run": run, **vars(plan.params)}), encoding="utf-8")
     lines = [record.to_json() for record in plan.trace]
     (folder / "trace.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def write_report(folder: Path) -> Path:
+    """Render ``report.html`` of a run directory, replacing an earlier one in one step.
+
+    Raises
+    ------
+    InputError
+        The folder is not a run's; the message says which file is missing or broken.
+    """
+    page = render_report(read_run(folder))
+    target, partial = folder / "report.html", folder / ".report.html.partial"
+    try:
+        partial.write_text(page, encoding="utf-8")
+        os.replace(partial, target)  # noqa: PTH105  atomic on every system
+    except OSError as error:
+        raise InputError(f"cannot write {target}: {error}") from None
+    return target
 
 
 def write_world(frames: Mapping[str, pl.DataFrame | None], schema: str, folder: Path) -> None:

@@ -1,48 +1,38 @@
-"""What the maps of ``plan`` are drawn on: land from a file or of a synthetic company, and street tiles."""
+"""What the maps of a night are drawn on: land from a file or of a synthetic company, and street tiles."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Final
+
+import polars as pl
 
 from dealwright.errors import InputError
-
-if TYPE_CHECKING:
-    import polars as pl
-
-    from dealwright.report.land import Land
+from dealwright.report.land import Land, check_land, land_of, read_land
+from dealwright.runs.request import NightRequest
+from dealwright.world.geography import land_geojson
 
 NO_TILES: Final = "none"
 
 
-def read_ground(run: Mapping[str, Any], accounts: pl.DataFrame) -> Land | None:
+def read_ground(request: NightRequest, accounts: pl.DataFrame) -> Land | None:
     """Return the land to draw; ``None`` where nobody gave any.
-
-    Parameters
-    ----------
-    run
-        The ``[run]`` table of the parameters.
 
     Raises
     ------
     InputError
         The file is no GeoJSON of polygons, or none of the accounts lies on it.
     """
-    from dealwright.report.land import check_land, land_of, read_land
-
-    if run.get("land") is not None:
-        land = read_land(Path(run["land"]))
-        check_land(land, accounts, f"--land {run['land']}")
+    if request.land is not None:
+        land = read_land(Path(request.land))
+        check_land(land, accounts, f"--land {request.land}")
         return land
-    if run.get("world") is not None:
-        from dealwright.world.geography import land_geojson
-
+    if request.world is not None:
         return land_of(land_geojson(), "the world's land", "drawn coast")
     return None
 
 
-def tiles_url(run: Mapping[str, Any]) -> str | None:
+def tiles_url(request: NightRequest) -> str | None:
     """Return the URL of the user's street tiles, ``""`` for none at all, ``None`` where nothing was said.
 
     Raises
@@ -50,7 +40,7 @@ def tiles_url(run: Mapping[str, Any]) -> str | None:
     InputError
         It lacks one of the three places that are filled in.
     """
-    url: str | None = run.get("tiles")
+    url: str | None = request.tiles
     if url is None or url == NO_TILES:
         return None if url is None else ""
     missing = [place for place in ("{z}", "{x}", "{y}") if place not in url]
