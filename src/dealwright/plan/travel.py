@@ -40,7 +40,7 @@ class TravelParams:
     band_kmh: tuple[float, ...] = (22.0, 45.0, 80.0)
     access_min: float = 4.0
 
-    def check(self) -> None:
+    def __post_init__(self) -> None:
         """Refuse a profile that makes no sense.
 
         Raises
@@ -105,7 +105,6 @@ class EstimatedTravel:
 
     def table(self, lat_deg: Floats, lon_deg: Floats) -> TravelTable:
         """Return the ways between all pairs of places."""
-        self.params.check()
         km = self.params.circuity * great_circle_km(lat_deg, lon_deg, lat_deg, lon_deg)
         return TravelTable(
             drive_min(km, self.params) + np.where(km > 0, self.params.access_min, 0.0), km,

@@ -46,19 +46,17 @@ class ChannelParams:
     way_min: float = 20.0
     exploration_share: float = 0.2
 
-    def check(self) -> None:
+    def __post_init__(self) -> None:
         """Refuse values that make no sense, naming them."""
         if not self.preference_factor >= 1:
-            raise InputError(
-                f"channel.preference_factor = {self.preference_factor}: use 1 (no effect) or more"
-            )
+            raise InputError(f"preference_factor = {self.preference_factor}: use 1 (no effect) or more")
         if not 0 <= self.exploration_share <= 1:
-            raise InputError(f"channel.exploration_share = {self.exploration_share}: use a share from 0 to 1")
+            raise InputError(f"exploration_share = {self.exploration_share}: use a share from 0 to 1")
         if self.visits_per_day < 0 or self.way_min < 0:
-            raise InputError("channel.visits_per_day and way_min: use 0 or more")
+            raise InputError("visits_per_day and way_min: use 0 or more")
         for name, minutes in self.sla_by_action_min.items():
             if not minutes > 0:
-                raise InputError(f"channel.sla_by_action_min.{name} = {minutes}: use minutes above 0")
+                raise InputError(f"sla_by_action_min.{name} = {minutes}: use minutes above 0")
 
 
 @dataclass(frozen=True)

@@ -153,7 +153,6 @@ def allocate_channels(
         Impossible parameters, capacities or waitlist.
     """
     params = params or ChannelParams()
-    params.check()
     inputs = gather_inputs(accounts, schema=schema, as_of=as_of, reps=reps)
     limits = derive_capacities(inputs.reps, params.limits, capacities or {}, params.visits_per_day)
     account_id = inputs.accounts["account_id"]

@@ -50,13 +50,13 @@ class DistanceBaselineParams:
     iterations: int = 1_000
     max_candidates: int = 200
 
-    def check(self) -> None:
+    def __post_init__(self) -> None:
         """Refuse values that make no sense, naming them."""
         if self.most_reps < 0:
-            raise InputError(f"distance_only.most_reps = {self.most_reps}: use 0 (never) or more")
+            raise InputError(f"most_reps = {self.most_reps}: use 0 (never) or more")
         for name in ("iterations", "max_candidates"):
             if getattr(self, name) < 1:
-                raise InputError(f"distance_only.{name} = {getattr(self, name)}: use 1 or more")
+                raise InputError(f"{name} = {getattr(self, name)}: use 1 or more")
 
 
 @dataclass(frozen=True)
@@ -131,7 +131,6 @@ def plan_distance_baseline(
         Impossible parameters or shifts.
     """
     params, route = params or DistanceBaselineParams(), route or RouteParams()
-    params.check()
     inputs = gather_inputs(accounts, schema=schema, as_of=as_of, reps=reps)
     days, people = working_days(inputs, route), read_reps(inputs, route)
     seed = int((rng or np.random.default_rng(0)).integers(2**31))

@@ -125,7 +125,6 @@ def route(
         Impossible parameters, promises or shifts, or accounts without position columns.
     """
     params = params or RouteParams()
-    params.check()
     inputs = gather_inputs(accounts, schema=schema, as_of=as_of, reps=reps)
     rng = rng or np.random.default_rng(0)
     days = working_days(inputs, params)

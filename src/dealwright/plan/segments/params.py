@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from dealwright.errors import InputError
+
 # one row per value bucket, lowest first; in it one name per potential bucket, lowest first
 GRID_3X3: Final = (
     ("Automate", "Develop", "Develop"),
@@ -31,3 +33,11 @@ class SegmentParams:
     peer_columns: tuple[str, ...] | None = None
     wallet_quantile: float = 0.9
     min_peers: int = 50
+
+    def __post_init__(self) -> None:
+        """Refuse a grid that is no rectangle."""
+        widths = {len(row) for row in self.names}
+        if len(widths) != 1 or 0 in widths:
+            raise InputError(
+                "names: give one row per value bucket, every row with one name per potential bucket"
+            )

@@ -145,11 +145,6 @@ def apply_segments(model: SegmentModel, table: pl.DataFrame, params: SegmentPara
 
 
 def _check(params: SegmentParams, inputs: PlanInputs) -> None:
-    widths = {len(row) for row in params.names}
-    if len(widths) != 1 or 0 in widths:
-        raise InputError(
-            "segment names: give one row per value bucket, every row with one name per potential bucket"
-        )
     for name in params.peer_columns or ():
         if name not in inputs.schema.categorical:
             known = ", ".join(inputs.schema.categorical) or "(there are none)"

@@ -151,7 +151,6 @@ def schedule(
         Impossible parameters, staff, forecast or promises; the message names what to change.
     """
     params = params or ScheduleParams()
-    params.check()
     inputs = gather_inputs(accounts, schema=schema, as_of=as_of, touches=touches)
     catalogue = catalogue or default_catalogue()
     chosen = _read_decisions(inputs, decisions)

@@ -55,7 +55,6 @@ def draw_territories(
     """
     del rng
     params = params or TerritoryParams()
-    params.check()
     inputs = gather_inputs(accounts, schema=schema, reps=reps)
     if previous is not None:
         previous = conform(previous, PREVIOUS_TERRITORY_COLUMNS, *PREVIOUS_TERRITORY_COLUMNS)

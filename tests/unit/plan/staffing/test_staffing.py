@@ -245,7 +245,6 @@ def test_a_pattern_that_the_parameters_do_not_have_is_named():
     [
         ({"interval_min": 7}, "interval_min = 7"),
         ({"opens_min": 800}, "opening hours"),
-        ({"work": {"inbound_cc": Work(target_share=1.0)}}, "target_share = 1"),
         ({"work": {"fax": Work()}}, "'fax'"),
         ({"weekdays": ()}, "weekdays"),
         ({"patterns": ()}, "patterns is empty"),
@@ -256,7 +255,13 @@ def test_a_mistake_in_the_parameters_is_named(change, message):
     from dataclasses import replace
 
     with pytest.raises(InputError, match=message):
-        replace(SMALL, **change).check()
+        replace(SMALL, **change)
+
+
+def test_a_service_level_that_no_staff_keeps_is_refused():
+    with pytest.raises(InputError, match="target_share = 1: no staff answers everybody in time"):
+        Work(target_share=1.0)
+    assert Work(target_share=1.0, patience_min=3.0).target_share == 1.0  # who hangs up is not waited for
 
 
 def test_no_shift_that_fits_is_an_error_that_says_so():

@@ -250,16 +250,18 @@ def test_positions_across_the_date_line() -> None:
 
 
 @pytest.mark.parametrize(
-    "params",
-    [
-        TerritoryParams(territories=0), TerritoryParams(resolution=15), TerritoryParams(tolerance=1.0),
-        TerritoryParams(value_weight=2.0), TerritoryParams(move_eur=-1.0),
-        TerritoryParams(visits_column="no"), TerritoryParams(skill_column="no"),
-    ],
-)  # fmt: skip
-def test_wrong_parameters_are_refused(params: TerritoryParams) -> None:
-    with pytest.raises(InputError, match=r"territory\."):
-        draw(company(20, 2), params)
+    ("name", "value"),
+    [("territories", 0), ("resolution", 15), ("tolerance", 1.0), ("value_weight", 2.0), ("move_eur", -1.0)],
+)
+def test_wrong_parameters_are_refused(name: str, value: float) -> None:
+    with pytest.raises(InputError, match=f"{name} = {value}: use"):
+        TerritoryParams(**{name: value})
+
+
+@pytest.mark.parametrize("name", ["visits_column", "skill_column"])
+def test_columns_that_the_accounts_do_not_have_are_named(name: str) -> None:
+    with pytest.raises(InputError, match=rf"territory\.{name} names 'no'"):
+        draw(company(20, 2), TerritoryParams(**{name: "no"}))
 
 
 def test_wrong_previous_territories_are_refused() -> None:
