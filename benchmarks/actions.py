@@ -198,7 +198,7 @@ def _effects(console: Console, actions: Actions) -> None:
         ]
         table.add_row(
             name, f"{found.treated:,}", f"{found.mean_increment:+.4f}", f"{found.error:.4f}", *losses,
-            found.told or found.source,
+            found.description or found.source,
         )  # fmt: skip
     console.print(table)
 

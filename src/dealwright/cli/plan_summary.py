@@ -29,10 +29,10 @@ def plan_tables(plan: Plan, out: Path) -> Iterator[Table | str]:
     for sentence in sentences(plan.kpis.summary(), channels.to_dicts(), None):
         yield escape(sentence)
     yield ""
-    told = list(notices(plan))
-    if told:
+    known = list(notices(plan))
+    if known:
         yield "[bold]To know before acting on it[/bold]"
-        yield _bullets(told)
+        yield _bullets(known)
         yield ""
     yield _actions(accounts)
     yield ""

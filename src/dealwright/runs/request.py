@@ -148,12 +148,12 @@ def read_request(
         raw = read_toml(params, str(params))
         settings = _read_settings(raw.pop("run", {}), str(params))
         stages = convert(raw, PlanParams, str(params))
-    said = {key: value for key, value in given.items() if value is not None}
-    if any(said.get(key) for key in _OTHER_DATA):
+    chosen = {key: value for key, value in given.items() if value is not None}
+    if any(chosen.get(key) for key in _OTHER_DATA):
         settings = {key: value for key, value in settings.items() if key in _KEPT}
-    if any(said.get(key) for key in _SERVICES):  # replaces whichever service the parameters name
+    if any(chosen.get(key) for key in _SERVICES):  # replaces whichever service the parameters name
         settings = {key: value for key, value in settings.items() if key not in _SERVICES}
-    if said.get("publish") and "touches_from_desk" not in said:
+    if chosen.get("publish") and "touches_from_desk" not in chosen:
         settings.pop("touches_from_desk", None)
     if catalogue is not None:
         from dealwright.plan.actions.catalogue_file import read_catalogue
@@ -162,7 +162,7 @@ def read_request(
     brief = stages.brief if language is None else replace(stages.brief, language=language)
     if wording is not None:
         brief = replace(brief, wording=read_wording(wording))
-    return NightRequest(out=out, params=replace(stages, brief=brief), **{**settings, **said})
+    return NightRequest(out=out, params=replace(stages, brief=brief), **{**settings, **chosen})
 
 
 def _read_settings(raw: Any, label: str) -> dict[str, Any]:

@@ -82,7 +82,7 @@ class ActionEvidence:
     untried: tuple[str, ...]
 
     @property
-    def told(self) -> str:
+    def description(self) -> str:
         """The learners for people, the weightiest first."""
         total = sum(self.learners.values()) or 1.0
         ranked = sorted(self.learners.items(), key=lambda item: -item[1])
@@ -250,7 +250,7 @@ def learn_action(
         tuple((on(trial.fold == fold), shared.alone_only[fold]) for fold in range(FOLDS)),
     )
     predicted = tuple(nuisance.predict(trial, left_out) for left_out in (*range(FOLDS), None))
-    material = LearningTask(
+    task = LearningTask(
         trial=trial,
         channels=touches.channels,
         columns=columns,
@@ -265,22 +265,22 @@ def learn_action(
         prior=action.prior_uplift,
         prior_sd=max(abs(action.prior_uplift), 0.02),
     )
-    return _stack(material, touches.judged, untried)
+    return _stack(task, touches.judged, untried)
 
 
 def _stack(
-    material: LearningTask, judged: NDArray[np.bool_], untried: tuple[str, ...]
+    task: LearningTask, judged: NDArray[np.bool_], untried: tuple[str, ...]
 ) -> tuple[Blend, ActionEvidence]:
     """Weigh the learners, each in its best setting, so that the doubly robust validation loss is smallest."""
     from scipy.optimize import nnls
 
-    trial, scores = material.trial, material.scores[FOLDS]
+    trial, scores = task.trial, task.scores[FOLDS]
     best: dict[str, tuple[float, float, NDArray[np.float64]]] = {}
     for learner, settings in SETTINGS.items():
         found = np.empty((len(settings), scores.size))
         for fold in range(FOLDS):
             rows = trial.fold == fold
-            for position, effect in enumerate(fit_effects(learner, material, fold, settings)):
+            for position, effect in enumerate(fit_effects(learner, task, fold, settings)):
                 found[position, rows] = effect.increment(
                     trial.phi[rows], trial.channel[rows], trial.preferred[rows]
                 )
@@ -301,9 +301,7 @@ def _stack(
     }
     kept = kept or {"average": 1.0}
     blend = Blend(
-        tuple(
-            (weight, fit_effects(name, material, None, (best[name][1],))[0]) for name, weight in kept.items()
-        )
+        tuple((weight, fit_effects(name, task, None, (best[name][1],))[0]) for name, weight in kept.items())
     )
     evidence = ActionEvidence(
         source="learned",

@@ -68,7 +68,7 @@ class EffectModel:
             _STATED: "stated prior",
             _RATE_ONLY: f"response rate learned from {found.treated:,} touches, "
             "increment from the stated prior",
-        }.get(found.source, f"learned from {found.treated:,} touches ({found.told})")
+        }.get(found.source, f"learned from {found.treated:,} touches ({found.description})")
         untried = found.source != _STATED and channel.name in found.untried
         return f"{told}; {channel.name} not tried enough" if untried else told
 
@@ -76,7 +76,7 @@ class EffectModel:
         """Return one line of evidence per action."""
         result: dict[str, Any] = {"untouched_touches": self.untouched, "propensities": self.propensity_source}
         for name, found in self.evidence.items():
-            result[f"effect_{name}"] = found.source if not found.learners else f"learned: {found.told}"
+            result[f"effect_{name}"] = found.source if not found.learners else f"learned: {found.description}"
             result[f"touches_{name}"] = found.treated
             if found.source == "learned":
                 result[f"increment_{name}"] = round(found.mean_increment, 5)
@@ -126,7 +126,7 @@ def learn_effects(
     )
     shared = SharedModels.fit(touches) if touches is not None and compared else None
     evidence, effects, rates = {}, {}, {}
-    contests = {}
+    fits = {}
     for index, action in enumerate(catalogue.actions, start=1):
         rows = arm == index
         if not enough[index - 1] or touches is None:
@@ -134,7 +134,7 @@ def learn_effects(
             continue
         untried = _untried(action, catalogue, touches.channel[rows], params)
         if shared is not None:
-            contests[action.name] = partial(
+            fits[action.name] = partial(
                 learn_action, touches, action, index, shared=shared, params=params, untried=untried
             )
         else:
@@ -143,8 +143,8 @@ def learn_effects(
             )
             evidence[action.name] = _stated(action, response[rows], _RATE_ONLY, untried)
     with one_core_kernels():  # single fits are too small for more
-        learned = parallel_map(call, contests.values())
-    for name, (effect, found) in zip(contests, learned, strict=True):
+        learned = parallel_map(call, fits.values())
+    for name, (effect, found) in zip(fits, learned, strict=True):
         effects[name], evidence[name] = effect, found
     return EffectModel(
         catalogue=catalogue,

@@ -124,9 +124,9 @@ def _action_codes(
         met = np.broadcast_to(holds.to_numpy(), facts.height)
         _put(codes, ~met, texts.code(f"needs {condition.text}"))
     if action.suppress.rejections:
-        said = "refused" if log.rejection_known else "not answered"
+        answered = "refused" if log.rejection_known else "not answered"
         limit = action.suppress
-        refused = texts.code(f"{said} {limit.rejections} times in a row, resting {limit.days} days")
+        refused = texts.code(f"{answered} {limit.rejections} times in a row, resting {limit.days} days")
         _put(codes, log.suppressed(action), refused)
     if action.cooldown_days:
         days = log.days_since_action(action)

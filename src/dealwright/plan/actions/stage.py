@@ -169,13 +169,13 @@ def choose_actions(
         inputs, catalogue, facts, log, unavailable=unavailable, texts=texts, horizon_days=params.horizon_days
     )
     worth = _worth(catalogue, facts, unavailable)
-    offers = _offers(catalogue, responses, worth, eligibility)
+    values = _value_options(catalogue, responses, worth, eligibility)
     randomisation = _randomise(inputs.accounts["account_id"], params, draw)
     budget = Budget(
         catalogue.budget.max_contacts if params.max_contacts is None else params.max_contacts,
         catalogue.budget.max_cost_eur if params.max_cost_eur is None else params.max_cost_eur,
     )
-    choice = choose(offers, randomisation, budget)
+    choice = choose(values, randomisation, budget)
     frame = _frame(
         inputs=inputs,
         catalogue=catalogue,
@@ -185,13 +185,13 @@ def choose_actions(
         responses=responses,
         worth=worth,
         eligibility=eligibility,
-        offers=offers,
+        values=values,
         choice=choice,
         randomisation=randomisation,
         effects=effects,
         texts=texts,
     )
-    return Actions(frame, _option_frame(frame, catalogue, offers), scale, effects, choice, tuple(notes))
+    return Actions(frame, _option_frame(frame, catalogue, values), scale, effects, choice, tuple(notes))
 
 
 def _findings(
@@ -210,12 +210,12 @@ def _findings(
     return pl.DataFrame(columns)
 
 
-def _option_frame(frame: pl.DataFrame, catalogue: Catalogue, offers: OptionValues) -> pl.DataFrame:
+def _option_frame(frame: pl.DataFrame, catalogue: Catalogue, values: OptionValues) -> pl.DataFrame:
     """Return `Actions.options`."""
     names = [option_name(action.name, channel.name) for action, channel in catalogue.options]
-    values = pl.DataFrame(offers.value_eur, schema=names) if names else pl.DataFrame()
+    table = pl.DataFrame(values.value_eur, schema=names) if names else pl.DataFrame()
     return frame.select("account_id").hstack(
-        values.select(pl.when(pl.all().is_finite()).then(pl.all())).get_columns()
+        table.select(pl.when(pl.all().is_finite()).then(pl.all())).get_columns()
     )
 
 
@@ -246,7 +246,7 @@ def _action_of_option(catalogue: Catalogue) -> NDArray[np.int64]:
     return np.array([names.index(action.name) for action, _ in catalogue.options])
 
 
-def _offers(
+def _value_options(
     catalogue: Catalogue, responses: Responses, worth: NDArray[np.float32], eligibility: Eligibility
 ) -> OptionValues:
     cost = np.array([action.cost_eur + channel.cost_eur for action, channel in catalogue.options])
@@ -281,7 +281,7 @@ def _frame(
     responses: Responses,
     worth: NDArray[np.float32],
     eligibility: Eligibility,
-    offers: OptionValues,
+    values: OptionValues,
     choice: Choice,
     randomisation: Randomisation,
     effects: EffectModel,
@@ -294,9 +294,9 @@ def _frame(
     of_action = _action_of_option(catalogue)
 
     def of_chosen(
-        values: NDArray[np.float32], column: NDArray[np.int64], otherwise: float
+        matrix: NDArray[np.float32], column: NDArray[np.int64], otherwise: float
     ) -> NDArray[np.float64]:
-        picked = values[rows, column] if values.shape[1] else np.zeros(rows.size)
+        picked = matrix[rows, column] if matrix.shape[1] else np.zeros(rows.size)
         return np.where(chosen, picked, otherwise).astype(np.float64)
 
     channel = _names([channel.name for _, channel in catalogue.options], choice.option, None)
@@ -307,19 +307,19 @@ def _frame(
         not (channel.consent and channel.name not in inputs.schema.consent)
         for _, channel in catalogue.options
     ]
-    runner_up, runner_up_value = runner_ups(catalogue, offers, choice, of_action)
+    runner_up, runner_up_value = runner_ups(catalogue, values, choice, of_action)
     frame = pl.DataFrame(
         {
             "account_id": inputs.accounts["account_id"],
             **apply_score(facts, scale, params.score).to_dict(),
             "action": _names([action.name for action, _ in catalogue.options], choice.option, NOTHING),
             "channel": channel,
-            "expected_value_eur": of_chosen(offers.value_eur, option, 0.0),
+            "expected_value_eur": of_chosen(values.value_eur, option, 0.0),
             "response_probability": np.clip(untouched + increment, 0.0, 1.0),
             "untouched_probability": untouched,
             "increment": increment,
             "response_value_eur": of_chosen(worth, of_action[option], 0.0),
-            "cost_eur": np.append(offers.cost_eur, 0.0)[choice.option],
+            "cost_eur": np.append(values.cost_eur, 0.0)[choice.option],
             "effect_source": _names(sources, choice.option, None),
             "consent_known": pl.Series(np.append(assumed, True)[choice.option]),
             "contact_from": contact_moments(eligibility, channel),
@@ -338,7 +338,7 @@ def _frame(
         excluded_actions(
             catalogue=catalogue,
             eligibility=eligibility,
-            offers=offers,
+            values=values,
             choice=choice,
             randomisation=randomisation,
             of_action=of_action,

@@ -127,7 +127,7 @@ def render(facts: pl.DataFrame, wording: Wording) -> pl.DataFrame:
         names = wording.fields(str(action), str(channel))
         markdown = wording.compile(str(action), str(channel), "markdown")
         page = wording.compile(str(action), str(channel), "html")
-        said = label(action)
+        action_label = label(action)
         for part in group.iter_slices(_BATCH):
             shown = part["name"].cast(pl.String).fill_null(part["account_id"])
             values = list(part.select(*names, pl.lit(None).alias("_")).iter_rows())
@@ -141,7 +141,7 @@ def render(facts: pl.DataFrame, wording: Wording) -> pl.DataFrame:
                 ) from None
             found = zip(part["_row"], part["account_id"], shown, *bodies, strict=False)
             for position, account_id, name, mark, fragment in found:
-                title = f"{name} · {said}"
+                title = f"{name} · {action_label}"
                 titles[position] = title
                 marks[position] = f"## {escape_text(title)}\n\n{mark}"
                 pages[position] = (

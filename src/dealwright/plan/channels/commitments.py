@@ -1,4 +1,4 @@
-"""Contacts that were agreed beforehand: they take their channel first, and nobody is contacted twice."""
+"""Commitments: what is settled beforehand takes its channel first, and nobody is contacted twice."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ _NONE = -1
 
 @dataclass(frozen=True)
 class Commitments:
-    """What was agreed, by account.
+    """The commitment to each account.
 
     Attributes
     ----------
     channel
-        Index of the agreed channel, -1 where nothing was agreed.
+        Index of the channel that is settled, -1 without a commitment.
     promised, planned, due, closed
-        Which kind of agreement it is (`plan.agreed`).
+        Which kind of commitment it is (`schemas.PROMISED` and its kin).
     why
         Why the channel is closed.
     option, value_eur
-        The option of the chosen action on the agreed channel, else the best permitted one of any action, and
+        The option of the chosen action on that channel, else the best permitted one of any action, and
         what it is worth; -1 and 0 where none is permitted.
     """
 
@@ -54,7 +54,11 @@ class Commitments:
 
 
 def read_commitments(
-    account_id: pl.Series, agreed: pl.DataFrame | None, options: ActionOptions, option: Ints, value: Floats
+    account_id: pl.Series,
+    commitments: pl.DataFrame | None,
+    options: ActionOptions,
+    option: Ints,
+    value: Floats,
 ) -> Commitments:
     """Bring `COMMITMENT_COLUMNS` into the order of the accounts.
 
@@ -63,7 +67,7 @@ def read_commitments(
     option, value
         What each channel is to each account, as of `option_values.value_channels`.
     """
-    known = pl.DataFrame(schema=COMMITMENT_COLUMNS) if agreed is None else agreed
+    known = pl.DataFrame(schema=COMMITMENT_COLUMNS) if commitments is None else commitments
     found = pl.DataFrame({"account_id": account_id}).join(
         known, on="account_id", how="left", maintain_order="left"
     )
@@ -79,7 +83,7 @@ def read_commitments(
 
 
 def _options_of(channel: Ints, options: ActionOptions, option: Ints, value: Floats) -> tuple[Ints, Floats]:
-    """Return each account's option on its agreed channel, and its value."""
+    """Return each account's option on the channel of its commitment, and its value."""
     found, best = np.full(channel.size, _NONE), np.full(channel.size, -np.inf)
     for index, (_, offered) in enumerate(options.names):
         rows = np.flatnonzero(channel == CHANNELS.index(offered))
@@ -93,7 +97,7 @@ def _options_of(channel: Ints, options: ActionOptions, option: Ints, value: Floa
 
 
 def restrict(
-    option: Ints, value: Floats, agreed: Commitments, wanted: Bools, explored: Bools
+    option: Ints, value: Floats, commitments: Commitments, wanted: Bools, explored: Bools
 ) -> tuple[Ints, Floats, Bools]:
     """Return what is left to allocate, and which accounts go first because their visit is due.
 
@@ -101,31 +105,31 @@ def restrict(
     worth something; one to which a channel is closed the others only.
     """
     option, value = option.copy(), value.copy()
-    option[:, agreed.settled], value[:, agreed.settled] = _NONE, -np.inf
-    shut = np.flatnonzero(agreed.closed)
-    option[agreed.channel[shut], shut], value[agreed.channel[shut], shut] = _NONE, -np.inf
-    first = agreed.due & wanted & ~explored & (agreed.value_eur > 0)
+    option[:, commitments.settled], value[:, commitments.settled] = _NONE, -np.inf
+    shut = np.flatnonzero(commitments.closed)
+    option[commitments.channel[shut], shut], value[commitments.channel[shut], shut] = _NONE, -np.inf
+    first = commitments.due & wanted & ~explored & (commitments.value_eur > 0)
     rows = np.flatnonzero(first)
     option[:, rows], value[:, rows] = _NONE, -np.inf
-    option[agreed.channel[rows], rows] = agreed.option[rows]
-    value[agreed.channel[rows], rows] = agreed.value_eur[rows]
+    option[commitments.channel[rows], rows] = commitments.option[rows]
+    value[commitments.channel[rows], rows] = commitments.value_eur[rows]
     return option, value, first
 
 
-def put_back(offers: OptionValues, choice: Ints, agreed: Commitments) -> tuple[OptionValues, Ints]:
-    """Return the offers and the choice with the settled contacts in their places, at what they are worth."""
-    rows = np.flatnonzero(agreed.settled)
+def put_back(values: OptionValues, choice: Ints, commitments: Commitments) -> tuple[OptionValues, Ints]:
+    """Return values and choice with the settled contacts in their places, at what they are worth."""
+    rows = np.flatnonzero(commitments.settled)
     if not rows.size:
-        return offers, choice
-    place = agreed.channel[rows]
-    option = offers.option.copy()
-    value, cents, weight = (array.copy() for array in (offers.value_eur, offers.cents, offers.weight))
-    option[place, rows], value[place, rows] = agreed.option[rows], agreed.value_eur[rows]
-    cents[place, rows] = np.maximum(np.round(agreed.value_eur[rows] * 100.0), 1.0)
+        return values, choice
+    place = commitments.channel[rows]
+    option = values.option.copy()
+    value, cents, weight = (array.copy() for array in (values.value_eur, values.cents, values.weight))
+    option[place, rows], value[place, rows] = commitments.option[rows], commitments.value_eur[rows]
+    cents[place, rows] = np.maximum(np.round(commitments.value_eur[rows] * 100.0), 1.0)
     weight[place, rows] = cents[place, rows]
     choice = choice.copy()
     choice[rows] = place
-    return replace(offers, option=option, value_eur=value, cents=cents, weight=weight), choice
+    return replace(values, option=option, value_eur=value, cents=cents, weight=weight), choice
 
 
 def without_settled(

@@ -166,18 +166,18 @@ def allocate_channels(
     first = due | _first_explored(
         known, option, limits, params.exploration_share, rng or np.random.default_rng(0)
     )
-    offers = weigh(inputs, option, value, urgency, preference_factor=params.preference_factor, first=first)
+    values = weigh(inputs, option, value, urgency, preference_factor=params.preference_factor, first=first)
     use, capacity = _consumption(inputs, limits, params)
-    solved = solve(offers, without_settled(limits, capacity, use, contacts), use)
-    offers, choice = put_back(offers, solved.choice, contacts)
+    solved = solve(values, without_settled(limits, capacity, use, contacts), use)
+    values, choice = put_back(values, solved.choice, contacts)
     served = np.bincount(choice[choice >= 0], minlength=len(CHANNELS)).astype(np.float64)
     per_day = served if use is not None else np.where(np.isfinite(capacity), capacity, wanted.size)
     per_day = per_day / np.array([(days or {}).get(name, 1) for name in CHANNELS])
     now = int(np.datetime64(inputs.as_of, "us").astype(np.int64))
     left = np.flatnonzero(wanted & (choice < 0))
-    waitlist, order = rank_waiting(account_id, left, offers, urgency, served_per_day=per_day, now=now)
+    waitlist, order = rank_waiting(account_id, left, values, urgency, served_per_day=per_day, now=now)
     waitlist = say_why_closed(waitlist, contacts.why.gather(order))
-    frame = _by_account(known, offers, solved.weight_prices, choice, use).with_columns(
+    frame = _by_account(known, values, solved.weight_prices, choice, use).with_columns(
         urgent=urgency.urgent,
         promised=contacts.promised,
         due=due | (contacts.planned & contacts.why.is_not_null().to_numpy()),
@@ -187,9 +187,9 @@ def allocate_channels(
         channel_confidence=pl.when(pl.Series(contacts.promised)).then(1.0).otherwise("channel_confidence"),
     )
     frame = _add_waits(frame, waitlist, order)
-    table = _by_channel(offers, limits, solved=solved, served=served, waitlist=waitlist, use=use)
+    table = _by_channel(values, limits, solved=solved, served=served, waitlist=waitlist, use=use)
     reached = np.flatnonzero(choice >= 0)
-    total = float(offers.cents[choice[reached], reached].sum()) / _CENTS
+    total = float(values.cents[choice[reached], reached].sum()) / _CENTS
     notes = [f"{item.channel}: {item.source}" for item in limits if not np.isfinite(item.contacts)]
     notes += promised_beyond(limits, contacts)
     return Channels(
@@ -242,7 +242,7 @@ def _consumption(
 
 def _by_account(
     known: ActionOptions,
-    offers: OptionValues,
+    values: OptionValues,
     prices: Floats,
     choice: Ints,
     use: Floats | None,
@@ -252,18 +252,18 @@ def _by_account(
     got = choice >= 0
     place = np.maximum(choice, 0)
     names = pl.Series([*CHANNELS, None], dtype=pl.String)
-    worth = offers.weight - (prices[:, None] if use is None else prices[:, None] * use)
+    worth = values.weight - (prices[:, None] if use is None else prices[:, None] * use)
     others = worth.copy()
     others[place[got], rows[got]] = -np.inf
     second = np.where(others.max(axis=0) > 0, others.argmax(axis=0), len(CHANNELS))
     lead = worth[place, rows] - np.maximum(others.max(axis=0), 0.0)
-    cents = np.where(got, offers.cents[place, rows], 1.0)
+    cents = np.where(got, values.cents[place, rows], 1.0)
     confidence = np.where(got, np.clip(lead / cents, 0.0, 1.0), np.nan)
-    option = np.where(got, offers.option[place, rows], -1)
+    option = np.where(got, values.option[place, rows], -1)
     action = pl.Series([*(action for action, _ in known.names), None], dtype=pl.String).gather(
         np.where(option < 0, len(known.names), option)
     )
-    value = np.where(got, offers.value_eur[place, rows], known.frame["expected_value_eur"].to_numpy())
+    value = np.where(got, values.value_eur[place, rows], known.frame["expected_value_eur"].to_numpy())
     return pl.DataFrame(
         {
             "account_id": known.frame["account_id"],
@@ -294,7 +294,7 @@ def _add_waits(frame: pl.DataFrame, waitlist: pl.DataFrame, waiting_rows: Ints) 
 
 
 def _by_channel(
-    offers: OptionValues,
+    values: OptionValues,
     limits: tuple[Capacity, ...],
     *,
     solved: Solution,
@@ -303,7 +303,7 @@ def _by_channel(
     use: Floats | None,
 ) -> pl.DataFrame:
     """Return `CHANNEL_COLUMNS`."""
-    wish = decide(offers.cents, ONE_EACH, np.zeros(len(limits)))[0]
+    wish = decide(values.cents, ONE_EACH, np.zeros(len(limits)))[0]
     demand = np.bincount(wish[wish >= 0], minlength=len(limits))
     backlog = dict(waitlist["channel"].drop_nulls().value_counts().iter_rows())
     late = set(waitlist.filter(~pl.col("in_time"))["channel"].drop_nulls())

@@ -50,7 +50,7 @@ class Verdict:
 
 
 def choose_champion(
-    store: ModelStore | None, name: str, learned: Learned, card: Mapping[str, Any], fresh: NewerLabels | None
+    store: ModelStore | None, name: str, learned: Learned, card: Mapping[str, Any], newer: NewerLabels | None
 ) -> Verdict:
     """Save the challenger, and promote it if there is no champion, or none that it does not beat.
 
@@ -71,7 +71,7 @@ def choose_champion(
         return Verdict(challenger, version, promoted=True, reason=note or "first model", note=note)
     if champion.version == version:
         return Verdict(challenger, version, promoted=False, reason="the champion, learned again")
-    wins, reason = _beats(champion.model, champion.card, learned, card, fresh)
+    wins, reason = _beats(champion.model, champion.card, learned, card, newer)
     if wins:
         store.promote(name, version)
         return Verdict(challenger, version, promoted=True, reason=reason)
@@ -79,7 +79,7 @@ def choose_champion(
 
 
 def _beats(
-    champion: Any, old: Mapping[str, Any], learned: Learned, new: Mapping[str, Any], fresh: NewerLabels | None
+    champion: Any, old: Mapping[str, Any], learned: Learned, new: Mapping[str, Any], newer: NewerLabels | None
 ) -> tuple[bool, str]:
     challenger = learned.predictor
     unfit = _unfit(champion, old, challenger, new)
@@ -87,13 +87,13 @@ def _beats(
         return True, unfit
     if learned.choice is None:
         return False, f"the challenger is only a base rate ({new['choice']['fallback']})"
-    if fresh is not None and str(old.get("labels_until", "9")) <= fresh.since:
-        predicted, _ = champion.predict(fresh.features)
+    if newer is not None and str(old.get("labels_until", "9")) <= newer.since:
+        predicted, _ = champion.predict(newer.features)
         edge = improvement(
-            row_losses(fresh.target, fresh.challenger, challenger.kind),
-            row_losses(fresh.target, predicted, challenger.kind),
+            row_losses(newer.target, newer.challenger, challenger.kind),
+            row_losses(newer.target, predicted, challenger.kind),
         )
-        words = f"on {len(fresh.target)} newer labels: {edge.mean:.4g} ± {edge.error:.2g} less loss per row"
+        words = f"on {len(newer.target)} newer labels: {edge.mean:.4g} ± {edge.error:.2g} less loss per row"
         return edge.is_real, words
     before, now = float(old.get("skill") or 0.0), float(new["skill"])
     return now > before, f"skill over the base rate {now:.4f} against {before:.4f} on unseen rows"

@@ -226,7 +226,7 @@ class Prediction:
         if task.source == "orders" and (alive_only or learned.choice is None):
             learned = _by_rhythm(learned, today, task.target, alive_only=alive_only)
         card = self._card(task, learned)
-        verdict = choose_champion(self._store, task.target, learned, card, _fresh(learned, task.trial))
+        verdict = choose_champion(self._store, task.target, learned, card, _newer_labels(learned, task.trial))
         predictor = verdict.predictor
         design, met = predictor.schema.encode(today.features)
         predicted = predictor.scored(design)
@@ -296,7 +296,7 @@ def _by_rhythm(learned: Learned, today: Snapshot, target: TargetName, *, alive_o
     )
 
 
-def _fresh(learned: Learned, trial: Trial | None) -> NewerLabels | None:
+def _newer_labels(learned: Learned, trial: Trial | None) -> NewerLabels | None:
     if trial is None or trial.since is None or learned.comparison is None or learned.choice is None:
         return None
     return NewerLabels(

@@ -210,14 +210,14 @@ def _warn_of_answers(accounts: pl.DataFrame, schema: AccountSchema, issues: list
             continue
         column = known[name]
         of_filled = label.filter(column.is_not_null())
-        said = None
+        finding = None
         if of_filled.n_unique() == 1 and label.eq(of_filled[0]).mean() ** of_filled.len() < _CHANCE:
-            said = f"filled only for accounts that {'left' if of_filled[0] else 'stayed'}"
+            finding = f"filled only for accounts that {'left' if of_filled[0] else 'stayed'}"
         elif (found := _auc_alone(column, label, left)) > _GIVEN_AWAY_AUC:
-            said = f"alone it tells who left (AUC {found:.3f})"
-        if said is not None:
+            finding = f"alone it tells who left (AUC {found:.3f})"
+        if finding is not None:
             fix = f"say since when it is known (known_from.{name} = a date or a date column), or take it out"
-            issues.append(Issue("accounts", name, "warning", 0, f"{said}: it may hold the answer", fix))
+            issues.append(Issue("accounts", name, "warning", 0, f"{finding}: it may hold the answer", fix))
 
 
 def _auc_alone(column: pl.Series, label: pl.Series, left: np.ndarray[Any, Any]) -> float:
@@ -243,7 +243,7 @@ def _freshness(inputs: PlanInputs, max_age_days: float, issues: list[Issue]) -> 
         days = (inputs.as_of - frame.select(pl.col(column).max()).item()).total_seconds() / 86_400
         result[name] = days
         if days > max_age_days:
-            said = f"the latest row is {days:.0f} days older than the cut-off: everybody looks silent"
+            finding = f"the latest row is {days:.0f} days older than the cut-off: everybody looks silent"
             fix = "bring newer data, or set --as-of to the day the data end"
-            issues.append(Issue(name, column, "warning", 0, said, fix))
+            issues.append(Issue(name, column, "warning", 0, finding, fix))
     return result

@@ -252,16 +252,16 @@ def _shift_frame(
     days: tuple[date, ...],
 ) -> pl.DataFrame:
     rows = []
-    for posting in roster.postings:
-        shift, day = shifts[posting.shift], days[posting.day]
+    for assignment in roster.assignments:
+        shift, day = shifts[assignment.shift], days[assignment.day]
         lunch = [None, None] if shift.lunch is None else [_at(day, minute) for minute in shift.lunch]
         breaks = [_at(day, start) for start, _ in shift.breaks]
         length = shift.breaks[0][1] - shift.breaks[0][0] if shift.breaks else 0
-        rep_id = force.rep_id(posting.person)
-        name = rep_id if people is None else people[posting.person].name
+        rep_id = force.rep_id(assignment.person)
+        name = rep_id if people is None else people[assignment.person].name
         rows.append((
             rep_id, name, day, shift.pattern, _at(day, shift.start_min), _at(day, shift.end_min), *lunch,
-            breaks, length, shift.paid_min, force.channels_of(posting.day, posting.person),
+            breaks, length, shift.paid_min, force.channels_of(assignment.day, assignment.person),
         ))  # fmt: skip
     return pl.DataFrame(rows, schema=SHIFT_COLUMNS, orient="row")
 

@@ -149,12 +149,12 @@ def _choose(
         for name, option in options.items()
     }  # fmt: skip
     best = min(prices, key=lambda name: prices[name].total_eur(params.months))
-    said = "; ".join(
+    comparison = "; ".join(
         f"{name}: {cost.travel_eur + cost.imbalance_eur:,.0f} EUR a month and {cost.moved:,} accounts moved "
         f"({cost.move_eur:,.0f} EUR)"
         for name, cost in prices.items()
     )
-    return options[best], f"{best}, the cheapest over {params.months:g} months ({said})"
+    return options[best], f"{best}, the cheapest over {params.months:g} months ({comparison})"
 
 
 def _match(

@@ -223,14 +223,14 @@ def test_a_roster_keeps_skills_hours_rest_and_wishes():
     covers = [cover_demand((one,), groups, shifts, SMALL) for groups, _ in grouped]
     roster = name_people(covers, [who for _, who in grouped], people, shifts, params=SMALL, gap_days=[0, 1])
     assert roster.proven
-    for posting in roster.postings:
-        person = people[posting.person]
+    for assignment in roster.assignments:
+        person = people[assignment.person]
         assert "inbound_cc" in person.channels
-        assert days[posting.day] not in person.days_off
-    hours = {k: sum(shifts[p.shift].paid_min for p in roster.postings if p.person == k) for k in range(3)}
+        assert days[assignment.day] not in person.days_off
+    hours = {k: sum(shifts[p.shift].paid_min for p in roster.assignments if p.person == k) for k in range(3)}
     assert hours[0] <= 240
     assert hours[2] == 0
-    placed = len(roster.postings) + sum(count for *_, count in roster.unfilled)
+    placed = len(roster.assignments) + sum(count for *_, count in roster.unfilled)
     assert placed == sum(int(cover.count.sum()) for cover in covers)
 
 
