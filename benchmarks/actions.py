@@ -133,7 +133,7 @@ def against_oracle(console: Console, n: int, seed: int) -> None:
     churn = predictions.frame["churn_probability"].to_numpy()
     names = [(action.name, channel.name) for action, channel in catalogue.options]
     log = read_touches(inputs, catalogue)
-    estimated = actions.option_value_eur
+    estimated = actions.options.drop("account_id").fill_null(-np.inf).to_numpy()
     permitted = np.isfinite(estimated)
 
     table = Table(
