@@ -9,12 +9,13 @@ import numpy as np
 
 from dealwright.learn.asof import AsOfCounter
 from dealwright.learn.fit import AgentTerms, affinities_as_of, fit_match_model
-from dealwright.learn.glm import fit_glm
 from dealwright.learn.lead_model import LeadModel
 from dealwright.learn.model import Calibration, MatchModel
 from dealwright.learn.outcomes import OutcomeTable, fill_unknown, value_shares
 from dealwright.learn.profile import standardise_traits
-from dealwright.learn.slots import FloatArray, IntArray, sigmoid, weights_in_order
+from dealwright.learn.slots import FloatArray, IntArray, weights_in_order
+from dealwright.stats.glm import fit_glm
+from dealwright.stats.links import sigmoid
 
 if TYPE_CHECKING:
     import polars as pl

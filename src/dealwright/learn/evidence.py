@@ -13,8 +13,9 @@ from dealwright.learn.homogeneity import EffectTest, compare_agents
 from dealwright.learn.metrics import Estimate, Metrics, mean_with_interval, measure, row_log_loss
 from dealwright.learn.outcomes import tabulate_outcomes
 from dealwright.learn.params import LearnParams
-from dealwright.learn.slots import FloatArray, sigmoid
+from dealwright.learn.slots import FloatArray
 from dealwright.learn.wording import describe_numbers, describe_verdict
+from dealwright.stats.links import sigmoid
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

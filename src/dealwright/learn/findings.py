@@ -13,7 +13,8 @@ from dealwright.learn.lead_model import LeadModel
 from dealwright.learn.metrics import mean_with_interval, row_log_loss
 from dealwright.learn.profile import compute_affinities
 from dealwright.learn.score import Z_90
-from dealwright.learn.slots import FloatArray, logit, sigmoid, weights_in_order
+from dealwright.learn.slots import FloatArray, weights_in_order
+from dealwright.stats.links import logit, sigmoid
 
 if TYPE_CHECKING:
     from dealwright.learn.backtest import Backtest

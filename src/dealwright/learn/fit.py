@@ -9,7 +9,6 @@ import numpy as np
 import polars as pl
 
 from dealwright.learn.asof import AsOfCounter
-from dealwright.learn.glm import fit_glm
 from dealwright.learn.lead_model import LeadModel, fit_amount_model, fit_win_model
 from dealwright.learn.model import (
     FIXED_RATIO,
@@ -23,7 +22,9 @@ from dealwright.learn.model import (
 from dealwright.learn.outcomes import value_shares
 from dealwright.learn.profile import compute_affinities, spread_unknown, standardise_traits
 from dealwright.learn.shrinkage import fit_prior_strength, fit_ratio_strength, fit_value_strength
-from dealwright.learn.slots import FloatArray, IntArray, logit, sigmoid, slot_groups, weights_by_dimension
+from dealwright.learn.slots import FloatArray, IntArray, slot_groups, weights_by_dimension
+from dealwright.stats.glm import fit_glm
+from dealwright.stats.links import logit, sigmoid
 
 if TYPE_CHECKING:
     from dealwright.learn.outcomes import OutcomeTable

@@ -14,7 +14,8 @@ import numpy as np
 
 from dealwright.learn.lead_model import design_matrix, fit_amount_model, fit_win_model
 from dealwright.learn.outcomes import BoolArray, value_shares
-from dealwright.learn.slots import FloatArray, IntArray, sigmoid
+from dealwright.learn.slots import FloatArray, IntArray
+from dealwright.stats.links import sigmoid
 
 if TYPE_CHECKING:
     from dealwright.learn.outcomes import OutcomeTable

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dealwright.learn.glm import count_patterns, fit_glm
 from dealwright.learn.slots import FloatArray, IntArray, gather_weights
+from dealwright.stats.glm import count_patterns, fit_glm
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
