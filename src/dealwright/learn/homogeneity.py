@@ -24,7 +24,9 @@ STRATUM_ROWS = 50
 
 REVENUE_TESTS = ("base_revenue", "package_revenue")
 
-_EFFECT_SD = 0.3
+EFFECT_SD = 0.3
+"""Spread of log-odds between agents that the test is most sensitive to."""
+
 _RATIO_SD = 0.1
 _LEAST_WINS = 30
 _LEAST_PERMUTATIONS = 119
@@ -205,7 +207,7 @@ def _win_sample(part: OutcomeTable) -> _Sample:
     model = fit_win_model(part.codes, part.won, shares, prior_sds=(10.0,))
     X = _fill_with_own_mix(part, shares)
     p = sigmoid(X @ np.concatenate([[model.bias], *model.weights]))
-    return _Sample(part, part.won - p, p * (1 - p), p, X, _EFFECT_SD**2)
+    return _Sample(part, part.won - p, p * (1 - p), p, X, EFFECT_SD**2)
 
 
 def _money_sample(part: OutcomeTable, money: FloatArray) -> _Sample:
