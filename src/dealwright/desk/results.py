@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from dealwright.wording import count_of
+
 if TYPE_CHECKING:
     import polars as pl
 
@@ -102,7 +104,7 @@ class Ranking(Tabular):
         first = self.ranking[0]
         return (
             f"{first['agent_name']} ({first['agent_id']}) comes first of {len(self.ranking)} "
-            f"under the policy {self.policy}, match score {_score(first)}; {self.evidence}"
+            f"under the policy {self.policy}, match score {write_score(first, self.policy)}; {self.evidence}"
         )
 
 
@@ -114,7 +116,8 @@ class Placement(OneRow):
     ----------
     row
         assignment_id, booking_id, agent_id, agent_name, match_score, status (``assigned`` or ``waiting``),
-        win_probability, expected_value, policy, model_id, lead_id, open, capacity.
+        win_probability with its 90 % interval win_low to win_high, expected_value, policy, model_id, lead_id,
+        open, capacity.
     """
 
     @property
@@ -140,7 +143,8 @@ class Placement(OneRow):
             return f"lead {self.row['lead_id']} is {self.row['status']}: nobody eligible has a free place"
         return (
             f"assignment {self.row['assignment_id']} (booking {self.row['booking_id']}) goes to "
-            f"{self.row['agent_name']} ({self.row['agent_id']}), match score {_score(self.row)}, "
+            f"{self.row['agent_name']} ({self.row['agent_id']}), "
+            f"match score {write_score(self.row, self.row['policy'])}, "
             f"now {self.row['open']} of {self.row['capacity']} open"
         )
 
@@ -174,7 +178,8 @@ class Agents(Tabular):
         """Say how busy they are."""
         places = sum(row["capacity"] for row in self.rows if row["active"])
         busy = sum(row["open"] for row in self.rows)
-        return f"{len(self.rows)} agents, {busy:,} of {places:,} places taken; ranked under {self.policy}"
+        agents = count_of(len(self.rows), "agent")
+        return f"{agents}, {busy:,} of {count_of(places, 'place')} taken; ranked under {self.policy}"
 
 
 @dataclass(frozen=True)
@@ -192,8 +197,9 @@ class Queue(Tabular):
         hopeless = sum(row["agents_who_could"] == 0 for row in self.rows)
         if not self.rows:
             return "nobody waits"
-        note = f"; {hopeless} of them require what no active agent has" if hopeless else ""
-        return f"{len(self.rows)} leads wait{note}"
+        require = "requires" if hopeless == 1 else "require"
+        note = f"; {hopeless} of them {require} what no active agent has" if hopeless else ""
+        return f"{count_of(len(self.rows), 'lead waits', 'leads wait')}{note}"
 
 
 @dataclass(frozen=True)
@@ -209,7 +215,7 @@ class Models(Tabular):
     def summary(self) -> str:
         """Say which are at work."""
         promoted = [f"{row['kind']} {row['model_id']}" for row in self.rows if row["promoted"]]
-        return f"{len(self.rows)} models; at work: {', '.join(promoted) or 'none'}"
+        return f"{count_of(len(self.rows), 'model')}; at work: {', '.join(promoted) or 'none'}"
 
 
 @dataclass(frozen=True)
@@ -278,9 +284,21 @@ class Loaded(Tabular):
 
 @dataclass(frozen=True)
 class Explanation(Tabular):
-    """Why an assignment went where it went, and what would have changed it."""
+    """Why an assignment went where it went, and what would have changed it.
+
+    Attributes
+    ----------
+    answer
+        What was decided and why, with the ranking as it was: the first ten agents, the one who got it and
+        the one asked for. Amounts are in ``currency`` (None: nobody said).
+    """
 
     answer: Row
+
+    @property
+    def currency(self) -> str | None:
+        """What amounts are in; None where the import did not say."""
+        return self.answer.get("currency")
 
     def table_rows(self) -> Sequence[Row]:
         """Return the ranking as the decision saw it."""
@@ -298,7 +316,17 @@ class Explanation(Tabular):
             f"{answer['decided_at']} under the policy {answer['policy']}"
             + (f", model {answer['model_id']}" if answer["model_id"] is not None else "")
             + (", from the waiting queue" if answer["from_queue"] else "")
+            + (
+                ""
+                if answer["match_score"] is None
+                else f", match score {write_score(answer, answer['policy'])}"
+            )
+            + ("" if answer["expected_value"] is None else f", worth {self.worth(answer['expected_value'])}")
         )
+
+    def worth(self, amount: float) -> str:
+        """Write an expected value with its currency."""
+        return f"{amount:,.0f}" + (f" {self.currency}" if self.currency else "")
 
 
 @dataclass(frozen=True)
@@ -326,6 +354,19 @@ class Replay(Tabular):
         return f"the decision on assignment {self.answer['assignment_id']} {verdict} when recomputed"
 
 
-def _score(row: Row) -> str:
-    """Write a match score; without a match model there is none."""
-    return "–" if row["match_score"] is None else f"{row['match_score']:.1f}"
+def write_score(row: Row, policy: str) -> str:
+    """Write a match score, with its interval where it is a chance; without a match model there is none."""
+    if row["match_score"] is None:
+        return "–"
+    score = f"{row['match_score']:.1f}"
+    interval = write_interval(row) if policy == "value" else None
+    return f"{score} (90 % interval {interval})" if interval else score
+
+
+def write_interval(row: Row) -> str | None:
+    """Write the 90 % interval of a win probability in per cent: ``31–95``; None where there is none."""
+    low, high = row.get("win_low"), row.get("win_high")
+    if low is None or high is None:
+        return None
+    digits = 0 if low >= 0.01 and high <= 0.99 and high - low >= 0.02 else 1
+    return f"{100 * low:.{digits}f}–{100 * high:.{digits}f}"

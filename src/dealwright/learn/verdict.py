@@ -165,7 +165,7 @@ def _describe_what_is_missing(evidence: Evidence) -> str:
     n = evidence.outcomes
     if n == 0:
         return "no outcome is known yet."
-    only = "the only outcome is" if n == 1 else f"all {n:,} outcomes are"
+    only = {1: "the only outcome is", 2: "both outcomes are"}.get(n, f"all {n:,} outcomes are")
     parts = []
     if evidence.agents == 1:
         parts.append(

@@ -57,7 +57,8 @@ grant execute on routine dealwright.rank_agents, dealwright.assign_lead, dealwri
                        integer, text, text, text, text),
     dealwright.settle (text, text, double precision, double precision, double precision, bigint, bigint, integer,
                        integer, text, text, text, text),
-    dealwright.reassign, dealwright.assignment_named, dealwright.policy_in_use, dealwright.fill_free_places
+    dealwright.reassign, dealwright.assignment_named, dealwright.policy_in_use, dealwright.fill_free_places,
+    dealwright.win_interval
     to dealwright_app;
 grant select on dealwright.lead, dealwright.waiting_lead, dealwright.policy to dealwright_app;
 grant insert (external_id, customer_name, attributes, requirements, priority, idempotency_key, received_at, policy,
@@ -90,7 +91,7 @@ grant select on dealwright.agent, dealwright.lead, dealwright.assignment, dealwr
         dealwright.agent_profile,
     dealwright.waiting_lead, dealwright.touch to dealwright_reader, dealwright_planner;
 grant execute on routine dealwright.rank_agents, dealwright.placement_of, dealwright.assignment_named,
-    dealwright.policy_in_use, dealwright.explain, dealwright.replay,
+    dealwright.policy_in_use, dealwright.explain, dealwright.replay, dealwright.win_interval,
     dealwright.read_events, dealwright.touches, dealwright.verify_decisions to dealwright_reader, dealwright_planner;
 
 -- name: planner

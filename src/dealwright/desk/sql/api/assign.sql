@@ -41,7 +41,9 @@ create or replace procedure dealwright.assign(
     inout own_booking_id text default null,
     inout own_agent_id text default null,
     inout open integer default null,
-    inout capacity integer default null
+    inout capacity integer default null,
+    inout win_low double precision default null,
+    inout win_high double precision default null
 )
 language plpgsql as $$
 declare
@@ -52,6 +54,7 @@ begin
         lead_id, status, own_assignment_id, own_booking_id, own_agent_id, open, capacity
     from dealwright.assign_lead(lead, policy) as p;
     commit;
+    select i.win_low, i.win_high into win_low, win_high from dealwright.win_interval(assignment_id) as i;
     -- the second one, as durable as the caller's synchronous_commit asks for: a commit waits for the disk if there is
     -- something to write
     perform pg_catalog.pg_logical_emit_message(true, 'dealwright', '');
@@ -59,7 +62,7 @@ end
 $$;
 comment on procedure dealwright.assign(
     jsonb, text, bigint, bigint, bigint, text, double precision, double precision, double precision, bigint, bigint,
-    text, text, text, text, integer, integer) is
+    text, text, text, text, integer, integer, double precision, double precision) is
     'dealwright.assign_lead as a command that commits by itself: call dealwright.assign(''{"customer_name": ...}''). '
     'Not for use inside a transaction.';
 
