@@ -216,7 +216,9 @@ class Desk(ModelRegister):
     def reassign(self, assignment: int | str, reason: str) -> Placement:
         """Give an open assignment's lead to the best other agent with room."""
         assignment_id = self._find_assignment(assignment)
-        return _placement(self._rows("reassign", assignment_id=assignment_id, reason=reason)[0])
+        row = self._rows("reassign", assignment_id=assignment_id, reason=reason)[0]
+        # a statement of its own: the one before does not see yet what it decided
+        return _placement({**row, **self._rows("win_interval", assignment_id=row["assignment_id"])[0]})
 
     # views
 

@@ -238,9 +238,7 @@ order by r.rank, r.agent_id
 
 -- name: reassign
 -- Gives an open assignment's lead to the best other agent with room.
-select p.*, i.win_low, i.win_high
-from dealwright.reassign(%(assignment_id)s::bigint, %(reason)s::text) as p
-left join lateral dealwright.win_interval(p.assignment_id) as i on true
+select * from dealwright.reassign(%(assignment_id)s::bigint, %(reason)s::text)
 
 -- name: reopen_task
 -- Takes back that a task was finished.
@@ -329,3 +327,7 @@ select agent_id, rating, years_of_service from dealwright.agent order by agent_i
 -- name: waiting
 -- Which of these processes wait for others.
 select pid from unnest(%(pids)s::integer[]) as pid where cardinality(pg_blocking_pids(pid)) > 0
+
+-- name: win_interval
+-- The interval of the win probability behind an assignment.
+select win_low, win_high from dealwright.win_interval(%(assignment_id)s::bigint)

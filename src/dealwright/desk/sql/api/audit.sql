@@ -38,12 +38,14 @@ comment on function dealwright.replay(bigint) is
 
 create or replace function dealwright.win_interval(assignment_id bigint,
     out win_low double precision, out win_high double precision)
-language sql stable security definer
+language plpgsql stable security definer
 set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
-    select i.win_low, i.win_high
-    from dealwright.decision as d
-    cross join lateral dealwright_engine.win_interval(d) as i
-    where d.assignment_id = win_interval.assignment_id
+declare
+    d dealwright.decision;
+begin
+    select * into d from dealwright.decision as x where x.assignment_id = win_interval.assignment_id;
+    select i.win_low, i.win_high into win_low, win_high from dealwright_engine.win_interval(d) as i;
+end
 $$;
 comment on function dealwright.win_interval(bigint) is
     'The 90 % interval of the win probability behind an assignment, as it was decided; null where there was no match '
