@@ -279,3 +279,4 @@ def test_the_summary_says_whether_the_probabilities_held() -> None:
     assert turned.reliability is not None
     assert not turned.reliability.held
     assert "did not hold" in turned.summary()
+    assert ("is now at work" in turned.summary()) != turned.model.calibration.is_identity

@@ -88,7 +88,9 @@ class TrainResult:
         """Whether the probabilities held on later outcomes, in a sentence."""
         if self.reliability is None:
             return "Whether the probabilities hold cannot be told yet: there are too few later outcomes."
-        return self.reliability.text
+        if self.reliability.held or self.model.calibration.is_identity:
+            return self.reliability.text
+        return f"{self.reliability.text} A calibration map that has helped on these outcomes is now at work."
 
 
 def train(
