@@ -108,10 +108,17 @@ def test_outcomes_of_one_agent_do_not_make_up_for_those_of_the_other() -> None:
     assert "enough outcomes" not in result.text
 
 
-@pytest.mark.parametrize("share", [(1, 1, 1, 1), (20, 1, 1, 1), (5, 4, 3, 2, 1), (30, 1)])
+def test_who_has_no_outcome_is_no_agent_of_the_test() -> None:
+    result = found(1 + 2 * (np.arange(40) % 2), np.arange(40) % 3 > 0)
+    assert result.agents == 2
+
+
+@pytest.mark.parametrize(
+    "share", [(1, 1, 1, 1), (20, 1, 1, 1), (5, 4, 3, 2, 1), (30, 1), tuple(range(1, 51)), (1, 4) * 75]
+)
 def test_power_is_that_of_the_test_itself(share: tuple[int, ...]) -> None:
     """Simulated with the test's own statistic, for agents who share the outcomes unequally."""
-    each = np.array(share) * 400 // sum(share)
+    each = np.array(share) * max(400, 3 * sum(share)) // sum(share)
     power = find_power(0.6, each * 0.25, 0.05)
     rng = np.random.default_rng(3)
 
