@@ -689,6 +689,8 @@ class History:
         `BOOKING_COLUMNS`.
     follow_up_days
         Days after which an assignment without a booking counts as not won.
+    currency
+        What amounts are in; None where nobody said.
     intake
         What became of the user's tables, where the history was read from them.
     """
@@ -698,6 +700,7 @@ class History:
     assignments: pl.DataFrame
     bookings: pl.DataFrame
     follow_up_days: float = 7.0
+    currency: str | None = None
     intake: Intake = field(default_factory=Intake)
 
 

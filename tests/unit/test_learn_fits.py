@@ -217,9 +217,12 @@ def test_power_is_that_of_a_simulation() -> None:
     """The needed number of outcomes gives the promised power, when the test is simulated."""
     params = LearnParams()
     agents, rate = 30, 0.7
-    needed = find_needed_outcomes(params, agents, rate)
+    needed = find_needed_outcomes(params, np.full(agents, 20), rate)
+    assert needed is not None
     each = needed // agents
-    assert find_power(0.3, agents, each * rate * (1 - rate), params.alpha) == pytest.approx(0.8, abs=0.02)
+    assert find_power(0.3, np.full(agents, each * rate * (1 - rate)), params.alpha) == pytest.approx(
+        0.8, abs=0.02
+    )
     rng = np.random.default_rng(12)
     found = 0
     for _ in range(400):

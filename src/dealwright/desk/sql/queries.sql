@@ -15,7 +15,8 @@ select agent_id, rating, years_of_service, department, open, capacity from dealw
 -- name: agents
 -- Every agent with its workload and its rank for a lead of which nothing is known.
 select coalesce(a.external_id, a.agent_id::text) as agent_id, a.name as agent_name, a.open, a.capacity, r.rank,
-       r.match_score, a.active, a.department, a.job_title, a.years_of_service, a.rating, a.skills, a.weight,
+       r.match_score, r.win_probability, r.win_low, r.win_high, a.active, a.department, a.job_title, a.years_of_service,
+           a.rating, a.skills, a.weight,
        coalesce(s.known[1], 0) as known, coalesce(s.confirmed[1], 0) as won
 from dealwright.rank_agents('{"customer_name": "anybody"}', %(policy)s::text) as r
 join dealwright.agent as a using (agent_id)
@@ -120,7 +121,15 @@ order by d.lead_id
 
 -- name: explain
 -- Why an assignment went where it went.
-select dealwright.explain(%(assignment_id)s::bigint) as answer
+select dealwright.explain(%(assignment_id)s::bigint, %(agent_id)s::bigint) as answer
+
+-- name: find_agent
+-- The agents that the user calls so: by their own id, else by name.
+select a.agent_id, coalesce(a.external_id, a.agent_id::text) as own_id,
+       coalesce(a.external_id, a.agent_id::text) = %(name)s::text as by_id
+from dealwright.agent as a
+where coalesce(a.external_id, a.agent_id::text) = %(name)s::text or lower(a.name) = lower(btrim(%(name)s::text))
+order by by_id desc, a.agent_id
 
 -- name: find_assignment
 -- The assignment that the user calls so: by an outside id, else by the id the desk gave it.
@@ -173,7 +182,8 @@ order by a.xact_start nulls last, a.pid
 
 -- name: import_history
 -- Takes in what was copied into the temporary tables.
-select dealwright.import_history(%(follow_up_days)s::double precision, %(deactivate_missing)s::boolean) as counts
+select dealwright.import_history(%(follow_up_days)s::double precision, %(deactivate_missing)s::boolean,
+    %(currency)s::text) as counts
 
 -- name: known_tasks
 -- Which of these tasks there are.

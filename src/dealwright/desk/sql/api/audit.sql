@@ -26,17 +26,34 @@ begin
         'recorded',
             jsonb_build_object('agent_id', d.agent_id, 'match_score', d.match_score, 'win_probability',
                 d.win_probability,
+                                       'win_low', (dealwright_engine.win_interval(d)).win_low,
+                                       'win_high', (dealwright_engine.win_interval(d)).win_high,
                                        'expected_value', d.expected_value),
         'recomputed', jsonb_build_object('agent_id', again.agent_id, 'match_score', again.match_score,
-                                         'win_probability', again.win_probability, 'expected_value',
-                                             again.expected_value));
+                                         'win_probability', again.win_probability, 'win_low', again.win_low,
+                                         'win_high', again.win_high, 'expected_value', again.expected_value));
 end
 $$;
 comment on function dealwright.replay(bigint) is
     'Recomputes a decision from the record, with the state it saw, by the code that takes decisions; agrees says '
     'whether it comes out the same.';
 
-create or replace function dealwright.explain(assignment_id bigint)
+create or replace function dealwright.win_interval(assignment_id bigint,
+    out win_low double precision, out win_high double precision)
+language plpgsql stable security definer
+set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
+declare
+    d dealwright.decision;
+begin
+    select * into d from dealwright.decision as x where x.assignment_id = win_interval.assignment_id;
+    select i.win_low, i.win_high into win_low, win_high from dealwright_engine.win_interval(d) as i;
+end
+$$;
+comment on function dealwright.win_interval(bigint) is
+    'The 90 % interval of the win probability behind an assignment, as it was decided; null where there was no match '
+    'model, or where the desk did not decide.';
+
+create or replace function dealwright.explain(assignment_id bigint, asked_agent_id bigint default null)
 returns jsonb language plpgsql security definer
 set search_path = pg_temp, dealwright, dealwright_engine, @vector_schema@ as $$
 declare
@@ -52,21 +69,27 @@ begin
     select jsonb_agg(jsonb_build_object(
         'rank', coalesce(r.rank, r.ordinality), 'agent_id', r.agent_id, 'agent_name', a.name, 'match_score',
             r.match_score,
-        'win_probability', r.win_probability, 'win_low', r.win_low, 'win_high', r.win_high, 'expected_value',
-            r.expected_value,
+        'win_probability', coalesce(r.win_probability, v.win_probability), 'win_low', coalesce(r.win_low, v.win_low),
+        'win_high', coalesce(r.win_high, v.win_high), 'expected_value', coalesce(r.expected_value, v.expected_value),
         'open', r.open, 'capacity', r.capacity, 'eligible', r.eligible,
         'reasons', dealwright_engine.reasons_for(common, r.agent_id, r.eligible, ask),
         'would_have_got_it', dealwright_engine.would_win(d, ask, r.agent_id)
     ) order by r.ordinality) into ranking
     from dealwright_engine.rank_by(d.policy, ask, d.policy_params, null, false) with ordinality as r
     left join dealwright.agent as a using (agent_id)
-    where r.ordinality <= 10 or r.agent_id in (d.agent_id, d.owner_agent_id);
+    -- what the match model said is worth seeing under any policy
+    left join dealwright_engine.rank_value(ask, '{}', null, false) as v
+        on d.policy <> 'value' and v.agent_id = r.agent_id
+    where r.ordinality <= 10 or r.agent_id in (d.agent_id, d.owner_agent_id, asked_agent_id);
     return jsonb_build_object(
         'assignment_id', d.assignment_id, 'lead_id', d.lead_id, 'agent_id', d.agent_id,
         'agent_name', (select a.name from dealwright.agent as a where a.agent_id = d.agent_id),
         'policy', d.policy, 'policy_params', d.policy_params, 'model_id', d.model_id, 'decided_at', d.decided_at,
         'from_queue', d.from_queue, 'match_score', d.match_score, 'win_probability', d.win_probability,
-        'expected_value', d.expected_value, 'propensity', d.propensity, 'fairness_price', d.fairness_price,
+        'win_low', (dealwright_engine.win_interval(d)).win_low,
+        'win_high', (dealwright_engine.win_interval(d)).win_high,
+        'expected_value', d.expected_value, 'currency', (select s.currency from dealwright_engine.setting as s),
+        'propensity', d.propensity, 'fairness_price', d.fairness_price,
         'requirements', d.requirements, 'required_skills', d.required_skills, 'required_department',
             d.required_department,
         'evidence',
@@ -79,9 +102,9 @@ begin
         'ranking', ranking);
 end
 $$;
-comment on function dealwright.explain(bigint) is
-    'Why this agent: the ranking as the decision saw it, with reasons; for the others, what would have made them the '
-    'first.';
+comment on function dealwright.explain(bigint, bigint) is
+    'Why this agent: the first ten of the ranking as the decision saw it, and one more agent if asked, with reasons; '
+    'for the others, what would have made them the first.';
 
 create or replace function dealwright.seal_decisions()
 returns bigint language plpgsql security definer

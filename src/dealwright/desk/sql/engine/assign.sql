@@ -52,7 +52,7 @@ begin
                     best.match_score,
                             best.win_probability, best.expected_value, rule.name, rule.model_id, l.lead_id, 'assigned',
                             recorded.assignment_id, recorded.booking_id, (recorded.claim).own_id, (recorded.claim).open,
-                            (recorded.claim).capacity, null, null)::dealwright.placement;
+                            (recorded.claim).capacity, null, null, best.win_low, best.win_high)::dealwright.placement;
             exception
                 when sqlstate 'DW009' then  -- see place_lead; a code that ends in 000 would catch every DW
                     null;

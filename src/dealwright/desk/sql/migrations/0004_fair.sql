@@ -41,3 +41,12 @@ comment on table dealwright_engine.sealing is
     'may '
     'have been under way: once none of them is, sealed_through moves up to there.';
 insert into dealwright_engine.sealing default values;
+
+-- the interval comes with the placement
+alter table dealwright_engine.rule add column logit_variance double precision;
+alter type dealwright_engine.look add attribute spread double precision;
+alter type dealwright.placement add attribute win_low double precision, add attribute win_high double precision;
+-- beside the new one a call would be ambiguous
+drop procedure if exists dealwright.assign(
+    jsonb, text, bigint, bigint, bigint, text, double precision, double precision, double precision, bigint, bigint,
+    text, text, text, text, integer, integer, bigint[], text[]);
