@@ -99,7 +99,8 @@ grant execute on routine dealwright.rank_agents, dealwright.placement_of, dealwr
     dealwright.policy_in_use, dealwright.explain, dealwright.replay, dealwright.agent_named, dealwright.holders_of,
     dealwright.duplicates_of,
     dealwright.win_interval,
-    dealwright.read_events, dealwright.touches, dealwright.verify_decisions to dealwright_reader, dealwright_planner;
+    dealwright.read_events, dealwright.touches, dealwright.verify_decisions,
+    dealwright.unsealed_decisions to dealwright_reader, dealwright_planner;
 
 -- name: planner
 -- Works at night: takes in histories, trains, publishes tasks, seals the record. Places and settles nothing.

@@ -48,11 +48,13 @@ begin
                     l.received_at, l.policy,
                         l.slots, l.required_skills, l.required_department, 'assigned');
                 recorded := dealwright_engine.record_assignment(l, best, ask, rule, false);
-                return row (recorded.assignment_id, recorded.booking_id, best.agent_id, (recorded.claim).agent_name,
-                    best.match_score,
-                            best.win_probability, best.expected_value, rule.name, rule.model_id, l.lead_id, 'assigned',
-                            recorded.assignment_id, recorded.booking_id, (recorded.claim).own_id, (recorded.claim).open,
-                            (recorded.claim).capacity, null, null, best.win_low, best.win_high)::dealwright.placement;
+                return row (
+                    recorded.assignment_id, recorded.booking_id, best.agent_id, (recorded.claim).agent_name,
+                    best.match_score, best.win_probability, best.expected_value, rule.name, rule.model_id, l.lead_id,
+                    'assigned', recorded.assignment_id, recorded.booking_id, (recorded.claim).own_id,
+                    (recorded.claim).open, (recorded.claim).capacity, null, null,
+                    -- as exactly as the record gives them again (engine/audit.sql, win_interval)
+                    round(1e9 * best.win_low) / 1e9, round(1e9 * best.win_high) / 1e9)::dealwright.placement;
             exception
                 when sqlstate 'DW009' then  -- see place_lead; a code that ends in 000 would catch every DW
                     null;

@@ -120,8 +120,8 @@ begin
         variance := variance - coalesce(own <#> (query * query), 0);
     end if;
     middle := dealwright_engine.logit(d.win_probability);
-    win_low := dealwright_engine.sigmoid(middle - 1.6448536269514722 * sqrt(variance));
-    win_high := dealwright_engine.sigmoid(middle + 1.6448536269514722 * sqrt(variance));
+    win_low := round(1e9 * dealwright_engine.sigmoid(middle - 1.6448536269514722 * sqrt(variance))) / 1e9;
+    win_high := round(1e9 * dealwright_engine.sigmoid(middle + 1.6448536269514722 * sqrt(variance))) / 1e9;
 end
 $$;
 comment on function dealwright_engine.win_interval(dealwright.decision) is

@@ -26,6 +26,7 @@ comment on column dealwright.policy.params is
     '(seniority|longest_idle). fair: seed, window_start (counting starts there). All: owner (prefer|ignore) says '
     'whether a returning customer goes to the former agent; respond_within_min, after how many minutes without a '
     'contact a lead goes to the next agent.';
+alter type dealwright_engine.reason_context add attribute received double precision;
 
 -- a block is checked by itself
 create index decision_seal_block on dealwright.decision_seal (block_id);

@@ -136,7 +136,9 @@ create type dealwright_engine.reason_context as (
     weights double precision[],
     -- classic: the contributions of the nine features, agent after agent
     agent_ids bigint[],
-    parts double precision[]
+    parts double precision[],
+    -- fair: leads received per unit of weight by those who can take work
+    received double precision
 );
 
 -- The first of those looked at.
