@@ -27,8 +27,9 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from dealwright.plan.action import ActionParams, Actions, choose_actions
-from dealwright.plan.actions.arbitration import NONE, Budget, Lottery, Offers, choose
+from dealwright.learn.off_policy import estimate_policy_value
+from dealwright.plan.actions import ActionParams, Actions, choose_actions
+from dealwright.plan.actions.arbitration import NONE, Budget, OptionValues, choose
 from dealwright.plan.actions.catalogue import Catalogue
 from dealwright.plan.actions.catalogue_file import parse_catalogue
 from dealwright.plan.actions.effect_learning import EffectParams
@@ -36,29 +37,18 @@ from dealwright.plan.actions.effects import apply_effects, learn_effects
 from dealwright.plan.actions.eligibility import find_eligible
 from dealwright.plan.actions.facts import account_facts
 from dealwright.plan.actions.fatigue import read_touches
-from dealwright.plan.actions.policy_value import policy_value
+from dealwright.plan.actions.point_in_time import PointInTimeReader
+from dealwright.plan.actions.randomisation import Randomisation
 from dealwright.plan.actions.reasons import ReasonTexts
-from dealwright.plan.actions.situations import SituationReader
-from dealwright.plan.anomalies import detect
-from dealwright.plan.predict import PredictParams, predict
-from dealwright.plan.quality import QualityParams, check
-from dealwright.plan.segment import segment
+from dealwright.plan.anomalies import detect_anomalies
+from dealwright.plan.prediction import PredictParams, predict
+from dealwright.plan.quality import QualityParams, check_quality
+from dealwright.plan.segments import segment
 from dealwright.schemas import TIMESTAMP, AccountSchema, PlanInputs
 from dealwright.world.barcelona import BarcelonaParams, generate
 from dealwright.world.response import with_channel
 
 EVERYBODY = ActionParams(exploration_share=0.0, control_share=0.0)
-
-
-@dataclass(frozen=True)
-class Given:
-    """A stage's result made from the truth."""
-
-    frame: pl.DataFrame
-
-    def summary(self) -> dict[str, Any]:
-        """Return nothing."""
-        return {}
 
 
 @dataclass(frozen=True)
@@ -80,12 +70,13 @@ def true_values(inputs: PlanInputs, truth: pl.DataFrame, catalogue: Catalogue) -
     truth = inputs.accounts.select("account_id").join(
         truth, on="account_id", how="left", maintain_order="left"
     )
-    predictions = Given(
-        truth.select("account_id", "churn_probability", predicted_value_eur=pl.col("future_value_eur"))
+    predictions = truth.select(
+        "account_id", "churn_probability", predicted_value_eur=pl.col("future_value_eur")
     )
-    segments = segment(predictions, inputs, rng=np.random.default_rng(0))
+    segments = segment(inputs.accounts, predictions, schema=inputs.schema).frame
     log = read_touches(inputs, catalogue)
-    facts = account_facts(inputs, predictions, segments, None, log.contacts)
+    found = predictions.hstack(segments.drop("account_id").get_columns())
+    facts = account_facts(inputs, found, log.contacts)
     eligible = find_eligible(
         inputs,
         catalogue,
@@ -127,17 +118,22 @@ def by_churn(
 def against_oracle(console: Console, n: int, seed: int) -> None:
     world = generate(BarcelonaParams(n=n), seed=seed)
     rng = np.random.default_rng(seed)
-    inputs = check(world.inputs, QualityParams()).inputs
-    predictions = predict(inputs, PredictParams(), rng=rng)
-    anomalies = detect(inputs, rng=rng)
-    segments = segment(predictions, inputs, rng=rng)
-    actions = choose_actions(inputs, predictions, segments, anomalies, EVERYBODY, rng=rng)
+    inputs = check_quality(world.inputs, QualityParams()).inputs
+    known: dict[str, Any] = {"schema": inputs.schema, "as_of": inputs.as_of}
+    past = {"orders": inputs.orders, "touches": inputs.touches, "history": inputs.history}
+    predictions = predict(inputs.accounts, PredictParams(), rng=rng, **past, **known)
+    anomalies = detect_anomalies(inputs.accounts, orders=inputs.orders, rng=rng, **known)
+    segments = segment(inputs.accounts, predictions.frame, schema=inputs.schema)
+    actions = choose_actions(
+        inputs.accounts, predictions.frame, segments.frame, EVERYBODY, anomalies=anomalies.frame, rng=rng,
+        **past, **known,
+    )  # fmt: skip
     catalogue = EVERYBODY.catalogue
     truth = true_values(inputs, world.truth, catalogue)
     churn = predictions.frame["churn_probability"].to_numpy()
     names = [(action.name, channel.name) for action, channel in catalogue.options]
     log = read_touches(inputs, catalogue)
-    estimated = actions.option_value_eur
+    estimated = actions.options.drop("account_id").fill_null(-np.inf).to_numpy()
     permitted = np.isfinite(estimated)
 
     table = Table(
@@ -182,12 +178,12 @@ def optimise(
     """Choose within a budget by the package's own arbitration."""
     n = value.shape[0]
     masked = np.where(permitted, value, -np.inf).astype(np.float32)
-    lottery = Lottery(
+    randomisation = Randomisation(
         np.zeros(n, dtype=bool), np.ones(n), np.zeros(n), 0.0, 0.0, np.ones(value.shape[1], dtype=bool)
     )
     options = np.arange(truth.cost_eur.size)
-    offers = Offers(masked, truth.cost_eur, np.ones(options.size), options)
-    return choose(offers, lottery, budget).option
+    offers = OptionValues(masked, truth.cost_eur, np.ones(options.size), options)
+    return choose(offers, randomisation, budget).option
 
 
 def _effects(console: Console, actions: Actions) -> None:
@@ -202,7 +198,7 @@ def _effects(console: Console, actions: Actions) -> None:
         ]
         table.add_row(
             name, f"{found.treated:,}", f"{found.mean_increment:+.4f}", f"{found.error:.4f}", *losses,
-            found.told or found.source,
+            found.description or found.source,
         )  # fmt: skip
     console.print(table)
 
@@ -282,7 +278,7 @@ def mailing(console: Console, n: int, seed: int) -> None:
     inputs = PlanInputs(accounts, schema, as_of, touches=touches)
     learn, judge = np.arange(n) % 2 == 0, np.arange(n) % 2 == 1
     halves = replace(inputs, touches=touches.filter(pl.Series(learn)))
-    reader = SituationReader(halves, read_touches(halves, MAILING).contacts.clear())
+    reader = PointInTimeReader(halves, read_touches(halves, MAILING).contacts.clear())
     model = learn_effects(halves, MAILING, reader, EffectParams(), rng=rng)
     found = apply_effects(model, reader.tonight())
     worth, cost = 0.05 * spend, 0.60
@@ -309,17 +305,20 @@ def mailing(console: Console, n: int, seed: int) -> None:
     table = Table(
         title=f"randomised mailing, {n:,} customers: learned on one half, judged on the other (EUR each)"
     )
-    for column in ("policy", "mails", "doubly robust", "error", "truth"):
+    for column in ("policy", "mails", "doubly robust", "95 % interval", "truth"):
         table.add_column(column, justify="right" if column != "policy" else "left")
     for name, everywhere in policies.items():
         policy = everywhere.astype(np.int64)[judge]
-        estimate = policy_value(
-            outcome[judge], arm[judge], np.full((judge.sum(), 3), 1 / 3), predicted[judge], policy
-        )
-        true = expected[judge][np.arange(policy.size), policy].mean()
-        table.add_row(
-            name, f"{(policy > 0).sum():,}", f"{estimate.value:.3f}", f"{estimate.error:.3f}", f"{true:.3f}"
-        )
+        rows = np.arange(policy.size)
+        found = estimate_policy_value(
+            outcome[judge], np.full(policy.size, 1 / 3), (arm[judge] == policy).astype(np.float64),
+            predicted_logged=predicted[judge][rows, arm[judge]],
+            predicted_policy=predicted[judge][rows, policy],
+        ).doubly_robust  # fmt: skip
+        assert found is not None
+        true = expected[judge][rows, policy].mean()
+        interval = f"{found.low:.3f} to {found.high:.3f}"
+        table.add_row(name, f"{(policy > 0).sum():,}", f"{found.value:.3f}", interval, f"{true:.3f}")
     console.print(table)
 
 
@@ -351,18 +350,23 @@ def one_size(n: int) -> str:
     """Measure one size; predictions are the truth with noise, so that only these stages are timed."""
     world = generate(BarcelonaParams(n=n), seed=1)
     rng = np.random.default_rng(1)
-    predictions = Given(
-        world.truth.select("account_id", "churn_probability", predicted_value_eur=pl.col("future_value_eur"))
+    predictions = world.truth.select(
+        "account_id", "churn_probability", predicted_value_eur=pl.col("future_value_eur")
     )
     inputs = world.inputs
+    known: dict[str, Any] = {"schema": inputs.schema, "as_of": inputs.as_of}
+    past = {"orders": inputs.orders, "touches": inputs.touches, "history": inputs.history}
     assert inputs.orders is not None
     assert inputs.touches is not None
     started, cpu = time.perf_counter(), time.process_time()
-    anomalies = detect(inputs, rng=rng)
+    anomalies = detect_anomalies(inputs.accounts, orders=inputs.orders, rng=rng, **known)
     first = time.perf_counter()
-    segments = segment(predictions, inputs, rng=rng)
+    segments = segment(inputs.accounts, predictions, schema=inputs.schema)
     second = time.perf_counter()
-    choose_actions(inputs, predictions, segments, anomalies, ActionParams(), rng=rng)
+    choose_actions(
+        inputs.accounts, predictions, segments.frame, ActionParams(), anomalies=anomalies.frame, rng=rng,
+        **past, **known,
+    )  # fmt: skip
     third, spent = time.perf_counter(), time.process_time() - cpu
     seconds = (first - started, second - first, third - second, third - started)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6

@@ -88,7 +88,7 @@ def ask(*arguments: str) -> str:
 
 def prepare(folder: Path, size: int, seed: int) -> None:
     """Plan a company of `size` accounts and write down what the stage *brief* is given."""
-    from dealwright.plan.run import run_plan
+    from dealwright.plan.pipeline import run_plan
     from dealwright.world.barcelona import BarcelonaParams, generate
 
     inputs = generate(BarcelonaParams(n=size), seed=seed).inputs
@@ -124,7 +124,7 @@ def appointments(actions: pl.DataFrame, inputs: Any, size: int) -> tuple[pl.Data
 
 def visits_of(tasks: pl.DataFrame, inputs: Any) -> pl.DataFrame:
     """Give each representative ten visits a day, ways between them as *route* estimates them."""
-    from dealwright.plan.routing.travel import TravelParams, drive_min
+    from dealwright.plan.travel import TravelParams, drive_min
     from dealwright.schemas import VISIT_COLUMNS
 
     ordered = tasks.sort("rep", "task").with_columns(turn=pl.int_range(pl.len()).over("rep"))
@@ -173,8 +173,7 @@ def calls_of(tasks: pl.DataFrame, inputs: Any) -> pl.DataFrame:
 
 def measure(folder: Path, size: int, language: str) -> dict[str, Any]:
     """Write the first `size` briefs in one language."""
-    from dealwright.plan.brief import BriefParams, brief
-    from dealwright.schemas import PlanInputs
+    from dealwright.plan.briefs import BriefParams, write_briefs
     from dealwright.world.barcelona import BarcelonaParams, barcelona_schema
 
     read = {path.stem: pl.read_parquet(path) for path in folder.glob("*.parquet")}
@@ -184,13 +183,13 @@ def measure(folder: Path, size: int, language: str) -> dict[str, Any]:
     wanted = pl.concat([visits.select("account_id"), calls.select("account_id")]).unique()
     for name in ("accounts", "orders", "touches", "planned"):
         read[name] = read[name].join(wanted, on="account_id", how="semi", maintain_order="left")
-    inputs = PlanInputs(
-        read["accounts"], barcelona_schema(), BarcelonaParams().as_of, read["orders"], read["touches"],
-        read["reps"],
-    )  # fmt: skip
     before = peak_mb()
     clock, work = time.perf_counter(), time.process_time()
-    found = brief(inputs, read["planned"], BriefParams(language), visits=visits, calls=calls)
+    found = write_briefs(
+        read["accounts"], read["planned"], BriefParams(language), visits=visits, calls=calls,
+        orders=read["orders"], touches=read["touches"], reps=read["reps"], schema=barcelona_schema(),
+        as_of=BarcelonaParams().as_of,
+    )  # fmt: skip
     seconds, cpu_s = time.perf_counter() - clock, time.process_time() - work
     made = found.briefs
     if made.height != size or made.select((pl.col("markdown", "html").str.len_bytes() < 100).any()).row(

@@ -20,10 +20,10 @@ from rich.table import Table
 
 import targets
 from dealwright.plan.channels.allocation import Allocation, allocate
-from dealwright.plan.channels.flow import allocate_by_flow
 from dealwright.plan.channels.kernels import Floats, measure
 from dealwright.plan.channels.prices import ONE_EACH
 from dealwright.plan.channels.repair import NOBODY
+from dealwright.plan.flow import allocate_by_flow
 
 TARGET_ACCOUNTS: Final = 1_000_000
 TARGET_S: Final = 3.0

@@ -2,10 +2,11 @@
 
 Per world and size, over several seeds: how often the verdict is `agents differ`; out-of-time log loss and
 AUC of base rate, lead-only and lead + agent model; calibration error of the model on new leads against
-drawn outcomes and of the naive rate per agent; how much of the gap between random and the best possible
-assignment each policy closes when agents have ten places a day; seconds to train.
+drawn outcomes and of the naive rate per agent; how often the true probability lies within the 90 % interval;
+how much of the gap between random and the best possible assignment each policy closes when agents have ten
+places a day; seconds to train. And how many of 200 agencies whose agents are alike raise a false alarm.
 
-    python benchmarks/learn.py [--sizes 450 2000] [--seeds 10] [--rows 1000000]
+    python benchmarks/learn.py [--sizes 450 2000] [--seeds 10] [--rows 1000000] [--alarms 200]
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import polars as pl
 
 from dealwright.learn import LearnParams, build_outcomes, count_statistics, score, train
 from dealwright.learn.asof import AsOfCounter
+from dealwright.learn.homogeneity import compare_agents
 from dealwright.learn.metrics import calibration_error
 from dealwright.learn.outcomes import fill_unknown, tabulate_outcomes, value_shares
 from dealwright.world.assigning import assign_batches_optimally, assign_leads
@@ -40,6 +42,7 @@ class Row:
     ece_model: float
     ece_chosen: float
     ece_naive: float
+    covered: float
     closed: dict[str, float]
     seconds: float
 
@@ -104,6 +107,7 @@ def measure_world(effects: str, n: int, seed: int, utilisation: float) -> Row:
         ece_model=calibration_error(won, scores.win_probability[rows, agents]),
         ece_chosen=calibration_error(won_chosen, scores.win_probability[rows, chosen]),
         ece_naive=calibration_error(won, naive[agents]),
+        covered=float(((scores.low <= truth) & (truth <= scores.high)).mean()),
         # where agents are alike the gap is 0 up to rounding: nothing to close
         closed={
             name: (v - random) / gap if gap > 1e-6 * abs(random) else np.nan for name, v in worth.items()
@@ -117,7 +121,8 @@ def print_worlds(sizes: list[int], seeds: int | None, utilisation: float) -> Non
     print(
         f"{'effects':8}{'outcomes':>9}{'seeds':>6}{'differ':>8}"
         f"{'log loss base / lead / lead+agent':>36}{'AUC':>7}"
-        f"{'ECE':>7}{'chosen':>8}{'naive':>7}{'seconds':>9}  gap to best closed: {', '.join(POLICIES)}"
+        f"{'ECE':>7}{'chosen':>8}{'naive':>7}{'covered':>9}{'seconds':>9}"
+        f"  gap to best closed: {', '.join(POLICIES)}"
     )
     for effects in ("none", "weak", "strong"):
         for n in sizes:
@@ -129,10 +134,28 @@ def print_worlds(sizes: list[int], seeds: int | None, utilisation: float) -> Non
                 f"{effects:8}{n:9,}{count:6}{np.mean([r.differ for r in rows]):8.0%}"
                 f"{losses[0]:16.4f}{losses[1]:10.4f}{losses[2]:10.4f}{np.mean([r.auc for r in rows]):7.3f}"
                 f"{np.mean([r.ece_model for r in rows]):7.3f}{np.mean([r.ece_chosen for r in rows]):8.3f}"
-                f"{np.mean([r.ece_naive for r in rows]):7.3f}{np.median([r.seconds for r in rows]):9.2f}  "
+                f"{np.mean([r.ece_naive for r in rows]):7.3f}{np.mean([r.covered for r in rows]):9.2f}"
+                f"{np.median([r.seconds for r in rows]):9.2f}  "
                 + "  ".join("    -" if np.isnan(c) else f"{c:5.2f}" for c in closed),
                 flush=True,
             )
+
+
+def print_false_alarms(worlds: int) -> None:
+    """Count verdicts of a difference where there is none, though agents get different leads."""
+    print(f"\n{worlds} agencies whose agents are alike; at most one in twenty may raise an alarm")
+    for n, skew in ((450, 1.0), (2_000, 2.0)):
+        alarms = naive = 0
+        for seed in range(worlds):
+            world = generate_astra(
+                AstraParams(n_assignments=n, effects="none", seed=seed, case_mix_skew=skew)
+            )
+            past = world.history()
+            table = tabulate_outcomes(build_outcomes(past).frame, past.dimensions)
+            found = compare_agents(table, 119, np.random.default_rng(seed))
+            alarms += found.p_value <= LearnParams().alpha
+            naive += found.plain_p_value <= 0.05
+        print(f"{n:9,} outcomes, alarms: {alarms}; of a test blind to the leads: {naive}", flush=True)
 
 
 def print_speed(n: int, agents: int) -> None:
@@ -162,12 +185,15 @@ def main() -> None:
     parser.add_argument("--sizes", type=int, nargs="+", default=list(SEEDS))
     parser.add_argument("--seeds", type=int, default=None)
     parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--alarms", type=int, default=200)
     parser.add_argument("--utilisation", type=float, nargs="+", default=[0.25, 0.75])
     arguments = parser.parse_args()
     machine = platform.processor() or platform.machine()
     print(f"{machine}, Python {platform.python_version()}, NumPy {np.__version__}")
     for utilisation in arguments.utilisation:
         print_worlds(arguments.sizes, arguments.seeds, utilisation)
+    if arguments.alarms:
+        print_false_alarms(arguments.alarms)
     if arguments.rows:
         print_speed(arguments.rows, 1000)
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+import polars as pl
 
-from dealwright.plan.frames import StageResult
-from dealwright.plan.route import RouteParams
+from dealwright.plan.routing import RouteParams
 from dealwright.plan.routing.job import Job, build_problem
 from dealwright.plan.routing.problem import Problem
 from dealwright.plan.routing.requests import read_reps, read_requests, working_days
-from dealwright.plan.routing.travel import EstimatedTravel
 from dealwright.plan.routing.week import spread
+from dealwright.plan.travel import EstimatedTravel
 from dealwright.schemas import PlanInputs
 
 
@@ -32,12 +32,12 @@ def nearest_neighbour_eur(problem: Problem) -> float:
     return value
 
 
-def days_of(inputs: PlanInputs, actions: StageResult, params: RouteParams) -> Iterator[Problem]:
+def days_of(inputs: PlanInputs, worth: pl.DataFrame, params: RouteParams) -> Iterator[Problem]:
     """Build the day of each representative with all accounts of theirs, without a break."""
     days = working_days(inputs, params)
-    requests = read_requests(
-        inputs, actions, territories=None, channels=None, promises=None, params=params
-    ).drop_nulls(["lat_deg", "lon_deg"])
+    requests = read_requests(inputs, worth, territories=None, promises=None, params=params).drop_nulls(
+        ["lat_deg", "lon_deg"]
+    )
     for rep in read_reps(inputs, params):
         visits, allowed, _ = spread(requests.filter(rep_id=rep.rep_id), None, days, params)
         travel = EstimatedTravel(params.travel)

@@ -118,7 +118,7 @@ def draw(line: Line, seed: int, folder: Path) -> list[str]:
     """Draw a company's tables in a process of its own, so that they are not in this one's memory."""
     code = (
         "import sys; from pathlib import Path\n"
-        "from dealwright.report.schema_text import schema_toml\n"
+        "from dealwright.runs.schema_text import schema_toml\n"
         "from dealwright.world.barcelona import BarcelonaParams, generate\n"
         "n, reps, seed, folder = *map(int, sys.argv[1:4]), Path(sys.argv[4])\n"
         "world = generate(BarcelonaParams(n=n, reps=reps), seed=seed)\n"

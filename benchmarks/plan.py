@@ -57,7 +57,7 @@ def run(size: int, seed: int) -> dict[str, Any]:
 
 
 def generate_world(folder: Path, size: int, seed: int) -> None:
-    from dealwright.report.schema_text import schema_toml
+    from dealwright.runs.schema_text import schema_toml
     from dealwright.world.barcelona import BarcelonaParams, generate
 
     begin = time.perf_counter()
@@ -75,7 +75,7 @@ def generate_world(folder: Path, size: int, seed: int) -> None:
 def measure(folder: Path, seed: int) -> None:
     from datetime import datetime
 
-    from dealwright.plan.run import run_plan
+    from dealwright.plan.pipeline import run_plan
     from dealwright.tables.plan_inputs import read_plan_inputs
 
     begin = time.perf_counter()

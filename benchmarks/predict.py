@@ -25,15 +25,10 @@ import numpy as np
 import polars as pl
 from rich.table import Table
 
-from dealwright.plan.predict import PredictParams, predict
-from dealwright.plan.prediction.metrics import (
-    auc,
-    calibration_error,
-    spearman,
-    total_bias,
-)
-from dealwright.plan.quality import QualityParams, check
+from dealwright.plan.prediction import PredictParams
+from dealwright.plan.quality import QualityParams, check_quality
 from dealwright.schemas import AccountSchema, PlanInputs
+from dealwright.stats.metrics import auc, calibration_error, spearman, total_bias
 from dealwright.tables.plan_inputs import read_plan_inputs
 from dealwright.tables.reader import Format, read_table
 from predict_data_sets import drift, mailing, small
@@ -44,6 +39,7 @@ from predict_references import (
     intervals,
     out_of_fold,
     plain_logistic,
+    predict_inputs,
     probability_table,
     timed,
     value_table,
@@ -73,7 +69,7 @@ def main() -> None:
 
 def cleaned(inputs: PlanInputs) -> PlanInputs:
     """Take inputs through the plan's quality stage, as every run does."""
-    return check(inputs, QualityParams(), force=True).inputs
+    return check_quality(inputs, QualityParams(), force=True).inputs
 
 
 def telco(seed: int) -> None:
@@ -85,7 +81,7 @@ def telco(seed: int) -> None:
     inputs = cleaned(read_plan_inputs(source, schema=ROOT / "examples" / "telco.toml"))
     label = inputs.accounts["churned"].cast(pl.Float64).to_numpy()
     numeric = inputs.accounts.select(inputs.schema.numeric).to_numpy()
-    ours, seconds = timed(lambda: predict(inputs, rng=np.random.default_rng(seed)))
+    ours, seconds = timed(lambda: predict_inputs(inputs, rng=np.random.default_rng(seed)))
     rows = {
         "Dealwright": ours.frame["churn_probability"].to_numpy(),
         "gradient boosting, numeric columns": out_of_fold(boosted_classifier, numeric, label, seed),
@@ -112,7 +108,7 @@ def cdnow(seed: int) -> None:
     )
     inputs = cleaned(read_plan_inputs(customers, schema=ROOT / "examples" / "cdnow.toml", orders=past))
     params = PredictParams(horizon_days=181, train_cut_off=datetime(1997, 7, 1))  # midnight after 30 June
-    ours, seconds = timed(lambda: predict(inputs, params, rng=np.random.default_rng(seed)))
+    ours, seconds = timed(lambda: predict_inputs(inputs, params, rng=np.random.default_rng(seed)))
     actual = (
         customers.join(
             future.group_by("customer_id").agg(pl.col("dollar_value").cast(pl.Float64).sum().alias("spend")),
@@ -195,7 +191,7 @@ def barcelona(seed: int) -> None:
     for n, world_seed in ((3_200, seed), (3_200, seed + 1), (20_000, seed + 2), (50_000, seed + 3)):
         world = generate(BarcelonaParams(n=n), seed=world_seed)
         inputs = cleaned(world.inputs)
-        ours, seconds = timed(lambda data=inputs: predict(data, rng=np.random.default_rng(seed)))
+        ours, seconds = timed(lambda data=inputs: predict_inputs(data, rng=np.random.default_rng(seed)))
         truth = ours.frame.join(
             world.truth.unique("account_id"), on="account_id", how="left", maintain_order="left"
         ).drop_nulls("churned")
@@ -229,7 +225,9 @@ def noise(seed: int) -> None:
         schema = AccountSchema(
             numeric=tuple(f"x{j}" for j in range(10)), categorical={"group": None}, has_churn_label=True
         )
-        ours = predict(PlanInputs(accounts, schema, datetime(2026, 1, 1)), PredictParams(reasons=0), rng=rng)
+        ours = predict_inputs(
+            PlanInputs(accounts, schema, datetime(2026, 1, 1)), PredictParams(reasons=0), rng=rng
+        )
         used += ours.card["churn"]["champion"] != "base_rate"
     CONSOLE.print(f"pure noise: a model was used in {used} of 20 tables (base rates, said so, in the others)")
 
@@ -263,7 +261,7 @@ def measure(size: int, seed: int) -> None:
     inputs = replace(inputs, reps=None)
     del world
     cpu = time.process_time()
-    _, seconds = timed(lambda: predict(inputs, rng=np.random.default_rng(seed)))
+    _, seconds = timed(lambda: predict_inputs(inputs, rng=np.random.default_rng(seed)))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
     answer = {
         "orders": inputs.orders.height if inputs.orders is not None else 0,
@@ -279,7 +277,7 @@ def shuffled_labels(inputs: PlanInputs, label: np.ndarray, seed: int) -> np.ndar
     rng = np.random.default_rng(seed)
     order = rng.permutation(len(label))
     accounts = inputs.accounts.with_columns(pl.Series("churned", label[order] > 0))
-    predicted = predict(replace(inputs, accounts=accounts), PredictParams(reasons=0), rng=rng)
+    predicted = predict_inputs(replace(inputs, accounts=accounts), PredictParams(reasons=0), rng=rng)
     back = np.empty(len(label))
     back[order] = predicted.frame["churn_probability"].to_numpy()
     return back

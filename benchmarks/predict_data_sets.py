@@ -8,11 +8,9 @@ import numpy as np
 import polars as pl
 from rich.table import Table
 
-from dealwright.plan.predict import PredictParams, predict
-from dealwright.plan.prediction.metrics import (
-    auc,
-)
+from dealwright.plan.prediction import PredictParams
 from dealwright.schemas import TIMESTAMP, AccountSchema, PlanInputs
+from dealwright.stats.metrics import auc
 from predict_references import (
     CONSOLE,
     boosted_classifier,
@@ -20,6 +18,7 @@ from predict_references import (
     chosen,
     out_of_fold,
     plain_logistic,
+    predict_inputs,
     probability_table,
     timed,
     value_table,
@@ -52,7 +51,7 @@ def drift(seed: int) -> None:
         known_from={"seen_at": "always"},
     )  # fmt: skip
     inputs = PlanInputs(accounts, schema, begin + timedelta(days=30 * months))
-    ours = predict(inputs, PredictParams(observed_at="seen_at"), rng=np.random.default_rng(seed))
+    ours = predict_inputs(inputs, PredictParams(observed_at="seen_at"), rng=np.random.default_rng(seed))
     later = month >= months - 3
     actual = label[later].astype(np.float64)
     table = Table(title=f"ordered in time with a strong drift, n = {n}: AUC of churn")
@@ -99,7 +98,7 @@ def mailing(seed: int) -> None:
         has_value_label=True,
     )
     inputs = PlanInputs(accounts, schema, datetime(2026, 1, 1))
-    ours, seconds = timed(lambda: predict(inputs, rng=np.random.default_rng(seed)))
+    ours, seconds = timed(lambda: predict_inputs(inputs, rng=np.random.default_rng(seed)))
     encoded = np.column_stack(
         [
             recency,
@@ -154,7 +153,7 @@ def small(seed: int) -> None:
             ),
             datetime(2026, 1, 1),
         )
-        ours, seconds = timed(lambda data=inputs: predict(data, rng=np.random.default_rng(seed)))
+        ours, seconds = timed(lambda data=inputs: predict_inputs(data, rng=np.random.default_rng(seed)))
         actual = np.asarray(label, dtype=np.float64)
         if target == "churned":
             rows = {

@@ -10,8 +10,9 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from dealwright.plan.predict import Predictions
-from dealwright.plan.prediction.metrics import CHURN_MEASURES, VALUE_MEASURES
+from dealwright.plan.prediction import Predictions, PredictParams, predict
+from dealwright.schemas import PlanInputs
+from dealwright.stats.metrics import CHURN_MEASURES, VALUE_MEASURES
 
 CONSOLE = Console(width=150)
 
@@ -19,6 +20,16 @@ CONSOLE = Console(width=150)
 def timed(work: Callable[[], Any]) -> tuple[Any, float]:
     begin = time.perf_counter()
     return work(), time.perf_counter() - begin
+
+
+def predict_inputs(
+    inputs: PlanInputs, params: PredictParams | None = None, *, rng: np.random.Generator
+) -> Predictions:
+    """Run the stage on everything the inputs hold."""
+    return predict(
+        inputs.accounts, params, orders=inputs.orders, touches=inputs.touches, history=inputs.history,
+        schema=inputs.schema, as_of=inputs.as_of, rng=rng,
+    )  # fmt: skip
 
 
 def out_of_fold(make: Callable[[], Any], x: np.ndarray, y: np.ndarray, seed: int) -> np.ndarray:

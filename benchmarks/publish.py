@@ -22,7 +22,7 @@ from rich.table import Table
 from dealwright.desk.desk import Desk
 from dealwright.desk.server import stop_server
 from dealwright.desk.task_book import TaskReport
-from dealwright.plan.tasks import COLUMNS
+from dealwright.schemas import DAY_TASK_COLUMNS as COLUMNS
 from dealwright.schemas import DayTasks
 
 DAY = date(2026, 7, 1)

@@ -24,7 +24,7 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import polars as pl
@@ -32,7 +32,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 import targets
-from dealwright.plan.route import RouteParams, route
+from dealwright.plan.routing import RouteParams, Routes, route
 from dealwright.plan.routing.checker import check
 from dealwright.world.barcelona import BarcelonaParams, generate
 from nearest import days_of, nearest_neighbour_eur
@@ -43,17 +43,6 @@ FOLDER: Final = Path(__file__).resolve().parents[2] / "shared" / "data" / "toptw
 CASES: Final = 40  # pr01 to pr10 with 1 to 4 vehicles: what the target is about
 MEAN_GAP_PCT: Final = 1.2
 TIMES_NEAREST: Final = 2.0
-
-
-@dataclass(frozen=True)
-class Actions:
-    """What the stage reads of the chosen actions."""
-
-    frame: pl.DataFrame
-
-    def summary(self) -> dict[str, Any]:
-        """Return nothing more."""
-        return {}
 
 
 @dataclass(frozen=True)
@@ -188,15 +177,23 @@ def progress_bar() -> Progress:
 def compare_day(accounts: int, seed: int) -> str:
     """Plan one day and compare its value with what people do without a plan."""
     world = generate(BarcelonaParams(n=accounts), seed=seed)
-    worth = (pl.col("response_visit") * pl.col("mean_order_eur")).alias("expected_value_eur")
-    actions = Actions(world.truth.select("account_id", pl.lit("field").alias("channel"), worth))
-    params = RouteParams()
-    route(world.inputs, actions, params, rng=np.random.default_rng(seed))
+    data, params = world.inputs, RouteParams()
+    worth = world.truth.select(
+        "account_id", expected_value_eur=pl.col("response_visit") * pl.col("mean_order_eur")
+    )
+
+    def plan_day() -> Routes:
+        return route(
+            data.accounts, data.reps, params, decisions=worth, schema=data.schema, as_of=data.as_of,
+            rng=np.random.default_rng(seed),
+        )  # fmt: skip
+
+    plan_day()  # what is compiled at the first call is not measured
     clock = time.perf_counter()
     # the stage has every route checked, and returns none that breaks a rule
-    planned = route(world.inputs, actions, params, rng=np.random.default_rng(seed)).summary()
+    planned = plan_day().summary()
     seconds = time.perf_counter() - clock
-    nearest = sum(map(nearest_neighbour_eur, days_of(world.inputs, actions, params)))
+    nearest = sum(map(nearest_neighbour_eur, days_of(data, worth, params)))
     print(f"\nBarcelona: {accounts:,} accounts, {planned['rep_days']} representatives, one day, seed {seed}")
     value = planned["visit_value_eur"]
     print(f"planned            {value:>10,.0f} EUR  {planned['visits']} visits  {seconds:.1f} s")

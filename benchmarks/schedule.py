@@ -18,10 +18,12 @@ from rich.console import Console
 from rich.table import Table
 
 import targets
+from dealwright.plan.staffing import ScheduleParams
 from dealwright.plan.staffing.demand import ChannelDemand, daily_profile, measure_demand
 from dealwright.plan.staffing.erlang import available_agents, required_agents, service_level
-from dealwright.plan.staffing.params import DEFAULT_WORK, ScheduleParams
-from dealwright.plan.staffing.shifts import Cover, Group, Shift, cover_demand, expand_patterns
+from dealwright.plan.staffing.params import DEFAULT_WORK
+from dealwright.plan.staffing.patterns import Shift, expand_patterns
+from dealwright.plan.staffing.shifts import Cover, Group, cover_demand
 from dealwright.plan.staffing.simulation import simulate_queue
 
 TARGET_PEOPLE: Final = 450

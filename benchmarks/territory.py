@@ -18,8 +18,8 @@ import polars as pl
 from sklearn.cluster import MiniBatchKMeans
 
 import targets
+from dealwright.plan.territories import TerritoryParams, draw_territories
 from dealwright.plan.territories.cells import Plane
-from dealwright.plan.territory import TerritoryParams, territory
 from dealwright.schemas import AccountSchema, PlanInputs
 
 TARGET_ACCOUNTS: Final = 1_000_000
@@ -84,7 +84,7 @@ def main() -> None:
         seconds, processor = [], []
         for _ in range(args.repeat):
             clock, work = time.perf_counter(), time.process_time()
-            result = territory(inputs, TerritoryParams(), rng=np.random.default_rng(1))
+            result = draw_territories(inputs.accounts, inputs.reps, TerritoryParams(), schema=inputs.schema)
             seconds.append(time.perf_counter() - clock)
             processor.append(time.process_time() - work)
         figures = result.summary()

@@ -1,4 +1,8 @@
-"""Dealwright decides who should sell to a customer, through which channel, when and in what order."""
+"""Dealwright decides who should sell to a customer, through which channel, when and in what order.
+
+What is listed in ``__all__`` is the public part: the desk and its answers, the nightly plan, each of its
+stages with parameters and result, and every error.
+"""
 
 from __future__ import annotations
 
@@ -8,35 +12,264 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from dealwright.desk.desk import Desk
     from dealwright.desk.lead import Lead
-    from dealwright.errors import DealwrightError
-    from dealwright.plan.run import PlanParams, run_plan
+    from dealwright.desk.results import (
+        Agents,
+        Explanation,
+        Loaded,
+        Models,
+        Placement,
+        Queue,
+        Ranking,
+        Replay,
+        Settlement,
+    )
+    from dealwright.errors import (
+        ConflictError,
+        DatabaseError,
+        DealwrightError,
+        EvidenceError,
+        GateError,
+        InputError,
+        NotFoundError,
+        UnknownNameError,
+    )
+    from dealwright.plan.actions import ActionParams, Actions, choose_actions
+    from dealwright.plan.anomalies import Anomalies, AnomalyParams, detect_anomalies
+    from dealwright.plan.briefs import BriefParams, Briefs, write_briefs
+    from dealwright.plan.channels import ChannelLimit, ChannelParams, Channels, allocate_channels
+    from dealwright.plan.kpis import Kpi, KpiParams, Kpis, Target
+    from dealwright.plan.params import PlanParams
+    from dealwright.plan.pipeline import run_plan
+    from dealwright.plan.prediction import Predictions, PredictParams, predict
+    from dealwright.plan.prediction.model_store import OutdatedModelError
+    from dealwright.plan.quality import Quality, QualityGateError, QualityParams, check_quality
+    from dealwright.plan.result import Plan, PreviousRun
+    from dealwright.plan.routing import (
+        DistanceBaseline,
+        DistanceBaselineParams,
+        RouteParams,
+        Routes,
+        find_visitable,
+        plan_distance_baseline,
+        route,
+    )
+    from dealwright.plan.routing.checker import InfeasiblePlanError
+    from dealwright.plan.segments import SegmentParams, Segments, segment
+    from dealwright.plan.staffing import Schedule, ScheduleParams, ShiftPattern, Work, schedule
+    from dealwright.plan.territories import Territories, TerritoryParams, draw_territories
+    from dealwright.report.run import Run
+    from dealwright.runs import (
+        FolderModelStore,
+        Night,
+        NightRequest,
+        publish_run,
+        read_previous,
+        read_run,
+        run_night,
+    )
     from dealwright.schemas import AccountSchema, PlanInputs
+    from dealwright.tables.coercion import AmbiguousError
     from dealwright.tables.plan_inputs import read_plan_inputs
 
 __version__ = "0.1.0"
 
-# name -> module that defines it; imported at first use, so that `import dealwright` costs nothing
-_PUBLIC = {
-    "AccountSchema": "dealwright.schemas",
-    "DealwrightError": "dealwright.errors",
-    "Desk": "dealwright.desk.desk",
-    "Lead": "dealwright.desk.lead",
-    "PlanInputs": "dealwright.schemas",
-    "PlanParams": "dealwright.plan.run",
-    "read_plan_inputs": "dealwright.tables.plan_inputs",
-    "run_plan": "dealwright.plan.run",
+# module -> the public names it defines; imported at first use, so that `import dealwright` costs nothing
+_MODULES = {
+    "dealwright.desk.desk": ("Desk",),
+    "dealwright.desk.lead": ("Lead",),
+    "dealwright.desk.results": (
+        "Agents",
+        "Explanation",
+        "Loaded",
+        "Models",
+        "Placement",
+        "Queue",
+        "Ranking",
+        "Replay",
+        "Settlement",
+    ),
+    "dealwright.errors": (
+        "ConflictError",
+        "DatabaseError",
+        "DealwrightError",
+        "EvidenceError",
+        "GateError",
+        "InputError",
+        "NotFoundError",
+        "UnknownNameError",
+    ),
+    "dealwright.plan.actions": (
+        "ActionParams",
+        "Actions",
+        "choose_actions",
+    ),
+    "dealwright.plan.anomalies": (
+        "Anomalies",
+        "AnomalyParams",
+        "detect_anomalies",
+    ),
+    "dealwright.plan.briefs": (
+        "BriefParams",
+        "Briefs",
+        "write_briefs",
+    ),
+    "dealwright.plan.channels": (
+        "ChannelLimit",
+        "ChannelParams",
+        "Channels",
+        "allocate_channels",
+    ),
+    "dealwright.plan.kpis": (
+        "Kpi",
+        "KpiParams",
+        "Kpis",
+        "Target",
+    ),
+    "dealwright.plan.params": ("PlanParams",),
+    "dealwright.plan.pipeline": ("run_plan",),
+    "dealwright.plan.prediction": (
+        "PredictParams",
+        "Predictions",
+        "predict",
+    ),
+    "dealwright.plan.prediction.model_store": ("OutdatedModelError",),
+    "dealwright.plan.quality": (
+        "Quality",
+        "QualityGateError",
+        "QualityParams",
+        "check_quality",
+    ),
+    "dealwright.plan.result": (
+        "Plan",
+        "PreviousRun",
+    ),
+    "dealwright.plan.routing": (
+        "DistanceBaseline",
+        "DistanceBaselineParams",
+        "RouteParams",
+        "Routes",
+        "find_visitable",
+        "plan_distance_baseline",
+        "route",
+    ),
+    "dealwright.plan.routing.checker": ("InfeasiblePlanError",),
+    "dealwright.plan.segments": (
+        "SegmentParams",
+        "Segments",
+        "segment",
+    ),
+    "dealwright.plan.staffing": (
+        "Schedule",
+        "ScheduleParams",
+        "ShiftPattern",
+        "Work",
+        "schedule",
+    ),
+    "dealwright.plan.territories": (
+        "Territories",
+        "TerritoryParams",
+        "draw_territories",
+    ),
+    "dealwright.report.run": ("Run",),
+    "dealwright.runs": (
+        "FolderModelStore",
+        "Night",
+        "NightRequest",
+        "publish_run",
+        "read_previous",
+        "read_run",
+        "run_night",
+    ),
+    "dealwright.schemas": (
+        "AccountSchema",
+        "PlanInputs",
+    ),
+    "dealwright.tables.coercion": ("AmbiguousError",),
+    "dealwright.tables.plan_inputs": ("read_plan_inputs",),
 }
+_PUBLIC = {name: module for module, names in _MODULES.items() for name in names}
 
 __all__ = [
     "AccountSchema",
+    "ActionParams",
+    "Actions",
+    "Agents",
+    "AmbiguousError",
+    "Anomalies",
+    "AnomalyParams",
+    "BriefParams",
+    "Briefs",
+    "ChannelLimit",
+    "ChannelParams",
+    "Channels",
+    "ConflictError",
+    "DatabaseError",
     "DealwrightError",
     "Desk",
+    "DistanceBaseline",
+    "DistanceBaselineParams",
+    "EvidenceError",
+    "Explanation",
+    "FolderModelStore",
+    "GateError",
+    "InfeasiblePlanError",
+    "InputError",
+    "Kpi",
+    "KpiParams",
+    "Kpis",
     "Lead",
+    "Loaded",
+    "Models",
+    "Night",
+    "NightRequest",
+    "NotFoundError",
+    "OutdatedModelError",
+    "Placement",
+    "Plan",
     "PlanInputs",
     "PlanParams",
+    "PredictParams",
+    "Predictions",
+    "PreviousRun",
+    "Quality",
+    "QualityGateError",
+    "QualityParams",
+    "Queue",
+    "Ranking",
+    "Replay",
+    "RouteParams",
+    "Routes",
+    "Run",
+    "Schedule",
+    "ScheduleParams",
+    "SegmentParams",
+    "Segments",
+    "Settlement",
+    "ShiftPattern",
+    "Target",
+    "Territories",
+    "TerritoryParams",
+    "UnknownNameError",
+    "Work",
     "__version__",
+    "allocate_channels",
+    "check_quality",
+    "choose_actions",
+    "detect_anomalies",
+    "draw_territories",
+    "find_visitable",
+    "plan_distance_baseline",
+    "predict",
+    "publish_run",
     "read_plan_inputs",
+    "read_previous",
+    "read_run",
+    "route",
+    "run_night",
     "run_plan",
+    "schedule",
+    "segment",
+    "write_briefs",
 ]
 
 

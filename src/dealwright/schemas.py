@@ -40,6 +40,45 @@ def conform(frame: pl.DataFrame | None, columns: Columns, *needed: str) -> pl.Da
     )
 
 
+def to_polars(frame: Any, what: str = "") -> pl.DataFrame:
+    """Return any data frame that narwhals knows as one of Polars.
+
+    Parameters
+    ----------
+    what
+        What messages call it.
+
+    Raises
+    ------
+    InputError
+        It is no data frame.
+    """
+    if isinstance(frame, pl.LazyFrame):
+        return frame.collect()
+    if isinstance(frame, pl.DataFrame):
+        return frame
+    import narwhals as nw
+
+    try:
+        known = nw.from_native(frame)
+    except TypeError:
+        raise InputError(
+            f"{what}{': ' if what else ''}a {type(frame).__name__} is no data frame; "
+            "give a path, or a Polars or pandas one"
+        ) from None
+    eager: Any = known.collect() if isinstance(known, nw.LazyFrame) else known
+    try:
+        return pl.DataFrame(eager.to_polars())
+    except ImportError:  # pandas text columns need PyArrow; without it they go value by value
+        return pl.DataFrame([_by_value(column) for column in eager.iter_columns()])
+
+
+def _by_value(column: Any) -> pl.Series:
+    missing = column.is_null().to_list()
+    values = [None if gone else value for value, gone in zip(column.to_list(), missing, strict=True)]
+    return pl.Series(str(column.name), values, strict=False)
+
+
 MOMENT: Final = pl.Datetime("us", "UTC")
 TIMESTAMP: Final = pl.Datetime("us")  # naive: what the company's own clocks show
 
@@ -212,6 +251,11 @@ def consent_column(channel: str) -> str:
     return f"consent_{channel}"
 
 
+def option_name(action: str, channel: str) -> str:
+    """Name the column of an option: an action on a channel."""
+    return f"{action}/{channel}"
+
+
 # what its stages hand on, one row per account in the order of the accounts
 
 PREDICTION_COLUMNS: Final[Columns] = {
@@ -299,9 +343,13 @@ PREVIOUS_TERRITORY_COLUMNS: Final[Columns] = {"account_id": pl.String, "territor
 COMMITMENT_COLUMNS: Final[Columns] = {  # what is settled before channels are allocated
     "account_id": pl.String,
     "channel": pl.String,
-    "kind": pl.String,  # one of the kinds in `plan.agreed`
+    "kind": pl.String,  # `PROMISED`, `PLANNED`, `DUE` or `CLOSED`
     "why": pl.String,  # of a closed channel; of a planned visit, that it was due
 }
+PROMISED: Final = "promised"  # done whatever else is
+PLANNED: Final = "planned"  # the routes of this run hold the visit
+DUE: Final = "due"  # comes round: done before others, if there is room
+CLOSED: Final = "closed"  # not on this channel tonight
 CHANNEL_COLUMNS: Final[Columns] = {
     "channel": pl.String,
     "demand": pl.Int64,  # accounts that would take it if nothing were full
@@ -641,6 +689,8 @@ class History:
         `BOOKING_COLUMNS`.
     follow_up_days
         Days after which an assignment without a booking counts as not won.
+    currency
+        What amounts are in; None where nobody said.
     intake
         What became of the user's tables, where the history was read from them.
     """
@@ -650,6 +700,7 @@ class History:
     assignments: pl.DataFrame
     bookings: pl.DataFrame
     follow_up_days: float = 7.0
+    currency: str | None = None
     intake: Intake = field(default_factory=Intake)
 
 

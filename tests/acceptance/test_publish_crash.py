@@ -19,7 +19,7 @@ from published import run_of, task
 
 from dealwright.desk.database import Database
 from dealwright.desk.task_book import TaskBook
-from dealwright.report.task_file import write_tasks
+from dealwright.runs.task_file import write_tasks
 
 TASKS = 3_000
 # what holds a publication up: before it looks at anything, or when only its last row and the commit are left

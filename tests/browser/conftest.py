@@ -14,7 +14,7 @@ from browsing import Open, Opened, open_page
 from playwright.sync_api import Browser, sync_playwright
 
 from dealwright.cli.main import main
-from dealwright.report.schema_text import schema_toml
+from dealwright.runs.schema_text import schema_toml
 from dealwright.world.barcelona import BarcelonaParams, generate
 from dealwright.world.geography import land_geojson
 

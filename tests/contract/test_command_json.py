@@ -21,7 +21,8 @@ RANKED = {
 }  # fmt: skip
 PLACED = {
     "assignment_id", "booking_id", "agent_id", "agent_name", "match_score", "status", "win_probability",
-    "expected_value", "policy", "model_id", "lead_id", "open", "capacity", "duplicates", "notices",
+    "expected_value", "policy", "model_id", "lead_id", "open", "capacity", "duplicates", "notices", "win_low",
+    "win_high",
 }  # fmt: skip
 
 
@@ -182,6 +183,8 @@ def test_assign_until_somebody_waits(desk: Command) -> None:
     assert explained["agent_id"] == answers[0]["agent_id"]
     assert explained["assignment_id"] == answers[0]["assignment_id"]
     assert {row["agent_id"] for row in explained["ranking"]} == {"ann", "bob"}
+    assert {"win_low", "win_high", "expected_value", "currency"} <= set(explained)
+    assert {"win_low", "win_high", "expected_value"} <= set(explained["ranking"][0])
     replayed = desk("replay", answers[0]["assignment_id"], "--json").json
     assert replayed["agrees"] is True
     assert replayed["recorded"]["agent_id"] == answers[0]["agent_id"]
@@ -357,6 +360,7 @@ def errors(answer: Any) -> dict[str, str]:
         (["settle", "D1", "confirmed", "--revenue", "-1"], 2, "at least 0"),
         (["explain", "L1"], 2, "the desk did not decide it"),
         (["explain", "999"], 2, "there is no assignment 999"),
+        (["explain", "L1", "--agent", "An Lee"], 2, "unknown agent 'An Lee': did you mean 'Ann Lee'?"),
         (["reassign", "L1"], 1, "not open"),
         (["decline", "L1", "--reason", "x"], 1, "not open"),
         (["decline", "L1"], 2, "--reason"),

@@ -36,7 +36,11 @@ def test_the_answers_are_those_of_the_functions(database: Database) -> None:
         for policy in ("value", "workload", "fair", None):
             by_function = assign(connection, MARS, policy=policy)
             by_command = call(connection, lead_json(MARS), policy)
-            assert set(by_command) == set(by_function)
+            (interval,) = rows(
+                connection, "select * from dealwright.win_interval(%s)", by_command["assignment_id"]
+            )
+            assert set(by_command) == {*by_function, *interval}
+            assert {name: by_command[name] for name in interval} == interval
             assert by_command["policy"] == by_function["policy"]
             assert by_command["status"] == "assigned"
             for name in ("lead_id", "assignment_id", "booking_id"):

@@ -13,7 +13,7 @@ from command_line import Command
 from published import run_of, task
 
 from dealwright.desk.database import Database
-from dealwright.report.task_file import write_tasks
+from dealwright.runs.task_file import write_tasks
 
 LISTED = {
     "task_id", "day", "account_id", "account_name", "rep_id", "action", "channel", "stop", "start_at",

@@ -2,39 +2,34 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import polars as pl
 import pytest
 
-from dealwright.plan.action import ActionParams, choose_actions
-from dealwright.plan.anomalies import detect
-from dealwright.plan.segment import segment
+from dealwright.plan.actions import ActionParams, choose_actions
+from dealwright.plan.anomalies import detect_anomalies
+from dealwright.plan.segments import segment
 from dealwright.world.barcelona import BarcelonaParams, generate
 from dealwright.world.response import with_channel
-
-
-@dataclass(frozen=True)
-class Given:
-    frame: pl.DataFrame
-
-    def summary(self):
-        return {}
 
 
 @pytest.fixture(scope="module")
 def night():
     world = generate(BarcelonaParams(n=8000), seed=11)
     truth = world.truth
-    predictions = Given(
-        truth.select("account_id", "churn_probability", predicted_value_eur=pl.col("future_value_eur"))
+    data, accounts = world.inputs, world.inputs.accounts
+    known = {"schema": data.schema, "as_of": data.as_of}
+    past = {"orders": data.orders, "touches": data.touches, "history": data.history}
+    predictions = truth.select(
+        "account_id", "churn_probability", predicted_value_eur=pl.col("future_value_eur")
     )
     rng = np.random.default_rng(2)
-    anomalies = detect(world.inputs, rng=rng)
-    segments = segment(predictions, world.inputs, rng=rng)
+    anomalies = detect_anomalies(accounts, orders=data.orders, rng=rng, **known)
+    segments = segment(accounts, predictions, schema=data.schema, rng=rng)
     params = ActionParams(exploration_share=0.0, control_share=0.0)
-    actions = choose_actions(world.inputs, predictions, segments, anomalies, params, rng=rng)
+    actions = choose_actions(
+        accounts, predictions, segments.frame, params, anomalies=anomalies.frame, rng=rng, **past, **known
+    )
     return world, anomalies, params.catalogue, actions
 
 
@@ -56,7 +51,7 @@ def test_the_plan_earns_most_of_what_an_oracle_earns(night):
     world, _, catalogue, actions = night
     value = true_values(world, catalogue)
     rows = np.arange(value.shape[0])
-    permitted = np.isfinite(actions.option_value_eur)
+    permitted = actions.options.drop("account_id").select(pl.all().is_not_null()).to_numpy()
     best = np.where(permitted, value, -np.inf).max(axis=1)
     oracle = best[best > 0].sum()
     option = actions.choice.option

@@ -14,7 +14,7 @@ import polars as pl
 import pytest
 from small_company import Company, Night
 
-from dealwright.plan.routing.travel import great_circle_km
+from dealwright.plan.travel import great_circle_km
 
 TOMORROW = date(2026, 7, 1)  # the first working day after the cut-off of the company's data
 STAFF = pl.DataFrame(

@@ -15,13 +15,14 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from dealwright.cli.main import main
 from dealwright.errors import GateError, InputError
-from dealwright.plan.assembly import TABLES
-from dealwright.plan.predict import PredictParams
-from dealwright.plan.run import Plan, PlanParams, run_plan
+from dealwright.plan.params import PlanParams
+from dealwright.plan.pipeline import run_plan
+from dealwright.plan.prediction import PredictParams
+from dealwright.plan.result import Plan
+from dealwright.plan.stages import TABLES
 from dealwright.plan.trace import STAGES, hash_frame
-from dealwright.report.plan_output import RUN_FILES, RunDirectory, write_plan
-from dealwright.report.plan_report import write_report
-from dealwright.report.task_file import read_tasks
+from dealwright.runs.output import RUN_FILES, RunDirectory, write_plan, write_report
+from dealwright.runs.task_file import read_tasks
 from dealwright.schemas import (
     ACCOUNT_RESULT_COLUMNS,
     ACTION_COLUMNS,

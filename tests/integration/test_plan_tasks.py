@@ -11,10 +11,12 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from dealwright.errors import InputError
-from dealwright.plan.predict import PredictParams
-from dealwright.plan.run import Plan, PlanParams, run_plan
+from dealwright.plan.params import PlanParams
+from dealwright.plan.pipeline import run_plan
+from dealwright.plan.prediction import PredictParams
+from dealwright.plan.result import Plan
 from dealwright.plan.tasks import day_tasks
-from dealwright.report.task_file import read_tasks, write_tasks
+from dealwright.runs.task_file import read_tasks, write_tasks
 from dealwright.schemas import DAY_TASK_COLUMNS
 from dealwright.world.barcelona import BarcelonaParams, BarcelonaWorld, generate
 

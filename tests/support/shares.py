@@ -65,7 +65,7 @@ class Shares:
 
 
 def turn(owed: Fraction, share: Fraction, agents: int) -> tuple[bool, Fraction]:
-    """Return how urgently somebody is due the next lead: whether its turn can be now, and how soon it must be."""
+    """Return how urgently somebody is due the next lead: whether its turn can be now, and how soon."""
     least = Fraction(1, 2 * agents - 2) if agents > 1 else Fraction(0)
     owed += share
     return (True, (owed + least - 1) / share) if owed >= least else (False, owed)

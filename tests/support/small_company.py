@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from dealwright.cli.main import main
-from dealwright.report.schema_text import schema_toml
+from dealwright.runs.schema_text import schema_toml
 from dealwright.world.barcelona import BarcelonaParams, generate
 
 QUICK = """

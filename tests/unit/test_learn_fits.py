@@ -12,12 +12,12 @@ from sklearn.metrics import brier_score_loss, log_loss, roc_auc_score
 
 from dealwright.learn.evidence import find_needed_outcomes, find_power
 from dealwright.learn.findings import wilson_interval
-from dealwright.learn.glm import count_patterns, fit_glm
 from dealwright.learn.lead_model import design_matrix, fit_amount_model, fit_win_model
 from dealwright.learn.metrics import calibration_error, measure
 from dealwright.learn.model import FIXED_RATIO, FULL_SHRINKAGE
 from dealwright.learn.params import LearnParams
 from dealwright.learn.shrinkage import fit_prior_strength, fit_ratio_strength, fit_value_strength
+from dealwright.stats.glm import count_patterns, fit_glm
 
 
 def test_logistic_fit_is_that_of_scikit_learn() -> None:
@@ -217,9 +217,12 @@ def test_power_is_that_of_a_simulation() -> None:
     """The needed number of outcomes gives the promised power, when the test is simulated."""
     params = LearnParams()
     agents, rate = 30, 0.7
-    needed = find_needed_outcomes(params, agents, rate)
+    needed = find_needed_outcomes(params, np.full(agents, 20), rate)
+    assert needed is not None
     each = needed // agents
-    assert find_power(0.3, agents, each * rate * (1 - rate), params.alpha) == pytest.approx(0.8, abs=0.02)
+    assert find_power(0.3, np.full(agents, each * rate * (1 - rate)), params.alpha) == pytest.approx(
+        0.8, abs=0.02
+    )
     rng = np.random.default_rng(12)
     found = 0
     for _ in range(400):

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dealwright.errors import InputError
-from dealwright.plan.run import PlanParams
+from dealwright.plan.params import PlanParams
 from dealwright.toml import Amount, Share, Text, convert, read_toml, to_toml
 
 keys = st.text(min_size=1, max_size=8).filter(lambda key: "\x00" not in key and key.isprintable())

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dealwright.errors import InputError
-from dealwright.report.schema_text import schema_toml
+from dealwright.runs.schema_text import schema_toml
 from dealwright.schemas import CHANNELS, ORDER_COLUMNS, REP_COLUMNS, TOUCH_COLUMNS
 from dealwright.tables.mapping import parse_mapping
 from dealwright.tables.plan_inputs import read_plan_inputs

@@ -17,7 +17,7 @@ import typer
 from typer.exceptions import Abort, TyperException
 
 from dealwright import __version__
-from dealwright.cli import agents, audit, backup, demo, draft, leads, models, plan, setup, tasks
+from dealwright.cli import agents, audit, backup, demo, draft, leads, models, plan, setup, tasks, worker
 from dealwright.cli.context import Globals
 from dealwright.errors import DealwrightError
 
@@ -67,7 +67,7 @@ def _globals(
     context.obj = Globals(database_url, home, debug)
 
 
-for _module in (setup, draft, leads, agents, models, audit, plan, tasks, backup, demo):
+for _module in (setup, draft, leads, agents, models, audit, plan, tasks, worker, backup, demo):
     _module.register(app)
 
 

@@ -145,6 +145,7 @@ def _show_evidence(training: Training) -> None:
     out.print(found.text, markup=False)
     if found.metrics:
         out.print(metrics_table(training.result))
+        out.print(training.result.reliability_text, markup=False)
 
 
 def _show_paths(paths: list[Path]) -> None:

@@ -10,9 +10,9 @@ import polars as pl
 from rich.markup import escape
 from rich.table import Table
 
-from dealwright.plan.kpi_labels import GROUPS, LABELS, write_target
-from dealwright.plan.remarks import remarks
-from dealwright.plan.run import Plan
+from dealwright.plan.kpis import GROUPS
+from dealwright.plan.notices import notices
+from dealwright.plan.result import Plan
 from dealwright.report.headlines import sentences
 from dealwright.report.plan_sections import channel_words
 
@@ -29,10 +29,10 @@ def plan_tables(plan: Plan, out: Path) -> Iterator[Table | str]:
     for sentence in sentences(plan.kpis.summary(), channels.to_dicts(), None):
         yield escape(sentence)
     yield ""
-    told = list(remarks(plan))
-    if told:
+    known = list(notices(plan))
+    if known:
         yield "[bold]To know before acting on it[/bold]"
-        yield _bullets(told)
+        yield _bullets(known)
         yield ""
     yield _actions(accounts)
     yield ""
@@ -54,6 +54,7 @@ def plan_tables(plan: Plan, out: Path) -> Iterator[Table | str]:
 
 def plan_document(plan: Plan) -> dict[str, Any]:
     """Return the same for programs."""
+    rows = {record.stage: record.rows_out for record in plan.trace}
     return {
         "as_of": plan.inputs.as_of,
         "accounts": plan.accounts.height,
@@ -62,10 +63,9 @@ def plan_document(plan: Plan) -> dict[str, Any]:
         "actions": _by_action(plan.accounts).to_dicts(),
         "segments": _by_segment(plan.accounts).to_dicts(),
         "stages": [
-            {"stage": name, "rows": plan.results[name].frame.height, "seconds": seconds}
-            for name, seconds in plan.seconds.items()
+            {"stage": name, "rows": rows[name], "seconds": seconds} for name, seconds in plan.seconds.items()
         ],
-        "remarks": list(remarks(plan)),
+        "remarks": list(notices(plan)),
     }
 
 
@@ -131,19 +131,13 @@ def _days(days: pl.DataFrame) -> Table:
 
 def _figures(plan: Plan) -> Iterator[Table | str]:
     """Show the key figures under their headings; one table, so that the columns stand under each other."""
-    known = {kpi.name: kpi for kpi in plan.kpis.items if kpi.value is not None or kpi.status == "unknown"}
     table = _table("key figure", "value", "target", "")
     for group in GROUPS:
-        names = [name for name, label in LABELS.items() if label.group == group and name in known]
-        if names:
+        if shown := plan.kpis.in_group(group):
             table.add_row(f"[bold]{group}[/bold]")
-        for name in names:
-            kpi = known[name]
-            value = LABELS[name].write(kpi.value)
-            mark = _MARKS.get(kpi.status, "")
-            table.add_row(
-                f"  {LABELS[name].words}", value, write_target(name, kpi.at_least, kpi.at_most), mark
-            )
+        for kpi in shown:
+            value = kpi.definition.write(kpi.value)
+            table.add_row(f"  {kpi.definition.label}", value, kpi.write_target(), _MARKS.get(kpi.status, ""))
     yield table
     yield ""
 

@@ -30,16 +30,17 @@ def _table(*columns: tuple[str, str]) -> Table:
 def ranking_table(ranking: Ranking) -> Table:
     """Show ranked agents with score, workload and the strongest reasons.
 
-    Under the value policy the score is the win probability, so the expected money stands beside it; under the
-    others the win probability does, if there is a match model.
+    Under the value policy the score is the win probability, so its interval and the expected money stand
+    beside it; under the others the win probability does, if there is a match model, with its interval.
     """
     by_value = ranking.policy == "value"
+    interval = ("90 %", "right")
     table = _table(
         ("#", "right"),
         ("id", "right"),
         ("agent", "left"),
         ("score", "right"),
-        ("worth" if by_value else "win", "right"),
+        *((interval, ("worth", "right")) if by_value else (("win", "right"), interval)),
         ("open", "right"),
         ("why", "left"),
     )
@@ -50,7 +51,11 @@ def ranking_table(ranking: Ranking) -> Table:
             str(row["agent_id"]),
             escape(row["agent_name"]),
             number(row["match_score"], 1),
-            number(row["expected_value"], 0) if by_value else percent(row["win_probability"]),
+            *(
+                (interval_of(row), number(row["expected_value"], 0))
+                if by_value
+                else (percent(row["win_probability"]), interval_of(row))
+            ),
             f"{row['open']}/{row['capacity']}",
             escape(reasons_text(row["reasons"], remarks)),
             style=None if row["eligible"] else "dim",
@@ -65,7 +70,7 @@ def common_remarks(rows: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def _is_remark(item: Mapping[str, Any]) -> bool:
-    return item.get("contribution") is None and item.get("value") is None
+    return item.get("contribution") is None and "value" not in item
 
 
 def reasons_text(reasons: Sequence[Mapping[str, Any]] | None, unsaid: Sequence[str] = ()) -> str:
@@ -77,6 +82,8 @@ def reasons_text(reasons: Sequence[Mapping[str, Any]] | None, unsaid: Sequence[s
             parts.append(f"{reason} {item['contribution']:+.2f}")
         elif value is not None:
             parts.append(f"{reason} {value:g}" if isinstance(value, float) else f"{reason} {value}")
+        elif "value" in item:
+            parts.append(f"{reason} –")
         else:
             parts.append(str(reason))
     return ", ".join(parts)
@@ -118,6 +125,7 @@ def placements_table(documents: Sequence[Mapping[str, Any]], placements: Sequenc
         ("booking", "right"),
         ("agent", "left"),
         ("score", "right"),
+        ("90 %", "right"),
         ("open", "right"),
     )
     for document, placement in zip(documents, placements, strict=True):
@@ -130,10 +138,11 @@ def placements_table(documents: Sequence[Mapping[str, Any]], placements: Sequenc
                 str(row["booking_id"]),
                 escape(agent),
                 number(row["match_score"], 1),
+                interval_of(row) if row["policy"] == "value" else "–",
                 f"{row['open']}/{row['capacity']}",
             )
         else:
-            table.add_row(escape(document["customer_name"]), "–", "–", "waits", "–", "–", style="yellow")
+            table.add_row(escape(document["customer_name"]), "–", "–", "waits", "–", "–", "–", style="yellow")
     return table
 
 
@@ -188,7 +197,8 @@ def metrics_table(result: TrainResult) -> Table:
     labels = {"base_rate": "one rate for all", "lead_only": "the lead alone", "lead_agent": "lead and agent"}
     rows = [(labels.get(name, name), metrics) for name, metrics in result.evidence.metrics.items()]
     if result.out_of_time is not None:
-        rows.append(("this model, calibrated", result.out_of_time))
+        calibrated = "" if result.model.calibration.is_identity else ", calibrated"
+        rows.append((f"this model{calibrated}", result.out_of_time))
     for label, metrics in rows:
         cells = (metrics.log_loss, metrics.auc, metrics.ece)
         table.add_row(label, *(f"{item.value:.3f} ±{(item.high - item.low) / 2:.3f}" for item in cells))
@@ -196,12 +206,20 @@ def metrics_table(result: TrainResult) -> Table:
 
 
 def explanation_table(explanation: Explanation) -> Table:
-    """Show the ranking as a decision saw it, and what would have made another agent the first."""
+    """Show the ranking as a decision saw it, and what would have made another agent the first.
+
+    The interval is that of the win probability, which is the score under the value policy only.
+    """
+    by_value = explanation.answer["policy"] == "value"
+    worth = f"worth, {explanation.currency}" if explanation.currency else "worth"
     table = _table(
         ("#", "right"),
         ("id", "right"),
         ("agent", "left"),
         ("score", "right"),
+        *(() if by_value else (("win", "right"),)),
+        ("90 %", "right"),
+        (worth, "right"),
         ("open", "right"),
         ("why", "left"),
         ("would have got it", "left"),
@@ -214,6 +232,9 @@ def explanation_table(explanation: Explanation) -> Table:
             str(row["agent_id"]),
             escape(row["agent_name"] or ""),
             number(row["match_score"], 1),
+            *(() if by_value else (percent(row["win_probability"]),)),
+            interval_of(row),
+            number(row["expected_value"], 0),
             f"{row['open']}/{row['capacity']}",
             escape(reasons_text(row["reasons"], remarks)),
             "got it" if row["agent_id"] == chosen else escape(row["would_have_got_it"] or ""),
@@ -225,6 +246,13 @@ def explanation_table(explanation: Explanation) -> Table:
 def number(value: float | None, digits: int) -> str:
     """Write a number, or a dash."""
     return "–" if value is None else f"{value:,.{digits}f}"
+
+
+def interval_of(row: Mapping[str, Any]) -> str:
+    """Write the 90 % interval of a win probability in per cent, or a dash."""
+    from dealwright.desk.results import write_interval
+
+    return write_interval(row) or "–"
 
 
 def percent(value: float | None) -> str:

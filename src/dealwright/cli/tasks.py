@@ -242,9 +242,11 @@ def publish(
     as_json: Json = False,
 ) -> None:
     """Put the tasks of a run on the desk that was planned without --publish, or look again."""
-    from dealwright.cli.publish import publish_run
+    from dealwright.cli.plan import show_progress
+    from dealwright.runs.night import publish_run
 
-    published = publish_run(context, folder, quiet=as_json)
+    with show_progress(quiet=as_json) as progress:
+        published = publish_run(folder, open_desk=lambda: open_desk(context), progress=progress)
     _say(published.to_dict(), published.summary(), as_json=as_json)
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from decimal import Decimal
+from difflib import get_close_matches
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -31,10 +32,11 @@ from dealwright.desk.results import (
     Replay,
     Row,
     Settlement,
+    Verification,
 )
 from dealwright.desk.waiting import Tell, log_wait
 from dealwright.dimensions import BOOKING_STATUSES, EMPTY, Dimension
-from dealwright.errors import InputError, UnknownNameError
+from dealwright.errors import InputError, NotFoundError, UnknownNameError
 
 if TYPE_CHECKING:
     from dealwright.desk.roles import Roles
@@ -218,7 +220,9 @@ class Desk(ModelRegister):
     def reassign(self, assignment: int | str, reason: str) -> Placement:
         """Give an open assignment's lead to the best other agent with room."""
         assignment_id = self._find_assignment(assignment)
-        return _placement(self._rows("reassign", assignment_id=assignment_id, reason=reason)[0])
+        row = self._rows("reassign", assignment_id=assignment_id, reason=reason)[0]
+        # a statement of its own: the one before does not see yet what it decided
+        return _placement(row)
 
     # people
 
@@ -281,9 +285,29 @@ class Desk(ModelRegister):
         """Return how many agents, assignments, bookings and waiting leads there are."""
         return self._rows("counts")[0]
 
-    def explain(self, assignment: int | str) -> Explanation:
-        """Say why an assignment went where it went, and what would have changed it."""
-        answer = self._rows("explain", assignment_id=self._find_assignment(assignment))[0]["answer"]
+    def explain(self, assignment: int | str, agent: int | str | None = None) -> Explanation:
+        """Say why an assignment went where it went, and what would have changed it.
+
+        Parameters
+        ----------
+        agent
+            Shown too, wherever ranked: an agent's name or id.
+
+        Raises
+        ------
+        UnknownNameError
+            No agent is called so.
+        NotFoundError
+            The agent came after the decision.
+        """
+        assignment_id = self._find_assignment(assignment)
+        agent_id = None if agent is None else self._find_agent(agent)
+        answer = self._rows("explain", assignment_id=assignment_id, agent_id=agent_id)[0]["answer"]
+        if agent_id is not None and agent_id not in [row["agent_id"] for row in answer["ranking"] or ()]:
+            raise NotFoundError(
+                f"agent {agent} was not there yet when assignment {assignment} was decided: "
+                "leave --agent out, or ask for one who was"
+            )
         return Explanation(self._own_agents({**answer, "assignment_id": own_id(str(assignment))}))
 
     def replay(self, assignment: int | str) -> Replay:
@@ -291,11 +315,31 @@ class Desk(ModelRegister):
         answer = self._rows("replay", assignment_id=self._find_assignment(assignment))[0]["answer"]
         return Replay(self._own_agents({**answer, "assignment_id": own_id(str(assignment))}))
 
+    def verify(self) -> Verification:
+        """Check the sealed record of decisions: whether one was altered, added or removed since."""
+        blocks = self._rows("verify_decisions")
+        return Verification(blocks, int(self._rows("unsealed_decisions")[0]["unsealed"]))
+
     # inside
 
     def _find_assignment(self, name: int | str) -> int:
         _check_id("assignment", name)
         return int(self._rows("find_assignment", name=str(name))[0]["id"])
+
+    def _find_agent(self, name: int | str) -> int:
+        """Return the desk's id of the agent with this id or, without one, this name."""
+        _check_id("agent", name)
+        found = self._rows("find_agent", name=str(name))
+        if not found:
+            names = list(self.agent_names().values())
+            near = get_close_matches(str(name).casefold(), [item.casefold() for item in names], 1, 0.5)
+            if near:
+                raise UnknownNameError("agent", name, [item for item in names if item.casefold() == near[0]])
+            raise NotFoundError(f"there is no agent {str(name)!r}: `dealwright agents` shows them")
+        if len(found) > 1 and not found[0]["by_id"]:
+            ids = ", ".join(str(row["own_id"]) for row in found)
+            raise InputError(f"{len(found)} agents are called {str(name)!r}: give one of their ids, {ids}")
+        return int(found[0]["agent_id"])
 
     @contextmanager
     def _refusals_explained(self, lead: Mapping[str, Any], *, complete: bool) -> Iterator[None]:

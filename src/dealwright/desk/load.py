@@ -46,7 +46,11 @@ def load_history(
         _copy(connection, "import_booking", list(BOOKING_COLUMNS), history.bookings)
         row = connection.execute(
             query("import_history"),
-            {"follow_up_days": history.follow_up_days, "deactivate_missing": deactivate_missing},
+            {
+                "follow_up_days": history.follow_up_days,
+                "deactivate_missing": deactivate_missing,
+                "currency": history.currency,
+            },
         ).fetchone()
     counts: dict[str, Any] = row[0] if row else {}
     return counts

@@ -13,6 +13,7 @@ import polars as pl
 from dealwright.desk.outcomes import outcomes_known_at
 from dealwright.dimensions import Dimension
 from dealwright.learn import LearnParams, MatchModel, beats, count_statistics, score, train
+from dealwright.wording import count_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -70,7 +71,7 @@ def judge_promotion(
         return Promotion(
             promote=False,
             reason=(
-                f"only {fresh.height} outcomes since the model at work was trained: "
+                f"only {count_of(fresh.height, 'outcome')} since the model at work was trained: "
                 f"{2 * _LEAST_OUTCOMES} are needed to tell which is better"
             ),
         )

@@ -40,6 +40,7 @@ _BOUNDS: dict[str, tuple[str, str]] = {
     "dimension_edges": ("an edge of a dimension is not a finite number", "write numbers alone"),
     "dimension_value_texts": _TEXTS,
     "requirement_term_texts": _TEXTS,
+    "setting_texts": ("the currency is empty, too long or no plain text", 'write one, such as "EUR"'),
     "setting_numbers": ("follow_up_days is not a number of days up to 40,000", "write one, such as 30"),
     "policy_params": _DOCUMENTS,
     "model_documents": _DOCUMENTS,

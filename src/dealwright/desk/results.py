@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from dealwright.wording import count_of
+
 if TYPE_CHECKING:
     import polars as pl
 
@@ -102,7 +104,7 @@ class Ranking(Tabular):
         first = self.ranking[0]
         return (
             f"{first['agent_name']} ({first['agent_id']}) comes first of {len(self.ranking)} "
-            f"under the policy {self.policy}, match score {_score(first)}; {self.evidence}"
+            f"under the policy {self.policy}, match score {write_score(first, self.policy)}; {self.evidence}"
         )
 
 
@@ -114,9 +116,9 @@ class Placement(OneRow):
     ----------
     row
         assignment_id, booking_id, agent_id, agent_name, match_score, status (``assigned`` or ``waiting``),
-        win_probability, expected_value, policy, model_id, lead_id, open, capacity; ``notices`` in words, and
-        ``duplicates``, other open leads that may be the same enquiry (looked for where the lead has a
-        ``customer_id``).
+        win_probability with its 90 % interval win_low to win_high, expected_value, policy, model_id, lead_id,
+        open, capacity; ``notices`` in words, and ``duplicates``, other open leads that may be the same
+        enquiry (looked for where the lead has a ``customer_id``).
     """
 
     @property
@@ -150,7 +152,8 @@ class Placement(OneRow):
             return f"lead {self.row['lead_id']} is {self.row['status']}: nobody eligible has a free place"
         return (
             f"assignment {self.row['assignment_id']} (booking {self.row['booking_id']}) goes to "
-            f"{self.row['agent_name']} ({self.row['agent_id']}), match score {_score(self.row)}, "
+            f"{self.row['agent_name']} ({self.row['agent_id']}), "
+            f"match score {write_score(self.row, self.row['policy'])}, "
             f"now {self.row['open']} of {self.row['capacity']} open"
         )
 
@@ -207,15 +210,15 @@ class Presence(Tabular):
         was = "" if answer["active"] != answer["was_active"] else ", as before"
         said = [f"{who} is {'active' if answer['active'] else 'not active'}{was}"]
         if answer.get("from_queue"):
-            said.append(f"takes {_counted(answer['from_queue'], 'lead')} from the queue")
+            said.append(f"takes {count_of(answer['from_queue'], 'lead')} from the queue")
         handed_over, waiting = answer.get("handed_over") or (), answer.get("waiting") or ()
         if handed_over:
-            said.append(f"{_counted(len(handed_over), 'lead')} handed over to others")
+            said.append(f"{count_of(len(handed_over), 'lead')} handed over to others")
         if waiting:
-            said.append(f"{_counted(len(waiting), 'lead')} back in the queue: nobody else has room")
+            said.append(f"{count_of(len(waiting), 'lead')} back in the queue: nobody else has room")
         if not answer["active"] and answer["open"]:
             said.append(
-                f"{_counted(answer['open'], 'open lead')} left: "
+                f"{count_of(answer['open'], 'open lead')} left: "
                 f"`dealwright agents deactivate {answer['agent_id']} --hand-over` gives them to others"
             )
         return "; ".join(said)
@@ -236,7 +239,8 @@ class Agents(Tabular):
         """Say how busy they are."""
         places = sum(row["capacity"] for row in self.rows if row["active"])
         busy = sum(row["open"] for row in self.rows)
-        return f"{len(self.rows)} agents, {busy:,} of {places:,} places taken; ranked under {self.policy}"
+        agents = count_of(len(self.rows), "agent")
+        return f"{agents}, {busy:,} of {count_of(places, 'place')} taken; ranked under {self.policy}"
 
 
 @dataclass(frozen=True)
@@ -254,8 +258,9 @@ class Queue(Tabular):
         hopeless = sum(row["agents_who_could"] == 0 for row in self.rows)
         if not self.rows:
             return "nobody waits"
-        note = f"; no active agent can take {hopeless} of them" if hopeless else ""
-        return f"{len(self.rows)} leads wait{note}"
+        hold = "it" if hopeless == len(self.rows) == 1 else f"{hopeless} of them"
+        note = f"; no active agent can take {hold}" if hopeless else ""
+        return f"{count_of(len(self.rows), 'lead waits', 'leads wait')}{note}"
 
 
 @dataclass(frozen=True)
@@ -271,7 +276,7 @@ class Models(Tabular):
     def summary(self) -> str:
         """Say which are at work."""
         promoted = [f"{row['kind']} {row['model_id']}" for row in self.rows if row["promoted"]]
-        return f"{len(self.rows)} models; at work: {', '.join(promoted) or 'none'}"
+        return f"{count_of(len(self.rows), 'model')}; at work: {', '.join(promoted) or 'none'}"
 
 
 @dataclass(frozen=True)
@@ -340,9 +345,21 @@ class Loaded(Tabular):
 
 @dataclass(frozen=True)
 class Explanation(Tabular):
-    """Why an assignment went where it went, and what would have changed it."""
+    """Why an assignment went where it went, and what would have changed it.
+
+    Attributes
+    ----------
+    answer
+        What was decided and why, with the ranking as it was: the first ten agents, the one who got it and
+        the one asked for. Amounts are in ``currency`` (None: nobody said).
+    """
 
     answer: Row
+
+    @property
+    def currency(self) -> str | None:
+        """What amounts are in; None where the import did not say."""
+        return self.answer.get("currency")
 
     def table_rows(self) -> Sequence[Row]:
         """Return the ranking as the decision saw it."""
@@ -360,6 +377,12 @@ class Explanation(Tabular):
             f"{answer['decided_at']} under the policy {answer['policy']}"
             + (f", model {answer['model_id']}" if answer["model_id"] is not None else "")
             + (", from the waiting queue" if answer["from_queue"] else "")
+            + (
+                ""
+                if answer["match_score"] is None
+                else f", match score {write_score(answer, answer['policy'])}"
+            )
+            + ("" if answer["expected_value"] is None else f", worth {self.worth(answer['expected_value'])}")
             + self._customer()
             + self._holders()
         )
@@ -381,6 +404,10 @@ class Explanation(Tabular):
         return (
             f"; {owner['agent_name']} ({owner['agent_id']}), who had this customer before, could not take it"
         )
+
+    def worth(self, amount: float) -> str:
+        """Write an expected value with its currency."""
+        return f"{amount:,.0f}" + (f" {self.currency}" if self.currency else "")
 
 
 @dataclass(frozen=True)
@@ -408,10 +435,71 @@ class Replay(Tabular):
         return f"the decision on assignment {self.answer['assignment_id']} {verdict} when recomputed"
 
 
-def _counted(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+@dataclass(frozen=True)
+class Verification(Tabular):
+    """The sealed record of decisions, checked.
+
+    Attributes
+    ----------
+    blocks
+        Each block with its number of decisions and whether it is intact.
+    unsealed
+        Decisions that no block covers yet.
+    """
+
+    blocks: Sequence[Row]
+    unsealed: int
+
+    @property
+    def intact(self) -> bool:
+        """Whether every block is."""
+        return all(block["intact"] for block in self.blocks)
+
+    def table_rows(self) -> Sequence[Row]:
+        """Return the blocks."""
+        return self.blocks
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the JSON shape of ``dealwright verify --json``."""
+        return {
+            "intact": self.intact,
+            "blocks": len(self.blocks),
+            "decisions": sum(block["decisions"] for block in self.blocks),
+            "unsealed": self.unsealed,
+            "broken": [block for block in self.blocks if not block["intact"]],
+        }
+
+    def summary(self) -> str:
+        """Say whether the record holds, and where not."""
+        sealed = sum(block["decisions"] for block in self.blocks)
+        found = f"{count_of(sealed, 'decision')} in {count_of(len(self.blocks), 'block')}"
+        if self.unsealed:
+            found += f", {self.unsealed:,} not sealed yet (`dealwright worker` seals)"
+        broken = [block for block in self.blocks if not block["intact"]]
+        if not broken:
+            return f"the record is intact: {found}"
+        where = "; ".join(
+            f"block {block['block_id']} (decisions {block['first_decision_id']} to "
+            f"{block['last_decision_id']})"
+            for block in broken[:5]
+        )
+        more = f" and {len(broken) - 5} more" if len(broken) > 5 else ""
+        return f"the record was CHANGED after it was sealed: {where}{more}; {found}"
 
 
-def _score(row: Row) -> str:
-    """Write a match score; without a match model there is none."""
-    return "–" if row["match_score"] is None else f"{row['match_score']:.1f}"
+def write_score(row: Row, policy: str) -> str:
+    """Write a match score, with its interval where it is a chance; without a match model there is none."""
+    if row["match_score"] is None:
+        return "–"
+    score = f"{row['match_score']:.1f}"
+    interval = write_interval(row) if policy == "value" else None
+    return f"{score} (90 % interval {interval})" if interval else score
+
+
+def write_interval(row: Row) -> str | None:
+    """Write the 90 % interval of a win probability in per cent: ``31–95``; None where there is none."""
+    low, high = row.get("win_low"), row.get("win_high")
+    if low is None or high is None:
+        return None
+    digits = 0 if low >= 0.01 and high <= 0.99 and high - low >= 0.02 else 1
+    return f"{100 * low:.{digits}f}–{100 * high:.{digits}f}"

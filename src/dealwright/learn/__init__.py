@@ -1,7 +1,7 @@
 """History in, match model and evidence out; no database and no files inside."""
 
 from dealwright.learn.classic import ClassicResult, fit_classic_weights
-from dealwright.learn.evidence import Evidence, evidence
+from dealwright.learn.evidence import evidence
 from dealwright.learn.model import AmountModel, Calibration, MatchModel, RevenueModel, Trait
 from dealwright.learn.off_policy import PolicyValue, estimate_policy_value
 from dealwright.learn.outcomes import Outcomes, build_outcomes
@@ -11,6 +11,7 @@ from dealwright.learn.promotion import Comparison, beats
 from dealwright.learn.score import Scores, score
 from dealwright.learn.statistics import AgentStatistics, count_statistics
 from dealwright.learn.train import TrainResult, train
+from dealwright.learn.verdict import Evidence
 
 __all__ = [
     "AgentStatistics",

@@ -9,20 +9,26 @@ import numpy as np
 
 from dealwright.learn.asof import AsOfCounter
 from dealwright.learn.fit import AgentTerms, affinities_as_of, fit_match_model
-from dealwright.learn.glm import fit_glm
-from dealwright.learn.lead_model import LeadModel
+from dealwright.learn.lead_model import PRIOR_OUTCOMES, LeadModel
+from dealwright.learn.metrics import row_log_loss
 from dealwright.learn.model import Calibration, MatchModel
 from dealwright.learn.outcomes import OutcomeTable, fill_unknown, value_shares
 from dealwright.learn.profile import standardise_traits
-from dealwright.learn.slots import FloatArray, IntArray, sigmoid, weights_in_order
+from dealwright.learn.slots import FloatArray, IntArray, weights_in_order
+from dealwright.stats.glm import fit_glm
+from dealwright.stats.links import sigmoid
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import polars as pl
 
     from dealwright.learn.params import LearnParams
 
 _LEAST_OUTCOMES = 60
 _MANY_OUTCOMES = 200_000
+_LEAST_OF_EACH = 10
+_Z_95 = 1.644854  # one-sided
 
 
 @dataclass(frozen=True)
@@ -69,7 +75,7 @@ class Backtest:
     rows
         Positions in the table.
     base_rate
-        Win rate of everything known before the row's block.
+        Win rate of everything known before the row's block, shrunk as the model's is.
     terms
         The parts of each row's logit.
     block_ends
@@ -84,6 +90,11 @@ class Backtest:
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    @property
+    def block(self) -> IntArray:
+        """Block of each row, shape (rows,): predictions of one block come from one fit."""
+        return np.searchsorted(np.array(self.block_ends), np.arange(len(self)), side="right")
 
     def without_agents(self) -> Backtest:
         """Return the predictions of the lead-only model."""
@@ -111,7 +122,7 @@ class PreparedTable:
         """Split the model's logit of every row, with agent statistics as of the row's assignment."""
         dimensions = self.table.dimensions
         weights = weights_in_order(dimensions, model.lead_weights)
-        lead = LeadModel(model.lead_bias, tuple(weights), 0.0, 0.0)
+        lead = LeadModel(model.lead_bias, tuple(weights), 0.0)
         shares = tuple(np.array(model.value_share[group]) for group in model.groups[1:])
         affinity = affinities_as_of(
             self.table,
@@ -159,12 +170,13 @@ def backtest(
         earlier = table.settled & (table.known_us < start)
         block = settled[(table.assigned_us[settled] >= start) & (table.assigned_us[settled] < end)]
         won = table.won[earlier]
-        if len(block) == 0 or not 0 < won.sum() < len(won):
+        if len(block) == 0 or len(won) == 0:
             continue
         model = prepared.fit(traits, terms or AgentTerms(), before_us=int(start))
         predicted = prepared.predict(model, traits)
         rows.append(block)
-        base.append(np.full(len(block), won.mean()))
+        rate = (won.sum() + PRIOR_OUTCOMES / 2.0) / (len(won) + PRIOR_OUTCOMES)
+        base.append(np.full(len(block), rate))
         pieces.append(predicted)
     if not rows:
         return None
@@ -190,13 +202,57 @@ def _align(piece: RowTerms, names: tuple[str, ...]) -> FloatArray:
     return np.column_stack([columns.get(name, nothing) for name in names])
 
 
+def calibrate_forward(
+    logit: FloatArray, won: FloatArray, block_ends: Sequence[int], logit_variance: float
+) -> tuple[FloatArray, Calibration]:
+    """Calibrate each block of out-of-time logits by the blocks before it, where that has proved better.
+
+    A map that was fitted to the outcomes it is judged on would always look better. So every block gets the
+    map fitted to the blocks before it, and a map goes to work only when such forward predictions have had a
+    lower log loss than the logits as they are, beyond chance (one-sided, 5 %).
+
+    Parameters
+    ----------
+    block_ends
+        Where each block ends within the rows.
+
+    Returns
+    -------
+    The probability of each row, and the calibration for what comes next.
+    """
+    used = sigmoid(logit)
+    raw_loss = row_log_loss(won, used)
+    gain = np.zeros(len(won))
+    calibration = as_it_is = Calibration(logit_variance=logit_variance)
+    start = 0
+    for k, stop in enumerate(block_ends):
+        rows = slice(start, stop)
+        if k:
+            used[rows] = calibrated(calibration, logit[rows])
+            candidate = fit_calibration(logit[:start], won[:start], logit_variance)
+            gain[rows] = raw_loss[rows] - row_log_loss(won[rows], calibrated(candidate, logit[rows]))
+            judged = slice(block_ends[0], stop)
+            proved = _has_both(won[judged]) and is_above_zero(gain[judged])
+            calibration = fit_calibration(logit[:stop], won[:stop], logit_variance) if proved else as_it_is
+        start = stop
+    return used, calibration
+
+
+def _has_both(won: FloatArray) -> bool:
+    """Whether there are wins and losses enough: where all are won, the boldest prediction looks the best."""
+    return bool(min(won.sum(), (1.0 - won).sum()) >= _LEAST_OF_EACH)
+
+
+def is_above_zero(value: FloatArray) -> bool:
+    """Whether the mean of a value over outcomes is above 0 beyond chance (one-sided, 5 %)."""
+    return bool(value.mean() > _Z_95 * value.std(ddof=1) / np.sqrt(len(value)))
+
+
 def fit_calibration(logit: FloatArray, won: FloatArray, logit_variance: float) -> Calibration:
     """Fit slope and intercept to out-of-time logits (Platt 1999; Cox 1958, "Two further applications").
 
     Their priors, slope 1 +- 0.25 and intercept 0 +- 0.5, keep a short record from bending the probabilities.
     """
-    if len(won) == 0:
-        return Calibration(logit_variance=logit_variance)
     fit = fit_glm(
         np.column_stack([logit, np.ones(len(logit))]),
         won,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,11 +10,13 @@ import polars as pl
 
 from dealwright.learn.backtest import calibrated
 from dealwright.learn.fit import spread_counts
-from dealwright.learn.lead_model import LeadModel
-from dealwright.learn.metrics import mean_with_interval, row_log_loss
+from dealwright.learn.lead_model import PRIOR_OUTCOMES, LeadModel
+from dealwright.learn.metrics import bin_equally, mean_with_interval, row_log_loss
 from dealwright.learn.profile import compute_affinities
 from dealwright.learn.score import Z_90
-from dealwright.learn.slots import FloatArray, logit, sigmoid, weights_in_order
+from dealwright.learn.slots import FloatArray, weights_in_order
+from dealwright.stats.links import logit, sigmoid
+from dealwright.wording import count_of, describe_p
 
 if TYPE_CHECKING:
     from dealwright.learn.backtest import Backtest
@@ -22,6 +25,9 @@ if TYPE_CHECKING:
     from dealwright.learn.params import LearnParams
 
 _SHUFFLES = 5
+_REDRAWS = 999
+_ALPHA = 0.05
+_MANY_OUTCOMES = 20_000
 _Z_95 = 1.959964
 
 
@@ -66,13 +72,83 @@ def draw_calibration_curve(won: FloatArray, probability: FloatArray, bins: int =
     return pl.DataFrame(rows, schema={**schema, "outcomes": pl.Int64}, orient="row")
 
 
+@dataclass(frozen=True)
+class Reliability:
+    """Whether probabilities held on outcomes they were given before.
+
+    Attributes
+    ----------
+    outcomes
+        How many they were compared with.
+    predicted, observed
+        Share of wins expected, and seen.
+    ece
+        Expected calibration error, see `metrics.Metrics`.
+    p_value
+        Share of outcomes drawn with just these probabilities whose calibration error is at least as large.
+    """
+
+    outcomes: int
+    predicted: float
+    observed: float
+    ece: float
+    p_value: float
+
+    @property
+    def held(self) -> bool:
+        """Whether the calibration error is no larger than chance makes it (5 %)."""
+        return self.p_value > _ALPHA
+
+    def to_dict(self) -> dict[str, float | int | bool | str]:
+        """Return it as JSON-serialisable values."""
+        return {**asdict(self), "held": self.held, "text": self.text}
+
+    @property
+    def text(self) -> str:
+        """Whether the probabilities held, in a sentence."""
+        seen = (
+            f"{self.observed:.1%} of {count_of(self.outcomes, 'later outcome')} "
+            f"{'was' if self.outcomes == 1 else 'were'} won and {self.predicted:.1%} expected, with a "
+            f"calibration error of {self.ece:.3f}"
+        )
+        p = describe_p(self.p_value, _REDRAWS)
+        if self.held:
+            return f"The probabilities held: {seen}, no more than chance makes it ({p})."
+        return (
+            f"The probabilities did not hold: {seen}, more than chance makes it ({p}). "
+            "Read the scores as an order, not as chances."
+        )
+
+
+def check_reliability(won: FloatArray, probability: FloatArray, rng: np.random.Generator) -> Reliability:
+    """Compare the calibration error with that of outcomes drawn with the probabilities themselves."""
+    bins = bin_equally(probability)
+    width = bins.max() + 1
+    expected = np.bincount(bins, probability, minlength=width)
+    error = np.abs(np.bincount(bins, won, minlength=width) - expected).sum()
+    if len(won) > _MANY_OUTCOMES:  # sums of so many are normal
+        sd = np.sqrt(np.bincount(bins, probability * (1.0 - probability), minlength=width))
+        redrawn = np.abs(rng.normal(0.0, sd, (_REDRAWS, width))).sum(axis=1)
+    else:
+        draws = (rng.random(len(won)) < probability for _ in range(_REDRAWS))
+        sums = np.array([np.bincount(bins, drawn, minlength=width) for drawn in draws])
+        redrawn = np.abs(sums - expected).sum(axis=1)
+    return Reliability(
+        outcomes=len(won),
+        predicted=float(probability.mean()),
+        observed=float(won.mean()),
+        ece=float(error / len(won)),
+        p_value=float((1 + np.sum(redrawn >= error - 1e-9)) / (_REDRAWS + 1)),
+    )
+
+
 def describe_agents(table: OutcomeTable, model: MatchModel) -> pl.DataFrame:
     """Place every agent: rate as counted, rate its leads promised, and shrunken rate on average leads."""
     known = table.take(table.settled)
-    lead = LeadModel(model.lead_bias, tuple(weights_in_order(table.dimensions, model.lead_weights)), 0.0, 0.0)
+    lead = LeadModel(model.lead_bias, tuple(weights_in_order(table.dimensions, model.lead_weights)), 0.0)
     shares = tuple(np.array(model.value_share[group]) for group in model.groups[1:])
     n, won, expected = spread_counts(known, lead, shares)
-    average = float(known.won.mean())
+    average = (known.won.sum() + PRIOR_OUTCOMES / 2.0) / (len(known) + PRIOR_OUTCOMES)
     affinity, variance = compute_affinities(
         known=n,
         won=won,

@@ -9,7 +9,6 @@ import numpy as np
 import polars as pl
 
 from dealwright.learn.asof import AsOfCounter
-from dealwright.learn.glm import fit_glm
 from dealwright.learn.lead_model import LeadModel, fit_amount_model, fit_win_model
 from dealwright.learn.model import (
     FIXED_RATIO,
@@ -22,8 +21,15 @@ from dealwright.learn.model import (
 )
 from dealwright.learn.outcomes import value_shares
 from dealwright.learn.profile import compute_affinities, spread_unknown, standardise_traits
-from dealwright.learn.shrinkage import fit_prior_strength, fit_ratio_strength, fit_value_strength
-from dealwright.learn.slots import FloatArray, IntArray, logit, sigmoid, slot_groups, weights_by_dimension
+from dealwright.learn.shrinkage import (
+    expect_spread,
+    fit_prior_strength,
+    fit_ratio_strength,
+    fit_value_strength,
+)
+from dealwright.learn.slots import FloatArray, IntArray, slot_groups, weights_by_dimension
+from dealwright.stats.glm import fit_glm
+from dealwright.stats.links import logit, sigmoid
 
 if TYPE_CHECKING:
     from dealwright.learn.outcomes import OutcomeTable
@@ -72,7 +78,11 @@ def fit_match_model(
     strength = np.full(n_slots, FULL_SHRINKAGE)
     affinity_weight = np.zeros(n_slots)
     trait_list: tuple[Trait, ...] = ()
-    if terms.win:
+    spread = 0.0
+    if not terms.win:
+        n, won, expected = (column[:, 0] for column in spread_counts(known, lead, shares))
+        spread = expect_spread(n, won, expected / np.maximum(n, 1e-12))
+    else:
         strength = _fit_strengths(known, lead, shares)
         trait_list = _describe_traits(traits)
         rows = np.flatnonzero(table.settled)
@@ -96,7 +106,7 @@ def fit_match_model(
         prior_strength=tuple(strength.tolist()),
         value_share=tuple(np.concatenate([[1.0], *shares]).tolist()),
         affinity_weight=tuple(affinity_weight.tolist()),
-        calibration=Calibration(logit_variance=lead.variance),
+        calibration=Calibration(logit_variance=lead.variance + spread),
         revenue=_fit_revenue(known, shares, terms),
         agents_differ=terms.any,
     )

@@ -14,7 +14,8 @@ import numpy as np
 
 from dealwright.learn.lead_model import design_matrix, fit_amount_model, fit_win_model
 from dealwright.learn.outcomes import BoolArray, value_shares
-from dealwright.learn.slots import FloatArray, IntArray, sigmoid
+from dealwright.learn.slots import FloatArray, IntArray
+from dealwright.stats.links import sigmoid
 
 if TYPE_CHECKING:
     from dealwright.learn.outcomes import OutcomeTable
@@ -24,7 +25,9 @@ STRATUM_ROWS = 50
 
 REVENUE_TESTS = ("base_revenue", "package_revenue")
 
-_EFFECT_SD = 0.3
+EFFECT_SD = 0.3
+"""Spread of log-odds between agents that the test is most sensitive to."""
+
 _RATIO_SD = 0.1
 _LEAST_WINS = 30
 _LEAST_PERMUTATIONS = 119
@@ -196,6 +199,7 @@ class _Sample:
     variance: FloatArray
     predicted: FloatArray
     X: FloatArray
+    n_lead_columns: int
     effect_variance: float
 
 
@@ -203,9 +207,9 @@ def _win_sample(part: OutcomeTable) -> _Sample:
     shares = value_shares(part)
     # next to no shrinkage: shrunken weights would leave a trace of the case mix in the residuals
     model = fit_win_model(part.codes, part.won, shares, prior_sds=(10.0,))
-    X = _fill_with_own_mix(part, shares)
-    p = sigmoid(X @ np.concatenate([[model.bias], *model.weights]))
-    return _Sample(part, part.won - p, p * (1 - p), p, X, _EFFECT_SD**2)
+    p = sigmoid(model.predict_linear(part.codes))
+    X = _design_with_own_mix(part, shares)
+    return _Sample(part, part.won - p, p * (1 - p), p, X, _count_lead_columns(shares), EFFECT_SD**2)
 
 
 def _money_sample(part: OutcomeTable, money: FloatArray) -> _Sample:
@@ -215,30 +219,39 @@ def _money_sample(part: OutcomeTable, money: FloatArray) -> _Sample:
     residual = money / expected - 1.0
     sd = max(float(residual.std()), 1e-9)
     ones = np.ones(len(part))
-    return _Sample(
-        part, residual / sd, ones, expected, _fill_with_own_mix(part, shares), (_RATIO_SD / sd) ** 2
-    )
+    X, n_lead_columns = _design_with_own_mix(part, shares), _count_lead_columns(shares)
+    return _Sample(part, residual / sd, ones, expected, X, n_lead_columns, (_RATIO_SD / sd) ** 2)
 
 
-def _fill_with_own_mix(part: OutcomeTable, shares: tuple[FloatArray, ...]) -> FloatArray:
-    """Return the design matrix, in which an unknown value is the average of the same agent's known ones.
+def _count_lead_columns(shares: tuple[FloatArray, ...]) -> int:
+    return 1 + sum(len(share) for share in shares)
 
-    With everybody's average instead, agents with good leads would seem to lose too many of those never
-    reached.
+
+def _design_with_own_mix(part: OutcomeTable, shares: tuple[FloatArray, ...]) -> FloatArray:
+    """Return the design matrix with columns for what an unknown value may be: the same agent's mix of values.
+
+    A value that is only recorded with the booking is unknown where nobody was reached. Who gets leads that
+    are harder to reach has more of those, and must not seem the worse for it: so the residuals of outcomes
+    with an unknown value are made orthogonal to what their agents usually get. These columns are separate
+    from those of known values, because the effect of a value among leads that were reached is another than
+    among all.
     """
     X = design_matrix(part.codes, shares)
+    columns = [X]
     n_agents = len(part.agent_ids)
     start = 1
     for j, share in enumerate(shares):
         unknown = part.codes[:, j] < 0
-        block = slice(start, start + len(share))
-        start = block.stop
-        if unknown.any():
-            seen = np.bincount(part.agent[~unknown], minlength=n_agents)
-            for column in range(block.start, block.stop):
-                total = np.bincount(part.agent[~unknown], X[~unknown, column], minlength=n_agents)
-                X[unknown, column] = (total / np.maximum(seen, 1))[part.agent[unknown]]
-    return X
+        block = X[:, start : start + len(share)]
+        start += len(share)
+        if unknown.any() and not unknown.all():
+            seen = np.maximum(np.bincount(part.agent[~unknown], minlength=n_agents), 1)
+            total = [
+                np.bincount(part.agent[~unknown], value[~unknown], minlength=n_agents) for value in block.T
+            ]
+            mix = np.column_stack(total) / seen[:, None]
+            columns.append(np.where(unknown[:, None], mix[part.agent], 0.0))
+    return np.hstack(columns)
 
 
 def _shuffle(
@@ -253,7 +266,9 @@ def _shuffle(
     agent, codes = part.agent[order], part.codes[order]
     residual, variance, X = sample.residual[order], sample.variance[order], sample.X[order]
     WX = X * variance[:, None]
-    inverse = np.linalg.pinv(X.T @ WX)
+    # columns beyond those of the lead-only model have a standard normal prior: few outcomes move them little
+    prior = np.diag(np.arange(X.shape[1]) >= sample.n_lead_columns).astype(np.float64)
+    inverse = np.linalg.pinv(X.T @ WX + prior)
 
     n_agents = len(part.agent_ids)
     cells, widths = [], []

@@ -7,27 +7,29 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dealwright.learn.glm import count_patterns, fit_glm
 from dealwright.learn.slots import FloatArray, IntArray, gather_weights
+from dealwright.stats.glm import count_patterns, fit_glm
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 PRIOR_SDS = (0.02, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6)
-"""Candidates for the standard deviation of the values' effects; the one with most evidence is taken."""
+"""Candidates for the standard deviation of the values' effects, all equally likely beforehand."""
+
+PRIOR_OUTCOMES = 2.0
+"""Outcomes that the prior of the win rate is worth, half of them won: a uniform distribution."""
 
 
 @dataclass(frozen=True)
 class LeadModel:
     """A bias and one weight per value of each dimension, on the logit or log scale.
 
-    ``variance`` is the mean sampling variance of the linear predictor over the leads it was fitted to.
+    ``variance`` is the mean posterior variance of the linear predictor over the leads it was fitted to.
     """
 
     bias: float
     weights: tuple[FloatArray, ...]
     variance: float
-    prior_sd: float
 
     def predict_linear(self, codes: IntArray) -> FloatArray:
         """Return bias plus weights of the values; an unknown value (-1) contributes 0."""
@@ -55,40 +57,45 @@ def fit_win_model(
     *,
     prior_sds: Sequence[float] = PRIOR_SDS,
 ) -> LeadModel:
-    """Fit a logistic regression of winning on the lead's values.
+    """Fit a logistic regression of winning on the lead's values, as cautious as the outcomes are few.
 
-    The values' effects have a normal prior whose standard deviation is chosen by the Laplace approximation
-    of the marginal likelihood (MacKay 1992, "Bayesian Interpolation", section 4), so that noise in many
-    rare values is shrunk away and clear effects are not.
+    The win rate of an average lead has a uniform prior, given as `PRIOR_OUTCOMES` outcomes of an average
+    lead, half of them won. The mode on the logit scale is then the mean on the scale of probabilities: n
+    wins of n give ``(n + 1) / (n + 2)`` (Laplace's rule of succession; Greenland & Mansournia 2015,
+    "Penalization, bias reduction, and default priors in logistic and related categorical and survival
+    regressions", Statistics in Medicine 34).
+
+    The values' effects have a normal prior. Its standard deviation is not chosen but averaged over, with the
+    Laplace approximation of the marginal likelihood as the weight (MacKay 1992, "Bayesian Interpolation",
+    section 4; Hoeting et al. 1999, "Bayesian Model Averaging", Statistical Science 14): noise in many rare
+    values is shrunk away, clear effects are not, and two outcomes cannot make a strong effect likely.
     """
     patterns, row = count_patterns(codes, [len(share) for share in shares])
     count = np.bincount(row, minlength=len(patterns)).astype(np.float64)
     y = np.bincount(row, won, minlength=len(patterns)) / count
     X = design_matrix(patterns, shares)
-    rate = (won.sum() + 0.5) / (len(won) + 1.0)
-    start = np.zeros(X.shape[1])
-    start[0] = np.log(rate / (1 - rate))
-    best = None
+    average_lead = np.eye(1, X.shape[1])
+    X_and_prior = np.vstack([X, average_lead])
+    y_and_prior, count_and_prior = np.append(y, 0.5), np.append(count, PRIOR_OUTCOMES)
+    fits, evidence = [], []
     for sd in prior_sds:
         precision = np.full(X.shape[1], 1.0 / sd**2)
-        precision[0] = 0.01
+        precision[0] = 1e-9
         fit = fit_glm(
-            X,
-            y,
-            family="binomial",
-            count=count,
-            prior_mean=start,
-            prior_precision=precision,
+            X_and_prior, y_and_prior, family="binomial", count=count_and_prior, prior_precision=precision
         )
         _, log_determinant = np.linalg.slogdet(fit.covariance)
-        evidence = fit.penalised_log_likelihood + 0.5 * np.log(precision).sum() + 0.5 * log_determinant
-        if best is None or evidence > best[0]:
-            best = (evidence, sd, fit)
-    if best is None:
-        raise ValueError("prior_sds is empty")
-    _, sd, fit = best
-    variance = float(np.average(np.einsum("ij,jk,ik->i", X, fit.covariance, X), weights=count))
-    return _unpack(fit.weights, shares, variance, sd)
+        fits.append(fit)
+        evidence.append(fit.penalised_log_likelihood + 0.5 * np.log(precision).sum() + 0.5 * log_determinant)
+    share = np.exp(np.array(evidence) - max(evidence))
+    share /= share.sum()
+    weights = share @ np.array([fit.weights for fit in fits])
+    covariance = np.zeros((len(weights), len(weights)))
+    for part, fit in zip(share, fits, strict=True):
+        off = fit.weights - weights
+        covariance += part * (fit.covariance + np.outer(off, off))
+    variance = float(np.average(np.einsum("ij,jk,ik->i", X, covariance, X), weights=count))
+    return _unpack(weights, shares, variance)
 
 
 def fit_amount_model(codes: IntArray, amount: FloatArray, shares: Sequence[FloatArray]) -> LeadModel:
@@ -102,7 +109,7 @@ def fit_amount_model(codes: IntArray, amount: FloatArray, shares: Sequence[Float
     scale = float(amount.mean()) if len(amount) else 0.0
     if scale <= 0:
         # nothing was ever earned: each win counts as one unit of base money, and a package adds nothing
-        return LeadModel(0.0, tuple(np.zeros(len(share)) for share in shares), 0.0, 0.0)
+        return LeadModel(0.0, tuple(np.zeros(len(share)) for share in shares), 0.0)
     patterns, row = count_patterns(codes, [len(share) for share in shares])
     count = np.bincount(row, minlength=len(patterns)).astype(np.float64)
     y = np.bincount(row, amount / scale, minlength=len(patterns)) / count
@@ -111,11 +118,11 @@ def fit_amount_model(codes: IntArray, amount: FloatArray, shares: Sequence[Float
     precision = np.full(X.shape[1], max(spread, 1e-4) * 4.0)
     precision[0] = 1e-9
     fit = fit_glm(X, y, family="poisson", count=count, prior_precision=precision)
-    model = _unpack(fit.weights, shares, 0.0, 0.5)
-    return LeadModel(model.bias + float(np.log(scale)), model.weights, 0.0, 0.5)
+    model = _unpack(fit.weights, shares, 0.0)
+    return LeadModel(model.bias + float(np.log(scale)), model.weights, 0.0)
 
 
-def _unpack(weights: FloatArray, shares: Sequence[FloatArray], variance: float, prior_sd: float) -> LeadModel:
+def _unpack(weights: FloatArray, shares: Sequence[FloatArray], variance: float) -> LeadModel:
     """Split the weights by dimension and centre them, so that the bias is that of an average lead."""
     parts = []
     start = 1
@@ -123,4 +130,4 @@ def _unpack(weights: FloatArray, shares: Sequence[FloatArray], variance: float, 
         part = weights[start : start + len(share)]
         parts.append(part - part @ share)
         start += len(share)
-    return LeadModel(float(weights[0]), tuple(parts), variance, prior_sd)
+    return LeadModel(float(weights[0]), tuple(parts), variance)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dealwright.learn.slots import FloatArray
+from dealwright.learn.slots import FloatArray, IntArray
 
 _GROUPS = 1000
 _Z_95 = 1.959964
@@ -32,8 +32,9 @@ class Estimate:
 class Metrics:
     """Metrics of one set of probabilities.
 
-    ``auc`` is 0.5 where all probabilities are equal; ``ece`` is the expected calibration error over ten
-    bins of equally many outcomes (Naeini, Cooper & Hauskrecht 2015).
+    ``auc`` compares only outcomes predicted by one fit, and is 0.5 where all its probabilities are equal;
+    ``ece`` is the expected calibration error over ten bins of equally many outcomes (Naeini, Cooper &
+    Hauskrecht 2015).
     """
 
     outcomes: int
@@ -57,14 +58,24 @@ def row_log_loss(won: FloatArray, probability: FloatArray) -> FloatArray:
     return result
 
 
-def measure(won: FloatArray, probability: FloatArray, resamples: int, rng: np.random.Generator) -> Metrics:
+def measure(
+    won: FloatArray,
+    probability: FloatArray,
+    resamples: int,
+    rng: np.random.Generator,
+    block: IntArray | None = None,
+) -> Metrics:
     """Measure probabilities against what happened.
 
     Intervals are bootstrap percentiles over outcomes (over random groups of them where there are more than
     a thousand), for the AUC DeLong's (DeLong, DeLong & Clarke-Pearson 1988, Biometrics 44).
+
+    Parameters
+    ----------
+    block
+        Number of the fit that each probability comes from, where there were several.
     """
-    edges = np.quantile(probability, np.linspace(0, 1, 11)[1:-1])
-    bins = np.searchsorted(edges, probability, side="right")
+    bins = bin_equally(probability)
     columns = np.zeros((len(won), 2 + 10))
     columns[:, 0] = row_log_loss(won, probability)
     columns[:, 1] = (won - probability) ** 2
@@ -72,7 +83,13 @@ def measure(won: FloatArray, probability: FloatArray, resamples: int, rng: np.ra
     point, resampled = _resample_means(columns, resamples, rng)
     log_loss, brier = (_percentiles(point[k], resampled[:, k]) for k in (0, 1))
     ece = _percentiles(float(np.abs(point[2:]).sum()), np.abs(resampled[:, 2:]).sum(axis=1))
-    return Metrics(len(won), log_loss, brier, area_under_curve(won, probability), ece)
+    return Metrics(len(won), log_loss, brier, area_under_curve(won, probability, block), ece)
+
+
+def bin_equally(probability: FloatArray, bins: int = 10) -> IntArray:
+    """Return the bin of each probability, bins of equally many; equal probabilities share one."""
+    edges = np.quantile(probability, np.linspace(0, 1, bins + 1)[1:-1])
+    return np.searchsorted(edges, probability, side="right")
 
 
 def mean_with_interval(value: FloatArray, resamples: int, rng: np.random.Generator) -> Estimate:
@@ -81,21 +98,37 @@ def mean_with_interval(value: FloatArray, resamples: int, rng: np.random.Generat
     return _percentiles(point[0], resampled[:, 0])
 
 
-def area_under_curve(won: FloatArray, probability: FloatArray) -> Estimate:
-    """Return the AUC with DeLong's interval, from midranks (Sun & Xu 2014, IEEE Signal Process. Lett. 21)."""
+def area_under_curve(won: FloatArray, probability: FloatArray, block: IntArray | None = None) -> Estimate:
+    """Return the AUC with DeLong's interval, from midranks (Sun & Xu 2014, IEEE Signal Process. Lett. 21).
+
+    Of several blocks, pairs of a win and a loss are compared within each: the fits differ in level, and a win
+    rate that rises with time would let a constant, refitted, look as if it told leads apart.
+    """
+    if block is None:
+        block = np.zeros(len(won), dtype=np.int64)
+    parts = [_pairs(won[block == k], probability[block == k]) for k in np.unique(block)]
+    pairs = np.array([part[0] for part in parts])
+    if not pairs.sum():
+        return Estimate(0.5, 0.0, 1.0)
+    share = pairs / pairs.sum()
+    auc = float(share @ np.array([part[1] for part in parts]))
+    half = _Z_95 * float(np.sqrt(share**2 @ np.array([part[2] for part in parts])))
+    return Estimate(auc, max(0.0, auc - half), min(1.0, auc + half))
+
+
+def _pairs(won: FloatArray, probability: FloatArray) -> tuple[int, float, float]:
+    """Count pairs of a win and a loss; return also their AUC and its variance."""
     from scipy.stats import rankdata
 
     wins, losses = probability[won > 0], probability[won <= 0]
     m, n = len(wins), len(losses)
     if m == 0 or n == 0:
-        return Estimate(0.5, 0.0, 1.0)
+        return 0, 0.5, 0.0
     everything = rankdata(np.concatenate([wins, losses]))
     by_win = (everything[:m] - rankdata(wins)) / n
     by_loss = 1.0 - (everything[m:] - rankdata(losses)) / m
-    auc = float(by_win.mean())
     variance = (by_win.var(ddof=1) / m if m > 1 else 0.25) + (by_loss.var(ddof=1) / n if n > 1 else 0.25)
-    half = _Z_95 * float(np.sqrt(variance))
-    return Estimate(auc, max(0.0, auc - half), min(1.0, auc + half))
+    return m * n, float(by_win.mean()), float(variance)
 
 
 def calibration_error(won: FloatArray, probability: FloatArray, bins: int = 10) -> float:

@@ -33,12 +33,18 @@ class Trait:
 class Calibration:
     """Final logit = ``intercept + slope * (lead logit + profile . query)``.
 
-    ``logit_variance`` is the sampling variance of the lead part, for the interval.
+    ``logit_variance`` is the variance of the lead part and, where agents are not told apart, of what they
+    may differ by all the same; for the interval.
     """
 
     slope: float = 1.0
     intercept: float = 0.0
     logit_variance: float = 0.0
+
+    @property
+    def is_identity(self) -> bool:
+        """Whether it leaves logits as they are."""
+        return self.slope == 1.0 and self.intercept == 0.0
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from dealwright.learn.slots import FloatArray, IntArray, logit, sigmoid, slot_groups
+from dealwright.learn.slots import FloatArray, IntArray, slot_groups
+from dealwright.stats.links import logit, sigmoid
 
 if TYPE_CHECKING:
     from dealwright.learn.model import MatchModel, Trait

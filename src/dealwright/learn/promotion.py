@@ -9,6 +9,7 @@ import numpy as np
 
 from dealwright.errors import InputError
 from dealwright.learn.metrics import Estimate, mean_with_interval, row_log_loss
+from dealwright.wording import count_of
 
 if TYPE_CHECKING:
     from dealwright.learn.slots import FloatArray
@@ -39,10 +40,11 @@ class Comparison:
     def summary(self) -> str:
         """Say in a sentence whether the challenger wins, and by how much."""
         if self.difference is None:
-            return f"only {self.outcomes} later outcomes: {_LEAST_OUTCOMES} are needed to compare models"
+            seen = count_of(self.outcomes, "later outcome")
+            return f"only {seen}: {_LEAST_OUTCOMES} are needed to compare models"
         verdict = "better" if self.beats else "not clearly better"
         return (
-            f"on {self.outcomes:,} later outcomes the challenger is {verdict}: log loss "
+            f"on {count_of(self.outcomes, 'later outcome')} the challenger is {verdict}: log loss "
             f"{self.challenger_log_loss:.4f} against {self.champion_log_loss:.4f}, "
             f"difference {self.difference}"
         )

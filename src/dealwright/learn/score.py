@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dealwright.learn.profile import build_profiles, query_weights
-from dealwright.learn.slots import FloatArray, IntArray, encode_values, sigmoid
+from dealwright.learn.slots import FloatArray, IntArray, encode_values
 from dealwright.learn.statistics import expected_amount, lead_logit
+from dealwright.stats.links import sigmoid
 
 if TYPE_CHECKING:
     import polars as pl

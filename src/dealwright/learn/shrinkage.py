@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from dealwright.learn.slots import FloatArray
 
 
+SPREADS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
+"""Standard deviations of agents' log-odds that are thought possible where nothing is known of them."""
+
 _WORTH_A_PARAMETER = 0.5
 """Log likelihood by which differences must beat their absence: half of what Akaike (1974) asks."""
 
@@ -44,6 +47,24 @@ def fit_prior_strength(known: FloatArray, won: FloatArray, mean: FloatArray) -> 
     if found.x > np.log(5e4) or found.fun > binomial - _WORTH_A_PARAMETER:
         return FULL_SHRINKAGE
     return float(np.exp(found.x))
+
+
+def expect_spread(known: FloatArray, won: FloatArray, mean: FloatArray) -> float:
+    """Return the variance of agents' log-odds to be expected, given counts whose prior means are given.
+
+    The posterior mean over `SPREADS`, all equally likely beforehand; ``won - known mean`` is taken as normal
+    with the variance ``v (1 + spread^2 v)``, ``v = known mean (1 - mean)``. Where agents cannot be told
+    apart, this is what they may differ by nevertheless: few outcomes do not show that they are alike.
+    """
+    some = known > 0
+    if not some.any():
+        return float(np.mean(np.square(SPREADS)))
+    k, mu = known[some], np.clip(mean[some], 1e-6, 1 - 1e-6)
+    v = k * mu * (1 - mu)
+    variance = v * (1.0 + np.square(SPREADS)[:, None] * v)
+    log_likelihood = -0.5 * (np.log(variance) + (won[some] - k * mu) ** 2 / variance).sum(axis=1)
+    likely = np.exp(log_likelihood - log_likelihood.max())
+    return float(likely @ np.square(SPREADS) / likely.sum())
 
 
 def fit_value_strength(known: FloatArray, won: FloatArray, mean: FloatArray, level_strength: float) -> float:

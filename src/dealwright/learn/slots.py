@@ -93,20 +93,6 @@ def gather_weights(codes: IntArray, weights: Sequence[FloatArray]) -> FloatArray
     return total
 
 
-def sigmoid(logit: npt.ArrayLike) -> FloatArray:
-    """Return 1 / (1 + e^-x), without overflow."""
-    x = np.clip(np.asarray(logit, dtype=np.float64), -500.0, 500.0)
-    result: FloatArray = 1.0 / (1.0 + np.exp(-x))
-    return result
-
-
-def logit(probability: npt.ArrayLike, clip: float = 1e-6) -> FloatArray:
-    """Return log(p / (1 - p)), with p kept within [clip, 1 - clip]."""
-    p = np.clip(np.asarray(probability, dtype=np.float64), clip, 1.0 - clip)
-    result: FloatArray = np.log(p) - np.log1p(-p)
-    return result
-
-
 def weights_by_dimension(
     dimensions: Sequence[Dimension], weights: Sequence[npt.ArrayLike]
 ) -> dict[str, dict[str, float]]:

@@ -16,11 +16,11 @@ from dealwright.learn.slots import (
     IntArray,
     encode_values,
     gather_weights,
-    sigmoid,
     slot_groups,
     slot_names,
     weights_in_order,
 )
+from dealwright.stats.links import sigmoid
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

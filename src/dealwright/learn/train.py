@@ -11,19 +11,25 @@ import numpy as np
 import polars as pl
 
 from dealwright.errors import EvidenceError
-from dealwright.learn.backtest import PreparedTable, backtest, calibrated, fit_calibration
-from dealwright.learn.evidence import Evidence, judge
-from dealwright.learn.findings import describe_agents, draw_calibration_curve, rank_features
+from dealwright.learn.backtest import PreparedTable, backtest, calibrate_forward, calibrated
+from dealwright.learn.evidence import judge
+from dealwright.learn.findings import (
+    Reliability,
+    check_reliability,
+    describe_agents,
+    draw_calibration_curve,
+    rank_features,
+)
 from dealwright.learn.metrics import Metrics, measure
 from dealwright.learn.outcomes import tabulate_outcomes
 from dealwright.learn.params import LearnParams
+from dealwright.learn.verdict import Evidence
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from dealwright.dimensions import Dimension
-    from dealwright.learn.backtest import Backtest
-    from dealwright.learn.model import Calibration, MatchModel
+    from dealwright.learn.model import MatchModel
 
 
 @dataclass(frozen=True)
@@ -33,9 +39,11 @@ class TrainResult:
     Attributes
     ----------
     in_time, out_of_time
-        Metrics of the calibrated model on the outcomes it was fitted to, and on later ones (None where too
-        few). Calibration is fitted to the out-of-time predictions of earlier blocks only, when it is
-        judged.
+        Metrics of the model on the outcomes it was fitted to, and on later ones (None where too few). It is
+        calibrated only where that has proved better on later outcomes, and is judged by predictions that
+        were calibrated by earlier outcomes only.
+    reliability
+        Whether its probabilities held on later outcomes; None where they are too few.
     feature_importance
         ``feature, kind (lead, agent or trait), importance, low, high``: log loss lost when the feature is
         shuffled, out of time, with a 95 % interval. Empty where there are too few outcomes.
@@ -51,13 +59,14 @@ class TrainResult:
     evidence: Evidence
     in_time: Metrics
     out_of_time: Metrics | None
+    reliability: Reliability | None
     feature_importance: pl.DataFrame
     calibration_curve: pl.DataFrame
     agents: pl.DataFrame
     seconds: float
 
     def summary(self) -> str:
-        """Return the verdict, the metrics and the most important features, a few lines."""
+        """Return the verdict, the metrics, whether probabilities held and what matters, a few lines."""
         lines = [
             self.evidence.summary(),
             f"Model in time: log loss {self.in_time.log_loss}, AUC {self.in_time.auc}",
@@ -67,11 +76,21 @@ class TrainResult:
                 f"Model out of time: log loss {self.out_of_time.log_loss}, AUC {self.out_of_time.auc}, "
                 f"ECE {self.out_of_time.ece}"
             )
+        lines.append(self.reliability_text)
         lines += [
             f"{row['feature']}: {row['importance']:.4f} [{row['low']:.4f}, {row['high']:.4f}] of log loss"
             for row in self.feature_importance.head(5).iter_rows(named=True)
         ]
         return "\n".join(lines)
+
+    @property
+    def reliability_text(self) -> str:
+        """Whether the probabilities held on later outcomes, in a sentence."""
+        if self.reliability is None:
+            return "Whether the probabilities hold cannot be told yet: there are too few later outcomes."
+        if self.reliability.held or self.model.calibration.is_identity:
+            return self.reliability.text
+        return f"{self.reliability.text} A calibration map that has helped on these outcomes is now at work."
 
 
 def train(
@@ -116,18 +135,21 @@ def train(
     own_test = tested if found.terms.win else None if tested is None else tested.without_agents()
 
     model = prepared.fit(traits, found.terms)
-    logit = np.zeros(0) if own_test is None else own_test.terms.full_logit
-    won = np.zeros(0) if own_test is None else own_test.won
-    model = replace(model, calibration=fit_calibration(logit, won, model.calibration.logit_variance))
+    won = probability = np.zeros(0)
+    if own_test is not None:
+        won = own_test.won
+        probability, calibration = calibrate_forward(
+            own_test.terms.full_logit, won, own_test.block_ends, model.calibration.logit_variance
+        )
+        model = replace(model, calibration=calibration)
 
     settled = np.flatnonzero(table.settled)
     fitted = calibrated(model.calibration, prepared.predict(model, traits).full_logit[settled])
     in_time = measure(table.won[settled], fitted, params.bootstrap, rng)
-    out_of_time, curve, importance = None, draw_calibration_curve(won, logit), pl.DataFrame()
+    out_of_time, reliability, importance = None, None, pl.DataFrame()
     if own_test is not None:
-        probability = calibrate_forward(own_test, model.calibration)
-        out_of_time = measure(won, probability, params.bootstrap, rng)
-        curve = draw_calibration_curve(won, probability)
+        out_of_time = measure(won, probability, params.bootstrap, rng, own_test.block)
+        reliability = check_reliability(won, probability, rng)
         importance = rank_features(own_test, model.calibration, params, rng)
     model = replace(
         model,
@@ -135,6 +157,7 @@ def train(
         metrics={
             "in_time": in_time.to_dict(),
             "out_of_time": None if out_of_time is None else out_of_time.to_dict(),
+            "reliability": None if reliability is None else reliability.to_dict(),
         },
         trained_at=datetime.now(UTC).isoformat(timespec="seconds"),
         as_of=_find_as_of(outcomes),
@@ -146,26 +169,12 @@ def train(
         evidence=found,
         in_time=in_time,
         out_of_time=out_of_time,
+        reliability=reliability,
         feature_importance=importance,
-        calibration_curve=curve,
+        calibration_curve=draw_calibration_curve(won, probability),
         agents=describe_agents(table, model),
         seconds=perf_counter() - began,
     )
-
-
-def calibrate_forward(tested: Backtest, last: Calibration) -> np.ndarray:
-    """Calibrate each block of out-of-time predictions on the blocks before it; the first with the identity.
-
-    Using the final calibration instead would judge it on the outcomes it was fitted to.
-    """
-    logit = tested.terms.full_logit
-    probability = np.empty(len(tested))
-    start = 0
-    for stop in tested.block_ends:
-        calibration = fit_calibration(logit[:start], tested.won[:start], last.logit_variance)
-        probability[start:stop] = calibrated(calibration, logit[start:stop])
-        start = stop
-    return probability
 
 
 def _find_as_of(outcomes: pl.DataFrame) -> str | None:

@@ -14,10 +14,13 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 
+from dealwright.schemas import PlanInputs
+
 MODERATE: Final = 0.10
 LARGE: Final = 0.25
 _FLOOR: Final = 1e-4  # an empty bin counts as this share
 _MAX_CATEGORIES: Final = 50
+_SCORES: Final = ("churn_probability", "predicted_value_eur", "anomaly_score", "nba_score")
 
 
 @dataclass(frozen=True)
@@ -107,6 +110,23 @@ def compare(
     else:
         message = "no last run to compare with"
     return Drift(table, alarm, message)
+
+
+def measure_drift(
+    data: PlanInputs,
+    accounts: pl.DataFrame,
+    metrics: Mapping[str, float | None],
+    previous: Mapping[str, Any] | None,
+    worse_by: float,
+) -> tuple[Drift, dict[str, Any]]:
+    """Compare this run's features and scores with the last run's, and describe them for the next."""
+    numeric = data.schema.numeric
+    features = data.accounts.select("account_id", *numeric, *data.schema.categorical)
+    table = features.hstack(accounts.select(_SCORES))
+    drift = compare(previous or {}, table, metrics, worse_by)
+    watched = {name: metrics.get(name) for name in ("churn_auc", "value_spearman")}
+    columns = profile(table, [*numeric, *_SCORES], list(data.schema.categorical))
+    return drift, {"columns": columns, "metrics": watched}
 
 
 def population_stability(expected: Sequence[float], actual: Sequence[float]) -> float:

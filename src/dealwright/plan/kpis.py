@@ -1,12 +1,39 @@
-"""Key figures of a run against their targets; one that misses its target is shown as missed."""
+"""Key figures of a run: what each is called, where it comes from, how it is written, and its target.
+
+A figure that misses its target is shown as missed.
+"""
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypeAlias
+
+from dealwright.plan.drift import Drift
+from dealwright.plan.stages import StageResults
+from dealwright.schemas import NOTHING
+
+Unit: TypeAlias = Literal["share", "percent", "eur", "count", "hours", "days", "km", "score", "number"]
+Direction: TypeAlias = Literal["higher", "lower", "zero", ""]
+Source: TypeAlias = "tuple[str, str] | Callable[[StageResults, Drift], Any]"
+
+_FORMS: Final[Mapping[Unit, Callable[[float], str]]] = {
+    "share": lambda value: f"{value:.1%}",
+    "percent": lambda value: f"{value:,.1f}%",
+    "eur": lambda value: f"{'-' if round(value) < 0 else ''}€{abs(value):,.0f}",
+    "count": lambda value: f"{value:,.0f}",
+    "hours": lambda value: f"{value:,.1f} h",
+    "days": lambda value: f"{value:,.1f} days",
+    "km": lambda value: f"{value:,.0f} km",
+    "score": lambda value: f"{value:.3f}",
+    "number": lambda value: f"{value:,.4g}",
+}
+_DAY: Final = "the day"
+_GAIN: Final = "what it brings"
+_TRUST: Final = "can it be trusted"
+GROUPS: Final = (_GAIN, _DAY, _TRUST)
 
 
 @dataclass(frozen=True)
@@ -18,16 +45,182 @@ class Target:
     at_most: float | None = None
 
 
-DEFAULT_TARGETS: Final = (
-    Target("rejected_share", at_most=0.02),
-    Target("orders_age_days", at_most=7.0),
-    Target("churn_auc", at_least=0.70),
-    Target("churn_ece", at_most=0.05),
-    Target("value_spearman", at_least=0.30),
-    Target("value_gini", at_least=0.50),
-    Target("value_total_bias", at_least=-0.10, at_most=0.10),
-    Target("anomaly_share", at_most=0.05),
-    Target("expected_value_eur", at_least=0.0),
+@dataclass(frozen=True)
+class KpiDefinition:
+    """One key figure, whatever its value.
+
+    Attributes
+    ----------
+    name
+        In ``kpis.json`` and in targets.
+    label
+        Its name for people.
+    unit
+        How its number is written.
+    direction
+        Which way is better: ``higher``, ``lower``, ``zero`` (near it), or neither.
+    source
+        The attribute of `StageResults` in whose summary it stands, and under which key; or how it is found.
+        A figure of a stage that did not run is left out.
+    at_least, at_most
+        The default target.
+    group
+        Under which heading it stands; empty for figures that are only in the full list.
+    """
+
+    name: str
+    label: str
+    unit: Unit
+    direction: Direction
+    source: Source
+    at_least: float | None = None
+    at_most: float | None = None
+    group: str = ""
+
+    def write(self, value: float | None) -> str:
+        """Write a value; a dash where there is none."""
+        return "–" if value is None else _FORMS[self.unit](value)
+
+
+def _age(table: str) -> Source:
+    return lambda results, _: results.quality.freshness.get(table)
+
+
+def _measure(name: str) -> Source:
+    return lambda results, _: results.predictions.metrics.get(name)
+
+
+KPIS: Final = (
+    KpiDefinition("accounts", "accounts", "count", "", lambda results, _: results.actions.frame.height),
+    KpiDefinition(
+        "rejected_share", "accounts rejected", "share", "lower",
+        lambda results, _: results.quality.rejected_share.get("accounts", 0.0), at_most=0.02, group=_TRUST,
+    ),
+    KpiDefinition(
+        "orders_age_days", "age of the newest order", "days", "lower", _age("orders"), at_most=7.0,
+        group=_TRUST,
+    ),
+    KpiDefinition("touches_age_days", "age of the newest contact", "days", "lower", _age("touches")),
+    KpiDefinition(
+        "churn_auc", "churn ranking (AUC)", "score", "higher", _measure("churn_auc"), at_least=0.70,
+        group=_TRUST,
+    ),
+    KpiDefinition(
+        "churn_pr_auc", "churn pr auc", "number", "higher", _measure("churn_pr_auc")
+    ),
+    KpiDefinition("churn_log_loss", "churn log loss", "number", "lower", _measure("churn_log_loss")),
+    KpiDefinition("churn_brier", "churn brier", "number", "lower", _measure("churn_brier")),
+    KpiDefinition(
+        "churn_ece", "churn calibration error", "score", "lower", _measure("churn_ece"), at_most=0.05,
+        group=_TRUST,
+    ),
+    KpiDefinition("churn_lift", "churn lift", "number", "higher", _measure("churn_lift")),
+    KpiDefinition("value_rmse", "value error (RMSE)", "eur", "lower", _measure("value_rmse")),
+    KpiDefinition("value_mae", "value error (mean absolute)", "eur", "lower", _measure("value_mae")),
+    KpiDefinition(
+        "value_spearman", "value ranking (Spearman)", "score", "higher", _measure("value_spearman"),
+        at_least=0.30, group=_TRUST,
+    ),
+    KpiDefinition(
+        "value_gini", "value ranking (Gini)", "score", "higher", _measure("value_gini"), at_least=0.50,
+        group=_TRUST,
+    ),
+    KpiDefinition(
+        "value_total_bias", "bias of the total value", "share", "zero", _measure("value_total_bias"),
+        at_least=-0.10, at_most=0.10, group=_TRUST,
+    ),
+    KpiDefinition(
+        "mean_churn_probability", "mean churn probability", "share", "lower",
+        lambda results, _: results.predictions.frame["churn_probability"].mean(), group=_GAIN,
+    ),
+    KpiDefinition(
+        "predicted_value_eur", "expected spend in the horizon", "eur", "higher",
+        lambda results, _: results.predictions.frame["predicted_value_eur"].sum(), group=_GAIN,
+    ),
+    KpiDefinition(
+        "anomaly_share", "accounts flagged as odd", "share", "lower",
+        lambda results, _: results.anomalies.frame["is_anomaly"].mean(), at_most=0.05, group=_TRUST,
+    ),
+    KpiDefinition(
+        "accounts_with_action", "accounts with an action", "count", "",
+        lambda results, _: int((results.actions.frame["action"] != NOTHING).sum()), group=_GAIN,
+    ),
+    KpiDefinition(
+        "expected_value_eur", "expected gain of the actions", "eur", "higher",
+        lambda results, _: results.actions.frame["expected_value_eur"].sum(), at_least=0.0, group=_GAIN,
+    ),
+    KpiDefinition(
+        "explore_share", "accounts drawn for exploration", "share", "",
+        lambda results, _: results.actions.frame["explore"].mean(),
+    ),
+    KpiDefinition(
+        "control_share", "accounts in the control group", "share", "",
+        lambda results, _: results.actions.frame["control"].mean(),
+    ),
+    KpiDefinition(
+        "columns_drifted", "columns that drifted", "count", "lower",
+        lambda _, drift: int((drift.frame["level"] == "large").sum()), group=_TRUST,
+    ),
+    KpiDefinition(
+        "territory_max_deviation_pct", "largest deviation of a territory's workload", "percent", "lower",
+        ("territories", "max_deviation_pct"), group=_DAY,
+    ),
+    KpiDefinition(
+        "territory_mean_distance_km", "mean distance to a territory's centre", "km", "lower",
+        ("territories", "mean_distance_km"),
+    ),
+    KpiDefinition(
+        "contacts_scheduled", "contacts scheduled", "count", "higher", ("channels", "reached"), group=_DAY
+    ),
+    KpiDefinition(
+        "contacts_value_eur", "expected gain of the contacts scheduled", "eur", "higher",
+        ("channels", "reached_value_eur"), group=_GAIN,
+    ),
+    KpiDefinition(
+        "backlog", "accounts waiting for a channel", "count", "lower", ("channels", "waiting"), group=_DAY
+    ),
+    KpiDefinition("channel_gap_share", "channel gap share", "number", "lower", ("channels", "gap_share")),
+    KpiDefinition("visits", "visits planned", "count", "higher", ("routes", "visits"), group=_DAY),
+    KpiDefinition(
+        "must_visits_missed", "promised visits that cannot be made", "count", "lower",
+        ("routes", "must_visits_missed"), group=_DAY,
+    ),
+    KpiDefinition(
+        "visit_value_eur", "expected gain of the visits", "eur", "higher", ("routes", "visit_value_eur"),
+        group=_GAIN,
+    ),
+    KpiDefinition(
+        "distance_km", "kilometres driven", "km", "lower", ("routes", "distance_km"), group=_DAY
+    ),
+    KpiDefinition("travel_min", "minutes on the way", "count", "lower", ("routes", "travel_min")),
+    KpiDefinition("calls", "calls on the list", "count", "higher", ("schedule", "calls"), group=_DAY),
+    KpiDefinition(
+        "calls_unplaced", "calls that found no place", "count", "lower", ("schedule", "calls_unplaced"),
+        group=_DAY,
+    ),
+    KpiDefinition("people", "people in the contact centre", "count", "", ("schedule", "people"), group=_DAY),
+    KpiDefinition(
+        "shortage_h", "hours of missing staff", "hours", "lower", ("schedule", "shortage_h"), group=_DAY
+    ),
+    KpiDefinition(
+        "inbound_cc_sla_probability", "chance of keeping the service level", "share", "higher",
+        ("schedule", "inbound_cc_sla_probability"), group=_DAY,
+    ),
+)  # fmt: skip
+"""Every figure, in the order of ``kpis.json``."""
+
+# the order in which a manager reads them, under the headings of `GROUPS`
+_SHOWN: Final = (
+    "accounts_with_action", "expected_value_eur", "contacts_value_eur", "visit_value_eur",
+    "predicted_value_eur", "mean_churn_probability", "contacts_scheduled", "backlog", "visits",
+    "must_visits_missed", "distance_km", "territory_max_deviation_pct", "calls", "calls_unplaced", "people",
+    "shortage_h", "inbound_cc_sla_probability",
+)  # fmt: skip
+_BY_NAME: Final = {definition.name: definition for definition in KPIS}
+DEFAULT_TARGETS: Final = tuple(
+    Target(item.name, item.at_least, item.at_most)
+    for item in KPIS
+    if item.at_least is not None or item.at_most is not None
 )
 
 
@@ -48,6 +241,15 @@ class Kpi:
     at_most: float | None
     status: Literal["met", "missed", "shown", "unknown"]
 
+    @property
+    def definition(self) -> KpiDefinition:
+        """What the figure is."""
+        return definition_of(self.name)
+
+    def write_target(self) -> str:
+        """Write its target; nothing where it has none."""
+        return write_target(self.name, self.at_least, self.at_most)
+
 
 @dataclass(frozen=True)
 class Kpis:
@@ -64,9 +266,50 @@ class Kpis:
         """Those that missed their target."""
         return tuple(item for item in self.items if item.status == "missed")
 
+    def in_group(self, group: str) -> tuple[Kpi, ...]:
+        """Return the figures under a heading of `GROUPS`, in the order they are read."""
+        found = [item for item in self.items if item.definition.group == group]
+        rank = {name: place for place, name in enumerate(_SHOWN)}
+        return tuple(sorted(found, key=lambda item: rank.get(item.name, len(rank))))
+
     def to_json(self) -> str:
         """Write them as JSON."""
         return json.dumps({"kpis": [vars(item) for item in self.items]}, indent=2) + "\n"
+
+
+def definition_of(name: str) -> KpiDefinition:
+    """Return what a figure is; one that is not known here is called by its own name."""
+    unknown = KpiDefinition(name, name.replace("_", " "), "number", "", lambda *_: None)
+    return _BY_NAME.get(name, unknown)
+
+
+def write_target(name: str, at_least: float | None, at_most: float | None) -> str:
+    """Write the target of a figure; nothing where it has none."""
+    write = definition_of(name).write
+    if at_least is not None and at_most is not None:
+        return f"{write(at_least)} to {write(at_most)}"
+    if at_least is not None:
+        return f"at least {write(at_least)}"
+    return f"at most {write(at_most)}" if at_most is not None else ""
+
+
+def measure(results: StageResults, drift: Drift) -> dict[str, Any]:
+    """Collect the key figures of a run; nothing that depends on the clock."""
+    found: dict[str, Any] = {}
+    for item in KPIS:
+        if (
+            item.name.endswith("_age_days")
+            and item.name[: -len("_age_days")] not in results.quality.freshness
+        ):
+            continue  # there is no such table
+        if callable(item.source):
+            found[item.name] = item.source(results, drift)
+            continue
+        stage, key = item.source
+        result = getattr(results, stage)
+        if result is not None:
+            found[item.name] = result.summary().get(key)
+    return found
 
 
 def judge(values: Mapping[str, Any], targets: Iterable[Target]) -> Kpis:

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from collections.abc import Mapping
+from datetime import date
+from typing import Final
 
 import polars as pl
 
+from dealwright.plan.result import Plan
 from dealwright.plan.staffing.demand import working_days
 from dealwright.plan.trace import hash_frame, hash_text
 from dealwright.schemas import DAY_TASK_COLUMNS, NOTHING, DayTasks, conform
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from datetime import date
-
-    from dealwright.plan.run import Plan
 
 CALL_BACK: Final = "call_back"  # a promised call to an account for which nothing was chosen on that channel
 _FIELD, _CALLING = "field", "outbound_cc"  # their contacts have a time, and so a table of their own
@@ -71,7 +68,7 @@ def _untimed(plan: Plan, first_day: date) -> pl.DataFrame:
 
     Visits are among them where nobody plans routes.
     """
-    timed = [_CALLING] + [_FIELD] * ("route" in plan.results)
+    timed = [_CALLING] + [_FIELD] * (plan.routes is not None)
     due = plan.accounts.filter(
         pl.col("channel").is_not_null() & (pl.col("action") != NOTHING) & ~pl.col("channel").is_in(timed)
     )

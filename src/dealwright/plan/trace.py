@@ -6,7 +6,7 @@ import hashlib
 import json
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol, TypeVar
 
@@ -14,13 +14,9 @@ import numpy as np
 import polars as pl
 import structlog
 
-from dealwright.plan.frames import StageResult
 from dealwright.toml import to_toml
 
-R = TypeVar("R", bound=StageResult)
-
-# rendered as JSON through the standard library's logger "dealwright.plan": silent until somebody configures
-# it
+# as JSON through the standard library's logger "dealwright.plan": silent until somebody configures it
 _log = structlog.wrap_logger(
     logging.getLogger("dealwright.plan"),
     processors=[
@@ -36,6 +32,22 @@ STAGES: Final = (
 )  # fmt: skip
 # only where there are positions and representatives
 FIELD_STAGES: Final = ("territory", "route", "distance_only")
+
+
+class StageResult(Protocol):
+    """What every stage returns: a frame by account and a flat summary of counts, metrics, fallbacks."""
+
+    @property
+    def frame(self) -> pl.DataFrame:
+        """One row per account, in the order of the accounts."""
+        ...
+
+    def summary(self) -> Mapping[str, Any]:
+        """Flat mapping of plain values (str, int, float, bool, None) for the trace, the KPIs and people."""
+        ...
+
+
+R = TypeVar("R", bound=StageResult)
 
 
 class Progress(Protocol):
@@ -75,7 +87,7 @@ class StageRecord:
 
 @dataclass
 class Tracer:
-    """Runs the stages of one plan and keeps their records and results.
+    """Runs the stages of one plan and keeps their records.
 
     Attributes
     ----------
@@ -91,7 +103,6 @@ class Tracer:
     total: int = len(STAGES)
     progress: Progress | None = None
     records: list[StageRecord] = field(default_factory=list)
-    results: dict[str, StageResult] = field(default_factory=dict)
 
     def run(
         self,
@@ -115,7 +126,6 @@ class Tracer:
             dict(result.summary()),
         )  # fmt: skip
         self.records.append(record)
-        self.results[name] = result
         _log.info("stage finished", **{k: v for k, v in vars(record).items() if k != "summary"})
         return result
 

@@ -30,7 +30,7 @@ ul{{margin:0;padding-left:1.2rem}} .brief{{border-top:2px solid #d5dde5;padding:
 """
 
 
-def write_briefs(briefs: pl.DataFrame, folder: Path, language: str) -> None:
+def write_brief_files(briefs: pl.DataFrame, folder: Path, language: str) -> None:
     """Write ``REP.html`` and ``REP.md`` for each representative into `folder`, which is made.
 
     Parameters

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import polars as pl
 
-from dealwright.plan.run import Plan
-from dealwright.report.brief_files import write_briefs
+from dealwright.plan.result import Plan
+from dealwright.report.brief_files import write_brief_files
 from dealwright.report.calendars import write_calendars
 from dealwright.report.land import Land, around
 from dealwright.report.map_page import write_geojson
@@ -25,7 +25,7 @@ def write_days(plan: Plan, folder: Path, land: Land | None = None, *, tiles: str
         See `map_page.new_map`.
     """
     tables, data = plan.tables, plan.inputs
-    write_briefs(tables["briefs"], folder / "briefs", plan.params.brief.language)
+    write_brief_files(tables["briefs"], folder / "briefs", plan.params.brief.language)
     name = data.schema.role("name")
     shown = pl.col(name).cast(pl.String) if name else pl.lit(None, pl.String)
     place = [

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dealwright.report.desk_figures import draw_desk
+from dealwright.wording import count_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -94,7 +95,7 @@ def markdown_summary(result: TrainResult) -> str:
         lines += ["## How good predictions are on later outcomes", ""]
         lines += ["| prediction from | log loss | AUC | calibration error |", "|---|---:|---:|---:|"]
         lines += [f"| {' | '.join(row)} |" for row in table]
-        lines += ["", _HOW_TO_READ, ""]
+        lines += ["", _HOW_TO_READ, "", result.reliability_text, ""]
     for name, title in _PICTURES.items():
         lines += [f"## {title}", "", f"![{title}]({name}.png)", ""]
     return "\n".join(lines)
@@ -116,6 +117,7 @@ def html_summary(result: TrainResult, pictures: Sequence[Path]) -> str:
             "<h2>How good predictions are on later outcomes</h2>",
             f"<table><tr>{head}</tr>{cells}</table>",
             f'<p class="note">{_HOW_TO_READ}</p>',
+            f"<p>{escape(result.reliability_text)}</p>",
         ]
     for name, title in _PICTURES.items():
         content = base64.b64encode(by_name[name].read_bytes()).decode()
@@ -128,7 +130,7 @@ def html_summary(result: TrainResult, pictures: Sequence[Path]) -> str:
 def _headline(result: TrainResult) -> str:
     found = result.evidence
     verdict = found.verdict[0].upper() + found.verdict[1:]
-    return f"{verdict}: {found.outcomes:,} outcomes of {found.agents} agents"
+    return f"{verdict}: {count_of(found.outcomes, 'outcome')} of {count_of(found.agents, 'agent')}"
 
 
 def _meaning(result: TrainResult) -> str:
@@ -141,7 +143,8 @@ def _meaning(result: TrainResult) -> str:
 def _metric_rows(result: TrainResult) -> list[tuple[str, ...]]:
     rows = [(_ROW_LABELS.get(name, name), metrics) for name, metrics in result.evidence.metrics.items()]
     if result.out_of_time is not None:
-        rows.append(("the model at work, calibrated", result.out_of_time))
+        calibrated = "" if result.model.calibration.is_identity else ", calibrated"
+        rows.append((f"the model{calibrated}", result.out_of_time))
     return [(label, *_cells(metrics)) for label, metrics in rows]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dealwright.plan.run import Plan
+from dealwright.plan.result import Plan
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Collection, Mapping
 from typing import Any, Final
 
 import polars as pl
@@ -17,13 +16,13 @@ _MOST_NAMED: Final = 10
 _FILES: Final = {"maps": ("html", "map"), "briefs": ("html", "briefs"), "calendars": ("ics", "calendar")}
 
 
-def route_tables(folder: Path, tables: Mapping[str, pl.DataFrame]) -> dict[str, Any]:
+def route_tables(files: Collection[str], tables: Mapping[str, pl.DataFrame]) -> dict[str, Any]:
     """Return what the template needs of routes.
 
     Parameters
     ----------
-    folder
-        Of the run: what lies in it is linked.
+    files
+        Of the run's maps, briefs and calendars: what is there is linked.
     tables
         ``rep_days``, ``distance_only_days``, ``distance_only_visits`` and ``left_out``.
     """
@@ -36,7 +35,7 @@ def route_tables(folder: Path, tables: Mapping[str, pl.DataFrame]) -> dict[str, 
     )  # fmt: skip
     rows = joined.head(_MOST_ROWS).to_dicts()
     for row in rows:
-        row["links"] = _links(folder, row["rep_id"], row["day"])
+        row["links"] = _links(files, row["rep_id"], row["day"])
     return {
         "rep_days": rows,
         "route_rows_cut": max(days.height - _MOST_ROWS, 0),
@@ -76,11 +75,11 @@ def _left_out(left_out: pl.DataFrame) -> dict[str, Any]:
     return {"left_out": named.head(_MOST_NAMED).to_dicts(), "left_out_why": why}
 
 
-def _links(folder: Path, rep_id: str, day: Any) -> list[tuple[str, str]]:
+def _links(files: Collection[str], rep_id: str, day: Any) -> list[tuple[str, str]]:
     """Return address and word of each file of a representative's day."""
     name = file_name(rep_id, day)
     return [
         (f"{place}/{name}.{ending}", word)
         for place, (ending, word) in _FILES.items()
-        if (folder / place / f"{name}.{ending}").exists()
+        if f"{place}/{name}.{ending}" in files
     ]

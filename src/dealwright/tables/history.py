@@ -307,6 +307,7 @@ def _history(company: CompanyMap, rows: dict[str, Rows]) -> History:
         assignments=assignments.select(*ASSIGNMENT_COLUMNS, *names),
         bookings=bookings.select(list(BOOKING_COLUMNS)),
         follow_up_days=company.follow_up_days,
+        currency=company.currency,
         intake=Intake(
             {name: table.report() for name, table in rows.items()},
             pl.concat(problems) if problems else pl.DataFrame(schema=PROBLEM_COLUMNS),

@@ -288,7 +288,7 @@ class CompanyMap:
     format: Format = field(default_factory=Format)
     follow_up_days: float = 7.0
     default_capacity: int = 10
-    currency: str = "USD"
+    currency: str | None = None
     late_filing_min: float = 0.0
     max_rejected_share: float = 0.5
 
@@ -302,7 +302,7 @@ _SETTINGS: Final[Mapping[str, Any]] = {
     "as_of": datetime | None,
     "follow_up_days": Amount,
     "default_capacity": Annotated[int, msgspec.Meta(ge=0, lt=2**31)],
-    "currency": str,
+    "currency": str | None,
     "late_filing_min": Amount,
     "max_rejected_share": Share,
 }

@@ -24,6 +24,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from dealwright.errors import InputError
+from dealwright.schemas import to_polars
 
 csv.field_size_limit(2**31 - 1)  # a cell may hold a letter
 _SEPARATORS: Final = {";": ";", "\t": "tab", "|": "|", ",": ","}  # of two equally good ones the first wins
@@ -470,31 +471,10 @@ def _read_workbook(content: bytes, given: Format, file: str, ending: str) -> Raw
 
 
 def _read_frame(source: Any, given: Format, file: str) -> RawTable:
-    if isinstance(source, pl.LazyFrame):
-        source = source.collect()
-    if not isinstance(source, pl.DataFrame):
-        import narwhals as nw
-
-        try:
-            native = nw.from_native(source)
-        except TypeError:
-            raise InputError(
-                f"{file}: a {type(source).__name__} is no data frame; give a path, or a Polars or pandas one"
-            ) from None
-        eager = native.collect() if isinstance(native, nw.LazyFrame) else native
-        try:
-            source = eager.to_polars()
-        except ImportError:  # pandas text columns need PyArrow; without it they go value by value
-            source = pl.DataFrame([_by_value(column) for column in eager.iter_columns()])
+    source = to_polars(source, file)
     while nested := [name for name, kind in source.schema.items() if isinstance(kind, pl.Struct)]:
         source = source.unnest(nested, separator=".")
     return _table(file, source, pl.int_range(1, source.height + 1, eager=True), given)
-
-
-def _by_value(column: Any) -> pl.Series:
-    missing = column.is_null().to_list()
-    values = [None if gone else value for value, gone in zip(column.to_list(), missing, strict=True)]
-    return pl.Series(str(column.name), values, strict=False)
 
 
 def _read_database(address: str, given: Format, name: str) -> RawTable:

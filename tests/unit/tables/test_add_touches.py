@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from dealwright.plan.quality import QualityParams, check
+from dealwright.plan.quality import QualityParams, check_quality
 from dealwright.schemas import TOUCH_COLUMNS, TOUCH_OPTIONAL, AccountSchema, PlanInputs
 from dealwright.tables.plan_inputs import add_touches, read_plan_inputs
 
@@ -47,7 +47,7 @@ def test_without_a_table_of_ones_own_they_are_the_touches() -> None:
     assert touched(seen).equals(DESK.head(2).drop("rep_id", "task_id"))
     assert touched(seen).schema == pl.Schema({**TOUCH_COLUMNS, **TOUCH_OPTIONAL})
     assert seen.intake.problems.is_empty()
-    usable = check(seen, QualityParams()).inputs.touches
+    usable = check_quality(seen, QualityParams()).inputs.touches
     assert usable is not None
     assert usable["account_id"].to_list() == ["1", "2"]
 

@@ -130,7 +130,7 @@ def test_a_small_mapping_is_read_whole() -> None:
         format=Format(),
         follow_up_days=7.0,
         default_capacity=10,
-        currency="USD",
+        currency=None,
         late_filing_min=0.0,
         max_rejected_share=0.5,
         as_of=None,

@@ -13,8 +13,8 @@ import polars as pl
 import pytest
 
 from dealwright.errors import GateError, InputError
-from dealwright.plan.quality import QualityParams, check
-from dealwright.report.schema_text import schema_toml
+from dealwright.plan.quality import QualityParams, check_quality
+from dealwright.runs.schema_text import schema_toml
 from dealwright.schemas import (
     ARRIVAL_COLUMNS,
     CALL_BACK_COLUMNS,
@@ -798,7 +798,7 @@ def test_the_declaration_of_a_world_reads_back_the_same(tmp_path: Path) -> None:
 
 def test_somebody_elses_customers_by_a_mapping_only(shared: Path) -> None:
     schema = Path(__file__).parents[3] / "examples" / "telco.toml"
-    quality = check(
+    quality = check_quality(
         read_plan_inputs(shared / "data" / "telco" / "telco_customer_churn.csv", schema=schema),
         QualityParams(),
     )

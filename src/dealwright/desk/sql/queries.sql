@@ -15,7 +15,8 @@ select agent_id, rating, years_of_service, department, open, capacity from dealw
 -- name: agents
 -- Every agent with its workload and its rank for a lead of which nothing is known.
 select coalesce(a.external_id, a.agent_id::text) as agent_id, a.name as agent_name, a.open, a.capacity, r.rank,
-       r.match_score, a.active, a.department, a.job_title, a.years_of_service, a.rating, a.skills, a.weight,
+       r.match_score, r.win_probability, r.win_low, r.win_high, a.active, a.department, a.job_title, a.years_of_service,
+           a.rating, a.skills, a.weight,
        coalesce(s.known[1], 0) as known, coalesce(s.confirmed[1], 0) as won
 from dealwright.rank_agents('{"customer_name": "anybody"}', %(policy)s::text) as r
 join dealwright.agent as a using (agent_id)
@@ -120,7 +121,15 @@ order by d.lead_id
 
 -- name: explain
 -- Why an assignment went where it went.
-select dealwright.explain(%(assignment_id)s::bigint) as answer
+select dealwright.explain(%(assignment_id)s::bigint, %(agent_id)s::bigint) as answer
+
+-- name: find_agent
+-- The agents that the user calls so: by their own id, else by name.
+select a.agent_id, coalesce(a.external_id, a.agent_id::text) as own_id,
+       coalesce(a.external_id, a.agent_id::text) = %(name)s::text as by_id
+from dealwright.agent as a
+where coalesce(a.external_id, a.agent_id::text) = %(name)s::text or lower(a.name) = lower(btrim(%(name)s::text))
+order by by_id desc, a.agent_id
 
 -- name: find_assignment
 -- The assignment that the user calls so: by an outside id, else by the id the desk gave it.
@@ -173,11 +182,16 @@ order by a.xact_start nulls last, a.pid
 
 -- name: import_history
 -- Takes in what was copied into the temporary tables.
-select dealwright.import_history(%(follow_up_days)s::double precision, %(deactivate_missing)s::boolean) as counts
+select dealwright.import_history(%(follow_up_days)s::double precision, %(deactivate_missing)s::boolean,
+    %(currency)s::text) as counts
 
 -- name: known_tasks
 -- Which of these tasks there are.
 select task_id from dealwright.task where task_id = any(%(task_ids)s::bigint[])
+
+-- name: lapse_follow_ups
+-- Follow-up times that are over.
+select dealwright.lapse_follow_ups() as lapsed
 
 -- name: load_model
 -- Registers a model and may put it to work.
@@ -285,6 +299,18 @@ select to_regclass('dealwright.schema_version') is not null as has_desk,
        array(select r.rolname::text from pg_roles as r) as roles,
        (select r.rolsuper or r.rolcreaterole from pg_roles as r where r.rolname = current_user) as may_create_roles
 
+-- name: return_unanswered
+-- Gives a lead whose agent did not answer in time to the next one.
+select dealwright.return_unanswered() as returned
+
+-- name: seal_decisions
+-- Seals what was decided since the last time.
+select dealwright.seal_decisions() as sealed
+
+-- name: serve_queue
+-- Gives places that a shift has opened to those who wait.
+select dealwright.fill_free_places() as placed
+
 -- name: settle
 -- Settles or reopens a booking, durably.
 call dealwright.settle(
@@ -338,6 +364,17 @@ copy (
 -- name: traits
 -- The numeric traits of the agents.
 select agent_id, rating, years_of_service from dealwright.agent order by agent_id
+
+-- name: unsealed_decisions
+-- Decisions that no block covers yet.
+select dealwright.unsealed_decisions() as unsealed
+
+-- name: verify_decisions
+-- Checks every block of the sealed record.
+select v.block_id, v.decisions, b.first_decision_id, b.last_decision_id, v.intact
+from dealwright.verify_decisions() as v
+join dealwright.decision_block as b using (block_id)
+order by v.block_id
 
 -- name: waiting
 -- Which of these processes wait for others.

@@ -59,7 +59,8 @@ grant execute on routine dealwright.rank_agents, dealwright.assign_lead, dealwri
                        integer, text, text, text, text, text[]),
     dealwright.reassign, dealwright.assignment_named, dealwright.policy_in_use, dealwright.fill_free_places,
     dealwright.agent_named, dealwright.activate_agent, dealwright.deactivate_agent, dealwright.contact,
-    dealwright.decline, dealwright.return_unanswered, dealwright.holders_of, dealwright.duplicates_of
+    dealwright.decline, dealwright.return_unanswered, dealwright.holders_of, dealwright.duplicates_of,
+        dealwright.win_interval
     to dealwright_app;
 grant select on dealwright.lead, dealwright.waiting_lead, dealwright.policy to dealwright_app;
 grant insert (external_id, customer_id, customer_name, attributes, requirements, priority, idempotency_key, received_at,
@@ -97,7 +98,9 @@ grant select on dealwright.agent, dealwright.lead, dealwright.assignment, dealwr
 grant execute on routine dealwright.rank_agents, dealwright.placement_of, dealwright.assignment_named,
     dealwright.policy_in_use, dealwright.explain, dealwright.replay, dealwright.agent_named, dealwright.holders_of,
     dealwright.duplicates_of,
-    dealwright.read_events, dealwright.touches, dealwright.verify_decisions to dealwright_reader, dealwright_planner;
+    dealwright.win_interval,
+    dealwright.read_events, dealwright.touches, dealwright.verify_decisions,
+    dealwright.unsealed_decisions to dealwright_reader, dealwright_planner;
 
 -- name: planner
 -- Works at night: takes in histories, trains, publishes tasks, seals the record. Places and settles nothing.

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
+from dealwright.plan.actions.randomisation import Randomisation
 from dealwright.toml import Amount, Count
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 NONE: Final = -1
 """Index of doing nothing among the options."""
@@ -22,7 +21,7 @@ _EXPLORATION_OF_BUDGET: Final = 0.2
 
 
 @dataclass(frozen=True)
-class Offers:
+class OptionValues:
     """What is on offer; arrays of shape (accounts, options) or (options,).
 
     Attributes
@@ -45,27 +44,6 @@ class Budget:
 
     max_contacts: Count | None = None
     max_cost_eur: Amount | None = None
-
-
-@dataclass(frozen=True)
-class Lottery:
-    """Who is drawn for what, before anything is chosen.
-
-    Attributes
-    ----------
-    control : in the global control group.
-    explore_draw, option_draw : uniform numbers: drawn for exploration where below the share; which option
-        then.
-    control_share, exploration_share : the probabilities of the two.
-    explorable : options that may be explored, shape (options,).
-    """
-
-    control: NDArray[np.bool_]
-    explore_draw: NDArray[np.float64]
-    option_draw: NDArray[np.float64]
-    control_share: float
-    exploration_share: float
-    explorable: NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -97,22 +75,22 @@ class Choice:
     priced_out: NDArray[np.bool_]
 
 
-def choose(offers: Offers, lottery: Lottery, budget: Budget) -> Choice:
+def choose(values: OptionValues, randomisation: Randomisation, budget: Budget) -> Choice:
     """Choose for every account; nothing is chosen where no permitted option is worth more than its cost.
 
     With a budget every option is charged a price per contact or per EUR, the smallest at which the demand
     fits (Lagrangian relaxation, Everett 1963); what is then left is given to the accounts that gain most per
     unit.
     """
-    accounts, options = offers.value_eur.shape
-    random_option, count = _random_option(offers, lottery)
-    share = _affordable_share(offers, lottery, budget, random_option)
-    explore = (lottery.explore_draw < share) & ~lottery.control
-    free = ~explore & ~lottery.control
-    spent_contacts, spent_cost = _used(offers, random_option[explore])
+    accounts, options = values.value_eur.shape
+    random_option, count = _random_option(values, randomisation)
+    share = _affordable_share(values, randomisation, budget, random_option)
+    explore = (randomisation.explore_draw < share) & ~randomisation.control
+    free = ~explore & ~randomisation.control
+    spent_contacts, spent_cost = _used(values, random_option[explore])
     best = np.full(accounts, NONE, dtype=np.int64)
     price_contact, price_cost = 0.0, 0.0
-    unconstrained = _best(offers.value_eur, np.zeros(options))
+    unconstrained = _best(values.value_eur, np.zeros(options))
     if budget.max_contacts is None and budget.max_cost_eur is None:
         best = unconstrained
     else:
@@ -122,21 +100,24 @@ def choose(offers: Offers, lottery: Lottery, budget: Budget) -> Choice:
             None if budget.max_cost_eur is None else max(budget.max_cost_eur - spent_cost, 0.0),
         )
         best[rows], price_contact, price_cost = _within_budget(
-            replace(offers, value_eur=offers.value_eur[rows]), limit
+            replace(values, value_eur=values.value_eur[rows]), limit
         )
         # what the others would have got at these prices
         others = np.flatnonzero(~free)
         best[others] = _best(
-            offers.value_eur[others], price_contact * offers.contact + price_cost * offers.cost_eur
+            values.value_eur[others],
+            price_contact * values.contact + price_cost * values.cost_eur,
         )
-    option = np.where(explore, random_option, np.where(lottery.control, NONE, best))
+    option = np.where(explore, random_option, np.where(randomisation.control, NONE, best))
     by_chance = share / (count + 1.0)
-    in_play = 1.0 - lottery.control_share
-    nothing = lottery.control_share + in_play * (by_chance + (1.0 - share) * (best == NONE))
-    of_option = in_play * (by_chance * _is_explorable(option, lottery) + (1.0 - share) * (best == option))
-    action = np.append(offers.action, NONE)
-    usable = np.isfinite(offers.value_eur) & lottery.explorable
-    siblings = (usable & (offers.action == action[option][:, None])).sum(axis=1)
+    in_play = 1.0 - randomisation.control_share
+    nothing = randomisation.control_share + in_play * (by_chance + (1.0 - share) * (best == NONE))
+    of_option = in_play * (
+        by_chance * _is_explorable(option, randomisation) + (1.0 - share) * (best == option)
+    )
+    action = np.append(values.action, NONE)
+    usable = np.isfinite(values.value_eur) & randomisation.explorable
+    siblings = (usable & (values.action == action[option][:, None])).sum(axis=1)
     of_action = in_play * (by_chance * siblings + (1.0 - share) * (action[best] == action[option]))
     return Choice(
         option,
@@ -161,15 +142,17 @@ def _best(value: NDArray[np.float32], charge: NDArray[np.float64]) -> NDArray[np
     return np.where(np.take_along_axis(net, best[:, None], 1)[:, 0] > 0.0, best, NONE)
 
 
-def _random_option(offers: Offers, lottery: Lottery) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _random_option(
+    values: OptionValues, randomisation: Randomisation
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Draw one of the permitted options or nothing, all alike.
 
     The second result is the number of permitted options.
     """
-    usable = np.isfinite(offers.value_eur) & lottery.explorable
+    usable = np.isfinite(values.value_eur) & randomisation.explorable
     count = usable.sum(axis=1)
     place = np.minimum(
-        (lottery.option_draw * (count + 1)).astype(np.int64), count
+        (randomisation.option_draw * (count + 1)).astype(np.int64), count
     )  # the last place is nothing
     found = np.full(count.size, NONE, dtype=np.int64)
     running = np.zeros(count.size, dtype=np.int64)
@@ -179,38 +162,47 @@ def _random_option(offers: Offers, lottery: Lottery) -> tuple[NDArray[np.int64],
     return found, count
 
 
-def _is_explorable(option: NDArray[np.int64], lottery: Lottery) -> NDArray[np.bool_]:
-    return np.append(lottery.explorable, True)[option]
+def _is_explorable(option: NDArray[np.int64], randomisation: Randomisation) -> NDArray[np.bool_]:
+    return np.append(randomisation.explorable, True)[option]
 
 
-def _used(offers: Offers, option: NDArray[np.int64]) -> tuple[float, float]:
+def _used(values: OptionValues, option: NDArray[np.int64]) -> tuple[float, float]:
     """Contacts and cost of options."""
-    contacts, cost = np.append(offers.contact, 0.0)[option], np.append(offers.cost_eur, 0.0)[option]
+    contacts, cost = (
+        np.append(values.contact, 0.0)[option],
+        np.append(values.cost_eur, 0.0)[option],
+    )
     return float(contacts.sum()), float(cost.sum())
 
 
 def _affordable_share(
-    offers: Offers, lottery: Lottery, budget: Budget, random_option: NDArray[np.int64]
+    values: OptionValues,
+    randomisation: Randomisation,
+    budget: Budget,
+    random_option: NDArray[np.int64],
 ) -> float:
     """Reduce the share of exploration until it takes no more than its part of the budget."""
-    share = lottery.exploration_share
-    drawn = np.flatnonzero((lottery.explore_draw < share) & ~lottery.control)
-    drawn = drawn[np.argsort(lottery.explore_draw[drawn], kind="stable")]
-    for limit, unit in ((budget.max_contacts, offers.contact), (budget.max_cost_eur, offers.cost_eur)):
+    share = randomisation.exploration_share
+    drawn = np.flatnonzero((randomisation.explore_draw < share) & ~randomisation.control)
+    drawn = drawn[np.argsort(randomisation.explore_draw[drawn], kind="stable")]
+    for limit, unit in (
+        (budget.max_contacts, values.contact),
+        (budget.max_cost_eur, values.cost_eur),
+    ):
         if limit is not None:
             running = np.cumsum(np.append(unit, 0.0)[random_option[drawn]])
             over = np.flatnonzero(running > _EXPLORATION_OF_BUDGET * limit)
             if over.size:
-                share = min(share, float(lottery.explore_draw[drawn[over[0]]]))
+                share = min(share, float(randomisation.explore_draw[drawn[over[0]]]))
     return share
 
 
-def _within_budget(offers: Offers, limit: Budget) -> tuple[NDArray[np.int64], float, float]:
+def _within_budget(values: OptionValues, limit: Budget) -> tuple[NDArray[np.int64], float, float]:
     """Find prices at which the demand fits both limits.
 
     Return the choice and the prices per contact and per EUR.
     """
-    rows = offers.value_eur.shape[0]
+    rows = values.value_eur.shape[0]
     if not rows:
         return np.full(0, NONE, dtype=np.int64), 0.0, 0.0
     price_contact = price_cost = 0.0
@@ -218,29 +210,35 @@ def _within_budget(offers: Offers, limit: Budget) -> tuple[NDArray[np.int64], fl
     for _ in range(1 if limit.max_contacts is None or limit.max_cost_eur is None else 4):
         if limit.max_contacts is not None:
             price_contact = _smallest_price(
-                offers, offers.contact, float(limit.max_contacts), price_cost * offers.cost_eur
+                values,
+                values.contact,
+                float(limit.max_contacts),
+                price_cost * values.cost_eur,
             )
         if limit.max_cost_eur is not None:
             price_cost = _smallest_price(
-                offers, offers.cost_eur, limit.max_cost_eur, price_contact * offers.contact
+                values,
+                values.cost_eur,
+                limit.max_cost_eur,
+                price_contact * values.contact,
             )
-    charge = price_contact * offers.contact + price_cost * offers.cost_eur
-    chosen = _trim(offers, _best(offers.value_eur, charge), limit)
-    return _fill(offers, chosen, limit), price_contact, price_cost
+    charge = price_contact * values.contact + price_cost * values.cost_eur
+    chosen = _trim(values, _best(values.value_eur, charge), limit)
+    return _fill(values, chosen, limit), price_contact, price_cost
 
 
 def _smallest_price(
-    offers: Offers, unit: NDArray[np.float64], limit: float, other_charge: NDArray[np.float64]
+    values: OptionValues, unit: NDArray[np.float64], limit: float, other_charge: NDArray[np.float64]
 ) -> float:
     """Bisect for the price per unit at which the demand no longer exceeds the limit."""
 
     def demand(price: float) -> float:
-        return float(np.append(unit, 0.0)[_best(offers.value_eur, price * unit + other_charge)].sum())
+        return float(np.append(unit, 0.0)[_best(values.value_eur, price * unit + other_charge)].sum())
 
     if demand(0.0) <= limit:
         return 0.0
     positive = unit[unit > 0]
-    finite = offers.value_eur[np.isfinite(offers.value_eur)]
+    finite = values.value_eur[np.isfinite(values.value_eur)]
     low, high = 0.0, float(finite.max() / positive.min()) + 1.0
     for _ in range(_BISECTIONS):
         middle = 0.5 * (low + high)
@@ -250,28 +248,31 @@ def _smallest_price(
     return high
 
 
-def _trim(offers: Offers, chosen: NDArray[np.int64], limit: Budget) -> NDArray[np.int64]:
+def _trim(values: OptionValues, chosen: NDArray[np.int64], limit: Budget) -> NDArray[np.int64]:
     """Make sure of the limits where equal values made the demand jump at the price."""
     chosen = chosen.copy()
-    for bound, unit in ((limit.max_contacts, offers.contact), (limit.max_cost_eur, offers.cost_eur)):
+    for bound, unit in (
+        (limit.max_contacts, values.contact),
+        (limit.max_cost_eur, values.cost_eur),
+    ):
         if bound is None:
             continue
         use = np.append(unit, 0.0)[chosen]
         users = np.flatnonzero(use > 0)
-        gain = offers.value_eur[users, chosen[users]] / use[users]
+        gain = values.value_eur[users, chosen[users]] / use[users]
         order = users[np.argsort(-gain, kind="stable")]
         chosen[order[np.cumsum(use[order]) > bound + 1e-9]] = NONE
     return chosen
 
 
-def _fill(offers: Offers, chosen: NDArray[np.int64], limit: Budget) -> NDArray[np.int64]:
+def _fill(values: OptionValues, chosen: NDArray[np.int64], limit: Budget) -> NDArray[np.int64]:
     """Spend what the price left over on better options, those that gain most per unit first."""
-    rows, options = offers.value_eur.shape
-    contacts, cost = (np.append(unit, 0.0) for unit in (offers.contact, offers.cost_eur))
+    rows, options = values.value_eur.shape
+    contacts, cost = (np.append(unit, 0.0) for unit in (values.contact, values.cost_eur))
     room_contacts = np.inf if limit.max_contacts is None else limit.max_contacts - contacts[chosen].sum()
     room_cost = np.inf if limit.max_cost_eur is None else limit.max_cost_eur - cost[chosen].sum()
-    now = np.where(chosen == NONE, 0.0, offers.value_eur[np.arange(rows), chosen]).astype(np.float32)
-    gain = offers.value_eur - now[:, None]
+    now = np.where(chosen == NONE, 0.0, values.value_eur[np.arange(rows), chosen]).astype(np.float32)
+    gain = values.value_eur - now[:, None]
     unit = contacts if limit.max_cost_eur is None else cost
     extra = unit[:-1][None, :] - unit[chosen][:, None]
     per_unit = np.where(gain > 0, gain / np.maximum(extra, 1e-6), -np.inf).ravel()

@@ -6,15 +6,13 @@ Piecewise linear in every number, one column per category.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from dealwright.plan.actions.situations import Situations
+from dealwright.plan.actions.point_in_time import PointInTimeFeatures
 
 _KNOTS: Final = (0.2, 0.5, 0.8)
 _MAX_LEVELS: Final = 20
@@ -49,7 +47,7 @@ class DesignMatrix:
         hinges = sum(len(knots) for knots in self.knots)
         return 1 + self.kept.size + hinges + self.gaps.size + sum(len(values) for _, values in self.levels)
 
-    def encode(self, situations: Situations) -> NDArray[np.float32]:
+    def encode(self, situations: PointInTimeFeatures) -> NDArray[np.float32]:
         """Return the matrix, shape (rows, `width`); its first column is 1."""
         rows = situations.numbers.shape[0]
         matrix = np.empty((rows, self.width), dtype=np.float32)
@@ -74,7 +72,7 @@ class DesignMatrix:
         return matrix
 
 
-def fit_design_matrix(situations: Situations) -> DesignMatrix:
+def fit_design_matrix(situations: PointInTimeFeatures) -> DesignMatrix:
     """Fit clipping, scales, knots and category levels."""
     kept: list[int] = []
     gaps: list[int] = []

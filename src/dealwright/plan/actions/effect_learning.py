@@ -2,34 +2,30 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import Final, TypeVar
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
+from dealwright.parallel import one_core_kernels, parallel_map
+from dealwright.plan.actions.catalogue import Action, Catalogue
 from dealwright.plan.actions.design_matrix import DesignMatrix, fit_design_matrix
 from dealwright.plan.actions.learners import (
     FOLDS,
     SETTINGS,
     Blend,
-    Material,
+    LearningTask,
     Nuisance,
     Trial,
     doubly_robust_scores,
     fit_effects,
 )
 from dealwright.plan.actions.linear_models import Linear, fit_logistic
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from dealwright.plan.actions.catalogue import Action, Catalogue
-    from dealwright.plan.actions.situations import SituationReader, Situations
-    from dealwright.schemas import PlanInputs
+from dealwright.plan.actions.point_in_time import PointInTimeFeatures, PointInTimeReader
+from dealwright.schemas import PlanInputs
 
 T = TypeVar("T")
 # prior variance of how the untouched deviate from the pooled response model, per coefficient
@@ -86,7 +82,7 @@ class ActionEvidence:
     untried: tuple[str, ...]
 
     @property
-    def told(self) -> str:
+    def description(self) -> str:
         """The learners for people, the weightiest first."""
         total = sum(self.learners.values()) or 1.0
         ranked = sorted(self.learners.items(), key=lambda item: -item[1])
@@ -127,7 +123,7 @@ class LearningRows:
         cls,
         inputs: PlanInputs,
         catalogue: Catalogue,
-        reader: SituationReader,
+        reader: PointInTimeReader,
         *,
         table: pl.DataFrame,
         arm: NDArray[np.int64],
@@ -224,22 +220,12 @@ class SharedModels:
             used = np.flatnonzero(rows & untouched)
             return fit_logistic(touches.phi[used], touches.response[used], channels=0)
 
-        pooled, constants, control = zip(
-            *side_by_side([partial(on_slot, slot) for slot in range(FOLDS + 1)]), strict=True
-        )
+        with one_core_kernels():  # single fits are too small for more
+            found = parallel_map(on_slot, range(FOLDS + 1))
+        pooled, constants, control = zip(*found, strict=True)
         without = tuple(on(touches.fold != fold) for fold in range(FOLDS))
         only = tuple(on(touches.fold == fold) for fold in range(FOLDS))
         return cls(pooled, constants, control, without, only)
-
-
-def side_by_side(jobs: Iterable[Callable[[], T]]) -> list[T]:
-    """Run jobs in threads, each with one thread of linear algebra: single ones are too small for more."""
-    from concurrent.futures import ThreadPoolExecutor
-
-    from threadpoolctl import threadpool_limits
-
-    with threadpool_limits(1), ThreadPoolExecutor(os.cpu_count()) as pool:
-        return list(pool.map(lambda job: job(), jobs))
 
 
 def learn_action(
@@ -264,7 +250,7 @@ def learn_action(
         tuple((on(trial.fold == fold), shared.alone_only[fold]) for fold in range(FOLDS)),
     )
     predicted = tuple(nuisance.predict(trial, left_out) for left_out in (*range(FOLDS), None))
-    material = Material(
+    task = LearningTask(
         trial=trial,
         channels=touches.channels,
         columns=columns,
@@ -279,22 +265,22 @@ def learn_action(
         prior=action.prior_uplift,
         prior_sd=max(abs(action.prior_uplift), 0.02),
     )
-    return _stack(material, touches.judged, untried)
+    return _stack(task, touches.judged, untried)
 
 
 def _stack(
-    material: Material, judged: NDArray[np.bool_], untried: tuple[str, ...]
+    task: LearningTask, judged: NDArray[np.bool_], untried: tuple[str, ...]
 ) -> tuple[Blend, ActionEvidence]:
     """Weigh the learners, each in its best setting, so that the doubly robust validation loss is smallest."""
     from scipy.optimize import nnls
 
-    trial, scores = material.trial, material.scores[FOLDS]
+    trial, scores = task.trial, task.scores[FOLDS]
     best: dict[str, tuple[float, float, NDArray[np.float64]]] = {}
     for learner, settings in SETTINGS.items():
         found = np.empty((len(settings), scores.size))
         for fold in range(FOLDS):
             rows = trial.fold == fold
-            for position, effect in enumerate(fit_effects(learner, material, fold, settings)):
+            for position, effect in enumerate(fit_effects(learner, task, fold, settings)):
                 found[position, rows] = effect.increment(
                     trial.phi[rows], trial.channel[rows], trial.preferred[rows]
                 )
@@ -315,9 +301,7 @@ def _stack(
     }
     kept = kept or {"average": 1.0}
     blend = Blend(
-        tuple(
-            (weight, fit_effects(name, material, None, (best[name][1],))[0]) for name, weight in kept.items()
-        )
+        tuple((weight, fit_effects(name, task, None, (best[name][1],))[0]) for name, weight in kept.items())
     )
     evidence = ActionEvidence(
         source="learned",
@@ -340,7 +324,7 @@ def channel_codes(values: pl.Series, names: list[str]) -> NDArray[np.int64]:
     return codes.fill_null(-1).to_numpy()
 
 
-def _known_as_tonight(situations: Situations, tonight: Situations) -> NDArray[np.bool_]:
+def _known_as_tonight(situations: PointInTimeFeatures, tonight: PointInTimeFeatures) -> NDArray[np.bool_]:
     """Tell which rows are known about as well as accounts are tonight; the learners are judged on these.
 
     Of touches from before the first snapshot little is known, and there a learner that ignores the account

@@ -8,11 +8,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from operator import call
+from typing import Any, Final
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
+from dealwright.parallel import one_core_kernels, parallel_map
+from dealwright.plan.actions.catalogue import Action, Catalogue, Channel
+from dealwright.plan.actions.design_matrix import DesignMatrix
 from dealwright.plan.actions.effect_learning import (
     ActionEvidence,
     EffectParams,
@@ -20,20 +25,12 @@ from dealwright.plan.actions.effect_learning import (
     SharedModels,
     channel_codes,
     learn_action,
-    side_by_side,
 )
 from dealwright.plan.actions.facts import preferred_channel
 from dealwright.plan.actions.learners import FOLDS, Blend
 from dealwright.plan.actions.linear_models import Linear, fit_logistic, sigmoid
-from dealwright.plan.actions.situations import SituationReader, Situations, past_touches
-from dealwright.schemas import NOTHING
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from dealwright.plan.actions.catalogue import Action, Catalogue, Channel
-    from dealwright.plan.actions.design_matrix import DesignMatrix
-    from dealwright.schemas import PlanInputs
+from dealwright.plan.actions.point_in_time import PointInTimeFeatures, PointInTimeReader, past_touches
+from dealwright.schemas import NOTHING, PlanInputs
 
 _APPLY_ROWS: Final = 100_000
 _STATED: Final = "stated"
@@ -71,7 +68,7 @@ class EffectModel:
             _STATED: "stated prior",
             _RATE_ONLY: f"response rate learned from {found.treated:,} touches, "
             "increment from the stated prior",
-        }.get(found.source, f"learned from {found.treated:,} touches ({found.told})")
+        }.get(found.source, f"learned from {found.treated:,} touches ({found.description})")
         untried = found.source != _STATED and channel.name in found.untried
         return f"{told}; {channel.name} not tried enough" if untried else told
 
@@ -79,7 +76,7 @@ class EffectModel:
         """Return one line of evidence per action."""
         result: dict[str, Any] = {"untouched_touches": self.untouched, "propensities": self.propensity_source}
         for name, found in self.evidence.items():
-            result[f"effect_{name}"] = found.source if not found.learners else f"learned: {found.told}"
+            result[f"effect_{name}"] = found.source if not found.learners else f"learned: {found.description}"
             result[f"touches_{name}"] = found.treated
             if found.source == "learned":
                 result[f"increment_{name}"] = round(found.mean_increment, 5)
@@ -98,7 +95,7 @@ class Responses:
 def learn_effects(
     inputs: PlanInputs,
     catalogue: Catalogue,
-    reader: SituationReader,
+    reader: PointInTimeReader,
     params: EffectParams,
     *,
     rng: np.random.Generator,
@@ -129,7 +126,7 @@ def learn_effects(
     )
     shared = SharedModels.fit(touches) if touches is not None and compared else None
     evidence, effects, rates = {}, {}, {}
-    contests = {}
+    fits = {}
     for index, action in enumerate(catalogue.actions, start=1):
         rows = arm == index
         if not enough[index - 1] or touches is None:
@@ -137,7 +134,7 @@ def learn_effects(
             continue
         untried = _untried(action, catalogue, touches.channel[rows], params)
         if shared is not None:
-            contests[action.name] = partial(
+            fits[action.name] = partial(
                 learn_action, touches, action, index, shared=shared, params=params, untried=untried
             )
         else:
@@ -145,7 +142,9 @@ def learn_effects(
                 touches.columns(index)[rows], response[rows], channels=touches.channels
             )
             evidence[action.name] = _stated(action, response[rows], _RATE_ONLY, untried)
-    for name, (effect, found) in zip(contests, side_by_side(contests.values()), strict=True):
+    with one_core_kernels():  # single fits are too small for more
+        learned = parallel_map(call, fits.values())
+    for name, (effect, found) in zip(fits, learned, strict=True):
         effects[name], evidence[name] = effect, found
     return EffectModel(
         catalogue=catalogue,
@@ -161,7 +160,7 @@ def learn_effects(
     )
 
 
-def apply_effects(model: EffectModel, situations: Situations) -> Responses:
+def apply_effects(model: EffectModel, situations: PointInTimeFeatures) -> Responses:
     """Predict responses for rows, each from its own situation only."""
     rows, options = situations.numbers.shape[0], model.catalogue.options
     increment = np.empty((rows, len(options)), dtype=np.float32)
@@ -173,7 +172,10 @@ def apply_effects(model: EffectModel, situations: Situations) -> Responses:
 
 
 def _apply_rows(
-    model: EffectModel, situations: Situations, untouched: NDArray[np.float32], increment: NDArray[np.float32]
+    model: EffectModel,
+    situations: PointInTimeFeatures,
+    untouched: NDArray[np.float32],
+    increment: NDArray[np.float32],
 ) -> None:
     """Fill one slice of the result."""
     catalogue = model.catalogue
@@ -261,9 +263,9 @@ def _stated(
     )
 
 
-def _slice(situations: Situations, part: slice) -> Situations:
+def _slice(situations: PointInTimeFeatures, part: slice) -> PointInTimeFeatures:
     length = part.stop - part.start
-    return Situations(
+    return PointInTimeFeatures(
         situations.numbers[part],
         situations.number_names,
         situations.categories.slice(part.start, length),

@@ -7,24 +7,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
-from typing import TYPE_CHECKING, Final
+from typing import Final
 from zoneinfo import ZoneInfo
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from dealwright.errors import UnknownNameError
-from dealwright.plan.actions.catalogue import DAYS
+from dealwright.plan.actions.catalogue import DAYS, Action, Catalogue, Channel
 from dealwright.plan.actions.facts import consents
+from dealwright.plan.actions.fatigue import TouchLog
 from dealwright.plan.actions.reasons import PERMITTED, ReasonTexts
-from dealwright.schemas import TIMESTAMP
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from dealwright.plan.actions.catalogue import Action, Catalogue, Channel
-    from dealwright.plan.actions.fatigue import TouchLog
-    from dealwright.schemas import PlanInputs
+from dealwright.schemas import TIMESTAMP, PlanInputs
 
 _MOST_MOVES: Final = 60  # quiet spells passed before a channel counts as closed for good
 
@@ -129,9 +124,9 @@ def _action_codes(
         met = np.broadcast_to(holds.to_numpy(), facts.height)
         _put(codes, ~met, texts.code(f"needs {condition.text}"))
     if action.suppress.rejections:
-        said = "refused" if log.rejection_known else "not answered"
+        answered = "refused" if log.rejection_known else "not answered"
         limit = action.suppress
-        refused = texts.code(f"{said} {limit.rejections} times in a row, resting {limit.days} days")
+        refused = texts.code(f"{answered} {limit.rejections} times in a row, resting {limit.days} days")
         _put(codes, log.suppressed(action), refused)
     if action.cooldown_days:
         days = log.days_since_action(action)

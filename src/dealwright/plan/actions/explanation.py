@@ -5,21 +5,18 @@ All vectorised.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
-from dealwright.plan.actions.arbitration import NONE
+from dealwright.plan.actions.arbitration import NONE, Choice, OptionValues
+from dealwright.plan.actions.catalogue import Catalogue
+from dealwright.plan.actions.eligibility import Eligibility
+from dealwright.plan.actions.randomisation import Randomisation
+from dealwright.plan.actions.reasons import ReasonTexts
 from dealwright.schemas import NOTHING
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from dealwright.plan.actions.arbitration import Choice, Lottery, Offers
-    from dealwright.plan.actions.catalogue import Catalogue
-    from dealwright.plan.actions.eligibility import Eligibility
-    from dealwright.plan.actions.reasons import ReasonTexts
 
 # values are told to the EUR, or to the tenth below this: few distinct texts, however many accounts
 _TENTHS_BELOW_EUR: Final = 20.0
@@ -27,10 +24,10 @@ _MOST_TOLD_EUR: Final = 20_000.0
 
 
 def runner_ups(
-    catalogue: Catalogue, offers: Offers, choice: Choice, of_action: NDArray[np.int64]
+    catalogue: Catalogue, values: OptionValues, choice: Choice, of_action: NDArray[np.int64]
 ) -> tuple[pl.Series, NDArray[np.float64]]:
     """Return the best *other* action of every account and its expected value; doing nothing (0) is one."""
-    value = _best_by_action(catalogue, offers, of_action)[0]
+    value = _best_by_action(catalogue, values, of_action)[0]
     rows = np.arange(value.shape[0])
     chosen = choice.option != NONE
     taken = of_action[np.maximum(choice.option, 0)]
@@ -91,21 +88,21 @@ def excluded_actions(
     *,
     catalogue: Catalogue,
     eligibility: Eligibility,
-    offers: Offers,
+    values: OptionValues,
     choice: Choice,
-    lottery: Lottery,
+    randomisation: Randomisation,
     of_action: NDArray[np.int64],
     texts: ReasonTexts,
 ) -> pl.Series:
     """Say of every action that was not chosen what stood against it."""
-    value, option = _best_by_action(catalogue, offers, of_action)
+    value, option = _best_by_action(catalogue, values, of_action)
     accounts = value.shape[0]
     codes = np.zeros((accounts, len(catalogue.actions)), dtype=np.int32)
     chosen_action = np.where(choice.option == NONE, NONE, of_action[np.maximum(choice.option, 0)])
     control_code = texts.code("in the control group")
     explore_code = texts.code("another choice was drawn for exploration")
     over_budget = texts.code("not worth its share of the budget")
-    chosen_value = np.where(choice.option == NONE, 0.0, offers.value_eur[np.arange(accounts), choice.option])
+    chosen_value = np.where(choice.option == NONE, 0.0, values.value_eur[np.arange(accounts), choice.option])
     for index in range(len(catalogue.actions)):
         first = int(np.flatnonzero(of_action == index)[0])
         permitted = np.isfinite(value[:, index])
@@ -113,12 +110,11 @@ def excluded_actions(
         out = eligibility.codes[:, first]
         names = [catalogue.options[k][1].name for k in range(of_action.size)]
         worth = _worth_codes(value[:, index], option[:, index], permitted, names, texts)
-        better = (
-            permitted & (value[:, index] > np.maximum(chosen_value, 0.0)) & ~choice.explore & ~lottery.control
-        )
+        by_value = permitted & ~choice.explore & ~randomisation.control
+        better = by_value & (value[:, index] > np.maximum(chosen_value, 0.0))
         code = np.where(permitted, np.where(better, over_budget, worth), out)
         code = np.where(choice.explore & permitted, explore_code, code)
-        code = np.where(lottery.control, control_code, code)
+        code = np.where(randomisation.control, control_code, code)
         codes[:, index] = np.where(chosen_action == index, 0, code)
     return _lists(catalogue, codes, texts)
 
@@ -143,17 +139,17 @@ def _lists(catalogue: Catalogue, codes: NDArray[np.int32], texts: ReasonTexts) -
 
 
 def _best_by_action(
-    catalogue: Catalogue, offers: Offers, of_action: NDArray[np.int64]
+    catalogue: Catalogue, values: OptionValues, of_action: NDArray[np.int64]
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """Return the value of every action's best permitted channel (−inf where none is), and that option."""
-    accounts = offers.value_eur.shape[0]
+    accounts = values.value_eur.shape[0]
     value = np.full((accounts, len(catalogue.actions)), -np.inf, dtype=np.float32)
     option = np.zeros((accounts, len(catalogue.actions)), dtype=np.int64)
     for index in range(len(catalogue.actions)):
         columns = np.flatnonzero(of_action == index)
-        best = offers.value_eur[:, columns].argmax(axis=1)
+        best = values.value_eur[:, columns].argmax(axis=1)
         option[:, index] = columns[best]
-        value[:, index] = offers.value_eur[np.arange(accounts), columns[best]]
+        value[:, index] = values.value_eur[np.arange(accounts), columns[best]]
     return value, option
 
 
@@ -186,5 +182,5 @@ def _worth_codes(
 
 def _told(tenths: int, channel: str) -> str:
     euros = tenths / 10
-    told = f"{euros:,.1f}" if abs(euros) < _TENTHS_BELOW_EUR else f"{euros:,.0f}"
-    return f"{told} EUR by {channel}"
+    amount = f"{euros:,.1f}" if abs(euros) < _TENTHS_BELOW_EUR else f"{euros:,.0f}"
+    return f"{amount} EUR by {channel}"

@@ -6,17 +6,12 @@ Its own columns and what the earlier stages found.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Final
+from datetime import datetime
+from typing import Final
 
 import polars as pl
 
-from dealwright.schemas import PREFERRED_CHANNEL, consent_column
-
-if TYPE_CHECKING:
-    from datetime import datetime
-
-    from dealwright.plan.frames import StageResult
-    from dealwright.schemas import PlanInputs
+from dealwright.schemas import PREFERRED_CHANNEL, PlanInputs, consent_column
 
 DAY_US: Final = 86_400_000_000
 # roles that conditions and the score read as numbers
@@ -29,6 +24,8 @@ TEXT_ROLES: Final = ("tier", "industry", "product_interest")
 # prediction
 _LEAST_STAYING: Final = 0.1
 
+SEGMENT_FACTS: Final = ("value_bucket", "potential_bucket", "segment", "wallet_eur", "potential_eur")
+ANOMALY_FACTS: Final = ("anomaly_score", "is_anomaly")
 DERIVED: Final = (
     "churn_probability", "predicted_value_eur", "value_if_kept_eur", "anomaly_score", "is_anomaly",
     "value_bucket", "potential_bucket", "segment", "wallet_eur", "potential_eur",
@@ -36,13 +33,7 @@ DERIVED: Final = (
 )  # fmt: skip
 
 
-def account_facts(
-    inputs: PlanInputs,
-    predictions: StageResult,
-    segments: StageResult,
-    anomalies: StageResult | None,
-    contacts: pl.DataFrame,
-) -> pl.DataFrame:
+def account_facts(inputs: PlanInputs, found: pl.DataFrame, contacts: pl.DataFrame) -> pl.DataFrame:
     """Join everything that is known of each account into one frame, in the order of the accounts.
 
     The stages' columns win over an account's column of the same name; a role's name stands for the column
@@ -50,21 +41,20 @@ def account_facts(
 
     Parameters
     ----------
+    found : columns of the earlier stages, in the order of the accounts: ``churn_probability``,
+        ``predicted_value_eur``, and of `SEGMENT_FACTS` and `ANOMALY_FACTS` those that are known.
     contacts : one row per touch that made contact: ``account_id``, ``days_ago``.
     """
     accounts = inputs.accounts
     frame = accounts.with_columns(role_columns(inputs))
     staying = (1.0 - pl.col("churn_probability")).clip(_LEAST_STAYING)
     frame = (
-        _beside(frame, predictions.frame, ("churn_probability", "predicted_value_eur"))
+        frame.with_columns(found["churn_probability"], found["predicted_value_eur"])
         .with_columns(pl.col("churn_probability", "predicted_value_eur").cast(pl.Float64).fill_nan(None))
         .with_columns(value_if_kept_eur=pl.col("predicted_value_eur") / staying)
     )
-    frame = _beside(
-        frame, segments.frame, ("value_bucket", "potential_bucket", "segment", "wallet_eur", "potential_eur")
-    )
-    if anomalies is not None:
-        frame = _beside(frame, anomalies.frame, ("anomaly_score", "is_anomaly"))
+    later = [name for name in (*SEGMENT_FACTS, *ANOMALY_FACTS) if name in found.columns]
+    frame = frame.with_columns(found.select(later).get_columns())
     frame = _join(frame, _order_facts(inputs.orders, inputs.as_of), ("orders_365d", "spend_365d_eur"))
     recent = (pl.col("days_ago") < 30.0).sum().cast(pl.Int64)
     touched = contacts.group_by("account_id").agg(
@@ -126,11 +116,6 @@ def _order_facts(orders: pl.DataFrame | None, as_of: datetime) -> pl.DataFrame:
         )
         .collect()
     )
-
-
-def _beside(frame: pl.DataFrame, result: pl.DataFrame, columns: Iterable[str]) -> pl.DataFrame:
-    """Put columns of a stage's result beside the accounts; both are in the order of the accounts."""
-    return frame.with_columns([result[name] for name in columns if name in result.columns])
 
 
 def _join(frame: pl.DataFrame, found: pl.DataFrame, zero: Iterable[str]) -> pl.DataFrame:

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
+from dealwright.plan.actions.catalogue import Action, Catalogue, ContactCap
 from dealwright.plan.actions.facts import days_before
-from dealwright.schemas import NOTHING, TIMESTAMP
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from dealwright.plan.actions.catalogue import Action, Catalogue, ContactCap
-    from dealwright.schemas import PlanInputs
+from dealwright.schemas import NOTHING, TIMESTAMP, PlanInputs
 
 _TOUCHES: Final[dict[str, Any]] = {
     "account_id": pl.String,

@@ -8,14 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dealwright.plan.actions.linear_models import PLAIN_C, Linear, fit_logistic, ridge_path, sigmoid
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 # what is tried for each learner: prior variance of a deviation on the logit scale, or ridge penalty
 SETTINGS: Final[Mapping[str, tuple[float, ...]]] = {
@@ -168,7 +166,7 @@ class Nuisance:
 
 
 @dataclass(frozen=True)
-class Material:
+class LearningTask:
     """What the learners of one action share; lists by left-out fold have a last element with none left out.
 
     Attributes
@@ -195,7 +193,7 @@ class Material:
 
 
 def fit_effects(
-    learner: str, material: Material, left_out: int | None, settings: tuple[float, ...] | None = None
+    learner: str, task: LearningTask, left_out: int | None, settings: tuple[float, ...] | None = None
 ) -> list[Effect]:
     """Fit one learner, with each of its settings, without the rows of a fold (None: on all rows).
 
@@ -205,7 +203,7 @@ def fit_effects(
     ``T``: two separate logistic models. ``X``: imputed effects of both groups, averaged (Künzel et al. 2019).
     ``doubly robust``: ridge regression of the doubly robust scores (Kennedy 2023).
     """
-    trial = material.trial
+    trial = task.trial
     used = np.ones(trial.fold.size, dtype=bool) if left_out is None else trial.fold != left_out
     slot = FOLDS if left_out is None else left_out
     fits = {
@@ -215,62 +213,60 @@ def fit_effects(
         "X": _fit_x,
         "doubly robust": _fit_doubly_robust,
     }
-    return fits[learner](material, used, slot, SETTINGS[learner] if settings is None else settings)
+    return fits[learner](task, used, slot, SETTINGS[learner] if settings is None else settings)
 
 
 def _fit_average(
-    material: Material, used: NDArray[np.bool_], slot: int, settings: tuple[float, ...]
+    task: LearningTask, used: NDArray[np.bool_], slot: int, settings: tuple[float, ...]
 ) -> list[Effect]:
     del settings
-    scores = material.scores[slot][used]
+    scores = task.scores[slot][used]
     error = float(scores.var()) / max(scores.size, 1) + 1e-12
-    precision = 1.0 / error + 1.0 / material.prior_sd**2
-    mean = (float(scores.mean()) / error + material.prior / material.prior_sd**2) / precision
-    flat = Linear(np.zeros(material.trial.phi.shape[1]), np.zeros(material.channels), 0.0, mean)
+    precision = 1.0 / error + 1.0 / task.prior_sd**2
+    mean = (float(scores.mean()) / error + task.prior / task.prior_sd**2) / precision
+    flat = Linear(np.zeros(task.trial.phi.shape[1]), np.zeros(task.channels), 0.0, mean)
     return [Effect("average", flat, None)]
 
 
 def _fit_s(
-    material: Material, used: NDArray[np.bool_], slot: int, settings: tuple[float, ...]
+    task: LearningTask, used: NDArray[np.bool_], slot: int, settings: tuple[float, ...]
 ) -> list[Effect]:
-    rows = np.flatnonzero(used & material.trial.treated)
-    columns, response = material.columns[rows], material.trial.response[rows]
+    rows = np.flatnonzero(used & task.trial.treated)
+    columns, response = task.columns[rows], task.trial.response[rows]
     return [
         Effect(
             "S",
-            fit_logistic(
-                columns, response, channels=material.channels, penalty_c=c, offset=material.pooled[slot]
-            ),
-            material.control[slot],
+            fit_logistic(columns, response, channels=task.channels, penalty_c=c, offset=task.pooled[slot]),
+            task.control[slot],
         )
         for c in settings
     ]
 
 
 def _fit_t(
-    material: Material, used: NDArray[np.bool_], slot: int, settings: tuple[float, ...]
+    task: LearningTask, used: NDArray[np.bool_], slot: int, settings: tuple[float, ...]
 ) -> list[Effect]:
     del settings
     if slot < FOLDS:
-        return [Effect("T", *material.nuisance.without[slot])]
-    trial = material.trial
+        return [Effect("T", *task.nuisance.without[slot])]
+    trial = task.trial
     treated, untouched = used & trial.treated, used & trial.untouched
-    with_action = fit_logistic(material.columns[treated], trial.response[treated], channels=material.channels)
+    with_action = fit_logistic(task.columns[treated], trial.response[treated], channels=task.channels)
     without = fit_logistic(trial.phi[untouched], trial.response[untouched], channels=0)
     return [Effect("T", with_action, without)]
 
 
 def _fit_x(
-    material: Material, used: NDArray[np.bool_], slot: int, settings: tuple[float, ...]
+    task: LearningTask, used: NDArray[np.bool_], slot: int, settings: tuple[float, ...]
 ) -> list[Effect]:
-    trial, channels = material.trial, material.channels
+    trial, channels = task.trial, task.channels
     treated, untouched = np.flatnonzero(used & trial.treated), np.flatnonzero(used & trial.untouched)
-    with_action, without = material.predicted[slot]
+    with_action, without = task.predicted[slot]
     on_treated = ridge_path(
-        material.columns[treated], trial.response[treated] - without[treated], channels=channels
+        task.columns[treated], trial.response[treated] - without[treated], channels=channels
     )
     on_untouched = ridge_path(
-        material.columns[untouched], with_action[untouched] - trial.response[untouched], channels=channels
+        task.columns[untouched], with_action[untouched] - trial.response[untouched], channels=channels
     )
     share = treated.size / (treated.size + untouched.size)
     return [
@@ -280,17 +276,15 @@ def _fit_x(
 
 
 def _fit_doubly_robust(
-    material: Material, used: NDArray[np.bool_], slot: int, settings: tuple[float, ...]
+    task: LearningTask, used: NDArray[np.bool_], slot: int, settings: tuple[float, ...]
 ) -> list[Effect]:
-    trial = material.trial
-    told = trial.treated | trial.untouched
+    trial = task.trial
+    informative = trial.treated | trial.untouched
     # rows with another action only add what the models predict for them: a quarter of them, counted four
     # times, will do
-    rows = np.flatnonzero(used & (told | (np.arange(used.size) % 4 == 0)))
-    weight = np.where(told[rows], 1.0, 4.0)
-    path = ridge_path(
-        material.columns[rows], material.scores[slot][rows], channels=material.channels, weight=weight
-    )
+    rows = np.flatnonzero(used & (informative | (np.arange(used.size) % 4 == 0)))
+    weight = np.where(informative[rows], 1.0, 4.0)
+    path = ridge_path(task.columns[rows], task.scores[slot][rows], channels=task.channels, weight=weight)
     return [Effect("doubly robust", path.solve(alpha), None) for alpha in settings]
 
 

@@ -7,15 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from dealwright.errors import InputError, UnknownNameError
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 COMPONENTS: Final = ("segment", "churn", "recency", "potential", "digital_engagement", "support_friction")
 WEIGHTS: Final[Mapping[str, float]] = {

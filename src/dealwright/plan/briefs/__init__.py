@@ -1,1 +1,10 @@
-"""The parts of the stage *brief*: facts, the signs of a language, and sentences made into templates."""
+"""Stage *brief*: the preparation script of each visit and call of the day."""
+
+from dealwright.plan.briefs.params import BriefParams
+from dealwright.plan.briefs.stage import Briefs, write_briefs
+
+__all__ = [
+    "BriefParams",
+    "Briefs",
+    "write_briefs",
+]

@@ -69,11 +69,10 @@ class Phrases:
             listed = isinstance(frame.schema[name], pl.List)
             texts = frame[name].explode() if listed else frame[name]
             known = texts.drop_nulls().unique().to_list()
-            said = [self.say(text) for text in known]
+            translated = [self.say(text) for text in known]
             column = pl.col(name)
-            made = (
-                column.list.eval(pl.element().replace(known, said)) if listed else column.replace(known, said)
-            )
+            made = (pl.element() if listed else column).replace(known, translated)
+            made = column.list.eval(made) if listed else made
             frame = frame.with_columns(made)
         return frame
 
@@ -106,9 +105,9 @@ class Phrases:
         if window is not None and name not in self.own:
             base = f"{window['name']}{window['unit'] or ''}"
             return f"{self.features.get(base, base)} ({window['days']} d)"
-        for start, said in self.prefixes.items():
+        for start, translated in self.prefixes.items():
             if name.startswith(start) and name not in self.own:
-                return said + name.removeprefix(start)
+                return translated + name.removeprefix(start)
         return name
 
 
@@ -123,7 +122,7 @@ def load_phrases(language: str, own: Collection[str]) -> Phrases | None:
     raw = _read(language)
     if raw is None:
         return None
-    forms = tuple((_pattern(english), said) for english, said in raw["sentences"].items())
+    forms = tuple((_pattern(english), translated) for english, translated in raw["sentences"].items())
     return Phrases(forms, raw["features"], raw["values"], raw["prefixes"], frozenset(own))
 
 

@@ -8,10 +8,10 @@ from typing import Final
 import numpy as np
 
 from dealwright.plan.channels.certificate import certify
-from dealwright.plan.channels.flow import allocate_by_flow
 from dealwright.plan.channels.kernels import Floats, Ints, decide, measure
 from dealwright.plan.channels.prices import ONE_EACH, settle_prices, upper_bound
-from dealwright.plan.channels.repair import NOBODY, repair
+from dealwright.plan.channels.repair import repair
+from dealwright.plan.flow import NOBODY, allocate_by_flow
 
 _SAMPLE: Final = 20_000  # first prices come from so many accounts
 _SCREENED_SHARES: Final = (

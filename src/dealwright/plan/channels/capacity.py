@@ -10,52 +10,10 @@ from typing import Final
 import polars as pl
 
 from dealwright.errors import InputError
-from dealwright.schemas import CHANNELS, PlanInputs
+from dealwright.plan.channels.params import DEFAULT_LIMITS, ChannelLimit
+from dealwright.schemas import CHANNELS
 
 MINUTES_PER_HOUR: Final = 60.0
-
-
-@dataclass(frozen=True)
-class ChannelLimit:
-    """What limits one channel; what is None is Dealwright's default, or unknown.
-
-    Attributes
-    ----------
-    capacity
-        Contacts per day.
-    people, hours_per_day, shrinkage, occupancy
-        From which the capacity follows where it is not given: people at work, their paid hours, the share of
-        these lost to breaks, training and absence, and the share of the rest that may be spent on contacts.
-    handle_min
-        Minutes one contact takes, its after-work (and, in the field, the way to it) included.
-    sla_min
-        Minutes within which a contact is to be made once it has been decided.
-    """
-
-    capacity: int | None = None
-    people: int | None = None
-    hours_per_day: float | None = None
-    shrinkage: float | None = None
-    occupancy: float | None = None
-    handle_min: float | None = None
-    sla_min: float | None = None
-
-
-DEFAULT_LIMITS: Final[Mapping[str, ChannelLimit]] = {
-    "field": ChannelLimit(hours_per_day=8.0, shrinkage=0.15, occupancy=1.0, handle_min=50.0, sla_min=7200.0),
-    "outbound_cc": ChannelLimit(
-        hours_per_day=8.0, shrinkage=0.30, occupancy=0.85, handle_min=8.0, sla_min=2880.0
-    ),
-    "inbound_cc": ChannelLimit(
-        hours_per_day=8.0, shrinkage=0.30, occupancy=0.85, handle_min=6.0, sla_min=1440.0
-    ),
-    "ecom_assisted": ChannelLimit(
-        hours_per_day=8.0, shrinkage=0.25, occupancy=0.90, handle_min=10.0, sla_min=1440.0
-    ),
-    "ecom_self": ChannelLimit(
-        hours_per_day=24.0, shrinkage=0.0, occupancy=1.0, handle_min=0.5, sla_min=1440.0
-    ),
-}
 
 
 @dataclass(frozen=True)
@@ -74,7 +32,10 @@ class Capacity:
 
 
 def derive_capacities(
-    inputs: PlanInputs, limits: Mapping[str, ChannelLimit], given: Mapping[str, float], visits_per_day: int
+    reps: pl.DataFrame | None,
+    limits: Mapping[str, ChannelLimit],
+    given: Mapping[str, float],
+    visits_per_day: int,
 ) -> tuple[Capacity, ...]:
     """Return the capacity of every channel, in the order of `CHANNELS`.
 
@@ -89,11 +50,11 @@ def derive_capacities(
     for name in (*limits, *given):
         if name not in CHANNELS:
             raise InputError(f"channel limits name {name!r}: use one of {', '.join(CHANNELS)}")
-    return tuple(_derive(name, inputs, _complete(name, limits), given, visits_per_day) for name in CHANNELS)
+    return tuple(_derive(name, reps, _complete(name, limits), given, visits_per_day) for name in CHANNELS)
 
 
 def _derive(
-    name: str, inputs: PlanInputs, limit: ChannelLimit, given: Mapping[str, float], visits_per_day: int
+    name: str, reps: pl.DataFrame | None, limit: ChannelLimit, given: Mapping[str, float], visits_per_day: int
 ) -> Capacity:
     if name in given:
         if not given[name] >= 0:
@@ -111,8 +72,8 @@ def _derive(
         minutes = limit.people * hours * MINUTES_PER_HOUR * (1 - shrinkage) * occupancy
         source = f"{limit.people} people × {hours:g} h, {shrinkage:.0%} shrinkage, {occupancy:.0%} busy"
         return Capacity(name, math.floor(minutes / _given(limit.handle_min) + 1e-9), source, limit)
-    if name == "field" and inputs.reps is not None:
-        return _visits_of(inputs.reps, limit, visits_per_day)
+    if name == "field" and reps is not None:
+        return _visits_of(reps, limit, visits_per_day)
     return Capacity(name, math.inf, "no limit is known", limit)
 
 

@@ -7,9 +7,7 @@ from typing import Final
 import numpy as np
 
 from dealwright.plan.channels.kernels import Floats, Ints, measure
-
-NOBODY: Final = -1
-"""Index of no channel."""
+from dealwright.plan.flow import NOBODY
 
 _ROUNDS: Final = 20
 _SINGLES: Final = 1000  # looked at one by one when the next in line no longer fits
@@ -42,7 +40,10 @@ def _shed(
         after = np.zeros((len(value) + 1, rows.size))
         for other in range(len(value)):
             closed = other == c or load[other] >= capacity[other] or to_none
-            after[other] = -np.inf if closed else value[other, rows] - _charge(use, prices, other, rows)
+            worth = value[other, rows]
+            # what is worth nothing is no better than no channel
+            offered = (worth > 0) & (not closed)
+            after[other] = np.where(offered, worth - _charge(use, prices, other, rows), -np.inf)
         best = after.argmax(axis=0)
         take = use[c, rows] if use.size else np.ones(rows.size)
         loss = (

@@ -7,12 +7,18 @@ import polars as pl
 from numpy.typing import NDArray
 
 from dealwright.plan.channels.kernels import Floats, Ints
-from dealwright.plan.channels.offers import DAY, Offers, Urgency
+from dealwright.plan.channels.option_values import DAY, OptionValues, Urgency
 from dealwright.schemas import CHANNELS, TIMESTAMP, WAITLIST_COLUMNS
 
 
 def rank_waiting(
-    account_id: pl.Series, rows: Ints, offers: Offers, urgency: Urgency, *, served_per_day: Floats, now: int
+    account_id: pl.Series,
+    rows: Ints,
+    values: OptionValues,
+    urgency: Urgency,
+    *,
+    served_per_day: Floats,
+    now: int,
 ) -> tuple[pl.DataFrame, Ints]:
     """Return the waitlist and the row of each entry.
 
@@ -26,9 +32,9 @@ def rank_waiting(
     served_per_day
         Contacts per channel.
     """
-    weight = offers.weight[:, rows]
+    weight = values.weight[:, rows]
     wish = np.where(np.isfinite(weight).any(axis=0), weight.argmax(axis=0), -1)
-    value = np.where(wish >= 0, offers.value_eur[wish, rows], 0.0)
+    value = np.where(wish >= 0, values.value_eur[wish, rows], 0.0)
     order = np.lexsort((rows, -weight.max(axis=0, initial=-np.inf), urgency.due[rows], ~urgency.urgent[rows]))
     order = _by_value_unless_urgent(rows, weight, urgency, order)
     rows, wish, value = rows[order], wish[order], value[order]

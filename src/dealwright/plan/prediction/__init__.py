@@ -1,1 +1,10 @@
-"""Parts of the *predict* stage, from labels and features to calibration, reasons and the model card."""
+"""Stage *predict*: churn probability and future spend of every account, calibrated, with reasons."""
+
+from dealwright.plan.prediction.params import PredictParams
+from dealwright.plan.prediction.stage import Predictions, predict
+
+__all__ = [
+    "PredictParams",
+    "Predictions",
+    "predict",
+]

@@ -15,8 +15,8 @@ from importlib.metadata import version
 from typing import Any, Final
 
 from dealwright.errors import InputError
-from dealwright.plan.frames import OutdatedModelError
 from dealwright.plan.prediction.learning import Predictor
+from dealwright.plan.prediction.model_store import OutdatedModelError
 
 _MAGIC: Final = b"dealwright predictor 1\n"
 _LIBRARIES: Final = ("scikit-learn", "numpy")

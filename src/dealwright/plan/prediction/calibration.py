@@ -15,7 +15,8 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from dealwright.plan.prediction.candidates import inverse_logit, logit
+from dealwright.plan.prediction.candidates import inverse_logit
+from dealwright.stats.links import logit
 
 Floats = NDArray[np.float64]
 

@@ -10,19 +10,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from dealwright.parallel import parallel_map
 from dealwright.plan.prediction.additive import AdditiveModel, Loss
 from dealwright.plan.prediction.design import Design, FeatureSchema
-from dealwright.plan.prediction.metrics import Target
-from dealwright.plan.prediction.threads import side_by_side
+from dealwright.stats.links import logit, sigmoid
+from dealwright.stats.metrics import Target
 
 Floats = NDArray[np.float64]
 
+FEW_ROWS = 5_000  # fits on fewer are no work for a thread of their own
+MODEL_LIBRARIES = ("sklearn.ensemble", "sklearn.isotonic", "sklearn.linear_model", "sklearn.preprocessing")
 _RIDGE_ROWS = 10.0  # penalty of the additive models, in rows
 # applied to another time than it was fitted at, a curve meets values it has rarely seen: it must be stiff
 _STIFF_RIDGE_ROWS = 1_000.0
@@ -45,15 +47,9 @@ class Model(Protocol):
 Fit = Callable[[Design, Floats, np.random.Generator], Model]
 
 
-def logit(probability: Floats) -> Floats:
-    """Return log odds, bounded so that 0 and 1 stay finite."""
-    p = np.clip(probability, 1e-6, 1 - 1e-6)
-    return np.asarray(np.log(p) - np.log1p(-p))
-
-
 def inverse_logit(score: Floats) -> Floats:
-    """Return the probabilities of log odds."""
-    return np.asarray(1.0 / (1.0 + np.exp(-np.clip(score, -_ODDS_LIMIT, _ODDS_LIMIT))))
+    """Return the probabilities of log odds, bounded so that none is quite 0 or 1."""
+    return sigmoid(np.clip(score, -_ODDS_LIMIT, _ODDS_LIMIT))
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +188,8 @@ class Boosting:
             return np.asarray(self.estimator.predict(matrix))
 
         starts = range(0, max(len(design), 1), _CHUNK)
-        return np.concatenate(side_by_side([partial(part, start) for start in starts], rows=len(design)))
+        worthwhile = len(design) >= FEW_ROWS
+        return np.concatenate(parallel_map(part, starts, worthwhile=worthwhile, kernels=MODEL_LIBRARIES))
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,7 +224,7 @@ def blended(predictions: list[Floats], kind: Target) -> Floats:
 
 
 @dataclass(frozen=True)
-class Line:
+class CandidateSet:
     """Who competes for one target.
 
     Attributes
@@ -258,9 +255,9 @@ class Line:
         return Blend(members, self.kind)
 
 
-def line_up(
+def candidate_set(
     schema: FeatureSchema, kind: Target, rules: tuple[str, ...], known: Mapping[str, str], *, ahead: bool
-) -> Line:
+) -> CandidateSet:
     """Return the candidates for a kind of target.
 
     Parameters
@@ -285,7 +282,7 @@ def line_up(
             fits[name] = _as_it_is(kind, place[column])
     baselines = tuple(name for name in fits if name != "buy_till_you_die")
     if not schema.names:
-        return Line(kind, fits, {}, baselines)
+        return CandidateSet(kind, fits, {}, baselines)
     blends: dict[str, tuple[str, ...]] = {}
     if kind == "probability":
         fits["logit"] = _additive("logistic", ahead=ahead, knots=2)  # where positives are too few for curves
@@ -304,7 +301,7 @@ def line_up(
         fits["spline"] = _additive("squared", ahead=ahead)
         fits["boosting"] = lambda design, target, rng: Boosting.fitted(design, target, kind, rng)
         blends["blend"] = ("spline", "boosting")
-    return Line(kind, fits, blends, baselines)
+    return CandidateSet(kind, fits, blends, baselines)
 
 
 def _as_it_is(kind: Target, column: int) -> Fit:

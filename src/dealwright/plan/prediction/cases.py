@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -19,11 +19,9 @@ from dealwright.plan.prediction.features import Snapshot, snapshot
 from dealwright.plan.prediction.labels import OrderLabels, labels_from_orders
 from dealwright.plan.prediction.ledger import Ledger
 from dealwright.plan.prediction.order_features import EXPECTED_SPEND
+from dealwright.plan.prediction.params import ChurnDefinition
 from dealwright.plan.prediction.validation import split_by_time
 from dealwright.schemas import PlanInputs
-
-if TYPE_CHECKING:
-    from dealwright.plan.predict import ChurnDefinition
 
 Floats = NDArray[np.float64]
 

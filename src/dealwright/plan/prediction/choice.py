@@ -15,9 +15,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dealwright.plan.prediction.candidates import Line, logit
-from dealwright.plan.prediction.metrics import Target
+from dealwright.plan.prediction.candidates import CandidateSet
 from dealwright.plan.prediction.validation import Comparison
+from dealwright.stats.links import logit
+from dealwright.stats.metrics import Target
 
 Floats = NDArray[np.float64]
 
@@ -27,7 +28,7 @@ _BEATS_Z = 1.645  # one-sided 95 %
 
 
 @dataclass(frozen=True, slots=True)
-class Gain:
+class Improvement:
     """How much less loss per row one model has than another, with its standard error over the rows."""
 
     mean: float
@@ -39,11 +40,11 @@ class Gain:
         return self.mean > _BEATS_Z * self.error and self.mean > 0
 
 
-def gain(loss: Floats, reference: Floats) -> Gain:
+def improvement(loss: Floats, reference: Floats) -> Improvement:
     """Compare two models by their losses on the same rows."""
     difference = reference - loss
     error = float(difference.std(ddof=1) / np.sqrt(len(difference))) if len(difference) > 1 else float("inf")
-    return Gain(float(difference.mean()), error)
+    return Improvement(float(difference.mean()), error)
 
 
 @dataclass(frozen=True)
@@ -81,13 +82,13 @@ class Choice:
         }
 
 
-def choose(comparison: Comparison, line: Line, rng: np.random.Generator) -> Choice:
+def choose(comparison: Comparison, line: CandidateSet, rng: np.random.Generator) -> Choice:
     """Choose the candidate with the least loss; a baseline unless it is beaten beyond chance."""
     losses = comparison.losses(line)
     base = losses["base_rate"]
     table = {}
     for name, loss in losses.items():
-        over_base = gain(loss, base)
+        over_base = improvement(loss, base)
         table[name] = {
             "loss": float(loss.mean()),
             "gain_over_base_rate": over_base.mean,
@@ -101,7 +102,7 @@ def choose(comparison: Comparison, line: Line, rng: np.random.Generator) -> Choi
         if name == "base_rate":
             continue
         # the baseline is the strongest one, and the base rate is among them
-        edge = gain(losses[name], losses[rival]) if name != rival else gain(losses[name], base)
+        edge = improvement(losses[name], losses[rival]) if name != rival else improvement(losses[name], base)
         p_value = permutation_p_value(comparison.target, comparison.predictions[name], line.kind, rng)
         if edge.is_real and p_value <= SIGNIFICANCE:
             return Choice(best, name, "; ".join(reasons) or None, table, p_value)

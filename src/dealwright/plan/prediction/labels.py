@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dealwright.plan.prediction.ledger import DAY_US, Ledger, microseconds
-
-if TYPE_CHECKING:
-    from dealwright.plan.predict import ChurnDefinition
+from dealwright.plan.prediction.params import ChurnDefinition
 
 Floats = NDArray[np.float64]
 

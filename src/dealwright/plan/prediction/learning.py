@@ -10,10 +10,9 @@ import polars as pl
 from numpy.typing import NDArray
 
 from dealwright.plan.prediction.calibration import Calibration
-from dealwright.plan.prediction.candidates import BaseRate, Line, Model
+from dealwright.plan.prediction.candidates import BaseRate, CandidateSet, Model
 from dealwright.plan.prediction.choice import Choice, choose
 from dealwright.plan.prediction.design import Design, FeatureSchema
-from dealwright.plan.prediction.metrics import Estimate, Target, estimates
 from dealwright.plan.prediction.validation import (
     Comparison,
     Labelled,
@@ -23,6 +22,7 @@ from dealwright.plan.prediction.validation import (
     predict_out_of_fold,
     shuffled_folds,
 )
+from dealwright.stats.metrics import Estimate, Target, estimates
 
 Floats = NDArray[np.float64]
 
@@ -68,7 +68,7 @@ class Limits:
 
 
 @dataclass(frozen=True)
-class Forward:
+class ForwardTest:
     """An earlier and a later set of labelled rows in which candidates prove themselves.
 
     Attributes
@@ -78,7 +78,7 @@ class Forward:
         be scaled; ``None`` for targets without a level.
     """
 
-    line: Line
+    line: CandidateSet
     train: Labelled
     test: Labelled
     description: str
@@ -114,13 +114,13 @@ class Learned:
 
 
 def learn(
-    line: Line,
+    line: CandidateSet,
     schema: FeatureSchema,
     labelled: Labelled,
     limits: Limits,
     rng: np.random.Generator,
     *,
-    forward: Forward | None = None,
+    forward: ForwardTest | None = None,
     every_row: bool = True,
 ) -> Learned:
     """Learn one target from its labelled rows.

@@ -94,7 +94,7 @@ class Ledger:
         last[some] = self.at[ends[some] - 1]
         return count.astype(np.float64), first, last
 
-    def by_day(self, cut_off: datetime) -> DayBook:
+    def by_day(self, cut_off: datetime) -> OrderDays:
         """Return the orders until a cut-off, one line per account and day.
 
         Days are counted back from the cut-off in whole days, so that the last day before it is a whole one.
@@ -104,7 +104,7 @@ class Ledger:
         age = (microseconds(cut_off) - past.at - 1) // DAY_US
         if len(age) == 0:
             empty = np.empty(0)
-            return DayBook(
+            return OrderDays(
                 np.empty(0, dtype=np.intp), np.empty(0, dtype=np.intp), empty, empty, self.accounts
             )
         new_day = np.concatenate([[True], (np.diff(past.row) != 0) | (np.diff(age) != 0)])
@@ -112,7 +112,7 @@ class Ledger:
         row, day_age = past.row[starts], age[starts].astype(np.float64)
         spend = np.add.reduceat(past.amount_eur, starts)
         first_line = np.flatnonzero(np.concatenate([[True], np.diff(row) != 0]))
-        return DayBook(row[first_line].astype(np.intp), first_line, day_age, spend, self.accounts)
+        return OrderDays(row[first_line].astype(np.intp), first_line, day_age, spend, self.accounts)
 
     def _where(self, kept: NDArray[np.bool_]) -> Self:
         if kept.all():
@@ -121,7 +121,7 @@ class Ledger:
 
 
 @dataclass(frozen=True)
-class DayBook:
+class OrderDays:
     """One line per account and day with an order, oldest first within each account.
 
     Attributes

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from dealwright.errors import EvidenceError
 from dealwright.plan.prediction.btyd import BuyTillYouDie, fit_buy_till_you_die
 from dealwright.plan.prediction.labels import shrunk_gap_days
-from dealwright.plan.prediction.ledger import DayBook
+from dealwright.plan.prediction.ledger import OrderDays
 
 Floats = NDArray[np.float64]
 
@@ -23,7 +23,7 @@ PROBABILITY_SILENT = "orders.probability_silent"
 PROBABILITY_DEAD = "orders.probability_dead"
 
 
-def order_columns(book: DayBook, horizon_days: int) -> pl.DataFrame:
+def order_columns(book: OrderDays, horizon_days: int) -> pl.DataFrame:
     """Return one row per account (position = row); null for accounts without orders.
 
     A window longer than the orders reach back says the same as the total today and something else tomorrow:
@@ -75,7 +75,7 @@ def order_columns(book: DayBook, horizon_days: int) -> pl.DataFrame:
 
 
 def rhythm_columns(
-    book: DayBook, horizon_days: int, rng: np.random.Generator
+    book: OrderDays, horizon_days: int, rng: np.random.Generator
 ) -> tuple[pl.DataFrame, BuyTillYouDie | None, str | None]:
     """Return what buy-till-you-die expects of each account in the horizon, the model, or why there is none.
 
@@ -98,7 +98,7 @@ def rhythm_columns(
     return _for_everyone(columns, book), model, None
 
 
-def _for_everyone(columns: dict[str, Floats], book: DayBook) -> pl.DataFrame:
+def _for_everyone(columns: dict[str, Floats], book: OrderDays) -> pl.DataFrame:
     series = []
     for name, values in columns.items():
         everyone = np.full(book.accounts, np.nan)

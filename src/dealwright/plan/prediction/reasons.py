@@ -21,9 +21,9 @@ import polars as pl
 from numpy.typing import NDArray
 
 from dealwright.plan.prediction.additive import AdditiveModel
-from dealwright.plan.prediction.candidates import logit
 from dealwright.plan.prediction.design import Design, FeatureSchema
-from dealwright.plan.prediction.metrics import Target
+from dealwright.stats.links import logit
+from dealwright.stats.metrics import Target
 
 Floats = NDArray[np.float64]
 

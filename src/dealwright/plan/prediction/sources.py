@@ -4,25 +4,23 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dealwright.errors import InputError, UnknownNameError
-from dealwright.plan.prediction.candidates import Line, line_up
+from dealwright.plan.prediction.candidates import CandidateSet, candidate_set
 from dealwright.plan.prediction.design import FeatureSchema
-from dealwright.plan.prediction.metrics import Target
 from dealwright.plan.prediction.order_features import (
     EXPECTED_SPEND,
     LAST_PERIOD,
     PROBABILITY_SILENT,
     RFM_COLUMNS,
 )
+from dealwright.plan.prediction.params import PredictParams
 from dealwright.schemas import CHURNED, FUTURE_VALUE, PlanInputs
-
-if TYPE_CHECKING:
-    from dealwright.plan.predict import PredictParams
+from dealwright.stats.metrics import Target
 
 TargetName = Literal["churn", "value"]
 TARGETS: tuple[TargetName, ...] = ("churn", "value")
@@ -108,10 +106,10 @@ def kind_of(target: TargetName, labels: NDArray[np.float64]) -> Target:
     return "amount" if len(labels) and labels.min() < 0 else "spend"
 
 
-def candidates_for(target: TargetName, kind: Target, schema: FeatureSchema, *, ahead: bool) -> Line:
+def candidates_for(target: TargetName, kind: Target, schema: FeatureSchema, *, ahead: bool) -> CandidateSet:
     """Return who competes, given the features at hand; `ahead` as in `candidates.line_up`."""
     if target == "churn":
         known = {"buy_till_you_die": PROBABILITY_SILENT}
     else:
         known = {"last_period": LAST_PERIOD, "buy_till_you_die": EXPECTED_SPEND}
-    return line_up(schema, kind, RFM_COLUMNS, known, ahead=ahead)
+    return candidate_set(schema, kind, RFM_COLUMNS, known, ahead=ahead)

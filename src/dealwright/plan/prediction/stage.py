@@ -1,319 +1,133 @@
-"""How one run of the stage goes: labels, cases, learning, contest, predictions for all accounts, reasons."""
+"""Stage *predict*: who will leave, and what each account will spend in the horizon.
+
+Labels are columns somebody declared, or follow from the orders after an earlier cut-off. The candidates,
+from the base rate to boosted trees, compete on rows they have not seen; what is used has beaten every
+baseline and chance, or the stage says so and falls back.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from dealwright.plan.frames import ModelStore
-from dealwright.plan.prediction.candidates import Probability, Scaled
-from dealwright.plan.prediction.card import drift_notes, finite, measures_table, metrics_of, skill_of
-from dealwright.plan.prediction.cases import (
-    Cases,
-    OrderCases,
-    OrderTask,
-    Trial,
-    declared_cases,
-    order_cases,
-    time_trial,
-)
-from dealwright.plan.prediction.contest import Fresh, Verdict, contest
-from dealwright.plan.prediction.design import FeatureSchema
-from dealwright.plan.prediction.features import Snapshot, snapshot
-from dealwright.plan.prediction.learning import (
-    MIN_ROWS,
-    Forward,
-    Learned,
-    Limits,
-    Predictor,
-    learn,
-    scaled_to_level,
-    without_model,
-)
-from dealwright.plan.prediction.ledger import Ledger
-from dealwright.plan.prediction.metrics import Target
-from dealwright.plan.prediction.order_features import EXPECTED_SPEND, PROBABILITY_DEAD, PROBABILITY_SILENT
-from dealwright.plan.prediction.reasons import Explainer
-from dealwright.plan.prediction.sources import (
-    LABEL_COLUMNS,
-    TARGETS,
-    TargetName,
-    candidates_for,
-    kind_of,
-    label_source,
-    refuse_late_features,
-    with_chosen_features,
-)
-from dealwright.plan.prediction.threads import one_core_kernels, side_by_side
-from dealwright.plan.prediction.validation import Labelled
-from dealwright.schemas import PlanInputs
-
-if TYPE_CHECKING:
-    from dealwright.plan.predict import PredictParams
+from dealwright.errors import InputError
+from dealwright.plan.inputs import gather_inputs
+from dealwright.plan.prediction.model_store import ModelStore
+from dealwright.plan.prediction.params import PredictParams
+from dealwright.schemas import PREDICTION_COLUMNS, AccountSchema, PlanInputs
 
 Floats = NDArray[np.float64]
+_DTYPES: Any = dict(PREDICTION_COLUMNS)
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """One target, predicted for every account."""
+class Predictions:
+    """Churn probability and expected spend of every account, with reasons.
 
-    predicted: Floats
-    reasons: pl.Series
-    metrics: Mapping[str, float]
+    Attributes
+    ----------
+    frame
+        `PREDICTION_COLUMNS`, one row per account, in the order of the accounts.
+    metrics
+        Out-of-fold measures of what is used, ``churn_auc``, ``value_rmse`` …; those of each baseline with its
+        name appended, and those of the forward test with ``_forward``.
+    card
+        The model card: labels, candidates, choice, intervals, baselines, fallbacks, notes; JSON-ready.
+    """
+
+    frame: pl.DataFrame
+    metrics: Mapping[str, float | None]
     card: Mapping[str, Any]
-    notes: tuple[str, ...]
+    notes: tuple[str, ...] = field(default=())
+
+    def summary(self) -> Mapping[str, Any]:
+        """Return counts, champions, measures and fallbacks as one flat mapping."""
+        flat: dict[str, Any] = {"accounts": self.frame.height}
+        for target in ("churn", "value"):
+            section = self.card[target]
+            flat[f"{target}_model"] = section["champion"]
+            flat[f"{target}_labels"] = section["labels"]
+            flat[f"{target}_fallback"] = section["choice"].get("fallback")
+            flat[f"{target}_model_note"] = section.get("in_use", {}).get("note") or None
+        flat["mean_churn_probability"] = self.frame["churn_probability"].mean()
+        flat["total_predicted_value_eur"] = self.frame["predicted_value_eur"].sum()
+        return {**flat, **self.metrics, "notes": "; ".join(self.notes)}
 
 
-@dataclass(frozen=True)
-class _Task:
-    """One target of this run: its labelled cases, or why there are none."""
+def predict(
+    accounts: pl.DataFrame,
+    params: PredictParams | None = None,
+    *,
+    orders: pl.DataFrame | None = None,
+    touches: pl.DataFrame | None = None,
+    history: pl.DataFrame | None = None,
+    schema: AccountSchema | None = None,
+    as_of: datetime | None = None,
+    rng: np.random.Generator | None = None,
+    store: ModelStore | None = None,
+) -> Predictions:
+    """Predict churn and value of every account.
 
-    target: TargetName
-    source: str
-    cases: Cases
-    trial: Trial | None
-    obstacle: str | None
-    notes: tuple[str, ...]
+    Parameters
+    ----------
+    accounts
+        ``account_id``, features, and labels where there are any (``churned``, ``future_value_eur``).
+    orders, touches
+        `ORDER_COLUMNS`, `TOUCH_COLUMNS`.
+    history
+        Accounts as they were at earlier moments (``account_id``, ``snapshot_at`` and features).
+    schema, as_of
+        Which column is what, and the cut-off; by default both follow from the frames (`plan.inputs`).
+    rng
+        Of this stage; the same state gives the same predictions.
+    store
+        Where models are kept between runs; without one nothing is.
 
-    @property
-    def kind(self) -> Target:
-        return kind_of(self.target, self.cases.target)
+    Raises
+    ------
+    InputError
+        There is no account, a parameter names a column that is not there or was known too late, or the
+        training cut-off leaves no room for its horizon.
+    """
+    from dealwright.plan.prediction.targets import Prediction
 
-
-class Prediction:
-    """One run; holds what both targets share: the ledger of orders, and all accounts as they are today."""
-
-    def __init__(
-        self, inputs: PlanInputs, params: PredictParams, rng: np.random.Generator, store: ModelStore | None
-    ) -> None:
-        self._inputs = with_chosen_features(inputs, params)
-        self._params = params
-        self._store = store
-        self._seeds = dict(
-            zip(("today", "orders", "past", "churn", "value", "reasons"), rng.spawn(6), strict=True)
-        )
-        self._sources = {target: label_source(target, inputs, params) for target in TARGETS}
-        self._ledger: Ledger | None = None
-        if inputs.orders is not None and inputs.orders.height:
-            self._ledger = Ledger.of(inputs.orders, inputs.accounts["account_id"]).until(inputs.as_of)
-
-    def run(self) -> dict[TargetName, Outcome]:
-        """Predict both targets."""
-        with one_core_kernels():
-            today = snapshot(
-                self._inputs,
-                self._ledger,
-                self._inputs.as_of,
-                self._params.horizon_days,
-                self._seeds["today"],
-            )
-            tasks = self._tasks(today)
-            learned = side_by_side(
-                [partial(self._learned, task) for task in tasks], rows=self._inputs.accounts.height
-            )
-            return {
-                task.target: self._outcome(task, result, today)
-                for task, result in zip(tasks, learned, strict=True)
-            }
-
-    def _tasks(self, today: Snapshot) -> list[_Task]:
-        ordered: OrderCases | str | None = None
-        if "orders" in self._sources.values() and self._ledger is not None:
-            ordered = self._order_cases(self._ledger)
-        tasks = []
-        for target, source in self._sources.items():
-            if source == "declared":
-                tasks.append(self._declared_task(target, today))
-            elif isinstance(ordered, OrderCases) and source == "orders":
-                churn = target == "churn"
-                tasks.append(
-                    _Task(
-                        target,
-                        source,
-                        ordered.churn if churn else ordered.value,
-                        ordered.churn_trial if churn else ordered.value_trial,
-                        None,
-                        ordered.notes,
-                    )
-                )
-            else:
-                nobody = Cases(today.features[:0], np.empty(0), np.empty(0, dtype=np.intp))
-                obstacle = (
-                    ordered if isinstance(ordered, str) and source == "orders" else "there are no labels"
-                )
-                tasks.append(_Task(target, source, nobody, None, obstacle, ()))
-        return tasks
-
-    def _order_cases(self, ledger: Ledger) -> OrderCases | str:
-        params, as_of = self._params, self._inputs.as_of
-        task = OrderTask(
-            params.horizon_days,
-            "rhythm" if params.churn_definition == "alive" else params.churn_definition,
-            params.rhythm_factor,
-            params.train_cut_off,
-            params.most_fit_rows,
-            2 * params.most_choice_rows,
-        )
-        cases = order_cases(self._inputs, ledger, task, self._seeds["orders"])
-        if isinstance(cases, str) or not cases.refused:
-            return cases
-        refuse_late_features(params, cases.refused, cases.cut_off, as_of)
-        note = (
-            f"not used, because known only at {as_of:%Y-%m-%d} and not at the training cut-off "
-            f"{cases.cut_off:%Y-%m-%d}: {', '.join(cases.refused)} (declare known_from, or give a history)"
-        )
-        return replace(cases, notes=(*cases.notes, note))
-
-    def _declared_task(self, target: TargetName, today: Snapshot) -> _Task:
-        params, as_of, column = self._params, self._inputs.as_of, LABEL_COLUMNS[target]
-        features, notes = today.features, []
-        cut_off = params.label_cut_off
-        if cut_off is not None and cut_off < as_of:
-            past = snapshot(self._inputs, self._ledger, cut_off, params.horizon_days, self._seeds["past"])
-            features = past.features
-            refuse_late_features(params, past.refused, cut_off, as_of)
-            if past.refused:
-                notes.append(
-                    f"not used, because known only after label_cut_off = {cut_off:%Y-%m-%d}: "
-                    f"{', '.join(past.refused)}"
-                )
-        elif self._ledger is not None:
-            notes.append(
-                f"{column!r} is taken to describe what happens after {as_of:%Y-%m-%d}; "
-                "if it happened before, set label_cut_off, or the orders give it away"
-            )
-        cases, trial = declared_cases(features, self._inputs.accounts[column]), None
-        if params.observed_at is not None:
-            # the moment of observation orders the rows; as a feature it would be the drift itself
-            cases = replace(cases, features=cases.features.drop(f"days_since_{params.observed_at}"))
-            trial = time_trial(cases, self._inputs.accounts[params.observed_at])
-        return _Task(target, "declared", cases, trial, None, tuple(notes))
-
-    def _learned(self, task: _Task) -> Learned:
-        cases, trial = task.cases, task.trial
-        ahead = task.source == "orders" or trial is not None
-        schema = FeatureSchema.learned_from(cases.features) if len(cases) else FeatureSchema((), {})
-        if task.obstacle is not None or len(cases) == 0:
-            reason = task.obstacle or "no account has a label, base rate used"
-            return without_model(schema, task.kind, cases.target, reason)
-        forward = None
-        if trial is not None and min(len(trial.earlier), len(trial.later)) >= MIN_ROWS:
-            past = FeatureSchema.learned_from(trial.earlier.features)
-            forward = Forward(
-                candidates_for(task.target, task.kind, past, ahead=True),
-                Labelled(past.encode(trial.earlier.features)[0], trial.earlier.target),
-                Labelled(past.encode(trial.later.features)[0], trial.later.target),
-                trial.description,
-                trial.later.level_eur if task.target == "value" else None,
-            )
-        return learn(
-            candidates_for(task.target, task.kind, schema, ahead=ahead),
-            schema,
-            Labelled(schema.encode(cases.features)[0], cases.target),
-            Limits(self._params.most_choice_rows, self._params.most_fit_rows, self._params.folds),
-            self._seeds[task.target],
-            forward=forward,
-            every_row=task.source == "declared",
-        )
-
-    def _outcome(self, task: _Task, learned: Learned, today: Snapshot) -> Outcome:
-        alive_only = task.target == "churn" and self._params.churn_definition == "alive"
-        if task.source == "orders" and (alive_only or learned.choice is None):
-            learned = _by_rhythm(learned, today, task.target, alive_only=alive_only)
-        card = self._card(task, learned)
-        verdict = contest(self._store, task.target, learned, card, _fresh(learned, task.trial))
-        predictor = verdict.predictor
-        design, met = predictor.schema.encode(today.features)
-        predicted = predictor.scored(design)
-        if task.target == "value" and task.source == "orders" and learned.use_rhythm_level and today.rhythm:
-            before = float(predicted.sum())
-            predicted = scaled_to_level(
-                predicted, today.features[EXPECTED_SPEND].fill_null(np.nan).to_numpy()
-            )
-            factor = float(predicted.sum()) / before if before > 0 else 1.0
-            card["level"] = {"source": "buy_till_you_die", "factor": factor}
-        if task.source == "declared" and learned.out_of_fold is not None:
-            predicted[task.cases.rows[learned.rows]] = learned.out_of_fold
-        fallback = learned.card["choice"].get("fallback")
-        notes = [*today.notes, *task.notes, *met, *drift_notes(task.target, learned)]
-        if fallback:
-            notes.append(f"{task.target}: {fallback}")
-        reasons = pl.Series([[]] * len(predicted), dtype=pl.List(pl.String))
-        explainer = None
-        if self._params.reasons:
-            seed = self._seeds["reasons"]
-            explainer = Explainer.fitted(predictor.schema, design, predicted, predictor.kind, seed)
-        if explainer is not None:
-            reasons = explainer.reasons(design, self._params.reasons)
-            card["reasons_fidelity"] = explainer.fidelity
-        card["in_use"] = _in_use(verdict)
-        return Outcome(predicted, reasons, metrics_of(learned), finite(card), tuple(notes))
-
-    def _card(self, task: _Task, learned: Learned) -> dict[str, Any]:
-        until = self._inputs.as_of
-        if task.source == "declared":
-            until = self._params.label_cut_off or until
-        definition = self._params.churn_definition if task.source == "orders" else "declared"
-        return {
-            "target": task.target,
-            "labels": task.source,
-            "definition": definition if task.target == "churn" else "spend in the horizon",
-            "horizon_days": self._params.horizon_days,
-            "labels_until": until.isoformat(),
-            "columns": task.cases.features.columns,
-            "schema": learned.predictor.schema.fingerprint,
-            "skill": skill_of(learned),
-            **learned.card,
-            "measures": measures_table(learned.measures),
-            "forward_measures": measures_table(learned.forward_measures),
-        }
-
-
-def _by_rhythm(learned: Learned, today: Snapshot, target: TargetName, *, alive_only: bool) -> Learned:
-    """Return buy-till-you-die as the predictor: it was asked for, or there is nothing to learn from."""
-    if today.rhythm is None:
-        return learned
-    column = EXPECTED_SPEND
-    if target == "churn":
-        column = PROBABILITY_DEAD if alive_only else PROBABILITY_SILENT
-    present = today.features[column].drop_nulls().to_numpy()
-    model = Scaled(0, 1.0, 0.0) if target == "value" else Probability(0, float(present.mean()))
-    kind: Target = "spend" if target == "value" else "probability"
-    choice = dict(learned.card["choice"])
-    if not alive_only:
-        choice["fallback"] = f"{choice.get('fallback')}; buy-till-you-die used, which needs no labels"
-    return replace(
-        learned,
-        predictor=Predictor("buy_till_you_die", kind, FeatureSchema((column,), {}), model),
-        use_rhythm_level=False,
-        out_of_fold=None,
-        card={**learned.card, "champion": "buy_till_you_die", "choice": choice},
+    params = params or PredictParams()
+    inputs = gather_inputs(
+        accounts, schema=schema, as_of=as_of, orders=orders, touches=touches, history=history
     )
+    if inputs.accounts.height == 0:
+        raise InputError("there are no accounts: nothing to predict (are all rows in rejected/?)")
+    return _result(inputs, params, Prediction(inputs, params, rng or np.random.default_rng(0), store).run())
 
 
-def _fresh(learned: Learned, trial: Trial | None) -> Fresh | None:
-    if trial is None or trial.since is None or learned.comparison is None or learned.choice is None:
-        return None
-    return Fresh(
-        trial.later.features,
-        learned.comparison.target,
-        learned.comparison.predictions[learned.choice.champion],
-        trial.since.isoformat(),
-    )
-
-
-def _in_use(verdict: Verdict) -> dict[str, Any]:
-    return {
-        "candidate": verdict.predictor.candidate,
-        "version": verdict.version,
-        "promoted": verdict.promoted,
-        "why": verdict.reason,
-        "note": verdict.note,
+def _result(inputs: PlanInputs, params: PredictParams, outcomes: Mapping[Any, Any]) -> Predictions:
+    churn, value = outcomes["churn"], outcomes["value"]
+    frame = pl.DataFrame(
+        {
+            "account_id": inputs.accounts["account_id"],
+            "churn_probability": churn.predicted,
+            "predicted_value_eur": value.predicted,
+            "churn_reasons": churn.reasons,
+            "value_reasons": value.reasons,
+        },
+    ).cast(_DTYPES)
+    metrics: dict[str, float | None] = {}
+    for target, outcome in (("churn", churn), ("value", value)):
+        for key, measured in outcome.metrics.items():
+            metrics[f"{target}_{key}"] = measured if np.isfinite(measured) else None
+    notes = tuple(dict.fromkeys([*churn.notes, *value.notes]))
+    card = {
+        "as_of": inputs.as_of.isoformat(),
+        "accounts": inputs.accounts.height,
+        "horizon_days": params.horizon_days,
+        "churn": churn.card,
+        "value": value.card,
+        "notes": list(notes),
     }
+    return Predictions(frame, metrics, card, notes)

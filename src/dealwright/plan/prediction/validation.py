@@ -7,20 +7,24 @@ time than their own.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import combinations
+from operator import call
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from dealwright.parallel import parallel_map
 from dealwright.plan.prediction.calibration import Calibration
-from dealwright.plan.prediction.candidates import Line, Model, blended
+from dealwright.plan.prediction.candidates import FEW_ROWS, MODEL_LIBRARIES, CandidateSet, Model, blended
 from dealwright.plan.prediction.design import Design
-from dealwright.plan.prediction.metrics import row_losses
-from dealwright.plan.prediction.threads import side_by_side
+from dealwright.stats.metrics import row_losses
 
 Floats = NDArray[np.float64]
+T = TypeVar("T")
 Rows = NDArray[np.intp]
 
 FOLDS = 5
@@ -63,7 +67,7 @@ class Comparison:
     target: Floats
     predictions: dict[str, Floats]
 
-    def losses(self, line: Line) -> dict[str, Floats]:
+    def losses(self, line: CandidateSet) -> dict[str, Floats]:
         """Return each candidate's loss on each row."""
         return {name: row_losses(self.target, p, line.kind) for name, p in self.predictions.items()}
 
@@ -81,7 +85,7 @@ def shuffled_folds(n: int, rng: np.random.Generator, folds: int = FOLDS) -> Rows
     return rng.permutation(n) % folds
 
 
-def compare_in_folds(line: Line, rows: Labelled, fold: Rows, rng: np.random.Generator) -> Comparison:
+def compare_in_folds(line: CandidateSet, rows: Labelled, fold: Rows, rng: np.random.Generator) -> Comparison:
     """Predict every row by every candidate from the other folds."""
     predictions = {name: np.empty(len(rows)) for name in line.fits}
     jobs = [(name, k) for name in line.fits for k in np.unique(fold)]
@@ -90,27 +94,31 @@ def compare_in_folds(line: Line, rows: Labelled, fold: Rows, rng: np.random.Gene
         train = rows.take(fold != k)
         return line.fit(name, train.design, train.target, seed).predict(rows.design.take(fold == k))
 
-    results = side_by_side(
-        [partial(fitted, *job, seed) for job, seed in zip(jobs, rng.spawn(len(jobs)), strict=True)],
-        rows=len(rows),
-    )
+    seeds = zip(jobs, rng.spawn(len(jobs)), strict=True)
+    results = _fit_all([partial(fitted, *job, seed) for job, seed in seeds], len(rows))
     for (name, k), predicted in zip(jobs, results, strict=True):
         predictions[name][fold == k] = predicted
     return Comparison(rows.target, _with_blends(line, predictions))
 
 
-def compare_forward(line: Line, train: Labelled, test: Labelled, rng: np.random.Generator) -> Comparison:
+def compare_forward(
+    line: CandidateSet, train: Labelled, test: Labelled, rng: np.random.Generator
+) -> Comparison:
     """Predict later rows by every candidate from earlier ones."""
 
     def fitted(name: str, seed: np.random.Generator) -> Floats:
         return line.fit(name, train.design, train.target, seed).predict(test.design)
 
     seeds = zip(line.fits, rng.spawn(len(line.fits)), strict=True)
-    results = side_by_side([partial(fitted, name, seed) for name, seed in seeds], rows=len(train))
+    results = _fit_all([partial(fitted, name, seed) for name, seed in seeds], len(train))
     return Comparison(test.target, _with_blends(line, dict(zip(line.fits, results, strict=True))))
 
 
-def _with_blends(line: Line, predictions: dict[str, Floats]) -> dict[str, Floats]:
+def _fit_all(fits: Sequence[Callable[[], T]], rows: int) -> list[T]:
+    return parallel_map(call, fits, worthwhile=rows >= FEW_ROWS, kernels=MODEL_LIBRARIES)
+
+
+def _with_blends(line: CandidateSet, predictions: dict[str, Floats]) -> dict[str, Floats]:
     for name, members in line.blends.items():
         predictions[name] = blended([predictions[member] for member in members], line.kind)
     return predictions
@@ -123,7 +131,7 @@ def split_by_time(moment: NDArray[np.int64], later_share: float = 0.3) -> tuple[
 
 
 def predict_out_of_fold(
-    line: Line, name: str, rows: Labelled, fold: Rows, *, most_rows: int, rng: np.random.Generator
+    line: CandidateSet, name: str, rows: Labelled, fold: Rows, *, most_rows: int, rng: np.random.Generator
 ) -> OutOfFold:
     """Predict every row from the others, calibrated, without its own label having any influence.
 
@@ -146,7 +154,7 @@ def predict_out_of_fold(
         return line.fit(name, train.design, train.target, seed)
 
     seeds = zip(left_out, rng.spawn(len(left_out)), strict=True)
-    fitted = side_by_side([partial(fit_without, *job) for job in seeds], rows=len(rows))
+    fitted = _fit_all([partial(fit_without, *job) for job in seeds], len(rows))
     models = dict(zip(left_out, fitted, strict=True))
     for k in folds:
         test = fold == k

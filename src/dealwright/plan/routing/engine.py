@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final, Literal
+from typing import Final, Literal
 
 import numpy as np
 
 from dealwright.errors import InputError, UnknownNameError
 from dealwright.plan.routing.checker import InfeasiblePlanError, require_feasible
+from dealwright.plan.routing.kernel import Data, Insertions, State
 from dealwright.plan.routing.problem import Bools, Floats, Problem, RoutePlan
 from dealwright.plan.routing.schedule import schedule
-
-if TYPE_CHECKING:
-    from dealwright.plan.routing.kernel import Data, Insertions, State
 
 Engine = Literal["kernel", "pyvrp"]
 ENGINES: Final = ("kernel", "pyvrp")

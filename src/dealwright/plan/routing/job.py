@@ -13,7 +13,7 @@ from dealwright.plan.routing.insight import Insight, explain_left_out, hour_wort
 from dealwright.plan.routing.params import RouteParams
 from dealwright.plan.routing.problem import NO_LIMIT, Bools, Floats, Ints, Lunch, Problem, RoutePlan, Shift
 from dealwright.plan.routing.requests import Rep
-from dealwright.plan.routing.travel import TravelTable, TravelTimes
+from dealwright.plan.travel import TravelTable, TravelTimes
 
 MINUTE: Final = 60  # ticks are seconds
 

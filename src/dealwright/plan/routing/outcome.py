@@ -9,17 +9,9 @@ from typing import Any
 import polars as pl
 
 from dealwright.plan.routing.insight import Insight
-from dealwright.plan.routing.job import MINUTE, Job, JobResult, run_job
+from dealwright.plan.routing.job import MINUTE, Job, JobResult
 from dealwright.plan.routing.problem import Route, leg_places
 from dealwright.schemas import LEFT_OUT_COLUMNS, VISIT_COLUMNS, WORKING_DAY_COLUMNS
-
-__all__ = [
-    "Job",
-    "by_account",
-    "collect",
-    "collect_left_out",
-    "run_job",
-]
 
 
 def collect(

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Literal
 
 from dealwright.errors import InputError
-from dealwright.plan.routing.travel import TravelParams
+from dealwright.plan.travel import TravelParams
 
 
 @dataclass(frozen=True)
@@ -31,10 +31,10 @@ class RoadParams:
     timeout_s: float = 10.0
     max_snap_km: float = 1.0
 
-    def check(self) -> None:
+    def __post_init__(self) -> None:
         """Refuse values that make no sense."""
         if self.block < 1 or not self.timeout_s > 0 or not self.max_snap_km > 0:
-            raise InputError("route.road: block must be 1 or more, timeout_s and max_snap_km above 0")
+            raise InputError("block must be 1 or more, timeout_s and max_snap_km above 0")
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ class RouteParams:
     travel: TravelParams = field(default_factory=TravelParams)
     road: RoadParams = field(default_factory=RoadParams)
 
-    def check(self) -> None:
+    def __post_init__(self) -> None:
         """Refuse values that make no sense.
 
         Raises
@@ -112,25 +112,20 @@ class RouteParams:
         InputError
             Naming the value to change.
         """
-        self.travel.check()
-        self.road.check()
         for name in ("days", "joint", "max_candidates", "iterations", "overdue_factor"):
             if getattr(self, name) < 1:
-                raise InputError(f"route.{name} = {getattr(self, name)}: use 1 or more")
+                raise InputError(f"{name} = {getattr(self, name)}: use 1 or more")
         for name in ("lunch_min", "cost_eur_per_km", "cost_eur_per_h", "visits_per_day", "due_slack_days"):
             if getattr(self, name) < 0:
-                raise InputError(f"route.{name} = {getattr(self, name)}: use 0 or more")
+                raise InputError(f"{name} = {getattr(self, name)}: use 0 or more")
         if not set(self.weekdays) <= set(range(7)) or not self.weekdays:
-            raise InputError(
-                f"route.weekdays = {self.weekdays}: name at least one of 0 (Monday) to 6 (Sunday)"
-            )
+            raise InputError(f"weekdays = {self.weekdays}: name at least one of 0 (Monday) to 6 (Sunday)")
         if self.lunch_min and self.lunch_from_min > self.lunch_to_min:
             raise InputError(
-                f"route.lunch_from_min = {self.lunch_from_min} lies after lunch_to_min = "
+                f"lunch_from_min = {self.lunch_from_min} lies after lunch_to_min = "
                 f"{self.lunch_to_min}: swap them"
             )
         if self.shift_start_min >= self.shift_end_min:
             raise InputError(
-                f"route.shift_start_min = {self.shift_start_min} is not before shift_end_min = "
-                f"{self.shift_end_min}"
+                f"shift_start_min = {self.shift_start_min} is not before shift_end_min = {self.shift_end_min}"
             )

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from dealwright.errors import InputError
-from dealwright.plan.frames import StageResult
+from dealwright.plan.inputs import align
 from dealwright.plan.routing.params import RouteParams
 from dealwright.schemas import (
     PROMISE_COLUMNS,
@@ -60,10 +60,9 @@ def read_reps(inputs: PlanInputs, params: RouteParams) -> tuple[Rep, ...]:
 
 def read_requests(
     inputs: PlanInputs,
-    actions: StageResult,
+    decisions: pl.DataFrame | None,
     *,
-    territories: StageResult | None,
-    channels: StageResult | None,
+    territories: pl.DataFrame | None,
     promises: pl.DataFrame | None,
     params: RouteParams,
 ) -> pl.DataFrame:
@@ -76,18 +75,22 @@ def read_requests(
         raise InputError(
             "routes need the positions of the accounts: map lat_deg and lon_deg in the schema file"
         )
-    chosen = (channels or actions).frame
-    # a visit may be worth something else than the action on the channel it would have liked best
-    value = (chosen if "expected_value_eur" in chosen.columns else actions.frame)["expected_value_eur"]
+    account_id = accounts["account_id"]
+    chosen = align(accounts if decisions is None else decisions, account_id, "expected_value_eur")
+    visited = (
+        chosen["channel"].eq("field").fill_null(value=False)
+        if "channel" in chosen.columns
+        else pl.repeat(value=True, n=accounts.height, dtype=pl.Boolean, eager=True)
+    )
     rep = _rep_of(accounts, schema.role("rep_id"), territories)
     table = pl.DataFrame(
         {
             "row": pl.Series(np.arange(accounts.height)),
-            "account_id": accounts["account_id"],
+            "account_id": account_id,
             "own_rep": rep,
             "lat_deg": accounts["lat_deg"],
             "lon_deg": accounts["lon_deg"],
-            "value_eur": value.fill_null(0.0).clip(lower_bound=0.0),
+            "value_eur": chosen["expected_value_eur"].cast(pl.Float64).fill_null(0.0).clip(lower_bound=0.0),
             "visit_min": _role(inputs, "visit_min", params.visit_min),
             "opens_min": _role(inputs, "opens_min", params.opens_min),
             "closes_min": _role(inputs, "closes_min", params.closes_min),
@@ -95,7 +98,7 @@ def read_requests(
                 "position_note", default=pl.repeat(None, accounts.height, dtype=pl.String, eager=True)
             ),
             "urgent": _flag(chosen, "urgent") | _flag(chosen, "due"),
-            "field": chosen["channel"].eq("field").fill_null(value=False),
+            "field": visited,
         }
     )
     promised = conform(promises, PROMISE_COLUMNS, "account_id").with_columns(promised=pl.lit(value=True))
@@ -111,9 +114,9 @@ def read_requests(
     )
 
 
-def _rep_of(accounts: pl.DataFrame, own: str | None, territories: StageResult | None) -> pl.Series:
+def _rep_of(accounts: pl.DataFrame, own: str | None, territories: pl.DataFrame | None) -> pl.Series:
     if territories is not None:
-        return territories.frame["rep_id"]
+        return align(territories, accounts["account_id"], "rep_id")["rep_id"]
     if own is not None:
         return accounts[own].cast(pl.String)
     return pl.Series([None] * accounts.height, dtype=pl.String)

@@ -17,7 +17,7 @@ from typing import Any, Final, Literal
 import numpy as np
 
 from dealwright.errors import InputError
-from dealwright.plan.routing.travel import Bools, EstimatedTravel, Floats, TravelTable
+from dealwright.plan.travel import Bools, EstimatedTravel, Floats, TravelTable
 
 Service = Literal["osrm", "valhalla"]
 DECIMALS: Final = 5  # of a degree in requests: about a metre

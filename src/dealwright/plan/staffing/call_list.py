@@ -10,8 +10,7 @@ from typing import Final
 import numpy as np
 import polars as pl
 
-from dealwright.plan.action import Actions
-from dealwright.plan.channel import Channels
+from dealwright.plan.actions.catalogue import Catalogue
 from dealwright.plan.staffing.activities import IDLE
 from dealwright.plan.staffing.calls import (
     Callees,
@@ -39,8 +38,8 @@ class CallList:
 
 def list_calls(
     inputs: PlanInputs,
-    actions: Actions,
-    channels: Channels,
+    chosen: pl.DataFrame,
+    catalogue: Catalogue,
     promised: pl.DataFrame,
     *,
     force: Workforce,
@@ -66,14 +65,12 @@ def list_calls(
     taken[reserved[reserved >= 0]] = True
     row_of = {name: row for row, name in enumerate(inputs.accounts["account_id"])} if promised.height else {}
     promised_rows = np.array([row_of[name] for name in promised["account_id"]], dtype=np.int64)
-    wanted = channels.frame["channel"].eq(CALLING).fill_null(value=False).to_numpy()
+    wanted = chosen["channel"].eq(CALLING).fill_null(value=False).to_numpy()
     wanted[promised_rows] = False
-    rows = _by_importance(channels, np.flatnonzero(wanted))
+    rows = _by_importance(chosen, np.flatnonzero(wanted))
     both = np.concatenate([promised_rows, rows])
-    value = channels.frame["expected_value_eur"].fill_null(0.0).to_numpy()
-    window, permitted, ahead = find_windows(
-        inputs, both, actions.effects.catalogue, CALLING, days=days, params=params
-    )
+    value = chosen["expected_value_eur"].fill_null(0.0).to_numpy()
+    window, permitted, ahead = find_windows(inputs, both, catalogue, CALLING, days=days, params=params)
     callees = Callees(rows, value[rows], window[promised_rows.size :], permitted, ahead)
     slot = np.concatenate([reserved, place_calls(callees, slots, taken, params)])
     calls = _calls(
@@ -103,13 +100,15 @@ def list_calls(
 
 
 def count_callable(
-    inputs: PlanInputs, actions: Actions, channels: Channels, days: Sequence[date], params: ScheduleParams
+    inputs: PlanInputs,
+    chosen: pl.DataFrame,
+    catalogue: Catalogue,
+    days: Sequence[date],
+    params: ScheduleParams,
 ) -> Ints:
     """Return how many of the accounts to call may be called in each interval of each day."""
-    rows = np.flatnonzero(channels.frame["channel"].eq(CALLING).fill_null(value=False).to_numpy())
-    window, permitted, _ = find_windows(
-        inputs, rows, actions.effects.catalogue, CALLING, days=days, params=params
-    )
+    rows = np.flatnonzero(chosen["channel"].eq(CALLING).fill_null(value=False).to_numpy())
+    window, permitted, _ = find_windows(inputs, rows, catalogue, CALLING, days=days, params=params)
     weight = np.bincount(window, minlength=len(permitted))
     return np.asarray(np.tensordot(weight, permitted.astype(np.int64), axes=1))
 
@@ -139,10 +138,10 @@ def honour_call_backs(
     return replace(force, activity=tuple(activity))
 
 
-def _by_importance(channels: Channels, rows: Ints) -> Ints:
+def _by_importance(chosen: pl.DataFrame, rows: Ints) -> Ints:
     """Sort rows: urgent ones first, then the most valuable."""
-    value = channels.frame["expected_value_eur"].fill_null(0.0).to_numpy()[rows]
-    urgent = channels.frame["urgent"].to_numpy()[rows]
+    value = chosen["expected_value_eur"].fill_null(0.0).to_numpy()[rows]
+    urgent = chosen["urgent"].to_numpy()[rows]
     return rows[np.lexsort((rows, -value, ~urgent))]
 
 

@@ -5,21 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from dealwright.plan.actions.catalogue import DAYS
-from dealwright.plan.channels.flow import allocate_by_flow
+from dealwright.plan.actions.catalogue import DAYS, Catalogue, Channel
+from dealwright.plan.flow import allocate_by_flow
 from dealwright.plan.staffing.demand import Floats, Ints
 from dealwright.plan.staffing.params import DAY_MIN, ScheduleParams
 from dealwright.schemas import PlanInputs
-
-if TYPE_CHECKING:
-    from dealwright.plan.actions.catalogue import Catalogue, Channel
 
 
 @dataclass(frozen=True)

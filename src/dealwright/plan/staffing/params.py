@@ -48,22 +48,20 @@ class Work:
     shrinkage: float = 0.30
     drain_h: float = 8.0
 
-    def check(self, where: str) -> None:
+    def __post_init__(self) -> None:
         """Refuse values that make no sense, naming them."""
         for name in ("target_share", "max_occupancy"):
             if not 0 < getattr(self, name) <= 1:
-                raise InputError(f"{where}.{name} = {getattr(self, name)}: use a share above 0 and at most 1")
+                raise InputError(f"{name} = {getattr(self, name)}: use a share above 0 and at most 1")
         if self.kind == "queue" and self.target_share == 1 and self.patience_min is None:
-            raise InputError(
-                f"{where}.target_share = 1: no staff answers everybody in time; use for example 0.95"
-            )
+            raise InputError("target_share = 1: no staff answers everybody in time; use for example 0.95")
         if not 0 <= self.shrinkage < 1:
-            raise InputError(f"{where}.shrinkage = {self.shrinkage}: use a share from 0 to below 1")
+            raise InputError(f"shrinkage = {self.shrinkage}: use a share from 0 to below 1")
         for name in ("handle_min", "drain_h"):
             if not 0 < getattr(self, name) < math.inf:
-                raise InputError(f"{where}.{name} = {getattr(self, name)}: use a number above 0")
+                raise InputError(f"{name} = {getattr(self, name)}: use a number above 0")
         if self.within_s < 0 or (self.patience_min is not None and self.patience_min <= 0):
-            raise InputError(f"{where}: use 0 or more for within_s, and a patience_min above 0")
+            raise InputError("use 0 or more for within_s, and a patience_min above 0")
 
 
 DEFAULT_WORK: Final[Mapping[str, Work]] = {
@@ -167,39 +165,32 @@ class ScheduleParams:
         """Return the work of a channel."""
         return self.work.get(channel, DEFAULT_WORK[channel])
 
-    def check(self) -> None:
+    def __post_init__(self) -> None:
         """Refuse values that make no sense, naming them."""
-        for name, work in self.work.items():
+        for name in self.work:
             if name not in DEFAULT_WORK:
-                raise InputError(f"schedule.work names {name!r}: use one of {', '.join(DEFAULT_WORK)}")
-            work.check(f"schedule.work.{name}")
+                raise InputError(f"work names {name!r}: use one of {', '.join(DEFAULT_WORK)}")
         if self.interval_min not in {5, 10, 15, 30, 60}:
-            raise InputError(f"schedule.interval_min = {self.interval_min}: use 15 or 30 (or 5, 10, 60)")
+            raise InputError(f"interval_min = {self.interval_min}: use 15 or 30 (or 5, 10, 60)")
         if not 0 <= self.opens_min < self.closes_min <= DAY_MIN:
             raise InputError(
-                f"schedule.opens_min = {self.opens_min}, closes_min = {self.closes_min}: give opening "
+                f"opens_min = {self.opens_min}, closes_min = {self.closes_min}: give opening "
                 "hours within "
                 "a day, in minutes after midnight"
             )
         if self.opens_min % self.interval_min or self.closes_min % self.interval_min:
-            raise InputError(
-                f"schedule: opening and closing must be multiples of {self.interval_min} minutes"
-            )
+            raise InputError(f"opening and closing must be multiples of {self.interval_min} minutes")
         if not self.patterns:
-            raise InputError("schedule.patterns is empty: give at least one kind of shift")
+            raise InputError("patterns is empty: give at least one kind of shift")
         self._check_numbers()
 
     def _check_numbers(self) -> None:
         if len(self.hours) != 24 or min(self.hours) < 0 or sum(self.hours) <= 0:
-            raise InputError("schedule.hours: give 24 weights of at least 0, not all 0")
+            raise InputError("hours: give 24 weights of at least 0, not all 0")
         if not self.weekdays or not set(self.weekdays) <= set(range(7)):
-            raise InputError(
-                f"schedule.weekdays = {self.weekdays}: name at least one of 0 (Monday) to 6 (Sunday)"
-            )
+            raise InputError(f"weekdays = {self.weekdays}: name at least one of 0 (Monday) to 6 (Sunday)")
         for name in ("days", "runs", "inbound_days", "max_seconds"):
             if not getattr(self, name) > 0:
-                raise InputError(f"schedule.{name} = {getattr(self, name)}: use a number above 0")
+                raise InputError(f"{name} = {getattr(self, name)}: use a number above 0")
         if self.forecast_days < 0 or self.call_back_tolerance_min < 0 or self.min_rest_h < 0:
-            raise InputError(
-                "schedule: forecast_days, call_back_tolerance_min and min_rest_h must be 0 or more"
-            )
+            raise InputError("forecast_days, call_back_tolerance_min and min_rest_h must be 0 or more")

@@ -11,7 +11,8 @@ import polars as pl
 
 from dealwright.errors import InputError, UnknownNameError
 from dealwright.plan.staffing.params import DAY_MIN, DEFAULT_WORK, ScheduleParams
-from dealwright.plan.staffing.shifts import Cover, Group, Shift
+from dealwright.plan.staffing.patterns import Shift
+from dealwright.plan.staffing.shifts import Cover, Group
 from dealwright.schemas import STAFF_COLUMNS, conform
 
 _FULL_WEEK_H: Final = 40.0
@@ -40,7 +41,7 @@ class Person:
 
 
 @dataclass(frozen=True)
-class Posting:
+class RosterShift:
     """One person (an index of the staff, or a number where nobody is named) on one shift of one day."""
 
     day: int
@@ -55,17 +56,17 @@ class Roster:
 
     Attributes
     ----------
-    postings
+    assignments
         By day, shift and person.
     unfilled
         Shifts of the plan that nobody can take, as (day, group, shift, how many).
     wishes, granted
-        How many postings had a wish, and how many got it within half an hour.
+        How many assignments had a wish, and how many got it within half an hour.
     proven
         Whether no better roster exists.
     """
 
-    postings: tuple[Posting, ...]
+    assignments: tuple[RosterShift, ...]
     unfilled: tuple[tuple[int, int, int, int], ...]
     wishes: int
     granted: int
@@ -165,18 +166,18 @@ def name_people(
             f"no roster was found within schedule.max_seconds = {params.max_seconds}: allow more "
             "time or fewer days"
         )
-    postings = tuple(
-        Posting(day, person, group, shift)
+    assignments = tuple(
+        RosterShift(day, person, group, shift)
         for (day, person, group, shift), taken in on.items()
         if solver.value(taken)
     )
     unfilled = tuple(
         (*key, int(solver.value(short))) for key, short in missing.items() if solver.value(short)
     )
-    asked = [(staff[p.person].wish_start_min, shifts[p.shift].start_min) for p in postings]
+    asked = [(staff[p.person].wish_start_min, shifts[p.shift].start_min) for p in assignments]
     wishes = [(wish, start) for wish, start in asked if wish is not None]
     granted = sum(abs(wish - start) <= 30 for wish, start in wishes)
-    order = sorted(postings, key=lambda p: (p.day, shifts[p.shift].start_min, p.person))
+    order = sorted(assignments, key=lambda p: (p.day, shifts[p.shift].start_min, p.person))
     return Roster(tuple(order), unfilled, len(wishes), granted, status == cp_model.OPTIMAL)
 
 
@@ -220,14 +221,14 @@ def _displeasure(person: Person, shift: Shift) -> int:
 
 
 def _numbered(covers: Sequence[Cover]) -> Roster:
-    postings = []
+    assignments = []
     for day, cover in enumerate(covers):
         person = 0
         for group, shift in zip(*cover.count.nonzero(), strict=True):
             for _ in range(int(cover.count[group, shift])):
-                postings.append(Posting(day, person, int(group), int(shift)))
+                assignments.append(RosterShift(day, person, int(group), int(shift)))
                 person += 1
-    return Roster(tuple(postings), (), 0, 0, proven=True)
+    return Roster(tuple(assignments), (), 0, 0, proven=True)
 
 
 def _person(row: dict[str, Any]) -> Person:

@@ -10,8 +10,9 @@ import numpy as np
 from dealwright.plan.staffing.activities import IDLE, assign_activities
 from dealwright.plan.staffing.demand import ChannelDemand, Ints
 from dealwright.plan.staffing.params import DEFAULT_WORK, ScheduleParams
+from dealwright.plan.staffing.patterns import Shift
 from dealwright.plan.staffing.roster import Person, Roster
-from dealwright.plan.staffing.shifts import Cover, Shift
+from dealwright.plan.staffing.shifts import Cover
 
 CHANNELS = tuple(DEFAULT_WORK)
 
@@ -79,8 +80,8 @@ def put_to_work(
     queue = np.array([item.work.kind == "queue" for item in demand])
     people, activity = [], []
     for day, cover in enumerate(covers):
-        postings = [posting for posting in roster.postings if posting.day == day]
-        on = np.array([shifts[posting.shift].works(params) for posting in postings], dtype=np.bool_)
+        assignments = [assignment for assignment in roster.assignments if assignment.day == day]
+        on = np.array([shifts[assignment.shift].works(params) for assignment in assignments], dtype=np.bool_)
         can = np.array(
             [
                 [staff is None or item.channel in staff[who[0]].channels for item in demand]
@@ -88,11 +89,11 @@ def put_to_work(
             ],
             dtype=np.bool_,
         ).reshape(-1, len(demand))
-        people.append(np.array([posting.person for posting in postings], dtype=np.int64))
+        people.append(np.array([assignment.person for assignment in assignments], dtype=np.int64))
         activity.append(
             assign_activities(
                 on.reshape(-1, params.intervals),
-                np.array([posting.group for posting in postings], dtype=np.int64),
+                np.array([assignment.group for assignment in assignments], dtype=np.int64),
                 cover.assigned,
                 can,
                 queue,

@@ -1,1 +1,11 @@
-"""Balanced, compact territories: cells, flows between cells and centres, and who gets which."""
+"""Stage *territory*: balanced, compact territories, and who gets which."""
+
+from dealwright.plan.territories.params import TerritoryParams
+from dealwright.plan.territories.result import Territories
+from dealwright.plan.territories.stage import draw_territories
+
+__all__ = [
+    "Territories",
+    "TerritoryParams",
+    "draw_territories",
+]

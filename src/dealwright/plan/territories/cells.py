@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from dealwright.plan.routing.travel import EARTH_RADIUS_KM
+from dealwright.plan.travel import EARTH_RADIUS_KM
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

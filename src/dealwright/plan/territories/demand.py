@@ -9,7 +9,6 @@ import polars as pl
 from numpy.typing import NDArray
 
 from dealwright.errors import InputError
-from dealwright.plan.frames import StageResult
 from dealwright.plan.territories.params import TerritoryParams
 from dealwright.schemas import PlanInputs
 
@@ -18,7 +17,7 @@ Ints = NDArray[np.int64]
 
 
 def workload_of(
-    inputs: PlanInputs, params: TerritoryParams, predictions: StageResult | None
+    inputs: PlanInputs, params: TerritoryParams, predictions: pl.DataFrame | None
 ) -> tuple[Floats, Floats]:
     """Return minutes and visits a month by account."""
     accounts = inputs.accounts
@@ -41,7 +40,7 @@ def workload_of(
             raise InputError(
                 "territory.value_weight needs the predicted values: run *predict* first, or set it to 0"
             )
-        value = predictions.frame["predicted_value_eur"].fill_null(0.0).clip(lower_bound=0.0).to_numpy()
+        value = predictions["predicted_value_eur"].fill_null(0.0).clip(lower_bound=0.0).to_numpy()
         if value.sum() > 0 and minutes.sum() > 0:
             mix = (
                 1 - params.value_weight

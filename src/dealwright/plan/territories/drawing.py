@@ -31,7 +31,7 @@ TOLERANCES: Final = (0.0, 0.02, 0.05, 0.1, 0.2)
 
 
 @dataclass(frozen=True)
-class Ground:
+class PlacedAccounts:
     """The accounts to be divided, on a plane and in cells.
 
     Attributes
@@ -68,7 +68,7 @@ class Division:
 
 def survey(
     lat_deg: Floats, lon_deg: Floats, workload: Floats, visits: Floats, *, resolution: int, territories: int
-) -> Ground:
+) -> PlacedAccounts:
     """Gather accounts in cells, and these in coarser cells for the first rounds."""
     plane = Plane.around(lat_deg, lon_deg)
     km = plane.project(lat_deg, lon_deg)
@@ -79,10 +79,10 @@ def survey(
         coarse = gather(
             lat, lon, cells.km, cells.weight, resolution=resolution - COARSER, territories=territories
         )
-    return Ground(plane, km, workload, visits, cells, coarse)
+    return PlacedAccounts(plane, km, workload, visits, cells, coarse)
 
 
-def redraw(ground: Ground, territories: int, tolerance: float, *, rounds: int) -> Division:
+def redraw(ground: PlacedAccounts, territories: int, tolerance: float, *, rounds: int) -> Division:
     """Draw territories that owe nothing to earlier ones; where cells are few, the best of several starts."""
     starts = STARTS if len(ground.coarse.index) <= LARGE else 1
     tried = [
@@ -100,7 +100,7 @@ def redraw(ground: Ground, territories: int, tolerance: float, *, rounds: int) -
     return _division(ground, share_out(ground.cells, final, ground.km, ground.workload), final.centre_km)
 
 
-def adjust(ground: Ground, old: Division, tolerance: float) -> Division:
+def adjust(ground: PlacedAccounts, old: Division, tolerance: float) -> Division:
     """Balance earlier territories again, each account held where it was by one typical radius squared."""
     k = len(old.centre_km)
     cells = ground.cells
@@ -113,7 +113,7 @@ def adjust(ground: Ground, old: Division, tolerance: float) -> Division:
     return _division(ground, share_out(cells, balance, ground.km, ground.workload), old.centre_km)
 
 
-def continue_old(ground: Ground, known: Ints, territories: int) -> Division:
+def continue_old(ground: PlacedAccounts, known: Ints, territories: int) -> Division:
     """Keep every account where it was; new ones (-1) go to the nearest middle.
 
     At least one account must be known.
@@ -159,7 +159,7 @@ class Price:
 
 
 def price(
-    ground: Ground,
+    ground: PlacedAccounts,
     division: Division,
     known: Ints | None,
     *,
@@ -177,7 +177,7 @@ def price(
     )
 
 
-def trade_off(ground: Ground, division: Division, tolerances: tuple[float, ...]) -> pl.DataFrame:
+def trade_off(ground: PlacedAccounts, division: Division, tolerances: tuple[float, ...]) -> pl.DataFrame:
     """Return what each tolerance would give around the final middles: balance against distance."""
     cells, k = ground.coarse, len(division.centre_km)
     rows = []
@@ -194,7 +194,7 @@ def trade_off(ground: Ground, division: Division, tolerances: tuple[float, ...])
     return pl.DataFrame(rows, schema=TERRITORY_CURVE_COLUMNS, orient="row")
 
 
-def _division(ground: Ground, label: Ints, centre_km: Floats) -> Division:
+def _division(ground: PlacedAccounts, label: Ints, centre_km: Floats) -> Division:
     """Take the middles of the accounts themselves; a territory without accounts keeps the middle it had."""
     return Division(label, _middles(ground.km, ground.workload, label, len(centre_km), centre_km))
 

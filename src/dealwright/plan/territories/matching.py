@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from dealwright.plan.routing.travel import TravelParams, drive_min, great_circle_km
-from dealwright.plan.territories.drawing import Division, Ground
+from dealwright.plan.territories.drawing import Division, PlacedAccounts
+from dealwright.plan.travel import TravelParams, drive_min, great_circle_km
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -35,7 +35,7 @@ class Fit:
 
 
 def measure_fit(
-    ground: Ground, division: Division, home_lat: Floats, home_lon: Floats, travel: TravelParams,
+    ground: PlacedAccounts, division: Division, home_lat: Floats, home_lon: Floats, travel: TravelParams,
     *, own_rep: Ints, wanted: Ints, has_skill: Bools,
 ) -> Fit:  # fmt: skip
     """Measure every pair of territory and representative.

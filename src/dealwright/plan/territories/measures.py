@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from dealwright.plan.territories.drawing import Division, Ground
+from dealwright.plan.territories.drawing import Division, PlacedAccounts
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -39,7 +39,7 @@ class Shapes:
     outline: tuple[str, ...]
 
 
-def measure_shapes(ground: Ground, division: Division, *, resolution: int) -> Shapes:
+def measure_shapes(ground: PlacedAccounts, division: Division, *, resolution: int) -> Shapes:
     """Measure the territories on the cells of one resolution, each cell given to whom most of it belongs."""
     from h3.api.basic_int import cell_to_parent, get_resolution
 
@@ -70,7 +70,7 @@ def measure_shapes(ground: Ground, division: Division, *, resolution: int) -> Sh
     return Shapes(compact, contiguous, tuple(outlines))
 
 
-def _connected_resolution(ground: Ground, finest: int) -> int:
+def _connected_resolution(ground: PlacedAccounts, finest: int) -> int:
     """Return the finest resolution at which cells have neighbours: thinly settled land needs larger ones."""
     from h3 import average_hexagon_area
     from scipy.spatial import cKDTree
@@ -86,7 +86,7 @@ def _connected_resolution(ground: Ground, finest: int) -> int:
     return 2
 
 
-def _hexagons(cells: Ints, ground: Ground) -> tuple[NDArray[Any], Floats, float]:
+def _hexagons(cells: Ints, ground: PlacedAccounts) -> tuple[NDArray[Any], Floats, float]:
     """Return the cells as polygons on the plane, their middles and the width of one."""
     import shapely
     from h3.api.basic_int import cell_to_boundary
@@ -125,7 +125,7 @@ def _closed(hexagons: NDArray[Any], width: float) -> Any:
     return shapely.union_all([shapely.buffer(wide, -reach, quad_segs=2), shapely.union_all(hexagons)])
 
 
-def _outline(shape: Any, ground: Ground) -> str:
+def _outline(shape: Any, ground: PlacedAccounts) -> str:
     import shapely
 
     def to_degrees(km: Floats) -> Floats:

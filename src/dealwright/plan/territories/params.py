@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from dealwright.errors import InputError
-from dealwright.plan.routing.travel import TravelParams
 from dealwright.plan.territories.drawing import TOLERANCES
+from dealwright.plan.travel import TravelParams
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class TerritoryParams:
     months: float = 6.0
     travel: TravelParams = field(default_factory=TravelParams)
 
-    def check(self) -> None:
+    def __post_init__(self) -> None:
         """Refuse values that make no sense.
 
         Raises
@@ -71,19 +71,14 @@ class TerritoryParams:
         InputError
             Naming the value to change.
         """
-        self.travel.check()
         if self.territories is not None and self.territories < 1:
-            raise InputError(f"territory.territories = {self.territories}: use 1 or more")
+            raise InputError(f"territories = {self.territories}: use 1 or more")
         if not 0 <= self.resolution <= 10:
-            raise InputError(
-                f"territory.resolution = {self.resolution}: use an H3 resolution from 0 to 10, such as 7"
-            )
+            raise InputError(f"resolution = {self.resolution}: use an H3 resolution from 0 to 10, such as 7")
         if not 0 <= self.value_weight <= 1:
-            raise InputError(f"territory.value_weight = {self.value_weight}: use 0 (time) to 1 (value)")
+            raise InputError(f"value_weight = {self.value_weight}: use 0 (time) to 1 (value)")
         if not all(0 <= share < 1 for share in (self.tolerance, *self.tolerances)):
-            raise InputError(
-                f"territory.tolerance = {self.tolerance}: use a share from 0 to below 1, such as 0.05"
-            )
+            raise InputError(f"tolerance = {self.tolerance}: use a share from 0 to below 1, such as 0.05")
         for name in (
             "rounds",
             "continuity_min",
@@ -94,4 +89,4 @@ class TerritoryParams:
             "months",
         ):
             if getattr(self, name) < 0:
-                raise InputError(f"territory.{name} = {getattr(self, name)}: use 0 or more")
+                raise InputError(f"{name} = {getattr(self, name)}: use 0 or more")

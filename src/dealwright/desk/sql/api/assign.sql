@@ -43,7 +43,9 @@ create or replace procedure dealwright.assign(
     inout open integer default null,
     inout capacity integer default null,
     inout duplicates bigint[] default null,
-    inout notices text[] default null
+    inout notices text[] default null,
+    inout win_low double precision default null,
+    inout win_high double precision default null
 )
 language plpgsql as $$
 declare
@@ -73,11 +75,13 @@ begin
     capacity := answer.capacity;
     duplicates := answer.duplicates;
     notices := answer.notices;
+    win_low := answer.win_low;
+    win_high := answer.win_high;
 end
 $$;
 comment on procedure dealwright.assign(
     jsonb, text, bigint, bigint, bigint, text, double precision, double precision, double precision, bigint, bigint,
-    text, text, text, text, integer, integer, bigint[], text[]) is
+    text, text, text, text, integer, integer, bigint[], text[], double precision, double precision) is
     'dealwright.assign_lead as a command that commits by itself: call dealwright.assign(''{"customer_name": ...}''). '
     'Not for use inside a transaction.';
 
@@ -91,12 +95,14 @@ returns setof dealwright.placement language sql stable security definer
            case when l.customer_id is not null
                then nullif(array(select o.lead_id from dealwright.duplicates_of(l.lead_id) as o order by 1), '{}') end,
            case when l.customer_id is not null or s.held_by is not null or l.last_assignment_id is not null
-               then dealwright_engine.placement_notices(l, s, d.owner_agent_id) end
+               then dealwright_engine.placement_notices(l, s, d.owner_agent_id) end,
+           w.win_low, w.win_high
     from dealwright.lead as l
     left join dealwright.assignment as s on s.lead_id = l.lead_id and s.status <> 'reassigned'
     left join dealwright.booking as b using (assignment_id)
     left join dealwright.agent as g using (agent_id)
     left join dealwright.decision as d using (assignment_id)
+    left join lateral dealwright_engine.win_interval(d) as w on d.decision_id is not null
     where l.lead_id = id
 $$;
 comment on function dealwright.placement_of(bigint)
@@ -112,6 +118,10 @@ begin
     perform pg_advisory_xact_lock_shared(hashtext('dealwright upgrade'), 0);  -- see desk/upgrade.py
     -- who holds all writers must see this one before it locks an agent
     lock table dealwright.lead in row exclusive mode;
+    placed := dealwright_engine.begin_shifts(clock_timestamp());
+    if not exists (select from dealwright.lead as l where l.is_waiting) then
+        return placed;
+    end if;
     for id in select a.agent_id from dealwright.agent as a where a.active and a.open < a.capacity
         order by a.agent_id loop
         perform from dealwright.agent as a where a.agent_id = id for no key update;

@@ -37,7 +37,7 @@ $$;
 comment on function dealwright.begin_import() is 'Creates the temporary tables import_* for this transaction.';
 
 create or replace function dealwright.import_history(follow_up_days double precision default 7,
-    deactivate_missing boolean default false)
+    deactivate_missing boolean default false, currency text default null)
 returns jsonb language plpgsql security definer
 set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp set work_mem = '128MB' as $$
 declare
@@ -59,7 +59,9 @@ begin
     perform dealwright_engine.hold_writers();
     create temporary table import_touched (assignment_id bigint primary key) on commit drop;
     analyze import_agent, import_assignment, import_booking;
-    update dealwright_engine.setting as s set follow_up_days = import_history.follow_up_days;
+    update dealwright_engine.setting as s
+    set follow_up_days = import_history.follow_up_days,
+        currency = coalesce(nullif(btrim(import_history.currency), ''), s.currency);
     reread := dealwright_engine.import_dimensions();
     -- the end of the data, in what comes and in what came before; what was settled here since then does not move it
     select greatest((select max(assigned_at) from import_assignment),
@@ -152,7 +154,7 @@ begin
         'over_capacity', case when crowded.agents > 0 then to_jsonb(crowded) end);
 end
 $$;
-comment on function dealwright.import_history(double precision, boolean) is
+comment on function dealwright.import_history(double precision, boolean, text) is
     'Takes in what was copied into import_*: all of it or nothing. A row whose content was imported before changes '
     'nothing, '
     'even if the desk has moved on since. Tells which agents are not in it (and deactivates them if asked to; '

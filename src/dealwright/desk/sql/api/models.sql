@@ -112,7 +112,6 @@ begin
     from (select dealwright_engine.promoted_model() as model offset 0) as m cross join dealwright.agent as a
         order by a.agent_id;
     delete from dealwright_engine.standing;  -- every profile is new
-    perform dealwright_engine.level_agents(clock_timestamp());
     perform dealwright_engine.leave_own_writes(begun);
 end
 $$;

@@ -21,6 +21,9 @@ begin
         id := dealwright_engine.lead_with_key(l);
     end if;
     if id is null and l.external_id is null and l.customer_id is null then
+        if exists (select from dealwright.lead as w where w.is_waiting) then
+            perform dealwright_engine.begin_shifts(clock_timestamp());  -- nobody overtakes who waits
+        end if;
         rule := dealwright_engine.policy_for(l.policy);
         list := dealwright_engine.standing_for(rule, l.attributes);
         if list.model_id is null or l.requirements is not null or l.required_skills is not null then
@@ -45,11 +48,13 @@ begin
                     l.received_at, l.policy,
                         l.slots, l.required_skills, l.required_department, 'assigned');
                 recorded := dealwright_engine.record_assignment(l, best, ask, rule, false);
-                return row (recorded.assignment_id, recorded.booking_id, best.agent_id, (recorded.claim).agent_name,
-                    best.match_score,
-                            best.win_probability, best.expected_value, rule.name, rule.model_id, l.lead_id, 'assigned',
-                            recorded.assignment_id, recorded.booking_id, (recorded.claim).own_id, (recorded.claim).open,
-                            (recorded.claim).capacity, null, null)::dealwright.placement;
+                return row (
+                    recorded.assignment_id, recorded.booking_id, best.agent_id, (recorded.claim).agent_name,
+                    best.match_score, best.win_probability, best.expected_value, rule.name, rule.model_id, l.lead_id,
+                    'assigned', recorded.assignment_id, recorded.booking_id, (recorded.claim).own_id,
+                    (recorded.claim).open, (recorded.claim).capacity, null, null,
+                    -- as exactly as the record gives them again (engine/audit.sql, win_interval)
+                    round(1e9 * best.win_low) / 1e9, round(1e9 * best.win_high) / 1e9)::dealwright.placement;
             exception
                 when sqlstate 'DW009' then  -- see place_lead; a code that ends in 000 would catch every DW
                     null;

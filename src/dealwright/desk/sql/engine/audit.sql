@@ -92,6 +92,41 @@ returns text language sql stable as $$
                 else row ((d).excluded_agent_ids, (d).owner_agent_id)::text end
 $$;
 
+create or replace function dealwright_engine.win_interval(d dealwright.decision,
+    out win_low double precision, out win_high double precision)
+language plpgsql stable as $$
+declare
+    q dealwright_engine.lead_query;
+    query vector;
+    own vector;
+    variance double precision;
+    middle double precision;
+begin
+    if d.win_probability is null then
+        return;
+    end if;
+    q := dealwright_engine.query_of(d.slots, coalesce(d.model_id, 0));
+    variance := q.logit_variance;
+    if q.agents_differ then
+        query := dealwright_engine.scaled(q.query, q.slope);
+        select l.variance into own
+        from dealwright_engine.agent_profile_log as l
+        where l.agent_id = d.agent_id and l.model_id = d.model_id
+            and dealwright_engine.was_visible(d, l.xid, l.position)
+        order by l.position desc
+        limit 1;
+        -- values declared since then have no element in what was logged
+        own := (own::real[] || array_fill(0::real, array[vector_dims(query) - vector_dims(own)]))::vector;
+        variance := variance - coalesce(own <#> (query * query), 0);
+    end if;
+    middle := dealwright_engine.logit(d.win_probability);
+    win_low := round(1e9 * dealwright_engine.sigmoid(middle - 1.6448536269514722 * sqrt(variance))) / 1e9;
+    win_high := round(1e9 * dealwright_engine.sigmoid(middle + 1.6448536269514722 * sqrt(variance))) / 1e9;
+end
+$$;
+comment on function dealwright_engine.win_interval(dealwright.decision) is
+    'The 90 % interval of the win probability that a decision saw; null where no model was behind it.';
+
 create or replace function dealwright_engine.decision_on(id bigint)
 returns dealwright.decision language plpgsql stable as $$
 declare

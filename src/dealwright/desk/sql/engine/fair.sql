@@ -7,7 +7,7 @@
 -- Who joins, comes back from a shift, gets room again, or gets another weight starts level with the others, owed
 -- nothing and owing nothing: its compensation is set so that its shortfall is 0, as start-time fair queueing sets a
 -- flow's clock (Goyal, Vin & Cheng 1996, section 2). That is done with the change (levelled). A shift begins without
--- one: then, and where nothing went by shares so far, it is done before the next ranking (level_agents), for the row
+-- one: then, and where nothing went by shares so far, it is done before the next ranking (begin_shifts), for the row
 -- says so: fair_until, the end of the shift to which its compensation belongs, is over or null. What a leaver was owed
 -- or owed goes to the others by their weights.
 --
@@ -96,7 +96,7 @@ comment on function dealwright_engine.compensation_for(double precision, double 
 create or replace function dealwright_engine.levelled(a dealwright.agent, moment timestamptz)
 returns dealwright.agent language plpgsql as $$
 begin
-    -- Where nothing goes by shares, or the agent is off shift, it is done before the next ranking (level_agents).
+    -- Where nothing goes by shares, or the agent is off shift, it is done before the next ranking (begin_shifts).
     if a.active and a.open < a.capacity and (a.shifts is null or a.shifts @> moment) and exists (
             select from dealwright_engine.rule as r
             where r.wanted = '' and (r.name = 'fair' or r.name = 'value' and not (r.by_worth and r.agents_differ))) then
@@ -112,22 +112,28 @@ $$;
 comment on function dealwright_engine.levelled(dealwright.agent, timestamptz) is
     'An agent that can take work anew, level with the others.';
 
-create or replace function dealwright_engine.level_agents(moment timestamptz)
-returns void language plpgsql as $$
+-- A shift begins without anybody writing it. Whoever looks next, a lead that comes or the worker, does what follows:
+-- the agent starts level with the others, and its places go to those who wait.
+create or replace function dealwright_engine.begin_shifts(moment timestamptz)
+returns integer language plpgsql as $$
 declare
     level dealwright_engine.fair_level;
     begun boolean;
+    agent_ids bigint[];
+    id bigint;
+    placed integer := 0;
 begin
     if not exists (
             select from dealwright.agent as a
             where coalesce(a.fair_until <= moment, true) and a.active and a.open < a.capacity
                 and (a.shifts is null or a.shifts @> moment)) then
-        return;
+        return 0;
     end if;
     -- One at a time, and nobody waits: two who lock some of these rows each, and then the agent they chose, could wait
-    -- for each other. Who finds another at it ranks by the rows as they are, which say who starts level.
+    -- for each other. Who finds another at it ranks by the rows as they are, which say who starts level, and cannot
+    -- take a place that the other is giving to somebody who waits.
     if not pg_try_advisory_xact_lock(hashtext('dealwright level'), 0) then
-        return;
+        return 0;
     end if;
     level := dealwright_engine.fair_level_at(moment, true);
     begun := dealwright_engine.join_own_writes();
@@ -144,16 +150,25 @@ begin
         from due as d
         where a.agent_id = d.agent_id
         returning a.agent_id, a.open, a.capacity, a.fair_count, a.fair_compensation, a.fair_until, a.last_assigned_at
+    ), recorded as (
+        insert into dealwright.event (
+            kind, agent_id, open, capacity, fair_count, fair_compensation, fair_until, last_assigned_at)
+        select 'levelled', agent_id, open, capacity, fair_count, fair_compensation, fair_until, last_assigned_at
+        from levelled order by agent_id
     )
-    insert into dealwright.event (
-        kind, agent_id, open, capacity, fair_count, fair_compensation, fair_until, last_assigned_at)
-    select 'levelled', agent_id, open, capacity, fair_count, fair_compensation, fair_until, last_assigned_at
-    from levelled order by agent_id;
+    select array_agg(l.agent_id order by l.agent_id) into agent_ids from levelled as l;
     perform dealwright_engine.leave_own_writes(begun);
+    if exists (select from dealwright.lead as w where w.is_waiting) then
+        foreach id in array coalesce(agent_ids, '{}') loop
+            placed := placed + dealwright_engine.fill_from_queue(id);
+        end loop;
+    end if;
+    return placed;
 end
 $$;
-comment on function dealwright_engine.level_agents(timestamptz) is
-    'Lets those who can take work anew start level with the others.';
+comment on function dealwright_engine.begin_shifts(timestamptz) is
+    'Lets those who can take work anew start level with the others, and gives their places to those who wait; returns '
+    'how many.';
 
 create or replace function dealwright_engine.rank_fair(ask dealwright_engine.enquiry, params jsonb, k integer,
     eligible_only boolean)

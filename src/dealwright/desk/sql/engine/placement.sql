@@ -133,6 +133,9 @@ begin
     if l.customer_id is not null then
         ask.owner_agent_id := dealwright_engine.owner_of(l, rule.params);
     end if;
+    if exists (select from dealwright.lead as w where w.is_waiting) then
+        perform dealwright_engine.begin_shifts(ask.asked_at);
+    end if;
     loop
         best := dealwright_engine.first_agent(rule, ask, dealwright_engine.standing_of(rule, l));
         if best.agent_id is null then
@@ -196,9 +199,6 @@ begin
         rule := dealwright_engine.policy_for(waiting.policy);
         ask := dealwright_engine.enquiry_of(waiting, waiting.declined_by, rule.seed);
         ask.asked_at := moment;  -- a shift that ends in between must not part the two looks
-        if rule.name in ('fair', 'value') then
-            perform dealwright_engine.level_agents(moment);
-        end if;
         -- the place is this agent's: what it scores is looked up among all
         select * into best from dealwright_engine.rank_by(rule.name, ask, rule.params, null, true) as r
             where r.agent_id = id;

@@ -38,6 +38,8 @@ begin
         from dealwright_engine.classic_scores(ask.feature_agent_ids, ask.features,
                 coalesce(ask.requirements ilike '%luxury%', false),
                     (dealwright_engine.classic_weights(ask.model_id)).weights) as s;
+    elsif policy = 'fair' then
+        result.received := (dealwright_engine.fair_level_at(ask.asked_at, true)).received;
     end if;
     return result;
 end
@@ -52,7 +54,7 @@ declare
     start integer;
     a record;
 begin
-    select g.open, g.capacity, g.years_of_service, g.rating, g.fair_count, g.fair_compensation, g.weight, g.active,
+    select g.open, g.capacity, g.years_of_service, g.rating, g.fair_count, g.fair_compensation, g.fair_until, g.weight, g.active,
         g.department,
            g.shifts, g.skills, g.profile
     into a from agent as g where g.agent_id = id;
@@ -92,8 +94,10 @@ begin
             jsonb_build_object('reason', 'rating', 'value', a.rating));
     else
         reasons := jsonb_build_array(
-            jsonb_build_object('reason', 'assignments in the window', 'value', a.fair_count),
-            jsonb_build_object('reason', 'compensation', 'value', round(a.fair_compensation::numeric, 2)),
+            jsonb_build_object('reason', 'leads owed', 'value', round(dealwright_engine.fair_shortfall(
+                common.received, a.weight, a.fair_count, a.fair_compensation,
+                coalesce(a.fair_until <= ask.asked_at, true))::numeric, 2)),
+            jsonb_build_object('reason', 'leads received in the window', 'value', a.fair_count),
             jsonb_build_object('reason', 'weight', 'value', a.weight));
     end if;
     if not eligible then

@@ -100,11 +100,14 @@ comment on column dealwright.dimension_value.bin is
 
 create table dealwright_engine.setting (
     only_row boolean primary key default true check (only_row),
-    follow_up_days double precision
+    follow_up_days double precision,
+    currency text
 );
 comment on table dealwright_engine.setting is 'What the last import said of the company.';
 comment on column dealwright_engine.setting.follow_up_days is
     'Days after which an assignment without a booking is lost; null: never, until an import says.';
+comment on column dealwright_engine.setting.currency is
+    'What amounts are in, as the company writes it; null: nobody said.';
 insert into dealwright_engine.setting default values;
 
 alter table dealwright.agent add column database_role text unique;
@@ -148,7 +151,9 @@ alter table dealwright.requirement_term
 
 alter table dealwright_engine.setting
     add constraint setting_numbers check (
-        follow_up_days >= 0 and follow_up_days <= 40000) not valid;
+        follow_up_days >= 0 and follow_up_days <= 40000) not valid,
+    add constraint setting_texts check (
+        currency <> '' and length(currency) <= 500 and currency !~ '[\x01-\x1f\x7f-\x9f]') not valid;
 
 alter table dealwright.policy
     add constraint policy_params check (

@@ -26,3 +26,28 @@ comment on column dealwright.policy.params is
     '(seniority|longest_idle). fair: seed, window_start (counting starts there). All: owner (prefer|ignore) says '
     'whether a returning customer goes to the former agent; respond_within_min, after how many minutes without a '
     'contact a lead goes to the next agent.';
+alter type dealwright_engine.reason_context add attribute received double precision;
+
+-- a block is checked by itself
+create index decision_seal_block on dealwright.decision_seal (block_id);
+
+create table dealwright_engine.sealing (
+    only_row boolean primary key default true check (only_row),
+    sealed_through bigint not null default 0,
+    drawn_through bigint not null default 0,
+    drawn_before xid8 not null default '0'
+);
+comment on table dealwright_engine.sealing is
+    'Up to which number every decision is sealed; and the numbers that were drawn by transactions before one, which '
+    'may '
+    'have been under way: once none of them is, sealed_through moves up to there.';
+insert into dealwright_engine.sealing default values;
+
+-- the interval comes with the placement
+alter table dealwright_engine.rule add column logit_variance double precision;
+alter type dealwright_engine.look add attribute spread double precision;
+alter type dealwright.placement add attribute win_low double precision, add attribute win_high double precision;
+-- beside the new one a call would be ambiguous
+drop procedure if exists dealwright.assign(
+    jsonb, text, bigint, bigint, bigint, text, double precision, double precision, double precision, bigint, bigint,
+    text, text, text, text, integer, integer, bigint[], text[]);

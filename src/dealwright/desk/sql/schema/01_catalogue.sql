@@ -33,11 +33,14 @@ comment on column dealwright.dimension_value.bin is
 
 create table dealwright_engine.setting (
     only_row boolean primary key default true check (only_row),
-    follow_up_days double precision
+    follow_up_days double precision,
+    currency text
 );
 comment on table dealwright_engine.setting is 'What the last import said of the company.';
 comment on column dealwright_engine.setting.follow_up_days is
     'Days after which an assignment without a booking is lost; null: never, until an import says.';
+comment on column dealwright_engine.setting.currency is
+    'What amounts are in, as the company writes it; null: nobody said.';
 insert into dealwright_engine.setting default values;
 
 create table dealwright.policy (
@@ -81,6 +84,7 @@ create table dealwright_engine.rule (
     by_worth boolean not null,  -- orders by worth alone, so that standings bound it
     model_id bigint,
     fair_window_start timestamptz not null,
+    logit_variance double precision,  -- of the model, beside that of the agents' profiles
     agents_differ boolean not null default false,  -- the model tells agents apart: standings are kept
     respond_within interval
 );

@@ -99,3 +99,16 @@ create table dealwright.decision_seal (
     decision_id bigint primary key,
     block_id bigint not null references dealwright.decision_block
 );
+create index decision_seal_block on dealwright.decision_seal (block_id);
+
+create table dealwright_engine.sealing (
+    only_row boolean primary key default true check (only_row),
+    sealed_through bigint not null default 0,
+    drawn_through bigint not null default 0,
+    drawn_before xid8 not null default '0'
+);
+comment on table dealwright_engine.sealing is
+    'Up to which number every decision is sealed; and the numbers that were drawn by transactions before one, which '
+    'may '
+    'have been under way: once none of them is, sealed_through moves up to there.';
+insert into dealwright_engine.sealing default values;

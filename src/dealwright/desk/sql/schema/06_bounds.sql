@@ -24,7 +24,9 @@ alter table dealwright.requirement_term
 
 alter table dealwright_engine.setting
     add constraint setting_numbers check (
-        follow_up_days >= 0 and follow_up_days <= 40000) not valid;
+        follow_up_days >= 0 and follow_up_days <= 40000) not valid,
+    add constraint setting_texts check (
+        currency <> '' and length(currency) <= 500 and currency !~ '[\x01-\x1f\x7f-\x9f]') not valid;
 
 alter table dealwright.policy
     add constraint policy_params check (

@@ -119,7 +119,10 @@ create type dealwright.placement as (
     -- other open leads that may be the same enquiry; looked for where the lead has a customer_id
     duplicates bigint[],
     -- what is worth a word, in words
-    notices text[]
+    notices text[],
+    -- the 90 % interval of win_probability
+    win_low double precision,
+    win_high double precision
 );
 
 -- What the reasons of all agents have in common, worked out once per ranking.
@@ -133,7 +136,9 @@ create type dealwright_engine.reason_context as (
     weights double precision[],
     -- classic: the contributions of the nine features, agent after agent
     agent_ids bigint[],
-    parts double precision[]
+    parts double precision[],
+    -- fair: leads received per unit of weight by those who can take work
+    received double precision
 );
 
 -- The first of those looked at.
@@ -147,7 +152,9 @@ create type dealwright_engine.look as (
     win_logit double precision,
     revenue double precision,
     -- what was seen: that of the function's caller may be a later one
-    snapshot pg_snapshot
+    snapshot pg_snapshot,
+    -- of the log-odds: what the agent's profile leaves open
+    spread double precision
 );
 
 create type dealwright.settlement as (

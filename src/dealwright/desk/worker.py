@@ -1,0 +1,202 @@
+"""What a desk has to do by the clock: a process that does it, of any number of which one leads."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import psycopg
+from psycopg import Connection
+
+from dealwright.desk.database import Database
+from dealwright.desk.queries import answered_errors
+from dealwright.desk.statements import query
+from dealwright.errors import DatabaseError, InputError
+
+_LEADS = "SELECT pg_try_advisory_lock(hashtext('dealwright worker'), 0)"
+_MOST_RETURNED = 1000  # of one round, so that the queue is not forgotten over them
+_log = logging.getLogger("dealwright")
+
+
+@dataclass(frozen=True)
+class WorkerParams:
+    """How often a worker looks.
+
+    Attributes
+    ----------
+    every_s
+        Seconds between two looks at shifts that begin and contacts that are due.
+    lapse_every_s, seal_every_s
+        Seconds between two looks at follow-up times that are over, and between two seals of the record.
+
+    Raises
+    ------
+    InputError
+        One of them is not above 0.
+    """
+
+    every_s: float = 1.0
+    lapse_every_s: float = 60.0
+    seal_every_s: float = 10.0
+
+    def __post_init__(self) -> None:
+        for name, seconds in asdict(self).items():
+            if not 0 < seconds <= 86_400:
+                raise InputError(f"{name} must be above 0 and at most 86400 seconds (a day), not {seconds}")
+
+
+@dataclass(frozen=True)
+class WorkDone:
+    """What a worker did.
+
+    Attributes
+    ----------
+    placed
+        Waiting leads that got a place which a shift had opened.
+    returned
+        Leads that went to the next agent because the first did not reach the customer in time.
+    lapsed
+        Assignments that ended because their follow-up time was over.
+    sealed
+        Decisions that were sealed.
+    """
+
+    placed: int = 0
+    returned: int = 0
+    lapsed: int = 0
+    sealed: int = 0
+
+    def __add__(self, other: WorkDone) -> WorkDone:
+        mine, theirs = asdict(self), asdict(other)
+        return WorkDone(**{name: mine[name] + theirs[name] for name in mine})
+
+    def __bool__(self) -> bool:
+        return any(asdict(self).values())
+
+    def summary(self) -> str:
+        """Say it in a line."""
+        parts = [
+            (self.placed, "placed from the queue"),
+            (self.returned, "given to the next agent"),
+            (self.lapsed, "lapsed"),
+            (self.sealed, "decisions sealed"),
+        ]
+        return ", ".join(f"{number:,} {what}" for number, what in parts if number) or "nothing to do"
+
+    def to_dict(self) -> dict[str, int]:
+        """Return it for JSON."""
+        return asdict(self)
+
+
+class Worker:
+    """Gives places that a shift opens to those who wait, ends what is over, and seals the record.
+
+    Any number may run, on any machines: the one that holds an advisory lock of the database works, and the
+    others wait to take over. Each piece of work is a transaction of its own, so a worker that dies leaves
+    nothing half done, and the next one goes on.
+
+    Parameters
+    ----------
+    database
+        Where the desk is. The lock belongs to a session: behind pgbouncer in transaction mode, give the
+        worker the address of the server itself.
+    params
+        How often it looks.
+    """
+
+    def __init__(self, database: Database, params: WorkerParams | None = None) -> None:
+        self.database = database
+        self.params = params or WorkerParams()
+        self._due = dict.fromkeys(("lapse", "seal"), 0.0)
+
+    def work(self) -> WorkDone:
+        """Do at once what there is to do, whoever leads: what another worker is at is left to it.
+
+        Raises
+        ------
+        DatabaseError
+            The database cannot be reached, or the user may not do this.
+        """
+        self._due = dict.fromkeys(self._due, 0.0)
+        with self.database.connect(autocommit=True) as connection, answered_errors(self.database.url):
+            return self._round(connection)
+
+    def run(
+        self,
+        stop: threading.Event,
+        tell: Callable[[WorkDone], None] = lambda _: None,
+        *,
+        on_lead: Callable[[], None] = lambda: None,
+    ) -> WorkDone:
+        """Work until `stop` is set; a database that is away is waited for.
+
+        Parameters
+        ----------
+        tell
+            Is told of every round in which something was done.
+        on_lead
+            Is called when this worker begins to lead.
+
+        Returns
+        -------
+        WorkDone
+            What was done in all.
+        """
+        done = WorkDone()
+        pause_s = self.params.every_s
+        while not stop.is_set():
+            try:
+                with (
+                    self.database.connect(autocommit=True) as connection,
+                    answered_errors(self.database.url),
+                ):
+                    pause_s = self.params.every_s
+                    if self._lead(connection, stop):
+                        on_lead()
+                    while not stop.is_set():
+                        now = self._round(connection)
+                        if now:
+                            tell(now)
+                        done += now
+                        stop.wait(self.params.every_s)
+            except (DatabaseError, psycopg.Error) as error:
+                _log.warning("the worker tries again in %.0f s: %s", pause_s, error)
+                stop.wait(pause_s)
+                pause_s = min(2 * pause_s, 30.0)
+        return done
+
+    def _lead(self, connection: Connection[Any], stop: threading.Event) -> bool:
+        """Wait until no other worker leads."""
+        while not stop.is_set():
+            row = connection.execute(_LEADS).fetchone()
+            if row is not None and row[0]:
+                return True
+            stop.wait(self.params.every_s)
+        return False
+
+    def _round(self, connection: Connection[Any]) -> WorkDone:
+        """Look once at everything that is due; each piece is a transaction of its own."""
+        done = WorkDone(placed=_number(connection, "serve_queue"))
+        while done.returned < _MOST_RETURNED and _number(connection, "return_unanswered"):
+            done = replace(done, returned=done.returned + 1)
+        if self._is_due("lapse", self.params.lapse_every_s):
+            done = replace(done, lapsed=_number(connection, "lapse_follow_ups"))
+        if self._is_due("seal", self.params.seal_every_s):
+            done = replace(done, sealed=_number(connection, "seal_decisions"))
+        return done
+
+    def _is_due(self, what: str, every_s: float) -> bool:
+        now = time.monotonic()
+        if now < self._due[what]:
+            return False
+        self._due[what] = now + every_s
+        return True
+
+
+def _number(connection: Connection[Any], name: str) -> int:
+    row = connection.execute(query(name)).fetchone()
+    return int(row[0]) if row is not None else 0

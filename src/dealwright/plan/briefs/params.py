@@ -1,0 +1,23 @@
+"""Parameters of the stage *brief*."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class BriefParams:
+    """How briefs are worded.
+
+    Attributes
+    ----------
+    language
+        ``en`` or ``es``.
+    wording
+        The company's own wording: file name (``visit.md``) -> its text, in the place of the package's file of
+        that name.
+    """
+
+    language: str = "en"
+    wording: Mapping[str, str] = field(default_factory=dict)

@@ -1,0 +1,154 @@
+"""The stage *brief*: the preparation script of each visit and call of the day, as Markdown and HTML."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from html import escape
+from typing import Any, Final
+
+import numpy as np
+import polars as pl
+
+from dealwright.errors import InputError
+from dealwright.plan.briefs.facts import REASONS, collect_tasks, gather_facts
+from dealwright.plan.briefs.params import BriefParams
+from dealwright.plan.briefs.phrases import load_phrases
+from dealwright.plan.briefs.wording import END, Wording, escape_text, load_wording
+from dealwright.plan.inputs import align, gather_inputs
+from dealwright.schemas import BRIEF_COLUMNS, AccountSchema, PlanInputs
+
+_BATCH: Final = 1_000
+
+
+@dataclass(frozen=True)
+class Briefs:
+    """The day's briefs.
+
+    Attributes
+    ----------
+    frame
+        ``account_id, has_brief``: one row per account, in the order of the accounts.
+    briefs
+        `BRIEF_COLUMNS`, by representative and time; ``html`` is a fragment, escaped.
+    language
+        The language they are in.
+    """
+
+    frame: pl.DataFrame
+    briefs: pl.DataFrame
+    language: str
+
+    def summary(self) -> dict[str, Any]:
+        """Return the count and the language."""
+        return {"briefs": self.briefs.height, "brief_language": self.language}
+
+
+def check_wording(params: BriefParams) -> None:
+    """Refuse wording that cannot be used, before anything else runs.
+
+    Raises
+    ------
+    InputError
+        The message names file, line and fix.
+    """
+    nobody = PlanInputs(pl.DataFrame(schema={"account_id": pl.String}), AccountSchema(), datetime.min)
+    known = gather_facts(collect_tasks(None, None), nobody, nobody.accounts).columns
+    load_wording(params.language, params.wording, known)
+
+
+def write_briefs(
+    accounts: pl.DataFrame,
+    decisions: pl.DataFrame,
+    params: BriefParams | None = None,
+    *,
+    visits: pl.DataFrame | None = None,
+    calls: pl.DataFrame | None = None,
+    orders: pl.DataFrame | None = None,
+    touches: pl.DataFrame | None = None,
+    reps: pl.DataFrame | None = None,
+    schema: AccountSchema | None = None,
+    as_of: datetime | None = None,
+    rng: np.random.Generator | None = None,  # noqa: ARG001  nothing is drawn; every stage takes it
+) -> Briefs:
+    """Write the briefs of the day's visits and calls.
+
+    Parameters
+    ----------
+    accounts
+        ``account_id``, roles such as ``name`` and ``tier``, consents.
+    decisions
+        What the earlier stages found, one row per account: ``action``, ``expected_value_eur``,
+        ``churn_probability`` and its reasons …; what nobody knows is left out of the brief.
+    visits, calls
+        `VISIT_COLUMNS` and `CALL_COLUMNS`; either may be missing.
+    orders, touches, reps
+        `ORDER_COLUMNS`, `TOUCH_COLUMNS`, `REP_COLUMNS` (and ``rep_name``).
+    schema, as_of
+        Which column is what, and the cut-off; by default both follow from the frames.
+
+    Raises
+    ------
+    InputError
+        The wording cannot be used: the message names file, line and fix.
+    """
+    params = params or BriefParams()
+    inputs = gather_inputs(accounts, schema=schema, as_of=as_of, orders=orders, touches=touches, reps=reps)
+    decisions = align(decisions, inputs.accounts["account_id"])
+    tasks = collect_tasks(visits, calls)
+    facts = gather_facts(tasks, inputs, _in_language(params.language, tasks, inputs, decisions))
+    wording = load_wording(params.language, params.wording, facts.columns)
+    made = render(facts, wording)
+    with_brief = pl.col("account_id").is_in(made["account_id"].unique().implode())
+    return Briefs(decisions.select("account_id", has_brief=with_brief), made, params.language)
+
+
+def _in_language(
+    language: str, tasks: pl.DataFrame, inputs: PlanInputs, accounts: pl.DataFrame
+) -> pl.DataFrame:
+    """Return the accounts to be met, the models' reasons in the language of the briefs."""
+    phrases = load_phrases(language, inputs.schema.features)
+    if phrases is None:
+        return accounts
+    met = accounts.join(tasks.select("account_id").unique(), on="account_id", how="semi")
+    return phrases.translate(met, REASONS)
+
+
+def render(facts: pl.DataFrame, wording: Wording) -> pl.DataFrame:
+    """Render one brief per row of `facts`, in its order, as `BRIEF_COLUMNS`."""
+    if facts.is_empty():
+        return pl.DataFrame(schema=BRIEF_COLUMNS)
+    text = pl.col(pl.String).str.replace_all(END, " ", literal=True)
+    rows = facts.with_columns(text).with_columns(pl.col("action").fill_null("action")).with_row_index("_row")
+    size = rows.height
+    titles, marks, pages = [""] * size, [""] * size, [""] * size
+    label = wording.environment("html").filters["label"]
+    for (action, channel), group in rows.group_by("action", "channel", maintain_order=True):
+        names = wording.fields(str(action), str(channel))
+        markdown = wording.compile(str(action), str(channel), "markdown")
+        page = wording.compile(str(action), str(channel), "html")
+        action_label = label(action)
+        for part in group.iter_slices(_BATCH):
+            shown = part["name"].cast(pl.String).fill_null(part["account_id"])
+            values = list(part.select(*names, pl.lit(None).alias("_")).iter_rows())
+            try:
+                bodies = markdown.render(rows=values).split(END), page.render(rows=values).split(END)
+            except (TypeError, ValueError, ArithmeticError) as error:
+                files = ", ".join(sorted({s.file for s in wording.sentences(str(action), str(channel))}))
+                raise InputError(
+                    f"briefs of {action} by {channel}: a sentence in {files} cannot be written: {error}; "
+                    "check the type of the column it names"
+                ) from None
+            found = zip(part["_row"], part["account_id"], shown, *bodies, strict=False)
+            for position, account_id, name, mark, fragment in found:
+                title = f"{name} · {action_label}"
+                titles[position] = title
+                marks[position] = f"## {escape_text(title)}\n\n{mark}"
+                pages[position] = (
+                    f'<article class="brief" id="brief-{escape(account_id)}">\n<h2>{escape(title)}</h2>\n'
+                    f"{fragment}</article>\n"
+                )
+    return rows.select(
+        "account_id", "rep_id", "start_at", "stop", "action", "channel",
+        title=pl.Series(titles), markdown=pl.Series(marks), html=pl.Series(pages),
+    )  # fmt: skip

@@ -1,0 +1,149 @@
+"""Who is reached tonight: channels, routes and shifts, coordinated with one another.
+
+Channels are allocated as if representatives could visit everybody, so that routing chooses among all who are
+worth a visit: only it knows what is on the way. What the routes hold is then settled, and whoever they leave
+out gets another channel, or waits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Final, NamedTuple
+
+import numpy as np
+import polars as pl
+
+from dealwright.plan.actions import Actions
+from dealwright.plan.channels import ChannelParams, Channels, allocate_channels
+from dealwright.plan.commitments import commitment_frame, find_commitments
+from dealwright.plan.params import PlanParams
+from dealwright.plan.routing import Routes, route
+from dealwright.plan.staffing import Schedule, schedule
+from dealwright.plan.territories import Territories
+from dealwright.plan.trace import Tracer
+from dealwright.plan.travel import TravelTimes
+from dealwright.schemas import CLOSED, DUE, PLANNED, PROMISED, PlanInputs
+
+_FIELD: Final = "field"
+
+
+class Coordination(NamedTuple):
+    """Channels, routes and shifts that fit one another; `routes` is ``None`` where nobody can be visited."""
+
+    channels: Channels
+    routes: Routes | None
+    schedule: Schedule
+
+
+def coordinate(
+    stages: Tracer,
+    data: PlanInputs,
+    actions: Actions,
+    territories: Territories | None,
+    params: PlanParams,
+    *,
+    waitlist: pl.DataFrame | None = None,
+    carried: Mapping[str, float] | None = None,
+    travel: TravelTimes | None = None,
+) -> Coordination:
+    """Run *channel*, *route* and *schedule* until they agree.
+
+    Parameters
+    ----------
+    territories
+        ``None`` where nobody can be visited: without positions or representatives.
+    waitlist, carried
+        Of the last run.
+    """
+    commitments = find_commitments(data, params.route, params.schedule)
+    night = _Night(stages, data, actions, params, commitments, waitlist, carried)
+    capacities: dict[str, float] = {}
+    if territories is not None and not _limited(params.channel):
+        capacities[_FIELD] = np.inf
+    channels = night.allocate(capacities)
+    roster: Schedule | None = None  # the schedule for `channels`, once it is known
+    for _ in range(params.capacity_rounds if data.staff is not None else 0):
+        roster = night.staff(channels)
+        short = {name: most for name, most in roster.capacities.items() if most < _scheduled(channels, name)}
+        if not short:
+            break
+        capacities |= short
+        channels, roster = night.allocate(capacities), None
+    routes = None
+    if territories is not None:
+        routes = stages.run(
+            "route", data.accounts.height, route, data.accounts, data.reps, params.route,
+            decisions=channels.frame, territories=territories.frame, promises=data.promises,
+            frequencies=data.frequencies, travel=travel, schema=data.schema, as_of=data.as_of,
+        )  # fmt: skip
+        night = replace(night, commitments=settle_visits(night.commitments, routes))
+        visits = night.commitments.filter(
+            pl.col("channel") == _FIELD, pl.col("kind").is_in([PROMISED, PLANNED])
+        )
+        capacities[_FIELD] = float(visits.height)
+        channels, roster = night.allocate(capacities, days={_FIELD: params.route.days}), None
+    return Coordination(channels, routes, roster or night.staff(channels))
+
+
+@dataclass(frozen=True)
+class _Night:
+    """What does not change while channels and shifts are tried."""
+
+    stages: Tracer
+    data: PlanInputs
+    actions: Actions
+    params: PlanParams
+    commitments: pl.DataFrame
+    waitlist: pl.DataFrame | None
+    carried: Mapping[str, float] | None
+
+    def allocate(self, capacities: Mapping[str, float], days: Mapping[str, int] | None = None) -> Channels:
+        """Run *channel*."""
+        data = self.data
+        return self.stages.run(
+            "channel", data.accounts.height, allocate_channels, data.accounts, self.actions.frame,
+            self.params.channel, options=self.actions.options, reps=data.reps, capacities=dict(capacities),
+            waiting=self.waitlist, commitments=self.commitments, days=days,
+            schema=data.schema, as_of=data.as_of,
+        )  # fmt: skip
+
+    def staff(self, channels: Channels) -> Schedule:
+        """Run *schedule*."""
+        data = self.data
+        return self.stages.run(
+            "schedule", data.accounts.height, schedule, data.accounts, channels.frame, self.params.schedule,
+            staff=data.staff, arrivals=data.arrivals, call_backs=data.call_backs, carried=self.carried,
+            touches=data.touches, catalogue=self.params.action.catalogue,
+            schema=data.schema, as_of=data.as_of,
+        )  # fmt: skip
+
+
+def settle_visits(commitments: pl.DataFrame, routes: Routes) -> pl.DataFrame:
+    """Return `COMMITMENT_COLUMNS` with the visits that the routes hold, and those that will not be made.
+
+    An account left out for lack of room stays in the queue for a visit; to one left out for any other reason
+    the field is closed tonight.
+    """
+    visited = routes.visits["account_id"].unique(maintain_order=True)
+    was_due = visited.is_in(commitments.filter(pl.col("kind") == DUE)["account_id"].implode())
+    why = pl.select(pl.when(was_due).then(pl.lit("its visit was due"))).to_series()
+    held = commitment_frame(visited, _FIELD, PLANNED, why)
+    never = routes.left_out.filter(~pl.col("no_room")).unique("account_id", keep="first", maintain_order=True)
+    closed = commitment_frame(never["account_id"], _FIELD, CLOSED, never["reason"])
+    promised = commitments.filter(pl.col("kind") == PROMISED)
+    # a promise stays one, kept or not; what the routes say comes before what was only due
+    return pl.concat([promised, held, closed, commitments]).unique(
+        "account_id", keep="first", maintain_order=True
+    )
+
+
+def _limited(params: ChannelParams) -> bool:
+    """Tell whether the user said how many visits there may be."""
+    limit = params.limits.get(_FIELD)
+    return limit is not None and (limit.capacity is not None or limit.people is not None)
+
+
+def _scheduled(channels: Channels, name: str) -> float:
+    """Return how many accounts a channel was given."""
+    return float(channels.table.filter(pl.col("channel") == name)["scheduled"].item())

@@ -1,0 +1,42 @@
+"""Parameters of the nightly plan."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from dealwright.plan.actions import ActionParams
+from dealwright.plan.anomalies import AnomalyParams
+from dealwright.plan.briefs import BriefParams
+from dealwright.plan.channels import ChannelParams
+from dealwright.plan.kpis import KpiParams
+from dealwright.plan.prediction import PredictParams
+from dealwright.plan.quality import QualityParams
+from dealwright.plan.routing import DistanceBaselineParams, RouteParams
+from dealwright.plan.segments import SegmentParams
+from dealwright.plan.staffing import ScheduleParams
+from dealwright.plan.territories import TerritoryParams
+
+
+@dataclass(frozen=True)
+class PlanParams:
+    """Parameters of every stage, each with defaults.
+
+    Attributes
+    ----------
+    capacity_rounds
+        How often channels are allocated again at most where the staff can do less than they were given.
+    """
+
+    quality: QualityParams = field(default_factory=QualityParams)
+    predict: PredictParams = field(default_factory=PredictParams)
+    anomalies: AnomalyParams = field(default_factory=AnomalyParams)
+    segment: SegmentParams = field(default_factory=SegmentParams)
+    action: ActionParams = field(default_factory=ActionParams)
+    territory: TerritoryParams = field(default_factory=TerritoryParams)
+    channel: ChannelParams = field(default_factory=ChannelParams)
+    route: RouteParams = field(default_factory=RouteParams)
+    schedule: ScheduleParams = field(default_factory=ScheduleParams)
+    distance_only: DistanceBaselineParams = field(default_factory=DistanceBaselineParams)
+    brief: BriefParams = field(default_factory=BriefParams)
+    capacity_rounds: int = 2
+    kpis: KpiParams = field(default_factory=KpiParams)

@@ -1,0 +1,165 @@
+"""The nightly plan, from accounts to everybody's day; reads top to bottom."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import polars as pl
+
+from dealwright.plan.actions import choose_actions
+from dealwright.plan.anomalies import detect_anomalies
+from dealwright.plan.briefs import write_briefs
+from dealwright.plan.coordination import coordinate
+from dealwright.plan.drift import measure_drift
+from dealwright.plan.kpis import judge, measure
+from dealwright.plan.params import PlanParams
+from dealwright.plan.prediction import predict
+from dealwright.plan.prediction.model_store import ModelStore
+from dealwright.plan.quality import check_quality
+from dealwright.plan.result import Plan, PreviousRun
+from dealwright.plan.routing import find_visitable, plan_distance_baseline
+from dealwright.plan.segments import segment
+from dealwright.plan.stages import StageResults
+from dealwright.plan.territories import draw_territories
+from dealwright.plan.trace import FIELD_STAGES, STAGES, Progress, StageResult, Tracer, hash_frame, hash_text
+from dealwright.plan.travel import TravelTimes
+from dealwright.schemas import ACCOUNT_RESULT_COLUMNS, PlanInputs
+
+
+def run_plan(
+    inputs: PlanInputs,
+    params: PlanParams | None = None,
+    *,
+    seed: int = 0,
+    force: bool = False,
+    previous: PreviousRun | None = None,
+    store: ModelStore | None = None,
+    progress: Progress | None = None,
+    travel: TravelTimes | None = None,
+    land: Any = None,
+) -> Plan:
+    """Plan one night: from accounts to the next best action of each.
+
+    Parameters
+    ----------
+    inputs
+        From `dealwright.read_plan_inputs`, a synthetic world, or built by hand.
+    seed
+        The same inputs, parameters and seed give the same plan.
+    force
+        Go on in spite of the quality gate.
+    previous
+        What to take over from the last run (`Plan.as_previous`).
+    store
+        Where models are kept between runs; a champion kept there is only replaced by a better challenger.
+    progress
+        Called when a stage begins.
+    travel
+        A road service (`routing.travel_service.RoadService`); by default times are estimated.
+    land
+        Where there is land, as a Shapely polygon in degrees, longitude first: an account elsewhere is not
+        visited, and the reason says so.
+
+    Raises
+    ------
+    InputError
+        The inputs cannot be used; the message names the column and the fix.
+    GateError
+        Too many rows were rejected.
+    """
+    params = params or PlanParams()
+    last = previous or PreviousRun()
+    in_the_field = inputs.schema.has_position and inputs.reps is not None and not inputs.reps.is_empty()
+    names = STAGES if in_the_field else tuple(name for name in STAGES if name not in FIELD_STAGES)
+    stages = Tracer(seed, _hash_inputs(inputs, seed, land), len(names), progress)
+    rows = inputs.accounts.height
+
+    # a new stage: its parameters in `PlanParams`, its result in `StageResults`, one line here
+    quality = stages.run("quality", rows, check_quality, inputs, params.quality, force=force, land=land)
+    data = quality.inputs
+    del inputs  # what was given may be large, and is not needed any more
+    rows, account_id = data.accounts.height, data.accounts["account_id"]
+    known: dict[str, Any] = {"schema": data.schema, "as_of": data.as_of}
+    past = {"orders": data.orders, "touches": data.touches, "history": data.history}
+    predictions = stages.run(
+        "predict", rows, predict, data.accounts, params.predict, **past, **known, store=store
+    )
+    anomalies = stages.run(
+        "anomalies", rows, detect_anomalies, data.accounts, params.anomalies, orders=data.orders, **known
+    )
+    segments = stages.run(
+        "segment", rows, segment, data.accounts, predictions.frame, params.segment, schema=data.schema
+    )
+    actions = stages.run(
+        "action", rows, choose_actions, data.accounts, predictions.frame, segments.frame, params.action,
+        anomalies=anomalies.frame, **past, **known,
+    )  # fmt: skip
+    territories = None
+    if in_the_field:
+        territories = stages.run(
+            "territory", rows, draw_territories, data.accounts, data.reps, params.territory,
+            predictions=predictions.frame, previous=last.territories, schema=data.schema,
+        )  # fmt: skip
+    channels, routes, schedule = coordinate(
+        stages, data, actions, territories, params,
+        waitlist=last.waitlist, carried=last.carried, travel=travel,
+    )  # fmt: skip
+    distance_baseline = None
+    if territories is not None:
+        distance_baseline = stages.run(
+            "distance_only", rows, plan_distance_baseline, data.accounts, data.reps, params.distance_only,
+            decisions=find_visitable(actions.frame, actions.options, channels.frame), route=params.route,
+            territories=territories.frame, promises=data.promises, frequencies=data.frequencies,
+            travel=travel, **known,
+        )  # fmt: skip
+    found: list[StageResult | None] = [
+        quality, predictions, anomalies, segments, actions, territories, channels, routes, schedule,
+        distance_baseline,
+    ]  # fmt: skip
+    briefs = stages.run(
+        "brief", rows, write_briefs, data.accounts, join_results(account_id, *found), params.brief,
+        visits=None if routes is None else routes.visits, calls=schedule.calls,
+        orders=data.orders, touches=data.touches, reps=data.reps, **known,
+    )  # fmt: skip
+    stages.finish()
+
+    results = StageResults(
+        quality, predictions, anomalies, segments, actions, territories, channels, routes, schedule,
+        distance_baseline, briefs,
+    )  # fmt: skip
+    accounts = join_results(account_id, *found, briefs)
+    drift, profile = measure_drift(
+        data, accounts, predictions.metrics, last.profile, params.quality.metric_worse_by
+    )
+    return Plan(
+        **vars(results), inputs=data, accounts=accounts, drift=drift,
+        kpis=judge(measure(results, drift), params.kpis.targets),
+        trace=tuple(stages.records), profile=profile, params=params, seed=seed,
+    )  # fmt: skip
+
+
+def join_results(account_id: pl.Series, *results: StageResult | None) -> pl.DataFrame:
+    """Join the frames of stages, one row per account; where two have a column, that of the later one counts.
+
+    `ACCOUNT_RESULT_COLUMNS` come first, null where no stage has found them.
+    """
+    empty = pl.DataFrame(schema=ACCOUNT_RESULT_COLUMNS).clear(account_id.len())
+    columns = {column.name: column for column in empty} | {"account_id": account_id}
+    for result in results:
+        if result is None:
+            continue
+        if not result.frame["account_id"].equals(account_id):
+            name = type(result).__name__
+            raise AssertionError(f"{name} holds other accounts than the inputs, or in another order")
+        columns |= {column.name: column for column in result.frame}
+    return pl.DataFrame(list(columns.values()))
+
+
+def _hash_inputs(inputs: PlanInputs, seed: int, land: Any) -> str:
+    tables = (
+        inputs.accounts, inputs.orders, inputs.touches, inputs.reps, inputs.history, inputs.staff,
+        inputs.promises, inputs.frequencies, inputs.call_backs, inputs.arrivals,
+    )  # fmt: skip
+    parts = [hash_frame(frame) for frame in tables]
+    parts += [] if land is None else [hash_text(land.wkb_hex)]
+    return hash_text("|".join([*parts, repr(inputs.schema), inputs.as_of.isoformat(), str(seed)]))

@@ -1,0 +1,98 @@
+"""What a night decided, and what the next one takes over."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from html import escape
+from typing import Any
+
+import polars as pl
+
+from dealwright.plan.drift import Drift
+from dealwright.plan.kpis import Kpis
+from dealwright.plan.params import PlanParams
+from dealwright.plan.staffing.backlog import carried_over
+from dealwright.plan.stages import StageResults
+from dealwright.plan.trace import StageRecord
+from dealwright.schemas import PlanInputs
+
+
+@dataclass(frozen=True)
+class PreviousRun:
+    """What a run takes over from the last one; each part may be missing.
+
+    Attributes
+    ----------
+    profile
+        `Plan.profile`, to measure drift against.
+    territories
+        ``account_id, territory``: kept unless a change pays.
+    waitlist
+        `Channels.waitlist`: who has waited since when.
+    carried
+        `Schedule.carry_over`: what came in at the contact centre and was not done.
+    """
+
+    profile: Mapping[str, Any] | None = None
+    territories: pl.DataFrame | None = None
+    waitlist: pl.DataFrame | None = None
+    carried: Mapping[str, float] | None = None
+
+
+@dataclass(frozen=True)
+class Plan(StageResults):
+    """What a run decided, and everything it rests on: the results of its stages and what follows from them.
+
+    Attributes
+    ----------
+    inputs
+        The usable rows the stages read.
+    accounts
+        One row per account: the results of all stages side by side, `accounts.parquet` of the run directory.
+    trace
+        Stage by stage: rows, seconds, hashes.
+    profile
+        What the next run compares itself with: bins of features and scores, and this run's metrics.
+    """
+
+    inputs: PlanInputs
+    accounts: pl.DataFrame
+    kpis: Kpis
+    drift: Drift
+    trace: tuple[StageRecord, ...]
+    profile: Mapping[str, Any]
+    params: PlanParams
+    seed: int
+
+    def as_previous(self) -> PreviousRun:
+        """Return what the next run takes over."""
+        tables = self.tables
+        territories = self.accounts.select("account_id", "territory").drop_nulls()
+        return PreviousRun(self.profile, territories, tables["waitlist"], carried_over(tables["backlog"]))
+
+    @property
+    def seconds(self) -> dict[str, float]:
+        """Stage -> wall-clock seconds; a stage that ran twice counts twice."""
+        result: dict[str, float] = {}
+        for record in self.trace:
+            result[record.stage] = round(result.get(record.stage, 0.0) + record.seconds, 4)
+        return result
+
+    def summary(self) -> dict[str, Any]:
+        """Return the key figures and the stages' seconds."""
+        seconds = {f"{name}_s": value for name, value in self.seconds.items()}
+        return {**self.kpis.summary(), "drift": self.drift.message, **seconds}
+
+    def to_frame(self) -> pl.DataFrame:
+        """Return `accounts`."""
+        return self.accounts
+
+    def _repr_html_(self) -> str:
+        """Show the key figures in a notebook."""
+        rows = "".join(
+            f"<tr><td>{escape(kpi.name)}</td><td>{'' if kpi.value is None else f'{kpi.value:,.4g}'}</td>"
+            f"<td>{kpi.status}</td></tr>"
+            for kpi in self.kpis.items
+        )
+        return f"<table><tr><th>figure</th><th>value</th><th>target</th></tr>{rows}</table>"

@@ -1,0 +1,208 @@
+"""Who visits whom when: the stage *route*."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from dealwright.parallel import parallel_map
+from dealwright.plan.inputs import gather_inputs
+from dealwright.plan.routing import outcome
+from dealwright.plan.routing.job import Job, run_job
+from dealwright.plan.routing.params import RouteParams
+from dealwright.plan.routing.requests import Rep, read_reps, read_requests, working_days
+from dealwright.plan.routing.week import spread
+from dealwright.plan.travel import EstimatedTravel, TravelTimes
+from dealwright.schemas import AccountSchema
+
+
+@dataclass(frozen=True)
+class Routes:
+    """Result of *route*.
+
+    Attributes
+    ----------
+    frame
+        One row per account, in the order of the accounts: ``account_id``, ``visit_rep_id``, ``visit_day``,
+        ``visit_stop``, ``visit_at`` (first visit) and ``visit_note``, which says why an account that was to
+        be visited is not; all empty for accounts that were not to be visited.
+    visits
+        `VISIT_COLUMNS`, by representative, day and stop.
+    days
+        `WORKING_DAY_COLUMNS`: one row per representative and day.
+    left_out
+        `LEFT_OUT_COLUMNS`: one row per visit that is not made, the most valuable first.
+    travel_source
+        Where the travel times come from.
+    notes
+        What a reader must know, such as that there is no representative.
+    """
+
+    frame: pl.DataFrame
+    visits: pl.DataFrame
+    days: pl.DataFrame
+    left_out: pl.DataFrame
+    travel_source: str
+    notes: tuple[str, ...] = ()
+
+    def summary(self) -> Mapping[str, Any]:
+        """Return the key figures."""
+        missed = self.left_out.filter("must").height
+        return {
+            "visits": self.visits.height,
+            "left_out": self.left_out.height,
+            "must_visits_missed": missed,
+            "rep_days": self.days.height,
+            "visit_value_eur": float(self.visits["value_eur"].sum()),
+            "distance_km": float(self.days["distance_km"].sum()),
+            "travel_min": float(self.days["travel_min"].sum()),
+            "wait_min": float(self.days["wait_min"].sum()),
+            "visits_per_rep_day": self.visits.height / self.days.height if self.days.height else None,
+            "extra_hour_eur": self.days["extra_hour_eur"].fill_nan(None).mean(),
+            "travel_source": self.travel_source,
+            "notes": "; ".join(self.notes),
+        }
+
+    def to_frame(self) -> pl.DataFrame:
+        """Return `visits`."""
+        return self.visits
+
+
+def route(
+    accounts: pl.DataFrame,
+    reps: pl.DataFrame | None = None,
+    params: RouteParams | None = None,
+    *,
+    decisions: pl.DataFrame | None = None,
+    territories: pl.DataFrame | None = None,
+    promises: pl.DataFrame | None = None,
+    frequencies: pl.DataFrame | None = None,
+    travel: TravelTimes | None = None,
+    schema: AccountSchema | None = None,
+    as_of: datetime | None = None,
+    rng: np.random.Generator | None = None,
+    executor: Executor | None = None,
+) -> Routes:
+    """Choose and order the visits of every representative.
+
+    Parameters
+    ----------
+    accounts
+        ``account_id``, ``lat_deg``, ``lon_deg``; of the roles, ``rep_id``, ``visit_min``, ``opens_min`` and
+        ``closes_min`` are read.
+    reps
+        `REP_COLUMNS` and, of `REP_OPTIONAL`, shifts and visits per day.
+    decisions
+        ``account_id``, ``expected_value_eur`` (what a visit is worth), and ``channel``: accounts of the
+        channel ``field`` are visited, without that column all; ``urgent`` or ``due`` ones come first. By
+        default columns of the accounts.
+    territories
+        ``account_id``, ``rep_id``; without it an account's own representative counts.
+    promises
+        `PROMISE_COLUMNS`: must-visits, pins to a representative or a day, locked
+        appointments.
+    frequencies
+        `FREQUENCY_COLUMNS`: accounts that are visited regularly, and due dates.
+    travel
+        A road service (`routing.travel_service.RoadService`); by default times are estimated.
+    schema
+        Which column is what; by default it follows from names and types.
+    as_of
+        The cut-off: the first day is the one after it. By default today.
+    executor
+        Where representatives are planned side by side; by default threads, one per processor: the kernel is
+        compiled and holds no lock.
+
+    Raises
+    ------
+    InputError
+        Impossible parameters, promises or shifts, or accounts without position columns.
+    """
+    params = params or RouteParams()
+    inputs = gather_inputs(accounts, schema=schema, as_of=as_of, reps=reps)
+    rng = rng or np.random.default_rng(0)
+    days = working_days(inputs, params)
+    people = read_reps(inputs, params)
+    requests = read_requests(inputs, decisions, territories=territories, promises=promises, params=params)
+    notes = []
+    if not people:
+        notes.append("there is no representative: nobody is visited")
+    provider = travel or EstimatedTravel(params.travel)
+    placed, unplaced = _split_unplaceable(requests, people, days)
+    visits, allowed, early = spread(placed, frequencies, days, params)
+    jobs = _jobs(visits, allowed, people, days, params=params, travel=provider, seed=int(rng.integers(2**31)))
+    results = parallel_map(run_job, jobs, executor=executor)
+    made, per_day = outcome.collect(jobs, results, days)
+    left_out = outcome.collect_left_out(
+        jobs, results, days, requests=requests, unplaced=unplaced, early=early
+    )
+    frame = outcome.by_account(inputs.accounts["account_id"], made, left_out)
+    sources = sorted({result.source for result in results})
+    return Routes(frame, made, per_day, left_out, "; ".join(sources) or "none", tuple(notes))
+
+
+def _split_unplaceable(
+    requests: pl.DataFrame, reps: tuple[Rep, ...], days: tuple[date, ...]
+) -> tuple[pl.DataFrame, dict[int, str]]:
+    """Set aside the accounts that nobody can be sent to, with the reason by row of the accounts."""
+    names = [rep.rep_id for rep in reps]
+    reason = (
+        pl.when(pl.col("lat_deg").is_null() | pl.col("lon_deg").is_null())
+        .then(pl.coalesce("position_note", pl.lit("its position is not known")))
+        .when(pl.col("day").is_not_null() & ~pl.col("day").is_in(list(days)))
+        .then(pl.format("promised for {}, a day that is not planned", "day"))
+        .when(pl.lit(not names))
+        .then(pl.lit("there is no representative"))
+        .when(pl.col("rep_id").is_null())
+        .then(pl.lit("it has no representative"))
+        .when(~pl.col("rep_id").is_in(names))
+        .then(pl.format("its representative {} is not among the representatives", "rep_id"))
+    )
+    judged = requests.with_columns(reason.alias("reason"))
+    aside = judged.filter(pl.col("reason").is_not_null())
+    return (
+        judged.filter(pl.col("reason").is_null()).drop("reason"),
+        dict(zip(aside["row"].to_list(), aside["reason"].to_list(), strict=True)),
+    )
+
+
+def _jobs(
+    visits: pl.DataFrame,
+    allowed: np.ndarray,
+    reps: tuple[Rep, ...],
+    days: tuple[date, ...],
+    *,
+    params: RouteParams,
+    travel: TravelTimes,
+    seed: int,
+) -> list[Job]:
+    names = visits["rep_id"].to_numpy()
+    jobs: list[Job] = []
+    for group in _neighbours(reps, params.joint):
+        rows = np.flatnonzero(np.isin(names, [rep.rep_id for rep in group]))
+        texts = tuple(day.isoformat() for day in days)
+        jobs.append(Job(visits[rows.tolist()], allowed[rows], group, texts, params, travel, seed + len(jobs)))
+    return jobs
+
+
+def _neighbours(reps: tuple[Rep, ...], size: int) -> list[tuple[Rep, ...]]:
+    """Group representatives by home: each group is the first one left and the nearest to it."""
+    from dealwright.plan.travel import great_circle_km
+
+    left, groups = list(reps), []
+    while left:
+        first = left[0]
+        km = great_circle_km(
+            np.array([first.lat_deg]), np.array([first.lon_deg]),
+            np.array([rep.lat_deg for rep in left]), np.array([rep.lon_deg for rep in left]),
+        )[0]  # fmt: skip
+        chosen = np.sort(np.lexsort((np.arange(len(left)), km))[:size])
+        groups.append(tuple(left[k] for k in chosen))
+        left = [rep for k, rep in enumerate(left) if k not in chosen]
+    return groups

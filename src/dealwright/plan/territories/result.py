@@ -1,0 +1,184 @@
+"""What the stage *territory* returns: who has which account, and how good the territories are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from dealwright.plan.territories import drawing
+from dealwright.plan.territories.drawing import Division, PlacedAccounts
+from dealwright.plan.territories.measures import Shapes, measure_shapes
+from dealwright.plan.territories.params import TerritoryParams
+from dealwright.plan.travel import drive_min, great_circle_km
+from dealwright.schemas import TERRITORY_COLUMNS, TERRITORY_CURVE_COLUMNS, TERRITORY_TABLE_COLUMNS, PlanInputs
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Territories:
+    """Result of *territory*.
+
+    Attributes
+    ----------
+    frame
+        `TERRITORY_COLUMNS`, in the order of the accounts; null for an account without a position.
+    territories
+        `TERRITORY_TABLE_COLUMNS`.
+    curve
+        `TERRITORY_CURVE_COLUMNS`.
+    decision
+        Whether last month's territories were kept, and why.
+    notes
+        What a reader must know.
+    """
+
+    frame: pl.DataFrame
+    territories: pl.DataFrame
+    curve: pl.DataFrame
+    decision: str
+    notes: tuple[str, ...] = ()
+
+    def summary(self) -> Mapping[str, Any]:
+        """Return the key figures."""
+        table = self.territories
+        load = table["workload_min"]
+        mean = load.mean() if table.height else None
+        spread = load.std(ddof=0)
+        return {
+            "territories": table.height,
+            "accounts": int(table["accounts"].sum()),
+            "max_deviation_pct": table["deviation_pct"].abs().max(),
+            "workload_cv_pct": 100 * float(spread) / float(mean) if mean and spread is not None else None,  # type: ignore[arg-type]
+            "mean_distance_km": _mean(table, "mean_distance_km"),
+            "drive_min": _mean(table, "drive_min"),
+            "polsby_popper": table["polsby_popper"].fill_nan(None).mean(),
+            "contiguity": table["contiguity"].fill_nan(None).mean(),
+            "moved": int(self.frame["moved"].fill_null(value=False).sum()),
+            "without_rep": int(table["rep_id"].is_null().sum()),
+            "decision": self.decision,
+            "notes": "; ".join(self.notes),
+        }
+
+    def to_frame(self) -> pl.DataFrame:
+        """Return `frame`."""
+        return self.frame
+
+
+def _mean(table: pl.DataFrame, column: str) -> float | None:
+    """Return the mean by workload, or ``None`` without any."""
+    known = table.filter(pl.col(column).is_not_null() & pl.col(column).is_not_nan())
+    total = float(known["workload_min"].sum())
+    return float((known[column] * known["workload_min"]).sum()) / total if total else None
+
+
+@dataclass(frozen=True)
+class NamedDivision:
+    """What was decided: a division, its names, each territory's representative (``None``: nobody)."""
+
+    division: Division
+    names: list[str]
+    rep_id: list[str | None]
+    decision: str
+    notes: tuple[str, ...]
+
+
+def assemble(
+    inputs: PlanInputs,
+    ground: PlacedAccounts,
+    *,
+    rows: Ints,
+    drawn: NamedDivision,
+    params: TerritoryParams,
+    own_rep: list[str | None],
+) -> Territories:
+    """Describe the territories; `rows` are the accounts with a position, `own_rep` everybody's so far."""
+    accounts, division = inputs.accounts, drawn.division
+    territory = np.full(accounts.height, None, dtype=object)
+    rep = np.full(accounts.height, None, dtype=object)
+    territory[rows] = np.array(drawn.names, dtype=object)[division.label]
+    rep[rows] = np.array(drawn.rep_id, dtype=object)[division.label]
+    minutes = np.full(accounts.height, np.nan)
+    minutes[rows] = ground.workload
+    frame = pl.DataFrame(
+        {
+            "account_id": accounts["account_id"],
+            "territory": pl.Series(territory.tolist(), dtype=pl.String),
+            "rep_id": pl.Series(rep.tolist(), dtype=pl.String),
+            "workload_min": pl.Series(minutes).fill_nan(None),
+            "own": pl.Series(own_rep, dtype=pl.String),
+        }
+    )
+    frame = frame.with_columns(moved=pl.col("own") != pl.col("rep_id")).select(*TERRITORY_COLUMNS)
+    shapes = measure_shapes(ground, division, resolution=params.resolution)
+    moved = np.bincount(
+        division.label, frame["moved"].fill_null(value=False).to_numpy()[rows], len(drawn.names)
+    )
+    table = _table(ground, drawn, shapes, params, inputs, moved=moved)
+    curve = drawing.trade_off(ground, division, params.tolerances)
+    return Territories(frame, table, curve, drawn.decision, drawn.notes)
+
+
+def _table(
+    ground: PlacedAccounts, drawn: NamedDivision, shapes: Shapes, params: TerritoryParams, inputs: PlanInputs,
+    *, moved: Ints,
+) -> pl.DataFrame:  # fmt: skip
+    division, k = drawn.division, len(drawn.names)
+    load = np.bincount(division.label, ground.workload, minlength=k)
+    weight = np.where(load > 0, load, np.nan)
+    away = np.hypot(*(ground.km - division.centre_km[division.label]).T)
+    distance = np.bincount(division.label, away * ground.workload, minlength=k) / weight
+    lat, lon = ground.plane.unproject(division.centre_km)
+    mean = max(float(load.mean()), 1e-12)
+    values = {
+        "territory": drawn.names, "rep_id": drawn.rep_id,
+        "accounts": np.bincount(division.label, minlength=k), "workload_min": load,
+        "deviation_pct": 100 * (load / mean - 1), "mean_distance_km": distance,
+        "drive_min": _drive(ground, drawn, params, inputs), "polsby_popper": shapes.polsby_popper,
+        "contiguity": shapes.contiguity, "moved": moved.astype(np.int64), "lat_deg": lat, "lon_deg": lon,
+        "outline": list(shapes.outline),
+    }  # fmt: skip
+    return pl.DataFrame(values, schema=TERRITORY_TABLE_COLUMNS).with_columns(
+        pl.selectors.float().fill_nan(None)
+    )
+
+
+def _drive(
+    ground: PlacedAccounts, drawn: NamedDivision, params: TerritoryParams, inputs: PlanInputs
+) -> Floats:
+    """Return the mean minutes from each representative's home to the territory's workload."""
+    k = len(drawn.names)
+    minutes = np.full(k, np.nan)
+    if inputs.reps is None:
+        return minutes
+    home = {
+        row[0]: row[1:] for row in inputs.reps.select("rep_id", "home_lat_deg", "home_lon_deg").iter_rows()
+    }
+    lat, lon = ground.plane.unproject(ground.km)
+    order = np.argsort(drawn.division.label, kind="stable")
+    begin = np.searchsorted(drawn.division.label[order], np.arange(k + 1))
+    for number, rep in enumerate(drawn.rep_id):
+        mine = order[begin[number] : begin[number + 1]]
+        total = float(ground.workload[mine].sum())
+        if rep is None or total <= 0:
+            continue
+        at = np.array(home[rep])
+        km = params.travel.circuity * great_circle_km(lat[mine], lon[mine], at[:1], at[1:])[:, 0]
+        drive = drive_min(km, params.travel) + np.where(km > 0, params.travel.access_min, 0.0)
+        minutes[number] = float((drive * ground.workload[mine]).sum()) / total
+    return minutes
+
+
+def nothing(account_id: pl.Series, notes: tuple[str, ...]) -> Territories:
+    """Return a result in which nobody has a territory, with the reason."""
+    frame = pl.DataFrame({"account_id": account_id}).with_columns(
+        pl.lit(None, kind).alias(name) for name, kind in TERRITORY_COLUMNS.items() if name != "account_id"
+    )
+    curve = pl.DataFrame(schema=TERRITORY_CURVE_COLUMNS)
+    return Territories(frame, pl.DataFrame(schema=TERRITORY_TABLE_COLUMNS), curve, "nothing to draw", notes)

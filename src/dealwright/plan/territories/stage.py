@@ -1,0 +1,174 @@
+"""Who is responsible for which accounts: the stage *territory*."""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from dealwright.errors import InputError
+from dealwright.plan.inputs import align, gather_inputs
+from dealwright.plan.territories import demand, drawing, matching, result
+from dealwright.plan.territories.drawing import Division, PlacedAccounts
+from dealwright.plan.territories.params import TerritoryParams
+from dealwright.plan.territories.result import Territories
+from dealwright.schemas import PREVIOUS_TERRITORY_COLUMNS, REP_COLUMNS, AccountSchema, PlanInputs, conform
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+def draw_territories(
+    accounts: pl.DataFrame,
+    reps: pl.DataFrame | None = None,
+    params: TerritoryParams | None = None,
+    *,
+    predictions: pl.DataFrame | None = None,
+    previous: pl.DataFrame | None = None,
+    schema: AccountSchema | None = None,
+    rng: np.random.Generator | None = None,
+) -> Territories:
+    """Divide the accounts into balanced, compact territories and give each to a representative.
+
+    Parameters
+    ----------
+    accounts
+        ``account_id``, ``lat_deg``, ``lon_deg``; of the roles, ``rep_id``, ``visit_min`` and
+        ``product_interest`` are read.
+    reps
+        `REP_COLUMNS`, and ``skills``.
+    predictions
+        ``account_id``, ``predicted_value_eur``; needed where the workload is to include value.
+    previous
+        `PREVIOUS_TERRITORY_COLUMNS`: last month's territories; by default those that the accounts' own
+        representatives make. They are kept, or only balanced again, unless a change pays within
+        `TerritoryParams.months`.
+    schema
+        Which column is what; by default it follows from names and types.
+    rng
+        Not used: nothing is drawn at random.
+
+    Raises
+    ------
+    InputError
+        Impossible parameters, or accounts without position columns.
+    """
+    del rng
+    params = params or TerritoryParams()
+    inputs = gather_inputs(accounts, schema=schema, reps=reps)
+    if previous is not None:
+        previous = conform(previous, PREVIOUS_TERRITORY_COLUMNS, *PREVIOUS_TERRITORY_COLUMNS)
+        previous = None if previous.is_empty() else previous
+    if not inputs.schema.has_position:
+        raise InputError(
+            "territories need the positions of the accounts: map lat_deg and lon_deg in the schema file"
+        )
+    accounts = inputs.accounts
+    if predictions is not None:
+        predictions = align(predictions, accounts["account_id"], "predicted_value_eur")
+    placed = (accounts["lat_deg"].is_not_null() & accounts["lon_deg"].is_not_null()).to_numpy()
+    rows = np.flatnonzero(placed)
+    reps = pl.DataFrame(schema=REP_COLUMNS) if inputs.reps is None else inputs.reps
+    notes = []
+    if rows.size < accounts.height:
+        notes.append(f"{accounts.height - rows.size:,} accounts without a position have no territory")
+    if not reps.height:
+        notes.append("there is no representative: the territories belong to nobody")
+    names = _names(params, reps.height, previous)
+    if not rows.size or not names:
+        reason = (
+            "no account has a position"
+            if not rows.size
+            else "there is no representative, and no number given"
+        )
+        return result.nothing(accounts["account_id"], (*notes, reason))
+    workload, visits = demand.workload_of(inputs, params, predictions)
+    ground = drawing.survey(
+        accounts["lat_deg"].to_numpy()[rows], accounts["lon_deg"].to_numpy()[rows], workload[rows],
+        visits[rows], resolution=params.resolution, territories=len(names),
+    )  # fmt: skip
+    known = _known(accounts["account_id"], names, previous)
+    if previous is None and len(names) == reps.height:
+        # the accounts' representatives are what there was before
+        known = demand.own_rep(inputs, reps)
+    division, decision = _choose(ground, None if known is None else known[rows], names, params)
+    found = _match(ground, division, inputs, reps=reps, rows=rows, params=params, notes=notes)
+    rep_id = [None if rep < 0 else str(reps["rep_id"][int(rep)]) for rep in found]
+    drawn = result.NamedDivision(division, names, rep_id, decision, tuple(notes))
+    return result.assemble(
+        inputs, ground, rows=rows, drawn=drawn, params=params, own_rep=demand.own_rep_id(inputs)
+    )
+
+
+def _names(params: TerritoryParams, reps: int, previous: pl.DataFrame | None) -> list[str]:
+    """Name the territories; those of last month keep their names."""
+    count = params.territories or reps
+    old: list[str] = []
+    if previous is not None:
+        sizes = previous.drop_nulls("territory")["territory"].value_counts(sort=True)
+        old = sorted(sizes["territory"].head(count).to_list())
+    fresh = (f"T{number:03d}" for number in range(1, count + len(old) + 1))
+    return old + [name for name in fresh if name not in old][: count - len(old)]
+
+
+def _known(account_id: pl.Series, names: list[str], previous: pl.DataFrame | None) -> Ints | None:
+    """Return last month's territory of each account as a number, -1 without; None if nobody has one."""
+    if previous is None:
+        return None
+    number = {name: k for k, name in enumerate(names)}
+    last = previous.unique("account_id", keep="last").select(
+        "account_id",
+        pl.col("territory").replace_strict(number, default=-1, return_dtype=pl.Int64).alias("number"),
+    )
+    frame = pl.DataFrame({"account_id": account_id}).join(
+        last, on="account_id", how="left", maintain_order="left"
+    )
+    known = frame["number"].fill_null(-1).to_numpy()
+    return known if (known >= 0).any() else None
+
+
+def _choose(
+    ground: PlacedAccounts, known: Ints | None, names: list[str], params: TerritoryParams
+) -> tuple[Division, str]:
+    """Keep, adjust or redraw, whichever costs least over the months."""
+    k = len(names)
+    fresh = drawing.redraw(ground, k, params.tolerance, rounds=params.rounds)
+    if known is None or not (known >= 0).any():
+        return fresh, "drawn anew: there were none before"
+    kept = drawing.continue_old(ground, known, k)
+    options = {
+        "kept as they were": kept,
+        "kept and balanced again": drawing.adjust(ground, kept, params.tolerance),
+        "drawn anew": drawing.rename_like(fresh, known),
+    }
+    prices = {
+        name: drawing.price(
+            ground, option, known,
+            km_eur=params.km_eur, minute_eur=params.imbalance_eur_per_min, move_eur=params.move_eur,
+        )
+        for name, option in options.items()
+    }  # fmt: skip
+    best = min(prices, key=lambda name: prices[name].total_eur(params.months))
+    comparison = "; ".join(
+        f"{name}: {cost.travel_eur + cost.imbalance_eur:,.0f} EUR a month and {cost.moved:,} accounts moved "
+        f"({cost.move_eur:,.0f} EUR)"
+        for name, cost in prices.items()
+    )
+    return options[best], f"{best}, the cheapest over {params.months:g} months ({comparison})"
+
+
+def _match(
+    ground: PlacedAccounts, division: Division, inputs: PlanInputs, *, reps: pl.DataFrame, rows: Ints,
+    params: TerritoryParams, notes: list[str],
+) -> Ints:  # fmt: skip
+    """Return the representative of each territory."""
+    k = len(division.centre_km)
+    if not reps.height:
+        return np.full(k, -1, dtype=np.int64)
+    if reps.height != k:
+        notes.append(f"{k} territories for {reps.height} representatives: some have none")
+    fit = matching.measure_fit(
+        ground, division, reps["home_lat_deg"].to_numpy(), reps["home_lon_deg"].to_numpy(), params.travel,
+        own_rep=demand.own_rep(inputs, reps)[rows], **demand.skills_of(inputs, reps, rows, params),
+    )  # fmt: skip
+    return matching.match(fit, continuity_min=params.continuity_min, skill_min=params.skill_min)

@@ -1,0 +1,146 @@
+"""One night from its request to the desk: read, plan, write, publish."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from dealwright.desk.desk import Desk
+from dealwright.desk.task_results import Published
+from dealwright.errors import DatabaseError, GateError
+from dealwright.plan.briefs.stage import check_wording
+from dealwright.plan.pipeline import run_plan
+from dealwright.plan.quality import QualityGateError
+from dealwright.plan.result import Plan
+from dealwright.plan.trace import Progress
+from dealwright.runs.ground import read_ground, tiles_url
+from dealwright.runs.inputs import read_inputs, road_service
+from dealwright.runs.model_store import FolderModelStore
+from dealwright.runs.output import RunDirectory, check_output, write_plan, write_report, write_world
+from dealwright.runs.reading import read_previous
+from dealwright.runs.request import NightRequest
+from dealwright.runs.task_file import read_tasks
+from dealwright.settings import load_settings
+from dealwright.tables.rejected import write_rejected
+
+OpenDesk = Callable[[], AbstractContextManager[Desk]]
+
+
+@dataclass(frozen=True)
+class Night:
+    """What a night came to.
+
+    Attributes
+    ----------
+    request
+        As it was carried out, with the cut-off that was found.
+    plan
+        What was decided.
+    published
+        What publishing did; ``None`` where that was not asked for.
+    """
+
+    request: NightRequest
+    plan: Plan
+    published: Published | None = None
+
+    @property
+    def out(self) -> Path:
+        """The folder of the run."""
+        return self.request.out
+
+    def summary(self) -> dict[str, Any]:
+        """Return the key figures, and what publishing did."""
+        done = {} if self.published is None else {"published": self.published.to_dict()}
+        return {"out": str(self.out), **self.plan.summary(), **done}
+
+
+def run_night(
+    request: NightRequest, *, open_desk: OpenDesk | None = None, progress: Progress | None = None
+) -> Night:
+    """Read the tables, plan, write the run's folder with its report, and publish where that is asked for.
+
+    Parameters
+    ----------
+    open_desk
+        Opens the desk, where one is needed; by default that of the settings.
+    progress
+        Called when a stage begins.
+
+    Raises
+    ------
+    InputError
+        A file, column, value or option cannot be used; the message names the fix.
+    GateError
+        Too many rows were rejected; they are in the folder of the run.
+    DatabaseError
+        The desk cannot be reached; a run that was complete stays.
+    """
+    check_output(request.out)
+    check_wording(request.params.brief)
+    desk = open_desk or _open_desk
+    touches = None
+    if request.publish or request.touches_from_desk:  # before the night begins: is there a desk?
+        with desk() as opened:
+            touches = opened.tasks.touches()
+    travel = road_service(request)
+    inputs, drawn = read_inputs(request, touches if request.touches_from_desk else None)
+    request = replace(request, as_of=inputs.as_of, inputs=None)
+    land, tiles = read_ground(request, inputs.accounts), tiles_url(request)
+    read = [inputs]
+    del inputs  # handed over below: the plan may let go of what it does not need
+    try:
+        with RunDirectory(request.out) as folder:
+            plan = run_plan(
+                read.pop(), request.params, seed=request.seed, force=request.force,
+                previous=None if request.previous is None else read_previous(request.previous),
+                store=None if request.models is None else FolderModelStore(Path(request.models)),
+                progress=progress, travel=travel, land=None if land is None else land.shape,
+            )  # fmt: skip
+            write_plan(plan, folder, request.table(), land=land, tiles=tiles)
+            if drawn is not None:
+                write_world(*drawn, folder)
+            write_report(folder)
+    except QualityGateError as error:
+        with RunDirectory(request.out) as folder:
+            write_rejected(error.quality.intake, folder / "rejected")
+        raise GateError(f"{error} (the rows are in {request.out / 'rejected'})") from None
+    if not request.publish:
+        return Night(request, plan)
+    return Night(request, plan, publish_run(request.out, open_desk=desk, progress=progress))
+
+
+def publish_run(
+    folder: Path, *, open_desk: OpenDesk | None = None, progress: Progress | None = None
+) -> Published:
+    """Publish the tasks in the folder of a run.
+
+    Raises
+    ------
+    InputError
+        The folder is not a run's.
+    DatabaseError
+        The desk cannot be reached; the run stays as it is.
+    """
+    tasks = read_tasks(folder)
+
+    def show(done: int, total: int) -> None:
+        """Say how many tasks were sent."""
+        if progress is not None:
+            progress("publishing" if done < total else "arranging", done, total)
+
+    try:
+        with (open_desk or _open_desk)() as desk:
+            return desk.tasks.publish(tasks, show)
+    except DatabaseError as error:
+        raise DatabaseError(
+            f"{error} (nothing was published; the run is complete: dealwright task publish {folder})"
+        ) from None
+
+
+def _open_desk() -> AbstractContextManager[Desk]:
+    settings = load_settings()
+    return Desk.open(settings.database_url, settings.home)

@@ -1,0 +1,167 @@
+"""Write a plan's run directory: all or nothing, the same bytes for the same inputs, parameters and seed.
+
+Only ``trace.jsonl`` holds wall-clock seconds; every other file is reproducible byte for byte (on the same
+versions of the libraries).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import polars as pl
+
+from dealwright.errors import InputError
+from dealwright.plan.notices import notices
+from dealwright.plan.result import Plan
+from dealwright.plan.stages import TABLES
+from dealwright.plan.tasks import day_tasks
+from dealwright.report.day_files import write_days
+from dealwright.report.land import Land
+from dealwright.report.plan_metrics import metrics_text
+from dealwright.report.plan_report import render_report
+from dealwright.runs.reading import read_run
+from dealwright.runs.task_file import TASK_FILE, write_tasks
+from dealwright.tables.rejected import write_rejected
+from dealwright.toml import to_toml
+
+# everything a run may write: a directory that holds something else is not replaced
+RUN_FILES: Final = frozenset(
+    {
+        *(f"{name}.parquet" for name in ("accounts", *TABLES)),
+        "briefs", "maps", "calendars", "rejected", "world", "kpis.json", "trace.jsonl", "params.toml",
+        "report.html", "land.geojson", "model_card.json", "issues.csv", "drift.csv", "profile.json",
+        "metrics.prom", "remarks.json",
+        TASK_FILE,
+    }
+)  # fmt: skip
+
+
+def check_output(out: Path) -> None:
+    """Refuse an output directory that holds anything but an earlier run.
+
+    Raises
+    ------
+    InputError
+        It is a file, or holds files a run does not write.
+    """
+    if out.exists() and not out.is_dir():
+        raise InputError(f"--out {out} is a file; name a folder")
+    found = [path.name for path in out.iterdir()] if out.exists() else []
+    foreign = sorted(name for name in found if name not in RUN_FILES)
+    if foreign:
+        raise InputError(
+            f"--out {out} holds {foreign[0]!r}, which no run wrote; name another folder, or an earlier run's"
+        )
+
+
+class RunDirectory:
+    """A run directory in the making: written beside its place, and moved there when it is complete.
+
+    Parameters
+    ----------
+    out
+        Where it is to be; an earlier run there is replaced.
+    """
+
+    def __init__(self, out: Path) -> None:
+        check_output(out)
+        self.out = out
+        self.partial = out.with_name(f".{out.name}.partial")
+
+    def __enter__(self) -> Path:
+        """Return the folder to write into."""
+        shutil.rmtree(self.partial, ignore_errors=True)
+        self.partial.mkdir(parents=True)
+        return self.partial
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """Move the complete folder to its place, or throw the half one away."""
+        if kind is not None:
+            shutil.rmtree(self.partial, ignore_errors=True)
+            return
+        check_output(self.out)
+        earlier = self.out.with_name(f".{self.out.name}.earlier")
+        shutil.rmtree(earlier, ignore_errors=True)
+        if self.out.exists():
+            self.out.rename(earlier)
+        self.partial.rename(self.out)
+        shutil.rmtree(earlier, ignore_errors=True)
+
+
+def write_plan(
+    plan: Plan,
+    folder: Path,
+    run: Mapping[str, Any],
+    *,
+    land: Land | None = None,
+    tiles: str | None = None,
+) -> None:
+    """Write the files of a plan.
+
+    Parameters
+    ----------
+    plan
+        The plan.
+    folder
+        An empty folder, from `RunDirectory`.
+    run
+        How to repeat it: the ``[run]`` table of ``params.toml``.
+    land
+        The ground of the maps.
+    tiles
+        URL of street tiles for the maps (`map_page.new_map`).
+    """
+    (folder / "rejected").mkdir()
+    write_rejected(plan.quality.intake, folder / "rejected")
+    plan.accounts.write_parquet(folder / "accounts.parquet")
+    for name, table in plan.tables.items():
+        table.write_parquet(folder / f"{name}.parquet")
+    write_tasks(day_tasks(plan), folder)
+    write_days(plan, folder, land, tiles=tiles)
+    plan.quality.issues.write_csv(folder / "issues.csv")
+    plan.drift.frame.write_csv(folder / "drift.csv")
+    _write_json(folder / "remarks.json", list(notices(plan)))
+    _write_json(folder / "profile.json", plan.profile)
+    _write_json(folder / "model_card.json", plan.predictions.card)
+    (folder / "kpis.json").write_text(plan.kpis.to_json(), encoding="utf-8")
+    (folder / "metrics.prom").write_text(metrics_text(plan, wall_clock=False), encoding="utf-8")
+    (folder / "params.toml").write_text(to_toml({"run": run, **vars(plan.params)}), encoding="utf-8")
+    lines = [record.to_json() for record in plan.trace]
+    (folder / "trace.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def write_report(folder: Path) -> Path:
+    """Render ``report.html`` of a run directory, replacing an earlier one in one step.
+
+    Raises
+    ------
+    InputError
+        The folder is not a run's; the message says which file is missing or broken.
+    """
+    page = render_report(read_run(folder))
+    target, partial = folder / "report.html", folder / ".report.html.partial"
+    try:
+        partial.write_text(page, encoding="utf-8")
+        os.replace(partial, target)  # noqa: PTH105  atomic on every system
+    except OSError as error:
+        raise InputError(f"cannot write {target}: {error}") from None
+    return target
+
+
+def write_world(frames: Mapping[str, pl.DataFrame | None], schema: str, folder: Path) -> None:
+    """Write a synthetic company: its tables, their declaration, and the truth in a file of its own."""
+    target = folder / "world"
+    target.mkdir()
+    for name, frame in frames.items():
+        if frame is not None:
+            frame.write_parquet(target / f"{name}.parquet")
+    (target / "schema.toml").write_text(schema, encoding="utf-8")
+
+
+def _write_json(path: Path, value: Any) -> None:
+    path.write_text(json.dumps(value, indent=2, default=str) + "\n", encoding="utf-8")

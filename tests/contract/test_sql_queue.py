@@ -1,0 +1,121 @@
+"""The queue keeps its order: a place that a shift opens goes to who waits, and nobody overtakes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from engine import add_agent, assign, lead_json, rows, value
+from ledger import check_desk
+from psycopg import Connection
+
+from dealwright.desk.database import Database
+
+SOON = timedelta(seconds=1)
+
+
+@pytest.fixture
+def desk(database: Database) -> Iterator[Connection[Any]]:
+    """Return a connection to a desk that declares no dimension."""
+    with database.connect(autocommit=True) as connection:
+        yield connection
+
+
+def add_shift(desk: Connection[Any], name: str, begin: datetime, **columns: Any) -> int:
+    """Add an agent who begins work at a moment."""
+    return add_agent(desk, name, shifts=f"{{[{begin.isoformat()},)}}", **columns)
+
+
+def wait_until(desk: Connection[Any], moment: datetime) -> None:
+    rows(desk, "select pg_sleep_until(%s)", moment + timedelta(milliseconds=20))
+
+
+def placed(desk: Connection[Any]) -> list[str]:
+    """Return who has an agent, in the order in which they got one."""
+    return [
+        row["customer_name"]
+        for row in rows(
+            desk,
+            "select l.customer_name from dealwright.assignment as a "
+            "join dealwright.lead as l using (lead_id) where a.status = 'open' order by a.assignment_id",
+        )
+    ]
+
+
+@pytest.mark.parametrize("policy", ["value", "workload", "fair"])
+@pytest.mark.parametrize("how", ["function", "insert", "command"])
+def test_no_later_lead_overtakes_one_that_waits(desk: Connection[Any], policy: str, how: str) -> None:
+    begin = datetime.now(UTC) + SOON
+    add_shift(desk, "Ada", begin, capacity=3)
+    for name in ("first", "second", "third"):
+        assert assign(desk, {}, policy, customer=name)["status"] == "waiting"
+    wait_until(desk, begin)
+    if how == "function":
+        late = assign(desk, {}, policy, customer="late")["status"]
+    elif how == "command":
+        late = rows(desk, "call dealwright.assign(%s, %s)", lead_json({}, "late"), policy)[0]["status"]
+    else:
+        rows(desk, "insert into dealwright.lead (customer_name, policy) values ('late', %s)", policy)
+        late = value(desk, "select status from dealwright.lead where customer_name = 'late'")
+    assert late == "waiting"
+    assert placed(desk) == ["first", "second", "third"]
+    check_desk(desk)
+
+
+def test_the_more_urgent_first_then_the_older(desk: Connection[Any]) -> None:
+    begin = datetime.now(UTC) + SOON
+    add_shift(desk, "Ada", begin, capacity=2)
+    assign(desk, {}, customer="old")
+    assign(desk, {}, customer="urgent", priority=5)
+    assign(desk, {}, customer="young")
+    wait_until(desk, begin)
+    assert assign(desk, {}, customer="late", priority=9)["status"] == "waiting"  # too late for these two
+    assert placed(desk) == ["urgent", "old"]
+
+
+def test_who_has_other_rights_does_not_wait_behind(desk: Connection[Any]) -> None:
+    """One who needs French waits for French; the next one, who does not, gets the free place."""
+    begin = datetime.now(UTC) + SOON
+    add_shift(desk, "Ada", begin, capacity=1)
+    assert assign(desk, {}, customer="French", skills=["french"])["status"] == "waiting"
+    wait_until(desk, begin)
+    assert assign(desk, {}, customer="any")["status"] == "assigned"
+    add_agent(desk, "Chloe", skills=["french"])
+    assert placed(desk) == ["any", "French"]
+
+
+def test_places_left_over_go_to_the_next_lead(desk: Connection[Any]) -> None:
+    begin = datetime.now(UTC) + SOON
+    add_shift(desk, "Ada", begin, capacity=2)
+    assign(desk, {}, customer="waits")
+    wait_until(desk, begin)
+    assert assign(desk, {}, customer="next")["status"] == "assigned"
+    assert placed(desk) == ["waits", "next"]
+
+
+def test_each_shift_anew(desk: Connection[Any]) -> None:
+    """A second shift of the same agent is noticed as the first was."""
+    now = datetime.now(UTC)
+    first, second = now - SOON, now + 2 * SOON
+    shifts = f"{{[{first.isoformat()},{(now + SOON).isoformat()}),[{second.isoformat()},)}}"
+    add_agent(desk, "Ada", shifts=shifts, capacity=2)
+    assign(desk, {}, customer="in the first")
+    wait_until(desk, now + SOON)
+    assert assign(desk, {}, customer="between")["status"] == "waiting"
+    wait_until(desk, second)
+    assert assign(desk, {}, customer="late")["status"] == "waiting"
+    assert placed(desk) == ["in the first", "between"]
+
+
+def test_the_sweep_of_the_worker(desk: Connection[Any]) -> None:
+    begin = datetime.now(UTC) + SOON
+    add_shift(desk, "Ada", begin, capacity=1)
+    for name in ("first", "second"):
+        assign(desk, {}, customer=name)
+    assert value(desk, "select dealwright.fill_free_places()") == 0
+    wait_until(desk, begin)
+    assert value(desk, "select dealwright.fill_free_places()") == 1
+    assert value(desk, "select dealwright.fill_free_places()") == 0
+    assert placed(desk) == ["first"]

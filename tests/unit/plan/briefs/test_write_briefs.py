@@ -1,0 +1,177 @@
+"""Briefs: five sections, every sentence rests on a field, nothing invented, nothing unescaped."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from dealwright.errors import InputError
+from dealwright.plan.briefs import BriefParams, Briefs, write_briefs
+from dealwright.plan.briefs.facts import collect_tasks, gather_facts
+from dealwright.plan.briefs.stage import check_wording
+from dealwright.plan.briefs.wording import SECTIONS, load_wording
+from dealwright.report.brief_files import read_wording, write_brief_files
+from dealwright.schemas import ACTIONS, BRIEF_COLUMNS, CHANNELS, AccountSchema, PlanInputs
+
+NOW = datetime(2026, 6, 30)
+
+
+def inputs(name: str = "Bar Sol", csat: float | None = 2.0) -> PlanInputs:
+    frame = pl.DataFrame(
+        {"account_id": ["A", "B"], "name": [name, None], "csat": [csat, None]},
+        schema={"account_id": pl.String, "name": pl.String, "csat": pl.Float64},
+    )
+    return PlanInputs(
+        frame, AccountSchema(numeric=("csat",), roles={"name": "name", "csat": "csat"}), as_of=NOW
+    )
+
+
+def brief(
+    given: PlanInputs, decisions: pl.DataFrame, params: BriefParams | None = None, **tables: Any
+) -> Briefs:
+    return write_briefs(given.accounts, decisions, params, schema=given.schema, as_of=given.as_of, **tables)
+
+
+ACCOUNTS = pl.DataFrame(
+    {
+        "account_id": ["A", "B"],
+        "action": ["visit", "retention_call"],
+        "segment": ["Grow", "Protect"],
+        "churn_probability": [0.1, None],
+        "expected_value_eur": [1234.4, 5.0],
+        "cost_eur": [45.0, 6.0],
+        "consent_known": [False, None],
+    }
+)
+VISITS = pl.DataFrame(
+    {
+        "rep_id": ["R/1"],
+        "account_id": ["A"],
+        "stop": [1],
+        "start_at": [NOW],
+        "leave_at": [NOW + timedelta(minutes=30)],
+    }
+)
+CALLS = pl.DataFrame(
+    {"rep_id": ["C"], "account_id": ["B"], "channel": ["outbound_cc"], "start_at": [NOW], "end_at": [NOW]}
+)
+
+
+@pytest.mark.parametrize("language", ["en", "es"])
+def test_every_action_and_channel_has_five_sections_of_sentences_that_rest_on_fields(language: str) -> None:
+    known = gather_facts(collect_tasks(VISITS, CALLS), inputs(), ACCOUNTS).columns
+    wording = load_wording(language, {}, known)
+    for action in ACTIONS:
+        for channel in CHANNELS:
+            sentences = wording.sentences(action, channel)
+            assert {s.section for s in sentences} == set(SECTIONS)
+            assert all(s.fields for s in sentences)
+    assert {f"{name}.md" for name in ACTIONS if name != "nothing"} < set(wording.files)
+
+
+def test_both_languages_say_the_same() -> None:
+    known = gather_facts(collect_tasks(VISITS, CALLS), inputs(), ACCOUNTS).columns
+    english, spanish = (load_wording(language, {}, known) for language in ("en", "es"))
+    assert set(english.files) == set(spanish.files)
+    for name in english.files:
+        assert [s.fields for s in english.files[name]] == [s.fields for s in spanish.files[name]]
+
+
+def test_a_sentence_whose_field_is_missing_is_left_out() -> None:
+    made = brief(inputs(), ACCOUNTS, visits=VISITS, calls=CALLS)
+    visit, call = made.briefs.sort("account_id")["markdown"]
+    assert made.briefs.schema == BRIEF_COLUMNS
+    assert "€1,234" in visit
+    assert "Probability of losing the account: 10%" in visit
+    assert "satisfaction score is 2" in visit
+    assert "Probability of losing" not in call
+    assert "satisfaction" not in call
+    assert "None" not in visit + call
+    assert "nan" not in (visit + call).lower().split()
+    assert "ask for it first" in visit  # consent is not known
+    assert made.frame["has_brief"].to_list() == [True, True]
+
+
+def test_data_cannot_become_markup_or_end_a_brief() -> None:
+    hostile = "<script>alert(1)</script> *x* [a](b)\x1e{{ 7*7 }}\n## y"
+    row = brief(inputs(hostile), ACCOUNTS, visits=VISITS, calls=CALLS).briefs.row(1, named=True)
+    assert row["account_id"] == "A"
+    assert "<script>" not in row["html"]
+    assert "&lt;script&gt;" in row["html"]
+    assert "49" not in row["html"]
+    assert "\\*x\\* \\[a\\](b)" in row["markdown"]
+    assert "\n## y" not in row["markdown"]
+    assert "Compliance reminder" in row["html"]
+
+
+def test_the_companys_wording_stands_in_place_of_the_packages() -> None:
+    own = {"en/visit.md": "## actions: To do\n- Bring <samples> & smile for {{ account_id }}.\n"}
+    row = brief(inputs(), ACCOUNTS, BriefParams(wording=own), visits=VISITS).briefs.row(0, named=True)
+    assert "### To do\n\n- Bring <samples> & smile for A." in row["markdown"]
+    assert "Bring &lt;samples&gt; &amp; smile for A." in row["html"]
+    assert "dated next step" not in row["markdown"]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("## actions\n- {{ csatt }}", "did you mean 'csat'"),
+        ("## actions\n- {{ csat", "line 2"),
+        ("## acts\n", "section"),
+        ("hello", "line 1"),
+        ("## actions\n- {{ csat|shout }}", "shout"),
+        ("## actions\n- [when name > 3] {{ name }}", "cannot be written"),
+    ],
+)
+def test_wording_that_cannot_be_used_is_named(text: str, said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        brief(inputs(), ACCOUNTS, BriefParams(wording={"visit.md": text}), visits=VISITS)
+    with pytest.raises(InputError, match="language"):
+        check_wording(BriefParams(language="fr"))
+
+
+def test_wording_is_checked_before_a_run_and_the_packages_own_is_fine() -> None:
+    check_wording(BriefParams())
+    check_wording(BriefParams("es"))
+    with pytest.raises(InputError, match="line 2"):
+        check_wording(BriefParams(wording={"visit.md": "## actions\n- {{ potential }}"}))
+
+
+def test_no_task_no_brief_and_no_folder(tmp_path: Path) -> None:
+    made = brief(inputs(), ACCOUNTS)
+    assert made.briefs.is_empty()
+    write_brief_files(made.briefs, tmp_path / "briefs", "en")
+    assert not list((tmp_path / "briefs").iterdir())
+
+
+def test_files_are_named_for_every_file_system(tmp_path: Path) -> None:
+    write_brief_files(brief(inputs(), ACCOUNTS, visits=VISITS, calls=CALLS).briefs, tmp_path / "b", "en")
+    names = sorted(path.name for path in (tmp_path / "b").iterdir())
+    assert names == [
+        "C-2026-06-30.html", "C-2026-06-30.md", "R_1-a74a1770-2026-06-30.html", "R_1-a74a1770-2026-06-30.md",
+    ]  # fmt: skip
+
+
+def test_the_example_of_the_documentation_works() -> None:
+    text = (Path(__file__).parents[4] / "docs" / "briefs-and-report.md").read_text("utf-8")
+    example = text.split("```")[1]
+    accounts = ACCOUNTS.with_columns(potential_eur=pl.lit(1500.0))
+    row = brief(inputs(), accounts, BriefParams(wording={"visit.md": example}), visits=VISITS).briefs.row(0)
+    assert "Ask about the €1,500 they" in row[7]
+    assert "support tickets" not in row[7]
+
+
+def test_a_folder_of_wording_is_read_and_an_empty_one_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"no \*\.md file"):
+        read_wording(tmp_path)
+    (tmp_path / "es").mkdir()
+    (tmp_path / "es" / "visit.md").write_text("## actions\n- Hola, {{ account_id }}.\n", encoding="utf-8")
+    own = read_wording(tmp_path)
+    spanish = brief(inputs(), ACCOUNTS, BriefParams("es", own), visits=VISITS).briefs["markdown"][0]
+    english = brief(inputs(), ACCOUNTS, BriefParams("en", own), visits=VISITS).briefs["markdown"][0]
+    assert "Hola, A." in spanish
+    assert "Hola" not in english

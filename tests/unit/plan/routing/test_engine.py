@@ -1,0 +1,229 @@
+"""The routing engines: exact on small problems, feasible on all, the checker refusing what is not."""
+
+from __future__ import annotations
+
+import importlib.util
+import itertools
+from dataclasses import replace
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dealwright.errors import DealwrightError, InputError
+from dealwright.plan.compiled import compiled
+from dealwright.plan.routing.checker import InfeasiblePlanError, check, require_feasible
+from dealwright.plan.routing.engine import alone_feasible, solve
+from dealwright.plan.routing.insight import explain_left_out, hour_worth_eur, worth_eur
+from dealwright.plan.routing.problem import Lunch, Problem, Route, RoutePlan, Shift
+from dealwright.plan.routing.schedule import schedule, schedule_route
+
+BENCHMARKS = Path(__file__).resolve().parents[4] / "benchmarks"
+
+
+def load(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, BENCHMARKS / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def random_problem(seed: int, visits: int, shifts: int = 1, *, lunch: bool = False, must: int = 0) -> Problem:
+    rng = np.random.default_rng(seed)
+    xy = rng.uniform(0, 100, (visits + shifts, 2))
+    travel = np.ceil(np.hypot(*(xy[:, None] - xy[None]).transpose(2, 0, 1))).astype(np.int64)
+    opens = rng.integers(0, 300, visits)
+    pause = Lunch(180, 260, 40) if lunch else None
+    return Problem(
+        travel=travel,
+        cost_eur=travel * rng.choice([0.0, 0.1]),
+        service=rng.integers(5, 40, visits),
+        opens=opens,
+        latest_start=opens + rng.integers(10, 200, visits),
+        value_eur=rng.uniform(1, 50, visits),
+        must=np.arange(visits) < must,
+        allowed=rng.random((visits, shifts)) < 0.9,
+        shifts=tuple(
+            Shift(f"rep {r}", visits + r, visits + r, 0, int(rng.integers(300, 480)), 4, pause)
+            for r in range(shifts)
+        ),
+    )
+
+
+def best_by_enumeration(problem: Problem) -> float:
+    """Try every order of every subset that one shift may visit."""
+    stops = np.flatnonzero(problem.allowed[:, 0]).tolist()
+    best = 0.0
+    for size in range(1, min(len(stops), problem.shifts[0].max_visits) + 1):
+        for order in itertools.permutations(stops, size):
+            route = schedule_route(problem, 0, order)
+            if route is not None:
+                best = max(best, worth_eur(problem, RoutePlan((route,))))
+    return best
+
+
+@pytest.mark.parametrize("lunch", [False, True])
+@pytest.mark.parametrize("seed", range(6))
+def test_the_kernel_finds_the_best_of_all_orders(seed: int, lunch: bool) -> None:
+    problem = random_problem(seed, 6, lunch=lunch)
+    plan = solve(problem, iterations=600, seed=seed)
+    assert worth_eur(problem, plan) == pytest.approx(best_by_enumeration(problem))
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    seed=st.integers(0, 10_000), visits=st.integers(0, 25), shifts=st.integers(1, 4), lunch=st.booleans(),
+    must=st.integers(0, 3),
+)  # fmt: skip
+def test_every_plan_passes_the_checker(seed: int, visits: int, shifts: int, lunch: bool, must: int) -> None:
+    problem = random_problem(seed, visits, shifts, lunch=lunch, must=must)
+    plan = solve(problem, iterations=60, seed=seed)
+    assert check(problem, plan) == []
+    insights = explain_left_out(problem, plan)
+    assert {i.visit for i in insights} == set(range(visits)) - set(plan.served().tolist())
+    assert (hour_worth_eur(problem, plan, 60, 20, seed) >= 0).all()
+
+
+def test_the_same_seed_gives_the_same_plan() -> None:
+    problem = random_problem(3, 40, 3, lunch=True)
+    assert solve(problem, iterations=300, seed=5) == solve(problem, iterations=300, seed=5)
+
+
+def test_must_visits_come_before_value() -> None:
+    problem = random_problem(1, 12)
+    cheap = int(np.flatnonzero(alone_feasible(problem)[:, 0])[0])
+    must = np.zeros(12, dtype=np.bool_)
+    must[cheap] = True
+    value = problem.value_eur.copy()
+    value[cheap] = 0.0
+    problem = replace(problem, value_eur=value, must=must)
+    assert cheap in solve(problem, iterations=200).served()
+    assert cheap not in solve(replace(problem, must=np.zeros(12, dtype=np.bool_)), iterations=200).served()
+
+
+def test_pyvrp_plans_joint_days_with_breaks() -> None:
+    problem = random_problem(4, 30, 3, lunch=True, must=1)
+    plan = solve(problem, engine="pyvrp", iterations=300, seed=1)
+    assert check(problem, plan) == []
+    assert all(route.lunch_at is not None for route in plan.routes if route.stops)
+    assert worth_eur(problem, plan) > 0
+
+
+def test_the_kernel_reaches_the_best_known_of_a_small_instance(shared: Path) -> None:
+    toptw = load("toptw")
+    folder = shared / "data" / "toptw"
+    problem = toptw.read_instance(folder / "instances" / "pr01.txt", 1)
+    plan = solve(problem, iterations=4_000, seed=1)
+    assert check(problem, plan) == []
+    assert plan.value_eur(problem) == toptw.best_known(folder)["pr01", 1]
+
+
+def test_functions_compile_where_no_cache_can_be_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    import numba
+
+    real = numba.njit
+
+    def read_only(**options: bool) -> object:
+        if options.get("cache"):
+            raise RuntimeError("cannot cache function: no locator available for file")
+        return real(**options)
+
+    monkeypatch.setattr(numba, "njit", read_only)
+
+    def twice(number: int) -> int:
+        return 2 * number
+
+    assert compiled(twice)(21) == 42
+
+
+def two_stops() -> tuple[Problem, RoutePlan]:
+    travel = np.full((3, 3), 10)
+    np.fill_diagonal(travel, 0)
+    problem = Problem(
+        travel=travel, cost_eur=np.zeros((3, 3)), service=np.array([5, 5]), opens=np.array([20, 0]),
+        latest_start=np.array([40, 90]), value_eur=np.array([1.0, 1.0]), must=np.zeros(2, dtype=np.bool_),
+        allowed=np.ones((2, 1), dtype=np.bool_), shifts=(Shift("Laia", 2, 2, 0, 100, 2, Lunch(30, 60, 20)),),
+    )  # fmt: skip
+    plan = schedule(problem, [[0, 1]], engine="test")
+    assert plan is not None
+    return problem, plan
+
+
+def test_the_checker_accepts_a_sound_plan() -> None:
+    problem, plan = two_stops()
+    assert require_feasible(problem, plan) is plan
+    route = plan.routes[0]
+    assert (route.depart, route.arrive, route.begin, route.leave) == (10, (20, 55), (20, 55), (25, 60))
+    assert (route.lunch_at, route.back) == (30, 70)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"arrive": (15, 55)}, "leg 1 takes 10"),
+        ({"begin": (19, 55)}, "outside 20-40"),
+        ({"begin": (20, 54)}, "before the arrival"),
+        ({"leave": (24, 60)}, "cut short"),
+        ({"lunch_at": None}, "no lunch"),
+        ({"lunch_at": 29}, "not in 30-60"),
+        ({"lunch_at": 56}, "does not lie between"),
+        ({"depart": -1}, "leaves the shift"),
+        ({"back": 101}, "leaves the shift"),
+        ({"back": 65}, "leg 3 takes 10"),
+        ({"stops": (0, 0)}, "made 2 times"),
+        ({"stops": (0, 7)}, "no visit 7"),
+    ],
+)
+def test_the_checker_refuses_each_broken_rule(change: dict[str, object], said: str) -> None:
+    problem, plan = two_stops()
+    broken = RoutePlan((replace(plan.routes[0], **change),), "test")  # type: ignore[arg-type]
+    assert any(said in message for message in check(problem, broken))
+    with pytest.raises(InfeasiblePlanError, match="cannot be driven"):
+        require_feasible(problem, broken)
+
+
+def test_the_checker_refuses_strangers_and_too_many() -> None:
+    problem, plan = two_stops()
+    denied = replace(problem, allowed=np.array([[True], [False]]))
+    assert any("may not make visit 1" in message for message in check(denied, plan))
+    one = replace(problem, shifts=(replace(problem.shifts[0], max_visits=1),))
+    assert any("at most 1" in message for message in check(one, plan))
+    assert check(problem, RoutePlan((), "test")) != []
+
+
+def test_an_order_that_cannot_be_driven_has_no_moments() -> None:
+    problem, _ = two_stops()
+    late = replace(problem, latest_start=np.array([40, 10]))
+    assert schedule(late, [[0, 1]], engine="test") is None
+    assert schedule(problem, [[]], engine="test") == RoutePlan((Route(0, (), (), (), (), 0, 0),), "test", 0)
+
+
+def test_a_left_out_visit_says_what_it_would_displace() -> None:
+    problem = random_problem(7, 30)
+    plan = solve(problem, iterations=400, seed=1)
+    for insight in explain_left_out(problem, plan):
+        if insight.shift is None:
+            continue
+        kept = [stop for stop in plan.routes[0].stops if stop not in insight.displaced]
+        orders = [[*kept[:k], insight.visit, *kept[k:]] for k in range(len(kept) + 1)]
+        assert any(schedule_route(problem, 0, order) is not None for order in orders)
+        assert insight.displaced_eur == pytest.approx(problem.value_eur[list(insight.displaced)].sum())
+        # otherwise the exchange would have been made
+        assert insight.displaced_eur + insight.cost_eur >= problem.value_eur[insight.visit] - 1e-6
+
+
+def test_wrong_problems_and_engines_are_refused() -> None:
+    problem = random_problem(1, 4)
+    with pytest.raises(InputError, match="service has the shape"):
+        replace(problem, service=problem.service[:2])
+    with pytest.raises(InputError, match="finite"):
+        replace(problem, value_eur=problem.value_eur * np.nan)
+    with pytest.raises(DealwrightError, match="did you mean 'pyvrp'"):
+        solve(problem, engine="pyvpr")  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="something to do"):
+        solve(problem, iterations=0)

@@ -1,0 +1,77 @@
+"""Segments: fitted edges, stable at ties, named; a bucket depends on the account's own numbers only."""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dealwright.errors import InputError
+from dealwright.plan.segments import SegmentParams, segment
+from dealwright.plan.segments.stage import apply_segments
+from dealwright.schemas import SEGMENT_COLUMNS
+
+
+def run(values, tiers=None, params=None):
+    n = len(values)
+    accounts = pl.DataFrame(
+        {"account_id": [f"a{k}" for k in range(n)], "tier": tiers if tiers is not None else ["x"] * n},
+        schema_overrides={"tier": pl.String},
+    )
+    values = pl.Series("predicted_value_eur", values, dtype=pl.Float64)
+    return segment(accounts, accounts.select("account_id", values), params)
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.lists(st.sampled_from([0.0, 0.0, 0.1, 1.0, 5.0, 5.0, 100.0]), min_size=1, max_size=80))
+def test_equal_values_share_a_bucket_and_larger_ones_are_never_lower(values):
+    frame = run(values).frame.with_columns(value=pl.Series(values))
+    assert frame.group_by("value").agg(pl.col("value_bucket").n_unique())["value_bucket"].max() == 1
+    ordered = frame.sort("value")["value_bucket"]
+    assert ordered.is_sorted()
+    assert frame["value_bucket"].is_between(1, 3).all()
+
+
+def test_the_grid_is_named_and_the_contract_kept():
+    rng = np.random.default_rng(0)
+    tiers = rng.choice(["big", "mid", "small"], 3000)
+    values = rng.gamma(2.0, 100.0, 3000) * np.select([tiers == "big", tiers == "mid"], [10.0, 3.0], 1.0)
+    result = run(values, tiers)
+    assert {name: result.frame.schema[name] for name in SEGMENT_COLUMNS} == SEGMENT_COLUMNS
+    assert result.model.peer_columns == ("tier",)
+    assert set(result.frame["segment"]) <= {"Protect", "Grow", "Develop", "Maintain", "Automate"}
+    rich = result.frame.filter((pl.col("value_bucket") == 3) & (pl.col("potential_bucket") == 3))
+    assert set(rich["segment"]) == {"Grow"}
+    poor = result.frame.filter((pl.col("value_bucket") == 1) & (pl.col("potential_bucket") == 1))
+    assert set(poor["segment"]) == {"Automate"}
+    # what big accounts' peers spend is what a big account could spend
+    wallet = (
+        result.frame.with_columns(tier=pl.Series(tiers)).group_by("tier").agg(pl.col("wallet_eur").first())
+    )
+    assert wallet.sort("wallet_eur")["tier"].to_list() == ["small", "mid", "big"]
+
+
+def test_a_bucket_depends_on_the_account_alone():
+    rng = np.random.default_rng(1)
+    values = rng.gamma(1.0, 50.0, 500)
+    result = run(values)
+    table = pl.DataFrame({"account_id": ["new"], "tier": ["never seen"], "value_eur": [values[7]]})
+    alone = apply_segments(result.model, table, SegmentParams())
+    assert alone["value_bucket"].item() == result.frame["value_bucket"][7]
+    assert alone["wallet_eur"].item() == pytest.approx(np.quantile(values, 0.9))
+
+
+@pytest.mark.parametrize("values", [[], [3.0], [None, 2.0], [0.0] * 20, [-5.0, float("nan"), 3.0]])
+def test_degenerate_values_are_bucketed_too(values):
+    result = run(values)
+    assert result.frame.height == len(values)
+    assert result.frame["segment"].null_count() == 0
+
+
+def test_bad_parameters_are_named():
+    with pytest.raises(InputError, match="one row per value bucket"):
+        run([1.0, 2.0], params=SegmentParams(names=(("a", "b"), ("c",))))
+    with pytest.raises(InputError, match="'teir' is not a categorical column; use: tier"):
+        run([1.0, 2.0], params=SegmentParams(peer_columns=("teir",)))

@@ -1,0 +1,269 @@
+"""The stage *territory*: balance, compactness, representatives, last month's territories, edge cases."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+import shapely
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dealwright.errors import InputError
+from dealwright.plan.territories import Territories, TerritoryParams, draw_territories
+from dealwright.plan.territories.balance import assign_cells, share_out
+from dealwright.plan.territories.cells import Plane, gather
+from dealwright.schemas import TERRITORY_COLUMNS, AccountSchema, PlanInputs
+
+SCHEMA = AccountSchema(has_position=True, roles={"visit_min": "visit_min"})
+
+
+def company(accounts: int, reps: int, seed: int = 1, *, own: bool = False) -> PlanInputs:
+    """Draw three towns of different size."""
+    rng = np.random.default_rng(seed)
+    towns = np.array([[41.4, 2.15], [41.55, 2.1], [41.6, 2.3]])
+    town = rng.choice(3, accounts, p=[0.6, 0.3, 0.1])
+    at = towns[town] + rng.normal(0, 0.03, (accounts, 2))
+    homes = towns[rng.choice(3, reps)] + rng.normal(0, 0.05, (reps, 2))
+    frame = pl.DataFrame(
+        {
+            "account_id": [f"A{k}" for k in range(accounts)],
+            "lat_deg": pl.Series(at[:, 0], dtype=pl.Float64),
+            "lon_deg": pl.Series(at[:, 1], dtype=pl.Float64),
+            "visit_min": pl.Series(rng.choice([20.0, 30.0, 60.0], accounts), dtype=pl.Float64),
+            "rep": pl.Series([f"R{k}" for k in rng.integers(0, max(reps, 1), accounts)], dtype=pl.String),
+        }
+    )
+    schema = SCHEMA if not own else AccountSchema(has_position=True, roles={**SCHEMA.roles, "rep_id": "rep"})
+    return PlanInputs(frame, schema, datetime(2026, 6, 30), reps=rep_frame(homes))
+
+
+def rep_frame(homes: np.ndarray, skills: list[list[str]] | None = None) -> pl.DataFrame:
+    frame = pl.DataFrame(
+        {
+            "rep_id": pl.Series([f"R{k}" for k in range(len(homes))], dtype=pl.String),
+            "home_lat_deg": pl.Series(homes[:, 0], dtype=pl.Float64),
+            "home_lon_deg": pl.Series(homes[:, 1], dtype=pl.Float64),
+        }
+    )
+    return frame if skills is None else frame.with_columns(pl.Series("skills", skills))
+
+
+def draw(inputs: PlanInputs, params: TerritoryParams | None = None, **kwargs: Any) -> Territories:
+    return draw_territories(inputs.accounts, inputs.reps, params, schema=inputs.schema, **kwargs)
+
+
+def test_territories_are_balanced_compact_and_staffed() -> None:
+    inputs = company(2_000, 8)
+    result = draw(inputs)
+    assert tuple(result.frame.columns) == tuple(TERRITORY_COLUMNS)
+    assert result.frame["account_id"].equals(inputs.accounts["account_id"])
+    figures = result.summary()
+    assert figures["max_deviation_pct"] < 1
+    assert figures["without_rep"] == 0
+    assert figures["contiguity"] > 0.9
+    assert 0.2 < figures["polsby_popper"] <= 1
+    load = result.frame.group_by("territory").agg(pl.col("workload_min").sum()).sort("territory")
+    assert load["workload_min"].to_list() == pytest.approx(result.territories["workload_min"].to_list())
+    assert result.territories["rep_id"].n_unique() == 8
+    # closer than dealing the accounts out at random
+    km = Plane(41.45, 2.15).project(*inputs.accounts.select("lat_deg", "lon_deg").to_numpy().T)
+    assert figures["mean_distance_km"] < 0.7 * np.hypot(*(km - km.mean(axis=0)).T).mean()
+
+
+def test_outlines_hold_the_accounts() -> None:
+    inputs = company(500, 3)
+    result = draw(inputs)
+    outline = {
+        name: shapely.from_wkt(text) for name, text in result.territories["territory", "outline"].iter_rows()
+    }
+    inside = [
+        outline[name].buffer(0.02).contains(shapely.Point(lon, lat))
+        for name, lat, lon in zip(
+            result.frame["territory"], inputs.accounts["lat_deg"], inputs.accounts["lon_deg"], strict=True
+        )
+    ]
+    assert np.mean(inside) > 0.95
+
+
+def test_the_same_inputs_give_the_same_territories() -> None:
+    inputs = company(600, 4)
+    assert draw(inputs).frame.equals(draw(inputs).frame)
+
+
+def test_tolerance_trades_balance_for_distance() -> None:
+    result = draw(company(1_500, 6))
+    curve = result.curve
+    assert (curve["max_deviation_pct"] <= 100 * curve["tolerance"] + 0.5).all()
+    assert curve["mean_distance_km"].is_sorted(descending=True)
+    loose = draw(company(1_500, 6), TerritoryParams(tolerance=0.3)).summary()
+    tight = result.summary()
+    assert loose["max_deviation_pct"] <= 31
+    assert loose["mean_distance_km"] < tight["mean_distance_km"]
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    seed=st.integers(0, 10_000), accounts=st.integers(1, 120), k=st.integers(1, 12),
+    tolerance=st.sampled_from([0.0, 0.1, 0.5]),
+)  # fmt: skip
+def test_cells_are_shared_out_whole_and_balanced(seed: int, accounts: int, k: int, tolerance: float) -> None:
+    rng = np.random.default_rng(seed)
+    lat, lon = rng.uniform(41, 42, accounts), rng.uniform(1, 3, accounts)
+    workload = rng.uniform(10, 60, accounts)
+    km = Plane.around(lat, lon).project(lat, lon)
+    cells = gather(lat, lon, km, workload, resolution=6, territories=k)
+    assert np.allclose(np.bincount(cells.of_account, workload), cells.weight)
+    balance = assign_cells(cells, rng.uniform(-50, 50, (k, 2)), tolerance)
+    assert np.allclose(balance.share.sum(axis=1), 1)
+    load = np.bincount(balance.choice.ravel(), (balance.share * cells.weight[:, None]).ravel(), minlength=k)
+    assert (np.abs(load / load.mean() - 1) <= tolerance + 1e-3).all()
+    assert ((balance.share > 0).sum(axis=1) > 1).sum() <= k - 1
+    label = share_out(cells, balance, km, workload)
+    shared = np.bincount(label, workload, minlength=k)
+    # an account is never cut: each split cell may be off by one account
+    assert np.abs(shared - load).max() <= workload.max() * k
+
+
+def test_representatives_live_near_their_territories() -> None:
+    inputs = company(900, 3)
+    homes = np.array([[41.60, 2.30], [41.40, 2.15], [41.55, 2.10]])
+    result = draw(PlanInputs(inputs.accounts, SCHEMA, inputs.as_of, reps=rep_frame(homes)))
+    at = {f"R{k}": home for k, home in enumerate(homes)}
+    apart = [
+        np.hypot(lat - at[rep][0], lon - at[rep][1])
+        for rep, lat, lon in result.territories["rep_id", "lat_deg", "lon_deg"].iter_rows()
+    ]
+    # no exchange of two would be shorter
+    table = result.territories
+    for i in range(3):
+        for j in range(3):
+            swapped = [*apart]
+            for a, b in ((i, j), (j, i)):
+                home = at[table["rep_id"][b]]
+                swapped[a] = np.hypot(table["lat_deg"][a] - home[0], table["lon_deg"][a] - home[1])
+            assert sum(swapped) >= sum(apart) - 0.02
+
+
+def test_skills_decide_between_equal_homes() -> None:
+    n = 40
+    accounts = pl.DataFrame(
+        {
+            "account_id": [f"A{k}" for k in range(n)],
+            "lat_deg": [41.0] * 20 + [41.5] * 20,
+            "lon_deg": [2.0] * n,
+            "interest": ["core"] * 20 + ["premium"] * 20,
+        }
+    )
+    schema = AccountSchema(has_position=True, roles={"product_interest": "interest"})
+    reps = rep_frame(np.array([[41.25, 2.0], [41.25, 2.0]]), [["premium"], ["core"]])
+    result = draw(PlanInputs(accounts, schema, datetime(2026, 6, 30), reps=reps))
+    assert result.frame["rep_id"].to_list() == ["R1"] * 20 + ["R0"] * 20
+
+
+def test_last_months_territories_are_kept_unless_a_change_pays() -> None:
+    inputs = company(1_200, 5)
+    first = draw(inputs)
+    previous = first.frame.select("account_id", "territory")
+    again = draw(inputs, previous=previous, rng=np.random.default_rng(99))
+    assert again.decision.startswith("kept as they were")
+    assert again.frame["territory"].equals(first.frame["territory"])
+    # a third of the accounts in the first territory: far from balanced
+    skewed = previous.with_columns(
+        pl.when(pl.int_range(pl.len()) % 3 == 0)
+        .then(pl.lit("T001"))
+        .otherwise("territory")
+        .alias("territory")
+    )
+    assert not draw(inputs, previous=skewed).decision.startswith("kept as they were")
+    dear = draw(inputs, TerritoryParams(move_eur=100_000), previous=skewed)
+    assert dear.decision.startswith("kept as they were")
+
+
+def test_new_accounts_join_the_nearest_of_last_months_territories() -> None:
+    inputs = company(800, 4)
+    first = draw(inputs)
+    previous = first.frame.select("account_id", "territory").head(780)
+    again = draw(inputs, TerritoryParams(move_eur=100_000), previous=previous)
+    assert again.frame["territory"].null_count() == 0
+    assert again.frame["territory"].head(780).equals(first.frame["territory"].head(780))
+
+
+def test_own_representatives_count_as_last_months() -> None:
+    inputs = company(600, 4, own=True)
+    kept = draw(inputs, TerritoryParams(move_eur=1e6))
+    assert kept.decision.startswith("kept as they were")
+    assert kept.frame["rep_id"].equals(inputs.accounts["rep"].alias("rep_id"))
+    assert kept.summary()["moved"] == 0
+
+
+def test_value_can_be_part_of_the_workload() -> None:
+    inputs = company(800, 4)
+    value = np.random.default_rng(2).lognormal(5, 1, 800)
+    predictions = pl.DataFrame({"account_id": inputs.accounts["account_id"], "predicted_value_eur": value})
+    result = draw(inputs, TerritoryParams(value_weight=1.0), predictions=predictions)
+    by_value = (
+        result.frame.with_columns(value=pl.Series(value)).group_by("territory").agg(pl.col("value").sum())
+    )
+    assert (by_value["value"] / by_value["value"].mean() - 1).abs().max() < 0.1
+    with pytest.raises(InputError, match="predict"):
+        draw(inputs, TerritoryParams(value_weight=0.5))
+
+
+def test_edge_cases() -> None:
+    one = draw(company(1, 3))
+    assert one.frame["rep_id"].null_count() == 0
+    assert one.summary()["territories"] == 3
+    nobody = draw(company(10, 0))
+    assert nobody.frame["territory"].null_count() == 10
+    assert "no representative" in nobody.notes[0]
+    numbered = draw(company(10, 0), TerritoryParams(territories=2))
+    assert numbered.frame["territory"].null_count() == 0
+    assert numbered.summary()["without_rep"] == 2
+    assert draw(company(0, 2)).summary()["accounts"] == 0
+    more = draw(company(300, 3), TerritoryParams(territories=5))
+    assert more.summary()["without_rep"] == 2
+
+
+def test_identical_and_missing_positions() -> None:
+    inputs = company(100, 4)
+    same = inputs.accounts.with_columns(lat_deg=pl.lit(41.0), lon_deg=pl.lit(2.0), visit_min=pl.lit(30.0))
+    result = draw(PlanInputs(same, SCHEMA, inputs.as_of, reps=inputs.reps))
+    assert result.territories["accounts"].to_list() == [25] * 4
+    missing = inputs.accounts.with_columns(
+        lat_deg=pl.when(pl.int_range(pl.len()) < 5).then(None).otherwise("lat_deg")
+    )
+    result = draw(PlanInputs(missing, SCHEMA, inputs.as_of, reps=inputs.reps))
+    assert result.frame["territory"].is_null().to_list() == [True] * 5 + [False] * 95
+    assert "5 accounts without a position" in result.notes[0]
+
+
+def test_positions_across_the_date_line() -> None:
+    lat, lon = np.array([-17.0, -17.0]), np.array([179.9, -179.9])
+    plane = Plane.around(lat, lon)
+    km = plane.project(lat, lon)
+    assert np.hypot(*(km[0] - km[1])) == pytest.approx(21.3, abs=0.2)
+    assert np.allclose(plane.unproject(km)[1], lon)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("territories", 0), ("resolution", 15), ("tolerance", 1.0), ("value_weight", 2.0), ("move_eur", -1.0)],
+)
+def test_wrong_parameters_are_refused(name: str, value: float) -> None:
+    with pytest.raises(InputError, match=f"{name} = {value}: use"):
+        TerritoryParams(**{name: value})
+
+
+@pytest.mark.parametrize("name", ["visits_column", "skill_column"])
+def test_columns_that_the_accounts_do_not_have_are_named(name: str) -> None:
+    with pytest.raises(InputError, match=rf"territory\.{name} names 'no'"):
+        draw(company(20, 2), TerritoryParams(**{name: "no"}))
+
+
+def test_wrong_previous_territories_are_refused() -> None:
+    with pytest.raises(InputError, match="no column 'territory'"):
+        draw(company(20, 2), previous=pl.DataFrame({"account_id": ["A0"]}))

@@ -1,0 +1,61 @@
+"""One map: the same answers in threads and one after the other, and never more threads of kernels."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from operator import call
+
+import numpy as np
+import pytest
+
+from dealwright.parallel import one_core_kernels, parallel_map
+from dealwright.plan.prediction.candidates import MODEL_LIBRARIES
+
+
+@pytest.mark.parametrize("worthwhile", [True, False])
+def test_results_come_in_the_order_of_the_items(*, worthwhile: bool) -> None:
+    draws = [np.random.default_rng(seed) for seed in range(6)]
+    expected = [np.random.default_rng(seed).random() for seed in range(6)]
+    with one_core_kernels():
+        assert parallel_map(lambda draw: draw.random(), draws, worthwhile=worthwhile) == expected
+
+
+def test_what_is_not_worthwhile_stays_in_the_thread_that_asked() -> None:
+    jobs = [threading.get_ident] * 4
+    assert set(parallel_map(call, jobs, worthwhile=False)) == {threading.get_ident()}
+    assert parallel_map(call, jobs[:1]) == [threading.get_ident()]
+
+
+def test_a_callers_executor_does_the_work_and_goes_on() -> None:
+    with ThreadPoolExecutor(1, thread_name_prefix="mine") as pool:
+        names = parallel_map(lambda _: threading.current_thread().name, range(3), executor=pool)
+        assert {name.partition("_")[0] for name in names} == {"mine"}
+        assert pool.submit(int, "7").result() == 7
+
+
+@pytest.mark.parametrize("worthwhile", [True, False])
+def test_the_first_error_is_raised(*, worthwhile: bool) -> None:
+    def fail(number: int) -> int:
+        if number:
+            raise ValueError(number)
+        return number
+
+    with pytest.raises(ValueError, match="1"):
+        parallel_map(fail, range(3), worthwhile=worthwhile)
+
+
+def test_kernels_keep_to_one_thread_where_nothing_was_imported_before() -> None:
+    code = (
+        "from dealwright.parallel import one_core_kernels\n"
+        "from threadpoolctl import threadpool_info\n"
+        f"with one_core_kernels(*{MODEL_LIBRARIES!r}):\n"
+        "    import sklearn.ensemble\n"
+        "    found = [(pool['user_api'], pool['num_threads']) for pool in threadpool_info()]\n"
+        "assert any(name == 'openmp' for name, _ in found), found\n"
+        "assert all(threads == 1 for _, threads in found), found\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
