@@ -1,5 +1,7 @@
 -- A share counts only while an agent can take work (engine/fair.sql).
 
+-- it lists the column that goes; it is put in place again with the others
+drop trigger if exists check_agent_numbers on dealwright.agent;
 alter table dealwright.agent
     add column fair_until timestamptz,
     add column last_assigned_at timestamptz,
