@@ -22,7 +22,7 @@ end
 $$;
 
 create or replace function dealwright_engine.check_kept_columns(
-    past dealwright.agent, present dealwright.agent, and_share boolean
+    past dealwright.agent, present dealwright.agent, and_compensation boolean
 )
 returns void language plpgsql stable as $$
 begin
@@ -33,7 +33,7 @@ begin
             or past.profile_model_id is distinct from present.profile_model_id
             or past.profile_xid <> present.profile_xid
             or past.last_assigned_at is distinct from present.last_assigned_at
-            or and_share and (past.fair_compensation, past.fair_until)
+            or and_compensation and (past.fair_compensation, past.fair_until)
                 is distinct from (present.fair_compensation, present.fair_until) then
         raise exception 'agent %: open, the fair counts and the profile are kept by the desk itself',
             coalesce(past.external_id, past.agent_id::text) using errcode = 'DW001',
