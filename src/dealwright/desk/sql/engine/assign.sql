@@ -48,6 +48,14 @@ begin
                     l.received_at, l.policy,
                         l.slots, l.required_skills, l.required_department, 'assigned');
                 recorded := dealwright_engine.record_assignment(l, best, ask, rule, false);
+                if best.win_low is null and best.win_probability is not null then
+                    if list.query is not null then
+                        best := dealwright_engine.with_interval(best, list.query, rule, (recorded.claim).variance);
+                    else  -- the first lead of its kind
+                        select i.win_low, i.win_high into best.win_low, best.win_high
+                        from dealwright.win_interval(recorded.assignment_id) as i;
+                    end if;
+                end if;
                 return row (
                     recorded.assignment_id, recorded.booking_id, best.agent_id, (recorded.claim).agent_name,
                     best.match_score, best.win_probability, best.expected_value, rule.name, rule.model_id, l.lead_id,

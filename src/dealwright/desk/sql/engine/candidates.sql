@@ -59,9 +59,9 @@ declare
     result dealwright_engine.look;
 begin
     select c.agent_id, c.open, c.capacity, c.worth, lead(c.worth) over (), c.win_logit, c.revenue,
-        dealwright_engine.snapshot(), coalesce(-(c.variance <#> query * query), 0) into result
+        dealwright_engine.snapshot() into result
     from (
-        select a.agent_id, a.open, a.capacity, a.variance, lead_logit - coalesce(a.profile <#> query, 0) as win_logit,
+        select a.agent_id, a.open, a.capacity, lead_logit - coalesce(a.profile <#> query, 0) as win_logit,
                dealwright_engine.expected_revenue(base, a.base_ratio, package, a.package_ratio) as revenue,
                dealwright_engine.worth(dealwright_engine.expected_revenue(base, a.base_ratio, package, a.package_ratio),
                    a.open, a.capacity, sharpness, lead_logit - coalesce(a.profile <#> query, 0)) as worth
@@ -109,9 +109,8 @@ begin
     limit 1;
     -- not carried through the sort: only the first one's are asked for
     select lead_logit - coalesce(a.profile <#> query, 0),
-        dealwright_engine.expected_revenue(base, a.base_ratio, package, a.package_ratio),
-        coalesce(-(a.variance <#> query * query), 0)
-    into result.win_logit, result.revenue, result.spread
+        dealwright_engine.expected_revenue(base, a.base_ratio, package, a.package_ratio)
+    into result.win_logit, result.revenue
     from dealwright.agent as a where a.agent_id = result.agent_id;
     result.snapshot := dealwright_engine.snapshot();
     return result;
@@ -158,27 +157,40 @@ $$;
 comment on function dealwright_engine.make_standing(dealwright_engine.standing) is
     'Notes the agents with room of highest standing for a kind of lead, given with what the model makes of it.';
 
-create or replace function dealwright_engine.ranking_of(
-    first dealwright_engine.look, sharpness double precision, logit_variance double precision
-)
+create or replace function dealwright_engine.ranking_of(first dealwright_engine.look, sharpness double precision)
 returns dealwright_engine.ranked language plpgsql immutable as $$
 declare
     win_probability constant double precision := 1 / (1 + exp(-first.win_logit));
-    -- 5 % and 95 % of the normal distribution on the logit scale
-    margin constant double precision := 1.6448536269514722 * sqrt(logit_variance + first.spread);
 begin
     -- as one row: setting its fields one by one costs more
     return case when first.agent_id is not null then
-        row (null, first.agent_id, round((100 * win_probability)::numeric, 1), win_probability,
-             1 / (1 + exp(margin - first.win_logit)), 1 / (1 + exp(-margin - first.win_logit)),
+        row (null, first.agent_id, round((100 * win_probability)::numeric, 1), win_probability, null, null,
              first.revenue * win_probability, first.open, first.capacity, true, 1, null,
              -- the runner-up says how far the first may fill up
              dealwright_engine.open_limit(first.open, first.capacity, first.worth, first.next_worth, sharpness),
              first.snapshot, null, null)::dealwright_engine.ranked end;
 end
 $$;
-comment on function dealwright_engine.ranking_of(dealwright_engine.look, double precision, double precision)
+comment on function dealwright_engine.ranking_of(dealwright_engine.look, double precision)
     is 'What a ranking says of the first; null without one.';
+
+create or replace function dealwright_engine.with_interval(
+    best dealwright_engine.ranked, query vector, rule dealwright_engine.rule, variance vector
+)
+returns dealwright_engine.ranked language plpgsql immutable as $$
+declare
+    win_logit constant double precision := dealwright_engine.logit(best.win_probability);
+    -- 5 % and 95 % of the normal distribution on the logit scale
+    margin constant double precision := 1.6448536269514722
+        * sqrt(rule.logit_variance - coalesce(variance <#> (query * query), 0));
+begin
+    best.win_low := dealwright_engine.sigmoid(win_logit - margin);
+    best.win_high := dealwright_engine.sigmoid(win_logit + margin);
+    return best;
+end
+$$;
+comment on function dealwright_engine.with_interval(dealwright_engine.ranked, vector, dealwright_engine.rule, vector) is
+    'The interval of the win probability, from the variance of the profile at the claim.';
 
 create or replace function dealwright_engine.look_further(list dealwright_engine.standing,
     ask dealwright_engine.enquiry, sharpness double precision, so_far double precision)
@@ -253,7 +265,7 @@ begin
                 perform dealwright_engine.make_standing(list);
             end if;
         end if;
-        return dealwright_engine.ranking_of(first, rule.sharpness, rule.logit_variance);
+        return dealwright_engine.ranking_of(first, rule.sharpness);
     end if;
     if rule.by_worth and rule.agents_differ then
         q := dealwright_engine.query_of(ask.slots);
@@ -271,7 +283,7 @@ begin
         return dealwright_engine.ranking_of(
             dealwright_engine.first_of_all(list.query, list.lead_logit, list.base, list.package, rule.sharpness,
                                     ask.skills, ask.department, ask.asked_at, ask.excluded_agent_ids, ask.draw_seed),
-            rule.sharpness, rule.logit_variance);
+            rule.sharpness);
     end if;
     if rule.name in ('fair', 'value') then
         perform dealwright_engine.begin_shifts(ask.asked_at);

@@ -42,7 +42,7 @@ begin
       -- would it, as it is now, still come first?
       and a.open <= best.open_limit and a.capacity = best.capacity
     returning a.name, coalesce(a.external_id, a.agent_id::text), a.open, a.capacity, a.fair_count,
-        a.fair_compensation, a.fair_until, a.last_assigned_at into claim;
+        a.fair_compensation, a.fair_until, a.last_assigned_at, a.variance into claim;
     if not found then
         raise exception 'agent % has changed', best.agent_id using errcode = 'DW009', hint = 'try again';
     end if;

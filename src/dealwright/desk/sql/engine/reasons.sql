@@ -54,7 +54,8 @@ declare
     start integer;
     a record;
 begin
-    select g.open, g.capacity, g.years_of_service, g.rating, g.fair_count, g.fair_compensation, g.fair_until, g.weight, g.active,
+    select g.open, g.capacity, g.years_of_service, g.rating, g.fair_count, g.fair_compensation, g.fair_until, g.weight,
+        g.active,
         g.department,
            g.shifts, g.skills, g.profile
     into a from agent as g where g.agent_id = id;

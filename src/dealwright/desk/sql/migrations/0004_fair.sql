@@ -17,7 +17,7 @@ set last_assigned_at = (select max(s.assigned_at) from dealwright.assignment as 
 alter table dealwright.event add column fair_until timestamptz, add column last_assigned_at timestamptz;
 
 alter type dealwright_engine.claimed
-    add attribute fair_until timestamptz, add attribute last_assigned_at timestamptz;
+    add attribute fair_until timestamptz, add attribute last_assigned_at timestamptz, add attribute variance vector;
 create type dealwright_engine.fair_level as (
     received double precision,
     weight double precision,
@@ -47,7 +47,6 @@ insert into dealwright_engine.sealing default values;
 
 -- the interval comes with the placement
 alter table dealwright_engine.rule add column logit_variance double precision;
-alter type dealwright_engine.look add attribute spread double precision;
 alter type dealwright.placement add attribute win_low double precision, add attribute win_high double precision;
 -- beside the new one a call would be ambiguous
 drop procedure if exists dealwright.assign(

@@ -88,7 +88,9 @@ create type dealwright_engine.claimed as (
     fair_count bigint,
     fair_compensation double precision,
     fair_until timestamptz,
-    last_assigned_at timestamptz
+    last_assigned_at timestamptz,
+    -- of the profile: what it leaves open
+    variance vector
 );
 
 create type dealwright_engine.recorded as (
@@ -152,9 +154,7 @@ create type dealwright_engine.look as (
     win_logit double precision,
     revenue double precision,
     -- what was seen: that of the function's caller may be a later one
-    snapshot pg_snapshot,
-    -- of the log-odds: what the agent's profile leaves open
-    spread double precision
+    snapshot pg_snapshot
 );
 
 create type dealwright.settlement as (
