@@ -45,6 +45,7 @@ set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
 declare
     d dealwright.decision;
 begin
+    perform pg_advisory_xact_lock_shared(hashtext('dealwright upgrade'), 0);  -- see desk/upgrade.py
     select * into d from dealwright.decision as x where x.assignment_id = win_interval.assignment_id;
     select i.win_low, i.win_high into win_low, win_high from dealwright_engine.win_interval(d) as i;
 end

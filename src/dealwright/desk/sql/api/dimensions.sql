@@ -8,6 +8,7 @@ declare
     slots_before integer;
     anew boolean;
 begin
+    perform pg_advisory_xact_lock_shared(hashtext('dealwright upgrade'), 0);  -- see desk/upgrade.py
     perform dealwright_engine.hold_writers();
     slots_before := dealwright_engine.slot_count();
     anew := dealwright_engine.note_dimension(dimension_name, allowed_values, is_open, required, at_arrival, edges);
@@ -33,6 +34,7 @@ declare
     unread bigint := 0;
     slots_before integer := dealwright_engine.slot_count();
 begin
+    perform pg_advisory_xact_lock_shared(hashtext('dealwright upgrade'), 0);  -- see desk/upgrade.py
     for d in select x.dimension_id, x.name from dealwright.dimension as x where x.is_open order by x.position loop
         select array_agg(distinct g.given) filter (where v.slot is null) as fresh, count(v.slot) as unread into found
         from dealwright.lead as l

@@ -53,6 +53,7 @@ declare
     deactivated bigint := 0;
     crowded record;
 begin
+    perform pg_advisory_xact_lock_shared(hashtext('dealwright upgrade'), 0);  -- see desk/upgrade.py
     perform dealwright_engine.check_filled(
         '{import_dimension,import_agent,import_kind,import_assignment,import_booking}', 'dealwright.begin_import()');
     perform dealwright_engine.begin_own_writes();

@@ -6,6 +6,7 @@ declare
     missing text;
     begun boolean;
 begin
+    perform pg_advisory_xact_lock_shared(hashtext('dealwright upgrade'), 0);  -- see desk/upgrade.py
     if model_kind = 'classic' then
         select string_agg(name, ', ') into missing
         from unnest(
@@ -57,6 +58,7 @@ declare
     promoted_kind text;
     begun boolean;
 begin
+    perform pg_advisory_xact_lock_shared(hashtext('dealwright upgrade'), 0);  -- see desk/upgrade.py
     -- counters and model must change together: no settlement in between
     perform dealwright_engine.hold_writers();
     select kind into promoted_kind from dealwright.model where model_id = id;
@@ -83,6 +85,7 @@ set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
 declare
     begun boolean := dealwright_engine.join_own_writes();
 begin
+    perform pg_advisory_xact_lock_shared(hashtext('dealwright upgrade'), 0);  -- see desk/upgrade.py
     -- counters and history must not move apart while they are counted
     perform dealwright_engine.hold_writers();
     perform dealwright_engine.widen_counters();

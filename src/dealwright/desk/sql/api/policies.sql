@@ -2,6 +2,7 @@ create or replace function dealwright.set_default_policy(policy_name text, new_p
 returns void language plpgsql security definer
 set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
 begin
+    perform pg_advisory_xact_lock_shared(hashtext('dealwright upgrade'), 0);  -- see desk/upgrade.py
     if not exists (select from dealwright.policy where name = policy_name) then
         raise exception 'unknown policy %', quote_literal(policy_name) using errcode = 'DW002',
             hint = 'use one of value, classic, workload, fair';

@@ -28,6 +28,7 @@ declare
     kept bigint;
     replaced bigint;
 begin
+    perform pg_advisory_xact_lock_shared(hashtext('dealwright upgrade'), 0);  -- see desk/upgrade.py
     perform dealwright_engine.check_filled('{published_task}', 'dealwright.begin_publishing()');
     -- one publisher at a time; readers, and those who settle tasks, are not held up
     lock table dealwright.plan_run in share row exclusive mode;
@@ -119,6 +120,7 @@ set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
 declare
     t dealwright.task := dealwright_engine.task_of(start_task.task_id);
 begin
+    perform pg_advisory_xact_lock_shared(hashtext('dealwright upgrade'), 0);  -- see desk/upgrade.py
     if t.status in ('done', 'failed', 'cancelled') then
         raise exception 'task % is %', t.task_id, t.status using errcode = 'DW001',
             hint = 'reopening it (dealwright.reopen_task) takes that back';
@@ -144,6 +146,7 @@ set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
 declare
     t dealwright.task := dealwright_engine.task_of(finish_task.task_id);
 begin
+    perform pg_advisory_xact_lock_shared(hashtext('dealwright upgrade'), 0);  -- see desk/upgrade.py
     if finish_task.outcome is null or finish_task.outcome not in ('responded', 'no_response', 'rejected', 'not_reached')
         then
         raise exception 'unknown outcome %', coalesce(quote_literal(finish_task.outcome), 'null')
@@ -175,6 +178,7 @@ set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
 declare
     t dealwright.task := dealwright_engine.task_of(cancel_task.task_id);
 begin
+    perform pg_advisory_xact_lock_shared(hashtext('dealwright upgrade'), 0);  -- see desk/upgrade.py
     if t.status <> 'cancelled' or cancel_task.note is distinct from t.note then
         update dealwright.task as s set status = 'cancelled', note = coalesce(cancel_task.note, s.note)
         where s.task_id = t.task_id returning * into t;
@@ -191,6 +195,7 @@ set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
 declare
     t dealwright.task := dealwright_engine.task_of(reopen_task.task_id);
 begin
+    perform pg_advisory_xact_lock_shared(hashtext('dealwright upgrade'), 0);  -- see desk/upgrade.py
     if t.status not in ('done', 'failed', 'cancelled') then
         raise exception 'task % is %, not finished', t.task_id, t.status using errcode = 'DW001';
     elsif coalesce(btrim(reopen_task.reason), '') = '' then
