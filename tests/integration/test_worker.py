@@ -51,7 +51,9 @@ def test_one_round_does_all_that_is_due(database: Database, desk: Connection[Any
     done = Worker(database).work()
     # who waited has Ben's first place, who was not answered his second; three decisions
     assert done == WorkDone(placed=1, returned=1, lapsed=0, sealed=3)
-    assert done.summary() == "1 placed from the queue, 1 given to the next agent, 3 decisions sealed"
+    assert (
+        done.summary() == "1 lead placed from the queue, 1 lead given to the next agent, 3 decisions sealed"
+    )
     assert Worker(database).work() == WorkDone()
     assert WorkDone().summary() == "nothing to do"
     check_desk(desk)
@@ -126,7 +128,7 @@ def test_the_process_works_and_leaves_when_told(database: Database, desk: Connec
     assert code == 0
     assert sum(row["placed"] for row in done) == 1
     assert "this worker leads" in notes
-    assert "stopped; in all: 1 placed" in notes
+    assert "stopped; in all: 1 lead placed" in notes
 
 
 def test_killed_between_offer_and_hand_over_it_loses_nothing(

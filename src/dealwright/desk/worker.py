@@ -16,6 +16,7 @@ from dealwright.desk.database import Database
 from dealwright.desk.queries import answered_errors
 from dealwright.desk.statements import query
 from dealwright.errors import DatabaseError, InputError
+from dealwright.wording import count_of
 
 _LEADS = "SELECT pg_try_advisory_lock(hashtext('dealwright worker'), 0)"
 _MOST_RETURNED = 1000  # of one round, so that the queue is not forgotten over them
@@ -80,12 +81,13 @@ class WorkDone:
     def summary(self) -> str:
         """Say it in a line."""
         parts = [
-            (self.placed, "placed from the queue"),
-            (self.returned, "given to the next agent"),
-            (self.lapsed, "lapsed"),
-            (self.sealed, "decisions sealed"),
+            (self.placed, "lead", "placed from the queue"),
+            (self.returned, "lead", "given to the next agent"),
+            (self.lapsed, "assignment", "lapsed"),
+            (self.sealed, "decision", "sealed"),
         ]
-        return ", ".join(f"{number:,} {what}" for number, what in parts if number) or "nothing to do"
+        said = [f"{count_of(number, noun)} {what}" for number, noun, what in parts if number]
+        return ", ".join(said) or "nothing to do"
 
     def to_dict(self) -> dict[str, int]:
         """Return it for JSON."""
