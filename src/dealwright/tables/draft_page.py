@@ -203,7 +203,12 @@ class _Desk(_Writer):
         capacity = max(_FEW_OPEN, 5 * ceil((busy + 1) / 5))  # room for one more at least
         put("default_capacity", capacity, f"open leads an agent may have at once; {why}")
         currency = self._currency()
-        put("currency", currency or "USD", "" if currency else "nothing in the files says which")
+        put(
+            "currency",
+            currency or "EUR",
+            "" if currency else "nothing in the files says which",
+            off=not currency,
+        )
         if figures.late_min:
             less = "a day" if figures.late_min == DAY_MIN else f"{figures.late_min} minutes"
             why = f"some deals were closed up to {less} before their lead was filed: they are kept"
