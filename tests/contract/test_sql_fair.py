@@ -103,7 +103,7 @@ class Day:
             ): bool(i % 2)
             for i in range(int(self.rng.integers(2, 6)))
         }
-        self.restricted = 0
+        self.exceptions = 0
         self.follow()
 
     def follow(self) -> None:
@@ -127,7 +127,7 @@ class Day:
     def lead(self) -> None:
         """Place a lead and compare."""
         french = self.rng.random() < 0.2
-        self.restricted += french
+        self.exceptions += french
         able = {agent for agent, speaks in self.agents.items() if speaks} if french else None
         turn = self.shares.due(able)
         agent = place(self.desk, skills=["french"]) if french else place(self.desk)
@@ -137,14 +137,18 @@ class Day:
             return
         assert agent in turn
         self.shares.give(agent)
-        # what holds with skills too: no more than one lead, and one for each that not everybody could take
-        assert all(abs(owed) < 1 + self.restricted for owed in self.shares.owed.values())
+        # what holds with skills too: no more than one lead, and one for each that not everybody could take,
+        # or did not take
+        assert all(abs(owed) < 1 + self.exceptions for owed in self.shares.owed.values())
         self.follow()
 
     def change(self) -> None:
-        """Somebody joins, leaves, gets another weight or another capacity, or work is settled or declined."""
+        """Somebody joins, leaves, gets another weight or capacity, or work is settled or declined."""
         agent = int(self.rng.choice(list(self.agents)))
-        what = self.rng.integers(5)
+        what = self.rng.integers(6)
+        if what == 5:
+            self.decline(agent)
+            return
         if what == 0:
             rows(self.desk, "update dealwright.agent set active = not active where agent_id = %s", agent)
         elif what == 1:
@@ -163,6 +167,43 @@ class Day:
                 agent,
                 int(self.rng.integers(1, 4)),
             )
+        self.follow()
+
+    def decline(self, agent: int) -> None:
+        """An agent does not take a lead: the next one has received it, and who declined has not."""
+        open_now = rows(
+            self.desk,
+            "select a.assignment_id, l.required_skills from dealwright.assignment as a "
+            "join dealwright.lead as l using (lead_id) "
+            "where a.agent_id = %s and a.status = 'open' and a.held_by is null order by 1 limit 1",
+            agent,
+        )
+        if not open_now:
+            return
+        able = {
+            other for other, speaks in self.agents.items() if speaks or not open_now[0]["required_skills"]
+        }
+        turn = self.shares.due(able - {agent})
+        answer = rows(
+            self.desk, "select * from dealwright.decline(%s, 'no time')", open_now[0]["assignment_id"]
+        )[0]
+        if answer["agent_id"] is None:
+            assert not turn
+            rows(self.desk, "update dealwright.lead set status = 'withdrawn' where status = 'waiting'")
+            self.exceptions += agent in self.shares.owed
+            if agent in self.shares.owed:
+                self.shares.take_back(agent)
+        else:
+            assert answer["agent_id"] in turn
+            if agent in self.shares.owed:
+                self.shares.owed[agent] += 1
+                self.shares.owed[answer["agent_id"]] -= 1
+                self.exceptions += 1
+            else:  # of somebody whose share did not count: as if the lead had come now
+                (who,) = rows(self.desk, "select * from dealwright.agent where agent_id = %s", agent)
+                if who["active"] and who["open"] < who["capacity"]:  # the place is free before
+                    self.shares.join(agent, Fraction(str(who["weight"])))
+                self.shares.give(answer["agent_id"])
         self.follow()
 
 

@@ -63,6 +63,13 @@ class Shares:
             self.owed[other] += weight / total
         self.owed[agent] -= 1
 
+    def take_back(self, agent: int) -> None:
+        """Undo a lead that somebody got: nobody is due anything of it any more."""
+        total = sum(self.weights.values())
+        for other, weight in self.weights.items():
+            self.owed[other] -= weight / total
+        self.owed[agent] += 1
+
 
 def turn(owed: Fraction, share: Fraction, agents: int) -> tuple[bool, Fraction]:
     """Return how urgently somebody is due the next lead: whether its turn can be now, and how soon."""
