@@ -102,7 +102,7 @@ class Process:
 
     def __init__(self, database: Database) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "dealwright.cli.main", "worker", "--every", "0.05", "--json"],
+            [sys.executable, "-m", "dealwright", "worker", "--every", "0.05", "--json"],
             env=os.environ | {"DATABASE_URL": database.url},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
