@@ -219,7 +219,6 @@ def test_without_a_default_the_policy_is_value(desk: Any) -> None:
         ("vector", "select dealwright.replay(1)"),
         ("import_agent", "select dealwright.import_history()"),
         ("published_task", PUBLISH),
-        ("unsealed", "select dealwright.seal_decisions()"),
     ],
 )  # fmt: skip
 def test_something_temporary_of_a_callers_does_not_run_as_the_engine(

@@ -102,7 +102,8 @@ begin
         -- what others recorded is no debt: who has another count starts level with the others
         update dealwright.agent as a set open = r.open, fair_count = r.fair_count,
             fair_until = case when a.fair_count = r.fair_count then a.fair_until end,
-            last_assigned_at = r.last_assigned_at
+            last_assigned_at = greatest(a.last_assigned_at,
+                (select max(s.assigned_at) from dealwright.assignment as s where s.agent_id = a.agent_id))
         from dealwright_engine.recounted_agent as r
         where r.agent_id = a.agent_id
         returning a.agent_id, a.open, a.capacity, a.fair_count, a.fair_compensation, a.fair_until, a.last_assigned_at

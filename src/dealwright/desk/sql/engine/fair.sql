@@ -56,11 +56,12 @@ create or replace function dealwright_engine.fair_urgency(
 )
 returns double precision language sql immutable parallel safe as $$
     -- One number that orders as the rule does: above 2 for those whose turn it can be, the earlier the deadline
-    -- (1 - least_owed - owed) / share the higher; below it what is owed. Rounded, so that equal agents are equal.
+    -- (1 - least_owed - owed) / share the higher; below it what is owed. Rounded, so that equal agents are equal; and
+    -- who is owed just least_owed is to be found so in spite of the millionths in which compensations are kept.
     -- Without a share: the rule of before.
     select case
         when share is null then shortfall
-        when shortfall + share >= least_owed - 1e-9
+        when shortfall + share >= least_owed - 4e-6
             then round(1e9 * (3 - (1 - least_owed - shortfall - share)
                 / (share + abs(1 - least_owed - shortfall - share)))) / 1e9
         else round(1e9 * (shortfall + share)) / 1e9 end

@@ -75,8 +75,7 @@ group by 1, 2;
 create or replace view dealwright_engine.recounted_agent as
 select a.agent_id,
        count(s.assignment_id) filter (where s.status = 'open')::integer as open,
-       count(s.assignment_id) filter (where s.status <> 'reassigned' and s.assigned_at >= w.start) as fair_count,
-       greatest(a.last_assigned_at, max(s.assigned_at)) as last_assigned_at
+       count(s.assignment_id) filter (where s.status <> 'reassigned' and s.assigned_at >= w.start) as fair_count
 from dealwright.agent as a
 cross join (select dealwright_engine.fair_window_start() as start offset 0) as w
 left join dealwright.assignment as s using (agent_id)
