@@ -218,7 +218,7 @@ def test_who_has_room_again_is_looked_at_though_no_list_has_the_agent(database: 
 def test_who_waited_for_an_agent_looks_again_at_who_comes_first(
     database: Database, policy: str, *, listed: bool
 ) -> None:
-    """A lead that has ranked the agents waits for the first one's row: by then somebody else may come first."""
+    """While a lead waits for the row of the first agent, somebody else comes to be the first."""
     attributes = {"destination": "Mars", "lead_source": "Organic"}
     with database.connect(autocommit=True) as one, database.connect(autocommit=True) as other:
         declare(one)
