@@ -162,6 +162,8 @@ def test_a_withdrawn_lead_frees_the_place_and_cancels_the_booking(desk: Connecti
     assert value(desk, kinds, given["assignment_id"])[:2] == ["assigned", "lapsed"]
     booking = value(desk, "select status from dealwright.booking where booking_id = %s", given["booking_id"])
     assert booking == "cancelled"
+    lead = value(desk, "select status from dealwright.lead where lead_id = %s", given["lead_id"])
+    assert lead == "withdrawn"
     assert value(desk, "select count(*) from dealwright.lead where is_waiting") == 0
     assert value(desk, "select open from dealwright.agent") == 1
     check_desk(desk)
