@@ -119,10 +119,14 @@ def main() -> int:
             copies.put(Path(name) / str(job))
 
         def noticed(content: str, patience_s: float) -> bool | None:
+            """Tell whether the tests notice the change; None where it turns out to be no valid SQL."""
             copy = copies.get()
             try:
                 (copy / path).write_text(content, encoding="utf-8")
-                return _fails(copy, options.tests, patience_s)
+                output = _failure(copy, options.tests, patience_s)
+                if is_sql and any(f"psycopg.errors.{name}" in output for name in NO_VALID_SQL):
+                    return None
+                return bool(output)
             finally:
                 copies.put(copy)
 
@@ -198,8 +202,8 @@ def _changed(source: str, mutant: Mutant) -> str:
     return (content[: mutant.start] + mutant.new.encode() + content[mutant.end :]).decode()
 
 
-def _fails(copy: Path, tests: list[str], patience_s: float) -> bool | None:
-    """Run the tests against a copy of the package; one that hangs has noticed. None: it was no valid SQL."""
+def _failure(copy: Path, tests: list[str], patience_s: float) -> str:
+    """Run the tests against a copy of the package; what they said if one failed, or took too long."""
     command = [
         *(sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "--no-header"),
         # by a signal, so that the run still stops the server it has started
@@ -207,9 +211,7 @@ def _fails(copy: Path, tests: list[str], patience_s: float) -> bool | None:
     ]
     env = {**os.environ, "PYTHONPATH": str(copy / "src"), "PYTHONDONTWRITEBYTECODE": "1"}
     done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
-    if any(f"psycopg.errors.{name}" in done.stdout for name in NO_VALID_SQL):
-        return None
-    return done.returncode != 0
+    return f"{done.stdout}\n" if done.returncode else ""
 
 
 if __name__ == "__main__":
