@@ -65,6 +65,11 @@ REFUSED: list[tuple[str, str]] = [
     ("update dealwright.assignment set external_id = ''", "external_id"),
     ("update dealwright.assignment set status = null", "unknown status of an assignment null"),
     ("update dealwright.lead set status = null", "unknown status of a lead null"),
+    ("insert into dealwright.lead (customer_name, attributes) values ('K', '[]')", "must be a JSON object"),
+    *(
+        (f"update dealwright.lead set attributes = {bad}", f'such as {{"destination": "Mars"}}, not {kind}')
+        for bad, kind in (("'[]'", "array"), ("'5'", "number"), ("null", "null"))
+    ),
     (f"{BOOKING} status = null", "unknown booking status null"),
     ("select dealwright.settle_booking(1::bigint, null)", "unknown booking status null"),
     (f"{BOOKING} base_revenue = 6e11, package_revenue = 4e11", "total_revenue of booking 1 would not be"),
