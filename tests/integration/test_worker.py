@@ -92,6 +92,7 @@ def test_one_of_several_leads_and_another_takes_over(database: Database, desk: C
 
 
 def test_bad_intervals_are_refused() -> None:
+    assert WorkerParams() == WorkerParams(every_s=1, lapse_every_s=60, seal_every_s=10)
     for name in ("every_s", "lapse_every_s", "seal_every_s"):
         with pytest.raises(InputError, match=f"{name} must be above 0"):
             WorkerParams(**{name: 0})
