@@ -1,7 +1,8 @@
 """Change a module's code in one small place at a time and see whether its tests notice.
 
 ``python3 do.py mutate src/dealwright/tables/returns.py tests/unit/tables`` tries a sample of changes, each in
-a copy of the package, and prints those that nobody noticed: each is a value that no test holds.
+a copy of the package, and prints those that nobody noticed: each is a value that no test holds. The module
+may be an SQL file of the desk; a change that the server refuses as no valid SQL does not count.
 """
 
 from __future__ import annotations
@@ -14,13 +15,18 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from contextlib import contextmanager
 from pathlib import Path
 from queue import Queue
 
 ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "tests" / "support"))
+
+from sql_mutants import Mutant, sql_mutants  # noqa: E402
+
 OPERATORS = {
     ast.Lt: ("<", "<="), ast.LtE: ("<=", "<"), ast.Gt: (">", ">="), ast.GtE: (">=", ">"),
     ast.Eq: ("==", "!="), ast.NotEq: ("!=", "=="), ast.In: ("in", "not in"), ast.NotIn: ("not in", "in"),
@@ -35,14 +41,8 @@ NAMES = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Mutant:
-    """One change: the text from `start` to `end` of a module becomes `new`."""
-
-    start: int
-    end: int
-    new: str
-    line: int
+# of psycopg, in a test's output: what a function's body names is looked up only when it runs
+NO_VALID_SQL = ("UndefinedFunction", "UndefinedColumn", "DatatypeMismatch", "AmbiguousColumn", "SyntaxError")
 
 
 def mutants(source: str) -> Iterator[Mutant]:
@@ -104,35 +104,97 @@ def main() -> int:
     options = parser.parse_args()
     path = options.module.resolve().relative_to(ROOT)
     source = (ROOT / path).read_text(encoding="utf-8")
-    found = sorted(set(mutants(source)), key=lambda mutant: (mutant.start, mutant.new))
-    if 0 < options.sample < len(found):
-        found = sorted(random.Random(options.seed).sample(found, options.sample), key=lambda m: m.start)
+    is_sql = path.suffix == ".sql"
+    found = sorted(set((sql_mutants if is_sql else mutants)(source)), key=lambda m: (m.start, m.end, m.new))
+    random.Random(options.seed).shuffle(found)
+    sample = options.sample or len(found)
+    if is_sql:
+        with sql_server() as accepts:
+            found = _first(found, sample, lambda mutant: accepts(_changed(source, mutant)))
+    found = sorted(found[:sample], key=lambda mutant: mutant.start)
     with tempfile.TemporaryDirectory() as name:
         copies: Queue[Path] = Queue()
         for job in range(options.jobs):
             shutil.copytree(ROOT / "src", Path(name) / str(job) / "src")
             copies.put(Path(name) / str(job))
 
-        def noticed(content: str) -> bool:
+        def noticed(content: str, patience_s: float) -> bool | None:
+            """Tell whether the tests notice the change; None where it turns out to be no valid SQL."""
             copy = copies.get()
             try:
                 (copy / path).write_text(content, encoding="utf-8")
-                return _fails(copy, options.tests)
+                output = _failure(copy, options.tests, patience_s)
+                if is_sql and any(f"psycopg.errors.{name}" in output for name in NO_VALID_SQL):
+                    return None
+                return bool(output)
             finally:
                 copies.put(copy)
 
-        if noticed(source):
+        began = time.monotonic()
+        if noticed(source, 600) is not False:
             print("the tests fail without any change: mend them first", file=sys.stderr)
             return 2
+        patience_s = 30 + 2 * (time.monotonic() - began)
+        answers = []
         with ThreadPoolExecutor(options.jobs) as pool:
-            answers = list(pool.map(lambda mutant: noticed(_changed(source, mutant)), found))
-    for mutant, seen in zip(found, answers, strict=True):
-        if not seen:
-            line = source.splitlines()[mutant.line - 1].strip()
-            old = source.encode()[mutant.start : mutant.end].decode()
-            print(f"{path}:{mutant.line}: {old!r} -> {mutant.new!r} went unnoticed: {line}")
-    print(f"{path}: {sum(answers)} of {len(answers)} changes noticed ({sum(answers) / len(answers):.0%})")
+            tried = pool.map(lambda mutant: noticed(_changed(source, mutant), patience_s), found)
+            for mutant, seen in zip(found, tried, strict=True):
+                answers.append(seen)
+                if seen is False:
+                    line = source.splitlines()[mutant.line - 1].strip()
+                    old = " ".join(source.encode()[mutant.start : mutant.end].decode().split())
+                    print(
+                        f"{path}:{mutant.line}: {old!r} -> {mutant.new!r} went unnoticed: {line}", flush=True
+                    )
+    viable = [seen for seen in answers if seen is not None]
+    share = f"{sum(viable) / len(viable):.0%}" if viable else "none was valid"
+    print(f"{path}: {sum(viable)} of {len(viable)} changes noticed ({share}, seed {options.seed})")
     return 0
+
+
+def _first(found: list[Mutant], n: int, fits: Callable[[Mutant], bool]) -> list[Mutant]:
+    kept: list[Mutant] = []
+    for mutant in found:
+        if len(kept) == n:
+            break
+        if fits(mutant):
+            kept.append(mutant)
+    return kept
+
+
+@contextmanager
+def sql_server() -> Iterator[Callable[[str], bool]]:
+    """Start a server with a desk and return a function that tells whether it takes a file of functions."""
+    import psycopg
+    from servers import start_test_server, stop_test_server
+
+    from dealwright.desk.database import Database
+    from dealwright.desk.edition import find_vector
+    from dealwright.desk.migrations import migrate
+
+    def accepts(text: str) -> bool:
+        try:
+            with connection.transaction(force_rollback=True):
+                connection.execute(
+                    f"SET LOCAL search_path = dealwright, dealwright_engine, {vector}".encode()
+                )
+                connection.execute(text.replace("@vector_schema@", vector).encode())
+        except psycopg.Error:
+            return False
+        return True
+
+    with tempfile.TemporaryDirectory() as home:
+        server = start_test_server(Path(home), {"fsync": "off"})
+        try:
+            server.create_database("mutants")
+            with Database.open(server.url_of("mutants"), server.home) as database:
+                with database.connect() as connection:
+                    migrate(connection)
+                with database.connect() as connection:
+                    vector = find_vector(connection)
+                    yield accepts
+        finally:
+            stop_test_server(server)
 
 
 def _changed(source: str, mutant: Mutant) -> str:
@@ -140,15 +202,16 @@ def _changed(source: str, mutant: Mutant) -> str:
     return (content[: mutant.start] + mutant.new.encode() + content[mutant.end :]).decode()
 
 
-def _fails(copy: Path, tests: list[str]) -> bool:
-    """Run the tests against a copy of the package; a run that hangs has noticed."""
-    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "--no-header", *tests]
+def _failure(copy: Path, tests: list[str], patience_s: float) -> str:
+    """Run the tests against a copy of the package; what they said if one failed, or took too long."""
+    command = [
+        *(sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "--no-header"),
+        # by a signal, so that the run still stops the server it has started
+        *(f"--basetemp={copy / 'tmp'}", f"--timeout={patience_s:.0f}", "--timeout-method=signal", *tests),
+    ]
     env = {**os.environ, "PYTHONPATH": str(copy / "src"), "PYTHONDONTWRITEBYTECODE": "1"}
-    try:
-        done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, check=False, timeout=300)
-    except subprocess.TimeoutExpired:
-        return True
-    return done.returncode != 0
+    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
+    return f"{done.stdout}\n" if done.returncode else ""
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +53,29 @@ REFUSED: list[tuple[str, str]] = [
     ("update dealwright.lead set customer_name = e'K\\x01'", "control character"),
     ("update dealwright.assignment set assigned_at = 'infinity'", "assigned_at"),
     ("update dealwright.assignment set assigned_at = '1950-01-01'", "assigned_at"),
-    ("update dealwright.assignment set propensity = 'NaN'", "propensity"),
+    ("update dealwright.assignment set assigned_at = '2200-01-01 00:00Z'", "assigned_at"),
+    *(
+        (f"update dealwright.assignment set propensity = '{bad}'", "propensity")
+        for bad in ("NaN", "1.01", "-0.01")
+    ),
+    *(
+        (f"update dealwright.assignment set match_score = '{bad}'", "match_score")
+        for bad in ("NaN", "1000000001", "-1000000001")
+    ),
+    ("update dealwright.assignment set external_id = ''", "external_id"),
+    ("update dealwright.assignment set status = null", "unknown status of an assignment null"),
+    ("update dealwright.lead set status = null", "unknown status of a lead null"),
+    ("insert into dealwright.lead (customer_name, attributes) values ('K', '[]')", "must be a JSON object"),
+    *(
+        (f"update dealwright.lead set attributes = {bad}", f'such as {{"destination": "Mars"}}, not {kind}')
+        for bad, kind in (("'[]'", "array"), ("'5'", "number"), ("null", "null"))
+    ),
+    (f"{BOOKING} status = null", "unknown booking status null"),
+    ("select dealwright.settle_booking(1::bigint, null)", "unknown booking status null"),
+    (f"{BOOKING} base_revenue = 6e11, package_revenue = 4e11", "total_revenue of booking 1 would not be"),
+    ("select dealwright.settle_booking(1::bigint, 'confirmed', 6e11, 4e11)", "below 1e12, not 1000000000000"),
+    ("select dealwright.settle_booking(1::bigint, 'confirmed', 1, 1, -1)", "revenue cannot be negative"),
+    (f"{BOOKING} package_revenue = -1", "revenue cannot be negative"),
     *(
         (f"{BOOKING} status = 'confirmed', completed_at = '{bad}'", "completed_at")
         for bad in ("infinity", "-infinity", "20226-07-01", "0044-03-15 BC")
@@ -152,6 +175,16 @@ def test_values_at_the_bounds_are_taken(desk: Any) -> None:
         desk,
         f"{BOOKING} status = 'confirmed', completed_at = '2199-12-31T23:59:59Z', total_revenue = 1e12 - 0.01",
     )
+    assert value(desk, "select total_revenue from dealwright.assignment") == Decimal("999999999999.99")
+    for moment, chance, score in (("1970-01-01 00:00Z", 0, -1e9), ("2199-12-31 23:59:59Z", 1, 1e9)):
+        rows(
+            desk,
+            "update dealwright.assignment set assigned_at = %s, propensity = %s, match_score = %s",
+            moment,
+            chance,
+            score,
+        )
+    rows(desk, "select dealwright.settle_booking(1::bigint, 'confirmed', 399999999999.99, 6e11)")
     for moment in ("1970-01-01T00:00:00Z", "2081-07-01T00:00:00Z", "2199-12-31T23:59:59Z"):
         assign(
             desk,
@@ -190,6 +223,13 @@ def test_a_key_sent_again_with_another_content_is_a_conflict(
     assert value(desk, "select count(*) from dealwright.lead where idempotency_key is not null") == 1
     assert client.assign(enquiry) == first
     client.close()
+
+
+def test_of_a_long_key_the_conflict_quotes_the_beginning(desk: Any) -> None:
+    key = "".join(chr(ord("a") + i % 26) for i in range(300))
+    assign(desk, LEAD, idempotency_key=key)
+    with pytest.raises(psycopg.Error, match=f"idempotency_key '{key[:100]}' belongs to another enquiry"):
+        assign(desk, LEAD, idempotency_key=key, customer="Bob")
 
 
 def test_the_same_content_in_other_order_is_the_same_enquiry(desk: Any) -> None:

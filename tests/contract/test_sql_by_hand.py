@@ -173,6 +173,52 @@ def test_nobody_is_believed_to_be_the_engine(desk: Any, writer: Any, *, drawn: b
     assert check_desk(desk, MODEL) == before
 
 
+ENQUIRY = '{"customer_name": "K", "attributes": {"destination": "Mars", "lead_source": "Organic"}, %s}'
+DEEDS = [
+    f"select dealwright.assign_lead('{ENQUIRY}')" % '"priority": 1',
+    f"select dealwright.assign_lead('{ENQUIRY}')" % '"customer_id": "C"',
+    f"select dealwright.assign_lead('{ENQUIRY}')" % '"skills": ["none has it"]',
+    f"insert into dealwright.lead (customer_name, attributes) select 'K', '{ENQUIRY}'::jsonb -> 'attributes'"
+    % '"x": 1',
+    "select dealwright.settle_booking(2::bigint, 'confirmed', 5)",
+    "select dealwright.settle_booking(1::bigint, 'pending')",
+    "update dealwright.booking set status = 'cancelled' where booking_id = 1",
+    "delete from dealwright.booking where booking_id = 2",
+    "select dealwright.reassign(2, 'ill')",
+    "select dealwright.contact(2)",
+    "select dealwright.decline(2, 'no time')",
+    "select dealwright.deactivate_agent(agent_id, true) from dealwright.assignment where assignment_id = 2",
+    "select dealwright.activate_agent(1)",
+    "update dealwright.lead set status = 'withdrawn' where lead_id = 2",
+    "update dealwright.lead set attributes = attributes || '{\"destination\": \"Titan\"}' where lead_id = 2",
+    "update dealwright.assignment set agent_id = 3 - agent_id where assignment_id = 2",
+    "update dealwright.assignment set status = 'lapsed' where assignment_id = 2",
+    "delete from dealwright.assignment where assignment_id = 2",
+    "insert into dealwright.agent (name) values ('Cleo')",
+    "update dealwright.agent set rating = 1",
+    "update dealwright.agent set shifts = '{}'",
+    "select dealwright.lapse_follow_ups()",
+    "select dealwright.return_unanswered()",
+    "select dealwright.fill_free_places()",
+    "select dealwright.seal_decisions()",
+    "select dealwright.rebuild_statistics()",
+    "select dealwright.declare_dimension('destination', array['Pluto'])",
+    "select dealwright.set_default_policy('fair')",
+    "select dealwright.promote_model(1)",
+]  # fmt: skip
+
+
+def test_the_engine_has_put_its_mark_away_when_it_is_done(desk: Any) -> None:
+    """Whoever goes on in the same transaction is no more believed than before."""
+    for deed in DEEDS:
+        with desk.transaction(force_rollback=True):
+            rows(desk, deed.replace("%", "%%"))
+            assert value(desk, "select current_setting('dealwright.writer', true)") in (None, ""), deed
+            with pytest.raises(psycopg.Error) as refused, desk.transaction():
+                rows(desk, "update dealwright.agent set open = open + 1")
+            assert refused.value.sqlstate == "DW001", deed
+
+
 def test_what_is_written_beside_a_new_agent_is_overruled(desk: Any) -> None:
     rows(
         desk,

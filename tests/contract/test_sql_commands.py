@@ -60,6 +60,40 @@ def test_the_answers_are_those_of_the_functions(database: Database) -> None:
         check_desk(connection, model)
 
 
+def test_a_booking_is_settled_alike_by_number_by_name_by_command_and_by_function(database: Database) -> None:
+    with database.connect(autocommit=True) as connection:
+        build(connection, capacity=7)
+        booking = call(connection, lead_json(MARS))["booking_id"]
+        rows(connection, "update dealwright.agent set external_id = 'A-' || agent_id")
+        rows(connection, "update dealwright.booking set external_id = 'B-1'")
+        rows(connection, "update dealwright.assignment set external_id = 'S-1'")
+        (answer,) = rows(connection, "call dealwright.settle(%s::bigint, 'confirmed', 100, 20)", booking)
+        agent = answer["agent_id"]
+        assert answer == {
+            "booking_id": booking, "status": "confirmed", "total_revenue": 120, "assignment_id": 1,
+            "agent_id": agent, "open": 0, "capacity": 7, "agent_name": f"agent {agent - 1}",
+            "own_booking_id": "B-1", "own_assignment_id": "S-1", "own_agent_id": f"A-{agent}",
+            "notices": None,
+        }  # fmt: skip
+        (named,) = rows(connection, "call dealwright.settle('B-1'::text, 'confirmed', 100, 20)")
+        assert named == {
+            ("booking" if name == "booking_id" else name): found for name, found in answer.items()
+        } | {"booking": str(booking)}
+        for identity in (booking, "B-1"):
+            kind = "bigint" if identity == booking else "text"
+            statement = f"select * from dealwright.settle_booking(%s::{kind}, 'confirmed', 100, 20)"
+            assert rows(connection, statement, identity) == [answer]
+        # with the desk's own number only what has no other name
+        assert value(connection, "select dealwright.assignment_named('S-1')") == 1
+        for statement in (
+            "select dealwright.assignment_named('1')",
+            "call dealwright.settle('1', 'pending')",
+        ):
+            with pytest.raises(psycopg.Error) as unknown:
+                rows(connection, statement)
+            assert unknown.value.sqlstate == "DW003"
+
+
 def test_the_same_key_gives_the_same_answer_and_a_full_desk_lets_wait(database: Database) -> None:
     with database.connect(autocommit=True) as connection:
         build(connection, capacity=1)

@@ -97,6 +97,44 @@ def test_given_skills_and_department_count_beside_the_text(skilled: Connection[A
     assert (lead["status"], lead["agent_name"]) == ("assigned", "none")
 
 
+@pytest.mark.parametrize(
+    ("given", "text", "corrected", "skills", "department"),
+    [
+        ({}, "luxury", "quiet", None, None),
+        ({}, "luxury", "honeymoon", ["honeymoon"], None),
+        ({}, "somebody from Luxury Voyages", "quiet", None, None),
+        ({}, "quiet", "somebody from Luxury Voyages", ["luxury"], "Luxury Voyages"),
+        # what was asked for beside the text stays
+        ({"skills": ["spanish"]}, "luxury", "honeymoon", ["spanish"], None),
+        ({"department": "Sales"}, "luxury", "quiet", None, "Sales"),
+        ({"department": "Sales"}, "luxury", None, None, "Sales"),
+    ],
+)
+def test_what_was_read_from_a_text_goes_with_it(
+    skilled: Connection[Any],
+    given: dict[str, Any],
+    text: str,
+    corrected: str | None,
+    skills: list[str] | None,
+    department: str | None,
+) -> None:
+    lead = assign(skilled, {}, "workload", requirements=text, **given)["lead_id"]
+    rows(skilled, "update dealwright.lead set requirements = %s where lead_id = %s", corrected, lead)
+    kept = "select required_skills, required_department from dealwright.lead where lead_id = %s"
+    assert rows(skilled, kept, lead) == [{"required_skills": skills, "required_department": department}]
+
+
+def test_a_lead_inserted_with_nulls_has_the_usual_values(skilled: Connection[Any]) -> None:
+    rows(
+        skilled,
+        "insert into dealwright.lead (customer_name, received_at, priority, idempotency_key) "
+        "values ('Kate', null, null, null)",
+    )
+    (lead,) = rows(skilled, "select priority, received_at - now() as ahead, status from dealwright.lead")
+    assert (lead["priority"], lead["status"]) == (0, "assigned")
+    assert abs(lead["ahead"].total_seconds()) < 60
+
+
 def test_skills_are_the_same_however_they_are_written(database: Database) -> None:
     with database.connect(autocommit=True) as connection:
         agent = add_agent(connection, "plain", skills=["Luxury", " SPANISH "])

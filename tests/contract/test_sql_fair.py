@@ -226,6 +226,18 @@ def test_who_comes_back_from_a_shift_starts_level(desk: Connection[Any]) -> None
     assert value(desk, "select fair_until from dealwright.agent where agent_id = %s", cleo).year == 2200
 
 
+def test_a_ranking_that_places_nobody_sees_who_begins_a_shift_level(desk: Connection[Any]) -> None:
+    for name in ("Ada", "Ben"):
+        add_agent(desk, name, capacity=1000)
+    begin = datetime.now(UTC) + timedelta(seconds=0.7)
+    cleo = add_agent(desk, "Cleo", capacity=1000, shifts=f"{{[{begin.isoformat()},)}}")
+    had = given(desk, 3)
+    due = min(set(had) - {None}, key=had.count)
+    rows(desk, "select pg_sleep_until(%s)", begin + timedelta(seconds=0.05))
+    ranked = rows(desk, "select agent_id from dealwright.rank_agents('{}', 'fair') where eligible")
+    assert [row["agent_id"] for row in ranked[:2]] == [due, cleo]
+
+
 def test_a_longer_shift_is_the_same_shift(desk: Connection[Any]) -> None:
     now = datetime.now(UTC)
     hour = timedelta(hours=1)

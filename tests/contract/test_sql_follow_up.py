@@ -12,6 +12,7 @@ import pytest
 from engine import add_agent, assign, declare, load_model, random_model, rows, value
 from ledger import check_desk
 from psycopg import Connection
+from psycopg.types.json import Jsonb
 
 from dealwright.desk.database import Database
 from dealwright.desk.desk import Desk
@@ -161,6 +162,8 @@ def test_a_withdrawn_lead_frees_the_place_and_cancels_the_booking(desk: Connecti
     assert value(desk, kinds, given["assignment_id"])[:2] == ["assigned", "lapsed"]
     booking = value(desk, "select status from dealwright.booking where booking_id = %s", given["booking_id"])
     assert booking == "cancelled"
+    lead = value(desk, "select status from dealwright.lead where lead_id = %s", given["lead_id"])
+    assert lead == "withdrawn"
     assert value(desk, "select count(*) from dealwright.lead where is_waiting") == 0
     assert value(desk, "select open from dealwright.agent") == 1
     check_desk(desk)
@@ -200,3 +203,68 @@ def test_a_win_without_an_amount_says_nothing_about_the_amounts(desk: Connection
     )
     assert stat["package_expected_cents"] == 2 * round(100 * math.exp(logit))
     check_desk(desk, model)
+
+
+def test_what_is_no_win_any_more_has_no_revenue(desk: Connection[Any]) -> None:
+    add_agent(desk, "Ada")
+    booking = assign(desk, LEAD)["booking_id"]
+    derived = "outcome, known_at, completed_at, ended_at, base_revenue, package_revenue, total_revenue"
+    kept = f"select status, {derived} from dealwright.assignment"
+    settle = "select dealwright.settle_booking(%s::bigint, %s)"
+    rows(desk, "select dealwright.settle_booking(%s::bigint, 'confirmed', 700, 50)", booking)
+    (won,) = rows(desk, kept)
+    assert (won["status"], won["outcome"]) == ("settled", "won")
+    assert (won["base_revenue"], won["package_revenue"], won["total_revenue"]) == (700, 50, 750)
+    assert won["known_at"] == won["completed_at"] == won["ended_at"] is not None
+    rows(desk, settle, booking, "pending")
+    (reopened,) = rows(desk, kept)
+    assert reopened == {"status": "open"} | dict.fromkeys(derived.split(", "))
+    rows(desk, settle, booking, "confirmed")
+    assert rows(
+        desk,
+        "select total_revenue from dealwright.agent_stat join dealwright.assignment "
+        "using (agent_id) where revenue_cents = 75000",
+    ) == [{"total_revenue": 750}]
+    rows(desk, settle, booking, "cancelled")
+    (lost,) = rows(desk, kept)
+    assert lost["known_at"] == lost["ended_at"] is not None
+    assert lost == reopened | {
+        "status": "settled", "outcome": "lost", "known_at": lost["known_at"], "ended_at": lost["known_at"],
+    }  # fmt: skip
+    check_desk(desk)
+
+
+def test_an_assignment_written_with_an_end_has_lapsed(desk: Connection[Any]) -> None:
+    ada = add_agent(desk, "Ada", capacity=1)
+    rows(
+        desk,
+        "insert into dealwright.lead (customer_name, attributes, status) values ('K', %s, 'withdrawn')",
+        Jsonb(LEAD),
+    )
+    rows(
+        desk,
+        "insert into dealwright.assignment (lead_id, agent_id, ended_at) values (1, %s, '2026-01-02Z')",
+        ada,
+    )
+    (row,) = rows(desk, "select status, outcome, known_at, ended_at from dealwright.assignment")
+    assert (row["status"], row["outcome"]) == ("lapsed", "lost")
+    assert row["known_at"] == row["ended_at"] == datetime(2026, 1, 2, tzinfo=UTC)
+    assert value(desk, "select open from dealwright.agent") == 0
+    check_desk(desk)
+
+
+def test_who_settles_has_reached_the_customer(desk: Connection[Any]) -> None:
+    add_agent(desk, "Ada")
+    for status in ("confirmed", "cancelled"):
+        given = assign(desk, LEAD)
+        rows(desk, "select dealwright.settle_booking(%s::bigint, %s)", given["booking_id"], status)
+        (row,) = rows(
+            desk,
+            "select first_contact_at, known_at from dealwright.assignment where assignment_id = %s",
+            given["assignment_id"],
+        )
+        assert row["first_contact_at"] == row["known_at"] is not None
+    bare = without_booking(desk, hand_over(desk, 8))
+    assert value(desk, LAPSE, None) == 1
+    contact = "select first_contact_at from dealwright.assignment where assignment_id = %s"
+    assert value(desk, contact, bare) is None

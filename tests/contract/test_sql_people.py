@@ -485,6 +485,18 @@ def test_possible_duplicates_are_said(connection: Connection[Any]) -> None:
     ]
 
 
+def test_the_same_form_is_looked_for_among_a_thousand_leads_around(connection: Connection[Any]) -> None:
+    staff(connection, "Ada")
+    first = assign(connection, LEAD)["lead_id"]
+    duplicates = "select array_agg(lead_id) from dealwright.duplicates_of(%s)"
+    for later, found in ((1000, True), (2001, False)):
+        rows(connection, "select setval('dealwright.lead_lead_id_seq', %s)", first + later - 1)
+        lead = assign(connection, LEAD)["lead_id"]
+        assert lead == first + later
+        assert value(connection, duplicates, lead) == ([first] if found else None)
+    assert value(connection, duplicates, first) == [first + 1000]
+
+
 def test_a_key_that_comes_again_with_another_customer_id_is_a_conflict(connection: Connection[Any]) -> None:
     staff(connection, "Ada")
     first = assign(connection, LEAD, customer_id="C1", idempotency_key="k")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from engine import add_agent, assign, lead_json, rows, value
+from engine import Row, add_agent, assign, lead_json, rows, value
 from ledger import check_desk
 from psycopg import Connection
 
@@ -119,3 +121,85 @@ def test_the_sweep_of_the_worker(desk: Connection[Any]) -> None:
     assert value(desk, "select dealwright.fill_free_places()") == 1
     assert value(desk, "select dealwright.fill_free_places()") == 0
     assert placed(desk) == ["first"]
+
+
+def wait_for_lock(desk: Connection[Any], other: Connection[Any], work: Future[Any]) -> None:
+    """Wait until what another connection does waits for a lock."""
+    waits = "select count(*) from pg_stat_activity where pid = %s and wait_event_type = 'Lock'"
+    while not value(desk, waits, other.info.backend_pid):
+        assert not work.done()
+        time.sleep(0.01)
+
+
+def settle(desk: Connection[Any], placed: Row) -> None:
+    rows(desk, "select dealwright.settle_booking(%s::bigint, 'cancelled')", placed["booking_id"])
+
+
+def by_function(desk: Connection[Any]) -> None:
+    assign(desk, {}, customer="late")
+
+
+def by_insert(desk: Connection[Any]) -> None:
+    rows(desk, "insert into dealwright.lead (customer_name) values ('late')")
+
+
+@pytest.mark.parametrize("come", [by_function, by_insert])
+def test_a_lead_that_finds_no_place_waits_for_one_that_is_being_freed(
+    database: Database, desk: Connection[Any], come: Callable[[Connection[Any]], None]
+) -> None:
+    add_agent(desk, "Ada", capacity=1)
+    first = assign(desk, {}, customer="first")
+    with database.connect(autocommit=True) as other, ThreadPoolExecutor(1) as pool:
+        with desk.transaction():
+            settle(desk, first)
+            late = pool.submit(come, other)
+            wait_for_lock(desk, other, late)
+        late.result(timeout=30)
+    assert placed(desk) == ["late"]
+    check_desk(desk)
+
+
+@pytest.mark.parametrize("come", [by_function, by_insert])
+def test_a_place_that_is_freed_waits_for_a_lead_that_is_about_to_wait(
+    database: Database, desk: Connection[Any], come: Callable[[Connection[Any]], None]
+) -> None:
+    add_agent(desk, "Ada", capacity=1)
+    first = assign(desk, {}, customer="first")
+    with database.connect(autocommit=True) as other, ThreadPoolExecutor(1) as pool:
+        with desk.transaction():
+            come(desk)
+            freed = pool.submit(settle, other, first)
+            wait_for_lock(desk, other, freed)
+        freed.result(timeout=30)
+    assert placed(desk) == ["late"]
+    check_desk(desk)
+
+
+def test_two_places_freed_at_once_take_two_leads(database: Database, desk: Connection[Any]) -> None:
+    for name in ("Ada", "Ben"):
+        add_agent(desk, name, capacity=1)
+    hers, his = assign(desk, {}, "workload"), assign(desk, {}, "workload")
+    for name in ("first", "second"):
+        assert assign(desk, {}, "workload", customer=name)["status"] == "waiting"
+    with database.connect(autocommit=True) as other:
+        rows(other, "set lock_timeout = '5s'")
+        with desk.transaction():
+            settle(desk, hers)
+            settle(other, his)  # does not wait
+            assert placed(other)[-1] == "second"
+    assert sorted(placed(desk)) == ["first", "second"]
+    # for each of them it was one agent's place alone
+    taken = rows(desk, "select from_queue, propensity from dealwright.decision where from_queue")
+    assert taken == [{"from_queue": True, "propensity": 1}] * 2
+    check_desk(desk)
+
+
+@pytest.mark.parametrize("policy", ["fair", "value"])
+def test_of_equal_agents_each_may_have_got_the_lead(desk: Connection[Any], policy: str) -> None:
+    for name in ("Ada", "Ben", "Cleo", "Dan"):
+        add_agent(desk, name)
+    for equals in (4, 3, 2, 1, 4):
+        decision = assign(desk, {}, policy)["assignment_id"]
+        chance = "select propensity from dealwright.{} where assignment_id = %s"
+        assert value(desk, chance.format("decision"), decision) == pytest.approx(1 / equals)
+        assert value(desk, chance.format("assignment"), decision) == pytest.approx(1 / equals)

@@ -299,6 +299,41 @@ def test_a_decision_that_does_not_follow_is_shown(connection: Connection[Any]) -
     assert not value(connection, "select dealwright.replay(%s)", answer["assignment_id"])["agrees"]
 
 
+@pytest.mark.administrator
+@pytest.mark.parametrize(
+    ("change", "agrees"),
+    [
+        ("match_score = match_score + 0.1", False),
+        ("match_score = null", False),
+        ("win_probability = win_probability + 1e-4", False),
+        ("win_probability = win_probability - 1e-4", False),
+        ("win_probability = null", False),
+        # as much as a sum of reals in another order may make
+        ("win_probability = win_probability + 1e-8", True),
+    ],
+)
+def test_a_decision_agrees_only_with_its_own_figures(
+    connection: Connection[Any], change: str, *, agrees: bool
+) -> None:
+    load_model(connection, random_model(np.random.default_rng(7)))
+    answer = assign(connection, LEAD, "value")
+    rows(connection, "set session_replication_role = replica")
+    rows(connection, f"update dealwright.decision set {change}")
+    assert value(connection, "select dealwright.replay(%s)", answer["assignment_id"])["agrees"] is agrees
+
+
+def test_explain_has_the_first_ten_and_whom_one_asks_for(connection: Connection[Any]) -> None:
+    for i in range(12):
+        add_agent(connection, f"junior {i}", years_of_service=0.5, rating=1.0 - i / 100)
+    answer = assign(connection, LEAD, "workload")
+    explained = value(connection, "select dealwright.explain(%s)", answer["assignment_id"])["ranking"]
+    assert len(explained) == 10
+    last = value(connection, "select max(agent_id) from dealwright.agent")
+    asked = value(connection, "select dealwright.explain(%s, %s)", answer["assignment_id"], last)["ranking"]
+    assert asked[:10] == explained
+    assert [row["agent_id"] for row in asked[10:]] == [last]
+
+
 def test_imported_assignments_carry_no_decision(database: Database, connection: Connection[Any]) -> None:
     desk = Desk(database)
     desk.load(random_history(np.random.default_rng(1), desk.dimensions(), assignments=20, prefix="x"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -210,3 +212,33 @@ def test_who_has_room_again_is_looked_at_though_no_list_has_the_agent(database: 
         assert assign(connection, attributes)["agent_id"] != first
         rows(connection, "select dealwright.reassign(%s, 'ill')", placed["assignment_id"])
         assert assign(connection, attributes)["agent_id"] == first
+
+
+@pytest.mark.parametrize(("policy", "listed"), [("value", False), ("value", True), ("workload", False)])
+def test_who_waited_for_an_agent_looks_again_at_who_comes_first(
+    database: Database, policy: str, *, listed: bool
+) -> None:
+    """While a lead waits for the row of the first agent, somebody else comes to be the first."""
+    attributes = {"destination": "Mars", "lead_source": "Organic"}
+    with database.connect(autocommit=True) as one, database.connect(autocommit=True) as other:
+        declare(one)
+        load_model(one, random_model(np.random.default_rng(3)))
+        rows(one, "select dealwright.set_default_policy('value', '{\"sharpness\": 1}')")
+        for name, seniority in (("Ada", 5.1), ("Ben", 5.0)):
+            add_agent(one, name, capacity=4, rating=4, years_of_service=seniority)
+        if listed:
+            warm = assign(one, attributes, policy)
+            rows(one, "delete from dealwright.booking where booking_id = %s", warm["booking_id"])
+            rows(one, "delete from dealwright.assignment where assignment_id = %s", warm["assignment_id"])
+        lists = value(one, "select count(*) from dealwright_engine.standing")
+        assert lists == listed
+        with ThreadPoolExecutor(1) as pool:
+            with one.transaction():
+                first = assign(one, attributes, policy)["agent_name"]
+                late = pool.submit(assign, other, attributes, policy)
+                waits = "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and pid = %s"
+                while not value(one, waits, other.info.backend_pid):
+                    assert not late.done()
+                    time.sleep(0.01)
+            second = late.result(timeout=30)["agent_name"]
+        assert {first, second} == {"Ada", "Ben"}

@@ -21,6 +21,8 @@ from psycopg.conninfo import make_conninfo
 from dealwright.desk.database import Database
 from dealwright.desk.desk import Desk
 
+STAFF = (("Ada", 9.0), ("Ben", 1.0))
+
 
 def work(database: Database, done: threading.Event, number: int) -> None:
     """Assign, settle, give on, correct, move, leave and come back until told to stop.
@@ -243,6 +245,31 @@ def test_a_correction_and_an_assignment_of_one_agent_do_not_block_each_other(dat
 
         together(database, correct, take, rate)
         check_desk(connection, model)
+
+
+def test_who_moves_a_lead_waits_for_the_first_agent_and_holds_no_other(database: Database) -> None:
+    """Two moves in opposite directions lock the agents in the same order."""
+    with (
+        database.connect(autocommit=True) as moving,
+        database.connect() as holding,
+        database.connect(autocommit=True) as looker,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        ada, ben = (add_agent(moving, name, years_of_service=seniority) for name, seniority in STAFF)
+        given = assign(moving, {}, "workload")
+        assert given["agent_id"] == ada
+        rows(holding, "select from dealwright.agent where agent_id = %s for no key update", ada)
+        move = "update dealwright.assignment set agent_id = %s where assignment_id = %s"
+        moved = pool.submit(rows, moving, move, ben, given["assignment_id"])
+        waits = "select count(*) from pg_stat_activity where pid = %s and wait_event_type = 'Lock'"
+        while not value(looker, waits, moving.info.backend_pid):
+            assert not moved.done()
+        free = "select agent_id from dealwright.agent where agent_id = %s for no key update nowait"
+        assert value(looker, free, ben) == ben
+        holding.rollback()
+        moved.result(timeout=30)
+        assert value(moving, "select array_agg(open order by agent_id) from dealwright.agent") == [0, 1]
+        check_desk(moving)
 
 
 def test_a_settlement_that_had_to_give_way_is_done_all_the_same(database: Database) -> None:

@@ -12,16 +12,18 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from unittest.mock import MagicMock
 
 import pytest
 from engine import add_agent, assign, rows, value
 from ledger import check_desk
 from psycopg import Connection
 
+from dealwright.desk import worker
 from dealwright.desk.database import Database
 from dealwright.desk.desk import Desk
 from dealwright.desk.worker import WorkDone, Worker, WorkerParams
-from dealwright.errors import InputError
+from dealwright.errors import DatabaseError, InputError
 
 
 @pytest.fixture
@@ -92,9 +94,69 @@ def test_one_of_several_leads_and_another_takes_over(database: Database, desk: C
 
 
 def test_bad_intervals_are_refused() -> None:
+    assert WorkerParams() == WorkerParams(every_s=1, lapse_every_s=60, seal_every_s=10)
     for name in ("every_s", "lapse_every_s", "seal_every_s"):
         with pytest.raises(InputError, match=f"{name} must be above 0"):
             WorkerParams(**{name: 0})
+        assert getattr(WorkerParams(**{name: 86_400}), name) == 86_400
+        with pytest.raises(InputError, match=f"{name} must be above 0 and at most 86400"):
+            WorkerParams(**{name: 86_400.5})
+
+
+class Clock(threading.Event):
+    """A clock that goes on when somebody waits, and says stop after a number of waits."""
+
+    def __init__(self, waits: int) -> None:
+        super().__init__()
+        self.now, self.left, self.waited = 1000.0, waits, list[float]()
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def wait(self, timeout: float | None = None) -> bool:
+        assert timeout is not None
+        self.waited.append(timeout)
+        self.now += timeout
+        self.left -= 1
+        if self.left == 0:
+            self.set()
+        return self.is_set()
+
+
+def test_each_piece_of_work_has_its_own_interval(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, looks = Clock(waits=7), list[tuple[float, str]]()
+
+    def look(_: object, name: str) -> int:
+        looks.append((clock.now - 1000, name))
+        return int(name != "return_unanswered")
+
+    monkeypatch.setattr(worker, "_number", look)
+    monkeypatch.setattr(worker, "time", clock)
+    monkeypatch.setattr(Worker, "_lead", lambda *_: True)
+    told: list[WorkDone] = []
+    params = WorkerParams(every_s=1, lapse_every_s=4, seal_every_s=3)
+    done = Worker(MagicMock(url="postgresql://"), params).run(clock, told.append)
+    assert [at for at, name in looks if name == "serve_queue"] == [0, 1, 2, 3, 4, 5, 6]
+    assert [at for at, name in looks if name == "return_unanswered"] == [0, 1, 2, 3, 4, 5, 6]
+    assert [at for at, name in looks if name == "lapse_follow_ups"] == [0, 4]
+    assert [at for at, name in looks if name == "seal_decisions"] == [0, 3, 6]
+    assert done == WorkDone(placed=7, lapsed=2, sealed=3)
+    assert told[0] == WorkDone(placed=1, lapsed=1, sealed=1)
+    assert told[1] == WorkDone(placed=1)
+
+
+def test_of_very_many_unanswered_leads_a_round_returns_a_thousand(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worker, "_number", lambda *_: 1)
+    assert Worker(MagicMock(url="postgresql://")).work() == WorkDone(1, 1000, 1, 1)
+
+
+def test_a_server_that_stays_away_is_asked_less_and_less_often(caplog: pytest.LogCaptureFixture) -> None:
+    clock = Clock(waits=7)
+    away = MagicMock(url="postgresql://")
+    away.connect.side_effect = DatabaseError("nobody answers")
+    assert Worker(away, WorkerParams(every_s=1)).run(clock) == WorkDone()
+    assert clock.waited == [1, 2, 4, 8, 16, 30, 30]
+    assert caplog.messages[3] == "the worker tries again in 8 s: nobody answers"
 
 
 class Process:
@@ -117,14 +179,14 @@ class Process:
 
 
 def test_the_process_works_and_leaves_when_told(database: Database, desk: Connection[Any]) -> None:
-    worker = Process(database)
+    process = Process(database)
     try:
         begin = datetime.now(UTC) + timedelta(seconds=0.3)
         add_agent(desk, "Ada", shifts=f"{{[{begin.isoformat()},)}}")
         assign(desk, {})
         wait_for(lambda: value(desk, "select status from dealwright.lead") == "assigned")
     finally:
-        code, done, notes = worker.end(signal.SIGTERM)
+        code, done, notes = process.end(signal.SIGTERM)
     assert code == 0
     assert sum(row["placed"] for row in done) == 1
     assert "this worker leads" in notes
@@ -143,12 +205,12 @@ def test_killed_between_offer_and_hand_over_it_loses_nothing(
     moved = "select count(*) from dealwright.assignment where status = 'reassigned'"
     before = 0
     for _ in range(4):
-        worker = Process(database)
+        process = Process(database)
         try:
             wait_for(lambda: value(desk, moved) >= before + 3)  # noqa: B023 - it is waited for here
         finally:
-            worker.process.kill()
-            worker.process.communicate()
+            process.process.kill()
+            process.process.communicate()
         before = value(desk, moved)
         check_desk(desk)
     assert (

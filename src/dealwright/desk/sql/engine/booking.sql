@@ -17,8 +17,7 @@ begin
             raise exception 'revenue cannot be negative' using errcode = 'DW002',
                 hint = 'a booking that was lost is cancelled';
         end if;
-        if 'NaN' in (coalesce(new.base_revenue, 0), coalesce(new.package_revenue, 0), coalesce(new.total_revenue, 0))
-            then
+        if 'NaN' in (new.base_revenue, new.package_revenue, new.total_revenue) then
             raise exception 'a revenue must be a number' using errcode = 'DW002',
                 hint = 'leave it null when it is not known';
         end if;

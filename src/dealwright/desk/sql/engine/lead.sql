@@ -78,9 +78,6 @@ begin
                 new.required_department := null;
             end if;
         end if;
-        if jsonb_typeof(new.attributes) is distinct from 'object' then
-            raise exception 'attributes must be a JSON object such as {"destination": "Mars"}' using errcode = 'DW002';
-        end if;
         new := dealwright_engine.read_lead(
             new, tg_op = 'UPDATE' and new.attributes is not distinct from old.attributes);
     end if;

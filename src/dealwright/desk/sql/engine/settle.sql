@@ -19,7 +19,8 @@ begin
     elsif greatest(settle.base_revenue, settle.package_revenue, settle.total_revenue,
                    settle.base_revenue + settle.package_revenue) >= 1e12 then  -- NaN too
         raise exception 'a revenue must be a number below 1e12, not %', greatest(
-                settle.base_revenue, settle.package_revenue, settle.total_revenue)
+                settle.base_revenue, settle.package_revenue, settle.total_revenue,
+                settle.base_revenue + settle.package_revenue)
             using errcode = 'DW002', hint = 'look at the decimal sign, or leave it null when it is not known';
     end if;
     if settle.status = 'pending' then
