@@ -41,6 +41,7 @@ IMPORT = (
 )
 RANK = f"select * from dealwright.rank_agents('{ENQUIRY}')"
 PLACE = f"select * from dealwright.assign_lead('{ENQUIRY}')"
+PLACE_MANY = f"select * from dealwright.assign_many(array_fill('{ENQUIRY}'::jsonb, array[2]))"
 INSERT = (
     "insert into dealwright.lead (customer_name, attributes) "
     f"select 'Ida', '{ENQUIRY}'::jsonb -> 'attributes'"
@@ -117,6 +118,7 @@ CAN: dict[str, list[str]] = {
     "shop": [
         RANK,
         PLACE,
+        PLACE_MANY,
         INSERT,
         SETTLE,
         f"call dealwright.assign('{ENQUIRY}')",
@@ -157,15 +159,18 @@ CANNOT: dict[str, list[str]] = {
         "update dealwright.agent set database_role = 'ann'",
         "update dealwright.booking set assignment_id = 1",
     ],
-    "night": [PLACE, INSERT, SETTLE, "select dealwright.reassign(3, 'x')", *PEOPLE, *WRITES, *PRIVATE, *OWN],
+    "night": [
+        PLACE, PLACE_MANY, INSERT, SETTLE, "select dealwright.reassign(3, 'x')", *PEOPLE, *WRITES, *PRIVATE,
+        *OWN,
+    ],
     "looker": [
-        PLACE, INSERT, SETTLE, "call dealwright.settle(1, 'confirmed')", *WRITES, *PRIVATE, *OWN, *PEOPLE,
-        *NIGHT, "select dealwright.contact(1)", "select dealwright.decline(1, 'x')",
+        PLACE, PLACE_MANY, INSERT, SETTLE, "call dealwright.settle(1, 'confirmed')", *WRITES, *PRIVATE, *OWN,
+        *PEOPLE, *NIGHT, "select dealwright.contact(1)", "select dealwright.decline(1, 'x')",
         "select dealwright.reassign(3, 'x')", "update dealwright.booking set status = 'confirmed'",
     ],
     "boss": ["select pg_read_file('PG_VERSION')", "create role other", "update dealwright.agent set open = 0",
              "truncate dealwright.lead cascade"],
-    "nobody": [RANK, PLACE, *READS, *OWN, *PRIVATE, "select * from dealwright.schema_version"],
+    "nobody": [RANK, PLACE, PLACE_MANY, *READS, *OWN, *PRIVATE, "select * from dealwright.schema_version"],
 }  # fmt: skip
 ALLOWED = {"42501", "42704"}  # no right; no such role
 
@@ -520,7 +525,7 @@ def test_the_command_prints_the_grants(dealwright: Command) -> None:
     said = dealwright("roles").out
     for role in ROLES:
         assert f"\n{role}: " in f"\n{said}"
-    assert "execute  activate_agent, agent_named, assign, assign_lead" in said
+    assert "execute  activate_agent, agent_named, assign, assign_lead, assign_many" in said
     told = dealwright("roles", "--json").json
     assert [role["name"] for role in told["roles"]] == list(ROLES)
     app = {(g["privilege"], g["object"]): g["columns"] for g in told["roles"][0]["grants"]}

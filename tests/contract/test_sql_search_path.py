@@ -14,6 +14,7 @@ from dealwright.desk.database import Database
 
 ATTRIBUTES = {"destination": "Mars", "lead_source": "Organic"}
 RETURNING = {"customer_name": "Ida", "customer_id": "C", "attributes": ATTRIBUTES}
+LEAD = {"customer_name": "Ida", "attributes": ATTRIBUTES}
 STATEMENTS = [
     "update dealwright.booking set status = 'confirmed', base_revenue = 900 where booking_id = 1",
     "update dealwright.booking set status = 'pending' where booking_id = 1",
@@ -58,6 +59,8 @@ STATEMENTS = [
     "select dealwright.promote_model(1)",
     "select * from dealwright.verify_decisions()",
     "select dealwright.rebuild_statistics()",
+    "update dealwright.agent set capacity = 99 where active",
+    f"select * from dealwright.assign_many(array_fill('{json.dumps(LEAD)}'::jsonb, array[20]), 'value')",
 ]
 
 

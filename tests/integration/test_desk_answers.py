@@ -91,6 +91,47 @@ def test_of_a_batch_with_a_bad_lead_nothing_is_placed(desk: Desk) -> None:
     assert desk.counts()["assignments"] == 0
 
 
+def test_a_batch_is_placed_in_one_trip_in_the_order_of_its_leads(desk: Desk, sent: list[bytes]) -> None:
+    desk.counts()
+    sent.clear()
+    placed = desk.assign_many([LEAD | {"customer_name": name} for name in "abcde"], "workload")
+    assert len(sent) == 1, sent
+    assert [placement.row["status"] for placement in placed] == ["assigned"] * 4 + ["waiting"]
+    assert {placement.row["agent_id"] for placement in placed} == {"A-7", 2, None}
+    with desk.database.connect() as connection:
+        names = value(connection, "select array_agg(customer_name order by lead_id) from dealwright.lead")
+    assert names == list("abcde")
+    assert [placement.row["lead_id"] for placement in placed] == [1, 2, 3, 4, 5]
+    assert desk.assign_many([]) == ()
+
+
+def test_a_batch_with_a_lead_that_is_refused_is_not_placed(desk: Desk) -> None:
+    keyed = LEAD | {"idempotency_key": "k"}
+    desk.assign(keyed)
+    with pytest.raises(ConflictError, match=r"lead 2 of the batch.*belongs to another enquiry.*was placed"):
+        desk.assign_many([LEAD, keyed | {"customer_name": "Bo"}])
+    with pytest.raises(UnknownNameError):
+        desk.assign_many([LEAD], "cheapest")
+    assert desk.counts()["assignments"] == 1
+
+
+def test_all_are_assigned_in_batches_up_to_the_one_that_is_refused(
+    desk: Desk, sent: list[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dealwright.desk.desk.BATCH_SIZE", 2)
+    keyed = LEAD | {"idempotency_key": "k"}
+    desk.assign(keyed)
+    sent.clear()
+    assert [placed.assigned for placed in desk.assign_all([keyed] * 5)] == [True] * 5
+    assert len(sent) == 1 + 3, sent  # the dimensions, and three batches
+    placements = desk.assign_all([LEAD, keyed, LEAD, keyed | {"customer_name": "Bo"}, LEAD])
+    placed = [next(placements).row["lead_id"] for _ in range(3)]
+    with pytest.raises(ConflictError, match=r"^idempotency_key"):
+        next(placements)
+    assert len(set(placed)) == 3
+    assert desk.counts()["assignments"] == 3
+
+
 def test_a_refused_command_leaves_a_connection_as_it_was(desk: Desk) -> None:
     desk.assign(LEAD)
     with pytest.raises(NotFoundError):

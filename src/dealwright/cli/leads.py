@@ -21,9 +21,11 @@ from dealwright.cli.context import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
+    from dealwright.desk.desk import Desk
     from dealwright.desk.results import Placement
+    from dealwright.errors import DealwrightError
 
 Set = Annotated[
     list[str] | None,
@@ -145,10 +147,10 @@ def _assign_file(
     rejected: Path | None,
     as_json: bool,
 ) -> None:
-    """Place the good leads of a file one by one, and name the others; with `strict` all of them or none."""
+    """Place the good leads of a file in their order and name the others; with `strict`, all or none."""
     from dealwright.cli.intake_tables import intake_document, print_intake
     from dealwright.cli.progress import counted
-    from dealwright.errors import ConflictError, DealwrightError, InputError
+    from dealwright.errors import DealwrightError, InputError
     from dealwright.tables.leads import read_leads
     from dealwright.tables.rejected import check_place, write_rejected
 
@@ -160,17 +162,15 @@ def _assign_file(
         leads = read_leads(file, desk.dimensions())
         if strict and (problems := leads.intake().messages(1)):
             raise InputError(f"{problems[0]} (--strict: nothing was assigned)")
-        for row, document in counted(list(leads.leads.items()), len(leads.leads), "assigning"):
-            try:
-                placed.append((document, desk.assign(document, policy)))
-            except (
-                InputError,
-                ConflictError,
-            ) as error:  # this lead cannot be placed, such as a key that was used before
-                leads.reject(row, error)
-            except DealwrightError as error:
-                stopped = error
-                break
+        try:
+            outcomes = _place_in_batches(desk, list(leads.leads.items()), policy)
+            for row, document, outcome in counted(outcomes, len(leads.leads), "assigning"):
+                if isinstance(outcome, DealwrightError):
+                    leads.reject(row, outcome)
+                else:
+                    placed.append((document, outcome))
+        except DealwrightError as error:
+            stopped = error
     intake = leads.intake()
     paths = write_rejected(intake, folder, file.parent)
     if as_json:
@@ -185,6 +185,28 @@ def _assign_file(
         )
     if not placed:
         raise typer.Exit(1)
+
+
+def _place_in_batches(
+    desk: Desk, leads: Sequence[tuple[int, Mapping[str, Any]]], policy: str | None
+) -> Iterator[tuple[int, Mapping[str, Any], Placement | DealwrightError]]:
+    """Place the leads; one that is refused, such as one whose key was used before, comes with its error."""
+    from dealwright.desk.desk import BATCH_SIZE
+    from dealwright.errors import ConflictError, InputError
+
+    for start in range(0, len(leads), BATCH_SIZE):
+        batch = leads[start : start + BATCH_SIZE]
+        try:
+            placements = desk.assign_many([document for _, document in batch], policy)
+        except (InputError, ConflictError):
+            for row, document in batch:
+                try:
+                    yield row, document, desk.assign(document, policy)
+                except (InputError, ConflictError) as error:
+                    yield row, document, error
+        else:
+            for (row, document), placement in zip(batch, placements, strict=True):
+                yield row, document, placement
 
 
 def _show_placed(placed: Sequence[tuple[Mapping[str, Any], Placement]]) -> None:

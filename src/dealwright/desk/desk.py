@@ -36,7 +36,7 @@ from dealwright.desk.results import (
 )
 from dealwright.desk.waiting import Tell, log_wait
 from dealwright.dimensions import BOOKING_STATUSES, EMPTY, Dimension
-from dealwright.errors import InputError, NotFoundError, UnknownNameError
+from dealwright.errors import ConflictError, InputError, NotFoundError, UnknownNameError
 
 if TYPE_CHECKING:
     from dealwright.desk.roles import Roles
@@ -44,6 +44,8 @@ if TYPE_CHECKING:
     from dealwright.schemas import History
 
 POLICIES = ("value", "classic", "workload", "fair")
+# a transaction's worth of leads: longer ones are hardly faster, and keep others waiting
+BATCH_SIZE = 2_000
 NO_MODEL = "no model has been trained yet: agents are not told apart"
 
 
@@ -174,22 +176,49 @@ class Desk(ModelRegister):
             self._refusals_explained(document, complete=True),
             self._connection(autocommit=True) as connection,
         ):
-            return _placement(run_command(connection, "assign", {"lead": Jsonb(document), "policy": policy}))
+            return _placement(
+                run_command(connection, "assign", {"lead": Jsonb(document), "policy": policy})[0]
+            )
+
+    def assign_many(
+        self, leads: Iterable[Lead | Mapping[str, Any]], policy: str | None = None
+    ) -> tuple[Placement, ...]:
+        """Assign leads in one transaction, all or none; the placements are those of one after the other.
+
+        While it runs, no other lead is placed and no booking settled: some thousand leads are enough for one
+        call. :meth:`assign_all` takes any number.
+
+        Raises
+        ------
+        InputError, ConflictError
+            A lead cannot be placed; the message has its number. No lead was placed.
+        """
+        documents = [_document(lead) for lead in leads]
+        _check_policy(policy)
+        with self._connection(autocommit=True) as connection:
+            parameters = {"leads": [Jsonb(document) for document in documents], "policy": policy}
+            return tuple(_placement(row) for row in run_command(connection, "assign_many", parameters))
 
     def assign_all(
         self, leads: Iterable[Lead | Mapping[str, Any]], policy: str | None = None
     ) -> Iterator[Placement]:
-        """Assign leads one after the other, each in a transaction of its own; all are checked first."""
+        """Assign leads one after the other, two thousand per transaction; all are checked first.
+
+        Where one of them is refused all the same, such as one whose key belongs to another enquiry, those
+        before it are placed.
+        """
         documents = [_document(lead) for lead in leads]
         _check_policy(policy)
         dimensions = self.dimensions()
         for document in documents:
             _check_lead(document, dimensions, complete=True)
-        with self._connection(autocommit=True) as connection:
-            for document in documents:
-                yield _placement(
-                    run_command(connection, "assign", {"lead": Jsonb(document), "policy": policy})
-                )
+        for start in range(0, len(documents), BATCH_SIZE):
+            batch = documents[start : start + BATCH_SIZE]
+            try:
+                placements: Iterable[Placement] = self.assign_many(batch, policy)
+            except (InputError, ConflictError):
+                placements = (self.assign(document, policy) for document in batch)
+            yield from placements
 
     def settle(
         self,
@@ -212,7 +241,7 @@ class Desk(ModelRegister):
             "total_revenue": _amount(total_revenue, "total revenue"),
         }
         with self._connection(autocommit=True) as connection:
-            row = run_command(connection, "settle", change)
+            (row,) = run_command(connection, "settle", change)
         del row["booking"]
         names = ("booking_id", "assignment_id", "agent_id")
         return Settlement({**_renamed(row, *names), "status": row["status"]})

@@ -64,15 +64,17 @@ _PAUSE_S = 0.05
 _OWN_NUMBER = re.compile(r"[1-9][0-9]{0,17}")
 
 
-def run_command(connection: Connection[Any], name: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Run a command that commits by itself and return its row; again, where it had to give way to others."""
+def run_command(
+    connection: Connection[Any], name: str, parameters: Mapping[str, Any]
+) -> list[dict[str, Any]]:
+    """Run a command that commits by itself and return its rows; again, where it had to give way to others."""
     cursor = connection.cursor(row_factory=dict_row)
     for pause in range(1, _ATTEMPTS):
         try:
-            return cursor.execute(query(name), parameters).fetchall()[0]
+            return cursor.execute(query(name), parameters).fetchall()
         except _GAVE_WAY:
             time.sleep(_PAUSE_S * pause)  # or it is back before the one it gave way to has moved
-    return cursor.execute(query(name), parameters).fetchall()[0]
+    return cursor.execute(query(name), parameters).fetchall()
 
 
 def own_id(name: str | None) -> int | str | None:

@@ -27,6 +27,10 @@ order by r.rank, a.agent_id
 -- Records a lead and gives it to an agent, durably.
 call dealwright.assign(%(lead)s::jsonb, %(policy)s::text)
 
+-- name: assign_many
+-- Records leads and gives them to agents, in one transaction.
+select * from dealwright.assign_many(%(leads)s::jsonb[], %(policy)s::text)
+
 -- name: backup_versions
 -- The migrations a desk has behind it.
 select version, name, checksum from dealwright.schema_version order by version

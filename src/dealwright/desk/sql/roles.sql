@@ -50,7 +50,8 @@ grant execute on routine dealwright.knows_cluster
 
 -- name: app
 -- Places, settles, ranks. No column with an amount or an outcome, and no counter to write.
-grant execute on routine dealwright.rank_agents, dealwright.assign_lead, dealwright.assign, dealwright.placement_of,
+grant execute on routine dealwright.rank_agents, dealwright.assign_lead, dealwright.assign_many, dealwright.assign,
+    dealwright.placement_of,
     dealwright.settle_booking (bigint, text, double precision, double precision, double precision),
     dealwright.settle_booking (text, text, double precision, double precision, double precision),
     dealwright.settle (bigint, text, double precision, double precision, double precision, bigint, bigint, integer,

@@ -17,6 +17,20 @@ comment on function dealwright.assign_lead(jsonb, text) is
     'your own tables have. The same idempotency_key gives the same answer; with another content it is a conflict '
     '(DW001).';
 
+create or replace function dealwright.assign_many(leads jsonb[], policy text default null)
+returns setof dealwright.placement language plpgsql security definer
+    set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
+begin
+    perform pg_advisory_xact_lock_shared(hashtext('dealwright upgrade'), 0);
+    lock table dealwright.lead in row exclusive mode;
+    return query select * from dealwright_engine.assign_many(leads, policy);
+end
+$$;
+comment on function dealwright.assign_many(jsonb[], text) is
+    'Places leads as dealwright.assign_lead does one after the other, sooner; one answer for each, in their order. All '
+    'or nothing: the error names the lead by its number. While it runs no other change of the agents'' workloads goes '
+    'on, so give it some thousand at a time, each in a transaction of its own.';
+
 -- As a command that commits by itself: the same answer, sooner when many ask at once. An agent's row is locked from
 -- the claim until the transaction is over, and for most of that time the transaction only waits for the disk; leads
 -- that want the same agent would wait for one another's disk. So the work is committed without that wait, which lets

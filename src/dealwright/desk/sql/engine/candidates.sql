@@ -121,6 +121,19 @@ comment on function dealwright_engine.first_of_all(vector, double precision, dou
     text[], text, timestamptz, bigint[], bigint) is
     'The best eligible agent with room, by a look at everybody.';
 
+create or replace function dealwright_engine.standing_to_make(slots integer[])
+returns dealwright_engine.standing language plpgsql stable as $$
+declare
+    q dealwright_engine.lead_query := dealwright_engine.query_of(slots);
+begin
+    return row (q.model_id, dealwright_engine.kind_of(slots), slots, dealwright_engine.scaled(q.query, q.slope),
+                q.intercept + q.slope * q.lead_logit, q.base, q.package, null, null, null,
+                    null)::dealwright_engine.standing;
+end
+$$;
+comment on function dealwright_engine.standing_to_make(integer[]) is
+    'A kind of lead and what the model makes of it; whose names go on its list, make_standing finds.';
+
 create or replace function dealwright_engine.make_standing(list dealwright_engine.standing)
 returns void language plpgsql as $$
 declare
@@ -239,7 +252,6 @@ declare
     -- what those of the list that are not looked at can be worth
     bound double precision;
     first dealwright_engine.look;
-    q dealwright_engine.lead_query;
     result dealwright_engine.ranked;
 begin
     if ask.owner_agent_id is not null then
@@ -268,11 +280,7 @@ begin
         return dealwright_engine.ranking_of(first, rule.sharpness);
     end if;
     if rule.by_worth and rule.agents_differ then
-        q := dealwright_engine.query_of(ask.slots);
-        list := row (q.model_id, dealwright_engine.kind_of(ask.slots), ask.slots,
-            dealwright_engine.scaled(q.query, q.slope),
-                     q.intercept + q.slope * q.lead_logit, q.base, q.package, null, null, null,
-                         null)::dealwright_engine.standing;
+        list := dealwright_engine.standing_to_make(ask.slots);
         -- whoever finds the list is not read any more: it must not stand for what a new lead may not leave out
         if not exists (select from dealwright.dimension as d
                        where d.required and not exists (select from dealwright.dimension_value as v
