@@ -150,6 +150,10 @@ KPIS: Final = (
         lambda results, _: results.actions.frame["expected_value_eur"].sum(), at_least=0.0, group=_GAIN,
     ),
     KpiDefinition(
+        "exploration_cost_eur", "what exploration gives up", "eur", "lower",
+        lambda results, _: results.actions.frame["exploration_cost_eur"].sum(), group=_GAIN,
+    ),
+    KpiDefinition(
         "explore_share", "accounts drawn for exploration", "share", "",
         lambda results, _: results.actions.frame["explore"].mean(),
     ),
@@ -211,7 +215,7 @@ KPIS: Final = (
 
 # the order in which a manager reads them, under the headings of `GROUPS`
 _SHOWN: Final = (
-    "accounts_with_action", "expected_value_eur", "contacts_value_eur", "visit_value_eur",
+    "accounts_with_action", "expected_value_eur", "exploration_cost_eur", "contacts_value_eur", "visit_value_eur",
     "predicted_value_eur", "mean_churn_probability", "contacts_scheduled", "backlog", "visits",
     "must_visits_missed", "distance_km", "territory_max_deviation_pct", "calls", "calls_unplaced", "people",
     "shortage_h", "inbound_cc_sla_probability",

@@ -45,7 +45,8 @@ class Actions:
     frame : the columns of `ACTION_COLUMNS`; the score's contributions (``nba_<component>``); of the
         choice ``response_probability``, ``untouched_probability``, ``increment``, ``cost_eur``,
         ``effect_source``, ``contact_from``, ``consent_known``, ``runner_up_value_eur``,
-        ``option_propensity`` (of action and channel), ``propensity_nothing`` and ``best_action`` (without
+        ``option_propensity`` (of action and channel), ``propensity_nothing``, ``exploration_cost_eur`` (what
+        exploration gives up) and ``best_action`` (without
         exploration and control group).
     options : ``account_id``, and one column per option, named ``ACTION/CHANNEL``: its expected value, null
         where it is not permitted.
@@ -75,6 +76,7 @@ class Actions:
             "expected_value_eur": round(float(frame["expected_value_eur"].sum()), 2),
             "cost_eur": round(float(frame["cost_eur"].sum()), 2),
             "explored": exploring.height,
+            "exploration_cost_eur": round(float(frame["exploration_cost_eur"].sum()), 2),
             "control_group": int(frame["control"].sum()),
             "exploration_share": self.choice.exploration_share,
             "price_per_contact_eur": round(self.choice.price_contact_eur, 4),
@@ -258,16 +260,17 @@ def _value_options(
 
 
 def _randomise(account_id: pl.Series, params: ActionParams, draw: str) -> Randomisation:
-    catalogue, most = params.catalogue, params.catalogue.exploration.max_cost_eur
-    cost = np.array([action.cost_eur + channel.cost_eur for action, channel in catalogue.options])
+    catalogue = params.catalogue
+    exploration = catalogue.exploration
     shares = params.exploration_share, params.control_share
     return draw_randomisation(
         account_id,
         draw=draw,
         campaign=catalogue.control.campaign,
-        exploration_share=catalogue.exploration.share if shares[0] is None else shares[0],
+        exploration_share=exploration.share if shares[0] is None else shares[0],
         control_share=catalogue.control.share if shares[1] is None else shares[1],
-        explorable=np.full(cost.size, fill_value=True) if most is None else cost <= most,
+        explorable=np.array([exploration.admits(*option) for option in catalogue.options], dtype=np.bool_),
+        exploration_of_gain=exploration.of_gain,
     )
 
 
@@ -327,6 +330,7 @@ def _frame(
             "runner_up_value_eur": runner_up_value,
             "best_action": _names([action.name for action, _ in catalogue.options], choice.best, NOTHING),
             "explore": choice.explore,
+            "exploration_cost_eur": choice.exploration_cost_eur,
             "control": randomisation.control,
             "propensity": choice.propensity,
             "option_propensity": choice.option_propensity,
