@@ -29,6 +29,7 @@ def run(tmp_path: Path) -> Path:
             "expected_value_eur": [1.0, 2.0],
             "action": ["visit", "nothing"],
             "channel": ["field", None],
+            "cost_eur": [45.0, 0.0],
             "is_anomaly": [False, True],
             "anomaly_score": [0.1, 0.9],
             "anomaly_reasons": [[], ["spend is <odd>"]],

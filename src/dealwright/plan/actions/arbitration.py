@@ -193,7 +193,7 @@ def _plan_exploration(
             break
     random_option = _random_option(usable, randomisation)
     regret = top - _net(values, random_option, charge)
-    share = _affordable_share(values, randomisation, budget, random_option, regret, most)
+    share = _affordable_share(values, randomisation, budget, random_option, regret=regret, most=most)
     return (randomisation.explore_draw < share) & in_play, share, random_option, usable
 
 
@@ -225,10 +225,11 @@ def _affordable_share(
     randomisation: Randomisation,
     budget: Budget,
     random_option: NDArray[np.int64],
+    *,
     regret: NDArray[np.float64],
     most: float,
 ) -> float:
-    """Reduce the share of exploration until it takes no more than its part of each budget, and of the gain."""
+    """Reduce the share of exploration until it takes no more than its part of each budget and of the gain."""
     share = randomisation.exploration_share
     drawn = np.flatnonzero((randomisation.explore_draw < share) & ~randomisation.control)
     drawn = drawn[np.argsort(randomisation.explore_draw[drawn], kind="stable")]

@@ -152,7 +152,8 @@ def test_conditions_consent_and_quiet_hours_give_their_reason():
     )
     result = plan(accounts=accounts)
     assert "visit: needs tier in ('gold', 'silver')" in row(result, "bronze")["excluded"]
-    assert "visit: needs tier in ('gold', 'silver')" in row(result, "unknown")["excluded"]
+    unknown = "visit: needs tier in ('gold', 'silver'); tier is not known"
+    assert unknown in row(result, "unknown")["excluded"]
     assert "visit: no consent to field" in row(result, "no")["excluded"]
     assert "visit: no consent to field" in row(result, "never asked")["excluded"]
     closed = plan(catalogue=CATALOGUE.replace('quiet_hours = ["19:00-09:00"]', 'quiet_days = ["tue", "wed"]'))
@@ -353,3 +354,10 @@ def test_nobody_explores_where_nothing_is_to_be_gained():
     assert not result.frame["explore"].any()
     assert result.frame["action"].unique().to_list() == ["nothing"]
     assert result.frame["exploration_cost_eur"].sum() == 0.0
+
+
+def test_actions_whose_worth_is_not_known_say_so():
+    result = plan(value=None)
+    assert result.frame["action"].unique().to_list() == ["nothing"]
+    why = "what it is worth is not known: predicted_value_eur is not known"
+    assert row(result)["excluded"] == [f"visit: {why}", f"call: {why}"]
