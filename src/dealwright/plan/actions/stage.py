@@ -14,6 +14,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from dealwright.parallel import one_core_kernels
 from dealwright.plan.actions.arbitration import NONE, Budget, Choice, OptionValues, choose
 from dealwright.plan.actions.catalogue import Catalogue
 from dealwright.plan.actions.effects import EffectModel, Responses, apply_effects, learn_effects
@@ -158,14 +159,14 @@ def choose_actions(
         notes.append(f"no consent column for {', '.join(assumed)}: consent is assumed")
 
     reader = PointInTimeReader(inputs, log.contacts)
-    effects = learn_effects(inputs, catalogue, reader, params.effects, rng=rng)
+    with one_core_kernels():  # BLAS rounds by how many cores it has: the same bytes on every machine
+        effects = learn_effects(inputs, catalogue, reader, params.effects, rng=rng)
+        responses = apply_effects(effects, reader.tonight())
     if effects.left_out and effects.effects:
         notes.append(
             f"effects: {', '.join(effects.left_out)} not used: nothing says what they were when accounts "
             f"were touched"
         )
-    responses = apply_effects(effects, reader.tonight())
-
     texts = ReasonTexts()
     eligibility = find_eligible(
         inputs, catalogue, facts, log, unavailable=unavailable, texts=texts, horizon_days=params.horizon_days

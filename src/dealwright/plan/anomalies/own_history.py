@@ -156,7 +156,9 @@ def _purchases(orders: pl.DataFrame, as_of: datetime) -> pl.DataFrame:
     return (
         orders.lazy()
         .select(
-            "account_id", days_ago=(age + 1).cast(pl.Float64), amount=pl.col("amount_eur").cast(pl.Float64)
+            "account_id",
+            days_ago=(age + 1).cast(pl.Float64),
+            amount=pl.col("amount_eur").cast(pl.Float64).fill_nan(None),
         )
         .drop_nulls(["account_id", "days_ago"])
         .group_by("account_id", "days_ago")
