@@ -434,6 +434,7 @@ LEFT_OUT_COLUMNS: Final[Columns] = {  # visits that are not made
     "rep_id": pl.String,
     "value_eur": pl.Float64,
     "must": pl.Boolean,
+    "limit": pl.String,  # which limit binds, in two or three words; one of `LIMITS` of `plan.routing.limits`
     "reason": pl.String,
     "no_room": pl.Boolean,  # a day with more time, or one visit more, could hold it
     "would_fit_rep_id": pl.String,  # the cheapest insertion: where, and what it takes

@@ -3,6 +3,38 @@
 from __future__ import annotations
 
 import math
+from typing import Final
+
+NOT_KNOWN: Final = "not known"
+
+
+def write_number(value: float | None, digits: int = 0) -> str:
+    """Write a number; what rounds to zero has no sign, what is not known says so."""
+    return NOT_KNOWN if value is None or math.isnan(value) else f"{value:z,.{digits}f}"
+
+
+def write_eur(value: float | None, digits: int = 0) -> str:
+    """Write an amount: ``€1,200``, ``−€5``, ``not known``."""
+    if value is None or math.isnan(value):
+        return NOT_KNOWN
+    amount = f"{abs(value):,.{digits}f}"
+    return f"−€{amount}" if value < 0 and float(amount.replace(",", "")) else f"€{amount}"
+
+
+def write_share(value: float | None, digits: int = 0) -> str:
+    """Write a share in per cent; only nothing is 0 %, and only all is 100 %.
+
+    Anything between that rounds to one of them is written as a bound: ``<1%``, ``>99.9%``.
+    """
+    if value is None or math.isnan(value):
+        return NOT_KNOWN
+    step = 10.0**-digits
+    shown = round(100.0 * value, digits)
+    if value > 0 and shown <= 0:
+        return f"<{step:.{digits}f}%"
+    if value < 1 and shown >= 100:
+        return f">{100.0 - step:.{digits}f}%"
+    return f"{shown:z,.{digits}f}%"
 
 
 def count_of(number: int, noun: str, plural: str | None = None) -> str:

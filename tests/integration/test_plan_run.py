@@ -21,6 +21,8 @@ from dealwright.plan.prediction import PredictParams
 from dealwright.plan.result import Plan
 from dealwright.plan.stages import TABLES
 from dealwright.plan.trace import STAGES, hash_frame
+from dealwright.report.headlines import sentences
+from dealwright.report.plan_sections import action_rows, segment_rows
 from dealwright.runs.output import RUN_FILES, RunDirectory, write_plan, write_report
 from dealwright.runs.task_file import read_tasks
 from dealwright.schemas import (
@@ -80,6 +82,67 @@ def test_every_account_gets_every_result_in_the_order_it_came(plan: Plan) -> Non
         .sum_horizontal()[0]
         == 0
     )
+
+
+def test_headline_key_figures_and_tables_add_up(plan: Plan) -> None:
+    figure, accounts, tables = plan.kpis.summary(), plan.accounts, plan.tables
+    cents = pytest.approx
+    assert figure["expected_value_eur"] == cents(accounts["expected_value_eur"].sum(), abs=0.005)
+    split = figure["contacts_value_eur"] + figure["waiting_value_eur"]
+    assert figure["expected_value_eur"] == cents(split, abs=0.005)
+    by_action, by_segment = action_rows(accounts), segment_rows(accounts)
+    for name, column in (
+        ("expected_value_eur", "gain_eur"), ("contacts_value_eur", "today_eur"),
+        ("contacts_cost_eur", "cost_eur"), ("contacts_scheduled", "placed"),
+    ):  # fmt: skip
+        assert figure[name] == cents(sum(row[column] for row in by_action), abs=0.005)
+    assert figure["expected_value_eur"] == cents(sum(row["gain_eur"] for row in by_segment), abs=0.005)
+    acted = sum(row["accounts"] for row in by_action if row["action"] != "nothing")
+    assert figure["accounts_with_action"] == acted
+    assert figure["contacts_scheduled"] == tables["channels"]["scheduled"].sum()
+    assert figure["backlog"] == tables["waitlist"].height == accounts["wait_rank"].count()
+    assert figure["waiting_value_eur"] == cents(tables["waitlist"]["value_eur"].sum(), abs=0.005)
+    in_the_field = accounts.filter(channel="field")
+    assert figure["visits"] == tables["visits"].height == tables["rep_days"]["stops"].sum()
+    for column in (
+        in_the_field["expected_value_eur"],
+        tables["visits"]["value_eur"],
+        tables["rep_days"]["value_eur"],
+    ):
+        assert figure["visit_value_eur"] == cents(column.sum(), abs=0.005)
+    catalogue = plan.params.action.catalogue
+    cost = sum(
+        catalogue.action(action).cost_eur + catalogue.channel(channel).cost_eur
+        for action, channel in accounts.filter(pl.col("channel").is_not_null())
+        .select("action", "channel")
+        .iter_rows()
+    )
+    assert figure["contacts_cost_eur"] == cents(cost, abs=0.005)
+    sentence = next(sentences(figure, tables["channels"].to_dicts(), None))
+    assert f"€{figure['expected_value_eur']:,.0f} after their costs" in sentence
+    assert (
+        f"€{figure['contacts_value_eur']:,.0f} from the {figure['contacts_scheduled']:,.0f} contacts"
+        in sentence
+    )
+    assert figure["exploration_cost_eur"] == cents(accounts["exploration_cost_eur"].sum(), abs=0.005)
+    assert (
+        0
+        < figure["exploration_cost_eur"]
+        <= 0.02 * (figure["expected_value_eur"] + figure["exploration_cost_eur"])
+    )
+
+
+def test_nothing_is_known_without_labels_and_orders(world: BarcelonaWorld) -> None:
+    accounts = world.inputs.accounts.head(60)
+    schema = replace(world.inputs.schema, has_churn_label=False, has_value_label=False)
+    bare = replace(world.inputs, accounts=accounts, schema=schema, orders=None, touches=None, history=None)
+    plan = run_plan(bare, QUICK, seed=1, force=True)
+    for name in ("churn_probability", "predicted_value_eur", "segment"):
+        assert plan.accounts[name].null_count() == 60
+    assert plan.kpis.summary()["predicted_value_eur"] is None
+    assert plan.kpis.summary()["mean_churn_probability"] is None
+    others = plan.accounts.filter(~pl.col("control"))
+    assert others["excluded"].list.first().str.contains("is not known").all()
 
 
 def test_the_trace_counts_and_hashes_every_stage(plan: Plan, world: BarcelonaWorld) -> None:
@@ -311,10 +374,18 @@ def test_odd_input_gives_a_plan_with_stated_fallbacks(case: str) -> None:
     plan = run_plan(given, QUICK, seed=1, force=True)
     accounts = plan.accounts
     assert accounts.height == given.accounts.height
-    assert accounts["churn_probability"].is_between(0, 1).all()
-    assert accounts["predicted_value_eur"].is_finite().all()
-    assert (accounts["predicted_value_eur"] >= 0).all()
-    assert accounts.select("segment", "action", "nba_score").null_count().sum_horizontal()[0] == 0
+    # what nobody could say is null, and said to be so
+    assert accounts["churn_probability"].drop_nulls().is_between(0, 1).all()
+    assert accounts["predicted_value_eur"].drop_nulls().is_finite().all()
+    assert (accounts["predicted_value_eur"].drop_nulls() >= 0).all()
+    assert accounts["segment"].is_null().equals(accounts["predicted_value_eur"].is_null())
+    assert accounts.select("action", "nba_score").null_count().sum_horizontal()[0] == 0
+    for target, column in (("churn", "churn_probability"), ("value", "predicted_value_eur")):
+        fallback = str(plan.predictions.card[target]["choice"].get("fallback"))
+        if accounts[column].null_count():
+            assert accounts[column].null_count() == accounts.height
+            assert plan.predictions.card[target]["rows"] == 0
+            assert fallback != "None"
     said = plan.predictions.summary()
     for target in ("churn", "value"):
         assert said[f"{target}_model"]

@@ -10,11 +10,12 @@ import polars as pl
 from rich.markup import escape
 from rich.table import Table
 
-from dealwright.plan.kpis import GROUPS
+from dealwright.plan.kpis import GROUPS, SCHEDULED
 from dealwright.plan.notices import notices
 from dealwright.plan.result import Plan
 from dealwright.report.headlines import sentences
 from dealwright.report.plan_sections import channel_words
+from dealwright.wording import NOT_KNOWN, write_number, write_share
 
 _MARKS: Final = {"met": "[green]met[/green]", "missed": "[red]missed[/red]", "unknown": "no data"}
 _MOST_DAYS: Final = 8  # representatives' days shown one by one
@@ -78,12 +79,13 @@ def _bullets(texts: list[str]) -> Table:
 
 
 def _actions(accounts: pl.DataFrame) -> Table:
-    table = _table("next best action", "accounts", "expected €", "cost €", "mostly by")
+    table = _table("next best action", "accounts", "today", "expected €", "today €", "cost €", "mostly by")
     for row in _by_action(accounts).iter_rows(named=True):
         by = "–" if row["channel"] is None else channel_words(row["channel"])
         table.add_row(
-            escape(row["action"].replace("_", " ")), f"{row['accounts']:,}",
-            f"{row['expected_value_eur']:z,.0f}", f"{row['cost_eur']:,.0f}", by,
+            escape(row["action"].replace("_", " ")), f"{row['accounts']:,}", f"{row['scheduled']:,}",
+            f"{row['expected_value_eur']:z,.0f}", f"{row['scheduled_value_eur']:z,.0f}",
+            f"{row['cost_eur']:,.0f}", by,
         )  # fmt: skip
     return table
 
@@ -92,8 +94,8 @@ def _segments(accounts: pl.DataFrame) -> Table:
     table = _table("segment", "accounts", "churn", "value € each", "with an action")
     for row in _by_segment(accounts).iter_rows(named=True):
         table.add_row(
-            escape(row["segment"]), f"{row['accounts']:,}", f"{row['churn']:.0%}",
-            f"{row['value_eur']:z,.0f}", f"{row['acted']:.0%}",
+            escape(row["segment"] or NOT_KNOWN), f"{row['accounts']:,}", write_share(row["churn"]),
+            write_number(row["value_eur"]), write_share(row["acted"]),
         )  # fmt: skip
     return table
 
@@ -143,11 +145,13 @@ def _figures(plan: Plan) -> Iterator[Table | str]:
 
 
 def _by_action(accounts: pl.DataFrame) -> pl.DataFrame:
-    cost = pl.col("cost_eur").sum() if "cost_eur" in accounts.columns else pl.lit(0.0).alias("cost_eur")
     return (
         accounts.group_by("action")
         .agg(
-            pl.len().alias("accounts"), pl.col("expected_value_eur").sum(), cost,
+            pl.len().alias("accounts"), SCHEDULED.sum().alias("scheduled"),
+            pl.col("expected_value_eur").sum(),
+            pl.col("expected_value_eur").filter(SCHEDULED).sum().alias("scheduled_value_eur"),
+            pl.col("cost_eur").sum(),
             pl.col("channel").drop_nulls().mode().sort().first().alias("channel"),
         )
         .sort("expected_value_eur", "action", descending=[True, False])
@@ -162,7 +166,7 @@ def _by_segment(accounts: pl.DataFrame) -> pl.DataFrame:
             pl.col("predicted_value_eur").mean().alias("value_eur"),
             (pl.col("action") != "nothing").mean().alias("acted"),
         )
-        .sort("value_eur", "segment", descending=[True, False])
+        .sort("value_eur", "segment", descending=[True, False], nulls_last=True)
     )  # fmt: skip
 
 

@@ -9,31 +9,53 @@ import json
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final, Literal, TypeAlias
+
+import polars as pl
 
 from dealwright.plan.drift import Drift
 from dealwright.plan.stages import StageResults
 from dealwright.schemas import NOTHING
+from dealwright.wording import NOT_KNOWN, write_eur, write_number, write_share
 
 Unit: TypeAlias = Literal["share", "percent", "eur", "count", "hours", "days", "km", "score", "number"]
 Direction: TypeAlias = Literal["higher", "lower", "zero", ""]
-Source: TypeAlias = "tuple[str, str] | Callable[[StageResults, Drift], Any]"
+Source: TypeAlias = "tuple[str, str] | Callable[[Findings], Any]"
 
 _FORMS: Final[Mapping[Unit, Callable[[float], str]]] = {
-    "share": lambda value: f"{value:.1%}",
-    "percent": lambda value: f"{value:,.1f}%",
-    "eur": lambda value: f"{'-' if round(value) < 0 else ''}€{abs(value):,.0f}",
-    "count": lambda value: f"{value:,.0f}",
-    "hours": lambda value: f"{value:,.1f} h",
-    "days": lambda value: f"{value:,.1f} days",
-    "km": lambda value: f"{value:,.0f} km",
-    "score": lambda value: f"{value:.3f}",
+    "share": partial(write_share, digits=1),
+    "percent": lambda value: f"{value:z,.1f}%",
+    "eur": write_eur,
+    "count": write_number,
+    "hours": lambda value: f"{value:z,.1f} h",
+    "days": lambda value: f"{value:z,.1f} days",
+    "km": lambda value: f"{value:z,.0f} km",
+    "score": lambda value: f"{value:z.3f}",
     "number": lambda value: f"{value:,.4g}",
 }
 _DAY: Final = "the day"
 _GAIN: Final = "what it brings"
 _TRUST: Final = "can it be trusted"
+# which accounts are contacted today, and which are to be and wait
+SCHEDULED: Final = pl.col("channel").is_not_null()
+WAITING: Final = (pl.col("action") != NOTHING) & pl.col("channel").is_null()
 GROUPS: Final = (_GAIN, _DAY, _TRUST)
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What figures are taken from.
+
+    Attributes
+    ----------
+    accounts
+        `Plan.accounts`: headline and tables add up because both come from it.
+    """
+
+    results: StageResults
+    accounts: pl.DataFrame
+    drift: Drift
 
 
 @dataclass(frozen=True)
@@ -78,23 +100,29 @@ class KpiDefinition:
     group: str = ""
 
     def write(self, value: float | None) -> str:
-        """Write a value; a dash where there is none."""
-        return "–" if value is None else _FORMS[self.unit](value)
+        """Write a value, or that it is not known."""
+        return NOT_KNOWN if value is None else _FORMS[self.unit](value)
+
+
+def _total(frame: pl.DataFrame, column: str) -> float | None:
+    """Add up a column; what nobody knows of any account has no total."""
+    known = frame[column].drop_nulls()
+    return float(known.sum()) if known.len() or frame.is_empty() else None
 
 
 def _age(table: str) -> Source:
-    return lambda results, _: results.quality.freshness.get(table)
+    return lambda night: night.results.quality.freshness.get(table)
 
 
 def _measure(name: str) -> Source:
-    return lambda results, _: results.predictions.metrics.get(name)
+    return lambda night: night.results.predictions.metrics.get(name)
 
 
 KPIS: Final = (
-    KpiDefinition("accounts", "accounts", "count", "", lambda results, _: results.actions.frame.height),
+    KpiDefinition("accounts", "accounts", "count", "", lambda night: night.results.actions.frame.height),
     KpiDefinition(
         "rejected_share", "accounts rejected", "share", "lower",
-        lambda results, _: results.quality.rejected_share.get("accounts", 0.0), at_most=0.02, group=_TRUST,
+        lambda night: night.results.quality.rejected_share.get("accounts", 0.0), at_most=0.02, group=_TRUST,
     ),
     KpiDefinition(
         "orders_age_days", "age of the newest order", "days", "lower", _age("orders"), at_most=7.0,
@@ -131,35 +159,40 @@ KPIS: Final = (
     ),
     KpiDefinition(
         "mean_churn_probability", "mean churn probability", "share", "lower",
-        lambda results, _: results.predictions.frame["churn_probability"].mean(), group=_GAIN,
+        lambda night: night.accounts["churn_probability"].mean(), group=_GAIN,
     ),
     KpiDefinition(
         "predicted_value_eur", "expected spend in the horizon", "eur", "higher",
-        lambda results, _: results.predictions.frame["predicted_value_eur"].sum(), group=_GAIN,
+        lambda night: _total(night.accounts, "predicted_value_eur"),
+        group=_GAIN,
     ),
     KpiDefinition(
         "anomaly_share", "accounts flagged as odd", "share", "lower",
-        lambda results, _: results.anomalies.frame["is_anomaly"].mean(), at_most=0.05, group=_TRUST,
+        lambda night: night.results.anomalies.frame["is_anomaly"].mean(), at_most=0.05, group=_TRUST,
     ),
     KpiDefinition(
         "accounts_with_action", "accounts with an action", "count", "",
-        lambda results, _: int((results.actions.frame["action"] != NOTHING).sum()), group=_GAIN,
+        lambda night: int((night.accounts["action"] != NOTHING).sum()), group=_GAIN,
     ),
     KpiDefinition(
         "expected_value_eur", "expected gain of the actions", "eur", "higher",
-        lambda results, _: results.actions.frame["expected_value_eur"].sum(), at_least=0.0, group=_GAIN,
+        lambda night: _total(night.accounts, "expected_value_eur"), at_least=0.0, group=_GAIN,
+    ),
+    KpiDefinition(
+        "exploration_cost_eur", "what exploration gives up", "eur", "lower",
+        lambda night: _total(night.accounts, "exploration_cost_eur"), group=_GAIN,
     ),
     KpiDefinition(
         "explore_share", "accounts drawn for exploration", "share", "",
-        lambda results, _: results.actions.frame["explore"].mean(),
+        lambda night: night.results.actions.frame["explore"].mean(),
     ),
     KpiDefinition(
         "control_share", "accounts in the control group", "share", "",
-        lambda results, _: results.actions.frame["control"].mean(),
+        lambda night: night.results.actions.frame["control"].mean(),
     ),
     KpiDefinition(
         "columns_drifted", "columns that drifted", "count", "lower",
-        lambda _, drift: int((drift.frame["level"] == "large").sum()), group=_TRUST,
+        lambda night: int((night.drift.frame["level"] == "large").sum()), group=_TRUST,
     ),
     KpiDefinition(
         "territory_max_deviation_pct", "largest deviation of a territory's workload", "percent", "lower",
@@ -170,11 +203,20 @@ KPIS: Final = (
         ("territories", "mean_distance_km"),
     ),
     KpiDefinition(
-        "contacts_scheduled", "contacts scheduled", "count", "higher", ("channels", "reached"), group=_DAY
+        "contacts_scheduled", "contacts scheduled", "count", "higher",
+        lambda night: night.accounts.filter(SCHEDULED).height, group=_DAY,
     ),
     KpiDefinition(
-        "contacts_value_eur", "expected gain of the contacts scheduled", "eur", "higher",
-        ("channels", "reached_value_eur"), group=_GAIN,
+        "contacts_value_eur", "of it, of the contacts scheduled", "eur", "higher",
+        lambda night: _total(night.accounts.filter(SCHEDULED), "expected_value_eur"), group=_GAIN,
+    ),
+    KpiDefinition(
+        "waiting_value_eur", "of it, of accounts that wait", "eur", "lower",
+        lambda night: _total(night.accounts.filter(WAITING), "expected_value_eur"), group=_GAIN,
+    ),
+    KpiDefinition(
+        "contacts_cost_eur", "cost of the contacts scheduled", "eur", "lower",
+        lambda night: _total(night.accounts.filter(SCHEDULED), "cost_eur"), group=_GAIN,
     ),
     KpiDefinition(
         "backlog", "accounts waiting for a channel", "count", "lower", ("channels", "waiting"), group=_DAY
@@ -211,10 +253,11 @@ KPIS: Final = (
 
 # the order in which a manager reads them, under the headings of `GROUPS`
 _SHOWN: Final = (
-    "accounts_with_action", "expected_value_eur", "contacts_value_eur", "visit_value_eur",
-    "predicted_value_eur", "mean_churn_probability", "contacts_scheduled", "backlog", "visits",
-    "must_visits_missed", "distance_km", "territory_max_deviation_pct", "calls", "calls_unplaced", "people",
-    "shortage_h", "inbound_cc_sla_probability",
+    "accounts_with_action", "expected_value_eur", "contacts_value_eur", "waiting_value_eur",
+    "visit_value_eur", "contacts_cost_eur", "exploration_cost_eur", "predicted_value_eur",
+    "mean_churn_probability", "contacts_scheduled", "backlog", "visits",
+    "must_visits_missed", "distance_km", "territory_max_deviation_pct", "calls", "calls_unplaced",
+    "people", "shortage_h", "inbound_cc_sla_probability",
 )  # fmt: skip
 _BY_NAME: Final = {definition.name: definition for definition in KPIS}
 DEFAULT_TARGETS: Final = tuple(
@@ -293,9 +336,10 @@ def write_target(name: str, at_least: float | None, at_most: float | None) -> st
     return f"at most {write(at_most)}" if at_most is not None else ""
 
 
-def measure(results: StageResults, drift: Drift) -> dict[str, Any]:
+def measure(night: Findings) -> dict[str, Any]:
     """Collect the key figures of a run; nothing that depends on the clock."""
     found: dict[str, Any] = {}
+    results = night.results
     for item in KPIS:
         if (
             item.name.endswith("_age_days")
@@ -303,7 +347,7 @@ def measure(results: StageResults, drift: Drift) -> dict[str, Any]:
         ):
             continue  # there is no such table
         if callable(item.source):
-            found[item.name] = item.source(results, drift)
+            found[item.name] = item.source(night)
             continue
         stage, key = item.source
         result = getattr(results, stage)

@@ -7,11 +7,12 @@ from typing import Any
 import polars as pl
 
 from dealwright.plan.actions import choose_actions
+from dealwright.plan.actions.catalogue import Catalogue
 from dealwright.plan.anomalies import detect_anomalies
 from dealwright.plan.briefs import write_briefs
 from dealwright.plan.coordination import coordinate
 from dealwright.plan.drift import measure_drift
-from dealwright.plan.kpis import judge, measure
+from dealwright.plan.kpis import Findings, judge, measure
 from dealwright.plan.params import PlanParams
 from dealwright.plan.prediction import predict
 from dealwright.plan.prediction.model_store import ModelStore
@@ -116,8 +117,9 @@ def run_plan(
         quality, predictions, anomalies, segments, actions, territories, channels, routes, schedule,
         distance_baseline,
     ]  # fmt: skip
+    decided = with_costs(join_results(account_id, *found), params.action.catalogue)
     briefs = stages.run(
-        "brief", rows, write_briefs, data.accounts, join_results(account_id, *found), params.brief,
+        "brief", rows, write_briefs, data.accounts, decided, params.brief,
         visits=None if routes is None else routes.visits, calls=schedule.calls,
         orders=data.orders, touches=data.touches, reps=data.reps, **known,
     )  # fmt: skip
@@ -127,13 +129,13 @@ def run_plan(
         quality, predictions, anomalies, segments, actions, territories, channels, routes, schedule,
         distance_baseline, briefs,
     )  # fmt: skip
-    accounts = join_results(account_id, *found, briefs)
+    accounts = decided.with_columns(briefs.frame.drop("account_id"))
     drift, profile = measure_drift(
         data, accounts, predictions.metrics, last.profile, params.quality.metric_worse_by
     )
     return Plan(
         **vars(results), inputs=data, accounts=accounts, drift=drift,
-        kpis=judge(measure(results, drift), params.kpis.targets),
+        kpis=judge(measure(Findings(results, accounts, drift)), params.kpis.targets),
         trace=tuple(stages.records), profile=profile, params=params, seed=seed,
     )  # fmt: skip
 
@@ -153,6 +155,17 @@ def join_results(account_id: pl.Series, *results: StageResult | None) -> pl.Data
             raise AssertionError(f"{name} holds other accounts than the inputs, or in another order")
         columns |= {column.name: column for column in result.frame}
     return pl.DataFrame(list(columns.values()))
+
+
+def with_costs(accounts: pl.DataFrame, catalogue: Catalogue) -> pl.DataFrame:
+    """Say what each account's contact costs on the channel it got in the end; who waits costs nothing yet."""
+    of_action = {item.name: float(item.cost_eur) for item in catalogue.actions}
+    of_channel = {item.name: float(item.cost_eur) for item in catalogue.channels}
+    channel = pl.col("channel").replace_strict(of_channel, default=0.0, return_dtype=pl.Float64)
+    action = pl.col("action").replace_strict(of_action, default=0.0, return_dtype=pl.Float64)
+    return accounts.with_columns(
+        cost_eur=pl.when(pl.col("channel").is_not_null()).then(channel + action).otherwise(0.0)
+    )
 
 
 def _hash_inputs(inputs: PlanInputs, seed: int, land: Any) -> str:

@@ -5,24 +5,26 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from dealwright.plan.kpis import definition_of
 from dealwright.report.plan_sections import channel_words
+from dealwright.wording import count_of, write_eur
 
-# figure -> how it is told below its number, and how the number is written
-_TILES: Final[Mapping[str, tuple[str, str]]] = {
-    "expected_value_eur": ("expected gain of the actions", "€"),
-    "contacts_scheduled": ("contacts today, over all channels", "0"),
-    "visits": ("visits by representatives", "0"),
-    "calls": ("calls on the list", "0"),
-    "backlog": ("accounts that have to wait", "0"),
-    "inbound_cc_sla_probability": ("chance of keeping the service level", "%"),
+# figure -> how it is described below its number
+_TILES: Final[Mapping[str, str]] = {
+    "expected_value_eur": "expected gain of the actions",
+    "contacts_scheduled": "contacts today, over all channels",
+    "visits": "visits by representatives",
+    "calls": "calls on the list",
+    "backlog": "accounts that have to wait",
+    "inbound_cc_sla_probability": "chance of keeping the service level",
 }
 
 
 def tiles(values: Mapping[str, float | None]) -> list[dict[str, str]]:
     """Return the main figures that are known, written out."""
     return [
-        {"value": _write(float(value), form), "words": words}
-        for name, (words, form) in _TILES.items()
+        {"value": definition_of(name).write(float(value)), "words": words}
+        for name, words in _TILES.items()
         if (value := values.get(name)) is not None
     ]
 
@@ -49,27 +51,33 @@ def sentences(
     if accounts is not None and acted is not None and gain is not None:
         yield (
             f"{acted:,.0f} of {accounts:,.0f} accounts get an action, which together are expected to bring "
-            f"{_write(gain, '€')} after their costs."
+            f"{write_eur(gain)} after their costs{_split(values)}."
         )
     full = [row for row in channels if row["backlog"] and row["price_eur"] > 0]
     if full:
         tightest = max(full, key=lambda row: float(row["price_eur"]))
         yield (
             f"{tightest['backlog']:,} accounts wait for the channel “{channel_words(tightest['channel'])}”; "
-            f"one more contact there would bring €{tightest['price_eur']:,.2f}."
+            f"one more contact there would bring {write_eur(tightest['price_eur'], 2)}."
         )
     if routes and routes["compared"]:
         yield (
-            f"The {routes['stops']:,} visits chosen by value bring {_write(routes['value_eur'], '€')} on "
+            f"The {routes['stops']:,} visits chosen by value bring {write_eur(routes['value_eur'])} on "
             f"{routes['distance_km']:,.0f} km. Planned by distance only, the same days would make "
             f"{routes['other_stops']:,} visits on {routes['other_distance_km']:,.0f} km and bring "
-            f"{_write(routes['other_value_eur'], '€')}."
+            f"{write_eur(routes['other_value_eur'])}."
         )
 
 
-def _write(value: float, form: str) -> str:
-    if form == "€":
-        return f"{'−' if round(value) < 0 else ''}€{abs(value):,.0f}"
-    if form == "%":
-        return f"{value:.1%}"
-    return f"{value:,.0f}"
+def _split(values: Mapping[str, float | None]) -> str:
+    """Say which part of the gain is scheduled today, and which waits; nothing where nobody waits."""
+    contacts, today, waits, waiting = (
+        values.get(name)
+        for name in ("contacts_scheduled", "contacts_value_eur", "waiting_value_eur", "backlog")
+    )
+    if contacts is None or today is None or waits is None or not waiting:
+        return ""
+    return (
+        f": {write_eur(today)} from the {count_of(round(contacts), 'contact')} scheduled, {write_eur(waits)} "
+        f"from the {count_of(round(waiting), 'account')} that wait{'s' if waiting == 1 else ''}"
+    )

@@ -5,7 +5,7 @@ It is made of what a run wrote, so an earlier run can be rendered again.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
@@ -18,6 +18,7 @@ from dealwright.report.headlines import sentences, tiles
 from dealwright.report.maps import in_words
 from dealwright.report.route_rows import route_tables
 from dealwright.report.run import Run
+from dealwright.wording import NOT_KNOWN, write_number, write_share
 
 # what a reader is told the accounts came from: the first of these that was given
 _SOURCES: Final = ("world", "directory", "accounts", "orders")
@@ -32,7 +33,9 @@ def render_report(run: Run) -> str:
         loader=PackageLoader("dealwright.report"), autoescape=True, undefined=StrictUndefined,
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
-    environment.filters.update(n=_number, share=_share, channel=sections.channel_words)
+    environment.filters.update(
+        n=_number, share=write_share, known=_known, eur=write_number, channel=sections.channel_words
+    )
     routes = route_tables(run.files, tables)
     values = run.kpis.summary()
     segments, actions = sections.segment_rows(accounts), sections.action_rows(accounts)
@@ -55,7 +58,7 @@ def render_report(run: Run) -> str:
         kpis=[_kpi(item) for item in run.kpis.items],
         missed=[item.definition.label for item in run.kpis.missed],
         segments=segments,
-        segment_bars=sections.bars([str(row["segment"]) for row in segments], gains)
+        segment_bars=sections.bars([_known(row["segment"]) for row in segments], gains)
         if min(gains, default=-1.0) >= 0
         else [],
         actions=actions,
@@ -87,7 +90,7 @@ def _kpi(item: Kpi) -> dict[str, str]:
     known = item.definition
     return {
         "label": known.label,
-        "value": "no data" if item.value is None else known.write(item.value),
+        "value": known.write(item.value),
         "target": item.write_target(), "status": item.status, "main": "1" if known.group else "",
     }  # fmt: skip
 
@@ -111,8 +114,8 @@ def _moment(value: datetime | None) -> str:
 
 
 def _number(value: float | None, digits: int = 0) -> str:
-    return "–" if value is None else f"{value:,.{digits}f}"
+    return "–" if value is None else write_number(value, digits)
 
 
-def _share(value: float | Sequence[float] | None) -> str:
-    return "–" if value is None else f"{value:.0%}"
+def _known(value: str | None) -> str:
+    return NOT_KNOWN if value is None else value

@@ -7,6 +7,8 @@ from typing import Any, Final
 
 import polars as pl
 
+from dealwright.plan.kpis import SCHEDULED
+
 CHANNEL_WORDS: Final[Mapping[str, str]] = {
     "field": "visit", "outbound_cc": "call", "inbound_cc": "when they call",
     "ecom_assisted": "online, assisted", "ecom_self": "online, self-service",
@@ -44,8 +46,10 @@ def action_rows(accounts: pl.DataFrame) -> list[dict[str, Any]]:
         accounts.group_by("action")
         .agg(
             accounts=pl.len(),
-            placed=pl.col("channel").is_not_null().sum(),
+            placed=SCHEDULED.sum(),
             gain_eur=pl.col("expected_value_eur").sum(),
+            today_eur=pl.col("expected_value_eur").filter(SCHEDULED).sum(),
+            cost_eur=pl.col("cost_eur").sum(),
         )
         .sort("gain_eur", "action", descending=[True, False], nulls_last=True)
         .to_dicts()

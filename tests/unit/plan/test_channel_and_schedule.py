@@ -102,6 +102,50 @@ def test_without_limits_everybody_gets_the_best_channel(night):
     assert any("no limit is known" in note for note in result.notes)
 
 
+@pytest.mark.parametrize("consumption", ["unit", "minutes"])
+def test_a_price_is_the_money_that_one_more_contact_brings(night, consumption):
+    """Without the bonus for preferred channels, and less what whoever takes it brought elsewhere."""
+    options = {"consumption": consumption, "preference_factor": 1.5, "exploration_share": 0.0}
+
+    def solved(name=None, more=0):
+        limits = {
+            key: ChannelLimit(capacity=limit.capacity + more * (key == name)) for key, limit in TIGHT.items()
+        }
+        found = run(night, limits=limits, **options)
+        reached = found.frame.filter(pl.col("channel").is_not_null())["expected_value_eur"].sum()
+        return found.table, reached
+
+    table, now = solved()
+    for row in table.filter(pl.col("backlog") > 0).iter_rows(named=True):
+        price = solved(row["channel"], 1)[1] - now
+        last = now - solved(row["channel"], -1)[1]
+        assert row["price_eur"] == pytest.approx(max(price, 0.0), rel=0.01, abs=0.01)
+        assert row["last_place_eur"] == pytest.approx(last, rel=0.01, abs=0.01)
+    assert table["price_eur"].max() > 1.0
+
+
+def test_a_preference_is_no_money():
+    n = 30
+    accounts = pl.DataFrame({"account_id": [f"{k:02}" for k in range(n)], "preferred_channel": ["field"] * n})
+    worth = [100.0 + k for k in range(n)]
+    actions = accounts.select("account_id", action=pl.lit("visit"), channel=pl.lit("field")).with_columns(
+        expected_value_eur=pl.Series(worth)
+    )
+    options = accounts.select(
+        "account_id", pl.Series("visit/field", worth), pl.Series("visit/outbound_cc", [90.0] * n)
+    )
+    limits = {"field": ChannelLimit(capacity=3), "outbound_cc": ChannelLimit(capacity=5)}
+    table = allocate_channels(accounts, actions, ChannelParams(limits=limits), options=options).table
+    prices = dict(table.select("channel", "price_eur").iter_rows())
+    # 129, 128 and 127 have the visits; five of the others are called for 90; the next visit is worth 126
+    assert prices["field"] == pytest.approx(126.0)
+    assert prices["outbound_cc"] == pytest.approx(90.0)
+    limits["outbound_cc"] = ChannelLimit(capacity=27)
+    table = allocate_channels(accounts, actions, ChannelParams(limits=limits), options=options).table
+    # everybody is reached now: one more visit replaces a call
+    assert dict(table.select("channel", "price_eur").iter_rows())["field"] == pytest.approx(36.0)
+
+
 def test_capacity_zero_leaves_a_waitlist_with_the_reason(night):
     result = run(night, limits={name: ChannelLimit(capacity=0) for name in CHANNELS})
     assert result.frame["channel"].null_count() == result.frame.height

@@ -29,6 +29,7 @@ def run(tmp_path: Path) -> Path:
             "expected_value_eur": [1.0, 2.0],
             "action": ["visit", "nothing"],
             "channel": ["field", None],
+            "cost_eur": [45.0, 0.0],
             "is_anomaly": [False, True],
             "anomaly_score": [0.1, 0.9],
             "anomaly_reasons": [[], ["spend is <odd>"]],
@@ -113,6 +114,7 @@ def test_routes_are_compared_with_the_days_without_value(run: Path) -> None:
             "account_id": ["A", "B", "C", "D"],
             "value_eur": [70.0, 0.0, 0.0, -1.0],
             "must": [False] * 4,
+            "limit": ["shift", "worth less than its way", "worth less than its way", "shift"],
             "reason": ["would displace Z", "brings nothing", "brings nothing", "too far"],
         }
     ).write_parquet(run / "left_out.parquet")
@@ -124,6 +126,7 @@ def test_routes_are_compared_with_the_days_without_value(run: Path) -> None:
     assert '<a href="maps/R2-2026-07-01.html">map</a>' in page
     assert "briefs/" not in page  # there are none
     assert "would displace Z" in page
+    assert re.search(r"<td>shift</td><td>2</td><td>69</td>", page)
     assert re.search(r"brings nothing</td><td>2</td>", page)
     assert re.search(r"other reasons, see left_out.parquet</td><td>1</td>", page)
 

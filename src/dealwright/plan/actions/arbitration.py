@@ -15,7 +15,6 @@ NONE: Final = -1
 """Index of doing nothing among the options."""
 
 _BISECTIONS: Final = 50
-_UPGRADES: Final = 5000  # looked at one by one once the price is found
 # exploration may take at most this share of a budget
 _EXPLORATION_OF_BUDGET: Final = 0.2
 
@@ -59,7 +58,10 @@ class Choice:
     propensity : the same of its action, on whatever channel.
     propensity_nothing : the same of doing nothing.
     price_contact_eur, price_cost : what one more contact, or one more EUR of cost, would have earned.
-    exploration_share : the share really explored, less than asked for where the budget is tight.
+    exploration_share : the share really explored, less than asked for where the budget is tight or
+        exploration would cost more than it may.
+    exploration_cost_eur : what exploration gives up per account: the best option's value less that of the
+        option drawn, both net of the budget's prices; 0 where nothing was drawn.
     priced_out : a better option than the one chosen was left for want of budget.
     """
 
@@ -72,6 +74,7 @@ class Choice:
     price_contact_eur: float
     price_cost: float
     exploration_share: float
+    exploration_cost_eur: NDArray[np.float64]
     priced_out: NDArray[np.bool_]
 
 
@@ -81,44 +84,36 @@ def choose(values: OptionValues, randomisation: Randomisation, budget: Budget) -
     With a budget every option is charged a price per contact or per EUR, the smallest at which the demand
     fits (Lagrangian relaxation, Everett 1963); what is then left is given to the accounts that gain most per
     unit.
+
+    What exploration gives up stays within `Randomisation.exploration_of_gain` of what the accounts would
+    bring without it: dear options are left out first, then fewer accounts explore.
     """
     accounts, options = values.value_eur.shape
-    random_option, count = _random_option(values, randomisation)
-    share = _affordable_share(values, randomisation, budget, random_option)
-    explore = (randomisation.explore_draw < share) & ~randomisation.control
-    free = ~explore & ~randomisation.control
-    spent_contacts, spent_cost = _used(values, random_option[explore])
-    best = np.full(accounts, NONE, dtype=np.int64)
-    price_contact, price_cost = 0.0, 0.0
     unconstrained = _best(values.value_eur, np.zeros(options))
-    if budget.max_contacts is None and budget.max_cost_eur is None:
-        best = unconstrained
-    else:
-        rows = np.flatnonzero(free)
-        limit = Budget(
+    in_play = np.flatnonzero(~randomisation.control)
+    best, price_contact, price_cost = _solve(values, unconstrained, in_play, budget)
+    plan = _plan_exploration(values, randomisation, budget, best, _charge(values, price_contact, price_cost))
+    explore, share, random_option, usable = plan
+    if explore.any() and budget != Budget():
+        spent_contacts, spent_cost = _used(values, random_option[explore])
+        left = Budget(
             None if budget.max_contacts is None else max(budget.max_contacts - int(spent_contacts), 0),
             None if budget.max_cost_eur is None else max(budget.max_cost_eur - spent_cost, 0.0),
         )
-        best[rows], price_contact, price_cost = _within_budget(
-            replace(values, value_eur=values.value_eur[rows]), limit
-        )
-        # what the others would have got at these prices
-        others = np.flatnonzero(~free)
-        best[others] = _best(
-            values.value_eur[others],
-            price_contact * values.contact + price_cost * values.cost_eur,
-        )
+        free = np.flatnonzero(~randomisation.control & ~explore)
+        best, price_contact, price_cost = _solve(values, unconstrained, free, left)
+    charge = _charge(values, price_contact, price_cost)
     option = np.where(explore, random_option, np.where(randomisation.control, NONE, best))
-    by_chance = share / (count + 1.0)
-    in_play = 1.0 - randomisation.control_share
-    nothing = randomisation.control_share + in_play * (by_chance + (1.0 - share) * (best == NONE))
-    of_option = in_play * (
-        by_chance * _is_explorable(option, randomisation) + (1.0 - share) * (best == option)
-    )
+    regret = _net(values, best, charge) - _net(values, option, charge)
+    by_chance = share / (usable.sum(axis=1) + 1.0)
+    held = randomisation.control_share
+    nothing = held + (1.0 - held) * (by_chance + (1.0 - share) * (best == NONE))
+    rows = np.arange(accounts)
+    drawable = np.hstack([usable, np.ones((accounts, 1), dtype=np.bool_)])
+    of_option = (1.0 - held) * (by_chance * drawable[rows, option] + (1.0 - share) * (best == option))
     action = np.append(values.action, NONE)
-    usable = np.isfinite(values.value_eur) & randomisation.explorable
     siblings = (usable & (values.action == action[option][:, None])).sum(axis=1)
-    of_action = in_play * (by_chance * siblings + (1.0 - share) * (action[best] == action[option]))
+    of_action = (1.0 - held) * (by_chance * siblings + (1.0 - share) * (action[best] == action[option]))
     return Choice(
         option,
         best,
@@ -129,8 +124,35 @@ def choose(values: OptionValues, randomisation: Randomisation, budget: Budget) -
         price_contact,
         price_cost,
         share,
-        (best != unconstrained) & free,
+        np.where(explore, np.maximum(regret, 0.0), 0.0),
+        (best != unconstrained) & ~explore & ~randomisation.control,
     )
+
+
+def _solve(
+    values: OptionValues, unconstrained: NDArray[np.int64], rows: NDArray[np.int64], budget: Budget
+) -> tuple[NDArray[np.int64], float, float]:
+    """Choose for some accounts within the budget, and for all others as they would fare at its prices."""
+    if budget == Budget():
+        return unconstrained, 0.0, 0.0
+    within, price_contact, price_cost = _within_budget(
+        replace(values, value_eur=values.value_eur[rows]), budget
+    )
+    best = _best(values.value_eur, _charge(values, price_contact, price_cost))
+    best[rows] = within
+    return best, price_contact, price_cost
+
+
+def _charge(values: OptionValues, price_contact: float, price_cost: float) -> NDArray[np.float64]:
+    return price_contact * values.contact + price_cost * values.cost_eur
+
+
+def _net(values: OptionValues, option: NDArray[np.int64], charge: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Value of one option per account, net of the budget's prices; doing nothing is worth 0."""
+    if not values.value_eur.shape[1]:
+        return np.zeros(option.size)
+    worth = values.value_eur[np.arange(option.size), option].astype(np.float64) - charge[option]
+    return np.where(option == NONE, 0.0, worth)
 
 
 def _best(value: NDArray[np.float32], charge: NDArray[np.float64]) -> NDArray[np.int64]:
@@ -142,14 +164,41 @@ def _best(value: NDArray[np.float32], charge: NDArray[np.float64]) -> NDArray[np
     return np.where(np.take_along_axis(net, best[:, None], 1)[:, 0] > 0.0, best, NONE)
 
 
-def _random_option(
-    values: OptionValues, randomisation: Randomisation
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Draw one of the permitted options or nothing, all alike.
+def _plan_exploration(
+    values: OptionValues,
+    randomisation: Randomisation,
+    budget: Budget,
+    best: NDArray[np.int64],
+    charge: NDArray[np.float64],
+) -> tuple[NDArray[np.bool_], float, NDArray[np.int64], NDArray[np.bool_]]:
+    """Find who explores, with what probability, with which option, and among which options it is drawn.
 
-    The second result is the number of permitted options.
+    Options are admitted from the cheapest on, as long as exploring all of them is expected to stay within
+    what exploration may cost. Then the share is cut where the accounts drawn would really exceed it.
     """
     usable = np.isfinite(values.value_eur) & randomisation.explorable
+    in_play = ~randomisation.control
+    gain = float(_net(values, best, np.zeros_like(charge))[in_play].sum())
+    most = randomisation.exploration_of_gain * gain
+    if randomisation.exploration_share <= 0.0 or most <= 0.0:
+        nobody = np.zeros(best.size, dtype=np.bool_)
+        return nobody, 0.0, np.full(best.size, NONE, dtype=np.int64), usable
+    top = _net(values, best, charge)
+    lost = np.where(usable, top[:, None] - (values.value_eur - charge), 0.0)
+    for ceiling in np.unique(values.cost_eur[randomisation.explorable])[::-1]:
+        among = usable & (values.cost_eur <= ceiling)
+        each = (top + (lost * among).sum(axis=1)) / (among.sum(axis=1) + 1.0)
+        usable = among
+        if randomisation.exploration_share * float(each[in_play].sum()) <= most:
+            break
+    random_option = _random_option(usable, randomisation)
+    regret = top - _net(values, random_option, charge)
+    share = _affordable_share(values, randomisation, budget, random_option, regret=regret, most=most)
+    return (randomisation.explore_draw < share) & in_play, share, random_option, usable
+
+
+def _random_option(usable: NDArray[np.bool_], randomisation: Randomisation) -> NDArray[np.int64]:
+    """Draw one of the usable options or nothing, each with the same probability."""
     count = usable.sum(axis=1)
     place = np.minimum(
         (randomisation.option_draw * (count + 1)).astype(np.int64), count
@@ -159,11 +208,7 @@ def _random_option(
     for option in range(usable.shape[1]):
         found[usable[:, option] & (running == place) & (found == NONE)] = option
         running += usable[:, option]
-    return found, count
-
-
-def _is_explorable(option: NDArray[np.int64], randomisation: Randomisation) -> NDArray[np.bool_]:
-    return np.append(randomisation.explorable, True)[option]
+    return found
 
 
 def _used(values: OptionValues, option: NDArray[np.int64]) -> tuple[float, float]:
@@ -180,20 +225,25 @@ def _affordable_share(
     randomisation: Randomisation,
     budget: Budget,
     random_option: NDArray[np.int64],
+    *,
+    regret: NDArray[np.float64],
+    most: float,
 ) -> float:
-    """Reduce the share of exploration until it takes no more than its part of the budget."""
+    """Reduce the share of exploration until it takes no more than its part of each budget and of the gain."""
     share = randomisation.exploration_share
     drawn = np.flatnonzero((randomisation.explore_draw < share) & ~randomisation.control)
     drawn = drawn[np.argsort(randomisation.explore_draw[drawn], kind="stable")]
+    limits = [(most, regret[drawn])]
     for limit, unit in (
         (budget.max_contacts, values.contact),
         (budget.max_cost_eur, values.cost_eur),
     ):
         if limit is not None:
-            running = np.cumsum(np.append(unit, 0.0)[random_option[drawn]])
-            over = np.flatnonzero(running > _EXPLORATION_OF_BUDGET * limit)
-            if over.size:
-                share = min(share, float(randomisation.explore_draw[drawn[over[0]]]))
+            limits.append((_EXPLORATION_OF_BUDGET * limit, np.append(unit, 0.0)[random_option[drawn]]))
+    for bound, taken in limits:
+        over = np.flatnonzero(np.cumsum(taken) > bound)
+        if over.size:
+            share = min(share, float(randomisation.explore_draw[drawn[over[0]]]))
     return share
 
 
@@ -266,28 +316,37 @@ def _trim(values: OptionValues, chosen: NDArray[np.int64], limit: Budget) -> NDA
 
 
 def _fill(values: OptionValues, chosen: NDArray[np.int64], limit: Budget) -> NDArray[np.int64]:
-    """Spend what the price left over on better options, those that gain most per unit first."""
-    rows, options = values.value_eur.shape
+    """Spend what the price left over on better options, those that gain most per unit first.
+
+    Every round moves the accounts whose best upgrade fits, in order of what it gains per unit, until one does
+    not fit; the next round leaves out upgrades as large as that one.
+    """
+    chosen = chosen.copy()
+    rows = np.arange(chosen.size)
     contacts, cost = (np.append(unit, 0.0) for unit in (values.contact, values.cost_eur))
     room_contacts = np.inf if limit.max_contacts is None else limit.max_contacts - contacts[chosen].sum()
-    room_cost = np.inf if limit.max_cost_eur is None else limit.max_cost_eur - cost[chosen].sum()
-    now = np.where(chosen == NONE, 0.0, values.value_eur[np.arange(rows), chosen]).astype(np.float32)
-    gain = values.value_eur - now[:, None]
+    room_cost = np.inf if limit.max_cost_eur is None else limit.max_cost_eur - cost[chosen].sum() + 1e-9
     unit = contacts if limit.max_cost_eur is None else cost
-    extra = unit[:-1][None, :] - unit[chosen][:, None]
-    per_unit = np.where(gain > 0, gain / np.maximum(extra, 1e-6), -np.inf).ravel()
-    most = min(_UPGRADES, per_unit.size)
-    best = np.argpartition(-per_unit, most - 1)[:most]
-    best = best[per_unit[best] > 0]
-    chosen = chosen.copy()
-    done: set[int] = set()
-    for place in best[np.argsort(-per_unit[best], kind="stable")]:
-        row, option = divmod(int(place), options)
-        more_contacts = contacts[option] - contacts[chosen[row]]
-        more_cost = cost[option] - cost[chosen[row]]
-        if row not in done and more_contacts <= room_contacts and more_cost <= room_cost + 1e-9:
-            done.add(row)
-            chosen[row] = option
-            room_contacts -= more_contacts
-            room_cost -= more_cost
+    while rows.size:
+        value, now = values.value_eur[rows], chosen[rows]
+        gain = value - np.where(now == NONE, 0.0, value[np.arange(rows.size), now])[:, None]
+        more_contacts = contacts[:-1] - contacts[now][:, None]
+        more_cost = cost[:-1] - cost[now][:, None]
+        fits = (gain > 0) & (more_contacts <= room_contacts) & (more_cost <= room_cost)
+        extra = np.maximum(unit[:-1] - unit[now][:, None], 1e-6)
+        per_unit = np.where(fits, gain / extra, -np.inf)
+        option = per_unit.argmax(axis=1)
+        best = per_unit[np.arange(rows.size), option]
+        order = np.flatnonzero(best > 0)
+        order = order[np.argsort(-best[order], kind="stable")]
+        used_contacts = np.cumsum(more_contacts[order, option[order]])
+        used_cost = np.cumsum(more_cost[order, option[order]])
+        over = np.flatnonzero((used_contacts > room_contacts) | (used_cost > room_cost))
+        taken = order[: over[0]] if over.size else order
+        if not taken.size:
+            break
+        chosen[rows[taken]] = option[taken]
+        room_contacts -= used_contacts[taken.size - 1]
+        room_cost -= used_cost[taken.size - 1]
+        rows = rows[order]  # whoever gains nothing that fits now never will
     return chosen

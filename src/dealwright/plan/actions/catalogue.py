@@ -216,10 +216,31 @@ class Fatigue:
 
 @dataclass(frozen=True)
 class Exploration:
-    """Share of the accounts outside the control group that get a random choice, and what it may cost."""
+    """Who gets a random choice, so that effects stay measurable, and what that may cost.
+
+    Attributes
+    ----------
+    share : of the accounts outside the control group, at most.
+    of_gain : exploration may give up at most this share of what the night would bring without it; where
+        nothing is to be gained, nobody explores.
+    channels : on which options are drawn; visits are not among them unless they are named here.
+    max_cost_eur : what one option drawn may cost.
+    """
 
     share: Share = 0.05
+    of_gain: Share = 0.02
+    channels: tuple[str, ...] = tuple(name for name in CHANNELS if name != "field")
     max_cost_eur: Amount | None = None
+
+    def __post_init__(self) -> None:
+        for name in self.channels:
+            if name not in CHANNELS:
+                raise UnknownNameError("channel", name, CHANNELS)
+
+    def admits(self, action: Action, channel: Channel) -> bool:
+        """Tell whether an option may be drawn."""
+        cost = action.cost_eur + channel.cost_eur
+        return channel.name in self.channels and (self.max_cost_eur is None or cost <= self.max_cost_eur)
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from dealwright.parallel import one_core_kernels, parallel_map
+from dealwright.parallel import parallel_map
 from dealwright.plan.actions.catalogue import Action, Catalogue, Channel
 from dealwright.plan.actions.design_matrix import DesignMatrix
 from dealwright.plan.actions.effect_learning import (
@@ -142,8 +142,7 @@ def learn_effects(
                 touches.columns(index)[rows], response[rows], channels=touches.channels
             )
             evidence[action.name] = _stated(action, response[rows], _RATE_ONLY, untried)
-    with one_core_kernels():  # single fits are too small for more
-        learned = parallel_map(call, fits.values())
+    learned = parallel_map(call, fits.values())
     for name, (effect, found) in zip(fits, learned, strict=True):
         effects[name], evidence[name] = effect, found
     return EffectModel(

@@ -5,6 +5,7 @@ Conditions, consent, fatigue, quiet hours.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from typing import Final
@@ -14,6 +15,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from dealwright.conditions import Expression
 from dealwright.errors import UnknownNameError
 from dealwright.plan.actions.catalogue import DAYS, Action, Catalogue, Channel
 from dealwright.plan.actions.facts import consents
@@ -122,7 +124,11 @@ def _action_codes(
         holds = facts.select(holds=condition.expr)["holds"].fill_null(value=False)
         # a constant condition has one row for all
         met = np.broadcast_to(holds.to_numpy(), facts.height)
+        for name, unknown in _unknown(facts, condition):
+            _put(codes, ~met & unknown, texts.code(f"needs {condition.text}; {name} is not known"))
         _put(codes, ~met, texts.code(f"needs {condition.text}"))
+    for name, unknown in _unknown(facts, action.value):
+        _put(codes, unknown, texts.code(f"what it is worth is not known: {name} is not known"))
     if action.suppress.rejections:
         answered = "refused" if log.rejection_known else "not answered"
         limit = action.suppress
@@ -136,6 +142,16 @@ def _action_codes(
         )
         np.copyto(codes, found, where=codes == PERMITTED)
     return codes
+
+
+def _unknown(facts: pl.DataFrame, expression: Expression) -> Iterator[tuple[str, NDArray[np.bool_]]]:
+    """Yield the columns an expression reads that are not known of some accounts, and of which."""
+    value = facts.select(value=expression.expr)["value"]
+    missing = np.broadcast_to(value.is_null().to_numpy(), facts.height)
+    for name in sorted(expression.columns & set(facts.columns)) if missing.any() else ():
+        unknown = facts[name].is_null()
+        if unknown.any():
+            yield name, missing & unknown.to_numpy()
 
 
 def _channel_codes(

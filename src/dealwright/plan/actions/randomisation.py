@@ -21,6 +21,8 @@ class Randomisation:
         then.
     control_share, exploration_share : the probabilities of the two.
     explorable : options that may be explored, shape (options,).
+    exploration_of_gain : exploration may give up at most this share of what the accounts would bring
+        without it.
     """
 
     control: NDArray[np.bool_]
@@ -29,6 +31,7 @@ class Randomisation:
     control_share: float
     exploration_share: float
     explorable: NDArray[np.bool_]
+    exploration_of_gain: float = 1.0
 
 
 def draw_randomisation(
@@ -39,6 +42,7 @@ def draw_randomisation(
     exploration_share: float,
     control_share: float,
     explorable: NDArray[np.bool_],
+    exploration_of_gain: float,
 ) -> Randomisation:
     """Draw the control group and the accounts that explore.
 
@@ -53,7 +57,15 @@ def draw_randomisation(
     drawn = np.flatnonzero(explore_draw < exploration_share)
     option_draw[drawn] = stable_uniform(account_id.gather(drawn), f"option:{draw}")
     in_control = stable_uniform(account_id, f"control:{campaign}") < control_share
-    return Randomisation(in_control, explore_draw, option_draw, control_share, exploration_share, explorable)
+    return Randomisation(
+        in_control,
+        explore_draw,
+        option_draw,
+        control_share,
+        exploration_share,
+        explorable,
+        exploration_of_gain,
+    )
 
 
 def stable_uniform(account_ids: pl.Series, salt: str) -> NDArray[np.float64]:

@@ -14,6 +14,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from dealwright.parallel import one_core_kernels
 from dealwright.plan.actions.arbitration import NONE, Budget, Choice, OptionValues, choose
 from dealwright.plan.actions.catalogue import Catalogue
 from dealwright.plan.actions.effects import EffectModel, Responses, apply_effects, learn_effects
@@ -45,7 +46,8 @@ class Actions:
     frame : the columns of `ACTION_COLUMNS`; the score's contributions (``nba_<component>``); of the
         choice ``response_probability``, ``untouched_probability``, ``increment``, ``cost_eur``,
         ``effect_source``, ``contact_from``, ``consent_known``, ``runner_up_value_eur``,
-        ``option_propensity`` (of action and channel), ``propensity_nothing`` and ``best_action`` (without
+        ``option_propensity`` (of action and channel), ``propensity_nothing``, ``exploration_cost_eur`` (what
+        exploration gives up) and ``best_action`` (without
         exploration and control group).
     options : ``account_id``, and one column per option, named ``ACTION/CHANNEL``: its expected value, null
         where it is not permitted.
@@ -75,6 +77,7 @@ class Actions:
             "expected_value_eur": round(float(frame["expected_value_eur"].sum()), 2),
             "cost_eur": round(float(frame["cost_eur"].sum()), 2),
             "explored": exploring.height,
+            "exploration_cost_eur": round(float(frame["exploration_cost_eur"].sum()), 2),
             "control_group": int(frame["control"].sum()),
             "exploration_share": self.choice.exploration_share,
             "price_per_contact_eur": round(self.choice.price_contact_eur, 4),
@@ -156,14 +159,14 @@ def choose_actions(
         notes.append(f"no consent column for {', '.join(assumed)}: consent is assumed")
 
     reader = PointInTimeReader(inputs, log.contacts)
-    effects = learn_effects(inputs, catalogue, reader, params.effects, rng=rng)
+    with one_core_kernels():  # BLAS rounds by how many cores it has: the same bytes on every machine
+        effects = learn_effects(inputs, catalogue, reader, params.effects, rng=rng)
+        responses = apply_effects(effects, reader.tonight())
     if effects.left_out and effects.effects:
         notes.append(
             f"effects: {', '.join(effects.left_out)} not used: nothing says what they were when accounts "
             f"were touched"
         )
-    responses = apply_effects(effects, reader.tonight())
-
     texts = ReasonTexts()
     eligibility = find_eligible(
         inputs, catalogue, facts, log, unavailable=unavailable, texts=texts, horizon_days=params.horizon_days
@@ -258,16 +261,17 @@ def _value_options(
 
 
 def _randomise(account_id: pl.Series, params: ActionParams, draw: str) -> Randomisation:
-    catalogue, most = params.catalogue, params.catalogue.exploration.max_cost_eur
-    cost = np.array([action.cost_eur + channel.cost_eur for action, channel in catalogue.options])
+    catalogue = params.catalogue
+    exploration = catalogue.exploration
     shares = params.exploration_share, params.control_share
     return draw_randomisation(
         account_id,
         draw=draw,
         campaign=catalogue.control.campaign,
-        exploration_share=catalogue.exploration.share if shares[0] is None else shares[0],
+        exploration_share=exploration.share if shares[0] is None else shares[0],
         control_share=catalogue.control.share if shares[1] is None else shares[1],
-        explorable=np.full(cost.size, fill_value=True) if most is None else cost <= most,
+        explorable=np.array([exploration.admits(*option) for option in catalogue.options], dtype=np.bool_),
+        exploration_of_gain=exploration.of_gain,
     )
 
 
@@ -327,6 +331,7 @@ def _frame(
             "runner_up_value_eur": runner_up_value,
             "best_action": _names([action.name for action, _ in catalogue.options], choice.best, NOTHING),
             "explore": choice.explore,
+            "exploration_cost_eur": choice.exploration_cost_eur,
             "control": randomisation.control,
             "propensity": choice.propensity,
             "option_propensity": choice.option_propensity,

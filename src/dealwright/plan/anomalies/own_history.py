@@ -19,6 +19,7 @@ _POOLED_ORDERS: Final = 5.0
 _DEFAULT_SPREAD: Final = 0.6
 _SMALLEST_SPREAD: Final = 0.15
 _DAY_US: Final = 86_400_000_000
+_AMOUNT_PARTS: Final = 10_000  # of a EUR, in which amounts are added up
 
 
 def history_departures(
@@ -49,26 +50,24 @@ def history_departures(
     clipped at 0 from below) and, for the reasons, ``window_amount_eur``, ``usual_amount_eur``,
     ``window_orders``, ``usual_orders``, ``silent_days``, ``usual_gap_days``.
     """
-    days_ago = (pl.lit(as_of) - pl.col("ordered_at")).dt.total_microseconds() / _DAY_US
     amount = pl.when(pl.col("amount_eur") > 0).then(pl.col("amount_eur")).log()
     rows = (
-        orders.lazy()
-        .select("account_id", days_ago=days_ago, log_amount=amount)
-        .drop_nulls(["account_id", "days_ago"])
+        _purchases(orders, as_of)
+        .lazy()
+        .select("account_id", "days_ago", log_amount=amount)
         .sort("account_id", "days_ago", descending=[False, True])
         .with_columns(
             recent=pl.col("days_ago") < window_days,
-            # several orders of one day are one purchase: the gap is never less than a day
             log_gap=(
                 pl.when(pl.col("account_id") == pl.col("account_id").shift(1))
-                .then((pl.col("days_ago").shift(1) - pl.col("days_ago")).clip(1.0))
+                .then(pl.col("days_ago").shift(1) - pl.col("days_ago"))
                 .log()
             ),
         )
     )
     earlier = ~pl.col("recent")
     stats = (
-        rows.group_by("account_id")
+        rows.group_by("account_id", maintain_order=True)
         .agg(
             silent_days=pl.col("days_ago").min(),
             oldest_days=pl.col("days_ago").max(),
@@ -81,7 +80,7 @@ def history_departures(
             usual_gap_days=pl.col("log_gap").exp().mean(),
             var_gap=pl.col("log_gap").var(),
         )
-        .collect(engine="streaming")
+        .collect()
     )
     spread = _pooled_spreads(stats, min_orders)
     shrunk = {
@@ -144,6 +143,27 @@ def history_departures(
             usual_gap_days="usual_gap_days",
         )
         .collect()
+    )
+
+
+def _purchases(orders: pl.DataFrame, as_of: datetime) -> pl.DataFrame:
+    """Return what each account bought on each day: an invoice and its lines are one purchase.
+
+    Days are counted back from the cut-off. Amounts are added up as whole numbers, so that the total does not
+    depend on the order of the rows.
+    """
+    age = ((pl.lit(as_of) - pl.col("ordered_at")).dt.total_microseconds() - 1) // _DAY_US
+    return (
+        orders.lazy()
+        .select(
+            "account_id",
+            days_ago=(age + 1).cast(pl.Float64),
+            amount=pl.col("amount_eur").cast(pl.Float64).fill_nan(None),
+        )
+        .drop_nulls(["account_id", "days_ago"])
+        .group_by("account_id", "days_ago")
+        .agg(amount_eur=(pl.col("amount") * _AMOUNT_PARTS).round().cast(pl.Int64).sum() / _AMOUNT_PARTS)
+        .collect(engine="streaming")
     )
 
 

@@ -78,17 +78,25 @@ def gather_facts(tasks: pl.DataFrame, inputs: PlanInputs, accounts: pl.DataFrame
     return joined.with_columns(
         consent=consent,
         duration_min=(pl.col("end_at") - pl.col("start_at")).dt.total_minutes(),
-        days_since_contact=(pl.lit(inputs.as_of) - pl.col("last_contact").cast(TIMESTAMP)).dt.total_days(),
+        days_since_contact=_days_until_task("last_contact", inputs),
+        days_since_order=_days_until_task("last_order_at", inputs),
         as_of=pl.lit(inputs.as_of),
         **{name: pl.lit(None, pl.String) for name in missing},
     ).drop(given)
 
 
+def _days_until_task(moment: str, inputs: PlanInputs) -> pl.Expr:
+    """Return calendar days from a moment to the day of the visit or call, on which the brief is read."""
+    day = pl.col("start_at").fill_null(pl.lit(inputs.as_of)).dt.date()
+    return (day - pl.col(moment).cast(TIMESTAMP).dt.date()).dt.total_days()
+
+
 def _orders(inputs: PlanInputs) -> pl.DataFrame:
     """Sum up the orders of each account over the last year; without orders all is null."""
-    names: dict[str, Any] = {"last_order_at": TIMESTAMP, "days_since_order": pl.Int64,
-             "orders_year": pl.UInt32, "spend_year_eur": pl.Float64,
-             "mean_order_eur": pl.Float64}  # fmt: skip
+    names: dict[str, Any] = {
+        "last_order_at": TIMESTAMP, "orders_year": pl.UInt32, "spend_year_eur": pl.Float64,
+        "mean_order_eur": pl.Float64,
+    }  # fmt: skip
     if inputs.orders is None or inputs.orders.is_empty():
         return pl.DataFrame(schema={"account_id": pl.String, **names})
     now = pl.lit(inputs.as_of)
@@ -96,7 +104,6 @@ def _orders(inputs: PlanInputs) -> pl.DataFrame:
     amount = pl.col("amount_eur").filter(recent)
     return inputs.orders.group_by("account_id").agg(
         last_order_at=pl.col("ordered_at").max(),
-        days_since_order=(now - pl.col("ordered_at").max()).dt.total_days(),
         orders_year=recent.sum(),
         spend_year_eur=amount.sum(),
         mean_order_eur=amount.mean(),

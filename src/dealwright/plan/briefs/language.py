@@ -7,6 +7,8 @@ from datetime import date, datetime
 from functools import lru_cache
 from typing import Any, Final
 
+from dealwright.wording import write_number, write_share
+
 LANGUAGES: Final = ("en", "es")
 _MONTHS: Final = {
     "en": ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"),
@@ -17,12 +19,12 @@ _SWAP: Final = str.maketrans(",.", ".,")
 
 
 def filters(language: str, labels: Mapping[str, str]) -> dict[str, Callable[[Any], str]]:
-    """Return the Jinja filters of a language: ``eur, number, share, day, clock, label``."""
+    """Return the Jinja filters of a language: ``eur, number, share, days, day, clock, label``."""
     spanish = language == "es"
     months = _MONTHS[language]
 
     def number(value: float) -> str:
-        text = f"{value:,.0f}" if float(value).is_integer() or abs(value) >= 100 else f"{value:,.1f}"
+        text = write_number(value, 0 if float(value).is_integer() or abs(value) >= 100 else 1)
         return text.translate(_SWAP) if spanish else text
 
     # each is said twice, as Markdown and as HTML, batch by batch
@@ -33,7 +35,12 @@ def filters(language: str, labels: Mapping[str, str]) -> dict[str, Callable[[Any
         return f"{sign}{text.translate(_SWAP)} €" if spanish else f"{sign}€{text}"
 
     def share(value: float) -> str:
-        return f"{100 * value:.0f} %" if spanish else f"{100 * value:.0f}%"
+        text = write_share(value)
+        return f"{text[:-1].translate(_SWAP)} %" if spanish else text
+
+    def days(value: int) -> str:
+        one, several = ("día", "días") if spanish else ("day", "days")
+        return f"{value} {one if value == 1 else several}"
 
     @lru_cache(maxsize=_REMEMBERED)
     def day(value: date) -> str:
@@ -47,4 +54,7 @@ def filters(language: str, labels: Mapping[str, str]) -> dict[str, Callable[[Any
         text = str(value)
         return labels.get(text, text.replace("_", " "))
 
-    return {"eur": eur, "number": number, "share": share, "day": day, "clock": clock, "label": label}
+    return {
+        "eur": eur, "number": number, "share": share, "days": days, "day": day, "clock": clock,
+        "label": label,
+    }  # fmt: skip

@@ -65,14 +65,19 @@ def measure(value: Floats, use: Floats, choice: Ints) -> tuple[Floats, float]:
 
 
 @compiled
-def cheapest_moves(value: Floats, choice: Ints) -> Floats:
-    """Return per pair (d, c) the least that moving one account from c to d loses; last is "none"."""
+def cheapest_moves(value: Floats, choice: Ints) -> tuple[Floats, Ints]:
+    """Return per pair (d, c) the least that moving one account from c to d loses, and which account that is.
+
+    The last place of either axis is "none"; -1 stands where nobody could move.
+    """
     channels, accounts = value.shape
     loss = np.full((channels + 1, channels + 1), np.inf)
+    mover = np.full((channels + 1, channels + 1), -1)
     for i in range(accounts):
         c = choice[i] if choice[i] >= 0 else channels
         now = value[c, i] if c < channels else 0.0
-        for d in range(channels):
-            loss[d, c] = min(loss[d, c], now - value[d, i])
-        loss[channels, c] = min(loss[channels, c], now)
-    return loss
+        for d in range(channels + 1):
+            lost = now - (value[d, i] if d < channels else 0.0)
+            if lost < loss[d, c]:
+                loss[d, c], mover[d, c] = lost, i
+    return loss, mover

@@ -168,7 +168,8 @@ def allocate_channels(
     )
     values = weigh(inputs, option, value, urgency, preference_factor=params.preference_factor, first=first)
     use, capacity = _consumption(inputs, limits, params)
-    solved = solve(values, without_settled(limits, capacity, use, contacts), use)
+    unit = np.array([1.0 if use is None else float(item.limit.handle_min or 1.0) for item in limits])
+    solved = solve(values, without_settled(limits, capacity, use, contacts), use, unit)
     values, choice = put_back(values, solved.choice, contacts)
     served = np.bincount(choice[choice >= 0], minlength=len(CHANNELS)).astype(np.float64)
     per_day = served if use is not None else np.where(np.isfinite(capacity), capacity, wanted.size)
@@ -187,7 +188,7 @@ def allocate_channels(
         channel_confidence=pl.when(pl.Series(contacts.promised)).then(1.0).otherwise("channel_confidence"),
     )
     frame = _add_waits(frame, waitlist, order)
-    table = _by_channel(values, limits, solved=solved, served=served, waitlist=waitlist, use=use)
+    table = _by_channel(values, limits, solved=solved, served=served, waitlist=waitlist)
     reached = np.flatnonzero(choice >= 0)
     total = float(values.cents[choice[reached], reached].sum()) / _CENTS
     notes = [f"{item.channel}: {item.source}" for item in limits if not np.isfinite(item.contacts)]
@@ -300,15 +301,12 @@ def _by_channel(
     solved: Solution,
     served: Floats,
     waitlist: pl.DataFrame,
-    use: Floats | None,
 ) -> pl.DataFrame:
     """Return `CHANNEL_COLUMNS`."""
     wish = decide(values.cents, ONE_EACH, np.zeros(len(limits)))[0]
     demand = np.bincount(wish[wish >= 0], minlength=len(limits))
     backlog = dict(waitlist["channel"].drop_nulls().value_counts().iter_rows())
     late = set(waitlist.filter(~pl.col("in_time"))["channel"].drop_nulls())
-    # a price per minute is told for a contact of usual length
-    unit = [1.0 if use is None else float(item.limit.handle_min or 1.0) for item in limits]
     rows = [
         (
             item.channel,
@@ -318,8 +316,8 @@ def _by_channel(
             int(backlog.get(item.channel, 0)),
             item.limit.sla_min,
             item.channel not in late,
-            float(solved.one_more[c]) * unit[c] / _CENTS,
-            float(solved.last_one[c]) * unit[c] / _CENTS if np.isfinite(solved.last_one[c]) else None,
+            float(solved.one_more[c]),
+            float(solved.last_one[c]) if np.isfinite(solved.last_one[c]) else None,
             item.source,
         )
         for c, item in enumerate(limits)

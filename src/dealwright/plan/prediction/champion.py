@@ -65,6 +65,8 @@ def choose_champion(
         champion = store.champion(name)
     except OutdatedModelError as error:  # an upgrade must not stop the night
         champion, note = None, f"the kept model could not be compared and was replaced: {error}"
+    if champion is None and learned.choice is None and not card.get("rows"):
+        return Verdict(challenger, None, promoted=False, reason="nothing to learn from: nothing kept")
     version = store.save(name, challenger, card)
     if champion is None:
         store.promote(name, version)

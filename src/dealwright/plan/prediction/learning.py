@@ -198,8 +198,14 @@ def learn(
 
 
 def without_model(schema: FeatureSchema, kind: Target, target: Floats, reason: str) -> Learned:
-    """Return the base rate as the only thing that can be said, with the reason."""
-    mean = float(target.mean()) if len(target) else 0.0
+    """Return the base rate as the only thing that can be said, with the reason; NaN without any label.
+
+    Where all labels agree, the base rate of a probability is that of Jeffreys' rule: no number of equal
+    labels makes the next one certain.
+    """
+    mean = float(target.mean()) if len(target) else float("nan")
+    if kind == "probability" and mean in (0.0, 1.0):
+        mean = (float(target.sum()) + 0.5) / (len(target) + 1.0)
     card = {
         "champion": "base_rate",
         "chosen_by": "nothing to choose from",

@@ -50,7 +50,8 @@ class Ledger:
             .select("account_id", pl.col("ordered_at").to_physical().alias("at"), "amount_eur")
             .join(places.lazy(), on="account_id", how="inner")
             .select("row", "at", "amount_eur")
-            .sort("row", "at")
+            # the amount too: sums must not depend on the order of orders of one moment
+            .sort("row", "at", "amount_eur")
             .collect()
         )
         return cls(

@@ -33,7 +33,8 @@ class Predictions:
     Attributes
     ----------
     frame
-        `PREDICTION_COLUMNS`, one row per account, in the order of the accounts.
+        `PREDICTION_COLUMNS`, one row per account, in the order of the accounts; null where nothing is known:
+        no labels, and no orders they could follow from.
     metrics
         Out-of-fold measures of what is used, ``churn_auc``, ``value_rmse`` …; those of each baseline with its
         name appended, and those of the forward test with ``_forward``.
@@ -56,7 +57,8 @@ class Predictions:
             flat[f"{target}_fallback"] = section["choice"].get("fallback")
             flat[f"{target}_model_note"] = section.get("in_use", {}).get("note") or None
         flat["mean_churn_probability"] = self.frame["churn_probability"].mean()
-        flat["total_predicted_value_eur"] = self.frame["predicted_value_eur"].sum()
+        value = self.frame["predicted_value_eur"].drop_nulls()
+        flat["total_predicted_value_eur"] = value.sum() if value.len() else None
         return {**flat, **self.metrics, "notes": "; ".join(self.notes)}
 
 
@@ -117,6 +119,7 @@ def _result(inputs: PlanInputs, params: PredictParams, outcomes: Mapping[Any, An
             "value_reasons": value.reasons,
         },
     ).cast(_DTYPES)
+    frame = frame.with_columns(pl.col("churn_probability", "predicted_value_eur").fill_nan(None))
     metrics: dict[str, float | None] = {}
     for target, outcome in (("churn", churn), ("value", value)):
         for key, measured in outcome.metrics.items():

@@ -144,7 +144,9 @@ class Prediction:
             else:
                 nobody = Cases(today.features[:0], np.empty(0), np.empty(0, dtype=np.intp))
                 obstacle = (
-                    ordered if isinstance(ordered, str) and source == "orders" else "there are no labels"
+                    ordered
+                    if isinstance(ordered, str) and source == "orders"
+                    else "there are no labels and no orders: not known"
                 )
                 tasks.append(_Task(target, source, nobody, None, obstacle, ()))
         return tasks
@@ -199,7 +201,7 @@ class Prediction:
         ahead = task.source == "orders" or trial is not None
         schema = FeatureSchema.learned_from(cases.features) if len(cases) else FeatureSchema((), {})
         if task.obstacle is not None or len(cases) == 0:
-            reason = task.obstacle or "no account has a label, base rate used"
+            reason = task.obstacle or "no account has a label: not known"
             return without_model(schema, task.kind, cases.target, reason)
         forward = None
         if trial is not None and min(len(trial.earlier), len(trial.later)) >= MIN_ROWS:

@@ -13,6 +13,7 @@ from dealwright.plan.routing.engine import (
     empty_state,
     kernel_data,
 )
+from dealwright.plan.routing.limits import WORTH, binding_limits
 from dealwright.plan.routing.problem import Floats, Problem, RoutePlan, sequences
 from dealwright.plan.routing.schedule import schedule
 
@@ -39,6 +40,8 @@ class Insight:
         Stops that would have to go; none where only the cost of the way speaks against the visit.
     displaced_eur
         What these are worth.
+    limit
+        Which limit binds: one of `limits.LIMITS`.
     """
 
     visit: int
@@ -48,6 +51,7 @@ class Insight:
     cost_eur: float = 0.0
     displaced: tuple[int, ...] = ()
     displaced_eur: float = 0.0
+    limit: str = WORTH
 
 
 def explain_left_out(problem: Problem, plan: RoutePlan) -> tuple[Insight, ...]:
@@ -96,7 +100,12 @@ def explain_left_out(problem: Problem, plan: RoutePlan) -> tuple[Insight, ...]:
                     found = Insight(int(j), r, after, int(known.delay[j, r]), cost, gone, value)
                     best[int(j)] = value + cost, found
             copy_state(saved, state)
-    return tuple(best[int(j)][1] if int(j) in best else Insight(int(j), None) for j in left_out)
+    insights = [best[int(j)][1] if int(j) in best else Insight(int(j), None) for j in left_out]
+    crowded = np.array(
+        [item.visit for item in insights if item.displaced or item.shift is None], dtype=np.int64
+    )
+    limits = binding_limits(problem, plan, crowded)
+    return tuple(replace(item, limit=limits.get(item.visit, WORTH)) for item in insights)
 
 
 def hour_worth_eur(problem: Problem, plan: RoutePlan, ticks: int, iterations: int, seed: int) -> Floats:

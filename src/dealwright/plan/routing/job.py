@@ -10,6 +10,15 @@ import polars as pl
 
 from dealwright.plan.routing.engine import alone_feasible, solve
 from dealwright.plan.routing.insight import Insight, explain_left_out, hour_worth_eur
+from dealwright.plan.routing.limits import (
+    CANDIDATES,
+    POSITION,
+    PROMISE,
+    SHIFT,
+    VISITS_A_DAY,
+    WINDOW,
+    Obstacle,
+)
 from dealwright.plan.routing.params import RouteParams
 from dealwright.plan.routing.problem import NO_LIMIT, Bools, Floats, Ints, Lunch, Problem, RoutePlan, Shift
 from dealwright.plan.routing.requests import Rep
@@ -64,7 +73,7 @@ class JobResult:
     plan: RoutePlan
     km: Floats
     source: str
-    reasons: dict[int, str]
+    reasons: dict[int, Obstacle]
     insights: tuple[Insight, ...]
     hour_worth_eur: Floats
     outnumbered: frozenset[int] = frozenset()
@@ -73,7 +82,7 @@ class JobResult:
 def run_job(job: Job) -> JobResult:
     """Plan the days of a job."""
     params = job.params
-    reasons: dict[int, str] = {}
+    reasons: dict[int, Obstacle] = {}
     lat, lon = job.visits["lat_deg"].to_numpy(), job.visits["lon_deg"].to_numpy()
     homes = np.array([(rep.lat_deg, rep.lon_deg) for rep in job.reps])
     table = job.travel.table(np.r_[lat, homes[:, 0]], np.r_[lon, homes[:, 1]])
@@ -82,13 +91,16 @@ def run_job(job: Job) -> JobResult:
     for visit in np.flatnonzero(~alone.any(axis=1)):
         reasons[int(visit)] = _why_never(everything, int(visit))
     for visit in np.flatnonzero(table.unreachable[: job.visits.height]):
-        reasons[int(visit)] = "no road leads there: check its position (is it in the sea?)"
+        reasons[int(visit)] = Obstacle(
+            POSITION, "no road leads there: check its position (is it in the sea?)"
+        )
         alone[visit] = False
     considered = _candidates(job, everything, alone)
     outnumbered = frozenset(np.setdiff1d(np.flatnonzero(alone.any(axis=1)), considered).tolist())
     most = params.max_candidates * len(everything.shifts)
     reasons |= dict.fromkeys(
-        outnumbered, f"not among the {most} candidates worth most for the time they take"
+        outnumbered,
+        Obstacle(CANDIDATES, f"not among the {most} candidates worth most for the time they take"),
     )
     places = np.r_[considered, job.visits.height + np.arange(len(job.reps))]
     km = table.km[np.ix_(places, places)]
@@ -167,26 +179,27 @@ def _candidates(job: Job, problem: Problem, alone: Bools) -> Ints:
     return np.sort(possible[order[:most]])
 
 
-def _why_never(problem: Problem, visit: int) -> str:
+def _why_never(problem: Problem, visit: int) -> Obstacle:
     """Say why a visit cannot be made even if no other is."""
     if problem.opens[visit] > problem.latest_start[visit]:
-        return "the account is open for less time than the visit takes"
+        return Obstacle(WINDOW, "the account is open for less time than the visit takes")
     shifts = [shift for r, shift in enumerate(problem.shifts) if problem.allowed[visit, r]]
     if not shifts:
-        return "no planned day or representative is allowed for it"
+        return Obstacle(PROMISE, "no planned day or representative is allowed for it")
     if max(shift.max_visits for shift in shifts) < 1:
-        return "the representative makes no visits (visits_per_day is 0)"
+        return Obstacle(VISITS_A_DAY, "the representative makes no visits (visits_per_day is 0)")
     if all(shift.start >= shift.end for shift in shifts):
-        return "its representative does not work that day (a shift of no length)"
+        return Obstacle(SHIFT, "its representative does not work that day (a shift of no length)")
     ways = [(_alone_ticks(problem, shift, visit), shift) for shift in shifts]
     needed, shift = min(ways, key=lambda way: way[0] - (way[1].end - way[1].start))
     if needed > shift.end - shift.start:
         lunch = ", and lunch," if shift.lunch else ""
-        return (
+        return Obstacle(
+            SHIFT,
             f"the way there and back with the visit{lunch} takes {_clock_length(needed)}, "
-            f"the shift has {_clock_length(shift.end - shift.start)}"
+            f"the shift has {_clock_length(shift.end - shift.start)}",
         )
-    return "the account is not open while the representative can be there"
+    return Obstacle(WINDOW, "the account is not open while the representative can be there")
 
 
 def _alone_ticks(problem: Problem, shift: Shift, visit: int) -> int:

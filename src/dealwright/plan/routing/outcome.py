@@ -10,6 +10,7 @@ import polars as pl
 
 from dealwright.plan.routing.insight import Insight
 from dealwright.plan.routing.job import MINUTE, Job, JobResult
+from dealwright.plan.routing.limits import NOT_DUE, Obstacle
 from dealwright.plan.routing.problem import Route, leg_places
 from dealwright.schemas import LEFT_OUT_COLUMNS, VISIT_COLUMNS, WORKING_DAY_COLUMNS
 
@@ -79,23 +80,25 @@ def collect_left_out(
     days: tuple[date, ...],
     *,
     requests: pl.DataFrame,
-    unplaced: dict[int, str],
+    unplaced: dict[int, Obstacle],
     early: pl.DataFrame,
 ) -> pl.DataFrame:
     """Return the visits that are not made, with the reason and the cheapest way to make them."""
     rows: list[tuple[Any, ...]] = []
     for job, result in zip(jobs, results, strict=True):
-        for visit, reason in result.reasons.items():
+        for visit, obstacle in result.reasons.items():
             crowded = visit in result.outnumbered
-            rows.append((*_who(job, visit), reason, crowded, None, None, None, None, None, [], None))
+            rows.append((*_who(job, visit), *obstacle, crowded, None, None, None, None, None, [], None))
         rows += [_insight_row(job, result, insight, days) for insight in result.insights]
     others = dict(unplaced)
-    others.update((row, f"not due before {due.isoformat()}") for row, due in early.iter_rows())
+    others.update(
+        (row, Obstacle(NOT_DUE, f"not due before {due.isoformat()}")) for row, due in early.iter_rows()
+    )
     if others:
         aside = requests.filter(pl.col("row").is_in(list(others)))
         for account in aside.iter_rows(named=True):
             who = account["account_id"], account["rep_id"], account["value_eur"], account["must"]
-            rows.append((*who, others[account["row"]], False, None, None, None, None, None, [], None))
+            rows.append((*who, *others[account["row"]], False, None, None, None, None, None, [], None))
     frame = pl.DataFrame(rows, schema=LEFT_OUT_COLUMNS, orient="row")
     return frame.sort("must", "value_eur", "account_id", descending=[True, True, False])
 
@@ -109,7 +112,7 @@ def _insight_row(job: Job, result: JobResult, insight: Insight, days: tuple[date
     who = _who(job, int(result.considered[insight.visit]))
     if insight.shift is None:
         reason = "does not fit: not even two stops of any day make room for it"
-        return (*who, reason, True, None, None, None, None, None, [], None)
+        return (*who, insight.limit, reason, True, None, None, None, None, None, [], None)
     ids = job.visits["account_id"]
     names = [ids[int(result.considered[stop])] for stop in insight.displaced]
     after = None if insight.after is None else ids[int(result.considered[insight.after])]
@@ -125,7 +128,7 @@ def _insight_row(job: Job, result: JobResult, insight: Insight, days: tuple[date
     else:
         reason = f"its way costs {insight.cost_eur:,.2f} EUR, more than it is worth"
     return (
-        *who, reason, bool(names), rep.rep_id, day, after, minutes, insight.cost_eur, names,
+        *who, insight.limit, reason, bool(names), rep.rep_id, day, after, minutes, insight.cost_eur, names,
         insight.displaced_eur,
     )  # fmt: skip
 

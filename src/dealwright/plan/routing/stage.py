@@ -15,6 +15,7 @@ from dealwright.parallel import parallel_map
 from dealwright.plan.inputs import gather_inputs
 from dealwright.plan.routing import outcome
 from dealwright.plan.routing.job import Job, run_job
+from dealwright.plan.routing.limits import NO_AGENT, POSITION, PROMISE, TERRITORY, Obstacle
 from dealwright.plan.routing.params import RouteParams
 from dealwright.plan.routing.requests import Rep, read_reps, read_requests, working_days
 from dealwright.plan.routing.week import spread
@@ -149,26 +150,30 @@ def route(
 
 def _split_unplaceable(
     requests: pl.DataFrame, reps: tuple[Rep, ...], days: tuple[date, ...]
-) -> tuple[pl.DataFrame, dict[int, str]]:
-    """Set aside the accounts that nobody can be sent to, with the reason by row of the accounts."""
+) -> tuple[pl.DataFrame, dict[int, Obstacle]]:
+    """Separate the accounts that nobody can be sent to, with the obstacle by row of the accounts."""
     names = [rep.rep_id for rep in reps]
-    reason = (
-        pl.when(pl.col("lat_deg").is_null() | pl.col("lon_deg").is_null())
-        .then(pl.coalesce("position_note", pl.lit("its position is not known")))
-        .when(pl.col("day").is_not_null() & ~pl.col("day").is_in(list(days)))
-        .then(pl.format("promised for {}, a day that is not planned", "day"))
-        .when(pl.lit(not names))
-        .then(pl.lit("there is no representative"))
-        .when(pl.col("rep_id").is_null())
-        .then(pl.lit("it has no representative"))
-        .when(~pl.col("rep_id").is_in(names))
-        .then(pl.format("its representative {} is not among the representatives", "rep_id"))
+    unknown = pl.coalesce("position_note", pl.lit("its position is not known"))
+    elsewhere = pl.format("its representative {} is not among the representatives", "rep_id")
+    obstacles = (
+        (pl.col("lat_deg").is_null() | pl.col("lon_deg").is_null(), POSITION, unknown),
+        (
+            pl.col("day").is_not_null() & ~pl.col("day").is_in(list(days)),
+            PROMISE,
+            pl.format("promised for {}, a day that is not planned", "day"),
+        ),
+        (pl.lit(not names), NO_AGENT, pl.lit("there is no representative")),
+        (pl.col("rep_id").is_null(), TERRITORY, pl.lit("it has no representative")),
+        (~pl.col("rep_id").is_in(names), TERRITORY, elsewhere),
     )
-    judged = requests.with_columns(reason.alias("reason"))
-    aside = judged.filter(pl.col("reason").is_not_null())
+    judged = requests.with_columns(
+        limit=pl.coalesce(pl.when(holds).then(pl.lit(limit)) for holds, limit, _ in obstacles),
+        reason=pl.coalesce(pl.when(holds).then(reason) for holds, _, reason in obstacles),
+    )
+    aside = judged.filter(pl.col("limit").is_not_null()).select("row", "limit", "reason")
     return (
-        judged.filter(pl.col("reason").is_null()).drop("reason"),
-        dict(zip(aside["row"].to_list(), aside["reason"].to_list(), strict=True)),
+        judged.filter(pl.col("limit").is_null()).drop("limit", "reason"),
+        {row: Obstacle(limit, reason) for row, limit, reason in aside.iter_rows()},
     )
 
 

@@ -17,6 +17,7 @@ from dealwright.errors import InputError
 from dealwright.plan.inputs import align, gather_inputs
 from dealwright.plan.segments.params import SegmentParams
 from dealwright.schemas import AccountSchema, PlanInputs
+from dealwright.wording import NOT_KNOWN
 
 _MAX_LEVELS: Final = 50
 _MAX_PEER_COLUMNS: Final = 3
@@ -41,7 +42,10 @@ class SegmentModel:
 
 @dataclass(frozen=True)
 class Segments:
-    """Result of *segment*: `frame` adds ``wallet_eur``, ``potential_eur`` to `SEGMENT_COLUMNS`."""
+    """Result of *segment*: `frame` adds ``wallet_eur``, ``potential_eur`` to `SEGMENT_COLUMNS`.
+
+    An account whose value is not known has no segment: all of its columns are null.
+    """
 
     frame: pl.DataFrame
     model: SegmentModel
@@ -55,7 +59,10 @@ class Segments:
             "peer_columns": ", ".join(self.model.peer_columns),
             **{f"value_edge_{i}": edge for i, edge in enumerate(self.model.value_edges, 1)},
             **{f"potential_edge_{i}": edge for i, edge in enumerate(self.model.potential_edges, 1)},
-            **{f"segment_{name.lower().replace(' ', '_')}": count for name, count in sizes.iter_rows()},
+            **{
+                f"segment_{(name or NOT_KNOWN).lower().replace(' ', '_')}": count
+                for name, count in sizes.iter_rows()
+            },
             "notes": "; ".join(self.notes),
         }
 
@@ -112,9 +119,12 @@ def fit_segments(
     if not peers:
         notes.append("no categorical column makes peers: potential is measured against all accounts")
     wallets = tuple(_wallets(table, peers[:depth], params) for depth in range(len(peers) + 1))
-    wallet = _potential(table, peers, wallets)["wallet_eur"].to_numpy()
-    value_edges = _edges(table["value_eur"].to_numpy(), len(params.names))
+    known = table["value_eur"].is_not_null()
+    wallet = _potential(table, peers, wallets)["wallet_eur"].filter(known).to_numpy()
+    value_edges = _edges(table["value_eur"].drop_nulls().to_numpy(), len(params.names))
     potential_edges = _edges(wallet, len(params.names[0]))
+    if known.sum() < table.height:
+        notes.append(f"the value of {table.height - known.sum():,} accounts is not known: no segment")
     for kind, edges in (("value", value_edges), ("potential", potential_edges)):
         if len(set(edges)) < len(edges):
             notes.append(f"so many accounts share one {kind} that some {kind} buckets are empty")
@@ -124,12 +134,11 @@ def fit_segments(
 def apply_segments(model: SegmentModel, table: pl.DataFrame, params: SegmentParams) -> pl.DataFrame:
     """Bucket and name every account; needs no other account."""
     potential = _potential(table, model.peer_columns, model.wallets)
-    value_bucket = 1 + np.searchsorted(
-        np.array(model.value_edges), table["value_eur"].to_numpy(), side="left"
+    value, wallet = (
+        column.fill_null(0.0).to_numpy() for column in (table["value_eur"], potential["wallet_eur"])
     )
-    potential_bucket = 1 + np.searchsorted(
-        np.array(model.potential_edges), potential["wallet_eur"].to_numpy(), side="left"
-    )
+    value_bucket = 1 + np.searchsorted(np.array(model.value_edges), value, side="left")
+    potential_bucket = 1 + np.searchsorted(np.array(model.potential_edges), wallet, side="left")
     names = pl.Series([name for row in params.names for name in row], dtype=pl.String)
     cell = (value_bucket - 1) * len(params.names[0]) + (potential_bucket - 1)
     return pl.DataFrame(
@@ -141,7 +150,7 @@ def apply_segments(model: SegmentModel, table: pl.DataFrame, params: SegmentPara
             "wallet_eur": potential["wallet_eur"],
             "potential_eur": potential["potential_eur"],
         }
-    )
+    ).with_columns(pl.when(table["value_eur"].is_not_null()).then(pl.exclude("account_id")))
 
 
 def _check(params: SegmentParams, inputs: PlanInputs) -> None:
@@ -152,8 +161,8 @@ def _check(params: SegmentParams, inputs: PlanInputs) -> None:
 
 
 def _with_value(predictions: pl.DataFrame, inputs: PlanInputs) -> pl.DataFrame:
-    """Put the predicted spend beside the accounts; a missing or negative one counts as nothing spent."""
-    value = predictions["predicted_value_eur"].cast(pl.Float64).fill_nan(None).fill_null(0.0).clip(0.0)
+    """Put the predicted spend beside the accounts; a negative one counts as nothing spent."""
+    value = predictions["predicted_value_eur"].cast(pl.Float64).fill_nan(None).clip(0.0)
     categorical = [pl.col(name).cast(pl.String) for name in inputs.schema.categorical]
     return inputs.accounts.select("account_id", *categorical).with_columns(value.alias("value_eur"))
 
@@ -181,11 +190,13 @@ def _explaining_columns(table: pl.DataFrame, inputs: PlanInputs) -> tuple[str, .
 
 
 def _wallets(table: pl.DataFrame, peers: tuple[str, ...], params: SegmentParams) -> pl.DataFrame:
-    quantile = pl.col("value_eur").quantile(params.wallet_quantile, interpolation="linear").fill_null(0.0)
+    quantile = pl.col("value_eur").quantile(params.wallet_quantile, interpolation="linear")
     if not peers:
         return table.select(wallet_eur=quantile)
-    groups = table.group_by(list(peers), maintain_order=True).agg(wallet_eur=quantile, size=pl.len())
-    return groups.filter(pl.col("size") >= params.min_peers).drop("size")
+    groups = table.group_by(list(peers), maintain_order=True).agg(
+        wallet_eur=quantile, size=pl.col("value_eur").count()
+    )
+    return groups.filter(pl.col("size") >= params.min_peers, pl.col("wallet_eur").is_not_null()).drop("size")
 
 
 def _potential(

@@ -40,7 +40,9 @@ def workload_of(
             raise InputError(
                 "territory.value_weight needs the predicted values: run *predict* first, or set it to 0"
             )
-        value = predictions["predicted_value_eur"].fill_null(0.0).clip(lower_bound=0.0).to_numpy()
+        known = predictions["predicted_value_eur"].clip(lower_bound=0.0)
+        # who is not known counts as everybody else does on average
+        value = known.fill_null(known.mean() or 0.0).to_numpy()
         if value.sum() > 0 and minutes.sum() > 0:
             mix = (
                 1 - params.value_weight

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import polars as pl
 import pytest
@@ -101,6 +103,39 @@ def test_propensities_are_the_frequencies_of_many_draws():
                 assert choice.propensity[rows][hit] == pytest.approx(hit.mean(), abs=0.006)
         nothing = (choice.option[rows] == NONE).mean()
         assert choice.propensity_nothing[rows][0] == pytest.approx(nothing, abs=0.006)
+
+
+@pytest.mark.parametrize(
+    "budget", [Budget(max_contacts=10_000), Budget(max_cost_eur=10_000.0), Budget(10_000, 10_000.0)]
+)
+def test_equal_values_get_the_whole_budget(budget):
+    value = np.full((20_000, 3), [7.0, -np.inf, -np.inf])
+    choice = choose(offers(value), randomisation(20_000), budget)
+    assert (choice.option == 0).sum() == 10_000
+
+
+def test_exploration_takes_at_most_its_part_of_a_budget():
+    choice = choose(
+        offers(np.full((5000, 3), [7.0, 7.0, -np.inf])), randomisation(5000, exploration=0.5), Budget(100)
+    )
+    assert (choice.option != NONE).sum() == 100
+    assert (choice.option[choice.explore] != NONE).sum() == 20
+
+
+def test_dear_options_are_not_drawn_while_cheap_ones_cost_all_that_exploration_may():
+    # what costs 5 loses 20 against the best; what costs 1 loses 1; nothing loses 10
+    value = np.full((20_000, 3), [9.0, -10.0, 10.0])
+    draw = replace(randomisation(20_000, exploration=0.04), exploration_of_gain=0.02)
+    choice = choose(offers(value), draw, Budget())
+    assert set(choice.option[choice.explore]) == {NONE, 0, 2}
+    assert choice.exploration_share == 0.04
+    assert choice.exploration_cost_eur.sum() <= 0.02 * 10 * 20_000
+    lost = 10.0 - np.append(value[0], 0.0)[choice.option[choice.explore]]
+    assert choice.exploration_cost_eur[choice.explore] == pytest.approx(lost)
+    # one of three (two options and nothing), and the best of all the others
+    by_chance = 0.04 / 3
+    assert choice.option_propensity[choice.option == 0][0] == pytest.approx(by_chance)
+    assert choice.option_propensity[choice.option == 2][0] == pytest.approx(by_chance + 0.96)
 
 
 def test_draws_depend_on_id_and_salt_only():

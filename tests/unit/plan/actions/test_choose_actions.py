@@ -152,7 +152,8 @@ def test_conditions_consent_and_quiet_hours_give_their_reason():
     )
     result = plan(accounts=accounts)
     assert "visit: needs tier in ('gold', 'silver')" in row(result, "bronze")["excluded"]
-    assert "visit: needs tier in ('gold', 'silver')" in row(result, "unknown")["excluded"]
+    unknown = "visit: needs tier in ('gold', 'silver'); tier is not known"
+    assert unknown in row(result, "unknown")["excluded"]
     assert "visit: no consent to field" in row(result, "no")["excluded"]
     assert "visit: no consent to field" in row(result, "never asked")["excluded"]
     closed = plan(catalogue=CATALOGUE.replace('quiet_hours = ["19:00-09:00"]', 'quiet_days = ["tue", "wed"]'))
@@ -281,10 +282,16 @@ def test_the_score_points_where_it_should():
         fit_score(table, ScoreParams(weights={"churm": 1.0}))
 
 
+UNBOUNDED = CATALOGUE.replace(
+    "[exploration]", '[exploration]\nof_gain = 1.0\nchannels = ["field", "outbound_cc", "inbound_cc"]'
+)
+
+
 def test_exploration_and_control_are_stable_and_logged():
-    result = plan(n=2000, exploration_share=0.2, control_share=0.1, draw="monday")
-    again = plan(n=1000, exploration_share=0.2, control_share=0.1, draw="monday")
-    other = plan(n=2000, exploration_share=0.2, control_share=0.1, draw="tuesday")
+    shares = {"exploration_share": 0.2, "control_share": 0.1, "catalogue": UNBOUNDED}
+    result = plan(n=2000, draw="monday", **shares)
+    again = plan(n=1000, draw="monday", **shares)
+    other = plan(n=2000, draw="tuesday", **shares)
     columns = ["account_id", "action", "control", "explore", "propensity"]
     assert again.frame.select(columns).equals(result.frame[:1000].select(columns))
     assert other.frame["control"].equals(result.frame["control"])
@@ -325,3 +332,32 @@ def test_orders_become_facts():
     params = replace(ActionParams(catalogue=catalogue), exploration_share=0.0, control_share=0.0)
     result = choose_actions(accounts, predictions, params=params, orders=orders, as_of=AS_OF)
     assert result.frame["action"].to_list() == ["visit", "call"]
+
+
+def test_exploration_gives_up_at_most_its_share_of_the_gain_and_makes_no_visit():
+    result = plan(n=3000, exploration_share=0.3)
+    frame = result.frame
+    explored = frame.filter("explore")
+    # a visit is worth 1000 × .5 × .2 × 1 − 10 = 90 to everybody
+    assert frame.filter(~pl.col("explore"))["expected_value_eur"].unique().to_list() == pytest.approx([90.0])
+    lost = (90.0 - explored["expected_value_eur"]).sum()
+    assert frame["exploration_cost_eur"].sum() == pytest.approx(lost)
+    assert 0.018 * 90 * 3000 < lost <= 0.02 * 90 * 3000
+    # calls cost more than what the customer's own call costs, and are drawn once all of them can be paid
+    assert set(explored["channel"].drop_nulls()) == {"inbound_cc"}
+    fewer = plan(n=3000, exploration_share=0.02).frame.filter("explore")
+    assert set(fewer["channel"].drop_nulls()) == {"outbound_cc", "inbound_cc"}
+
+
+def test_nobody_explores_where_nothing_is_to_be_gained():
+    result = plan(n=500, value=0.0, exploration_share=0.3)
+    assert not result.frame["explore"].any()
+    assert result.frame["action"].unique().to_list() == ["nothing"]
+    assert result.frame["exploration_cost_eur"].sum() == 0.0
+
+
+def test_actions_whose_worth_is_not_known_say_so():
+    result = plan(value=None)
+    assert result.frame["action"].unique().to_list() == ["nothing"]
+    why = "what it is worth is not known: predicted_value_eur is not known"
+    assert row(result)["excluded"] == [f"visit: {why}", f"call: {why}"]

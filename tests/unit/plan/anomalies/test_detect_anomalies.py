@@ -155,3 +155,25 @@ def test_columns_without_information_are_survived():
     result = run(PlanInputs(accounts, schema, AS_OF))
     assert not result.frame["is_anomaly"].any()
     assert "no feature varies" in result.summary()["notes"]
+
+
+def test_an_invoice_and_its_lines_are_equally_odd(found):
+    inputs, _, _, whole = found
+    thirds = pl.concat(
+        inputs.orders.with_columns(
+            pl.col("amount_eur").round(2) * share, ordered_at=pl.col("ordered_at").dt.truncate("1d")
+        )
+        for share in (0.5, 0.3, 0.2)
+    ).sample(fraction=1.0, shuffle=True, seed=1)
+    invoices = inputs.orders.with_columns(
+        pl.col("amount_eur").round(2), ordered_at=pl.col("ordered_at").dt.truncate("1d")
+    )
+    by_line, by_invoice = (run(replace(inputs, orders=orders)).frame for orders in (thirds, invoices))
+    assert by_line["is_anomaly"].equals(by_invoice["is_anomaly"])
+    assert by_line["anomaly_reasons"].equals(by_invoice["anomaly_reasons"])
+    assert by_line["anomaly_score"].to_numpy() == pytest.approx(
+        by_invoice["anomaly_score"].to_numpy(), abs=1e-3
+    )
+    # the time of day changes next to nothing
+    same = whole.frame["is_anomaly"] == by_invoice["is_anomaly"]
+    assert same.mean() > 0.995

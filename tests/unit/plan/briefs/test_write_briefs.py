@@ -96,6 +96,28 @@ def test_a_sentence_whose_field_is_missing_is_left_out() -> None:
     assert made.frame["has_brief"].to_list() == [True, True]
 
 
+@pytest.mark.parametrize(
+    ("start_at", "ago"),
+    [
+        (datetime(2026, 6, 30, 9), "1 day ago"),
+        (datetime(2026, 7, 3, 8), "4 days ago"),
+        (datetime(2026, 7, 3, 23), "4 days ago"),
+    ],
+)
+def test_days_are_counted_to_the_day_of_the_visit(start_at: datetime, ago: str) -> None:
+    orders = pl.DataFrame(
+        {"account_id": ["A"], "ordered_at": [datetime(2026, 6, 29, 22)], "amount_eur": [10.0]}
+    )
+    visits = VISITS.with_columns(start_at=pl.lit(start_at), leave_at=pl.lit(start_at + timedelta(hours=1)))
+    made = brief(inputs(), ACCOUNTS, visits=visits, orders=orders)
+    assert f"Last order: 29 Jun 2026, {ago}." in made.briefs["markdown"][0]
+
+
+def test_a_probability_just_below_one_is_not_written_as_certain() -> None:
+    made = brief(inputs(), ACCOUNTS.with_columns(churn_probability=pl.lit(0.9956)), visits=VISITS)
+    assert "Probability of losing the account: &gt;99%" in made.briefs["html"][0]
+
+
 def test_data_cannot_become_markup_or_end_a_brief() -> None:
     hostile = "<script>alert(1)</script> *x* [a](b)\x1e{{ 7*7 }}\n## y"
     row = brief(inputs(hostile), ACCOUNTS, visits=VISITS, calls=CALLS).briefs.row(1, named=True)

@@ -59,11 +59,26 @@ def test_the_allocation_fits_and_is_the_best_there_is(value, capacity):
     assert result.gap == 0
 
 
+def gain(value, choice, moves) -> float:
+    """What moves bring; each account moves once, from where it is."""
+    assert len({account for account, _, _ in moves}) == len(moves)
+    total = 0.0
+    for account, start, to in moves:
+        assert choice[account] == start
+        total += (value[to, account] if to >= 0 else 0.0) - (value[start, account] if start >= 0 else 0.0)
+    return total
+
+
 @settings(deadline=None, max_examples=60)
 @given(VALUES, hnp.arrays(np.float64, 3, elements=st.integers(0, 10).map(float)))
 def test_a_price_is_what_one_more_place_is_worth(value, capacity):
     result = allocate(value, capacity)
+    proof = certify(value, capacity, result.choice)
+    assert proof is not None
     for c in range(3):
+        assert gain(value, result.choice, proof.moves_for_one_more[c]) == result.prices[c]
+        if np.isfinite(result.last_prices[c]):
+            assert gain(value, result.choice, proof.moves_without_last[c]) == -result.last_prices[c]
         more = capacity.copy()
         more[c] += 1
         assert best_by_matching(value, more) - result.value == pytest.approx(result.prices[c])

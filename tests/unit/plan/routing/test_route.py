@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from multiprocessing import get_context
 from pathlib import Path
@@ -316,3 +316,25 @@ def test_the_barcelona_day_is_worth_twice_that_of_nearest_neighbours() -> None:
         for problem in nearest_day.days_of(world.inputs, worth, params)
     )
     assert planned["visit_value_eur"] >= 2 * nearest > 0
+
+
+def limits(result: Routes) -> dict[str, str]:
+    return dict(result.left_out.select("account_id", "limit").iter_rows())
+
+
+def test_the_limit_that_binds_is_named() -> None:
+    eight = list(range(1, 9)), [100.0] * 7 + [50.0]
+    # a visit takes half an hour: all eight fit into the shift
+    few = {"visits_per_day": 3}
+    assert set(limits(Company(*eight).plan(replace(FAST, **few))).values()) == {"visits a day"}
+    assert limits(Company(*eight).plan()) == {}
+    short = Company(*eight, shift=(540, 660))
+    assert set(limits(short.plan()).values()) == {"shift"}
+    assert set(limits(short.plan(replace(FAST, visits_per_day=2))).values()) == {"visits a day and shift"}
+    # everybody is open at the same half hour only
+    same = {"opens_min": [600] * 8, "closes_min": [640] * 8}
+    assert set(limits(Company(*eight, extra=same).plan()).values()) == {"opening hours"}
+    assert limits(Company([30], [5]).plan()) == {"A0": "worth less than its way"}
+    assert limits(Company([30], [50], own=[None]).plan()) == {"A0": "territory"}
+    assert limits(Company([300], [5000]).plan()) == {"A0": "shift"}
+    assert limits(Company([30], [50], reps=()).plan()) == {"A0": "no representative"}

@@ -63,11 +63,15 @@ def test_a_bucket_depends_on_the_account_alone():
     assert alone["wallet_eur"].item() == pytest.approx(np.quantile(values, 0.9))
 
 
-@pytest.mark.parametrize("values", [[], [3.0], [None, 2.0], [0.0] * 20, [-5.0, float("nan"), 3.0]])
+@pytest.mark.parametrize(
+    "values", [[], [3.0], [None, 2.0], [0.0] * 20, [-5.0, float("nan"), 3.0], [None] * 3]
+)
 def test_degenerate_values_are_bucketed_too(values):
     result = run(values)
     assert result.frame.height == len(values)
-    assert result.frame["segment"].null_count() == 0
+    unknown = [value is None or value != value for value in values]
+    for name in ("value_bucket", "potential_bucket", "segment", "wallet_eur", "potential_eur"):
+        assert result.frame[name].is_null().to_list() == unknown
 
 
 def test_bad_parameters_are_named():
