@@ -108,7 +108,8 @@ def _fits_with_lunch(problem: Problem, r: int) -> Bools:
     left = begin + problem.service
     after = (left <= lunch.latest) & (begin <= problem.latest_start)
     after &= np.maximum(left + home, lunch.earliest) + lunch.length <= shift.end
-    return np.asarray(before | after)
+    at_home = (left + home <= min(lunch.latest, shift.end)) & (begin <= problem.latest_start)
+    return np.asarray(before | after | at_home)
 
 
 def anneal_problem(

@@ -5,7 +5,8 @@ Removals", section 5.1), visits are put back where ``gain^alpha / shift`` is lar
 2009, "Iterated local search for the team orienteering problem with time windows", section 3.1, with a random
 exponent and noise instead of their fixed square), and the result is accepted by simulated annealing.
 Feasibility of an insertion takes constant time by the forward time slack of Savelsbergh (1992); a lunch break
-on a leg is one more wait with a latest moment.
+on a leg is one more wait with a latest moment. A break on the way home is not taken on the road where the day
+ends while it could still begin: then it is taken at home, and the day is over.
 """
 
 # ruff: noqa: NPY002  numba compiles only this generator, one per thread; every call seeds it
@@ -76,6 +77,14 @@ def lunch_end(left: int, travel: int, earliest: int, latest: int, length: int) -
 
 
 @compiled
+def home_with_lunch(left: int, travel: int, earliest: int, latest: int, length: int) -> int:
+    """Return the arrival at home where the break is on the last leg, or waits there."""
+    if left + travel <= latest:
+        return left + travel
+    return lunch_end(left, travel, earliest, latest, length)
+
+
+@compiled
 def time_route(data: Data, state: State, r: int) -> bool:
     """Recompute arrivals and slacks of a route; return whether it can be driven."""
     # local names: reading a field counts a reference, which is too dear inside the loops
@@ -89,7 +98,10 @@ def time_route(data: Data, state: State, r: int) -> bool:
     for i in range(count + 1):
         to = stop[i] if i < count else last
         if i == lunch_leg:
-            reached = lunch_end(left, travel[place, to], lunch_from, lunch_to, lunch_length)
+            if i == count:
+                reached = home_with_lunch(left, travel[place, to], lunch_from, lunch_to, lunch_length)
+            else:
+                reached = lunch_end(left, travel[place, to], lunch_from, lunch_to, lunch_length)
             if reached >= FAR:
                 return False
         else:
@@ -108,11 +120,15 @@ def time_route(data: Data, state: State, r: int) -> bool:
     for i in range(count - 1, -1, -1):
         visit = stop[i]
         room = begin[i + 1] - arrive[i + 1] + slack[i + 1]
-        if lunch_leg == i + 1:
-            to = stop[i + 1] if i + 1 < count else last
-            left = begin[i] + service[visit]
+        left = begin[i] + service[visit]
+        if lunch_leg == i + 1 == count:
+            way = travel[visit, last]
+            on_the_road = min(lunch_to, data.shift_end[r] - lunch_length - way)
+            at_home = min(lunch_to, data.shift_end[r]) - way
+            room = max(on_the_road, at_home) - left
+        elif lunch_leg == i + 1:
             # what is waited for the break to begin can be used before it
-            room += max(0, lunch_from - left - travel[visit, to])
+            room += max(0, lunch_from - left - travel[visit, stop[i + 1]])
             room = min(room, lunch_to - left)
         slack[i] = min(room, closes[visit] - begin[i])
     return fine
@@ -176,7 +192,14 @@ def rate_route(data: Data, state: State, known: Insertions, r: int) -> None:  # 
                     if later <= room and later < delay:
                         leg, delay, behind = i, later, 0
                 left_j = max(reached, opens_j) + service_j
-                later = lunch_end(left_j, travel[j, after], lunch_from, lunch_to, lunch_length) - arrive[i]
+                if i == count:
+                    home = home_with_lunch(left_j, travel[j, after], lunch_from, lunch_to, lunch_length)
+                    later = home - arrive[i]
+                else:
+                    reached_after = lunch_end(
+                        left_j, travel[j, after], lunch_from, lunch_to, lunch_length
+                    )
+                    later = reached_after - arrive[i]
                 if later <= room and later < delay:
                     leg, delay, behind = i, later, 1
             if i < count:

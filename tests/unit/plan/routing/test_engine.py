@@ -147,7 +147,7 @@ def two_stops() -> tuple[Problem, RoutePlan]:
     problem = Problem(
         travel=travel, cost_eur=np.zeros((3, 3)), service=np.array([5, 5]), opens=np.array([20, 0]),
         latest_start=np.array([40, 90]), value_eur=np.array([1.0, 1.0]), must=np.zeros(2, dtype=np.bool_),
-        allowed=np.ones((2, 1), dtype=np.bool_), shifts=(Shift("Laia", 2, 2, 0, 100, 2, Lunch(30, 60, 20)),),
+        allowed=np.ones((2, 1), dtype=np.bool_), shifts=(Shift("Laia", 2, 2, 0, 100, 2, Lunch(30, 45, 20)),),
     )  # fmt: skip
     plan = schedule(problem, [[0, 1]], engine="test")
     assert plan is not None
@@ -170,7 +170,7 @@ def test_the_checker_accepts_a_sound_plan() -> None:
         ({"begin": (20, 54)}, "before the arrival"),
         ({"leave": (24, 60)}, "cut short"),
         ({"lunch_at": None}, "no lunch"),
-        ({"lunch_at": 29}, "not in 30-60"),
+        ({"lunch_at": 29}, "not in 30-45"),
         ({"lunch_at": 56}, "does not lie between"),
         ({"depart": -1}, "leaves the shift"),
         ({"back": 101}, "leaves the shift"),
@@ -227,3 +227,58 @@ def test_wrong_problems_and_engines_are_refused() -> None:
         solve(problem, engine="pyvpr")  # type: ignore[arg-type]
     with pytest.raises(InputError, match="something to do"):
         solve(problem, iterations=0)
+
+
+def one_stop(opens: int, latest_start: int, *, way: int = 10, end: int = 200) -> Problem:
+    """Return one visit of 5 ticks and a shift from 0 whose break of 20 begins between 50 and 90."""
+    travel = np.array([[0, way], [way, 0]])
+    return Problem(
+        travel=travel, cost_eur=np.zeros((2, 2)), service=np.array([5]), opens=np.array([opens]),
+        latest_start=np.array([latest_start]), value_eur=np.array([1.0]), must=np.zeros(1, dtype=np.bool_),
+        allowed=np.ones((1, 1), dtype=np.bool_), shifts=(Shift("Laia", 1, 1, 0, end, 9, Lunch(50, 90, 20)),),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("opens", "latest_start", "depart", "arrive", "lunch_at", "back"),
+    [
+        (0, 0, None, None, None, None),  # nobody can be there in time
+        (20, 20, 10, 20, None, 35),  # over before the break could begin: it waits for none
+        (75, 75, 65, 75, None, 90),  # back at the last moment at which it may begin at home
+        (76, 76, 46, 76, 50, 91),  # back a tick later: the break is on the way out
+        (79, 79, 49, 79, 50, 94),
+        (80, 80, 70, 80, None, 95),  # lunch at home from 50 to 70, then the round
+        (150, 150, 140, 150, None, 165),
+    ],
+)
+def test_the_break_is_taken_at_home_by_who_is_there(
+    opens: int,
+    latest_start: int,
+    depart: int | None,
+    arrive: int | None,
+    lunch_at: int | None,
+    back: int | None,
+) -> None:
+    problem = one_stop(opens, latest_start)
+    plan = solve(problem, iterations=50)
+    assert check(problem, plan) == []
+    if back is None:
+        assert not plan.routes[0].stops
+        return
+    route = plan.routes[0]
+    assert (route.depart, route.arrive[0], route.lunch_at, route.back) == (depart, arrive, lunch_at, back)
+
+
+def test_no_break_is_waited_for_where_the_shift_ends_with_it() -> None:
+    """The break would fit only after the round, beyond the end of the shift."""
+    problem = one_stop(60, 60, end=80)
+    plan = solve(problem, iterations=50)
+    assert (plan.routes[0].back, plan.routes[0].lunch_at) == (75, None)
+
+
+def test_the_checker_refuses_a_round_without_the_break_it_needs() -> None:
+    problem = one_stop(76, 76)
+    late = Route(0, (0,), (76,), (76,), (81,), 66, 91)
+    assert check(problem, RoutePlan((late,), "test")) == ["Laia: no lunch"]
+    in_time = one_stop(75, 75)
+    assert check(in_time, RoutePlan((Route(0, (0,), (75,), (75,), (80,), 65, 90),), "test")) == []

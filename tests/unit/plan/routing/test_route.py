@@ -239,11 +239,19 @@ def test_a_shift_whose_default_end_is_before_its_start_holds_no_visit() -> None:
 
 
 def test_lunch_is_between_two_stops() -> None:
-    result = Company([3] * 10, [100] * 10).plan()
+    result = Company([3] * 10, [100] * 10, extra={"visit_min": [45.0] * 10}).plan()
     lunch = result.days["lunch_at"][0]
     assert datetime(2026, 6, 30, 12, 30) <= lunch <= datetime(2026, 6, 30, 14, 30)
     during = result.visits.filter((pl.col("start_at") < lunch) & (pl.col("leave_at") > lunch))
     assert during.height == 0
+
+
+def test_a_round_that_ends_before_lunch_waits_for_none() -> None:
+    day = Company([3, 3], [100, 100]).plan().days.row(0, named=True)
+    ways = day["travel_min"] + 2 * 30.0
+    assert day["lunch_at"] is None
+    assert (day["back_at"] - day["depart_at"]).total_seconds() / 60 == pytest.approx(ways, abs=0.1)
+    assert day["wait_min"] == pytest.approx(0.0, abs=0.1)
 
 
 def test_joint_days_share_accounts() -> None:
