@@ -20,6 +20,7 @@ from dealwright.plan.compiled import compiled
 from dealwright.plan.routing.problem import Bools, Floats, Ints
 
 FAR = 1 << 60
+CHEAPEST_EVERY = 3  # changes of a route, after which legs are chosen by cost and not by delay
 STRING_LENGTH = 10  # of a removed string at most (Christiaens & Vanden Berghe 2020, table 3)
 
 
@@ -153,7 +154,7 @@ def place_lunch(data: Data, state: State, r: int) -> bool:
 
 @compiled
 def rate_route(data: Data, state: State, known: Insertions, r: int) -> None:  # noqa: C901, PLR0912, PLR0915  a call costs more than a pass
-    """Find for every visit that is not made the leg where it delays a route least, and what that gains.
+    """Find for every visit that is not made the leg where it delays a route least, or costs least, and its gain.
 
     One call for all visits: handing a function that many arrays costs more than the search for one visit.
     """
@@ -164,6 +165,8 @@ def rate_route(data: Data, state: State, known: Insertions, r: int) -> None:  # 
     first, last, start, route_of = data.start_place[r], data.end_place[r], data.shift_start[r], state.route_of
     count, lunch_leg, version = state.length[r], state.lunch_leg[r], state.version[r]
     full = count >= data.max_visits[r]
+    # the shortest way in time is not always the cheapest: now and then the leg is chosen by cost
+    cheapest = version % CHEAPEST_EVERY == 0
     for j in range(route_of.shape[0]):
         if route_of[j] >= 0 or known.version[j, r] == version:
             continue
@@ -173,7 +176,7 @@ def rate_route(data: Data, state: State, known: Insertions, r: int) -> None:  # 
         if full or not allowed[j, r]:
             continue
         opens_j, closes_j, service_j = opens[j], closes[j], service[j]
-        leg, delay, behind = -1, FAR, 0
+        leg, delay, behind, least = -1, FAR, 0, np.inf
         before, left = first, start
         for i in range(count + 1):
             reached = left + travel[before, j]
@@ -181,27 +184,26 @@ def rate_route(data: Data, state: State, known: Insertions, r: int) -> None:  # 
                 break  # later legs are left later still
             after = stop[i] if i < count else last
             room = begin[i] - arrive[i] + slack[i]
+            later, moved = FAR, 0
             if lunch_leg != i:
                 later = max(reached, opens_j) + service_j + travel[j, after] - arrive[i]
-                if later <= room and later < delay:
-                    leg, delay, behind = i, later, 0
             else:
                 reached_after = lunch_end(left, travel[before, j], lunch_from, lunch_to, lunch_length)
                 if reached_after <= closes_j:
                     later = max(reached_after, opens_j) + service_j + travel[j, after] - arrive[i]
-                    if later <= room and later < delay:
-                        leg, delay, behind = i, later, 0
                 left_j = max(reached, opens_j) + service_j
                 if i == count:
-                    home = home_with_lunch(left_j, travel[j, after], lunch_from, lunch_to, lunch_length)
-                    later = home - arrive[i]
+                    there = home_with_lunch(left_j, travel[j, after], lunch_from, lunch_to, lunch_length)
                 else:
-                    reached_after = lunch_end(
-                        left_j, travel[j, after], lunch_from, lunch_to, lunch_length
-                    )
-                    later = reached_after - arrive[i]
-                if later <= room and later < delay:
-                    leg, delay, behind = i, later, 1
+                    there = lunch_end(left_j, travel[j, after], lunch_from, lunch_to, lunch_length)
+                if there - arrive[i] < later:
+                    later, moved = there - arrive[i], 1
+            if later <= room:
+                detour = 0.0
+                if cheapest:
+                    detour = cost[before, j] + cost[j, after] - (0.0 if count == 0 else cost[before, after])
+                if detour < least or (detour == least and later < delay):
+                    leg, delay, behind, least = i, later, moved, detour
             if i < count:
                 before = after
                 left = begin[i] + service[before]

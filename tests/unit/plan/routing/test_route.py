@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from multiprocessing import get_context
 from pathlib import Path
@@ -19,7 +19,7 @@ import pytest
 from dealwright.errors import InputError
 from dealwright.plan.routing import RouteParams, Routes, route
 from dealwright.plan.routing.week import spread
-from dealwright.plan.travel import TravelTable
+from dealwright.plan.travel import EstimatedTravel, TravelTable
 from dealwright.schemas import LEFT_OUT_COLUMNS, VISIT_COLUMNS
 from dealwright.world.barcelona import BarcelonaParams, generate
 
@@ -172,6 +172,23 @@ def test_an_account_in_the_sea_is_named() -> None:
     assert set(result.visits["account_id"]) == {"A0", "A1"}
     assert "sea" in note(result, "A2")
     assert result.travel_source == "a test"
+
+
+def test_nobody_is_sent_where_the_road_service_knows_no_way() -> None:
+    class Strait:
+        """No way between the mainland and what lies more than 8 km east."""
+
+        def table(self, lat_deg: np.ndarray, lon_deg: np.ndarray) -> TravelTable:
+            table = EstimatedTravel().table(lat_deg, lon_deg)
+            there = lon_deg > 2.0 + 8 / 83.9
+            apart = there[:, None] != there[None, :]
+            return replace(table, minutes=np.where(apart, np.inf, table.minutes))
+
+    company = Company([3, 9, 10, 5], [50, 500, 500, 50])
+    for params in (FAST, replace(FAST, engine="pyvrp"), replace(FAST, cost_eur_per_h=20.0)):
+        result = company.plan(params, travel=Strait())
+        assert set(result.visits["account_id"]) == {"A0", "A3"}
+        assert note(result, "A1").startswith("no road leads there from where its representative lives")
 
 
 def test_pins_locks_and_must_visits_hold() -> None:
