@@ -75,7 +75,9 @@ def _drive(
         return None
     if shift.lunch is not None and lunch_leg == 0:
         depart, lunch_at = _leave_after_lunch(shift.lunch, shift.start, begin[0] - way_out)
-        pause = 0 if lunch_at is None else max(0, shift.lunch.earliest - depart - way_out) + shift.lunch.length
+        pause = (
+            0 if lunch_at is None else max(0, shift.lunch.earliest - depart - way_out) + shift.lunch.length
+        )
         arrive[0] = depart + way_out + pause
     return Route(r, tuple(sequence), tuple(arrive), tuple(begin), tuple(leave), depart, reached, lunch_at)
 
