@@ -169,7 +169,7 @@ def _candidates(job: Job, problem: Problem, alone: Bools) -> Ints:
     return np.sort(possible[order[:most]])
 
 
-def _why_never(problem: Problem, visit: int) -> str:
+def _why_never(problem: Problem, visit: int) -> str:  # noqa: PLR0911  one reason a line
     """Say why a visit cannot be made even if no other is."""
     if problem.opens[visit] > problem.latest_start[visit]:
         return "the account is open for less time than the visit takes"

@@ -154,7 +154,7 @@ def place_lunch(data: Data, state: State, r: int) -> bool:
 
 @compiled
 def rate_route(data: Data, state: State, known: Insertions, r: int) -> None:  # noqa: C901, PLR0912, PLR0915  a call costs more than a pass
-    """Find for every visit that is not made the leg where it delays a route least, or costs least, and its gain.
+    """Find for every visit that is not made its leg of a route, of least delay or least cost, and its gain.
 
     One call for all visits: handing a function that many arrays costs more than the search for one visit.
     """

@@ -101,7 +101,7 @@ class RoadService:
     def _fill(  # noqa: PLR0917
         self, minutes: Floats, km: Floats, far: Bools, estimated: TravelTable, answered: Bools, failed: str
     ) -> TravelTable:
-        """Use estimates where the service gave no answer, and say so; the answer null means that there is no way."""
+        """Use estimates where there is no answer, and say so; the answer null means that there is no way."""
         name = _NAMES[self.kind]
         known = np.isfinite(minutes)
         np.fill_diagonal(known, val=True)

@@ -124,7 +124,7 @@ def find_windows(
 def _their_day(
     day: date, rules: Channel | None, *, company: str, zone: str, params: ScheduleParams
 ) -> tuple[Ints, NDArray[np.bool_]]:
-    """Return for each interval what the account's clock shows as it begins, and whether all of it is allowed."""
+    """Return for each interval what the account's clock shows, and whether calls are allowed in all of it."""
     minute = np.zeros(params.intervals, dtype=np.int64)
     allowed = ~skipped_intervals(day, params, company)
     for t in np.flatnonzero(allowed):

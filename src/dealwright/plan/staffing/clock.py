@@ -1,7 +1,7 @@
 """Clocks that change: which minutes of a day are there, how long a shift is, what another zone's clock shows.
 
-Moments are minutes after midnight on the company's clock. A minute that comes twice on the night when clocks go
-back is its first one.
+Moments are minutes after midnight on the company's clock. A minute that comes twice on the night when
+clocks go back is its first one.
 """
 
 from __future__ import annotations
@@ -46,10 +46,10 @@ def skipped_intervals(day: date, params: ScheduleParams, zone: str) -> Bools:
 
 
 def shifts_of_day(day: date, shifts: Sequence[Shift], zone: str) -> tuple[tuple[Shift, ...], tuple[int, ...]]:
-    """Return the shifts with the minutes they are paid on that day, and the indices of those that may be worked.
+    """Return the shifts with what they are paid on that day, and the indices of those that may be worked.
 
-    On a day when clocks change no shift begins, ends or pauses within the hour that is skipped or comes twice:
-    its time would be none, or one of two.
+    On a day when clocks change no shift begins, ends or pauses within the hour that is skipped or comes
+    twice: its time would be none, or one of two.
     """
     gap, twice = _change(day, zone)
     odd = gap or twice

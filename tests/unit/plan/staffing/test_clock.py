@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date, datetime, time
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -90,7 +90,7 @@ def test_every_shift_is_paid_for_the_minutes_that_pass(day: date) -> None:
         {"channel": "inbound_cc", "start_min": [60 * hour for hour in range(24)], "contacts": 3.0}
     )
     params = ScheduleParams(
-        opens_min=0, closes_min=1440, weekdays=tuple(range(7)), first_day=datetime(day.year, day.month, day.day),
+        opens_min=0, closes_min=1440, weekdays=tuple(range(7)), first_day=datetime.combine(day, time()),
         interval_min=30, runs=5, forecast_days=0, max_seconds=5.0,
     )  # fmt: skip
     catalogue = parse_catalogue('time_zone = "Europe/Madrid"\n' + CALL, "a test")
@@ -135,7 +135,7 @@ def test_the_clock_of_another_zone_is_read_at_that_moment(moment: datetime, toky
 def test_no_call_is_made_in_quiet_hours_of_the_customer(day: date, zone: str, interval_min: int) -> None:
     catalogue = parse_catalogue('time_zone = "Europe/Madrid"\n' + CALL, "a test")
     params = ScheduleParams(
-        opens_min=0, closes_min=1440, weekdays=tuple(range(7)), first_day=datetime(day.year, day.month, day.day),
+        opens_min=0, closes_min=1440, weekdays=tuple(range(7)), first_day=datetime.combine(day, time()),
         interval_min=interval_min, runs=1, forecast_days=0, max_seconds=5.0,
     )  # fmt: skip
     accounts = pl.DataFrame(
