@@ -3,7 +3,8 @@
 Strings of neighbouring stops are removed (Christiaens & Vanden Berghe 2020, "Slack Induction by String
 Removals", section 5.1), visits are put back where ``gain^alpha / shift`` is largest (Vansteenwegen et al.
 2009, "Iterated local search for the team orienteering problem with time windows", section 3.1, with a random
-exponent and noise instead of their fixed square), and the result is accepted by simulated annealing.
+exponent and noise instead of their fixed square), and the result is accepted by simulated annealing. A far
+cluster none of whose visits pays the way alone is entered by daring one of them first.
 Feasibility of an insertion takes constant time by the forward time slack of Savelsbergh (1992); a lunch break
 on a leg is one more wait with a latest moment. A break on the way home is not taken on the road where the day
 ends while it could still begin: then it is taken at home, and the day is over.
@@ -20,6 +21,7 @@ from dealwright.plan.compiled import compiled
 from dealwright.plan.routing.problem import Bools, Floats, Ints
 
 FAR = 1 << 60
+DARING_SHARE = 0.1  # of the iterations that begin with a visit which does not pay its way alone
 CHEAPEST_EVERY = 3  # changes of a route, after which legs are chosen by cost and not by delay
 STRING_LENGTH = 10  # of a removed string at most (Christiaens & Vanden Berghe 2020, table 3)
 
@@ -303,6 +305,35 @@ def ruin(data: Data, state: State, touched: Bools) -> tuple[float, bool]:
 
 
 @compiled
+def dare(data: Data, state: State, known: Insertions, j: int, r: int) -> float:
+    """Insert a visit that does not pay its way alone, so that its neighbours may; return what it gains (< 0).
+
+    The insertions of the route must be known.
+    """
+    gain = data.value[j] - known.added[j, r]
+    insert(data, state, j, r, known.leg[j, r], known.behind[j, r])
+    return float(gain)
+
+
+@compiled
+def dare_somewhere(data: Data, state: State, known: Insertions) -> float:
+    """Dare with a random visit that fits into a random route but does not pay its way."""
+    n, m = data.allowed.shape
+    first, r = np.random.randint(0, n), np.random.randint(0, m)
+    rate_route(data, state, known, r)
+    for k in range(n):
+        j = (first + k) % n
+        if (
+            state.route_of[j] < 0
+            and known.leg[j, r] >= 0
+            and known.ratio[j, r] <= 0.0
+            and data.value[j] > 0.0
+        ):
+            return dare(data, state, known, j, r)
+    return 0.0
+
+
+@compiled
 def recreate(  # noqa: C901, PLR0917  numba takes no keyword-only arguments
     data: Data, state: State, known: Insertions, power: Floats, score: Floats, alpha: float, noise: float
 ) -> float:
@@ -375,6 +406,8 @@ def anneal(  # noqa: PLR0917  numba takes no keyword-only arguments
         lost, fine = ruin(data, state, touched)
         if fine:
             alpha = 1.0 + 2.0 * np.random.random()
+            if np.random.random() < DARING_SHARE:
+                worth[0] += dare_somewhere(data, state, known)
             worth[0] += recreate(data, state, known, power, score, alpha, 0.3) - lost
         if fine and worth[0] > worth[1] + 1e-9:
             worth[1] = worth[0]

@@ -103,7 +103,9 @@ def draw_territories(
     def suited(division: Division) -> Ints:
         return _match(ground, division, inputs, reps=reps, rows=rows, params=params, notes=[])
 
-    division, decision = _choose(ground, None if known is None else known[rows], names, params, homes, suited)
+    division, decision = _choose(
+        ground, None if known is None else known[rows], names, params, homes=homes, suited=suited
+    )
     found = _match(ground, division, inputs, reps=reps, rows=rows, params=params, notes=notes)
     rep_id = [None if rep < 0 else str(reps["rep_id"][int(rep)]) for rep in found]
     drawn = result.NamedDivision(division, names, rep_id, decision, tuple(notes))
@@ -144,6 +146,7 @@ def _choose(
     known: Ints | None,
     names: list[str],
     params: TerritoryParams,
+    *,
     homes: Homes | None,
     suited: Callable[[Division], Ints],
 ) -> tuple[Division, str]:  # fmt: skip

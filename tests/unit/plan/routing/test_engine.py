@@ -7,6 +7,7 @@ import itertools
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -282,3 +283,42 @@ def test_the_checker_refuses_a_round_without_the_break_it_needs() -> None:
     assert check(problem, RoutePlan((late,), "test")) == ["Laia: no lunch"]
     in_time = one_stop(75, 75)
     assert check(in_time, RoutePlan((Route(0, (0,), (75,), (75,), (80,), 65, 90),), "test")) == []
+
+
+def clusters(seed: int, sizes: tuple[int, ...], away: tuple[float, ...], cost_per_tick: float) -> Problem:
+    """Return groups of visits around points at given distances from one home; every visit is worth 55."""
+    rng = np.random.default_rng(seed)
+    angle = rng.uniform(0, 2 * np.pi, len(sizes))
+    middle = np.c_[np.cos(angle), np.sin(angle)] * np.array(away)[:, None]
+    xy = np.r_[np.repeat(middle, sizes, axis=0) + rng.normal(0, 1.0, (sum(sizes), 2)), [[0.0, 0.0]]]
+    travel = np.ceil(np.hypot(*(xy[:, None] - xy[None]).transpose(2, 0, 1))).astype(np.int64)
+    n = sum(sizes)
+    return Problem(
+        travel=travel, cost_eur=travel * cost_per_tick, service=np.full(n, 30), opens=np.zeros(n, np.int64),
+        latest_start=np.full(n, 480), value_eur=np.full(n, 55.0), must=np.zeros(n, dtype=np.bool_),
+        allowed=np.ones((n, 1), dtype=np.bool_), shifts=(Shift("Laia", n, n, 0, 510, 10),),
+    )  # fmt: skip
+
+
+def test_a_far_cluster_is_visited_when_its_visits_pay_the_way_together() -> None:
+    problem = clusters(1, (12,), (110.0,), 0.5)
+    plan = solve(problem, iterations=50)
+    assert len(plan.served()) >= 7  # 510 ticks less 220 for the way, some 33 a visit
+    assert worth_eur(problem, plan) > 250
+    # dearer than all of them together
+    assert not len(solve(clusters(1, (12,), (110.0,), 3.0), iterations=200).served())
+
+
+@pytest.mark.parametrize("engine", ["kernel", "pyvrp"])
+def test_a_far_cluster_is_preferred_to_a_poor_one_next_door(engine: Literal["kernel", "pyvrp"]) -> None:
+    problem = clusters(3, (2, 12), (5.0, 100.0), 0.5)
+    plan = solve(problem, iterations=400, seed=1, engine=engine)
+    assert sum(stop >= 2 for stop in plan.served()) >= 6
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_the_kernel_is_not_below_the_other_engine_on_clusters(seed: int) -> None:
+    problem = clusters(seed, (3, 6, 12, 5), (10.0, 60.0, 120.0, 150.0), 0.6)
+    ours = worth_eur(problem, solve(problem, iterations=1_000, seed=seed))
+    theirs = worth_eur(problem, solve(problem, iterations=500, seed=seed, engine="pyvrp"))
+    assert ours >= 0.97 * theirs
