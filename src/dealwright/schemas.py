@@ -193,7 +193,7 @@ REP_OPTIONAL: Final[Columns] = {
     "rep_name": pl.String,
     "skills": pl.List(pl.String),  # in a CSV file: separated by semicolons
     "shift_start_min": pl.Int64,  # minutes after midnight
-    "shift_end_min": pl.Int64,
+    "shift_end_min": pl.Int64,  # before the start: on the next day
     "visits_per_day": pl.Int64,
 }
 
@@ -230,7 +230,7 @@ STAFF_COLUMNS: Final[Columns] = {
     "patterns": pl.List(pl.String),  # shift patterns of the contract; empty: all
     "hours_per_week": pl.Float64,
     "from_min": pl.Int64,  # works no earlier and no later than, minutes after midnight
-    "to_min": pl.Int64,
+    "to_min": pl.Int64,  # before from_min: past midnight
     "days_off": pl.List(pl.Date),
     "wish_start_min": pl.Int64,  # would like to start at
 }

@@ -73,7 +73,7 @@ class TravelTable:
     Attributes
     ----------
     minutes, km
-        (N, N), access included in the minutes.
+        (N, N), access included in the minutes; infinitely many where there is no way.
     unreachable
         (N,) places without a road nearby.
     source

@@ -31,15 +31,22 @@ def write_calendars(events: pl.DataFrame, folder: Path, as_of: datetime) -> None
     for (rep_id, day), part in ordered.group_by("rep_id", pl.col("start_at").dt.date(), maintain_order=True):
         lines = ["BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//dealwright//plan//EN", "CALSCALE:GREGORIAN"]
         lines.append(f"X-WR-CALNAME:{_escape(f'{rep_id} {day}')}")
-        for row in part.iter_rows(named=True):
-            lines += _event(row, as_of)
+        for row, number in zip(part.iter_rows(named=True), _times_before(part["account_id"]), strict=True):
+            lines += _event(row, as_of, number)
         lines.append("END:VCALENDAR")
         text = "".join(f"{piece}\r\n" for line in lines for piece in _fold(line))
         (folder / f"{file_name(rep_id, day)}.ics").write_bytes(text.encode("utf-8"))
 
 
-def _event(row: dict[str, Any], as_of: datetime) -> Iterator[str]:
-    uid = f"{row['start_at']:%Y%m%dT%H%M%S}-{row['rep_id']}-{row['account_id']}@dealwright"
+def _times_before(account_id: pl.Series) -> list[int]:
+    """Return how often each account has come before in a day."""
+    return account_id.to_frame("account").select(pl.int_range(pl.len()).over("account")).to_series().to_list()
+
+
+def _event(row: dict[str, Any], as_of: datetime, number: int) -> Iterator[str]:
+    # not the hour: an entry that moves within its day stays the same entry, and the calendar moves it
+    again = f"-{number + 1}" if number else ""
+    uid = f"{row['start_at']:%Y%m%d}-{row['rep_id']}-{row['account_id']}{again}@dealwright"
     yield "BEGIN:VEVENT"
     yield f"UID:{_escape(uid)}"
     yield f"DTSTAMP:{as_of:%Y%m%dT%H%M%S}Z"

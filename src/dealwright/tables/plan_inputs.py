@@ -242,7 +242,9 @@ def _judge_reps(rows: Rows) -> None:
         zero, rows.label("home_lat_deg"), "position 0, 0 is in the Atlantic", "give the position of the home"
     )
     if {"shift_start_min", "shift_end_min"} <= set(frame.columns):
-        wrong = frame["shift_end_min"] < frame["shift_start_min"]
+        # a shift of the night ends on the next day; one of more than 16 hours is a mistake
+        length = frame["shift_end_min"] - frame["shift_start_min"]
+        wrong = (length < 0) & (length + 24 * 60 > 16 * 60)
         fix = "correct shift_start_min or shift_end_min"
         rows.reject(
             wrong, rows.label("shift_end_min"), "the shift ends before it starts", fix, frame["shift_end_min"]
@@ -260,11 +262,11 @@ def _judge_frequencies(rows: Rows) -> None:
 
 def _judge_staff(rows: Rows) -> None:
     if {"from_min", "to_min"} <= set(rows.frame.columns):
-        wrong = rows.frame["to_min"] <= rows.frame["from_min"]
+        wrong = rows.frame["to_min"] == rows.frame["from_min"]
         rows.reject(
             wrong,
             rows.label("to_min"),
-            "not after from_min",
+            "the same as from_min",
             "correct from_min or to_min",
             rows.frame["to_min"],
         )

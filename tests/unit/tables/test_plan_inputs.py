@@ -206,7 +206,7 @@ AGAIN = "duplicate: line 2 has it already"
         ("staff", "hours_per_week", "-1", "not from 0 to 168", "write hours, 0 or more"),
         ("staff", "hours_per_week", "168.1", "not from 0 to 168", "write hours, 0 or more"),
         ("staff", "from_min", "1441", "not from 0 to 1440", CLOCK),
-        ("staff", "to_min", "9:00", "not after from_min", "correct from_min or to_min"),
+        ("staff", "to_min", "9:00", "the same as from_min", "correct from_min or to_min"),
         ("staff", "days_off", "2026-02-31", "not a list of days", "write 2026-07-01; 2026-07-02"),
         ("staff", "wish_start_min", "1441", "not from 0 to 1440", CLOCK),
         ("promises", "account_id", "zz", "no such account", ACCOUNT),

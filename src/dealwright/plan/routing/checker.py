@@ -112,7 +112,9 @@ def _check_lunch_window(shift: Shift, route: Route) -> list[str]:
     if shift.lunch is None:
         return []
     if route.lunch_at is None:
-        return [f"{shift.name}: no lunch"]
+        # whoever is at home when the break may begin, before or after the round, takes it there
+        after_it = route.depart >= max(shift.start, shift.lunch.earliest) + shift.lunch.length
+        return [] if route.back <= shift.lunch.latest or after_it else [f"{shift.name}: no lunch"]
     if not shift.lunch.earliest <= route.lunch_at <= shift.lunch.latest:
         return [
             f"{shift.name}: lunch at {route.lunch_at}, not in {shift.lunch.earliest}-{shift.lunch.latest}"

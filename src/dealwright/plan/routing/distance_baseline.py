@@ -24,7 +24,7 @@ from dealwright.plan.routing import outcome
 from dealwright.plan.routing.engine import solve
 from dealwright.plan.routing.job import Job, JobResult, build_problem
 from dealwright.plan.routing.params import RouteParams
-from dealwright.plan.routing.requests import Rep, read_reps, read_requests, working_days
+from dealwright.plan.routing.requests import Rep, open_during_shifts, read_reps, read_requests, working_days
 from dealwright.plan.routing.week import spread
 from dealwright.plan.travel import EstimatedTravel, TravelTimes, great_circle_km
 from dealwright.schemas import DISTANCE_ONLY_DAY_COLUMNS, AccountSchema
@@ -143,6 +143,7 @@ def plan_distance_baseline(
     requests = read_requests(
         inputs, decisions, territories=territories, promises=promises, params=route
     ).drop_nulls(["lat_deg", "lon_deg"])  # fmt: skip
+    requests = open_during_shifts(requests, people)
     jobs = []
     for number, rep in enumerate(people):
         near = _nearest(requests.filter(rep_id=rep.rep_id), rep, params.max_candidates * len(days))

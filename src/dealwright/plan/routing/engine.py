@@ -17,6 +17,7 @@ from dealwright.plan.routing.schedule import schedule
 Engine = Literal["kernel", "pyvrp"]
 ENGINES: Final = ("kernel", "pyvrp")
 ITERATIONS: Final = 20_000
+SEEDS: Final = 40  # visits that pay only in company, from each of which a greedy plan is built
 
 
 def solve(
@@ -108,7 +109,8 @@ def _fits_with_lunch(problem: Problem, r: int) -> Bools:
     left = begin + problem.service
     after = (left <= lunch.latest) & (begin <= problem.latest_start)
     after &= np.maximum(left + home, lunch.earliest) + lunch.length <= shift.end
-    return np.asarray(before | after)
+    at_home = (left + home <= min(lunch.latest, shift.end)) & (begin <= problem.latest_start)
+    return np.asarray(before | after | at_home)
 
 
 def anneal_problem(
@@ -127,6 +129,8 @@ def anneal_problem(
     worth = np.zeros(2)
     known = empty_insertions(data)
     worth[0] = begin_with(data, state, known, start)
+    if start is None:
+        worth[0] = begin_with(data, state, known, _seeded(data, known))
     copy_state(state, best)
     worth[1] = worth[0]
     positive = problem.value_eur[problem.value_eur > 0]
@@ -151,6 +155,47 @@ def anneal_problem(
             spent = time.thread_time() - clock
             count = max(10, min(int(done / spent * seconds / 50), int(done / spent * (seconds - spent)) + 1))
     return [best.stop[r, : best.length[r]].tolist() for r in range(len(problem.shifts))], done
+
+
+def _seeded(data: Data, known: Insertions) -> list[list[int]]:
+    """Return the best of greedy plans: one from nothing, others begun with a visit that pays only in company.
+
+    Single insertion never opens a cluster whose way costs more than any of its visits brings: one of them is
+    put in first, the others follow.
+    """
+    from dealwright.plan.routing.kernel import dare, place_lunch, rate_route, recreate, touch
+
+    n, m = data.allowed.shape
+    state, power, score = empty_state(data), np.zeros(n), np.zeros((n, m))
+
+    def empty() -> None:
+        state.route_of[:] = -1
+        state.length[:] = 0
+        for r in range(m):
+            place_lunch(data, state, r)
+            touch(state, r)
+            rate_route(data, state, known, r)
+
+    empty()
+    # by route: who fits, but does not pay the way; of many, every so-many-th from the dearest on
+    unpaid = (known.leg >= 0) & (known.ratio <= 0) & (data.value > 0)[:, None]
+    route = unpaid.argmax(axis=1)
+    lone = np.flatnonzero(unpaid.any(axis=1))
+    lone = lone[np.lexsort((lone, -data.value[lone]))]
+    seeds = lone[:: max(1, -(-lone.size // SEEDS))]
+    best, found = -np.inf, [[] for _ in range(m)]
+    for seed in (-1, *seeds.tolist()):
+        empty()
+        worth = 0.0
+        if seed >= 0:
+            worth += dare(data, state, known, seed, int(route[seed]))
+        worth += recreate(data, state, known, power, score, 2.0, 0.0)
+        if worth > best + 1e-9:
+            best = worth
+            found = [state.stop[r, : state.length[r]].tolist() for r in range(m)]
+    touch(state, 0)
+    known.version[:] = -1
+    return found
 
 
 def kernel_data(problem: Problem) -> tuple[Data, float]:

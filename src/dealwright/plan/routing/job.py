@@ -12,6 +12,7 @@ from dealwright.plan.routing.engine import alone_feasible, solve
 from dealwright.plan.routing.insight import Insight, explain_left_out, hour_worth_eur
 from dealwright.plan.routing.limits import (
     CANDIDATES,
+    NO_ROAD,
     POSITION,
     PROMISE,
     SHIFT,
@@ -25,6 +26,7 @@ from dealwright.plan.routing.requests import Rep
 from dealwright.plan.travel import TravelTable, TravelTimes
 
 MINUTE: Final = 60  # ticks are seconds
+NO_WAY: Final = 1_000_000  # ticks of a way that does not exist: longer than any shift, small enough for sums
 
 
 @dataclass(frozen=True)
@@ -122,6 +124,7 @@ def build_problem(job: Job, chosen: Ints, table: TravelTable) -> Problem:
     places = np.r_[chosen, job.visits.height + np.arange(len(job.reps))]
     minutes, km = table.minutes[np.ix_(places, places)], table.km[np.ix_(places, places)]
     # rounded up, so that no detour over a third place is shorter by rounding alone
+    minutes = np.minimum(minutes, NO_WAY / MINUTE)
     travel = np.ceil(minutes * MINUTE - 1e-6).astype(np.int64)
     service = np.ceil(visits["visit_min"].to_numpy() * MINUTE).astype(np.int64)
     opens = np.ceil(visits["opens_min"].to_numpy() * MINUTE).astype(np.int64)
@@ -179,7 +182,7 @@ def _candidates(job: Job, problem: Problem, alone: Bools) -> Ints:
     return np.sort(possible[order[:most]])
 
 
-def _why_never(problem: Problem, visit: int) -> Obstacle:
+def _why_never(problem: Problem, visit: int) -> Obstacle:  # noqa: PLR0911  one reason a line
     """Say why a visit cannot be made even if no other is."""
     if problem.opens[visit] > problem.latest_start[visit]:
         return Obstacle(WINDOW, "the account is open for less time than the visit takes")
@@ -190,6 +193,9 @@ def _why_never(problem: Problem, visit: int) -> Obstacle:
         return Obstacle(VISITS_A_DAY, "the representative makes no visits (visits_per_day is 0)")
     if all(shift.start >= shift.end for shift in shifts):
         return Obstacle(SHIFT, "its representative does not work that day (a shift of no length)")
+    homes = {(shift.start_place, shift.end_place) for shift in shifts}
+    if all(max(problem.travel[a, visit], problem.travel[visit, b]) >= NO_WAY for a, b in homes):
+        return Obstacle(NO_ROAD, "no road leads there from where its representative lives, or none back")
     ways = [(_alone_ticks(problem, shift, visit), shift) for shift in shifts]
     needed, shift = min(ways, key=lambda way: way[0] - (way[1].end - way[1].start))
     if needed > shift.end - shift.start:

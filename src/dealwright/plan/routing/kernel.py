@@ -3,9 +3,11 @@
 Strings of neighbouring stops are removed (Christiaens & Vanden Berghe 2020, "Slack Induction by String
 Removals", section 5.1), visits are put back where ``gain^alpha / shift`` is largest (Vansteenwegen et al.
 2009, "Iterated local search for the team orienteering problem with time windows", section 3.1, with a random
-exponent and noise instead of their fixed square), and the result is accepted by simulated annealing.
+exponent and noise instead of their fixed square), and the result is accepted by simulated annealing. A far
+cluster none of whose visits pays the way alone is entered by daring one of them first.
 Feasibility of an insertion takes constant time by the forward time slack of Savelsbergh (1992); a lunch break
-on a leg is one more wait with a latest moment.
+on a leg is one more wait with a latest moment. A break on the way home is not taken on the road where the day
+ends while it could still begin: then it is taken at home, and the day is over.
 """
 
 # ruff: noqa: NPY002  numba compiles only this generator, one per thread; every call seeds it
@@ -19,6 +21,8 @@ from dealwright.plan.compiled import compiled
 from dealwright.plan.routing.problem import Bools, Floats, Ints
 
 FAR = 1 << 60
+DARING_SHARE = 0.1  # of the iterations that begin with a visit which does not pay its way alone
+CHEAPEST_EVERY = 3  # changes of a route, after which legs are chosen by cost and not by delay
 STRING_LENGTH = 10  # of a removed string at most (Christiaens & Vanden Berghe 2020, table 3)
 
 
@@ -76,6 +80,14 @@ def lunch_end(left: int, travel: int, earliest: int, latest: int, length: int) -
 
 
 @compiled
+def home_with_lunch(left: int, travel: int, earliest: int, latest: int, length: int) -> int:
+    """Return the arrival at home where the break is on the last leg, or waits there."""
+    if left + travel <= latest:
+        return left + travel
+    return lunch_end(left, travel, earliest, latest, length)
+
+
+@compiled
 def time_route(data: Data, state: State, r: int) -> bool:
     """Recompute arrivals and slacks of a route; return whether it can be driven."""
     # local names: reading a field counts a reference, which is too dear inside the loops
@@ -89,7 +101,10 @@ def time_route(data: Data, state: State, r: int) -> bool:
     for i in range(count + 1):
         to = stop[i] if i < count else last
         if i == lunch_leg:
-            reached = lunch_end(left, travel[place, to], lunch_from, lunch_to, lunch_length)
+            if i == count:
+                reached = home_with_lunch(left, travel[place, to], lunch_from, lunch_to, lunch_length)
+            else:
+                reached = lunch_end(left, travel[place, to], lunch_from, lunch_to, lunch_length)
             if reached >= FAR:
                 return False
         else:
@@ -108,11 +123,15 @@ def time_route(data: Data, state: State, r: int) -> bool:
     for i in range(count - 1, -1, -1):
         visit = stop[i]
         room = begin[i + 1] - arrive[i + 1] + slack[i + 1]
-        if lunch_leg == i + 1:
-            to = stop[i + 1] if i + 1 < count else last
-            left = begin[i] + service[visit]
+        left = begin[i] + service[visit]
+        if lunch_leg == i + 1 == count:
+            way = travel[visit, last]
+            on_the_road = min(lunch_to, data.shift_end[r] - lunch_length - way)
+            at_home = min(lunch_to, data.shift_end[r]) - way
+            room = max(on_the_road, at_home) - left
+        elif lunch_leg == i + 1:
             # what is waited for the break to begin can be used before it
-            room += max(0, lunch_from - left - travel[visit, to])
+            room += max(0, lunch_from - left - travel[visit, stop[i + 1]])
             room = min(room, lunch_to - left)
         slack[i] = min(room, closes[visit] - begin[i])
     return fine
@@ -137,7 +156,7 @@ def place_lunch(data: Data, state: State, r: int) -> bool:
 
 @compiled
 def rate_route(data: Data, state: State, known: Insertions, r: int) -> None:  # noqa: C901, PLR0912, PLR0915  a call costs more than a pass
-    """Find for every visit that is not made the leg where it delays a route least, and what that gains.
+    """Find for every visit that is not made its leg of a route, of least delay or least cost, and its gain.
 
     One call for all visits: handing a function that many arrays costs more than the search for one visit.
     """
@@ -148,6 +167,8 @@ def rate_route(data: Data, state: State, known: Insertions, r: int) -> None:  # 
     first, last, start, route_of = data.start_place[r], data.end_place[r], data.shift_start[r], state.route_of
     count, lunch_leg, version = state.length[r], state.lunch_leg[r], state.version[r]
     full = count >= data.max_visits[r]
+    # the shortest way in time is not always the cheapest: now and then the leg is chosen by cost
+    cheapest = version % CHEAPEST_EVERY == 0
     for j in range(route_of.shape[0]):
         if route_of[j] >= 0 or known.version[j, r] == version:
             continue
@@ -157,7 +178,7 @@ def rate_route(data: Data, state: State, known: Insertions, r: int) -> None:  # 
         if full or not allowed[j, r]:
             continue
         opens_j, closes_j, service_j = opens[j], closes[j], service[j]
-        leg, delay, behind = -1, FAR, 0
+        leg, delay, behind, least = -1, FAR, 0, np.inf
         before, left = first, start
         for i in range(count + 1):
             reached = left + travel[before, j]
@@ -165,20 +186,26 @@ def rate_route(data: Data, state: State, known: Insertions, r: int) -> None:  # 
                 break  # later legs are left later still
             after = stop[i] if i < count else last
             room = begin[i] - arrive[i] + slack[i]
+            later, moved = FAR, 0
             if lunch_leg != i:
                 later = max(reached, opens_j) + service_j + travel[j, after] - arrive[i]
-                if later <= room and later < delay:
-                    leg, delay, behind = i, later, 0
             else:
                 reached_after = lunch_end(left, travel[before, j], lunch_from, lunch_to, lunch_length)
                 if reached_after <= closes_j:
                     later = max(reached_after, opens_j) + service_j + travel[j, after] - arrive[i]
-                    if later <= room and later < delay:
-                        leg, delay, behind = i, later, 0
                 left_j = max(reached, opens_j) + service_j
-                later = lunch_end(left_j, travel[j, after], lunch_from, lunch_to, lunch_length) - arrive[i]
-                if later <= room and later < delay:
-                    leg, delay, behind = i, later, 1
+                if i == count:
+                    there = home_with_lunch(left_j, travel[j, after], lunch_from, lunch_to, lunch_length)
+                else:
+                    there = lunch_end(left_j, travel[j, after], lunch_from, lunch_to, lunch_length)
+                if there - arrive[i] < later:
+                    later, moved = there - arrive[i], 1
+            if later <= room:
+                detour = 0.0
+                if cheapest:
+                    detour = cost[before, j] + cost[j, after] - (0.0 if count == 0 else cost[before, after])
+                if detour < least or (detour == least and later < delay):
+                    leg, delay, behind, least = i, later, moved, detour
             if i < count:
                 before = after
                 left = begin[i] + service[before]
@@ -278,6 +305,35 @@ def ruin(data: Data, state: State, touched: Bools) -> tuple[float, bool]:
 
 
 @compiled
+def dare(data: Data, state: State, known: Insertions, j: int, r: int) -> float:
+    """Insert a visit that does not pay its way alone, so that its neighbours may; return what it gains (< 0).
+
+    The insertions of the route must be known.
+    """
+    gain = data.value[j] - known.added[j, r]
+    insert(data, state, j, r, known.leg[j, r], known.behind[j, r])
+    return float(gain)
+
+
+@compiled
+def dare_somewhere(data: Data, state: State, known: Insertions) -> float:
+    """Dare with a random visit that fits into a random route but does not pay its way."""
+    n, m = data.allowed.shape
+    first, r = np.random.randint(0, n), np.random.randint(0, m)
+    rate_route(data, state, known, r)
+    for k in range(n):
+        j = (first + k) % n
+        if (
+            state.route_of[j] < 0
+            and known.leg[j, r] >= 0
+            and known.ratio[j, r] <= 0.0
+            and data.value[j] > 0.0
+        ):
+            return dare(data, state, known, j, r)
+    return 0.0
+
+
+@compiled
 def recreate(  # noqa: C901, PLR0917  numba takes no keyword-only arguments
     data: Data, state: State, known: Insertions, power: Floats, score: Floats, alpha: float, noise: float
 ) -> float:
@@ -350,6 +406,8 @@ def anneal(  # noqa: PLR0917  numba takes no keyword-only arguments
         lost, fine = ruin(data, state, touched)
         if fine:
             alpha = 1.0 + 2.0 * np.random.random()
+            if np.random.random() < DARING_SHARE:
+                worth[0] += dare_somewhere(data, state, known)
             worth[0] += recreate(data, state, known, power, score, alpha, 0.3) - lost
         if fine and worth[0] > worth[1] + 1e-9:
             worth[1] = worth[0]

@@ -20,12 +20,13 @@ WORTH: Final = "worth less than its way"
 CANDIDATES: Final = "number of candidates"
 TERRITORY: Final = "territory"
 POSITION: Final = "position"
+NO_ROAD: Final = "no road"
 PROMISE: Final = "promised day or representative"
 NOT_DUE: Final = "not due yet"
 NO_AGENT: Final = "no representative"
 LIMITS: Final = (
-    VISITS_A_DAY, SHIFT, VISITS_AND_SHIFT, WINDOW, WORTH, CANDIDATES, TERRITORY, POSITION, PROMISE, NOT_DUE,
-    NO_AGENT,
+    VISITS_A_DAY, SHIFT, VISITS_AND_SHIFT, WINDOW, WORTH, CANDIDATES, TERRITORY, POSITION, NO_ROAD, PROMISE,
+    NOT_DUE, NO_AGENT,
 )  # fmt: skip
 
 

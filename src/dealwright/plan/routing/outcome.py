@@ -60,7 +60,7 @@ def _day(result: JobResult, route: Route, rep_id: str, day: date) -> tuple[Any, 
     km = result.km[places[:-1], places[1:]]
     stops = list(route.stops)
     lunch = problem.shifts[route.shift].lunch
-    pause = 0 if lunch is None else lunch.length / MINUTE
+    pause = 0 if lunch is None or route.lunch_at is None else lunch.length / MINUTE
     busy = float(minutes.sum() + problem.service[stops].sum() / MINUTE + pause)
     return (
         rep_id, day, len(stops), candidates, float(problem.value_eur[stops].sum()), float(minutes.sum()),

@@ -55,7 +55,8 @@ class RouteParams:
         For accounts without their own; a visit ends before the account closes.
     lunch_min, lunch_from_min, lunch_to_min
         Length of the break and between which moments it begins; 0 minutes for none. Shifts that do not span
-        these moments have none.
+        these moments have none, and a round that ends before them, or begins after a break at home, waits for
+        none.
     cost_eur_per_km, cost_eur_per_h
         What the way costs, against the value of the visits.
     joint

@@ -28,7 +28,8 @@ class Lunch:
     """A break of `length` ticks on the way between two stops that begins between `earliest` and `latest`.
 
     It belongs to a leg, not to a place: it is taken on leaving a stop, or further down the road once the time
-    has come, or while waiting in front of the next customer.
+    has come, or while waiting in front of the next customer. Who is back before `latest` takes it at home, as
+    does who leaves only after `earliest` and the `length` of it.
     """
 
     earliest: int
@@ -147,7 +148,7 @@ class Route:
     depart, back
         Leaving the place of the start, arriving at that of the end.
     lunch_at
-        When the break begins, or ``None`` without one.
+        When the break begins, or ``None`` without one on the road.
     """
 
     shift: int

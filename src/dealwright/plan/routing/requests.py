@@ -21,6 +21,10 @@ from dealwright.schemas import (
     conform,
 )
 
+DAY_MIN: Final = 1440
+LONGEST_NIGHT_MIN: Final = (
+    960  # a shift that ends before it starts is one of the night, if not of 16 hours and more
+)
 _SHIFT: Final = ("shift_start_min", "shift_end_min", "visits_per_day")
 
 
@@ -48,14 +52,63 @@ def working_days(inputs: PlanInputs, params: RouteParams) -> tuple[date, ...]:
 
 
 def read_reps(inputs: PlanInputs, params: RouteParams) -> tuple[Rep, ...]:
-    """Return the representatives; a shift of no length is that of somebody who does not work."""
+    """Return the representatives; a shift of no length is that of somebody who does not work.
+
+    A shift that ends before it starts ends on the next day, such as one from 22:00 to 06:00.
+    """
     columns = {**REP_COLUMNS, **{name: REP_OPTIONAL[name] for name in _SHIFT}}
-    table = conform(inputs.reps, columns, *REP_COLUMNS).with_columns(
-        pl.col(name).fill_null(getattr(params, name)) for name in _SHIFT
+    start, end = pl.col("shift_start_min"), pl.col("shift_end_min")
+    night = (end < start) & (end + DAY_MIN - start <= LONGEST_NIGHT_MIN)
+    table = (
+        conform(inputs.reps, columns, *REP_COLUMNS)
+        .with_columns(shift_end_min=pl.when(night).then(end + DAY_MIN).otherwise(end))
+        .with_columns(pl.col(name).fill_null(getattr(params, name)) for name in _SHIFT)
     )
     # where only one end is given, the other may lie on the wrong side of it
     late = table.with_columns(pl.max_horizontal("shift_start_min", "shift_end_min").alias("shift_end_min"))
     return tuple(Rep(*row) for row in late.iter_rows())
+
+
+def open_during_shifts(requests: pl.DataFrame, reps: tuple[Rep, ...]) -> pl.DataFrame:
+    """Move opening hours and appointments by a day where the shift of the account's representative needs it.
+
+    Hours repeat every day: to a shift from 22:00 to 06:00 who opens at 03:00 opens at 27:00, and to one from
+    00:00 to 05:00 the bar that opens at 16:00 has been open since 8 hours before midnight.
+    """
+    shifts = pl.DataFrame(
+        [(rep.rep_id, float(rep.shift_start_min), float(rep.shift_end_min)) for rep in reps],
+        schema={"rep_id": pl.String, "from": pl.Float64, "until": pl.Float64},
+        orient="row",
+    ).unique("rep_id", keep="first", maintain_order=True)
+    opens, closes, begin = pl.col("opens_min"), pl.col("closes_min"), pl.col("begin_min")
+    start, end = pl.col("from"), pl.col("until")
+
+    def hours_shared(days: int) -> pl.Expr:
+        return pl.min_horizontal(closes + days * DAY_MIN, end) - pl.max_horizontal(
+            opens + days * DAY_MIN, start
+        )
+
+    def inside(days: int) -> pl.Expr:
+        return (begin + days * DAY_MIN).is_between(start, end)
+
+    today, tomorrow, yesterday = (hours_shared(days) for days in (0, 1, -1))
+    moved = (
+        pl.when(start.is_null() | ((today >= tomorrow) & (today >= yesterday)))
+        .then(0)
+        .when(tomorrow >= yesterday)
+        .then(DAY_MIN)
+        .otherwise(-DAY_MIN)
+    )
+    always = (closes - opens >= DAY_MIN) & start.is_not_null()
+    return (
+        requests.join(shifts, on="rep_id", how="left", maintain_order="left")
+        .with_columns(
+            opens_min=pl.when(always).then(pl.min_horizontal(opens, start)).otherwise(opens + moved),
+            closes_min=pl.when(always).then(pl.max_horizontal(closes, end)).otherwise(closes + moved),
+            begin_min=pl.when(~inside(0) & inside(1)).then(begin + DAY_MIN).otherwise(begin),
+        )
+        .select(requests.columns)
+    )
 
 
 def read_requests(
@@ -101,6 +154,9 @@ def read_requests(
             "field": visited,
         }
     )
+    closes = pl.col("closes_min")
+    # who opens at 16:00 and closes at 01:00 closes at 25:00
+    table = table.with_columns(pl.when(closes < pl.col("opens_min")).then(closes + DAY_MIN).otherwise(closes))
     promised = conform(promises, PROMISE_COLUMNS, "account_id").with_columns(promised=pl.lit(value=True))
     table = table.join(promised, on="account_id", how="left", maintain_order="left").with_columns(
         pinned=pl.col("rep_id").is_not_null(),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
-from dealwright.plan.routing.problem import Problem, Route, RoutePlan, Shift
+from dealwright.plan.routing.problem import Lunch, Problem, Route, RoutePlan, Shift
 
 
 def schedule(
@@ -13,7 +13,8 @@ def schedule(
 ) -> RoutePlan | None:
     """Give every stop its moments: leave home no earlier than needed, then be early everywhere.
 
-    The break goes onto the leg that lets the day end earliest.
+    The break goes onto the leg that lets the day end earliest. A day that is over while the break could still
+    begin has none on the road, nor has one that begins after a break at home.
 
     Returns
     -------
@@ -34,19 +35,21 @@ def schedule_route(problem: Problem, r: int, sequence: Sequence[int]) -> Route |
     shift = problem.shifts[r]
     if not sequence:
         return Route(r, (), (), (), (), shift.start, shift.start)
-    legs = [None] if shift.lunch is None else range(len(sequence) + 1)
+    legs = [*range(len(sequence) + 1), None] if shift.lunch else [None]
     tried = [_drive(problem, r, shift, [int(stop) for stop in sequence], leg) for leg in legs]
-    return min((route for route in tried if route is not None), key=lambda route: route.back, default=None)
+    driven = (route for route in tried if route is not None)
+    # of days that end at the same moment the one that begins last
+    return min(driven, key=lambda route: (route.back, -route.depart), default=None)
 
 
 def _drive(
     problem: Problem, r: int, shift: Shift, sequence: list[int], lunch_leg: int | None
 ) -> Route | None:
     places = [shift.start_place, *sequence, shift.end_place]
-    depart = shift.start
+    depart, way_out = shift.start, int(problem.travel[shift.start_place, sequence[0]])
     if lunch_leg != 0:
         # waiting at home is better than in front of the first customer
-        depart = max(depart, int(problem.opens[sequence[0]] - problem.travel[places[0], places[1]]))
+        depart = max(depart, int(problem.opens[sequence[0]]) - way_out)
     left, lunch_at = depart, None
     arrive: list[int] = []
     begin: list[int] = []
@@ -68,4 +71,26 @@ def _drive(
         leave.append(left)
     if reached > shift.end or len(sequence) > shift.max_visits:
         return None
+    if shift.lunch is not None and lunch_leg is None and reached > shift.lunch.latest:
+        return None
+    if shift.lunch is not None and lunch_leg == 0:
+        depart, lunch_at = _leave_after_lunch(shift.lunch, shift.start, begin[0] - way_out)
+        pause = (
+            0 if lunch_at is None else max(0, shift.lunch.earliest - depart - way_out) + shift.lunch.length
+        )
+        arrive[0] = depart + way_out + pause
     return Route(r, tuple(sequence), tuple(arrive), tuple(begin), tuple(leave), depart, reached, lunch_at)
+
+
+def _leave_after_lunch(lunch: Lunch, start: int, latest_departure: int) -> tuple[int, int | None]:
+    """Return the last departure that begins the first visit no later, and the break on the way to it, if any.
+
+    Parameters
+    ----------
+    latest_departure
+        When to leave for the first visit if there were no break.
+    """
+    if latest_departure >= max(start, lunch.earliest) + lunch.length:
+        return latest_departure, None
+    depart = max(start, min(lunch.latest, latest_departure - lunch.length))
+    return depart, max(depart, lunch.earliest)

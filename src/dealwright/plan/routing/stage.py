@@ -17,7 +17,7 @@ from dealwright.plan.routing import outcome
 from dealwright.plan.routing.job import Job, run_job
 from dealwright.plan.routing.limits import NO_AGENT, POSITION, PROMISE, TERRITORY, Obstacle
 from dealwright.plan.routing.params import RouteParams
-from dealwright.plan.routing.requests import Rep, read_reps, read_requests, working_days
+from dealwright.plan.routing.requests import Rep, open_during_shifts, read_reps, read_requests, working_days
 from dealwright.plan.routing.week import spread
 from dealwright.plan.travel import EstimatedTravel, TravelTimes
 from dealwright.schemas import AccountSchema
@@ -135,7 +135,7 @@ def route(
     if not people:
         notes.append("there is no representative: nobody is visited")
     provider = travel or EstimatedTravel(params.travel)
-    placed, unplaced = _split_unplaceable(requests, people, days)
+    placed, unplaced = _split_unplaceable(open_during_shifts(requests, people), people, days)
     visits, allowed, early = spread(placed, frequencies, days, params)
     jobs = _jobs(visits, allowed, people, days, params=params, travel=provider, seed=int(rng.integers(2**31)))
     results = parallel_map(run_job, jobs, executor=executor)

@@ -80,6 +80,7 @@ class RoadService:
         n = places.shape[0]
         estimated = self.estimate.table(places[:, 0], places[:, 1])
         minutes, km = np.full((n, n), np.nan), np.full((n, n), np.nan)
+        answered = np.zeros((n, n), dtype=np.bool_)
         snapped_km = np.zeros(n)
         failed = ""
         blocks = [range(k, min(k + self.block, n)) for k in range(0, n, self.block)]
@@ -93,13 +94,14 @@ class RoadService:
                     failed = str(error)
                     break
                 minutes[np.ix_(rows, columns)], km[np.ix_(rows, columns)] = answer[0], answer[1]
+                answered[np.ix_(rows, columns)] = True
                 snapped_km[list(rows)] = np.maximum(snapped_km[list(rows)], answer[2])
-        return self._fill(minutes, km, snapped_km > self.max_snap_km, estimated, failed)
+        return self._fill(minutes, km, snapped_km > self.max_snap_km, estimated, answered, failed)
 
-    def _fill(
-        self, minutes: Floats, km: Floats, far: Bools, estimated: TravelTable, failed: str
+    def _fill(  # noqa: PLR0917
+        self, minutes: Floats, km: Floats, far: Bools, estimated: TravelTable, answered: Bools, failed: str
     ) -> TravelTable:
-        """Use estimates where the service had no answer, and say so."""
+        """Use estimates where there is no answer, and say so; the answer null means that there is no way."""
         name = _NAMES[self.kind]
         known = np.isfinite(minutes)
         np.fill_diagonal(known, val=True)
@@ -108,13 +110,14 @@ class RoadService:
             alone = (known.sum(axis=1) == 1) & (known.sum(axis=0) == 1)
             far = far | (alone & (known.sum() > known.shape[0]))
         reached = np.where(known & (estimated.km > 0), minutes + self.access_min, 0.0)
-        missing = ~known
+        missing, no_way = ~known & ~answered, ~known & answered
         source = name
+        if no_way.any():
+            source += f", {int(no_way.sum()):,} of {no_way.size:,} ways do not exist"
         if missing.any():
-            why = f"; {failed}" if failed else ""
-            source = f"{name}, {int(missing.sum()):,} of {missing.size:,} ways estimated{why}"
+            source += f", {int(missing.sum()):,} of {missing.size:,} ways estimated; {failed}"
         return TravelTable(
-            np.where(missing, estimated.minutes, reached),
+            np.where(no_way, np.inf, np.where(missing, estimated.minutes, reached)),
             np.where(missing, estimated.km, np.where(np.isfinite(km), km, estimated.km)), far, source,
         )  # fmt: skip
 

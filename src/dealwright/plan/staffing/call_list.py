@@ -20,6 +20,7 @@ from dealwright.plan.staffing.calls import (
     place_calls,
     reserve_call_backs,
 )
+from dealwright.plan.staffing.clock import on_clock_of
 from dealwright.plan.staffing.demand import Floats, Ints
 from dealwright.plan.staffing.params import ScheduleParams
 from dealwright.plan.staffing.workforce import CHANNELS, Workforce, callers
@@ -70,12 +71,13 @@ def list_calls(
     rows = _by_importance(chosen, np.flatnonzero(wanted))
     both = np.concatenate([promised_rows, rows])
     value = chosen["expected_value_eur"].fill_null(0.0).to_numpy()
-    window, permitted, ahead = find_windows(inputs, both, catalogue, CALLING, days=days, params=params)
-    callees = Callees(rows, value[rows], window[promised_rows.size :], permitted, ahead)
+    window, permitted, zone = find_windows(inputs, both, catalogue, CALLING, days=days, params=params)
+    callees = Callees(rows, value[rows], window[promised_rows.size :], permitted)
     slot = np.concatenate([reserved, place_calls(callees, slots, taken, params)])
     calls = _calls(
-        inputs.accounts["account_id"].gather(both), value[both], slot, slots, ahead[window],
+        inputs.accounts["account_id"].gather(both), value[both], slot, slots, zone.to_list(),
         promised=promised.height, rep_of=rep_of, days=days, handle_min=work.handle_min,
+        company=catalogue.time_zone,
     )  # fmt: skip
     left = np.flatnonzero(slot < 0)
     closed = permitted.sum(axis=(1, 2)) == 0
@@ -150,19 +152,20 @@ def _calls(
     value: Floats,
     slot: Ints,
     slots: Slots,
-    minutes_ahead: Ints,
+    zone: Sequence[str],
     *,
     promised: int,
     rep_of: Callable[[int, int], str],
     days: Sequence[date],
     handle_min: float,
+    company: str,
 ) -> pl.DataFrame:
     """Return `CALL_COLUMNS` of the calls that have a slot; the first `promised` ones are call-backs."""
     rows = []
     for k in map(int, np.flatnonzero(slot >= 0)):
         day, minute = int(slots.day[slot[k]]), int(slots.start_min[slot[k]])
         start = datetime.combine(days[day], time()) + timedelta(minutes=minute)
-        local = start + timedelta(minutes=int(minutes_ahead[k, day]))
+        local = on_clock_of(start, company, zone[k])
         end = start + timedelta(minutes=handle_min)
         rep = rep_of(day, int(slots.person[slot[k]]))
         rows.append((rep, names[k], CALLING, start, end, local, k + 1, float(value[k]), k < promised))

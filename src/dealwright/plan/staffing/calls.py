@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from zoneinfo import ZoneInfo
+from typing import Final
 
 import numpy as np
 import polars as pl
@@ -13,9 +13,12 @@ from numpy.typing import NDArray
 
 from dealwright.plan.actions.catalogue import DAYS, Catalogue, Channel
 from dealwright.plan.flow import allocate_by_flow
+from dealwright.plan.staffing.clock import on_clock_of, skipped_intervals
 from dealwright.plan.staffing.demand import Floats, Ints
 from dealwright.plan.staffing.params import DAY_MIN, ScheduleParams
 from dealwright.schemas import PlanInputs
+
+_STEP_MIN: Final = 5  # no interval of a schedule is shorter
 
 
 @dataclass(frozen=True)
@@ -41,15 +44,12 @@ class Callees:
         Index of each account's permitted times into `permitted`.
     permitted
         Window, day, interval -> whether a call may begin.
-    shift_min
-        Window, day -> minutes by which the account's clock is ahead of the company's.
     """
 
     row: Ints
     value_eur: Floats
     window: Ints
     permitted: NDArray[np.bool_]
-    shift_min: Ints
 
 
 def cut_slots(
@@ -91,8 +91,8 @@ def find_windows(
     *,
     days: Sequence[date],
     params: ScheduleParams,
-) -> tuple[Ints, NDArray[np.bool_], Ints]:
-    """Return each account's kind of window, when such calls may begin, and how far its clock is ahead.
+) -> tuple[Ints, NDArray[np.bool_], pl.Series]:
+    """Return each account's kind of window, when such calls may begin, and its time zone.
 
     A call may begin outside the channel's quiet hours and days on the account's own clock, and within its
     own opening hours where these are known.
@@ -105,20 +105,39 @@ def find_windows(
     distinct = kinds.unique(maintain_order=True).with_row_index("window")
     window = kinds.join(distinct, on=["zone", "opens", "closes"], how="left", maintain_order="left")["window"]
     rules = next((item for item in catalogue.channels if item.name == channel), None)
-    starts = params.opens_min + np.arange(params.intervals) * params.interval_min
     permitted = np.zeros((distinct.height, len(days), params.intervals), dtype=np.bool_)
-    ahead = np.zeros((distinct.height, len(days)), dtype=np.int64)
+    known: dict[tuple[str, date], tuple[Ints, NDArray[np.bool_]]] = {}
     for index, name, first, last in distinct.iter_rows():
         for d, day in enumerate(days):
-            ahead[index, d] = _minutes_ahead(day, catalogue.time_zone, name)
-            for t, start in enumerate(starts):
-                local = datetime.combine(day, time()) + timedelta(minutes=int(start + ahead[index, d]))
-                minute = local.hour * 60 + local.minute
-                quiet = rules is not None and is_quiet(local, rules)
-                permitted[index, d, t] = (
-                    first <= minute and minute + params.interval_min <= last and not quiet
+            if (name, day) not in known:
+                known[name, day] = _their_day(
+                    day, rules, company=catalogue.time_zone, zone=name, params=params
                 )
-    return window.to_numpy().astype(np.int64), permitted, ahead
+            minute, allowed = known[name, day]
+            # who opens at 16:00 and closes at 01:00 is open until 25:00: as is the first hour of the day
+            until = last + DAY_MIN if last < first else last
+            inside = [(first <= m) & (m + params.interval_min <= until) for m in (minute, minute + DAY_MIN)]
+            permitted[index, d] = allowed & (inside[0] | inside[1])
+    return window.to_numpy().astype(np.int64), permitted, zone
+
+
+def _their_day(
+    day: date, rules: Channel | None, *, company: str, zone: str, params: ScheduleParams
+) -> tuple[Ints, NDArray[np.bool_]]:
+    """Return for each interval what the account's clock shows, and whether calls are allowed in all of it."""
+    minute = np.zeros(params.intervals, dtype=np.int64)
+    allowed = ~skipped_intervals(day, params, company)
+    for t in np.flatnonzero(allowed):
+        start = datetime.combine(day, time()) + timedelta(
+            minutes=int(params.opens_min + t * params.interval_min)
+        )
+        local = on_clock_of(start, company, zone)
+        minute[t] = local.hour * 60 + local.minute
+        if rules is not None:
+            # clocks differ by quarters of an hour: quiet hours may begin within an interval
+            later = (local + timedelta(minutes=k) for k in range(0, params.interval_min, _STEP_MIN))
+            allowed[t] = not any(is_quiet(moment, rules) for moment in later)
+    return minute, allowed
 
 
 def is_quiet(moment: datetime, channel: Channel) -> bool:
@@ -209,14 +228,3 @@ def _minutes(inputs: PlanInputs, role: str, rows: Ints, default: int) -> pl.Seri
     if column is None:
         return pl.Series([float(default)] * rows.size, dtype=pl.Float64)
     return inputs.accounts[column].cast(pl.Float64).gather(rows).fill_null(float(default))
-
-
-def _minutes_ahead(day: date, company: str, account: str) -> int:
-    """Return how far the account's clock is ahead of the company's at noon of a day."""
-    if company == account:
-        return 0
-    noon = datetime.combine(day, time(12))
-    ours, theirs = (noon.replace(tzinfo=ZoneInfo(name)).utcoffset() for name in (company, account))
-    if ours is None or theirs is None:
-        raise AssertionError("a zone without an offset")
-    return int((theirs - ours).total_seconds() // 60)

@@ -73,6 +73,8 @@ def forecast_contacts(
     arrivals: pl.DataFrame | None,
     carried: Mapping[str, float],
     params: ScheduleParams,
+    *,
+    skipped: NDArray[np.bool_] | None = None,
 ) -> dict[str, tuple[Floats, float, str]]:
     """Return for each channel the contacts per interval, those the plan itself makes, and the source.
 
@@ -84,6 +86,8 @@ def forecast_contacts(
         `ARRIVAL_COLUMNS`: a forecast that counts instead of the accounts' own incoming calls.
     carried
         Channel -> contacts left over from before.
+    skipped
+        Intervals that are not there, because clocks go forward over them: nobody gets in touch then.
 
     Raises
     ------
@@ -106,13 +110,17 @@ def forecast_contacts(
             daily = _calls_per_day(inputs, params)
             if daily is not None:
                 contacts, source = daily * daily_profile(params), "the accounts' incoming calls"
+        first = 0
+        if skipped is not None:
+            contacts[skipped] = 0.0
+            first = int(np.argmin(skipped))
         own = scheduled.get(channel, 0.0) if params.work_of(channel).kind == "drain" else 0.0
         if own:
             source = (
                 "the plan's own contacts" if source.startswith("nothing") else f"{source}, and the plan's own"
             )
         if carried.get(channel):
-            contacts[0] += carried[channel]
+            contacts[first] += carried[channel]
             source += f", and {carried[channel]:g} carried over"
         result[channel] = contacts, own, source
     return result

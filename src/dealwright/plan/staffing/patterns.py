@@ -17,7 +17,10 @@ _MOST_SHIFTS: Final = 20_000
 
 @dataclass(frozen=True)
 class Shift:
-    """One shift of a day, in minutes after midnight; `lunch` is None where there is none."""
+    """One shift of a day, in minutes after midnight; `lunch` is None where there is none.
+
+    `gap` are the minutes of that day over which clocks go forward, None on any other day.
+    """
 
     pattern: str
     start_min: int
@@ -25,13 +28,14 @@ class Shift:
     paid_min: int
     lunch: tuple[int, int] | None
     breaks: tuple[tuple[int, int], ...]
+    gap: tuple[int, int] | None = None
 
     def works(self, params: ScheduleParams) -> NDArray[np.bool_]:
         """Return in which intervals the shift is at work: those it spans without touching a break."""
         start = params.opens_min + np.arange(params.intervals) * params.interval_min
         end = start + params.interval_min
         on = (start >= self.start_min) & (end <= self.end_min)
-        for begin, finish in (*self.breaks, *([self.lunch] if self.lunch else [])):
+        for begin, finish in (*self.breaks, *(pause for pause in (self.lunch, self.gap) if pause)):
             on &= (end <= begin) | (start >= finish)
         return on
 

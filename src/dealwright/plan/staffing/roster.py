@@ -36,7 +36,11 @@ class Person:
 
     def may_work(self, shift: Shift) -> bool:
         """Tell whether the contract allows a shift."""
-        inside = self.from_min <= shift.start_min and shift.end_min <= self.to_min
+        hours = [(self.from_min, self.to_min)]
+        if self.to_min < self.from_min:
+            # from 22:00 to 06:00: the morning of the day, and its evening
+            hours = [(self.from_min - DAY_MIN, self.to_min), (self.from_min, self.to_min + DAY_MIN)]
+        inside = any(start <= shift.start_min and shift.end_min <= end for start, end in hours)
         return inside and (not self.patterns or shift.pattern in self.patterns)
 
 
@@ -94,14 +98,20 @@ def read_staff(staff: pl.DataFrame | None, params: ScheduleParams) -> tuple[Pers
 
 
 def group_staff(
-    staff: tuple[Person, ...] | None, day: date, shifts: Sequence[Shift]
+    staff: tuple[Person, ...] | None, day: date, shifts: Sequence[Shift], usable: Sequence[int] | None = None
 ) -> tuple[tuple[Group, ...], tuple[tuple[int, ...], ...]]:
     """Return people who can be exchanged for one another on a day, as groups, and who is in each.
 
     Without staff there is one group that can do everything, as large as it needs to be.
+
+    Parameters
+    ----------
+    usable
+        Indices of the shifts that may be worked on that day; by default all.
     """
+    usable = range(len(shifts)) if usable is None else usable
     if staff is None:
-        return (Group(frozenset(DEFAULT_WORK), tuple(range(len(shifts))), None),), ((),)
+        return (Group(frozenset(DEFAULT_WORK), tuple(usable), None),), ((),)
     members: dict[tuple[Any, ...], list[int]] = {}
     for index, person in enumerate(staff):
         if day not in person.days_off and person.hours_per_week > 0:
@@ -110,7 +120,7 @@ def group_staff(
     groups = []
     for people in members.values():
         first = staff[people[0]]
-        allowed = tuple(k for k, shift in enumerate(shifts) if first.may_work(shift))
+        allowed = tuple(k for k in usable if first.may_work(shifts[k]))
         groups.append(Group(first.channels, allowed, len(people)))
     return tuple(groups), tuple(tuple(people) for people in members.values())
 
@@ -119,7 +129,7 @@ def name_people(
     covers: Sequence[Cover],
     members: Sequence[tuple[tuple[int, ...], ...]],
     staff: tuple[Person, ...] | None,
-    shifts: Sequence[Shift],
+    shifts: Sequence[Sequence[Shift]],
     *,
     params: ScheduleParams,
     gap_days: Sequence[int],
@@ -130,6 +140,8 @@ def name_people(
     ----------
     covers, members
         Per day: the shifts, and the people of each group.
+    shifts
+        Per day: all shifts, with what is paid for them on that day.
     gap_days
         Calendar days from the first day to each day.
     """
@@ -150,7 +162,7 @@ def name_people(
                     taken = model.new_bool_var("")
                     on[day, person, group, shift] = taken
                     takers.append(taken)
-                    cost.append(taken * _displeasure(staff[person], shifts[shift]))
+                    cost.append(taken * _displeasure(staff[person], shifts[day][shift]))
                 short = missing[day, group, shift] = model.new_int_var(0, wanted, "")
                 model.add(sum(takers) + short == wanted)
                 cost.append(short * _UNFILLED)
@@ -174,10 +186,10 @@ def name_people(
     unfilled = tuple(
         (*key, int(solver.value(short))) for key, short in missing.items() if solver.value(short)
     )
-    asked = [(staff[p.person].wish_start_min, shifts[p.shift].start_min) for p in assignments]
+    asked = [(staff[p.person].wish_start_min, shifts[p.day][p.shift].start_min) for p in assignments]
     wishes = [(wish, start) for wish, start in asked if wish is not None]
     granted = sum(abs(wish - start) <= 30 for wish, start in wishes)
-    order = sorted(assignments, key=lambda p: (p.day, shifts[p.shift].start_min, p.person))
+    order = sorted(assignments, key=lambda p: (p.day, shifts[p.day][p.shift].start_min, p.person))
     return Roster(tuple(order), unfilled, len(wishes), granted, status == cp_model.OPTIMAL)
 
 
@@ -185,7 +197,7 @@ def _limit_people(
     model: Any,
     on: dict[tuple[int, int, int, int], Any],
     staff: tuple[Person, ...],
-    shifts: Sequence[Shift],
+    shifts: Sequence[Sequence[Shift]],
     *,
     params: ScheduleParams,
     gap_days: Sequence[int],
@@ -199,7 +211,7 @@ def _limit_people(
         for day, options in days.items():
             model.add_at_most_one(taken for _, taken in options)
             weeks.setdefault(gap_days[day] // 7, []).extend(
-                shifts[shift].paid_min * taken for shift, taken in options
+                shifts[day][shift].paid_min * taken for shift, taken in options
             )
         minutes = int(staff[person].hours_per_week * 60)
         for hours in weeks.values():
@@ -207,9 +219,9 @@ def _limit_people(
         for day, options in days.items():
             gap = gap_days[day + 1] - gap_days[day] if day + 1 < len(gap_days) else 0
             for shift, taken in options if gap else []:
-                rested = shifts[shift].end_min + params.min_rest_h * 60 - gap * DAY_MIN
+                rested = shifts[day][shift].end_min + params.min_rest_h * 60 - gap * DAY_MIN
                 for later, next_taken in days.get(day + 1, []):
-                    if shifts[later].start_min < rested:
+                    if shifts[day + 1][later].start_min < rested:
                         model.add_at_most_one(taken, next_taken)
 
 

@@ -88,6 +88,8 @@ def _as_family(shifts: Sequence[Shift], members: list[int], params: SchedulePara
     end = start + params.interval_min
     first = shifts[members[0]]
     span = (start >= first.start_min) & (end <= first.end_min)
+    if first.gap:
+        span &= (end <= first.gap[0]) | (start >= first.gap[1])
     breaks = tuple(
         np.array([(end > pause[0]) & (start < pause[1]) for pause in options if pause], dtype=np.bool_)
         for options in places

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any
@@ -21,6 +21,7 @@ from dealwright.plan.staffing.call_list import (
     honour_call_backs,
     list_calls,
 )
+from dealwright.plan.staffing.clock import shifts_of_day, skipped_intervals
 from dealwright.plan.staffing.demand import ChannelDemand, forecast_contacts, measure_demand, working_days
 from dealwright.plan.staffing.levels import judge_levels
 from dealwright.plan.staffing.params import DEFAULT_WORK, ScheduleParams
@@ -157,15 +158,16 @@ def schedule(
     people = read_staff(staff, params)
     days, shifts = working_days(inputs.as_of, params), expand_patterns(params)
     demands = _demands(inputs, chosen, catalogue, days, params, arrivals=arrivals, carried=carried or {})
-    grouped = [group_staff(people, day, shifts) for day in days]
+    on_day, usable = zip(*(shifts_of_day(day, shifts, catalogue.time_zone) for day in days), strict=True)
+    grouped = [group_staff(people, day, *found) for day, *found in zip(days, on_day, usable, strict=True)]
     members = [who for _, who in grouped]
     covers = [
-        cover_demand(demand, groups, shifts, params)
-        for demand, (groups, _) in zip(demands, grouped, strict=True)
+        cover_demand(demand, groups, its_shifts, params)
+        for demand, (groups, _), its_shifts in zip(demands, grouped, on_day, strict=True)
     ]
     gap_days = [(day - days[0]).days for day in days]
-    roster = name_people(covers, members, people, shifts, params=params, gap_days=gap_days)
-    force = put_to_work(roster, covers, members, people, shifts=shifts, demand=demands[0], params=params)
+    roster = name_people(covers, members, people, on_day, params=params, gap_days=gap_days)
+    force = put_to_work(roster, covers, members, people, shifts=on_day, demand=demands[0], params=params)
     promised = conform(call_backs, CALL_BACK_COLUMNS, "account_id", "at")
     force = honour_call_backs(force, promised, days, params)
     calls = list_calls(inputs, chosen, catalogue, promised, force=force, days=days, params=params)
@@ -175,7 +177,7 @@ def schedule(
     notes = _notes(people, demands, roster, covers, shifts=shifts, days=days, params=params)
     return Schedule(
         _by_account(inputs, calls),
-        _shift_frame(roster, people, shifts, force, days),
+        _shift_frame(roster, people, on_day, force, days),
         calls.calls,
         calls.unplaced,
         levels,
@@ -216,7 +218,10 @@ def _demands(
     for index in range(len(days)):
         # what the plan itself does, and what was left over, is for the first day
         own = {name: float(counts.get(name, 0)) for name in DEFAULT_WORK} if index == 0 else {}
-        contacts = forecast_contacts(inputs, own, arrivals, carried if index == 0 else {}, params)
+        contacts = forecast_contacts(
+            inputs, own, arrivals, carried if index == 0 else {}, params,
+            skipped=skipped_intervals(days[index], params, catalogue.time_zone),
+        )  # fmt: skip
         demands.append(
             tuple(
                 measure_demand(
@@ -247,13 +252,13 @@ def _room_for_the_plan(
 def _shift_frame(
     roster: Roster,
     people: tuple[Person, ...] | None,
-    shifts: tuple[Shift, ...],
+    shifts: Sequence[Sequence[Shift]],
     force: Workforce,
     days: tuple[date, ...],
 ) -> pl.DataFrame:
     rows = []
     for assignment in roster.assignments:
-        shift, day = shifts[assignment.shift], days[assignment.day]
+        shift, day = shifts[assignment.day][assignment.shift], days[assignment.day]
         lunch = [None, None] if shift.lunch is None else [_at(day, minute) for minute in shift.lunch]
         breaks = [_at(day, start) for start, _ in shift.breaks]
         length = shift.breaks[0][1] - shift.breaks[0][0] if shift.breaks else 0

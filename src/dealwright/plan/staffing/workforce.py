@@ -66,7 +66,7 @@ def put_to_work(
     members: Sequence[tuple[tuple[int, ...], ...]],
     staff: tuple[Person, ...] | None,
     *,
-    shifts: Sequence[Shift],
+    shifts: Sequence[Sequence[Shift]],
     demand: Sequence[ChannelDemand],
     params: ScheduleParams,
 ) -> Workforce:
@@ -81,7 +81,7 @@ def put_to_work(
     people, activity = [], []
     for day, cover in enumerate(covers):
         assignments = [assignment for assignment in roster.assignments if assignment.day == day]
-        on = np.array([shifts[assignment.shift].works(params) for assignment in assignments], dtype=np.bool_)
+        on = np.array([shifts[day][a.shift].works(params) for a in assignments], dtype=np.bool_)
         can = np.array(
             [
                 [staff is None or item.channel in staff[who[0]].channels for item in demand]

@@ -2,7 +2,9 @@
 
 Hess, Weaver, Siegfeldt, Whelan & Zitlau 1965 ("Nonpartisan political redistricting by computer"): assign
 cells to centres at least moment of inertia with equal loads, move each centre to the middle of its cells,
-repeat. The assignment is a transportation problem, solved exactly as a minimum-cost flow (George, Lamar &
+repeat. Where it is known who lives where, the way from home to a cell counts instead, in minutes, and the way
+from the middle a little, so that people who live in one place have compact territories too.
+The assignment is a transportation problem, solved exactly as a minimum-cost flow (George, Lamar &
 Wallace 1997, "Political district determination using large-scale network optimization"); at most one cell
 less than there are territories is split.
 """
@@ -16,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dealwright.plan.territories.cells import Cells
+from dealwright.plan.travel import TravelParams, drive_min
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -23,6 +26,26 @@ Ints = NDArray[np.int64]
 UNITS: Final = 10_000_000  # the whole workload in whole numbers
 COSTS: Final = 1_000_000  # the largest squared distance in whole numbers
 NEIGHBOURS: Final = 16  # centres a cell may go to, at first
+MIDDLE_SHARE: Final = 0.15  # what a minute from the middle of a territory weighs against one from home
+
+
+@dataclass(frozen=True)
+class Homes:
+    """Where the representative of each territory lives, and how distance becomes time.
+
+    Attributes
+    ----------
+    km
+        (k, 2) places on the plane.
+    """
+
+    km: Floats
+    travel: TravelParams
+
+    def minutes(self, km: Floats, place_km: Floats) -> Floats:
+        """Return the minutes of the ways between points, both of shape (…, 2)."""
+        away = np.sqrt(((km - place_km) ** 2).sum(axis=-1))
+        return drive_min(away * self.travel.circuity, self.travel)
 
 
 @dataclass(frozen=True)
@@ -52,9 +75,11 @@ class Balance:
         return np.asarray(self.choice[np.arange(len(self.choice)), self.share.argmax(axis=1)])
 
 
-def draw_balanced(cells: Cells, tolerance: float, *, rounds: int, centre_km: Floats) -> Balance:
+def draw_balanced(
+    cells: Cells, tolerance: float, *, rounds: int, centre_km: Floats, homes: Homes | None = None
+) -> Balance:
     """Assign cells and move the centres, for some rounds or until the centres stand still."""
-    balance = assign_cells(cells, centre_km, tolerance)
+    balance = assign_cells(cells, centre_km, tolerance, homes=homes)
     still = 1e-3 * _spread_km(cells, len(centre_km))
     done = 0
     while done < rounds:
@@ -62,7 +87,7 @@ def draw_balanced(cells: Cells, tolerance: float, *, rounds: int, centre_km: Flo
         done += 1
         if float(np.hypot(*(centre - balance.centre_km).T).max()) < still:
             break
-        balance = assign_cells(cells, centre, tolerance)
+        balance = assign_cells(cells, centre, tolerance, homes=homes)
     return Balance(recentre(cells, balance), balance.choice, balance.share, done + 1)
 
 
@@ -92,16 +117,33 @@ def start_centres(cells: Cells, territories: int, angle: float) -> Floats:
     return centre
 
 
-def inertia(cells: Cells, balance: Balance) -> float:
-    """Return the workload's moment of inertia around the centres."""
-    square = ((cells.km[:, None, :] - balance.centre_km[balance.choice]) ** 2).sum(axis=2)
-    return float((square * balance.share * cells.weight[:, None]).sum())
+def inertia(cells: Cells, balance: Balance, homes: Homes | None = None) -> float:
+    """Return the workload's moment of inertia around the centres; with homes, its minutes of way."""
+    cost = _costs(cells, balance.centre_km, balance.choice, homes)
+    return float((cost * balance.share * cells.weight[:, None]).sum())
+
+
+def _costs(cells: Cells, centre_km: Floats, choice: Ints, homes: Homes | None) -> Floats:
+    """Return what it costs to give each cell to each of its candidates."""
+    here = cells.km[:, None, :]
+    if homes is None:
+        return np.asarray(((here - centre_km[choice]) ** 2).sum(axis=2))
+    from_home, from_middle = homes.minutes(here, homes.km[choice]), homes.minutes(here, centre_km[choice])
+    return from_home + MIDDLE_SHARE * from_middle
 
 
 def assign_cells(
-    cells: Cells, centre_km: Floats, tolerance: float, *, sticky: Floats | None = None
+    cells: Cells,
+    centre_km: Floats,
+    tolerance: float,
+    *,
+    sticky: Floats | None = None,
+    homes: Homes | None = None,
 ) -> Balance:
-    """Assign cells to centres at least moment of inertia, every load within (1 ± tolerance) of the mean.
+    """Assign cells to centres at least cost, every load within (1 ± tolerance) of the mean.
+
+    The cost is the moment of inertia; where homes are given, the minutes from home, and a share of those from
+    the centre.
 
     Each cell may go to its nearest centres; where that leaves no balanced assignment, to twice as many, and
     so on.
@@ -109,19 +151,20 @@ def assign_cells(
     Parameters
     ----------
     sticky
-        (B, k) squared kilometres added to the cost of giving a cell to a territory.
+        (B, k) squared kilometres (with homes: minutes) added to the cost of giving a cell to a territory.
     """
     from scipy.spatial import cKDTree
 
     k = len(centre_km)
     reach = min(k, NEIGHBOURS)
-    tree = cKDTree(centre_km)
+    # with homes: nearest to home and centre together, by the sum of their squared distances
+    places = centre_km if homes is None else np.c_[homes.km, centre_km]
+    points = cells.km if homes is None else np.c_[cells.km, cells.km]
+    tree = cKDTree(places)
     units = _whole_units(cells.weight)
     while True:
-        distance, choice = tree.query(cells.km, k=reach)
-        distance = np.asarray(distance, dtype=np.float64).reshape(-1, reach)
-        choice = np.asarray(choice, dtype=np.int64).reshape(-1, reach)
-        cost = distance**2
+        choice = np.asarray(tree.query(points, k=reach)[1], dtype=np.int64).reshape(-1, reach)
+        cost = _costs(cells, centre_km, choice, homes)
         if sticky is not None:
             cost = cost + np.take_along_axis(sticky, choice, axis=1)
         flow = _solve_flow(units, choice, cost, k, tolerance)
@@ -182,7 +225,9 @@ def recentre(cells: Cells, balance: Balance) -> Floats:
     return np.where(empty[:, None], balance.centre_km, middle / np.where(empty, 1.0, load)[:, None])
 
 
-def share_out(cells: Cells, balance: Balance, km: Floats, workload: Floats) -> Ints:
+def share_out(
+    cells: Cells, balance: Balance, km: Floats, workload: Floats, homes: Homes | None = None
+) -> Ints:
     """Give every account its territory; accounts of a split cell go where they are relatively nearest.
 
     The accounts of a split cell are taken in the order of how clearly they belong to one side, and fill the
@@ -199,7 +244,11 @@ def share_out(cells: Cells, balance: Balance, km: Floats, workload: Floats) -> I
         takes = balance.share[cell] > 0
         sides = balance.choice[cell][takes]
         room = balance.share[cell][takes] * workload[accounts].sum()
-        distance = ((km[accounts, None, :] - balance.centre_km[sides][None]) ** 2).sum(axis=2)
+        here = km[accounts, None, :]
+        if homes is None:
+            distance = ((here - balance.centre_km[sides][None]) ** 2).sum(axis=2)
+        else:
+            distance = homes.minutes(here, homes.km[sides][None])
         ranked = np.sort(distance, axis=1)
         for row in np.argsort(ranked[:, 0] - ranked[:, 1], kind="stable"):
             account = accounts[row]

@@ -10,6 +10,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from dealwright.plan.territories.balance import (
+    Homes,
     assign_cells,
     draw_balanced,
     inertia,
@@ -17,6 +18,7 @@ from dealwright.plan.territories.balance import (
     start_centres,
 )
 from dealwright.plan.territories.cells import Cells, Plane, gather
+from dealwright.plan.travel import TravelParams
 from dealwright.schemas import TERRITORY_CURVE_COLUMNS
 
 Floats = NDArray[np.float64]
@@ -60,10 +62,13 @@ class Division:
         (n,) territory of each account, ``0 … k − 1``.
     centre_km
         (k, 2) middles of the workload.
+    home_km
+        (k, 2) where the representative of each territory lives, if that is known.
     """
 
     label: Ints
     centre_km: Floats
+    home_km: Floats | None = None
 
 
 def survey(
@@ -82,35 +87,52 @@ def survey(
     return PlacedAccounts(plane, km, workload, visits, cells, coarse)
 
 
-def redraw(ground: PlacedAccounts, territories: int, tolerance: float, *, rounds: int) -> Division:
-    """Draw territories that owe nothing to earlier ones; where cells are few, the best of several starts."""
+def redraw(
+    ground: PlacedAccounts, territories: int, tolerance: float, *, rounds: int, homes: Homes | None = None
+) -> Division:
+    """Draw territories that owe nothing to earlier ones; where cells are few, the best of several starts.
+
+    Parameters
+    ----------
+    homes
+        Where those live who shall have the territories, one for each: each is drawn around a home.
+    """
     starts = STARTS if len(ground.coarse.index) <= LARGE else 1
+    centres = [start_centres(ground.coarse, territories, np.pi * start / STARTS) for start in range(starts)]
+    if homes is not None:
+        centres = [homes.km, *(_nearest_homes(centre, homes) for centre in centres)]
     tried = [
-        draw_balanced(
-            ground.coarse,
-            tolerance,
-            rounds=rounds,
-            centre_km=start_centres(ground.coarse, territories, np.pi * start / STARTS),
-        )
-        for start in range(starts)
+        draw_balanced(ground.coarse, tolerance, rounds=rounds, centre_km=centre, homes=homes)
+        for centre in centres
     ]
-    final = min(tried, key=lambda balance: inertia(ground.coarse, balance))
+    final = min(tried, key=lambda balance: inertia(ground.coarse, balance, homes))
     if ground.coarse is not ground.cells:
-        final = draw_balanced(ground.cells, tolerance, rounds=0, centre_km=final.centre_km)
-    return _division(ground, share_out(ground.cells, final, ground.km, ground.workload), final.centre_km)
+        final = draw_balanced(ground.cells, tolerance, rounds=0, centre_km=final.centre_km, homes=homes)
+    label = share_out(ground.cells, final, ground.km, ground.workload, homes)
+    return _division(ground, label, final.centre_km, homes)
 
 
-def adjust(ground: PlacedAccounts, old: Division, tolerance: float) -> Division:
-    """Balance earlier territories again, each account held where it was by one typical radius squared."""
+def _nearest_homes(centre_km: Floats, homes: Homes) -> Floats:
+    """Return the centres in the order of the homes that they lie nearest to, in all."""
+    from scipy.optimize import linear_sum_assignment
+
+    minutes = homes.minutes(homes.km[:, None, :], centre_km[None])
+    return np.asarray(centre_km[linear_sum_assignment(minutes)[1]])
+
+
+def adjust(ground: PlacedAccounts, old: Division, tolerance: float, homes: Homes | None = None) -> Division:
+    """Balance earlier territories again, each account held where it was by one typical radius."""
     k = len(old.centre_km)
     cells = ground.cells
     pair = cells.of_account * k + old.label
     held = np.bincount(pair, ground.workload + 1e-12, minlength=len(cells.index) * k).reshape(-1, k)
     share = held / held.sum(axis=1, keepdims=True)
-    distance = ((ground.km - old.centre_km[old.label]) ** 2).sum(axis=1)
+    middle = old.centre_km[old.label]
+    distance = ((ground.km - middle) ** 2).sum(axis=1) if homes is None else homes.minutes(ground.km, middle)
     sticky = (1.0 - share) * float(np.median(distance))
-    balance = assign_cells(cells, old.centre_km, tolerance, sticky=sticky)
-    return _division(ground, share_out(cells, balance, ground.km, ground.workload), old.centre_km)
+    balance = assign_cells(cells, old.centre_km, tolerance, sticky=sticky, homes=homes)
+    label = share_out(cells, balance, ground.km, ground.workload, homes)
+    return _division(ground, label, old.centre_km, homes)
 
 
 def continue_old(ground: PlacedAccounts, known: Ints, territories: int) -> Division:
@@ -139,9 +161,9 @@ def rename_like(division: Division, known: Ints) -> Division:
     old = known >= 0
     overlap = np.bincount(division.label[old] * k + known[old], minlength=k * k).reshape(k, k)
     number = linear_sum_assignment(-overlap)[1]
-    centre = np.empty_like(division.centre_km)
-    centre[number] = division.centre_km
-    return Division(number[division.label], centre)
+    old_number = np.argsort(number)
+    home = None if division.home_km is None else division.home_km[old_number]
+    return Division(number[division.label], division.centre_km[old_number], home)
 
 
 @dataclass(frozen=True)
@@ -167,9 +189,10 @@ def price(
     minute_eur: float,
     move_eur: float,
 ) -> Price:
-    """Price a division: way from the middle per visit, minutes off the mean, accounts that move."""
+    """Price a division: way from home (or the middle) per visit, minutes off the mean, accounts that move."""
     loads = np.bincount(division.label, ground.workload, minlength=len(division.centre_km))
-    away = np.hypot(*(ground.km - division.centre_km[division.label]).T)
+    begin_km = division.centre_km if division.home_km is None else division.home_km
+    away = np.hypot(*(ground.km - begin_km[division.label]).T)
     moved = 0 if known is None else int(((known >= 0) & (known != division.label)).sum())
     imbalance = float(np.abs(loads - loads.mean()).sum()) / 2
     return Price(
@@ -177,12 +200,15 @@ def price(
     )
 
 
-def trade_off(ground: PlacedAccounts, division: Division, tolerances: tuple[float, ...]) -> pl.DataFrame:
+def trade_off(
+    ground: PlacedAccounts, division: Division, tolerances: tuple[float, ...], travel: TravelParams
+) -> pl.DataFrame:
     """Return what each tolerance would give around the final middles: balance against distance."""
     cells, k = ground.coarse, len(division.centre_km)
+    homes = None if division.home_km is None else Homes(division.home_km, travel)
     rows = []
     for tolerance in tolerances:
-        balance = assign_cells(cells, division.centre_km, tolerance)
+        balance = assign_cells(cells, division.centre_km, tolerance, homes=homes)
         part = balance.share * cells.weight[:, None]
         loads = np.bincount(balance.choice.ravel(), part.ravel(), minlength=k)
         away = np.sqrt(((cells.km[:, None, :] - division.centre_km[balance.choice]) ** 2).sum(axis=2))
@@ -194,9 +220,10 @@ def trade_off(ground: PlacedAccounts, division: Division, tolerances: tuple[floa
     return pl.DataFrame(rows, schema=TERRITORY_CURVE_COLUMNS, orient="row")
 
 
-def _division(ground: PlacedAccounts, label: Ints, centre_km: Floats) -> Division:
+def _division(ground: PlacedAccounts, label: Ints, centre_km: Floats, homes: Homes | None = None) -> Division:
     """Take the middles of the accounts themselves; a territory without accounts keeps the middle it had."""
-    return Division(label, _middles(ground.km, ground.workload, label, len(centre_km), centre_km))
+    middle = _middles(ground.km, ground.workload, label, len(centre_km), centre_km)
+    return Division(label, middle, None if homes is None else homes.km)
 
 
 def _middles(km: Floats, workload: Floats, label: Ints, k: int, otherwise: Floats) -> Floats:

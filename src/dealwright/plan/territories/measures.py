@@ -128,10 +128,19 @@ def _closed(hexagons: NDArray[Any], width: float) -> Any:
 def _outline(shape: Any, ground: PlacedAccounts) -> str:
     import shapely
 
-    def to_degrees(km: Floats) -> Floats:
-        """Return longitude and latitude."""
-        lat, lon = ground.plane.unproject(km)
-        return np.asarray(np.c_[lon, lat], dtype=np.float64)
+    middle = ground.plane.lon_deg
 
-    many = shape if shape.geom_type == "MultiPolygon" else shapely.MultiPolygon([shape])
-    return str(shapely.to_wkt(shapely.transform(many, to_degrees), rounding_precision=5))
+    def to_degrees(km: Floats) -> Floats:
+        """Return longitude and latitude; the longitude goes on past 180 degrees."""
+        lat, lon = ground.plane.unproject(km)
+        east = (lon - middle + 180.0) % 360.0 - 180.0
+        return np.asarray(np.c_[middle + east, lat], dtype=np.float64)
+
+    whole = shapely.transform(shape, to_degrees)
+    # a shape across the antimeridian is cut there, as RFC 7946 (section 3.1.9) asks
+    parts = []
+    for turn in (-360.0, 0.0, 360.0):
+        piece = whole.intersection(shapely.box(turn - 180.0, -90.0, turn + 180.0, 90.0))
+        moved = shapely.transform(piece, lambda lonlat, turn=turn: lonlat - [turn, 0.0])
+        parts += [part for part in shapely.get_parts(moved) if part.geom_type == "Polygon" and part.area > 0]
+    return str(shapely.to_wkt(shapely.MultiPolygon(parts), rounding_precision=5))

@@ -121,7 +121,7 @@ def assemble(
         division.label, frame["moved"].fill_null(value=False).to_numpy()[rows], len(drawn.names)
     )
     table = _table(ground, drawn, shapes, params, inputs, moved=moved)
-    curve = drawing.trade_off(ground, division, params.tolerances)
+    curve = drawing.trade_off(ground, division, params.tolerances, params.travel)
     return Territories(frame, table, curve, drawn.decision, drawn.notes)
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
@@ -9,6 +12,7 @@ from numpy.typing import NDArray
 from dealwright.errors import InputError
 from dealwright.plan.inputs import align, gather_inputs
 from dealwright.plan.territories import demand, drawing, matching, result
+from dealwright.plan.territories.balance import Homes
 from dealwright.plan.territories.drawing import Division, PlacedAccounts
 from dealwright.plan.territories.params import TerritoryParams
 from dealwright.plan.territories.result import Territories
@@ -91,7 +95,17 @@ def draw_territories(
     if previous is None and len(names) == reps.height:
         # the accounts' representatives are what there was before
         known = demand.own_rep(inputs, reps)
-    division, decision = _choose(ground, None if known is None else known[rows], names, params)
+    homes = None
+    if len(names) == reps.height:
+        lat, lon = reps["home_lat_deg"].to_numpy(), reps["home_lon_deg"].to_numpy()
+        homes = Homes(ground.plane.project(lat, lon), params.travel)
+
+    def suited(division: Division) -> Ints:
+        return _match(ground, division, inputs, reps=reps, rows=rows, params=params, notes=[])
+
+    division, decision = _choose(
+        ground, None if known is None else known[rows], names, params, homes=homes, suited=suited
+    )
     found = _match(ground, division, inputs, reps=reps, rows=rows, params=params, notes=notes)
     rep_id = [None if rep < 0 else str(reps["rep_id"][int(rep)]) for rep in found]
     drawn = result.NamedDivision(division, names, rep_id, decision, tuple(notes))
@@ -128,17 +142,35 @@ def _known(account_id: pl.Series, names: list[str], previous: pl.DataFrame | Non
 
 
 def _choose(
-    ground: PlacedAccounts, known: Ints | None, names: list[str], params: TerritoryParams
-) -> tuple[Division, str]:
-    """Keep, adjust or redraw, whichever costs least over the months."""
+    ground: PlacedAccounts,
+    known: Ints | None,
+    names: list[str],
+    params: TerritoryParams,
+    *,
+    homes: Homes | None,
+    suited: Callable[[Division], Ints],
+) -> tuple[Division, str]:  # fmt: skip
+    """Keep, adjust or redraw, whichever costs least over the months.
+
+    Parameters
+    ----------
+    homes
+        Of the representatives, where there is one for each territory.
+    suited
+        Returns who would get each territory of a division.
+    """
     k = len(names)
-    fresh = drawing.redraw(ground, k, params.tolerance, rounds=params.rounds)
+    fresh = drawing.redraw(ground, k, params.tolerance, rounds=params.rounds, homes=homes)
     if known is None or not (known >= 0).any():
         return fresh, "drawn anew: there were none before"
     kept = drawing.continue_old(ground, known, k)
+    theirs = None
+    if homes is not None:
+        theirs = Homes(homes.km[suited(kept)], params.travel)
+        kept = replace(kept, home_km=theirs.km)
     options = {
         "kept as they were": kept,
-        "kept and balanced again": drawing.adjust(ground, kept, params.tolerance),
+        "kept and balanced again": drawing.adjust(ground, kept, params.tolerance, theirs),
         "drawn anew": drawing.rename_like(fresh, known),
     }
     prices = {

@@ -7,6 +7,7 @@ import itertools
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -147,7 +148,7 @@ def two_stops() -> tuple[Problem, RoutePlan]:
     problem = Problem(
         travel=travel, cost_eur=np.zeros((3, 3)), service=np.array([5, 5]), opens=np.array([20, 0]),
         latest_start=np.array([40, 90]), value_eur=np.array([1.0, 1.0]), must=np.zeros(2, dtype=np.bool_),
-        allowed=np.ones((2, 1), dtype=np.bool_), shifts=(Shift("Laia", 2, 2, 0, 100, 2, Lunch(30, 60, 20)),),
+        allowed=np.ones((2, 1), dtype=np.bool_), shifts=(Shift("Laia", 2, 2, 0, 100, 2, Lunch(30, 45, 20)),),
     )  # fmt: skip
     plan = schedule(problem, [[0, 1]], engine="test")
     assert plan is not None
@@ -170,7 +171,7 @@ def test_the_checker_accepts_a_sound_plan() -> None:
         ({"begin": (20, 54)}, "before the arrival"),
         ({"leave": (24, 60)}, "cut short"),
         ({"lunch_at": None}, "no lunch"),
-        ({"lunch_at": 29}, "not in 30-60"),
+        ({"lunch_at": 29}, "not in 30-45"),
         ({"lunch_at": 56}, "does not lie between"),
         ({"depart": -1}, "leaves the shift"),
         ({"back": 101}, "leaves the shift"),
@@ -227,3 +228,97 @@ def test_wrong_problems_and_engines_are_refused() -> None:
         solve(problem, engine="pyvpr")  # type: ignore[arg-type]
     with pytest.raises(InputError, match="something to do"):
         solve(problem, iterations=0)
+
+
+def one_stop(opens: int, latest_start: int, *, way: int = 10, end: int = 200) -> Problem:
+    """Return one visit of 5 ticks and a shift from 0 whose break of 20 begins between 50 and 90."""
+    travel = np.array([[0, way], [way, 0]])
+    return Problem(
+        travel=travel, cost_eur=np.zeros((2, 2)), service=np.array([5]), opens=np.array([opens]),
+        latest_start=np.array([latest_start]), value_eur=np.array([1.0]), must=np.zeros(1, dtype=np.bool_),
+        allowed=np.ones((1, 1), dtype=np.bool_), shifts=(Shift("Laia", 1, 1, 0, end, 9, Lunch(50, 90, 20)),),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("opens", "latest_start", "depart", "arrive", "lunch_at", "back"),
+    [
+        (0, 0, None, None, None, None),  # nobody can be there in time
+        (20, 20, 10, 20, None, 35),  # over before the break could begin: it waits for none
+        (75, 75, 65, 75, None, 90),  # back at the last moment at which it may begin at home
+        (76, 76, 46, 76, 50, 91),  # back a tick later: the break is on the way out
+        (79, 79, 49, 79, 50, 94),
+        (80, 80, 70, 80, None, 95),  # lunch at home from 50 to 70, then the round
+        (150, 150, 140, 150, None, 165),
+    ],
+)
+def test_the_break_is_taken_at_home_by_who_is_there(
+    opens: int,
+    latest_start: int,
+    depart: int | None,
+    arrive: int | None,
+    lunch_at: int | None,
+    back: int | None,
+) -> None:
+    problem = one_stop(opens, latest_start)
+    plan = solve(problem, iterations=50)
+    assert check(problem, plan) == []
+    if back is None:
+        assert not plan.routes[0].stops
+        return
+    route = plan.routes[0]
+    assert (route.depart, route.arrive[0], route.lunch_at, route.back) == (depart, arrive, lunch_at, back)
+
+
+def test_no_break_is_waited_for_where_the_shift_ends_with_it() -> None:
+    """The break would fit only after the round, beyond the end of the shift."""
+    problem = one_stop(60, 60, end=80)
+    plan = solve(problem, iterations=50)
+    assert (plan.routes[0].back, plan.routes[0].lunch_at) == (75, None)
+
+
+def test_the_checker_refuses_a_round_without_the_break_it_needs() -> None:
+    problem = one_stop(76, 76)
+    late = Route(0, (0,), (76,), (76,), (81,), 66, 91)
+    assert check(problem, RoutePlan((late,), "test")) == ["Laia: no lunch"]
+    in_time = one_stop(75, 75)
+    assert check(in_time, RoutePlan((Route(0, (0,), (75,), (75,), (80,), 65, 90),), "test")) == []
+
+
+def clusters(seed: int, sizes: tuple[int, ...], away: tuple[float, ...], cost_per_tick: float) -> Problem:
+    """Return groups of visits around points at given distances from one home; every visit is worth 55."""
+    rng = np.random.default_rng(seed)
+    angle = rng.uniform(0, 2 * np.pi, len(sizes))
+    middle = np.c_[np.cos(angle), np.sin(angle)] * np.array(away)[:, None]
+    xy = np.r_[np.repeat(middle, sizes, axis=0) + rng.normal(0, 1.0, (sum(sizes), 2)), [[0.0, 0.0]]]
+    travel = np.ceil(np.hypot(*(xy[:, None] - xy[None]).transpose(2, 0, 1))).astype(np.int64)
+    n = sum(sizes)
+    return Problem(
+        travel=travel, cost_eur=travel * cost_per_tick, service=np.full(n, 30), opens=np.zeros(n, np.int64),
+        latest_start=np.full(n, 480), value_eur=np.full(n, 55.0), must=np.zeros(n, dtype=np.bool_),
+        allowed=np.ones((n, 1), dtype=np.bool_), shifts=(Shift("Laia", n, n, 0, 510, 10),),
+    )  # fmt: skip
+
+
+def test_a_far_cluster_is_visited_when_its_visits_pay_the_way_together() -> None:
+    problem = clusters(1, (12,), (110.0,), 0.5)
+    plan = solve(problem, iterations=50)
+    assert len(plan.served()) >= 7  # 510 ticks less 220 for the way, some 33 a visit
+    assert worth_eur(problem, plan) > 250
+    # dearer than all of them together
+    assert not len(solve(clusters(1, (12,), (110.0,), 3.0), iterations=200).served())
+
+
+@pytest.mark.parametrize("engine", ["kernel", "pyvrp"])
+def test_a_far_cluster_is_preferred_to_a_poor_one_next_door(engine: Literal["kernel", "pyvrp"]) -> None:
+    problem = clusters(3, (2, 12), (5.0, 100.0), 0.5)
+    plan = solve(problem, iterations=400, seed=1, engine=engine)
+    assert sum(stop >= 2 for stop in plan.served()) >= 6
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_the_kernel_is_not_below_the_other_engine_on_clusters(seed: int) -> None:
+    problem = clusters(seed, (3, 6, 12, 5), (10.0, 60.0, 120.0, 150.0), 0.6)
+    ours = worth_eur(problem, solve(problem, iterations=1_000, seed=seed))
+    theirs = worth_eur(problem, solve(problem, iterations=500, seed=seed, engine="pyvrp"))
+    assert ours >= 0.97 * theirs

@@ -19,7 +19,7 @@ import pytest
 from dealwright.errors import InputError
 from dealwright.plan.routing import RouteParams, Routes, route
 from dealwright.plan.routing.week import spread
-from dealwright.plan.travel import TravelTable
+from dealwright.plan.travel import EstimatedTravel, TravelTable
 from dealwright.schemas import LEFT_OUT_COLUMNS, VISIT_COLUMNS
 from dealwright.world.barcelona import BarcelonaParams, generate
 
@@ -174,6 +174,23 @@ def test_an_account_in_the_sea_is_named() -> None:
     assert result.travel_source == "a test"
 
 
+def test_nobody_is_sent_where_the_road_service_knows_no_way() -> None:
+    class Strait:
+        """No way between the mainland and what lies more than 8 km east."""
+
+        def table(self, lat_deg: np.ndarray, lon_deg: np.ndarray) -> TravelTable:
+            table = EstimatedTravel().table(lat_deg, lon_deg)
+            there = lon_deg > 2.0 + 8 / 83.9
+            apart = there[:, None] != there[None, :]
+            return replace(table, minutes=np.where(apart, np.inf, table.minutes))
+
+    company = Company([3, 9, 10, 5], [50, 500, 500, 50])
+    for params in (FAST, replace(FAST, engine="pyvrp"), replace(FAST, cost_eur_per_h=20.0)):
+        result = company.plan(params, travel=Strait())
+        assert set(result.visits["account_id"]) == {"A0", "A3"}
+        assert note(result, "A1").startswith("no road leads there from where its representative lives")
+
+
 def test_pins_locks_and_must_visits_hold() -> None:
     promises = pl.DataFrame(
         {
@@ -238,12 +255,69 @@ def test_a_shift_whose_default_end_is_before_its_start_holds_no_visit() -> None:
     assert "does not work that day" in note(result, "A0")
 
 
+@pytest.mark.parametrize(
+    ("opens", "closes", "earliest", "latest"),
+    [
+        (180.0, 360.0, "07-01 03:00", "07-01 06:00"),  # opens at 03:00: after midnight of the shift's day
+        (1380.0, 120.0, "06-30 23:00", "07-01 02:00"),  # a bar: 23:00 to 02:00
+        (0.0, 1440.0, "06-30 00:00", "07-01 06:00"),  # day and night
+        (1320.0, 1440.0, "06-30 22:00", "07-01 00:00"),
+    ],
+)
+def test_a_night_shift_visits_who_is_open_at_night(
+    opens: float, closes: float, earliest: str, latest: str
+) -> None:
+    company = Company(
+        [5],
+        [50],
+        shift=(1320, 360),
+        extra={"opens_min": [opens], "closes_min": [closes], "visit_min": [60.0]},
+    )
+    result = company.plan()
+    visit = result.visits.row(0, named=True)
+    day = result.days.row(0, named=True)
+    moments = [datetime.strptime(f"2026-{text}", "%Y-%m-%d %H:%M") for text in (earliest, latest)]
+    assert visit["day"] == TUESDAY
+    assert moments[0] <= visit["start_at"] < visit["leave_at"] <= moments[1]
+    assert (visit["window_start"], visit["window_end"]) == tuple(moments)
+    assert datetime(2026, 6, 30, 22) <= day["depart_at"] < day["back_at"] <= datetime(2026, 7, 1, 6)
+
+
+def test_who_closes_before_the_night_shift_begins_is_not_visited_at_night() -> None:
+    hours = {"opens_min": [540.0], "closes_min": [1080.0]}
+    result = Company([5], [50], shift=(1320, 360), extra=hours).plan()
+    assert result.visits.is_empty()
+    assert note(result, "A0") == "the account is not open while the representative can be there"
+
+
+def test_a_shift_that_begins_at_midnight_finds_the_bar_of_the_evening_before_open() -> None:
+    hours = {"opens_min": [960.0], "closes_min": [60.0]}
+    visit = Company([2], [50], shift=(0, 300), extra=hours).plan().visits.row(0, named=True)
+    assert datetime(2026, 6, 30) <= visit["start_at"] < visit["leave_at"] <= datetime(2026, 6, 30, 1)
+    assert visit["window_start"] == datetime(2026, 6, 29, 16)
+
+
+def test_an_appointment_after_midnight_is_kept_by_the_night_shift() -> None:
+    hours = {"opens_min": [0.0], "closes_min": [1440.0]}
+    promises = pl.DataFrame({"account_id": ["A0"], "begin_min": [150]})
+    visit = Company([5], [50], shift=(1320, 360), extra=hours).plan(promises=promises).visits
+    assert visit["start_at"].to_list() == [datetime(2026, 7, 1, 2, 30)]
+
+
 def test_lunch_is_between_two_stops() -> None:
-    result = Company([3] * 10, [100] * 10).plan()
+    result = Company([3] * 10, [100] * 10, extra={"visit_min": [45.0] * 10}).plan()
     lunch = result.days["lunch_at"][0]
     assert datetime(2026, 6, 30, 12, 30) <= lunch <= datetime(2026, 6, 30, 14, 30)
     during = result.visits.filter((pl.col("start_at") < lunch) & (pl.col("leave_at") > lunch))
     assert during.height == 0
+
+
+def test_a_round_that_ends_before_lunch_waits_for_none() -> None:
+    day = Company([3, 3], [100, 100]).plan().days.row(0, named=True)
+    ways = day["travel_min"] + 2 * 30.0
+    assert day["lunch_at"] is None
+    assert (day["back_at"] - day["depart_at"]).total_seconds() / 60 == pytest.approx(ways, abs=0.1)
+    assert day["wait_min"] == pytest.approx(0.0, abs=0.1)
 
 
 def test_joint_days_share_accounts() -> None:

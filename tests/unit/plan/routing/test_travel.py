@@ -61,6 +61,9 @@ class Recorded(BaseHTTPRequestHandler):
     broken: bool
     unreachable: set[int]
     snapped_m: float
+    islands: tuple[set[int], ...] = ()
+    places: tuple[np.ndarray, np.ndarray] = (LAT, LON)
+    answers: int | None = None
 
     def do_GET(self) -> None:
         coordinates, _, query = self.path.partition("?")
@@ -95,10 +98,12 @@ class Recorded(BaseHTTPRequestHandler):
         self.reply({"sources_to_targets": cells, "units": "kilometers"})
 
     def number(self, lat: float, lon: float) -> int:
-        return int(np.argmin(np.hypot(LAT - lat, LON - lon)))
+        return int(np.argmin(np.hypot(self.places[0] - lat, self.places[1] - lon)))
 
     def seconds(self, a: int, b: int) -> float | None:
         if a != b and {a, b} & self.unreachable:
+            return None
+        if any((a in island) != (b in island) for island in self.islands):
             return None
         return 0.0 if a == b else 60.0 * (abs(a - b) + 1)
 
@@ -108,7 +113,8 @@ class Recorded(BaseHTTPRequestHandler):
 
     def reply(self, answer: dict[str, Any]) -> None:
         self.asked.append(self.path)
-        body = b"<html>" if self.broken else json.dumps(answer).encode()
+        down = self.broken or (self.answers is not None and len(self.asked) > self.answers)
+        body = b"<html>" if down else json.dumps(answer).encode()
         self.send_response(200)
         self.end_headers()
         self.wfile.write(body)
@@ -159,7 +165,36 @@ def test_a_place_without_a_way_cannot_be_reached(server: Any, kind: Any) -> None
     handler.unreachable = {2}
     table = RoadService(url, kind).table(LAT, LON)
     assert table.unreachable.tolist() == [False, False, True]
-    assert "4 of 9 ways estimated" in table.source
+    assert "4 of 9 ways do not exist" in table.source
+    assert "estimated" not in table.source
+    assert np.isinf(table.minutes[[2, 2, 0, 1], [0, 1, 2, 2]]).all()
+    assert np.isfinite(table.minutes[:2, :2]).all()
+    assert np.isfinite(table.km).all()
+
+
+def test_two_islands_with_roads_of_their_own_have_no_way_between_them(server: Any) -> None:
+    url, handler = server
+    handler.islands = ({0, 1}, {2, 3})
+    lat, lon = np.r_[LAT, LAT[-1]], np.r_[LON, LON[-1] + 0.2]
+    handler.places = lat, lon
+    table = RoadService(url, block=2).table(lat, lon)
+    assert not table.unreachable.any()
+    assert np.isinf(table.minutes).sum() == 8
+    assert np.isfinite(table.minutes[:2, :2]).all()
+    assert np.isfinite(table.minutes[2:, 2:]).all()
+
+
+def test_a_service_that_stops_answering_leaves_estimates_and_no_missing_ways(server: Any) -> None:
+    url, handler = server
+    handler.unreachable, handler.answers = {2}, 3
+    table = RoadService(url, block=2).table(LAT, LON)
+    # blocks of places {0, 1} and {2}: the last one, from 2 to itself, is not asked in vain
+    assert "4 of 9 ways do not exist" in table.source
+    handler.answers = len(handler.asked) + 1
+    table = RoadService(url, block=2).table(LAT, LON)
+    assert "4 of 9 ways estimated; OSRM answered with something that is not JSON" in table.source
+    assert "exist" not in table.source
+    assert np.isfinite(table.minutes).all()
 
 
 def test_a_place_far_from_every_road_cannot_be_reached(server: Any) -> None:

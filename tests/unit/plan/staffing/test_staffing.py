@@ -20,7 +20,7 @@ from dealwright.plan.staffing.erlang import (
     service_level,
     waiting_probability,
 )
-from dealwright.plan.staffing.patterns import expand_patterns
+from dealwright.plan.staffing.patterns import Shift, expand_patterns
 from dealwright.plan.staffing.roster import group_staff, name_people, read_staff
 from dealwright.plan.staffing.shift_families import find_families
 from dealwright.plan.staffing.shifts import Group, cover_demand, missing_hours
@@ -224,7 +224,9 @@ def test_a_roster_keeps_skills_hours_rest_and_wishes():
     one = type(demand)(**{**demand.__dict__, "required": (demand.required > 0).astype(np.int64)})
     grouped = [group_staff(people, day, shifts) for day in days]
     covers = [cover_demand((one,), groups, shifts, SMALL) for groups, _ in grouped]
-    roster = name_people(covers, [who for _, who in grouped], people, shifts, params=SMALL, gap_days=[0, 1])
+    roster = name_people(
+        covers, [who for _, who in grouped], people, [shifts, shifts], params=SMALL, gap_days=[0, 1]
+    )
     assert roster.proven
     for assignment in roster.assignments:
         person = people[assignment.person]
@@ -270,3 +272,17 @@ def test_a_service_level_that_no_staff_keeps_is_refused():
 def test_no_shift_that_fits_is_an_error_that_says_so():
     with pytest.raises(InputError, match=r"no shift of schedule\.patterns fits"):
         expand_patterns(ScheduleParams(opens_min=540, closes_min=600))
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "may"),
+    [
+        (0, 240, True), (120, 360, True), (150, 390, False), (1200, 1440, False), (1320, 1440, True),
+        (600, 840, False), (1320, 1560, True), (1320, 1800, True), (1320, 1830, False),
+    ],
+)  # fmt: skip
+def test_who_works_from_evening_to_morning_works_both_ends_of_a_day(start: int, end: int, may: bool) -> None:
+    staff = pl.DataFrame({"rep_id": ["N"], "from_min": [1320], "to_min": [360]})
+    people = read_staff(staff, ScheduleParams())
+    assert people is not None
+    assert people[0].may_work(Shift("any", start, end, end - start, None, ())) is may
