@@ -89,7 +89,7 @@ def test_a_booking_is_settled_alike_by_number_by_name_by_command_and_by_function
             "select dealwright.assignment_named('1')",
             "call dealwright.settle('1', 'pending')",
         ):
-            with pytest.raises(psycopg.Error) as unknown:
+            with pytest.raises(psycopg.Error, match=r"there is no (booking|assignment) 1\n") as unknown:
                 rows(connection, statement)
             assert unknown.value.sqlstate == "DW003"
 

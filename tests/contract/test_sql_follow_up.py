@@ -234,6 +234,23 @@ def test_what_is_no_win_any_more_has_no_revenue(desk: Connection[Any]) -> None:
     check_desk(desk)
 
 
+def test_an_amount_stays_until_another_is_given(desk: Connection[Any]) -> None:
+    add_agent(desk, "Ada")
+    booking = assign(desk, LEAD)["booking_id"]
+    settle = "select (dealwright.settle_booking(%s::bigint, %s, %s, %s, %s)).total_revenue"
+    for status, base, package, total, expected in (
+        ("confirmed", None, None, 500, 500),
+        ("pending", None, None, None, 500),
+        ("confirmed", None, None, None, 500),
+        ("confirmed", 100, None, None, 100),
+        ("confirmed", None, 20, None, 120),
+        ("confirmed", None, None, None, 120),
+        ("confirmed", 100, 20, 130, 130),
+    ):
+        assert value(desk, settle, booking, status, base, package, total) == expected
+    check_desk(desk)
+
+
 def test_an_assignment_written_with_an_end_has_lapsed(desk: Connection[Any]) -> None:
     ada = add_agent(desk, "Ada", capacity=1)
     rows(

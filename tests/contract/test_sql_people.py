@@ -129,6 +129,15 @@ def test_the_history_says_who_had_it_and_why_it_went_on(connection: Connection[A
     assert [row["agent_name"] for row in told["history"]] == ["Ada", "Ben", "Cleo"]
 
 
+def test_explain_tells_the_history_from_the_first_agent_on(connection: Connection[Any]) -> None:
+    staff(connection, "Ada", "Ben", "Cleo")
+    placed = assign(connection, LEAD, "workload")
+    for _ in range(2):
+        placed = reassign(connection, placed)
+    explained = value(connection, "select dealwright.explain(%s)", placed["assignment_id"])
+    assert [holder["agent_name"] for holder in explained["history"]] == ["Ada", "Ben", "Cleo"]
+
+
 def test_a_declined_lead_never_goes_back_to_who_declined_it(connection: Connection[Any]) -> None:
     staff(connection, "Ada", "Ben", capacity=3)
     placed = assign(connection, LEAD, "workload")

@@ -91,6 +91,7 @@ def test_one_of_several_leads_and_another_takes_over(database: Database, desk: C
         stop.set()
         for thread in threads:
             thread.join()
+    assert len(led) == 2  # who is told to stop while it waits has never led
 
 
 def test_bad_intervals_are_refused() -> None:

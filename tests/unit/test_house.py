@@ -138,3 +138,13 @@ def test_decisions_are_numbered_once_and_have_their_parts() -> None:
         assert "context" in text, path.name
         assert "decision" in text, path.name
         assert re.search("measured|consequence", text), path.name
+
+
+def test_whoever_takes_the_lock_of_upgrades_takes_the_same_one() -> None:
+    found = {
+        key
+        for path in (ROOT / "src" / "dealwright" / "desk").rglob("*")
+        if path.suffix in (".sql", ".py")
+        for key in re.findall(r"hashtext\('dealwright upgrade'\), (\d+)", path.read_text(encoding="utf-8"))
+    }
+    assert found == {"0"}
