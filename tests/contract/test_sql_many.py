@@ -127,9 +127,9 @@ def random_leads(rng: np.random.Generator, number: int, odd: float) -> list[dict
     [
         (1, 40, 12, 150, 0.0, None),
         (2, 40, 4, 150, 0.03, None),
-        (3, 200, 9, 700, 0.0, "value"),
+        (3, 200, 4, 250, 0.0, "value"),
         (4, 12, 30, 250, 0.2, None),
-        (5, 700, 2, 500, 0.01, None),
+        (5, 400, 2, 200, 0.01, None),
         (6, 12, 6, 60, 0.1, "fair"),
         (7, 12, 6, 60, 0.1, "workload"),
         (8, 12, 6, 60, 0.1, "classic"),
@@ -203,7 +203,7 @@ def test_a_batch_that_cannot_be_placed_whole_is_not_placed_and_names_the_lead(da
     good = {"customer_name": "Kate", "attributes": {"destination": "Mars", "lead_source": "Organic"}}
     with database.connect(autocommit=True) as connection:
         model = desk(connection, 1, agents=20, capacity=9)
-        many(connection, [{**good, "idempotency_key": "taken"}])
+        many(connection, [{**good, "idempotency_key": "taken", "external_id": "E 1"}])
         before = rows(connection, "select lead_id from dealwright.lead order by 1")
         for wrong, words in (
             ({**good, "attributes": {"destination": "Pluto", "lead_source": "Organic"}}, "Pluto"),
@@ -214,11 +214,16 @@ def test_a_batch_that_cannot_be_placed_whole_is_not_placed_and_names_the_lead(da
             ({**good, "policy": "cheapest"}, "unknown policy"),
             ({**good, "colour": "red"}, "no key 'colour'"),
             ({**good, "customer_name": "Ben", "idempotency_key": "taken"}, "belongs to another enquiry"),
+            ({**good, "external_id": "E 1"}, "external id 'E 1' already"),
+            ({**good, "external_id": ""}, "external_id of the lead is empty"),
         ):
             with pytest.raises(psycopg.Error, match=f"lead 31 of the batch: .*{words}") as refused:
                 many(connection, [good] * 30 + [wrong] + [good] * 30)
             assert refused.value.sqlstate in ("DW001", "DW002")
             assert "nothing of the batch was placed" in str(refused.value.diag.message_hint)
+        twice = [{**good, "external_id": f"E {2 + i % 30}"} for i in range(31)]
+        with pytest.raises(psycopg.Error, match=r"lead 31 of the batch: .*external id 'E 2' already"):
+            many(connection, twice)
         with pytest.raises(psycopg.Error, match="lead 2 of the batch: a lead is a JSON object"):
             rows(connection, "select dealwright.assign_many(array[%s, null]::jsonb[])", Jsonb(good))
         with pytest.raises(psycopg.Error, match="unknown policy 'cheapest'"):

@@ -163,7 +163,7 @@ def _assign_file(
         if strict and (problems := leads.intake().messages(1)):
             raise InputError(f"{problems[0]} (--strict: nothing was assigned)")
         try:
-            outcomes = _place_in_batches(desk, list(leads.leads.items()), policy)
+            outcomes = _place_in_batches(desk, leads.leads, policy)
             for row, document, outcome in counted(outcomes, len(leads.leads), "assigning"):
                 if isinstance(outcome, DealwrightError):
                     leads.reject(row, outcome)
@@ -188,25 +188,20 @@ def _assign_file(
 
 
 def _place_in_batches(
-    desk: Desk, leads: Sequence[tuple[int, Mapping[str, Any]]], policy: str | None
+    desk: Desk, leads: Mapping[int, Mapping[str, Any]], policy: str | None
 ) -> Iterator[tuple[int, Mapping[str, Any], Placement | DealwrightError]]:
     """Place the leads; one that is refused, such as one whose key was used before, comes with its error."""
-    from dealwright.desk.desk import BATCH_SIZE
     from dealwright.errors import ConflictError, InputError
 
-    for start in range(0, len(leads), BATCH_SIZE):
-        batch = leads[start : start + BATCH_SIZE]
-        try:
-            placements = desk.assign_many([document for _, document in batch], policy)
-        except (InputError, ConflictError):
-            for row, document in batch:
-                try:
-                    yield row, document, desk.assign(document, policy)
-                except (InputError, ConflictError) as error:
-                    yield row, document, error
-        else:
-            for (row, document), placement in zip(batch, placements, strict=True):
-                yield row, document, placement
+    rows = iter(leads)
+    for batch, placements in desk.assign_in_batches(list(leads.values()), policy):
+        for place, document in enumerate(batch):
+            outcome: Placement | DealwrightError
+            try:
+                outcome = placements[place] if placements else desk.assign(document, policy)
+            except (InputError, ConflictError) as error:
+                outcome = error
+            yield next(rows), document, outcome
 
 
 def _show_placed(placed: Sequence[tuple[Mapping[str, Any], Placement]]) -> None:

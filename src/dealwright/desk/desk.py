@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 import operator
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from decimal import Decimal
 from difflib import get_close_matches
 from pathlib import Path
+from time import perf_counter
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -44,8 +45,9 @@ if TYPE_CHECKING:
     from dealwright.schemas import History
 
 POLICIES = ("value", "classic", "workload", "fair")
-# a transaction's worth of leads: longer ones are hardly faster, and keep others waiting
+# leads of one transaction: more are hardly faster, and all others wait as long as it runs
 BATCH_SIZE = 2_000
+BATCH_S = 0.25
 NO_MODEL = "no model has been trained yet: agents are not told apart"
 
 
@@ -202,7 +204,7 @@ class Desk(ModelRegister):
     def assign_all(
         self, leads: Iterable[Lead | Mapping[str, Any]], policy: str | None = None
     ) -> Iterator[Placement]:
-        """Assign leads one after the other, two thousand per transaction; all are checked first.
+        """Assign leads one after the other, up to two thousand per transaction; all are checked first.
 
         Where one of them is refused all the same, such as one whose key belongs to another enquiry, those
         before it are placed.
@@ -212,13 +214,30 @@ class Desk(ModelRegister):
         dimensions = self.dimensions()
         for document in documents:
             _check_lead(document, dimensions, complete=True)
-        for start in range(0, len(documents), BATCH_SIZE):
-            batch = documents[start : start + BATCH_SIZE]
+        for batch, placements in self.assign_in_batches(documents, policy):
+            yield from placements or (self.assign(document, policy) for document in batch)
+
+    def assign_in_batches(
+        self, leads: Sequence[Mapping[str, Any]], policy: str | None = None
+    ) -> Iterator[tuple[Sequence[Mapping[str, Any]], tuple[Placement, ...]]]:
+        """Assign leads in transactions of a quarter of a second; yield each batch with its placements.
+
+        A batch with a lead that is refused comes without any: nothing of it was placed.
+        """
+        start, size = 0, min(100, BATCH_SIZE)
+        while start < len(leads):
+            batch = leads[start : start + size]
+            began = perf_counter()
             try:
-                placements: Iterable[Placement] = self.assign_many(batch, policy)
+                placements = self.assign_many(batch, policy)
             except (InputError, ConflictError):
-                placements = (self.assign(document, policy) for document in batch)
-            yield from placements
+                placements = ()
+            else:
+                # by how long it took: a lead may take a tenth of a millisecond or a hundred times that
+                fitting = round(len(batch) * BATCH_S / (perf_counter() - began))
+                size = min(max(fitting, 20), 4 * size, BATCH_SIZE)
+            yield batch, placements
+            start += len(batch)
 
     def settle(
         self,

@@ -4,9 +4,10 @@
 --
 -- All agents' rows are locked, in the order of their ids, before anything else: two batches, or a batch and who sweeps
 -- all agents, cannot wait for each other, and who holds the queue's gate has an agent and is done before. From then on
--- only the batch itself moves the workloads, and a run only adds to them: what an agent is worth never rises. So each kind of lead keeps its
--- candidates in a heap by the worth they had when they were last looked at, which is a bound of what they are worth
--- now, and looks again at the top alone. What comes out first is what a ranking of all would put first.
+-- only the batch itself moves the workloads, and a run only adds to them: what an agent is worth never rises. So each
+-- kind of lead keeps its candidates in a heap by the worth they had when they were last looked at, which is a bound of
+-- what they are worth now, and looks again at the top alone. What comes out first is what a ranking of all would put
+-- first (docs/decisions/0150-many-leads-at-once.md).
 
 create or replace function dealwright_engine.lock_agents()
 returns bigint[] language sql as $$
@@ -38,10 +39,12 @@ begin
                 and jsonb_typeof(u.doc -> 'attributes') = 'object'
                 and btrim(u.doc ->> 'customer_name') <> ''
                 and coalesce(u.doc ->> 'requirements', '') = '' and coalesce(u.doc ->> 'customer_id', '') = ''
-                and coalesce(u.doc ->> 'external_id', u.doc ->> 'department', u.doc ->> 'skills') is null
+                and coalesce(u.doc ->> 'department', u.doc ->> 'skills') is null
                 and (wanted_policy is not null or u.doc ->> 'policy' is null)
                 and (coalesce(u.doc ->> 'idempotency_key', '') = '' or not exists (
                     select from dealwright.lead as o where o.idempotency_key = u.doc ->> 'idempotency_key'))
+                and (u.doc ->> 'external_id' is null or not exists (
+                    select from dealwright.lead as o where o.external_id = u.doc ->> 'external_id'))
                 then u.doc -> 'attributes' end as attributes
             from unnest(docs) with ordinality as u (doc, n)
         ) as l
@@ -396,9 +399,9 @@ begin
         cross join lateral (select q.lead_logit - coalesce(a.profile <#> q.query, 0) as win_logit offset 0) as w
         order by t.n
     ), new_lead as (
-        insert into dealwright.lead (lead_id, customer_name, attributes, priority, idempotency_key, received_at, policy,
-            slots, status)
-        select p.lead_id, p.doc ->> 'customer_name', p.doc -> 'attributes',
+        insert into dealwright.lead (lead_id, external_id, customer_name, attributes, priority, idempotency_key,
+            received_at, policy, slots, status)
+        select p.lead_id, p.doc ->> 'external_id', p.doc ->> 'customer_name', p.doc -> 'attributes',
                coalesce((p.doc ->> 'priority')::integer, 0), nullif(p.doc ->> 'idempotency_key', ''),
                coalesce((p.doc ->> 'received_at')::timestamptz, moment), wanted_policy, p.slots, 'assigned'
         from placed as p order by p.n
