@@ -124,6 +124,22 @@ def test_a_price_is_the_money_that_one_more_contact_brings(night, consumption):
     assert table["price_eur"].max() > 1.0
 
 
+def test_who_is_urgent_comes_before_who_is_due_and_both_before_value():
+    as_of = datetime(2026, 6, 30)
+    accounts = pl.DataFrame({"account_id": ["urgent", "due", "dear"]})
+    worth = pl.Series("expected_value_eur", [1.0, 1000.0, 5000.0])
+    actions = accounts.with_columns(worth, action=pl.lit("visit"), channel=pl.lit("field"))
+    waiting = pl.DataFrame({"account_id": ["urgent"], "waiting_since": [as_of - timedelta(days=30)]})
+    for places, reached in ((1, ["urgent"]), (2, ["urgent", "due"]), (3, ["urgent", "due", "dear"])):
+        found = allocate_channels(
+            accounts, actions, ChannelParams(limits={"field": ChannelLimit(capacity=places)}),
+            waiting=waiting, commitments=commitment_frame(pl.Series(["due"]), "field", DUE), as_of=as_of,
+        )  # fmt: skip
+        assert found.frame.filter(pl.col("channel") == "field")["account_id"].to_list() == reached
+        price = found.table.filter(channel="field")["price_eur"].item()
+        assert price == pytest.approx({1: 1000.0, 2: 5000.0, 3: 0.0}[places])
+
+
 def test_a_preference_is_no_money():
     n = 30
     accounts = pl.DataFrame({"account_id": [f"{k:02}" for k in range(n)], "preferred_channel": ["field"] * n})

@@ -8,7 +8,9 @@ from datetime import datetime, timedelta
 import numpy as np
 import polars as pl
 import pytest
+from threadpoolctl import threadpool_limits
 
+from dealwright.plan.actions import ActionParams, choose_actions
 from dealwright.plan.actions.catalogue_file import parse_catalogue
 from dealwright.plan.actions.effect_learning import EffectParams
 from dealwright.plan.actions.effects import apply_effects, learn_effects
@@ -129,6 +131,37 @@ def test_too_few_touches_leave_the_stated_priors(n):
     assert model.source(*CATALOGUE.options[0]) == "stated prior"
     assert found.increment[:, 0] == pytest.approx(0.1)
     assert found.increment[:, 1] == pytest.approx(0.05)
+
+
+def test_touches_to_which_next_to_nobody_responded_leave_the_stated_prior():
+    inputs, _, _ = mailing(6000)
+    few = pl.col("response") & (pl.int_range(pl.len()) < 150)
+    inputs = replace(inputs, touches=inputs.touches.with_columns(response=few))
+    model, found = learn(inputs)
+    for action in ("offer", "call"):
+        evidence = model.evidence[action]
+        assert evidence.source == "stated"
+        assert 0 < evidence.responses < 30 < 300 < evidence.treated
+    assert found.increment[:, 0] == pytest.approx(0.1)
+    assert found.increment[:, 2] == pytest.approx(0.05)
+
+
+def test_the_number_of_cores_changes_no_bit():
+    inputs, _, _ = mailing()
+    predictions = inputs.accounts.select(
+        "account_id", churn_probability=pl.lit(0.3), predicted_value_eur=pl.col("age") * 1000
+    )
+    frames = []
+    for cores in (1, 4):
+        with threadpool_limits(cores):
+            frames.append(
+                choose_actions(
+                    inputs.accounts, predictions, params=ActionParams(catalogue=CATALOGUE),
+                    touches=inputs.touches, schema=inputs.schema, as_of=inputs.as_of,
+                ).frame
+            )  # fmt: skip
+    assert frames[0].equals(frames[1])
+    assert frames[0]["effect_source"].str.starts_with("learned from").any()
 
 
 def test_a_column_of_the_present_does_not_describe_the_past():
