@@ -183,7 +183,8 @@ def _seeded(data: Data, known: Insertions) -> list[list[int]]:
     lone = np.flatnonzero(unpaid.any(axis=1))
     lone = lone[np.lexsort((lone, -data.value[lone]))]
     seeds = lone[:: max(1, -(-lone.size // SEEDS))]
-    best, found = -np.inf, [[] for _ in range(m)]
+    best = -np.inf
+    found: list[list[int]] = [[] for _ in range(m)]
     for seed in (-1, *seeds.tolist()):
         empty()
         worth = 0.0

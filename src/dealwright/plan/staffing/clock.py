@@ -81,7 +81,8 @@ def _change(day: date, zone: str) -> tuple[tuple[int, int] | None, tuple[int, in
         midnight + timedelta(minutes=DAY_MIN)
     ).replace(tzinfo=here).utcoffset():
         return None, None
-    skipped, twice = [], []
+    skipped: list[int] = []
+    twice: list[int] = []
     for minute in range(0, DAY_MIN, _STEP_MIN):
         local = midnight + timedelta(minutes=minute)
         first, second = (local.replace(tzinfo=here, fold=fold).utcoffset() for fold in (0, 1))

@@ -26,7 +26,12 @@ Ints = NDArray[np.int64]
 UNITS: Final = 10_000_000  # the whole workload in whole numbers
 COSTS: Final = 1_000_000  # the largest squared distance in whole numbers
 NEIGHBOURS: Final = 16  # centres a cell may go to, at first
-MIDDLE_SHARE: Final = 0.15  # what a minute from the middle of a territory weighs against one from home
+# what a minute from the middle of a territory weighs against one from home: little, so that it decides only
+# between people who live side by side
+MIDDLE_SHARE: Final = 0.02
+# a long way is shared by more visits than a short one: one account far away costs less than two half as far,
+# and nobody hands over the accounts at the own door to make room for those of a neighbour
+WAY_POWER: Final = 0.9
 
 
 @dataclass(frozen=True)
@@ -129,7 +134,7 @@ def _costs(cells: Cells, centre_km: Floats, choice: Ints, homes: Homes | None) -
     if homes is None:
         return np.asarray(((here - centre_km[choice]) ** 2).sum(axis=2))
     from_home, from_middle = homes.minutes(here, homes.km[choice]), homes.minutes(here, centre_km[choice])
-    return from_home + MIDDLE_SHARE * from_middle
+    return np.asarray(from_home**WAY_POWER + MIDDLE_SHARE * from_middle)
 
 
 def assign_cells(

@@ -267,3 +267,87 @@ def test_columns_that_the_accounts_do_not_have_are_named(name: str) -> None:
 def test_wrong_previous_territories_are_refused() -> None:
     with pytest.raises(InputError, match="no column 'territory'"):
         draw(company(20, 2), previous=pl.DataFrame({"account_id": ["A0"]}))
+
+
+def towns_in_a_row(
+    sizes: tuple[int, ...], apart_km: float, seed: int = 3
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return towns along a line with accounts, and somebody who lives in the middle of each."""
+    rng = np.random.default_rng(seed)
+    east = np.arange(len(sizes)) * apart_km / 85.2
+    town = np.repeat(np.arange(len(sizes)), sizes)
+    accounts = pl.DataFrame(
+        {
+            "account_id": [f"A{k:03d}" for k in range(town.size)],
+            "lat_deg": 40 + rng.normal(0, 0.015, town.size),
+            "lon_deg": east[town] + rng.normal(0, 0.015, town.size),
+            "town": town,
+        }
+    )
+    return accounts, rep_frame(np.c_[np.full(len(sizes), 40.0), east])
+
+
+@pytest.mark.parametrize("apart_km", [60.0, 120.0, 250.0])
+@pytest.mark.parametrize("sizes", [(30, 10, 6, 14), (5, 25, 10), (40, 8, 8, 8, 16), (12, 12)])
+def test_who_lives_in_a_town_has_its_accounts(sizes: tuple[int, ...], apart_km: float) -> None:
+    accounts, reps = towns_in_a_row(sizes, apart_km)
+    result = draw_territories(accounts, reps)
+    assert result.territories["deviation_pct"].abs().max() < 10
+    frame = result.frame.join(accounts, on="account_id")
+    mean = sum(sizes) / len(sizes)
+    for town, size in enumerate(sizes):
+        theirs = frame.filter(pl.col("town") == town, pl.col("rep_id") == f"R{town}").height
+        assert theirs >= min(size, mean) * 0.9
+
+
+def test_nobody_is_sent_far_from_accounts_at_the_own_door() -> None:
+    """Two people per town would do as well: nobody of eight drives to another town."""
+    rng = np.random.default_rng(8)
+    middles = np.array([[41.4, 2.15], [41.65, -0.9], [39.47, -0.38], [40.4, -3.7]])
+    town = np.repeat(np.arange(4), 98)
+    at = middles[town] + rng.normal(0, 0.05, (town.size, 2))
+    accounts = pl.DataFrame(
+        {"account_id": [f"A{k}" for k in range(town.size)], "lat_deg": at[:, 0], "lon_deg": at[:, 1]}
+    )
+    homes = np.repeat(middles, 2, axis=0) + rng.normal(0, 0.02, (8, 2))
+    result = draw_territories(accounts, rep_frame(homes))
+    assert result.territories["drive_min"].max() < 40
+    assert result.territories["deviation_pct"].abs().max() < 3
+
+
+def test_who_lives_in_one_place_has_compact_territories_too() -> None:
+    rng = np.random.default_rng(2)
+    at = np.array([41.4, 2.15]) + rng.uniform(-0.5, 0.5, (600, 2))
+    accounts = pl.DataFrame(
+        {"account_id": [f"A{k}" for k in range(600)], "lat_deg": at[:, 0], "lon_deg": at[:, 1]}
+    )
+    result = draw_territories(accounts, rep_frame(np.tile([41.4, 2.15], (4, 1))))
+    assert result.territories["contiguity"].min() > 0.9
+    assert result.territories["mean_distance_km"].max() < 30
+    assert result.territories["deviation_pct"].abs().max() < 3
+
+
+@pytest.mark.parametrize("lat", [-17.0, 66.0])
+def test_outlines_across_the_antimeridian_are_cut_there(lat: float) -> None:
+    rng = np.random.default_rng(5)
+    east = 180 + rng.uniform(-0.4, 0.4, 80)
+    north = lat + rng.uniform(-0.2, 0.2, 80)
+
+    def drawn(shift: float) -> Territories:
+        lon = (east + shift + 180.0) % 360.0 - 180.0
+        accounts = pl.DataFrame(
+            {"account_id": [f"A{k}" for k in range(80)], "lat_deg": north, "lon_deg": lon}
+        )
+        homes = np.array([[lat, 179.8 + shift], [lat, -179.8 + shift]])
+        return draw_territories(accounts, rep_frame(homes), TerritoryParams(resolution=5))
+
+    table = drawn(0.0).territories
+    shapes = shapely.from_wkt(table["outline"].to_numpy())
+    parts = shapely.get_parts(shapes)
+    assert all(part.is_valid for part in parts)
+    assert all(part.bounds[2] - part.bounds[0] < 1.5 for part in parts)
+    assert min(part.bounds[0] for part in parts) == -180
+    assert max(part.bounds[2] for part in parts) == 180
+    # as many square degrees as the same ground has elsewhere, but for the cells' other places there
+    elsewhere = shapely.from_wkt(drawn(-120.0).territories["outline"].to_numpy())
+    assert shapely.area(shapes).sum() == pytest.approx(shapely.area(elsewhere).sum(), rel=0.35)
