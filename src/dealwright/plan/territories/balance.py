@@ -92,7 +92,9 @@ def draw_balanced(
         done += 1
         if float(np.hypot(*(centre - balance.centre_km).T).max()) < still:
             break
-        balance = assign_cells(cells, centre, tolerance, homes=homes)
+        # as many candidates as were needed before: fewer would be tried in vain
+        reach = balance.choice.shape[1]
+        balance = assign_cells(cells, centre, tolerance, homes=homes, reach=reach)
     return Balance(recentre(cells, balance), balance.choice, balance.share, done + 1)
 
 
@@ -144,6 +146,7 @@ def assign_cells(
     *,
     sticky: Floats | None = None,
     homes: Homes | None = None,
+    reach: int = NEIGHBOURS,
 ) -> Balance:
     """Assign cells to centres at least cost, every load within (1 ± tolerance) of the mean.
 
@@ -157,11 +160,13 @@ def assign_cells(
     ----------
     sticky
         (B, k) squared kilometres (with homes: minutes) added to the cost of giving a cell to a territory.
+    reach
+        How many nearest centres a cell may go to, at first.
     """
     from scipy.spatial import cKDTree
 
     k = len(centre_km)
-    reach = min(k, NEIGHBOURS)
+    reach = min(k, reach)
     # with homes: nearest to home and centre together, by the sum of their squared distances
     places = centre_km if homes is None else np.c_[homes.km, centre_km]
     points = cells.km if homes is None else np.c_[cells.km, cells.km]

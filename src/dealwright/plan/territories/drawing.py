@@ -100,7 +100,9 @@ def redraw(
     starts = STARTS if len(ground.coarse.index) <= LARGE else 1
     centres = [start_centres(ground.coarse, territories, np.pi * start / STARTS) for start in range(starts)]
     if homes is not None:
-        centres = [homes.km, *(_nearest_homes(centre, homes) for centre in centres)]
+        centres = [_nearest_homes(centre, homes) for centre in centres]
+        # where one start has to do, it is the balanced one
+        centres += [homes.km] if starts > 1 else []
     tried = [
         draw_balanced(ground.coarse, tolerance, rounds=rounds, centre_km=centre, homes=homes)
         for centre in centres
