@@ -148,6 +148,14 @@ def test_touches_to_which_next_to_nobody_responded_leave_the_stated_prior():
 
 def test_the_number_of_cores_changes_no_bit():
     inputs, _, _ = mailing()
+    more = {f"x{k}": np.random.default_rng(k).normal(size=12_000) for k in range(40)}  # many to add up
+    names = ("age", *more)
+    schema = replace(inputs.schema, numeric=names, known_from=dict.fromkeys((*names, "tier"), "always"))
+    inputs = replace(
+        inputs,
+        accounts=inputs.accounts.with_columns(**{n: pl.Series(v) for n, v in more.items()}),
+        schema=schema,
+    )
     predictions = inputs.accounts.select(
         "account_id", churn_probability=pl.lit(0.3), predicted_value_eur=pl.col("age") * 1000
     )
