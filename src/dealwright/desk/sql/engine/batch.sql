@@ -436,7 +436,9 @@ begin
            round((100 * p.win_probability)::numeric, 1)::double precision, p.win_probability, p.expected_value,
            rule.name, rule.model_id, p.lead_id, 'assigned', p.assignment_id::text, p.booking_id::text, p.own_agent_id,
            p.open, p.capacity, null::bigint[], null::text[],
-           1 / (1 + exp(p.margin - p.win_logit)), 1 / (1 + exp(-p.margin - p.win_logit))
+           -- as exactly as the record gives them again (engine/audit.sql, win_interval)
+           round(1e9 / (1 + exp(p.margin - p.win_logit))) / 1e9,
+           round(1e9 / (1 + exp(-p.margin - p.win_logit))) / 1e9
     from placed as p order by p.n;
     done := dealwright_engine.end_own_writes();
 end
