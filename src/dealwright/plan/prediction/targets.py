@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import polars as pl
@@ -53,6 +53,7 @@ from dealwright.plan.prediction.sources import (
 from dealwright.plan.prediction.validation import Labelled
 from dealwright.schemas import PlanInputs
 from dealwright.stats.metrics import Estimate, Target
+from dealwright.wording import count_of
 
 Floats = NDArray[np.float64]
 
@@ -82,6 +83,12 @@ class _Task:
     @property
     def kind(self) -> Target:
         return kind_of(self.target, self.cases.target)
+
+
+_NEW_ACCOUNTS: Final[Mapping[TargetName, str]] = {
+    "churn": "{} never ordered: whether they will stop is not known",
+    "value": "{} never ordered: expected to spend no more than the median buyer",
+}
 
 
 class Prediction:
@@ -253,6 +260,14 @@ class Prediction:
         if explainer is not None:
             reasons = explainer.reasons(design, self._params.reasons)
             card["reasons_fidelity"] = explainer.fidelity
+        if task.source == "orders" and self._ledger is not None:
+            new = np.bincount(self._ledger.row, minlength=len(predicted)) == 0
+            if new.any():
+                predicted = _of_new_accounts(task.target, predicted, new)
+                if task.target == "churn":
+                    nothing = pl.Series([[]], dtype=pl.List(pl.String)).new_from_index(0, len(predicted))
+                    reasons = nothing.zip_with(pl.Series(new), reasons)
+                notes.append(_NEW_ACCOUNTS[task.target].format(count_of(int(new.sum()), "account")))
         card["in_use"] = _in_use(verdict)
         return Outcome(predicted, reasons, metrics_of(learned), finite(card), tuple(notes))
 
@@ -274,6 +289,18 @@ class Prediction:
             "measures": measures_table(learned.measures),
             "forward_measures": measures_table(learned.forward_measures),
         }
+
+
+def _of_new_accounts(target: TargetName, predicted: Floats, new: NDArray[np.bool_]) -> Floats:
+    """Say of accounts that never ordered what can be said: they cannot leave, and are no better than buyers.
+
+    The model learned from accounts that had ordered; where a feature of those is missing it extrapolates.
+    """
+    if target == "churn":
+        return np.where(new, np.nan, predicted)
+    if new.all():
+        return predicted
+    return np.where(new, np.minimum(predicted, np.median(predicted[~new])), predicted)
 
 
 def _by_rhythm(learned: Learned, today: Snapshot, target: TargetName, *, alive_only: bool) -> Learned:

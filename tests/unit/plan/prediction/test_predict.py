@@ -316,3 +316,22 @@ def test_observed_at_orders_the_rows_and_is_no_feature():
     assert "seen_at" in result.card["churn"]["chosen_by"]
     with pytest.raises(UnknownNameError, match="did you mean 'seen_at'"):
         run(replace(inputs, schema=schema), observed_at="seen")
+
+
+def test_who_never_ordered_cannot_leave_and_is_no_better_than_the_median_buyer():
+    inputs = ordered(n=150)
+    new = pl.DataFrame({"account_id": ["N1", "N2"], "size": [3.0, -3.0]})
+    result = run(replace(inputs, accounts=pl.concat([inputs.accounts, new])), reasons=2)
+    frame = result.frame
+    buyers, never = frame[:150], frame[150:]
+    assert never["churn_probability"].to_list() == [None, None]
+    assert never["churn_reasons"].to_list() == [[], []]
+    assert buyers["churn_probability"].null_count() == 0
+    assert (never["predicted_value_eur"] <= buyers["predicted_value_eur"].median()).all()
+    assert "2 accounts never ordered: whether they will stop is not known" in result.notes
+    assert "2 accounts never ordered: expected to spend no more than the median buyer" in result.notes
+    # the others are what they are without them
+    alone = run(inputs, reasons=2).frame
+    assert buyers["predicted_value_eur"].to_list() == pytest.approx(
+        alone["predicted_value_eur"].to_list(), rel=0.2
+    )
