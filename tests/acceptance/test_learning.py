@@ -214,4 +214,6 @@ def test_the_generated_agency_survives_the_import_unchanged(tmp_path: Path) -> N
     assert [d.name for d in read.dimensions] == [d.name for d in wanted.dimensions]
     for name in ("agents", "assignments", "bookings"):
         ours, theirs = getattr(wanted, name), getattr(read, name)
-        assert theirs.select(ours.columns).equals(ours), name
+        # the files do not say who is active
+        columns = [column for column in ours.columns if column != "active"]
+        assert theirs.select(columns).equals(ours.select(columns)), name

@@ -132,6 +132,7 @@ begin
     perform pg_advisory_xact_lock_shared(hashtext('dealwright upgrade'), 0);  -- see desk/upgrade.py
     -- who holds all writers must see this one before it locks an agent
     lock table dealwright.lead in row exclusive mode;
+    perform dealwright_engine.before_several_agents();
     placed := dealwright_engine.begin_shifts(clock_timestamp());
     if not exists (select from dealwright.lead as l where l.is_waiting) then
         return placed;

@@ -143,6 +143,7 @@ begin
         end if;
         -- both rows are locked in the order of their ids, so that two crossing moves cannot block each other
         if tg_op = 'UPDATE' and old.agent_id <> new.agent_id then
+            perform dealwright_engine.before_several_agents();
             perform from dealwright.agent where agent_id in (old.agent_id, new.agent_id)
                 order by agent_id for no key update;
         end if;

@@ -483,6 +483,7 @@ begin
             hint = 'use one of value, classic, workload, fair';
     end if;
     if cardinality(leads) > 1 then
+        perform dealwright_engine.before_several_agents();
         perform dealwright_engine.lock_agents();
     end if;
     docs := array(select d.doc from unnest(leads) with ordinality as d (doc, n) order by d.n);

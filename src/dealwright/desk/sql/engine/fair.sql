@@ -113,6 +113,11 @@ $$;
 comment on function dealwright_engine.levelled(dealwright.agent, timestamptz) is
     'An agent that can take work anew, level with the others.';
 
+-- Two transactions that lock the rows of several agents could wait for each other: before the first row they take this
+-- lock, and go one after the other. Who locks one agent only needs none.
+create or replace function dealwright_engine.before_several_agents()
+returns void language sql as $$ select pg_advisory_xact_lock(hashtext('dealwright several agents'), 0) $$;
+
 -- A shift begins without anybody writing it. Whoever looks next, a lead that comes or the worker, does what follows:
 -- the agent starts level with the others, and its places go to those who wait.
 create or replace function dealwright_engine.begin_shifts(moment timestamptz)
@@ -130,10 +135,9 @@ begin
                 and (a.shifts is null or a.shifts @> moment)) then
         return 0;
     end if;
-    -- One at a time, and nobody waits: two who lock some of these rows each, and then the agent they chose, could wait
-    -- for each other. Who finds another at it ranks by the rows as they are, which say who starts level, and cannot
-    -- take a place that the other is giving to somebody who waits.
-    if not pg_try_advisory_xact_lock(hashtext('dealwright level'), 0) then
+    -- See before_several_agents. Who finds another at it does not wait, but ranks by the rows as they are, which say who
+    -- starts level, and cannot take a place that the other is giving to somebody who waits.
+    if not pg_try_advisory_xact_lock(hashtext('dealwright several agents'), 0) then
         return 0;
     end if;
     level := dealwright_engine.fair_level_at(moment, true);

@@ -78,6 +78,7 @@ begin
         raise exception 'assignment % is %, not open', id, old.status using errcode = 'DW001',
             hint = 'only an open assignment can be given to somebody else';
     end if;
+    perform dealwright_engine.before_several_agents();
     select * into l from dealwright.lead as d where d.lead_id = old.lead_id;
     rule := dealwright_engine.policy_for(l.policy);
     holders := old.held_by || old.agent_id;
