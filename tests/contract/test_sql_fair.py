@@ -58,7 +58,7 @@ def test_received_and_due_differ_by_less_than_one_lead(desk: Connection[Any], se
 
 
 def test_many_of_small_weight_beside_one_of_great(desk: Connection[Any]) -> None:
-    """The largest shortfall first would leave the last of the many 1.5 leads behind."""
+    """Each of the many gets one lead in each round of a hundred."""
     great = add_agent(desk, "great", capacity=1000, weight=50)
     small = [add_agent(desk, f"small {i}", capacity=1000) for i in range(50)]
     got = given(desk, 200)

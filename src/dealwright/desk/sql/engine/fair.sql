@@ -14,8 +14,8 @@
 -- The next lead goes by the rule of Tijdeman (1980), "The chairman assignment problem", Discrete Mathematics 32,
 -- section 2: of those for whom shortfall + share, the share of this lead counted in, is at least 1 / (2n - 2), to the
 -- one who first would be owed a lead too many. While those who can take work and their weights stay the same, received
--- and due differ by at most 1 - 1 / (2n - 2) leads. (The largest shortfall first would not do: beside one agent of
--- great weight, many of small weight come to be owed more than one lead.)
+-- and due differ by at most 1 - 1 / (2n - 2) leads. (The largest shortfall first would not do:
+-- under unlike weights it goes beyond one lead.)
 
 create or replace function dealwright_engine.fair_level_at(
     moment timestamptz, by_availability boolean, except_agent_id bigint default null
