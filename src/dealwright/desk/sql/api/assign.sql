@@ -4,8 +4,9 @@
 create or replace function dealwright.assign_lead(lead jsonb, policy text default null)
 returns dealwright.placement language plpgsql security definer
     set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
+declare
+    done text := pg_advisory_xact_lock_shared(hashtext('dealwright upgrade'), 0);
 begin
-    perform pg_advisory_xact_lock_shared(hashtext('dealwright upgrade'), 0);
     -- before the ranking: a promotion or an import must not come between it and the claim
     lock table dealwright.lead in row exclusive mode;
     return dealwright_engine.assign(lead, policy);
@@ -70,7 +71,7 @@ begin
     commit;
     -- the second one, as durable as the caller's synchronous_commit asks for: a commit waits for the disk if there is
     -- something to write
-    perform pg_catalog.pg_logical_emit_message(true, 'dealwright', '');
+    done := pg_catalog.pg_logical_emit_message(true, 'dealwright', '');
     assignment_id := answer.assignment_id;
     booking_id := answer.booking_id;
     agent_id := answer.agent_id;

@@ -7,8 +7,10 @@ create or replace function dealwright.settle_booking(
 )
 returns dealwright.settlement language plpgsql security definer
     set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
+declare
+    -- see desk/upgrade.py; an assignment evaluates a function, PERFORM would start a query for it
+    done text := pg_advisory_xact_lock_shared(hashtext('dealwright upgrade'), 0);
 begin
-    perform pg_advisory_xact_lock_shared(hashtext('dealwright upgrade'), 0);  -- see desk/upgrade.py
     return dealwright_engine.settle(booking_id, status, base_revenue, package_revenue, total_revenue);
 end
 $$;
@@ -22,8 +24,10 @@ create or replace function dealwright.settle_booking(
 )
 returns dealwright.settlement language plpgsql security definer
     set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
+declare
+    -- see desk/upgrade.py; an assignment evaluates a function, PERFORM would start a query for it
+    done text := pg_advisory_xact_lock_shared(hashtext('dealwright upgrade'), 0);
 begin
-    perform pg_advisory_xact_lock_shared(hashtext('dealwright upgrade'), 0);  -- see desk/upgrade.py
     return dealwright_engine.settle(
         dealwright_engine.booking_named(booking), status, base_revenue, package_revenue, total_revenue);
 end
@@ -55,7 +59,7 @@ begin
     answer := dealwright.settle_booking(booking_id, status, base_revenue, package_revenue, total_revenue);
     commit;
     -- see dealwright.assign
-    perform pg_catalog.pg_logical_emit_message(true, 'dealwright', '');
+    done := pg_catalog.pg_logical_emit_message(true, 'dealwright', '');
     booking_id := answer.booking_id;
     status := answer.status;
     total_revenue := answer.total_revenue;
@@ -99,7 +103,7 @@ begin
     answer := dealwright.settle_booking(booking, status, base_revenue, package_revenue, total_revenue);
     commit;
     -- see dealwright.assign
-    perform pg_catalog.pg_logical_emit_message(true, 'dealwright', '');
+    done := pg_catalog.pg_logical_emit_message(true, 'dealwright', '');
     booking := answer.booking_id;
     status := answer.status;
     total_revenue := answer.total_revenue;

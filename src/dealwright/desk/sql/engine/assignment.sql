@@ -36,7 +36,9 @@ begin
                 new.held_by := old.held_by || old.agent_id;
             end if;
             select * into b from dealwright.booking where assignment_id = new.assignment_id;
-            perform dealwright_engine.check_reassigned(old, new, b);
+            if 'reassigned' in (old.status, new.status) then
+                perform dealwright_engine.check_reassigned(old, new, b);
+            end if;
         end if;
         if new.status = 'open' and new.ended_at is not null and (tg_op = 'INSERT' or old.ended_at is null) then
             new.status := 'lapsed';
@@ -112,6 +114,7 @@ declare
     -- a booking may be reopened past capacity: that is a fact from outside; a new or moved assignment may not
     may_exceed boolean;
     l dealwright.lead;
+    done text;  -- an assignment evaluates a function; PERFORM would start a query for it
 begin
     if dealwright_engine.writes_itself() then
         return null;
@@ -134,7 +137,7 @@ begin
             when new.status = 'settled' then case new.outcome when 'won' then 'confirmed' else 'cancelled' end
             else new.status
         end;
-        perform dealwright_engine.move_counters(kind, new.agent_id, new.slots, plus, minus, may_exceed, new, model);
+        done := dealwright_engine.move_counters(kind, new.agent_id, new.slots, plus, minus, may_exceed, new, model);
     else
         if tg_op <> 'DELETE' then
             kind := case when tg_op = 'INSERT' then 'assigned' when old.agent_id <> new.agent_id then 'moved_in'
@@ -148,20 +151,20 @@ begin
                 order by agent_id for no key update;
         end if;
         if tg_op <> 'DELETE' then
-            perform dealwright_engine.move_counters(kind, new.agent_id, new.slots, plus, null, may_exceed, new, model);
+            done := dealwright_engine.move_counters(kind, new.agent_id, new.slots, plus, null, may_exceed, new, model);
         end if;
         if tg_op <> 'INSERT' then
-            perform dealwright_engine.move_counters(
+            done := dealwright_engine.move_counters(
                 case when tg_op = 'DELETE' then 'deleted' when old.agent_id <> new.agent_id then 'moved_out'
                     else 'corrected' end,
                 old.agent_id, old.slots, null, minus, true, old, model);
         end if;
     end if;
     if tg_op <> 'INSERT' and old.completed_at is not null and old.outcome = 'won' then
-        perform dealwright_engine.count_day(old.agent_id, old.completed_at, -1);
+        done := dealwright_engine.count_day(old.agent_id, old.completed_at, -1);
     end if;
     if tg_op <> 'DELETE' and new.completed_at is not null and new.outcome = 'won' then
-        perform dealwright_engine.count_day(new.agent_id, new.completed_at, 1);
+        done := dealwright_engine.count_day(new.agent_id, new.completed_at, 1);
     end if;
     if tg_op = 'UPDATE' and new.status = 'lapsed' and old.status in ('open', 'unknown') then
         -- ended by hand: its pending booking cannot stay open

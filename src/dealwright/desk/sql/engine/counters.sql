@@ -121,7 +121,7 @@ begin
         state.fair_compensation, state.fair_until, state.last_assigned_at);
     done := dealwright_engine.end_own_writes();
     if opened < 0 then
-        perform dealwright_engine.fill_from_queue(id);
+        done := dealwright_engine.fill_from_queue(id);  -- an assignment evaluates it; PERFORM would start a query
     end if;
 end
 $$;
