@@ -280,10 +280,10 @@ def test_edges_are_compared_to_the_last_digit(desk: Connection[Any]) -> None:
     )
 
 
-def test_leads_that_mean_the_same_share_a_list_of_standing_agents(desk: Connection[Any]) -> None:
+def test_leads_that_mean_the_same_share_a_list_of_candidates(desk: Connection[Any]) -> None:
     load_model(desk, random_model(np.random.default_rng(5), (*DIMENSIONS, *FURTHER)))
     place(desk, "insert", {"size": 11, "channel": "web"})
-    first = rows(desk, "select * from dealwright_engine.standing")
+    first = rows(desk, "select * from dealwright_engine.candidate_list")
     for attributes in (
         {"size": 35, "channel": "web"},
         {"size": "35", "channel": "web "},
@@ -293,7 +293,7 @@ def test_leads_that_mean_the_same_share_a_list_of_standing_agents(desk: Connecti
         for way in ("function", "insert", "command"):
             place(desk, way, attributes)
     assert first[0]["attributes"] == {**LEAD, "size": "middling", "channel": "web"}
-    assert rows(desk, "select * from dealwright_engine.standing") == first  # found, not made anew
+    assert rows(desk, "select * from dealwright_engine.candidate_list") == first  # found, not made anew
     # one that leaves out what it must not is refused, whatever list there is
     rows(desk, "update dealwright.lead set attributes = attributes - 'destination' where lead_id = 1")
     rows(desk, "select dealwright.reassign(1, 'ill')")

@@ -12,7 +12,7 @@ import pytest
 from engine import DIMENSIONS, assign, lead_json, load_model, random_model, rows, seen_as, value
 from histories import random_history
 from psycopg import Connection
-from shares import standings
+from shares import shares_owed
 
 from dealwright.desk.database import Database
 from dealwright.desk.desk import Desk
@@ -132,7 +132,7 @@ def test_without_evidence_agents_are_alike_and_the_fair_share_decides(database: 
         for _ in range(7):
             assign(connection, LEAD, "fair")
         rows(connection, "update dealwright.agent set capacity = open * 4")
-        turns = standings(rows(connection, "select * from dealwright.agent"))[1]
+        turns = shares_owed(rows(connection, "select * from dealwright.agent"))[1]
         assert len(set(turns.values())) > 2
         for k, lead in enumerate(leads):
             table = ranking(connection, lead)
@@ -165,7 +165,7 @@ def test_objective_and_fairness_dial(database: Database, objective: str, fairnes
         for _ in range(11):
             assign(connection, LEAD, "fair")
         scores = reference(desk, model, leads)
-        short = standings(rows(connection, "select * from dealwright.agent"))[0]
+        short = shares_owed(rows(connection, "select * from dealwright.agent"))[0]
         place = {agent: i for i, agent in enumerate(scores.agent_ids.tolist())}
         for k, lead in enumerate(leads):
             table = ranking(connection, lead)

@@ -38,7 +38,7 @@ def content(database: Database) -> list[dict[str, Any]]:
         ]
 
 
-def standing(book: TaskBook, **filters: Any) -> dict[str, str]:
+def states_of(book: TaskBook, **filters: Any) -> dict[str, str]:
     """Return account -> action and status, of the tasks that are shown."""
     return {row["account_id"]: f"{row['action']} {row['status']}" for row in book.find(**filters).rows}
 
@@ -104,13 +104,13 @@ def test_a_newer_run_replaces_only_what_nobody_began(book: TaskBook) -> None:
     assert newer.counts == {
         "published": True, "tasks": 7, "new": 2, "kept": 1, "replaced": 2, "settled": 4,
     }  # fmt: skip
-    assert standing(book) == {
+    assert states_of(book) == {
         "A1": "visit started", "A2": "visit done", "A3": "visit failed", "A4": "visit cancelled",
         "A5": "upsell planned", "A6": "visit planned", "A8": "visit planned",
     }  # fmt: skip
     assert id_of(book, "A6") == ids["A6"]
     assert book.get(ids["A6"]).row["rep_id"] == "R9"
-    assert standing(book, status="replaced") == {"A5": "visit replaced", "A7": "visit replaced"}
+    assert states_of(book, status="replaced") == {"A5": "visit replaced", "A7": "visit replaced"}
     # somebody had it on paper and did it after all: it counts
     book.finish(ids["A7"], "responded", done_at=NOON)
     assert set(book.touches()["account_id"]) == {"A2", "A3", "A7"}
@@ -124,12 +124,12 @@ def test_what_was_left_over_goes_when_its_day_is_over(book: TaskBook) -> None:
     book.finish(id_of(book, "A1"), "responded", done_at=NOON)
     book.publish(run_of([task(f"A{n}", day=TOMORROW) for n in (3, 4)], "run 2", day=TOMORROW))
     # planned on the evening of the day itself: A2 may still be done or reported, A4 moved to the next day
-    assert standing(book, day=DAY) == {"A1": "visit done", "A2": "visit planned"}
-    assert standing(book, day=TOMORROW) == {"A3": "visit planned", "A4": "visit planned"}
-    assert standing(book, run_id="ahead") == {"A9": "visit planned"}  # a day this run says nothing about
+    assert states_of(book, day=DAY) == {"A1": "visit done", "A2": "visit planned"}
+    assert states_of(book, day=TOMORROW) == {"A3": "visit planned", "A4": "visit planned"}
+    assert states_of(book, run_id="ahead") == {"A9": "visit planned"}  # a day this run says nothing about
     book.publish(run_of([task("A9", day=TOMORROW)], "run 3", day=TOMORROW, as_of=datetime(2026, 7, 2, 1)))
-    assert standing(book, day=DAY) == {"A1": "visit done"}
-    assert standing(book, account_id="A9") == {"A9": "visit planned"}  # once, not on both days
+    assert states_of(book, day=DAY) == {"A1": "visit done"}
+    assert states_of(book, account_id="A9") == {"A9": "visit planned"}  # once, not on both days
 
 
 def test_a_run_that_was_replaced_may_be_published_again(book: TaskBook) -> None:
@@ -137,7 +137,7 @@ def test_a_run_that_was_replaced_may_be_published_again(book: TaskBook) -> None:
     book.publish(first)
     book.publish(second)
     assert book.publish(first).counts["new"] == 1
-    assert standing(book) == {"A1": "visit planned"}
+    assert states_of(book) == {"A1": "visit planned"}
     assert [row["run_id"] for row in book.runs().rows] == ["run 1", "run 2"]
 
 

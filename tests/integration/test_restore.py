@@ -222,7 +222,7 @@ def work(database: Database, rng: np.random.Generator, leads: int = 18) -> None:
 
 def check_lists(connection: Connection[Any], rng: np.random.Generator) -> None:
     """Assert that an agent who was the last and comes first is not overlooked by the lists of candidates."""
-    assert value(connection, "select count(*) from dealwright_engine.standing") > 0
+    assert value(connection, "select count(*) from dealwright_engine.candidate_list") > 0
     for _ in range(6):
         attributes = {name: str(rng.choice(values)) for name, values in _values()}
         last = ranked(connection, attributes)[-1]
@@ -302,7 +302,7 @@ def test_a_restored_desk_goes_on_where_it_was(
         check_record(connection, model)
         work(target, rng)
         check_lists(connection, rng)
-        lists = "select min(made_xmin::text::bigint) from dealwright_engine.standing"
+        lists = "select min(made_xmin::text::bigint) from dealwright_engine.candidate_list"
         assert value(connection, lists) > highest  # or each would have everybody as changed
         check_record(connection, model)
         consumer.go_on(connection)
@@ -444,7 +444,7 @@ def test_a_profile_that_changed_before_anybody_noticed_is_not_overlooked_afterwa
     work(database, rng, leads=60)
     _restore_without_the_view(database, target, tmp_path)
     with target.connect(autocommit=True) as connection:
-        assert value(connection, "select count(*) from dealwright_engine.standing") > 3
+        assert value(connection, "select count(*) from dealwright_engine.candidate_list") > 3
         rows(connection, "update dealwright.agent set rating = 12 - 2 * rating")
         assert migrate(connection).ids_rebased
         work(target, rng, leads=60)  # which compares placements with the ranking

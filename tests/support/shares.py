@@ -78,7 +78,7 @@ def turn(owed: Fraction, share: Fraction, agents: int) -> tuple[bool, Fraction]:
     return (True, (owed + least - 1) / share) if owed >= least else (False, owed)
 
 
-def standings(
+def shares_owed(
     agents: Sequence[Mapping[str, Any]],
 ) -> tuple[dict[int, Fraction], dict[int, tuple[bool, Fraction]]]:
     """Return what each agent of a desk is owed by its row, and its turn; all of them are on shift."""

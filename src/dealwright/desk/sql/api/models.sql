@@ -115,7 +115,7 @@ begin
     perform dealwright_engine.refresh_profile(a.agent_id, m.model)
     from (select dealwright_engine.promoted_model() as model offset 0) as m cross join dealwright.agent as a
         order by a.agent_id;
-    delete from dealwright_engine.standing;  -- every profile is new
+    delete from dealwright_engine.candidate_list;  -- every profile is new
     perform dealwright_engine.leave_own_writes(begun);
 end
 $$;

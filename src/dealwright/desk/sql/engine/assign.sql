@@ -6,7 +6,7 @@ returns dealwright.placement language plpgsql set plan_cache_mode = force_generi
 declare
     l dealwright.lead := dealwright_engine.lead_from_json(lead, policy);
     rule dealwright_engine.rule;
-    list dealwright_engine.standing;
+    list dealwright_engine.candidate_list;
     ask dealwright_engine.enquiry;
     best dealwright_engine.ranked;
     recorded dealwright_engine.recorded;
@@ -25,11 +25,12 @@ begin
             perform dealwright_engine.begin_shifts(clock_timestamp());  -- nobody overtakes who waits
         end if;
         rule := dealwright_engine.policy_for(l.policy);
-        list := dealwright_engine.standing_for(rule, l.attributes);
+        list := dealwright_engine.candidates_for(rule, l.attributes);
         if list.model_id is null or l.requirements is not null or l.required_skills is not null then
             l := dealwright_engine.read_lead(l);
             if list.model_id is null then
-                list := dealwright_engine.standing_of(rule, l);  -- of a kind that others may have named in other words
+                -- of a kind that others may have named in other words
+                list := dealwright_engine.candidates_of(rule, l);
             end if;
         else
             l.slots := list.slots;  -- a kind of lead that has been read before

@@ -22,7 +22,7 @@ language plpgsql as $$
 declare
     said jsonb[];
     key_number integer[] := '{}';
-    list dealwright_engine.standing;
+    list dealwright_engine.candidate_list;
     read record;
 begin
     -- what leads say of themselves that ask nothing but a place of an agent; null for the others
@@ -54,18 +54,18 @@ begin
     for i in 1 .. coalesce(cardinality(said), 0) loop
         list := null;
         select s.attributes into list.attributes
-        from dealwright_engine.standing as s where s.model_id = rule_model_id and s.attributes = said[i];
+        from dealwright_engine.candidate_list as s where s.model_id = rule_model_id and s.attributes = said[i];
         if not found then
             read := dealwright_engine.read_attributes(said[i]);
             -- what is to be refused, and a new value of an open dimension, are left to where one lead is placed
             if read.complete and dealwright_engine.is_flat(said[i]) then
-                list := dealwright_engine.standing_to_make(read.slots);
-                if not exists (select from dealwright_engine.standing as s
+                list := dealwright_engine.unlisted_candidates(read.slots);
+                if not exists (select from dealwright_engine.candidate_list as s
                                where s.model_id = rule_model_id and s.attributes = list.attributes) then
-                    perform dealwright_engine.make_standing(list);
+                    perform dealwright_engine.list_candidates(list);
                 end if;
                 -- none where another is making it
-                perform from dealwright_engine.standing as s
+                perform from dealwright_engine.candidate_list as s
                 where s.model_id = rule_model_id and s.attributes = list.attributes;
                 if not found then
                     list := null;
@@ -100,9 +100,9 @@ language plpgsql stable set plan_cache_mode = force_generic_plan as $$
 begin
     with kind as materialized (
         select n.number, s.query, s.lead_logit, s.base, s.package, s.made_xmin, s.agent_ids[:16] as listed,
-               s.standings[17] * (1 - exp(-sharpness)) as bound
+               s.unloaded_worths[17] * (1 - exp(-sharpness)) as bound
         from unnest(key_numbers) as n (number)
-        join dealwright_engine.standing as s on s.model_id = rule_model_id and s.attributes = keys[n.number]
+        join dealwright_engine.candidate_list as s on s.model_id = rule_model_id and s.attributes = keys[n.number]
     ), changed as materialized (
         select a.* from dealwright.agent as a
         where look = 0 and a.profile_xid >= (select min(k.made_xmin) from kind as k)
@@ -369,7 +369,7 @@ begin
     with slot as (
         select ids[t.agent] as agent_id, array_agg(u.slot) as slots
         from unnest(took, kinds) as t (agent, k)
-        join dealwright_engine.standing as s on s.model_id = rule.model_id and s.attributes = keys[t.k]
+        join dealwright_engine.candidate_list as s on s.model_id = rule.model_id and s.attributes = keys[t.k]
         cross join lateral unnest(s.slots) as u (slot)
         where t.agent is not null
         group by 1
@@ -381,7 +381,7 @@ begin
     with kind as materialized (
         select n.number, s.slots, s.query, s.query * s.query as query_squared, s.lead_logit, s.base, s.package
         from unnest(keys) with ordinality as n (key, number)
-        join dealwright_engine.standing as s on s.model_id = rule.model_id and s.attributes = n.key
+        join dealwright_engine.candidate_list as s on s.model_id = rule.model_id and s.attributes = n.key
     ), placed as materialized (
         select t.n, t.doc, t.lead_id, t.assignment_id, t.booking_id, t.event_position, t.open, w.win_logit,
                a.agent_id, a.name, coalesce(a.external_id, a.agent_id::text) as own_agent_id, a.capacity,

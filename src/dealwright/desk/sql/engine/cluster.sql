@@ -108,7 +108,7 @@ begin
     on conflict (only_row) do update
     set system_identifier = excluded.system_identifier, xid_offset = excluded.xid_offset, since = excluded.since;
     perform dealwright_engine.number_transactions();
-    delete from dealwright_engine.standing;  -- a profile that has changed here looks older than a list from there
+    delete from dealwright_engine.candidate_list;  -- a profile that has changed here looks older than a list from there
     return needed;
 end
 $$;

@@ -44,9 +44,9 @@ comment on function dealwright_engine.expected_revenue(double precision, double 
     double precision) is
     'What a win of an agent brings: the lead''s expectation times what the agent sells in relation to it.';
 
-create or replace function dealwright_engine.standing_worth(revenue double precision, win_logit double precision)
+create or replace function dealwright_engine.unloaded_worth(revenue double precision, win_logit double precision)
 returns double precision language sql immutable parallel safe as $$ select revenue / (1 + exp(-win_logit)) $$;
-comment on function dealwright_engine.standing_worth(double precision, double precision) is
+comment on function dealwright_engine.unloaded_worth(double precision, double precision) is
     'Expected value of a lead with an agent, whatever the workload: a bound of what the agent is worth.';
 
 create or replace function dealwright_engine.worth(

@@ -92,12 +92,12 @@ begin
     end if;
     loop
         ask.excluded_agent_ids := refusing || holders;
-        best := dealwright_engine.first_agent(rule, ask, dealwright_engine.standing_of(rule, l));
+        best := dealwright_engine.first_agent(rule, ask, dealwright_engine.candidates_of(rule, l));
         if best.agent_id is null then
             -- of those who had it before, only the last one is left out
             ask.excluded_agent_ids := refusing || old.agent_id;
             if old.held_by is not null then
-                best := dealwright_engine.first_agent(rule, ask, dealwright_engine.standing_of(rule, l));
+                best := dealwright_engine.first_agent(rule, ask, dealwright_engine.candidates_of(rule, l));
             end if;
         end if;
         if best.agent_id is null and not may_wait then

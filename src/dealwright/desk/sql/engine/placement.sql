@@ -137,7 +137,7 @@ begin
         perform dealwright_engine.begin_shifts(ask.asked_at);
     end if;
     loop
-        best := dealwright_engine.first_agent(rule, ask, dealwright_engine.standing_of(rule, l));
+        best := dealwright_engine.first_agent(rule, ask, dealwright_engine.candidates_of(rule, l));
         if best.agent_id is null then
             begin
                 lock table dealwright_engine.queue_gate in row exclusive mode;

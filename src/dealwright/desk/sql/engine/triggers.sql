@@ -185,10 +185,10 @@ create or replace trigger keep_finished_tasks before delete on dealwright.task
 create or replace trigger keep_all_tasks before truncate on dealwright.task
     for each statement execute function dealwright_engine.keep_all_tasks();
 
-create or replace trigger forget_standings after insert or update or delete on dealwright.dimension
-    for each statement execute function dealwright_engine.forget_standings();
-create or replace trigger forget_standings after update or delete on dealwright.dimension_value
-    for each statement execute function dealwright_engine.forget_standings();
+create or replace trigger forget_candidates after insert or update or delete on dealwright.dimension
+    for each statement execute function dealwright_engine.forget_candidates();
+create or replace trigger forget_candidates after update or delete on dealwright.dimension_value
+    for each statement execute function dealwright_engine.forget_candidates();
 
 create or replace trigger within_bounds before insert or update of capacity, weight, years_of_service, rating,
     external_id, name, email, job_title, department,

@@ -81,11 +81,11 @@ create table dealwright_engine.rule (
     params jsonb not null,
     seed bigint not null,
     sharpness double precision not null,
-    by_worth boolean not null,  -- orders by worth alone, so that standings bound it
+    by_worth boolean not null,  -- orders by worth alone, so that candidate lists bound it
     model_id bigint,
     fair_window_start timestamptz not null,
     logit_variance double precision,  -- of the model, beside that of the agents' profiles
-    agents_differ boolean not null default false,  -- the model tells agents apart: standings are kept
+    agents_differ boolean not null default false,  -- the model tells agents apart: candidate lists are kept
     respond_within interval
 );
 
@@ -114,7 +114,7 @@ create table dealwright_engine.compiled_model (
     trait_weight double precision[] not null
 );
 
-create table dealwright_engine.standing (
+create table dealwright_engine.candidate_list (
     model_id bigint not null references dealwright.model on delete cascade,
     -- a kind of lead, and what the model makes of it
     attributes jsonb not null,
@@ -127,9 +127,9 @@ create table dealwright_engine.standing (
     agents integer not null,  -- how many there were
     -- best first
     agent_ids bigint[] storage plain not null,
-    standings double precision[] storage plain not null,
-    constraint standing_pkey primary key (model_id, attributes)
+    unloaded_worths double precision[] storage plain not null,
+    constraint candidate_list_pkey primary key (model_id, attributes)
 ) with (toast_tuple_target = 8160);  -- read whole by every lead: nothing of it is compressed or kept elsewhere
-comment on table dealwright_engine.standing is
+comment on table dealwright_engine.candidate_list is
     'For each kind of lead the agents of highest expected value, whatever their workload: a list to look at first '
     '(engine/candidates.sql).';

@@ -1,4 +1,4 @@
-"""Whom a placement finds by the list of standing agents is whom the general ranking puts first."""
+"""Whom a placement finds by the candidate list is whom the general ranking puts first."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ select (dealwright_engine.first_agent(r.rule, e.ask, s.list)).*, (s.list).agents
        g.agent_id as general_id, g.match_score as general_score, g.expected_value as general_value
 from (select dealwright_engine.policy_for('value') as rule offset 0) as r
 cross join lateral (
-    select a.attributes, dealwright_engine.standing_for(r.rule, a.attributes) as list
+    select a.attributes, dealwright_engine.candidates_for(r.rule, a.attributes) as list
     from (select %s::jsonb as attributes) as a offset 0
 ) as s
 cross join lateral (
@@ -73,7 +73,7 @@ def change(connection: Connection[Any], rng: np.random.Generator, agents: int) -
 @pytest.mark.parametrize(
     ("agents", "steps", "seed"), [(12, 150, 1), (60, 250, 2), (60, 250, 3), (2_700, 60, 4)]
 )
-def test_the_standing_agents_lead_to_the_same_one_as_a_look_at_all(
+def test_the_candidates_lead_to_the_same_one_as_a_look_at_all(
     database: Database, agents: int, steps: int, seed: int
 ) -> None:
     rng = np.random.default_rng(seed)
@@ -113,7 +113,7 @@ def test_the_standing_agents_lead_to_the_same_one_as_a_look_at_all(
                     Jsonb({"sharpness": 1}),
                 )
         assert listed > steps // 2  # or nothing was tested
-        assert value(connection, "select count(*) from dealwright_engine.standing") == 4
+        assert value(connection, "select count(*) from dealwright_engine.candidate_list") == 4
 
 
 def test_who_stands_far_down_the_list_is_found_all_the_same(database: Database) -> None:
@@ -128,7 +128,7 @@ def test_who_stands_far_down_the_list_is_found_all_the_same(database: Database) 
             "select 'agent ' || i, 1, 5.0 * i / 1200 from generate_series(1, 1200) as i",
         )
         chosen = [assign(connection, attributes)["agent_id"]]
-        (kept,) = rows(connection, "select agent_ids from dealwright_engine.standing")
+        (kept,) = rows(connection, "select agent_ids from dealwright_engine.candidate_list")
         # nobody of the head has room; nobody of the list; the last one alone
         for leads in (20, 300):
             chosen += [assign(connection, attributes)["agent_id"] for _ in range(leads)]
@@ -155,7 +155,9 @@ def test_a_list_is_made_anew_when_many_profiles_have_changed(database: Database)
             # one lead in sixteen counts the changes
             for _ in range(leads):
                 assign(connection, {"destination": "Mars", "lead_source": "Organic"})
-            return int(value(connection, "select made_xmin::text::bigint from dealwright_engine.standing"))
+            return int(
+                value(connection, "select made_xmin::text::bigint from dealwright_engine.candidate_list")
+            )
 
         before = made_after_assigning(1)
         rows(connection, "update dealwright.agent set rating = 3 where agent_id <= 60")
@@ -230,7 +232,7 @@ def test_who_waited_for_an_agent_looks_again_at_who_comes_first(
             warm = assign(one, attributes, policy)
             rows(one, "delete from dealwright.booking where booking_id = %s", warm["booking_id"])
             rows(one, "delete from dealwright.assignment where assignment_id = %s", warm["assignment_id"])
-        lists = value(one, "select count(*) from dealwright_engine.standing")
+        lists = value(one, "select count(*) from dealwright_engine.candidate_list")
         assert lists == listed
         with ThreadPoolExecutor(1) as pool:
             with one.transaction():
