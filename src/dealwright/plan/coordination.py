@@ -100,10 +100,13 @@ class _Night:
 
     def allocate(self, capacities: Mapping[str, float], days: Mapping[str, int] | None = None) -> Channels:
         """Run *channel*."""
-        data = self.data
+        data, params = self.data, self.params.channel
+        if params.exploration_of_gain is None:
+            of_gain = self.params.action.catalogue.exploration.of_gain
+            params = replace(params, exploration_of_gain=of_gain)
         return self.stages.run(
             "channel", data.accounts.height, allocate_channels, data.accounts, self.actions.frame,
-            self.params.channel, options=self.actions.options, reps=data.reps, capacities=dict(capacities),
+            params, options=self.actions.options, reps=data.reps, capacities=dict(capacities),
             waiting=self.waitlist, commitments=self.commitments, days=days,
             schema=data.schema, as_of=data.as_of,
         )  # fmt: skip

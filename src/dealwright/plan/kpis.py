@@ -180,7 +180,9 @@ KPIS: Final = (
     ),
     KpiDefinition(
         "exploration_cost_eur", "what exploration gives up", "eur", "lower",
-        lambda night: _total(night.accounts, "exploration_cost_eur"), group=_GAIN,
+        lambda night: (_total(night.accounts, "exploration_cost_eur") or 0.0)
+        + night.results.channels.exploration_cost_eur,
+        group=_GAIN,
     ),
     KpiDefinition(
         "explore_share", "accounts drawn for exploration", "share", "",

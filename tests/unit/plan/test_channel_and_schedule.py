@@ -124,6 +124,48 @@ def test_a_price_is_the_money_that_one_more_contact_brings(night, consumption):
     assert table["price_eur"].max() > 1.0
 
 
+def explored_calls(*, value, explored_value=1.0, spent=0.0, places=100, explored=40):
+    """1,000 accounts to be called, of whom some were drawn for exploration; return who is, and the result."""
+    accounts = pl.DataFrame({"account_id": [f"A{i:04}" for i in range(1000)]})
+    drawn = np.arange(1000) % (1000 // explored) == 0
+    actions = accounts.with_columns(
+        pl.Series("expected_value_eur", np.where(drawn, explored_value, value)),
+        action=pl.lit("call"), channel=pl.lit("outbound_cc"), explore=pl.Series(drawn),
+        exploration_cost_eur=pl.Series(np.where(drawn, spent, 0.0)),
+    )  # fmt: skip
+    found = allocate_channels(
+        accounts, actions, ChannelParams(limits={"outbound_cc": ChannelLimit(capacity=places)}),
+        rng=np.random.default_rng(1),
+    )  # fmt: skip
+    called = found.frame["channel"].is_not_null().to_numpy()
+    return called & drawn, called, found
+
+
+def test_exploration_takes_dear_places_only_within_its_share_of_the_gain():
+    value = np.linspace(100.0, 10.0, 1000)
+    explored, called, found = explored_calls(value=value)
+    others = np.where(np.arange(1000) % 25 == 0, 1.0, value)
+    without = np.sort(others)[-100:].sum()
+    with_them = others[called].sum()
+    assert 1 <= explored.sum() < 20  # 20 places would be its share of the capacity
+    assert without - with_them == pytest.approx(found.exploration_cost_eur)
+    assert found.exploration_cost_eur <= 0.02 * without
+    assert found.summary()["exploration_cost_eur"] == pytest.approx(found.exploration_cost_eur, abs=0.01)
+
+
+def test_what_the_actions_gave_up_for_exploration_is_gone():
+    value = np.linspace(100.0, 10.0, 1000)
+    none_left, _, found = explored_calls(value=value, spent=10.0)  # 400 EUR of 9,600
+    assert none_left.sum() == 0
+    assert found.exploration_cost_eur == 0.0
+
+
+def test_where_places_are_cheap_all_of_its_share_goes_to_exploration():
+    explored, _, found = explored_calls(value=np.full(1000, 1.0), explored_value=0.99)
+    assert explored.sum() == 20
+    assert found.exploration_cost_eur == pytest.approx(0.2)
+
+
 def test_who_is_urgent_comes_before_who_is_due_and_both_before_value():
     as_of = datetime(2026, 6, 30)
     accounts = pl.DataFrame({"account_id": ["urgent", "due", "dear"]})

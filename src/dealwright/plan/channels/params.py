@@ -35,6 +35,10 @@ class ChannelParams:
     exploration_share
         Accounts drawn for exploration go first up to this share of a capacity; beyond it they compete by
         value.
+    exploration_of_gain
+        What exploration may give up, as a share of what the day would bring without it: what the stage
+        *action* gave up counts, and fewer go first where the places they take are dear. None: as the
+        catalogue of actions says in a plan, else 0.02.
     """
 
     limits: Mapping[str, ChannelLimit] = field(default_factory=dict)
@@ -45,6 +49,7 @@ class ChannelParams:
     visits_per_day: int = 8
     way_min: float = 20.0
     exploration_share: float = 0.2
+    exploration_of_gain: float | None = None
 
     def __post_init__(self) -> None:
         """Refuse values that make no sense, naming them."""
@@ -52,6 +57,8 @@ class ChannelParams:
             raise InputError(f"preference_factor = {self.preference_factor}: use 1 (no effect) or more")
         if not 0 <= self.exploration_share <= 1:
             raise InputError(f"exploration_share = {self.exploration_share}: use a share from 0 to 1")
+        if self.exploration_of_gain is not None and not 0 <= self.exploration_of_gain <= 1:
+            raise InputError(f"exploration_of_gain = {self.exploration_of_gain}: use a share from 0 to 1")
         if self.visits_per_day < 0 or self.way_min < 0:
             raise InputError("visits_per_day and way_min: use 0 or more")
         for name, minutes in self.sla_by_action_min.items():

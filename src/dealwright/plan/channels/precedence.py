@@ -80,10 +80,10 @@ def solve(values: OptionValues, capacity: Floats, use: Floats | None, unit: Floa
     for c in np.flatnonzero(taken + unit > capacity):
         # prices per minute are only a bound here: what one contact more or less changes is tried
         step = np.where(np.arange(len(capacity)) == c, unit, 0.0)
-        now = _worth(values, choice)
-        one_more[c] = max(_worth(values, _by_minutes(values, capacity + step, use)[0]) - now, 0.0)
+        now = worth(values, choice)
+        one_more[c] = max(worth(values, _by_minutes(values, capacity + step, use)[0]) - now, 0.0)
         fewer = np.maximum(capacity - step, 0.0)
-        last_one[c] = max(now - _worth(values, _by_minutes(values, fewer, use)[0]), 0.0)
+        last_one[c] = max(now - worth(values, _by_minutes(values, fewer, use)[0]), 0.0)
     return Solution(choice, prices, one_more, np.where(taken > 0, last_one, np.inf), gap, 0)
 
 
@@ -100,8 +100,8 @@ def _by_minutes(values: OptionValues, capacity: Floats, use: Floats) -> tuple[In
     return choice, rest.prices, rest.gap
 
 
-def _worth(values: OptionValues, choice: Ints) -> float:
-    """Return what a choice is worth in money."""
+def worth(values: OptionValues, choice: Ints) -> float:
+    """Return what a choice is worth in EUR, without the bonus for a preferred channel."""
     rows = np.flatnonzero(choice >= 0)
     return float(values.value_eur[choice[rows], rows].sum())
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -30,13 +30,14 @@ from dealwright.plan.channels.option_values import (
     weigh,
 )
 from dealwright.plan.channels.params import DEFAULT_LIMITS, ChannelParams
-from dealwright.plan.channels.precedence import Solution, solve
+from dealwright.plan.channels.precedence import Solution, solve, worth
 from dealwright.plan.channels.prices import ONE_EACH
 from dealwright.plan.channels.waitlist import rank_waiting
 from dealwright.plan.inputs import gather_inputs
 from dealwright.schemas import CHANNEL_COLUMNS, CHANNELS, AccountSchema, PlanInputs
 
 _CENTS: Final = 100.0
+_OF_GAIN: Final = 0.02  # what exploration may give up of the gain, as in the catalogue of actions
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,8 @@ class Channels:
         What the allocation is worth, preferences included, and what no allocation can exceed.
     contested
         Accounts decided by the flow after the prices.
+    exploration_cost_eur
+        What is given up because accounts drawn for exploration go first.
     notes
         What users should know.
     """
@@ -69,6 +72,7 @@ class Channels:
     value_eur: float
     bound_eur: float
     contested: int
+    exploration_cost_eur: float = 0.0
     notes: tuple[str, ...] = ()
 
     @property
@@ -96,6 +100,7 @@ class Channels:
             "bound_eur": round(self.bound_eur, 2),
             "gap_share": self.gap_share,
             "decided_by_flow": self.contested,
+            "exploration_cost_eur": round(self.exploration_cost_eur, 2),
             "notes": "; ".join(self.notes),
         }
 
@@ -127,7 +132,8 @@ def allocate_channels(
         ``account_id``, ``preferred_channel`` where it is known, and the role ``visit_min``.
     actions
         ``account_id``, ``action`` (``nothing`` where nobody is to be contacted), ``channel``,
-        ``expected_value_eur`` and, where some were drawn for exploration, ``explore``.
+        ``expected_value_eur`` and, where some were drawn for exploration, ``explore`` and
+        ``exploration_cost_eur``, what that already gives up.
     options
         ``account_id``, and one column per option, named ``ACTION/CHANNEL``: what it is worth, null where it
         is not permitted (consent, fatigue, rules). By default every account has its own action only, on its
@@ -163,20 +169,29 @@ def allocate_channels(
     urgency = find_urgent(inputs, _sla_of(known.frame, limits, params), waiting, wanted)
     wanted &= ~contacts.settled
     option, value, due = restrict(option, value, contacts, wanted, known.explore)
-    first = due | _first_explored(
-        known, option, limits, params.exploration_share, rng or np.random.default_rng(0)
-    )
-    values = weigh(inputs, option, value, urgency, preference_factor=params.preference_factor, first=first)
     use, capacity = _consumption(inputs, limits, params)
     unit = np.array([1.0 if use is None else float(item.limit.handle_min or 1.0) for item in limits])
-    solved = solve(values, without_settled(limits, capacity, use, contacts), use, unit)
+    left = without_settled(limits, capacity, use, contacts)
+
+    def attempt(explored_first: NDArray[np.int64]) -> tuple[OptionValues, Solution]:
+        first = due.copy()
+        first[explored_first] = True
+        values = weigh(
+            inputs, option, value, urgency, preference_factor=params.preference_factor, first=first
+        )
+        return values, solve(values, left, use, unit)
+
+    drawn = _first_explored(known, option, limits, params.exploration_share, rng or np.random.default_rng(0))
+    spent = float(actions.get_column("exploration_cost_eur", default=pl.Series([0.0])).sum())
+    of_gain = _OF_GAIN if params.exploration_of_gain is None else params.exploration_of_gain
+    (values, solved), exploration_cost = _let_go_first(attempt, drawn, of_gain, spent)
     values, choice = put_back(values, solved.choice, contacts)
     served = np.bincount(choice[choice >= 0], minlength=len(CHANNELS)).astype(np.float64)
     per_day = served if use is not None else np.where(np.isfinite(capacity), capacity, wanted.size)
     per_day = per_day / np.array([(days or {}).get(name, 1) for name in CHANNELS])
     now = int(np.datetime64(inputs.as_of, "us").astype(np.int64))
-    left = np.flatnonzero(wanted & (choice < 0))
-    waitlist, order = rank_waiting(account_id, left, values, urgency, served_per_day=per_day, now=now)
+    unreached = np.flatnonzero(wanted & (choice < 0))
+    waitlist, order = rank_waiting(account_id, unreached, values, urgency, served_per_day=per_day, now=now)
     waitlist = say_why_closed(waitlist, contacts.why.gather(order))
     frame = _by_account(known, values, solved.weight_prices, choice, use).with_columns(
         urgent=urgency.urgent,
@@ -194,8 +209,9 @@ def allocate_channels(
     notes = [f"{item.channel}: {item.source}" for item in limits if not np.isfinite(item.contacts)]
     notes += promised_beyond(limits, contacts)
     return Channels(
-        frame, table, waitlist, total, total + solved.gap_cents / _CENTS, solved.contested, tuple(notes)
-    )
+        frame, table, waitlist, total, total + solved.gap_cents / _CENTS, solved.contested, exploration_cost,
+        tuple(notes),
+    )  # fmt: skip
 
 
 def _sla_of(actions: pl.DataFrame, limits: tuple[Capacity, ...], params: ChannelParams) -> Floats:
@@ -212,16 +228,41 @@ def _sla_of(actions: pl.DataFrame, limits: tuple[Capacity, ...], params: Channel
 
 def _first_explored(
     known: ActionOptions, option: Ints, limits: tuple[Capacity, ...], share: float, rng: np.random.Generator
-) -> NDArray[np.bool_]:
-    """Choose which explored accounts go first: their value must not decide what is learned from them."""
-    explored = np.flatnonzero(known.explore & (known.chosen >= 0))
+) -> NDArray[np.int64]:
+    """Draw which explored accounts go first, in which order, where there is a limit.
+
+    Their value must not decide what is learned from them.
+    """
+    explored: NDArray[np.int64] = rng.permutation(np.flatnonzero(known.explore & (known.chosen >= 0)))
     first = np.zeros(known.explore.size, dtype=np.bool_)
-    explored = rng.permutation(explored)
     for place, limit in enumerate(limits):
         of_channel = explored[option[place, explored] >= 0]
         most = of_channel.size if np.isinf(limit.contacts) else int(share * limit.contacts)
         first[of_channel[:most]] = True
-    return first
+    return explored[first[explored]]
+
+
+def _let_go_first(
+    attempt: Callable[[NDArray[np.int64]], tuple[OptionValues, Solution]],
+    drawn: NDArray[np.int64],
+    of_gain: float,
+    spent_eur: float,
+) -> tuple[tuple[OptionValues, Solution], float]:
+    """Let as many drawn accounts go first, in their order, as exploration may still cost.
+
+    Return the values, the solution, and what is given up in EUR.
+    """
+    best = attempt(drawn[:0])
+    without = worth(best[0], best[1].choice)
+    left = max(of_gain * without - spent_eur, 0.0)
+    count = drawn.size
+    while count:
+        found = attempt(drawn[:count])
+        cost = without - worth(found[0], found[1].choice)
+        if cost <= left + 1 / _CENTS:
+            return found, max(cost, 0.0)
+        count //= 2  # in coarse steps: one place more then hardly ever changes who goes first
+    return best, 0.0
 
 
 def _consumption(
