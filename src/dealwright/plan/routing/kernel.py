@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dealwright.plan.compiled import compiled
+from dealwright.plan.compiled import compiled, compiled_part
 from dealwright.plan.routing.problem import Bools, Floats, Ints
 
 FAR = 1 << 60
@@ -71,7 +71,7 @@ class Insertions(NamedTuple):
     version: Ints
 
 
-@compiled
+@compiled_part
 def lunch_end(left: int, travel: int, earliest: int, latest: int, length: int) -> int:
     """Return the arrival after a leg with the break in it, or `FAR` if the break comes too late."""
     if left > latest:
@@ -79,7 +79,7 @@ def lunch_end(left: int, travel: int, earliest: int, latest: int, length: int) -
     return max(left + travel, earliest) + length
 
 
-@compiled
+@compiled_part
 def home_with_lunch(left: int, travel: int, earliest: int, latest: int, length: int) -> int:
     """Return the arrival at home where the break is on the last leg, or waits there."""
     if left + travel <= latest:
@@ -87,7 +87,7 @@ def home_with_lunch(left: int, travel: int, earliest: int, latest: int, length: 
     return lunch_end(left, travel, earliest, latest, length)
 
 
-@compiled
+@compiled_part
 def time_route(data: Data, state: State, r: int) -> bool:
     """Recompute arrivals and slacks of a route; return whether it can be driven."""
     # local names: reading a field counts a reference, which is too dear inside the loops
@@ -271,7 +271,7 @@ def remove_stops(data: Data, state: State, r: int, first: int, number: int) -> f
     return lost - (before - route_cost(data, state, r))
 
 
-@compiled
+@compiled_part
 def ruin(data: Data, state: State, touched: Bools) -> tuple[float, bool]:
     """Remove strings of stops from neighbouring routes; return the loss, and whether all can be driven."""
     n, m = data.allowed.shape
@@ -315,7 +315,7 @@ def dare(data: Data, state: State, known: Insertions, j: int, r: int) -> float:
     return float(gain)
 
 
-@compiled
+@compiled_part
 def dare_somewhere(data: Data, state: State, known: Insertions) -> float:
     """Dare with a random visit that fits into a random route but does not pay its way."""
     n, m = data.allowed.shape
@@ -348,8 +348,11 @@ def recreate(  # noqa: C901, PLR0917  numba takes no keyword-only arguments
             power[j] = value[j] ** (alpha - 1.0) * (1.0 - noise + 2.0 * noise * np.random.random())
             for r in range(m):
                 score[j, r] = power[j] * ratio[j, r]
+    nobody = np.int64(
+        -1
+    )  # a plain -1 is a type of its own to numba, for which it would compile all that is called
     while True:
-        best, best_j, best_r = 0.0, -1, -1
+        best, best_j, best_r = 0.0, nobody, nobody
         for j in range(n):
             if route_of[j] < 0:
                 for r in range(m):
@@ -368,19 +371,22 @@ def recreate(  # noqa: C901, PLR0917  numba takes no keyword-only arguments
 @compiled
 def copy_state(source: State, target: State) -> None:
     """Copy the routes, but not the counter of versions, which never goes back."""
-    m = source.length.shape[0]
-    target.route_of[:] = source.route_of
-    for r in range(m):
+    # element by element: for slices numba compiles an error message, which takes longer than all of this
+    for j in range(source.route_of.shape[0]):
+        target.route_of[j] = source.route_of[j]
+    for r in range(source.length.shape[0]):
         if target.version[r] == source.version[r]:
             continue
         count = source.length[r]
         target.length[r] = count
         target.lunch_leg[r] = source.lunch_leg[r]
         target.version[r] = source.version[r]
-        target.stop[r, :count] = source.stop[r, :count]
-        target.arrive[r, : count + 1] = source.arrive[r, : count + 1]
-        target.begin[r, : count + 1] = source.begin[r, : count + 1]
-        target.slack[r, : count + 1] = source.slack[r, : count + 1]
+        for i in range(count):
+            target.stop[r, i] = source.stop[r, i]
+        for i in range(count + 1):
+            target.arrive[r, i] = source.arrive[r, i]
+            target.begin[r, i] = source.begin[r, i]
+            target.slack[r, i] = source.slack[r, i]
 
 
 @compiled
