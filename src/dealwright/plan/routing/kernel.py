@@ -348,9 +348,8 @@ def recreate(  # noqa: C901, PLR0917  numba takes no keyword-only arguments
             power[j] = value[j] ** (alpha - 1.0) * (1.0 - noise + 2.0 * noise * np.random.random())
             for r in range(m):
                 score[j, r] = power[j] * ratio[j, r]
-    nobody = np.int64(
-        -1
-    )  # a plain -1 is a type of its own to numba, for which it would compile all that is called
+    # a plain -1 is a type of its own to numba, for which it would compile all that is called
+    nobody = int(np.int64(-1))
     while True:
         best, best_j, best_r = 0.0, nobody, nobody
         for j in range(n):
