@@ -293,7 +293,7 @@ def _withheld(
     worth[priced_out] = values.value_eur[priced_out].max(axis=1, initial=0.0)
     rows = np.flatnonzero(idle & ~choice.priced_out)
     named = texts.limits(eligibility.codes[rows])
-    ruled_out = named.is_not_null().to_numpy().reshape(rows.size, -1)
+    ruled_out = named.is_not_null().to_numpy().reshape(rows.size, if_permitted.shape[1])
     value = np.where(ruled_out, if_permitted[rows], np.float32(0.0))
     if value.size:
         best = value.argmax(axis=1)
