@@ -45,8 +45,8 @@ LEVELS = {
 # requirements file -> arguments of `uv pip compile`, in the order in which they are compiled
 LOCKS = {
     "uv.txt": ("--group", "bootstrap"),
-    "runtime.txt": ("pyproject.toml", "--group", "build"),
-    "dev.txt": ("pyproject.toml", "--group", "dev", "-c", "requirements/runtime.txt"),
+    "runtime.txt": ("pyproject.toml", "--all-extras", "--group", "build"),
+    "dev.txt": ("pyproject.toml", "--all-extras", "--group", "dev", "-c", "requirements/runtime.txt"),
     "docs.txt": ("--group", "docs", "-c", "requirements/runtime.txt", "-c", "requirements/dev.txt"),
 }
 # the SQL contract is also tested against these (tests/support/servers.py): another major version, an owner

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         EvidenceError,
         GateError,
         InputError,
+        MissingExtraError,
         NotFoundError,
         UnknownNameError,
     )
@@ -61,15 +62,11 @@ if TYPE_CHECKING:
     from dealwright.plan.staffing import Schedule, ScheduleParams, ShiftPattern, Work, schedule
     from dealwright.plan.territories import Territories, TerritoryParams, draw_territories
     from dealwright.report.run import Run
-    from dealwright.runs import (
-        FolderModelStore,
-        Night,
-        NightRequest,
-        publish_run,
-        read_previous,
-        read_run,
-        run_night,
-    )
+    from dealwright.runs.model_store import FolderModelStore
+    from dealwright.runs.night import Night, run_night
+    from dealwright.runs.publishing import publish_run
+    from dealwright.runs.reading import read_previous, read_run
+    from dealwright.runs.request import NightRequest
     from dealwright.schemas import AccountSchema, PlanInputs
     from dealwright.tables.coercion import AmbiguousError
     from dealwright.tables.plan_inputs import read_plan_inputs
@@ -105,6 +102,7 @@ _MODULES = {
         "EvidenceError",
         "GateError",
         "InputError",
+        "MissingExtraError",
         "NotFoundError",
         "UnknownNameError",
     ),
@@ -181,15 +179,11 @@ _MODULES = {
         "draw_territories",
     ),
     "dealwright.report.run": ("Run",),
-    "dealwright.runs": (
-        "FolderModelStore",
-        "Night",
-        "NightRequest",
-        "publish_run",
-        "read_previous",
-        "read_run",
-        "run_night",
-    ),
+    "dealwright.runs.model_store": ("FolderModelStore",),
+    "dealwright.runs.night": ("Night", "run_night"),
+    "dealwright.runs.publishing": ("publish_run",),
+    "dealwright.runs.reading": ("read_previous", "read_run"),
+    "dealwright.runs.request": ("NightRequest",),
     "dealwright.schemas": (
         "AccountSchema",
         "PlanInputs",
@@ -229,6 +223,7 @@ __all__ = [
     "Kpis",
     "Lead",
     "Loaded",
+    "MissingExtraError",
     "Models",
     "Night",
     "NightRequest",

@@ -5,7 +5,7 @@ Each class carries the exit code of the command line: 2 for bad usage or input, 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
 
@@ -43,6 +43,18 @@ class NotFoundError(InputError):
 
 class ConflictError(DealwrightError):
     """A request contradicts the state of the book of record (for example an agent who is full)."""
+
+
+class MissingExtraError(DealwrightError):
+    """Something needs libraries that are installed on request; the message names the extra."""
+
+    exit_code = 2
+
+    def __init__(self, extra: str, purpose: str, missing: Sequence[str]) -> None:
+        super().__init__(
+            f"{purpose} needs {', '.join(missing)}, which {'is' if len(missing) == 1 else 'are'} not "
+            f"installed: pip install 'dealwright[{extra}]'"
+        )
 
 
 class EvidenceError(DealwrightError):

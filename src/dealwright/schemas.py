@@ -424,10 +424,11 @@ WORKING_DAY_COLUMNS: Final[Columns] = {  # one row per representative and day
     "back_at": TIMESTAMP,
     "home_min": pl.Float64,  # the last way
     "home_km": pl.Float64,
-    "extra_hour_eur": pl.Float64,  # what the day would gain if the shift were an hour longer
+    "extra_hour_eur": pl.Float64,  # what the day alone would gain if the shift were an hour longer
+    "extra_visit_eur": pl.Float64,  # the same of one visit more
 }
 DISTANCE_ONLY_DAY_COLUMNS: Final[Columns] = {
-    name: kind for name, kind in WORKING_DAY_COLUMNS.items() if name != "extra_hour_eur"
+    name: kind for name, kind in WORKING_DAY_COLUMNS.items() if not name.startswith("extra_")
 }
 LEFT_OUT_COLUMNS: Final[Columns] = {  # visits that are not made
     "account_id": pl.String,
@@ -477,6 +478,7 @@ UNPLACED_CALL_COLUMNS: Final[Columns] = {
     "channel": pl.String,
     "value_eur": pl.Float64,
     "call_back": pl.Boolean,
+    "limit": pl.String,  # which limit binds, in two or three words
     "reason": pl.String,
 }
 SERVICE_LEVEL_COLUMNS: Final[Columns] = {
@@ -500,6 +502,23 @@ BACKLOG_COLUMNS: Final[Columns] = {
     "backlog": pl.Float64,  # at the end of the day
     "of_plan": pl.Float64,  # of the backlog, contacts of the plan itself: the next night plans these again
     "wait_days": pl.Float64,  # the backlog over the capacity; null without capacity
+}
+
+# who is left out, over all stages
+LIMIT_COLUMNS: Final[Columns] = {  # one row per state, channel and limit; each account is in one
+    "state": pl.String,  # waits; has no time for its call; is reached on another channel; has no action
+    "channel": pl.String,  # the one it is to be reached on; null for none
+    "limit": pl.String,  # which has to give way, in two or three words
+    "accounts": pl.Int64,
+    "value_eur": pl.Float64,  # what the contacts would bring
+}
+ONE_MORE_COLUMNS: Final[Columns] = {  # what one more would bring, each line found by planning again
+    "resource": pl.String,  # visit a day, hour of shift, representative, agent, contact a day
+    "whose": pl.String,  # where it brings most: a representative, an agent, a channel
+    "contacts": pl.Int64,  # more on all channels
+    "contacts_value_eur": pl.Float64,  # what these bring more
+    "way_cost_eur": pl.Float64,  # what the way costs more
+    "gain_eur": pl.Float64,  # the difference
 }
 
 # of the stage *brief*

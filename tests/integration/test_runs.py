@@ -10,7 +10,7 @@ import pytest
 
 from dealwright import NightRequest, PlanParams, PredictParams, read_run, run_night
 from dealwright.errors import GateError, InputError
-from dealwright.runs import read_previous
+from dealwright.runs.reading import read_previous
 from dealwright.schemas import Intake, TableReport
 from dealwright.world.barcelona import BarcelonaParams, generate
 

@@ -57,7 +57,10 @@ def test_the_requirement_files_agree_with_each_other() -> None:
     ("file", "groups"), [("runtime", ["build"]), ("dev", ["dev"]), ("docs", ["docs"]), ("uv", ["bootstrap"])]
 )
 def test_what_the_project_declares_is_locked(file: str, groups: list[str]) -> None:
-    declared = [] if file in {"docs", "uv"} else list(PROJECT["project"]["dependencies"])
+    declared = []
+    if file not in {"docs", "uv"}:
+        extras = PROJECT["project"]["optional-dependencies"].values()
+        declared = [*PROJECT["project"]["dependencies"], *(item for extra in extras for item in extra)]
     for group in groups:
         declared += PROJECT["dependency-groups"][group]
     names = {re.split(r"[\s\[<>=!~;]", item, maxsplit=1)[0].lower().replace("_", "-") for item in declared}

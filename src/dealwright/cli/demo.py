@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dealwright.cli.context import Globals, console
+from dealwright.extras import missing_modules
 
 if TYPE_CHECKING:
     import numpy as np
@@ -52,7 +53,6 @@ def demo(
     seed: Annotated[int, typer.Option("--seed", min=0, help="Another seed makes another agency.")] = 7,
 ) -> None:
     """Show Dealwright at work on a generated travel agency; your own data are not touched."""
-    from dealwright.cli.plan_demo import show_plan
     from dealwright.desk.desk import Desk
 
     began = perf_counter()
@@ -63,7 +63,12 @@ def demo(
             page.print(f"\nthe database stays: dealwright --home {home} agents", soft_wrap=True)
             page.print(f"or any PostgreSQL client at {desk.database.url}", soft_wrap=True)
     _heading(page, "5. The nightly plan")
-    show_plan(page, out / "plan", seed)
+    if missing_modules("plan"):
+        page.print("pip install 'dealwright[plan]' shows the nightly plan here", markup=False)
+    else:
+        from dealwright.cli.plan_demo import show_plan
+
+        show_plan(page, out / "plan", seed)
     page.print(f"\n[dim]{perf_counter() - began:.0f} s in all[/dim]")
 
 

@@ -19,7 +19,7 @@ from dealwright.wording import NOT_KNOWN, write_number, write_share
 
 _MARKS: Final = {"met": "[green]met[/green]", "missed": "[red]missed[/red]", "unknown": "no data"}
 _MOST_DAYS: Final = 8  # representatives' days shown one by one
-_LEFT: Final = ("mostly by", "target", "", "day")
+_LEFT: Final = ("mostly by", "target", "", "day", "account", "on channel", "for")
 
 
 def plan_tables(plan: Plan, out: Path) -> Iterator[Table | str]:
@@ -27,7 +27,9 @@ def plan_tables(plan: Plan, out: Path) -> Iterator[Table | str]:
     accounts = plan.accounts
     yield f"[bold]Plan for {accounts.height:,} accounts as of {plan.inputs.as_of:%Y-%m-%d %H:%M}[/bold]\n"
     channels, days = plan.tables["channels"], plan.tables["rep_days"]
-    for sentence in sentences(plan.kpis.summary(), channels.to_dicts(), None):
+    for sentence in sentences(
+        plan.kpis.summary(), channels.to_dicts(), None, plan.tables["one_more"].to_dicts()
+    ):
         yield escape(sentence)
     yield ""
     known = list(notices(plan))
@@ -44,6 +46,10 @@ def plan_tables(plan: Plan, out: Path) -> Iterator[Table | str]:
     if not days.is_empty():
         yield _days(days)
         yield ""
+    for frame, table in ((plan.tables["limits"], _limits), (plan.tables["one_more"], _one_more)):
+        if not frame.is_empty():
+            yield table(frame)
+            yield ""
     yield from _figures(plan)
     seconds = plan.seconds
     slow = sorted(seconds, key=lambda name: -seconds[name])[:3]
@@ -63,6 +69,8 @@ def plan_document(plan: Plan) -> dict[str, Any]:
         "missed": [kpi.name for kpi in plan.kpis.missed],
         "actions": _by_action(plan.accounts).to_dicts(),
         "segments": _by_segment(plan.accounts).to_dicts(),
+        "limits": plan.tables["limits"].to_dicts(),
+        "one_more": plan.tables["one_more"].to_dicts(),
         "stages": [
             {"stage": name, "rows": rows[name], "seconds": seconds} for name, seconds in plan.seconds.items()
         ],
@@ -127,6 +135,28 @@ def _days(days: pl.DataFrame) -> Table:
         table.add_row(
             f"{rest.height:,} more days", "", f"{rest['stops'].sum():,}", f"{rest['value_eur'].sum():,.0f}",
             f"{rest['distance_km'].sum():,.0f}", "", "",
+        )  # fmt: skip
+    return table
+
+
+def _limits(frame: pl.DataFrame) -> Table:
+    """Show which limits keep accounts from their contact."""
+    table = _table("limit that binds", "account", "on channel", "accounts", "would bring €")
+    for row in frame.iter_rows(named=True):
+        table.add_row(
+            row["limit"] or NOT_KNOWN, row["state"], channel_words(row["channel"]), f"{row['accounts']:,}",
+            f"{row['value_eur']:z,.0f}",
+        )  # fmt: skip
+    return table
+
+
+def _one_more(frame: pl.DataFrame) -> Table:
+    """Show what one more of each resource would bring."""
+    table = _table("one more", "for", "contacts more", "gain €")
+    for row in frame.iter_rows(named=True):
+        table.add_row(
+            row["resource"], escape(channel_words(row["whose"])), f"{row['contacts']:,}",
+            f"{row['gain_eur']:z,.2f}",
         )  # fmt: skip
     return table
 

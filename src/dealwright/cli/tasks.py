@@ -243,7 +243,7 @@ def publish(
 ) -> None:
     """Put the tasks of a run on the desk that was planned without --publish, or look again."""
     from dealwright.cli.plan import show_progress
-    from dealwright.runs.night import publish_run
+    from dealwright.runs.publishing import publish_run
 
     with show_progress(quiet=as_json) as progress:
         published = publish_run(folder, open_desk=lambda: open_desk(context), progress=progress)

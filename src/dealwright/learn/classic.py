@@ -16,6 +16,7 @@ import numpy as np
 import polars as pl
 
 from dealwright.errors import EvidenceError
+from dealwright.stats.glm import fit_glm
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -78,8 +79,6 @@ def fit_classic_weights(outcomes: pl.DataFrame, agents: pl.DataFrame) -> Classic
     EvidenceError
         Not both won and other assignments.
     """
-    from sklearn.linear_model import LogisticRegression
-
     table = outcomes.join(agents, on="agent_id", how="inner", maintain_order="left").with_columns(
         won=pl.col("won").fill_null(value=False)
     )
@@ -94,9 +93,9 @@ def fit_classic_weights(outcomes: pl.DataFrame, agents: pl.DataFrame) -> Classic
         pl.col(name) if name == "requirements_score" else _percent_rank(name)
         for name in CLASSIC_WEIGHTS
     )
-    model = LogisticRegression(fit_intercept=False, max_iter=1000)
-    model.fit(features.to_numpy(), won)
-    weights = {name: float(weight) for name, weight in zip(CLASSIC_WEIGHTS, model.coef_[0], strict=True)}
+    # as published: the ridge penalty of a library that penalises by default
+    fit = fit_glm(features.to_numpy(), won.astype(np.float64), family="binomial", prior_precision=1.0)
+    weights = {name: float(weight) for name, weight in zip(CLASSIC_WEIGHTS, fit.weights, strict=True)}
     return ClassicResult(weights, len(won), int(won.sum()))
 
 

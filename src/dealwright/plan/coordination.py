@@ -19,6 +19,7 @@ from dealwright.plan.channels import ChannelParams, Channels, allocate_channels
 from dealwright.plan.commitments import commitment_frame, find_commitments
 from dealwright.plan.params import PlanParams
 from dealwright.plan.routing import Routes, route
+from dealwright.plan.routing.stage import SolvedDays
 from dealwright.plan.staffing import Schedule, schedule
 from dealwright.plan.territories import Territories
 from dealwright.plan.trace import Tracer
@@ -46,6 +47,7 @@ def coordinate(
     waitlist: pl.DataFrame | None = None,
     carried: Mapping[str, float] | None = None,
     travel: TravelTimes | None = None,
+    solved: SolvedDays | None = None,
 ) -> Coordination:
     """Run *channel*, *route* and *schedule* until they agree.
 
@@ -55,6 +57,8 @@ def coordinate(
         ``None`` where nobody can be visited: without positions or representatives.
     waitlist, carried
         Of the last run.
+    solved
+        Days that were planned before; see `route`.
     """
     commitments = find_commitments(data, params.route, params.schedule)
     night = _Night(stages, data, actions, params, commitments, waitlist, carried)
@@ -76,6 +80,7 @@ def coordinate(
             "route", data.accounts.height, route, data.accounts, data.reps, params.route,
             decisions=channels.frame, territories=territories.frame, promises=data.promises,
             frequencies=data.frequencies, travel=travel, schema=data.schema, as_of=data.as_of,
+            solved=solved,
         )  # fmt: skip
         night = replace(night, commitments=settle_visits(night.commitments, routes))
         visits = night.commitments.filter(

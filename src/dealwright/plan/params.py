@@ -25,6 +25,9 @@ class PlanParams:
     ----------
     capacity_rounds
         How often channels are allocated again at most where the staff can do less than they were given.
+    one_more
+        Whether to find out, by planning again, what one more visit, hour, representative, agent or contact
+        would bring.
     """
 
     quality: QualityParams = field(default_factory=QualityParams)
@@ -39,4 +42,5 @@ class PlanParams:
     distance_only: DistanceBaselineParams = field(default_factory=DistanceBaselineParams)
     brief: BriefParams = field(default_factory=BriefParams)
     capacity_rounds: int = 2
+    one_more: bool = True
     kpis: KpiParams = field(default_factory=KpiParams)

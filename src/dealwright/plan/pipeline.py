@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import polars as pl
@@ -10,15 +11,18 @@ from dealwright.plan.actions import choose_actions
 from dealwright.plan.actions.catalogue import Catalogue
 from dealwright.plan.anomalies import detect_anomalies
 from dealwright.plan.briefs import write_briefs
-from dealwright.plan.coordination import coordinate
+from dealwright.plan.coordination import Coordination, coordinate
 from dealwright.plan.drift import measure_drift
 from dealwright.plan.kpis import Findings, judge, measure
+from dealwright.plan.limits import Limits, find_limits
+from dealwright.plan.one_more import find_one_more
 from dealwright.plan.params import PlanParams
 from dealwright.plan.prediction import predict
 from dealwright.plan.prediction.model_store import ModelStore
 from dealwright.plan.quality import check_quality
 from dealwright.plan.result import Plan, PreviousRun
 from dealwright.plan.routing import find_visitable, plan_distance_baseline
+from dealwright.plan.routing.outcome import PlannedDays
 from dealwright.plan.segments import segment
 from dealwright.plan.stages import StageResults
 from dealwright.plan.territories import draw_territories
@@ -101,10 +105,21 @@ def run_plan(
             "territory", rows, draw_territories, data.accounts, data.reps, params.territory,
             predictions=predictions.frame, previous=last.territories, schema=data.schema,
         )  # fmt: skip
-    channels, routes, schedule = coordinate(
-        stages, data, actions, territories, params,
-        waitlist=last.waitlist, carried=last.carried, travel=travel,
-    )  # fmt: skip
+    solved: dict[str, PlannedDays] = {}
+    carried: dict[str, Any] = {"waitlist": last.waitlist, "carried": last.carried, "travel": travel}
+
+    def replan(other: PlanInputs, its: PlanParams) -> Coordination:
+        """Plan channels, routes and shifts again, with other representatives, staff or limits."""
+        quiet, drawn = Tracer(seed, "", logs=False), territories
+        if in_the_field and other.reps is not data.reps and _count(other.reps) != _count(data.reps):
+            drawn = quiet.run(
+                "territory", rows, draw_territories, other.accounts, other.reps, its.territory,
+                predictions=predictions.frame, previous=last.territories, schema=other.schema,
+            )  # fmt: skip
+        return coordinate(quiet, other, actions, drawn, its, **carried, solved=solved)
+
+    night = coordinate(stages, data, actions, territories, params, **carried, solved=solved)
+    channels, routes, schedule = night
     distance_baseline = None
     if territories is not None:
         distance_baseline = stages.run(
@@ -117,7 +132,20 @@ def run_plan(
         quality, predictions, anomalies, segments, actions, territories, channels, routes, schedule,
         distance_baseline,
     ]  # fmt: skip
-    decided = with_costs(join_results(account_id, *found), params.action.catalogue)
+
+    def describe(**tables: Any) -> Limits:
+        limits = find_limits(**tables)
+        return (
+            replace(limits, one_more=find_one_more(night, data, params, replan))
+            if params.one_more
+            else limits
+        )
+
+    limits = stages.run(
+        "limits", rows, describe, accounts=join_results(account_id, *found), channels=channels.table,
+        left_out=None if routes is None else routes.left_out, unplaced=schedule.unplaced, staff=data.staff,
+    )  # fmt: skip
+    decided = with_costs(join_results(account_id, *found, limits), params.action.catalogue)
     briefs = stages.run(
         "brief", rows, write_briefs, data.accounts, decided, params.brief,
         visits=None if routes is None else routes.visits, calls=schedule.calls,
@@ -127,7 +155,7 @@ def run_plan(
 
     results = StageResults(
         quality, predictions, anomalies, segments, actions, territories, channels, routes, schedule,
-        distance_baseline, briefs,
+        distance_baseline, limits, briefs,
     )  # fmt: skip
     accounts = decided.with_columns(briefs.frame.drop("account_id"))
     drift, profile = measure_drift(
@@ -166,6 +194,10 @@ def with_costs(accounts: pl.DataFrame, catalogue: Catalogue) -> pl.DataFrame:
     return accounts.with_columns(
         cost_eur=pl.when(pl.col("channel").is_not_null()).then(channel + action).otherwise(0.0)
     )
+
+
+def _count(people: pl.DataFrame | None) -> int:
+    return 0 if people is None else people.height
 
 
 def _hash_inputs(inputs: PlanInputs, seed: int, land: Any) -> str:

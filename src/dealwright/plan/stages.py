@@ -12,6 +12,7 @@ from dealwright.plan.actions import Actions
 from dealwright.plan.anomalies import Anomalies
 from dealwright.plan.briefs import Briefs
 from dealwright.plan.channels import Channels
+from dealwright.plan.limits import Limits
 from dealwright.plan.prediction import Predictions
 from dealwright.plan.quality import Quality
 from dealwright.plan.routing import DistanceBaseline, Routes
@@ -25,6 +26,8 @@ from dealwright.schemas import (
     CHANNEL_COLUMNS,
     DISTANCE_ONLY_DAY_COLUMNS,
     LEFT_OUT_COLUMNS,
+    LIMIT_COLUMNS,
+    ONE_MORE_COLUMNS,
     SERVICE_LEVEL_COLUMNS,
     SHIFT_COLUMNS,
     TERRITORY_CURVE_COLUMNS,
@@ -52,6 +55,8 @@ TABLES: Final[Mapping[str, tuple[str, str, Columns]]] = {
     "calls_unplaced": ("schedule", "unplaced", UNPLACED_CALL_COLUMNS),
     "service_levels": ("schedule", "levels", SERVICE_LEVEL_COLUMNS),
     "backlog": ("schedule", "backlog", BACKLOG_COLUMNS),
+    "limits": ("limits", "table", LIMIT_COLUMNS),
+    "one_more": ("limits", "one_more", ONE_MORE_COLUMNS),
     "briefs": ("briefs", "briefs", BRIEF_COLUMNS),
 }
 
@@ -76,6 +81,7 @@ class StageResults:
     routes: Routes | None
     schedule: Schedule
     distance_baseline: DistanceBaseline | None
+    limits: Limits
     briefs: Briefs
 
     @property

@@ -28,7 +28,7 @@ _log = structlog.wrap_logger(
 )
 STAGES: Final = (
     "quality", "predict", "anomalies", "segment", "action", "territory", "channel", "route", "schedule",
-    "distance_only", "brief",
+    "distance_only", "limits", "brief",
 )  # fmt: skip
 # only where there are positions and representatives
 FIELD_STAGES: Final = ("territory", "route", "distance_only")
@@ -96,12 +96,15 @@ class Tracer:
         adding a stage changes no other. A stage that runs twice draws the same numbers.
     input_hash
         Hash of what the run was given.
+    logs
+        Whether each stage is logged.
     """
 
     seed: int
     input_hash: str
     total: int = len(STAGES)
     progress: Progress | None = None
+    logs: bool = True
     records: list[StageRecord] = field(default_factory=list)
 
     def run(
@@ -126,7 +129,8 @@ class Tracer:
             dict(result.summary()),
         )  # fmt: skip
         self.records.append(record)
-        _log.info("stage finished", **{k: v for k, v in vars(record).items() if k != "summary"})
+        if self.logs:
+            _log.info("stage finished", **{k: v for k, v in vars(record).items() if k != "summary"})
         return result
 
     def finish(self) -> None:

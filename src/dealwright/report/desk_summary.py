@@ -7,6 +7,7 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dealwright.extras import missing_modules
 from dealwright.report.desk_figures import draw_desk
 from dealwright.wording import count_of
 
@@ -69,7 +70,7 @@ img {{ max-width: 100% }} .note {{ color: #52606d }} span {{ white-space: nowrap
 
 
 def write_desk_report(result: TrainResult, names: dict[int, str], directory: Path) -> list[Path]:
-    """Write the three pictures and their summary into a directory.
+    """Write a summary into a directory, with three pictures where matplotlib is installed.
 
     Parameters
     ----------
@@ -80,14 +81,15 @@ def write_desk_report(result: TrainResult, names: dict[int, str], directory: Pat
     -------
     The pictures, ``summary.md`` and ``summary.html`` (which holds the pictures itself).
     """
-    pictures = draw_desk(result, names, directory)
+    directory.mkdir(parents=True, exist_ok=True)
+    pictures = [] if missing_modules("plan") else draw_desk(result, names, directory)
     markdown, page = directory / "summary.md", directory / "summary.html"
-    markdown.write_text(markdown_summary(result), encoding="utf-8")
+    markdown.write_text(markdown_summary(result, pictures), encoding="utf-8")
     page.write_text(html_summary(result, pictures), encoding="utf-8")
     return [*pictures, markdown, page]
 
 
-def markdown_summary(result: TrainResult) -> str:
+def markdown_summary(result: TrainResult, pictures: Sequence[Path]) -> str:
     """Return the summary in Markdown; pictures are referred to by file name."""
     lines = [f"# {_headline(result)}", "", result.evidence.text, "", _meaning(result), ""]
     table = _metric_rows(result)
@@ -96,7 +98,8 @@ def markdown_summary(result: TrainResult) -> str:
         lines += ["| prediction from | log loss | AUC | calibration error |", "|---|---:|---:|---:|"]
         lines += [f"| {' | '.join(row)} |" for row in table]
         lines += ["", _HOW_TO_READ, "", result.reliability_text, ""]
-    for name, title in _PICTURES.items():
+    drawn = {path.stem for path in pictures}
+    for name, title in _PICTURES.items() if drawn else ():
         lines += [f"## {title}", "", f"![{title}]({name}.png)", ""]
     return "\n".join(lines)
 
@@ -119,7 +122,7 @@ def html_summary(result: TrainResult, pictures: Sequence[Path]) -> str:
             f'<p class="note">{_HOW_TO_READ}</p>',
             f"<p>{escape(result.reliability_text)}</p>",
         ]
-    for name, title in _PICTURES.items():
+    for name, title in _PICTURES.items() if by_name else ():
         content = base64.b64encode(by_name[name].read_bytes()).decode()
         parts.append(
             f'<h2>{escape(title)}</h2><img alt="{escape(title)}" src="data:image/png;base64,{content}">'

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from dealwright.plan.channels.capacity import FROM_ROUTES
 from dealwright.plan.kpis import definition_of
 from dealwright.report.plan_sections import channel_words
 from dealwright.wording import count_of, write_eur
@@ -33,6 +34,7 @@ def sentences(
     values: Mapping[str, float | None],
     channels: Sequence[Mapping[str, Any]],
     routes: Mapping[str, Any] | None,
+    one_more: Sequence[Mapping[str, Any]] = (),
 ) -> Iterator[str]:
     """Yield what the plan decided, where a bottleneck is, and what knowing the value of a visit brings.
 
@@ -44,6 +46,8 @@ def sentences(
         Rows of the table *channels*.
     routes
         Totals of `route_rows.route_tables`.
+    one_more
+        Rows of the table *one_more*.
     """
     accounts, acted, gain = (
         values.get(name) for name in ("accounts", "accounts_with_action", "expected_value_eur")
@@ -59,6 +63,16 @@ def sentences(
         yield (
             f"{tightest['backlog']:,} accounts wait for the channel “{channel_words(tightest['channel'])}”; "
             f"one more contact there would bring {write_eur(tightest['price_eur'], 2)}."
+            if tightest.get("capacity_source") != FROM_ROUTES
+            # who visits them is limited by days and ways: only planning again says what more would bring
+            else f"{tightest['backlog']:,} accounts wait for a visit."
+        )
+    gains = [row for row in one_more if row["gain_eur"] > 0]
+    if gains:
+        best = max(gains, key=lambda row: float(row["gain_eur"]))
+        yield (
+            f"Of all resources, one more {best['resource']} ({channel_words(best['whose'])}) would bring "
+            f"most: {write_eur(best['gain_eur'])}, planned again with it."
         )
     if routes and routes["compared"]:
         yield (

@@ -52,7 +52,11 @@ def render_report(run: Run) -> str:
             "",
         ),
         accounts=accounts.height,
-        sentences=list(sentences(values, tables["channels"].to_dicts(), routes["route_totals"])),
+        sentences=list(
+            sentences(
+                values, tables["channels"].to_dicts(), routes["route_totals"], tables["one_more"].to_dicts()
+            )
+        ),
         tiles=tiles(values),
         remarks=run.notices,
         kpis=[_kpi(item) for item in run.kpis.items],

@@ -103,6 +103,8 @@ def operations(tables: Mapping[str, pl.DataFrame]) -> dict[str, Any]:
         "channels": rows("channels"),
         "channel_bars": list(_channel_bars(rows("channels"))),
         "waiting": rows("waitlist", 10),
+        "limits": rows("limits"),
+        "one_more": rows("one_more"),
         "backlog": rows("backlog", 60) if late else [],
         "backlog_days": backlog["day"].n_unique(),
         "territories": territories.head(200).to_dicts(),

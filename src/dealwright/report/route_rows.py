@@ -33,7 +33,6 @@ def route_tables(files: Collection[str], tables: Mapping[str, pl.DataFrame]) -> 
             "route_totals": None,
             "left_out": [],
             "left_out_why": [],
-            "left_out_limits": [],
         }
     joined = days.join(
         other.select("rep_id", "day", *(pl.col(name).alias(f"other_{name}") for name in _COMPARED)),
@@ -78,12 +77,7 @@ def _left_out(left_out: pl.DataFrame) -> dict[str, Any]:
     why = shared.sort("accounts", "reason", descending=[True, False]).head(_MOST_NAMED).to_dicts()
     if rest.height > counted:
         why.append({"reason": "other reasons, see left_out.parquet", "accounts": rest.height - counted})
-    limits = left_out.group_by("limit").agg(accounts=pl.len(), value_eur=pl.col("value_eur").sum())
-    return {
-        "left_out": named.head(_MOST_NAMED).to_dicts(),
-        "left_out_why": why,
-        "left_out_limits": limits.sort("accounts", "limit", descending=[True, False]).to_dicts(),
-    }
+    return {"left_out": named.head(_MOST_NAMED).to_dicts(), "left_out_why": why}
 
 
 def _links(files: Collection[str], rep_id: str, day: Any) -> list[tuple[str, str]]:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from dealwright.desk.desk import Desk
 from dealwright.desk.task_results import Published
-from dealwright.errors import DatabaseError, GateError
+from dealwright.errors import GateError
 from dealwright.plan.briefs.stage import check_wording
 from dealwright.plan.pipeline import run_plan
 from dealwright.plan.quality import QualityGateError
@@ -20,13 +17,10 @@ from dealwright.runs.ground import read_ground, tiles_url
 from dealwright.runs.inputs import read_inputs, road_service
 from dealwright.runs.model_store import FolderModelStore
 from dealwright.runs.output import RunDirectory, check_output, write_plan, write_report, write_world
+from dealwright.runs.publishing import OpenDesk, open_own_desk, publish_run
 from dealwright.runs.reading import read_previous
 from dealwright.runs.request import NightRequest
-from dealwright.runs.task_file import read_tasks
-from dealwright.settings import load_settings
 from dealwright.tables.rejected import write_rejected
-
-OpenDesk = Callable[[], AbstractContextManager[Desk]]
 
 
 @dataclass(frozen=True)
@@ -81,7 +75,7 @@ def run_night(
     """
     check_output(request.out)
     check_wording(request.params.brief)
-    desk = open_desk or _open_desk
+    desk = open_desk or open_own_desk
     touches = None
     if request.publish or request.touches_from_desk:  # before the night begins: is there a desk?
         with desk() as opened:
@@ -111,36 +105,3 @@ def run_night(
     if not request.publish:
         return Night(request, plan)
     return Night(request, plan, publish_run(request.out, open_desk=desk, progress=progress))
-
-
-def publish_run(
-    folder: Path, *, open_desk: OpenDesk | None = None, progress: Progress | None = None
-) -> Published:
-    """Publish the tasks in the folder of a run.
-
-    Raises
-    ------
-    InputError
-        The folder is not a run's.
-    DatabaseError
-        The desk cannot be reached; the run stays as it is.
-    """
-    tasks = read_tasks(folder)
-
-    def show(done: int, total: int) -> None:
-        """Say how many tasks were sent."""
-        if progress is not None:
-            progress("publishing" if done < total else "arranging", done, total)
-
-    try:
-        with (open_desk or _open_desk)() as desk:
-            return desk.tasks.publish(tasks, show)
-    except DatabaseError as error:
-        raise DatabaseError(
-            f"{error} (nothing was published; the run is complete: dealwright task publish {folder})"
-        ) from None
-
-
-def _open_desk() -> AbstractContextManager[Desk]:
-    settings = load_settings()
-    return Desk.open(settings.database_url, settings.home)

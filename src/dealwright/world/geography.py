@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dealwright.errors import InputError
+from dealwright.extras import require_extra
 
 Floats = NDArray[np.float64]
 
@@ -66,6 +67,7 @@ def on_land(
     inside = (lon_deg >= WEST_DEG) & (lon_deg <= EAST_DEG) & (lat_deg <= NORTH_DEG)
     inside &= ~in_the_sea(lat_deg, lon_deg)
     if polygon:
+        require_extra("plan", "a synthetic company in the field")
         import shapely
 
         ring = shapely.Polygon([(lon, lat) for lat, lon in polygon])

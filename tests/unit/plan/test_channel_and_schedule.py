@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from dealwright.errors import InputError
-from dealwright.plan.actions import Actions, choose_actions
+from dealwright.plan.actions import ActionParams, Actions, choose_actions
 from dealwright.plan.channels import ChannelLimit, ChannelParams, allocate_channels
 from dealwright.plan.commitments import commitment_frame
 from dealwright.plan.quality import QualityParams, check_quality
@@ -426,3 +426,36 @@ def test_more_promises_than_capacity_are_kept_and_said(night):
     )
     assert result.table.filter(channel="field").select("capacity", "scheduled").row(0) == (10, 30)
     assert "field: 30 contacts are promised, its capacity is 10" in result.notes
+
+
+def test_who_has_no_action_for_want_of_consent_gets_one_worth_as_much_with_it():
+    inputs = generate(BarcelonaParams(n=300), seed=3).inputs
+    inputs = check_quality(inputs, QualityParams(), rng=np.random.default_rng(5)).inputs
+    value = pl.Series(np.random.default_rng(6).lognormal(5.5, 1, inputs.accounts.height))
+    predictions = inputs.accounts.select("account_id", churn_probability=0.3, predicted_value_eur=value)
+    # nobody may be contacted but by what needs nobody
+    held_to = {f"consent_{name}": pl.lit(value=name == "ecom_self") for name in CHANNELS}
+    inputs = replace(inputs, accounts=inputs.accounts.with_columns(**held_to))
+
+    def actions(accounts):
+        return choose_actions(
+            accounts, predictions, orders=inputs.orders, touches=inputs.touches, schema=inputs.schema,
+            params=ActionParams(exploration_share=0.0), as_of=inputs.as_of, rng=np.random.default_rng(5),
+        ).frame  # fmt: skip
+
+    now = actions(inputs.accounts)
+    given = actions(
+        inputs.accounts.with_columns(pl.lit(value=True).alias(f"consent_{name}") for name in CHANNELS)
+    )
+    held = now["withheld_by"].eq("consent").fill_null(value=False)
+    assert 0 < held.sum() < now["action"].eq("nothing").sum()
+    assert set(now.filter(held)["action"]) == {"nothing"}
+    assert not now.filter(held)["control"].any()
+    better = given["expected_value_eur"] > 0
+    assert better.filter(held).all()
+    assert given.filter(held)["expected_value_eur"].to_numpy() == pytest.approx(
+        now.filter(held)["withheld_eur"].to_numpy(), rel=1e-4
+    )
+    # whom no limit holds gets no action with every consent either
+    free = now["action"].eq("nothing") & now["withheld_by"].is_null()
+    assert not better.filter(free).any()

@@ -12,9 +12,11 @@ import pytest
 
 from dealwright.cli.main import main
 from dealwright.errors import InputError
+from dealwright.plan.channels.capacity import FROM_ROUTES
 from dealwright.report.plan_report import render_report
 from dealwright.runs.output import write_report
 from dealwright.runs.reading import read_run
+from dealwright.schemas import LIMIT_COLUMNS, ONE_MORE_COLUMNS
 
 
 @pytest.fixture
@@ -83,6 +85,25 @@ def test_tables_and_figures_are_shown_where_they_are(run: Path) -> None:
     assert write_report(run).read_text() == before == render_report(read_run(run))
 
 
+def test_limits_and_what_one_more_would_bring_are_shown(run: Path) -> None:
+    rows = [("waits", "field", "visits a day", 15, 264.0), ("no action", None, "consent", 3, 12.4)]
+    pl.DataFrame(rows, schema=LIMIT_COLUMNS, orient="row").write_parquet(run / "limits.parquet")
+    rows = [("visit a day", "R<6>", 1, 50.0, 3.25, 46.75), ("agent", "outbound_cc", 31, 81.5, 0.0, 81.5)]
+    pl.DataFrame(rows, schema=ONE_MORE_COLUMNS, orient="row").write_parquet(run / "one_more.parquet")
+    page = render_report(read_run(run))
+    assert re.search(r"visits a day</td><td>waits</td><td>visit</td><td>15</td><td>264<", page)
+    assert re.search(r"consent</td><td>no action</td><td>–</td><td>3</td><td>12<", page)
+    assert "R&lt;6&gt;</td><td>1</td><td>50.00</td><td>3.25</td><td>46.75<" in page
+    assert "one more agent (call) would bring most: €82" in page
+    channels = {
+        "channel": ["field"], "demand": [10], "capacity": [4], "scheduled": [4], "backlog": [6],
+        "sla_min": [60.0], "sla_met": [True], "price_eur": [192.0], "capacity_source": [FROM_ROUTES],
+    }  # fmt: skip
+    pl.DataFrame(channels).write_parquet(run / "channels.parquet")
+    page = render_report(read_run(run))
+    assert "6 accounts wait for a visit." in page  # which price no allocation alone can tell
+
+
 def days(rows: list[tuple[str, int, float, float]]) -> pl.DataFrame:
     """Return a table of days: representative, stops, value, kilometres."""
     moment = datetime(2026, 7, 1, 9)
@@ -126,7 +147,6 @@ def test_routes_are_compared_with_the_days_without_value(run: Path) -> None:
     assert '<a href="maps/R2-2026-07-01.html">map</a>' in page
     assert "briefs/" not in page  # there are none
     assert "would displace Z" in page
-    assert re.search(r"<td>shift</td><td>2</td><td>69</td>", page)
     assert re.search(r"brings nothing</td><td>2</td>", page)
     assert re.search(r"other reasons, see left_out.parquet</td><td>1</td>", page)
 

@@ -23,6 +23,10 @@ from dealwright.plan.actions.fatigue import TouchLog
 from dealwright.plan.actions.reasons import PERMITTED, ReasonTexts
 from dealwright.schemas import TIMESTAMP, PlanInputs
 
+# limits of contact: an account without action might have one if they gave way
+CONSENT: Final = "consent"
+REST: Final = "rest between contacts"
+QUIET: Final = "quiet days"
 _MOST_MOVES: Final = 60  # quiet spells passed before a channel counts as closed for good
 
 
@@ -101,7 +105,9 @@ def find_eligible(
     for channel in catalogue.channels:
         for index, moments in enumerate(contact_from):
             if moments[channel.name] > closed_after:
-                text = texts.code(f"{channel.name} is quiet until {moments[channel.name]:%Y-%m-%d %H:%M}")
+                text = texts.code(
+                    f"{channel.name} is quiet until {moments[channel.name]:%Y-%m-%d %H:%M}", QUIET
+                )
                 _put(by_channel[channel.name], zone == index, text)
     by_action = {
         action.name: _action_codes(action, facts, log, unavailable.get(action.name), texts)
@@ -132,13 +138,16 @@ def _action_codes(
     if action.suppress.rejections:
         answered = "refused" if log.rejection_known else "not answered"
         limit = action.suppress
-        refused = texts.code(f"{answered} {limit.rejections} times in a row, resting {limit.days} days")
+        refused = texts.code(f"{answered} {limit.rejections} times in a row, resting {limit.days} days", REST)
         _put(codes, log.suppressed(action), refused)
     if action.cooldown_days:
         days = log.days_since_action(action)
         resting = np.where(days < action.cooldown_days, days, np.nan)
         found = texts.codes_of_days(
-            f"tried {{days}} days ago (cool-down {action.cooldown_days} days)", resting, action.cooldown_days
+            f"tried {{days}} days ago (cool-down {action.cooldown_days} days)",
+            resting,
+            action.cooldown_days,
+            REST,
         )
         np.copyto(codes, found, where=codes == PERMITTED)
     return codes
@@ -167,7 +176,7 @@ def _channel_codes(
     if channel.consent:
         given = consents(inputs, channel.name)
         if given is not None:
-            _put(codes, ~given.to_numpy(), texts.code(f"no consent to {channel.name}"))
+            _put(codes, ~given.to_numpy(), texts.code(f"no consent to {channel.name}", CONSENT))
     if not channel.contact:
         return codes
     if catalogue.fatigue.min_gap_days:
@@ -176,6 +185,7 @@ def _channel_codes(
             f"contacted {{days}} days ago (at least {catalogue.fatigue.min_gap_days} days between contacts)",
             close,
             catalogue.fatigue.min_gap_days,
+            REST,
         )
         np.copyto(codes, found, where=codes == PERMITTED)
     for name, caps in ((None, catalogue.fatigue.caps), (channel.name, channel.caps)):
@@ -183,7 +193,8 @@ def _channel_codes(
             # the new contact counts too
             full = log.contacts_within(cap, name) + 1 > cap.contacts
             way = f" on {name}" if name else ""
-            _put(codes, full, texts.code(f"already contacted{way} {cap.contacts} times in {cap.days} days"))
+            text = texts.code(f"already contacted{way} {cap.contacts} times in {cap.days} days", REST)
+            _put(codes, full, text)
     return codes
 
 

@@ -16,18 +16,36 @@ class ReasonTexts:
 
     def __init__(self) -> None:
         self._codes: dict[str, int] = {}
+        self._limits: dict[int, str] = {}
 
-    def code(self, text: str) -> int:
-        """Return the code of a text, a new one for a new text."""
-        return self._codes.setdefault(text, len(self._codes) + 1)
+    def code(self, text: str, limit: str = "") -> int:
+        """Return the code of a text, a new one for a new text.
 
-    def codes_of_days(self, pattern: str, days: NDArray[np.float64], most: int) -> NDArray[np.int32]:
+        Parameters
+        ----------
+        limit
+            What would have to give way, in two or three words, where a rule stands against an option that
+            would do otherwise.
+        """
+        code = self._codes.setdefault(text, len(self._codes) + 1)
+        if limit:
+            self._limits[code] = limit
+        return code
+
+    def limits(self, codes: NDArray[np.int32]) -> pl.Series:
+        """Return the limits of codes; null for texts without one."""
+        table = [self._limits.get(code) for code in range(len(self._codes) + 1)]
+        return pl.Series(table, dtype=pl.String).gather(pl.Series(codes.ravel()))
+
+    def codes_of_days(
+        self, pattern: str, days: NDArray[np.float64], most: int, limit: str = ""
+    ) -> NDArray[np.int32]:
         """Return codes of a pattern with ``{days}`` filled in with whole days from 0 to `most`.
 
         NaN gives 0.
         """
         table = np.array(
-            [self.code(pattern.replace("{days}", str(day))) for day in range(most + 1)], dtype=np.int32
+            [self.code(pattern.replace("{days}", str(day)), limit) for day in range(most + 1)], dtype=np.int32
         )
         known = np.isfinite(days)
         whole = np.where(known, days, 0.0).astype(np.int64)

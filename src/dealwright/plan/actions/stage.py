@@ -47,8 +47,9 @@ class Actions:
         choice ``response_probability``, ``untouched_probability``, ``increment``, ``cost_eur``,
         ``effect_source``, ``contact_from``, ``consent_known``, ``runner_up_value_eur``,
         ``option_propensity`` (of action and channel), ``propensity_nothing``, ``exploration_cost_eur`` (what
-        exploration gives up) and ``best_action`` (without
-        exploration and control group).
+        exploration gives up), ``best_action`` (without
+        exploration and control group), ``withheld_by`` and ``withheld_eur`` (of accounts without action: the
+        budget or the rule of contact that keeps one from them, and what that would be worth).
     options : ``account_id``, and one column per option, named ``ACTION/CHANNEL``: its expected value, null
         where it is not permitted.
     scale, effects : what was fitted.
@@ -172,7 +173,7 @@ def choose_actions(
         inputs, catalogue, facts, log, unavailable=unavailable, texts=texts, horizon_days=params.horizon_days
     )
     worth = _worth(catalogue, facts, unavailable)
-    values = _value_options(catalogue, responses, worth, eligibility)
+    values, if_permitted = _value_options(catalogue, responses, worth, eligibility)
     randomisation = _randomise(inputs.accounts["account_id"], params, draw)
     budget = Budget(
         catalogue.budget.max_contacts if params.max_contacts is None else params.max_contacts,
@@ -193,6 +194,17 @@ def choose_actions(
         randomisation=randomisation,
         effects=effects,
         texts=texts,
+    )
+    idle = ~randomisation.control & ~choice.explore & (choice.option == NONE)
+    frame = frame.with_columns(
+        _withheld(
+            idle=idle,
+            if_permitted=if_permitted,
+            values=values,
+            eligibility=eligibility,
+            choice=choice,
+            texts=texts,
+        )
     )
     return Actions(frame, _option_frame(frame, catalogue, values), scale, effects, choice, tuple(notes))
 
@@ -251,13 +263,45 @@ def _action_of_option(catalogue: Catalogue) -> NDArray[np.int64]:
 
 def _value_options(
     catalogue: Catalogue, responses: Responses, worth: NDArray[np.float32], eligibility: Eligibility
-) -> OptionValues:
+) -> tuple[OptionValues, NDArray[np.float32]]:
+    """Return what the permitted options are worth, and what each would be worth if it were permitted."""
     cost = np.array([action.cost_eur + channel.cost_eur for action, channel in catalogue.options])
     contact = np.array([float(channel.contact) for _, channel in catalogue.options])
     value = responses.increment * worth[:, _action_of_option(catalogue)]
     value -= cost.astype(np.float32)
-    value[~eligibility.permitted] = -np.inf
-    return OptionValues(value, cost, contact, _action_of_option(catalogue))
+    permitted = np.where(eligibility.permitted, value, np.float32(-np.inf))
+    return OptionValues(permitted, cost, contact, _action_of_option(catalogue)), value
+
+
+def _withheld(
+    *,
+    idle: NDArray[np.bool_],
+    if_permitted: NDArray[np.float32],
+    values: OptionValues,
+    eligibility: Eligibility,
+    choice: Choice,
+    texts: ReasonTexts,
+) -> list[pl.Series]:
+    """Say of accounts without action which limit keeps one from them, and what the best would be worth.
+
+    That is the budget, or a rule that stands against an option: of several options, that worth most counts.
+    """
+    limit = pl.Series("withheld_by", [None], dtype=pl.String).new_from_index(0, idle.size)
+    worth = np.full(idle.size, np.nan)
+    priced_out = np.flatnonzero(idle & choice.priced_out)
+    limit = limit.scatter(priced_out, "budget")
+    worth[priced_out] = values.value_eur[priced_out].max(axis=1, initial=0.0)
+    rows = np.flatnonzero(idle & ~choice.priced_out)
+    named = texts.limits(eligibility.codes[rows])
+    ruled_out = named.is_not_null().to_numpy().reshape(rows.size, if_permitted.shape[1])
+    value = np.where(ruled_out, if_permitted[rows], np.float32(0.0))
+    if value.size:
+        best = value.argmax(axis=1)
+        most = value[np.arange(rows.size), best]
+        pays = np.flatnonzero(most > 0)
+        limit = limit.scatter(rows[pays], named.gather(pays * value.shape[1] + best[pays]))
+        worth[rows[pays]] = most[pays]
+    return [limit, pl.Series("withheld_eur", worth).fill_nan(None)]
 
 
 def _randomise(account_id: pl.Series, params: ActionParams, draw: str) -> Randomisation:

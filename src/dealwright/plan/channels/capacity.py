@@ -14,6 +14,8 @@ from dealwright.plan.channels.params import DEFAULT_LIMITS, ChannelLimit
 from dealwright.schemas import CHANNELS
 
 MINUTES_PER_HOUR: Final = 60.0
+FROM_ROUTES: Final = "what the routes hold"
+FROM_STAFF: Final = "what the staff at work can do"
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,7 @@ def _derive(
             raise InputError(
                 f"the capacity of {name} is {given[name]}: give a number of contacts of at least 0"
             )
-        source = "what the routes hold" if name == "field" else "what the staff at work can do"
+        source = FROM_ROUTES if name == "field" else FROM_STAFF
         return Capacity(name, float(given[name]), source, limit)
     if limit.capacity is not None:
         return Capacity(name, float(limit.capacity), "declared", limit)

@@ -139,7 +139,7 @@ def plan_distance_baseline(
         why = (
             f"compared for at most {most} representatives (distance_only.most_reps), there are {len(people)}"
         )
-        return _result(inputs.accounts["account_id"], *outcome.collect([], [], days), notes=(why,))
+        return _result(inputs.accounts["account_id"], *outcome.collect([]), notes=(why,))
     requests = read_requests(
         inputs, decisions, territories=territories, promises=promises, params=route
     ).drop_nulls(["lat_deg", "lon_deg"])  # fmt: skip
@@ -151,8 +151,8 @@ def plan_distance_baseline(
         names = tuple(day.isoformat() for day in days)
         ways = travel or EstimatedTravel(route.travel)
         jobs.append(Job(visits, allowed, (rep,), names, route, ways, seed + number))
-    results = parallel_map(partial(_shortest, iterations=params.iterations), jobs, executor=executor)
-    return _result(inputs.accounts["account_id"], *outcome.collect(jobs, results, days))
+    planned = parallel_map(partial(_shortest, iterations=params.iterations), jobs, executor=executor)
+    return _result(inputs.accounts["account_id"], *outcome.collect(planned))
 
 
 def find_visitable(actions: pl.DataFrame, options: pl.DataFrame, channels: pl.DataFrame) -> pl.DataFrame:
@@ -197,7 +197,7 @@ def _nearest(requests: pl.DataFrame, rep: Rep, most: int) -> pl.DataFrame:
     return requests[kept]
 
 
-def _shortest(job: Job, iterations: int) -> JobResult:
+def _shortest(job: Job, iterations: int) -> outcome.PlannedDays:
     """Plan a representative's days with equal prizes; moments and values are those of the real problem."""
     lat, lon = job.visits["lat_deg"].to_numpy(), job.visits["lon_deg"].to_numpy()
     homes = np.array([(rep.lat_deg, rep.lon_deg) for rep in job.reps])
@@ -210,7 +210,8 @@ def _shortest(job: Job, iterations: int) -> JobResult:
     equal = replace(problem, value_eur=np.full(problem.visits, prize), cost_eur=table.km, allowed=reachable)
     plan = solve(equal, iterations=iterations * len(problem.shifts), seed=job.seed)
     unknown = np.full(len(problem.shifts), np.nan)
-    return JobResult(everybody, problem, plan, table.km, table.source, {}, (), unknown)
+    result = JobResult(everybody, problem, plan, table.km, table.source, {}, (), unknown, unknown)
+    return outcome.read_result(job, result)
 
 
 def _result(

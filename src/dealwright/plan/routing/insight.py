@@ -1,7 +1,8 @@
-"""Why a visit was left out, what it would displace, and what an hour more would be worth."""
+"""Why a visit was left out, what it would displace, and what an hour or a visit more would be worth."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,7 +15,7 @@ from dealwright.plan.routing.engine import (
     kernel_data,
 )
 from dealwright.plan.routing.limits import WORTH, binding_limits
-from dealwright.plan.routing.problem import Floats, Problem, RoutePlan, sequences
+from dealwright.plan.routing.problem import Floats, Problem, RoutePlan, Shift, sequences
 from dealwright.plan.routing.schedule import schedule
 
 MOST_DISPLACED = 2  # neighbouring stops: more would be another day rather than an exchange
@@ -111,21 +112,41 @@ def explain_left_out(problem: Problem, plan: RoutePlan) -> tuple[Insight, ...]:
 def hour_worth_eur(problem: Problem, plan: RoutePlan, ticks: int, iterations: int, seed: int) -> Floats:
     """Return what each shift would gain if it ended later by `ticks`: value less cost, never below 0.
 
-    The day is planned again from the present plan with the longer shift; the number of visits allowed stays.
+    The number of visits allowed stays.
     """
+    return _worth_of(
+        problem, plan, [replace(shift, end=shift.end + ticks) for shift in problem.shifts], iterations, seed
+    )
+
+
+def visit_worth_eur(problem: Problem, plan: RoutePlan, iterations: int, seed: int) -> Floats:
+    """Return what each shift would gain from one visit more; 0 where it has room for another already."""
+    full = {
+        route.shift for route in plan.routes if len(route.stops) >= problem.shifts[route.shift].max_visits
+    }
+    more = [
+        replace(shift, max_visits=shift.max_visits + 1) if r in full else None
+        for r, shift in enumerate(problem.shifts)
+    ]
+    return _worth_of(problem, plan, more, iterations, seed)
+
+
+def _worth_of(
+    problem: Problem, plan: RoutePlan, relaxed: Sequence[Shift | None], iterations: int, seed: int
+) -> Floats:
+    """Return what each shift would gain if it were the relaxed one: planned again from the present plan."""
     now = worth_eur(problem, plan)
     worth = np.zeros(len(problem.shifts))
-    for r, shift in enumerate(problem.shifts):
-        shifts = (*problem.shifts[:r], replace(shift, end=shift.end + ticks), *problem.shifts[r + 1 :])
-        longer = replace(problem, shifts=shifts)
-        if not longer.visits:
+    for r, shift in enumerate(relaxed):
+        if shift is None or not problem.visits:
             continue
+        roomier = replace(problem, shifts=(*problem.shifts[:r], shift, *problem.shifts[r + 1 :]))
         stops, _ = anneal_problem(
-            longer, iterations=iterations, seconds=None, seed=seed, start=sequences(plan)
+            roomier, iterations=iterations, seconds=None, seed=seed, start=sequences(plan)
         )
-        better = schedule(longer, stops, engine="kernel")
+        better = schedule(roomier, stops, engine="kernel")
         if better is not None and problem.must[plan.served()].sum() <= problem.must[better.served()].sum():
-            worth[r] = max(0.0, worth_eur(longer, better) - now)
+            worth[r] = max(0.0, worth_eur(roomier, better) - now)
     return worth
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from dealwright.plan.routing.engine import alone_feasible, solve
-from dealwright.plan.routing.insight import Insight, explain_left_out, hour_worth_eur
+from dealwright.plan.routing.insight import Insight, explain_left_out, hour_worth_eur, visit_worth_eur
 from dealwright.plan.routing.limits import (
     CANDIDATES,
     NO_ROAD,
@@ -23,6 +23,7 @@ from dealwright.plan.routing.limits import (
 from dealwright.plan.routing.params import RouteParams
 from dealwright.plan.routing.problem import NO_LIMIT, Bools, Floats, Ints, Lunch, Problem, RoutePlan, Shift
 from dealwright.plan.routing.requests import Rep
+from dealwright.plan.trace import hash_frame, hash_text
 from dealwright.plan.travel import TravelTable, TravelTimes
 
 MINUTE: Final = 60  # ticks are seconds
@@ -51,6 +52,11 @@ class Job:
     travel: TravelTimes
     seed: int
 
+    def fingerprint(self) -> str:
+        """Return a digest of everything the days depend on but the travel times."""
+        others = self.allowed.tobytes().hex(), self.reps, self.days, self.params, self.seed
+        return hash_text(f"{hash_frame(self.visits)}|{others!r}")
+
 
 @dataclass(frozen=True)
 class JobResult:
@@ -64,8 +70,8 @@ class JobResult:
         Visit of the job -> why it could not be made, whatever else is planned.
     insights
         What stands in the way of each candidate that was left out.
-    hour_worth_eur
-        Per shift, NaN where it was not asked for.
+    hour_worth_eur, visit_worth_eur
+        Per shift, NaN where they were not asked for.
     outnumbered
         Of the visits in `reasons`, those that others only kept from being considered.
     """
@@ -78,6 +84,7 @@ class JobResult:
     reasons: dict[int, Obstacle]
     insights: tuple[Insight, ...]
     hour_worth_eur: Floats
+    visit_worth_eur: Floats
     outnumbered: frozenset[int] = frozenset()
 
 
@@ -111,10 +118,13 @@ def run_job(job: Job) -> JobResult:
         problem, engine=params.engine, iterations=params.iterations * len(problem.shifts), seed=job.seed
     )
     insights = explain_left_out(problem, plan)
-    worth = np.full(len(problem.shifts), np.nan)
+    hour: Floats = np.full(len(problem.shifts), np.nan)
+    one = hour
     if params.extra_hour:
-        worth = hour_worth_eur(problem, plan, 60 * MINUTE, params.iterations // 4 + 1, job.seed)
-    return JobResult(considered, problem, plan, km, table.source, reasons, insights, worth, outnumbered)
+        again = params.iterations // 4 + 1
+        hour = hour_worth_eur(problem, plan, 60 * MINUTE, again, job.seed)
+        one = visit_worth_eur(problem, plan, again, job.seed)
+    return JobResult(considered, problem, plan, km, table.source, reasons, insights, hour, one, outnumbered)
 
 
 def build_problem(job: Job, chosen: Ints, table: TravelTable) -> Problem:

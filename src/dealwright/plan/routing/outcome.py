@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
@@ -15,21 +16,49 @@ from dealwright.plan.routing.problem import Route, leg_places
 from dealwright.schemas import LEFT_OUT_COLUMNS, VISIT_COLUMNS, WORKING_DAY_COLUMNS
 
 
-def collect(
-    jobs: Sequence[Job], results: Sequence[JobResult], days: tuple[date, ...]
-) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Return the visits and the days."""
+@dataclass(frozen=True)
+class PlannedDays:
+    """The days of a job as rows of the frames: what is kept of it once it is solved.
+
+    Attributes
+    ----------
+    visits, days, left_out
+        Rows of `VISIT_COLUMNS`, `WORKING_DAY_COLUMNS` and `LEFT_OUT_COLUMNS`.
+    source
+        Where its travel times come from.
+    """
+
+    visits: list[tuple[Any, ...]]
+    days: list[tuple[Any, ...]]
+    left_out: list[tuple[Any, ...]]
+    source: str
+
+
+def read_result(job: Job, result: JobResult) -> PlannedDays:
+    """Translate a solved job into rows."""
+    days = [date.fromisoformat(day) for day in job.days]
     visits: list[tuple[Any, ...]] = []
     totals: list[tuple[Any, ...]] = []
-    for job, result in zip(jobs, results, strict=True):
-        for route in result.plan.routes:
-            rep, day = job.reps[route.shift // len(days)], days[route.shift % len(days)]
-            visits += _stops(job, result, route, rep.rep_id, day)
-            totals.append(_day(result, route, rep.rep_id, day))
-    made = pl.DataFrame(visits, schema=VISIT_COLUMNS, orient="row")
-    return made.sort("rep_id", "day", "stop"), pl.DataFrame(
-        totals, schema=WORKING_DAY_COLUMNS, orient="row"
-    ).sort("rep_id", "day")
+    for route in result.plan.routes:
+        rep, day = job.reps[route.shift // len(days)], days[route.shift % len(days)]
+        visits += _stops(job, result, route, rep.rep_id, day)
+        totals.append(_day(result, route, rep.rep_id, day))
+    left_out: list[tuple[Any, ...]] = []
+    for visit, obstacle in result.reasons.items():
+        crowded = visit in result.outnumbered
+        left_out.append((*_who(job, visit), *obstacle, crowded, None, None, None, None, None, [], None))
+    left_out += [_insight_row(job, result, insight, days) for insight in result.insights]
+    return PlannedDays(visits, totals, left_out, result.source)
+
+
+def collect(found: Sequence[PlannedDays]) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return the visits and the days."""
+    visits = [row for planned in found for row in planned.visits]
+    days = [row for planned in found for row in planned.days]
+    return (
+        pl.DataFrame(visits, schema=VISIT_COLUMNS, orient="row").sort("rep_id", "day", "stop"),
+        pl.DataFrame(days, schema=WORKING_DAY_COLUMNS, orient="row").sort("rep_id", "day"),
+    )
 
 
 def _stops(job: Job, result: JobResult, route: Route, rep_id: str, day: date) -> list[tuple[Any, ...]]:
@@ -50,11 +79,11 @@ def _stops(job: Job, result: JobResult, route: Route, rep_id: str, day: date) ->
 
 def _day(result: JobResult, route: Route, rep_id: str, day: date) -> tuple[Any, ...]:
     problem = result.problem
-    worth = result.hour_worth_eur[route.shift]
+    worth = result.hour_worth_eur[route.shift], result.visit_worth_eur[route.shift]
     candidates = int(problem.allowed[:, route.shift].sum())
     if not route.stops:
         nothing = (None, None, None, 0.0, 0.0)
-        return (rep_id, day, 0, candidates, 0.0, 0.0, 0.0, 0.0, *nothing, worth)
+        return (rep_id, day, 0, candidates, 0.0, 0.0, 0.0, 0.0, *nothing, *worth)
     places = leg_places(problem, route)
     minutes = problem.travel[places[:-1], places[1:]] / MINUTE
     km = result.km[places[:-1], places[1:]]
@@ -66,7 +95,7 @@ def _day(result: JobResult, route: Route, rep_id: str, day: date) -> tuple[Any, 
         rep_id, day, len(stops), candidates, float(problem.value_eur[stops].sum()), float(minutes.sum()),
         float(km.sum()), (route.back - route.depart) / MINUTE - busy, _moment(day, route.depart),
         None if route.lunch_at is None else _moment(day, route.lunch_at), _moment(day, route.back),
-        float(minutes[-1]), float(km[-1]), worth,
+        float(minutes[-1]), float(km[-1]), *worth,
     )  # fmt: skip
 
 
@@ -75,21 +104,14 @@ def _moment(day: date, ticks: float) -> datetime:
 
 
 def collect_left_out(
-    jobs: Sequence[Job],
-    results: Sequence[JobResult],
-    days: tuple[date, ...],
+    found: Sequence[PlannedDays],
     *,
     requests: pl.DataFrame,
     unplaced: dict[int, Obstacle],
     early: pl.DataFrame,
 ) -> pl.DataFrame:
     """Return the visits that are not made, with the reason and the cheapest way to make them."""
-    rows: list[tuple[Any, ...]] = []
-    for job, result in zip(jobs, results, strict=True):
-        for visit, obstacle in result.reasons.items():
-            crowded = visit in result.outnumbered
-            rows.append((*_who(job, visit), *obstacle, crowded, None, None, None, None, None, [], None))
-        rows += [_insight_row(job, result, insight, days) for insight in result.insights]
+    rows = [row for planned in found for row in planned.left_out]
     others = dict(unplaced)
     others.update(
         (row, Obstacle(NOT_DUE, f"not due before {due.isoformat()}")) for row, due in early.iter_rows()
@@ -108,7 +130,7 @@ def _who(job: Job, visit: int) -> tuple[Any, ...]:
     return row["account_id"], row["rep_id"], row["value_eur"], row["must"]
 
 
-def _insight_row(job: Job, result: JobResult, insight: Insight, days: tuple[date, ...]) -> tuple[Any, ...]:
+def _insight_row(job: Job, result: JobResult, insight: Insight, days: Sequence[date]) -> tuple[Any, ...]:
     who = _who(job, int(result.considered[insight.visit]))
     if insight.shift is None:
         reason = "does not fit: not even two stops of any day make room for it"

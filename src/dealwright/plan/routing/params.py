@@ -74,7 +74,8 @@ class RouteParams:
     iterations
         Work of the engine per representative and day.
     extra_hour
-        Whether to find out what an hour more would be worth (costs a quarter more time).
+        Whether to estimate what an hour and a visit more would be worth to each day (costs half as much time
+        again at most).
     travel
         The estimate of travel times, where no road service is given.
     road

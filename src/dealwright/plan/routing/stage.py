@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import polars as pl
@@ -21,6 +21,9 @@ from dealwright.plan.routing.requests import Rep, open_during_shifts, read_reps,
 from dealwright.plan.routing.week import spread
 from dealwright.plan.travel import EstimatedTravel, TravelTimes
 from dealwright.schemas import AccountSchema
+
+# what a representative's days depend on, as a digest -> these days
+SolvedDays: TypeAlias = MutableMapping[str, outcome.PlannedDays]
 
 
 @dataclass(frozen=True)
@@ -89,6 +92,7 @@ def route(
     as_of: datetime | None = None,
     rng: np.random.Generator | None = None,
     executor: Executor | None = None,
+    solved: SolvedDays | None = None,
 ) -> Routes:
     """Choose and order the visits of every representative.
 
@@ -119,6 +123,9 @@ def route(
     executor
         Where representatives are planned side by side; by default threads, one per processor: the kernel is
         compiled and holds no lock.
+    solved
+        Days that were planned before with the same travel times: those of which nothing has changed are taken
+        over, the others are added.
 
     Raises
     ------
@@ -138,14 +145,27 @@ def route(
     placed, unplaced = _split_unplaceable(open_during_shifts(requests, people), people, days)
     visits, allowed, early = spread(placed, frequencies, days, params)
     jobs = _jobs(visits, allowed, people, days, params=params, travel=provider, seed=int(rng.integers(2**31)))
-    results = parallel_map(run_job, jobs, executor=executor)
-    made, per_day = outcome.collect(jobs, results, days)
-    left_out = outcome.collect_left_out(
-        jobs, results, days, requests=requests, unplaced=unplaced, early=early
-    )
+    planned = _plan_jobs(jobs, {} if solved is None else solved, executor)
+    made, per_day = outcome.collect(planned)
+    left_out = outcome.collect_left_out(planned, requests=requests, unplaced=unplaced, early=early)
     frame = outcome.by_account(inputs.accounts["account_id"], made, left_out)
-    sources = sorted({result.source for result in results})
+    sources = sorted({one.source for one in planned})
     return Routes(frame, made, per_day, left_out, "; ".join(sources) or "none", tuple(notes))
+
+
+def _plan_jobs(
+    jobs: Sequence[Job], solved: SolvedDays, executor: Executor | None
+) -> list[outcome.PlannedDays]:
+    """Plan the jobs that were not planned before."""
+    keys = [job.fingerprint() for job in jobs]
+    new = [(key, job) for key, job in zip(keys, jobs, strict=True) if key not in solved]
+    found = parallel_map(_plan_days, [job for _, job in new], executor=executor)
+    solved.update((key, planned) for (key, _), planned in zip(new, found, strict=True))
+    return [solved[key] for key in keys]
+
+
+def _plan_days(job: Job) -> outcome.PlannedDays:
+    return outcome.read_result(job, run_job(job))
 
 
 def _split_unplaceable(

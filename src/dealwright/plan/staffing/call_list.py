@@ -27,6 +27,9 @@ from dealwright.plan.staffing.workforce import CHANNELS, Workforce, callers
 from dealwright.schemas import CALL_COLUMNS, UNPLACED_CALL_COLUMNS, PlanInputs
 
 CALLING: Final = "outbound_cc"
+_ALL_GIVEN: Final = (
+    "all calls of the day are given to accounts worth more, or at hours when a call is not allowed"
+)
 
 
 @dataclass(frozen=True)
@@ -81,11 +84,13 @@ def list_calls(
     )  # fmt: skip
     left = np.flatnonzero(slot < 0)
     closed = permitted.sum(axis=(1, 2)) == 0
+    able = any(CALLING in skills for skills in force.skills)
     why = [
-        reasons[k] if k < promised.height
-        else "no hour in which a call is allowed while the contact centre is open" if closed[window[k]]
-        else "nobody is on calls" if not slots.day.size
-        else "all calls of the day are given to accounts worth more, or at hours when a call is not allowed"
+        ("promised time", reasons[k]) if k < promised.height
+        else ("calling hours", "no hour in which a call is allowed while the contact centre is open")
+        if closed[window[k]]
+        else ("hours of agents" if able else "skills", "nobody is on calls") if not slots.day.size
+        else ("hours of agents", _ALL_GIVEN)
         for k in left
     ]  # fmt: skip
     unplaced = pl.DataFrame(
@@ -94,7 +99,8 @@ def list_calls(
             "channel": [CALLING] * left.size,
             "value_eur": value[both[left]],
             "call_back": left < promised.height,
-            "reason": why,
+            "limit": [limit for limit, _ in why],
+            "reason": [reason for _, reason in why],
         },
         schema=UNPLACED_CALL_COLUMNS,
     )

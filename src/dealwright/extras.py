@@ -1,0 +1,46 @@
+"""What is installed on request: the libraries of each extra, and the error that names a missing one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib.util import find_spec
+from typing import Final
+
+from dealwright.errors import MissingExtraError
+
+# extra -> the modules it installs beside the desk and learning
+EXTRAS: Final[Mapping[str, tuple[str, ...]]] = {
+    "plan": (
+        "folium", "h3", "jinja2", "matplotlib", "numba", "ortools", "prometheus_client", "pyvrp", "shapely",
+        "sklearn", "structlog", "threadpoolctl",
+    ),
+}  # fmt: skip
+
+
+def missing_modules(extra: str) -> list[str]:
+    """Return the modules of an extra that are not installed; nothing is imported."""
+    return [name for name in EXTRAS[extra] if not _installed(name)]
+
+
+def require_extra(extra: str, purpose: str) -> None:
+    """Make sure that an extra is installed.
+
+    Parameters
+    ----------
+    purpose
+        What needs it, as the subject of a sentence.
+
+    Raises
+    ------
+    MissingExtraError
+        A module of the extra is missing; the message says how to install it.
+    """
+    if missing := missing_modules(extra):
+        raise MissingExtraError(extra, purpose, missing)
+
+
+def _installed(name: str) -> bool:
+    try:
+        return find_spec(name) is not None
+    except ModuleNotFoundError:
+        return False
