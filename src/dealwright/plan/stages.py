@@ -27,6 +27,7 @@ from dealwright.schemas import (
     LEFT_OUT_COLUMNS,
     SERVICE_LEVEL_COLUMNS,
     SHIFT_COLUMNS,
+    STAFF_HOURS_COLUMNS,
     TERRITORY_CURVE_COLUMNS,
     TERRITORY_TABLE_COLUMNS,
     UNPLACED_CALL_COLUMNS,
@@ -51,6 +52,7 @@ TABLES: Final[Mapping[str, tuple[str, str, Columns]]] = {
     "calls": ("schedule", "calls", CALL_COLUMNS),
     "calls_unplaced": ("schedule", "unplaced", UNPLACED_CALL_COLUMNS),
     "service_levels": ("schedule", "levels", SERVICE_LEVEL_COLUMNS),
+    "staff_hours": ("schedule", "hours", STAFF_HOURS_COLUMNS),
     "backlog": ("schedule", "backlog", BACKLOG_COLUMNS),
     "briefs": ("briefs", "briefs", BRIEF_COLUMNS),
 }
