@@ -493,6 +493,11 @@ SERVICE_LEVEL_COLUMNS: Final[Columns] = {
     "service_level": pl.Float64,  # by formula, in the steady state; null for work that may wait
     "simulated_service_level": pl.Float64,  # null where nobody came
 }
+STAFF_HOURS_COLUMNS: Final[Columns] = {
+    "channel": pl.String,  # null for what belongs to none
+    "used_for": pl.String,
+    "hours": pl.Float64,  # they add up to the paid hours
+}
 BACKLOG_COLUMNS: Final[Columns] = {
     "channel": pl.String,
     "day": pl.Date,

@@ -88,6 +88,8 @@ class KpiDefinition:
         The default target.
     group
         Under which heading it stands; empty for figures that are only in the full list.
+    digits
+        Of a share in per cent, after the point; by default one.
     """
 
     name: str
@@ -98,10 +100,13 @@ class KpiDefinition:
     at_least: float | None = None
     at_most: float | None = None
     group: str = ""
+    digits: int | None = None
 
     def write(self, value: float | None) -> str:
         """Write a value, or that it is not known."""
-        return NOT_KNOWN if value is None else _FORMS[self.unit](value)
+        if value is None:
+            return NOT_KNOWN
+        return _FORMS[self.unit](value) if self.digits is None else write_share(value, self.digits)
 
 
 def _total(frame: pl.DataFrame, column: str) -> float | None:
@@ -247,9 +252,25 @@ KPIS: Final = (
         "shortage_h", "hours of missing staff", "hours", "lower", ("schedule", "shortage_h"), group=_DAY
     ),
     KpiDefinition(
-        "inbound_cc_sla_probability", "chance of keeping the service level", "share", "higher",
-        ("schedule", "inbound_cc_sla_probability"), group=_DAY,
+        "sla_probability", "chance of keeping all service levels", "share", "higher",
+        ("schedule", "sla_probability"), group=_DAY, digits=0,
     ),
+    KpiDefinition(
+        "inbound_cc_sla_probability", "of it, that of incoming calls", "share", "higher",
+        ("schedule", "inbound_cc_sla_probability"), group=_DAY, digits=0,
+    ),
+    KpiDefinition(
+        "paid_h", "hours paid in the contact centre", "hours", "", ("schedule", "paid_h"), group=_DAY
+    ),
+    KpiDefinition("work_h", "of it, spent on contacts", "hours", "", ("schedule", "work_h"), group=_DAY),
+    KpiDefinition(
+        "occupancy", "occupancy of the contact centre", "share", "", ("schedule", "occupancy"), group=_DAY
+    ),
+    KpiDefinition(
+        "staff_cost_eur", "cost of the contact centre's hours", "eur", "lower",
+        ("schedule", "staff_cost_eur"), group=_DAY,
+    ),
+    KpiDefinition("workplaces", "most people at work at once", "count", "", ("schedule", "workplaces")),
 )  # fmt: skip
 """Every figure, in the order of ``kpis.json``."""
 
@@ -259,7 +280,7 @@ _SHOWN: Final = (
     "visit_value_eur", "contacts_cost_eur", "exploration_cost_eur", "predicted_value_eur",
     "mean_churn_probability", "contacts_scheduled", "backlog", "visits",
     "must_visits_missed", "distance_km", "territory_max_deviation_pct", "calls", "calls_unplaced",
-    "people", "shortage_h", "inbound_cc_sla_probability",
+    "people", "paid_h", "work_h", "occupancy", "staff_cost_eur", "shortage_h", "sla_probability",
 )  # fmt: skip
 _BY_NAME: Final = {definition.name: definition for definition in KPIS}
 DEFAULT_TARGETS: Final = tuple(

@@ -17,7 +17,7 @@ _TILES: Final[Mapping[str, str]] = {
     "visits": "visits by representatives",
     "calls": "calls on the list",
     "backlog": "accounts that have to wait",
-    "inbound_cc_sla_probability": "chance of keeping the service level",
+    "sla_probability": "chance of keeping all service levels",
 }
 
 

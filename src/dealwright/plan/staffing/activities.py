@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from dealwright.plan.staffing.demand import Floats, Ints
 
 IDLE: Final = -1
+_NOBODY: Final = 1e-4  # people: a matter of rounding in a solver
 
 
 def assign_activities(
@@ -37,13 +38,17 @@ def assign_activities(
     people, times = on_duty.shape
     activity = np.full((people, times), IDLE, dtype=np.int64)
     before = np.full(people, IDLE, dtype=np.int64)
-    whole = np.floor(wanted + 1e-6).astype(np.int64)
+    # what rounding to whole people has left undone, or done too early
+    owed = np.zeros((len(can), len(queue)))
     for t in range(times):
         for g in range(len(can)):
             present = np.flatnonzero(on_duty[:, t] & (group == g))
+            due = np.where(wanted[g, :, t] > _NOBODY, owed[g] + wanted[g, :, t], 0.0)
+            whole = np.where(queue, np.floor(wanted[g, :, t] + _NOBODY), _nearest(due, present.size, queue))
+            left = whole.astype(np.int64)
+            owed[g] += np.where(queue, 0.0, wanted[g, :, t] - left)
             if not present.size:
                 continue
-            left = whole[g, :, t].copy()
             now = np.full(present.size, IDLE, dtype=np.int64)
             # queues first: a customer on the line cannot wait
             for c in np.argsort(~queue, kind="stable"):
@@ -53,12 +58,20 @@ def assign_activities(
             for c in np.argsort(~queue, kind="stable"):
                 fill = np.flatnonzero(now == IDLE)[: left[c]]
                 now[fill] = c
-            now[now == IDLE] = _spare(
-                int((now == IDLE).sum()), wanted[g, :, t] - whole[g, :, t], can[g], queue
-            )
+                left[c] -= fill.size
+            owed[g] += np.where(queue, 0.0, left)
+            now[now == IDLE] = _spare(int((now == IDLE).sum()), due - whole, can[g], queue)
             activity[present, t] = now
             before[present] = now
     return activity
+
+
+def _nearest(due: Floats, people: int, queue: NDArray[np.bool_]) -> Floats:
+    """Round the people that work which may wait is due, to no more than there are: the most overdue first."""
+    whole = np.where(queue, 0.0, np.maximum(np.floor(due + 0.5), 0.0))
+    while whole.sum() > people:
+        whole[np.where(whole > 0, due - whole, np.inf).argmin()] -= 1.0
+    return whole
 
 
 def _spare(count: int, fraction: Floats, can: NDArray[np.bool_], queue: NDArray[np.bool_]) -> Ints:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
-from typing import Final
+from typing import Final, TypeAlias
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from dealwright.plan.actions.catalogue import Catalogue
 from dealwright.plan.staffing.activities import IDLE
@@ -20,7 +22,7 @@ from dealwright.plan.staffing.calls import (
     place_calls,
     reserve_call_backs,
 )
-from dealwright.plan.staffing.clock import on_clock_of
+from dealwright.plan.staffing.clock import interval_of, on_clock_of
 from dealwright.plan.staffing.demand import Floats, Ints
 from dealwright.plan.staffing.params import ScheduleParams
 from dealwright.plan.staffing.workforce import CHANNELS, Workforce, callers
@@ -30,14 +32,28 @@ CALLING: Final = "outbound_cc"
 _ALL_GIVEN: Final = (
     "all calls of the day are given to accounts worth more, or at hours when a call is not allowed"
 )
+# told apart in the model of the shifts: more make it slow
+_MOST_WINDOWS: Final = 40
+
+# when calls may be made, shape (kinds, intervals), and how many of each kind
+CallWindows: TypeAlias = tuple[NDArray[np.bool_], Floats]
 
 
 @dataclass(frozen=True)
 class CallList:
-    """`CALL_COLUMNS` by time, and `UNPLACED_CALL_COLUMNS` by importance."""
+    """The calls of the plan.
+
+    Attributes
+    ----------
+    calls, unplaced
+        `CALL_COLUMNS` by time, and `UNPLACED_CALL_COLUMNS` by importance.
+    possible
+        For each call without a place: when it may be made, shape (days, intervals).
+    """
 
     calls: pl.DataFrame
     unplaced: pl.DataFrame
+    possible: tuple[NDArray[np.bool_], ...] = ()
 
 
 def list_calls(
@@ -52,7 +68,7 @@ def list_calls(
 ) -> CallList:
     """Place promised calls first, then the accounts allocated to the calling channel by their worth."""
     work = params.work_of(CALLING)
-    spacing = work.handle_min / ((1.0 - work.shrinkage) * work.max_occupancy)
+    spacing = work.handle_min / work.pace
     on_calls = callers(force, CALLING)
     slots = cut_slots(
         [on_calls[day][1].astype(np.bool_) for day in range(len(days))], spacing, work.handle_min, params
@@ -62,9 +78,7 @@ def list_calls(
         """Return who works in a row of a day's activities."""
         return force.rep_id(int(on_calls[day][0][place]))
 
-    reserved, reasons = reserve_call_backs(
-        promised, slots, days, rep_of, tolerance_min=params.call_back_tolerance_min
-    )
+    reserved, reasons = reserve_call_backs(promised, slots, days, rep_of, params)
     taken = np.zeros(slots.day.size, dtype=np.bool_)
     taken[reserved[reserved >= 0]] = True
     row_of = {name: row for row, name in enumerate(inputs.accounts["account_id"])} if promised.height else {}
@@ -104,21 +118,90 @@ def list_calls(
         },
         schema=UNPLACED_CALL_COLUMNS,
     )
-    return CallList(calls, unplaced)
+    return CallList(
+        calls, unplaced, tuple(_possible(int(k), promised, permitted[window[k]], days, params) for k in left)
+    )
 
 
-def count_callable(
+def _possible(
+    k: int, promised: pl.DataFrame, permitted: NDArray[np.bool_], days: Sequence[date], params: ScheduleParams
+) -> NDArray[np.bool_]:
+    """Return when a call may be made; a promised one when it is promised."""
+    if k >= promised.height:
+        return permitted
+    found = np.zeros_like(permitted)
+    for day, name in enumerate(days):
+        place = interval_of(promised["at"][k], name, params)
+        if place is not None:
+            found[day, place] = True
+    return found
+
+
+def find_call_windows(
     inputs: PlanInputs,
     chosen: pl.DataFrame,
     catalogue: Catalogue,
+    promised: pl.DataFrame,
+    *,
     days: Sequence[date],
     params: ScheduleParams,
-) -> Ints:
-    """Return how many of the accounts to call may be called in each interval of each day."""
-    rows = np.flatnonzero(chosen["channel"].eq(CALLING).fill_null(value=False).to_numpy())
+) -> tuple[CallWindows, ...]:
+    """Return per day how many of the calls may be made in which intervals.
+
+    A call is counted on the first day on which it may be made. A promised one is made when it is promised.
+    """
+    row_of = {name: row for row, name in enumerate(inputs.accounts["account_id"])} if promised.height else {}
+    wanted = chosen["channel"].eq(CALLING).fill_null(value=False).to_numpy()
+    wanted[[row_of[name] for name in promised["account_id"]]] = False
+    rows = np.flatnonzero(wanted)
     window, permitted, _ = find_windows(inputs, rows, catalogue, CALLING, days=days, params=params)
-    weight = np.bincount(window, minlength=len(permitted))
-    return np.asarray(np.tensordot(weight, permitted.astype(np.int64), axes=1))
+    calls = np.bincount(window, minlength=len(permitted)).astype(np.float64)
+    found = []
+    for day in range(len(days)):
+        here = permitted[:, day].any(axis=1) & (calls > 0)
+        kinds, number = permitted[here, day], calls[here]
+        calls = np.where(here, 0.0, calls)
+        moments = [
+            place for at in promised["at"] if (place := interval_of(at, days[day], params)) is not None
+        ]
+        own = np.zeros((len(moments), params.intervals), dtype=np.bool_)
+        own[np.arange(len(moments)), moments] = True
+        found.append(_distinct(np.concatenate([kinds, own]), np.append(number, np.ones(len(moments)))))
+    return tuple(found)
+
+
+def missed_calls(
+    windows: Sequence[CallWindows], left: Sequence[NDArray[np.bool_]]
+) -> tuple[CallWindows, ...] | None:
+    """Return the windows with a call more for each one that found no place; None where all have one.
+
+    Parameters
+    ----------
+    left
+        For each such call: when it may be made, shape (days, intervals).
+    """
+    now = [(kinds, number.copy()) for kinds, number in windows]
+    more = False
+    for permitted in left:
+        for day in np.flatnonzero(permitted.any(axis=1))[:1]:
+            kinds, number = now[day]
+            # of many kinds only the most frequent are told apart: then that which has most in common
+            number[int((kinds & permitted[day]).sum(axis=1).argmax())] += 1.0
+            more = True
+    return tuple(now) if more else None
+
+
+def _distinct(kinds: NDArray[np.bool_], number: Floats) -> CallWindows:
+    """Add up equal windows, and rare ones with that of the frequent ones they have most in common with."""
+    if not len(kinds):
+        return kinds, number
+    distinct, place = np.unique(kinds, axis=0, return_inverse=True)
+    total = np.bincount(place.ravel(), weights=number).astype(np.float64)
+    order = np.lexsort((np.arange(total.size), -total))
+    frequent, rare = order[:_MOST_WINDOWS], order[_MOST_WINDOWS:]
+    common = (distinct[rare].astype(np.int64) @ distinct[frequent].astype(np.int64).T).argmax(axis=1)
+    np.add.at(total, frequent[common], total[rare])
+    return distinct[frequent], total[frequent]
 
 
 def honour_call_backs(
@@ -127,22 +210,26 @@ def honour_call_backs(
     """Put somebody on calls at each promised moment: who promised, else who does work that may wait."""
     calling = CHANNELS.index(CALLING)
     activity = [item.copy() for item in force.activity]
+    kept: Counter[tuple[int, int]] = Counter()
     for _, at, promised_by in promised.sort("at").iter_rows():
-        place = (at.hour * 60 + at.minute - params.opens_min) // params.interval_min
-        if at.date() not in days or not 0 <= place < params.intervals:
-            continue
-        day = days.index(at.date())
-        now = activity[day][:, place]
-        able = np.array([CALLING in force.skills[person] for person in force.people[day]], dtype=np.bool_)
-        here = np.flatnonzero((now != IDLE) & able)
-        own = [k for k in here if force.rep_id(int(force.people[day][k])) == promised_by]
-        if own or not (now[here] == calling).any():
-            waits = np.array(
-                [now[k] != IDLE and params.work_of(CHANNELS[now[k]]).kind == "drain" for k in here]
-            )
-            chosen = own or here[np.argsort(~waits.astype(np.bool_), kind="stable")].tolist()
-            for k in chosen[:1]:
-                now[k] = calling
+        moments = [(day, interval_of(at, name, params)) for day, name in enumerate(days)]
+        for day, place in moments:
+            if place is None:
+                continue
+            kept[day, place] += 1
+            now = activity[day][:, place]
+            able = np.array([CALLING in force.skills[person] for person in force.people[day]], dtype=np.bool_)
+            here = np.flatnonzero((now != IDLE) & able)
+            own = [k for k in here if force.rep_id(int(force.people[day][k])) == promised_by]
+            # one for each promise of that moment
+            if own or (now[here] == calling).sum() < kept[day, place]:
+                waits = np.array(
+                    [now[k] != IDLE and params.work_of(CHANNELS[now[k]]).kind == "drain" for k in here]
+                )
+                idle = here[now[here] != calling]
+                others = idle[np.argsort(~waits[now[here] != calling].astype(np.bool_), kind="stable")]
+                for k in (own or others.tolist())[:1]:
+                    now[k] = calling
     return replace(force, activity=tuple(activity))
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from dealwright.plan.actions.catalogue import DAYS, Catalogue, Channel
 from dealwright.plan.flow import allocate_by_flow
-from dealwright.plan.staffing.clock import on_clock_of, skipped_intervals
+from dealwright.plan.staffing.clock import interval_of, on_clock_of, skipped_intervals
 from dealwright.plan.staffing.demand import Floats, Ints
 from dealwright.plan.staffing.params import DAY_MIN, ScheduleParams
 from dealwright.schemas import PlanInputs
@@ -63,15 +63,22 @@ def cut_slots(
         Per day: who is on calls in which interval, shape (people, intervals).
     """
     found: list[tuple[int, int, int]] = []
-    length = params.interval_min
+    length, rest = params.interval_min, 0.0
     for day, on in enumerate(activity):
         for person, present in enumerate(on):
             places = np.flatnonzero(present)
             previous = -np.inf
-            # time on calls adds up over the day, wherever it lies
-            for k in range(int(places.size * length / spacing_min + 1e-9)):
-                place = places[int(k * spacing_min // length)]
-                begin = int(params.opens_min + place * length + k * spacing_min % length)
+            # time on calls adds up over the day, wherever it lies, and over people: what is too short for one
+            # more call of one of them is made good by another, who rests less between calls
+            fair = places.size * length / spacing_min
+            count = int(fair + 1e-9)
+            rest += fair - count
+            if rest >= 1.0 - 1e-9 and (count + 1) * handle_min <= places.size * length:
+                count, rest = count + 1, rest - 1.0
+            apart = min(spacing_min, places.size * length / max(count, 1))
+            for k in range(count):
+                place = places[min(int(k * apart // length), places.size - 1)]
+                begin = int(params.opens_min + place * length + k * apart % length)
                 # a call ends before other work begins, if it can
                 if not (place + 1 < present.size and present[place + 1]):
                     latest = int(params.opens_min + (place + 1) * length - handle_min)
@@ -190,7 +197,7 @@ def reserve_call_backs(
     slots: Slots,
     days: Sequence[date],
     rep_ids: Callable[[int, int], str],
-    tolerance_min: int,
+    params: ScheduleParams,
 ) -> tuple[Ints, list[str]]:
     """Return the slot of each promised call (-1 for none) and why it has none.
 
@@ -201,14 +208,20 @@ def reserve_call_backs(
     reasons = [""] * call_backs.height
     for index in np.argsort(call_backs["at"].to_physical().to_numpy(), kind="stable"):
         at, promised_by = call_backs["at"][int(index)], call_backs["rep_id"][int(index)]
-        if at.date() not in days:
+        # the night hours of a centre that is open past midnight belong to the day before
+        open_on = [day for day in days if interval_of(at, day, params) is not None]
+        if not open_on and at.date() not in days:
             reasons[index] = f"promised for {at:%Y-%m-%d}, a day that is not planned"
             continue
-        minute = at.hour * 60 + at.minute
+        day = open_on[0] if open_on else at.date()
+        minute = int((at - datetime.combine(day, time())).total_seconds() // 60)
         away = np.abs(slots.start_min - minute)
-        near = np.flatnonzero(~taken & (slots.day == days.index(at.date())) & (away <= tolerance_min))
+        near = np.flatnonzero(
+            ~taken & (slots.day == days.index(day)) & (away <= params.call_back_tolerance_min)
+        )
         if not near.size:
-            reasons[index] = f"nobody is free within {tolerance_min} minutes of {at:%Y-%m-%d %H:%M}"
+            tolerance = params.call_back_tolerance_min
+            reasons[index] = f"nobody is free within {tolerance} minutes of {at:%Y-%m-%d %H:%M}"
             continue
         own = np.array([rep_ids(int(slots.day[k]), int(slots.person[k])) == promised_by for k in near])
         best = near[np.lexsort((near, away[near], ~own))[0]]

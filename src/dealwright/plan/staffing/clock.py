@@ -27,6 +27,16 @@ def elapsed_min(day: date, start_min: int, end_min: int, zone: str) -> int:
     return int((_instant(day, end_min, zone) - _instant(day, start_min, zone)).total_seconds() // 60)
 
 
+def interval_of(moment: datetime, day: date, params: ScheduleParams) -> int | None:
+    """Return in which interval of a day's opening hours a moment lies; None for one outside of them.
+
+    The hours of a centre that is open past midnight belong to the day on which they begin.
+    """
+    minute = int((moment - datetime.combine(day, time())).total_seconds() // 60)
+    place = (minute - params.opens_min) // params.interval_min
+    return place if 0 <= place < params.intervals else None
+
+
 def on_clock_of(moment: datetime, zone: str, other: str) -> datetime:
     """Return what the clock of another zone shows at a moment of the company's clock."""
     if zone == other:
@@ -74,16 +84,17 @@ def _keeps_clear(shift: Shift, odd: tuple[int, int], *, skipped: bool) -> bool:
 
 
 def _change(day: date, zone: str) -> tuple[tuple[int, int] | None, tuple[int, int] | None]:
-    """Return the minutes of a day that its clock skips, and those that it shows twice."""
+    """Return the minutes that the clock skips, and those it shows twice, on a day and the one after it."""
     here = ZoneInfo(zone)
     midnight = datetime.combine(day, time())
+    # opening hours may reach into the next day
     if (midnight - timedelta(minutes=1)).replace(tzinfo=here).utcoffset() == (
-        midnight + timedelta(minutes=DAY_MIN)
+        midnight + timedelta(minutes=2 * DAY_MIN)
     ).replace(tzinfo=here).utcoffset():
         return None, None
     skipped: list[int] = []
     twice: list[int] = []
-    for minute in range(0, DAY_MIN, _STEP_MIN):
+    for minute in range(0, 2 * DAY_MIN, _STEP_MIN):
         local = midnight + timedelta(minutes=minute)
         first, second = (local.replace(tzinfo=here, fold=fold).utcoffset() for fold in (0, 1))
         if first != second:

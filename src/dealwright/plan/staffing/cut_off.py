@@ -18,6 +18,8 @@ Ints = NDArray[np.int64]
 _ROUND: Final = 1e-6
 _WIDER: Final = 0.01  # of the relaxation's value: how far above it the second try looks
 
+_FEW_NODES: Final = 5  # of a search that need not be thorough
+
 
 @dataclass(frozen=True)
 class Program:
@@ -53,13 +55,19 @@ class Solution:
     bound: float
 
 
-def minimise(program: Program, seconds: float) -> Solution:
+def minimise(program: Program, seconds: float, *, thorough: bool = True) -> Solution:
     """Look for a solution just above the linear relaxation first, and everywhere only if there is none.
 
     No solution is better than the relaxation, rounded up. If only solutions up to a cut-off are wanted, a
     whole column whose reduced cost alone would lift the relaxation above it must be 0 (reduced cost fixing,
     Nemhauser & Wolsey 1988, *Integer and Combinatorial Optimization*, II.5.1), and the cut-off is one more
     row. Nothing that is as good is lost, so that what is found is as proven as without.
+
+    Parameters
+    ----------
+    thorough
+        Whether to search until the best is found. Otherwise only a little, always the same, and only just
+        above the relaxation.
     """
     deadline = time.monotonic() + seconds
     relaxed = _relax(program, seconds)
@@ -67,10 +75,11 @@ def minimise(program: Program, seconds: float) -> Solution:
         return _solve(program, np.inf, program.most, deadline - time.monotonic())
     value, reduced = relaxed
     least = float(np.ceil(value - _ROUND))
-    for cut_off in (least, least + np.ceil(_WIDER * abs(least)), np.inf):
+    cut_offs = (least, least + np.ceil(_WIDER * abs(least)), *((np.inf,) if thorough else ()))
+    for cut_off in cut_offs:
         most = np.where((program.integrality > 0) & (reduced > cut_off - value + _ROUND), 0.0, program.most)
         left = deadline - time.monotonic()
-        found = _solve(program, cut_off, most, left if np.isinf(cut_off) else left / 2)
+        found = _solve(program, cut_off, most, left if np.isinf(cut_off) else left / 2, thorough=thorough)
         if found.x is not None:
             break
     return Solution(found.x, found.proven, max(found.bound, least))
@@ -102,7 +111,9 @@ def _relax(program: Program, seconds: float) -> tuple[float, Floats] | None:
     return float(result.fun), np.asarray(result.lower.marginals)
 
 
-def _solve(program: Program, cut_off: float, most: Floats, seconds: float) -> Solution:
+def _solve(
+    program: Program, cut_off: float, most: Floats, seconds: float, *, thorough: bool = True
+) -> Solution:
     from scipy.optimize import Bounds, LinearConstraint, milp
     from scipy.sparse import csr_array, vstack
 
@@ -117,6 +128,10 @@ def _solve(program: Program, cut_off: float, most: Floats, seconds: float) -> So
         constraints=rows,
         integrality=program.integrality,
         bounds=Bounds(0, most),
-        options={"time_limit": max(seconds, 0.1), "mip_rel_gap": 0.0},
+        options={
+            "time_limit": max(seconds, 0.1),
+            "mip_rel_gap": 0.0,
+            **({} if thorough else {"node_limit": _FEW_NODES}),
+        },
     )
     return Solution(result.x, result.status == 0, float(result.mip_dual_bound or 0.0))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Final
@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 
 from dealwright.errors import InputError
 from dealwright.plan.staffing.erlang import required_agents, scheduled_agents
-from dealwright.plan.staffing.params import DEFAULT_WORK, ScheduleParams, Work
+from dealwright.plan.staffing.params import DAY_MIN, DEFAULT_WORK, ScheduleParams, Work
 from dealwright.schemas import ARRIVAL_COLUMNS, PlanInputs, conform
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
 
 _EPSILON: Final = 1e-9
 
@@ -37,8 +38,11 @@ class ChannelDemand:
         accumulated.
     arrived
         The same, that can have been done by then.
-    most
-        Scheduled agents that find something to do in each interval; inf where that is not limited.
+    idle
+        Of the required agents of a queue, how many are left over for work that may be interrupted.
+    windows
+        Of work that may be done only at certain times, how many agent-intervals at which; None where it does
+        not matter.
     source
         Where the numbers come from.
     own
@@ -51,7 +55,8 @@ class ChannelDemand:
     required: Ints
     due: Floats
     arrived: Floats
-    most: Floats
+    idle: Floats
+    windows: tuple[tuple[float, Bools], ...] | None
     source: str
     own: float = 0.0
 
@@ -133,7 +138,7 @@ def measure_demand(
     source: str,
     *,
     params: ScheduleParams,
-    reachable: Ints | None = None,
+    windows: Sequence[tuple[float, Bools]] | None = None,
 ) -> ChannelDemand:
     """Turn contacts into the agents they need.
 
@@ -145,8 +150,8 @@ def measure_demand(
     ----------
     own
         Contacts the plan itself makes, at any time of the day.
-    reachable
-        Of these, how many can be made in each interval; None where that does not matter.
+    windows
+        Of these, how many can be made in which intervals; None where that does not matter.
     """
     work, count, length = params.work_of(channel), params.intervals, params.interval_min
     nothing = np.zeros(count)
@@ -155,26 +160,39 @@ def measure_demand(
         distinct, place = np.unique(load, return_inverse=True)
         agents = np.array([required_agents(float(item), work) for item in distinct], dtype=np.int64)
         required = scheduled_agents(agents, work.shrinkage)[place]
-        return ChannelDemand(channel, work, contacts, required, nothing, nothing, nothing + np.inf, source)
-    per_contact = work.handle_min / ((1.0 - work.shrinkage) * work.max_occupancy) / length
+        busy = load / work.pace
+        idle = np.maximum(required - busy, 0.0)
+        return ChannelDemand(channel, work, contacts, required, nothing, nothing, idle, None, source)
+    per_contact = work.handle_min / work.pace / length
     waiting = np.cumsum(contacts) * per_contact
-    wait = max(round(work.drain_h * 60.0 / length), 1)
+    wait = drain_intervals(work, params)
     # arrived in interval t means due by the end of interval t + wait − 1
     due = np.concatenate([np.zeros(min(wait - 1, count)), waiting])[:count]
-    arrived = waiting + own * per_contact
+    if windows is None:
+        ready, arrived = None, waiting + own * per_contact
+    else:
+        # nobody need come in for customers who cannot be called
+        ready = tuple((calls * per_contact, permitted) for calls, permitted in windows if permitted.any())
+        arrived = waiting + sum(amount for amount, _ in ready)
+        if contacts.any():
+            ready = (*ready, (float(waiting[-1]), np.ones(count, dtype=np.bool_)))
     due[-1] = arrived[-1]
-    # work beyond the customers who can be reached is idle; what comes from elsewhere has no such hours
-    most = nothing + np.inf if reachable is None or contacts.any() else np.ceil(reachable * per_contact)
     total = contacts + np.append(own, np.zeros(count - 1))
     return ChannelDemand(
-        channel, work, total, np.zeros(count, dtype=np.int64), due, arrived, most, source, own
+        channel, work, total, np.zeros(count, dtype=np.int64), due, arrived, nothing, ready, source, own
     )
+
+
+def drain_intervals(work: Work, params: ScheduleParams) -> int:
+    """Return within how many intervals work that may wait is to be done, that of its arrival counted."""
+    return max(round(work.drain_h * 60.0 / params.interval_min), 1)
 
 
 def daily_profile(params: ScheduleParams) -> Floats:
     """Return the share of a day's contacts in each interval: the weights of the hours, smoothed."""
     middle = params.opens_min + (np.arange(params.intervals) + 0.5) * params.interval_min
-    weight = np.interp(middle / 60.0, np.arange(24) + 0.5, params.hours)
+    # hours past midnight are those of the next morning
+    weight = np.interp(middle / 60.0, np.arange(48) + 0.5, params.hours * 2)
     total = float(weight.sum())
     return np.asarray(weight / total) if total > 0 else np.full(params.intervals, 1.0 / params.intervals)
 
@@ -196,8 +214,14 @@ def _read_arrivals(arrivals: pl.DataFrame | None, params: ScheduleParams) -> dic
     for (channel,), rows in table.group_by("channel", maintain_order=True):
         by_start = rows.group_by("start_min").agg(pl.col("contacts").sum()).sort("start_min")
         start = by_start["start_min"].to_numpy().astype(np.float64)
+        # where the centre is open past midnight, 30 is half past twelve of that night
+        start = np.where(
+            (start < params.opens_min) & (start + DAY_MIN < params.ends_min), start + DAY_MIN, start
+        )
+        order = np.argsort(start, kind="stable")
+        start, number = start[order], by_start["contacts"].to_numpy()[order]
         step = float(np.diff(start).min()) if start.size > 1 else float(params.interval_min)
-        outside = (start + _EPSILON < params.opens_min) | (start + _EPSILON > params.closes_min - step + 1)
+        outside = (start + _EPSILON < params.opens_min) | (start + _EPSILON > params.ends_min - step + 1)
         if outside.any():
             raise InputError(
                 f"the forecast of {channel} has contacts at {int(start[outside][0])} minutes after "
@@ -207,6 +231,6 @@ def _read_arrivals(arrivals: pl.DataFrame | None, params: ScheduleParams) -> dic
             )
         ends = np.unique(np.concatenate([start, start + step]))
         total = np.zeros(ends.size)
-        np.add.at(total, np.searchsorted(ends, start + step), by_start["contacts"].to_numpy())
+        np.add.at(total, np.searchsorted(ends, start + step), number)
         found[str(channel)] = np.diff(np.interp(edges, ends, np.cumsum(total)))
     return found

@@ -1,23 +1,55 @@
-"""The service level of each interval, by Erlang's formulas and simulated."""
+"""The service level of each interval, by Erlang's formulas and simulated, and the chance of keeping it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Final
 
 import numpy as np
 import polars as pl
 
-from dealwright.plan.staffing.demand import ChannelDemand, Ints
+from dealwright.plan.staffing.demand import ChannelDemand, Floats, Ints, drain_intervals
 from dealwright.plan.staffing.erlang import available_agents, service_level
 from dealwright.plan.staffing.params import ScheduleParams
-from dealwright.plan.staffing.simulation import simulate_queue
+from dealwright.plan.staffing.simulation import (
+    Bools,
+    chance,
+    chance_error,
+    simulate_backlog,
+    simulate_queue,
+)
 from dealwright.plan.staffing.workforce import Workforce
 from dealwright.schemas import SERVICE_LEVEL_COLUMNS
 
 _MOST_STEPS: Final = 2e9  # contacts × agents × days: a few seconds
 _LEAST_RUNS: Final = 20
+_MOST_RUNS: Final = 40_000  # the standard error of any share is then at most a quarter of a per cent
+_BATCH: Final = 2_000  # days played at once, as they are held in memory
+
+
+@dataclass(frozen=True)
+class Levels:
+    """What the day is likely to bring.
+
+    Attributes
+    ----------
+    table
+        `SERVICE_LEVEL_COLUMNS`.
+    probability
+        Channel -> chance that a day keeps its service level, mean over the days.
+    all_kept
+        Chance that every channel keeps its own on one day; NaN where there is no work.
+    error
+        Standard error of `all_kept`.
+    """
+
+    table: pl.DataFrame
+    probability: Mapping[str, float]
+    all_kept: float
+    error: float
 
 
 def judge_levels(
@@ -26,12 +58,18 @@ def judge_levels(
     days: Sequence[date],
     params: ScheduleParams,
     seed: int,
-) -> tuple[pl.DataFrame, dict[str, float]]:
-    """Return `SERVICE_LEVEL_COLUMNS`, and each queue's probability that a day keeps its service level."""
+) -> Levels:
+    """Judge every channel on every day.
+
+    All channels are played on the same days, so that the chance that all keep their level is that of one day.
+    """
     frames: list[pl.DataFrame] = []
     kept: dict[str, list[float]] = {}
+    together: list[Bools] = []
     for index, (day, demand) in enumerate(zip(days, demands, strict=True)):
         scheduled = force.scheduled(index)
+        runs = min(_runs(item, scheduled[c], params) for c, item in enumerate(demand))
+        whole_day = np.ones(runs, dtype=np.bool_)
         for c, item in enumerate(demand):
             if not item.contacts.any() and not scheduled[c].any():
                 continue
@@ -48,14 +86,15 @@ def judge_levels(
                         for n, a in zip(available, load, strict=True)
                     ]
                 )
-                played = simulate_queue(
-                    item.contacts, available, interval_min=params.interval_min, handle_min=work.handle_min,
-                    within_min=work.within_s / 60.0, patience_min=work.patience_min,
-                    runs=_runs(item, available, params),
-                    seed=(seed + 1009 * index + c) % 2**31,
-                )  # fmt: skip
-                simulated = played.by_interval
-                kept.setdefault(item.channel, []).append(played.probability(work.target_share))
+                good, simulated = _play_queue(
+                    item, available, runs, (seed + 1009 * index + c) % 2**31, params
+                )
+            else:
+                there = scheduled[c] + force.between[index][c]
+                good = _play_backlog(item, there, runs, (seed + 1009 * index + c) % 2**31, params)
+            if item.contacts.any():
+                kept.setdefault(item.channel, []).append(chance(good))
+                whole_day &= good
             with np.errstate(divide="ignore", invalid="ignore"):
                 busy = np.where(available > 0, np.minimum(load / available, 1.0), np.nan)
             frames.append(
@@ -79,11 +118,51 @@ def judge_levels(
                     schema=SERVICE_LEVEL_COLUMNS,
                 ).with_columns(pl.col(pl.Float64).fill_nan(None))
             )
+        if any(item.contacts.any() for item in demand):
+            together.append(whole_day)
     table = pl.concat(frames) if frames else pl.DataFrame(schema=SERVICE_LEVEL_COLUMNS)
-    return table, {name: float(np.mean(shares)) for name, shares in kept.items()}
+    everything = float(np.mean([chance(good) for good in together])) if together else math.nan
+    error = math.sqrt(sum(chance_error(good) ** 2 for good in together)) / max(len(together), 1)
+    probability = {name: float(np.mean(shares)) for name, shares in kept.items()}
+    return Levels(table, probability, everything, error)
 
 
-def _runs(item: ChannelDemand, available: Ints, params: ScheduleParams) -> int:
+def _play_queue(
+    item: ChannelDemand, available: Ints, runs: int, seed: int, params: ScheduleParams
+) -> tuple[Bools, Floats]:
+    """Return on which of the simulated days a queue keeps its level, and its level by interval."""
+    work, good, in_time, came = item.work, [], [], []
+    for k in range(0, runs, _BATCH):
+        played = simulate_queue(
+            item.contacts, available, interval_min=params.interval_min, handle_min=work.handle_min,
+            within_min=work.within_s / 60.0, patience_min=work.patience_min, runs=min(_BATCH, runs - k),
+            seed=(seed + k) % 2**31,
+        )  # fmt: skip
+        good.append(played.kept(work.target_share))
+        in_time.append(played.in_time)
+        came.append(played.came)
+    total = np.sum(came, axis=0)
+    by_interval = np.divide(np.sum(in_time, axis=0), total, out=np.full(total.size, np.nan), where=total > 0)
+    return np.concatenate(good), by_interval
+
+
+def _play_backlog(
+    item: ChannelDemand, scheduled: Floats, runs: int, seed: int, params: ScheduleParams
+) -> Bools:
+    """Return on which of the simulated days enough of the work that may wait is done in time."""
+    work = item.work
+    arriving = item.contacts.copy()
+    arriving[0] = max(arriving[0] - item.own, 0.0)
+    share = simulate_backlog(
+        arriving, item.own, scheduled * params.interval_min * (1.0 - work.shrinkage),
+        handle_min=work.handle_min, drain_intervals=drain_intervals(work, params), runs=runs, seed=seed,
+    )  # fmt: skip
+    return np.asarray(share >= work.target_share - 1e-12)
+
+
+def _runs(item: ChannelDemand, scheduled: Ints, params: ScheduleParams) -> int:
     """Return how many days to simulate: fewer for a large centre, where one day is much like another."""
-    work = float(item.contacts.sum()) * float(available.max(initial=1))
-    return min(params.runs, max(_LEAST_RUNS, int(_MOST_STEPS / max(work, 1.0))))
+    if item.work.kind == "drain":
+        return params.runs or _MOST_RUNS
+    work = float(item.contacts.sum()) * float(scheduled.max(initial=1))
+    return min(params.runs or _MOST_RUNS, max(_LEAST_RUNS, int(_MOST_STEPS / max(work, 1.0))))

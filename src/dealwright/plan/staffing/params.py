@@ -37,6 +37,11 @@ class Work:
         Share of an agent's available time that may be spent on contacts.
     shrinkage
         Share of the scheduled time, breaks and lunch apart, lost to training, meetings and absence.
+    drain_h
+        Opening hours within which work that may wait is done.
+    between_contacts
+        Whether work that may wait can also be laid aside at any moment: then who waits for calls does it
+        until the next one comes, up to the occupancy of the queue.
     """
 
     kind: Literal["queue", "drain"] = "queue"
@@ -47,6 +52,12 @@ class Work:
     max_occupancy: float = 0.85
     shrinkage: float = 0.30
     drain_h: float = 8.0
+    between_contacts: bool = False
+
+    @property
+    def pace(self) -> float:
+        """Return which share of the scheduled time is spent on contacts at most."""
+        return (1.0 - self.shrinkage) * self.max_occupancy
 
     def __post_init__(self) -> None:
         """Refuse values that make no sense, naming them."""
@@ -55,6 +66,10 @@ class Work:
                 raise InputError(f"{name} = {getattr(self, name)}: use a share above 0 and at most 1")
         if self.kind == "queue" and self.target_share == 1 and self.patience_min is None:
             raise InputError("target_share = 1: no staff answers everybody in time; use for example 0.95")
+        if self.kind == "queue" and self.between_contacts:
+            raise InputError(
+                'between_contacts is for work that may wait: use kind = "drain", or leave it out'
+            )
         if not 0 <= self.shrinkage < 1:
             raise InputError(f"shrinkage = {self.shrinkage}: use a share from 0 to below 1")
         for name in ("handle_min", "drain_h"):
@@ -67,7 +82,9 @@ class Work:
 DEFAULT_WORK: Final[Mapping[str, Work]] = {
     "inbound_cc": Work(),
     "outbound_cc": Work(kind="drain", handle_min=8.0, drain_h=10.0),
-    "ecom_assisted": Work(kind="drain", handle_min=10.0, max_occupancy=0.9, shrinkage=0.25, drain_h=4.0),
+    "ecom_assisted": Work(
+        kind="drain", handle_min=10.0, max_occupancy=0.9, shrinkage=0.25, drain_h=4.0, between_contacts=True
+    ),
 }
 
 
@@ -80,7 +97,8 @@ class ShiftPattern:
     length_min
         From start to end, lunch included.
     starts
-        First start, last start and step.
+        First start, last start and step; a last start of 1440 is none, also where opening hours reach past
+        midnight.
     lunch_min, lunch_window
         Length of the unpaid lunch (0 for none), and its earliest and latest start after the start of the
         shift.
@@ -118,7 +136,8 @@ class ScheduleParams:
     first_day, days, weekdays
         By default one day, the first working day after the cut-off of the run; Monday is 0.
     opens_min, closes_min, interval_min
-        Opening hours, cut into intervals of 15 or 30 (or 5, 10, 60) minutes.
+        Opening hours, cut into intervals of 15 or 30 (or 5, 10, 60) minutes. A centre that closes before it
+        opens is open past midnight: 960 and 60 are 16:00 to 01:00 of the next day.
     work
         Channel -> its work, where it is other than `DEFAULT_WORK`.
     patterns
@@ -127,6 +146,8 @@ class ScheduleParams:
         Relative weight of each hour of the day for incoming contacts.
     inbound_days
         Days covered by the accounts' count of incoming calls (the role ``inbound_calls``).
+    cost_eur_per_h
+        Of paid time, for the cost of the contact centre.
     min_rest_h
         Between two shifts of one person.
     call_back_tolerance_min
@@ -135,7 +156,7 @@ class ScheduleParams:
         For the shifts of one day, and for the roster; what is found until then is used and said not to be
         proven.
     runs
-        Simulated days.
+        Simulated days; 0 for as many as the digits of the chance need, as far as a few seconds allow.
     forecast_days
         Working days for which the backlog is forecast.
     """
@@ -150,16 +171,22 @@ class ScheduleParams:
     patterns: tuple[ShiftPattern, ...] = DEFAULT_PATTERNS
     hours: tuple[float, ...] = TYPICAL_HOURS
     inbound_days: float = 90.0
+    cost_eur_per_h: float = 25.0
     min_rest_h: float = 11.0
     call_back_tolerance_min: int = 15
     max_seconds: float = 20.0
-    runs: int = 200
+    runs: int = 0
     forecast_days: int = 5
 
     @property
     def intervals(self) -> int:
         """Return the number of intervals of a day."""
-        return (self.closes_min - self.opens_min) // self.interval_min
+        return (self.ends_min - self.opens_min) // self.interval_min
+
+    @property
+    def ends_min(self) -> int:
+        """Return when the centre closes, in minutes after the midnight before it opens."""
+        return self.closes_min + (DAY_MIN if self.closes_min <= self.opens_min else 0)
 
     def work_of(self, channel: str) -> Work:
         """Return the work of a channel."""
@@ -172,14 +199,20 @@ class ScheduleParams:
                 raise InputError(f"work names {name!r}: use one of {', '.join(DEFAULT_WORK)}")
         if self.interval_min not in {5, 10, 15, 30, 60}:
             raise InputError(f"interval_min = {self.interval_min}: use 15 or 30 (or 5, 10, 60)")
-        if not 0 <= self.opens_min < self.closes_min <= DAY_MIN:
+        if not (0 <= self.opens_min < DAY_MIN and 0 <= self.closes_min <= DAY_MIN):
             raise InputError(
-                f"opens_min = {self.opens_min}, closes_min = {self.closes_min}: give opening "
-                "hours within "
-                "a day, in minutes after midnight"
+                f"opens_min = {self.opens_min}, closes_min = {self.closes_min}: give opening hours in "
+                "minutes after midnight, from 0 to 1440"
+            )
+        if self.opens_min == self.closes_min:
+            raise InputError(
+                f"opens_min and closes_min are both {self.opens_min}: give 0 and 1440 for a centre that is "
+                "always open"
             )
         if self.opens_min % self.interval_min or self.closes_min % self.interval_min:
-            raise InputError(f"opening and closing must be multiples of {self.interval_min} minutes")
+            raise InputError(
+                f"the opening hours must begin and end at multiples of {self.interval_min} minutes"
+            )
         if not self.patterns:
             raise InputError("patterns is empty: give at least one kind of shift")
         self._check_numbers()
@@ -189,8 +222,11 @@ class ScheduleParams:
             raise InputError("hours: give 24 weights of at least 0, not all 0")
         if not self.weekdays or not set(self.weekdays) <= set(range(7)):
             raise InputError(f"weekdays = {self.weekdays}: name at least one of 0 (Monday) to 6 (Sunday)")
-        for name in ("days", "runs", "inbound_days", "max_seconds"):
+        for name in ("days", "inbound_days", "max_seconds"):
             if not getattr(self, name) > 0:
                 raise InputError(f"{name} = {getattr(self, name)}: use a number above 0")
+        for name in ("runs", "cost_eur_per_h"):
+            if getattr(self, name) < 0:
+                raise InputError(f"{name} = {getattr(self, name)}: use 0 or more")
         if self.forecast_days < 0 or self.call_back_tolerance_min < 0 or self.min_rest_h < 0:
             raise InputError("forecast_days, call_back_tolerance_min and min_rest_h must be 0 or more")

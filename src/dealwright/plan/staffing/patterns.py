@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dealwright.errors import InputError
-from dealwright.plan.staffing.params import ScheduleParams, ShiftPattern
+from dealwright.plan.staffing.params import DAY_MIN, ScheduleParams, ShiftPattern
 
 _MOST_SHIFTS: Final = 20_000
 
@@ -77,8 +77,9 @@ def _of_pattern(pattern: ShiftPattern, params: ScheduleParams) -> list[Shift]:
     for window in pattern.break_windows:
         places = [(*done, at) for done in places for at in range(window[0], window[1] + 1, step)]
     found = []
+    last = params.ends_min if last == DAY_MIN else last
     for start in range(first, last + 1, by):
-        if start < params.opens_min or start + pattern.length_min > params.closes_min:
+        if start < params.opens_min or start + pattern.length_min > params.ends_min:
             continue
         for lunch in lunches:
             for place in places:

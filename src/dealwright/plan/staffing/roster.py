@@ -36,11 +36,13 @@ class Person:
 
     def may_work(self, shift: Shift) -> bool:
         """Tell whether the contract allows a shift."""
-        hours = [(self.from_min, self.to_min)]
-        if self.to_min < self.from_min:
-            # from 22:00 to 06:00: the morning of the day, and its evening
-            hours = [(self.from_min - DAY_MIN, self.to_min), (self.from_min, self.to_min + DAY_MIN)]
-        inside = any(start <= shift.start_min and shift.end_min <= end for start, end in hours)
+        # from 22:00 to 06:00: the morning of the day, and its evening
+        length = self.to_min - self.from_min + (DAY_MIN if self.to_min < self.from_min else 0)
+        # a shift may begin the evening before, or after midnight where opening hours reach that far
+        starts = (self.from_min + k * DAY_MIN for k in (-1, 0, 1))
+        inside = length == DAY_MIN or any(
+            start <= shift.start_min and shift.end_min <= start + length for start in starts
+        )
         return inside and (not self.patterns or shift.pattern in self.patterns)
 
 

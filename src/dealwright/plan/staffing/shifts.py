@@ -1,14 +1,16 @@
-"""Which shifts to work on a day: explicit patterns with breaks, the least paid time that covers the demand.
+"""Which shifts to work on a day: explicit patterns with breaks, the cheapest that cover the demand.
 
 The set-covering formulation of Dantzig (1954, "A comment on Edie's traffic delays at toll booths") over
 explicit shifts, with the assignment of people to channels and the draining of waiting work in one model;
-solved by SciPy's HiGHS.
+solved by SciPy's HiGHS. Among shifts of equal cost come first those of the fewest people, then those with the
+fewest people at work at once, which spreads work that may wait over the day around the work that may not; and
+each channel is worked as evenly as the shifts allow.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import numpy as np
 
@@ -27,6 +29,10 @@ if TYPE_CHECKING:
 _LATE: Final = 100
 _LEFT: Final = 4_000
 _UNANSWERED: Final = 10_000
+
+
+# columns, their factors, and the limits of the sum
+_Row: TypeAlias = tuple[Ints, Floats, float, float]
 
 
 @dataclass(frozen=True)
@@ -61,6 +67,9 @@ class Cover:
     shortage
         Missing agents per channel and interval of a queue; of work that may wait, the agent-intervals then
         overdue.
+    between
+        People's worth of work that may be interrupted, done between the contacts of queues, per channel and
+        interval.
     proven
         Whether no cheaper cover exists.
     bound
@@ -70,6 +79,7 @@ class Cover:
     count: Ints
     assigned: Floats
     shortage: Floats
+    between: Floats
     paid_min: int
     proven: bool
     objective: float
@@ -107,11 +117,17 @@ def cover_demand(
             f"no shifts were found within schedule.max_seconds = {params.max_seconds}: allow more "
             "time or fewer shifts"
         )
-    return model.read(result.x, proven=result.proven, bound=result.bound)
+    x = _spread(model, program, _prefer(model, program, result.x, params.max_seconds))
+    return model.read(x, proven=result.proven, bound=result.bound)
 
 
 class _Model:
-    """Columns: people per group and shift; per group, channel, interval; shortage per channel, interval."""
+    """Columns, in this order.
+
+    People per group and shift; people at work per group and channel, in each interval; work done between the
+    contacts of a queue, per queue, group and channel; shortage per channel; the most people at work at once;
+    and calls that each kind of customer is ready for, again in each interval.
+    """
 
     def __init__(
         self,
@@ -135,12 +151,26 @@ class _Model:
             for c, item in enumerate(demand)
             if item.channel in group.channels
         ]
+        self.blend = [
+            (queue, drain)
+            for queue, (g, c) in enumerate(self.serve)
+            for drain, (h, d) in enumerate(self.serve)
+            if g == h and demand[c].idle.any() and demand[d].work.between_contacts
+        ]
+        self.windows = [
+            (c, amount, np.flatnonzero(permitted))
+            for c, item in enumerate(demand)
+            for amount, permitted in item.windows or ()
+        ]
         self.first_serve = int(self.first_of[-1])
-        self.first_short = self.first_serve + len(self.serve) * self.times
-        self.columns = self.first_short + len(demand) * self.times
+        self.first_blend = self.first_serve + len(self.serve) * self.times
+        self.first_short = self.first_blend + len(self.blend) * self.times
+        self.peak = self.first_short + len(demand) * self.times
+        self.first_window = self.peak + 1
+        self.columns = self.first_window + sum(moments.size for *_, moments in self.windows)
 
     def cost(self) -> Floats:
-        """Paid time in units of what all shifts share, so that the objective is whole."""
+        """Return what each column costs, in units of what all share, so that the objective is whole."""
         paid = np.array([family.paid_min for _, family in self.families], dtype=np.int64)
         self.unit = int(np.gcd.reduce(np.append(paid, 0))) or 1
         cost = np.zeros(self.columns)
@@ -150,14 +180,14 @@ class _Model:
             if item.work.kind == "drain":
                 weight[c] = _LATE
                 weight[c, -1] = _LEFT
-        cost[self.first_short :] = np.ceil(weight.ravel() * self.params.interval_min / self.unit)
+        cost[self.first_short : self.peak] = np.ceil(weight.ravel() * self.params.interval_min / self.unit)
         return cost
 
     def integrality(self) -> Ints:
         """Whole people; whole shortage too, so that the solver may round its bound up."""
         whole = np.zeros(self.columns, dtype=np.int64)
         whole[: self.first_serve] = 1
-        whole[self.first_short :] = 1
+        whole[self.first_short : self.first_window] = 1
         return whole
 
     def most(self) -> Floats:
@@ -170,9 +200,8 @@ class _Model:
 
     def constraints(self) -> tuple[csr_array, Floats, Floats]:
         """Return rows and limits: people at work, people per group, demand met, waiting work drained."""
-        from scipy.sparse import csr_array
-
-        rows: list[tuple[Ints, Floats, float, float]] = []
+        rows: list[_Row] = []
+        everybody: list[list[tuple[Ints, Floats]]] = [[] for _ in range(self.times)]
         for g, group in enumerate(self.groups):
             own = [k for k, (owner, _) in enumerate(self.families) if owner == g]
             at_work = np.concatenate(
@@ -186,6 +215,7 @@ class _Model:
             for t in range(self.times):
                 used = np.array([self.first_serve + k * self.times + t for k in serving], dtype=np.int64)
                 there = np.flatnonzero(at_work[:, t])
+                everybody[t].append((index[there], at_work[there, t]))
                 rows.append(
                     (
                         np.append(used, index[there]),
@@ -199,15 +229,33 @@ class _Model:
             columns = self.first_of[own]
             if group.size is not None and columns.size:
                 rows.append((columns, np.ones(columns.size), -np.inf, float(group.size)))
+        for parts in everybody:
+            columns = np.concatenate([part[0] for part in parts] + [np.array([self.peak], dtype=np.int64)])
+            effects = np.concatenate([part[1] for part in parts] + [np.array([-1.0])])
+            rows.append((columns, effects, -np.inf, 0.0))
         for c, item in enumerate(self.demand):
             rows += self._queue(c, item) if item.work.kind == "queue" else self._drain(c, item)
-        columns = np.concatenate([row[0] for row in rows])
-        start = np.cumsum([0, *(row[0].size for row in rows)])
-        data = np.concatenate([row[1] for row in rows])
-        matrix = csr_array((data, columns, start), shape=(len(rows), self.columns))
+        rows += self._between()
+        matrix = _as_matrix(rows, self.columns)
         return matrix, np.array([row[2] for row in rows]), np.array([row[3] for row in rows])
 
-    def _breaks(self, k: int) -> list[tuple[Ints, Floats, float, float]]:
+    def _between(self) -> list[_Row]:
+        """Return the rows that let a queue's idle time be used, no more of it than there is."""
+        rows: list[_Row] = []
+        for queue in sorted({queue for queue, _ in self.blend}):
+            item = self.demand[self.serve[queue][1]]
+            share = np.divide(item.idle, item.required, out=np.zeros(self.times), where=item.required > 0)
+            own = [k for k, (other, _) in enumerate(self.blend) if other == queue]
+            # an hour of somebody who waits for calls is worth what the queue's shrinkage and occupancy leave
+            drains = [self.demand[self.serve[self.blend[k][1]][1]] for k in own]
+            pace = np.array([other.work.pace / item.work.pace for other in drains])
+            for t in range(self.times):
+                used = np.array([self.first_blend + k * self.times + t for k in own], dtype=np.int64)
+                columns = np.append(used, self.first_serve + queue * self.times + t)
+                rows.append((columns, np.append(pace, -share[t]), -np.inf, 0.0))
+        return rows
+
+    def _breaks(self, k: int) -> list[_Row]:
         """Return the rows that give everybody of a family each of its breaks."""
         rows, first = [], int(self.first_of[k]) + 1
         for places in self.families[k][1].breaks:
@@ -216,7 +264,8 @@ class _Model:
             first += len(places)
         return rows
 
-    def _serving(self, c: int, t: int) -> Ints:
+    def serving(self, c: int, t: int) -> Ints:
+        """Return the columns of the people on a channel in an interval."""
         return np.array(
             [
                 self.first_serve + k * self.times + t
@@ -226,27 +275,48 @@ class _Model:
             dtype=np.int64,
         )
 
-    def _queue(self, c: int, item: ChannelDemand) -> list[tuple[Ints, Floats, float, float]]:
+    def _queue(self, c: int, item: ChannelDemand) -> list[_Row]:
         rows = []
         for t in np.flatnonzero(item.required):
-            columns = np.append(self._serving(c, int(t)), self.first_short + c * self.times + t)
+            columns = np.append(self.serving(c, int(t)), self.first_short + c * self.times + t)
             rows.append((columns, np.ones(columns.size), float(item.required[t]), np.inf))
         return rows
 
-    def _drain(self, c: int, item: ChannelDemand) -> list[tuple[Ints, Floats, float, float]]:
+    def _drain(self, c: int, item: ChannelDemand) -> list[_Row]:
         if item.arrived[-1] <= 0:
             return []
-        rows, done = [], np.zeros(0, dtype=np.int64)
+        rows: list[_Row] = []
+        if item.windows is not None:
+            rows += self._ready(c)
+        done = np.zeros(0, dtype=np.int64)
+        between = [k for k, (_, drain) in enumerate(self.blend) if self.serve[drain][1] == c]
         for t in range(self.times):
-            now = self._serving(c, t)
+            now = self.serving(c, t)
+            now = np.append(now, np.array([self.first_blend + k * self.times + t for k in between], np.int64))
             done = np.append(done, now)
-            if np.isfinite(item.most[t]):
-                rows.append((now, np.ones(now.size), -np.inf, float(item.most[t])))
             if item.due[t] > 0:
                 columns = np.append(done, self.first_short + c * self.times + t)
                 rows.append((columns, np.ones(columns.size), float(item.due[t]), np.inf))
             if item.arrived[t] < item.arrived[-1]:
                 rows.append((done, np.ones(done.size), -np.inf, float(item.arrived[t])))
+        return rows
+
+    def _ready(self, c: int) -> list[_Row]:
+        """Return the rows that make calls only while their customers may be called, and each once."""
+        rows: list[_Row] = []
+        of_moment: list[list[int]] = [[] for _ in range(self.times)]
+        first = self.first_window
+        for channel, amount, moments in self.windows:
+            if channel == c:
+                columns = np.arange(first, first + moments.size)
+                rows.append((columns, np.ones(columns.size), -np.inf, amount))
+                for column, t in zip(columns.tolist(), moments.tolist(), strict=True):
+                    of_moment[t].append(column)
+            first += moments.size
+        for t in range(self.times):
+            now = self.serving(c, t)
+            columns = np.append(now, np.array(of_moment[t], dtype=np.int64))
+            rows.append((columns, np.append(np.ones(now.size), -np.ones(len(of_moment[t]))), -np.inf, 0.0))
         return rows
 
     def read(self, x: Floats, *, proven: bool, bound: float) -> Cover:
@@ -260,12 +330,90 @@ class _Model:
         for k, (g, c) in enumerate(self.serve):
             first = self.first_serve + k * self.times
             assigned[g, c] = x[first : first + self.times]
-        shortage = np.round(x[self.first_short :]).reshape(len(self.demand), self.times)
+        shortage = np.round(x[self.first_short : self.peak]).reshape(len(self.demand), self.times)
+        between = np.zeros((len(self.demand), self.times))
+        for k, (_, drain) in enumerate(self.blend):
+            first = self.first_blend + k * self.times
+            between[self.serve[drain][1]] += x[first : first + self.times]
         paid = sum(int(count[:, s].sum()) * shift.paid_min for s, shift in enumerate(self.shifts))
         objective = float(
             self.cost() @ np.concatenate([np.round(x[: self.first_serve]), x[self.first_serve :]])
         )
-        return Cover(count, assigned, shortage, paid, proven, objective * self.unit, bound * self.unit)
+        return Cover(
+            count, assigned, shortage, between, paid, proven, objective * self.unit, bound * self.unit
+        )
+
+
+def _prefer(model: _Model, program: Program, x: Floats, seconds: float) -> Floats:
+    """Among the shifts that cost no more, look for fewer people, then for fewer at work at once."""
+    from scipy.sparse import csr_array, vstack
+
+    people, at_once = np.zeros(model.columns), np.zeros(model.columns)
+    people[model.first_of[:-1]] = 1.0
+    at_once[model.peak] = 1.0
+    most = program.most.copy()
+    short = slice(model.first_short, model.peak)
+    most[short] = np.round(x[short])
+    spent = program.cost
+    for cost in (people, at_once):
+        matrix = vstack([program.matrix, csr_array(spent[None, :])], format="csr")
+        upper = np.append(program.upper, np.round(spent @ np.round(x)))
+        program = Program(cost, matrix, np.append(program.lower, -np.inf), upper, most, program.integrality)
+        found = minimise(program, seconds, thorough=False)
+        x, spent = x if found.x is None else found.x, cost
+    return x
+
+
+def _spread(model: _Model, program: Program, x: Floats) -> Floats:
+    """Keep the shifts, and let each channel's people change as little as possible over the day."""
+    from scipy.optimize import linprog
+    from scipy.sparse import csr_array, hstack, vstack
+
+    drains = [c for c, item in enumerate(model.demand) if item.work.kind == "drain" and item.arrived[-1] > 0]
+    if not drains:
+        return x
+    # one more column for each change from an interval to the next, at least as large as the change
+    steps = len(drains) * (model.times - 1)
+    rows: list[_Row] = []
+    for k, c in enumerate(drains):
+        for t in range(model.times - 1):
+            before, after = model.serving(c, t), model.serving(c, t + 1)
+            change = np.array([model.columns + k * (model.times - 1) + t], dtype=np.int64)
+            for sign in (1.0, -1.0):
+                factors = np.concatenate([np.full(after.size, sign), np.full(before.size, -sign), [-1.0]])
+                rows.append((np.concatenate([after, before, change]), factors, -np.inf, 0.0))
+    kept = program.integrality > 0
+    low = np.concatenate([np.where(kept, np.round(x), 0.0), np.zeros(steps)])
+    high = np.concatenate([np.where(kept, np.round(x), program.most), np.full(steps, np.inf)])
+    wider = hstack([program.matrix, csr_array((program.matrix.shape[0], steps))], format="csr")
+    slack = 1e-6  # what the solver of whole programs itself allows
+    below, above = np.isfinite(program.upper), np.isfinite(program.lower)
+    # SciPy's stubs know neither sparse rows nor a table of bounds here
+    matrix: Any = vstack(
+        [
+            wider[np.flatnonzero(below)],
+            -wider[np.flatnonzero(above)],
+            _as_matrix(rows, model.columns + steps),
+        ]
+    )
+    limits = np.concatenate(
+        [program.upper[below] + slack, -program.lower[above] + slack, np.zeros(len(rows))]
+    )
+    bounds: Any = np.column_stack([low, high])
+    cost = np.concatenate([np.zeros(model.columns), np.ones(steps)])
+    result = linprog(cost, A_ub=matrix, b_ub=limits, bounds=bounds, method="highs-ds")
+    if result.status != 0 or result.x is None:
+        return x
+    return np.asarray(result.x[: model.columns])
+
+
+def _as_matrix(rows: list[_Row], columns: int) -> csr_array:
+    from scipy.sparse import csr_array
+
+    index = np.concatenate([row[0] for row in rows])
+    start = np.cumsum([0, *(row[0].size for row in rows)])
+    data = np.concatenate([row[1] for row in rows])
+    return csr_array((data, index, start), shape=(len(rows), columns))
 
 
 def _empty(
@@ -277,6 +425,7 @@ def _empty(
     return Cover(
         np.zeros((len(groups), len(shifts)), dtype=np.int64),
         np.zeros((len(groups), len(demand), params.intervals)),
+        np.zeros((len(demand), params.intervals)),
         np.zeros((len(demand), params.intervals)),
         0,
         proven=True,

@@ -8,12 +8,16 @@ first served; arrivals are Poisson in each interval, handling and patience expon
 # ruff: noqa: NPY002  numba compiles only this generator; every call seeds it
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dealwright.plan.compiled import compiled
 from dealwright.plan.staffing.demand import Floats, Ints
+
+Bools = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -24,8 +28,8 @@ class Simulated:
     ----------
     share
         Share of each day's contacts answered in time, per run.
-    by_interval
-        The same by interval of arrival, over all runs; NaN where nobody arrived.
+    in_time, came
+        Contacts answered in time, and all, by interval of arrival, over all runs.
     abandoned
         Share of all contacts that hung up.
     mean_wait_min
@@ -33,18 +37,33 @@ class Simulated:
     """
 
     share: Floats
-    by_interval: Floats
+    in_time: Floats
+    came: Floats
     abandoned: float
     mean_wait_min: float
 
-    def probability(self, target: float) -> float:
-        """Return how probable it is that the service level is met on a day.
+    def kept(self, target: float) -> Bools:
+        """Return on which of the days the service level is met."""
+        return np.asarray(self.share >= target - 1e-12)
 
-        It is estimated from the simulated days by Jeffreys' rule, (met + ½) / (days + 1): however many days
-        all go well, the next one is not certain to.
-        """
-        met = np.count_nonzero(self.share >= target - 1e-12)
-        return (float(met) + 0.5) / (self.share.size + 1.0)
+    def probability(self, target: float) -> float:
+        """Return how probable it is that the service level is met on a day."""
+        return chance(self.kept(target))
+
+
+def chance(kept: Bools) -> float:
+    """Return how probable what happened on some of the simulated days is.
+
+    It is estimated by Jeffreys' rule, (met + ½) / (days + 1): however many days all go well, the next one is
+    not certain to.
+    """
+    return (float(np.count_nonzero(kept)) + 0.5) / (kept.size + 1.0)
+
+
+def chance_error(kept: Bools) -> float:
+    """Return the standard error of `chance`."""
+    share = chance(kept)
+    return math.sqrt(share * (1.0 - share) / (kept.size + 1.0))
 
 
 def simulate_queue(
@@ -76,11 +95,65 @@ def simulate_queue(
     with np.errstate(invalid="ignore", divide="ignore"):
         # a day on which nobody calls keeps every promise
         share = np.where(total > 0, in_time.sum(axis=1) / total, 1.0)
-        by_interval = in_time.sum(axis=0) / came.sum(axis=0)
     everybody = float(total.sum())
     return Simulated(
-        share, by_interval, lost / everybody if everybody else 0.0, waited / answered if answered else 0.0
+        share,
+        in_time.sum(axis=0),
+        came.sum(axis=0),
+        lost / everybody if everybody else 0.0,
+        waited / answered if answered else 0.0,
     )
+
+
+def simulate_backlog(
+    contacts: Floats,
+    own: float,
+    capacity_min: Floats,
+    *,
+    handle_min: float,
+    drain_intervals: int,
+    runs: int,
+    seed: int,
+) -> Floats:
+    """Play the day of work that may wait; return the share of it done in time, per run.
+
+    Arrivals are Poisson, handling times exponential; first come, first served, the plan's own contacts last.
+
+    Parameters
+    ----------
+    contacts
+        Expected to arrive per interval, the plan's own not among them.
+    own
+        Contacts the plan makes itself.
+    capacity_min
+        Minutes that can be spent on contacts, per interval.
+    drain_intervals
+        Within how many intervals what arrives is to be done, its own one counted; by the end of the day at
+        the latest.
+    """
+    rng = np.random.default_rng(seed)
+    came = rng.poisson(contacts, (runs, contacts.size)).astype(np.float64)
+    work = rng.standard_gamma(came) * handle_min
+    left = np.zeros(runs)
+    # what has been done by the end of each interval: whatever was there and could be
+    done = np.zeros((runs, contacts.size))
+    total = np.zeros(runs)
+    for t in range(contacts.size):
+        made = np.minimum(left + work[:, t], capacity_min[t])
+        left += work[:, t] - made
+        total += made
+        done[:, t] = total
+    spare = np.maximum(capacity_min.sum() - total, 0.0)
+    arrived = np.cumsum(work, axis=1)
+    until = np.minimum(np.arange(contacts.size) + drain_intervals - 1, contacts.size - 1)
+    # of what an interval brought, the part beyond what was done when it fell due
+    late = np.minimum(np.maximum(arrived - done[:, until], 0.0), work)
+    share = np.clip(np.divide(late, work, out=np.zeros_like(late), where=work > 0), 0.0, 1.0)
+    calls = rng.standard_gamma(own, runs) * handle_min if own > 0 else np.zeros(runs)
+    made_own = np.divide(np.minimum(calls, spare), calls, out=np.ones(runs), where=calls > 0) * own
+    all_of_it = came.sum(axis=1) + own
+    in_time = (came * (1.0 - share)).sum(axis=1) + made_own
+    return np.asarray(np.divide(in_time, all_of_it, out=np.ones(runs), where=all_of_it > 0))
 
 
 @compiled

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import polars as pl
@@ -17,12 +18,15 @@ from dealwright.plan.staffing.backlog import forecast_backlog
 from dealwright.plan.staffing.call_list import (
     CALLING,
     CallList,
-    count_callable,
+    CallWindows,
+    find_call_windows,
     honour_call_backs,
     list_calls,
+    missed_calls,
 )
 from dealwright.plan.staffing.clock import shifts_of_day, skipped_intervals
 from dealwright.plan.staffing.demand import ChannelDemand, forecast_contacts, measure_demand, working_days
+from dealwright.plan.staffing.hours import CONTACTS, READY, use_of_hours
 from dealwright.plan.staffing.levels import judge_levels
 from dealwright.plan.staffing.params import DEFAULT_WORK, ScheduleParams
 from dealwright.plan.staffing.patterns import Shift, expand_patterns
@@ -30,6 +34,8 @@ from dealwright.plan.staffing.roster import Person, Roster, group_staff, name_pe
 from dealwright.plan.staffing.shifts import Cover, cover_demand, missing_hours
 from dealwright.plan.staffing.workforce import Workforce, put_to_work
 from dealwright.schemas import CALL_BACK_COLUMNS, SHIFT_COLUMNS, AccountSchema, PlanInputs, conform
+
+_MOST_ROUNDS: Final = 6  # of shifts and calls, until every call has a place
 
 
 @dataclass(frozen=True)
@@ -51,7 +57,11 @@ class Schedule:
     backlog
         `BACKLOG_COLUMNS`: per channel and working day what arrives, what can be done, what is left.
     sla_probability
-        Queue -> probability that a day keeps its service level.
+        Channel -> probability that a day keeps its service level: of a queue's contacts, or of work that may
+        wait, the target's share is dealt with in time.
+    sla_probability_all, sla_probability_error
+        Probability that one day keeps those of all channels, and its standard error: no digit below it means
+        anything.
     capacities
         Channel -> contacts a day the staff at work can make for the plan, beside work that came in and may
         wait.
@@ -61,6 +71,10 @@ class Schedule:
         Whether shifts and roster are optimal.
     shortage_h
         Hours of missing staff.
+    hours
+        `STAFF_HOURS_COLUMNS`: what the paid hours go into; they add up to all of them.
+    cost_eur
+        Of the paid hours.
     notes
         What users should know.
     """
@@ -72,10 +86,14 @@ class Schedule:
     levels: pl.DataFrame
     backlog: pl.DataFrame
     sla_probability: Mapping[str, float]
+    sla_probability_all: float
+    sla_probability_error: float
     capacities: Mapping[str, float]
     carry_over: Mapping[str, float]
     proven: bool
     shortage_h: float
+    hours: pl.DataFrame
+    cost_eur: float
     wishes: int
     wishes_granted: int
     notes: tuple[str, ...] = ()
@@ -86,11 +104,17 @@ class Schedule:
             "people": self.shifts["rep_id"].n_unique(),
             "shifts": self.shifts.height,
             "paid_h": round(float(self.shifts["paid_min"].sum()) / 60.0, 2),
+            "work_h": round(self.work_h, 2),
+            "occupancy": round(self.occupancy, 4) if self.occupancy is not None else None,
+            "staff_cost_eur": round(self.cost_eur, 2),
+            "workplaces": self.workplaces,
             "shortage_h": round(self.shortage_h, 2),
             "calls": self.calls.height,
             "call_backs": int(self.calls["call_back"].sum()),
             "calls_unplaced": self.unplaced.height,
             **{f"{name}_sla_probability": share for name, share in self.sla_probability.items()},
+            "sla_probability": None if math.isnan(self.sla_probability_all) else self.sla_probability_all,
+            "sla_probability_error": self.sla_probability_error,
             **{f"{name}_capacity": number for name, number in self.capacities.items()},
             **{f"{name}_carry_over": round(number, 2) for name, number in self.carry_over.items()},
             "wishes": self.wishes,
@@ -98,6 +122,23 @@ class Schedule:
             "proven_optimal": self.proven,
             "notes": "; ".join(self.notes),
         }
+
+    @property
+    def work_h(self) -> float:
+        """Return the hours spent on contacts."""
+        return float(self.hours.filter(pl.col("used_for") == CONTACTS)["hours"].sum())
+
+    @property
+    def occupancy(self) -> float | None:
+        """Return which share of the time of those available is spent on contacts; None without anybody."""
+        available = float(self.hours.filter(pl.col("used_for").is_in([CONTACTS, READY]))["hours"].sum())
+        return self.work_h / available if available > 0 else None
+
+    @property
+    def workplaces(self) -> int:
+        """Return how many people are at work at once at most."""
+        at_work = self.levels.group_by("start_at").agg(pl.col("scheduled").sum())
+        return max(at_work["scheduled"].to_list(), default=0)
 
     def to_frame(self) -> pl.DataFrame:
         """Return `shifts`."""
@@ -157,36 +198,50 @@ def schedule(
     chosen = _read_decisions(inputs, decisions)
     people = read_staff(staff, params)
     days, shifts = working_days(inputs.as_of, params), expand_patterns(params)
-    demands = _demands(inputs, chosen, catalogue, days, params, arrivals=arrivals, carried=carried or {})
     on_day, usable = zip(*(shifts_of_day(day, shifts, catalogue.time_zone) for day in days), strict=True)
     grouped = [group_staff(people, day, *found) for day, *found in zip(days, on_day, usable, strict=True)]
     members = [who for _, who in grouped]
-    covers = [
-        cover_demand(demand, groups, its_shifts, params)
-        for demand, (groups, _), its_shifts in zip(demands, grouped, on_day, strict=True)
-    ]
     gap_days = [(day - days[0]).days for day in days]
-    roster = name_people(covers, members, people, on_day, params=params, gap_days=gap_days)
-    force = put_to_work(roster, covers, members, people, shifts=on_day, demand=demands[0], params=params)
     promised = conform(call_backs, CALL_BACK_COLUMNS, "account_id", "at")
-    force = honour_call_backs(force, promised, days, params)
-    calls = list_calls(inputs, chosen, catalogue, promised, force=force, days=days, params=params)
+    windows = find_call_windows(inputs, chosen, catalogue, promised, days=days, params=params)
+    for _ in range(_MOST_ROUNDS):
+        demands = _demands(
+            inputs, chosen, catalogue, days, params, arrivals=arrivals, carried=carried or {}, windows=windows
+        )
+        covers = [
+            cover_demand(demand, groups, its_shifts, params)
+            for demand, (groups, _), its_shifts in zip(demands, grouped, on_day, strict=True)
+        ]
+        roster = name_people(covers, members, people, on_day, params=params, gap_days=gap_days)
+        force = put_to_work(roster, covers, members, people, shifts=on_day, demand=demands[0], params=params)
+        force = honour_call_backs(force, promised, days, params)
+        calls = list_calls(inputs, chosen, catalogue, promised, force=force, days=days, params=params)
+        # people are whole and calls too: as many people as are needed leave no call without a place
+        more = missed_calls(windows, calls.possible) if people is None else None
+        if more is None:
+            break
+        windows = more
     seed = int((rng or np.random.default_rng(0)).integers(2**31))
-    levels, probability = judge_levels(demands, force, days, params, seed)
+    levels = judge_levels(demands, force, days, params, seed)
     backlog, carry_over = forecast_backlog(inputs, demands, force, days, params)
     notes = _notes(people, demands, roster, covers, shifts=shifts, days=days, params=params)
+    shift_frame = _shift_frame(roster, people, on_day, force, days)
     return Schedule(
         _by_account(inputs, calls),
-        _shift_frame(roster, people, on_day, force, days),
+        shift_frame,
         calls.calls,
         calls.unplaced,
-        levels,
+        levels.table,
         backlog,
-        probability,
+        levels.probability,
+        levels.all_kept,
+        levels.error,
         _room_for_the_plan(force, demands[0], params),
         carry_over,
         roster.proven and all(cover.proven for cover in covers),
         sum(missing_hours(cover, demand, params) for cover, demand in zip(covers, demands, strict=True)),
+        use_of_hours(demands, force, float(shift_frame["paid_min"].sum()) / 60.0, params),
+        float(shift_frame["paid_min"].sum()) / 60.0 * params.cost_eur_per_h,
         roster.wishes,
         roster.granted,
         notes,
@@ -210,14 +265,15 @@ def _demands(
     *,
     arrivals: pl.DataFrame | None,
     carried: Mapping[str, float],
+    windows: tuple[CallWindows, ...],
 ) -> list[tuple[ChannelDemand, ...]]:
     """Return the work of every channel, per day."""
     counts = dict(chosen["channel"].drop_nulls().value_counts().iter_rows())
-    reachable = count_callable(inputs, chosen, catalogue, days, params)
     demands = []
     for index in range(len(days)):
         # what the plan itself does, and what was left over, is for the first day
         own = {name: float(counts.get(name, 0)) for name in DEFAULT_WORK} if index == 0 else {}
+        kinds, number = windows[index]
         contacts = forecast_contacts(
             inputs, own, arrivals, carried if index == 0 else {}, params,
             skipped=skipped_intervals(days[index], params, catalogue.time_zone),
@@ -228,7 +284,7 @@ def _demands(
                     name,
                     *contacts[name],
                     params=params,
-                    reachable=reachable[index] if name == CALLING else None,
+                    windows=list(zip(number.tolist(), kinds, strict=True)) if name == CALLING else None,
                 )
                 for name in DEFAULT_WORK
             )

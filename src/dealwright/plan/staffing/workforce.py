@@ -6,15 +6,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dealwright.plan.staffing.activities import IDLE, assign_activities
-from dealwright.plan.staffing.demand import ChannelDemand, Ints
+from dealwright.plan.staffing.demand import ChannelDemand, Floats, Ints
 from dealwright.plan.staffing.params import DEFAULT_WORK, ScheduleParams
 from dealwright.plan.staffing.patterns import Shift
 from dealwright.plan.staffing.roster import Person, Roster
 from dealwright.plan.staffing.shifts import Cover
 
 CHANNELS = tuple(DEFAULT_WORK)
+_ROUNDING = 1e-3  # of a contact: what a solver allows, added up over the day
 
 
 @dataclass(frozen=True)
@@ -29,12 +31,15 @@ class Workforce:
         Per day: the person of each row of `activity`.
     activity
         Per day: channel (index of `CHANNELS`) by row and interval, `IDLE` when not at work.
+    between
+        Per day: people's worth of work done between the contacts of queues, by channel and interval.
     """
 
     rep_ids: tuple[str, ...]
     skills: tuple[frozenset[str], ...]
     people: tuple[Ints, ...]
     activity: tuple[Ints, ...]
+    between: tuple[Floats, ...]
 
     def rep_id(self, person: int) -> str:
         """Return the id of a person."""
@@ -51,12 +56,12 @@ class Workforce:
 
     def contacts_per_day(self, day: int, params: ScheduleParams) -> dict[str, float]:
         """Return how many contacts those at work can make on each channel."""
-        people = self.scheduled(day).sum(axis=1) * params.interval_min
+        people = (self.scheduled(day) + self.between[day]).sum(axis=1) * params.interval_min
         result = {}
         for c, channel in enumerate(CHANNELS):
             work = params.work_of(channel)
-            minutes = float(people[c]) * (1.0 - work.shrinkage) * work.max_occupancy
-            result[channel] = float(np.floor(minutes / work.handle_min + 1e-9))
+            minutes = float(people[c]) * work.pace
+            result[channel] = float(np.floor(minutes / work.handle_min + _ROUNDING))
         return result
 
 
@@ -99,15 +104,26 @@ def put_to_work(
                 queue,
             )
         )
+    between = [
+        cover.between * _on_queues(there, cover.assigned[:, queue].sum(axis=(0, 1)), queue)
+        for cover, there in zip(covers, activity, strict=True)
+    ]
     count = 1 + max((int(item.max(initial=-1)) for item in people), default=-1)
     ids = (
         tuple(f"agent {k + 1:03d}" for k in range(count)) if staff is None else tuple(p.rep_id for p in staff)
     )
     skills = (frozenset(CHANNELS),) * count if staff is None else tuple(p.channels for p in staff)
-    return Workforce(ids, skills, tuple(people), tuple(activity))
+    return Workforce(ids, skills, tuple(people), tuple(activity), tuple(between))
 
 
 def callers(force: Workforce, channel: str) -> Mapping[int, tuple[Ints, Ints]]:
     """Return per day the people and whether they are on a channel in each interval."""
     index = CHANNELS.index(channel)
     return {day: (force.people[day], force.activity[day] == index) for day in range(len(force.people))}
+
+
+def _on_queues(activity: Ints, wanted: Floats, queue: NDArray[np.bool_]) -> Floats:
+    """Return which share of those meant to be on queues is there, per interval: a shift may find nobody."""
+    there = np.isin(activity, np.flatnonzero(queue)).sum(axis=0)
+    share = np.divide(there, wanted, out=np.ones(wanted.size), where=wanted > 0)
+    return np.asarray(np.minimum(share, 1.0))
