@@ -29,6 +29,17 @@ from dealwright.schemas import CLOSED, DUE, PLANNED, PROMISED, PlanInputs
 _FIELD: Final = "field"
 
 
+class Reach(NamedTuple):
+    """Channels and routes that fit one another and the people there are.
+
+    `roster` is the schedule for these channels, where it had to be known to find them.
+    """
+
+    channels: Channels
+    routes: Routes | None
+    roster: Schedule | None
+
+
 class Coordination(NamedTuple):
     """Channels, routes and shifts that fit one another; `routes` is ``None`` where nobody can be visited."""
 
@@ -62,6 +73,32 @@ def coordinate(
     """
     commitments = find_commitments(data, params.route, params.schedule)
     night = _Night(stages, data, actions, params, commitments, waitlist, carried)
+    channels, routes, roster = _reach(night, territories, travel, solved)
+    return Coordination(channels, routes, roster or night.staff(channels))
+
+
+def find_reach(
+    stages: Tracer,
+    data: PlanInputs,
+    actions: Actions,
+    territories: Territories | None,
+    params: PlanParams,
+    *,
+    waitlist: pl.DataFrame | None = None,
+    carried: Mapping[str, float] | None = None,
+    travel: TravelTimes | None = None,
+    solved: SolvedDays | None = None,
+) -> Reach:
+    """Run the same only so far that it is known who is reached: the shifts may not be needed for that."""
+    commitments = find_commitments(data, params.route, params.schedule)
+    night = _Night(stages, data, actions, params, commitments, waitlist, carried)
+    return _reach(night, territories, travel, solved)
+
+
+def _reach(
+    night: _Night, territories: Territories | None, travel: TravelTimes | None, solved: SolvedDays | None
+) -> Reach:
+    data, params = night.data, night.params
     capacities: dict[str, float] = {}
     if territories is not None and not _limited(params.channel):
         capacities[_FIELD] = np.inf
@@ -76,7 +113,7 @@ def coordinate(
         channels, roster = night.allocate(capacities), None
     routes = None
     if territories is not None:
-        routes = stages.run(
+        routes = night.stages.run(
             "route", data.accounts.height, route, data.accounts, data.reps, params.route,
             decisions=channels.frame, territories=territories.frame, promises=data.promises,
             frequencies=data.frequencies, travel=travel, schema=data.schema, as_of=data.as_of,
@@ -88,7 +125,7 @@ def coordinate(
         )
         capacities[_FIELD] = float(visits.height)
         channels, roster = night.allocate(capacities, days={_FIELD: params.route.days}), None
-    return Coordination(channels, routes, roster or night.staff(channels))
+    return Reach(channels, routes, roster)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import Final
 import polars as pl
 
 from dealwright.plan.channels.capacity import FROM_STAFF
-from dealwright.plan.coordination import Coordination
+from dealwright.plan.coordination import Coordination, Reach
 from dealwright.plan.limits import able_to
 from dealwright.plan.params import PlanParams
 from dealwright.plan.routing.params import RouteParams
@@ -23,7 +23,7 @@ CONTACT: Final = "contact a day"
 MORE: Final = " (one more)"  # follows the id of whom the added person is like
 _HOUR_MIN: Final = 60
 
-Replan = Callable[[PlanInputs, PlanParams], Coordination]
+Replan = Callable[[PlanInputs, PlanParams], Reach]
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ def find_one_more(now: Coordination, data: PlanInputs, params: PlanParams, repla
     return pl.DataFrame(rows, schema=ONE_MORE_COLUMNS, orient="row")
 
 
-def _measure(found: Coordination, params: RouteParams) -> tuple[float, float, float]:
+def _measure(found: Coordination | Reach, params: RouteParams) -> tuple[float, float, float]:
     """Return the contacts of the day on all channels, what they bring, and what the way costs."""
     reached = found.channels.frame.filter(pl.col("channel").is_not_null())
     way = 0.0

@@ -11,7 +11,7 @@ from dealwright.plan.actions import choose_actions
 from dealwright.plan.actions.catalogue import Catalogue
 from dealwright.plan.anomalies import detect_anomalies
 from dealwright.plan.briefs import write_briefs
-from dealwright.plan.coordination import Coordination, coordinate
+from dealwright.plan.coordination import Reach, coordinate, find_reach
 from dealwright.plan.drift import measure_drift
 from dealwright.plan.kpis import Findings, judge, measure
 from dealwright.plan.limits import Limits, find_limits
@@ -108,15 +108,15 @@ def run_plan(
     solved: dict[str, PlannedDays] = {}
     carried: dict[str, Any] = {"waitlist": last.waitlist, "carried": last.carried, "travel": travel}
 
-    def replan(other: PlanInputs, its: PlanParams) -> Coordination:
-        """Plan channels, routes and shifts again, with other representatives, staff or limits."""
+    def replan(other: PlanInputs, its: PlanParams) -> Reach:
+        """Plan channels and routes again, with other representatives, staff or limits."""
         quiet, drawn = Tracer(seed, "", logs=False), territories
         if in_the_field and other.reps is not data.reps and _count(other.reps) != _count(data.reps):
             drawn = quiet.run(
                 "territory", rows, draw_territories, other.accounts, other.reps, its.territory,
                 predictions=predictions.frame, previous=last.territories, schema=other.schema,
             )  # fmt: skip
-        return coordinate(quiet, other, actions, drawn, its, **carried, solved=solved)
+        return find_reach(quiet, other, actions, drawn, its, **carried, solved=solved)
 
     night = coordinate(stages, data, actions, territories, params, **carried, solved=solved)
     channels, routes, schedule = night
