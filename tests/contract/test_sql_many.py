@@ -178,7 +178,7 @@ def test_agents_who_are_alike_are_drawn_as_one_after_the_other(
 
 
 def test_a_batch_looks_as_far_down_the_list_as_it_takes(database: Database, other_database: Database) -> None:
-    """Nobody's profile changes: so all but the head of the list is found by the second and third look alone."""
+    """Nobody's profile changes: so only the second and third look find who is not at the head of the list."""
     answers = []
     for place, place_all in ((database, one_by_one), (other_database, many)):
         with place.connect(autocommit=True) as connection:
