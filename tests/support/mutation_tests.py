@@ -57,7 +57,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     + _WALK
     + _sql("eligibility", "record", "fair"),
     "engine/requirements": _sql("eligibility", "people") + _WALK + _desk("desk_import"),
-    "engine/settle": _sql("refusals", "people", "by_hand", "commands")
+    "engine/settle": _sql("refusals", "bounds", "people", "by_hand", "commands")
     + _desk("desk", "desk_answers")
     + _WALK,
     "engine/views": _sql("commands", "roles", "people", "queue", "record")
