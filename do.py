@@ -245,7 +245,7 @@ def _benchmarks() -> dict[str, str]:
 
 
 def mutate(args: Args) -> int:
-    """Change a module in one place at a time and see whether its tests notice: mutate MODULE TESTS."""
+    """Change a module in one place at a time and see whether its tests notice: mutate MODULE [TESTS]."""
     sync("dev")
     return _run("python", str(Path("tests") / "mutation.py"), *args)
 

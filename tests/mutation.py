@@ -2,7 +2,8 @@
 
 ``python3 do.py mutate src/dealwright/tables/returns.py tests/unit/tables`` tries a sample of changes, each in
 a copy of the package, and prints those that nobody noticed: each is a value that no test holds. The module
-may be an SQL file of the desk; a change that the server refuses as no valid SQL does not count.
+may be an SQL file of the desk; a change that the server refuses as no valid SQL does not count. Without TESTS
+those run that ``tests/support/mutation_tests.py`` names for the module.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from queue import Queue
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests" / "support"))
 
+from mutation_tests import noticing  # noqa: E402
 from sql_mutants import Mutant, sql_mutants  # noqa: E402
 
 OPERATORS = {
@@ -97,12 +99,15 @@ def _is_type(node: ast.BinOp) -> bool:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("module", type=Path)
-    parser.add_argument("tests", nargs="+")
+    parser.add_argument("tests", nargs="*")
     parser.add_argument("--sample", type=int, default=40, help="changes to try (0: all)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     options = parser.parse_args()
     path = options.module.resolve().relative_to(ROOT)
+    tests = options.tests or list(noticing(path))
+    if not tests:
+        parser.error(f"name the tests of {path}, or add them to tests/support/mutation_tests.py")
     source = (ROOT / path).read_text(encoding="utf-8")
     is_sql = path.suffix == ".sql"
     found = sorted(set((sql_mutants if is_sql else mutants)(source)), key=lambda m: (m.start, m.end, m.new))
@@ -123,7 +128,7 @@ def main() -> int:
             copy = copies.get()
             try:
                 (copy / path).write_text(content, encoding="utf-8")
-                output = _failure(copy, options.tests, patience_s)
+                output = _failure(copy, tests, patience_s)
                 if is_sql and any(f"psycopg.errors.{name}" in output for name in NO_VALID_SQL):
                     return None
                 return bool(output)
@@ -206,10 +211,12 @@ def _failure(copy: Path, tests: list[str], patience_s: float) -> str:
     """Run the tests against a copy of the package; what they said if one failed, or took too long."""
     command = [
         *(sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "--no-header"),
+        *("-p", "no_shrinking"),
         # by a signal, so that the run still stops the server it has started
         *(f"--basetemp={copy / 'tmp'}", f"--timeout={patience_s:.0f}", "--timeout-method=signal", *tests),
     ]
-    env = {**os.environ, "PYTHONPATH": str(copy / "src"), "PYTHONDONTWRITEBYTECODE": "1"}
+    python_path = os.pathsep.join((str(copy / "src"), str(ROOT / "tests" / "support")))
+    env = {**os.environ, "PYTHONPATH": python_path, "PYTHONDONTWRITEBYTECODE": "1"}
     done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
     return f"{done.stdout}\n" if done.returncode else ""
 

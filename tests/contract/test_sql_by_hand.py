@@ -280,3 +280,19 @@ def test_something_temporary_of_a_callers_does_not_run_as_the_engine(
         rows(writer, call)
     assert "run by" not in str(refused.value)
     assert refused.value.sqlstate in ("DW001", "DW002", "42P07"), refused.value
+
+
+def test_what_a_pending_booking_may_bring_decides_nothing(database: Database) -> None:
+    with database.connect(autocommit=True) as connection:
+        declare(connection)
+        add_agent(connection, "Ada")
+        placed = assign(connection, LEAD)
+        events = value(connection, "select count(*) from dealwright.event")
+        rows(connection, "update dealwright.booking set base_revenue = 900, package_revenue = 50")
+        (booking,) = rows(connection, "select status, total_revenue from dealwright.booking")
+        assert (booking["status"], booking["total_revenue"]) == ("pending", 950)
+        (held,) = rows(connection, "select * from dealwright.placement_of(%s)", placed["lead_id"])
+        assert held["agent_name"] == "Ada"
+        assert value(connection, "select status from dealwright.assignment") == "open"
+        assert value(connection, "select count(*) from dealwright.event") == events
+        check_desk(connection)

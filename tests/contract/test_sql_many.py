@@ -61,7 +61,13 @@ def disagreeing(connection: Connection[Any]) -> list[Row]:
 
 
 def desk(
-    connection: Connection[Any], seed: int, *, agents: int, capacity: int, alike: bool = False
+    connection: Connection[Any],
+    seed: int,
+    *,
+    agents: int,
+    capacity: int,
+    alike: bool = False,
+    history: bool = True,
 ) -> MatchModel:
     """Fill a desk; the same seed gives the same one, with a history, so that profiles differ."""
     rng = np.random.default_rng(seed)
@@ -80,7 +86,7 @@ def desk(
         if rng.random() < 0.1:
             columns["active"] = False
         add_agent(connection, f"agent {i}", capacity=int(rng.integers(capacity + 1)), **columns)
-    for _ in range(0 if alike else 2 * agents):
+    for _ in range(2 * agents if history and not alike else 0):
         placed = assign(connection, attributes(rng), policy="fair")
         if placed["booking_id"] is not None:
             rows(
@@ -169,6 +175,20 @@ def test_agents_who_are_alike_are_drawn_as_one_after_the_other(
             assert disagreeing(connection) == []
     assert answers[0] == answers[1]
     assert len({answer["agent_id"] for answer in answers[1]}) > 40
+
+
+def test_a_batch_looks_as_far_down_the_list_as_it_takes(database: Database, other_database: Database) -> None:
+    """Nobody's profile changes: so only the second and third look find who is not at the head of the list."""
+    answers = []
+    for place, place_all in ((database, one_by_one), (other_database, many)):
+        with place.connect(autocommit=True) as connection:
+            model = desk(connection, 5, agents=180, capacity=1, history=False)
+            rows(connection, "update dealwright.agent set capacity = 1")
+            answers.append(place_all(connection, random_leads(np.random.default_rng(5), 150, 0)))
+            check_desk(connection, model)
+            assert disagreeing(connection) == []
+    assert answers[0] == answers[1]
+    assert len({answer["agent_id"] for answer in answers[1]}) > 128
 
 
 def test_profiles_that_change_between_batches_are_looked_at(

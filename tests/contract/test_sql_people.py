@@ -243,6 +243,27 @@ def test_a_withdrawn_lead_cancels_the_booking_that_waits_with_it(connection: Con
     assert live["booking_id"] not in (None, placed["booking_id"])
 
 
+def test_a_lead_that_had_no_booking_gets_one_from_the_queue(connection: Connection[Any]) -> None:
+    waiting = assign(connection, LEAD)
+    ada = add_agent(connection, "Ada", active=False)
+    # by hand, and so without a booking
+    rows(
+        connection,
+        "insert into dealwright.assignment (lead_id, agent_id) values (%s, %s)",
+        waiting["lead_id"],
+        ada,
+    )
+    (hers,) = rows(connection, "select * from dealwright.placement_of(%s)", waiting["lead_id"])
+    assert (hers["agent_name"], hers["booking_id"]) == ("Ada", None)
+    assert decline(connection, hers)["status"] == "waiting"
+    add_agent(connection, "Ben")
+    (live,) = rows(connection, "select * from dealwright.placement_of(%s)", waiting["lead_id"])
+    assert live["agent_name"] == "Ben"
+    assert value(
+        connection, "select status from dealwright.booking where booking_id = %s", live["booking_id"]
+    ) == ("pending")
+
+
 @pytest.mark.parametrize("status", ["open", "lapsed"])
 def test_a_hand_written_assignment_takes_over_what_waits(connection: Connection[Any], status: str) -> None:
     staff(connection, "Ada", capacity=1)

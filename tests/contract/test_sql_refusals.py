@@ -6,8 +6,9 @@ from typing import Any
 
 import psycopg
 import pytest
-from engine import add_agent, assign, declare, rows
+from engine import add_agent, assign, declare, rows, value
 from ledger import check_desk
+from psycopg.types.json import Jsonb
 
 from dealwright.desk.database import Database
 
@@ -130,3 +131,22 @@ def test_the_same_enquiry_with_both_ids_gets_the_same_answer(database: Database)
         add_agent(connection, "one")
         first, again = (assign(connection, LEAD, external_id="E", idempotency_key="k") for _ in range(2))
         assert first == again
+
+
+def test_an_external_id_is_refused_where_another_enquiry_has_it(database: Database) -> None:
+    insert = (
+        "insert into dealwright.lead (customer_name, attributes, external_id, idempotency_key) "
+        "values ('Kate', %s, %s, %s) on conflict (idempotency_key) do nothing returning lead_id"
+    )
+    with database.connect(autocommit=True) as connection:
+        declare(connection)
+        add_agent(connection, "one")
+        for external_id, key in (("E1", None), ("E2", None), ("E3", "k")):
+            assert rows(connection, insert, Jsonb(LEAD), external_id, key) != []
+        assert rows(connection, insert, Jsonb(LEAD), "E3", "k") == []  # the same enquiry once more
+        for external_id, key in (("E1", None), ("E2", "k2"), ("E3", "k3")):
+            with pytest.raises(psycopg.Error, match=f"lead with the external id '{external_id}'") as refused:
+                rows(connection, insert, Jsonb(LEAD), external_id, key)
+            assert refused.value.sqlstate == "DW001"
+        assert value(connection, "select count(*) from dealwright.assignment where status = 'open'") == 3
+        check_desk(connection)

@@ -200,11 +200,17 @@ class WorkingDesk(DeskMachine):
                     assert Decimal(str(answer[0]["total_revenue"])) == base + package
 
     @precondition(has("booking"))
-    @rule(draw=st.integers(0, 99), base=MONEY, total=MONEY, completed=st.sampled_from((None, *TIMES)))
-    def correct_booking(self, draw: int, base: Any, total: Any, completed: str | None) -> None:
-        if booking := self.pick("booking", draw, status="confirmed"):
-            rows(
-                self.connection,
+    @rule(
+        draw=st.integers(0, 99),
+        status=st.sampled_from(("confirmed", "confirmed", "pending", "cancelled")),
+        base=MONEY,
+        total=MONEY,
+        completed=st.sampled_from((None, *TIMES)),
+    )
+    def correct_booking(self, draw: int, status: str, base: Any, total: Any, completed: str | None) -> None:
+        """What a booking is worth, or may bring, says nothing about whether it was won."""
+        if booking := self.pick("booking", draw, status=status):
+            self.attempt(
                 "update dealwright.booking set base_revenue = %s, total_revenue = coalesce(%s, "
                 "total_revenue), "
                 "completed_at = coalesce(%s, completed_at) where booking_id = %s",
@@ -213,6 +219,8 @@ class WorkingDesk(DeskMachine):
                 completed,
                 booking["booking_id"],
             )
+            now = "select status from dealwright.booking where booking_id = %s"
+            assert rows(self.connection, now, booking["booking_id"]) == [{"status": status}]
 
     @precondition(has("booking"))
     @rule(draw=st.integers(0, 99))

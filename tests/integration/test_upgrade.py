@@ -362,3 +362,33 @@ def test_who_is_in_the_way_is_named_and_then_the_upgrade_refused(
         assert "Kate" not in text
     assert "nothing was changed" in message
     assert _upgrade(database, tmp_path).functions_replaced
+
+
+def test_every_function_that_works_on_the_desk_waits_for_an_upgrade(database: Database) -> None:
+    """A call that began before the upgrade ends before it, a later one waits: no call mixes two versions."""
+    calls = """
+        select p.oid::regprocedure::text as name,
+            format('%s %s(%s)', case p.prokind when 'p' then 'call' else 'select' end, p.oid::regproc,
+                (select string_agg(format('null::%s', t.type::regtype), ', ' order by t.n)
+                 from unnest(p.proargtypes) with ordinality as t (type, n))) as call
+        from pg_proc as p
+        where p.pronamespace = 'dealwright'::regnamespace and p.prorettype <> 'trigger'::regtype
+          and p.provolatile = 'v' and p.proname <> 'read_events'  -- which is one look
+        order by 1
+    """
+    through = []
+    with database.connect() as upgrade, database.connect(autocommit=True) as clerk:
+        rows(clerk, "set lock_timeout = '50ms'")
+        found = rows(clerk, calls)
+        upgrade.execute("select pg_advisory_xact_lock(hashtext('dealwright upgrade'), 0)")
+        for call in found:
+            try:
+                rows(clerk, call["call"])
+            except psycopg.errors.LockNotAvailable:
+                continue
+            except psycopg.Error as error:
+                through.append(f"{call['name']}: {error}")
+            else:
+                through.append(call["name"])
+    assert not through, through
+    assert len(found) > 20

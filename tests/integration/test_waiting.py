@@ -76,6 +76,18 @@ def test_who_waits_says_for_whom(
     assert "Kate" not in told[0]
 
 
+def test_a_desk_that_works_again_after_its_end_says_so_too(
+    desk: tuple[Desk, list[str]], database: Database
+) -> None:
+    opened, told = desk
+    opened.assign(SOMEBODY)
+    opened.close()
+    with open_transaction(database, 4.5) as pid:
+        opened.assign(SOMEBODY)
+    assert len(told) == 1
+    assert told[0].startswith(f"waiting for process {pid} (")
+
+
 def test_a_short_wait_is_not_worth_a_word(desk: tuple[Desk, list[str]], database: Database) -> None:
     opened, told = desk
     with open_transaction(database, 1.0):

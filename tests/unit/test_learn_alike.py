@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from dealwright.dimensions import Dimension
-from dealwright.learn.homogeneity import _design_with_own_mix, compare_agents
+from dealwright.learn.homogeneity import _design_with_own_mix, _shuffle, _win_sample, compare_agents
 from dealwright.learn.outcomes import OutcomeTable, tabulate_outcomes
 
 SOURCE = Dimension("source", ("web", "fair"))
@@ -101,3 +101,15 @@ def test_an_unknown_value_is_the_average_of_the_same_agents_known_ones() -> None
     assert X[8].tolist() == [1, 0, 0, 0, 0]  # of whom nothing is known: everybody's
     everything = _design_with_own_mix(table(agent[:4], np.ones(4), source[:4]), (np.array([0.5, 0.5]),))
     assert everything.shape == (4, 3)
+
+
+def test_the_statistic_weighs_agents_by_what_their_outcomes_tell() -> None:
+    """The score against log-odds that spread by 0.3: of many outcomes an agent's sum counts for less."""
+    agent = np.repeat([1, 2, 3], [20, 100, 400])
+    won = np.concatenate([np.arange(n) < wins for n, wins in ((20, 15), (100, 40), (400, 205))])
+    whole = table(agent, won, ["web"] * 520)
+    statistics, (pearson, df) = _shuffle(_win_sample(whole), [-1], 0, np.random.default_rng(0))
+    rate, n = 260 / 520, np.array([20.0, 100.0, 400.0])
+    deviation, variance = np.array([15.0, 40.0, 205.0]) - rate * n, n * rate * (1 - rate)
+    assert statistics[0, 0] == pytest.approx(np.sum(deviation**2 / (1 + 0.09 * variance)), rel=1e-4)
+    assert (pearson, df) == (pytest.approx(np.sum(deviation**2 / variance), rel=1e-4), 2)

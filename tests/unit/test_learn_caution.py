@@ -231,6 +231,15 @@ def test_one_rate_for_all_is_shrunk_as_the_model_is() -> None:
     assert tested.block.tolist() == [0] * 15 + [1] * 15
 
 
+def test_a_block_of_one_outcome_is_predicted_as_well() -> None:
+    frame = outcomes([bool(i % 3) for i in range(60)])
+    prepared = PreparedTable(tabulate_outcomes(frame, [SOURCE], [1, 2, 3]), np.random.default_rng(0))
+    tested = backtest(prepared, TRAITS, LearnParams(folds=30))
+    assert tested is not None
+    assert tested.rows.tolist() == list(range(30, 60))
+    assert (np.bincount(tested.block) == 1).sum() > 20
+
+
 def test_blocks_count_by_their_pairs() -> None:
     won = np.array([1.0, 0.0, *([1.0] * 3), *([0.0] * 3)])
     score_of = np.array([0.9, 0.1, *([0.2] * 3), *([0.7] * 3)])

@@ -152,3 +152,20 @@ def test_new_values_do_not_spare_a_model_the_proof() -> None:
     for dimensions in ([], [grown, Dimension("more", ("a",))]):
         verdict = judge_promotion(later.with_columns(more=pl.lit("a")), TRAITS, dimensions, champion)
         assert "dimensions of leads have changed" in verdict.reason
+
+
+def test_a_hundred_outcomes_are_enough_to_tell_which_model_is_better() -> None:
+    data = outcomes(400)
+    champion = train(data[:200], TRAITS, [SOURCE], QUICK).model
+    assert champion.as_of is not None
+    since = data.filter(pl.col("assigned_at") > datetime.fromisoformat(champion.as_of))
+    for fresh, judged in ((99, 0), (100, 50), (101, 51)):
+        until = since["assigned_at"][fresh - 1]
+        verdict = judge_promotion(
+            data.filter(pl.col("assigned_at") <= until), TRAITS, [SOURCE], champion, QUICK
+        )
+        assert verdict.outcomes == judged
+        assert (verdict.champion_log_loss is None) == (judged == 0)
+        assert ("only 99 outcomes" in verdict.reason) == (judged == 0)
+        assert ("100 are needed" in verdict.reason) == (judged == 0)
+        assert "50 are needed" not in verdict.reason

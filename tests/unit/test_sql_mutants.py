@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
+from mutation_tests import TESTS, noticing
 from sql_mutants import sql_mutants
 
 FUNCTION = """
@@ -66,3 +69,18 @@ def test_of_views_and_triggers_only_query_and_condition_are_changed() -> None:
     )
     assert changed(trigger) == [trigger.replace("<>", "=")]
     assert changed("grant select on a to b;\ncreate type t as (a numeric(14, 2));") == []
+
+
+def test_the_tests_named_for_a_module_exist() -> None:
+    root = Path(__file__).resolve().parents[2]
+    for module, names in TESTS.items():
+        assert sum(map(Path.is_file, _sources(root / "src" / "dealwright", module))) == 1, module
+        for name in names:
+            assert (root / name).is_file(), f"{module}: there is no {name}"
+    assert noticing(Path("src/dealwright/desk/sql/engine/fair.sql")) == TESTS["engine/fair"]
+    assert noticing(Path("src/dealwright/desk/backup.py")) == TESTS["desk/backup"]
+    assert noticing(Path("src/dealwright/wording.py")) == ()
+
+
+def _sources(package: Path, module: str) -> tuple[Path, Path]:
+    return package / f"{module}.py", package / "desk" / "sql" / f"{module}.sql"

@@ -75,7 +75,7 @@ def judge_promotion(
                 f"{2 * _LEAST_OUTCOMES} are needed to tell which is better"
             ),
         )
-    middle = fresh["assigned_at"].sort()[fresh.height // 2]
+    middle = fresh["assigned_at"].sort()[fresh.height // 2 - 1]
     past = outcomes_known_at(outcomes, middle)
     judged = fresh.filter(pl.col("assigned_at") > middle)
     # only the model is wanted of the rehearsal, not the last digit of its p-value

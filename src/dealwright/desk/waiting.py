@@ -110,7 +110,7 @@ class Watcher:
         """Watch a connection for a block: what is added to each piece of work is a microsecond."""
         key = object()
         self._watched[key] = (connection.info.backend_pid, time.monotonic())
-        if not self._working.is_set():
+        if self._closed.is_set() or not self._working.is_set():
             self._wake()
         try:
             yield
@@ -124,9 +124,9 @@ class Watcher:
 
     def _wake(self) -> None:
         with self._starting:
+            self._closed.clear()  # a desk may be used again after its end
             self._working.set()
             if self._thread is None or not self._thread.is_alive():
-                self._closed.clear()
                 self._thread = threading.Thread(target=self._look, name="dealwright-waiting", daemon=True)
                 self._thread.start()
 

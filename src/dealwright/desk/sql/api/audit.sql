@@ -2,11 +2,12 @@ create or replace function dealwright.replay(assignment_id bigint)
 returns jsonb language plpgsql security definer
 set search_path = pg_temp, dealwright, dealwright_engine, @vector_schema@ as $$
 declare
-    d dealwright.decision := dealwright_engine.decision_on(replay.assignment_id);
+    d dealwright.decision;
     again dealwright_engine.ranked;
 begin
     perform dealwright_engine.check_temporary();
     perform pg_advisory_xact_lock_shared(hashtext('dealwright upgrade'), 0);  -- see desk/upgrade.py
+    d := dealwright_engine.decision_on(replay.assignment_id);
     perform dealwright_engine.restore_state(d);
     select r.rank, r.agent_id, r.match_score, r.win_probability, r.win_low, r.win_high, r.expected_value into again
     from dealwright_engine.rank_by(d.policy, dealwright_engine.past_enquiry(d), d.policy_params, null,
@@ -58,13 +59,15 @@ create or replace function dealwright.explain(assignment_id bigint, asked_agent_
 returns jsonb language plpgsql security definer
 set search_path = pg_temp, dealwright, dealwright_engine, @vector_schema@ as $$
 declare
-    d dealwright.decision := dealwright_engine.decision_on(explain.assignment_id);
-    ask dealwright_engine.enquiry := dealwright_engine.past_enquiry(d);
+    d dealwright.decision;
+    ask dealwright_engine.enquiry;
     common dealwright_engine.reason_context;
     ranking jsonb;
 begin
     perform dealwright_engine.check_temporary();
     perform pg_advisory_xact_lock_shared(hashtext('dealwright upgrade'), 0);  -- see desk/upgrade.py
+    d := dealwright_engine.decision_on(explain.assignment_id);
+    ask := dealwright_engine.past_enquiry(d);
     perform dealwright_engine.restore_state(d);
     common := dealwright_engine.reason_context_of(d.policy, ask);
     select jsonb_agg(jsonb_build_object(

@@ -130,6 +130,7 @@ declare
     days double precision;
     data_end timestamptz;
 begin
+    perform pg_advisory_xact_lock_shared(hashtext('dealwright upgrade'), 0);  -- see desk/upgrade.py
     select s.follow_up_days into days from dealwright_engine.setting as s;
     if days is null then
         return 0;

@@ -118,9 +118,10 @@ create or replace function dealwright.start_task(task_id bigint, rep_id text def
 returns dealwright.task language plpgsql security definer
 set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
 declare
-    t dealwright.task := dealwright_engine.task_of(start_task.task_id);
+    t dealwright.task;
 begin
     perform pg_advisory_xact_lock_shared(hashtext('dealwright upgrade'), 0);  -- see desk/upgrade.py
+    t := dealwright_engine.task_of(start_task.task_id);
     if t.status in ('done', 'failed', 'cancelled') then
         raise exception 'task % is %', t.task_id, t.status using errcode = 'DW001',
             hint = 'reopening it (dealwright.reopen_task) takes that back';
@@ -144,9 +145,10 @@ create or replace function dealwright.finish_task(
 returns dealwright.task language plpgsql security definer
 set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
 declare
-    t dealwright.task := dealwright_engine.task_of(finish_task.task_id);
+    t dealwright.task;
 begin
     perform pg_advisory_xact_lock_shared(hashtext('dealwright upgrade'), 0);  -- see desk/upgrade.py
+    t := dealwright_engine.task_of(finish_task.task_id);
     if finish_task.outcome is null or finish_task.outcome not in ('responded', 'no_response', 'rejected', 'not_reached')
         then
         raise exception 'unknown outcome %', coalesce(quote_literal(finish_task.outcome), 'null')
@@ -176,9 +178,10 @@ create or replace function dealwright.cancel_task(task_id bigint, note text defa
 returns dealwright.task language plpgsql security definer
 set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
 declare
-    t dealwright.task := dealwright_engine.task_of(cancel_task.task_id);
+    t dealwright.task;
 begin
     perform pg_advisory_xact_lock_shared(hashtext('dealwright upgrade'), 0);  -- see desk/upgrade.py
+    t := dealwright_engine.task_of(cancel_task.task_id);
     if t.status <> 'cancelled' or cancel_task.note is distinct from t.note then
         update dealwright.task as s set status = 'cancelled', note = coalesce(cancel_task.note, s.note)
         where s.task_id = t.task_id returning * into t;
@@ -193,9 +196,10 @@ create or replace function dealwright.reopen_task(task_id bigint, reason text)
 returns dealwright.task language plpgsql security definer
 set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
 declare
-    t dealwright.task := dealwright_engine.task_of(reopen_task.task_id);
+    t dealwright.task;
 begin
     perform pg_advisory_xact_lock_shared(hashtext('dealwright upgrade'), 0);  -- see desk/upgrade.py
+    t := dealwright_engine.task_of(reopen_task.task_id);
     if t.status not in ('done', 'failed', 'cancelled') then
         raise exception 'task % is %, not finished', t.task_id, t.status using errcode = 'DW001';
     elsif coalesce(btrim(reopen_task.reason), '') = '' then

@@ -1,0 +1,98 @@
+"""Which tests hold a module: what ``tests/mutation.py`` runs when it is told none.
+
+The tests likely to notice come first, because the first that fails ends a run. The random walk over the
+whole desk (``test_desk_stateful.py``) leads where counters, assignments and bookings follow from each other.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+def _sql(*names: str) -> tuple[str, ...]:
+    return tuple(f"tests/contract/test_sql_{name}.py" for name in names)
+
+
+def _desk(*names: str) -> tuple[str, ...]:
+    return tuple(f"tests/integration/test_{name}.py" for name in names)
+
+
+def _unit(*names: str) -> tuple[str, ...]:
+    return tuple(f"tests/unit/test_{name}.py" for name in names)
+
+
+_WALK = _desk("desk_stateful")
+_BACKUP = (*_unit("backup_words"), "tests/contract/test_backup_commands.py", *_desk("restore"))
+_LEARN = _unit(
+    "learn_caution",
+    "learn_wording",
+    "learn_fits",
+    "learn_alike",
+    "learn_train",
+    "learn_values",
+    "learn_promotion",
+)
+_JSON = ("tests/contract/test_command_json.py",)
+# by the module's path below src/dealwright (of SQL: below desk/sql), without what its name ends in
+TESTS: dict[str, tuple[str, ...]] = {
+    "engine/agent": _sql("people", "by_hand", "standing", "fair", "queue")
+    + _WALK
+    + _sql("follow_up", "bounds"),
+    "engine/assign": _sql("rules", "people", "refusals", "value", "record", "queue") + _WALK + _sql("fair"),
+    "engine/assignment": _WALK + _sql("by_hand", "people", "queue", "follow_up", "record", "value", "many"),
+    "engine/audit": _sql("record", "roles", "by_hand") + _desk("worker"),
+    "engine/batch": _sql("many", "intervals") + _desk("desk"),
+    "engine/booking": _WALK + _sql("by_hand", "people", "queue", "follow_up", "refusals", "value", "bounds"),
+    "engine/candidates": _sql("standing", "queue", "value", "eligibility", "fair", "people")
+    + _WALK
+    + _sql("many"),
+    "engine/counters": _WALK + _sql("by_hand", "people", "value", "standing", "classic", "dimensions"),
+    "engine/fair": _sql("fair", "people", "rules") + _WALK + _sql("many", "queue", "record"),
+    "engine/import": _desk("desk_import", "desk")
+    + _sql("classic", "by_hand", "value", "dimensions", "bounds"),
+    "engine/lead": _WALK
+    + _sql("queue", "by_hand", "eligibility", "people", "bounds", "dimensions", "refusals"),
+    "engine/people": _sql("people", "follow_up", "queue", "by_hand") + _WALK + _desk("worker", "desk"),
+    "engine/placement": _sql("people", "queue", "rules", "standing")
+    + _WALK
+    + _sql("eligibility", "record", "fair"),
+    "engine/requirements": _sql("eligibility", "people") + _WALK + _desk("desk_import"),
+    "engine/settle": _sql("refusals", "bounds", "people", "by_hand", "commands")
+    + _desk("desk", "desk_answers")
+    + _WALK,
+    "engine/views": _sql("commands", "roles", "people", "queue", "record")
+    + _desk("desk", "desk_report")
+    + _JSON,
+    "engine/writer": _sql("by_hand", "people", "roles", "rules", "bounds")
+    + _WALK
+    + _sql("refusals", "tasks"),
+    "api/assign": _sql("rules", "people", "refusals", "many", "record")
+    + _desk("desk_answers", "desk")
+    + _WALK,
+    "api/audit": _sql("record", "commands", "roles") + _desk("worker", "desk"),
+    "api/people": _sql("people", "follow_up", "queue", "commands", "roles") + _desk("desk", "worker") + _WALK,
+    "api/reassign": _sql("people", "queue", "follow_up", "refusals", "record") + _WALK,
+    "api/settle": _sql("refusals", "people", "commands", "by_hand") + _desk("desk", "desk_answers") + _WALK,
+    "api/tasks": (*_sql("tasks", "roles"), "tests/contract/test_task_commands.py", *_desk("publish")),
+    "desk/backup": _BACKUP,
+    "desk/edition": _desk("migrations", "upgrade", "restore", "database"),
+    "desk/migrations": _desk("migrations", "upgrade", "restore", "database") + _sql("roles"),
+    "desk/models": _unit("learn_values") + _desk("desk") + _sql("commands") + _JSON,
+    "desk/promotion": _unit("learn_values", "learn_promotion") + _desk("desk"),
+    "desk/restore": _BACKUP,
+    "desk/roles": _sql("roles") + _JSON,
+    "desk/upgrade": _desk("upgrade", "migrations"),
+    "desk/waiting": _unit("waiting") + _desk("waiting"),
+    "desk/worker": _desk("worker") + _sql("queue", "record") + _JSON,
+    "learn/backtest": _unit("learn_train") + _LEARN,
+    "learn/homogeneity": _unit("learn_alike") + _LEARN,
+    "learn/score": _LEARN + _sql("value", "intervals"),
+    "learn/statistics": _LEARN + _unit("learn_profile"),
+    **dict.fromkeys(("learn/evidence", "learn/findings", "learn/metrics", "learn/verdict"), _LEARN),
+}
+
+
+def noticing(module: Path) -> tuple[str, ...]:
+    """Return the tests for a module below ``src/dealwright``, none where nobody has said which they are."""
+    parts = module.with_suffix("").parts
+    return TESTS.get("/".join(parts[-2:]), ())
