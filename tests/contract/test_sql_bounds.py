@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from dealwright.desk.desk import Desk
 from dealwright.desk.migrations import migrate, package_sql
 from dealwright.desk.queries import translate
 from dealwright.errors import ConflictError, InputError
+from dealwright.learn.classic import CLASSIC_WEIGHTS
 
 LEAD = {"destination": "Mars", "lead_source": "Organic"}
 ENQUIRY = '{"customer_name": "K", "attributes": {"destination": "Mars", "lead_source": "Organic"}, %s}'
@@ -25,6 +27,8 @@ TASK = (
     "insert into dealwright.task (run_id, day, account_id, action, channel, {}) "
     "values ('r', '2026-07-01', 'A', 'call', 'phone', {})"
 )
+BLANKS = ("''", "'  '", "e'\\u00a0'", "e' \\u200b\\ufeff'")
+WEIGHTS = json.dumps({"weights": dict.fromkeys(CLASSIC_WEIGHTS, 0)})
 REFUSED: list[tuple[str, str]] = [
     *((f"{AGENT} weight = '{bad}'", "weight") for bad in ("NaN", "Infinity", "0", "-1", "1e300", "1e-300")),
     *((f"{AGENT} rating = '{bad}'", "rating") for bad in ("NaN", "-Infinity", "1e13")),
@@ -90,6 +94,69 @@ REFUSED: list[tuple[str, str]] = [
     ),
     (f"{DONE}, done_at = '20226-07-01'", "done_at of task 1"),
 ]  # fmt: skip
+# further values of the same kinds, tried one after the other on one desk
+MORE: list[tuple[str, str]] = [
+    (
+        f"{AGENT} weight = 1e-320",
+        "weight of agent 1 must be a number from 0.000000001 to 1000000000, not 1.00e-320",
+    ),
+    *((f"{AGENT} name = {blank}", "name of agent 1 is empty") for blank in BLANKS),
+    *((f"{AGENT} external_id = {blank}", "external_id of agent 1 is empty") for blank in BLANKS),
+    (f"{AGENT} skills = array_fill('x'::text, array[1001])", "at most 1000 skills"),
+    (f"{AGENT} skills = array[repeat('x', 501)]", "at most 1000 skills of 500 characters"),
+    (f"{AGENT} skills = array[e'a\\x07']", "control character"),
+    *(
+        (f"update dealwright.lead set customer_name = {blank}", "customer_name is missing")
+        for blank in BLANKS
+    ),
+    *(
+        (f"update dealwright.lead set idempotency_key = {blank}", "idempotency_key of the lead")
+        for blank in BLANKS
+    ),
+    *((f"update dealwright.lead set policy = '{name}'", f"unknown policy '{name}'") for name in ("", "best")),
+    *(
+        (
+            f"select dealwright.assign_lead('{ENQUIRY}')" % f'"{key}": {value}',
+            f"{key} must be a text or a number",
+        )
+        for key in ("customer_id", "requirements", "priority", "received_at", "idempotency_key", "department")
+        for value in ("[1]", "{}", "true")
+    ),
+    *(
+        (
+            f"select dealwright.assign_lead('{ENQUIRY}')" % f'"skills": {value}',
+            "skills must be a list of texts",
+        )
+        for value in ("[null]", '["french", 1]', '"french"', "{}")
+    ),
+    (
+        f"select dealwright.assign_lead('{ENQUIRY}')" % '"priority": 1.5',
+        "priority must be a whole number, not 1.5",
+    ),
+    (
+        f"select dealwright.assign_lead('{ENQUIRY}')" % '"received_at": "soon"',
+        "received_at must be a time, not",
+    ),
+    (f"select dealwright.assign_lead('{ENQUIRY}')" % '"policy": ""', "unknown policy ''"),
+    *(
+        (
+            f"select dealwright.load_model('classic', '{WEIGHTS.replace('0', weight, 1)}')",
+            "above 1000000000: rating",
+        )
+        for weight in ("1e400", "-1.1e9")
+    ),
+    *(
+        (
+            f"select dealwright.set_default_policy('fair', '{{\"window_start\": \"{time}\"}}')",
+            "from 1970 to now",
+        )
+        for time in ("infinity", "-infinity", "20226-01-01", "2199-01-01", "1969-12-31T23:59Z")
+    ),
+    (
+        "select dealwright.set_default_policy('value', '{\"fairnes\": 0.5}')",
+        "unknown key 'fairnes': use one of",
+    ),
+]
 # constraints hold also where the owner leaves out the triggers
 UNWATCHED = "set session_replication_role = replica;"
 CONSTRAINED: list[tuple[str, str]] = [
@@ -109,7 +176,8 @@ CONSTRAINED: list[tuple[str, str]] = [
     ("update dealwright_engine.setting set follow_up_days = 'NaN'", "follow_up_days"),
     ("update dealwright_engine.setting set follow_up_days = -1", "follow_up_days"),
     (
-        "update dealwright.policy set params = (repeat('{\"a\":', 101) || '1' || repeat('}', 101))::jsonb",
+        UNWATCHED
+        + " update dealwright.policy set params = (repeat('{\"a\":', 101) || '1' || repeat('}', 101))::jsonb",
         "deeper than 100",
     ),
 ]
@@ -140,6 +208,43 @@ def test_a_value_out_of_bounds_is_refused_in_our_words(desk: Any, statement: str
     assert words in str(refused.value)
     assert isinstance(translate(refused.value, ""), InputError)
     assert check_desk(desk) == before
+    assert assign(desk, LEAD)["status"] == "assigned"
+
+
+def test_no_value_of_these_kinds_comes_in(desk: Any) -> None:
+    before: Any = check_desk(desk)
+    for statement, words in MORE:
+        with pytest.raises(psycopg.Error) as refused, desk.transaction():
+            rows(desk, statement.replace("%", "%%"))
+        assert refused.value.sqlstate == "DW002", (statement, refused.value)
+        assert words in str(refused.value), statement
+    assert check_desk(desk) == before
+    assert assign(desk, LEAD)["status"] == "assigned"
+
+
+def test_blank_and_missing_skills_are_no_skills(desk: Any) -> None:
+    rows(desk, f"{AGENT} skills = array[null, ' French ', '', e'\\u00a0', 'luxury']")
+    assert value(desk, "select skills from dealwright.agent") == ["french", "luxury"]
+    asked = assign(desk, LEAD, skills=["FRENCH", " "])
+    found = "insert into dealwright.lead (customer_name, attributes, required_skills) values ('L', %s, %s)"
+    rows(desk, found, json.dumps(LEAD), [None, "", "luxury"])
+    assert value(desk, "select required_skills from dealwright.lead where customer_name = 'L'") == ["luxury"]
+    assert asked["status"] == "assigned"
+
+
+@pytest.mark.parametrize("key", ["", "  ", "\u00a0", "\u200b\ufeff"])
+def test_a_blank_key_is_no_key(desk: Any, key: str) -> None:
+    first, second = (assign(desk, LEAD, idempotency_key=key, customer=name) for name in ("Ann", "Bob"))
+    assert first["lead_id"] != second["lead_id"]
+    assert value(desk, "select count(*) from dealwright.lead where idempotency_key is not null") == 0
+
+
+def test_what_an_earlier_version_took_for_a_policy_stays(desk: Any) -> None:
+    rows(desk, "alter table dealwright.policy disable trigger user")
+    old = '{"fairnes": 0.5, "window_start": "2199-01-01"}'
+    rows(desk, "update dealwright.policy set params = %s where name = 'fair'", old)
+    rows(desk, "alter table dealwright.policy enable trigger user")
+    rows(desk, "select dealwright.set_default_policy('fair')")
     assert assign(desk, LEAD)["status"] == "assigned"
 
 
@@ -195,12 +300,6 @@ def test_values_at_the_bounds_are_taken(desk: Any) -> None:
         )
     rows(desk, "select dealwright.finish_task(1, 'responded', '1970-01-01T00:00Z')")
     check_desk(desk)
-
-
-def test_an_empty_key_is_no_key(desk: Any) -> None:
-    first, second = (assign(desk, LEAD, idempotency_key="") for _ in range(2))
-    assert first["lead_id"] != second["lead_id"]
-    assert value(desk, "select count(*) from dealwright.lead where idempotency_key is not null") == 0
 
 
 CONTENT: list[tuple[dict[str, Any], str]] = [

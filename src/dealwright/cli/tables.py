@@ -159,7 +159,7 @@ def queue_table(queue: Queue) -> Table:
     )
     for row in queue.rows:
         required = [
-            *(row["required_skills"] or ()),
+            *filter(None, row["required_skills"] or ()),
             *([row["required_department"]] if row["required_department"] else []),
         ]
         table.add_row(

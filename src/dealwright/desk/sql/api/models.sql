@@ -17,6 +17,13 @@ begin
             raise exception 'the classic model lacks a number for: %', missing using errcode = 'DW002',
                 hint = 'give {"weights": {"rating_score": ..., ...}} with all nine weights';
         end if;
+        select string_agg(name, ', ') into missing from jsonb_object_keys(model_parameters -> 'weights') as name
+        where jsonb_typeof(model_parameters -> 'weights' -> name) = 'number'
+          and abs((model_parameters -> 'weights' ->> name)::numeric) > 1e9;
+        if missing is not null then
+            raise exception 'the classic model has a weight above 1000000000: %', missing using errcode = 'DW002',
+                hint = 'look at the decimal sign: features are shares from 0 to 1';
+        end if;
         model_parameters := jsonb_build_object('weights', model_parameters -> 'weights');
     elsif model_kind = 'value' then
         select string_agg(name, ', ') into missing

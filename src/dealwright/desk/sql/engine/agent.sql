@@ -71,7 +71,7 @@ begin
     -- skills are compared as they are written, and text is searched for them in lower case
     new.skills :=
         array(select lower(btrim(s.skill)) from unnest(new.skills) with ordinality as s (skill, place)
-            order by s.place);
+            where not dealwright_engine.is_blank(s.skill) order by s.place);
     if tg_op = 'INSERT' then
         new := dealwright_engine.levelled(new, moment);
     else

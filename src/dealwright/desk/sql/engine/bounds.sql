@@ -9,9 +9,20 @@ returns boolean language sql immutable as $$
     select value is null or (value >= '1970-01-01 00:00:00+00' and value < '2200-01-01 00:00:00+00')
 $$;
 
+create or replace function dealwright_engine.is_blank(value text)
+returns boolean language sql immutable as $$
+    -- also blanks that no keyboard shows: no-break, zero-width, a byte order mark
+    select value ~ '^[\s\u00a0\u1680\u2000-\u200b\u2028\u2029\u202f\u205f\u2060\u3000\ufeff]*$'
+$$;
+
 create or replace function dealwright_engine.is_word(value text, longest integer)
 returns boolean language sql immutable as $$
     select value is null or (value !~ '[\x01-\x1f\x7f-\x9f]' and length(value) <= longest)
+$$;
+
+create or replace function dealwright_engine.are_words(list text[])
+returns boolean language sql immutable as $$
+    select not exists (select from unnest(list) as item where not dealwright_engine.is_word(item, 500))
 $$;
 
 create or replace function dealwright_engine.is_prose(value text)
@@ -31,6 +42,12 @@ returns boolean language sql immutable as $$
         or (jsonb_typeof(value) = 'object' and pg_column_size(value) <= 100000 and not jsonb_path_exists(value,
         'strict $.* ? (@.type() == "object" || @.type() == "array" || @.type() == "number" && (@ > 1e15 || @ < '
         '-1e15))'))
+$$;
+
+create or replace function dealwright_engine.short_number(value text)
+returns text language sql immutable as $$
+    -- JSON writes 1e-320 with all its noughts
+    select case when length(value) <= 25 then value else btrim(to_char(value::numeric, '9.99EEEE')) end
 $$;
 
 -- Found slowly, for whoever is refused: which value it is.
@@ -53,7 +70,7 @@ begin
     end loop;
     foreach name in array ids || words loop
         value := given ->> name;
-        if value = '' and name = any (ids || '{name,customer_name}') then
+        if dealwright_engine.is_blank(value) and name = any (ids || '{name,customer_name}') then
             raise exception '% of % is empty', name, thing using errcode = 'DW002',
                 hint = case when name = any (ids) then 'leave it out (null) where there is none' else 'give a name' end;
         elsif length(value) > (case when name = any (ids) then 500 else 1000 end) then
@@ -86,7 +103,7 @@ begin
         if not (value::numeric >= (numbers -> name ->> 0)::numeric
             and value::numeric <= (numbers -> name ->> 1)::numeric) then
             raise exception '% of % must be a number from % to %, not %', name, thing, numbers -> name ->> 0,
-                numbers -> name ->> 1, value
+                numbers -> name ->> 1, dealwright_engine.short_number(value)
                 using errcode = 'DW002', hint = 'leave it out where it is not known';
         end if;
     end loop;
@@ -102,7 +119,8 @@ begin
     if not (new.weight >= 1e-9 and new.weight <= 1e9 and new.capacity <= 2147483647)
             or not (new.years_of_service >= 0 and new.years_of_service <= 200)
                 or not (new.rating >= -1e12 and new.rating <= 1e12)
-            or new.name = '' or new.external_id = '' or cardinality(new.skills) > 1000
+            or dealwright_engine.is_blank(new.name) or dealwright_engine.is_blank(new.external_id)
+            or cardinality(new.skills) > 1000 or not dealwright_engine.are_words(new.skills)
             or not (dealwright_engine.is_word(new.name, 1000) and dealwright_engine.is_word(new.external_id, 500)
                 and dealwright_engine.is_word(new.email, 1000)
                     and dealwright_engine.is_word(new.job_title, 1000)
@@ -116,8 +134,15 @@ begin
                 coalesce(new.external_id, new.agent_id::text), new.open, new.capacity, new.weight
                     using errcode = 'DW002';
         end if;
+        if cardinality(new.skills) > 1000 or not dealwright_engine.are_words(new.skills) then
+            raise exception 'skills of agent % are too many, or one is too long or holds a control character',
+                left(coalesce(new.external_id, new.agent_id::text), 50) using errcode = 'DW002',
+                hint = 'at most 1000 skills of 500 characters each are kept';
+        end if;
         perform dealwright_engine.refuse_values(
-            format('agent %s', left(coalesce(new.external_id, new.agent_id::text), 50)), to_jsonb(new) - 'shifts',
+            -- an id of blanks tells nobody which agent it is
+            format('agent %s', left(case when dealwright_engine.is_blank(new.external_id) is false
+                then new.external_id else new.agent_id::text end, 50)), to_jsonb(new) - 'shifts',
             '{}', '{external_id}', '{name,email,job_title,department,manager,database_role}', '{}', '{traits}',
             '{"weight": [1e-9, 1e9], "years_of_service": [0, 200], "rating": [-1e12, 1e12]}');
     -- without an end is fine
@@ -136,7 +161,9 @@ create or replace function dealwright_engine.is_lead_bounded(
 )
 returns boolean language sql immutable as $$
     select received_at >= '1970-01-01 00:00:00+00' and received_at < '2200-01-01 00:00:00+00'
-        and external_id is distinct from '' and idempotency_key is distinct from '' and customer_id is distinct from ''
+        and dealwright_engine.is_blank(external_id) is not true
+        and dealwright_engine.is_blank(idempotency_key) is not true
+        and dealwright_engine.is_blank(customer_id) is not true
         and dealwright_engine.is_word(customer_id, 500)
         and dealwright_engine.is_word(customer_name, 1000) and dealwright_engine.is_word(external_id, 500)
         and dealwright_engine.is_word(idempotency_key, 500) and dealwright_engine.is_word(required_department, 1000)

@@ -3,11 +3,21 @@
 create or replace function dealwright_engine.check_lead_words(l dealwright.lead)
 returns void language plpgsql immutable as $$
 begin
-    if coalesce(btrim(l.customer_name), '') = '' then
+    if dealwright_engine.is_blank(coalesce(l.customer_name, '')) then
         raise exception 'customer_name is missing' using errcode = 'DW002', hint = 'every lead names its customer';
     elsif l.status is null or l.status not in ('new', 'waiting', 'assigned', 'withdrawn') then
         raise exception 'unknown status of a lead %', coalesce(quote_literal(l.status), 'null') using errcode = 'DW002',
             hint = 'use new, or withdrawn when the customer gave up; waiting and assigned follow by themselves';
+    end if;
+end
+$$;
+
+create or replace function dealwright_engine.check_wanted_policy(wanted text)
+returns void language plpgsql stable as $$
+begin
+    if wanted = '' or (dealwright_engine.policy_for(wanted)).name is null then
+        raise exception 'unknown policy %', quote_literal(wanted) using errcode = 'DW002',
+            hint = 'use one of value, classic, workload, fair; or null for the desk''s own';
     end if;
 end
 $$;
@@ -17,6 +27,9 @@ returns trigger language plpgsql security definer
 set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
 begin
     perform dealwright_engine.check_lead_words(new);
+    if new.policy <> coalesce(old.policy, '') or new.policy = '' then
+        perform dealwright_engine.check_wanted_policy(new.policy);
+    end if;
     return new;
 end
 $$;
@@ -35,7 +48,8 @@ begin
         end if;
     end if;
     if l.required_skills is not null then
-        l.required_skills := array(select lower(btrim(skill)) from unnest(l.required_skills) as skill);
+        l.required_skills := array(select lower(btrim(skill)) from unnest(l.required_skills) as skill
+            where not dealwright_engine.is_blank(skill));
     end if;
     if l.requirements is not null then
         l.required_skills := coalesce(l.required_skills, dealwright_engine.required(l.requirements, 'skill'));
@@ -56,6 +70,9 @@ begin
     if not dealwright_engine.writes_itself() then
         if tg_op = 'INSERT' then
             perform dealwright_engine.check_lead_words(new);
+            if new.policy is not null then
+                perform dealwright_engine.check_wanted_policy(new.policy);
+            end if;
             if new.status in ('assigned', 'waiting') then
                 raise exception 'a lead cannot be inserted as %', new.status using errcode = 'DW002',
                     hint = 'insert it with status new (the default): it is assigned, or waits, at once';

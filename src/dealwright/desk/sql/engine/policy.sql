@@ -4,8 +4,14 @@ create or replace function dealwright_engine.check_policy()
 returns trigger language plpgsql security definer
 set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
 declare
+    known constant text[] := '{objective,fairness,sharpness,ties,seed,owner,respond_within_min,window_start}';
+    stranger text;
     problem text;
+    is_new boolean := true;  -- what an earlier version took stays
 begin
+    if tg_op = 'UPDATE' then
+        is_new := new.params is distinct from old.params;
+    end if;
     if tg_op = 'UPDATE' and new.name <> old.name then
         raise exception 'policy % keeps its name', old.name using errcode = 'DW002',
             hint = 'dealwright.set_default_policy chooses another one';
@@ -18,31 +24,41 @@ begin
     elsif new.params ? 'fairness'
         and (jsonb_typeof(new.params -> 'fairness') <> 'number' or (new.params ->> 'fairness')::numeric not between 0
             and 1) then
-        problem := format('fairness must be a number from 0 to 1, not %s', new.params -> 'fairness');
+        problem := format('fairness must be a number from 0 to 1, not %s', left((new.params -> 'fairness')::text, 50));
     elsif new.params ? 'sharpness' and (jsonb_typeof(new.params -> 'sharpness') <> 'number'
             or (new.params ->> 'sharpness')::numeric not between 0.01 and 500) then
-        problem := format('sharpness must be a number from 0.01 to 500, not %s', new.params -> 'sharpness');
+        problem := format('sharpness must be a number from 0.01 to 500, not %s',
+            left((new.params -> 'sharpness')::text, 50));
     elsif new.params ? 'ties' and coalesce(new.params ->> 'ties', '') not in ('seniority', 'longest_idle') then
         problem := format('ties must be seniority or longest_idle, not %s', new.params -> 'ties');
     elsif new.params ? 'share' then
         problem := 'share is written by the desk itself: leave it out';
     elsif new.params ? 'seed'
         and (jsonb_typeof(new.params -> 'seed') <> 'number' or new.params ->> 'seed' !~ '^-?[0-9]{1,18}$') then
-        problem := format('seed must be a whole number, not %s', new.params -> 'seed');
+        problem := format('seed must be a whole number, not %s', left((new.params -> 'seed')::text, 50));
     elsif new.params ? 'owner' and new.params ->> 'owner' is distinct from 'prefer'
         and new.params ->> 'owner' is distinct from 'ignore' then
         problem := format('owner must be prefer or ignore, not %s', new.params -> 'owner');
     elsif new.params ? 'respond_within_min' and (jsonb_typeof(new.params -> 'respond_within_min') <> 'number'
             or (new.params ->> 'respond_within_min')::numeric not between 0.01 and 1e6) then
         problem := format('respond_within_min must be a number of minutes from 0.01 to 1000000, not %s',
-            new.params -> 'respond_within_min');
+            left((new.params -> 'respond_within_min')::text, 50));
     elsif new.is_default and new.name = 'classic' and (dealwright_engine.classic_weights()).weights is null then
         problem := 'the classic policy has no weights yet: train or load a classic model first';
+    elsif is_new and new.params - known <> '{}' then
+        select key into stranger from jsonb_object_keys(new.params - known) as key limit 1;
+        problem := format('unknown key %s: use one of %s', quote_literal(left(stranger, 50)),
+            array_to_string(known, ', '));
     end if;
     begin
-        perform (new.params ->> 'window_start')::timestamptz;
+        -- a window that has not begun counts nothing, and shares would be given by lot
+        if is_new and not (dealwright_engine.is_moment((new.params ->> 'window_start')::timestamptz)
+                and coalesce((new.params ->> 'window_start')::timestamptz <= clock_timestamp() + interval '1 hour',
+                    true)) then
+            problem := format('window_start must be a time from 1970 to now, not %s', new.params -> 'window_start');
+        end if;
     exception when data_exception then
-        problem := format('window_start must be a time, not %s', new.params -> 'window_start');
+        problem := format('window_start must be a time, not %s', left((new.params -> 'window_start')::text, 50));
     end;
     if problem is not null then
         raise exception 'policy %: %', new.name, problem using errcode = 'DW002';

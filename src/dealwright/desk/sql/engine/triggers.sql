@@ -7,7 +7,7 @@ create or replace trigger prepare_lead before insert on dealwright.lead for each
 create or replace trigger prepare_corrected_lead
     before update of attributes, requirements, required_skills, slots on dealwright.lead
     for each row execute function dealwright_engine.prepare_lead();
-create or replace trigger check_corrected_words before update of customer_name, status on dealwright.lead
+create or replace trigger check_corrected_words before update of customer_name, status, policy on dealwright.lead
     for each row execute function dealwright_engine.check_corrected_words();
 create or replace trigger place_new_lead after insert or update of status on dealwright.lead
     for each row execute function dealwright_engine.place_new_lead();
