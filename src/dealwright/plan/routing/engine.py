@@ -17,6 +17,7 @@ from dealwright.plan.routing.schedule import schedule
 Engine = Literal["kernel", "pyvrp"]
 ENGINES: Final = ("kernel", "pyvrp")
 ITERATIONS: Final = 20_000
+_LONGEST: Final = 1 << 30  # ticks of a way: longer than any day
 SEEDS: Final = 40  # visits that pay only in company, from each of which a greedy plan is built
 
 
@@ -126,7 +127,7 @@ def anneal_problem(
 
     data, bonus = kernel_data(problem)
     state, saved, best = (empty_state(data) for _ in range(3))
-    worth = np.zeros(2)
+    worth, score = np.zeros(2), empty_score(data)
     known = empty_insertions(data)
     worth[0] = begin_with(data, state, known, start)
     if start is None:
@@ -141,7 +142,7 @@ def anneal_problem(
     def run(count: int, begin: float, end: float) -> None:
         """Anneal over a part of the cooling."""
         part = int(seeds.spawn(1)[0].generate_state(1)[0])
-        anneal(data, state, saved, best, known, worth, count, part, hot, cold, begin, end)
+        anneal(data, state, saved, best, known, score, worth, count, part, hot, cold, begin, end)
 
     done = 0
     if seconds is None:
@@ -154,7 +155,7 @@ def anneal_problem(
             done += count
             spent = time.thread_time() - clock
             count = max(10, min(int(done / spent * seconds / 50), int(done / spent * (seconds - spent)) + 1))
-    return [best.stop[r, : best.length[r]].tolist() for r in range(len(problem.shifts))], done
+    return routes_of(best), done
 
 
 def _seeded(data: Data, known: Insertions) -> list[list[int]]:
@@ -163,14 +164,23 @@ def _seeded(data: Data, known: Insertions) -> list[list[int]]:
     Single insertion never opens a cluster whose way costs more than any of its visits brings: one of them is
     put in first, the others follow.
     """
-    from dealwright.plan.routing.kernel import dare, place_lunch, rate_route, recreate, touch
+    from dealwright.plan.routing.kernel import (
+        LEG,
+        RATIO,
+        VALUE,
+        insert,
+        place_lunch,
+        rate_route,
+        recreate,
+        touch,
+    )
 
-    n, m = data.allowed.shape
-    state, power, score = empty_state(data), np.zeros(n), np.zeros((n, m))
+    m = data.allowed.shape[0]
+    state, score = empty_state(data), empty_score(data)
 
     def empty() -> None:
         state.route_of[:] = -1
-        state.length[:] = 0
+        state.head[:-1, 0] = 0
         for r in range(m):
             place_lunch(data, state, r)
             touch(state, r)
@@ -178,10 +188,11 @@ def _seeded(data: Data, known: Insertions) -> list[list[int]]:
 
     empty()
     # by route: who fits, but does not pay the way; of many, every so-many-th from the dearest on
-    unpaid = (known.leg >= 0) & (known.ratio <= 0) & (data.value > 0)[:, None]
-    route = unpaid.argmax(axis=1)
-    lone = np.flatnonzero(unpaid.any(axis=1))
-    lone = lone[np.lexsort((lone, -data.value[lone]))]
+    value = data.visit[VALUE]
+    unpaid = (known.leg[:, LEG] >= 0) & (known.effect[:, RATIO] <= 0) & (value > 0)
+    route = unpaid.argmax(axis=0)
+    lone = np.flatnonzero(unpaid.any(axis=0))
+    lone = lone[np.lexsort((lone, -value[lone]))]
     seeds = lone[:: max(1, -(-lone.size // SEEDS))]
     best = -np.inf
     found: list[list[int]] = [[] for _ in range(m)]
@@ -189,12 +200,10 @@ def _seeded(data: Data, known: Insertions) -> list[list[int]]:
         empty()
         worth = 0.0
         if seed >= 0:
-            worth += dare(data, state, known, seed, int(route[seed]))
-        worth += recreate(data, state, known, power, score, 2.0, 0.0)
+            worth += insert(data, state, known, seed, int(route[seed]))
+        worth += recreate(data, state, known, score, 2.0, 0.0)
         if worth > best + 1e-9:
-            best = worth
-            found = [state.stop[r, : state.length[r]].tolist() for r in range(m)]
-    touch(state, 0)
+            best, found = worth, routes_of(state)
     known.version[:] = -1
     return found
 
@@ -208,37 +217,33 @@ def kernel_data(problem: Problem) -> tuple[Data, float]:
         np.abs(problem.prize_eur).sum() + np.abs(problem.cost_eur).max(initial=0.0) * 2 * (n + 1) + 1.0
     )
     value: Floats = problem.prize_eur + np.where(problem.must, bonus, 0.0)
-    ints = {
-        name: np.array([getattr(shift, name) for shift in shifts], dtype=np.int64)
-        for name in ("start_place", "end_place", "start", "end", "max_visits")
-    }
     lunches = [(s.lunch.earliest, s.lunch.latest, s.lunch.length) if s.lunch else (0, 0, -1) for s in shifts]
-    lunch = np.array(lunches, dtype=np.int64).reshape(-1, 3)
-    near = np.argsort(problem.travel[:n, :n], axis=1, kind="stable")
+    times = [(s.start, s.end, *lunch) for s, lunch in zip(shifts, lunches, strict=True)]
+    travel = np.minimum(problem.travel, _LONGEST).astype(np.int32)
+    visit = (problem.service, problem.opens, problem.latest_start, np.maximum(value, 0.0))
     data = Data(
-        np.ascontiguousarray(problem.travel, dtype=np.int64),
-        np.ascontiguousarray(problem.cost_eur, dtype=np.float64),
-        problem.service.astype(np.int64), problem.opens.astype(np.int64),
-        problem.latest_start.astype(np.int64),
-        np.maximum(value, 0.0), alone_feasible(problem), near, ints["start_place"], ints["end_place"],
-        ints["start"], ints["end"], ints["max_visits"],
-        lunch[:, 0].copy(), lunch[:, 1].copy(), lunch[:, 2].copy(),
-    )  # fmt: skip
+        np.stack([travel, travel.T]),
+        np.stack([problem.cost_eur, problem.cost_eur.T]).astype(np.float64),
+        np.stack(visit).astype(np.float64).reshape(4, n),
+        np.ascontiguousarray(alone_feasible(problem).T),
+        np.argsort(problem.travel[:n, :n], axis=1, kind="stable"),
+        np.array(times, dtype=np.float64).reshape(-1, 5),
+        np.array([(s.start_place, s.end_place, s.max_visits) for s in shifts], dtype=np.int64).reshape(-1, 3),
+    )
     return data, bonus
 
 
 def empty_state(data: Data) -> State:
     """Return routes without stops."""
-    from dealwright.plan.routing.kernel import State, place_lunch
+    from dealwright.plan.routing.kernel import LUNCH_LEG, MOST_VISITS, State, place_lunch
 
-    n, m = data.allowed.shape
-    longest = int(min(n, max(int(data.max_visits.max()), 0)))
-    grid = (m, longest + 1)
+    m, n = data.allowed.shape
+    longest = int(min(n, max(int(data.place[:, MOST_VISITS].max()), 0)))
+    head = np.zeros((m + 1, 3), np.int64)
+    head[:, LUNCH_LEG] = -1
     state = State(
-        np.zeros(grid, np.int64), np.zeros(m, np.int64), np.zeros(grid, np.int64), np.zeros(grid, np.int64),
-        np.zeros(grid, np.int64), np.full(m, -1, np.int64), np.full(n, -1, np.int64),
-        np.zeros(m + 1, np.int64),
-    )  # fmt: skip
+        np.zeros((m, longest + 1), np.int64), np.zeros((m, 3, longest + 1)), head, np.full(n, -1, np.int64)
+    )
     for r in range(m):
         place_lunch(data, state, r)
     return state
@@ -248,11 +253,19 @@ def empty_insertions(data: Data) -> Insertions:
     """Return a table of insertions in which nothing is valid yet."""
     from dealwright.plan.routing.kernel import Insertions
 
-    shape = data.allowed.shape
-    return Insertions(
-        np.zeros(shape, np.int64), np.zeros(shape, np.int64), np.zeros(shape, np.int64), np.zeros(shape),
-        np.zeros(shape), np.full(shape, -1, np.int64),
-    )  # fmt: skip
+    m, n = data.allowed.shape
+    return Insertions(np.zeros((m, 2, n), np.int64), np.zeros((m, 3, n)), np.full(m, -1, np.int64))
+
+
+def empty_score(data: Data) -> Floats:
+    """Return room for the scores of `kernel.recreate`."""
+    m, n = data.allowed.shape
+    return np.zeros((m + 1, n + 2))
+
+
+def routes_of(state: State) -> list[list[int]]:
+    """Return the stops of each route."""
+    return [state.stop[r, : state.head[r, 0]].tolist() for r in range(len(state.head) - 1)]
 
 
 def begin_with(data: Data, state: State, known: Insertions, start: Sequence[Sequence[int]] | None) -> float:
@@ -265,24 +278,35 @@ def begin_with(data: Data, state: State, known: Insertions, start: Sequence[Sequ
     float
         Value less cost of what was built.
     """
-    from dealwright.plan.routing.kernel import insert, place_lunch, rate_route, route_cost, touch
+    from dealwright.plan.routing.kernel import (
+        LENGTH,
+        MOST_VISITS,
+        RATIO,
+        VALUE,
+        insert,
+        place_lunch,
+        rate_route,
+        route_cost,
+        touch,
+    )
 
     for r, sequence in enumerate(start or ()):
-        stops = [j for j in sequence if data.allowed[j, r] and state.route_of[j] < 0][
+        stops = [j for j in sequence if data.allowed[r, j] and state.route_of[j] < 0][
             : state.stop.shape[1] - 1
         ]
         state.stop[r, : len(stops)] = stops
-        state.length[r] = len(stops)
-        if len(stops) <= data.max_visits[r] and place_lunch(data, state, r):
+        state.head[r, LENGTH] = len(stops)
+        if len(stops) <= data.place[r, MOST_VISITS] and place_lunch(data, state, r):
             state.route_of[stops] = r
             touch(state, r)
             continue
-        state.length[r] = 0
+        state.head[r, LENGTH] = 0
         place_lunch(data, state, r)
         touch(state, r)
         for j in stops:
             rate_route(data, state, known, r)
-            if known.ratio[j, r] > 0:
-                insert(data, state, j, r, int(known.leg[j, r]), int(known.behind[j, r]))
+            if known.effect[r, RATIO, j] > 0:
+                insert(data, state, known, j, r)
     made = state.route_of >= 0
-    return float(data.value[made].sum() - sum(route_cost(data, state, r) for r in range(len(state.length))))
+    ways = sum(route_cost(data, state, r) for r in range(data.allowed.shape[0]))
+    return float(data.visit[VALUE, made].sum() - ways)

@@ -64,7 +64,18 @@ def explain_left_out(problem: Problem, plan: RoutePlan) -> tuple[Insight, ...]:
     left_out = np.setdiff1d(np.arange(problem.visits), plan.served())
     if not left_out.size or not problem.shifts:
         return ()
-    from dealwright.plan.routing.kernel import copy_state, place_lunch, rate_route, remove_stops, touch
+    from dealwright.plan.routing.kernel import (
+        ADDED,
+        DELAY,
+        LEG,
+        LENGTH,
+        VALUE,
+        copy_state,
+        place_lunch,
+        rate_route,
+        remove_stops,
+        touch,
+    )
 
     data, _ = kernel_data(problem)
     state, saved = empty_state(data), empty_state(data)
@@ -73,7 +84,7 @@ def explain_left_out(problem: Problem, plan: RoutePlan) -> tuple[Insight, ...]:
     copy_state(state, saved)
     best: dict[int, tuple[float, Insight]] = {}
     for r in range(len(problem.shifts)):
-        count = int(saved.length[r])
+        count = int(saved.head[r, LENGTH])
         trials = [
             (0, 0),
             *((first, k) for k in range(1, MOST_DISPLACED + 1) for first in range(count - k + 1)),
@@ -87,18 +98,18 @@ def explain_left_out(problem: Problem, plan: RoutePlan) -> tuple[Insight, ...]:
                 lost = float(remove_stops(data, state, r, first, number))
                 fine = place_lunch(data, state, r)
                 touch(state, r)
-                saving = float(data.value[list(gone)].sum()) - lost
+                saving = float(data.visit[VALUE, list(gone)].sum()) - lost
                 if not fine:
                     copy_state(saved, state)
                     continue
             rate_route(data, state, known, r)
             value = float(problem.value_eur[list(gone)].sum())
-            for j in left_out[(known.leg[left_out, r] >= 0) & data.allowed[left_out, r]]:
-                cost = float(known.added[j, r]) - saving
+            for j in left_out[known.leg[r, LEG, left_out] >= 0]:
+                cost = float(known.effect[r, ADDED, j]) - saving
                 if int(j) not in best or value + cost < best[int(j)][0] - 1e-9:
-                    leg = int(known.leg[j, r])
+                    leg = int(known.leg[r, LEG, j])
                     after = int(state.stop[r, leg - 1]) if leg else None
-                    found = Insight(int(j), r, after, int(known.delay[j, r]), cost, gone, value)
+                    found = Insight(int(j), r, after, int(known.effect[r, DELAY, j]), cost, gone, value)
                     best[int(j)] = value + cost, found
             copy_state(saved, state)
     insights = [best[int(j)][1] if int(j) in best else Insight(int(j), None) for j in left_out]

@@ -8,6 +8,10 @@ cluster none of whose visits pays the way alone is entered by daring one of them
 Feasibility of an insertion takes constant time by the forward time slack of Savelsbergh (1992); a lunch break
 on a leg is one more wait with a latest moment. A break on the way home is not taken on the road where the day
 ends while it could still begin: then it is taken at home, and the day is over.
+
+Compiling takes longer the more arrays a function is handed, and the more it does with slices: what belongs
+together lies in one array, and copies are loops. Times are whole numbers held as floats, of which processors
+compare several at once.
 """
 
 # ruff: noqa: NPY002  numba compiles only this generator, one per thread; every call seeds it
@@ -16,63 +20,99 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dealwright.plan.compiled import compiled, compiled_part
 from dealwright.plan.routing.problem import Bools, Floats, Ints
 
-FAR = 1 << 60
+FAR = 1e15
 DARING_SHARE = 0.1  # of the iterations that begin with a visit which does not pay its way alone
 CHEAPEST_EVERY = 3  # changes of a route, after which legs are chosen by cost and not by delay
 STRING_LENGTH = 10  # of a removed string at most (Christiaens & Vanden Berghe 2020, table 3)
 
+# rows of `Data.visit`, of `Data.shift` and of `Data.place`
+SERVICE, OPENS, CLOSES, VALUE = range(4)
+START, END, LUNCH_FROM, LUNCH_TO, LUNCH_LENGTH = range(5)
+START_PLACE, END_PLACE, MOST_VISITS = range(3)
+# rows of `State.time` and of `State.head`
+ARRIVE, BEGIN, SLACK = range(3)
+LENGTH, LUNCH_LEG, VERSION = range(3)
+# rows of `Insertions.leg` and of `Insertions.effect`
+LEG, BEHIND = range(2)
+DELAY, ADDED, RATIO = range(3)
+
 
 class Data(NamedTuple):
-    """The problem, as the compiled functions read it."""
+    """The problem, as the compiled functions read it.
 
-    travel: Ints
+    Attributes
+    ----------
+    travel, cost
+        (2, N, N): from place to place, and the same the other way round, so that both are read in order.
+    visit
+        (4, n): length, between which moments it may begin, value.
+    allowed
+        (m, n), only where the visit alone is feasible.
+    near
+        (n, n) visits by distance.
+    shift
+        (m, 5): start, end, and the break: between which moments it begins, and its length, -1 without one.
+    place
+        (m, 3): where shifts start and end, and the most visits.
+    """
+
+    travel: NDArray[np.int32]
     cost: Floats
-    service: Ints
-    opens: Ints
-    closes: Ints
-    value: Floats
-    allowed: Bools  # (n, m), only where the visit alone is feasible
-    near: Ints  # (n, n) visits by distance
-    start_place: Ints
-    end_place: Ints
-    shift_start: Ints
-    shift_end: Ints
-    max_visits: Ints
-    lunch_from: Ints
-    lunch_to: Ints
-    lunch_length: Ints  # -1: no break
+    visit: Floats
+    allowed: Bools
+    near: Ints
+    shift: Floats
+    place: Ints
 
 
 class State(NamedTuple):
-    """The routes under construction, as the compiled functions change them."""
+    """The routes under construction, as the compiled functions change them.
 
-    stop: Ints  # (m, longest)
-    length: Ints  # (m,)
-    arrive: Ints  # (m, longest + 1), the last one at the end of the shift's way
-    begin: Ints
-    slack: Ints  # how much later a stop may begin
-    lunch_leg: Ints  # (m,), -1 without a break
-    route_of: Ints  # (n,), -1 for a visit that is not made
-    version: Ints  # (m + 1,), changes with the route; the last one counts
+    Attributes
+    ----------
+    stop
+        (m, longest + 1).
+    time
+        (m, 3, longest + 1): arrival at each stop and, after the last one, at the end; when the visit begins;
+        how much later it may begin.
+    head
+        (m + 1, 3): stops; the leg of the break, -1 without one; a number that changes with the route. The
+        last row counts these numbers.
+    route_of
+        (n,), -1 for a visit that is not made.
+    """
+
+    stop: Ints
+    time: Floats
+    head: Ints
+    route_of: Ints
 
 
 class Insertions(NamedTuple):
-    """Best insertion of every visit into every route, valid while `version` is the route's."""
+    """Best insertion of every visit into every route.
 
-    leg: Ints  # -1: fits nowhere
-    behind: Ints  # 1 if the break moves behind the new stop
-    delay: Ints
-    added: Floats  # cost
-    ratio: Floats  # gain per tick of delay; 0 where nothing fits or nothing is gained
+    Attributes
+    ----------
+    leg
+        (m, 2, n): before which stop, -1 if it fits nowhere; 1 if the break moves behind it.
+    effect
+        (m, 3, n): delay, added cost, and gain per tick of delay, 0 where nothing fits or nothing is gained.
+    version
+        (m,) the route's, for which this is valid.
+    """
+
+    leg: Ints
+    effect: Floats
     version: Ints
 
 
 @compiled_part
-def lunch_end(left: int, travel: int, earliest: int, latest: int, length: int) -> int:
+def lunch_end(left: float, travel: float, earliest: float, latest: float, length: float) -> float:
     """Return the arrival after a leg with the break in it, or `FAR` if the break comes too late."""
     if left > latest:
         return FAR
@@ -80,7 +120,7 @@ def lunch_end(left: int, travel: int, earliest: int, latest: int, length: int) -
 
 
 @compiled_part
-def home_with_lunch(left: int, travel: int, earliest: int, latest: int, length: int) -> int:
+def home_with_lunch(left: float, travel: float, earliest: float, latest: float, length: float) -> float:
     """Return the arrival at home where the break is on the last leg, or waits there."""
     if left + travel <= latest:
         return left + travel
@@ -91,169 +131,203 @@ def home_with_lunch(left: int, travel: int, earliest: int, latest: int, length: 
 def time_route(data: Data, state: State, r: int) -> bool:
     """Recompute arrivals and slacks of a route; return whether it can be driven."""
     # local names: reading a field counts a reference, which is too dear inside the loops
-    travel, service, opens, closes = data.travel, data.service, data.opens, data.closes
-    stop, arrive, begin, slack = state.stop[r], state.arrive[r], state.begin[r], state.slack[r]
-    lunch_from, lunch_to, lunch_length = data.lunch_from[r], data.lunch_to[r], data.lunch_length[r]
-    count, lunch_leg, last = state.length[r], state.lunch_leg[r], data.end_place[r]
-    left = data.shift_start[r]
-    place = data.start_place[r]
+    travel, visit, shift = data.travel, data.visit, data.shift
+    stop, time = state.stop, state.time
+    count, lunch_leg, last = state.head[r, LENGTH], state.head[r, LUNCH_LEG], data.place[r, END_PLACE]
+    lunch_from, lunch_to, lunch_length = shift[r, LUNCH_FROM], shift[r, LUNCH_TO], shift[r, LUNCH_LENGTH]
+    left = shift[r, START]
+    place = data.place[r, START_PLACE]
     fine = True
     for i in range(count + 1):
-        to = stop[i] if i < count else last
+        to = stop[r, i] if i < count else last
+        way = float(travel[0, place, to])
         if i == lunch_leg:
             if i == count:
-                reached = home_with_lunch(left, travel[place, to], lunch_from, lunch_to, lunch_length)
+                reached = home_with_lunch(left, way, lunch_from, lunch_to, lunch_length)
             else:
-                reached = lunch_end(left, travel[place, to], lunch_from, lunch_to, lunch_length)
+                reached = lunch_end(left, way, lunch_from, lunch_to, lunch_length)
             if reached >= FAR:
                 return False
         else:
-            reached = left + travel[place, to]
-        arrive[i] = reached
+            reached = left + way
+        time[r, ARRIVE, i] = reached
         if i == count:
             break
-        begin[i] = max(reached, opens[to])
-        if begin[i] > closes[to]:
+        time[r, BEGIN, i] = max(reached, visit[OPENS, to])
+        if time[r, BEGIN, i] > visit[CLOSES, to]:
             fine = False
-        left = begin[i] + service[to]
+        left = time[r, BEGIN, i] + visit[SERVICE, to]
         place = to
-    begin[count] = arrive[count]
-    slack[count] = data.shift_end[r] - arrive[count]
-    fine = fine and slack[count] >= 0
+    time[r, BEGIN, count] = time[r, ARRIVE, count]
+    time[r, SLACK, count] = shift[r, END] - time[r, ARRIVE, count]
+    fine = fine and time[r, SLACK, count] >= 0.0
     for i in range(count - 1, -1, -1):
-        visit = stop[i]
-        room = begin[i + 1] - arrive[i + 1] + slack[i + 1]
-        left = begin[i] + service[visit]
+        j = stop[r, i]
+        room = time[r, BEGIN, i + 1] - time[r, ARRIVE, i + 1] + time[r, SLACK, i + 1]
+        left = time[r, BEGIN, i] + visit[SERVICE, j]
         if lunch_leg == i + 1 == count:
-            way = travel[visit, last]
-            on_the_road = min(lunch_to, data.shift_end[r] - lunch_length - way)
-            at_home = min(lunch_to, data.shift_end[r]) - way
+            way = float(travel[0, j, last])
+            on_the_road = min(lunch_to, shift[r, END] - lunch_length - way)
+            at_home = min(lunch_to, shift[r, END]) - way
             room = max(on_the_road, at_home) - left
         elif lunch_leg == i + 1:
             # what is waited for the break to begin can be used before it
-            room += max(0, lunch_from - left - travel[visit, stop[i + 1]])
+            room += max(0.0, lunch_from - left - float(travel[0, j, stop[r, i + 1]]))
             room = min(room, lunch_to - left)
-        slack[i] = min(room, closes[visit] - begin[i])
+        time[r, SLACK, i] = min(room, visit[CLOSES, j] - time[r, BEGIN, i])
     return fine
 
 
 @compiled
 def place_lunch(data: Data, state: State, r: int) -> bool:
     """Put the break on the leg that lets the day end earliest; return whether the route can be driven."""
-    if data.lunch_length[r] < 0:
-        state.lunch_leg[r] = -1
+    if data.shift[r, LUNCH_LENGTH] < 0.0:
+        state.head[r, LUNCH_LEG] = -1
         return time_route(data, state, r)
     best = -1
     best_end = FAR
-    for leg in range(state.length[r] + 1):
-        state.lunch_leg[r] = leg
-        if time_route(data, state, r) and state.arrive[r, state.length[r]] < best_end:
-            best_end = state.arrive[r, state.length[r]]
+    count = state.head[r, LENGTH]
+    for leg in range(count + 1):
+        state.head[r, LUNCH_LEG] = leg
+        if time_route(data, state, r) and state.time[r, ARRIVE, count] < best_end:
+            best_end = state.time[r, ARRIVE, count]
             best = leg
-    state.lunch_leg[r] = max(best, 0)
+    state.head[r, LUNCH_LEG] = max(best, 0)
     return time_route(data, state, r) and best >= 0
 
 
 @compiled
 def rate_route(data: Data, state: State, known: Insertions, r: int) -> None:  # noqa: C901, PLR0912, PLR0915  a call costs more than a pass
-    """Find for every visit that is not made its leg of a route, of least delay or least cost, and its gain.
+    """Find for every visit its leg of a route, of least delay or least cost, and its gain.
 
-    One call for all visits: handing a function that many arrays costs more than the search for one visit.
+    Legs are in the outer loop and visits in the inner one, which has no branches: processors take several
+    visits at once. What is found for visits that are made elsewhere is for when they are not.
     """
-    travel, service, cost, value = data.travel, data.service, data.cost, data.value
-    opens, closes, allowed = data.opens, data.closes, data.allowed
-    stop, arrive, begin, slack = state.stop[r], state.arrive[r], state.begin[r], state.slack[r]
-    lunch_from, lunch_to, lunch_length = data.lunch_from[r], data.lunch_to[r], data.lunch_length[r]
-    first, last, start, route_of = data.start_place[r], data.end_place[r], data.shift_start[r], state.route_of
-    count, lunch_leg, version = state.length[r], state.lunch_leg[r], state.version[r]
-    full = count >= data.max_visits[r]
+    version = state.head[r, VERSION]
+    if known.version[r] == version:
+        return
+    known.version[r] = version
+    travel, cost, visit, shift, allowed = data.travel, data.cost, data.visit, data.shift, data.allowed
+    stop, time, leg, effect = state.stop, state.time, known.leg, known.effect
+    first, last = data.place[r, START_PLACE], data.place[r, END_PLACE]
+    lunch_from, lunch_to, lunch_length = shift[r, LUNCH_FROM], shift[r, LUNCH_TO], shift[r, LUNCH_LENGTH]
+    count, lunch_leg = state.head[r, LENGTH], state.head[r, LUNCH_LEG]
+    n = visit.shape[1]
+    for j in range(n):
+        leg[r, LEG, j] = -1
+        leg[r, BEHIND, j] = 0
+        effect[r, DELAY, j] = FAR
+        effect[r, ADDED, j] = FAR
+        effect[r, RATIO, j] = 0.0
+    if count >= data.place[r, MOST_VISITS]:
+        return
     # the shortest way in time is not always the cheapest: now and then the leg is chosen by cost
     cheapest = version % CHEAPEST_EVERY == 0
-    for j in range(route_of.shape[0]):
-        if route_of[j] >= 0 or known.version[j, r] == version:
-            continue
-        known.version[j, r] = version
-        known.ratio[j, r] = 0.0
-        known.leg[j, r] = -1
-        if full or not allowed[j, r]:
-            continue
-        opens_j, closes_j, service_j = opens[j], closes[j], service[j]
-        leg, delay, behind, least = -1, FAR, 0, np.inf
-        before, left = first, start
-        for i in range(count + 1):
-            reached = left + travel[before, j]
-            if reached > closes_j:
-                break  # later legs are left later still
-            after = stop[i] if i < count else last
-            room = begin[i] - arrive[i] + slack[i]
-            later, moved = FAR, 0
-            if lunch_leg != i:
-                later = max(reached, opens_j) + service_j + travel[j, after] - arrive[i]
-            else:
-                reached_after = lunch_end(left, travel[before, j], lunch_from, lunch_to, lunch_length)
-                if reached_after <= closes_j:
-                    later = max(reached_after, opens_j) + service_j + travel[j, after] - arrive[i]
-                left_j = max(reached, opens_j) + service_j
+    before, left = first, shift[r, START]
+    for i in range(count + 1):
+        after = stop[r, i] if i < count else last
+        arrive = time[r, ARRIVE, i]
+        room = time[r, BEGIN, i] - arrive + time[r, SLACK, i]
+        saved = cost[0, before, after] if count > 0 else 0.0
+        if i == lunch_leg:
+            for j in range(n):
+                closes, opens, service = visit[CLOSES, j], visit[OPENS, j], visit[SERVICE, j]
+                out, on = float(travel[0, before, j]), float(travel[1, after, j])
+                reached = left + out
+                if reached > closes:
+                    continue
+                later, behind = FAR, 0
+                reached_after = lunch_end(left, out, lunch_from, lunch_to, lunch_length)
+                if reached_after <= closes:
+                    later = max(reached_after, opens) + service + on - arrive
+                left_j = max(reached, opens) + service
                 if i == count:
-                    there = home_with_lunch(left_j, travel[j, after], lunch_from, lunch_to, lunch_length)
+                    there = home_with_lunch(left_j, on, lunch_from, lunch_to, lunch_length)
                 else:
-                    there = lunch_end(left_j, travel[j, after], lunch_from, lunch_to, lunch_length)
-                if there - arrive[i] < later:
-                    later, moved = there - arrive[i], 1
-            if later <= room:
-                detour = 0.0
+                    there = lunch_end(left_j, on, lunch_from, lunch_to, lunch_length)
+                if there - arrive < later:
+                    later, behind = there - arrive, 1
+                detour = cost[0, before, j] + cost[1, after, j] - saved
+                better = later < effect[r, DELAY, j]
                 if cheapest:
-                    detour = cost[before, j] + cost[j, after] - (0.0 if count == 0 else cost[before, after])
-                if detour < least or (detour == least and later < delay):
-                    leg, delay, behind, least = i, later, moved, detour
-            if i < count:
-                before = after
-                left = begin[i] + service[before]
-        if leg < 0:
+                    better = detour < effect[r, ADDED, j] or (detour == effect[r, ADDED, j] and better)
+                if better and later <= room:
+                    leg[r, LEG, j], leg[r, BEHIND, j] = i, behind
+                    effect[r, DELAY, j], effect[r, ADDED, j] = later, detour
+        elif cheapest:
+            for j in range(n):
+                reached = left + travel[0, before, j]
+                later = max(reached, visit[OPENS, j]) + visit[SERVICE, j] + travel[1, after, j] - arrive
+                detour = cost[0, before, j] + cost[1, after, j] - saved
+                equal = (detour == effect[r, ADDED, j]) & (later < effect[r, DELAY, j])
+                better = (detour < effect[r, ADDED, j]) | equal
+                better = better & (reached <= visit[CLOSES, j]) & (later <= room)
+                leg[r, LEG, j] = i if better else leg[r, LEG, j]
+                leg[r, BEHIND, j] = 0 if better else leg[r, BEHIND, j]
+                effect[r, DELAY, j] = later if better else effect[r, DELAY, j]
+                effect[r, ADDED, j] = detour if better else effect[r, ADDED, j]
+        else:
+            for j in range(n):
+                reached = left + travel[0, before, j]
+                later = max(reached, visit[OPENS, j]) + visit[SERVICE, j] + travel[1, after, j] - arrive
+                better = (later < effect[r, DELAY, j]) & (reached <= visit[CLOSES, j]) & (later <= room)
+                leg[r, LEG, j] = i if better else leg[r, LEG, j]
+                leg[r, BEHIND, j] = 0 if better else leg[r, BEHIND, j]
+                effect[r, DELAY, j] = later if better else effect[r, DELAY, j]
+        if i < count:
+            before = after
+            left = time[r, BEGIN, i] + visit[SERVICE, before]
+    for j in range(n):
+        i = leg[r, LEG, j]
+        if i < 0:
             continue
-        before = stop[leg - 1] if leg > 0 else first
-        after = stop[leg] if leg < count else last
-        added = cost[before, j] + cost[j, after] - (0.0 if count == 0 else cost[before, after])
-        known.leg[j, r] = leg
-        known.behind[j, r] = behind
-        known.added[j, r] = added
-        known.delay[j, r] = delay
-        if value[j] > added:
+        if not allowed[r, j]:
+            leg[r, LEG, j] = -1
+            continue
+        before = stop[r, i - 1] if i > 0 else first
+        after = stop[r, i] if i < count else last
+        added = cost[0, before, j] + cost[0, j, after] - (cost[0, before, after] if count > 0 else 0.0)
+        effect[r, ADDED, j] = added
+        if visit[VALUE, j] > added:
             # a break that moves can even let the route end earlier: such a delay counts as none
-            known.ratio[j, r] = (value[j] - added) / (float(max(delay, 0)) + 1.0)
+            effect[r, RATIO, j] = (visit[VALUE, j] - added) / (max(effect[r, DELAY, j], 0.0) + 1.0)
 
 
 @compiled
-def insert(data: Data, state: State, j: int, r: int, leg: int, behind: int) -> None:  # noqa: PLR0917  numba
-    """Put a visit into a route."""
-    for i in range(state.length[r], leg, -1):
-        state.stop[r, i] = state.stop[r, i - 1]
-    state.stop[r, leg] = j
-    state.length[r] += 1
+def insert(data: Data, state: State, known: Insertions, j: int, r: int) -> float:
+    """Put a visit into a route where it is known to fit best; return what it gains."""
+    stop, head = state.stop, state.head
+    leg, behind = known.leg[r, LEG, j], known.leg[r, BEHIND, j]
+    for i in range(head[r, LENGTH], leg, -1):
+        stop[r, i] = stop[r, i - 1]
+    stop[r, leg] = j
+    head[r, LENGTH] += 1
     state.route_of[j] = r
-    if state.lunch_leg[r] > leg or (state.lunch_leg[r] == leg and behind == 1):
-        state.lunch_leg[r] += 1
+    if head[r, LUNCH_LEG] > leg or (head[r, LUNCH_LEG] == leg and behind == 1):
+        head[r, LUNCH_LEG] += 1
     time_route(data, state, r)
     touch(state, r)
+    return float(data.visit[VALUE, j] - known.effect[r, ADDED, j])
 
 
 @compiled
 def touch(state: State, r: int) -> None:
     """Mark a route as changed, so that what was computed for it is not used again."""
-    state.version[-1] += 1
-    state.version[r] = state.version[-1]
+    last = state.head.shape[0] - 1
+    state.head[last, VERSION] += 1
+    state.head[r, VERSION] = state.head[last, VERSION]
 
 
 @compiled
 def route_cost(data: Data, state: State, r: int) -> float:
     """Sum the cost of a route's legs."""
-    count = state.length[r]
+    count = state.head[r, LENGTH]
     if count == 0:
         return 0.0
-    total = data.cost[data.start_place[r], state.stop[r, 0]]
+    total = data.cost[0, data.place[r, START_PLACE], state.stop[r, 0]]
     for i in range(count - 1):
-        total += data.cost[state.stop[r, i], state.stop[r, i + 1]]
-    return float(total + data.cost[state.stop[r, count - 1], data.end_place[r]])
+        total += data.cost[0, state.stop[r, i], state.stop[r, i + 1]]
+    return float(total + data.cost[0, state.stop[r, count - 1], data.place[r, END_PLACE]])
 
 
 @compiled
@@ -261,39 +335,46 @@ def remove_stops(data: Data, state: State, r: int, first: int, number: int) -> f
     """Take consecutive stops out of a route; return the value they had, less the cost they saved."""
     before = route_cost(data, state, r)
     lost = 0.0
-    count = state.length[r]
+    count = state.head[r, LENGTH]
     for i in range(first, first + number):
         state.route_of[state.stop[r, i]] = -1
-        lost += data.value[state.stop[r, i]]
+        lost += data.visit[VALUE, state.stop[r, i]]
     for i in range(first + number, count):
         state.stop[r, i - number] = state.stop[r, i]
-    state.length[r] = count - number
+    state.head[r, LENGTH] = count - number
     return lost - (before - route_cost(data, state, r))
+
+
+@compiled_part
+def draw(below: int) -> int:
+    """Return a whole number from 0 on (`randint` takes a second to compile)."""
+    return int(np.random.random() * below)
 
 
 @compiled_part
 def ruin(data: Data, state: State, touched: Bools) -> tuple[float, bool]:
     """Remove strings of stops from neighbouring routes; return the loss, and whether all can be driven."""
-    n, m = data.allowed.shape
-    touched[:] = False
+    m, n = data.allowed.shape
+    for r in range(m):
+        touched[r] = False
     lost = 0.0
     fine = True
-    wanted = 1 + np.random.randint(0, min(m, 3))
-    seed = np.random.randint(0, n)
+    wanted = 1 + draw(min(m, 3))
+    seed = draw(n)
     done = 0
     for k in range(n):
         visit = data.near[seed, k]
         r = state.route_of[visit]
         if r < 0 or touched[r]:
             continue
-        count = state.length[r]
-        number = 1 + np.random.randint(0, min(count, STRING_LENGTH))
+        count = state.head[r, LENGTH]
+        number = 1 + draw(min(count, STRING_LENGTH))
         at = 0
         while state.stop[r, at] != visit:
             at += 1
         low = max(0, at - number + 1)
         high = min(at, count - number)
-        first = low + np.random.randint(0, high - low + 1)
+        first = low + draw(high - low + 1)
         lost += remove_stops(data, state, r, first, number)
         fine = place_lunch(data, state, r) and fine
         touch(state, r)
@@ -304,93 +385,95 @@ def ruin(data: Data, state: State, touched: Bools) -> tuple[float, bool]:
     return lost, fine
 
 
-@compiled
-def dare(data: Data, state: State, known: Insertions, j: int, r: int) -> float:
-    """Insert a visit that does not pay its way alone, so that its neighbours may; return what it gains (< 0).
-
-    The insertions of the route must be known.
-    """
-    gain = data.value[j] - known.added[j, r]
-    insert(data, state, j, r, known.leg[j, r], known.behind[j, r])
-    return float(gain)
-
-
 @compiled_part
 def dare_somewhere(data: Data, state: State, known: Insertions) -> float:
-    """Dare with a random visit that fits into a random route but does not pay its way."""
-    n, m = data.allowed.shape
-    first, r = np.random.randint(0, n), np.random.randint(0, m)
+    """Insert a random visit that does not pay its way alone, so that its neighbours may.
+
+    Returns
+    -------
+    float
+        What it gains, below 0; 0 where there is none.
+    """
+    m, n = data.allowed.shape
+    first, r = draw(n), draw(m)
     rate_route(data, state, known, r)
     for k in range(n):
         j = (first + k) % n
         if (
             state.route_of[j] < 0
-            and known.leg[j, r] >= 0
-            and known.ratio[j, r] <= 0.0
-            and data.value[j] > 0.0
+            and known.leg[r, LEG, j] >= 0
+            and known.effect[r, RATIO, j] <= 0.0
+            and data.visit[VALUE, j] > 0.0
         ):
-            return dare(data, state, known, j, r)
+            return insert(data, state, known, j, r)
     return 0.0
 
 
 @compiled
-def recreate(  # noqa: C901, PLR0917  numba takes no keyword-only arguments
-    data: Data, state: State, known: Insertions, power: Floats, score: Floats, alpha: float, noise: float
-) -> float:
-    """Insert visits until none that gains anything fits; return the gain."""
-    n, m = data.allowed.shape
-    route_of, value, ratio, added = state.route_of, data.value, known.ratio, known.added
-    gain = 0.0
-    for r in range(m):
-        rate_route(data, state, known, r)
+def score_route(data: Data, state: State, known: Insertions, score: Floats, r: int) -> None:
+    """Score every visit that is not made for a route.
+
+    `score` has a row for each route, one for what visits are weighed with, and in its last columns the best
+    score of each row and whose it is.
+    """
+    m, n = data.allowed.shape
+    rate_route(data, state, known, r)
+    ratio, route_of = known.effect, state.route_of
+    best, chosen = 0.0, -1
     for j in range(n):
-        if route_of[j] < 0:
-            power[j] = value[j] ** (alpha - 1.0) * (1.0 - noise + 2.0 * noise * np.random.random())
-            for r in range(m):
-                score[j, r] = power[j] * ratio[j, r]
-    # a plain -1 is a type of its own to numba, for which it would compile all that is called
-    nobody = int(np.int64(-1))
+        value = score[m, j] * ratio[r, RATIO, j] if route_of[j] < 0 else 0.0
+        score[r, j] = value
+        if value > best:
+            best, chosen = value, j
+    score[r, n], score[r, n + 1] = best, chosen
+
+
+@compiled
+def recreate(data: Data, state: State, known: Insertions, score: Floats, alpha: float, noise: float) -> float:  # noqa: PLR0917  numba takes no keyword-only arguments
+    """Insert visits until none that gains anything fits; return the gain."""
+    m, n = data.allowed.shape
+    gain = 0.0
+    for j in range(n):
+        if state.route_of[j] < 0:
+            score[m, j] = data.visit[VALUE, j] ** (alpha - 1.0) * (
+                1.0 - noise + 2.0 * noise * np.random.random()
+            )
+    for r in range(m):
+        score_route(data, state, known, score, r)
     while True:
-        best, best_j, best_r = 0.0, nobody, nobody
-        for j in range(n):
-            if route_of[j] < 0:
-                for r in range(m):
-                    if score[j, r] > best:
-                        best, best_j, best_r = score[j, r], j, r
-        if best_j < 0:
+        best, chosen = 0.0, m
+        for r in range(m):
+            if score[r, n] > best:
+                best, chosen = score[r, n], r
+        if chosen == m:
             return gain
-        gain += value[best_j] - added[best_j, best_r]
-        insert(data, state, best_j, best_r, known.leg[best_j, best_r], known.behind[best_j, best_r])
-        rate_route(data, state, known, best_r)
-        for j in range(n):
-            if route_of[j] < 0:
-                score[j, best_r] = power[j] * ratio[j, best_r]
+        j = int(score[chosen, n + 1])
+        gain += insert(data, state, known, j, chosen)
+        for r in range(m):
+            # elsewhere only who was best is missing now
+            if r == chosen or int(score[r, n + 1]) == j:
+                score_route(data, state, known, score, r)
 
 
 @compiled
 def copy_state(source: State, target: State) -> None:
     """Copy the routes, but not the counter of versions, which never goes back."""
-    # element by element: for slices numba compiles an error message, which takes longer than all of this
     for j in range(source.route_of.shape[0]):
         target.route_of[j] = source.route_of[j]
-    for r in range(source.length.shape[0]):
-        if target.version[r] == source.version[r]:
+    for r in range(source.head.shape[0] - 1):
+        if target.head[r, VERSION] == source.head[r, VERSION]:
             continue
-        count = source.length[r]
-        target.length[r] = count
-        target.lunch_leg[r] = source.lunch_leg[r]
-        target.version[r] = source.version[r]
-        for i in range(count):
+        for k in range(3):
+            target.head[r, k] = source.head[r, k]
+        for i in range(source.head[r, LENGTH] + 1):
             target.stop[r, i] = source.stop[r, i]
-        for i in range(count + 1):
-            target.arrive[r, i] = source.arrive[r, i]
-            target.begin[r, i] = source.begin[r, i]
-            target.slack[r, i] = source.slack[r, i]
+            for k in range(3):
+                target.time[r, k, i] = source.time[r, k, i]
 
 
 @compiled
 def anneal(  # noqa: PLR0917  numba takes no keyword-only arguments
-    data: Data, state: State, saved: State, best: State, known: Insertions, worth: Floats,
+    data: Data, state: State, saved: State, best: State, known: Insertions, score: Floats, worth: Floats,
     iterations: int, seed: int,
     hot: float, cold: float, begin: float, end: float,
 ) -> None:  # fmt: skip
@@ -400,10 +483,7 @@ def anneal(  # noqa: PLR0917  numba takes no keyword-only arguments
     geometrically from `hot` to `cold`, of which this call covers the part from `begin` to `end`, in [0, 1].
     """
     np.random.seed(seed)
-    n, m = data.allowed.shape
-    touched = np.zeros(m, np.bool_)
-    power = np.zeros(n)
-    score = np.zeros((n, m))
+    touched = np.zeros(data.allowed.shape[0], np.bool_)
     copy_state(state, saved)
     for k in range(iterations):
         temperature = hot * (cold / hot) ** (begin + (end - begin) * k / iterations)
@@ -413,7 +493,7 @@ def anneal(  # noqa: PLR0917  numba takes no keyword-only arguments
             alpha = 1.0 + 2.0 * np.random.random()
             if np.random.random() < DARING_SHARE:
                 worth[0] += dare_somewhere(data, state, known)
-            worth[0] += recreate(data, state, known, power, score, alpha, 0.3) - lost
+            worth[0] += recreate(data, state, known, score, alpha, 0.3) - lost
         if fine and worth[0] > worth[1] + 1e-9:
             worth[1] = worth[0]
             copy_state(state, best)

@@ -67,7 +67,7 @@ def _relaxed(problem: Problem) -> Iterator[tuple[str, Problem]]:
 
 def _insertable(problem: Problem, plan: RoutePlan, visits: Ints) -> NDArray[np.bool_]:
     """Tell which visits fit in beside all planned stops."""
-    from dealwright.plan.routing.kernel import rate_route
+    from dealwright.plan.routing.kernel import LEG, rate_route
 
     data, _ = kernel_data(problem)
     state, known = empty_state(data), empty_insertions(data)
@@ -75,5 +75,5 @@ def _insertable(problem: Problem, plan: RoutePlan, visits: Ints) -> NDArray[np.b
     fits = np.zeros(visits.size, dtype=np.bool_)
     for r in range(len(problem.shifts)):
         rate_route(data, state, known, r)
-        fits |= (known.leg[visits, r] >= 0) & data.allowed[visits, r]
+        fits |= known.leg[r, LEG, visits] >= 0
     return fits
