@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -170,29 +171,69 @@ _RANGES = {
 }
 
 
+_RANKINGS = ("auc", "pr_auc", "lift", "spearman", "gini")
+
+
+def _within(
+    measure: Measure, block: NDArray[np.intp]
+) -> Callable[[Floats, Floats, NDArray[np.bool_]], float]:
+    """Return a measure of ranking as its mean over blocks of rows that one model predicted each.
+
+    Models differ in level; compared across them, a constant that is fitted anew to each block's complement
+    would rank rows, and backwards.
+    """
+    blocks = [block == k for k in np.unique(block)]
+
+    def mean(target: Floats, predicted: Floats, rows: NDArray[np.bool_]) -> float:
+        inside = [member & rows for member in blocks]
+        values = np.array([measure(target[part], predicted[part]) for part in inside if part.any()])
+        sizes = np.array([np.count_nonzero(part) for part in inside if part.any()])
+        known = np.isfinite(values)
+        return float(sizes[known] @ values[known] / sizes[known].sum()) if known.any() else float("nan")
+
+    return mean
+
+
 def measures_for(kind: Target) -> Mapping[str, Measure]:
     """Return the measures of a kind of target, by name."""
     return CHURN_MEASURES if kind == "probability" else VALUE_MEASURES
 
 
 def estimates(
-    target: Floats, predicted: Floats, kind: Target, rng: np.random.Generator
+    target: Floats,
+    predicted: Floats,
+    kind: Target,
+    rng: np.random.Generator,
+    block: NDArray[np.intp] | None = None,
 ) -> dict[str, Estimate]:
-    """Return every measure of the kind with its 95 % interval; the interval is NaN below 40 rows."""
-    measures = measures_for(kind)
-    values = {name: measure(target, predicted) for name, measure in measures.items()}
+    """Return every measure of the kind with its 95 % interval; the interval is NaN below 40 rows.
+
+    Parameters
+    ----------
+    block
+        Which model each row was predicted by, where there were several: rankings are compared within each.
+    """
+    measures = {
+        name: _within(measure, block)
+        if block is not None and name in _RANKINGS
+        else partial(_of_rows, measure)
+        for name, measure in measures_for(kind).items()
+    }
+    everything = np.ones(len(target), dtype=bool)
+    values = {name: measure(target, predicted, everything) for name, measure in measures.items()}
     if len(target) < 2 * _GROUPS:
         return {name: Estimate(value, float("nan"), float("nan")) for name, value in values.items()}
     # the error shrinks with the root of the rows: a sample of many rows tells it as well
-    rows = rng.permutation(len(target))[:_JACKKNIFE_ROWS]
-    shrink = np.sqrt(len(rows) / len(target))
-    target, predicted = target[rows], predicted[rows]
-    group = np.arange(len(rows)) % _GROUPS
+    order = rng.permutation(len(target))
+    few = min(len(target), _JACKKNIFE_ROWS)
+    shrink = np.sqrt(few / len(target))
+    group = np.full(len(target), -1)
+    group[order[:few]] = np.arange(few) % _GROUPS
     left_out = {name: np.empty(_GROUPS) for name in measures}
     for g in range(_GROUPS):
-        rest = group != g
+        rest = (group >= 0) & (group != g)
         for name, measure in measures.items():
-            left_out[name][g] = measure(target[rest], predicted[rest])
+            left_out[name][g] = measure(target, predicted, rest)
     reach = float(student.ppf(0.975, _GROUPS - 1))
     result = {}
     for name, value in values.items():
@@ -201,3 +242,7 @@ def estimates(
         low, high = _RANGES.get(name, (-np.inf, np.inf))
         result[name] = Estimate(value, max(low, value - reach * error), min(high, value + reach * error))
     return result
+
+
+def _of_rows(measure: Measure, target: Floats, predicted: Floats, rows: NDArray[np.bool_]) -> float:
+    return measure(target[rows], predicted[rows])

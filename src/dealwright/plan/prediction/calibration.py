@@ -61,3 +61,22 @@ class Calibration:
         if not np.isfinite(weights).all() or slope <= 0:
             return cls()
         return cls(float(weights[0] - weights[1] * x.mean() / spread), slope)
+
+    @classmethod
+    def ahead(cls, before: Self, label: Floats, probability: Floats) -> Self:
+        """Return a calibration for later rows than any that were learned from.
+
+        How far log odds spread is what earlier models showed on rows later than theirs (the slope of
+        `before`); the level is that of the most recent rows, whose label and probability by the present model
+        are given.
+        """
+        x = before.slope * logit(probability)
+        shift = 0.0
+        for _ in range(_STEPS):
+            p = inverse_logit(shift + x)
+            step = float((label - p).sum() / max(float((p * (1 - p)).sum()), 1e-9))
+            shift += float(np.clip(step, -2.0, 2.0))
+            if abs(step) < 1e-9:
+                break
+        n = len(label)
+        return cls(shift * n / (n + _PRIOR_ROWS), before.slope)

@@ -56,12 +56,24 @@ class Cases:
 
 @dataclass(frozen=True)
 class Trial:
-    """Earlier and later cases: candidates are fitted on the former and prove themselves on the latter."""
+    """Earlier and later cases: candidates are fitted on the former and prove themselves on the latter.
+
+    Attributes
+    ----------
+    since
+        The later labels happened after this moment, where it is known.
+    recent
+        Which of the earlier cases are the most recent ones, where they are ordered in time.
+    places
+        Where the later cases stand among all, where they are some of them.
+    """
 
     earlier: Cases
     later: Cases
     description: str
-    since: datetime | None  # the later labels happened after this moment
+    since: datetime | None
+    recent: NDArray[np.bool_] | None = None
+    places: NDArray[np.intp] | None = None
 
 
 @dataclass(frozen=True)
@@ -185,14 +197,18 @@ def time_trial(cases: Cases, observed_at: pl.Series) -> Trial | None:
     dated = np.flatnonzero(at.is_not_null().to_numpy())
     if len(dated) == 0:
         return None
-    earlier, later = split_by_time(at.drop_nulls().to_numpy())
+    moments = at.drop_nulls().to_numpy()
+    earlier, later = split_by_time(moments)
     if len(earlier) == 0 or len(later) == 0:
         return None
+    _, newest = split_by_time(moments[earlier])
     return Trial(
         cases.take(dated[earlier]),
         cases.take(dated[later]),
         f"fitted on the first {len(earlier)} rows by {observed_at.name}, tested on the last {len(later)}",
         None,
+        np.isin(np.arange(len(earlier)), newest),
+        dated[later],
     )
 
 

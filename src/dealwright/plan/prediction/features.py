@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from dealwright.plan.prediction.btyd import BuyTillYouDie
 from dealwright.plan.prediction.ledger import DAY_US, Ledger, microseconds
+from dealwright.plan.prediction.level import Season
 from dealwright.plan.prediction.order_features import order_columns, rhythm_columns
 from dealwright.schemas import ALWAYS, NOTHING, PREFERRED_CHANNEL, AccountSchema, PlanInputs
 
@@ -64,7 +65,8 @@ def snapshot(
     rhythm = None
     if ledger is not None:
         book = ledger.by_day(cut_off)
-        expected, rhythm, obstacle = rhythm_columns(book, horizon_days, rng)
+        season = Season.of(ledger, cut_off)
+        expected, rhythm, obstacle = rhythm_columns(book, horizon_days, season, rng)
         parts += [order_columns(book, horizon_days), expected]
         known = known.copy()
         known[book.rows] = True

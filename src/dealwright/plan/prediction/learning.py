@@ -28,7 +28,6 @@ Floats = NDArray[np.float64]
 
 MIN_ROWS = 50
 MIN_CLASS_ROWS = 15
-_LEVEL_TOLERANCE = 0.2  # logarithm of expected over actual total
 
 
 @dataclass(frozen=True)
@@ -74,8 +73,12 @@ class ForwardTest:
     Attributes
     ----------
     level
-        What buy-till-you-die expects of each later row (NaN without orders), to whose total predictions may
-        be scaled; ``None`` for targets without a level.
+        What buy-till-you-die expects of each later row (NaN without orders), to whose total predictions are
+        scaled; ``None`` for targets without a level.
+    recent
+        Which rows to train on are the most recent ones; ``None`` where all are of one moment.
+    places
+        Where the rows to test on stand among the labelled ones; ``None`` where they are not among them.
     """
 
     line: CandidateSet
@@ -83,6 +86,16 @@ class ForwardTest:
     test: Labelled
     description: str
     level: Floats | None = None
+    recent: NDArray[np.bool_] | None = None
+    places: NDArray[np.intp] | None = None
+
+    def compare(self, most_rows: int, rng: np.random.Generator) -> Comparison:
+        """Fit every candidate on at most so many of the earlier rows, and predict the later ones."""
+        rows = np.arange(len(self.train))
+        if len(rows) > most_rows:
+            rows = np.sort(rng.choice(len(rows), most_rows, replace=False))
+        recent = None if self.recent is None else self.recent[rows]
+        return compare_forward(self.line, self.train.take(rows), self.test, rng, recent)
 
 
 @dataclass(frozen=True)
@@ -96,8 +109,6 @@ class Learned:
         fitted.
     rows
         The labelled rows that `out_of_fold` and the measures are about.
-    use_rhythm_level
-        Whether predictions are scaled to the total buy-till-you-die expects.
     comparison
         The candidates on the rows the choice was made on.
     """
@@ -108,7 +119,6 @@ class Learned:
     rows: NDArray[np.intp]
     measures: dict[str, dict[str, Estimate]]
     forward_measures: dict[str, dict[str, Estimate]]
-    use_rhythm_level: bool
     comparison: Comparison | None
     card: dict[str, Any]
 
@@ -137,14 +147,11 @@ def learn(
     if obstacle is not None:
         return without_model(schema, line.kind, labelled.target, obstacle)
     choice_rng, fold_rng, final_rng, measure_rng = rng.spawn(4)
-    use_level = forward is None or forward.level is not None
     if forward is not None:
-        comparison = compare_forward(
-            forward.line, forward.train.sample(limits.choice_rows, choice_rng), forward.test, choice_rng
-        )
+        comparison = forward.compare(limits.choice_rows, choice_rng)
         chosen_by = forward.description
         if forward.level is not None:
-            use_level, comparison = _levelled(comparison, forward.level)
+            comparison = _levelled(comparison, forward.level)
     else:
         sample = labelled.sample(limits.choice_rows, choice_rng)
         fold = shuffled_folds(len(sample), choice_rng, limits.folds)
@@ -163,15 +170,17 @@ def learn(
         )
     own = predictions[choice.champion]
     final = labelled.sample(limits.fit_rows, final_rng)
-    predictor = Predictor(
-        choice.champion,
-        line.kind,
-        schema,
-        line.fit(choice.champion, final.design, final.target, final_rng),
-        Calibration.fitted(measured.target, own.raw) if line.kind == "probability" else Calibration(),
-    )
+    model = line.fit(choice.champion, final.design, final.target, final_rng)
+    calibration = Calibration()
+    if line.kind == "probability":
+        calibration = Calibration.fitted(measured.target, own.raw)
+        if forward is not None and forward.places is not None and comparison.raw is not None:
+            spread = Calibration.fitted(comparison.target, comparison.raw[choice.champion])
+            latest = labelled.take(forward.places)
+            calibration = Calibration.ahead(spread, latest.target, model.predict(latest.design))
+    predictor = Predictor(choice.champion, line.kind, schema, model, calibration)
     measures = {
-        name: estimates(measured.target, p.calibrated, line.kind, measure_rng)
+        name: estimates(measured.target, p.calibrated, line.kind, measure_rng, block=fold)
         for name, p in predictions.items()
     }
     forward_measures = {}
@@ -183,6 +192,7 @@ def learn(
     card = {
         "champion": choice.champion,
         "chosen_by": chosen_by,
+        "tested": "forward in time" if forward is not None else "out of fold",
         "rows": len(labelled),
         "rows_fitted": len(final),
         "rows_measured": len(measured),
@@ -192,9 +202,7 @@ def learn(
         "choice": choice.to_dict(),
         "calibration": {"shift": predictor.calibration.shift, "slope": predictor.calibration.slope},
     }
-    return Learned(
-        predictor, choice, own.calibrated, rows, measures, forward_measures, use_level, comparison, card
-    )
+    return Learned(predictor, choice, own.calibrated, rows, measures, forward_measures, comparison, card)
 
 
 def without_model(schema: FeatureSchema, kind: Target, target: Floats, reason: str) -> Learned:
@@ -214,7 +222,7 @@ def without_model(schema: FeatureSchema, kind: Target, target: Floats, reason: s
         "choice": {"fallback": reason},
     }
     predictor = Predictor("base_rate", kind, FeatureSchema((), {}, {}, dict(schema.left_out)), BaseRate(mean))
-    return Learned(predictor, None, None, np.arange(len(target)), {}, {}, False, None, card)
+    return Learned(predictor, None, None, np.arange(len(target)), {}, {}, None, card)
 
 
 def _obstacle(target: Floats, kind: Target) -> str | None:
@@ -234,26 +242,12 @@ def _obstacle(target: Floats, kind: Target) -> str | None:
     return None
 
 
-def _levelled(comparison: Comparison, level: Floats) -> tuple[bool, Comparison]:
-    """Decide whether totals come from buy-till-you-die: unless it missed the later total, and models did not.
-
-    One total of one horizon is a single observation, so the theory is only given up where it clearly failed.
-    """
-    has_level = np.isfinite(level)
-    actual = float(comparison.target[has_level].sum())
-    expected = float(level[has_level].sum())
-    if actual <= 0 or expected <= 0 or has_level.sum() < MIN_ROWS:
-        return False, comparison
-    learned = [p[has_level].sum() for name, p in comparison.predictions.items() if name not in _NO_LEARNING]
-    own = float(np.median(np.abs(np.log(np.maximum(learned, 1e-9) / actual)))) if learned else float("inf")
-    missed = abs(float(np.log(expected / actual)))
-    if missed > max(_LEVEL_TOLERANCE, 2.0 * own):
-        return False, comparison
+def _levelled(comparison: Comparison, level: Floats) -> Comparison:
+    """Give every candidate the total that tonight's predictions will get, so that only the ranking counts."""
+    if np.isfinite(level).sum() < MIN_ROWS or np.nansum(level) <= 0:
+        return comparison
     scaled = {name: scaled_to_level(p, level) for name, p in comparison.predictions.items()}
-    return True, Comparison(comparison.target, scaled)
-
-
-_NO_LEARNING = ("base_rate", "last_period", "buy_till_you_die")
+    return Comparison(comparison.target, scaled)
 
 
 def scaled_to_level(predicted: Floats, level: Floats) -> Floats:

@@ -79,9 +79,12 @@ class Ledger:
         return _EPOCH + timedelta(microseconds=int(self.at.min())) if len(self.at) else None
 
     def spend_between(self, after: datetime, until: datetime) -> tuple[Floats, Floats]:
-        """Return each account's number of orders and spend after one moment and not after another."""
+        """Return each account's number of orders and spend after one moment and not after another.
+
+        What is given back lowers the spend, and is no order.
+        """
         window = self._where((self.at > microseconds(after)) & (self.at <= microseconds(until)))
-        count = np.bincount(window.row, minlength=self.accounts)
+        count = np.bincount(window.row[window.amount_eur >= 0], minlength=self.accounts)
         spend = np.bincount(window.row, weights=window.amount_eur, minlength=self.accounts)
         return count.astype(np.float64), spend.astype(np.float64)
 
@@ -101,8 +104,9 @@ class Ledger:
         Days are counted back from the cut-off in whole days, so that the last day before it is a whole one.
         """
         past = self.until(cut_off)
-        # an order of which only the day is known counts as of its midnight: exactly a day ago is still today
-        age = (microseconds(cut_off) - past.at - 1) // DAY_US
+        # an order of which only the day is known counts as of its midnight: exactly a day ago is still today,
+        # and so is an order at the very cut-off
+        age = np.maximum(microseconds(cut_off) - past.at - 1, 0) // DAY_US
         if len(age) == 0:
             empty = np.empty(0)
             return OrderDays(
@@ -165,12 +169,27 @@ class OrderDays:
         return np.asarray(np.maximum.reduceat(per_line, self.starts)) if len(self.rows) else np.empty(0)
 
     def order_history(self) -> OrderHistory:
-        """Return the sufficient statistics of buy-till-you-die models, one element per account in `rows`."""
-        repeats = self.counts.astype(np.float64) - 1.0
-        oldest, newest = self.age_day[self.starts], self.age_day[self.last_lines]
-        later_spend = self.total(self.spend_eur) - self.spend_eur[self.starts]
-        repeat_value = np.where(repeats > 0, later_spend / np.maximum(repeats, 1.0), 0.0)
-        return OrderHistory(repeats, oldest - newest, oldest, repeat_value)
+        """Return the sufficient statistics of buy-till-you-die models, one element per account in `rows`.
+
+        A day on which more was given back than bought is no order; what was given back lowers the spend of
+        the other days. An account with nothing but returns has one order of no value.
+        """
+        bought = self.spend_eur > 0
+        bought[self.starts] |= ~(self.total(bought) > 0)
+        line = np.flatnonzero(bought)
+        owner = np.repeat(np.arange(len(self)), self.counts)[line]
+        count = np.bincount(owner, minlength=len(self))
+        last = np.cumsum(count) - 1
+        first = last - count + 1
+        age = self.age_day[line]
+        repeats = count.astype(np.float64) - 1.0
+        later_spend = self.total(self.spend_eur) - self.spend_eur[line[first]]
+        repeat_value = np.where(repeats > 0, np.maximum(later_spend, 0.0) / np.maximum(repeats, 1.0), 0.0)
+        share = np.full(len(self), np.nan)
+        two = count > 2
+        newest, middle, oldest = (age[last[two] - back] for back in range(3))
+        share[two] = (oldest - middle) / (oldest - newest)
+        return OrderHistory(repeats, age[first] - age[last], age[first], repeat_value, share)
 
 
 def microseconds(at: datetime) -> int:

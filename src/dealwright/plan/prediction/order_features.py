@@ -10,6 +10,7 @@ from dealwright.errors import EvidenceError
 from dealwright.plan.prediction.btyd import BuyTillYouDie, fit_buy_till_you_die
 from dealwright.plan.prediction.labels import shrunk_gap_days
 from dealwright.plan.prediction.ledger import OrderDays
+from dealwright.plan.prediction.level import Season
 
 Floats = NDArray[np.float64]
 
@@ -75,7 +76,7 @@ def order_columns(book: OrderDays, horizon_days: int) -> pl.DataFrame:
 
 
 def rhythm_columns(
-    book: OrderDays, horizon_days: int, rng: np.random.Generator
+    book: OrderDays, horizon_days: int, season: Season, rng: np.random.Generator
 ) -> tuple[pl.DataFrame, BuyTillYouDie | None, str | None]:
     """Return what buy-till-you-die expects of each account in the horizon, the model, or why there is none.
 
@@ -89,6 +90,7 @@ def rhythm_columns(
     except EvidenceError as error:
         return _for_everyone(columns, book), None, f"no buy-till-you-die model: {error}"
     orders = model.orders.expected_orders(history, horizon_days)
+    orders *= season.factors(history.age_day, horizon_days)
     columns = {
         EXPECTED_ORDERS: orders,
         EXPECTED_SPEND: orders * model.value.expected_value(history),

@@ -36,8 +36,9 @@ class Predictions:
         `PREDICTION_COLUMNS`, one row per account, in the order of the accounts; null where nothing is known:
         no labels, and no orders they could follow from.
     metrics
-        Out-of-fold measures of what is used, ``churn_auc``, ``value_rmse`` …; those of each baseline with its
-        name appended, and those of the forward test with ``_forward``.
+        Measures of what is used, ``churn_auc``, ``value_rmse`` …, on later rows where there is time, else out
+        of fold; those of each baseline with its name appended. Where both are there, those out of fold have
+        ``_in_folds`` appended.
     card
         The model card: labels, candidates, choice, intervals, baselines, fallbacks, notes; JSON-ready.
     """
@@ -54,6 +55,7 @@ class Predictions:
             section = self.card[target]
             flat[f"{target}_model"] = section["champion"]
             flat[f"{target}_labels"] = section["labels"]
+            flat[f"{target}_tested"] = section.get("tested")
             flat[f"{target}_fallback"] = section["choice"].get("fallback")
             flat[f"{target}_model_note"] = section.get("in_use", {}).get("note") or None
         flat["mean_churn_probability"] = self.frame["churn_probability"].mean()

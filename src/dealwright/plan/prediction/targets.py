@@ -36,6 +36,7 @@ from dealwright.plan.prediction.learning import (
     without_model,
 )
 from dealwright.plan.prediction.ledger import Ledger
+from dealwright.plan.prediction.level import learn_level
 from dealwright.plan.prediction.model_store import ModelStore
 from dealwright.plan.prediction.order_features import EXPECTED_SPEND, PROBABILITY_DEAD, PROBABILITY_SILENT
 from dealwright.plan.prediction.params import PredictParams
@@ -101,7 +102,7 @@ class Prediction:
         self._params = params
         self._store = store
         self._seeds = dict(
-            zip(("today", "orders", "past", "churn", "value", "reasons"), rng.spawn(6), strict=True)
+            zip(("today", "orders", "past", "churn", "value", "reasons", "level"), rng.spawn(7), strict=True)
         )
         self._sources = {target: label_source(target, inputs, params) for target in TARGETS}
         self._ledger: Ledger | None = None
@@ -219,6 +220,8 @@ class Prediction:
                 Labelled(past.encode(trial.later.features)[0], trial.later.target),
                 trial.description,
                 trial.later.level_eur if task.target == "value" else None,
+                trial.recent,
+                trial.places,
             )
         return learn(
             candidates_for(task.target, task.kind, schema, ahead=ahead),
@@ -239,13 +242,8 @@ class Prediction:
         predictor = verdict.predictor
         design, met = predictor.schema.encode(today.features)
         predicted = predictor.scored(design)
-        if task.target == "value" and task.source == "orders" and learned.use_rhythm_level and today.rhythm:
-            before = float(predicted.sum())
-            predicted = scaled_to_level(
-                predicted, today.features[EXPECTED_SPEND].fill_null(np.nan).to_numpy()
-            )
-            factor = float(predicted.sum()) / before if before > 0 else 1.0
-            card["level"] = {"source": "buy_till_you_die", "factor": factor}
+        if task.target == "value" and task.source == "orders" and today.rhythm and self._ledger is not None:
+            predicted, card["level"], card["total"] = self._levelled(predicted, today, self._ledger)
         if task.source == "declared" and learned.out_of_fold is not None:
             predicted[task.cases.rows[learned.rows]] = learned.out_of_fold
         fallback = learned.card["choice"].get("fallback")
@@ -270,6 +268,18 @@ class Prediction:
                 notes.append(_NEW_ACCOUNTS[task.target].format(count_of(int(new.sum()), "account")))
         card["in_use"] = _in_use(verdict)
         return Outcome(predicted, reasons, metrics_of(learned), finite(card), tuple(notes))
+
+    def _levelled(
+        self, predicted: Floats, today: Snapshot, ledger: Ledger
+    ) -> tuple[Floats, dict[str, Any], dict[str, float]]:
+        """Scale predictions to the total to expect; return also what it rests on, and its interval."""
+        expected = today.features[EXPECTED_SPEND].fill_null(np.nan).to_numpy()
+        level = learn_level(ledger, self._inputs.as_of, self._params.horizon_days, self._seeds["level"])
+        total, low, high = level.total(float(np.nansum(expected)))
+        before = float(predicted[np.isfinite(expected)].sum())
+        predicted = scaled_to_level(predicted, expected * (total / np.nansum(expected)))
+        card = {"source": "buy_till_you_die", "scaled_by": total / before if before > 0 else 1.0}
+        return predicted, {**card, **level.to_dict()}, {"value": total, "low": low, "high": high}
 
     def _card(self, task: _Task, learned: Learned) -> dict[str, Any]:
         until = self._inputs.as_of
@@ -319,7 +329,6 @@ def _by_rhythm(learned: Learned, today: Snapshot, target: TargetName, *, alive_o
     return replace(
         learned,
         predictor=Predictor("buy_till_you_die", kind, FeatureSchema((column,), {}), model),
-        use_rhythm_level=False,
         out_of_fold=None,
         card={**learned.card, "champion": "buy_till_you_die", "choice": choice},
     )
@@ -361,15 +370,20 @@ def measures_table(measures: Mapping[str, Mapping[str, Estimate]]) -> dict[str, 
 
 
 def metrics_of(learned: Learned) -> dict[str, float]:
-    """Return the champion's measures by name; baselines' with their name, forward ones with ``_forward``."""
+    """Return the champion's measures by name, baselines' with their own name appended.
+
+    Where there is a test on later rows, it is what a measure says, and what shuffled folds say has
+    ``_in_folds`` appended: nobody is helped by how well yesterday can be predicted from yesterday.
+    """
     champion = learned.card["champion"]
     flat: dict[str, float] = {}
-    for model, row in learned.measures.items():
-        suffix = "" if model == champion else f"_{model}"
-        flat |= {f"{name}{suffix}": estimate.value for name, estimate in row.items()}
-    for name, estimate in learned.forward_measures.get(champion, {}).items():
-        flat[f"{name}_forward"] = estimate.value
-    return flat
+    for suffix, rows in (("_in_folds", learned.measures), ("", learned.forward_measures or learned.measures)):
+        for model, row in rows.items():
+            whose = "" if model == champion else f"_{model}"
+            flat |= {f"{name}{whose}{suffix}": estimate.value for name, estimate in row.items()}
+    return (
+        flat if learned.forward_measures else {n: v for n, v in flat.items() if not n.endswith("_in_folds")}
+    )
 
 
 def skill_of(learned: Learned) -> float:

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from dealwright.parallel import parallel_map
 from dealwright.plan.prediction.calibration import Calibration
 from dealwright.plan.prediction.candidates import FEW_ROWS, MODEL_LIBRARIES, CandidateSet, Model, blended
-from dealwright.plan.prediction.design import Design
+from dealwright.plan.prediction.design import Design, concatenated
 from dealwright.stats.metrics import row_losses
 
 Floats = NDArray[np.float64]
@@ -62,10 +62,13 @@ class Comparison:
         Labels of those rows.
     predictions
         Candidate -> its predictions.
+    raw
+        The same before they were calibrated, where they were.
     """
 
     target: Floats
     predictions: dict[str, Floats]
+    raw: dict[str, Floats] | None = None
 
     def losses(self, line: CandidateSet) -> dict[str, Floats]:
         """Return each candidate's loss on each row."""
@@ -102,16 +105,46 @@ def compare_in_folds(line: CandidateSet, rows: Labelled, fold: Rows, rng: np.ran
 
 
 def compare_forward(
-    line: CandidateSet, train: Labelled, test: Labelled, rng: np.random.Generator
+    line: CandidateSet,
+    train: Labelled,
+    test: Labelled,
+    rng: np.random.Generator,
+    recent: NDArray[np.bool_] | None = None,
 ) -> Comparison:
-    """Predict later rows by every candidate from earlier ones."""
+    """Predict later rows by every candidate from earlier ones.
 
-    def fitted(name: str, seed: np.random.Generator) -> Floats:
-        return line.fit(name, train.design, train.target, seed).predict(test.design)
+    Parameters
+    ----------
+    recent
+        Which of the earlier rows are their most recent ones. Where they are given, probabilities are
+        calibrated as those of tonight will be: spread by what models of the other rows say of them, level by
+        theirs (`Calibration.ahead`). Where a level jumps, candidates would else be chosen by it alone.
+    """
+    names = [*line.fits, *line.blends]
+    level = recent is not None and line.kind == "probability" and 0 < np.count_nonzero(recent) < len(train)
+    parts = [(train, test.design)]
+    if level and recent is not None:
+        latest = train.take(recent)
+        both = concatenated([test.design, latest.design])
+        parts = [(train, both), (train.take(~recent), latest.design)]
 
-    seeds = zip(line.fits, rng.spawn(len(line.fits)), strict=True)
-    results = _fit_all([partial(fitted, name, seed) for name, seed in seeds], len(train))
-    return Comparison(test.target, _with_blends(line, dict(zip(line.fits, results, strict=True))))
+    def fitted(name: str, part: tuple[Labelled, Design], seed: np.random.Generator) -> Floats:
+        return line.fit(name, part[0].design, part[0].target, seed).predict(part[1])
+
+    jobs = [(name, part) for part in parts for name in line.fits]
+    seeds = zip(jobs, rng.spawn(len(jobs)), strict=True)
+    results = _fit_all([partial(fitted, *job, seed) for job, seed in seeds], len(train))
+    found = dict(zip(line.fits, results[: len(line.fits)], strict=True))
+    raw = _with_blends(line, found)
+    if not level:
+        return Comparison(test.target, raw)
+    before = _with_blends(line, dict(zip(line.fits, results[len(line.fits) :], strict=True)))
+    n, predictions = len(test), {}
+    for name in names:
+        spread = Calibration.fitted(latest.target, before[name])
+        calibration = Calibration.ahead(spread, latest.target, raw[name][n:])
+        predictions[name] = calibration.apply(raw[name][:n])
+    return Comparison(test.target, predictions, {name: raw[name][:n] for name in names})
 
 
 def _fit_all(fits: Sequence[Callable[[], T]], rows: int) -> list[T]:
