@@ -22,7 +22,7 @@ def test_the_shift_is_shorter_than_the_way_to_the_only_promised_visit(company: C
     sentence = f"the promised visit to {promised} cannot be made: the way there and back with the visit takes"
     assert sentence in night.said
     assert "the shift has 0 h 10 min" in night.said
-    assert any(remark.startswith(sentence) for remark in night.remarks)
+    assert any(notice.startswith(sentence) for notice in night.notices)
     assert sentence in " ".join((night.folder / "report.html").read_text().split())
     row = night.accounts.row(by_predicate=pl.col("account_id") == promised, named=True)
     assert row["channel"] == "field"
@@ -178,7 +178,7 @@ def test_positions_that_cannot_be_right(company: Company) -> None:
 def test_a_promise_that_names_nobody_is_the_first_thing_to_know(company: Company) -> None:
     promises = pl.DataFrame({"account_id": ["nobody", company.tables["accounts"]["account_id"][0]]})
     night = company.plan(promises=promises)
-    assert night.remarks[0].startswith("1 row of promises was rejected: account_id no such account in line 1")
+    assert night.notices[0].startswith("1 row of promises was rejected: account_id no such account in line 1")
     rejected = pl.read_csv(night.folder / "rejected" / "given-promises.csv")
     assert rejected["account_id"].to_list() == ["nobody"]
     two = pl.DataFrame({"account_id": ["nobody", "no one"]})

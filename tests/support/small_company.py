@@ -42,8 +42,8 @@ class Night:
         return pl.read_parquet(self.folder / f"{name}.parquet")
 
     @property
-    def remarks(self) -> list[str]:
-        return list(json.loads((self.folder / "remarks.json").read_text()))
+    def notices(self) -> list[str]:
+        return list(json.loads((self.folder / "notices.json").read_text()))
 
 
 class Company:

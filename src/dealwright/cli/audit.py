@@ -34,13 +34,13 @@ def explain(
     if as_json:
         write_json(explanation.to_dict())
         return
-    from dealwright.cli.tables import common_remarks, explanation_table
+    from dealwright.cli.tables import common_notices, explanation_table
 
     out = console()
     out.print(explanation.summary(), soft_wrap=True, markup=False)
     out.print(explanation_table(explanation))
-    for remark in common_remarks(explanation.table_rows()):
-        out.print(remark, markup=False)
+    for notice in common_notices(explanation.table_rows()):
+        out.print(notice, markup=False)
     evidence = explanation.answer.get("evidence")
     if evidence:
         out.print(f"evidence behind the model: {evidence}", markup=False)

@@ -100,7 +100,7 @@ def console() -> Console:
 
 
 def notes() -> Console:
-    """Return a console for progress and remarks, on stderr."""
+    """Return a console for progress and notices, on stderr."""
     from rich.console import Console
 
     return Console(stderr=True, highlight=False, soft_wrap=not sys.stderr.isatty())

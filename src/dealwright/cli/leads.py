@@ -77,12 +77,12 @@ def rank(
     if as_json:
         write_json(ranking.to_dict())
         return
-    from dealwright.cli.tables import common_remarks, ranking_table
+    from dealwright.cli.tables import common_notices, ranking_table
 
     out = console()
     out.print(ranking_table(ranking))
-    for remark in common_remarks(ranking.ranking):
-        out.print(remark, markup=False)
+    for notice in common_notices(ranking.ranking):
+        out.print(notice, markup=False)
     model = f", model {ranking.model}" if ranking.model is not None else ""
     out.print(f"policy {ranking.policy}{model}")
     if ranking.policy == "value":

@@ -74,7 +74,7 @@ def plan_document(plan: Plan) -> dict[str, Any]:
         "stages": [
             {"stage": name, "rows": rows[name], "seconds": seconds} for name, seconds in plan.seconds.items()
         ],
-        "remarks": list(notices(plan)),
+        "notices": list(notices(plan)),
     }
 
 

@@ -44,7 +44,7 @@ def ranking_table(ranking: Ranking) -> Table:
         ("open", "right"),
         ("why", "left"),
     )
-    remarks = common_remarks(ranking.ranking)
+    notices = common_notices(ranking.ranking)
     for row in ranking.ranking:
         table.add_row(
             str(row["rank"]),
@@ -57,13 +57,13 @@ def ranking_table(ranking: Ranking) -> Table:
                 else (percent(row["win_probability"]), interval_of(row))
             ),
             f"{row['open']}/{row['capacity']}",
-            escape(reasons_text(row["reasons"], remarks)),
+            escape(reasons_text(row["reasons"], notices)),
             style=None if row["eligible"] else "dim",
         )
     return table
 
 
-def common_remarks(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+def common_notices(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     """Return the reasons in mere words that all rows share: said once, they need not be said again."""
     words = [{item["reason"]: None for item in row["reasons"] or () if _is_remark(item)} for row in rows]
     return [remark for remark in words[0] if all(remark in others for others in words)] if words else []
@@ -225,7 +225,7 @@ def explanation_table(explanation: Explanation) -> Table:
         ("would have got it", "left"),
     )
     chosen = explanation.answer["agent_id"]
-    remarks = common_remarks(explanation.table_rows())
+    notices = common_notices(explanation.table_rows())
     for row in explanation.table_rows():
         table.add_row(
             str(row["rank"]),
@@ -236,7 +236,7 @@ def explanation_table(explanation: Explanation) -> Table:
             interval_of(row),
             number(row["expected_value"], 0),
             f"{row['open']}/{row['capacity']}",
-            escape(reasons_text(row["reasons"], remarks)),
+            escape(reasons_text(row["reasons"], notices)),
             "got it" if row["agent_id"] == chosen else escape(row["would_have_got_it"] or ""),
             style="bold" if row["agent_id"] == chosen else None,
         )

@@ -58,7 +58,7 @@ def render_report(run: Run) -> str:
             )
         ),
         tiles=tiles(values),
-        remarks=run.notices,
+        notices=run.notices,
         kpis=[_kpi(item) for item in run.kpis.items],
         missed=[item.definition.label for item in run.kpis.missed],
         segments=segments,

@@ -35,7 +35,7 @@ RUN_FILES: Final = frozenset(
         *(f"{name}.parquet" for name in ("accounts", *TABLES)),
         "briefs", "maps", "calendars", "rejected", "world", "kpis.json", "trace.jsonl", "params.toml",
         "report.html", "land.geojson", "model_card.json", "issues.csv", "drift.csv", "profile.json",
-        "metrics.prom", "remarks.json",
+        "metrics.prom", "notices.json",
         TASK_FILE,
     }
 )  # fmt: skip
@@ -125,7 +125,7 @@ def write_plan(
     write_days(plan, folder, land, tiles=tiles)
     plan.quality.issues.write_csv(folder / "issues.csv")
     plan.drift.frame.write_csv(folder / "drift.csv")
-    _write_json(folder / "remarks.json", list(notices(plan)))
+    _write_json(folder / "notices.json", list(notices(plan)))
     _write_json(folder / "profile.json", plan.profile)
     _write_json(folder / "model_card.json", plan.predictions.card)
     (folder / "kpis.json").write_text(plan.kpis.to_json(), encoding="utf-8")

@@ -44,7 +44,7 @@ def read_run(folder: Path | str) -> Run:
             stages={record["stage"]: record for record in map(json.loads, filter(None, lines))},
             issues=_read_csv(folder / "issues.csv"),
             drift=_read_csv(folder / "drift.csv"),
-            notices=tuple(_read_json(folder / "remarks.json") or ()),
+            notices=tuple(_read_json(folder / "notices.json") or ()),
             rejected={
                 path.name: pl.scan_csv(path, infer_schema=False).select(pl.len()).collect().item()
                 for path in sorted((folder / "rejected").glob("*.csv"))

@@ -1,4 +1,4 @@
-"""Turn situations into the matrix of a linear model.
+"""Turn features into the matrix of a linear model.
 
 Piecewise linear in every number, one column per category.
 """
@@ -47,11 +47,11 @@ class DesignMatrix:
         hinges = sum(len(knots) for knots in self.knots)
         return 1 + self.kept.size + hinges + self.gaps.size + sum(len(values) for _, values in self.levels)
 
-    def encode(self, situations: PointInTimeFeatures) -> NDArray[np.float32]:
+    def encode(self, features: PointInTimeFeatures) -> NDArray[np.float32]:
         """Return the matrix, shape (rows, `width`); its first column is 1."""
-        rows = situations.numbers.shape[0]
+        rows = features.numbers.shape[0]
         matrix = np.empty((rows, self.width), dtype=np.float32)
-        raw = situations.numbers[:, self.kept]
+        raw = features.numbers[:, self.kept]
         missing = ~np.isfinite(raw)
         standard = (np.clip(raw, self.low, self.high) - self.centre) / self.scale
         standard[missing] = 0.0
@@ -65,20 +65,20 @@ class DesignMatrix:
         matrix[:, at : at + self.gaps.size] = missing[:, self.gaps]
         at += self.gaps.size
         for name, values in self.levels:
-            column = situations.categories[name]
+            column = features.categories[name]
             for value in values:
                 matrix[:, at] = (column == value).fill_null(value=False).to_numpy()
                 at += 1
         return matrix
 
 
-def fit_design_matrix(situations: PointInTimeFeatures) -> DesignMatrix:
+def fit_design_matrix(features: PointInTimeFeatures) -> DesignMatrix:
     """Fit clipping, scales, knots and category levels."""
     kept: list[int] = []
     gaps: list[int] = []
     low, high, centre, scale, knots = [], [], [], [], []
-    for column in range(situations.numbers.shape[1]):
-        values = situations.numbers[:, column]
+    for column in range(features.numbers.shape[1]):
+        values = features.numbers[:, column]
         known = values[np.isfinite(values)]
         if not known.size:
             continue
@@ -99,11 +99,9 @@ def fit_design_matrix(situations: PointInTimeFeatures) -> DesignMatrix:
         scale.append(spread)
         knots.append(tuple(float(knot) for knot in distinct if edges[0] < knot < edges[1]))
     levels = []
-    for name in situations.categories.columns:
-        counts = situations.categories[name].drop_nulls().value_counts(sort=True).head(_MAX_LEVELS)
-        frequent = counts.filter(pl.col("count") >= _SMALL_SHARE * situations.numbers.shape[0])[
-            name
-        ].to_list()
+    for name in features.categories.columns:
+        counts = features.categories[name].drop_nulls().value_counts(sort=True).head(_MAX_LEVELS)
+        frequent = counts.filter(pl.col("count") >= _SMALL_SHARE * features.numbers.shape[0])[name].to_list()
         levels.append((name, tuple(sorted(frequent))))
     return DesignMatrix(
         np.array(kept, dtype=np.int64),

@@ -133,12 +133,12 @@ class LearningRows:
     ) -> LearningRows:
         """Describe each touch as it was known then, and draw what the learners need."""
         account = reader.account_rows(table["account_id"])
-        situations = reader.earlier(account, table["touched_at"])
-        design = fit_design_matrix(situations)
-        phi = design.encode(situations)
+        features = reader.earlier(account, table["touched_at"])
+        design = fit_design_matrix(features)
+        phi = design.encode(features)
         names = [channel.name for channel in catalogue.channels]
         channel = channel_codes(table["channel"], names)
-        preferred = channel_codes(situations.preferred, names)
+        preferred = channel_codes(features.preferred, names)
         # all touches of an account are in one fold: a model never meets an account it learned from
         fold = rng.integers(0, FOLDS, size=inputs.accounts.height)[account]
         hypothetical = {
@@ -146,7 +146,7 @@ class LearningRows:
             for index in range(1, len(catalogue.actions) + 1)
         }
         propensity, source = _propensities(table["propensity"], phi, arm, params, rng)
-        judged = _known_as_tonight(situations, reader.tonight())
+        judged = _known_as_tonight(features, reader.tonight())
         return cls(
             catalogue, design, phi, arm, channel, hypothetical, preferred, response, propensity, source, fold,
             judged,
@@ -324,16 +324,16 @@ def channel_codes(values: pl.Series, names: list[str]) -> NDArray[np.int64]:
     return codes.fill_null(-1).to_numpy()
 
 
-def _known_as_tonight(situations: PointInTimeFeatures, tonight: PointInTimeFeatures) -> NDArray[np.bool_]:
+def _known_as_tonight(features: PointInTimeFeatures, tonight: PointInTimeFeatures) -> NDArray[np.bool_]:
     """Tell which rows are known about as well as accounts are tonight; the learners are judged on these.
 
     Of touches from before the first snapshot little is known, and there a learner that ignores the account
     does best; tonight everything is known. Where too few rows qualify all are used.
     """
-    if not situations.numbers.shape[1] or not tonight.numbers.shape[0]:
-        return np.ones(situations.numbers.shape[0], dtype=bool)
+    if not features.numbers.shape[1] or not tonight.numbers.shape[0]:
+        return np.ones(features.numbers.shape[0], dtype=bool)
     usual = np.quantile(np.isfinite(tonight.numbers).mean(axis=1), 0.1)
-    known = np.isfinite(situations.numbers).mean(axis=1) >= usual
+    known = np.isfinite(features.numbers).mean(axis=1) >= usual
     return known if known.sum() >= _LEAST_JUDGED else np.ones(known.size, dtype=bool)
 
 

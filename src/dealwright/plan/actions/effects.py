@@ -159,29 +159,29 @@ def learn_effects(
     )
 
 
-def apply_effects(model: EffectModel, situations: PointInTimeFeatures) -> Responses:
-    """Predict responses for rows, each from its own situation only."""
-    rows, options = situations.numbers.shape[0], model.catalogue.options
+def apply_effects(model: EffectModel, features: PointInTimeFeatures) -> Responses:
+    """Predict responses for rows, each from its own features only."""
+    rows, options = features.numbers.shape[0], model.catalogue.options
     increment = np.empty((rows, len(options)), dtype=np.float32)
     untouched = np.empty(rows, dtype=np.float32)
     for start in range(0, rows, _APPLY_ROWS):
         part = slice(start, min(start + _APPLY_ROWS, rows))
-        _apply_rows(model, _slice(situations, part), untouched[part], increment[part])
+        _apply_rows(model, _slice(features, part), untouched[part], increment[part])
     return Responses(untouched, increment)
 
 
 def _apply_rows(
     model: EffectModel,
-    situations: PointInTimeFeatures,
+    features: PointInTimeFeatures,
     untouched: NDArray[np.float32],
     increment: NDArray[np.float32],
 ) -> None:
     """Fill one slice of the result."""
     catalogue = model.catalogue
     rows = untouched.size
-    phi = model.design.encode(situations) if model.design is not None else np.zeros((rows, 0), np.float32)
+    phi = model.design.encode(features) if model.design is not None else np.zeros((rows, 0), np.float32)
     names = [channel.name for channel in catalogue.channels]
-    preferred = channel_codes(situations.preferred, names)
+    preferred = channel_codes(features.preferred, names)
     if model.baseline is not None:
         untouched[:] = sigmoid(model.baseline.on_accounts(phi))
     else:
@@ -262,11 +262,11 @@ def _stated(
     )
 
 
-def _slice(situations: PointInTimeFeatures, part: slice) -> PointInTimeFeatures:
+def _slice(features: PointInTimeFeatures, part: slice) -> PointInTimeFeatures:
     length = part.stop - part.start
     return PointInTimeFeatures(
-        situations.numbers[part],
-        situations.number_names,
-        situations.categories.slice(part.start, length),
-        situations.preferred.slice(part.start, length),
+        features.numbers[part],
+        features.number_names,
+        features.categories.slice(part.start, length),
+        features.preferred.slice(part.start, length),
     )

@@ -61,7 +61,7 @@ class _Events:
 
 
 class PointInTimeReader:
-    """Reads situations out of the inputs of one run; sorts orders, touches and snapshots once.
+    """Reads features out of the inputs of one run; sorts orders, touches and snapshots once.
 
     Parameters
     ----------
