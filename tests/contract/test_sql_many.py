@@ -60,6 +60,20 @@ def disagreeing(connection: Connection[Any]) -> list[Row]:
     )
 
 
+def recorded(connection: Connection[Any]) -> dict[str, list[Row]]:
+    """Return what the desk has written down, but for times, positions and transactions."""
+    keys = {"lead": "lead_id", "assignment": "assignment_id", "booking": "booking_id", "agent": "agent_id",
+            "decision": "decision_id", "event": "position", "agent_stat": "agent_id"}  # fmt: skip
+    passing = ("_at", "_until", "position", "xid", "snapshot")
+    return {
+        table: [
+            {name: v for name, v in row.items() if not f"_{name}".endswith(passing)}
+            for row in rows(connection, f"select * from dealwright.{table} order by {key}")
+        ]
+        for table, key in keys.items()
+    }
+
+
 def desk(
     connection: Connection[Any],
     seed: int,
@@ -151,15 +165,18 @@ def test_a_batch_places_what_one_after_the_other_does(
     odd: float,
     policy: str | None,
 ) -> None:
-    answers = []
+    answers, records = [], []
     for place, place_all in ((database, one_by_one), (other_database, many)):
         with place.connect(autocommit=True) as connection:
             model = desk(connection, seed, agents=agents, capacity=capacity)
             leads = random_leads(np.random.default_rng(seed), number, odd)
             answers.append(place_all(connection, leads, policy))
+            records.append(recorded(connection))
             check_desk(connection, model)
             assert disagreeing(connection) == []
     assert answers[0] == answers[1]
+    for table, alone in records[0].items():
+        assert alone == records[1][table], table
 
 
 def test_agents_who_are_alike_are_drawn_as_one_after_the_other(

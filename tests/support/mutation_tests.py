@@ -40,7 +40,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     + _sql("follow_up", "bounds"),
     "engine/assign": _sql("rules", "people", "refusals", "value", "record", "queue") + _WALK + _sql("fair"),
     "engine/assignment": _WALK + _sql("by_hand", "people", "queue", "follow_up", "record", "value", "many"),
-    "engine/audit": _sql("record", "roles", "by_hand") + _desk("worker"),
+    "engine/audit": _sql("record", "roles", "by_hand") + _desk("worker", "upgrade"),
     "engine/batch": _sql("many", "intervals") + _desk("desk"),
     "engine/booking": _WALK + _sql("by_hand", "people", "queue", "follow_up", "refusals", "value", "bounds"),
     "engine/candidates": _sql("standing", "queue", "value", "eligibility", "fair", "people")

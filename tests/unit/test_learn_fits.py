@@ -13,7 +13,7 @@ from sklearn.metrics import brier_score_loss, log_loss, roc_auc_score
 from dealwright.learn.evidence import find_needed_outcomes, find_power
 from dealwright.learn.findings import wilson_interval
 from dealwright.learn.lead_model import design_matrix, fit_amount_model, fit_win_model
-from dealwright.learn.metrics import calibration_error, measure
+from dealwright.learn.metrics import area_under_curve, calibration_error, measure
 from dealwright.learn.model import FIXED_RATIO, FULL_SHRINKAGE
 from dealwright.learn.params import LearnParams
 from dealwright.learn.shrinkage import fit_prior_strength, fit_ratio_strength, fit_value_strength
@@ -197,6 +197,23 @@ def test_intervals_cover_at_their_level() -> None:
         covered["log_loss"] += found.log_loss.low <= truth_loss <= found.log_loss.high
         covered["auc"] += found.auc.low <= truth_auc <= found.auc.high
     assert all(178 <= count <= 200 for count in covered.values()), covered
+
+
+@pytest.mark.parametrize(("wins", "losses"), [(1, 1), (2, 1), (1, 3), (2, 2), (7, 5)])
+def test_the_interval_of_an_auc_is_that_of_delong(wins: int, losses: int) -> None:
+    """By its definition: each win against each loss; of a single one the variance is a coin's."""
+    rng = np.random.default_rng(wins + 10 * losses)
+    high, low = rng.integers(3, 7, wins) / 8, rng.integers(1, 5, losses) / 8  # with ties
+    pairs = (high[:, None] > low) + 0.5 * (high[:, None] == low)
+    variance = sum(
+        part.var(ddof=1) / len(part) if len(part) > 1 else 0.25
+        for part in (pairs.mean(axis=1), pairs.mean(axis=0))
+    )
+    found = area_under_curve(np.repeat([1.0, 0.0], [wins, losses]), np.concatenate([high, low]))
+    half = 1.959964 * np.sqrt(variance)
+    assert found.value == pytest.approx(pairs.mean())
+    assert found.low == pytest.approx(max(0.0, pairs.mean() - half))
+    assert found.high == pytest.approx(min(1.0, pairs.mean() + half))
 
 
 def test_one_class_has_no_auc() -> None:
