@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from dealwright.errors import (
         ConflictError,
         DatabaseError,
+        DatabaseUrlError,
         DealwrightError,
         EvidenceError,
         GateError,
@@ -101,6 +102,7 @@ _MODULES = {
     "dealwright.errors": (
         "ConflictError",
         "DatabaseError",
+        "DatabaseUrlError",
         "DealwrightError",
         "EvidenceError",
         "GateError",
@@ -214,6 +216,7 @@ __all__ = [
     "Channels",
     "ConflictError",
     "DatabaseError",
+    "DatabaseUrlError",
     "DealwrightError",
     "Desk",
     "DistanceBaseline",
