@@ -132,8 +132,8 @@ def _read_label(company: CompanyMap, rows: Rows, name: str, label: Label) -> Non
         if folded.is_in(["active", "inactive"]).any():  # yes and no elsewhere, but who is active has not left
             raise InputError(
                 f"{rows.original.file}, column {label.column!r}: 'active' and 'inactive' do not answer "
-                f'{name}: write {{ column = "{label.column}", is = "inactive" }} for accounts.labels.{name} in '
-                f"{company.path}"
+                f'{name}: write accounts.labels.{name} = {{ column = "{label.column}", is = "inactive" }} '
+                f"in {company.path}"
             )
         rows.read(name, Field("flag"), source)
         return
