@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from dealwright.errors import (
         ConflictError,
         DatabaseError,
+        DatabaseUrlError,
         DealwrightError,
         EvidenceError,
         GateError,
@@ -98,6 +99,7 @@ _MODULES = {
     "dealwright.errors": (
         "ConflictError",
         "DatabaseError",
+        "DatabaseUrlError",
         "DealwrightError",
         "EvidenceError",
         "GateError",
@@ -208,6 +210,7 @@ __all__ = [
     "Channels",
     "ConflictError",
     "DatabaseError",
+    "DatabaseUrlError",
     "DealwrightError",
     "Desk",
     "DistanceBaseline",

@@ -37,6 +37,10 @@ class DatabaseError(DealwrightError):
     """The database cannot be reached, or it is not what Dealwright needs; the message says how to mend it."""
 
 
+class DatabaseUrlError(DatabaseError, InputError):
+    """The URL of the database cannot be read or makes no sense; the message says how to write it."""
+
+
 class NotFoundError(InputError):
     """A record that was asked for by id does not exist."""
 

@@ -72,7 +72,7 @@ def load_settings(
     """
     variables = os.environ if environment is None else environment
     settings = _from_file(variables, directory or Path.cwd())
-    url = database_url or variables.get("DATABASE_URL")
+    url = database_url or variables.get("DATABASE_URL", "").strip()
     place = home or variables.get("DEALWRIGHT_HOME")
     if url:
         settings = replace(settings, database_url=url)

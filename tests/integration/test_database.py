@@ -108,6 +108,23 @@ def test_passwords_stay_out_of_errors(url: str, message: str, tmp_path: Path) ->
     assert SECRET not in shown.replace(repr(url), "").replace(url, "")
 
 
+@pytest.mark.parametrize(
+    ("url", "code"),
+    [
+        ("mysql://anna@localhost/desk", 2),
+        ("postgresql://anna@127.0.0.1:99999/desk", 2),
+        ("postgresql://anna@127.0.0.1:1/desk?sslmode=perhaps", 2),
+        ("postgresql://anna@127.0.0.1:1/desk?prepare=perhaps", 2),
+        ("postgresql://anna@127.0.0.1:1/desk", 1),
+        ("postgresql://anna@no-such-host.invalid/desk", 1),
+    ],
+)
+def test_a_url_that_makes_no_sense_is_bad_input(url: str, code: int, tmp_path: Path) -> None:
+    with pytest.raises(DatabaseError) as caught:
+        Database.open(url, tmp_path)
+    assert caught.value.exit_code == code
+
+
 def test_pool_error_is_the_connection_error() -> None:
     database = Database(f"postgresql://anna:{SECRET}@127.0.0.1:1/desk")
     with (

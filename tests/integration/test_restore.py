@@ -243,9 +243,8 @@ def _values() -> Sequence[tuple[str, Sequence[str]]]:
     return [(dimension.name, dimension.values) for dimension in DIMENSIONS]
 
 
-def check_record(connection: Connection[Any], model: MatchModel) -> None:
-    """Assert that counters equal a recount, that each decision replays, and that the outbox is in order."""
-    check_desk(connection, model)
+def check_replays(connection: Connection[Any]) -> None:
+    """Assert that each decision replays."""
     ids = [row["assignment_id"] for row in rows(connection, "select assignment_id from dealwright.decision")]
     disagreeing = [
         answer
@@ -253,6 +252,12 @@ def check_record(connection: Connection[Any], model: MatchModel) -> None:
         if not (answer := value(connection, "select dealwright.replay(%s)", number))["agrees"]
     ]
     assert disagreeing == []
+
+
+def check_record(connection: Connection[Any], model: MatchModel) -> None:
+    """Assert that counters equal a recount, that each decision replays, and that the outbox is in order."""
+    check_desk(connection, model)
+    check_replays(connection)
     everything = rows(connection, OUTBOX)
     from_the_start = Consumer()
     from_the_start.go_on(connection)
@@ -777,12 +782,34 @@ def test_who_granted_a_right_does_not_matter() -> None:
     assert script.missing == {"anna"}
 
 
-def test_an_extension_in_another_schema_is_asked_for(saved: Path, empty: Database) -> None:
+@pytest.mark.parametrize("schema", ["extra", '"Our types"'])
+def test_the_types_of_pgvector_may_be_in_another_schema_than_they_were(
+    saved: Path, empty: Database, schema: str
+) -> None:
     with empty.connect(autocommit=True) as connection:
-        rows(connection, "create schema extra; alter extension vector set schema extra")
-        with pytest.raises(
-            DatabaseError, match=r'(?s)"public.vector" does not exist.*alter extension vector'
-        ):
-            restore.restore(empty, saved)
+        rows(connection, f"create schema {schema}; alter extension vector set schema {schema}")
+        assert restore.restore(empty, saved).agents == AGENTS
+        kinds = "select distinct format_type(atttypid, null) from pg_attribute where attname = 'profile'"
+        assert value(connection, kinds + " and atttypid::regtype::text like '%%vector'") == f"{schema}.vector"
+        check_replays(connection)
+        names = "select array_to_string(objects, ' ') from dealwright.schema_functions"
+        assert f"scaled({schema}.vector," in value(connection, names)
+        assert "public.vector" not in value(connection, names)
+        again = saved.with_name("again.backup")
+        backup.back_up(empty, again)
+        rows(connection, "drop schema dealwright, dealwright_engine cascade")
         rows(connection, "alter extension vector set schema public")
-    assert restore.restore(empty, saved).agents == AGENTS
+    assert restore.restore(empty, again).agents == AGENTS
+    with empty.connect(autocommit=True) as connection:
+        check_replays(connection)
+        assert assign(connection, {name: values[0] for name, values in _values()})["status"] == "assigned"
+
+
+def test_a_customer_may_be_called_like_the_type() -> None:
+    script = restore._Script(roles=set(), may_create_roles=False, version=18, vector_schema=b"extra")
+    assert script.passed(b"    profile public.vector,\n") == b"    profile extra.vector,\n"
+    script.passed(b"-- Data for Name: lead; Type: TABLE DATA; Schema: dealwright; Owner: -\n")
+    script.passed(b"COPY dealwright.lead (lead_id, customer_name) FROM stdin;\n")
+    assert script.passed(b"1\tpublic.vector\n") == b"1\tpublic.vector\n"
+    script.passed(b"\\.\n")
+    assert script.passed(b"CREATE FUNCTION f(v public.vector);\n") == b"CREATE FUNCTION f(v extra.vector);\n"

@@ -14,8 +14,9 @@ import psycopg
 import pytest
 
 from dealwright.desk.cluster import program, server_account
+from dealwright.desk.database import Database
 from dealwright.desk.server import Server, find_server, start_server, stop_server
-from dealwright.errors import DatabaseError
+from dealwright.errors import DatabaseError, InputError
 
 START = """
 import sys
@@ -198,6 +199,25 @@ def test_has_the_programs_of_a_client() -> None:
         assert " 18." in done.stdout
     with pytest.raises(DatabaseError, match="reinstall"):
         program("no_such_program")
+
+
+@pytest.mark.parametrize("name", ["anna,ben", "anna@work", "50%20 ?a=1#b"])
+def test_takes_a_home_with_signs_that_addresses_use(tmp_path: Path, name: str) -> None:
+    home = tmp_path / name
+    server = start_server(home)
+    try:
+        with Database.open(None, home).connect() as connection:
+            found = connection.execute("show data_directory").fetchone()
+            assert found == (str(home / "postgres"),)
+        assert "@" not in server.url.partition("@")[2]
+    finally:
+        assert stop_server(home)
+
+
+def test_refuses_a_home_with_a_line_end(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"'.*a\\nb' holds a control character: name another directory"):
+        start_server(tmp_path / "a\nb")
+    assert not list(tmp_path.iterdir())
 
 
 def test_what_a_path_holds_is_a_name_and_runs_nothing(tmp_path: Path) -> None:

@@ -66,6 +66,10 @@ def test_another_value_is_refused_by_name(given: Any, words: str) -> None:
     assert "colour" in str(refused.value)
 
 
+def test_a_text_is_sent_with_accents_as_one_letter() -> None:
+    assert plain_values({"name": "Ko\u0308ln"}, "the lead") == {"name": "K\u00f6ln"}
+
+
 def test_a_value_without_end_is_refused() -> None:
     circle: dict[str, Any] = {}
     circle["x"] = circle

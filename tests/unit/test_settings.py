@@ -25,6 +25,10 @@ def test_the_later_one_wins(tmp_path: Path) -> None:
     assert (found.database_url, found.home) == (None, Path("/o"))
 
 
+def test_a_blank_address_is_none(tmp_path: Path) -> None:
+    assert load_settings(environment={"DATABASE_URL": "  "}, directory=tmp_path).database_url is None
+
+
 def test_without_anything(tmp_path: Path) -> None:
     assert load_settings(environment={}, directory=tmp_path) == Settings()
 

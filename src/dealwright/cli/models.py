@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -240,14 +241,29 @@ def load_model(
         console().print(f"{kind} model {model_id} " + ("is at work" if promote else "is registered"))
 
 
+def _refuse_number(word: str) -> None:
+    raise ValueError(f"{word} where a number is due: write a finite one")
+
+
+def _finite(word: str) -> float:
+    number = float(word)
+    if not math.isfinite(number):
+        _refuse_number(word)
+    return number
+
+
 def _read_model(file: Path) -> tuple[str, dict[str, Any]]:
     from dealwright.errors import InputError
 
     try:
-        document = json.loads(file.read_text(encoding="utf-8-sig"))
-    except OSError:
-        raise InputError(f"there is no file {file}") from None
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        document = json.loads(
+            file.read_text(encoding="utf-8-sig"), parse_constant=_refuse_number, parse_float=_finite
+        )
+    except OSError as error:
+        raise InputError(f"cannot read {file} ({error.strerror}): give the path of a JSON file") from None
+    except UnicodeDecodeError:
+        raise InputError(f"{file}: not UTF-8; save it as UTF-8") from None
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{file}: not JSON: {error}") from None
     if isinstance(document, dict) and isinstance(document.get("weights"), dict):
         return "classic", document

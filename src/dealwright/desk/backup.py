@@ -26,8 +26,6 @@ _HINTS = {
     "server version mismatch": "The server is newer than the programs of the embedded PostgreSQL: "
     "use its own pg_dump with --format=custom",
     "lock timeout": "Somebody is at work in the desk that would be replaced: let them end, and try again",
-    '.vector" does not exist': "The backup expects the extension vector in the schema that is named there: "
-    "run `alter extension vector set schema ...`, and try again",
     "read-only transaction": "This server is a standby: restore into the server that it follows",
     "No space left": "Make room, and try again",
 }

@@ -20,7 +20,7 @@ from psycopg_pool import ConnectionPool, PoolTimeout
 
 from dealwright.desk.server import start_server
 from dealwright.desk.waiting import Tell, Watcher, log_wait
-from dealwright.errors import DatabaseError
+from dealwright.errors import DatabaseError, DatabaseUrlError
 
 OLDEST_VERSION = 15
 _CONNECT_TIMEOUT_S = 10
@@ -217,7 +217,11 @@ def connection_error(url: str, error: psycopg.Error) -> DatabaseError:
     for sign, fix in _FIXES.items():
         if sign in reason:
             return DatabaseError(f"cannot connect to {shown}: {reason}. {fix}")
-    return DatabaseError(f"cannot connect to {shown}: {reason}. Check DATABASE_URL or --database-url")
+    # libpq's words for an option that makes no sense: the URL is to be mended, not the server
+    kind = (
+        DatabaseUrlError if re.search(r"\binvalid\b.*(port|value|option|integer)", reason) else DatabaseError
+    )
+    return kind(f"cannot connect to {shown}: {reason}. Check DATABASE_URL or --database-url")
 
 
 _FIXES = {
@@ -242,7 +246,7 @@ def _parts(url: str) -> dict[str, Any]:
     except (psycopg.ProgrammingError, ValueError):  # ValueError: of a null character
         parts = {"host": "@"}
     if "@" in str(parts.get("host")):
-        raise DatabaseError(
+        raise DatabaseUrlError(
             "the database URL cannot be read: write it as postgresql://USER:PASSWORD@HOST:PORT/DATABASE, "
             "with special characters in the password percent-encoded (@ is %40, : is %3A, / is %2F)"
         )
@@ -254,7 +258,7 @@ def _split_prepare(url: str) -> tuple[str, bool]:
 
     Raises
     ------
-    DatabaseError
+    DatabaseUrlError
         It says neither ``on`` nor ``off``.
     """
     pattern = r"([?&])prepare=([^&#]*)(&?)" if "://" in url else r"(^|\s)prepare\s*=\s*(\S*)(\s?)"
@@ -262,7 +266,7 @@ def _split_prepare(url: str) -> tuple[str, bool]:
     if found is None:
         return url, True
     if found[2] not in ("on", "off"):
-        raise DatabaseError(
+        raise DatabaseUrlError(
             f"the database URL says prepare={found[2]}: write prepare=off behind a pooler that works by "
             "transactions, or leave it out"
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -89,7 +90,7 @@ def plain_scalar(value: Any, name: str) -> Any:
         return value
     if isinstance(value, str):
         _check_text(value, name)
-        return str(value)
+        return unicodedata.normalize("NFC", value)  # as files are read: é is one letter, however it was typed
     if isinstance(value, date):  # a datetime is one
         try:
             return value.isoformat()

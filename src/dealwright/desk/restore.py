@@ -15,6 +15,7 @@ from psycopg import Connection
 from dealwright.desk.backup import failure, is_backup, parameters_of, read_rows, say_amounts
 from dealwright.desk.cluster import client_environment, program, tail
 from dealwright.desk.database import Database, redact
+from dealwright.desk.edition import find_vector
 from dealwright.desk.migrations import check_versions, migrate
 from dealwright.desk.queries import answered_errors
 from dealwright.desk.statements import query
@@ -29,6 +30,7 @@ _OURS = re.compile(
 # of a script
 _BLOCK = re.compile(rb"^-- (?:Data for )?Name: .*; Type: ([A-Z ]+); Schema: ")
 _ROLE = rb'(?:"(?:[^"]|"")+"|\w+)'
+_VECTOR = re.compile(rb'(?:(?:\\\\)?"(?:[^"\\]|"")+(?:\\\\)?"|\w+)\.vector\b')
 _GRANT = re.compile(rb"^(?:GRANT|REVOKE) .* (?:TO|FROM) (" + _ROLE + rb")(?: WITH GRANT OPTION)?;$")
 _POLICY = re.compile(
     rb"^CREATE POLICY .*? TO (" + _ROLE + rb"(?:, " + _ROLE + rb")*)(?: USING \(| WITH CHECK \(|;)"
@@ -106,6 +108,7 @@ def restore(database: Database, file: Path, *, overwrite: bool = False) -> Resto
             roles={"public", *target["roles"]},
             may_create_roles=target["may_create_roles"],
             version=connection.info.server_version // 10_000,
+            vector_schema=find_vector(connection).encode(),
         )
         _load(connection, file, contents, script, database.url)
         migration = migrate(connection)
@@ -193,6 +196,8 @@ class _Script:
         Whether those of Dealwright can be created.
     version
         Major version of the server.
+    vector_schema
+        Where it has the types of pgvector, as an identifier: the backup names the schema they were in.
     missing
         The roles whose rights were left out.
     """
@@ -200,19 +205,26 @@ class _Script:
     roles: set[str]
     may_create_roles: bool
     version: int
+    vector_schema: bytes = b"public"
     missing: set[str] = field(default_factory=set)
     _kind: bytes = b""
     _copying: bool = False
+    _names_types: bool = True  # not in a table's rows, but for those that say which functions there are
 
     def passed(self, line: bytes) -> bytes:
         """Return what is sent for a line."""
+        if self._names_types and b".vector" in line:
+            quote = b'\\\\"' if self._copying else b'"'  # in a list of texts
+            line = _VECTOR.sub(lambda _: self.vector_schema.replace(b'"', quote) + b".vector", line)
         if self._copying:
             self._copying = line.rstrip() != b"\\."
+            self._names_types = self._names_types or not self._copying
             return line
         if block := _BLOCK.match(line):
             self._kind = block[1]
         elif self._kind == b"TABLE DATA":
             self._copying = line.startswith(b"COPY ")
+            self._names_types = not self._copying or line.startswith(b"COPY dealwright.schema_functions ")
         elif self._kind in (b"ACL", b"DEFAULT ACL"):
             return self._grant(line)
         elif self._kind == b"POLICY" and (policy := _POLICY.match(line)):

@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import re
 import shlex
 import socket
 import tempfile
@@ -35,7 +36,7 @@ from dealwright.desk.cluster import (
     tail,
     unwritable,
 )
-from dealwright.errors import DatabaseError
+from dealwright.errors import DatabaseError, InputError
 
 _LOG_LIMIT_BYTES = 16 * 2**20
 _LOCK_TIMEOUT_S = 300.0
@@ -92,10 +93,16 @@ def start_server(home: Path, *, options: Mapping[str, str] | None = None) -> Ser
 
     Raises
     ------
+    InputError
+        The path holds a line end or another control character.
     DatabaseError
         It cannot start; the message holds the reason, the end of the log and what to do.
     """
     home = home.expanduser().absolute()
+    if re.search(r"[\x00-\x1f\x7f]", str(home)):  # the server's own files hold one path a line
+        raise InputError(
+            f"the path of the home {str(home)!r} holds a control character: name another directory"
+        )
     if (running := find_server(home)) is not None:
         if bring_settings_up_to_date(running.data):
             run_program("pg_ctl", "reload", "-D", running.data.name, timeout_s=60, folder=home)
@@ -320,7 +327,8 @@ def _start_failure(home: Path, reason: str) -> DatabaseError:
 
 def _socket_folder(data: Path) -> Path:
     """Directory of the server's socket: its data directory (private), or a private one with a short name."""
-    if len(os.fsencode(data / ".s.PGSQL.5432")) <= _SOCKET_PATH_BYTES:
+    # PostgreSQL takes a comma for the end of one of several directories; in a URL @ ends a password
+    if len(os.fsencode(data / ".s.PGSQL.5432")) <= _SOCKET_PATH_BYTES and not set(",@") & set(str(data)):
         return data
     digest = hashlib.sha256(os.fsencode(data)).hexdigest()[:16]
     folder = Path(tempfile.gettempdir()) / f"dealwright-{digest}"

@@ -126,11 +126,17 @@ def _read_label(company: CompanyMap, rows: Rows, name: str, label: Label) -> Non
     if name == FUTURE_VALUE:
         rows.read(name, NUMERIC, source)
         return
-    if label.positive is None:
-        rows.read(name, Field("flag"), source)
-        return
     words = rows.parsed("text", source)[0].values
     folded = words.str.to_lowercase()
+    if label.positive is None:
+        if folded.is_in(["active", "inactive"]).any():  # yes and no elsewhere, but who is active has not left
+            raise InputError(
+                f"{rows.original.file}, column {label.column!r}: 'active' and 'inactive' do not answer "
+                f'{name}: write accounts.labels.{name} = {{ column = "{label.column}", is = "inactive" }} '
+                f"in {company.path}"
+            )
+        rows.read(name, Field("flag"), source)
+        return
     yes = label.positive.strip().lower()
     distinct = folded.drop_nulls().unique(maintain_order=True)
     if distinct.len() and not distinct.is_in([yes]).any():

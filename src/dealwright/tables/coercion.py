@@ -20,6 +20,9 @@ import polars as pl
 from dealwright.errors import InputError, UnknownNameError
 from dealwright.tables.reader import RawTable, as_text
 
+# letters in two parts, as macOS writes them, and blanks that nobody sees: what looks the same is the same
+_UNSEEN: Final = "[\u0300-\u036f\u200b\u2060\ufeff]"
+_BLANKS: Final = " \t\n\r\u00a0\u200b\u202f\u2060\ufeff"
 _MISSING: Final = (
     "NA N/A n/a #N/A na NULL Null null None none NaN nan NAN <NA> NaT - -- – — ? \\N".split()  # noqa: SIM905
 )
@@ -119,6 +122,8 @@ class Coercion:
     def cleaned(self, column: str) -> pl.Series:
         """Return a column as text without blanks around it, null for the words that mean missing."""
         text = as_text(self._raw.frame[column]).str.strip_chars()
+        if text.str.contains(_UNSEEN).any():
+            text = text.str.normalize("NFC").str.strip_chars(_BLANKS)
         gone = text.is_in(self._words)
         if not gone.any():
             return text

@@ -125,9 +125,7 @@ TABLES: Final[Mapping[str, Table]] = {
             "capacity": Field("whole", low=0, high=2**31 - 1, fix="write how many open leads fit, 0 or more"),
             "active": Field("flag"),  # left empty: as the desk has it
             "skills": Field("texts"),
-            "weight": Field(
-                "number", low=0, above=True, default=1.0, high=1e6, fix="write 1 for a full share"
-            ),
+            "weight": Field("number", low=1e-9, default=1.0, high=1e6, fix="write 1 for a full share"),
         },
         unique="id",
         whole=True,

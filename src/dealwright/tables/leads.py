@@ -14,7 +14,7 @@ from dealwright.errors import InputError, UnknownNameError
 from dealwright.schemas import Intake
 from dealwright.tables.fields import Field, Table
 from dealwright.tables.mapping import Source, TableMap
-from dealwright.tables.reader import read_table
+from dealwright.tables.reader import JSON_LINES, read_table
 from dealwright.tables.validation import Rows, find_columns
 
 _LEAD: Final = Table(
@@ -153,7 +153,7 @@ def _open(path: Path, name: str, table: Table, further: Sequence[str], needed: S
             nameless = "customer_name" not in raw.frame.columns
             meant = [known for known in names if not (nameless and known == "customer_id")]
             strange[column] = UnknownNameError("column", field, meant)
-    if strange and path.suffix.lower() not in (".jsonl", ".ndjson"):
+    if strange and path.suffix.lower() not in JSON_LINES:
         raise InputError(f"{path.name}: {next(iter(strange.values()))}")
     needed = [*(field for field, spec in table.fields.items() if spec.needed), *needed]
     find_columns(raw, {field: "" for field in needed if field not in found})

@@ -22,7 +22,7 @@ from dealwright.dimensions import BOOKING_STATUSES, EMPTY
 from dealwright.errors import InputError, UnknownNameError
 from dealwright.schemas import ACCOUNT_ROLES, ALWAYS, CHANNELS
 from dealwright.tables.fields import ACCOUNT_FIELDS, TABLES
-from dealwright.tables.reader import Format
+from dealwright.tables.reader import Format, composed
 from dealwright.toml import Amount, Share, convert, read_toml
 
 DESK_TABLES: Final = ("agents", "assignments", "bookings")
@@ -353,7 +353,7 @@ def parse_mapping(content: bytes | str, label: str = "the mapping") -> CompanyMa
     InputError
         It says something unknown or impossible; the message names the key and the fix.
     """
-    raw = read_toml(content, label)
+    raw = _composed(read_toml(content, label))
     _inherit_formats(raw)
     said = convert(raw, _Document, label)
 
@@ -381,6 +381,15 @@ def parse_mapping(content: bytes | str, label: str = "the mapping") -> CompanyMa
         format=said.format,
         **{name: getattr(said, name) for name in _SETTINGS},
     )
+
+
+def _composed(said: Any, key: str = "") -> Any:
+    """Write the names of columns and the words of cells as the reader does; those of files stay."""
+    if isinstance(said, dict):
+        return {composed(name): _composed(its, name) for name, its in said.items()}
+    if isinstance(said, list):
+        return [_composed(item, key) for item in said]
+    return composed(said) if isinstance(said, str) and key != "file" else said
 
 
 def _inherit_formats(raw: dict[str, Any]) -> None:

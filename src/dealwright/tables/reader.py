@@ -13,6 +13,7 @@ import csv
 import io
 import json
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import time
@@ -30,7 +31,7 @@ csv.field_size_limit(2**31 - 1)  # a cell may hold a letter
 _SEPARATORS: Final = {";": ";", "\t": "tab", "|": "|", ",": ","}  # of two equally good ones the first wins
 _CONSISTENT: Final = 0.9  # share of rows as wide as the header from which a separator explains the file
 
-
+JSON_LINES: Final = (".jsonl", ".ndjson", ".json")  # the endings of files with an object a line
 GUARDED: Final = r"^'('*[=@\t\r+-])"  # a cell of a file of rejected rows that a spreadsheet must not run
 
 
@@ -96,6 +97,11 @@ def as_text(column: pl.Series) -> pl.Series:
         )
 
 
+def composed(text: str) -> str:
+    """Write accented letters as one character each: macOS writes two, which look the same."""
+    return text if text.isascii() else unicodedata.normalize("NFC", text)
+
+
 def read_table(source: Path | str | Any, given: Format = Format(), name: str = "") -> RawTable:
     """Read a file, a query of a PostgreSQL database, or any data frame that narwhals knows.
 
@@ -137,7 +143,7 @@ def read_table(source: Path | str | Any, given: Format = Format(), name: str = "
         raise InputError(f"{file} is empty: it needs a header line with the column names, and rows")
     if re.match(rb"\s*<(!doctype|html|table|\?xml)", content, re.IGNORECASE):
         raise InputError(f"{file} is a web page or XML; open it in a spreadsheet and save it as CSV")
-    reads = _read_json_lines if path.suffix.lower() in (".jsonl", ".ndjson") else _read_text
+    reads = _read_json_lines if path.suffix.lower() in JSON_LINES else _read_text
     return reads(content, replace(given, encoding=encoding), file, (f"encoding {encoding}",))
 
 
@@ -156,7 +162,7 @@ def _table(
     names: dict[str, int] = {}
     unused = []
     for number, cell in enumerate(frame.columns if header is None else header, 1):
-        name = (cell or "").strip() or f"column {number}"
+        name = composed((cell or "").strip()) or f"column {number}"
         if name in names:
             raise InputError(
                 f"{file}, {place}: columns {names[name]} and {number} are both {name!r}; rename one"
@@ -378,20 +384,23 @@ def _parse(content: bytes, rows: _Rows, at: NDArray[np.intp], width: int, separa
 
 def _read_json_lines(content: bytes, given: Format, file: str, found: tuple[str, ...]) -> RawTable:
     """Read one JSON object a line; nested ones become columns a.b, lines that are none are kept apart."""
-    rows, lines, ragged = [], [], []
+    rows: list[dict[str, Any]] = []
+    lines, ragged = [], []
     for line, text in enumerate(content.decode().split("\n"), 1):
         if not text.strip():
             continue
         try:
-            item = json.loads(text, parse_constant=_refuse_constant)
+            item = json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_each_key_once)
             if not isinstance(item, dict):
-                raise ValueError("not an object {…} with the names of the columns")  # noqa: TRY004, TRY301
+                raise ValueError("not an object {…} with the names of the columns: write one a line")  # noqa: TRY004, TRY301
             if "\\u" in text and b"\\u0000" in json.dumps(item, ensure_ascii=False).encode():
                 raise ValueError("it holds a NUL character; leave it out")  # noqa: TRY301
         except (ValueError, RecursionError) as error:
-            why = str(error)
+            why = "nested too deep" if isinstance(error, RecursionError) else str(error)
             if isinstance(error, json.JSONDecodeError):
                 why = f"{error.msg} at character {error.pos + 1}"
+                if not rows and text.strip() in ("[", "{"):
+                    why = "an object must stand on one line of its own, without a list around them"
             ragged.append(RaggedRow(line, (text,), f"no JSON: {why}"))
             continue
         rows.append(dict(_flat(item)))
@@ -401,6 +410,15 @@ def _read_json_lines(content: bytes, given: Format, file: str, found: tuple[str,
     names = dict.fromkeys(name for row in rows for name in row)
     frame = pl.DataFrame([_column(name, [row.get(name) for row in rows]) for name in names])
     return _table(file, frame, pl.Series(lines, dtype=pl.Int64), given, ragged=ragged, found=found)
+
+
+def _each_key_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in found:
+            raise ValueError(f"the key {key!r} comes twice; leave one out")
+        found[key] = value
+    return found
 
 
 def _refuse_constant(word: str) -> None:

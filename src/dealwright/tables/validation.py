@@ -22,12 +22,14 @@ from dealwright.schemas import PROBLEM_COLUMNS, TableReport
 from dealwright.tables.coercion import Coercion, Parsed
 from dealwright.tables.fields import LARGEST_AMOUNT, POLARS_TYPES, TABLES, WHAT, Field
 from dealwright.tables.mapping import Source, TableMap
-from dealwright.tables.reader import Format, RaggedRow, RawTable
+from dealwright.tables.reader import Format, RaggedRow, RawTable, as_text
 
 Level = Literal["rejected", "warning", "note"]
 Words = pl.Series | str
 
 _HINTED: Final = 100  # distinct wrong values that get a proposal of their own
+_CONTROL: Final = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]"
+_TOP_LINES: Final = 20  # where a header may stand below a title
 _CERTAIN: Final = 5  # cells that must fail before a whole column is called wrongly mapped
 _TOTALS: Final = r"(?i)^(grand\s+)?(sub)?(total(s|e|en|es)?|totaux|sum|summe|suma|somme|soma|(end|gesamt)summe|gesamt|total\s+ge(ne)?ral)\s*:?$"  # noqa: E501  one pattern
 
@@ -187,7 +189,7 @@ class Rows:
             odd = (~values.dt.year().is_between(1970, 2199)).fill_null(value=False)
             self.reject(odd, label, "not from 1970 to 2199", "look at the year", given)
             values = values.set(odd, None)
-        if field.kind == "text" and self.mapping.table in _ON_THE_DESK:
+        if field.kind in ("text", "texts") and self.mapping.table in _ON_THE_DESK:
             values = self._bounded(values, name, label)
         if field.one_of and field.kind == "text":
             values = self.choose(values, field.one_of, label, given)
@@ -204,14 +206,27 @@ class Rows:
 
     def _bounded(self, values: pl.Series, name: str, label: str) -> pl.Series:
         """Hold text to the desk's bounds: a line end within a name is a space."""
+        if values.dtype != pl.String:
+            return self._bounded_lists(values, label)
         longest = 100_000 if name == "requirements" else 500
         if name != "requirements":
             values = values.str.replace_all(r"[\t\n\v\f\r\x85]+", " ")
-        odd = values.str.contains(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]").fill_null(value=False)
+        odd = values.str.contains(_CONTROL).fill_null(value=False)
         self.reject(odd, label, "holds a control character", "write plain text")
         long = (values.str.len_chars() > longest).fill_null(value=False)
         self.reject(long, label, f"longer than {longest:,} characters", "shorten it")
         return values.set(odd | long, None)
+
+    def _bounded_lists(self, values: pl.Series, label: str) -> pl.Series:
+        """Hold lists of texts to the desk's bounds."""
+        items = values.list.eval(pl.element().str.contains(_CONTROL) | (pl.element().str.len_chars() > 500))
+        odd = items.list.any().fill_null(value=False)
+        self.reject(
+            odd, label, "an item is longer than 500 characters or holds a control character", "shorten it"
+        )
+        many = (values.list.len() > 1000).fill_null(value=False)
+        self.reject(many, label, "more than 1,000 items", "keep those that leads ask for")
+        return values.set(odd | many, None)
 
     def _in_range(self, values: pl.Series, field: Field, label: str, given: str | pl.Series) -> pl.Series:
         low, high = field.low, field.high
@@ -222,12 +237,12 @@ class Rows:
         if low == 0 and high >= LARGEST_AMOUNT:
             reasons = ("not above 0" if field.above else "negative", "too large")
         elif field.above:
-            reasons = (f"not above {low:g}", f"above {high:g}")
+            reasons = (f"not above {_figure(low)}", f"above {_figure(high)}")
         else:
             reasons = (
-                (f"not from {low:g} to {high:g}",) * 2
+                (f"not from {_figure(low)} to {_figure(high)}",) * 2
                 if high < LARGEST_AMOUNT
-                else (f"below {low:g}", "too large")
+                else (f"below {_figure(low)}", "too large")
             )
         for mask, reason in zip((under, over), reasons, strict=True):
             self.reject(mask, label, reason, field.fix, given)
@@ -534,11 +549,30 @@ def _read_as(kind: str, read: Coercion, given: str | pl.Series, separator: str, 
             return getattr(read, kind)(given)  # type: ignore[no-any-return]
 
 
+def _figure(bound: float) -> str:
+    return f"{bound:,.0f}" if abs(bound) >= 1e6 else f"{bound:g}"
+
+
 def _shown(cells: pl.Series) -> pl.Series:
     """Write cells as text, for a message."""
     if isinstance(cells.dtype, pl.List):
         return cells.cast(pl.List(pl.String)).list.join("; ")
-    return cells.cast(pl.String, strict=False)
+    try:
+        return cells.cast(pl.String, strict=False)
+    except pl.exceptions.PolarsError:  # durations
+        return as_text(cells)
+
+
+def _header_below(raw: RawTable, wanted: Iterable[str]) -> int | None:
+    """Return the line among the first ones that names all the wanted columns."""
+    top = raw.cells(range(min(_TOP_LINES, raw.frame.height)))
+    rows = [*zip(raw.lines, top.iter_rows(), strict=False)]
+    rows += [(row.line, row.cells) for row in raw.ragged[:_TOP_LINES]]
+    for line, cells in sorted(rows, key=lambda row: row[0]):
+        words = {word.strip(' "') for cell in filter(None, cells) for word in re.split(r"[,;|\t]", cell)}
+        if words.issuperset(wanted):
+            return int(line)
+    return None
 
 
 def find_columns(
@@ -561,9 +595,13 @@ def find_columns(
     near = get_close_matches(name.casefold(), folded, n=1, cutoff=0.6)
     others = {file: names for file, names in (others or {}).items() if file != raw.file}
     elsewhere = next((file for file, names in others.items() if set(missing) <= set(names)), None)
-    if near and (elsewhere is None or len(missing) == 1):
+    if (line := _header_below(raw, wanted)) is not None:
+        hint = f"line {line} looks like the header: delete the lines above it"
+    elif near and (elsewhere is None or len(missing) == 1):
         hint = f"did you mean {folded[near[0]]!r}?"
-    elif len(columns) == 1 and re.search(r"[,;|\t]", columns[0]):
+    elif len(columns) == 1 and (
+        re.search(r"[,;|\t]", columns[0]) or all(map(columns[0].__contains__, missing))
+    ):
         hint = "the whole header was read as one column: set separator under [format]"
     else:
         hint = f"the columns are {', '.join(columns)}"

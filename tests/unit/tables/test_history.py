@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import random
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -368,15 +368,15 @@ def test_a_broken_row_is_named_and_the_others_are_kept(
     [
         ("years_of_service", "-1", "not from 0 to 100"),
         ("years_of_service", "101", "not from 0 to 100"),
-        ("rating", "-1e12", "below -1e+12"),
+        ("rating", "-1e12", "below -999,999,999,999"),
         ("rating", "1e12", "too large"),
-        ("capacity", "-1", "not from 0 to 2.14748e+09"),
-        ("capacity", "2147483648", "not from 0 to 2.14748e+09"),
+        ("capacity", "-1", "not from 0 to 2,147,483,647"),
+        ("capacity", "2147483648", "not from 0 to 2,147,483,647"),
         ("capacity", "1.5", "not a whole number"),
         ("capacity", "1e300", "not a whole number"),
         ("capacity", "-9.3e18", "not a whole number"),
-        ("weight", "0", "not above 0"),
-        ("weight", "1000001", "above 1e+06"),
+        ("weight", "0", "not from 1e-09 to 1,000,000"),
+        ("weight", "1000001", "not from 1e-09 to 1,000,000"),
         ("active", "perhaps", "not yes or no"),
     ],
 )
@@ -1318,3 +1318,88 @@ def test_kept_and_rejected_add_up(tmp_path: Path, seed: int, count: int) -> None
     named = {deal.split(",")[1] for deal in deals if "never called" not in deal or deal.endswith("surplus")}
     expected = [name for name in history.assignments["external_id"] if name in named - set(booked)]
     assert unknown(history) == expected
+
+
+def test_what_looks_the_same_is_the_same(tmp_path: Path) -> None:
+    """Letters in two parts (macOS writes them), and blanks that nobody sees, in cells, headers and the mapping."""
+    composed, split = "\u00e9", "e\u0301"
+    for here, there in ((composed, split), (split, composed)):
+        mapping = MAP.replace('"won"', f'"gagn{here}"').replace('"who"', f'"employ{here}"')
+        mapping = mapping.replace('"web", "shop"', f'"caf{here}", "shop"')
+        history = read(
+            tmp_path,
+            mapping,
+            people=f"id,name\na{there},Ann Lee\nb,Bob Ray\n",
+            leads=LEADS.replace("who", f"employ{there}")
+            .replace(",a,", f",a{here},")
+            .replace("web", f"caf{there}\u200b"),
+            deals=DEALS.replace("won", f"gagn{there}\ufeff"),
+        )
+        assert problems(history) == []
+        assert history.bookings["status"].to_list() == ["confirmed", "cancelled", "pending"]
+        assert history.assignments["source"].to_list() == [f"caf{composed}", "shop"] * 2
+        assert history.agents["external_id"].to_list() == [f"a{composed}", "b"]
+
+
+def test_a_cell_of_blanks_that_nobody_sees_is_empty(tmp_path: Path) -> None:
+    history = read(tmp_path, leads=LEADS.replace("Kim", "\u200b \ufeff\u00a0"))
+    assert problems(history)[0][:4] == ("leads.csv", 2, "customer", None)
+    assert problems(history)[0][4] == "empty"
+
+
+@pytest.mark.parametrize(
+    ("cells", "column", "reason"),
+    [
+        ("1e-320,", "weight", "not from 1e-09 to 1,000,000"),
+        ("2e6,", "weight", "not from 1e-09 to 1,000,000"),
+        (f"1,{'x' * 501}", "skills", "an item is longer than 500 characters or holds a control character"),
+        ("1,a\x07", "skills", "an item is longer than 500 characters or holds a control character"),
+        (f"1,{';'.join(map(str, range(1001)))}", "skills", "more than 1,000 items"),
+    ],
+)
+def test_what_the_desk_would_refuse_of_an_agent_costs_one_row(
+    tmp_path: Path, cells: str, column: str, reason: str
+) -> None:
+    mapping = MAP.replace('name = "name"', 'name = "name"\nweight = "weight"\nskills = "skills"')
+    people = f"id,name,weight,skills\na,Ann Lee,{cells}\nb,Bob Ray,1e-9,{'x' * 500};y\n"
+    history = read(tmp_path, mapping, people=people)
+    assert [(row[0], row[1], row[2], row[4]) for row in problems(history)][:1] == [
+        ("people.csv", 2, column, reason)
+    ]
+    assert history.agents.select("external_id", "weight", "skills").rows() == [("b", 1e-9, ["x" * 500, "y"])]
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("Deals of May\n\n" + DEALS, "line 3 looks like the header: delete the lines above it"),
+        (
+            "# by the CRM\n" + DEALS.replace(",", ";"),
+            "line 2 looks like the header: delete the lines above it",
+        ),
+        ("By,the,CRM\n" + DEALS, "line 2 looks like the header: delete the lines above it"),
+        (DEALS.replace(",", ":"), "the whole header was read as one column: set separator under [format]"),
+    ],
+)
+def test_a_header_that_is_not_where_it_should_be_is_found(tmp_path: Path, text: str, hint: str) -> None:
+    with pytest.raises(InputError) as caught:
+        read(tmp_path, deals=text)
+    assert str(caught.value).endswith(hint)
+
+
+def test_a_duration_is_no_date_and_no_fault(tmp_path: Path) -> None:
+    days = [timedelta(1), timedelta(2), None]
+    deals = {
+        "no": ["D1", "D2", "D3"],
+        "lead": ["L1", "L2", "L3"],
+        "state": ["won", "lost", "open"],
+        "closed": days,
+        "amount": [1, 2, 3],
+    }
+    pl.DataFrame(deals).write_parquet(tmp_path / "deals.parquet")
+    history = read(tmp_path, MAP.replace("deals.csv", "deals.parquet"))
+    assert [(row[1], row[3], row[4]) for row in problems(history)] == [
+        (1, "1 day, 0:00:00", "not a date or time that exists"),
+        (2, "2 days, 0:00:00", "not a date or time that exists"),
+    ]
+    assert unknown(history) == ["L1", "L2"]

@@ -176,7 +176,7 @@ AGAIN = "duplicate: line 2 has it already"
         ("orders", "amount_eur", "abc", "not a number", "write the amount paid"),
         ("orders", "amount_eur", "inf", "not a number", "write the amount paid"),
         ("orders", "amount_eur", "1e12", "too large", "write the amount paid"),
-        ("orders", "amount_eur", "-1e12", "below -1e+12", "write the amount paid"),
+        ("orders", "amount_eur", "-1e12", "below -999,999,999,999", "write the amount paid"),
         ("touches", "account_id", "zz", "no such account", ACCOUNT),
         ("touches", "touched_at", "2026-06-30 10:00", "after the cut-off", LATE),
         ("touches", "channel", "fax", "not a channel", CHANNELS),
@@ -227,8 +227,8 @@ AGAIN = "duplicate: line 2 has it already"
         ("call_backs", "at", "soon", "not a date or time that exists", MOMENT),
         ("arrivals", "channel", "field", "not a channel", "use one of: inbound_cc, outbound_cc, ecom_assisted"),
         ("arrivals", "start_min", "1440", "not from 0 to 1439", CLOCK),
-        ("arrivals", "contacts", "-1", "not from 0 to 1e+09", "write the contacts expected, 0 or more"),
-        ("arrivals", "contacts", "1.1e9", "not from 0 to 1e+09", "write the contacts expected, 0 or more"),
+        ("arrivals", "contacts", "-1", "not from 0 to 1,000,000,000", "write the contacts expected, 0 or more"),
+        ("arrivals", "contacts", "1.1e9", "not from 0 to 1,000,000,000", "write the contacts expected, 0 or more"),
     ],
 )  # fmt: skip
 def test_a_bad_cell_costs_its_row_and_no_other(
@@ -631,6 +631,13 @@ def test_a_label_has_two_words(tmp_path: Path) -> None:
         read_accounts(tmp_path, accounts(), ACCOUNTS.replace('is = "Y"', 'is = "gone"'))
     plain = ACCOUNTS.replace('{ column = "left", is = "Y" }', '"left"')
     assert read_accounts(tmp_path, accounts(), plain).accounts["churned"].to_list() == [True, False, False]
+    words = [{**row, "left": word} for row, word in zip(accounts(), ("Active", "inactive", ""), strict=True)]
+    with pytest.raises(
+        InputError, match=r"'active' and 'inactive' do not answer churned: .* is = \"inactive\""
+    ):
+        read_accounts(tmp_path, words, plain)
+    told = ACCOUNTS.replace('is = "Y"', 'is = "inactive"')
+    assert read_accounts(tmp_path, words, told).accounts["churned"].to_list() == [False, True, None]
 
 
 def test_a_date_that_mostly_lies_ahead_is_questioned(tmp_path: Path) -> None:

@@ -286,10 +286,11 @@ def test_json_lines_keep_types_lines_and_nesting(tmp_path: Path) -> None:
         ('{"x": NaN}', "no JSON: NaN; write null, or a number"),
         ('{"x": -Infinity}', "no JSON: -Infinity; write null, or a number"),
         ('{"x": ', "no JSON: Expecting value at character 7"),
-        ("[1]", "no JSON: not an object {…} with the names of the columns"),
+        ("[1]", "no JSON: not an object {…} with the names of the columns: write one a line"),
+        ('{"x": 1, "y": {"z": 1, "z": 2}}', "no JSON: the key 'z' comes twice; leave one out"),
         ('{"x": "a\\u0000"}', "no JSON: it holds a NUL character; leave it out"),
         ('{"x": "\\ud800"}', "no JSON: 'utf-8' codec can't encode character"),
-        ("[" * 100_000, "no JSON: maximum recursion depth exceeded"),
+        ("[" * 100_000, "no JSON: nested too deep"),
     ],
 )
 def test_a_bad_line_of_json_is_kept_apart(tmp_path: Path, line: str, reason: str) -> None:
@@ -301,6 +302,19 @@ def test_a_bad_line_of_json_is_kept_apart(tmp_path: Path, line: str, reason: str
     assert (bad.reason or "").startswith(reason)
     with pytest.raises(InputError, match=r"leads\.ndjson, line 1: no JSON: "):
         read(tmp_path, f"{line}\n{line}\n", name="leads.ndjson")
+
+
+@pytest.mark.parametrize("text", ['[\n {\n  "x": 1\n }\n]\n', '{\n"x": 1\n}\n'])
+def test_json_over_several_lines_is_refused_with_the_way_to_write_it(tmp_path: Path, text: str) -> None:
+    with pytest.raises(InputError, match=r"leads\.json, line 1: no JSON: an object must stand on one line"):
+        read(tmp_path, text, name="leads.json")
+    assert rows(read(tmp_path, '{"x": "1"}\n{"x": "2"}\n', name="leads.json")) == [("1",), ("2",)]
+
+
+def test_accents_in_two_parts_are_one_letter_in_a_header(tmp_path: Path) -> None:
+    assert read(tmp_path, "Zoe\u0308,x\n1,2\n").frame.columns == ["Zo\u00eb", "x"]
+    with pytest.raises(InputError, match=r"columns 1 and 2 are both 'Zoë'"):
+        read(tmp_path, "Zoe\u0308,Zo\u00eb\n1,2\n")
 
 
 def test_the_apostrophes_of_a_mended_file_of_rejected_rows_are_taken_off_again(tmp_path: Path) -> None:
