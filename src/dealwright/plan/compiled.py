@@ -21,3 +21,11 @@ def compiled(function: F) -> F:
         return numba.njit(cache=True, nogil=True, error_model="numpy")(function)  # type: ignore[no-any-return]
     except RuntimeError:  # numba: "cannot cache function: no locator available"
         return numba.njit(nogil=True, error_model="numpy")(function)  # type: ignore[no-any-return]
+
+
+def written_out(function: F) -> F:
+    """Compile a function only as a part of those that call it: quicker for what is called in one place.
+
+    It must not be called from uncompiled code, which would compile it once more.
+    """
+    return numba.njit(nogil=True, error_model="numpy", inline="always")(function)  # type: ignore[no-any-return]
