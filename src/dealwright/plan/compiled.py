@@ -35,3 +35,11 @@ def _compiled(function: F, **options: bool) -> F:
         return cast(F, compile_it(function))
     except RuntimeError:  # numba: "cannot cache function: no locator available"
         return cast(F, numba.njit(error_model="numpy", **options)(function))
+
+
+def written_out(function: F) -> F:
+    """Compile a function only as a part of those that call it: quicker for what is called in one place.
+
+    It must not be called from uncompiled code, which would compile it once more.
+    """
+    return numba.njit(nogil=True, error_model="numpy", inline="always")(function)  # type: ignore[no-any-return]

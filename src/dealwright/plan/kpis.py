@@ -229,6 +229,10 @@ KPIS: Final = (
         "backlog", "accounts waiting for a channel", "count", "lower", ("channels", "waiting"), group=_DAY
     ),
     KpiDefinition("channel_gap_share", "channel gap share", "number", "lower", ("channels", "gap_share")),
+    KpiDefinition(
+        "accounts_moved", "accounts that get another representative", "count", "lower",
+        ("territories", "moved"), group=_DAY,
+    ),
     KpiDefinition("visits", "visits planned", "count", "higher", ("routes", "visits"), group=_DAY),
     KpiDefinition(
         "must_visits_missed", "promised visits that cannot be made", "count", "lower",
@@ -279,7 +283,8 @@ _SHOWN: Final = (
     "accounts_with_action", "expected_value_eur", "contacts_value_eur", "waiting_value_eur",
     "visit_value_eur", "contacts_cost_eur", "exploration_cost_eur", "predicted_value_eur",
     "mean_churn_probability", "contacts_scheduled", "backlog", "visits",
-    "must_visits_missed", "distance_km", "territory_max_deviation_pct", "calls", "calls_unplaced",
+    "must_visits_missed", "distance_km", "accounts_moved", "territory_max_deviation_pct", "calls",
+    "calls_unplaced",
     "people", "paid_h", "work_h", "occupancy", "staff_cost_eur", "shortage_h", "sla_probability",
 )  # fmt: skip
 _BY_NAME: Final = {definition.name: definition for definition in KPIS}

@@ -10,6 +10,7 @@ import polars as pl
 
 from dealwright.plan.result import Plan
 from dealwright.schemas import CENTRE_CHANNELS, NOTHING
+from dealwright.wording import write_eur
 
 _FIGURE: Final = re.compile(r"[+-]?\d[\d.,:]*")
 _IN_QUEUE: Final = re.compile(r"^(\w+ is full): place \d+ in its queue$")
@@ -20,12 +21,30 @@ _MOST_IDLE_SHARE: Final = 0.5
 
 def notices(plan: Plan) -> Iterator[str]:
     """Yield one sentence or two for each thing to know, the most urgent first."""
+    yield from _moved(plan)
     yield from _promises(plan)
     yield from _service(plan)
     yield from _idle(plan)
     yield from _learning(plan)
     yield from _data(plan)
     yield from _models(plan)
+
+
+def _moved(plan: Plan) -> Iterator[str]:
+    """Yield how many accounts get another representative, and what it would cost to leave them."""
+    if plan.territories is None:
+        return
+    moved = int(plan.territories.frame["moved"].fill_null(value=False).sum())
+    price = plan.territories.keeping_eur_per_month
+    if not moved:
+        return
+    are = "1 account gets" if moved == 1 else f"{moved:,} accounts get"
+    costs = (
+        ""
+        if price is None or price <= 0
+        else f"; to leave every account would cost {write_eur(price)} a month more"
+    )
+    yield f"{are} another representative{costs} (accounts.parquet, rep_id; territories.parquet, moved)"
 
 
 def _promises(plan: Plan) -> Iterator[str]:

@@ -22,7 +22,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from dealwright.plan.compiled import compiled, compiled_part
+from dealwright.plan.compiled import compiled, compiled_part, written_out
 from dealwright.plan.routing.problem import Bools, Floats, Ints
 
 FAR = 1e15
@@ -310,7 +310,7 @@ def insert(data: Data, state: State, known: Insertions, j: int, r: int) -> float
     return float(data.visit[VALUE, j] - known.effect[r, ADDED, j])
 
 
-@compiled
+@written_out
 def touch(state: State, r: int) -> None:
     """Mark a route as changed, so that what was computed for it is not used again."""
     last = state.head.shape[0] - 1
@@ -318,7 +318,7 @@ def touch(state: State, r: int) -> None:
     state.head[r, VERSION] = state.head[last, VERSION]
 
 
-@compiled
+@written_out
 def route_cost(data: Data, state: State, r: int) -> float:
     """Sum the cost of a route's legs."""
     count = state.head[r, LENGTH]
@@ -345,7 +345,7 @@ def remove_stops(data: Data, state: State, r: int, first: int, number: int) -> f
     return lost - (before - route_cost(data, state, r))
 
 
-@compiled_part
+@written_out
 def draw(below: int) -> int:
     """Return a whole number from 0 on (`randint` takes a second to compile)."""
     return int(np.random.random() * below)
@@ -385,7 +385,7 @@ def ruin(data: Data, state: State, touched: Bools) -> tuple[float, bool]:
     return lost, fine
 
 
-@compiled_part
+@written_out
 def dare_somewhere(data: Data, state: State, known: Insertions) -> float:
     """Insert a random visit that does not pay its way alone, so that its neighbours may.
 
@@ -409,7 +409,7 @@ def dare_somewhere(data: Data, state: State, known: Insertions) -> float:
     return 0.0
 
 
-@compiled
+@written_out
 def score_route(data: Data, state: State, known: Insertions, score: Floats, r: int) -> None:
     """Score every visit that is not made for a route.
 
@@ -438,21 +438,20 @@ def recreate(data: Data, state: State, known: Insertions, score: Floats, alpha: 
             score[m, j] = data.visit[VALUE, j] ** (alpha - 1.0) * (
                 1.0 - noise + 2.0 * noise * np.random.random()
             )
-    for r in range(m):
-        score_route(data, state, known, score, r)
+    chosen, j = m, -1
     while True:
-        best, chosen = 0.0, m
+        best, last = 0.0, chosen
+        chosen = m
         for r in range(m):
+            # at first every route; then that which has changed, and those that have lost their best visit
+            if last in (m, r) or int(score[r, n + 1]) == j:
+                score_route(data, state, known, score, r)
             if score[r, n] > best:
                 best, chosen = score[r, n], r
         if chosen == m:
             return gain
         j = int(score[chosen, n + 1])
         gain += insert(data, state, known, j, chosen)
-        for r in range(m):
-            # elsewhere only who was best is missing now
-            if r == chosen or int(score[r, n + 1]) == j:
-                score_route(data, state, known, score, r)
 
 
 @compiled

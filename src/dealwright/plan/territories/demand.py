@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from dealwright.errors import InputError
 from dealwright.plan.territories.params import TerritoryParams
+from dealwright.plan.travel import EARTH_RADIUS_KM, drive_min
 from dealwright.schemas import PlanInputs
 
 Floats = NDArray[np.float64]
@@ -19,7 +20,11 @@ Ints = NDArray[np.int64]
 def workload_of(
     inputs: PlanInputs, params: TerritoryParams, predictions: pl.DataFrame | None
 ) -> tuple[Floats, Floats]:
-    """Return minutes and visits a month by account."""
+    """Return minutes and visits a month by account.
+
+    A visit takes its length and its share of the way from home and back, from the nearest home: whoever does
+    it in the end drives at least as far.
+    """
     accounts = inputs.accounts
     visits = np.ones(accounts.height)
     if params.visits_column is not None:
@@ -34,7 +39,7 @@ def workload_of(
     length = np.full(accounts.height, params.visit_min)
     if column is not None:
         length = accounts[column].cast(pl.Float64).fill_null(params.visit_min).to_numpy()
-    minutes = visits * length
+    minutes = visits * (length + _share_of_the_way(inputs, params))
     if params.value_weight > 0:
         if predictions is None:
             raise InputError(
@@ -49,6 +54,41 @@ def workload_of(
             ) * minutes / minutes.mean() + params.value_weight * value / value.mean()
             minutes = mix * minutes.mean()
     return minutes, visits
+
+
+def _share_of_the_way(inputs: PlanInputs, params: TerritoryParams) -> Floats:
+    """Return each visit's minutes of the way from the nearest home and back; 0 where no place is known."""
+    from scipy.spatial import cKDTree
+
+    accounts, reps = inputs.accounts, inputs.reps
+    share = np.zeros(accounts.height)
+    lat, lon = (accounts[name].cast(pl.Float64).to_numpy() for name in ("lat_deg", "lon_deg"))
+    placed = np.flatnonzero(np.isfinite(lat) & np.isfinite(lon))
+    if reps is None or reps.is_empty() or not params.visits_per_round or not placed.size:
+        return share
+    homes = _on_the_sphere(reps["home_lat_deg"].to_numpy(), reps["home_lon_deg"].to_numpy())
+    chord = np.asarray(cKDTree(homes).query(_on_the_sphere(lat[placed], lon[placed]))[0])
+    km = 2 * EARTH_RADIUS_KM * np.arcsin(np.minimum(chord / 2, 1.0)) * params.travel.circuity
+    way = drive_min(km, params.travel) + np.where(km > 0, params.travel.access_min, 0.0)
+    share[placed] = 2 * way / params.visits_per_round
+    return share
+
+
+def _on_the_sphere(lat_deg: Floats, lon_deg: Floats) -> Floats:
+    lat, lon = np.radians(lat_deg), np.radians(lon_deg)
+    return np.asarray(
+        np.c_[np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)], dtype=np.float64
+    )
+
+
+def shift_minutes(reps: pl.DataFrame, params: TerritoryParams) -> Floats:
+    """Return how long each representative works on a day."""
+    if not {"shift_start_min", "shift_end_min"} <= set(reps.columns):
+        return np.full(reps.height, params.shift_min)
+    length = (pl.col("shift_end_min") - pl.col("shift_start_min")).cast(pl.Float64)
+    # 22:00 to 06:00: past midnight
+    length = pl.when(length < 0).then(length + 1440).otherwise(length).fill_null(params.shift_min)
+    return np.asarray(reps.select(length.alias("length"))["length"].to_numpy(), dtype=np.float64)
 
 
 def own_rep(inputs: PlanInputs, reps: pl.DataFrame) -> Ints:

@@ -177,9 +177,14 @@ class Price:
     moved: int
     move_eur: float
 
+    @property
+    def monthly_eur(self) -> float:
+        """Return what a month costs."""
+        return self.travel_eur + self.imbalance_eur
+
     def total_eur(self, months: float) -> float:
         """Return the whole over a number of months."""
-        return (self.travel_eur + self.imbalance_eur) * months + self.move_eur
+        return self.monthly_eur * months + self.move_eur
 
 
 def price(

@@ -27,16 +27,22 @@ class Fit:
         Share of the territory's workload that is the representative's already.
     skilled
         Share of the territory's workload that asks for one of the representative's skills.
+    out_of_reach
+        Share of the territory's workload that the representative cannot visit within a shift.
+    reach
+        (representatives,) share of all workload that each can.
     """
 
     drive_min: Floats
     theirs: Floats
     skilled: Floats
+    out_of_reach: Floats
+    reach: Floats
 
 
 def measure_fit(
     ground: PlacedAccounts, division: Division, home_lat: Floats, home_lon: Floats, travel: TravelParams,
-    *, own_rep: Ints, wanted: Ints, has_skill: Bools,
+    *, own_rep: Ints, wanted: Ints, has_skill: Bools, shift_min: Floats, visit_min: float,
 ) -> Fit:  # fmt: skip
     """Measure every pair of territory and representative.
 
@@ -48,6 +54,8 @@ def measure_fit(
         (n,) the skill each account asks for, -1 for none.
     has_skill
         (representatives, skills).
+    shift_min, visit_min
+        (representatives,) length of a shift, and of a visit.
     """
     k, reps, cells = len(division.centre_km), len(home_lat), ground.cells
     weight = ground.workload + 1e-12
@@ -57,7 +65,11 @@ def measure_fit(
     shared = np.bincount(pair, weight, minlength=len(cells.index) * k).reshape(-1, k)
     lat, lon = ground.plane.unproject(cells.km)
     km = travel.circuity * great_circle_km(lat, lon, home_lat, home_lon)
-    minutes = shared.T @ (drive_min(km, travel) + np.where(km > 0, travel.access_min, 0.0)) / load
+    way = drive_min(km, travel) + np.where(km > 0, travel.access_min, 0.0)
+    minutes = shared.T @ way / load
+    beyond = (2 * way + visit_min > shift_min).astype(np.float64)
+    everything = shared.sum(axis=1)
+    reach = 1.0 - everything @ beyond / everything.sum()
     known = own_rep >= 0
     theirs = np.bincount(division.label[known] * reps + own_rep[known], weight[known], minlength=k * reps)
     asked = wanted >= 0
@@ -66,7 +78,7 @@ def measure_fit(
         division.label[asked] * skills + wanted[asked], weight[asked], minlength=k * skills
     )
     skilled = by_skill.reshape(k, skills) @ has_skill.T.astype(np.float64)
-    return Fit(minutes, theirs.reshape(k, reps) / load, skilled / load)
+    return Fit(minutes, theirs.reshape(k, reps) / load, skilled / load, shared.T @ beyond / load, reach)
 
 
 def match(fit: Fit, *, continuity_min: float, skill_min: float) -> Ints:

@@ -23,6 +23,8 @@ class TerritoryParams:
         Column of the accounts with their visits a month; without it everybody gets one.
     visit_min
         Length of a visit, for accounts without their own.
+    visits_per_round
+        How many visits share a way from home and back: each one's share of it counts as work. 0 for none.
     value_weight
         0: the workload is time; 1: it is value; between them a mix of both, each relative to its mean.
     tolerance
@@ -34,6 +36,9 @@ class TerritoryParams:
     continuity_min, skill_min
         In minutes of driving a visit: what it is worth that a representative knows all of a territory's
         accounts, and has the skills for all of them.
+    shift_min
+        Length of a shift, for representatives without their own: who cannot be visited within it is out of
+        reach.
     skill_column
         Column of the accounts with the skill they ask for; by default their product interest.
     km_eur, imbalance_eur_per_min
@@ -50,12 +55,14 @@ class TerritoryParams:
     resolution: int = 7
     visits_column: str | None = None
     visit_min: float = 30.0
+    visits_per_round: float = 4.0
     value_weight: float = 0.0
     tolerance: float = 0.0
     tolerances: tuple[float, ...] = TOLERANCES
     rounds: int = 10
     continuity_min: float = 20.0
     skill_min: float = 5.0
+    shift_min: float = 540.0
     skill_column: str | None = None
     km_eur: float = 0.30
     imbalance_eur_per_min: float = 0.20
@@ -87,6 +94,8 @@ class TerritoryParams:
             "imbalance_eur_per_min",
             "move_eur",
             "months",
+            "visits_per_round",
+            "shift_min",
         ):
             if getattr(self, name) < 0:
                 raise InputError(f"{name} = {getattr(self, name)}: use 0 or more")

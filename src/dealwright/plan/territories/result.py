@@ -37,6 +37,9 @@ class Territories:
         Whether last month's territories were kept, and why.
     notes
         What a reader must know.
+    keeping_eur_per_month
+        What ways and imbalance would cost more in a month if every account stayed where it was; ``None``
+        where there was nothing before.
     """
 
     frame: pl.DataFrame
@@ -44,6 +47,7 @@ class Territories:
     curve: pl.DataFrame
     decision: str
     notes: tuple[str, ...] = ()
+    keeping_eur_per_month: float | None = None
 
     def summary(self) -> Mapping[str, Any]:
         """Return the key figures."""
@@ -61,6 +65,7 @@ class Territories:
             "polsby_popper": table["polsby_popper"].fill_nan(None).mean(),
             "contiguity": table["contiguity"].fill_nan(None).mean(),
             "moved": int(self.frame["moved"].fill_null(value=False).sum()),
+            "keeping_eur_per_month": self.keeping_eur_per_month,
             "without_rep": int(table["rep_id"].is_null().sum()),
             "decision": self.decision,
             "notes": "; ".join(self.notes),
@@ -87,6 +92,7 @@ class NamedDivision:
     rep_id: list[str | None]
     decision: str
     notes: tuple[str, ...]
+    keeping_eur_per_month: float | None = None
 
 
 def assemble(
@@ -122,7 +128,9 @@ def assemble(
     )
     table = _table(ground, drawn, shapes, params, inputs, moved=moved)
     curve = drawing.trade_off(ground, division, params.tolerances, params.travel)
-    return Territories(frame, table, curve, drawn.decision, drawn.notes)
+    return Territories(
+        frame, table, curve, drawn.decision, drawn.notes, keeping_eur_per_month=drawn.keeping_eur_per_month
+    )
 
 
 def _table(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Final
 
 import numpy as np
 import polars as pl
@@ -17,6 +18,8 @@ from dealwright.plan.territories.drawing import Division, PlacedAccounts
 from dealwright.plan.territories.params import TerritoryParams
 from dealwright.plan.territories.result import Territories
 from dealwright.schemas import PREVIOUS_TERRITORY_COLUMNS, REP_COLUMNS, AccountSchema, PlanInputs, conform
+
+_NOTHING: Final = 1e-9  # of a share
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -101,14 +104,15 @@ def draw_territories(
         homes = Homes(ground.plane.project(lat, lon), params.travel)
 
     def suited(division: Division) -> Ints:
-        return _match(ground, division, inputs, reps=reps, rows=rows, params=params, notes=[])
+        return _match(ground, division, inputs, reps=reps, rows=rows, params=params, names=names)[0]
 
-    division, decision = _choose(
+    division, decision, keeping_eur = _choose(
         ground, None if known is None else known[rows], names, params, homes=homes, suited=suited
     )
-    found = _match(ground, division, inputs, reps=reps, rows=rows, params=params, notes=notes)
+    found, said = _match(ground, division, inputs, reps=reps, rows=rows, params=params, names=names)
+    notes += said
     rep_id = [None if rep < 0 else str(reps["rep_id"][int(rep)]) for rep in found]
-    drawn = result.NamedDivision(division, names, rep_id, decision, tuple(notes))
+    drawn = result.NamedDivision(division, names, rep_id, decision, tuple(notes), keeping_eur)
     return result.assemble(
         inputs, ground, rows=rows, drawn=drawn, params=params, own_rep=demand.own_rep_id(inputs)
     )
@@ -149,8 +153,11 @@ def _choose(
     *,
     homes: Homes | None,
     suited: Callable[[Division], Ints],
-) -> tuple[Division, str]:  # fmt: skip
+) -> tuple[Division, str, float | None]:  # fmt: skip
     """Keep, adjust or redraw, whichever costs least over the months.
+
+    The last of what is returned is what a month would cost more if every account stayed where it was; None
+    where there is nothing to stay with.
 
     Parameters
     ----------
@@ -162,7 +169,7 @@ def _choose(
     k = len(names)
     fresh = drawing.redraw(ground, k, params.tolerance, rounds=params.rounds, homes=homes)
     if known is None or not (known >= 0).any():
-        return fresh, "drawn anew: there were none before"
+        return fresh, "drawn anew: there were none before", None
     kept = drawing.continue_old(ground, known, k)
     theirs = None
     if homes is not None:
@@ -182,25 +189,47 @@ def _choose(
     }  # fmt: skip
     best = min(prices, key=lambda name: prices[name].total_eur(params.months))
     comparison = "; ".join(
-        f"{name}: {cost.travel_eur + cost.imbalance_eur:,.0f} EUR a month and {cost.moved:,} accounts moved "
+        f"{name}: {cost.monthly_eur:,.0f} EUR a month and {cost.moved:,} accounts moved "
         f"({cost.move_eur:,.0f} EUR)"
         for name, cost in prices.items()
     )
-    return options[best], f"{best}, the cheapest over {params.months:g} months ({comparison})"
+    keeping = prices["kept as they were"].monthly_eur - prices[best].monthly_eur
+    return options[best], f"{best}, the cheapest over {params.months:g} months ({comparison})", keeping
 
 
 def _match(
     ground: PlacedAccounts, division: Division, inputs: PlanInputs, *, reps: pl.DataFrame, rows: Ints,
-    params: TerritoryParams, notes: list[str],
-) -> Ints:  # fmt: skip
-    """Return the representative of each territory."""
-    k = len(division.centre_km)
+    params: TerritoryParams, names: list[str],
+) -> tuple[Ints, list[str]]:  # fmt: skip
+    """Return the representative of each territory, and who is out of whose reach."""
+    k, notes = len(division.centre_km), []
     if not reps.height:
-        return np.full(k, -1, dtype=np.int64)
+        return np.full(k, -1, dtype=np.int64), []
     if reps.height != k:
         notes.append(f"{k} territories for {reps.height} representatives: some have none")
+    shift_min = demand.shift_minutes(reps, params)
     fit = matching.measure_fit(
         ground, division, reps["home_lat_deg"].to_numpy(), reps["home_lon_deg"].to_numpy(), params.travel,
-        own_rep=demand.own_rep(inputs, reps)[rows], **demand.skills_of(inputs, reps, rows, params),
+        own_rep=demand.own_rep(inputs, reps)[rows], shift_min=shift_min, visit_min=params.visit_min,
+        **demand.skills_of(inputs, reps, rows, params),
     )  # fmt: skip
-    return matching.match(fit, continuity_min=params.continuity_min, skill_min=params.skill_min)
+    found = matching.match(fit, continuity_min=params.continuity_min, skill_min=params.skill_min)
+    nobody = np.flatnonzero(fit.reach <= _NOTHING)
+    notes += [
+        f"{reps['rep_id'][int(rep)]} reaches no account within a shift of {shift_min[rep] / 60:g} h: "
+        "check the home, or give longer shifts"
+        for rep in nobody
+    ]
+    loads = np.bincount(division.label, minlength=k)
+    for number in np.flatnonzero((found >= 0) & (loads > 0)):
+        rep = int(found[number])
+        beyond = float(fit.out_of_reach[number, rep])
+        if beyond <= _NOTHING or rep in nobody:
+            continue
+        some = "nothing" if beyond >= 1 - _NOTHING else f"only {1 - beyond:.0%} of the work"
+        best = float(fit.out_of_reach[number].min())
+        others = "; nobody else reaches more" if best >= beyond - _NOTHING else ""
+        notes.append(
+            f"{reps['rep_id'][rep]} reaches {some} of the territory {names[number]} within a shift{others}"
+        )
+    return found, notes

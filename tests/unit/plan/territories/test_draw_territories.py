@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from typing import Any
 
@@ -16,6 +17,7 @@ from dealwright.errors import InputError
 from dealwright.plan.territories import Territories, TerritoryParams, draw_territories
 from dealwright.plan.territories.balance import assign_cells, share_out
 from dealwright.plan.territories.cells import Plane, gather
+from dealwright.plan.travel import TravelParams, drive_min
 from dealwright.schemas import TERRITORY_COLUMNS, AccountSchema, PlanInputs
 
 SCHEMA = AccountSchema(has_position=True, roles={"visit_min": "visit_min"})
@@ -351,3 +353,67 @@ def test_outlines_across_the_antimeridian_are_cut_there(lat: float) -> None:
     # as many square degrees as the same ground has elsewhere, but for the cells' other places there
     elsewhere = shapely.from_wkt(drawn(-120.0).territories["outline"].to_numpy())
     assert shapely.area(shapes).sum() == pytest.approx(shapely.area(elsewhere).sum(), rel=0.35)
+
+
+def two_accounts(km: float) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return one account at home's door and one so far to the north, and the home."""
+    north = np.degrees(km / 6371.0088)
+    accounts = pl.DataFrame(
+        {
+            "account_id": ["near", "far"], "lat_deg": [41.0, 41.0 + north], "lon_deg": [2.0, 2.0],
+            "visits": [1.0, 3.0], "length": [30.0, 20.0],
+        }
+    )  # fmt: skip
+    return accounts, rep_frame(np.array([[41.0, 2.0]]))
+
+
+def test_the_workload_is_visits_times_their_length_and_share_of_the_way() -> None:
+    accounts, reps = two_accounts(40.0)
+    schema = AccountSchema(has_position=True, roles={"visit_min": "length"})
+    travel = TravelParams()
+    way = float(drive_min(np.array([40.0 * travel.circuity]), travel)[0]) + travel.access_min
+    params = TerritoryParams(visits_column="visits", visits_per_round=5.0)
+    found = draw_territories(accounts, reps, params, schema=schema).frame["workload_min"].to_list()
+    assert found == pytest.approx([30.0, 3 * (20.0 + 2 * way / 5)])
+    without = TerritoryParams(visits_column="visits", visits_per_round=0.0)
+    assert draw_territories(accounts, reps, without, schema=schema).frame["workload_min"].to_list() == [
+        30.0,
+        60.0,
+    ]
+
+
+def test_who_reaches_nobody_and_what_nobody_reaches_is_named() -> None:
+    accounts, reps = two_accounts(600.0)
+    notes = draw_territories(accounts, reps).notes
+    assert len(notes) == 1
+    assert re.fullmatch(
+        r"R0 reaches only \d+% of the work of the territory T001 within a shift; nobody else reaches more",
+        notes[0],
+    )
+    island = rep_frame(np.array([[41.0, 2.0], [28.0, -15.0]]))
+    said = draw_territories(accounts, island).notes
+    assert "R1 reaches no account within a shift of 9 h: check the home, or give longer shifts" in said
+    near = draw_territories(two_accounts(20.0)[0], reps)
+    assert near.notes == ()
+    # three hours are too short for 100 km and back with a visit
+    accounts = two_accounts(100.0)[0]
+    assert draw_territories(accounts, reps).notes == ()
+    short = reps.with_columns(shift_start_min=pl.lit(540), shift_end_min=pl.lit(660))
+    assert draw_territories(accounts, short).notes != ()
+
+
+def test_the_price_of_keeping_every_account_is_what_the_comparison_says() -> None:
+    inputs = company(900, 5, own=True)
+    drawn = draw(inputs)
+    monthly = {
+        name: float(number.replace(",", ""))
+        for name, number in re.findall(
+            r"(kept as they were|drawn anew): ([\d,]+) EUR a month", drawn.decision
+        )
+    }
+    assert drawn.decision.startswith("drawn anew")
+    assert drawn.keeping_eur_per_month == pytest.approx(
+        monthly["kept as they were"] - monthly["drawn anew"], abs=1.01
+    )
+    assert drawn.summary()["moved"] > 0
+    assert draw(company(300, 3)).keeping_eur_per_month is None
