@@ -8,7 +8,7 @@ out gets another channel, or waits.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -22,7 +22,7 @@ from dealwright.plan.routing import Routes, route
 from dealwright.plan.routing.stage import SolvedDays
 from dealwright.plan.staffing import Schedule, schedule
 from dealwright.plan.territories import Territories
-from dealwright.plan.trace import Tracer
+from dealwright.plan.trace import Tracer, hash_frame, hash_params, hash_text
 from dealwright.plan.travel import TravelTimes
 from dealwright.schemas import CLOSED, DUE, PLANNED, PROMISED, PlanInputs
 
@@ -37,6 +37,22 @@ class Coordination(NamedTuple):
     schedule: Schedule
 
 
+@dataclass(frozen=True)
+class Solved:
+    """What was found for one night: a plan with one more of something takes over what does not change by it.
+
+    Attributes
+    ----------
+    days
+        Of representatives; see `route`.
+    channels
+        Allocations, by what they depend on.
+    """
+
+    days: SolvedDays = field(default_factory=dict)
+    channels: dict[str, Channels] = field(default_factory=dict)
+
+
 def coordinate(
     stages: Tracer,
     data: PlanInputs,
@@ -47,7 +63,7 @@ def coordinate(
     waitlist: pl.DataFrame | None = None,
     carried: Mapping[str, float] | None = None,
     travel: TravelTimes | None = None,
-    solved: SolvedDays | None = None,
+    solved: Solved | None = None,
 ) -> Coordination:
     """Run *channel*, *route* and *schedule* until they agree.
 
@@ -58,10 +74,10 @@ def coordinate(
     waitlist, carried
         Of the last run.
     solved
-        Days that were planned before; see `route`.
+        What was found before: taken over where nothing it depends on has changed.
     """
     commitments = find_commitments(data, params.route, params.schedule)
-    night = _Night(stages, data, actions, params, commitments, waitlist, carried)
+    night = _Night(stages, data, actions, params, commitments, waitlist, carried, solved or Solved())
     capacities: dict[str, float] = {}
     if territories is not None and not _limited(params.channel):
         capacities[_FIELD] = np.inf
@@ -80,7 +96,7 @@ def coordinate(
             "route", data.accounts.height, route, data.accounts, data.reps, params.route,
             decisions=channels.frame, territories=territories.frame, promises=data.promises,
             frequencies=data.frequencies, travel=travel, schema=data.schema, as_of=data.as_of,
-            solved=solved,
+            solved=night.solved.days,
         )  # fmt: skip
         night = replace(night, commitments=settle_visits(night.commitments, routes))
         visits = night.commitments.filter(
@@ -102,9 +118,25 @@ class _Night:
     commitments: pl.DataFrame
     waitlist: pl.DataFrame | None
     carried: Mapping[str, float] | None
+    solved: Solved
 
     def allocate(self, capacities: Mapping[str, float], days: Mapping[str, int] | None = None) -> Channels:
-        """Run *channel*."""
+        """Run *channel*, unless it was before with the same capacities and commitments."""
+        data, known = self.data, self.solved.channels
+        # representatives count where the field has no capacity yet
+        reps = None if _FIELD in capacities else hash_frame(data.reps)
+        given = (
+            sorted(capacities.items()),
+            sorted((days or {}).items()),
+            reps,
+            hash_params(self.params.channel),
+        )
+        key = hash_text(f"{given!r}|{hash_frame(self.commitments)}")
+        if key not in known or not self.stages.quiet:
+            known[key] = self._allocate(capacities, days)
+        return known[key]
+
+    def _allocate(self, capacities: Mapping[str, float], days: Mapping[str, int] | None) -> Channels:
         data = self.data
         return self.stages.run(
             "channel", data.accounts.height, allocate_channels, data.accounts, self.actions.frame,
