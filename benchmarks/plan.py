@@ -5,6 +5,10 @@ process of its own that reads the tables from Parquet files, so that its peak me
 generating the company (with 18 months of orders and touches) is timed apart. Predictions are judged against
 what then really happened, beside the true probabilities and expectations themselves, which no stage can
 read.
+
+``--beside`` compares whole processes instead, from the start of the interpreter to the last file: `dealwright
+plan` and `reference/usual_pipeline.py` in turn on the same files, 3,200 accounts with 20 representatives and
+50,000 with 50.
 """
 
 from __future__ import annotations
@@ -15,6 +19,7 @@ import math
 import os
 import platform
 import resource
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -25,17 +30,25 @@ from typing import Any
 
 FIVE = ("quality", "predict", "anomalies", "segment", "action")
 TABLES = ("accounts", "orders", "touches", "reps", "history")
+USUAL = Path(__file__).parent / "reference" / "usual_pipeline.py"
+# accounts, representatives, and the share of the usual time that ours may take
+COMPARED = ((3_200, 20, 1.0), (50_000, 50, 0.25))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--sizes", type=int, nargs="+", default=[10_000, 100_000, 1_000_000])
     parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--beside", action="store_true", help="beside the usual pipeline, as whole processes")
+    parser.add_argument("--rounds", type=int, default=3, help="how often each process runs, with --beside")
     parser.add_argument("--generate", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--measure", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--reps", type=int, default=20, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.generate:
-        generate_world(options.generate, options.sizes[0], options.seed)
+        generate_world(options.generate, options.sizes[0], options.seed, options.reps)
+    elif options.beside:
+        beside(options.rounds, options.seed)
     elif options.measure:
         measure(options.measure, options.seed)
     else:
@@ -56,12 +69,12 @@ def run(size: int, seed: int) -> dict[str, Any]:
         return {"accounts": size, **answers[0], **answers[1]}
 
 
-def generate_world(folder: Path, size: int, seed: int) -> None:
+def generate_world(folder: Path, size: int, seed: int, reps: int) -> None:
     from dealwright.runs.schema_text import schema_toml
     from dealwright.world.barcelona import BarcelonaParams, generate
 
     begin = time.perf_counter()
-    world = generate(BarcelonaParams(n=size), seed=seed)
+    world = generate(BarcelonaParams(n=size, reps=reps), seed=seed)
     seconds = time.perf_counter() - begin
     for name in TABLES:
         world.tables[name].write_parquet(folder / f"{name}.parquet")
@@ -107,6 +120,66 @@ def judge(accounts: Any, folder: Path) -> dict[str, float]:
         "spearman": spearmanr(both["predicted_value_eur"], spend).statistic,
         "spearman_truth": spearmanr(both["future_value_eur"], spend).statistic,
     }
+
+
+def beside(rounds: int, seed: int) -> None:
+    """Run our pipeline and the usual one in turn, each as a user starts it."""
+    rows = []
+    for size, reps, share in COMPARED:
+        with tempfile.TemporaryDirectory() as scratch:
+            folder = Path(scratch)
+            tables = folder / "tables"
+            tables.mkdir()
+            step = [sys.executable, __file__, "--generate", str(tables), "--sizes", str(size)]
+            subprocess.run(
+                [*step, "--seed", str(seed), "--reps", str(reps)], check=True, stdout=subprocess.PIPE
+            )
+            given = [f"--{name}={tables / f'{name}.parquet'}" for name in TABLES]
+            given += [f"--schema={tables / 'schema.toml'}", "--as-of=2026-06-30", f"--out={folder / 'ours'}"]
+            commands = {
+                "ours": [sys.executable, "-m", "dealwright", "plan", *given],
+                "usual": [sys.executable, str(USUAL), str(tables), str(folder / "usual")],
+            }
+            timed(commands["ours"])  # compiles the kernels where that was not done before
+            taken: dict[str, list[tuple[float, float]]] = {name: [] for name in commands}
+            for _ in range(rounds):
+                for name, command in commands.items():
+                    taken[name].append(timed(command))
+            row: dict[str, Any] = {"accounts": size, "most_share": share, "load": os.getloadavg()[0]}
+            for name, pairs in taken.items():
+                row[f"{name}_s"] = statistics.median(wall for wall, _ in pairs)
+                row[f"{name}_cpu_s"] = statistics.median(cpu for _, cpu in pairs)
+            # of each round: what else the machine does changes from one to the next
+            shares = [a[0] / b[0] for a, b in zip(taken["ours"], taken["usual"], strict=True)]
+            rows.append({**row, "share": statistics.median(shares)})
+    show_beside(rows, rounds)
+
+
+def timed(command: list[str]) -> tuple[float, float]:
+    """Return the seconds of a whole process by the clock and by the processor."""
+    begin, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return time.perf_counter() - begin, cpu
+
+
+def show_beside(rows: list[dict[str, Any]], rounds: int) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=f"whole processes, medians of {rounds}; {os.cpu_count()} cores")
+    for name in ("accounts", "ours", "processor", "usual pipeline", "processor", "share", "target", "load"):
+        table.add_column(name, justify="right")
+    for row in rows:
+        met = "met" if row["share"] <= row["most_share"] else "missed"
+        table.add_row(
+            f"{row['accounts']:,}", f"{row['ours_s']:.1f} s", f"{row['ours_cpu_s']:.1f} s",
+            f"{row['usual_s']:.1f} s", f"{row['usual_cpu_s']:.1f} s", f"{row['share']:.2f}",
+            f"{row['most_share']:g}: {met}", f"{row['load']:.1f}",
+        )  # fmt: skip
+    Console().print(table)
+    print(json.dumps(rows))
 
 
 def peak_gb() -> float:

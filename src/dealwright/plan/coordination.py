@@ -8,7 +8,7 @@ out gets another channel, or waits.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -22,7 +22,7 @@ from dealwright.plan.routing import Routes, route
 from dealwright.plan.routing.stage import SolvedDays
 from dealwright.plan.staffing import Schedule, schedule
 from dealwright.plan.territories import Territories
-from dealwright.plan.trace import Tracer
+from dealwright.plan.trace import Tracer, hash_frame, hash_params, hash_text
 from dealwright.plan.travel import TravelTimes
 from dealwright.schemas import CLOSED, DUE, PLANNED, PROMISED, PlanInputs
 
@@ -48,6 +48,22 @@ class Coordination(NamedTuple):
     schedule: Schedule
 
 
+@dataclass(frozen=True)
+class Solved:
+    """What was found for one night: a plan with one more of something takes over what does not change by it.
+
+    Attributes
+    ----------
+    days
+        Of representatives; see `route`.
+    channels
+        Allocations, by what they depend on.
+    """
+
+    days: SolvedDays = field(default_factory=dict)
+    channels: dict[str, Channels] = field(default_factory=dict)
+
+
 def coordinate(
     stages: Tracer,
     data: PlanInputs,
@@ -58,7 +74,7 @@ def coordinate(
     waitlist: pl.DataFrame | None = None,
     carried: Mapping[str, float] | None = None,
     travel: TravelTimes | None = None,
-    solved: SolvedDays | None = None,
+    solved: Solved | None = None,
 ) -> Coordination:
     """Run *channel*, *route* and *schedule* until they agree.
 
@@ -69,11 +85,11 @@ def coordinate(
     waitlist, carried
         Of the last run.
     solved
-        Days that were planned before; see `route`.
+        What was found before: taken over where nothing it depends on has changed.
     """
     commitments = find_commitments(data, params.route, params.schedule)
-    night = _Night(stages, data, actions, params, commitments, waitlist, carried)
-    channels, routes, roster = _reach(night, territories, travel, solved)
+    night = _Night(stages, data, actions, params, commitments, waitlist, carried, solved or Solved())
+    channels, routes, roster = _reach(night, territories, travel)
     return Coordination(channels, routes, roster or night.staff(channels))
 
 
@@ -87,17 +103,15 @@ def find_reach(
     waitlist: pl.DataFrame | None = None,
     carried: Mapping[str, float] | None = None,
     travel: TravelTimes | None = None,
-    solved: SolvedDays | None = None,
+    solved: Solved | None = None,
 ) -> Reach:
     """Run the same only so far that it is known who is reached: the shifts may not be needed for that."""
     commitments = find_commitments(data, params.route, params.schedule)
-    night = _Night(stages, data, actions, params, commitments, waitlist, carried)
-    return _reach(night, territories, travel, solved)
+    night = _Night(stages, data, actions, params, commitments, waitlist, carried, solved or Solved())
+    return _reach(night, territories, travel)
 
 
-def _reach(
-    night: _Night, territories: Territories | None, travel: TravelTimes | None, solved: SolvedDays | None
-) -> Reach:
+def _reach(night: _Night, territories: Territories | None, travel: TravelTimes | None) -> Reach:
     data, params = night.data, night.params
     capacities: dict[str, float] = {}
     if territories is not None and not _limited(params.channel):
@@ -117,7 +131,7 @@ def _reach(
             "route", data.accounts.height, route, data.accounts, data.reps, params.route,
             decisions=channels.frame, territories=territories.frame, promises=data.promises,
             frequencies=data.frequencies, travel=travel, schema=data.schema, as_of=data.as_of,
-            solved=solved,
+            solved=night.solved.days,
         )  # fmt: skip
         night = replace(night, commitments=settle_visits(night.commitments, routes))
         visits = night.commitments.filter(
@@ -139,10 +153,27 @@ class _Night:
     commitments: pl.DataFrame
     waitlist: pl.DataFrame | None
     carried: Mapping[str, float] | None
+    solved: Solved
 
     def allocate(self, capacities: Mapping[str, float], days: Mapping[str, int] | None = None) -> Channels:
-        """Run *channel*."""
-        data, params = self.data, self.params.channel
+        """Run *channel*, unless it was before with the same capacities and commitments."""
+        data, known = self.data, self.solved.channels
+        # representatives count where the field has no capacity yet
+        reps = None if _FIELD in capacities else hash_frame(data.reps)
+        given = (
+            sorted(capacities.items()),
+            sorted((days or {}).items()),
+            reps,
+            hash_params(self.params.channel),
+        )
+        key = hash_text(f"{given!r}|{hash_frame(self.commitments)}")
+        if key not in known or not self.stages.quiet:
+            known[key] = self._allocate(capacities, days)
+        return known[key]
+
+    def _allocate(self, capacities: Mapping[str, float], days: Mapping[str, int] | None) -> Channels:
+        data = self.data
+        params = self.params.channel
         if params.exploration_of_gain is None:
             of_gain = self.params.action.catalogue.exploration.of_gain
             params = replace(params, exploration_of_gain=of_gain)

@@ -47,7 +47,9 @@ def find_one_more(now: Coordination, data: PlanInputs, params: PlanParams, repla
     before = _measure(now, params.route)
     rows = []
     for change in _changes(now, data, params):
-        after = _measure(replan(change.data, change.params), change.params.route)
+        # what more would be worth to a day is estimated once
+        route = replace(change.params.route, extra_hour=False)
+        after = _measure(replan(change.data, replace(change.params, route=route)), route)
         contacts, value, way = (b - a for a, b in zip(before, after, strict=True))
         rows.append((change.resource, change.whose, int(contacts), value, way, value - way))
     return pl.DataFrame(rows, schema=ONE_MORE_COLUMNS, orient="row")

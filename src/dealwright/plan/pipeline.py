@@ -11,7 +11,7 @@ from dealwright.plan.actions import choose_actions
 from dealwright.plan.actions.catalogue import Catalogue
 from dealwright.plan.anomalies import detect_anomalies
 from dealwright.plan.briefs import write_briefs
-from dealwright.plan.coordination import Reach, coordinate, find_reach
+from dealwright.plan.coordination import Reach, Solved, coordinate, find_reach
 from dealwright.plan.drift import measure_drift
 from dealwright.plan.kpis import Findings, judge, measure
 from dealwright.plan.limits import Limits, find_limits
@@ -22,7 +22,6 @@ from dealwright.plan.prediction.model_store import ModelStore
 from dealwright.plan.quality import check_quality
 from dealwright.plan.result import Plan, PreviousRun
 from dealwright.plan.routing import find_visitable, plan_distance_baseline
-from dealwright.plan.routing.outcome import PlannedDays
 from dealwright.plan.segments import segment
 from dealwright.plan.stages import StageResults
 from dealwright.plan.territories import draw_territories
@@ -105,12 +104,12 @@ def run_plan(
             "territory", rows, draw_territories, data.accounts, data.reps, params.territory,
             predictions=predictions.frame, previous=last.territories, schema=data.schema,
         )  # fmt: skip
-    solved: dict[str, PlannedDays] = {}
+    solved = Solved()
     carried: dict[str, Any] = {"waitlist": last.waitlist, "carried": last.carried, "travel": travel}
 
     def replan(other: PlanInputs, its: PlanParams) -> Reach:
         """Plan channels and routes again, with other representatives, staff or limits."""
-        quiet, drawn = Tracer(seed, "", logs=False), territories
+        quiet, drawn = Tracer(seed, "", quiet=True), territories
         if in_the_field and other.reps is not data.reps and _count(other.reps) != _count(data.reps):
             drawn = quiet.run(
                 "territory", rows, draw_territories, other.accounts, other.reps, its.territory,

@@ -96,15 +96,15 @@ class Tracer:
         adding a stage changes no other. A stage that runs twice draws the same numbers.
     input_hash
         Hash of what the run was given.
-    logs
-        Whether each stage is logged.
+    quiet
+        Stages are run with their random numbers, and nothing is recorded.
     """
 
     seed: int
     input_hash: str
     total: int = len(STAGES)
     progress: Progress | None = None
-    logs: bool = True
+    quiet: bool = False
     records: list[StageRecord] = field(default_factory=list)
 
     def run(
@@ -116,6 +116,8 @@ class Tracer:
         **kwargs: Any,
     ) -> R:
         """Run ``stage(*args, rng=…, **kwargs)``; the parameters are the last positional argument."""
+        if self.quiet:
+            return stage(*args, rng=generator(self.seed, name), **kwargs)
         if self.progress is not None:
             self.progress(name, min(len(self.records), self.total - 1), self.total)
         before = hash_text("|".join([self.input_hash, *(record.output_hash for record in self.records)]))
@@ -129,8 +131,7 @@ class Tracer:
             dict(result.summary()),
         )  # fmt: skip
         self.records.append(record)
-        if self.logs:
-            _log.info("stage finished", **{k: v for k, v in vars(record).items() if k != "summary"})
+        _log.info("stage finished", **{k: v for k, v in vars(record).items() if k != "summary"})
         return result
 
     def finish(self) -> None:

@@ -31,7 +31,7 @@ _STIFF_RIDGE_ROWS = 1_000.0
 _STIFF_RIDGE_SHARE = 0.1  # of the rows at most
 _MANY_ROWS = 20_000
 _CHUNK = 65_536
-_ADDITIVE_ROWS = 60_000  # some 300 coefficients need no more; beyond it a random sample is taken
+_ADDITIVE_ROWS = 30_000  # some 300 coefficients need no more; beyond it a random sample is taken
 _CELL_ROWS = 20.0  # rows' worth of base rate in every cell of the rules
 _ODDS_LIMIT = 13.8  # logits stay within ±13.8: probabilities within 1e-6 and 1 - 1e-6
 

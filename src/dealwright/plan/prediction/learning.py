@@ -14,6 +14,7 @@ from dealwright.plan.prediction.candidates import BaseRate, CandidateSet, Model
 from dealwright.plan.prediction.choice import Choice, choose
 from dealwright.plan.prediction.design import Design, FeatureSchema
 from dealwright.plan.prediction.validation import (
+    NESTED_ROWS,
     Comparison,
     Labelled,
     OutOfFold,
@@ -28,6 +29,7 @@ Floats = NDArray[np.float64]
 
 MIN_ROWS = 50
 MIN_CLASS_ROWS = 15
+_NESTED_ROWS_MEASURED = 1_000
 
 
 @dataclass(frozen=True)
@@ -166,8 +168,10 @@ def learn(
     predictions: dict[str, OutOfFold] = {}
     for name in dict.fromkeys([choice.champion, *line.baselines]):
         predictions[name] = predict_out_of_fold(
-            line, name, measured, fold, most_rows=limits.fit_rows, rng=fold_rng
-        )
+            line, name, measured, fold, most_rows=limits.fit_rows, rng=fold_rng,
+            # where rows are only measured, a third of the models says enough
+            nested_rows=NESTED_ROWS if every_row else _NESTED_ROWS_MEASURED,
+        )  # fmt: skip
     own = predictions[choice.champion]
     final = labelled.sample(limits.fit_rows, final_rng)
     model = line.fit(choice.champion, final.design, final.target, final_rng)

@@ -28,7 +28,7 @@ T = TypeVar("T")
 Rows = NDArray[np.intp]
 
 FOLDS = 5
-_NESTED_ROWS = 15_000  # up to this many rows every pair of folds gets a model of its own
+NESTED_ROWS = 15_000  # up to this many rows every pair of folds gets a model of its own
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,12 +164,19 @@ def split_by_time(moment: NDArray[np.int64], later_share: float = 0.3) -> tuple[
 
 
 def predict_out_of_fold(
-    line: CandidateSet, name: str, rows: Labelled, fold: Rows, *, most_rows: int, rng: np.random.Generator
+    line: CandidateSet,
+    name: str,
+    rows: Labelled,
+    fold: Rows,
+    *,
+    most_rows: int,
+    rng: np.random.Generator,
+    nested_rows: int = NESTED_ROWS,
 ) -> OutOfFold:
     """Predict every row from the others, calibrated, without its own label having any influence.
 
     The calibration of a fold is fitted on predictions by models that saw neither that fold nor the rows
-    they predict: up to 15,000 rows one model per pair of folds, beyond it one model per fold that also
+    they predict: up to `nested_rows` one model per pair of folds, beyond it one model per fold that also
     leaves out the next one. Only probabilities are calibrated.
     """
     folds = [int(k) for k in np.unique(fold)]
@@ -177,7 +184,7 @@ def predict_out_of_fold(
     left_out: list[tuple[int, ...]]
     if line.kind != "probability":
         left_out = [(k,) for k in folds]
-    elif len(rows) <= _NESTED_ROWS:
+    elif len(rows) <= nested_rows:
         left_out = [*((k,) for k in folds), *combinations(folds, 2)]
     else:
         left_out = list(zip(folds, [*folds[1:], folds[0]], strict=True))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -54,7 +54,9 @@ class Job:
 
     def fingerprint(self) -> str:
         """Return a digest of everything the days depend on but the travel times."""
-        others = self.allowed.tobytes().hex(), self.reps, self.days, self.params, self.seed
+        # estimates of what more would be worth change no day
+        params = replace(self.params, extra_hour=True)
+        others = self.allowed.tobytes().hex(), self.reps, self.days, params, self.seed
         return hash_text(f"{hash_frame(self.visits)}|{others!r}")
 
 
