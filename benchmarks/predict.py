@@ -1,8 +1,8 @@
 """How good the *predict* stage is, beside what people use instead, on data with and without known truth.
 
 ``python3 do.py bench predict``, or ``python benchmarks/predict.py [TABLE ...]`` with tables out of telco,
-cdnow, barcelona, drift, mailing, small, noise and scale. Public data are read from ``../shared/data`` by a
-declaration only and go through the plan's own reading and quality stage; where they are absent, the table
+cdnow, companies, interactions, campaign, barcelona, drift, mailing, small, noise and scale. Public data are
+read from ``../shared/data`` by a declaration only and go through the plan's own reading and quality stage; where they are absent, the table
 says so. Every reference is computed in the same run.
 """
 
@@ -31,7 +31,9 @@ from dealwright.schemas import AccountSchema, PlanInputs
 from dealwright.stats.metrics import auc, calibration_error, spearman, total_bias
 from dealwright.tables.plan_inputs import read_plan_inputs
 from dealwright.tables.reader import Format, read_table
-from predict_data_sets import drift, mailing, small
+from predict_companies import companies
+from predict_data_sets import campaign, drift, mailing, small
+from predict_interactions import catboost_out_of_fold, interactions
 from predict_references import (
     CONSOLE,
     boosted_classifier,
@@ -84,6 +86,7 @@ def telco(seed: int) -> None:
     ours, seconds = timed(lambda: predict_inputs(inputs, rng=np.random.default_rng(seed)))
     rows = {
         "Dealwright": ours.frame["churn_probability"].to_numpy(),
+        **catboost_out_of_fold(inputs, label, seed),
         "gradient boosting, numeric columns": out_of_fold(boosted_classifier, numeric, label, seed),
         "logistic regression, numeric columns": out_of_fold(plain_logistic, numeric, label, seed),
         "base rate": np.full(len(label), label.mean()),
@@ -135,10 +138,14 @@ def cdnow(seed: int) -> None:
         )
     )
     chosen(ours)
+    total = ours.card["value"]["total"]
+    CONSOLE.print(
+        f"  total {total['value']:,.0f} [{total['low']:,.0f}, {total['high']:,.0f}]; {actual.sum():,.0f} spent"
+    )
 
 
 def spend_references(inputs: PlanInputs, params: PredictParams, seed: int) -> dict[str, np.ndarray]:
-    """Repeat the last period; boosting without recency; buy-till-you-die alone."""
+    """Repeat the last period; boosting without recency; buy-till-you-die alone, without its past misses."""
     from dealwright.plan.prediction.features import snapshot
     from dealwright.plan.prediction.labels import labels_from_orders
     from dealwright.plan.prediction.ledger import Ledger
@@ -164,7 +171,7 @@ def spend_references(inputs: PlanInputs, params: PredictParams, seed: int) -> di
     return {
         "repeat the last period": now.features[LAST_PERIOD].to_numpy(),
         "gradient boosting without recency": model.predict(now.features.select(columns).to_numpy()),
-        "BG/NBD + Gamma-Gamma": now.features[EXPECTED_SPEND].to_numpy(),
+        "MBG/CNBD-k + Gamma-Gamma": now.features[EXPECTED_SPEND].to_numpy(),
         "mean of the last period": np.full(inputs.accounts.height, labels.value_eur.mean()),
     }
 
@@ -286,6 +293,9 @@ def shuffled_labels(inputs: PlanInputs, label: np.ndarray, seed: int) -> np.ndar
 TABLES: dict[str, Callable[[int], None]] = {
     "telco": telco,
     "cdnow": cdnow,
+    "companies": companies,
+    "interactions": interactions,
+    "campaign": campaign,
     "barcelona": barcelona,
     "drift": drift,
     "mailing": mailing,

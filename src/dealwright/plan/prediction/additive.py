@@ -31,6 +31,8 @@ _KNOTS = 5
 _CHUNK = 65_536
 _FIRST_STEPS = 8
 _FIRST_ROWS = 1_000
+# how far a straight line goes on beyond what was seen, in ranges of it
+_NEAR, _FAR = 0.5, 1_000.0
 _SKEW = 1.5  # upper to lower spread beyond which a column is compressed
 
 
@@ -100,6 +102,7 @@ class AdditiveModel:
         penalty: float,
         power: float = 1.5,
         knots: int = _KNOTS,
+        plain: bool = False,
     ) -> Self:
         """Fit by penalised maximum likelihood.
 
@@ -114,10 +117,15 @@ class AdditiveModel:
             Of the Tweedie variance.
         knots
             Per numeric column; 2 gives straight lines on the transformed scale.
+        plain
+            Whether columns are read as they are, and lines go on far beyond what was seen: a trend that
+            a column follows (an interest rate, an index) is expected to go on.
         """
         scale = np.array([_compression(column) for column in design.numeric.T], dtype=np.float64)
+        if plain:
+            scale[:] = 0.0
         x = _transformed(design.numeric, scale)
-        bases = [_Basis.of(column, knots) for column in x.T]
+        bases = [_Basis.of(column, knots, _FAR if plain else _NEAR) for column in x.T]
         counts = design.level_counts
         blocks = [basis.rows(column) for basis, column in zip(bases, x.T, strict=True)]
         blocks += [_one_hot(design.codes[:, j], count) for j, count in enumerate(counts)]
@@ -178,7 +186,7 @@ class _Basis:
     splines: Any  # SplineTransformer, or None for a straight line
 
     @classmethod
-    def of(cls, column: Floats, knots: int) -> Self:
+    def of(cls, column: Floats, knots: int, beyond: float) -> Self:
         from sklearn.preprocessing import SplineTransformer
 
         present = column[np.isfinite(column)]
@@ -187,7 +195,7 @@ class _Basis:
         places = np.unique(np.quantile(present, np.linspace(0.0, 1.0, knots)))
         low, high = float(present.min()), float(present.max())
         if len(places) < 3 or knots < 3:
-            margin = (high - low) / 2  # a line goes on beyond what was seen, but not for ever
+            margin = (high - low) * beyond
             return cls(low - margin, high + margin, None)
         splines = SplineTransformer(
             degree=3, knots=places.reshape(-1, 1), extrapolation="linear", include_bias=False

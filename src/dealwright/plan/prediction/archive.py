@@ -21,34 +21,14 @@ from dealwright.plan.prediction.model_store import OutdatedModelError
 _MAGIC: Final = b"dealwright predictor 1\n"
 _LIBRARIES: Final = ("scikit-learn", "numpy")
 _ALLOWED: Final = {
-    "builtins": {"slice"},
-    "functools": {"partial"},
     "numpy": {"dtype", "float64", "ndarray"},
     "numpy._core.multiarray": {"scalar", "_reconstruct"},
     "numpy._core.numeric": {"_frombuffer"},
-    "numpy.random._pcg64": {"PCG64"},
-    "numpy.random._pickle": {"__bit_generator_ctor", "__generator_ctor"},
-    "numpy.random.bit_generator": {"SeedSequence", "__pyx_unpickle_SeedSequence"},
-    "sklearn._loss._loss": {"CyHalfBinomialLoss", "CyHalfPoissonLoss", "CyHalfSquaredError"},
-    "sklearn._loss.link": {"IdentityLink", "Interval", "LogLink", "LogitLink"},
-    "sklearn._loss.loss": {"HalfBinomialLoss", "HalfPoissonLoss", "HalfSquaredError"},
-    "sklearn.compose._column_transformer": {"ColumnTransformer"},
-    "sklearn.ensemble._hist_gradient_boosting.binning": {"_BinMapper"},
-    "sklearn.ensemble._hist_gradient_boosting.gradient_boosting": {
-        "HistGradientBoostingClassifier",
-        "HistGradientBoostingRegressor",
-    },
-    "sklearn.ensemble._hist_gradient_boosting.predictor": {"TreePredictor"},
-    "sklearn.preprocessing._encoders": {"OrdinalEncoder"},
-    "sklearn.preprocessing._function_transformer": {"FunctionTransformer"},
-    "sklearn.preprocessing._label": {"LabelEncoder"},
-    "sklearn.utils.validation": {"check_array"},
     "dealwright.plan.prediction.additive": {"AdditiveModel"},
     "dealwright.plan.prediction.calibration": {"Calibration"},
     "dealwright.plan.prediction.candidates": {
         "BaseRate",
         "Blend",
-        "Boosting",
         "Probability",
         "Rules",
         "Scaled",
@@ -56,6 +36,7 @@ _ALLOWED: Final = {
     },
     "dealwright.plan.prediction.design": {"FeatureSchema"},
     "dealwright.plan.prediction.learning": {"Predictor"},
+    "dealwright.plan.prediction.trees": {"Encoder", "SymmetricTrees"},
 }
 
 

@@ -16,12 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dealwright.plan.prediction.candidates import inverse_logit
+from dealwright.stats.glm import fit_glm
 from dealwright.stats.links import logit
 
 Floats = NDArray[np.float64]
 
 _PRIOR_ROWS = 20.0  # rows' worth of trust in the probabilities as they are
-_STEPS = 25
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Calibration:
 
     @classmethod
     def fitted(cls, label: Floats, probability: Floats) -> Self:
-        """Fit shift and slope by penalised maximum likelihood (Newton's method), drawn towards no change."""
+        """Fit shift and slope by penalised maximum likelihood drawn towards no change."""
         if label.min() == label.max():
             return cls()
         x = logit(probability)
@@ -47,16 +47,14 @@ class Calibration:
         z = (x - x.mean()) / spread
         matrix = np.column_stack([np.ones_like(z), z])
         prior = np.array([float(x.mean()), spread])  # the identity, in these coordinates
-        weights = prior.copy()
-        precision = np.diag([0.0, _PRIOR_ROWS * 0.25])
-        for _ in range(_STEPS):
-            p = inverse_logit(matrix @ weights)
-            gradient = matrix.T @ (label - p) - precision @ (weights - prior)
-            curvature = (matrix * (p * (1 - p))[:, None]).T @ matrix + precision + 1e-9 * np.eye(2)
-            step = np.linalg.solve(curvature, gradient)
-            weights = weights + np.clip(step, -2.0, 2.0)
-            if np.abs(step).max() < 1e-9:
-                break
+        fit = fit_glm(
+            matrix,
+            label,
+            family="binomial",
+            prior_mean=prior,
+            prior_precision=np.array([1e-9, _PRIOR_ROWS / 4]),
+        )
+        weights = fit.weights
         slope = float(weights[1]) / spread
         if not np.isfinite(weights).all() or slope <= 0:
             return cls()
@@ -71,12 +69,7 @@ class Calibration:
         are given.
         """
         x = before.slope * logit(probability)
-        shift = 0.0
-        for _ in range(_STEPS):
-            p = inverse_logit(shift + x)
-            step = float((label - p).sum() / max(float((p * (1 - p)).sum()), 1e-9))
-            shift += float(np.clip(step, -2.0, 2.0))
-            if abs(step) < 1e-9:
-                break
-        n = len(label)
-        return cls(shift * n / (n + _PRIOR_ROWS), before.slope)
+        fit = fit_glm(
+            np.ones((len(x), 1)), label, family="binomial", offset=x, prior_precision=_PRIOR_ROWS / 4
+        )
+        return cls(float(fit.weights[0]), before.slope)

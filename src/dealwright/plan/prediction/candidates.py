@@ -10,27 +10,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol, Self
+from typing import Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dealwright.parallel import parallel_map
 from dealwright.plan.prediction.additive import AdditiveModel, Loss
 from dealwright.plan.prediction.design import Design, FeatureSchema
+from dealwright.plan.prediction.trees import SymmetricTrees
 from dealwright.stats.links import logit, sigmoid
 from dealwright.stats.metrics import Target
 
 Floats = NDArray[np.float64]
 
 FEW_ROWS = 5_000  # fits on fewer are no work for a thread of their own
-MODEL_LIBRARIES = ("sklearn.ensemble", "sklearn.isotonic", "sklearn.linear_model", "sklearn.preprocessing")
+MODEL_LIBRARIES = ("sklearn.linear_model", "sklearn.preprocessing", "dealwright.plan.prediction.trees")
 _RIDGE_ROWS = 10.0  # penalty of the additive models, in rows
 # applied to another time than it was fitted at, a curve meets values it has rarely seen: it must be stiff
 _STIFF_RIDGE_ROWS = 1_000.0
 _STIFF_RIDGE_SHARE = 0.1  # of the rows at most
-_MANY_ROWS = 20_000
-_CHUNK = 65_536
 _ADDITIVE_ROWS = 30_000  # some 300 coefficients need no more; beyond it a random sample is taken
 _CELL_ROWS = 20.0  # rows' worth of base rate in every cell of the rules
 _ODDS_LIMIT = 13.8  # logits stay within ±13.8: probabilities within 1e-6 and 1 - 1e-6
@@ -142,56 +140,6 @@ class Probability:
         return np.nan_to_num(design.numeric[:, self.column].astype(np.float64), nan=self.missing)
 
 
-@dataclass(frozen=True)
-class Boosting:
-    """Histogram gradient boosting, heavily regularised; native categories, missing values kept missing.
-
-    Small trees, a slow learning rate, ridge-penalised leaves and half of the columns per split, after
-    J. H. Friedman (2001, 2002) and the histogram algorithm of LightGBM (G. Ke et al. 2017).
-    """
-
-    estimator: Any
-
-    @classmethod
-    def fitted(cls, design: Design, target: Floats, kind: Target, rng: np.random.Generator) -> Self:
-        """Fit trees to log loss, Poisson deviance (a mean of spend ≥ 0) or squared error."""
-        from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
-
-        n = len(design)
-        options: dict[str, Any] = {
-            # fewer, larger trees where there are rows to fill them
-            "max_iter": 220 if n < _MANY_ROWS else 150,
-            "learning_rate": 0.04 if n < _MANY_ROWS else 0.08,
-            "max_leaf_nodes": 6 if n < _MANY_ROWS else 12,
-            "min_samples_leaf": int(np.clip(n // 50, 5, 40 if n < _MANY_ROWS else 80)),
-            "l2_regularization": 10.0,
-            "max_features": 0.5,
-            "early_stopping": False,
-            "categorical_features": [False] * design.numeric.shape[1] + [True] * design.codes.shape[1],
-            "random_state": int(rng.integers(2**31)),
-        }
-        if kind == "probability":
-            model = HistGradientBoostingClassifier(**options).fit(design.stacked(), target.astype(np.int8))
-        else:
-            loss = "poisson" if kind == "spend" else "squared_error"
-            model = HistGradientBoostingRegressor(loss=loss, **options).fit(design.stacked(), target)
-        return cls(model)
-
-    def predict(self, design: Design) -> Floats:
-        """Return the probability of label 1, or the mean."""
-        probability = hasattr(self.estimator, "predict_proba")
-
-        def part(start: int) -> Floats:
-            matrix = design.take(slice(start, start + _CHUNK)).stacked()
-            if probability:
-                return np.asarray(self.estimator.predict_proba(matrix)[:, 1])
-            return np.asarray(self.estimator.predict(matrix))
-
-        starts = range(0, max(len(design), 1), _CHUNK)
-        worthwhile = len(design) >= FEW_ROWS
-        return np.concatenate(parallel_map(part, starts, worthwhile=worthwhile, kernels=MODEL_LIBRARIES))
-
-
 @dataclass(frozen=True, slots=True)
 class TwoPart:
     """Whether anything is spent times how much, where something is (hurdle model: J. G. Cragg 1971)."""
@@ -286,20 +234,22 @@ def candidate_set(
     blends: dict[str, tuple[str, ...]] = {}
     if kind == "probability":
         fits["logit"] = _additive("logistic", ahead=ahead, knots=2)  # where positives are too few for curves
+        if ahead:
+            fits["plain_logit"] = _additive("logistic", ahead=False, knots=2, plain=True)
         fits["spline_logit"] = _additive("logistic", ahead=ahead)
-        fits["boosting"] = lambda design, target, rng: Boosting.fitted(design, target, kind, rng)
+        fits["boosting"] = lambda design, target, rng: SymmetricTrees.fitted(design, target, kind, rng)
         blends["blend"] = ("spline_logit", "boosting")
     elif kind == "spend":
         fits["tweedie"] = _additive("tweedie", ahead=ahead, knots=2)
         fits["spline_tweedie"] = _additive("tweedie", ahead=ahead)
         fits["two_part"] = _two_part(ahead=ahead)
-        fits["boosting"] = lambda design, target, rng: Boosting.fitted(design, target, kind, rng)
+        fits["boosting"] = lambda design, target, rng: SymmetricTrees.fitted(design, target, kind, rng)
         blends["blend"] = ("tweedie" if ahead else "spline_tweedie", "boosting")
         if "buy_till_you_die" in fits:
             blends["blend_buy_till_you_die"] = ("tweedie", "buy_till_you_die")
     else:
         fits["spline"] = _additive("squared", ahead=ahead)
-        fits["boosting"] = lambda design, target, rng: Boosting.fitted(design, target, kind, rng)
+        fits["boosting"] = lambda design, target, rng: SymmetricTrees.fitted(design, target, kind, rng)
         blends["blend"] = ("spline", "boosting")
     return CandidateSet(kind, fits, blends, baselines)
 
@@ -310,14 +260,14 @@ def _as_it_is(kind: Target, column: int) -> Fit:
     return lambda design, target, _rng: Scaled.fitted(design, target, column)
 
 
-def _additive(loss: Loss, *, ahead: bool, knots: int = 5) -> Fit:
+def _additive(loss: Loss, *, ahead: bool, knots: int = 5, plain: bool = False) -> Fit:
     def fit(design: Design, target: Floats, rng: np.random.Generator) -> Model:
         if len(target) > _ADDITIVE_ROWS:
             rows = rng.choice(len(target), _ADDITIVE_ROWS, replace=False)
             design, target = design.take(rows), target[rows]
         stiff = max(_RIDGE_ROWS, min(_STIFF_RIDGE_ROWS, _STIFF_RIDGE_SHARE * len(target)))
         return AdditiveModel.fitted(
-            design, target, loss=loss, penalty=stiff if ahead else _RIDGE_ROWS, knots=knots
+            design, target, loss=loss, penalty=stiff if ahead else _RIDGE_ROWS, knots=knots, plain=plain
         )
 
     return fit

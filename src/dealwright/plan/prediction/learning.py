@@ -159,7 +159,7 @@ def learn(
         fold = shuffled_folds(len(sample), choice_rng, limits.folds)
         comparison = compare_in_folds(line, sample, fold, choice_rng)
         chosen_by = f"{limits.folds} shuffled folds"
-    choice = choose(comparison, line, choice_rng)
+    choice = choose(comparison.levelled(line), line, choice_rng)
     rows = np.arange(len(labelled))
     if not every_row and len(labelled) > limits.choice_rows:
         rows = np.sort(fold_rng.choice(len(labelled), limits.choice_rows, replace=False))

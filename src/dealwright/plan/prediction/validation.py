@@ -70,6 +70,21 @@ class Comparison:
     predictions: dict[str, Floats]
     raw: dict[str, Floats] | None = None
 
+    def levelled(self, line: CandidateSet) -> Comparison:
+        """Return the comparison by which candidates are chosen.
+
+        A level that jumps between earlier and later rows is nobody's merit, and that of tonight comes from
+        the latest rows whoever is chosen: where predictions were calibrated ahead, each candidate gets the
+        level and the spread that suit the later rows best, so that what it tells apart counts.
+        """
+        if self.raw is None or line.kind != "probability":
+            return self
+        alike = {
+            name: Calibration.fitted(self.target, p).apply(p) if np.ptp(p) > 0 else _rate(self.target)
+            for name, p in self.raw.items()
+        }
+        return Comparison(self.target, alike, self.raw)
+
     def losses(self, line: CandidateSet) -> dict[str, Floats]:
         """Return each candidate's loss on each row."""
         return {name: row_losses(self.target, p, line.kind) for name, p in self.predictions.items()}
@@ -81,6 +96,10 @@ class OutOfFold:
 
     raw: Floats
     calibrated: Floats
+
+
+def _rate(target: Floats) -> Floats:
+    return np.full(len(target), target.mean())
 
 
 def shuffled_folds(n: int, rng: np.random.Generator, folds: int = FOLDS) -> Rows:

@@ -318,6 +318,77 @@ def test_observed_at_orders_the_rows_and_is_no_feature():
         run(replace(inputs, schema=schema), observed_at="seen")
 
 
+def dated(day, churned, **columns):
+    """Accounts with declared labels, observed on a day after the start of 2024."""
+    accounts = pl.DataFrame(
+        {
+            "account_id": [f"A{k}" for k in range(len(day))],
+            "seen_at": pl.Series(
+                [datetime(2024, 1, 1) + timedelta(days=int(d)) for d in day], dtype=TIMESTAMP
+            ),
+            "churned": churned,
+            **columns,
+        }
+    )
+    schema = AccountSchema(numeric=tuple(columns), dates=("seen_at",), has_churn_label=True)
+    return PlanInputs(accounts, schema, AS_OF)
+
+
+def test_what_is_said_of_a_model_is_what_later_rows_say():
+    rng = np.random.default_rng(5)
+    month, size = np.arange(2_400) // 80, rng.random(2_400)
+    share = rng.choice([0.08, 0.5], 30)[month]  # months are learned by heart; on later ones only size helps
+    logit = np.log(share / (1 - share)) + 2.4 * (size - 0.5)
+    inputs = dated(month * 30, rng.random(2_400) < 1 / (1 + np.exp(-logit)), month=month, size=size)
+    result = run(inputs, observed_at="seen_at", value_labels="none")
+    card, metrics = result.card["churn"], result.metrics
+    forward = card["forward_measures"][card["champion"]]
+    assert metrics["churn_auc"] == forward["auc"]["value"]
+    assert metrics["churn_ece"] == forward["ece"]["value"]
+    # what size alone can tell, by the true law within each month; folds promise more
+    assert forward["auc"]["low"] <= 0.67 <= forward["auc"]["high"]
+    assert metrics["churn_auc"] > 0.6
+    assert metrics["churn_auc_in_folds"] == card["measures"][card["champion"]]["auc"]["value"]
+    assert result.summary()["churn_tested"] == "forward in time"
+    assert metrics["churn_auc_base_rate"] == metrics["churn_auc_base_rate_in_folds"] == 0.5
+
+
+def test_one_rate_for_all_ranks_nobody(from_labels, from_orders):
+    for _, result in (from_labels, from_orders):
+        row = result.card["churn"]["measures"]["base_rate"]
+        assert (row["auc"]["value"], row["auc"]["low"], row["auc"]["high"]) == (0.5, 0.5, 0.5)
+        assert row["lift"]["value"] == pytest.approx(1.0)
+    assert from_orders[1].card["value"]["measures"]["base_rate"]["gini"]["value"] == pytest.approx(0.0)
+    assert from_labels[1].summary()["churn_tested"] == "out of fold"
+    assert not [name for name in from_labels[1].metrics if name.endswith("_in_folds")]
+
+
+def test_a_rate_that_jumped_is_that_of_the_latest_rows():
+    rng = np.random.default_rng(6)
+    day = np.sort(rng.integers(0, 300, 3_000))
+    x = rng.normal(size=3_000)
+    chance = 1 / (1 + np.exp(-(x + np.where(day < 100, -3.0, -0.5))))
+    churned = pl.Series(rng.random(3_000) < chance)
+    today = np.arange(3_000) >= 2_700  # not known yet
+    labels = churned.zip_with(pl.Series(~today), pl.Series([None], dtype=pl.Boolean))
+    result = run(dated(day, labels, x=x), observed_at="seen_at", value_labels="none")
+    predicted = result.frame["churn_probability"].to_numpy()[today]
+    assert predicted.mean() == pytest.approx(chance[today].mean(), abs=0.04)  # over all rows: half of it
+    assert result.metrics["churn_ece"] < 0.08
+
+
+def test_a_trend_that_goes_on_is_followed_by_a_straight_line():
+    rng = np.random.default_rng(7)
+    day = np.sort(rng.integers(0, 300, 4_000))
+    rate = 5.0 - day / 60.0 + rng.normal(0, 0.3, 4_000)  # an interest rate that keeps falling
+    other = rng.normal(size=4_000)
+    churned = rng.random(4_000) < 1 / (1 + np.exp(-(2.0 - 1.2 * rate + 0.4 * other)))
+    result = run(dated(day, churned, rate=rate, other=other), observed_at="seen_at", value_labels="none")
+    assert result.card["churn"]["champion"] in ("plain_logit", "logit")
+    table = result.card["churn"]["choice"]["candidates"]
+    assert table["plain_logit"]["loss"] < table["boosting"]["loss"]
+
+
 def test_who_never_ordered_cannot_leave_and_is_no_better_than_the_median_buyer():
     inputs = ordered(n=150)
     new = pl.DataFrame({"account_id": ["N1", "N2"], "size": [3.0, -3.0]})
