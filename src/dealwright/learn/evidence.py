@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,6 +15,7 @@ from dealwright.learn.params import LearnParams
 from dealwright.learn.slots import FloatArray, IntArray
 from dealwright.learn.verdict import Evidence, Verdict
 from dealwright.stats.links import sigmoid
+from dealwright.stats.special import chi2_quantile, chi2_tail, find_root
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -116,14 +118,12 @@ def find_power(effect_sd: float, information: FloatArray, alpha: float) -> float
     information
         Of each agent: outcomes times p (1 - p), the variance of the sum of its residuals.
     """
-    from scipy.stats import chi2
-
     v = information[information > 0]
     if len(v) < 2:
         return 0.0
     scale, df = _match_chi2(0.0, v)
     scale_apart, df_apart = _match_chi2(effect_sd, v)
-    return float(chi2.sf(chi2.isf(alpha, df) * scale / scale_apart, df_apart))
+    return chi2_tail(chi2_quantile(alpha, df) * scale / scale_apart, df_apart)
 
 
 def _match_chi2(effect_sd: float, v: FloatArray) -> tuple[float, float]:
@@ -155,8 +155,6 @@ def find_needed_outcomes(params: LearnParams, each: IntArray, rate: float) -> in
     -------
     None where no number of such outcomes would do: fewer than two agents have any, or all are wins or losses.
     """
-    from scipy.optimize import brentq
-
     share = each[each > 0] / max(each.sum(), 1)
     if len(share) < 2 or not 0 < rate < 1:
         return None
@@ -165,7 +163,7 @@ def find_needed_outcomes(params: LearnParams, each: IntArray, rate: float) -> in
         information = np.exp(log_outcomes) * rate * (1 - rate) * share
         return params.target_power - find_power(params.worthwhile_sd, information, params.alpha)
 
-    return int(np.ceil(np.exp(brentq(lack, 0.0, np.log(1e15), xtol=1e-6)) - 1e-3))
+    return int(np.ceil(np.exp(find_root(lack, 0.0, math.log(1e15), 1e-6)) - 1e-3))
 
 
 def _measure_backtest(

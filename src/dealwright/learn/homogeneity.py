@@ -16,6 +16,7 @@ from dealwright.learn.lead_model import design_matrix, fit_amount_model, fit_win
 from dealwright.learn.outcomes import BoolArray, value_shares
 from dealwright.learn.slots import FloatArray, IntArray
 from dealwright.stats.links import sigmoid
+from dealwright.stats.special import chi2_tail
 
 if TYPE_CHECKING:
     from dealwright.learn.outcomes import OutcomeTable
@@ -139,9 +140,7 @@ def compare_agents(table: OutcomeTable, permutations: int, rng: np.random.Genera
 
 
 def _chi2_tail(statistic: float, df: float) -> float:
-    from scipy.stats import chi2
-
-    return float(chi2.sf(statistic, df)) if df > 0 else 1.0
+    return chi2_tail(statistic, df) if df > 0 else 1.0
 
 
 @dataclass

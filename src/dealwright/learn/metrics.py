@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from dealwright.learn.slots import FloatArray, IntArray
+from dealwright.stats.special import midranks
 
 _GROUPS = 1000
 _Z_95 = 1.959964
@@ -118,15 +119,13 @@ def area_under_curve(won: FloatArray, probability: FloatArray, block: IntArray |
 
 def _pairs(won: FloatArray, probability: FloatArray) -> tuple[int, float, float]:
     """Count pairs of a win and a loss; return also their AUC and its variance."""
-    from scipy.stats import rankdata
-
     wins, losses = probability[won > 0], probability[won <= 0]
     m, n = len(wins), len(losses)
     if m == 0 or n == 0:
         return 0, 0.5, 0.0
-    everything = rankdata(np.concatenate([wins, losses]))
-    by_win = (everything[:m] - rankdata(wins)) / n
-    by_loss = 1.0 - (everything[m:] - rankdata(losses)) / m
+    everything = midranks(np.concatenate([wins, losses]))
+    by_win = (everything[:m] - midranks(wins)) / n
+    by_loss = 1.0 - (everything[m:] - midranks(losses)) / m
     variance = (by_win.var(ddof=1) / m if m > 1 else 0.25) + (by_loss.var(ddof=1) / n if n > 1 else 0.25)
     return m * n, float(by_win.mean()), float(variance)
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dealwright.learn.model import FIXED_RATIO, FULL_SHRINKAGE
+from dealwright.stats.special import log_beta, minimise
 
 if TYPE_CHECKING:
     from dealwright.learn.slots import FloatArray
@@ -27,9 +28,6 @@ def fit_prior_strength(known: FloatArray, won: FloatArray, mean: FloatArray) -> 
     Biometrics 29). Counts may be fractions. When the counts vary no more than chance makes them, the
     likelihood rises for ever with m: then it is `FULL_SHRINKAGE`.
     """
-    from scipy.optimize import minimize_scalar
-    from scipy.special import betaln
-
     some = known > 0
     if not some.any():
         return FULL_SHRINKAGE
@@ -37,14 +35,12 @@ def fit_prior_strength(known: FloatArray, won: FloatArray, mean: FloatArray) -> 
 
     def loss(log_m: float) -> float:
         m = np.exp(log_m)
-        return -float(np.sum(betaln(w + m * mu, k - w + m * (1 - mu)) - betaln(m * mu, m * (1 - mu))))
+        return -float(np.sum(log_beta(w + m * mu, k - w + m * (1 - mu)) - log_beta(m * mu, m * (1 - mu))))
 
     binomial = -float(np.sum(w * np.log(mu) + (k - w) * np.log1p(-mu)))
-    found = minimize_scalar(
-        loss, bounds=(np.log(0.5), np.log(1e5)), method="bounded", options={"xatol": 1e-3}
-    )
+    found = minimise(loss, np.log(0.5), np.log(1e5), 1e-3)
     # at the upper end the two likelihoods agree up to rounding: no variation beyond chance
-    if found.x > np.log(5e4) or found.fun > binomial - _WORTH_A_PARAMETER:
+    if found.x > np.log(5e4) or found.value > binomial - _WORTH_A_PARAMETER:
         return FULL_SHRINKAGE
     return float(np.exp(found.x))
 
@@ -77,8 +73,6 @@ def fit_value_strength(known: FloatArray, won: FloatArray, mean: FloatArray, lev
     mean))`` are fitted as normal with the beta-binomial variance ``1 + (known - 1) / (m + 1)``, reduced by
     that factor (the idea of restricted maximum likelihood: Patterson & Thompson 1971, Biometrika 58).
     """
-    from scipy.optimize import minimize_scalar
-
     total = np.maximum(known.sum(axis=1, keepdims=True), 1e-12)
     weight = total / (total + level_strength)
     left = 1.0 - known / total * (2.0 * weight - weight**2)
@@ -93,10 +87,8 @@ def fit_value_strength(known: FloatArray, won: FloatArray, mean: FloatArray, lev
         # a value's weight is its share of free variation, so that two values of one agent count as one
         return 0.5 * float(np.sum(factor * (np.log(variance) + squared / variance)))
 
-    found = minimize_scalar(
-        loss, bounds=(np.log(0.5), np.log(1e5)), method="bounded", options={"xatol": 1e-3}
-    )
-    if found.x > np.log(5e4) or found.fun > loss(np.log(1e12)) - _WORTH_A_PARAMETER:
+    found = minimise(loss, np.log(0.5), np.log(1e5), 1e-3)
+    if found.x > np.log(5e4) or found.value > loss(np.log(1e12)) - _WORTH_A_PARAMETER:
         return FULL_SHRINKAGE
     return float(np.exp(found.x))
 
@@ -109,8 +101,6 @@ def fit_ratio_strength(total: FloatArray, expected: FloatArray, noise_per_unit: 
     k)`` with ``k = noise_per_unit / t`` (Buhlmann & Gisler 2005, "A Course in Credibility Theory", chapter
     4). ``t`` maximises the marginal likelihood; 0 gives `FIXED_RATIO`.
     """
-    from scipy.optimize import minimize_scalar
-
     some = expected > 0
     if some.sum() < 2 or noise_per_unit <= 0:
         return FIXED_RATIO
@@ -121,9 +111,7 @@ def fit_ratio_strength(total: FloatArray, expected: FloatArray, noise_per_unit: 
         return 0.5 * float(np.sum(np.log(variance) + deviation**2 / variance))
 
     none = 0.5 * float(np.sum(np.log(noise_per_unit * e) + deviation**2 / (noise_per_unit * e)))
-    found = minimize_scalar(
-        loss, bounds=(np.log(1e-8), np.log(4.0)), method="bounded", options={"xatol": 1e-3}
-    )
-    if found.x < np.log(2e-8) or found.fun > none - _WORTH_A_PARAMETER:
+    found = minimise(loss, np.log(1e-8), np.log(4.0), 1e-3)
+    if found.x < np.log(2e-8) or found.value > none - _WORTH_A_PARAMETER:
         return FIXED_RATIO
     return float(noise_per_unit / np.exp(found.x))

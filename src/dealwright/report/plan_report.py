@@ -44,11 +44,7 @@ def render_report(run: Run) -> str:
         as_of=_moment(run.settings.get("as_of")),
         seed=run.settings.get("seed", 0),
         source=next(
-            (
-                run.settings[key]
-                for key in ("world", "directory", "accounts", "orders")
-                if key in run.settings
-            ),
+            (run.settings[key] for key in _SOURCES if key in run.settings),
             "",
         ),
         accounts=accounts.height,

@@ -21,18 +21,18 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import rankdata
-from scipy.stats import t as student
+
+from dealwright.stats.special import midranks
 
 Floats = NDArray[np.float64]
 Measure = Callable[[Floats, Floats], float]
 Target = Literal["probability", "spend", "amount"]
 
 _GROUPS = 20
+_T_95 = 2.093024054408263  # 97.5 % quantile of Student's t with 19 degrees of freedom, one less than groups
 _JACKKNIFE_ROWS = 10_000
 _BINS = 10
 _TOP_SHARE = 0.1
-_TWEEDIE_POWER = 1.5
 _SMALLEST = 1e-6  # probabilities closer to 0 or 1 count as this
 _SMALLEST_SPEND = 1e-3  # of the mean: a spend is never impossible
 
@@ -68,7 +68,7 @@ def auc(target: Floats, predicted: Floats) -> float:
     n_1, n_0 = int(positive.sum()), int((~positive).sum())
     if n_1 == 0 or n_0 == 0:
         return float("nan")
-    ranks = rankdata(predicted)
+    ranks = midranks(predicted)
     return float((ranks[positive].sum() - n_1 * (n_1 + 1) / 2) / (n_1 * n_0))
 
 
@@ -128,7 +128,7 @@ def mae(target: Floats, predicted: Floats) -> float:
 
 def spearman(target: Floats, predicted: Floats) -> float:
     """Spearman's rank correlation; NaN where either side is constant."""
-    a, b = rankdata(target), rankdata(predicted)
+    a, b = midranks(target), midranks(predicted)
     spread = a.std() * b.std()
     return float(((a - a.mean()) * (b - b.mean())).mean() / spread) if spread > 0 else float("nan")
 
@@ -136,8 +136,8 @@ def spearman(target: Floats, predicted: Floats) -> float:
 def normalised_gini(target: Floats, predicted: Floats) -> float:
     """Gini of the target by predicted order over that by perfect order; ties count as in random order."""
     centred = target - target.mean()
-    perfect = float(centred @ rankdata(target))
-    return float(centred @ rankdata(predicted)) / perfect if perfect > 0 else float("nan")
+    perfect = float(centred @ midranks(target))
+    return float(centred @ midranks(predicted)) / perfect if perfect > 0 else float("nan")
 
 
 def total_bias(target: Floats, predicted: Floats) -> float:
@@ -234,13 +234,12 @@ def estimates(
         rest = (group >= 0) & (group != g)
         for name, measure in measures.items():
             left_out[name][g] = measure(target, predicted, rest)
-    reach = float(student.ppf(0.975, _GROUPS - 1))
     result = {}
     for name, value in values.items():
         squares = ((left_out[name] - left_out[name].mean()) ** 2).sum()
         error = shrink * float(np.sqrt((_GROUPS - 1) / _GROUPS * squares))
         low, high = _RANGES.get(name, (-np.inf, np.inf))
-        result[name] = Estimate(value, max(low, value - reach * error), min(high, value + reach * error))
+        result[name] = Estimate(value, max(low, value - _T_95 * error), min(high, value + _T_95 * error))
     return result
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from dealwright.errors import InputError
+from dealwright.extras import require_extra
 
 if TYPE_CHECKING:
     from dealwright.world.astra_truth import FloatArray, IntArray
@@ -110,6 +111,7 @@ def assign_batches_optimally(value: FloatArray, capacity: IntArray, batch: IntAr
     batch
         Shape (leads,): for example the day of arrival.
     """
+    require_extra("plan", "the assignment that is best in hindsight")
     from scipy.optimize import linear_sum_assignment
 
     chosen = np.full(len(value), -1, dtype=np.int64)

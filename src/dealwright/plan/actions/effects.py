@@ -28,9 +28,10 @@ from dealwright.plan.actions.effect_learning import (
 )
 from dealwright.plan.actions.facts import preferred_channel
 from dealwright.plan.actions.learners import FOLDS, Blend
-from dealwright.plan.actions.linear_models import Linear, fit_logistic, sigmoid
+from dealwright.plan.actions.linear_models import Linear, fit_logistic
 from dealwright.plan.actions.point_in_time import PointInTimeFeatures, PointInTimeReader, past_touches
 from dealwright.schemas import NOTHING, PlanInputs
+from dealwright.stats.links import sigmoid
 
 _APPLY_ROWS: Final = 100_000
 _STATED: Final = "stated"

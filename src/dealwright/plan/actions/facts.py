@@ -26,11 +26,6 @@ _LEAST_STAYING: Final = 0.1
 
 SEGMENT_FACTS: Final = ("value_bucket", "potential_bucket", "segment", "wallet_eur", "potential_eur")
 ANOMALY_FACTS: Final = ("anomaly_score", "is_anomaly")
-DERIVED: Final = (
-    "churn_probability", "predicted_value_eur", "value_if_kept_eur", "anomaly_score", "is_anomaly",
-    "value_bucket", "potential_bucket", "segment", "wallet_eur", "potential_eur",
-    "days_since_order", "orders_365d", "spend_365d_eur", "days_since_contact", "contacts_30d",
-)  # fmt: skip
 
 
 def account_facts(inputs: PlanInputs, found: pl.DataFrame, contacts: pl.DataFrame) -> pl.DataFrame:

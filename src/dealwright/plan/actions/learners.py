@@ -13,7 +13,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from dealwright.plan.actions.linear_models import PLAIN_C, Linear, fit_logistic, ridge_path, sigmoid
+from dealwright.plan.actions.linear_models import PLAIN_C, Linear, fit_logistic, ridge_path
+from dealwright.stats.links import sigmoid
 
 # what is tried for each learner: prior variance of a deviation on the logit scale, or ridge penalty
 SETTINGS: Final[Mapping[str, tuple[float, ...]]] = {

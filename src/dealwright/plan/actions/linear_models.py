@@ -8,6 +8,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from dealwright.stats.links import sigmoid
+
 PLAIN_C: Final = 1.0  # prior variance of a coefficient that is hardly shrunken
 _NEWTON_STEPS: Final = 12
 _NEWTON_GAIN: Final = 1e-5  # stop when a step gains less than this per row
@@ -31,12 +33,6 @@ class Linear:
         added = np.where(channel >= 0, np.append(self.channel, 0.0)[channel], 0.0)
         result: NDArray[np.float64] = added + self.preferred * preferred
         return result
-
-
-def sigmoid(x: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return 1 / (1 + exp(−x))."""
-    result: NDArray[np.float64] = 0.5 * (1.0 + np.tanh(0.5 * x))
-    return result
 
 
 def fit_logistic(

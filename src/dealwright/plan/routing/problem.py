@@ -7,7 +7,6 @@ end.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -217,8 +216,3 @@ def leg_sum(problem: Problem, matrix: NDArray[Any], route: Route) -> float:
 def sequences(plan: RoutePlan) -> tuple[tuple[int, ...], ...]:
     """Return only who is visited in which order."""
     return tuple(route.stops for route in plan.routes)
-
-
-def as_sequences(stops: Sequence[Sequence[int]]) -> tuple[tuple[int, ...], ...]:
-    """Turn nested lists into the form of `sequences`."""
-    return tuple(tuple(int(stop) for stop in route) for route in stops)

@@ -57,20 +57,6 @@ def service_level(
     return _answered(agents, load, within / handle, erlang_b(agents, load))
 
 
-def abandonment(agents: int, load: float, handle: float, patience: float) -> float:
-    """Return the share of contacts that hang up before they are answered (Erlang A)."""
-    if load <= 0:
-        return 0.0
-    return 1.0 if agents <= 0 else _answered_with_patience(agents, load, handle, 0.0, patience)[1]
-
-
-def mean_wait(agents: int, load: float, handle: float) -> float:
-    """Return the mean wait over all contacts (Erlang C); inf where the agents cannot keep up."""
-    if load <= 0:
-        return 0.0
-    return math.inf if agents <= load else waiting_probability(agents, load) * handle / (agents - load)
-
-
 def required_agents(load: float, work: Work) -> int:
     """Return the fewest available agents that keep service level and occupancy, before shrinkage."""
     if load <= 0:

@@ -16,9 +16,10 @@ from dealwright.plan.actions.effect_learning import EffectParams
 from dealwright.plan.actions.effects import apply_effects, learn_effects
 from dealwright.plan.actions.fatigue import read_touches
 from dealwright.plan.actions.learners import SETTINGS
-from dealwright.plan.actions.linear_models import Linear, fit_logistic, sigmoid
+from dealwright.plan.actions.linear_models import Linear, fit_logistic
 from dealwright.plan.actions.point_in_time import PointInTimeReader
 from dealwright.schemas import TIMESTAMP, AccountSchema, PlanInputs
+from dealwright.stats.links import sigmoid
 
 AS_OF = datetime(2026, 6, 30)
 CATALOGUE = parse_catalogue(

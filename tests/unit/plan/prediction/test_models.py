@@ -17,7 +17,7 @@ from dealwright.plan.prediction import PredictParams, predict
 from dealwright.plan.prediction.additive import AdditiveModel
 from dealwright.plan.prediction.archive import packed, unpacked
 from dealwright.plan.prediction.candidates import Rules, candidate_set
-from dealwright.plan.prediction.design import FeatureSchema, concatenated
+from dealwright.plan.prediction.design import FeatureSchema
 from dealwright.plan.prediction.labels import labels_from_orders
 from dealwright.plan.prediction.ledger import Ledger
 from dealwright.plan.prediction.model_store import OutdatedModelError
@@ -95,8 +95,6 @@ def test_a_schema_is_checked_when_it_is_used():
     infinite, notes = schema.encode(frame.with_columns(pl.lit(1e39).alias("curved")))
     assert np.isnan(infinite.numeric[:, 0]).all()
     assert "800 infinite values treated as missing" in notes[0]
-    both = concatenated([infinite, schema.encode(frame)[0]])
-    assert len(both) == 1600
 
 
 def test_rare_categories_are_known_and_not_reported():

@@ -12,9 +12,8 @@ from dealwright.errors import InputError
 from dealwright.plan.staffing import ScheduleParams, ShiftPattern, Work
 from dealwright.plan.staffing.demand import measure_demand
 from dealwright.plan.staffing.erlang import (
-    abandonment,
+    _answered_with_patience,
     erlang_b,
-    mean_wait,
     required_agents,
     scheduled_agents,
     service_level,
@@ -79,7 +78,7 @@ def test_erlang_a_agrees_with_its_birth_and_death_chain(agents, load, patience):
         chain.append(chain[-1] * load / handle / (min(k, agents) / handle + max(k - agents, 0) / patience))
     share = np.array(chain) / sum(chain)
     lost = (np.maximum(np.arange(600) - agents, 0) * share).sum() / patience / (load / handle)
-    assert abandonment(agents, load, handle, patience) == pytest.approx(lost, abs=1e-6)
+    assert _answered_with_patience(agents, load, handle, 0.0, patience)[1] == pytest.approx(lost, abs=1e-6)
     at_once = share[:agents].sum()
     assert service_level(agents, load, handle, 0.0, patience) == pytest.approx(at_once, abs=1e-6)
 
@@ -100,10 +99,12 @@ def test_a_long_steady_day_behaves_as_the_formulas_say(patience):
     )  # fmt: skip
     assert played.share.mean() == pytest.approx(service_level(12, 10.0, 3, 1 / 3, patience), abs=0.015)
     if patience is None:
-        assert played.mean_wait_min == pytest.approx(mean_wait(12, 10.0, 3), rel=0.08)
+        assert played.mean_wait_min == pytest.approx(
+            waiting_probability(12, 10.0) * 3 / (12 - 10.0), rel=0.08
+        )
         assert played.abandoned == 0
     else:
-        assert played.abandoned == pytest.approx(abandonment(12, 10.0, 3, 3.0), abs=0.004)
+        assert played.abandoned == pytest.approx(_answered_with_patience(12, 10.0, 3, 0.0, 3.0)[1], abs=0.004)
 
 
 def test_no_agents_answer_nobody_and_nobody_calling_keeps_every_promise():
