@@ -296,3 +296,34 @@ def test_what_a_pending_booking_may_bring_decides_nothing(database: Database) ->
         assert value(connection, "select status from dealwright.assignment") == "open"
         assert value(connection, "select count(*) from dealwright.event") == events
         check_desk(connection)
+
+
+@pytest.mark.parametrize(
+    ("base", "package", "total", "expected"),
+    [
+        (700, None, None, 700),
+        (None, 50, None, 50),
+        (700, 50, None, 750),
+        (700, 50, 900, 900),
+        (None, None, 900, 900),
+        (0, None, None, 0),
+        (None, None, None, None),
+    ],
+)
+def test_a_booking_without_a_total_brings_what_its_parts_do(
+    database: Database, base: int | None, package: int | None, total: int | None, expected: int | None
+) -> None:
+    with database.connect(autocommit=True) as connection:
+        declare(connection)
+        add_agent(connection, "Ada")
+        assign(connection, LEAD)
+        update = (
+            "update dealwright.booking set status = 'confirmed', base_revenue = %s, package_revenue = %s, "
+            "total_revenue = coalesce(%s, total_revenue) returning total_revenue"
+        )
+        assert value(connection, update, base, package, total) == expected
+        # another amount is another total, unless that is given as well
+        assert value(connection, update, 300, package, None) == 300 + (package or 0)
+        assert value(connection, update, 300, 20, 444) == 444
+        assert value(connection, "select total_revenue from dealwright.assignment") == 444
+        check_desk(connection)

@@ -59,6 +59,28 @@ def test_an_import_equals_a_recount(database: Database, modelled: bool) -> None:
         check_desk(connection, model)
 
 
+def test_a_value_that_came_once_is_counted_under_a_model(database: Database) -> None:
+    desk = Desk(database)
+    desk.load(history())
+    model = random_model(np.random.default_rng(4))
+    with database.connect(autocommit=True) as connection:
+        load_model(connection, model)
+        grown = replace(DIMENSIONS[0], values=(*DIMENSIONS[0].values, "Pluto"))
+        later = history(2, first=121, assignments=6)
+        once = later.assignments.with_columns(destination=pl.lit("Pluto"))
+        desk.load(replace(later, dimensions=(grown, DIMENSIONS[1]), assignments=once))
+        check_desk(connection, model)
+        slot = value(connection, "select slot from dealwright.dimension_value where value = 'Pluto'")
+        known = rows(
+            connection,
+            "select known[%s] as known, expected_ppm[%s] as expected from dealwright.agent_stat",
+            slot,
+            slot,
+        )
+        assert any(row["known"] == 1 for row in known)
+        assert all(row["expected"] > 0 for row in known if row["known"])
+
+
 def test_twice_changes_nothing(database: Database) -> None:
     desk = Desk(database)
     desk.load(history())

@@ -42,7 +42,9 @@ TESTS: dict[str, tuple[str, ...]] = {
     "engine/assignment": _WALK + _sql("by_hand", "people", "queue", "follow_up", "record", "value", "many"),
     "engine/audit": _sql("record", "roles", "by_hand") + _desk("worker", "upgrade"),
     "engine/batch": _sql("many", "intervals") + _desk("desk"),
-    "engine/booking": _WALK + _sql("by_hand", "people", "queue", "follow_up", "refusals", "value", "bounds"),
+    "engine/booking": _sql("by_hand")
+    + _WALK
+    + _sql("people", "queue", "follow_up", "refusals", "value", "bounds"),
     "engine/candidates": _sql("standing", "queue", "value", "eligibility", "fair", "people")
     + _WALK
     + _sql("many"),
@@ -69,8 +71,10 @@ TESTS: dict[str, tuple[str, ...]] = {
     "api/assign": _sql("rules", "people", "refusals", "many", "record")
     + _desk("desk_answers", "desk")
     + _WALK,
-    "api/audit": _sql("record", "commands", "roles") + _desk("worker", "desk"),
-    "api/people": _sql("people", "follow_up", "queue", "commands", "roles") + _desk("desk", "worker") + _WALK,
+    "api/audit": _sql("record", "commands", "roles") + _desk("worker", "desk", "upgrade"),
+    "api/people": _sql("people", "follow_up", "queue", "commands", "roles")
+    + _desk("desk", "worker", "upgrade")
+    + _WALK,
     "api/reassign": _sql("people", "queue", "follow_up", "refusals", "record") + _WALK,
     "api/settle": _sql("refusals", "people", "commands", "by_hand") + _desk("desk", "desk_answers") + _WALK,
     "api/tasks": (*_sql("tasks", "roles"), "tests/contract/test_task_commands.py", *_desk("publish")),
