@@ -11,7 +11,7 @@ from schema_text import schema_of
 
 from dealwright.desk.database import Database
 from dealwright.desk.migrations import MigrationResult, migrate, package_sql
-from dealwright.errors import DatabaseError
+from dealwright.errors import ConflictError, DatabaseError
 
 FIRST = "CREATE TABLE dealwright.agent (agent_id bigint PRIMARY KEY, name text NOT NULL);"
 SECOND = "ALTER TABLE dealwright.agent ADD COLUMN rating numeric;\nUPDATE dealwright.agent SET rating = 0;"
@@ -72,6 +72,20 @@ def test_an_empty_database_gets_the_current_schema(empty_database: Database, sql
     versions = _rows(empty_database, "SELECT version, name FROM dealwright.schema_version ORDER BY 1")
     assert versions == [(1, "0001_first"), (2, "0002_ratings")]
     assert _rows(empty_database, "SELECT dealwright.greet()") == [("hello",)]
+
+
+@pytest.mark.parametrize("schema", ["dealwright", "dealwright_engine"])
+def test_a_schema_of_somebody_else_is_left_alone_and_named(empty_database: Database, schema: str) -> None:
+    with empty_database.connect(autocommit=True) as connection:
+        connection.execute(f"create schema {schema} create table agent (x integer)".encode())
+        with pytest.raises(
+            ConflictError, match=rf"no desk \({schema}\.agent\): rename the schema, or use another"
+        ):
+            migrate(connection)
+        found = connection.execute(
+            "select table_name from information_schema.tables where table_schema like 'deal%'"
+        )
+        assert found.fetchall() == [("agent",)]
 
 
 def test_a_second_run_does_nothing(empty_database: Database, sql: Files) -> None:

@@ -34,7 +34,7 @@ from dealwright.desk.upgrade import (
     routines_in_place,
 )
 from dealwright.desk.waiting import Tell, log_wait
-from dealwright.errors import DatabaseError
+from dealwright.errors import ConflictError, DatabaseError
 
 __all__ = ["MigrationResult", "check_versions", "migrate", "package_sql"]
 
@@ -136,6 +136,8 @@ def migrate(
 
     Raises
     ------
+    ConflictError
+        The schema ``dealwright`` holds something that is no desk.
     DatabaseError
         The database is newer than the package, an applied migration was edited afterwards, something of the
         company's depends on what this version no longer has, or a file failed (with its name and line).
@@ -154,6 +156,7 @@ def migrate(
         connection.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
         act_as_owner(connection)
         if not _has_books(connection):
+            _refuse_somebody_elses(connection)
             connection.execute(_BOOKKEEPING)
         _fold_version_0_1(connection, edition.migrations)
         known = _applied(connection)
@@ -258,6 +261,20 @@ def _up_to_date(connection: Connection[Any], edition: Edition) -> MigrationResul
 def _has_retired(connection: Connection[Any]) -> bool:
     row = connection.execute("SELECT retired <> '{}' FROM dealwright.schema_functions").fetchone()
     return row is not None and bool(row[0])
+
+
+def _refuse_somebody_elses(connection: Connection[Any]) -> None:
+    row = connection.execute(
+        "SELECT format('%I.%I', n.nspname, c.relname) FROM pg_class AS c "
+        "JOIN pg_namespace AS n ON n.oid = c.relnamespace "
+        "WHERE n.nspname IN ('dealwright', 'dealwright_engine') AND c.relkind NOT IN ('i', 'I', 't') "
+        "AND to_regclass('dealwright.schema_version') IS NULL ORDER BY c.oid LIMIT 1"
+    ).fetchone()
+    if row is not None:
+        raise ConflictError(
+            f"the schema of the desk holds something that is no desk ({row[0]}): rename the schema, or use "
+            "another database"
+        )
 
 
 def _has_books(connection: Connection[Any]) -> bool:
