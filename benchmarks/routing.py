@@ -195,9 +195,9 @@ def compare_companies(args: argparse.Namespace) -> list[str]:
 
 
 def below_pct(found: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Return by how many per cent of it each figure lies below another; below 0 where it lies above."""
+    """Return by how many per cent of the larger each figure lies below another; below 0 where above."""
     # a day that is not worth leaving home for is worth nothing: a cent keeps the share defined
-    return np.asarray(100 * (other - found) / np.maximum(other, 0.01))
+    return np.asarray(100 * (other - found) / np.maximum(np.maximum(other, found), 0.01))
 
 
 def overall(by_vehicles: dict[int, list[float]]) -> list[float]:

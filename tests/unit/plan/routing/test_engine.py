@@ -322,3 +322,94 @@ def test_the_kernel_is_not_below_the_other_engine_on_clusters(seed: int) -> None
     ours = worth_eur(problem, solve(problem, iterations=1_000, seed=seed))
     theirs = worth_eur(problem, solve(problem, iterations=500, seed=seed, engine="pyvrp"))
     assert ours >= 0.97 * theirs
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_kernel_rates_insertions_as_trying_each_of_them_does(seed: int) -> None:
+    from dealwright.plan.routing.engine import begin_with, empty_insertions, empty_state, kernel_data
+    from dealwright.plan.routing.kernel import ADDED, DELAY, LEG, LENGTH, RATIO, VERSION, rate_route
+
+    problem = random_problem(seed, 30, 2)
+    plan = solve(problem, iterations=3, seed=seed)
+    data, _ = kernel_data(problem)
+    for version in (1, 3):  # by time, and by cost
+        state, known = empty_state(data), empty_insertions(data)
+        begin_with(data, state, known, [route.stops for route in plan.routes])
+        for r, route in enumerate(plan.routes):
+            state.head[r, VERSION] = version
+            known.version[r] = -1
+            rate_route(data, state, known, r)
+            assert state.head[r, LENGTH] == len(route.stops)
+            for j in np.setdiff1d(np.arange(30), plan.served()):
+                tried = {}
+                for leg in range(len(route.stops) + 1):
+                    order = (*route.stops[:leg], int(j), *route.stops[leg:])
+                    longer = schedule_route(problem, r, order)
+                    if longer is None or not problem.allowed[j, r]:
+                        continue
+                    if len(order) > problem.shifts[r].max_visits:
+                        continue
+                    # when the next stop, or home, is reached, against when it was
+                    was = route.arrive[leg] if leg < len(route.stops) else route.back
+                    now = longer.arrive[leg + 1] if leg < len(route.stops) else longer.back
+                    cost = RoutePlan((longer,)).cost_eur(problem) - RoutePlan((route,)).cost_eur(problem)
+                    tried[leg] = (now - was, cost)
+                leg = int(known.leg[r, LEG, j])
+                assert (leg >= 0) == bool(tried)
+                if not tried:
+                    continue
+                delay, cost = tried[leg]
+                assert known.effect[r, DELAY, j] == delay
+                assert known.effect[r, ADDED, j] == pytest.approx(cost)
+                if version == 1:
+                    assert delay == min(found[0] for found in tried.values())
+                else:
+                    assert cost == pytest.approx(min(found[1] for found in tried.values()))
+                gain = problem.value_eur[j] - cost
+                ratio = gain / (delay + 1) if gain > 0 else 0.0
+                assert known.effect[r, RATIO, j] == pytest.approx(ratio)
+
+
+def single_insertion(problem: Problem) -> float:
+    """Insert whoever gains most where it costs least, of equal places the one that leaves most time."""
+    orders: list[tuple[int, ...]] = [() for _ in problem.shifts]
+    worth = 0.0
+    while True:
+        best, least, chosen = 1e-9, 0, None
+        free = set(range(problem.visits)) - {stop for order in orders for stop in order}
+        for r, order in enumerate(orders):
+            if len(order) >= problem.shifts[r].max_visits:
+                continue
+            before = schedule_route(problem, r, order)
+            assert before is not None
+            for j in sorted(free):
+                for leg in range(len(order) + 1):
+                    route = schedule_route(problem, r, (*order[:leg], j, *order[leg:]))
+                    if route is None or not problem.allowed[j, r]:
+                        continue
+                    gain = worth_eur(problem, RoutePlan((route,))) - worth_eur(problem, RoutePlan((before,)))
+                    delay = (route.arrive[leg + 1] if leg < len(order) else route.back) - (
+                        before.arrive[leg] if leg < len(order) else before.back
+                    )
+                    if gain > best + 1e-9 or (gain > best - 1e-9 and chosen is not None and delay < least):
+                        best, least, chosen = gain, delay, (r, route.stops)
+        if chosen is None:
+            return worth
+        worth += best
+        orders[chosen[0]] = chosen[1]
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_no_plan_is_below_single_insertion(seed: int) -> None:
+    problem = random_problem(seed, 14, 2)
+    plan = solve(problem, iterations=400, seed=seed)
+    assert worth_eur(problem, plan) >= single_insertion(problem) - 1e-9
+
+
+@pytest.mark.parametrize("company", [1, 2, 5, 8])
+def test_the_kernel_is_not_below_the_other_engine_on_drawn_companies(company: int) -> None:
+    problem = load("companies").draw_company(company)
+    ours = worth_eur(problem, solve(problem, iterations=3_000))
+    theirs = worth_eur(problem, solve(problem, engine="pyvrp", iterations=300))
+    assert ours >= theirs * 0.97
+    assert ours >= 0
