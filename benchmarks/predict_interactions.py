@@ -55,10 +55,9 @@ def catboost_out_of_fold(inputs: PlanInputs, actual: np.ndarray, seed: int) -> d
     if find_spec("catboost") is None:
         CONSOLE.print("[yellow]catboost is not installed: nothing to compare with")
         return {}
+    import pandas as pd
     from catboost import CatBoostClassifier  # type: ignore[import-not-found]
     from sklearn.model_selection import KFold
-
-    import pandas as pd
 
     categorical = list(inputs.schema.categorical)
     columns = {
