@@ -2,8 +2,8 @@
 
 ``python3 do.py bench predict``, or ``python benchmarks/predict.py [TABLE ...]`` with tables out of telco,
 cdnow, companies, interactions, campaign, barcelona, drift, mailing, small, noise and scale. Public data are
-read from ``../shared/data`` by a declaration only and go through the plan's own reading and quality stage; where they are absent, the table
-says so. Every reference is computed in the same run.
+read from ``../shared/data`` by a declaration only and go through the plan's own reading and quality stage;
+where they are absent, the table says so. Every reference is computed in the same run.
 """
 
 from __future__ import annotations
@@ -140,7 +140,8 @@ def cdnow(seed: int) -> None:
     chosen(ours)
     total = ours.card["value"]["total"]
     CONSOLE.print(
-        f"  total {total['value']:,.0f} [{total['low']:,.0f}, {total['high']:,.0f}]; {actual.sum():,.0f} spent"
+        f"  total {total['value']:,.0f} [{total['low']:,.0f}, {total['high']:,.0f}], "
+        f"{actual.sum():,.0f} were spent"
     )
 
 

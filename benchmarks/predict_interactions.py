@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from datetime import datetime
 from importlib.util import find_spec
-from typing import Any
 
 import numpy as np
 import polars as pl
@@ -56,16 +55,18 @@ def catboost_out_of_fold(inputs: PlanInputs, actual: np.ndarray, seed: int) -> d
     if find_spec("catboost") is None:
         CONSOLE.print("[yellow]catboost is not installed: nothing to compare with")
         return {}
+    import pandas as pd
     from catboost import CatBoostClassifier  # type: ignore[import-not-found]
     from sklearn.model_selection import KFold
 
-    names = [*inputs.schema.numeric, *inputs.schema.categorical]
     categorical = list(inputs.schema.categorical)
-    frame: Any = (
-        inputs.accounts.select(names)
-        .with_columns(pl.col(categorical).cast(pl.String).fill_null(""))
-        .to_pandas()
-    )
+    columns = {
+        name: inputs.accounts[name].cast(pl.String).fill_null("").to_list()
+        if name in categorical
+        else inputs.accounts[name].cast(pl.Float64).to_numpy()
+        for name in (*inputs.schema.numeric, *categorical)
+    }
+    frame = pd.DataFrame(columns)
     predicted = np.empty(len(actual))
     for train, test in KFold(5, shuffle=True, random_state=seed).split(frame):
         model = CatBoostClassifier(

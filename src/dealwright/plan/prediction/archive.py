@@ -18,7 +18,8 @@ from dealwright.errors import InputError
 from dealwright.plan.prediction.learning import Predictor
 from dealwright.plan.prediction.model_store import OutdatedModelError
 
-_MAGIC: Final = b"dealwright predictor 1\n"
+_FORMAT: Final = b"dealwright predictor "
+_MAGIC: Final = _FORMAT + b"2\n"
 _LIBRARIES: Final = ("scikit-learn", "numpy")
 _ALLOWED: Final = {
     "numpy": {"dtype", "float64", "ndarray"},
@@ -59,8 +60,13 @@ def unpacked(content: bytes) -> Predictor:
     InputError
         These are no such bytes, they are damaged, or name a class that no predictor consists of.
     OutdatedModelError
-        They were written with other versions of the libraries.
+        They were written with other versions of the libraries, or of Dealwright.
     """
+    if content.startswith(_FORMAT) and not content.startswith(_MAGIC):
+        raise OutdatedModelError(
+            "the predictor was written by another version of Dealwright: train a new model, or install that "
+            "version"
+        )
     if not content.startswith(_MAGIC):
         raise InputError("this file holds no Dealwright predictor: train a new model")
     line, _, payload = content[len(_MAGIC) :].partition(b"\n")

@@ -63,7 +63,7 @@ class Season:
 
     @classmethod
     def of(cls, ledger: Ledger, cut_off: datetime) -> Self:
-        """Learn it from monthly totals of orders until the cut-off, if waves of a year explain them."""
+        """Learn it from what accounts spent by month, if waves of a year explain it."""
         log_total = monthly_totals(ledger, cut_off)
         n = len(log_total)
         if n < _SEASON_BINS:
@@ -223,20 +223,25 @@ def expected_spend(
 
 
 def monthly_totals(ledger: Ledger, cut_off: datetime) -> Floats:
-    """Return the logarithms of the totals of the months before the cut-off, newest first.
+    """Return the logarithm of what an account spent in each month before the cut-off, newest first.
 
-    A month is a twelfth of a year. Only whole months count, and only as far back as every month has spend.
+    First orders are left out: how many come is no matter of the season of those who are there. A month is a
+    twelfth of a year. Only whole months count, and only as far back as every month has spend.
     """
-    age = (microseconds(cut_off) - ledger.at) / DAY_US
-    known = age >= 0
-    age, spend = age[known], ledger.amount_eur[known]
-    whole = int(age.max() / _BIN_DAYS) if len(age) else 0
-    totals = np.bincount(
-        np.minimum((age / _BIN_DAYS).astype(np.intp), whole), weights=spend, minlength=whole + 1
-    )[:whole]
-    gaps = np.flatnonzero(totals <= 0)
-    totals = totals[: gaps[0]] if len(gaps) else totals
-    return np.asarray(np.log(totals))
+    past = ledger.until(cut_off)
+    if len(past.at) == 0:
+        return np.empty(0)
+    age = (microseconds(cut_off) - past.at) / DAY_US
+    begin = np.flatnonzero(np.diff(past.row.astype(np.int64), prepend=-1))
+    joined = age[begin]
+    later = age < np.repeat(joined, np.diff(begin, append=len(age))) - 1.0
+    whole = int(age.max() / _BIN_DAYS)
+    month = np.minimum((age[later] / _BIN_DAYS).astype(np.intp), whole)
+    totals = np.bincount(month, weights=past.amount_eur[later], minlength=whole + 1)[:whole]
+    there = np.array([np.count_nonzero(joined >= (k + 1) * _BIN_DAYS) for k in range(whole)])
+    gaps = np.flatnonzero((totals <= 0) | (there == 0))
+    known = slice(0, gaps[0]) if len(gaps) else slice(None)
+    return np.asarray(np.log(totals[known] / there[known]))
 
 
 def _windows(
@@ -295,7 +300,7 @@ def _pace(book: OrderDays, horizon_days: int) -> float:
 
 
 def _swings(log_total: Floats) -> float:
-    """Return how far monthly totals swing about their trend where one month is like the next.
+    """Return how far months swing about their trend where one is like the next.
 
     Such swings do not average out in a horizon: a season, which less than two years cannot show to be one.
     """

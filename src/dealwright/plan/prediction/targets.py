@@ -54,7 +54,7 @@ from dealwright.plan.prediction.sources import (
 from dealwright.plan.prediction.validation import Labelled
 from dealwright.schemas import PlanInputs
 from dealwright.stats.metrics import Estimate, Target
-from dealwright.wording import count_of
+from dealwright.wording import count_of, write_eur
 
 Floats = NDArray[np.float64]
 
@@ -239,15 +239,18 @@ class Prediction:
             learned = _by_rhythm(learned, today, task.target, alive_only=alive_only)
         card = self._card(task, learned)
         verdict = choose_champion(self._store, task.target, learned, card, _newer_labels(learned, task.trial))
-        predictor = verdict.predictor
+        predictor, levels = verdict.predictor, list[str]()
         design, met = predictor.schema.encode(today.features)
         predicted = predictor.scored(design)
         if task.target == "value" and task.source == "orders" and today.rhythm and self._ledger is not None:
             predicted, card["level"], card["total"] = self._levelled(predicted, today, self._ledger)
+            total = card["total"]
+            told = [write_eur(total[key]) for key in ("value", "low", "high")]
+            levels.append("expected of who has ordered: {}, 95 % interval {} to {}".format(*told))
         if task.source == "declared" and learned.out_of_fold is not None:
             predicted[task.cases.rows[learned.rows]] = learned.out_of_fold
         fallback = learned.card["choice"].get("fallback")
-        notes = [*today.notes, *task.notes, *met, *drift_notes(task.target, learned)]
+        notes = [*today.notes, *task.notes, *met, *levels, *drift_notes(task.target, learned)]
         if fallback:
             notes.append(f"{task.target}: {fallback}")
         reasons = pl.Series([[]] * len(predicted), dtype=pl.List(pl.String))
