@@ -173,6 +173,10 @@ class BuyTillYouDie:
     orders: OrderTiming
     value: GammaGamma
 
+    def expected_spend(self, history: OrderHistory, horizon_days: float) -> Floats:
+        """Return the expected spend in EUR of each customer in the next `horizon_days`."""
+        return self.orders.expected_orders(history, horizon_days) * self.value.expected_value(history)
+
 
 def fit_buy_till_you_die(history: OrderHistory, rng: np.random.Generator) -> BuyTillYouDie:
     """Fit MBG/CNBD-k and Gamma-Gamma by maximum likelihood.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -49,6 +49,15 @@ class Design:
         codes = self.codes.astype(np.float64)
         codes[codes == MISSING] = np.nan
         return np.column_stack([self.numeric.astype(np.float64), codes])
+
+
+def concatenated(parts: Sequence[Design]) -> Design:
+    """Return the rows of several designs of one schema below each other."""
+    return Design(
+        np.concatenate([part.numeric for part in parts]),
+        np.concatenate([part.codes for part in parts]),
+        parts[0].level_counts,
+    )
 
 
 @dataclass(frozen=True)
