@@ -65,11 +65,13 @@ class Calibration:
         """Return a calibration for later rows than any that were learned from.
 
         How far log odds spread is what earlier models showed on rows later than theirs (the slope of
-        `before`); the level is that of the most recent rows, whose label and probability by the present model
-        are given.
+        `before`), but no farther than they do: an earlier model may have been shrunk more than the present
+        one. The level is that of the most recent rows, whose label and probability by the present model are
+        given.
         """
-        x = before.slope * logit(probability)
+        slope = min(before.slope, 1.0)
+        x = slope * logit(probability)
         fit = fit_glm(
             np.ones((len(x), 1)), label, family="binomial", offset=x, prior_precision=_PRIOR_ROWS / 4
         )
-        return cls(float(fit.weights[0]), before.slope)
+        return cls(float(fit.weights[0]), slope)

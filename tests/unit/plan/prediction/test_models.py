@@ -16,6 +16,7 @@ from dealwright.errors import InputError
 from dealwright.plan.prediction import PredictParams, predict
 from dealwright.plan.prediction.additive import AdditiveModel
 from dealwright.plan.prediction.archive import packed, unpacked
+from dealwright.plan.prediction.calibration import Calibration
 from dealwright.plan.prediction.candidates import Rules, candidate_set
 from dealwright.plan.prediction.design import FeatureSchema
 from dealwright.plan.prediction.labels import labels_from_orders
@@ -309,3 +310,14 @@ def test_a_crafted_file_runs_nothing(tmp_path):
     with pytest.raises(InputError, match="which no predictor needs"):
         unpacked(archive._MAGIC + json.dumps(header).encode() + b"\n" + payload)
     assert not (tmp_path / "pwned").exists()
+
+
+def test_calibration_ahead_has_the_level_of_the_latest_rows_and_never_more_spread():
+    rng = np.random.default_rng(8)
+    score = rng.normal(size=4_000)
+    label = (rng.random(4_000) < 1 / (1 + np.exp(-score))).astype(float)
+    bold = 1 / (1 + np.exp(-(2.0 * score + 1.0)))  # twice too far apart, and too high
+    tamed = Calibration.ahead(Calibration(slope=0.5), label, bold)
+    assert (tamed.slope, tamed.shift) == (0.5, pytest.approx(-0.5, abs=0.1))
+    assert tamed.apply(bold).mean() == pytest.approx(label.mean(), abs=0.01)
+    assert Calibration.ahead(Calibration(slope=1.6), label, bold).slope == 1.0
