@@ -124,7 +124,6 @@ def judge(accounts: Any, folder: Path) -> dict[str, float]:
 
 def beside(rounds: int, seed: int) -> None:
     """Run our pipeline and the usual one in turn, each as a user starts it."""
-    rows = []
     for size, reps, share in COMPARED:
         with tempfile.TemporaryDirectory() as scratch:
             folder = Path(scratch)
@@ -151,8 +150,7 @@ def beside(rounds: int, seed: int) -> None:
                 row[f"{name}_cpu_s"] = statistics.median(cpu for _, cpu in pairs)
             # of each round: what else the machine does changes from one to the next
             shares = [a[0] / b[0] for a, b in zip(taken["ours"], taken["usual"], strict=True)]
-            rows.append({**row, "share": statistics.median(shares)})
-    show_beside(rows, rounds)
+            show_beside({**row, "share": statistics.median(shares)}, rounds)
 
 
 def timed(command: list[str]) -> tuple[float, float]:
@@ -164,22 +162,21 @@ def timed(command: list[str]) -> tuple[float, float]:
     return time.perf_counter() - begin, cpu
 
 
-def show_beside(rows: list[dict[str, Any]], rounds: int) -> None:
+def show_beside(row: dict[str, Any], rounds: int) -> None:
     from rich.console import Console
     from rich.table import Table
 
     table = Table(title=f"whole processes, medians of {rounds}; {os.cpu_count()} cores")
     for name in ("accounts", "ours", "processor", "usual pipeline", "processor", "share", "target", "load"):
         table.add_column(name, justify="right")
-    for row in rows:
-        met = "met" if row["share"] <= row["most_share"] else "missed"
-        table.add_row(
-            f"{row['accounts']:,}", f"{row['ours_s']:.1f} s", f"{row['ours_cpu_s']:.1f} s",
-            f"{row['usual_s']:.1f} s", f"{row['usual_cpu_s']:.1f} s", f"{row['share']:.2f}",
-            f"{row['most_share']:g}: {met}", f"{row['load']:.1f}",
-        )  # fmt: skip
+    met = "met" if row["share"] <= row["most_share"] else "missed"
+    table.add_row(
+        f"{row['accounts']:,}", f"{row['ours_s']:.1f} s", f"{row['ours_cpu_s']:.1f} s",
+        f"{row['usual_s']:.1f} s", f"{row['usual_cpu_s']:.1f} s", f"{row['share']:.2f}",
+        f"{row['most_share']:g}: {met}", f"{row['load']:.1f}",
+    )  # fmt: skip
     Console().print(table)
-    print(json.dumps(rows))
+    print(json.dumps(row), flush=True)
 
 
 def peak_gb() -> float:
