@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final, Literal
 
 import numpy as np
@@ -17,6 +17,9 @@ from dealwright.plan.routing.schedule import schedule
 Engine = Literal["kernel", "pyvrp"]
 ENGINES: Final = ("kernel", "pyvrp")
 ITERATIONS: Final = 20_000
+MOST_RUNS: Final = 4  # among which a day's work is divided
+LEAST_RUN: Final = 40_000  # iterations of each
+LEAST_RUN_S: Final = 2.5  # seconds of each
 _LONGEST: Final = 1 << 30  # ticks of a way: longer than any day
 _NO_GAIN: Final = 1e-9
 SEEDS: Final = 40  # visits that pay only in company, from each of which a greedy plan is built
@@ -123,18 +126,23 @@ def anneal_problem(
     seed: int,
     start: Sequence[Sequence[int]] | None = None,
 ) -> tuple[list[list[int]], int]:
-    """Run the kernel; return the stops per shift and the iterations done."""
+    """Run the kernel; return the stops per shift and the iterations done.
+
+    Where there is work enough, it is divided between several runs from the same start: on large days the luck
+    of a run counts for more than its length.
+    """
     from dealwright.plan.routing.kernel import anneal, copy_state
 
     data, bonus = kernel_data(problem)
-    state, saved, best = (empty_state(data) for _ in range(3))
+    first, state, saved, best = (empty_state(data) for _ in range(4))
     worth, score = np.zeros(2), empty_score(data)
     known = empty_insertions(data)
-    worth[0] = begin_with(data, state, known, start)
+    begun = begin_with(data, state, known, start)
     if start is None:
-        worth[0] = begin_with(data, state, known, _seeded(data, known))
+        begun = begin_with(data, state, known, _seeded(data, known))
+    copy_state(state, first)
     copy_state(state, best)
-    worth[1] = worth[0]
+    worth[1] = begun
     positive = problem.value_eur[problem.value_eur > 0]
     mean = float(positive.mean()) if positive.size else max(bonus, 1.0)
     hot, cold = 0.5 * mean, 0.02 * mean
@@ -145,18 +153,34 @@ def anneal_problem(
         part = int(seeds.spawn(1)[0].generate_state(1)[0])
         anneal(data, state, saved, best, known, score, worth, count, part, hot, cold, begin, end)
 
+    def begin_again() -> None:
+        copy_state(first, state)
+        worth[0] = begun
+
     done = 0
     if seconds is None:
-        run(iterations, 0.0, 1.0)
+        runs = min(max(iterations // LEAST_RUN, 1), MOST_RUNS)
+        for k in range(runs):
+            begin_again()
+            run((iterations + k) // runs, 0.0, 1.0)
         done = iterations
     else:
-        clock, count, spent = time.thread_time(), 20, 0.0
-        while spent < seconds:
-            run(count, spent / seconds, min(1.0, spent / seconds + 0.02))
-            done += count
-            spent = time.thread_time() - clock
-            count = max(10, min(int(done / spent * seconds / 50), int(done / spent * (seconds - spent)) + 1))
+        runs = min(max(int(seconds / LEAST_RUN_S), 1), MOST_RUNS)
+        for _ in range(runs):
+            begin_again()
+            done += _cool_down(run, seconds / runs)
     return routes_of(best), done
+
+
+def _cool_down(run: Callable[[int, float, float], None], seconds: float) -> int:
+    """Anneal for so much processor time of this thread; return the iterations done."""
+    clock, count, spent, done = time.thread_time(), 20, 0.0, 0
+    while spent < seconds:
+        run(count, spent / seconds, min(1.0, spent / seconds + 0.02))
+        done += count
+        spent = time.thread_time() - clock
+        count = max(10, min(int(done / spent * seconds / 50), int(done / spent * (seconds - spent)) + 1))
+    return done
 
 
 def _seeded(data: Data, known: Insertions) -> list[list[int]]:
