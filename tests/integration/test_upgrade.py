@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +17,7 @@ from schema_text import schema_of
 from dealwright.desk.database import Database
 from dealwright.desk.desk import Desk
 from dealwright.desk.migrations import MigrationResult, migrate
+from dealwright.desk.upgrade import beside_work
 from dealwright.errors import DatabaseError
 from dealwright.learn import MatchModel
 
@@ -362,6 +363,24 @@ def test_who_is_in_the_way_is_named_and_then_the_upgrade_refused(
         assert "Kate" not in text
     assert "nothing was changed" in message
     assert _upgrade(database, tmp_path).functions_replaced
+
+
+def test_the_tables_are_taken_in_either_order(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Placing and settling take them in different orders: one that never fits would wait for ever."""
+    monkeypatch.setattr("dealwright.desk.upgrade._ATTEMPTS", 8)
+    orders: list[Sequence[str]] = []
+
+    def hold(connection: Connection, tables: Sequence[str], *, within_s: float) -> None:
+        orders.append(tables)
+        assert 0.2 <= within_s <= 0.5  # longer, and somebody at work would notice
+        raise psycopg.errors.LockNotAvailable
+
+    monkeypatch.setattr("dealwright.desk.upgrade._hold", hold)
+    with database.connect() as connection, pytest.raises(DatabaseError, match="too busy to be upgraded"):
+        beside_work(connection, lambda: None, print)
+    one = ["dealwright.lead", "dealwright.booking", "dealwright.assignment", "dealwright.agent"]
+    assert len(orders) == 8
+    assert sorted(map(tuple, orders), reverse=True) == [tuple(one)] * 6 + [tuple(reversed(one))] * 2
 
 
 def test_every_function_that_works_on_the_desk_waits_for_an_upgrade(database: Database) -> None:

@@ -10,7 +10,13 @@ import polars as pl
 import pytest
 
 from dealwright.dimensions import Dimension
-from dealwright.learn.homogeneity import _design_with_own_mix, _shuffle, _win_sample, compare_agents
+from dealwright.learn.homogeneity import (
+    _design_with_own_mix,
+    _remove_agent_level,
+    _shuffle,
+    _win_sample,
+    compare_agents,
+)
 from dealwright.learn.outcomes import OutcomeTable, tabulate_outcomes
 
 SOURCE = Dimension("source", ("web", "fair"))
@@ -113,3 +119,10 @@ def test_the_statistic_weighs_agents_by_what_their_outcomes_tell() -> None:
     deviation, variance = np.array([15.0, 40.0, 205.0]) - rate * n, n * rate * (1 - rate)
     assert statistics[0, 0] == pytest.approx(np.sum(deviation**2 / (1 + 0.09 * variance)), rel=1e-4)
     assert (pearson, df) == (pytest.approx(np.sum(deviation**2 / variance), rel=1e-4), 2)
+
+
+def test_what_is_left_by_value_says_nothing_of_the_agent() -> None:
+    """Also of an agent with so few outcomes that their variance is far below 1, and of one with none."""
+    variance = np.array([0.2, 0.1, 5.0, 15.0, 0.0, 0.0])
+    left = _remove_agent_level(np.array([0.6, 0.3, -4.0, 8.0, 0.0, 0.0]), variance, 2)
+    assert left == pytest.approx([0.0, 0.0, -5.0, 5.0, 0.0, 0.0])
