@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 SPREADS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
 """Standard deviations of agents' log-odds that are thought possible where nothing is known of them."""
 
+LEAST_STRENGTH = 2.0
+"""Prior strength of a uniform prior: few agents who win all or nothing do not show that most do."""
+
 _WORTH_A_PARAMETER = 0.5
 """Log likelihood by which differences must beat their absence: half of what Akaike (1974) asks."""
 
@@ -41,7 +44,7 @@ def fit_prior_strength(known: FloatArray, won: FloatArray, mean: FloatArray) -> 
 
     binomial = -float(np.sum(w * np.log(mu) + (k - w) * np.log1p(-mu)))
     found = minimize_scalar(
-        loss, bounds=(np.log(0.5), np.log(1e5)), method="bounded", options={"xatol": 1e-3}
+        loss, bounds=(np.log(LEAST_STRENGTH), np.log(1e5)), method="bounded", options={"xatol": 1e-3}
     )
     # at the upper end the two likelihoods agree up to rounding: no variation beyond chance
     if found.x > np.log(5e4) or found.fun > binomial - _WORTH_A_PARAMETER:
@@ -94,7 +97,7 @@ def fit_value_strength(known: FloatArray, won: FloatArray, mean: FloatArray, lev
         return 0.5 * float(np.sum(factor * (np.log(variance) + squared / variance)))
 
     found = minimize_scalar(
-        loss, bounds=(np.log(0.5), np.log(1e5)), method="bounded", options={"xatol": 1e-3}
+        loss, bounds=(np.log(LEAST_STRENGTH), np.log(1e5)), method="bounded", options={"xatol": 1e-3}
     )
     if found.x > np.log(5e4) or found.fun > loss(np.log(1e12)) - _WORTH_A_PARAMETER:
         return FULL_SHRINKAGE
