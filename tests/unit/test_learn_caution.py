@@ -17,7 +17,7 @@ from dealwright.learn.lead_model import fit_win_model
 from dealwright.learn.metrics import area_under_curve, measure
 from dealwright.learn.outcomes import tabulate_outcomes
 from dealwright.learn.score import Scores
-from dealwright.learn.shrinkage import LEAST_STRENGTH, SPREADS, expect_spread
+from dealwright.learn.shrinkage import SPREADS, expect_spread, fit_prior_strength
 
 QUICK = LearnParams(permutations=199, bootstrap=50)
 SOURCE = Dimension("source", ("web", "fair"))
@@ -282,12 +282,7 @@ def test_the_summary_says_whether_the_probabilities_held() -> None:
     assert ("is now at work" in turned.summary()) != turned.model.calibration.is_identity
 
 
-@pytest.mark.parametrize(("count", "least"), [(10, 1 / 12), (40, 1 / 42)])
-def test_an_agent_who_won_all_or_nothing_is_given_no_more_than_a_uniform_prior_gives(
-    count: int, least: float
-) -> None:
-    won = [(True, False, i % 2 == 0)[agent] for i in range(count) for agent in range(3)]
-    result, scores = learned(outcomes(won))
-    assert min(result.model.prior_strength) >= LEAST_STRENGTH
-    assert scores.win_probability.max() == pytest.approx(1 - least, abs=0.005)
-    assert scores.win_probability.min() == pytest.approx(least, abs=0.005)
+@pytest.mark.parametrize("count", [10.0, 40.0])
+def test_agents_who_won_all_and_nothing_have_a_uniform_prior(count: float) -> None:
+    known, won, mean = np.full(2, count), np.array([count, 0.0]), np.full(2, 0.5)
+    assert fit_prior_strength(known, won, mean) == pytest.approx(2.0, rel=0.01)
