@@ -402,6 +402,38 @@ def test_an_unknown_outcome_may_be_written_by_hand(database: Database) -> None:
             assert fates(connection, [bare["external_id"]])[0][0] == status
 
 
+@pytest.mark.parametrize("table", ["assignments", "bookings"])
+def test_one_date_ahead_of_the_clock_ends_nobodys_follow_up(database: Database, table: str) -> None:
+    """A slip in a year, or the day on which a deal is expected to close, is not where the data end."""
+    now = datetime.now(UTC)
+    found = history(assignments=40, days=2.0, start=now - timedelta(days=3))
+    found = replace(found, bookings=found.bookings.head(1 if table == "bookings" else 0))
+    ahead = pl.lit(now + timedelta(days=365))
+    if table == "assignments":
+        last = pl.int_range(pl.len()) == pl.len() - 1
+        late = found.assignments.with_columns(
+            assigned_at=pl.when(last)
+            .then(ahead)
+            .otherwise("assigned_at")
+            .cast(found.assignments.schema["assigned_at"])
+        )
+        found = replace(found, assignments=late)
+    else:
+        settled = found.bookings.with_columns(
+            status=pl.lit("confirmed"),
+            completed_at=ahead.cast(found.bookings.schema["completed_at"]),
+            cancelled_at=None,
+            base_revenue=1.0,
+            package_revenue=0.0,
+            total_revenue=1.0,
+        )
+        found = replace(found, bookings=settled.cast(dict(found.bookings.schema)))
+    with Desk(database) as desk, database.connect(autocommit=True) as connection:
+        assert desk.load(found).counts["lapsed"] == 0
+        assert value(connection, "select dealwright.lapse_follow_ups()") == 0
+        assert value(connection, "select count(*) from dealwright.assignment where status = 'lapsed'") == 0
+
+
 def test_follow_up_is_over_by_the_clock_whenever_the_data_end(database: Database) -> None:
     """Data of years ago: who was never booked holds no place, but for those of the last days."""
     now = datetime.now(UTC)

@@ -17,7 +17,7 @@ from dealwright.learn.lead_model import fit_win_model
 from dealwright.learn.metrics import area_under_curve, measure
 from dealwright.learn.outcomes import tabulate_outcomes
 from dealwright.learn.score import Scores
-from dealwright.learn.shrinkage import SPREADS, expect_spread
+from dealwright.learn.shrinkage import SPREADS, expect_spread, fit_prior_strength
 
 QUICK = LearnParams(permutations=199, bootstrap=50)
 SOURCE = Dimension("source", ("web", "fair"))
@@ -289,3 +289,9 @@ def test_the_summary_says_whether_the_probabilities_held() -> None:
     assert not turned.reliability.held
     assert "did not hold" in turned.summary()
     assert ("is now at work" in turned.summary()) != turned.model.calibration.is_identity
+
+
+@pytest.mark.parametrize("count", [10.0, 40.0])
+def test_agents_who_won_all_and_nothing_have_a_uniform_prior(count: float) -> None:
+    known, won, mean = np.full(2, count), np.array([count, 0.0]), np.full(2, 0.5)
+    assert fit_prior_strength(known, won, mean) == pytest.approx(2.0, rel=0.01)

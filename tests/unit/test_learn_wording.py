@@ -194,8 +194,8 @@ def test_the_summary_has_the_plain_table_that_people_compute_by_hand() -> None:
     result = found(agent, won)
     assert (result.plain_chi2, result.plain_df) == (pytest.approx(2 * 6**2 / 24 + 2 * 6**2 / 16), 1)
     assert (
-        "\nConfirmed against cancelled bookings, leads ignored: chi2 = 7.5 on 1 df (p = 0.006, 80 bookings).\n"
-        in (result.summary())
+        "\nConfirmed against cancelled bookings, leads ignored: chi2 = 7.5 on 1 df (p = 0.006, 80 "
+        "bookings).\n" in result.summary()
     )
     assert (
         f"\nWins against those expected from the leads: chi2 = {result.chi2:.1f} on 1 df (p"

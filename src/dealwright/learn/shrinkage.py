@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 SPREADS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
 """Standard deviations of agents' log-odds that are thought possible where nothing is known of them."""
 
+LEAST_STRENGTH = 2.0
+"""Prior strength of a uniform prior: few agents who win all or nothing do not show that most do."""
+
 _WORTH_A_PARAMETER = 0.5
 """Log likelihood by which differences must beat their absence: half of what Akaike (1974) asks."""
 
@@ -38,7 +41,7 @@ def fit_prior_strength(known: FloatArray, won: FloatArray, mean: FloatArray) -> 
         return -float(np.sum(log_beta(w + m * mu, k - w + m * (1 - mu)) - log_beta(m * mu, m * (1 - mu))))
 
     binomial = -float(np.sum(w * np.log(mu) + (k - w) * np.log1p(-mu)))
-    found = minimise(loss, np.log(0.5), np.log(1e5), 1e-3)
+    found = minimise(loss, np.log(LEAST_STRENGTH), np.log(1e5), 1e-3)
     # at the upper end the two likelihoods agree up to rounding: no variation beyond chance
     if found.x > np.log(5e4) or found.value > binomial - _WORTH_A_PARAMETER:
         return FULL_SHRINKAGE
@@ -87,7 +90,7 @@ def fit_value_strength(known: FloatArray, won: FloatArray, mean: FloatArray, lev
         # a value's weight is its share of free variation, so that two values of one agent count as one
         return 0.5 * float(np.sum(factor * (np.log(variance) + squared / variance)))
 
-    found = minimise(loss, np.log(0.5), np.log(1e5), 1e-3)
+    found = minimise(loss, np.log(LEAST_STRENGTH), np.log(1e5), 1e-3)
     if found.x > np.log(5e4) or found.value > loss(np.log(1e12)) - _WORTH_A_PARAMETER:
         return FULL_SHRINKAGE
     return float(np.exp(found.x))

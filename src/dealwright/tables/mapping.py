@@ -23,7 +23,7 @@ from dealwright.errors import InputError, UnknownNameError
 from dealwright.schemas import ACCOUNT_ROLES, ALWAYS, CHANNELS
 from dealwright.tables.fields import ACCOUNT_FIELDS, TABLES
 from dealwright.tables.reader import Format, composed
-from dealwright.toml import Amount, Share, convert, read_toml
+from dealwright.toml import Share, convert, read_toml
 
 DESK_TABLES: Final = ("agents", "assignments", "bookings")
 PLAN_TABLES: Final = ("accounts", *(name for name in TABLES if name not in DESK_TABLES))
@@ -300,10 +300,10 @@ class CompanyMap:
 # settings at the top of the file; their defaults are those of `CompanyMap`
 _SETTINGS: Final[Mapping[str, Any]] = {
     "as_of": datetime | None,
-    "follow_up_days": Amount,
+    "follow_up_days": Annotated[float, msgspec.Meta(ge=0, le=40_000)],
     "default_capacity": Annotated[int, msgspec.Meta(ge=0, lt=2**31)],
     "currency": str | None,
-    "late_filing_min": Amount,
+    "late_filing_min": Annotated[float, msgspec.Meta(ge=0, le=1e7)],
     "max_rejected_share": Share,
 }
 _Document: Any = msgspec.defstruct(

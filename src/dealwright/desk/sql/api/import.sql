@@ -45,6 +45,7 @@ declare
     assignments record;
     bookings record;
     data_end timestamptz;
+    latest timestamptz;
     as_of timestamptz;
     follow_up interval := make_interval(secs => follow_up_days * 86400);
     reread boolean;
@@ -65,9 +66,13 @@ begin
         currency = coalesce(nullif(btrim(import_history.currency), ''), s.currency);
     reread := dealwright_engine.import_dimensions();
     -- the end of the data, in what comes and in what came before; what was settled here since then does not move it
-    select greatest((select max(assigned_at) from import_assignment),
-                    (select max(completed_at) from import_booking),
-                    (select max(cancelled_at) from import_booking),
+    -- A single date ahead of the clock (a slip, a day on which a deal is expected to close) is no end of the data; data
+    -- that lie ahead of it as a whole have a clock of their own.
+    select case when percentile_disc(0.5) within group (order by i.assigned_at) > now() then 'infinity' else now() end
+    into latest from import_assignment as i;
+    select greatest((select max(assigned_at) from import_assignment where assigned_at <= latest),
+                    (select max(completed_at) from import_booking where completed_at <= latest),
+                    (select max(cancelled_at) from import_booking where cancelled_at <= latest),
                     (select max((payload ->> 'as_of')::timestamptz) from dealwright.event
                      where agent_id is null and kind = 'imported')) into data_end;
     -- follow-up is over by the clock, though the data may end before, or lie ahead of it
