@@ -24,7 +24,7 @@ from dealwright.plan.staffing.simulation import (
 from dealwright.plan.staffing.workforce import Workforce
 from dealwright.schemas import SERVICE_LEVEL_COLUMNS
 
-_MOST_STEPS: Final = 2e9  # contacts × agents × days: a few seconds
+_MOST_STEPS: Final = 1e9  # contacts × agents × days: a few seconds
 _LEAST_RUNS: Final = 20
 _MOST_RUNS: Final = 40_000  # the standard error of any share is then at most a quarter of a per cent
 _BATCH: Final = 2_000  # days played at once, as they are held in memory

@@ -413,3 +413,28 @@ def test_the_kernel_is_not_below_the_other_engine_on_drawn_companies(company: in
     theirs = worth_eur(problem, solve(problem, engine="pyvrp", iterations=300))
     assert ours >= theirs * 0.97
     assert ours >= 0
+
+
+def test_the_best_of_several_runs_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    from dealwright.plan.routing import engine
+
+    problem = random_problem(7, 60, 3)
+    monkeypatch.setattr(engine, "LEAST_RUN", 100)
+    for iterations, runs in ((199, 1), (200, 2), (401, 4), (1_000, 4)):
+        counts: list[int] = []
+        from dealwright.plan.routing import kernel
+
+        anneal = kernel.anneal
+
+        def counted(*args: object, counts: list[int] = counts, anneal: object = anneal) -> None:
+            counts.append(int(args[7]))  # type: ignore[call-overload]
+            anneal(*args)  # type: ignore[operator]
+
+        with monkeypatch.context() as patch:
+            patch.setattr(kernel, "anneal", counted)
+            several = solve(problem, iterations=iterations, seed=3)
+        assert len(counts) == runs
+        assert sum(counts) == several.iterations == iterations
+        # the first run is that of a shorter search with the same seed: the best can only be better
+        alone = solve(problem, iterations=counts[0], seed=3) if counts[0] < 200 else several
+        assert worth_eur(problem, several) >= worth_eur(problem, alone) - 1e-9
