@@ -184,6 +184,17 @@ def test_metrics_are_those_of_scikit_learn() -> None:
     assert calibration_error(y, np.clip(p + 0.2, 0, 1)) == pytest.approx(0.18, abs=0.03)
 
 
+def test_the_calibration_error_is_that_of_bins_of_equally_many() -> None:
+    """Within a bin too high and too low cancel out, between bins they do not."""
+    p, won = np.array([0.1, 0.3, 0.5, 0.5, 0.6, 0.8]), np.array([0.0, 1.0, 0.0, 0.0, 1.0, 1.0])
+    misses = p - won  # 0.1, -0.7, 0.5, 0.5, -0.4, -0.2
+    assert calibration_error(won, p, bins=1) == pytest.approx(abs(misses.sum()) / 6)
+    assert calibration_error(won, p, bins=2) == pytest.approx((0.1 + 0.1) / 6)
+    assert calibration_error(won, p, bins=3) == pytest.approx((0.6 + 1.0 + 0.6) / 6)
+    order = np.array([4, 0, 5, 2, 1, 3])
+    assert calibration_error(won[order], p[order], bins=3) == pytest.approx(2.2 / 6)
+
+
 def test_intervals_cover_at_their_level() -> None:
     rng = np.random.default_rng(11)
     covered = {"log_loss": 0, "auc": 0}

@@ -185,3 +185,15 @@ def test_a_number_agrees_with_its_noun() -> None:
         "0 outcomes", "1 outcome", "2 outcomes", "1,200 outcomes",
     ]  # fmt: skip
     assert count_of(2, "lead waits", "leads wait") == "2 leads wait"
+
+
+def test_the_summary_has_the_plain_table_that_people_compute_by_hand() -> None:
+    """Two agents: 30 of 40 won by one, 18 of 40 by the other, so 6 more and 6 fewer than the 24 expected."""
+    agent = np.tile([1, 2], 40)
+    won = np.where(agent == 1, np.arange(80) // 2 < 30, np.arange(80) // 2 < 18)
+    result = found(agent, won)
+    assert (result.plain_chi2, result.plain_df) == (pytest.approx(2 * 6**2 / 24 + 2 * 6**2 / 16), 1)
+    lines = result.summary().splitlines()
+    by_hand = "chi2 = 7.5 on 1 df (p = 0.006, 80 bookings)."
+    assert f"Confirmed against cancelled bookings, leads ignored: {by_hand}" in lines
+    assert f"Wins against those expected from the leads: chi2 = {result.chi2:.1f} on 1 df" in result.summary()
