@@ -77,6 +77,27 @@ def test_the_more_urgent_first_then_the_older(desk: Connection[Any]) -> None:
     assert placed(desk) == ["urgent", "old"]
 
 
+def test_the_record_says_who_came_from_the_queue(desk: Connection[Any]) -> None:
+    """A lead that finds a place at once did not, whatever wrote it: its replay ranks all agents anew."""
+    add_agent(desk, "Ada", capacity=3)
+    assign(desk, {}, customer="function")
+    rows(desk, "insert into dealwright.lead (customer_name) values ('insert')")
+    rows(desk, "call dealwright.assign(%s)", lead_json({}, "command"))
+    assert assign(desk, {}, customer="late")["status"] == "waiting"
+    rows(desk, "update dealwright.agent set capacity = 4")
+    recorded = rows(
+        desk,
+        "select l.customer_name, d.from_queue from dealwright.decision as d join dealwright.lead as l "
+        "using (lead_id) order by d.decision_id",
+    )
+    assert [(row["customer_name"], row["from_queue"]) for row in recorded] == [
+        ("function", False),
+        ("insert", False),
+        ("command", False),
+        ("late", True),
+    ]
+
+
 def test_who_has_other_rights_does_not_wait_behind(desk: Connection[Any]) -> None:
     """One who needs French waits for French; the next one, who does not, gets the free place."""
     begin = datetime.now(UTC) + SOON

@@ -11,10 +11,11 @@ import pytest
 
 from dealwright.dimensions import Dimension
 from dealwright.learn import LearnParams, TrainResult, count_statistics, score, train
-from dealwright.learn.backtest import PreparedTable, backtest, calibrate_forward
-from dealwright.learn.findings import check_reliability
+from dealwright.learn.backtest import Backtest, PreparedTable, RowTerms, backtest, calibrate_forward
+from dealwright.learn.findings import check_reliability, rank_features
 from dealwright.learn.lead_model import fit_win_model
 from dealwright.learn.metrics import area_under_curve, measure
+from dealwright.learn.model import Calibration
 from dealwright.learn.outcomes import tabulate_outcomes
 from dealwright.learn.score import Scores
 from dealwright.learn.shrinkage import SPREADS, expect_spread, fit_prior_strength
@@ -238,6 +239,25 @@ def test_a_block_of_one_outcome_is_predicted_as_well() -> None:
     assert tested is not None
     assert tested.rows.tolist() == list(range(30, 60))
     assert (np.bincount(tested.block) == 1).sum() > 20
+
+
+def test_a_features_importance_is_the_log_loss_that_shuffling_it_costs() -> None:
+    rng = np.random.default_rng(7)
+    part, noise = rng.normal(0, 1.5, 4000), rng.normal(0, 0.01, 4000)
+    won = (rng.random(4000) < 1 / (1 + np.exp(-part))).astype(float)
+    terms = RowTerms(("source", "rating"), np.zeros(4000), np.column_stack([part, noise]), 1)
+    tested = Backtest(np.arange(4000), won, np.full(4000, 0.5), terms, (4000,))
+    found = rank_features(tested, Calibration(), QUICK, rng)
+    assert found["feature"].to_list() == ["source", "rating"]
+    assert found["kind"].to_list() == ["lead", "trait"]
+
+    def loss(logit: np.ndarray) -> float:
+        return float(np.mean(np.log1p(np.exp(-np.where(won > 0, logit, -logit)))))
+
+    cost = np.mean([loss(rng.permutation(part)) for _ in range(200)]) - loss(part)
+    assert found["importance"][0] == pytest.approx(cost, rel=0.05)
+    assert found["low"][0] < cost < found["high"][0]
+    assert found["importance"][1] == pytest.approx(0, abs=0.001)
 
 
 def test_blocks_count_by_their_pairs() -> None:
