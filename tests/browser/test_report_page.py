@@ -10,7 +10,8 @@ import pytest
 from browsing import DESKTOP, PHONE, Open
 
 SECTIONS = (
-    "In short", "Key figures against targets", "Segments", "Next best actions", "Channels", "Territories",
+    "In short", "Key figures against targets", "Segments", "Next best actions", "Channels",
+    "What stands in the way", "Territories",
     "Routes on Wednesday 1 July 2026", "Contact centre", "Anomalies", "Data quality",
 )  # fmt: skip
 A4_INSIDE_PX = 695  # 210 mm less margins of 13 mm, at 96 pixels an inch
