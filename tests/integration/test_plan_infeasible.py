@@ -175,12 +175,13 @@ def test_positions_that_cannot_be_right(company: Company) -> None:
     assert "swap latitude and longitude in the schema file" in refused.said
 
 
-def test_a_promise_that_names_nobody_is_the_first_thing_to_know(company: Company) -> None:
+def test_a_promise_that_names_nobody_is_among_the_first_things_to_know(company: Company) -> None:
     promises = pl.DataFrame({"account_id": ["nobody", company.tables["accounts"]["account_id"][0]]})
     night = company.plan(promises=promises)
-    assert night.notices[0].startswith("1 row of promises was rejected: account_id no such account in line 1")
-    rejected = pl.read_csv(night.folder / "rejected" / "given-promises.csv")
-    assert rejected["account_id"].to_list() == ["nobody"]
+    rejected = "1 row of promises was rejected: account_id no such account in line 1"
+    assert any(notice.startswith(rejected) for notice in night.notices[:2])  # after who changes hands
+    rows = pl.read_csv(night.folder / "rejected" / "given-promises.csv")
+    assert rows["account_id"].to_list() == ["nobody"]
     two = pl.DataFrame({"account_id": ["nobody", "no one"]})
     assert "100.0% of promises (account_id no such account" in company.plan(promises=two, expect=1).said
 
