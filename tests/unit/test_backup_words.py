@@ -16,7 +16,6 @@ from dealwright.desk.restore import Restored, _Script
     [
         ("pg_dump: error: aborting because of server version mismatch", "use its own pg_dump"),
         ("ERROR: canceling statement due to lock timeout", "let them end, and try again"),
-        ('ERROR: type "public.vector" does not exist', "alter extension vector set schema"),
         ("ERROR: cannot execute CREATE TABLE in a read-only transaction", "restore into the server that it"),
         ("could not write: No space left on device", "Make room, and try again"),
     ],

@@ -259,6 +259,8 @@ def _read_model(file: Path) -> tuple[str, dict[str, Any]]:
         document = json.loads(
             file.read_text(encoding="utf-8-sig"), parse_constant=_refuse_number, parse_float=_finite
         )
+    except FileNotFoundError:
+        raise InputError(f"there is no file {file}: give the path of a JSON file") from None
     except OSError as error:
         raise InputError(f"cannot read {file} ({error.strerror}): give the path of a JSON file") from None
     except UnicodeDecodeError:
