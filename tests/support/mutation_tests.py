@@ -35,7 +35,7 @@ _LEARN = _unit(
 _JSON = ("tests/contract/test_command_json.py",)
 # by the module's path below src/dealwright (of SQL: below desk/sql), without what its name ends in
 TESTS: dict[str, tuple[str, ...]] = {
-    "engine/agent": _sql("people", "by_hand", "standing", "fair", "queue")
+    "engine/agent": _sql("people", "by_hand", "candidates", "fair", "queue")
     + _WALK
     + _sql("follow_up", "bounds"),
     "engine/assign": _sql("rules", "people", "refusals", "value", "record", "queue") + _WALK + _sql("fair"),
@@ -45,17 +45,17 @@ TESTS: dict[str, tuple[str, ...]] = {
     "engine/booking": _sql("by_hand")
     + _WALK
     + _sql("people", "queue", "follow_up", "refusals", "value", "bounds"),
-    "engine/candidates": _sql("standing", "queue", "value", "eligibility", "fair", "people")
+    "engine/candidates": _sql("candidates", "queue", "value", "eligibility", "fair", "people")
     + _WALK
     + _sql("many"),
-    "engine/counters": _WALK + _sql("by_hand", "people", "value", "standing", "classic", "dimensions"),
+    "engine/counters": _WALK + _sql("by_hand", "people", "value", "candidates", "classic", "dimensions"),
     "engine/fair": _sql("fair", "people", "rules") + _WALK + _sql("many", "queue", "record"),
     "engine/import": _desk("desk_import", "desk")
     + _sql("classic", "by_hand", "value", "dimensions", "bounds"),
     "engine/lead": _WALK
     + _sql("queue", "by_hand", "eligibility", "people", "bounds", "dimensions", "refusals"),
     "engine/people": _sql("people", "follow_up", "queue", "by_hand") + _WALK + _desk("worker", "desk"),
-    "engine/placement": _sql("people", "queue", "rules", "standing")
+    "engine/placement": _sql("people", "queue", "rules", "candidates")
     + _WALK
     + _sql("eligibility", "record", "fair"),
     "engine/requirements": _sql("eligibility", "people") + _WALK + _desk("desk_import"),
