@@ -32,7 +32,7 @@ _FIELD: Final = "field"
 class Reach(NamedTuple):
     """Channels and routes that fit one another and the people there are.
 
-    `roster` is the schedule for these channels, where it had to be known to find them.
+    `roster` is the schedule for these channels, where they were found with it.
     """
 
     channels: Channels
@@ -64,21 +64,11 @@ class Solved:
     channels: dict[str, Channels] = field(default_factory=dict)
 
 
-def coordinate(
-    stages: Tracer,
-    data: PlanInputs,
-    actions: Actions,
-    territories: Territories | None,
-    params: PlanParams,
-    *,
-    waitlist: pl.DataFrame | None = None,
-    carried: Mapping[str, float] | None = None,
-    travel: TravelTimes | None = None,
-    solved: Solved | None = None,
-) -> Coordination:
-    """Run *channel*, *route* and *schedule* until they agree.
+@dataclass(frozen=True)
+class Night:
+    """What is known before channels, routes and shifts are coordinated.
 
-    Parameters
+    Attributes
     ----------
     territories
         ``None`` where nobody can be visited: without positions or representatives.
@@ -87,104 +77,79 @@ def coordinate(
     solved
         What was found before: taken over where nothing it depends on has changed.
     """
-    commitments = find_commitments(data, params.route, params.schedule)
-    night = _Night(stages, data, actions, params, commitments, waitlist, carried, solved or Solved())
-    channels, routes, roster = _reach(night, territories, travel)
-    return Coordination(channels, routes, roster or night.staff(channels))
-
-
-def find_reach(
-    stages: Tracer,
-    data: PlanInputs,
-    actions: Actions,
-    territories: Territories | None,
-    params: PlanParams,
-    *,
-    waitlist: pl.DataFrame | None = None,
-    carried: Mapping[str, float] | None = None,
-    travel: TravelTimes | None = None,
-    solved: Solved | None = None,
-) -> Reach:
-    """Run the same only so far that it is known who is reached: the shifts may not be needed for that."""
-    commitments = find_commitments(data, params.route, params.schedule)
-    night = _Night(stages, data, actions, params, commitments, waitlist, carried, solved or Solved())
-    return _reach(night, territories, travel)
-
-
-def _reach(night: _Night, territories: Territories | None, travel: TravelTimes | None) -> Reach:
-    data, params = night.data, night.params
-    capacities: dict[str, float] = {}
-    if territories is not None and not _limited(params.channel):
-        capacities[_FIELD] = np.inf
-    channels = night.allocate(capacities)
-    roster: Schedule | None = None  # the schedule for `channels`, once it is known
-    for _ in range(params.capacity_rounds if data.staff is not None else 0):
-        roster = night.staff(channels)
-        short = {name: most for name, most in roster.capacities.items() if most < _scheduled(channels, name)}
-        if not short:
-            break
-        capacities |= short
-        channels, roster = night.allocate(capacities), None
-    routes = None
-    if territories is not None:
-        routes = night.stages.run(
-            "route", data.accounts.height, route, data.accounts, data.reps, params.route,
-            decisions=channels.frame, territories=territories.frame, promises=data.promises,
-            frequencies=data.frequencies, travel=travel, schema=data.schema, as_of=data.as_of,
-            solved=night.solved.days,
-        )  # fmt: skip
-        night = replace(night, commitments=settle_visits(night.commitments, routes))
-        visits = night.commitments.filter(
-            pl.col("channel") == _FIELD, pl.col("kind").is_in([PROMISED, PLANNED])
-        )
-        capacities[_FIELD] = float(visits.height)
-        channels, roster = night.allocate(capacities, days={_FIELD: params.route.days}), None
-    return Reach(channels, routes, roster)
-
-
-@dataclass(frozen=True)
-class _Night:
-    """What does not change while channels and shifts are tried."""
 
     stages: Tracer
     data: PlanInputs
     actions: Actions
+    territories: Territories | None
     params: PlanParams
-    commitments: pl.DataFrame
-    waitlist: pl.DataFrame | None
-    carried: Mapping[str, float] | None
-    solved: Solved
+    waitlist: pl.DataFrame | None = None
+    carried: Mapping[str, float] | None = None
+    travel: TravelTimes | None = None
+    solved: Solved = field(default_factory=Solved)
 
-    def allocate(self, capacities: Mapping[str, float], days: Mapping[str, int] | None = None) -> Channels:
-        """Run *channel*, unless it was before with the same capacities and commitments."""
-        data, known = self.data, self.solved.channels
-        # representatives count where the field has no capacity yet
-        reps = None if _FIELD in capacities else hash_frame(data.reps)
-        given = (
-            sorted(capacities.items()),
-            sorted((days or {}).items()),
-            reps,
-            hash_params(self.params.channel),
-        )
-        key = hash_text(f"{given!r}|{hash_frame(self.commitments)}")
-        if key not in known or not self.stages.quiet:
-            known[key] = self._allocate(capacities, days)
-        return known[key]
+    def coordinate(self) -> Coordination:
+        """Run *channel*, *route* and *schedule* until they agree."""
+        channels, routes, roster = self.find_reach()
+        return Coordination(channels, routes, roster or self._staff(channels))
 
-    def _allocate(self, capacities: Mapping[str, float], days: Mapping[str, int] | None) -> Channels:
-        data = self.data
-        params = self.params.channel
+    def find_reach(self) -> Reach:
+        """Run them only so far that it is known who is reached: the shifts may not be needed for that."""
+        data, params = self.data, self.params
+        commitments = find_commitments(data, params.route, params.schedule)
+        capacities: dict[str, float] = {}
+        if self.territories is not None and not _limited(params.channel):
+            capacities[_FIELD] = np.inf
+        channels = self._allocate(commitments, capacities)
+        roster: Schedule | None = None  # the schedule for `channels`, once it is known
+        for _ in range(params.capacity_rounds if data.staff is not None else 0):
+            roster = self._staff(channels)
+            short = {
+                name: most for name, most in roster.capacities.items() if most < _scheduled(channels, name)
+            }
+            if not short:
+                break
+            capacities |= short
+            channels, roster = self._allocate(commitments, capacities), None
+        if self.territories is None:
+            return Reach(channels, None, roster)
+        routes = self.stages.run(
+            "route", data.accounts.height, route, data.accounts, data.reps, params.route,
+            decisions=channels.frame, territories=self.territories.frame, promises=data.promises,
+            frequencies=data.frequencies, travel=self.travel, schema=data.schema, as_of=data.as_of,
+            solved=self.solved.days,
+        )  # fmt: skip
+        commitments = settle_visits(commitments, routes)
+        visits = commitments.filter(pl.col("channel") == _FIELD, pl.col("kind").is_in([PROMISED, PLANNED]))
+        capacities[_FIELD] = float(visits.height)
+        channels = self._allocate(commitments, capacities, days={_FIELD: params.route.days})
+        return Reach(channels, routes, None)
+
+    def _allocate(
+        self,
+        commitments: pl.DataFrame,
+        capacities: Mapping[str, float],
+        days: Mapping[str, int] | None = None,
+    ) -> Channels:
+        """Run *channel*, unless a plan with one more did before with the same capacities and commitments."""
+        data, known, params = self.data, self.solved.channels, self.params.channel
         if params.exploration_of_gain is None:
             of_gain = self.params.action.catalogue.exploration.of_gain
             params = replace(params, exploration_of_gain=of_gain)
-        return self.stages.run(
-            "channel", data.accounts.height, allocate_channels, data.accounts, self.actions.frame,
-            params, options=self.actions.options, reps=data.reps, capacities=dict(capacities),
-            waiting=self.waitlist, commitments=self.commitments, days=days,
-            schema=data.schema, as_of=data.as_of,
-        )  # fmt: skip
+        # representatives count where the field has no capacity yet
+        reps = None if _FIELD in capacities else hash_frame(data.reps)
+        given = (sorted(capacities.items()), sorted((days or {}).items()), reps, hash_params(params))
+        key = hash_text(f"{given!r}|{hash_frame(commitments)}")
+        if key not in known or not self.stages.quiet:
+            known[key] = self.stages.run(
+                "channel", data.accounts.height, allocate_channels, data.accounts, self.actions.frame,
+                params, options=self.actions.options, reps=data.reps, capacities=dict(capacities),
+                waiting=self.waitlist, commitments=commitments, days=days,
+                schema=data.schema, as_of=data.as_of,
+            )  # fmt: skip
+        return known[key]
 
-    def staff(self, channels: Channels) -> Schedule:
+    def _staff(self, channels: Channels) -> Schedule:
         """Run *schedule*."""
         data = self.data
         return self.stages.run(

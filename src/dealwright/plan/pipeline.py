@@ -11,7 +11,7 @@ from dealwright.plan.actions import choose_actions
 from dealwright.plan.actions.catalogue import Catalogue
 from dealwright.plan.anomalies import detect_anomalies
 from dealwright.plan.briefs import write_briefs
-from dealwright.plan.coordination import Reach, Solved, coordinate, find_reach
+from dealwright.plan.coordination import Night, Reach
 from dealwright.plan.drift import measure_drift
 from dealwright.plan.kpis import Findings, judge, measure
 from dealwright.plan.limits import Limits, find_limits
@@ -104,8 +104,7 @@ def run_plan(
             "territory", rows, draw_territories, data.accounts, data.reps, params.territory,
             predictions=predictions.frame, previous=last.territories, schema=data.schema,
         )  # fmt: skip
-    solved = Solved()
-    carried: dict[str, Any] = {"waitlist": last.waitlist, "carried": last.carried, "travel": travel}
+    night = Night(stages, data, actions, territories, params, last.waitlist, last.carried, travel)
 
     def replan(other: PlanInputs, its: PlanParams) -> Reach:
         """Plan channels and routes again, with other representatives, staff or limits."""
@@ -115,10 +114,10 @@ def run_plan(
                 "territory", rows, draw_territories, other.accounts, other.reps, its.territory,
                 predictions=predictions.frame, previous=last.territories, schema=other.schema,
             )  # fmt: skip
-        return find_reach(quiet, other, actions, drawn, its, **carried, solved=solved)
+        return replace(night, stages=quiet, data=other, territories=drawn, params=its).find_reach()
 
-    night = coordinate(stages, data, actions, territories, params, **carried, solved=solved)
-    channels, routes, schedule = night
+    planned = night.coordinate()
+    channels, routes, schedule = planned
     distance_baseline = None
     if territories is not None:
         distance_baseline = stages.run(
@@ -135,7 +134,7 @@ def run_plan(
     def describe(**tables: Any) -> Limits:
         limits = find_limits(**tables)
         return (
-            replace(limits, one_more=find_one_more(night, data, params, replan))
+            replace(limits, one_more=find_one_more(planned, data, params, replan))
             if params.one_more
             else limits
         )
