@@ -42,7 +42,7 @@ def find_one_more(now: Coordination, data: PlanInputs, params: PlanParams, repla
     Where it brings most is estimated: for a visit and an hour by each representative's own day, for a
     representative by what is left out for lack of room, for an agent by the prices of the channels. What it
     brings is not: it is what the plan with it brings more than the plan without, over all channels, less what
-    the way costs more.
+    travel costs more.
     """
     before = _measure(now, params.route)
     rows = []
@@ -56,7 +56,7 @@ def find_one_more(now: Coordination, data: PlanInputs, params: PlanParams, repla
 
 
 def _measure(found: Coordination | Reach, params: RouteParams) -> tuple[float, float, float]:
-    """Return the contacts of the day on all channels, what they bring, and what the way costs."""
+    """Return the contacts of the day on all channels, what they bring, and what travel costs."""
     reached = found.channels.frame.filter(pl.col("channel").is_not_null())
     way = 0.0
     if found.routes is not None:

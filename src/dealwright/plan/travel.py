@@ -24,7 +24,7 @@ class TravelParams:
     Attributes
     ----------
     circuity
-        Length of the way by road over that of the straight line. 1.2 to 1.4 in most road networks (Ballou,
+        Distance by road over that of the straight line. 1.2 to 1.4 in most road networks (Ballou,
         Rahardja & Sakai 2002, "Selected country circuity factors for road travel distance estimation", table
         1).
     band_km, band_kmh

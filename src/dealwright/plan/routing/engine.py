@@ -34,7 +34,7 @@ def solve(
     seed: int = 0,
     start: Sequence[Sequence[int]] | None = None,
 ) -> RoutePlan:
-    """Choose and order visits: must-visits first, then the largest value less the cost of the way.
+    """Choose and order visits: must-visits first, then the largest value less the cost of travel.
 
     Parameters
     ----------

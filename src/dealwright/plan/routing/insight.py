@@ -36,9 +36,9 @@ class Insight:
     delay
         Ticks by which the next stop would begin to be reached later.
     cost_eur
-        What the way would cost more, the displaced stops taken into account.
+        What travel would cost more, the displaced stops taken into account.
     displaced
-        Stops that would have to go; none where only the cost of the way speaks against the visit.
+        Stops that would have to go; none where only the cost of travel speaks against the visit.
     displaced_eur
         What these are worth.
     limit
@@ -59,7 +59,7 @@ def explain_left_out(problem: Problem, plan: RoutePlan) -> tuple[Insight, ...]:
     """Find the cheapest way to fit in each visit that was left out.
 
     It goes beside all stops, or in place of one or two. Cheapest is what loses least: value of the displaced
-    stops plus the added cost of the way. A must-visit is displaced by nothing.
+    stops plus the added cost of travel. A must-visit is displaced by nothing.
     """
     left_out = np.setdiff1d(np.arange(problem.visits), plan.served())
     if not left_out.size or not problem.shifts:
@@ -162,5 +162,5 @@ def _worth_of(
 
 
 def worth_eur(problem: Problem, plan: RoutePlan) -> float:
-    """Return the value of the visits less the cost of the way."""
+    """Return the value of the visits less the cost of travel."""
     return plan.value_eur(problem) - plan.cost_eur(problem)

@@ -72,7 +72,7 @@ class Problem:
     travel
         (N, N) ticks from place to place.
     cost_eur
-        (N, N) cost of the way from place to place; zeros where only the visits' values count.
+        (N, N) cost of travel from place to place; zeros where only the visits' values count.
     service, opens, latest_start
         (n,) ticks: length of the visit, and between which moments it may begin.
     value_eur

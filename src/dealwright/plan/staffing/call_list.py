@@ -185,7 +185,7 @@ def missed_calls(
     for permitted in left:
         for day in np.flatnonzero(permitted.any(axis=1))[:1]:
             kinds, number = now[day]
-            # of many kinds only the most frequent are told apart: then that which has most in common
+            # only the most frequent kinds are kept apart: another counts with the one most like it
             number[int((kinds & permitted[day]).sum(axis=1).argmax())] += 1.0
             more = True
     return tuple(now) if more else None

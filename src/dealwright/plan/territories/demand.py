@@ -22,8 +22,8 @@ def workload_of(
 ) -> tuple[Floats, Floats]:
     """Return minutes and visits a month by account.
 
-    A visit takes its length and its share of the way from home and back, from the nearest home: whoever does
-    it in the end drives at least as far.
+    A visit takes its own minutes and its share of the travel from the nearest home and back: whoever makes it
+    in the end drives at least as far.
     """
     accounts = inputs.accounts
     visits = np.ones(accounts.height)
@@ -39,7 +39,7 @@ def workload_of(
     length = np.full(accounts.height, params.visit_min)
     if column is not None:
         length = accounts[column].cast(pl.Float64).fill_null(params.visit_min).to_numpy()
-    minutes = visits * (length + _share_of_the_way(inputs, params))
+    minutes = visits * (length + _travel_per_visit(inputs, params))
     if params.value_weight > 0:
         if predictions is None:
             raise InputError(
@@ -56,8 +56,8 @@ def workload_of(
     return minutes, visits
 
 
-def _share_of_the_way(inputs: PlanInputs, params: TerritoryParams) -> Floats:
-    """Return each visit's minutes of the way from the nearest home and back; 0 where no place is known."""
+def _travel_per_visit(inputs: PlanInputs, params: TerritoryParams) -> Floats:
+    """Return each visit's minutes of travel from the nearest home and back; 0 where no place is known."""
     from scipy.spatial import cKDTree
 
     accounts, reps = inputs.accounts, inputs.reps
