@@ -42,7 +42,7 @@ def _moved(plan: Plan) -> Iterator[str]:
     costs = (
         ""
         if price is None or price <= 0
-        else f"; to leave every account would cost {write_eur(price)} a month more"
+        else f"; to keep every account where it was would cost {write_eur(price)} a month more"
     )
     yield f"{are} another representative{costs} (accounts.parquet, rep_id; territories.parquet, moved)"
 
