@@ -135,7 +135,7 @@ def anneal_problem(
 
     data, bonus = kernel_data(problem)
     first, state, saved, best = (empty_state(data) for _ in range(4))
-    worth, score = np.zeros(2), empty_score(data)
+    worth, score, touched = np.zeros(2), empty_score(data), np.zeros(len(problem.shifts), np.bool_)
     known = empty_insertions(data)
     begun = begin_with(data, state, known, start)
     if start is None:
@@ -151,7 +151,9 @@ def anneal_problem(
     def run(count: int, begin: float, end: float) -> None:
         """Anneal over a part of the cooling."""
         part = int(seeds.spawn(1)[0].generate_state(1)[0])
-        anneal(data, state, saved, best, known, score, worth, count, part, hot, cold, begin, end)
+        anneal(
+            data, state, saved, best, known, score, worth, touched, count, part, hot, cold, begin, end
+        )  # fmt: skip
 
     def begin_again() -> None:
         copy_state(first, state)
@@ -193,15 +195,16 @@ def _seeded(data: Data, known: Insertions) -> list[list[int]]:
         LEG,
         RATIO,
         VALUE,
+        anneal,
         insert,
         place_lunch,
         rate_route,
-        recreate,
         touch,
     )
 
     m = data.allowed.shape[0]
-    state, score = empty_state(data), empty_score(data)
+    state, score, touched = empty_state(data), empty_score(data), np.zeros(m, np.bool_)
+    worth = np.zeros(2)
 
     def empty() -> None:
         state.route_of[:] = -1
@@ -223,12 +226,10 @@ def _seeded(data: Data, known: Insertions) -> list[list[int]]:
     found: list[list[int]] = [[] for _ in range(m)]
     for seed in (-1, *seeds.tolist()):
         empty()
-        worth = 0.0
-        if seed >= 0:
-            worth += insert(data, state, known, seed, int(route[seed]))
-        worth += recreate(data, state, known, score, 2.0, 0.0)
-        if worth > best + 1e-9:
-            best, found = worth, routes_of(state)
+        worth[0] = insert(data, state, known, seed, int(route[seed])) if seed >= 0 else 0.0
+        anneal(data, state, state, state, known, score, worth, touched, 0, 0, 1.0, 1.0, 0.0, 1.0)
+        if worth[0] > best + 1e-9:
+            best, found = float(worth[0]), routes_of(state)
     empty()
     if _insert_by_gain(data, state, known) > best + 1e-9:
         found = routes_of(state)
