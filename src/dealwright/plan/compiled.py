@@ -22,15 +22,15 @@ def compiled(function: F) -> F:
 
 
 def compiled_lean(function: F) -> F:
-    """Compile like `compiled` a function that makes no array: without counting references to those it is given.
+    """Compile a function that makes no array, without counting references to those it is given.
 
-    That is quicker to compile, and to run.
+    It is quicker to compile, and runs faster.
     """
     return _compiled(function, _nrt=False)
 
 
 def compiled_part(function: F) -> F:
-    """Compile a lean function that only compiled functions call: without the code through which Python calls it.
+    """Compile a lean function that only compiled functions call, without the code by which Python calls it.
 
     Of a function that takes many arrays, that code takes as long to compile as the function.
     """

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Final, Literal
 
 import numpy as np
@@ -11,7 +13,7 @@ import numpy as np
 from dealwright.errors import InputError, UnknownNameError
 from dealwright.plan.routing.checker import InfeasiblePlanError, require_feasible
 from dealwright.plan.routing.kernel import Data, Insertions, State
-from dealwright.plan.routing.problem import Bools, Floats, Problem, RoutePlan
+from dealwright.plan.routing.problem import Bools, Floats, Lunch, Problem, RoutePlan, Shift
 from dealwright.plan.routing.schedule import schedule
 
 Engine = Literal["kernel", "pyvrp"]
@@ -74,6 +76,28 @@ def solve(
         iterations, seconds = max(1, iterations // 4), None if seconds is None else seconds / 4
     stops, done = anneal_problem(problem, iterations=iterations, seconds=seconds, seed=seed, start=start)
     return require_feasible(problem, _timed(problem, stops, engine, done))
+
+
+@cache
+def compile_kernel() -> None:
+    """Compile the kernel, or read what an earlier process compiled, by planning one visit; once per process.
+
+    Compiling makes a million objects, all of which stay: the collector, which would look through them again
+    and again, waits until it is done.
+    """
+    one, no = np.ones(1), np.zeros((2, 2), dtype=np.int64)
+    shifts = (Shift("", 1, 1, 0, 9, 1, Lunch(4, 5, 1)),)
+    problem = Problem(
+        no, no.astype(np.float64), no[0, :1], no[0, :1], no[0, :1] + 9, one, one < 0, one[:, None] > 0,
+        shifts, np.zeros(1),
+    )  # fmt: skip
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        solve(problem, iterations=1)
+    finally:
+        if collects:
+            gc.enable()
 
 
 def _timed(problem: Problem, stops: Sequence[Sequence[int]], engine: str, iterations: int) -> RoutePlan:

@@ -10,8 +10,8 @@ on a leg is one more wait with a latest moment. A break on the way home is not t
 ends while it could still begin: then it is taken at home, and the day is over.
 
 Compiling takes longer the more arrays a function is handed, and the more it does with slices: what belongs
-together lies in one array, and copies are loops. Nothing here makes an array, so that none is counted. Times are whole numbers held as floats, of which processors
-compare several at once.
+together lies in one array, and copies are loops. No function makes an array, so that references need not be
+counted. Times are whole numbers held as floats, of which processors compare several at once.
 """
 
 # ruff: noqa: NPY002  numba compiles only this generator, one per thread; every call seeds it
@@ -248,33 +248,24 @@ def rate_route(data: Data, state: State, known: Insertions, r: int) -> None:  # 
                     there = lunch_end(left_j, on, lunch_from, lunch_to, lunch_length)
                 if there - arrive < later:
                     later, behind = there - arrive, 1
-                detour = cost[0, before, j] + cost[1, after, j] - saved
-                better = later < effect[r, DELAY, j]
-                if cheapest:
-                    better = detour < effect[r, ADDED, j] or (detour == effect[r, ADDED, j] and better)
+                key = cost[0, before, j] + cost[1, after, j] - saved if cheapest else later
+                equal = key == effect[r, ADDED, j] and later < effect[r, DELAY, j]
+                better = key < effect[r, ADDED, j] or equal
                 if better and later <= room:
                     leg[r, LEG, j], leg[r, BEHIND, j] = i, behind
-                    effect[r, DELAY, j], effect[r, ADDED, j] = later, detour
-        elif cheapest:
-            for j in range(n):
-                reached = left + travel[0, before, j]
-                later = max(reached, visit[OPENS, j]) + visit[SERVICE, j] + travel[1, after, j] - arrive
-                detour = cost[0, before, j] + cost[1, after, j] - saved
-                equal = (detour == effect[r, ADDED, j]) & (later < effect[r, DELAY, j])
-                better = (detour < effect[r, ADDED, j]) | equal
-                better = better & (reached <= visit[CLOSES, j]) & (later <= room)
-                leg[r, LEG, j] = i if better else leg[r, LEG, j]
-                leg[r, BEHIND, j] = 0 if better else leg[r, BEHIND, j]
-                effect[r, DELAY, j] = later if better else effect[r, DELAY, j]
-                effect[r, ADDED, j] = detour if better else effect[r, ADDED, j]
+                    effect[r, DELAY, j], effect[r, ADDED, j] = later, key
         else:
             for j in range(n):
                 reached = left + travel[0, before, j]
                 later = max(reached, visit[OPENS, j]) + visit[SERVICE, j] + travel[1, after, j] - arrive
-                better = (later < effect[r, DELAY, j]) & (reached <= visit[CLOSES, j]) & (later <= room)
+                key = cost[0, before, j] + cost[1, after, j] - saved if cheapest else later
+                equal = (key == effect[r, ADDED, j]) & (later < effect[r, DELAY, j])
+                better = (key < effect[r, ADDED, j]) | equal
+                better = better & (reached <= visit[CLOSES, j]) & (later <= room)
                 leg[r, LEG, j] = i if better else leg[r, LEG, j]
                 leg[r, BEHIND, j] = 0 if better else leg[r, BEHIND, j]
                 effect[r, DELAY, j] = later if better else effect[r, DELAY, j]
+                effect[r, ADDED, j] = key if better else effect[r, ADDED, j]
         if i < count:
             before = after
             left = time[r, BEGIN, i] + visit[SERVICE, before]
