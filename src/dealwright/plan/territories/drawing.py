@@ -92,8 +92,8 @@ def redraw(
 ) -> Division:
     """Draw territories that owe nothing to earlier ones; where cells are few, the best of several starts.
 
-    The starts are compared after one round, and the best goes on: over all rounds they end within a quarter of
-    a per cent of one another, and which one ends best shows early.
+    The starts are compared after one round, and the best goes on: over all rounds most of them end within a
+    third of a per cent of the best, and the bad ones show early.
 
     Parameters
     ----------
