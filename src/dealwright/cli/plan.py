@@ -118,7 +118,19 @@ def plan(  # noqa: PLR0917  one parameter per option
     models: Annotated[
         str | None, typer.Option("--models", metavar="DIR", help="Keep models here; a better champion stays.")
     ] = None,
-    language: Annotated[str | None, typer.Option("--language", help="Of the briefs: en or es.")] = None,
+    language: Annotated[
+        str | None, typer.Option("--language", help="Of briefs and report: en or es.")
+    ] = None,
+    locale: Annotated[
+        str | None,
+        typer.Option("--locale", metavar="NAME", help="How figures and dates are written: en_GB, es_ES …"),
+    ] = None,
+    currency: Annotated[
+        str | None, typer.Option("--currency", metavar="CODE", help="Of all amounts: EUR, USD, JPY …")
+    ] = None,
+    company: Annotated[
+        str | None, typer.Option("--company", metavar="NAME", help="The name in the headings.")
+    ] = None,
     wording: Annotated[
         str | None, typer.Option("--wording", metavar="DIR", help="The company's own wording of the briefs.")
     ] = None,
@@ -154,6 +166,9 @@ def plan(  # noqa: PLR0917  one parameter per option
         catalogue=None if catalogue is None else Path(catalogue),
         language=language,
         wording=None if wording is None else Path(wording),
+        locale=locale,
+        currency=currency,
+        company=company,
     )  # fmt: skip
     with show_progress(quiet=as_json) as progress:
         night = run_night(request, open_desk=lambda: open_desk(context), progress=progress)
