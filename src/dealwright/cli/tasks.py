@@ -109,8 +109,13 @@ def show(context: typer.Context, task: TaskId, as_json: Json = False) -> None:
         return
     from dealwright.cli.task_tables import task_page
 
+    out = console()
     for line in task_page(found):
-        console().print(line, markup=False, soft_wrap=True)
+        out.print(line, markup=False, soft_wrap=True)
+    if found.row["brief"]:
+        from rich.markdown import Markdown
+
+        out.print("", Markdown(found.row["brief"], hyperlinks=False))
 
 
 @task_app.command("start")
