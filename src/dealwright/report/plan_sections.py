@@ -105,6 +105,7 @@ def operations(tables: Mapping[str, pl.DataFrame]) -> dict[str, Any]:
         "waiting": rows("waitlist", 10),
         "limits": rows("limits"),
         "one_more": rows("one_more"),
+        "headcount": rows("headcount"),
         "backlog": rows("backlog", 60) if late else [],
         "backlog_days": backlog["day"].n_unique(),
         "territories": territories.head(200).to_dicts(),
