@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dealwright.cli.context import Json, console, open_desk, read_time, settings_of, write_json
+from dealwright.cli.help import App
 
 if TYPE_CHECKING:
     from dealwright.desk.training import Training
 
-model_app = typer.Typer(
-    name="model", help="The register of models: list, show, promote, load.", no_args_is_help=True
-)
+model_app = App(name="model", help="The register of models: list, show, promote, load.", no_args_is_help=True)
 
 
 AsOf = Annotated[
@@ -34,7 +33,7 @@ Out = Annotated[
     typer.Option("--out", metavar="DIR", help="Where pictures and summary go; default ./pictures."),
 ]
 Pictures = Annotated[bool, typer.Option("--pictures/--no-pictures", help="Draw, or do not.")]
-Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of every random draw.")]
+Seed = Annotated[int, typer.Option("--seed", metavar="NUMBER", min=0, help="Seed of every random draw.")]
 
 
 def register(app: typer.Typer) -> None:
