@@ -20,15 +20,17 @@ from dealwright.report.calendars import (
     to_five,
     write_calendars,
 )
+from dealwright.report.format import format_of
 from dealwright.report.land import Land, around
 from dealwright.report.map_page import write_geojson
-from dealwright.report.maps import MapTables, write_maps
+from dealwright.report.maps import MapStyle, MapTables, write_maps
 from dealwright.report.plan_sections import channel_words
 from dealwright.schemas import conform
 
 _CALL_BACK_ALARM_MIN = 5
 _LEAST_ALARM_MIN = 10
 # facts of an account that are shown beside its visit or call
+_DECIDED = ("territory", "action", "expected_value_eur")
 _FACTS = ("name", "address", "contact", "phone")
 
 
@@ -47,7 +49,7 @@ def write_days(
     land
         The ground of the maps, kept as ``land.geojson``; without it, the hull of the accounts is drawn.
     tiles
-        See `map_page.new_map`.
+        See `map_page.ground_data`.
     told
         What calendars were told by earlier runs (`calendars.calendar_entries`).
     """
@@ -56,14 +58,19 @@ def write_days(
     accounts = _accounts(plan)
     _write_calendars(plan, accounts, folder, told)
     drawn = MapTables(
-        accounts.join(plan.accounts.select("account_id", "territory", "action"), on="account_id", how="left"),
+        accounts.join(plan.accounts.select("account_id", *_DECIDED), on="account_id", how="left"),
         tables["territories"], tables["visits"], tables["rep_days"], tables["distance_only_visits"],
         tables["distance_only_days"], data.reps,
     )  # fmt: skip
     placed = accounts.drop_nulls(["lat_deg", "lon_deg"])
     if land is not None and not placed.is_empty():
         write_geojson(folder / "land.geojson", around(land, placed).features())
-    write_maps(folder / "maps", drawn, land, tiles=tiles)
+    said = plan.params.report
+    style = MapStyle(
+        format_of(said.locale, said.currency), said.company, tiles,
+        (("report.html", "Report"), ("accounts.html", "Accounts")),
+    )  # fmt: skip
+    write_maps(folder / "maps", drawn, land, style)
 
 
 def _accounts(plan: Plan) -> pl.DataFrame:

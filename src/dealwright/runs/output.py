@@ -33,8 +33,8 @@ from dealwright.toml import to_toml
 RUN_FILES: Final = frozenset(
     {
         *(f"{name}.parquet" for name in ("accounts", "calendar", *TABLES)),
-        "briefs", "maps", "calendars", "rejected", "world", "kpis.json", "trace.jsonl", "params.toml",
-        "report.html", "land.geojson", "model_card.json", "issues.csv", "drift.csv", "profile.json",
+        "assets", "briefs", "maps", "calendars", "rejected", "world", "kpis.json", "trace.jsonl",
+        "params.toml", "report.html", "land.geojson", "model_card.json", "issues.csv", "drift.csv", "profile.json",
         "metrics.prom", "notices.json",
         TASK_FILE,
     }
@@ -115,7 +115,7 @@ def write_plan(
     land
         The ground of the maps.
     tiles
-        URL of street tiles for the maps (`map_page.new_map`).
+        URL of street tiles for the maps (`map_page.ground_data`).
     told
         What calendars were told by earlier runs.
     """
