@@ -74,6 +74,8 @@
   }
   const patterns = ["", "12 6", "3 6", "12 5 3 5"];
 
+  let alone = null, points = null;
+
   // One person: an area or a day; each is a group that can be shown alone.
   const groups = data.people.map((who) => {
     const kind = `k${who.colour}`;
@@ -81,7 +83,12 @@
     if (who.area) {
       const area = L.geoJSON(who.area, { style: { className: `area ${kind}`, weight: 2, dashArray: patterns[who.pattern] || null } });
       if (who.territory) {
-        area.bindPopup(popup(`${who.territory} · ${who.name}`, [who.facts, who.more]));
+        area.on("click", (event) => {
+          L.DomEvent.stopPropagation(event);
+          const row = points?.near(event); // an account counts before the area it lies in
+          if (row) points.open(row);
+          else L.popup().setLatLng(event.latlng).setContent(popup(`${who.territory} · ${who.name}`, [who.facts, who.more])).openOn(map);
+        });
         group.names.push([element("span", who.territory, "name"), who.label, who.zoom]);
       } else area.options.interactive = false;
       area.addTo(group.planned);
@@ -125,11 +132,18 @@
       this.canvas.setAttribute("aria-hidden", "true");
       this.getPane().append(this.canvas);
       this.sprites = new Map();
-      map.on("moveend zoomend resize", this.draw, this);
+      // where each one lies at zoom 0, once: a move of the map then only scales and shifts
+      this.world = new Float64Array(2 * data.accounts.length);
+      data.accounts.forEach(([lat, lon], at) => {
+        const { x, y } = map.project([lat, lon], 0);
+        this.world.set([x, y], 2 * at);
+      });
+      map.on("moveend zoomend resize", this.later, this);
       map.on("click", this.pick, this);
       map.on("mousemove", this.point, this);
-      this.draw();
+      this.later();
     },
+    later() { this.waits ??= requestAnimationFrame(() => { this.waits = null; this.draw(); }); },
     colour(area) {
       const probe = element("i", undefined, `k${area < 0 ? 8 : data.people[area].colour}`);
       probe.style.color = "var(--k)";
@@ -139,10 +153,9 @@
       return found;
     },
     sprite(kind, size, area) {
-      const key = `${kind},${size},${area < 0 ? 0 : data.people[area].colour}`;
+      const key = (kind * 8 + size) * 16 + (area < 0 ? 0 : data.people[area].colour);
       if (!this.sprites.has(key)) {
-        const ratio = devicePixelRatio || 1, reach = 10, canvas = element("canvas");
-        canvas.width = canvas.height = 2 * reach * ratio;
+        const ratio = devicePixelRatio || 1, reach = 10, canvas = new OffscreenCanvas(2 * reach * ratio, 2 * reach * ratio);
         const pen = canvas.getContext("2d");
         pen.setTransform(ratio * size, 0, 0, ratio * size, reach * ratio, reach * ratio);
         const path = new Path2D(data.actions[kind][2]);
@@ -152,7 +165,7 @@
         pen.stroke(path);
         pen.fillStyle = this.colour(area);
         pen.fill(path);
-        this.sprites.set(key, canvas);
+        this.sprites.set(key, canvas.transferToImageBitmap());
       }
       return this.sprites.get(key);
     },
@@ -162,15 +175,21 @@
       Object.assign(this.canvas, { width: extent.x * ratio, height: extent.y * ratio });
       Object.assign(this.canvas.style, { width: `${extent.x}px`, height: `${extent.y}px` });
       const pen = this.canvas.getContext("2d"), dense = data.accounts.length > 3000 ? 0.75 : 1;
+      const scale = 2 ** map.getZoom(), { x: west, y: north } = map.containerPointToLayerPoint([0, 0]).add(map.getPixelOrigin());
+      // of very many, those under others need no picture of their own
+      const cell = dense < 1 ? 3 : 0, columns = Math.ceil(extent.x / 3) + 8, taken = new Uint8Array(columns * (Math.ceil(extent.y / 3) + 8));
       this.seen = [];
-      for (const row of data.accounts) {
-        if (alone !== null && row[5] !== alone) continue;
-        const place = map.latLngToContainerPoint([row[0], row[1]]);
-        if (place.x < -10 || place.y < -10 || place.x > extent.x + 10 || place.y > extent.y + 10) continue;
+      data.accounts.forEach((row, at) => {
+        if (alone !== null && row[5] !== alone) return;
+        const x = this.world[2 * at] * scale - west, y = this.world[2 * at + 1] * scale - north;
+        if (x < -10 || y < -10 || x > extent.x + 10 || y > extent.y + 10) return;
+        this.seen.push([x, y, row]);
+        const spot = (Math.floor(y / 3) + 4) * columns + Math.floor(x / 3) + 4;
+        if (cell && taken[spot]) return;
+        taken[spot] = 1;
         const picture = this.sprite(row[4], sizes[sizeOf(row[6])] * dense, row[5]);
-        pen.drawImage(picture, (place.x - 10) * ratio, (place.y - 10) * ratio);
-        this.seen.push([place.x, place.y, row]);
-      }
+        pen.drawImage(picture, (x - 10) * ratio, (y - 10) * ratio);
+      });
     },
     near({ containerPoint: { x, y } }) {
       let best = null, least = 14 * 14;
@@ -192,7 +211,6 @@
     },
   });
 
-  let alone = null, points = null;
   const other = document.getElementById("other");
   function show() {
     groups.forEach((group, place) => {
@@ -203,7 +221,7 @@
       }
       for (const name of group.labels) name.setOpacity(here ? 1 : 0);
     });
-    if (points) points.draw();
+    if (points) points.later();
     for (const item of document.querySelectorAll("[data-person]")) {
       const place = Number(item.dataset.person);
       item.classList.toggle("other", alone !== null && alone !== place);
@@ -282,7 +300,7 @@
   for (const box of document.querySelectorAll("[data-accounts]")) {
     box.addEventListener("toggle", () => { if (box.open && !box.querySelector("ul")) listAccounts(box); });
   }
-  const renew = () => { if (points) { points.sprites.clear(); points.draw(); } };
+  const renew = () => { if (points) { points.sprites.clear(); points.later(); } };
   new MutationObserver(renew).observe(root, { attributes: true, attributeFilter: ["data-theme"] });
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", renew);
   // an address such as routes.html#R001 shows one person alone
