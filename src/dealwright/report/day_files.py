@@ -1,4 +1,4 @@
-"""Write everybody's day of a plan: briefs, calendars and maps, from the plan's tables."""
+"""Write everybody's day of a plan: briefs, calendars, maps and pages, from the plan's tables."""
 
 from __future__ import annotations
 
@@ -20,10 +20,12 @@ from dealwright.report.calendars import (
     to_five,
     write_calendars,
 )
+from dealwright.report.day_pages import DayStyle, DayTables, write_day_pages
 from dealwright.report.format import format_of
 from dealwright.report.land import Land, around
 from dealwright.report.map_page import write_geojson
 from dealwright.report.maps import MapStyle, MapTables, write_maps
+from dealwright.report.people import people_of, people_table
 from dealwright.report.plan_sections import channel_words
 from dealwright.schemas import conform
 
@@ -42,7 +44,7 @@ def write_days(
     tiles: str | None = None,
     told: Iterable[pl.DataFrame] = (),
 ) -> None:
-    """Write ``briefs/``, ``calendars/`` and ``maps/`` into a run's folder.
+    """Write ``briefs/``, ``calendars/``, ``maps/`` and ``days/`` into a run's folder.
 
     Parameters
     ----------
@@ -71,6 +73,12 @@ def write_days(
         (("report.html", "Report"), ("accounts.html", "Accounts")),
     )  # fmt: skip
     write_maps(folder / "maps", drawn, land, style)
+    days = DayTables(
+        accounts, tables["visits"], tables["rep_days"], tables["calls"], tables["shifts"], tables["briefs"],
+        plan.params.route.lunch_min,
+    )  # fmt: skip
+    people = people_of(people_table(data.reps, tables["shifts"]))
+    write_day_pages(folder / "days", days, DayStyle(style.form, style.company, people, style.links))
 
 
 def _accounts(plan: Plan) -> pl.DataFrame:
@@ -138,9 +146,9 @@ def contact_events(plan: Plan, accounts: pl.DataFrame, words: Words) -> pl.DataF
     said = [
         pl.col("why"),
         pl.col("what"),
-        pl.format(f"{words.say('Careful')}: {{}}", "careful"),
-        pl.format(f"{words.say('Contact')}: {{}}", "contact"),
-        pl.format(f"{words.say('Telephone')}: {{}}", "phone"),
+        pl.format(f"{words.text('Careful')}: {{}}", "careful"),
+        pl.format(f"{words.text('Contact')}: {{}}", "contact"),
+        pl.format(f"{words.text('Telephone')}: {{}}", "phone"),
     ]
     events = events.with_columns(
         title=pl.coalesce("title", "name", "account_id"),

@@ -33,9 +33,9 @@ from dealwright.toml import to_toml
 RUN_FILES: Final = frozenset(
     {
         *(f"{name}.parquet" for name in ("accounts", "calendar", *TABLES)),
-        "assets", "briefs", "maps", "calendars", "rejected", "world", "kpis.json", "trace.jsonl",
-        "params.toml", "report.html", "land.geojson", "model_card.json", "issues.csv", "drift.csv", "profile.json",
-        "metrics.prom", "notices.json",
+        "assets", "briefs", "maps", "calendars", "days", "rejected", "world", "kpis.json", "trace.jsonl",
+        "params.toml", "report.html", "land.geojson", "model_card.json", "issues.csv", "drift.csv",
+        "profile.json", "metrics.prom", "notices.json",
         TASK_FILE,
     }
 )  # fmt: skip

@@ -18,7 +18,7 @@ from dealwright.report.run import Run
 from dealwright.schemas import BACKLOG_COLUMNS, conform
 from dealwright.toml import read_toml
 
-_DAYS: Final = ("maps", "briefs", "calendars")
+_DAYS: Final = ("maps", "briefs", "calendars", "days")
 
 
 def read_run(folder: Path | str) -> Run:
