@@ -52,7 +52,8 @@ WORDS: Final[Mapping[str, str]] = {
     "accounts": mark("accounts"), "orders": mark("orders"), "touches": mark("contacts"),
     "history": mark("history"), "reps": mark("representatives"), "staff": mark("contact centre staff"),
     "stable": mark("stable"), "moderate": mark("moderate"), "large": mark("large"),
-    "Grow": mark("Grow"), "Protect": mark("Protect"), "Maintain": mark("Maintain"),
+    "new": mark("new"), "gone": mark("gone"), "action": mark("action"), "channel": mark("channel"),
+    "Grow": mark("Grow"), "Develop": mark("Develop"), "Automate": mark("Automate"), "Protect": mark("Protect"), "Maintain": mark("Maintain"),
 }  # fmt: skip
 
 

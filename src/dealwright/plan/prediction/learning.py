@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from dealwright.plan.prediction.calibration import Calibration
+from dealwright.plan.prediction.calibration import Calibration, reliability
 from dealwright.plan.prediction.candidates import BaseRate, CandidateSet, Model
 from dealwright.plan.prediction.choice import Choice, choose
 from dealwright.plan.prediction.design import Design, FeatureSchema
@@ -206,6 +206,8 @@ def learn(
         "choice": choice.to_dict(),
         "calibration": {"shift": predictor.calibration.shift, "slope": predictor.calibration.slope},
     }
+    if line.kind == "probability":
+        card["reliability"] = reliability(measured.target, own.calibrated)
     return Learned(predictor, choice, own.calibrated, rows, measures, forward_measures, comparison, card)
 
 
