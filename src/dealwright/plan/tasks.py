@@ -32,7 +32,7 @@ def day_tasks(plan: Plan) -> DayTasks:
     channel: they are in ``left_out``, ``calls_unplaced`` and ``waitlist``. A decision to do nothing is no
     task either.
     """
-    days = _days(plan)
+    days = planned_days(plan)
     tables = plan.tables
     visits = tables["visits"].with_columns(channel=pl.lit(_FIELD), end_at=pl.col("leave_at"))
     calls = tables["calls"].with_columns(day=pl.col("start_at").dt.date())
@@ -57,7 +57,7 @@ def day_tasks(plan: Plan) -> DayTasks:
     return DayTasks(hash_text("|".join(content)), as_of, time_zone, days[0], days[-1], tasks)
 
 
-def _days(plan: Plan) -> list[date]:
+def planned_days(plan: Plan) -> list[date]:
     """Return the working days the run plans, in order."""
     days = set(working_days(plan.inputs.as_of, plan.params.schedule))
     return sorted(days | set(plan.tables["rep_days"]["day"]))

@@ -53,7 +53,8 @@ WORDS: Final[Mapping[str, str]] = {
     "history": mark("history"), "reps": mark("representatives"), "staff": mark("contact centre staff"),
     "stable": mark("stable"), "moderate": mark("moderate"), "large": mark("large"),
     "new": mark("new"), "gone": mark("gone"), "action": mark("action"), "channel": mark("channel"),
-    "Grow": mark("Grow"), "Develop": mark("Develop"), "Automate": mark("Automate"), "Protect": mark("Protect"), "Maintain": mark("Maintain"),
+    "Grow": mark("Grow"), "Develop": mark("Develop"),
+    "Automate": mark("Automate"), "Protect": mark("Protect"), "Maintain": mark("Maintain"),
 }  # fmt: skip
 
 

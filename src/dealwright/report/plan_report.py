@@ -18,6 +18,7 @@ from dealwright.report.brief_files import file_name
 from dealwright.report.comparison import CHANGES, REPRESENTATIVE
 from dealwright.report.format import Format, mark
 from dealwright.report.headlines import day_sentence, whose_words
+from dealwright.report.key_figures import group_words, write_figure, write_value
 from dealwright.report.pages import Page, render
 from dealwright.report.people import CENTRE, person
 from dealwright.report.reasons import Reasons
@@ -35,13 +36,6 @@ _FILES: Final = {
 _CHANGES: Final = {
     "representative": mark("another representative"), "action": mark("another action"),
     "channel": mark("another channel"), "new": mark("new accounts"), "gone": mark("accounts that are gone"),
-}  # fmt: skip
-_GROUPS: Final = dict(
-    zip(GROUPS, (mark("What it brings"), mark("The day"), mark("Can it be trusted")), strict=True)
-)
-_STATUS: Final = {
-    "met": (mark("met"), "good"), "missed": (mark("missed"), "bad"), "unknown": (mark("no data"), ""),
-    "shown": ("", ""),
 }  # fmt: skip
 
 
@@ -268,32 +262,17 @@ def _figures(run: Run) -> dict[str, Any]:
     for group in GROUPS:
         rows = [_figure(run, kpi) for kpi in run.kpis.in_group(group)]
         if rows:
-            groups.append({"title": form.text(_GROUPS[group]), "rows": rows})
+            groups.append({"title": form.text(group_words(group)), "rows": rows})
     missed = [form.text(kpi.definition.label) for kpi in run.kpis.missed]
     return {"groups": groups, "missed": missed, "values": run.kpis.summary()}
 
 
 def _figure(run: Run, kpi: Kpi) -> dict[str, Any]:
-    form, known = run.form, kpi.definition
-    trend = tables.trend_of(run.trend, kpi.name)
-
-    def write(value: float | None) -> str:
-        return form.unit(value, known.unit, known.digits)
-
-    word, state = _STATUS[kpi.status]
-    low, high = kpi.at_least, kpi.at_most
-    if low is not None and high is not None:
-        target = form.text("%(low)s to %(high)s", low=write(low), high=write(high))
-    elif low is not None:
-        target = form.text("at least %(value)s", value=write(low))
-    else:
-        target = "" if high is None else form.text("at most %(value)s", value=write(high))
-    return {
-        "name": kpi.name, "label": form.text(known.label), "value": write(kpi.value), "target": target,
-        "word": form.text(word) if word else "", "state": state, "trend": trend,
-        "trend_words": form.text("%(label)s over the last runs: %(values)s", label=form.text(known.label),
-                                 values=", ".join(write(value) for value in trend)),
-    }  # fmt: skip
+    form, trend = run.form, tables.trend_of(run.trend, kpi.name)
+    figure = write_figure(kpi, form)
+    values = ", ".join(write_value(kpi, value, form) for value in trend)
+    words = form.text("%(label)s over the last runs: %(values)s", label=figure["label"], values=values)
+    return {**figure, "trend": trend, "trend_words": words}
 
 
 def _baseline(run: Run) -> dict[str, Any]:

@@ -67,9 +67,9 @@ _NOTICES: Final = (
     (rf"(?P<n>{_N}) rows? of (?P<label>\w+) (?:were|was) rejected",
      mark("%(n)s rows of the table “%(label)s” were rejected; the reasons are under “Data quality”.")),
     (rf"(?P<n>{_N}) accounts? gets? another representative; to keep .+ cost (?P<amount>\S+) a month more",
-     mark("%(n)s accounts get another representative than the tables name; keeping them costs %(amount)s a month.")),
+     mark("%(n)s accounts get another representative than before; keeping them costs %(amount)s a month.")),
     (rf"(?P<n>{_N}) accounts? gets? another representative",
-     mark("%(n)s accounts get another representative than the tables name.")),
+     mark("%(n)s accounts get another representative than before.")),
 )  # fmt: skip
 _ASIDE: Final = re.compile(r" \([^()]*\.(?:parquet|csv|json)[^()]*\)")
 _TECHNICAL: Final = re.compile(r"--\w|\[\w+\.\w+\]|\.(?:parquet|toml|csv|json)\b|\bin the parameters\b")

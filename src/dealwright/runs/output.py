@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -35,7 +35,7 @@ from dealwright.toml import to_toml
 # everything a run may write: a directory that holds something else is not replaced
 RUN_FILES: Final = frozenset(
     {
-        *(f"{name}.parquet" for name in ("accounts", *TABLES)),
+        *(f"{name}.parquet" for name in ("accounts", "calendar", *TABLES)),
         "briefs", "maps", "calendars", "rejected", "world", "kpis.json", "trace.jsonl", "params.toml",
         "report.html", "land.geojson", "model_card.json", "issues.csv", "drift.csv", "profile.json",
         "metrics.prom", "notices.json", "accounts.html", "accounts", "people.parquet", "changes.parquet",
@@ -104,6 +104,7 @@ def write_plan(
     *,
     land: Land | None = None,
     tiles: str | None = None,
+    told: Iterable[pl.DataFrame] = (),
     previous: Path | None = None,
 ) -> None:
     """Write the files of a plan.
@@ -120,6 +121,8 @@ def write_plan(
         The ground of the maps.
     tiles
         URL of street tiles for the maps (`map_page.new_map`).
+    told
+        What calendars were told by earlier runs.
     previous
         The folder of the run before, to compare with.
     """
@@ -129,7 +132,7 @@ def write_plan(
     for name, table in plan.tables.items():
         table.write_parquet(folder / f"{name}.parquet")
     write_tasks(day_tasks(plan), folder)
-    write_days(plan, folder, land, tiles=tiles)
+    write_days(plan, folder, land, tiles=tiles, told=told)
     _write_comparison(plan, folder, previous)
     plan.quality.issues.write_csv(folder / "issues.csv")
     plan.drift.frame.write_csv(folder / "drift.csv")

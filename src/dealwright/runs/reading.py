@@ -16,12 +16,13 @@ from dealwright.plan.kpis import Kpi, Kpis
 from dealwright.plan.result import PreviousRun
 from dealwright.plan.staffing.backlog import carried_over
 from dealwright.plan.stages import TABLES
+from dealwright.report.calendars import ENTRY_COLUMNS
 from dealwright.report.comparison import CHANGE_COLUMNS, HISTORY_COLUMNS, OUTCOME_COLUMNS
 from dealwright.report.format import DEFAULT_CURRENCY, DEFAULT_LOCALE, format_of
 from dealwright.report.people import PEOPLE_COLUMNS, people_of
 from dealwright.report.run import Run
 from dealwright.runs.task_file import TASK_FILE, read_tasks
-from dealwright.schemas import BACKLOG_COLUMNS, Columns
+from dealwright.schemas import BACKLOG_COLUMNS, Columns, conform
 from dealwright.toml import read_toml
 
 _DAYS: Final = ("maps", "briefs", "calendars")
@@ -152,6 +153,19 @@ def read_previous(folder: Path | str) -> PreviousRun:
     if backlog is not None and set(BACKLOG_COLUMNS) <= set(backlog.columns):
         carried = carried_over(backlog)
     return PreviousRun(profile, territories, waitlist, carried)
+
+
+def read_calendar_entries(folder: Path | str) -> pl.DataFrame:
+    """Read what calendars were told by a run; nothing where there is none, or one of an earlier version."""
+    file = Path(folder) / "calendar.parquet"
+    try:
+        return (
+            conform(pl.read_parquet(file), ENTRY_COLUMNS) if file.is_file() else conform(None, ENTRY_COLUMNS)
+        )
+    except (OSError, pl.exceptions.PolarsError) as error:
+        raise InputError(
+            f"{file}: cannot be read: {error}; delete it if its calendars may be told everything anew"
+        ) from None
 
 
 def _first_day(folder: Path, tables: Mapping[str, pl.DataFrame]) -> date | None:

@@ -1,4 +1,4 @@
-"""Maps and calendars: complete without a network, escaped, the same every time."""
+"""Maps: complete without a network, escaped, the same every time."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ import polars as pl
 import pytest
 
 from dealwright.report import territory_maps
-from dealwright.report.calendars import write_calendars
 from dealwright.report.land import land_of
 from dealwright.report.maps import MapTables, write_maps
 from dealwright.report.territory_maps import COLOURS, territory_colours, territory_features
@@ -170,28 +169,3 @@ def test_white_figures_can_be_read_on_every_colour() -> None:
         parts = [int(colour[k : k + 2], 16) / 255 for k in (1, 3, 5)]
         red, green, blue = (p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts)
         assert 1.05 / (0.2126 * red + 0.7152 * green + 0.0722 * blue + 0.05) >= 4.5, colour
-
-
-def test_calendars_follow_the_standard(tmp_path: Path) -> None:
-    events = pl.DataFrame(
-        {
-            "rep_id": ["R1", "R1", None], "account_id": ["A", "B", "C"],
-            "title": ["Café, ünï; \\ " + "é" * 80, "short\nline", "x"],
-            "start_at": [DAY.replace(hour=11), DAY, DAY], "end_at": [DAY.replace(hour=12)] * 3,
-            "lat_deg": [41.4, None, None], "lon_deg": [2.1, None, None], "note": ["visit", None, None],
-        }
-    )  # fmt: skip
-    write_calendars(events, tmp_path / "c", DAY)
-    (path,) = (tmp_path / "c").iterdir()
-    assert path.name == "R1-2026-07-01.ics"
-    raw = path.read_bytes()
-    lines = raw.split(b"\r\n")
-    assert all(len(line) <= 75 for line in lines)
-    assert b"\n" not in raw.replace(b"\r\n", b"")
-    unfolded = raw.replace(b"\r\n ", b"").decode()
-    assert "SUMMARY:Café\\, ünï\\; \\\\ " + "é" * 80 + "\r\n" in unfolded
-    assert "SUMMARY:short\\nline\r\n" in unfolded
-    assert unfolded.count("BEGIN:VEVENT") == unfolded.count("END:VEVENT") == 2
-    assert unfolded.index("DTSTART:20260701T090000") < unfolded.index("DTSTART:20260701T110000")
-    write_calendars(events.clear(), tmp_path / "d", DAY)
-    assert not list((tmp_path / "d").iterdir())

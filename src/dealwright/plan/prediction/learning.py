@@ -193,7 +193,7 @@ def learn(
             name: estimates(comparison.target, comparison.predictions[name], line.kind, measure_rng)
             for name in dict.fromkeys([choice.champion, *line.baselines])
         }
-    card = {
+    card: dict[str, Any] = {
         "champion": choice.champion,
         "chosen_by": chosen_by,
         "tested": "forward in time" if forward is not None else "out of fold",
@@ -220,7 +220,7 @@ def without_model(schema: FeatureSchema, kind: Target, target: Floats, reason: s
     mean = float(target.mean()) if len(target) else float("nan")
     if kind == "probability" and mean in (0.0, 1.0):
         mean = (float(target.sum()) + 0.5) / (len(target) + 1.0)
-    card = {
+    card: dict[str, Any] = {
         "champion": "base_rate",
         "chosen_by": "nothing to choose from",
         "rows": len(target),
