@@ -27,17 +27,9 @@ FOLDER: Final = "accounts"
 _CARDS_A_FILE: Final = 400
 # what the index holds of every account, so that a figure of the report can open its rows
 FILTERS: Final = (
-    "action",
-    "channel",
-    "state",
-    "segment",
-    "territory",
-    "rep_id",
-    "limit",
-    "waiting_for",
-    "moved",
-    "odd",
-)
+    "action", "channel", "state", "segment", "territory", "rep_id", "limit", "waiting_for", "changed",
+    "moved", "odd",
+)  # fmt: skip
 _SHOWN: Final = (
     "account_id", "account_name", "action_words", "channel_words", "state_words", "who", "planned_at",
     "wait_rank", "expected_wait_days", "expected_value_eur", "cost_eur", "response_probability",

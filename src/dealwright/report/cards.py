@@ -8,16 +8,20 @@ a page and the terminal say the same.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from difflib import get_close_matches
 from functools import partial
 from typing import Any, Final
 
 import polars as pl
 
+from dealwright.errors import NotFoundError
 from dealwright.report.brief_files import file_name
 from dealwright.report.format import Format, mark
 from dealwright.report.people import person
 from dealwright.report.reasons import Reasons
 from dealwright.report.run import Run
+from dealwright.report.tables import names_of
 from dealwright.schemas import Columns
 
 NOTHING: Final = "nothing"
@@ -76,6 +80,8 @@ _KEPT: Final[Columns] = {
     "anomaly_reasons": pl.List(pl.String), "excluded": pl.List(pl.String),
     **dict.fromkeys(_TEXTS, pl.String),
 }  # fmt: skip
+_PROPOSED: Final = 5
+_COMPARED: Final = 50_000
 _LINKS: Final = (
     ("briefs", "html", mark("Brief")), ("maps", "html", mark("Map of the day")),
     ("calendars", "ics", mark("Calendar")),
@@ -141,6 +147,42 @@ def card_frame(run: Run) -> pl.DataFrame:
     return _with_links(frame, run)
 
 
+def find_account(accounts: pl.DataFrame, wanted: str) -> str:
+    """Return the id of an account that is asked for by id, or by its name where only one has it.
+
+    Raises
+    ------
+    NotFoundError
+        There is none, or several have the name; the message proposes ids.
+    """
+    if wanted in accounts["account_id"]:
+        return wanted
+    names = accounts.select("account_id", names_of(accounts)).drop_nulls("account_name")
+    folded = pl.col("account_name").str.to_lowercase()
+    same = names.filter(folded == wanted.lower())["account_id"].to_list()
+    if len(same) == 1:
+        return str(same[0])
+    if same:
+        shown = ", ".join(same[:_PROPOSED])
+        raise NotFoundError(f"{len(same)} accounts are called {wanted!r}: name one by its id: {shown}")
+    alike = names.filter(folded.str.contains(wanted.lower(), literal=True)).head(_PROPOSED)
+    near = [f"{account_id} ({name})" for account_id, name in alike.iter_rows()]
+    if not near:
+        # ids of about the same length: enough to find a slip, and quick among many
+        size = pl.col("account_id").str.len_chars()
+        ids = accounts.filter((size - len(wanted)).abs() <= 2)["account_id"].to_list()
+        near = get_close_matches(wanted, ids[:_COMPARED], n=_PROPOSED, cutoff=0.5)
+    hint = f"did you mean {', '.join(near)}?" if near else "name an id or a name as the run's tables have it"
+    raise NotFoundError(f"no account {wanted!r} in this run: {hint}")
+
+
+def card_of(run: Run, account_id: str) -> dict[str, Any]:
+    """Return the card of one account."""
+    of_account = pl.col("account_id") == account_id
+    one = replace(run, accounts=run.accounts.filter(of_account), history=run.history.filter(of_account))
+    return card_frame(one).row(0, named=True)
+
+
 def write_card(card: Mapping[str, Any], run: Run) -> Iterator[tuple[str, list[tuple[str, str]]]]:
     """Yield the sections of a card as people read them: title, then words and what stands beside them."""
     form = run.form
@@ -187,7 +229,7 @@ def interval_words(card: Mapping[str, Any], form: Format) -> str:
 
 def _line(item: Mapping[str, Any], form: Format) -> str:
     if "why" in item:
-        amount = "" if item["value"] is None else f": {form.money(item['value'], cents=True)}"
+        amount = "" if item["value"] is None else f": {form.money(item['value'])}"
         return f"{item['action']}{amount}; {item['why']}" if item["action"] else str(item["why"])
     amount = "" if item["amount"] is None else f", {form.money(item['amount'], cents=True)}"
     return f"{form.short_day(item['at'])}: {item['what']}{amount}"

@@ -48,11 +48,11 @@ _FORMS: Final = (
      mark("%(name)s %(n)s, far above the typical %(n2)s")),
     (rf"(?P<name>.+?) (?P<n>{_N}), far below the typical (?P<n2>{_N})(?: \(z .+\))?",
      mark("%(name)s %(n)s, far below the typical %(n2)s")),
-    (rf"(?P<name>.+?) (?P<n>{_N}): odds of leaving ×(?P<n2>{_N})",
-     mark("%(name)s %(n)s: odds of leaving ×%(n2)s")),
-    (rf"(?P<name>.+?) (?P<n>{_N}): spend ×(?P<n2>{_N})", mark("%(name)s %(n)s: spend ×%(n2)s")),
-    (rf"(?P<name>.+): odds of leaving ×(?P<n2>{_N})", mark("%(name)s: odds of leaving ×%(n2)s")),
-    (rf"(?P<name>.+): spend ×(?P<n2>{_N})", mark("%(name)s: spend ×%(n2)s")),
+    (rf"(?P<name>.+?) (?P<n>{_N}): odds of leaving ×(?P<odds>{_N})",
+     mark("%(name)s %(n)s: leaving is %(odds)s")),
+    (rf"(?P<name>.+?) (?P<n>{_N}): spend ×(?P<n2>{_N})", mark("%(name)s %(n)s: expected spend ×%(n2)s")),
+    (rf"(?P<name>.+): odds of leaving ×(?P<odds>{_N})", mark("%(name)s: leaving is %(odds)s")),
+    (rf"(?P<name>.+): spend ×(?P<n2>{_N})", mark("%(name)s: expected spend ×%(n2)s")),
 )  # fmt: skip
 # what stands at the beginning of a notice; the rest names files and options, which pages leave out
 _NOTICES: Final = (
@@ -101,6 +101,10 @@ _NAMES: Final[Mapping[str, str]] = {
     "support_tickets_90d": mark("support tickets in 90 days"),
     "inbound_calls_90d": mark("inbound calls in 90 days"),
 }  # fmt: skip
+_LIKELY: Final = (
+    (0.5, mark("much less likely")), (0.95, mark("less likely")), (1.05, mark("about as likely")),
+    (2.0, mark("more likely")),
+)  # fmt: skip
 _SHARES: Final = frozenset({"churn_probability"})
 
 
@@ -185,7 +189,7 @@ class Reasons:
             shown = self._form.share(value) if found["name"] in _SHARES else self._number(found["n"])
             sign = self._form.text(_SIGNS.get(found["sign"], found["sign"]))
             return self._form.text(
-                "only with a %(name)s of %(sign)s %(n)s", name=self.name(found["name"]), sign=sign, n=shown
+                "needs: %(name)s %(sign)s %(n)s", name=self.name(found["name"]), sign=sign, n=shown
             )
         found = _UNKNOWN.fullmatch(part)
         if found is not None:
@@ -194,7 +198,7 @@ class Reasons:
 
     def _write(self, group: str, text: str) -> str:
         write: Mapping[str, Callable[[str], str]] = {
-            "amount": self._amount,
+            "amount": self._amount, "odds": self._odds,
             "money": self._money, "n": self._number, "name": self._feature, "label": self._form.label,
         }  # fmt: skip
         return write.get(group.rstrip("2"), str)(text)
@@ -212,6 +216,14 @@ class Reasons:
 
     def _money(self, text: str) -> str:
         return self._form.money(float(text.replace(",", "")), cents=True)
+
+    def _odds(self, text: str) -> str:
+        """Say how much more or less likely something becomes; odds are a model's word."""
+        factor = float(text.replace(",", ""))
+        for bound, message in _LIKELY:
+            if factor < bound:
+                return self._form.text(message)
+        return self._form.text("much more likely")
 
     def _amount(self, text: str) -> str:
         """Write an amount that the plan has written in its own way: ``€1,200``."""

@@ -38,7 +38,7 @@
   const CLOCK = new Intl.DateTimeFormat(DATA.locale, { hour: "numeric", minute: "2-digit", timeZone: "UTC" });
   const day = (text) => DAY.format(new Date(`${text.slice(0, 10)}T00:00:00Z`));
   const moment = (text) => `${day(text)}, ${CLOCK.format(new Date(`${text.slice(0, 19)}Z`))}`;
-  const signed = (form, value) => form.format(Math.abs(value) < 0.005 ? 0 : value);
+  const signed = (form, value) => form.format(value).replace(/^-(?=\D*0([.,]0+)?\D*$)/, "");
   const fill = (text, values) => text.replace(/\{(\w+)\}/g, (all, name) => values[name] ?? all);
   const word = (name) => DATA.words[name] ?? name;
 
@@ -74,7 +74,7 @@
     const value = card[row.field];
     switch (row.form) {
       case "list": return value?.length ? [make("ul", {}, ...value.map((text) => make("li", {}, text)))] : null;
-      case "options": return value?.length ? [table([[T.action, ""], [T.brings, "num"], [T.why, ""]], value.map((item) => make("tr", {}, make("td", {}, item.action), make("td", { class: "num" }, item.value === null ? "–" : signed(FORMS.cents, item.value)), make("td", {}, item.why))))] : null;
+      case "options": return value?.length ? [table([[T.action, ""], [T.brings, "num"], [T.why, ""]], value.map((item) => make("tr", {}, make("td", {}, item.action), make("td", { class: "num" }, item.value === null ? "–" : signed(FORMS.money, item.value)), make("td", {}, item.why))))] : null;
       case "events": return value?.length ? [make("table", { class: "plain" }, make("tbody", {}, ...value.map((item) => make("tr", {}, make("td", {}, day(item.at)), make("td", {}, item.what), make("td", { class: "num" }, item.amount === null ? "" : signed(FORMS.cents, item.amount))))))] : null;
     }
     if (value === null || value === undefined) return row.always ? [T.not_known] : null;
@@ -120,6 +120,8 @@
   const input = document.querySelector("[data-search]"), filters = document.querySelector(".filters"), place = document.getElementById("card");
   const heading = document.querySelector("main > .heading");
   const title = document.title;
+  const folded = document.getElementById("filters");
+  folded.open = matchMedia("(min-width: 40.01rem)").matches;
   let index = null, text = null, order = null, shown = 50;
   const selects = {};
   const label = (name, item) => name === "rep_id" ? DATA.people[item]?.[0] ?? item : item === "yes" ? T.yes : word(item);
