@@ -25,8 +25,7 @@ from dealwright.report.format import format_of
 from dealwright.report.land import Land, around
 from dealwright.report.map_page import write_geojson
 from dealwright.report.maps import MapStyle, MapTables, write_maps
-from dealwright.report.people import people_of, people_table
-from dealwright.report.plan_sections import channel_words
+from dealwright.report.people import names_of, people_of, people_table
 from dealwright.schemas import conform
 
 _CALL_BACK_ALARM_MIN = 5
@@ -58,7 +57,11 @@ def write_days(
     tables, data = plan.tables, plan.inputs
     write_brief_files(tables["briefs"], folder / "briefs", plan.params.brief.language)
     accounts = _accounts(plan)
-    _write_calendars(plan, accounts, folder, told)
+    said = plan.params.report
+    form = format_of(said.locale, said.currency)
+    people = people_of(people_table(data.reps, data.staff if data.staff is not None else tables["shifts"]))
+    words = Words(form.text, form.label, names_of(people.values()))
+    _write_calendars(plan, accounts, folder, told, words)
     drawn = MapTables(
         accounts.join(plan.accounts.select("account_id", *_DECIDED), on="account_id", how="left"),
         tables["territories"], tables["visits"], tables["rep_days"], tables["distance_only_visits"],
@@ -67,18 +70,14 @@ def write_days(
     placed = accounts.drop_nulls(["lat_deg", "lon_deg"])
     if land is not None and not placed.is_empty():
         write_geojson(folder / "land.geojson", around(land, placed).features())
-    said = plan.params.report
-    style = MapStyle(
-        format_of(said.locale, said.currency), said.company, tiles,
-        (("report.html", "Report"), ("accounts.html", "Accounts")),
-    )  # fmt: skip
+    links = (("report.html", form.text("Report")), ("accounts.html", form.text("Accounts")))
+    style = MapStyle(form, said.company, tiles, links)
     write_maps(folder / "maps", drawn, land, style)
     days = DayTables(
         accounts, tables["visits"], tables["rep_days"], tables["calls"], tables["shifts"], tables["briefs"],
         plan.params.route.lunch_min,
     )  # fmt: skip
-    people = people_of(people_table(data.reps, tables["shifts"]))
-    write_day_pages(folder / "days", days, DayStyle(style.form, style.company, people, style.links))
+    write_day_pages(folder / "days", days, DayStyle(form, said.company, people, links))
 
 
 def _accounts(plan: Plan) -> pl.DataFrame:
@@ -100,10 +99,9 @@ def _accounts(plan: Plan) -> pl.DataFrame:
 
 
 def _write_calendars(
-    plan: Plan, accounts: pl.DataFrame, folder: Path, told: Iterable[pl.DataFrame], words: Words | None = None
+    plan: Plan, accounts: pl.DataFrame, folder: Path, told: Iterable[pl.DataFrame], words: Words
 ) -> None:
     """Write ``calendars/`` and what it says as ``calendar.parquet``, which a later run goes on from."""
-    words = words or Words(channel=channel_words)
     days, as_of = planned_days(plan), plan.inputs.as_of
     span = days[0], days[-1]
     ours = accounts.select("account_id")

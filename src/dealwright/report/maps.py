@@ -365,11 +365,6 @@ def day_features(day: Day, kind: str) -> list[dict[str, Any]]:
     return features
 
 
-def in_words(date: Any) -> str:
-    """Return a date for people."""
-    return f"{date:%A} {date.day} {date:%B} {date.year}"
-
-
 def _days(
     visits: pl.DataFrame | None,
     totals: pl.DataFrame | None,

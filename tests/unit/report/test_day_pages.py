@@ -67,7 +67,8 @@ BRIEFS = [
 ]  # fmt: skip
 SHIFTS = [
     {"rep_id": "C1", "day": DAY, "start_at": at(9), "end_at": at(17),
-     "lunch_start_at": at(13), "lunch_end_at": at(13, 30), "breaks": [at(10, 30)], "break_min": 15, "channels": ["outbound_cc"]},
+     "lunch_start_at": at(13), "lunch_end_at": at(13, 30), "breaks": [at(10, 30)], "break_min": 15,
+     "channels": ["outbound_cc"]},
     {"rep_id": "C2", "day": DAY, "start_at": at(22), "end_at": at(6, day=NEXT), "breaks": [],
      "break_min": 15},
 ]  # fmt: skip
