@@ -16,7 +16,7 @@ from dealwright.plan.channels.capacity import FROM_ROUTES
 from dealwright.report.plan_report import render_report
 from dealwright.runs.output import write_report
 from dealwright.runs.reading import read_run
-from dealwright.schemas import HEADCOUNT_COLUMNS, LIMIT_COLUMNS, ONE_MORE_COLUMNS
+from dealwright.schemas import LIMIT_COLUMNS, ONE_MORE_COLUMNS
 
 
 @pytest.fixture
@@ -102,19 +102,6 @@ def test_limits_and_what_one_more_would_bring_are_shown(run: Path) -> None:
     pl.DataFrame(channels).write_parquet(run / "channels.parquet")
     page = render_report(read_run(run))
     assert "6 accounts wait for a visit." in page  # which price no allocation alone can tell
-
-
-def test_what_holds_the_number_of_people_up_is_shown(run: Path) -> None:
-    rows = [
-        ("as planned", None, 13, 102.0, 0, 0.0, 0, 0.0, 0.8614),
-        ("one person fewer", None, 12, 96.0, 1, 6.0, 25, 5.5, 0.8512),
-        ("answering level", "outbound_cc", 11, 90.5, 2, 11.5, 0, 0.0, None),
-    ]
-    pl.DataFrame(rows, schema=HEADCOUNT_COLUMNS, orient="row").write_parquet(run / "headcount.parquet")
-    page = render_report(read_run(run))
-    cells = ["one person fewer", "–", "12", "1", "96.0", "6.0", "25", "5.5", "85%"]
-    assert "<td>" + "</td><td>".join(cells) + "</td>" in page
-    assert "without: answering level</td><td>call</td><td>11</td><td>2</td><td>90.5</td><td>11.5</td>" in page
 
 
 def days(rows: list[tuple[str, int, float, float]]) -> pl.DataFrame:
