@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from dealwright.notebook import rows_table
 from dealwright.wording import count_of
 
 if TYPE_CHECKING:
@@ -39,8 +40,12 @@ class Tabular(ABC):
             infer_schema_length=None,
         )
 
+    @abstractmethod
+    def summary(self) -> str:
+        """Say it in a sentence."""
+
     def _repr_html_(self) -> str:
-        return self.to_frame()._repr_html_()
+        return rows_table(self.summary(), self.table_rows())
 
 
 @dataclass(frozen=True)

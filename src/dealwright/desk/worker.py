@@ -16,6 +16,7 @@ from dealwright.desk.database import Database
 from dealwright.desk.queries import answered_errors
 from dealwright.desk.statements import query
 from dealwright.errors import DatabaseError, InputError
+from dealwright.notebook import rows_table
 from dealwright.wording import count_of
 
 _LEADS = "SELECT pg_try_advisory_lock(hashtext('dealwright worker'), 0)"
@@ -92,6 +93,9 @@ class WorkDone:
     def to_dict(self) -> dict[str, int]:
         """Return it for JSON."""
         return asdict(self)
+
+    def _repr_html_(self) -> str:
+        return rows_table(self.summary(), [self.to_dict()])
 
 
 class Worker:

@@ -9,11 +9,12 @@ from typing import Any
 
 import polars as pl
 
+from dealwright.notebook import Summarised
 from dealwright.plan.kpis import Kpis
 
 
 @dataclass(frozen=True)
-class Run:
+class Run(Summarised):
     """What a run decided, as it was written.
 
     Attributes

@@ -8,6 +8,7 @@ from typing import Any
 
 from dealwright.desk.task_results import Published
 from dealwright.errors import GateError
+from dealwright.notebook import Summarised
 from dealwright.plan.briefs.stage import check_wording
 from dealwright.plan.pipeline import run_plan
 from dealwright.plan.quality import QualityGateError
@@ -24,7 +25,7 @@ from dealwright.tables.rejected import write_rejected
 
 
 @dataclass(frozen=True)
-class Night:
+class Night(Summarised):
     """What a night came to.
 
     Attributes

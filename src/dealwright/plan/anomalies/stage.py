@@ -15,6 +15,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from dealwright.notebook import Summarised
 from dealwright.parallel import parallel_map
 from dealwright.plan.anomalies.features import (
     CATEGORY_RARITY,
@@ -66,7 +67,7 @@ class AnomalyModel:
 
 
 @dataclass(frozen=True)
-class Anomalies:
+class Anomalies(Summarised):
     """Result of *anomalies*: `frame` has the columns of `ANOMALY_COLUMNS`."""
 
     frame: pl.DataFrame

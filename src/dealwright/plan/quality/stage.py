@@ -14,6 +14,7 @@ import numpy as np
 import polars as pl
 
 from dealwright.errors import GateError, InputError
+from dealwright.notebook import Summarised
 from dealwright.plan.quality.params import QualityParams
 from dealwright.plan.quality.positions import POSITION_NOTE, judge_positions
 from dealwright.schemas import ALWAYS, CHURNED, ISSUE_COLUMNS, AccountSchema, Intake, Issue, PlanInputs
@@ -24,7 +25,7 @@ _CHANCE: Final = 0.001  # of being filled for one class only, if that had nothin
 
 
 @dataclass(frozen=True)
-class Quality:
+class Quality(Summarised):
     """Clean inputs, and what was wrong.
 
     Attributes
