@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from notebooks import code_cells, read_notebook, run_notebook
 
 from dealwright.desk.server import stop_server
-from support.notebooks import code_cells, read_notebook, run_notebook
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 
