@@ -15,7 +15,10 @@ _SEVERAL = frozenset({"texts", "several"})
 
 def messages_in_use() -> set[str | tuple[str, str]]:
     """Return messages, and pairs of one and several, that the catalogues must translate."""
-    return {*_in_code(), *_in_templates()}
+    from dealwright.plan.kpis import KPIS
+
+    figures = {item.label for item in KPIS if item.group}
+    return {*_in_code(), *_in_templates(), *figures}
 
 
 def _in_code() -> Iterator[str | tuple[str, str]]:

@@ -151,12 +151,8 @@ def _show_evidence(training: Training) -> None:
 def _show_paths(paths: list[Path]) -> None:
     if paths:
         out = console()
-        folder, pictures = paths[0].parent, ", ".join(path.name for path in paths if path.suffix == ".png")
-        if pictures:
-            out.print(f"pictures in {folder}: {pictures}; read summary.html", markup=False)
-        else:
-            without = "without pictures: pip install 'dealwright[plan]' brings what draws them"
-            out.print(f"summary.html in {folder}, {without}", markup=False)
+        pictures = ", ".join(path.name for path in paths if path.suffix == ".svg")
+        out.print(f"pictures in {paths[0].parent}: {pictures}; read summary.html", markup=False)
 
 
 def _utc(moment: datetime | None) -> datetime | None:

@@ -21,6 +21,7 @@ def register(app: typer.Typer) -> None:
     """Add the command."""
     app.command("plan")(plan)
     app.command("report")(report)
+    app.command("why")(why)
 
 
 def report(
@@ -35,6 +36,35 @@ def report(
         write_json({"report": str(written)})
     else:
         console().print(f"Written to {written}", markup=False)
+
+
+def why(
+    account: Annotated[str, typer.Argument(metavar="ACCOUNT", help="The account's id, or its name.")],
+    folder: Annotated[Path, typer.Option("--run", metavar="DIR", help="The folder of a run.")],
+    as_json: Json = False,
+) -> None:
+    """Say what a run decided for an account, why, and why not something else."""
+    from rich.table import Table
+    from rich.text import Text
+
+    from dealwright.report.cards import card_of, find_account, write_card
+    from dealwright.runs.reading import read_run
+
+    run = read_run(folder)
+    card = card_of(run, find_account(run.accounts, account))
+    if as_json:
+        write_json({key: value for key, value in card.items() if value is not None})
+        return
+    name = card["account_name"]
+    console().print(Text(f"{name} ({card['account_id']})" if name else card["account_id"], style="bold"))
+    for title, lines in write_card(card, run):
+        console().print(Text(f"\n{title}", style="bold"))
+        table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+        before = None
+        for label, text in lines:
+            table.add_row(Text("" if label == before else label), Text(text))
+            before = label
+        console().print(table)
 
 
 _TABLES, _TRAVEL, _LOOK, _RUN = "Tables", "Travel and maps", "Look", "Run"

@@ -87,18 +87,14 @@ def _decisions(plan: Plan) -> pl.DataFrame:
 
     Where the stage *channel* took another action or channel than the one drawn, nobody knows.
     """
-    name = plan.inputs.schema.role("name")
-    shown = pl.col(name).cast(pl.String) if name else pl.lit(None, pl.String)
-    names = plan.inputs.accounts.select("account_id", account_name=shown)
     drawn = plan.actions.frame.select(
         "account_id", "cost_eur", "reasons", "option_propensity",
         drawn_action="action", drawn_channel="channel",
     )  # fmt: skip
     as_drawn = (pl.col("action") == pl.col("drawn_action")) & (pl.col("channel") == pl.col("drawn_channel"))
     return (
-        plan.accounts.select("account_id", "action", "channel")
+        plan.accounts.select("account_id", "account_name", "action", "channel")
         .join(drawn, on="account_id", how="left", maintain_order="left")
-        .join(names, on="account_id", how="left", maintain_order="left")
         .select(
             "account_id", "account_name", "action",
             decided_channel="channel",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -71,7 +71,7 @@ def people_of(table: pl.DataFrame) -> dict[str, Person]:
     return {row[0]: Person(*row) for row in table.select(*PEOPLE_COLUMNS).iter_rows()}
 
 
-def person(people: dict[str, Person], rep_id: str | None) -> Person | None:
+def person(people: Mapping[str, Person], rep_id: str | None) -> Person | None:
     """Return a person; one that no table names is called by the id, ``None`` stays nobody."""
     if rep_id is None:
         return None

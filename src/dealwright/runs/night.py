@@ -96,7 +96,10 @@ def run_night(
                 store=None if request.models is None else FolderModelStore(Path(request.models)),
                 progress=progress, travel=travel, land=None if land is None else land.shape,
             )  # fmt: skip
-            write_plan(plan, folder, request.table(), land=land, tiles=tiles, told=told)
+            write_plan(
+                plan, folder, request.table(), land=land, tiles=tiles, told=told,
+                previous=None if request.previous is None else Path(request.previous),
+            )  # fmt: skip
             if drawn is not None:
                 write_world(*drawn, folder)
             write_report(folder)

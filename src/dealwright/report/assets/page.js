@@ -140,5 +140,5 @@
   };
   addEventListener("hashchange", unfold);
   unfold();
-  addEventListener("beforeprint", () => { for (const item of document.querySelectorAll("details.card")) item.open = true; });
+  addEventListener("beforeprint", () => { for (const item of document.querySelectorAll("details")) item.open = true; });
 })();
