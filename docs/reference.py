@@ -15,9 +15,9 @@ HEAD = """\
 
 <!-- written by docs/reference.py; change the command line, then run it again -->
 
-Options of the whole program, such as `--home`, may stand before or after the command. Progress and warnings go
-to the standard error, answers to the standard output; `--json` answers in JSON. Exit codes: 0 fine, 1 a failed
-check or nothing done, 2 bad usage or input.
+Options of the whole program, such as `--home`, may stand before or after the command. Progress and warnings
+go to the standard error, answers to the standard output; `--json` answers in JSON. Exit codes: 0 fine,
+1 a failed check or nothing done, 2 bad usage or input.
 """
 
 
