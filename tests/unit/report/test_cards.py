@@ -43,7 +43,7 @@ def folder(tmp_path: Path) -> Path:
             "expected_wait_days": [None, 1.5, None], "visit_rep_id": ["R1", None, None],
             "visit_at": [datetime(2026, 7, 1, 11, 14, 18), None, None], "is_anomaly": [False, False, True],
             "reasons": [
-                ["answers 25.4 % with it, 11.0 % without: 135.04 EUR expected", "runner-up: upsell (40.89 EUR)"],
+                ["answers 25.4 % with it: 135.04 EUR expected", "runner-up: upsell (40.89 EUR)"],
                 [], ["in the control group: never contacted"],
             ],
             "churn_reasons": [["days since last order 3: odds of leaving ×0.079"], [], []],
