@@ -14,6 +14,7 @@ from dealwright.report.cards import card_of, write_card
 from dealwright.runs.reading import read_run
 
 READY = "#rows table, #card h1, #rows .empty"
+SHOWN_MS = "performance.getEntriesByName('shown')[0].startTime"
 NASTY = "<script>alert(1)</script>"
 
 
@@ -112,7 +113,8 @@ def test_a_hundred_thousand_accounts_open_within_a_second(
         for k in range(copies)
     ]).head(100_000)  # fmt: skip
     history = pl.concat([
-        run.history.with_columns(account_id=pl.format("{}-{}", "account_id", pl.lit(k))) for k in range(copies)
+        run.history.with_columns(account_id=pl.format("{}-{}", "account_id", pl.lit(k)))
+        for k in range(copies)
     ])  # fmt: skip
     write_accounts(replace(run, accounts=accounts, history=history), tmp_path)
     size = sum(path.stat().st_size for path in tmp_path.rglob("*") if path.is_file())
@@ -121,9 +123,9 @@ def test_a_hundred_thousand_accounts_open_within_a_second(
         address(tmp_path, "#" + accounts["account_id"][77_777].replace("<", "%3C").replace(">", "%3E"))
     )
     opened.page.wait_for_selector("#card h1")
-    assert opened.page.evaluate("performance.now()") < 1000
+    assert opened.page.evaluate(SHOWN_MS) < 1000
     opened = visit(address(tmp_path))
     opened.page.wait_for_selector("#rows table")
-    assert opened.page.evaluate("performance.now()") < 2000  # a second on a machine that does nothing else
+    assert opened.page.evaluate(SHOWN_MS) < 2000  # a second where nothing else runs
     opened.page.locator("[data-search]").fill("-77")
     opened.page.wait_for_function("document.getElementById('count').dataset.rows < 100000")
