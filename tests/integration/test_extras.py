@@ -27,7 +27,7 @@ class Hide:
             raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
 sys.meta_path.insert(0, Hide())
 """
-BROUGHT_ALONG = ("pandas", "llvmlite", "joblib", "branca", "PIL", "requests")
+BROUGHT_ALONG = ("pandas", "llvmlite", "joblib", "PIL")
 
 
 class Bare:

@@ -57,7 +57,7 @@ class Words:
 
     Attributes
     ----------
-    say
+    text
         Translates a word.
     channel
         How people call a channel.
@@ -65,13 +65,13 @@ class Words:
         ``rep_id`` -> how people call them, where it is not the id.
     """
 
-    say: Callable[[str], str] = str
+    text: Callable[[str], str] = str
     channel: Callable[[str], str] = str
     names: Mapping[str, str] = field(default_factory=dict)
 
     def cancelled(self, title: str) -> str:
         """Mark the title of what fell away, for a calendar that goes on showing it."""
-        return f"{self.say('Cancelled')}: {title}"
+        return f"{self.text('Cancelled')}: {title}"
 
 
 def to_five(column: str) -> pl.Expr:
@@ -91,18 +91,18 @@ def shift_events(shifts: pl.DataFrame, words: Words) -> pl.DataFrame:
     for row in shifts.iter_rows(named=True):
         who = {"rep_id": row["rep_id"], "day": row["day"]}
         worked = ", ".join(words.channel(name) for name in row["channels"] or ())
-        title = words.say("Shift") + (f": {worked}" if worked else "")
+        title = words.text("Shift") + (f": {worked}" if worked else "")
         rows.append(
             {**who, "kind": SHIFT, "title": title, "start_at": row["start_at"], "end_at": row["end_at"]}
         )
         if row["lunch_start_at"] is not None:
             rows.append(
-                {**who, "kind": LUNCH, "title": words.say("Lunch"),
+                {**who, "kind": LUNCH, "title": words.text("Lunch"),
                  "start_at": row["lunch_start_at"], "end_at": row["lunch_end_at"]}
             )  # fmt: skip
         length = timedelta(minutes=row["break_min"] or 0)
         rows += [
-            {**who, "kind": BREAK, "title": words.say("Break"), "start_at": start, "end_at": start + length}
+            {**who, "kind": BREAK, "title": words.text("Break"), "start_at": start, "end_at": start + length}
             for start in row["breaks"] or ()
         ]
     return conform(pl.DataFrame(rows, infer_schema_length=None) if rows else None, EVENT_COLUMNS)

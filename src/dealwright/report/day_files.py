@@ -1,4 +1,4 @@
-"""Write everybody's day of a plan: briefs, calendars and maps, from the plan's tables."""
+"""Write everybody's day of a plan: briefs, calendars, maps and pages, from the plan's tables."""
 
 from __future__ import annotations
 
@@ -20,15 +20,18 @@ from dealwright.report.calendars import (
     to_five,
     write_calendars,
 )
+from dealwright.report.day_pages import DayStyle, DayTables, write_day_pages
 from dealwright.report.format import format_of
 from dealwright.report.land import Land, around
 from dealwright.report.map_page import write_geojson
-from dealwright.report.maps import MapTables, write_maps
+from dealwright.report.maps import MapStyle, MapTables, write_maps
+from dealwright.report.people import names_of, people_of, people_table
 from dealwright.schemas import conform
 
 _CALL_BACK_ALARM_MIN = 5
 _LEAST_ALARM_MIN = 10
 # facts of an account that are shown beside its visit or call
+_DECIDED = ("territory", "action", "expected_value_eur")
 _FACTS = ("name", "address", "contact", "phone")
 
 
@@ -40,30 +43,41 @@ def write_days(
     tiles: str | None = None,
     told: Iterable[pl.DataFrame] = (),
 ) -> None:
-    """Write ``briefs/``, ``calendars/`` and ``maps/`` into a run's folder.
+    """Write ``briefs/``, ``calendars/``, ``maps/`` and ``days/`` into a run's folder.
 
     Parameters
     ----------
     land
         The ground of the maps, kept as ``land.geojson``; without it, the hull of the accounts is drawn.
     tiles
-        See `map_page.new_map`.
+        See `map_page.ground_data`.
     told
         What calendars were told by earlier runs (`calendars.calendar_entries`).
     """
     tables, data = plan.tables, plan.inputs
     write_brief_files(tables["briefs"], folder / "briefs", plan.params.brief.language)
     accounts = _accounts(plan)
-    _write_calendars(plan, accounts, folder, told)
+    said = plan.params.report
+    form = format_of(said.locale, said.currency)
+    people = people_of(people_table(data.reps, data.staff if data.staff is not None else tables["shifts"]))
+    words = Words(form.text, form.label, names_of(people.values()))
+    _write_calendars(plan, accounts, folder, told, words)
     drawn = MapTables(
-        accounts.join(plan.accounts.select("account_id", "territory", "action"), on="account_id", how="left"),
+        accounts.join(plan.accounts.select("account_id", *_DECIDED), on="account_id", how="left"),
         tables["territories"], tables["visits"], tables["rep_days"], tables["distance_only_visits"],
         tables["distance_only_days"], data.reps,
     )  # fmt: skip
     placed = accounts.drop_nulls(["lat_deg", "lon_deg"])
     if land is not None and not placed.is_empty():
         write_geojson(folder / "land.geojson", around(land, placed).features())
-    write_maps(folder / "maps", drawn, land, tiles=tiles)
+    links = (("report.html", form.text("Report")), ("accounts.html", form.text("Accounts")))
+    style = MapStyle(form, said.company, tiles, links)
+    write_maps(folder / "maps", drawn, land, style)
+    days = DayTables(
+        accounts, tables["visits"], tables["rep_days"], tables["calls"], tables["shifts"], tables["briefs"],
+        plan.params.route.lunch_min,
+    )  # fmt: skip
+    write_day_pages(folder / "days", days, DayStyle(form, said.company, people, links))
 
 
 def _accounts(plan: Plan) -> pl.DataFrame:
@@ -85,11 +99,9 @@ def _accounts(plan: Plan) -> pl.DataFrame:
 
 
 def _write_calendars(
-    plan: Plan, accounts: pl.DataFrame, folder: Path, told: Iterable[pl.DataFrame], words: Words | None = None
+    plan: Plan, accounts: pl.DataFrame, folder: Path, told: Iterable[pl.DataFrame], words: Words
 ) -> None:
     """Write ``calendars/`` and what it says as ``calendar.parquet``, which a later run goes on from."""
-    speech = plan.params.report
-    words = words or Words(channel=format_of(speech.locale, speech.currency).label)
     days, as_of = planned_days(plan), plan.inputs.as_of
     span = days[0], days[-1]
     ours = accounts.select("account_id")
@@ -132,9 +144,9 @@ def contact_events(plan: Plan, accounts: pl.DataFrame, words: Words) -> pl.DataF
     said = [
         pl.col("why"),
         pl.col("what"),
-        pl.format(f"{words.say('Careful')}: {{}}", "careful"),
-        pl.format(f"{words.say('Contact')}: {{}}", "contact"),
-        pl.format(f"{words.say('Telephone')}: {{}}", "phone"),
+        pl.format(f"{words.text('Careful')}: {{}}", "careful"),
+        pl.format(f"{words.text('Contact')}: {{}}", "contact"),
+        pl.format(f"{words.text('Telephone')}: {{}}", "phone"),
     ]
     events = events.with_columns(
         title=pl.coalesce("title", "name", "account_id"),

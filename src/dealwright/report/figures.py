@@ -13,9 +13,9 @@ from typing import Any, Final
 import polars as pl
 from markupsafe import Markup, escape
 
+from dealwright.report.areas import on_land, territory_features
 from dealwright.report.format import Format
 from dealwright.report.people import Person, person
-from dealwright.report.territory_maps import on_land, territory_features
 
 _WIDE: Final = 720.0
 _COARSE_DEG: Final = 0.001  # finer than a line is wide in a figure of a whole region

@@ -36,10 +36,11 @@ from dealwright.toml import to_toml
 RUN_FILES: Final = frozenset(
     {
         *(f"{name}.parquet" for name in ("accounts", "calendar", *TABLES)),
-        "briefs", "maps", "calendars", "rejected", "world", "kpis.json", "trace.jsonl", "params.toml",
-        "report.html", "land.geojson", "model_card.json", "issues.csv", "drift.csv", "profile.json",
-        "metrics.prom", "notices.json", "accounts.html", "accounts", "people.parquet", "changes.parquet",
-        "outcomes.parquet", "account_history.parquet", "trend.json",
+        "assets", "briefs", "maps", "calendars", "days", "rejected", "world", "kpis.json", "trace.jsonl",
+        "params.toml", "report.html", "land.geojson", "model_card.json", "issues.csv", "drift.csv",
+        "profile.json", "metrics.prom", "notices.json",
+        "accounts.html", "accounts", "people.parquet", "changes.parquet", "outcomes.parquet",
+        "account_history.parquet", "trend.json",
         TASK_FILE,
     }
 )  # fmt: skip
@@ -120,7 +121,7 @@ def write_plan(
     land
         The ground of the maps.
     tiles
-        URL of street tiles for the maps (`map_page.new_map`).
+        URL of street tiles for the maps (`map_page.ground_data`).
     told
         What calendars were told by earlier runs.
     previous

@@ -25,7 +25,7 @@ from dealwright.runs.task_file import TASK_FILE, read_tasks
 from dealwright.schemas import BACKLOG_COLUMNS, Columns, conform
 from dealwright.toml import read_toml
 
-_DAYS: Final = ("maps", "briefs", "calendars")
+_DAYS: Final = ("maps", "briefs", "calendars", "days")
 
 
 def read_run(folder: Path | str) -> Run:

@@ -257,7 +257,7 @@ def test_shifts_lunch_and_breaks_are_entries_of_everybody_on_the_roster(tmp_path
         },
         schema_overrides={"breaks": pl.List(pl.Datetime("us")), "channels": pl.List(pl.String)},
     )  # fmt: skip
-    words = Words(say={"Shift": "Turno", "Lunch": "Comida", "Break": "Descanso"}.__getitem__,
+    words = Words(text={"Shift": "Turno", "Lunch": "Comida", "Break": "Descanso"}.__getitem__,
                   channel={"inbound_cc": "when they call", "outbound_cc": "call"}.__getitem__)  # fmt: skip
     made = calendar_entries(shift_events(shifts, words), [], DAYS, AS_OF)
     assert made.select("uid", "title", "start_at", "end_at").rows() == [
