@@ -119,13 +119,14 @@ def test_a_hundred_thousand_accounts_open_within_a_second(
     write_accounts(replace(run, accounts=accounts, history=history), tmp_path)
     size = sum(path.stat().st_size for path in tmp_path.rglob("*") if path.is_file())
     assert size < 40_000_000
-    opened = visit(
-        address(tmp_path, "#" + accounts["account_id"][77_777].replace("<", "%3C").replace(">", "%3E"))
-    )
-    opened.page.wait_for_selector("#card h1")
-    assert opened.page.evaluate(SHOWN_MS) < 1000
-    opened = visit(address(tmp_path))
-    opened.page.wait_for_selector("#rows table")
-    assert opened.page.evaluate(SHOWN_MS) < 2000  # a second where nothing else runs
+    wanted = accounts["account_id"][77_777].replace("<", "%3C").replace(">", "%3E")
+    for anchor, there in (("#" + wanted, "#card h1"), ("", "#rows table")):
+        # the best of some: others may be at work on the machine
+        waits = []
+        for _ in range(4):
+            opened = visit(address(tmp_path, anchor))
+            opened.page.wait_for_selector(there)
+            waits.append(opened.page.evaluate(SHOWN_MS))
+        assert min(waits) < 1000
     opened.page.locator("[data-search]").fill("-77")
     opened.page.wait_for_function("document.getElementById('count').dataset.rows < 100000")
