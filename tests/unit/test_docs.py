@@ -35,16 +35,17 @@ def test_links_to_sections_lead_to_one(page: Path) -> None:
 
 
 def test_each_capability_has_a_command_and_a_test_that_exist() -> None:
-    rows = re.findall(
-        r"(?m)^\| (?!capability|---)(.+?) \| (.+?) \| (.+?) \| (.*?) ?\|$", _text(DOCS / "what-it-does.md")
+    entries = re.findall(
+        r"(?m)^(\S.*)\n: `dealwright ([\w-]+)`.*\n  `(tests/.+?)`(?:, \*(.+)\*)?$",
+        _text(DOCS / "what-it-does.md"),
     )
-    assert len(rows) > 30
+    assert len(entries) > 30
+    assert len(entries) == _text(DOCS / "what-it-does.md").count("\n: ")
     commands = get_command(app).commands  # type: ignore[attr-defined]
-    for capability, command, test, _ in rows:
-        assert command.strip("`").split()[1] in commands, capability
-        path, _, name = test.strip("`").partition("::")
+    for capability, command, path, name in entries:
+        assert command in commands, capability
         source = (ROOT / path).read_text(encoding="utf-8")
-        assert not name or f"def {name}(" in source, f"{capability}: {test}"
+        assert not name or f"def test_{name.replace(' ', '_')}(" in source, f"{capability}: {name}"
 
 
 def test_the_glossary_is_in_order_and_has_a_sentence_for_each_word() -> None:
