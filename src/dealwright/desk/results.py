@@ -145,11 +145,11 @@ class Placement(OneRow):
 
     @property
     def notices(self) -> tuple[str, ...]:
-        """What is worth a word: who had the customer or the lead before, and possible duplicates."""
+        """What deserves a mention: who had the customer or the lead before, and possible duplicates."""
         return tuple(self.row.get("notices") or ())
 
     def summary(self) -> str:
-        """Say who has the lead, and what is worth a word."""
+        """Say who has the lead, and what deserves a mention."""
         return "; ".join((self._place(), *self.notices))
 
     def _place(self) -> str:
@@ -169,7 +169,7 @@ class Settlement(OneRow):
 
     @property
     def notices(self) -> tuple[str, ...]:
-        """What is worth a word: that a reopened booking went to somebody else."""
+        """What deserves a mention: that a reopened booking went to somebody else."""
         return tuple(self.row.get("notices") or ())
 
     def summary(self) -> str:
@@ -350,7 +350,7 @@ class Loaded(Tabular):
 
 @dataclass(frozen=True)
 class Explanation(Tabular):
-    """Why an assignment went where it went, and what would have changed it.
+    """Why an assignment went to its agent, and what would have changed that.
 
     Attributes
     ----------

@@ -99,7 +99,7 @@ class WorkDone:
 
 
 class Worker:
-    """Gives places that a shift opens to those who wait, ends what is over, and seals the record.
+    """Places waiting leads when a shift begins, ends what is over, and seals the record.
 
     Any number may run, on any machines: the one that holds an advisory lock of the database works, and the
     others wait to take over. Each piece of work is a transaction of its own, so a worker that dies leaves
@@ -120,7 +120,7 @@ class Worker:
         self._due = dict.fromkeys(("lapse", "seal"), 0.0)
 
     def work(self) -> WorkDone:
-        """Do at once what there is to do, whoever leads: what another worker is at is left to it.
+        """Do what is due now; what another worker is doing is left to it.
 
         Raises
         ------
@@ -138,7 +138,7 @@ class Worker:
         *,
         on_lead: Callable[[], None] = lambda: None,
     ) -> WorkDone:
-        """Work until `stop` is set; a database that is away is waited for.
+        """Work until `stop` is set; wait while the database cannot be reached.
 
         Parameters
         ----------

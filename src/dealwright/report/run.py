@@ -18,7 +18,7 @@ from dealwright.report.people import Person
 
 @dataclass(frozen=True)
 class Run(Summarised):
-    """What a run decided, as it was written.
+    """A run as it was written to its folder.
 
     Attributes
     ----------

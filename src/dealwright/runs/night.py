@@ -26,7 +26,7 @@ from dealwright.tables.rejected import write_rejected
 
 @dataclass(frozen=True)
 class Night(Summarised):
-    """What a night came to.
+    """The result of a night.
 
     Attributes
     ----------

@@ -98,7 +98,7 @@ def detect_anomalies(
     as_of: datetime | None = None,
     rng: np.random.Generator | None = None,
 ) -> Anomalies:
-    """Find odd accounts and say why.
+    """Find unusual accounts and say why.
 
     The score of an account is the largest of its z-scores: of the Isolation Forest's score (Liu, Ting & Zhou
     2008) on robustly scaled features and of the most deviating feature, both by their upper tails, and of

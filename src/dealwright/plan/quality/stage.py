@@ -26,7 +26,7 @@ _CHANCE: Final = 0.001  # of being filled for one class only, if that had nothin
 
 @dataclass(frozen=True)
 class Quality(Summarised):
-    """Clean inputs, and what was wrong.
+    """Clean inputs, and the problems that were found.
 
     Attributes
     ----------
@@ -82,7 +82,7 @@ class Quality(Summarised):
 
 
 class QualityGateError(GateError):
-    """The gate stopped the run; `quality` holds the rows that were rejected, to be looked at."""
+    """The gate stopped the run; `quality` holds the rejected rows."""
 
     def __init__(self, message: str, quality: Quality) -> None:
         super().__init__(message)
