@@ -34,7 +34,7 @@ class UnknownNameError(InputError):
 
 
 class DatabaseError(DealwrightError):
-    """The database cannot be reached, or it is not what Dealwright needs; the message says how to mend it."""
+    """The database cannot be reached, or it is not what Dealwright needs; the message says how to fix it."""
 
 
 class DatabaseUrlError(DatabaseError, InputError):

@@ -14,6 +14,7 @@ from typing import Any, Final, Literal, TypeAlias
 
 import polars as pl
 
+from dealwright.notebook import rows_table
 from dealwright.plan.drift import Drift
 from dealwright.plan.stages import StageResults
 from dealwright.schemas import NOTHING
@@ -342,6 +343,16 @@ class Kpis:
         found = [item for item in self.items if item.definition.group == group]
         rank = {name: place for place, name in enumerate(_SHOWN)}
         return tuple(sorted(found, key=lambda item: rank.get(item.name, len(rank))))
+
+    def _repr_html_(self) -> str:
+        rows = [
+            {"figure": item.name.replace("_", " "), "value": item.value, "target": item.write_target()}
+            | {"status": item.status}
+            for item in self.items
+            if item.value is not None
+        ]
+        missed = ", ".join(item.name.replace("_", " ") for item in self.missed)
+        return rows_table(f"missed: {missed}" if missed else "no target is missed", rows, limit=len(rows))
 
     def to_json(self) -> str:
         """Write them as JSON."""

@@ -10,6 +10,7 @@ from typing import Any
 
 from dealwright.desk.task_results import Published
 from dealwright.errors import GateError
+from dealwright.notebook import Summarised
 from dealwright.plan.briefs.stage import check_wording
 from dealwright.plan.pipeline import run_plan
 from dealwright.plan.quality import QualityGateError
@@ -27,8 +28,8 @@ from dealwright.tables.rejected import write_rejected
 
 
 @dataclass(frozen=True)
-class Night:
-    """What a night came to.
+class Night(Summarised):
+    """The result of a night.
 
     Attributes
     ----------
