@@ -17,6 +17,7 @@ from dealwright.report.format import Format
 from dealwright.report.pages import Page, render
 from dealwright.report.people import Person, person
 from dealwright.report.run import Run
+from dealwright.schemas import SERVICE_LEVEL_COLUMNS, SHIFT_COLUMNS, conform
 
 CENTRE_PAGE: Final = "contact-centre.html"
 _WIDE, _LEFT, _HIGH = 720.0, 34.0, 76.0
@@ -133,7 +134,10 @@ def render_centre(run: Run) -> str:
 
 def centre_days(run: Run) -> Iterator[CentreDay]:
     """Yield the days that are planned, in order."""
-    shifts, levels, calls = run.tables["shifts"], run.tables["service_levels"], run.tables["calls"]
+    # a run of an earlier version lacks what is newer
+    shifts = conform(run.tables["shifts"], SHIFT_COLUMNS)
+    levels = conform(run.tables["service_levels"], SERVICE_LEVEL_COLUMNS)
+    calls = run.tables["calls"]
     for day in sorted({*shifts["day"], *levels["day"]}):
         mine, here = shifts.filter(day=day), levels.filter(day=day)
         span = day_span(mine, here, day)
