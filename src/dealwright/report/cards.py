@@ -295,12 +295,13 @@ def _with_interval(frame: pl.DataFrame, card: Mapping[str, Any]) -> pl.DataFrame
     bins = (card.get("churn") or {}).get("reliability") or []
     low = high = pl.lit(None, pl.Float64)
     if bins:
-        edges = [item["until"] for item in bins[:-1]]
-        place = (
-            pl.col("churn_probability").cut(edges, labels=[str(k) for k in range(len(bins))]).cast(pl.String)
-        )
+        known = pl.col("churn_probability")
+        # how many bins end below it; without one, everything is one bin
+        place = pl.sum_horizontal(pl.lit(0), *(known > item["until"] for item in bins[:-1]))
         low, high = (
-            place.replace_strict({str(k): item[name] for k, item in enumerate(bins)}, return_dtype=pl.Float64)
+            pl.when(known.is_not_null()).then(
+                place.replace_strict({k: item[name] for k, item in enumerate(bins)}, return_dtype=pl.Float64)
+            )
             for name in ("low", "high")
         )
     return frame.with_columns(churn_low=low, churn_high=high)

@@ -47,11 +47,13 @@ def render_report(run: Run) -> str:
         **_actions(run), **_changes(run), **_limits(run), **_territories(run), **_routes(run, reasons),
         **_centre(run, reasons), **_quality(run, reasons), **_figures(run), **_baseline(run),
         "reasons": reasons,
-        "notices": [reasons.notice(text) for text in run.notices],
+        # that nothing moved is no news
+        "notices": [reasons.notice(text) for text in run.notices if not text.startswith("drift: no ")],
         "fallbacks": [reasons.notice(text) for text in _fallbacks(run.stages)],
         "filtered": filtered,
     }  # fmt: skip
     day = form.text("The plan") if run.first_day is None else form.day(run.first_day)
+    day = day[:1].upper() + day[1:]
     page = Page(
         title=day, company=run.company,
         lead=day_sentence(content["channels"], content["waiting"], form),
