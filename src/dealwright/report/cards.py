@@ -83,8 +83,8 @@ _KEPT: Final[Columns] = {
 _PROPOSED: Final = 5
 _COMPARED: Final = 50_000
 _LINKS: Final = (
-    ("briefs", "html", mark("Brief")), ("maps", "html", mark("Map of the day")),
-    ("calendars", "ics", mark("Calendar")),
+    ("days", "html", mark("Day")), ("briefs", "html", mark("Brief")),
+    ("maps", "html", mark("Map of the day")), ("calendars", "ics", mark("Calendar")),
 )  # fmt: skip
 
 

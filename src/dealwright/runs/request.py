@@ -56,7 +56,7 @@ class NightRequest:
     osrm, valhalla
         Address of a road service for travel times.
     land, tiles
-        Land as GeoJSON polygons, and the address of street tiles for the maps, or ``none``.
+        Land as GeoJSON polygons, and street tiles for the maps: an address, a ``.pmtiles`` file, or ``none``.
     publish
         Put the day's tasks on the desk when the run is complete.
     home
