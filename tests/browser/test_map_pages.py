@@ -360,6 +360,7 @@ def test_streets_of_a_file_are_drawn_from_a_disk(run_folder: Path, visit: Open, 
     write_maps(tmp_path / "maps", tables, style=MapStyle(tiles=str(tmp_path / "streets.pmtiles")))
     opened = visit(tmp_path / "maps" / "territories.html")
     opened.page.wait_for_function("document.querySelectorAll('.leaflet-tile-loaded').length > 0")
+    opened.require_quiet()
     inked = opened.page.evaluate(
         """() => [...document.querySelectorAll("canvas.leaflet-tile-loaded")].map(tile => {
             const pen = tile.getContext("2d"), half = tile.width / 2;
@@ -370,4 +371,3 @@ def test_streets_of_a_file_are_drawn_from_a_disk(run_folder: Path, visit: Open, 
     assert inked  # each tile has its road from corner to corner, and nothing beside it
     assert set(map(tuple, inked)) == {(True, False)}
     assert "Streets & Co" in opened.page.locator(".leaflet-control-attribution").inner_text()
-    opened.require_quiet()

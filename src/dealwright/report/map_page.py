@@ -72,12 +72,12 @@ def _tiles(tiles: str | None, streets: Tiles | None) -> dict[str, Any]:
         return {
             "url": f"../{ASSETS}/tiles/{{z}}/{{x}}/{{y}}.{streets.ending}", "own": True,
             "credit": escape(streets.credit), "first": streets.first, "last": streets.last,
-            "vector": streets.ending == "js",
+            "vector": streets.ending == "js", "bounds": streets.bounds,
         }  # fmt: skip
     return {
         "url": OPEN_STREET_MAP if tiles is None else "" if is_archive(tiles) else tiles,
         "own": bool(tiles), "credit": CREDIT if tiles is None else "",
-        "first": 0, "last": 19, "vector": False,
+        "first": 0, "last": 19, "vector": False, "bounds": None,
     }  # fmt: skip
 
 

@@ -41,12 +41,15 @@ class Tiles:
         The zooms there are.
     credit
         Whom the file says to name, as plain text.
+    bounds
+        West, south, east, north: nothing is asked for beyond.
     """
 
     ending: str
     first: int
     last: int
     credit: str
+    bounds: tuple[float, float, float, float]
 
 
 @dataclass(frozen=True)
@@ -147,21 +150,23 @@ def write_tiles(archive: PmTiles, folder: Path, bounds: tuple[float, float, floa
         columns, rows = _range(zoom, bounds)
         if written + len(columns) * len(rows) > MOST_TILES:
             break
-        found = [
-            (x, y, data) for x in columns for y in rows if (data := archive.tile(zoom, x, y)) is not None
-        ]
-        size += sum(len(data) for _, _, data in found)
+        tiles = {(x, y): archive.tile(zoom, x, y) for x in columns for y in rows}
+        found = {place: data for place, data in tiles.items() if data is not None}
+        size += sum(map(len, found.values()))
         if size > MOST_BYTES:
             break
-        for x, y, data in found:
+        if not found:
+            continue
+        # a script that is not there would be an error in the page: an empty tile stands for it
+        for (x, y), data in (tiles if archive.is_vector else found).items():
             path = folder / str(zoom) / str(x) / f"{y}.{archive.ending}"
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(_script(zoom, x, y, data) if archive.is_vector else data)
-        written += len(found)
-        last = zoom if found else last
+            path.write_bytes(_script(zoom, x, y, data or b"") if archive.is_vector else data or b"")
+        written += len(tiles)
+        last = zoom
     if last is None:
         return None
-    return Tiles(archive.ending, archive.first, last, archive.credit())
+    return Tiles(archive.ending, archive.first, last, archive.credit(), bounds)
 
 
 def _script(zoom: int, x: int, y: int, data: bytes) -> bytes:

@@ -43,9 +43,10 @@
 
   // OpenStreetMap answers a request without a referrer, which a page opened from a disk cannot send, with a tile
   // that says "access blocked": such a page only asks for tiles of the user's own.
-  function addTiles({ url, own, credit, first, last, vector }) {
+  function addTiles({ url, own, credit, first, last, vector, bounds }) {
     if (!url || !(own || /^https?:$/.test(location.protocol))) return;
     const options = { maxZoom: 19, minNativeZoom: first, maxNativeZoom: last, attribution: credit };
+    if (bounds) options.bounds = [[bounds[1], bounds[0]], [bounds[3], bounds[2]]];
     if (vector) new Streets({ ...options, url }).addTo(map);
     else L.tileLayer(url, { ...options, referrerPolicy: "strict-origin-when-cross-origin" }).addTo(map);
   }
