@@ -34,6 +34,10 @@ _FORMS: Final[Mapping[Unit, Callable[[float], str]]] = {
     "score": lambda value: f"{value:z.3f}",
     "number": lambda value: f"{value:,.4g}",
 }
+# digits behind the point; a figure without a unit is written with as many as it needs
+_PLACES: Final[Mapping[Unit, int]] = {
+    "share": 3, "percent": 1, "eur": 0, "count": 0, "hours": 1, "days": 1, "km": 0, "score": 3,
+}  # fmt: skip
 _DAY: Final = "the day"
 _GAIN: Final = "what it brings"
 _TRUST: Final = "can it be trusted"
@@ -364,6 +368,17 @@ def write_target(name: str, at_least: float | None, at_most: float | None) -> st
     return f"at most {write(at_most)}" if at_most is not None else ""
 
 
+def as_shown(name: str, value: float | None) -> float | None:
+    """Return a figure rounded as it is written."""
+    known = definition_of(name)
+    places = _PLACES.get(known.unit)
+    if value is None or places is None:
+        return value
+    if known.unit == "share":
+        places = 2 + (1 if known.digits is None else known.digits)
+    return round(value, places)
+
+
 def measure(night: Findings) -> dict[str, Any]:
     """Collect the key figures of a run; nothing that depends on the clock."""
     found: dict[str, Any] = {}
@@ -400,5 +415,9 @@ def _judge(name: str, value: Any, target: Target | None) -> Kpi:
     elif target is None:
         status = "shown"
     else:
-        status = "met" if (low is None or number >= low) and (high is None or number <= high) else "missed"
+        # compared as shown: 5.0 % never misses a target of 5.0 %
+        shown, least, most = (as_shown(name, item) for item in (number, low, high))
+        below = shown is not None and least is not None and shown < least
+        above = shown is not None and most is not None and shown > most
+        status = "missed" if below or above else "met"
     return Kpi(name, number, low, high, status)

@@ -80,7 +80,7 @@ _NEEDS: Final = re.compile(rf"needs (?P<name>\w+) (?P<sign>[<>=!]+) (?P<n>{_N})"
 _UNKNOWN: Final = re.compile(r"(?P<name>\w+) is not known")
 _LISTED: Final = re.compile(r"(?P<action>\w+): (?P<why>.+)")
 _VALUE: Final = re.compile(rf"(?P<money>{_N}) EUR by (?P<channel>\w+)")
-_MONEY: Final = re.compile(rf"(?P<money>{_N}) EUR\b")
+_AMOUNT: Final = re.compile(rf"(?P<money>{_N}) EUR\b|[−-]?€\d[\d,]*(?:\.\d+)?")
 _COLUMN: Final = re.compile(r"\b[a-z]+(?:_[a-z0-9]+)+\b")
 # what stands at the end of a column's name is not part of what people call it
 _UNITS: Final = re.compile(r"_(eur|min|km|pct|deg)$")
@@ -143,10 +143,8 @@ class Reasons:
             found = pattern.fullmatch(reason)
             if found is not None:
                 return message % {name: self._write(name, text) for name, text in found.groupdict().items()}
-        plain = _MONEY.sub(lambda found: self._money(found["money"]), reason)
-        return _COLUMN.sub(
-            lambda found: self._form.label(found[0]) if found[0] in _NAMES else self.name(found[0]), plain
-        )
+        plain = self.amounts(reason)
+        return _COLUMN.sub(lambda found: self.name(found[0]), plain)
 
     def notice(self, text: str) -> str:
         """Return a notice for people: what there is to know, without files, columns and options."""
@@ -158,6 +156,13 @@ class Reasons:
         kept = [part for part in told.split("; ") if not _TECHNICAL.search(part)]
         told = "; ".join(kept) if kept else _TECHNICAL_WORDS.sub("", told)
         return self.say(told[:1].upper() + told[1:])
+
+    def amounts(self, text: str) -> str:
+        """Return a sentence of the plan with its amounts in the format of the run."""
+        return _AMOUNT.sub(
+            lambda found: self._amount(found[0]) if found["money"] is None else self._money(found["money"]),
+            text,
+        )
 
     def said_on_card(self, reason: str) -> bool:
         """Return whether the card says it already, with its figures."""
