@@ -248,8 +248,12 @@ def test_a_hundred_thousand_accounts_are_drawn_at_once(visit: Open, tmp_path: Pa
     )  # fmt: skip
     write_maps(tmp_path / "maps", MapTables(accounts, territories))
     opened = visit(tmp_path / "maps" / "territories.html")
-    drawn = opened.page.evaluate("performance.getEntriesByType('navigation')[0].loadEventEnd")
-    assert drawn < 5_000  # a second on a quiet machine
+    metrics = opened.page.context.new_cdp_session(opened.page)
+    metrics.send("Performance.enable")
+    opened.page.reload()
+    opened.page.locator("#map canvas").wait_for(state="attached")
+    found = {item["name"]: item["value"] for item in metrics.send("Performance.getMetrics")["metrics"]}
+    assert found["ProcessTime"] < 4  # seconds of the processor, for both times it was opened
     assert opened.page.locator("#map canvas").count() == 1
     opened.require_quiet()
 
