@@ -194,7 +194,7 @@ def _routes(run: Run, reasons: Reasons) -> dict[str, Any]:
         "days": rows[:_MOST_ROWS], "days_cut": max(len(rows) - _MOST_ROWS, 0), "of_days": totals,
         "several_days": days["day"].n_unique() > 1,
         "left_out": [
-            {**row, "why": reasons.say(row["reason"]), "limit": row["limit"]}
+            {**row, "why": reasons.say(row["reason"]), "displaces": row.get("displaces")}
             for row in _named(named, run).head(_MOST_LEFT_OUT).to_dicts()
         ],
         "left_out_rows": left_out.height,

@@ -15,7 +15,7 @@ from typing import Final
 from dealwright.report.format import Format, mark
 
 _N: Final = r"[-+]?\d[\d,]*(?:\.\d+)?"
-_DISPLACED: Final = rf" \((?P<money>{_N}) EUR\) and change the cost of the way by (?P<money2>{_N}) EUR"
+_DISPLACED: Final = rf" \((?P<money>{_N}) EUR\) and change the cost of the way by (?P<change>{_N}) EUR"
 _SIGNS: Final = {
     ">=": mark("at least"), "<=": mark("at most"), ">": mark("more than"), "<": mark("less than"),
     "==": mark("exactly"), "!=": mark("other than"), "=": mark("exactly"),
@@ -33,9 +33,9 @@ _FORMS: Final = (
     (rf"(?P<label>\w+) is full: place (?P<n>{_N}) in its queue",
      mark("%(label)s is full: place %(n)s in its queue")),
     (rf"would displace (?P<id>.+?) and (?P<id2>.+?){_DISPLACED}",
-     mark("would take the place of %(id)s and %(id2)s (%(money)s); travel would cost %(money2)s")),
+     mark("would take the place of %(id)s and %(id2)s (%(money)s); cost of travel %(change)s")),
     (rf"would displace (?P<id>.+?){_DISPLACED}",
-     mark("would take the place of %(id)s (%(money)s); travel would cost %(money2)s")),
+     mark("would take the place of %(id)s (%(money)s); cost of travel %(change)s")),
     (rf"no order for (?P<n>{_N}) days, usually every (?P<n2>{_N}) days",
      mark("no order for %(n)s days, usually every %(n2)s days")),
     (rf"an order of (?P<money>{_N}) EUR, usually (?P<money2>{_N}) EUR",
@@ -203,7 +203,7 @@ class Reasons:
 
     def _write(self, group: str, text: str) -> str:
         write: Mapping[str, Callable[[str], str]] = {
-            "amount": self._amount, "odds": self._odds,
+            "amount": self._amount, "change": self._change, "odds": self._odds,
             "money": self._money, "n": self._number, "name": self._feature, "label": self._form.label,
         }  # fmt: skip
         return write.get(group.rstrip("2"), str)(text)
@@ -221,6 +221,11 @@ class Reasons:
 
     def _money(self, text: str) -> str:
         return self._form.money(float(text.replace(",", "")), cents=True)
+
+    def _change(self, text: str) -> str:
+        """Write by how much an amount changes, always with its sign."""
+        shown = self._money(text)
+        return shown if shown.startswith("-") else f"+{shown}"
 
     def _odds(self, text: str) -> str:
         """Say how much more or less likely something becomes; odds are a model's word."""
