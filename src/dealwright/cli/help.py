@@ -63,7 +63,7 @@ EXAMPLES: Final[Mapping[str, tuple[str, str]]] = {
         "dealwright plan exports --out tonight --previous last-night --publish",
     ),
     "report": ("dealwright report tonight", "dealwright report tonight --json"),
-    "why": ("dealwright why A0000608 --run tonight", "dealwright why 'Hotel Mar' --run tonight --json"),
+    "why": ("dealwright why A-1042 --run tonight", "dealwright why 'Tallers Vidal' --run tonight --json"),
     "task": ("dealwright task list --rep r-3", "dealwright task done 52 won --note 'ordered twenty'"),
     "task list": (
         "dealwright task list --day 2026-07-01 --rep r-3",

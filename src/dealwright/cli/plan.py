@@ -38,9 +38,6 @@ def report(
         console().print(f"Written to {written}", markup=False)
 
 
-_TABLES, _TRAVEL, _LOOK, _RUN = "Tables", "Travel and maps", "Look", "Run"
-
-
 def why(
     account: Annotated[str, typer.Argument(metavar="ACCOUNT", help="The account's id, or its name.")],
     folder: Annotated[Path, typer.Option("--run", metavar="DIR", help="The folder of a run.")],
@@ -68,6 +65,9 @@ def why(
             table.add_row(Text("" if label == before else label), Text(text))
             before = label
         console().print(table)
+
+
+_TABLES, _TRAVEL, _LOOK, _RUN = "Tables", "Travel and maps", "Look", "Run"
 
 
 def _file(name: str, what: str, group: str = _TABLES) -> Any:

@@ -12,6 +12,7 @@ from typing import Any, Final
 import polars as pl
 from markupsafe import Markup, escape
 
+from dealwright.report.accounts_page import page_links
 from dealwright.report.brief_files import file_name
 from dealwright.report.format import Format
 from dealwright.report.pages import Page, render
@@ -108,8 +109,7 @@ def render_centre(run: Run) -> str:
     )
     page = Page(
         form.text("Contact centre"), run.company, lead,
-        (("report.html", form.text("Report")), ("accounts.html", form.text("Accounts")),
-         ("", form.text("Contact centre"))),
+        page_links(run, CENTRE_PAGE),
         note=form.day(days[0].day) if days else "",
     )  # fmt: skip
     unplaced = tables["calls_unplaced"]

@@ -170,7 +170,7 @@ def read_request(
         stages.report, locale=form.locale, currency=form.currency, company=company or stages.report.company
     )
     spoken = language or (None if locale is None else form.language)
-    brief = stages.brief if spoken is None else replace(stages.brief, language=spoken)
+    brief = replace(stages.brief, currency=form.currency, language=spoken or stages.brief.language)
     if wording is not None:
         brief = replace(brief, wording=read_wording(wording))
     return NightRequest(out=out, params=replace(stages, brief=brief, report=told), **{**settings, **chosen})
