@@ -137,7 +137,7 @@ def plan(  # noqa: PLR0917  one parameter per option
         typer.Option(
             "--tiles",
             metavar="URL",
-            help="Street tiles for the maps, with {z}/{x}/{y}; or none.",
+            help="Street tiles for the maps: URL with {z}/{x}/{y}, a .pmtiles file, or none.",
             rich_help_panel=_TRAVEL,
         ),
     ] = None,

@@ -56,7 +56,7 @@ class NightRequest:
     osrm, valhalla
         Address of a road service for travel times.
     land, tiles
-        Land as GeoJSON polygons, and the address of street tiles for the maps, or ``none``.
+        Land as GeoJSON polygons, and street tiles for the maps: an address, a ``.pmtiles`` file, or ``none``.
     publish
         Put the day's tasks on the desk when the run is complete.
     home
@@ -171,7 +171,7 @@ def read_request(
         stages.report, locale=form.locale, currency=form.currency, company=company or stages.report.company
     )
     spoken = language or (None if locale is None else form.language)
-    brief = stages.brief if spoken is None else replace(stages.brief, language=spoken)
+    brief = replace(stages.brief, currency=form.currency, language=spoken or stages.brief.language)
     if wording is not None:
         brief = replace(brief, wording=read_wording(wording))
     return NightRequest(out=out, params=replace(stages, brief=brief, report=told), **{**settings, **chosen})
