@@ -12,7 +12,7 @@ from dealwright.errors import MissingExtraError
 EXTRAS: Final[Mapping[str, tuple[str, ...]]] = {
     "plan": (
         "folium", "h3", "jinja2", "matplotlib", "numba", "ortools", "prometheus_client", "pyvrp", "scipy",
-        "shapely", "sklearn", "structlog", "threadpoolctl",
+        "shapely", "threadpoolctl",
     ),
 }  # fmt: skip
 

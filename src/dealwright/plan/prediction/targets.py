@@ -12,7 +12,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from dealwright.parallel import one_core_kernels, parallel_map
-from dealwright.plan.prediction.candidates import FEW_ROWS, MODEL_LIBRARIES, Probability, Scaled
+from dealwright.plan.prediction.candidates import FEW_ROWS, Probability, Scaled
 from dealwright.plan.prediction.cases import (
     Cases,
     OrderCases,
@@ -111,7 +111,7 @@ class Prediction:
 
     def run(self) -> dict[TargetName, Outcome]:
         """Predict both targets."""
-        with one_core_kernels(*MODEL_LIBRARIES):
+        with one_core_kernels():
             today = snapshot(
                 self._inputs,
                 self._ledger,
@@ -121,9 +121,8 @@ class Prediction:
             )
             tasks = self._tasks(today)
             learned = parallel_map(
-                self._learned, tasks,
-                worthwhile=self._inputs.accounts.height >= FEW_ROWS, kernels=MODEL_LIBRARIES,
-            )  # fmt: skip
+                self._learned, tasks, worthwhile=self._inputs.accounts.height >= FEW_ROWS
+            )
             return {
                 task.target: self._outcome(task, result, today)
                 for task, result in zip(tasks, learned, strict=True)

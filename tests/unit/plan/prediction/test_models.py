@@ -266,7 +266,7 @@ def test_a_kept_model_comes_back_and_nothing_else_does(monkeypatch, tmp_path):
     with pytest.raises(OutdatedModelError, match="another version of Dealwright"):
         unpacked(content.replace(b"predictor 2", b"predictor 1"))
     monkeypatch.setattr("dealwright.plan.prediction.archive.version", lambda _name: "0.1")
-    with pytest.raises(OutdatedModelError, match=r"was written with scikit-learn .* here is 0\.1"):
+    with pytest.raises(OutdatedModelError, match=r"was written with numpy .* here is 0\.1"):
         store.champion("churn")
     with pytest.raises(InputError, match="save it first"):
         store.promote("churn", "0" * 16)
@@ -282,7 +282,7 @@ def test_after_an_upgrade_the_champion_is_replaced_and_the_reader_told(monkeypat
     upgraded = run(inputs, store)
     used = upgraded.card["churn"]["in_use"]
     assert used["promoted"]
-    assert "written with scikit-learn" in upgraded.summary()["churn_model_note"]
+    assert "written with numpy" in upgraded.summary()["churn_model_note"]
     assert upgraded.frame["churn_probability"].equals(first.frame["churn_probability"])
     assert store.champion("churn").version == used["version"] != kept
     assert run(inputs, store).summary()["churn_model_note"] is None
