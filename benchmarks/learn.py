@@ -22,8 +22,8 @@ import polars as pl
 from dealwright.learn import LearnParams, build_outcomes, count_statistics, score, train
 from dealwright.learn.asof import AsOfCounter
 from dealwright.learn.homogeneity import compare_agents
-from dealwright.learn.metrics import calibration_error
 from dealwright.learn.outcomes import fill_unknown, tabulate_outcomes, value_shares
+from dealwright.stats.metrics import calibration_error
 from dealwright.world.assigning import assign_batches_optimally, assign_leads
 from dealwright.world.astra import AstraParams, generate_astra
 

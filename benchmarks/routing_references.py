@@ -125,7 +125,7 @@ def solve_with_ortools(problem: Problem, seconds: float, seed: int) -> Stops:
             continue
         moment.CumulVar(index).SetRange(int(problem.opens[j]), int(problem.latest_start[j]))
         if len(able) < m:
-            model.SetAllowedVehiclesForIndex(able, index)
+            model.VehicleVar(index).SetValues([-1, *able])  # -1: nobody
     parameters = pywrapcp.DefaultRoutingSearchParameters()
     parameters.first_solution_strategy = routing_enums_pb2.FirstSolutionStrategy.PARALLEL_CHEAPEST_INSERTION
     parameters.local_search_metaheuristic = routing_enums_pb2.LocalSearchMetaheuristic.GUIDED_LOCAL_SEARCH
@@ -157,26 +157,25 @@ def solve_with_vroom(problem: Problem, seconds: float) -> Stops:
     priority = np.rint(np.maximum(problem.prize_eur, 0) * scale).astype(int).tolist()
     model: Any = vroom.Input()
     model.set_durations_matrix("car", problem.travel)
+    # a job needs all the skills it names, so "one of these shifts" is a skill that just these shifts have
+    feasible = alone_feasible(problem)
+    groups = [tuple(np.flatnonzero(row).tolist()) for row in feasible]
+    skill = {able: number for number, able in enumerate(sorted(set(groups)))}
     for r, shift in enumerate(problem.shifts):
         limit = {} if shift.max_visits >= NO_LIMIT else {"max_tasks": shift.max_visits}
         window = vroom.TimeWindow(shift.start, shift.end)
         model.add_vehicle(
             vroom.Vehicle(
                 r, start=shift.start_place, end=shift.end_place, profile="car", time_window=window,
-                skills={r}, **limit,
+                skills={number for able, number in skill.items() if r in able}, **limit,
             )
         )  # fmt: skip
-    feasible = alone_feasible(problem)
     for j in np.flatnonzero(feasible.any(axis=1)).tolist():
-        able = np.flatnonzero(feasible[j]).tolist()
-        if len(able) not in {1, len(problem.shifts)}:
-            # a job needs all the skills it names: "one of these shifts" cannot be said
-            raise ValueError(f"VROOM takes a visit for one shift or for all, not visit {j} for {len(able)}")
         window = vroom.TimeWindow(int(problem.opens[j]), int(problem.latest_start[j]))
         model.add_job(
             vroom.Job(
                 j, location=j, default_service=int(problem.service[j]), priority=priority[j],
-                time_windows=[window], skills=set(able) if len(able) < len(problem.shifts) else set(),
+                time_windows=[window], skills={skill[groups[j]]},
             )
         )  # fmt: skip
     found = model.solve(EXPLORATION, nb_threads=1, timeout=timedelta(seconds=seconds)).to_dict()

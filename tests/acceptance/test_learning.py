@@ -12,10 +12,10 @@ import pytest
 from dealwright.learn import LearnParams, build_outcomes, count_statistics, score, train
 from dealwright.learn.evidence import evidence
 from dealwright.learn.homogeneity import compare_agents
-from dealwright.learn.metrics import calibration_error
 from dealwright.learn.outcomes import tabulate_outcomes
 from dealwright.learn.score import Scores
 from dealwright.learn.train import TrainResult
+from dealwright.stats.metrics import calibration_error
 from dealwright.tables.history import read_history
 from dealwright.tables.mapping import read_mapping
 from dealwright.world.assigning import assign_batches_optimally, assign_leads

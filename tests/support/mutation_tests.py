@@ -92,7 +92,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     "learn/homogeneity": _unit("learn_alike") + _LEARN,
     "learn/score": _LEARN + _sql("value", "intervals"),
     "learn/statistics": _LEARN + _unit("learn_profile"),
-    **dict.fromkeys(("learn/evidence", "learn/findings", "learn/metrics", "learn/verdict"), _LEARN),
+    **dict.fromkeys(("learn/evidence", "learn/findings", "learn/verdict"), _LEARN),
 }
 
 

@@ -14,11 +14,11 @@ from dealwright.learn import LearnParams, TrainResult, count_statistics, score, 
 from dealwright.learn.backtest import Backtest, PreparedTable, RowTerms, backtest, calibrate_forward
 from dealwright.learn.findings import check_reliability, rank_features
 from dealwright.learn.lead_model import fit_win_model
-from dealwright.learn.metrics import area_under_curve, measure
 from dealwright.learn.model import Calibration
 from dealwright.learn.outcomes import tabulate_outcomes
 from dealwright.learn.score import Scores
 from dealwright.learn.shrinkage import SPREADS, expect_spread, fit_prior_strength
+from dealwright.stats.metrics import area_under_curve, measure_probabilities
 
 QUICK = LearnParams(permutations=199, bootstrap=50)
 SOURCE = Dimension("source", ("web", "fair"))
@@ -197,7 +197,7 @@ def test_a_constant_has_an_auc_of_one_half_within_refits() -> None:
     block = np.repeat(np.arange(5), 200)
     rate = np.array([0.2, 0.35, 0.5, 0.65, 0.8])[block]
     won = (rng.random(1000) < rate).astype(float)
-    found = measure(won, rate, 50, rng, block).auc
+    found = measure_probabilities(won, rate, 50, rng, block).auc
     assert (found.value, found.low, found.high) == pytest.approx((0.5, 0.5, 0.5))
     assert area_under_curve(won, rate).value > 0.7
     # and what tells leads apart within a refit keeps its AUC

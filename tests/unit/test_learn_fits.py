@@ -13,11 +13,11 @@ from sklearn.metrics import brier_score_loss, log_loss, roc_auc_score
 from dealwright.learn.evidence import find_needed_outcomes, find_power
 from dealwright.learn.findings import wilson_interval
 from dealwright.learn.lead_model import design_matrix, fit_amount_model, fit_win_model
-from dealwright.learn.metrics import area_under_curve, calibration_error, measure
 from dealwright.learn.model import FIXED_RATIO, FULL_SHRINKAGE
 from dealwright.learn.params import LearnParams
 from dealwright.learn.shrinkage import fit_prior_strength, fit_ratio_strength, fit_value_strength
 from dealwright.stats.glm import count_patterns, fit_glm
+from dealwright.stats.metrics import area_under_curve, calibration_error, measure_probabilities
 
 
 def test_logistic_fit_is_that_of_scikit_learn() -> None:
@@ -174,7 +174,7 @@ def test_metrics_are_those_of_scikit_learn() -> None:
     rng = np.random.default_rng(10)
     p = np.round(rng.random(3000), 2)  # with ties
     y = (rng.random(3000) < p).astype(float)
-    found = measure(y, p, 500, rng)
+    found = measure_probabilities(y, p, 500, rng)
     assert found.log_loss.value == pytest.approx(log_loss(y, np.clip(p, 1e-9, 1 - 1e-9)))
     assert found.brier.value == pytest.approx(brier_score_loss(y, p))
     assert found.auc.value == pytest.approx(roc_auc_score(y, p))
@@ -186,13 +186,13 @@ def test_metrics_are_those_of_scikit_learn() -> None:
 
 def test_the_calibration_error_is_that_of_bins_of_equally_many() -> None:
     """Within a bin too high and too low cancel out, between bins they do not."""
-    p, won = np.array([0.1, 0.3, 0.5, 0.5, 0.6, 0.8]), np.array([0.0, 1.0, 0.0, 0.0, 1.0, 1.0])
-    misses = p - won  # 0.1, -0.7, 0.5, 0.5, -0.4, -0.2
+    p, won = np.array([0.1, 0.3, 0.45, 0.5, 0.6, 0.8]), np.array([0.0, 1.0, 0.0, 0.0, 1.0, 1.0])
+    misses = p - won  # 0.1, -0.7, 0.45, 0.5, -0.4, -0.2
     assert calibration_error(won, p, bins=1) == pytest.approx(abs(misses.sum()) / 6)
-    assert calibration_error(won, p, bins=2) == pytest.approx((0.1 + 0.1) / 6)
-    assert calibration_error(won, p, bins=3) == pytest.approx((0.6 + 1.0 + 0.6) / 6)
+    assert calibration_error(won, p, bins=2) == pytest.approx((0.15 + 0.1) / 6)
+    assert calibration_error(won, p, bins=3) == pytest.approx((0.6 + 0.95 + 0.6) / 6)
     order = np.array([4, 0, 5, 2, 1, 3])
-    assert calibration_error(won[order], p[order], bins=3) == pytest.approx(2.2 / 6)
+    assert calibration_error(won[order], p[order], bins=3) == pytest.approx(2.15 / 6)
 
 
 def test_intervals_cover_at_their_level() -> None:
@@ -204,7 +204,7 @@ def test_intervals_cover_at_their_level() -> None:
     truth_auc = roc_auc_score(y, truth_p)
     for _ in range(200):
         p = rng.uniform(0.05, 0.95, 300)
-        found = measure((rng.random(300) < p).astype(float), p, 200, rng)
+        found = measure_probabilities((rng.random(300) < p).astype(float), p, 200, rng)
         covered["log_loss"] += found.log_loss.low <= truth_loss <= found.log_loss.high
         covered["auc"] += found.auc.low <= truth_auc <= found.auc.high
     assert all(178 <= count <= 200 for count in covered.values()), covered
@@ -228,7 +228,7 @@ def test_the_interval_of_an_auc_is_that_of_delong(wins: int, losses: int) -> Non
 
 
 def test_one_class_has_no_auc() -> None:
-    found = measure(np.ones(5), np.full(5, 0.7), 50, np.random.default_rng(0))
+    found = measure_probabilities(np.ones(5), np.full(5, 0.7), 50, np.random.default_rng(0))
     assert (found.auc.value, found.auc.low, found.auc.high) == (0.5, 0.0, 1.0)
 
 

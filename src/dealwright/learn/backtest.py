@@ -10,13 +10,13 @@ import numpy as np
 from dealwright.learn.asof import AsOfCounter
 from dealwright.learn.fit import AgentTerms, affinities_as_of, fit_match_model
 from dealwright.learn.lead_model import PRIOR_OUTCOMES, LeadModel
-from dealwright.learn.metrics import row_log_loss
 from dealwright.learn.model import Calibration, MatchModel
 from dealwright.learn.outcomes import OutcomeTable, fill_unknown, value_shares
 from dealwright.learn.profile import standardise_traits
 from dealwright.learn.slots import FloatArray, IntArray, weights_in_order
 from dealwright.stats.glm import fit_glm
 from dealwright.stats.links import sigmoid
+from dealwright.stats.metrics import row_log_losses
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -221,7 +221,7 @@ def calibrate_forward(
     The probability of each row, and the calibration for what comes next.
     """
     used = sigmoid(logit)
-    raw_loss = row_log_loss(won, used)
+    raw_loss = row_log_losses(won, used)
     gain = np.zeros(len(won))
     calibration = as_it_is = Calibration(logit_variance=logit_variance)
     start = 0
@@ -230,7 +230,7 @@ def calibrate_forward(
         if k:
             used[rows] = calibrated(calibration, logit[rows])
             candidate = fit_calibration(logit[:start], won[:start], logit_variance)
-            gain[rows] = raw_loss[rows] - row_log_loss(won[rows], calibrated(candidate, logit[rows]))
+            gain[rows] = raw_loss[rows] - row_log_losses(won[rows], calibrated(candidate, logit[rows]))
             judged = slice(block_ends[0], stop)
             proved = _has_both(won[judged]) and is_above_zero(gain[judged])
             calibration = fit_calibration(logit[:stop], won[:stop], logit_variance) if proved else as_it_is

@@ -9,12 +9,18 @@ import numpy as np
 
 from dealwright.learn.backtest import Backtest, PreparedTable, backtest
 from dealwright.learn.homogeneity import EFFECT_SD, compare_agents
-from dealwright.learn.metrics import Estimate, Metrics, mean_with_interval, measure, row_log_loss
 from dealwright.learn.outcomes import tabulate_outcomes
 from dealwright.learn.params import LearnParams
 from dealwright.learn.slots import FloatArray, IntArray
 from dealwright.learn.verdict import Evidence, Verdict
 from dealwright.stats.links import sigmoid
+from dealwright.stats.metrics import (
+    Estimate,
+    ProbabilityMetrics,
+    mean_with_interval,
+    measure_probabilities,
+    row_log_losses,
+)
 from dealwright.stats.special import chi2_quantile, chi2_tail, find_root
 
 if TYPE_CHECKING:
@@ -168,7 +174,7 @@ def find_needed_outcomes(params: LearnParams, each: IntArray, rate: float) -> in
 
 def _measure_backtest(
     tested: Backtest | None, params: LearnParams, rng: np.random.Generator
-) -> tuple[dict[str, Metrics], Estimate | None]:
+) -> tuple[dict[str, ProbabilityMetrics], Estimate | None]:
     if tested is None or not 0 < tested.won.sum() < len(tested):
         return {}, None
     predictions: dict[str, FloatArray] = {
@@ -177,9 +183,10 @@ def _measure_backtest(
         "lead_agent": sigmoid(tested.terms.full_logit),
     }
     metrics = {
-        name: measure(tested.won, p, params.bootstrap, rng, tested.block) for name, p in predictions.items()
+        name: measure_probabilities(tested.won, p, params.bootstrap, rng, tested.block)
+        for name, p in predictions.items()
     }
-    difference = row_log_loss(tested.won, predictions["lead_only"]) - row_log_loss(
+    difference = row_log_losses(tested.won, predictions["lead_only"]) - row_log_losses(
         tested.won, predictions["lead_agent"]
     )
     return metrics, mean_with_interval(difference, params.bootstrap, rng)

@@ -11,11 +11,11 @@ import polars as pl
 from dealwright.learn.backtest import calibrated
 from dealwright.learn.fit import spread_counts
 from dealwright.learn.lead_model import PRIOR_OUTCOMES, LeadModel
-from dealwright.learn.metrics import bin_equally, mean_with_interval, row_log_loss
 from dealwright.learn.profile import compute_affinities
 from dealwright.learn.score import Z_90
 from dealwright.learn.slots import FloatArray, weights_in_order
 from dealwright.stats.links import logit, sigmoid
+from dealwright.stats.metrics import bin_equally, mean_with_interval, row_log_losses
 from dealwright.wording import count_of, describe_p
 
 if TYPE_CHECKING:
@@ -44,14 +44,14 @@ def rank_features(
     ``feature, kind, importance, low, high``, most important first.
     """
     full = tested.terms.full_logit
-    usual = row_log_loss(tested.won, calibrated(calibration, full))
+    usual = row_log_losses(tested.won, calibrated(calibration, full))
     found = []
     for k, name in enumerate(tested.terms.names):
         part = tested.terms.parts[:, k]
         lost = np.zeros(len(tested))
         for _ in range(_SHUFFLES):
             shuffled = calibrated(calibration, full - part + rng.permutation(part))
-            lost += row_log_loss(tested.won, shuffled) - usual
+            lost += row_log_losses(tested.won, shuffled) - usual
         estimate = mean_with_interval(lost / _SHUFFLES, params.bootstrap, rng)
         kind = "lead" if k < tested.terms.n_lead else "agent" if name.startswith("agent") else "trait"
         found.append((name, kind, estimate.value, estimate.low, estimate.high))

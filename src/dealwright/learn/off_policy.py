@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dealwright.errors import EvidenceError, InputError
-from dealwright.learn.metrics import Estimate, mean_with_interval
+from dealwright.stats.metrics import Estimate, mean_with_interval
 
 if TYPE_CHECKING:
     from dealwright.learn.slots import FloatArray

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dealwright.errors import InputError
-from dealwright.learn.metrics import Estimate, mean_with_interval, row_log_loss
+from dealwright.stats.metrics import Estimate, mean_with_interval, row_log_losses
 from dealwright.wording import count_of
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def beats(
             f"the models must be compared on the same outcomes: {len(won)} outcomes, {len(challenger)} and "
             f"{len(champion)} probabilities"
         )
-    new, old = row_log_loss(won, challenger), row_log_loss(won, champion)
+    new, old = row_log_losses(won, challenger), row_log_losses(won, champion)
     enough = len(won) >= _LEAST_OUTCOMES
     difference = mean_with_interval(new - old, resamples, np.random.default_rng(seed)) if enough else None
     return Comparison(

@@ -20,10 +20,10 @@ from dealwright.learn.findings import (
     draw_calibration_curve,
     rank_features,
 )
-from dealwright.learn.metrics import Metrics, measure
 from dealwright.learn.outcomes import tabulate_outcomes
 from dealwright.learn.params import LearnParams
 from dealwright.learn.verdict import Evidence
+from dealwright.stats.metrics import ProbabilityMetrics, measure_probabilities
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -57,8 +57,8 @@ class TrainResult:
 
     model: MatchModel
     evidence: Evidence
-    in_time: Metrics
-    out_of_time: Metrics | None
+    in_time: ProbabilityMetrics
+    out_of_time: ProbabilityMetrics | None
     reliability: Reliability | None
     feature_importance: pl.DataFrame
     calibration_curve: pl.DataFrame
@@ -145,10 +145,10 @@ def train(
 
     settled = np.flatnonzero(table.settled)
     fitted = calibrated(model.calibration, prepared.predict(model, traits).full_logit[settled])
-    in_time = measure(table.won[settled], fitted, params.bootstrap, rng)
+    in_time = measure_probabilities(table.won[settled], fitted, params.bootstrap, rng)
     out_of_time, reliability, importance = None, None, pl.DataFrame()
     if own_test is not None:
-        out_of_time = measure(won, probability, params.bootstrap, rng, own_test.block)
+        out_of_time = measure_probabilities(won, probability, params.bootstrap, rng, own_test.block)
         reliability = check_reliability(won, probability, rng)
         importance = rank_features(own_test, model.calibration, params, rng)
     model = replace(

@@ -12,7 +12,7 @@ from dealwright.wording import count_of, describe_p
 
 if TYPE_CHECKING:
     from dealwright.learn.homogeneity import EffectTest
-    from dealwright.learn.metrics import Estimate, Metrics
+    from dealwright.stats.metrics import Estimate, ProbabilityMetrics
 
 _PLAIN_FIELDS = (
     "verdict", "p_value", "revenue_p_value", "revenue_alone", "outcomes", "wins", "agents", "power",
@@ -80,7 +80,7 @@ class Evidence:
     plain_outcomes: int
     tests: tuple[EffectTest, ...]
     revenue_tests: tuple[EffectTest, ...]
-    metrics: dict[str, Metrics]
+    metrics: dict[str, ProbabilityMetrics]
     log_loss_gain: Estimate | None
 
     @property

@@ -14,8 +14,8 @@ from dealwright.wording import count_of
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from dealwright.learn.metrics import Metrics
     from dealwright.learn.train import TrainResult
+    from dealwright.stats.metrics import ProbabilityMetrics
 
 _ROW_LABELS = {
     "base_rate": "one rate for all leads",
@@ -151,7 +151,7 @@ def _metric_rows(result: TrainResult) -> list[tuple[str, ...]]:
     return [(label, *_cells(metrics)) for label, metrics in rows]
 
 
-def _cells(metrics: Metrics) -> tuple[str, ...]:
+def _cells(metrics: ProbabilityMetrics) -> tuple[str, ...]:
     return tuple(
         f"{item.value:.3f} [{item.low:.3f}, {item.high:.3f}]"
         for item in (metrics.log_loss, metrics.auc, metrics.ece)

@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from dealwright.stats.links import sigmoid
+from dealwright.stats.glm import fit_glm
 
 PLAIN_C: Final = 1.0  # prior variance of a coefficient that is hardly shrunken
 _SHARES_PENALTY: Final = 10.0
@@ -48,9 +48,7 @@ def fit_logistic(
 ) -> Linear:
     """Fit a logistic regression with a ridge penalty; with an offset, its deviation from another score.
 
-    Some seventy of these are fitted in one run. scikit-learn's knows no offset, and its Newton solver forms
-    the Hessian in double precision only; in single precision, with the small system solved in double, the
-    same fit takes a third of the time.
+    Some seventy of these are fitted in one run, in single precision.
 
     Parameters
     ----------
@@ -70,58 +68,21 @@ def fit_logistic(
         if offset is not None
         else np.zeros(response.size)
     )
-    weights = _newton(columns, response, base, penalty_c).astype(np.float64)
+    # the first column is the constant and is not penalised
+    penalty = np.full(columns.shape[1], 1.0 / penalty_c)
+    penalty[0] = 1e-8
+    rate, start = response.mean(), np.zeros(columns.shape[1])
+    start[0] = np.log(rate / (1 - rate)) - base.mean()
+    weights = fit_glm(
+        columns, response, family="binomial", offset=base, prior_precision=penalty, start=start,
+        least_gain=_NEWTON_GAIN * response.size, max_iterations=_NEWTON_STEPS,
+    ).weights  # fmt: skip
     account, intercept = weights[:width], 0.0
     if offset is not None:
         account = account + offset[0].account
         intercept = offset[0].intercept + offset[1]
     preferred = float(weights[width + channels]) if channels else 0.0
     return Linear(account, weights[width : width + channels], preferred, intercept)
-
-
-def _newton(
-    columns: NDArray[np.float32], response: NDArray[np.float64], base: NDArray[np.float64], penalty_c: float
-) -> NDArray[np.float64]:
-    """Minimise the penalised logistic loss; the first column is the constant and is not penalised."""
-    penalty = np.full(columns.shape[1], 1.0 / penalty_c)
-    penalty[0] = 1e-8
-    rate = response.mean()
-    weights = np.zeros(columns.shape[1])
-    weights[0] = np.log(rate / (1 - rate)) - base.mean()
-    score = base + weights[0]
-    loss = _loss(score, response, weights, penalty)
-    for _ in range(_NEWTON_STEPS):
-        probability = sigmoid(score)
-        curvature = np.maximum(probability * (1.0 - probability), 1e-6)
-        scaled = columns * np.sqrt(curvature).astype(np.float32)[:, None]
-        hessian = (scaled.T @ scaled).astype(np.float64) + np.diag(penalty)
-        gradient = ((probability - response).astype(np.float32) @ columns).astype(
-            np.float64
-        ) + penalty * weights
-        step = np.linalg.solve(hessian, gradient)
-        change = (columns @ step.astype(np.float32)).astype(np.float64)
-        length = 1.0
-        for _ in range(10):
-            new_loss = _loss(score - length * change, response, weights - length * step, penalty)
-            if new_loss <= loss:
-                break
-            length /= 2.0
-        else:
-            break
-        weights, score = weights - length * step, score - length * change
-        if loss - new_loss < _NEWTON_GAIN * response.size:
-            break
-        loss = new_loss
-    return weights
-
-
-def _loss(
-    score: NDArray[np.float64],
-    response: NDArray[np.float64],
-    weights: NDArray[np.float64],
-    penalty: NDArray[np.float64],
-) -> float:
-    return float((np.logaddexp(0.0, score) - response * score).sum() + 0.5 * (penalty * weights) @ weights)
 
 
 def fit_shares(

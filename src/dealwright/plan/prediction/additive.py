@@ -36,7 +36,7 @@ _FIRST_ROWS = 1_000
 # how far a straight line goes on beyond what was seen, in ranges of it
 _NEAR, _FAR = 0.5, 1_000.0
 _DEGREE = 3
-_TOLERANCE = 1e-8  # of the log likelihood: far below what a candidate can gain over another
+_LEAST_GAIN = 1e-6  # in log likelihood per row: far below what a candidate can gain over another
 _FAMILIES: dict[Loss, Family] = {"logistic": "binomial", "tweedie": "tweedie", "gamma": "gamma"}
 _SKEW = 1.5  # upper to lower spread beyond which a column is compressed
 _FEW_VALUES = 5  # with no more distinct values, a column is not compressed
@@ -141,7 +141,7 @@ class AdditiveModel:
         spread[spread < 1e-9] = np.inf  # a basis function without rows gets no weight
         matrix -= mean
         matrix /= spread
-        weights, intercept = _solved(matrix, target, loss, penalty)
+        weights, intercept = _solved(matrix.astype(np.float32), target, loss, penalty)
         weights = weights / spread[:-1]
         edges = np.cumsum([0, *(block.shape[1] for block in blocks)])
         parts = [(weights[a:b], mean[a:b]) for a, b in pairwise(edges)]
@@ -259,22 +259,24 @@ def _one_hot(codes: NDArray[Any], count: int) -> Floats:
     return np.asarray(codes[:, None] == np.append(np.arange(count + 1), -1), dtype=np.float64)
 
 
-def _solved(matrix: Floats, target: Floats, loss: Loss, penalty: float) -> tuple[Floats, float]:
+def _solved(matrix: NDArray[np.float32], target: Floats, loss: Loss, penalty: float) -> tuple[Floats, float]:
     """Return the weights of standardised columns and, of the last column, the intercept."""
     mean = float(target.mean())
     if matrix.shape[1] == 1:
         return np.zeros(0), _link(mean, loss)
     columns = matrix[:, :-1]
     if loss == "squared":
-        gram = columns.T @ columns + penalty * np.eye(columns.shape[1])
-        return np.asarray(np.linalg.solve(gram, columns.T @ (target - mean))), mean
+        gram = (columns.T @ columns).astype(np.float64) + penalty * np.eye(columns.shape[1])
+        moment = (columns.T @ (target - mean).astype(np.float32)).astype(np.float64)
+        return np.asarray(np.linalg.solve(gram, moment)), mean
     precision = np.append(np.full(columns.shape[1], penalty), 0.0)
     start = np.append(np.zeros(columns.shape[1]), _link(mean, loss))
     # half of Newton's steps find the neighbourhood of the optimum: for these every eighth row does
     few = slice(None, None, _FIRST_STEPS)
     for rows in (few, slice(None)) if _enough(target[few], loss) else (slice(None),):
         start = fit_glm(
-            matrix[rows], target[rows], family=_FAMILIES[loss], start=start, tolerance=_TOLERANCE,
+            matrix[rows], target[rows], family=_FAMILIES[loss], start=start,
+            least_gain=_LEAST_GAIN * len(target[rows]),
             prior_precision=precision * (len(target[rows]) / len(target)),
         ).weights  # fmt: skip
     return start[:-1], float(start[-1])

@@ -195,8 +195,8 @@ def predict_out_of_fold(
     """Predict every row from the others, calibrated, without its own label having any influence.
 
     The calibration of a fold is fitted on predictions by models that saw neither that fold nor the rows
-    they predict: up to `nested_rows` one model per fold and one per pair of folds, beyond it one model per two
-    folds, which calibrates each of them by the other. Only probabilities are calibrated.
+    they predict: up to `nested_rows` one model per fold and one per pair of folds, beyond it one model per
+    two folds, which calibrates each of them by the other. Only probabilities are calibrated.
     """
     folds = [int(k) for k in np.unique(fold)]
     raw, calibrated = np.empty(len(rows)), np.empty(len(rows))
