@@ -36,6 +36,7 @@ _FIRST_ROWS = 1_000
 # how far a straight line goes on beyond what was seen, in ranges of it
 _NEAR, _FAR = 0.5, 1_000.0
 _DEGREE = 3
+_NO_SPREAD = 1e-8  # of a basis function, whose values are within ±1
 _LEAST_GAIN = 1e-6  # in log likelihood per row: far below what a candidate can gain over another
 _FAMILIES: dict[Loss, Family] = {"logistic": "binomial", "tweedie": "tweedie", "gamma": "gamma"}
 _SKEW = 1.5  # upper to lower spread beyond which a column is compressed
@@ -133,18 +134,24 @@ class AdditiveModel:
             for j, column in enumerate(present)
         ]
         counts = design.level_counts
-        blocks = [basis.rows(column) for basis, column in zip(bases, x.T, strict=True)]
-        blocks += [_one_hot(design.codes[:, j], count) for j, count in enumerate(counts)]
-        matrix = np.column_stack([*blocks, np.ones(len(design))])  # the last one is the intercept's
-        mean, spread = matrix.mean(axis=0), matrix.std(axis=0)
-        mean[-1], spread[-1] = 0.0, 1.0
-        spread[spread < 1e-9] = np.inf  # a basis function without rows gets no weight
+        widths = [*(basis.width for basis in bases), *(count + 2 for count in counts), 1]
+        edges = np.cumsum([0, *widths])
+        matrix = np.ones((len(design), edges[-1]), dtype=np.float32)  # the last column is the intercept's
+        for basis, column, (a, b) in zip(bases, x.T, pairwise(edges), strict=False):
+            basis.write(column, matrix[:, a:b])
+        for j, count in enumerate(counts):
+            a, b = edges[len(bases) + j : len(bases) + j + 2]
+            matrix[:, a:b] = _one_hot(design.codes[:, j], count)
+        mean = np.ones(len(matrix), dtype=np.float32) @ matrix / len(matrix)
+        mean[-1] = 0.0
         matrix -= mean
+        spread = np.sqrt(np.einsum("ij,ij->j", matrix, matrix) / len(matrix))
+        spread[spread < _NO_SPREAD] = np.inf  # a basis function without rows gets no weight
         matrix /= spread
-        weights, intercept = _solved(matrix.astype(np.float32), target, loss, penalty)
+        mean, spread = mean.astype(np.float64), spread.astype(np.float64)
+        weights, intercept = _solved(matrix, target, loss, penalty)
         weights = weights / spread[:-1]
-        edges = np.cumsum([0, *(block.shape[1] for block in blocks)])
-        parts = [(weights[a:b], mean[a:b]) for a, b in pairwise(edges)]
+        parts = [(weights[a:b], mean[a:b]) for a, b in pairwise(edges[:-1])]
         low = np.array([basis.low for basis in bases], dtype=np.float64)
         high = np.array([basis.high for basis in bases], dtype=np.float64)
         curves = np.zeros((len(bases), _GRID + 1))
@@ -217,19 +224,34 @@ class _Basis:
             return cls(low - margin, high + margin, None)
         return cls(low, high, places)  # a curve stays flat: its slope at the edge rests on few rows
 
+    @property
+    def width(self) -> int:
+        """Number of elements."""
+        return 2 if self.knots is None else len(self.knots) + _DEGREE - 1
+
     def rows(self, column: Floats) -> Floats:
+        """Return the elements of each row."""
+        basis = np.empty((len(column), self.width))
+        self.write(column, basis)
+        return basis
+
+    def write(self, column: Floats, basis: NDArray[Any]) -> None:
+        """Write the elements of each row."""
         missing = np.isnan(column)
         x = np.clip(np.where(missing, self.low, column), self.low, self.high)
-        basis = (x - self.low)[:, None] if self.knots is None else _splines(x, self.knots)
-        basis[missing] = 0.0
-        return np.column_stack([basis, missing])
+        if self.knots is None:
+            basis[:, 0] = (x - 0.5 * (self.low + self.high)) / ((self.high - self.low) or 1.0)
+        else:
+            _splines(x, self.knots, basis)
+            basis[missing] = 0.0
+        basis[:, -1] = missing
 
 
-def _splines(x: Floats, knots: Floats) -> Floats:
-    """Return the cubic B-splines over `knots` at each place between them, but for the last one.
+def _splines(x: Floats, knots: Floats, basis: NDArray[Any]) -> None:
+    """Write the cubic B-splines over `knots` at each place between them, but for the last one.
 
-    All of them add up to 1 everywhere, so that the intercept stands for the last. Beyond both ends the knots
-    go on at the distance of the outermost two.
+    All of them add up to 1 everywhere, so that the intercept stands for the last, whose column is left at 0.
+    Beyond both ends the knots go on at the distance of the outermost two.
     """
     steps = np.arange(1, _DEGREE + 1)
     below = knots[0] - (knots[1] - knots[0]) * steps[::-1]
@@ -247,11 +269,10 @@ def _splines(x: Floats, knots: Floats) -> Floats:
             raised.append(carried + right[r] * share)
             carried = left[degree - 1 - r] * share
         values = [*raised, carried]
-    basis = np.zeros((len(x), len(knots) + _DEGREE - 1))
+    basis[:] = 0.0
     row = np.arange(len(x))
     for k, value in enumerate(values):
         basis[row, interval - _DEGREE + k] = value
-    return basis[:, :-1]
 
 
 def _one_hot(codes: NDArray[Any], count: int) -> Floats:

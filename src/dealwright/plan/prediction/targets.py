@@ -250,7 +250,8 @@ class Prediction:
         notes = [*today.notes, *task.notes, *met, *levels, *drift_notes(task.target, learned)]
         if fallback:
             notes.append(f"{task.target}: {fallback}")
-        reasons = pl.Series([[]] * len(predicted), dtype=pl.List(pl.String))
+        nothing = pl.Series([[]], dtype=pl.List(pl.String)).new_from_index(0, len(predicted))
+        reasons = nothing
         explainer = None
         if self._params.reasons:
             seed = self._seeds["reasons"]
@@ -263,7 +264,6 @@ class Prediction:
             if new.any():
                 predicted = _of_new_accounts(task.target, predicted, new)
                 if task.target == "churn":
-                    nothing = pl.Series([[]], dtype=pl.List(pl.String)).new_from_index(0, len(predicted))
                     reasons = nothing.zip_with(pl.Series(new), reasons)
                 notes.append(_NEW_ACCOUNTS[task.target].format(count_of(int(new.sum()), "account")))
         card["in_use"] = _in_use(verdict)

@@ -216,7 +216,7 @@ def _mean_and_curve(score: Floats, kind: Target) -> tuple[Floats, Floats]:
 
 
 @compiled
-def _questions(  # noqa: PLR0917
+def _questions(  # noqa: C901, PLR0917
     bins: Any,
     rows: Any,
     slope: Any,
@@ -273,7 +273,9 @@ def _questions(  # noqa: PLR0917
 
 
 @compiled
-def _add_up(column: Any, rows: Any, leaf: Any, added: Any, sums: Any, first: Any) -> None:
+def _add_up(  # noqa: PLR0917
+    column: Any, rows: Any, leaf: Any, added: Any, sums: Any, first: Any
+) -> None:
     """Add up slopes and weights by bin and leaf, from leaf `first` on."""
     for b in range(len(sums)):
         for k in range(first, max(2 * first, 1)):
