@@ -120,7 +120,7 @@ class Prediction:
                 self._seeds["today"],
             )
             tasks = self._tasks(today)
-            learned = parallel_map(self._learned, tasks, worthwhile=self._inputs.accounts.height >= FEW_ROWS)
+            learned = parallel_map(self._learned, tasks, worthwhile=self._inputs.accounts.height >= 1_000)
             return {
                 task.target: self._outcome(task, result, today)
                 for task, result in zip(tasks, learned, strict=True)
