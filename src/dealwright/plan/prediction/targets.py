@@ -12,7 +12,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from dealwright.parallel import one_core_kernels, parallel_map
-from dealwright.plan.prediction.candidates import FEW_ROWS, Probability, Scaled
+from dealwright.plan.prediction.candidates import Probability, Scaled
 from dealwright.plan.prediction.cases import (
     Cases,
     OrderCases,
