@@ -2,7 +2,8 @@
 
     python benchmarks/territory.py --sizes 3200x20,100000x100,1000000x200
 
-Towns of very different sizes over a country; the workload is the length of the visits.
+Towns of very different sizes over a country. The workload is time (visits and travel), or time and value in
+equal parts.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ TARGET_ACCOUNTS: Final = 1_000_000
 TARGET_TERRITORIES: Final = 200
 TARGET_S: Final = 20.0
 TARGET_DEVIATION_PCT: Final = 1.0
+MEASURES: Final = {"time": 0.0, "time and value": 0.5}  # weight of value
 
 
 def country(accounts: int, reps: int, seed: int) -> PlanInputs:
@@ -81,26 +83,35 @@ def main() -> None:
     for size in args.sizes.split(","):
         accounts, k = map(int, size.split("x"))
         inputs = country(accounts, k, seed=1)
-        seconds, processor = [], []
-        for _ in range(args.repeat):
-            clock, work = time.perf_counter(), time.process_time()
-            result = draw_territories(inputs.accounts, inputs.reps, TerritoryParams(), schema=inputs.schema)
-            seconds.append(time.perf_counter() - clock)
-            processor.append(time.process_time() - work)
-        figures = result.summary()
-        if accounts >= TARGET_ACCOUNTS and k >= TARGET_TERRITORIES:
-            what, off = f"{accounts:,} accounts in {k} territories", figures["max_deviation_pct"]
-            lines += [
-                targets.at_most(what, statistics.median(seconds), TARGET_S, " s", digits=1),
-                targets.at_most(f"{what}, largest deviation", off, TARGET_DEVIATION_PCT, " %"),
-            ]
-        print(
-            f"{accounts:>9,}{k:>5} {'cells and flows':<18}{statistics.median(seconds):>7.1f}"
-            f"{statistics.median(processor):>7.1f}"
-            f"{figures['max_deviation_pct']:>11.2f}{figures['workload_cv_pct']:>7.2f}"
-            f"{figures['mean_distance_km']:>7.2f}{figures['polsby_popper']:>6.2f}{figures['contiguity']:>9.3f}",
-            flush=True,
-        )
+        value = np.random.default_rng(2).lognormal(5.0, 1.5, accounts)
+        predictions = inputs.accounts.select("account_id", predicted_value_eur=pl.Series(value))
+        for measure, weight in MEASURES.items():
+            params = TerritoryParams(value_weight=weight)
+            seconds, processor = [], []
+            for _ in range(args.repeat):
+                clock, work = time.perf_counter(), time.process_time()
+                result = draw_territories(
+                    inputs.accounts, inputs.reps, params, predictions=predictions, schema=inputs.schema
+                )
+                seconds.append(time.perf_counter() - clock)
+                processor.append(time.process_time() - work)
+            figures = result.summary()
+            if accounts >= TARGET_ACCOUNTS and k >= TARGET_TERRITORIES:
+                what, off = (
+                    f"{accounts:,} accounts in {k} territories, {measure}",
+                    figures["max_deviation_pct"],
+                )
+                lines += [
+                    targets.at_most(what, statistics.median(seconds), TARGET_S, " s", digits=1),
+                    targets.at_most(f"{what}, largest deviation", off, TARGET_DEVIATION_PCT, " %"),
+                ]
+            print(
+                f"{accounts:>9,}{k:>5} {measure:<18}{statistics.median(seconds):>7.1f}"
+                f"{statistics.median(processor):>7.1f}"
+                f"{figures['max_deviation_pct']:>11.2f}{figures['workload_cv_pct']:>7.2f}"
+                f"{figures['mean_distance_km']:>7.2f}{figures['polsby_popper']:>6.2f}{figures['contiguity']:>9.3f}",
+                flush=True,
+            )
         clock, work = time.perf_counter(), time.process_time()
         deviation, distance = by_kmeans(inputs, k)
         spent = f"{time.perf_counter() - clock:>7.1f}{time.process_time() - work:>7.1f}"

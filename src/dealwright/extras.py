@@ -11,7 +11,7 @@ from dealwright.errors import MissingExtraError
 # extra -> the modules it installs beside the desk and learning
 EXTRAS: Final[Mapping[str, tuple[str, ...]]] = {
     "plan": (
-        "folium", "h3", "jinja2", "matplotlib", "numba", "ortools", "prometheus_client", "pyvrp", "scipy",
+        "h3", "icalendar", "matplotlib", "numba", "ortools", "prometheus_client", "pyvrp", "scipy",
         "shapely", "threadpoolctl",
     ),
 }  # fmt: skip

@@ -240,7 +240,7 @@ STAFF_COLUMNS: Final[Columns] = {
 ACCOUNT_ROLES: Final = (
     "name", "tier", "industry", "digital_engagement", "support_tickets", "csat", "recent_issue",
     "last_contact", "product_interest", "lifetime_value", "abandoned_carts", "inbound_calls", "visit_min",
-    "rep_id", "time_zone", "opens_min", "closes_min",
+    "rep_id", "time_zone", "opens_min", "closes_min", "address", "contact", "phone",
 )  # fmt: skip
 
 ALWAYS: Final = "always"
@@ -547,6 +547,10 @@ BRIEF_COLUMNS: Final[Columns] = {
     "action": pl.String,
     "channel": pl.String,
     "title": pl.String,
+    "why": pl.String,  # in one sentence each: why this contact, what to do, what to be careful about
+    "what": pl.String,
+    "careful": pl.String,
+    "more": pl.List(pl.String),  # what else there is to know, in a sentence each
     "markdown": pl.String,
     "html": pl.String,
 }

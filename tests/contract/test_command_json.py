@@ -318,9 +318,9 @@ def test_train_and_models(desk: Command) -> None:
     )
     assert answer["promoted"] is True
     assert [Path(path).name for path in answer["pictures"]] == [
-        "feature_importance.png",
-        "calibration.png",
-        "agents_with_intervals.png",
+        "agents_with_intervals.svg",
+        "feature_importance.svg",
+        "calibration.svg",
         "summary.md",
         "summary.html",
     ]

@@ -132,15 +132,54 @@ def test_names_and_versions_agree() -> None:
     assert "Apache License" in (ROOT / "LICENSE").read_text(encoding="utf-8")
 
 
-def test_decisions_are_numbered_once_and_have_their_parts() -> None:
-    records = sorted((ROOT / "docs" / "decisions").glob("[0-9]*.md"))
-    numbers = [int(path.name[:4]) for path in records]
-    assert len(numbers) == len(set(numbers)), [path.name for path in records]
-    for path in records:
-        text = path.read_text(encoding="utf-8").lower()
-        assert "context" in text, path.name
-        assert "decision" in text, path.name
-        assert re.search("measured|consequence", text), path.name
+def _anchors(page: Path) -> set[str]:
+    """Return the anchors that a page's headings have, on GitHub and in the built documentation."""
+    headings = re.findall(r"(?m)^#{1,3} (.+)$", page.read_text(encoding="utf-8"))
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_a_decision_has_its_parts() -> None:
+    pages = sorted((ROOT / "docs" / "decisions").glob("*.md"))
+    assert len(pages) <= 9, "a decision belongs into the page of its topic"
+    for page in pages:
+        sections = re.split(r"(?m)^## ", page.read_text(encoding="utf-8"))[1:]
+        assert sections, page.name
+        for section in sections:
+            where = f"{page.name}: {section.splitlines()[0]}"
+            order = [
+                re.search(part, section, re.MULTILINE)
+                for part in (
+                    r"^\*\*Context\.\*\*",
+                    r"^\*\*Decision\.\*\*",
+                    r"^\*\*(?:Measured|Consequence)",
+                    r"^\*Reconsider when\*",
+                )
+            ]
+            found = [match.start() for match in order if match]
+            assert len(found) == len(order), where
+            assert found == sorted(found), where
+
+
+def test_every_reference_to_a_decision_resolves() -> None:
+    checked, broken = 0, []
+    for path in _tracked():
+        if (
+            path.suffix not in {".py", ".sql", ".md", ".toml", ".html", ".ipynb"}
+            or "migrations" in path.parts
+        ):
+            continue  # a migration that was released keeps its text
+        text = path.read_text(encoding="utf-8")
+        here = path.parent.name == "decisions"
+        pattern = r"decisions/([\w-]+\.md)(?:#([\w-]+))?" + (r"|\(([a-z]+\.md)?#([\w-]+)\)" if here else "")
+        for match in re.finditer(pattern, text):
+            page, anchor, sibling, other = (*match.groups(), None, None)[:4]
+            target = ROOT / "docs" / "decisions" / (page or sibling or path.name)
+            checked += 1
+            anchor = anchor or other
+            if not target.is_file() or (anchor and anchor not in _anchors(target)):
+                broken.append(f"{path.relative_to(ROOT)}: {match.group()}")
+    assert checked > 30
+    assert broken == []
 
 
 def test_whoever_takes_the_lock_of_upgrades_takes_the_same_one() -> None:

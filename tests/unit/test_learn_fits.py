@@ -207,7 +207,7 @@ def test_intervals_cover_at_their_level() -> None:
         found = measure_probabilities((rng.random(300) < p).astype(float), p, 200, rng)
         covered["log_loss"] += found.log_loss.low <= truth_loss <= found.log_loss.high
         covered["auc"] += found.auc.low <= truth_auc <= found.auc.high
-    assert all(178 <= count <= 200 for count in covered.values()), covered
+    assert all(168 <= count <= 192 for count in covered.values()), covered
 
 
 @pytest.mark.parametrize(("wins", "losses"), [(1, 1), (2, 1), (1, 3), (2, 2), (7, 5)])
@@ -221,7 +221,7 @@ def test_the_interval_of_an_auc_is_that_of_delong(wins: int, losses: int) -> Non
         for part in (pairs.mean(axis=1), pairs.mean(axis=0))
     )
     found = area_under_curve(np.repeat([1.0, 0.0], [wins, losses]), np.concatenate([high, low]))
-    half = 1.959964 * np.sqrt(variance)
+    half = 1.644854 * np.sqrt(variance)
     assert found.value == pytest.approx(pairs.mean())
     assert found.low == pytest.approx(max(0.0, pairs.mean() - half))
     assert found.high == pytest.approx(min(1.0, pairs.mean() + half))

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dealwright.cli.context import Json, Policy, console, notes, open_desk, write_json
+from dealwright.cli.help import App
 from dealwright.cli.leads import Top
 
 if TYPE_CHECKING:
     from dealwright.desk.results import Presence
 
-agents_app = typer.Typer(name="agents", invoke_without_command=True)
+agents_app = App(name="agents", invoke_without_command=True)
 
 Agent = Annotated[str, typer.Argument(metavar="ID", help="Id of the agent, as your own tables have it.")]
 

@@ -50,7 +50,9 @@ def demo(
     keep: Annotated[
         bool, typer.Option("--keep", help="Leave the demo's database running, to play with it.")
     ] = False,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Another seed makes another agency.")] = 7,
+    seed: Annotated[
+        int, typer.Option("--seed", metavar="NUMBER", min=0, help="Another seed makes another agency.")
+    ] = 7,
 ) -> None:
     """Show Dealwright at work on a generated travel agency; your own data are not touched."""
     from dealwright.desk.desk import Desk

@@ -97,7 +97,9 @@ def assign(
     requirements: Requirements = None,
     customer: Customer = None,
     customer_id: CustomerId = None,
-    priority: Annotated[int, typer.Option("--priority", help="Higher comes first in the waiting queue.")] = 0,
+    priority: Annotated[
+        int, typer.Option("--priority", metavar="NUMBER", help="Higher comes first in the waiting queue.")
+    ] = 0,
     idempotency_key: Annotated[
         str | None,
         typer.Option(

@@ -19,6 +19,7 @@ from typer.exceptions import Abort, TyperException
 from dealwright import __version__
 from dealwright.cli import agents, audit, backup, demo, draft, leads, models, plan, setup, tasks, worker
 from dealwright.cli.context import Globals
+from dealwright.cli.help import App
 from dealwright.errors import DealwrightError
 
 _USAGE, _FAILED, _INTERRUPTED = 2, 1, 130
@@ -26,13 +27,12 @@ _USAGE, _FAILED, _INTERRUPTED = 2, 1, 130
 _GLOBAL_VALUES = ("--database-url", "--home")
 _GLOBAL_FLAGS = ("--debug",)
 
-app = typer.Typer(
+app = App(
     name="dealwright",
     help="Decides who should sell to a customer, through which channel, when and in what order.",
     no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode="rich",
     pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 
 

@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dealwright.cli.context import Json, console, open_desk, read_time, settings_of, write_json
+from dealwright.cli.help import App
 
 if TYPE_CHECKING:
     from dealwright.desk.training import Training
 
-model_app = typer.Typer(
-    name="model", help="The register of models: list, show, promote, load.", no_args_is_help=True
-)
+model_app = App(name="model", help="The register of models: list, show, promote, load.", no_args_is_help=True)
 
 
 AsOf = Annotated[
@@ -34,7 +33,7 @@ Out = Annotated[
     typer.Option("--out", metavar="DIR", help="Where pictures and summary go; default ./pictures."),
 ]
 Pictures = Annotated[bool, typer.Option("--pictures/--no-pictures", help="Draw, or do not.")]
-Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of every random draw.")]
+Seed = Annotated[int, typer.Option("--seed", metavar="NUMBER", min=0, help="Seed of every random draw.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -152,12 +151,8 @@ def _show_evidence(training: Training) -> None:
 def _show_paths(paths: list[Path]) -> None:
     if paths:
         out = console()
-        folder, pictures = paths[0].parent, ", ".join(path.name for path in paths if path.suffix == ".png")
-        if pictures:
-            out.print(f"pictures in {folder}: {pictures}; read summary.html", markup=False)
-        else:
-            without = "without pictures: pip install 'dealwright[plan]' brings what draws them"
-            out.print(f"summary.html in {folder}, {without}", markup=False)
+        pictures = ", ".join(path.name for path in paths if path.suffix == ".svg")
+        out.print(f"pictures in {paths[0].parent}: {pictures}; read summary.html", markup=False)
 
 
 def _utc(moment: datetime | None) -> datetime | None:

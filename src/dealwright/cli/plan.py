@@ -21,6 +21,7 @@ def register(app: typer.Typer) -> None:
     """Add the command."""
     app.command("plan")(plan)
     app.command("report")(report)
+    app.command("why")(why)
 
 
 def report(
@@ -37,8 +38,40 @@ def report(
         console().print(f"Written to {written}", markup=False)
 
 
-def _file(name: str, what: str) -> Any:
-    return typer.Option(f"--{name}", metavar="FILE", help=what)
+def why(
+    account: Annotated[str, typer.Argument(metavar="ACCOUNT", help="The account's id, or its name.")],
+    folder: Annotated[Path, typer.Option("--run", metavar="DIR", help="The folder of a run.")],
+    as_json: Json = False,
+) -> None:
+    """Say what a run decided for an account, why, and why not something else."""
+    from rich.table import Table
+    from rich.text import Text
+
+    from dealwright.report.cards import card_of, find_account, write_card
+    from dealwright.runs.reading import read_run
+
+    run = read_run(folder)
+    card = card_of(run, find_account(run.accounts, account))
+    if as_json:
+        write_json({key: value for key, value in card.items() if value is not None})
+        return
+    name = card["account_name"]
+    console().print(Text(f"{name} ({card['account_id']})" if name else card["account_id"], style="bold"))
+    for title, lines in write_card(card, run):
+        console().print(Text(f"\n{title}", style="bold"))
+        table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+        before = None
+        for label, text in lines:
+            table.add_row(Text("" if label == before else label), Text(text))
+            before = label
+        console().print(table)
+
+
+_TABLES, _TRAVEL, _LOOK, _RUN = "Tables", "Travel and maps", "Look", "Run"
+
+
+def _file(name: str, what: str, group: str = _TABLES) -> Any:
+    return typer.Option(f"--{name}", metavar="FILE", help=what, rich_help_panel=group)
 
 
 def plan(  # noqa: PLR0917  one parameter per option
@@ -52,7 +85,11 @@ def plan(  # noqa: PLR0917  one parameter per option
     mapping: Annotated[
         str | None,
         typer.Option(
-            "--map", "--schema", metavar="FILE", help="TOML: which column is what; default DIR/company.toml."
+            "--map",
+            "--schema",
+            metavar="FILE",
+            help="TOML: which column is what; default DIR/company.toml.",
+            rich_help_panel=_TABLES,
         ),
     ] = None,
     accounts: Annotated[
@@ -76,25 +113,46 @@ def plan(  # noqa: PLR0917  one parameter per option
         str | None, _file("arrivals", "Contacts expected: channel, start of the interval, number.")
     ] = None,
     osrm: Annotated[
-        str | None, typer.Option("--osrm", metavar="URL", help="Travel times by road from OSRM.")
+        str | None,
+        typer.Option(
+            "--osrm", metavar="URL", help="Travel times by road from OSRM.", rich_help_panel=_TRAVEL
+        ),
     ] = None,
     valhalla: Annotated[
-        str | None, typer.Option("--valhalla", metavar="URL", help="Travel times by road from Valhalla.")
+        str | None,
+        typer.Option(
+            "--valhalla", metavar="URL", help="Travel times by road from Valhalla.", rich_help_panel=_TRAVEL
+        ),
     ] = None,
     land: Annotated[
         str | None,
         _file(
-            "land", "Land as GeoJSON polygons: the ground of the maps; an account elsewhere is not visited."
+            "land",
+            "Land as GeoJSON polygons: the ground of the maps; an account elsewhere is not visited.",
+            _TRAVEL,
         ),
     ] = None,
     tiles: Annotated[
         str | None,
-        typer.Option("--tiles", metavar="URL", help="Street tiles for the maps, with {z}/{x}/{y}; or none."),
+        typer.Option(
+            "--tiles",
+            metavar="URL",
+            help="Street tiles for the maps, with {z}/{x}/{y}; or none.",
+            rich_help_panel=_TRAVEL,
+        ),
     ] = None,
     world: Annotated[
-        str | None, typer.Option("--world", metavar="NAME", help="A synthetic company instead: barcelona.")
+        str | None,
+        typer.Option(
+            "--world", metavar="NAME", help="A synthetic company instead: barcelona.", rich_help_panel=_TABLES
+        ),
     ] = None,
-    n: Annotated[int | None, typer.Option("--n", help="Accounts of the synthetic company (3200).")] = None,
+    n: Annotated[
+        int | None,
+        typer.Option(
+            "--n", metavar="NUMBER", help="Accounts of the synthetic company (3200).", rich_help_panel=_TABLES
+        ),
+    ] = None,
     as_of: Annotated[
         datetime | None,
         typer.Option(
@@ -102,35 +160,84 @@ def plan(  # noqa: PLR0917  one parameter per option
             metavar="TIME",
             parser=read_time,
             help="The cut-off; by default the day after the latest row. May have an offset.",
+            rich_help_panel=_RUN,
         ),
     ] = None,
-    seed: Annotated[int | None, typer.Option("--seed", min=0, help="Of every random draw (0).")] = None,
-    params: Annotated[str | None, _file("params", "Parameters; that of an earlier run repeats it.")] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option(
+            "--seed", metavar="NUMBER", min=0, help="Of every random draw (0).", rich_help_panel=_RUN
+        ),
+    ] = None,
+    params: Annotated[
+        str | None, _file("params", "Parameters; that of an earlier run repeats it.", _RUN)
+    ] = None,
     catalogue: Annotated[
-        str | None, _file("catalogue", "Action catalogue instead of the built-in one.")
+        str | None, _file("catalogue", "Action catalogue instead of the built-in one.", _RUN)
     ] = None,
     previous: Annotated[
         str | None,
         typer.Option(
-            "--previous", metavar="DIR", help="The last run: drift, territories, waitlist, backlog."
+            "--previous",
+            metavar="DIR",
+            help="The last run: drift, territories, waitlist, backlog.",
+            rich_help_panel=_RUN,
         ),
     ] = None,
     models: Annotated[
-        str | None, typer.Option("--models", metavar="DIR", help="Keep models here; a better champion stays.")
+        str | None,
+        typer.Option(
+            "--models", metavar="DIR", help="Keep models here; a better champion stays.", rich_help_panel=_RUN
+        ),
     ] = None,
-    language: Annotated[str | None, typer.Option("--language", help="Of the briefs: en or es.")] = None,
+    language: Annotated[
+        str | None,
+        typer.Option(
+            "--language", metavar="CODE", help="Of briefs and report: en or es.", rich_help_panel=_LOOK
+        ),
+    ] = None,
+    locale: Annotated[
+        str | None,
+        typer.Option(
+            "--locale",
+            metavar="NAME",
+            help="How figures and dates are written: en_GB, es_ES …",
+            rich_help_panel=_LOOK,
+        ),
+    ] = None,
+    currency: Annotated[
+        str | None,
+        typer.Option(
+            "--currency", metavar="CODE", help="Of all amounts: EUR, USD, JPY …", rich_help_panel=_LOOK
+        ),
+    ] = None,
+    company: Annotated[
+        str | None,
+        typer.Option("--company", metavar="NAME", help="The name in the headings.", rich_help_panel=_LOOK),
+    ] = None,
     wording: Annotated[
-        str | None, typer.Option("--wording", metavar="DIR", help="The company's own wording of the briefs.")
+        str | None,
+        typer.Option(
+            "--wording", metavar="DIR", help="The company's own wording of the briefs.", rich_help_panel=_LOOK
+        ),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Go on in spite of the quality gate.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Go on in spite of the quality gate.", rich_help_panel=_RUN)
+    ] = False,
     publish: Annotated[
-        bool, typer.Option("--publish", help="Put the day's tasks on the desk when the run is complete.")
+        bool,
+        typer.Option(
+            "--publish",
+            help="Put the day's tasks on the desk when the run is complete.",
+            rich_help_panel=_RUN,
+        ),
     ] = False,
     touches_from_desk: Annotated[
         bool | None,
         typer.Option(
             "--touches-from-desk/--no-touches-from-desk",
             help="Count the desk's finished tasks among the touches; with --publish they do by default.",
+            rich_help_panel=_RUN,
         ),
     ] = None,
     as_json: Json = False,
@@ -154,6 +261,9 @@ def plan(  # noqa: PLR0917  one parameter per option
         catalogue=None if catalogue is None else Path(catalogue),
         language=language,
         wording=None if wording is None else Path(wording),
+        locale=locale,
+        currency=currency,
+        company=company,
     )  # fmt: skip
     with show_progress(quiet=as_json) as progress:
         night = run_night(request, open_desk=lambda: open_desk(context), progress=progress)

@@ -13,50 +13,28 @@ from rich.table import Table
 from dealwright.plan.kpis import GROUPS, SCHEDULED
 from dealwright.plan.notices import notices
 from dealwright.plan.result import Plan
-from dealwright.report.headlines import sentences
-from dealwright.report.plan_sections import channel_words
-from dealwright.wording import NOT_KNOWN, write_number, write_share
+from dealwright.report.format import Format, format_of
+from dealwright.report.headlines import sentences, whose_words
+from dealwright.report.key_figures import group_words, write_figure
+from dealwright.report.people import people_of, people_table, person
+from dealwright.report.tables import add_up, by_action, by_segment
 
-_MARKS: Final = {"met": "[green]met[/green]", "missed": "[red]missed[/red]", "unknown": "no data"}
+_MARKS: Final = {"met": "green", "missed": "red"}
 _MOST_DAYS: Final = 8  # representatives' days shown one by one
-_LEFT: Final = ("mostly by", "target", "", "day", "account", "on channel", "for")
 
 
 def plan_tables(plan: Plan, out: Path) -> Iterator[Table | str]:
     """Yield what to print: the plan in short, what to know, and tables from actions to key figures."""
-    accounts = plan.accounts
-    yield f"[bold]Plan for {accounts.height:,} accounts as of {plan.inputs.as_of:%Y-%m-%d %H:%M}[/bold]\n"
-    channels, days = plan.tables["channels"], plan.tables["rep_days"]
-    for sentence in sentences(
-        plan.kpis.summary(), channels.to_dicts(), None, plan.tables["one_more"].to_dicts()
-    ):
-        yield escape(sentence)
-    yield ""
-    known = list(notices(plan))
-    if known:
-        yield "[bold]To know before acting on it[/bold]"
-        yield _bullets(known)
-        yield ""
-    yield _actions(accounts)
-    yield ""
-    yield _segments(accounts)
-    yield ""
-    yield _channels(channels)
-    yield ""
-    if not days.is_empty():
-        yield _days(days)
-        yield ""
-    for frame, table in ((plan.tables["limits"], _limits), (plan.tables["one_more"], _one_more)):
-        if not frame.is_empty():
-            yield table(frame)
-            yield ""
-    yield from _figures(plan)
+    told = plan.params.report
+    shown = _Summary(plan, format_of(told.locale, told.currency))
+    yield from shown.head()
+    yield from shown.tables()
     seconds = plan.seconds
     slow = sorted(seconds, key=lambda name: -seconds[name])[:3]
     yield f"{sum(seconds.values()):.1f} s, of which " + ", ".join(
         f"{name} {seconds[name]:.1f}" for name in slow
     )
-    yield f"\nWritten to [bold]{escape(str(out))}[/bold]: begin with report.html"
+    yield "\n" + escape(shown.form.text("Written to %(folder)s: begin with report.html", folder=str(out)))
 
 
 def plan_document(plan: Plan) -> dict[str, Any]:
@@ -86,92 +64,179 @@ def _bullets(texts: list[str]) -> Table:
     return grid
 
 
-def _actions(accounts: pl.DataFrame) -> Table:
-    table = _table("next best action", "accounts", "today", "expected €", "today €", "cost €", "mostly by")
-    for row in _by_action(accounts).iter_rows(named=True):
-        by = "–" if row["channel"] is None else channel_words(row["channel"])
-        table.add_row(
-            escape(row["action"].replace("_", " ")), f"{row['accounts']:,}", f"{row['scheduled']:,}",
-            f"{row['expected_value_eur']:z,.0f}", f"{row['scheduled_value_eur']:z,.0f}",
-            f"{row['cost_eur']:,.0f}", by,
+class _Summary:
+    """The printed summary of a plan, in one format.
+
+    Parameters
+    ----------
+    plan
+        The plan.
+    form
+        How figures and words are written.
+    """
+
+    def __init__(self, plan: Plan, form: Format) -> None:
+        self.plan, self.form = plan, form
+        self.people = people_of(people_table(plan.inputs.reps, plan.tables["shifts"]))
+
+    def head(self) -> Iterator[Table | str]:
+        """Yield the plan in short, and what to know before acting on it."""
+        plan, form = self.plan, self.form
+        title = form.text(
+            "Plan for %(count)s accounts as of %(moment)s",
+            count=form.number(plan.accounts.height), moment=form.moment(plan.inputs.as_of),
         )  # fmt: skip
-    return table
+        yield f"[bold]{escape(title)}[/bold]\n"
+        one_more = plan.tables["one_more"].to_dicts()
+        for sentence in sentences(
+            plan.kpis.summary(), plan.tables["channels"].to_dicts(), one_more, self.people, form
+        ):
+            yield escape(sentence)
+        yield ""
+        known = list(notices(plan))
+        if known:
+            yield f"[bold]{escape(form.text('Before you act'))}[/bold]"
+            yield _bullets(known)
+            yield ""
 
+    def tables(self) -> Iterator[Table | str]:
+        """Yield the tables from actions to key figures."""
+        tables = self.plan.tables
+        shown: list[Table] = [self._actions(), self._segments(), self._channels()]
+        if not tables["rep_days"].is_empty():
+            shown.append(self._days())
+        if not tables["limits"].is_empty():
+            shown.append(self._limits())
+        if not tables["one_more"].is_empty():
+            shown.append(self._one_more())
+        for table in (*shown, self._figures()):
+            yield table
+            yield ""
 
-def _segments(accounts: pl.DataFrame) -> Table:
-    table = _table("segment", "accounts", "churn", "value € each", "with an action")
-    for row in _by_segment(accounts).iter_rows(named=True):
-        table.add_row(
-            escape(row["segment"] or NOT_KNOWN), f"{row['accounts']:,}", write_share(row["churn"]),
-            write_number(row["value_eur"]), write_share(row["acted"]),
+    def _table(self, *heads: str) -> Table:
+        """Return an empty table; a heading that begins with < is that of words, at the left."""
+        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+        for number, head in enumerate(heads):
+            left = number == 0 or head.startswith("<")
+            table.add_column(head.removeprefix("<"), justify="left" if left else "right", no_wrap=number == 0)
+        return table
+
+    def _actions(self) -> Table:
+        form = self.form
+        table = self._table(
+            form.text("Action"), form.text("Accounts"), form.text("Scheduled"), form.text("Expected gain"),
+            form.text("Scheduled today"), form.text("Cost of the contacts"), "<" + form.text("Mostly by"),
         )  # fmt: skip
-    return table
+        rows = by_action(self.plan.accounts).to_dicts()
+        add_up(rows, ("gain_eur", "scheduled_eur", "cost_eur"))
+        for row in rows:
+            table.add_row(
+                escape(form.label(row["action"])),
+                form.number(row["accounts"]), form.number(row["scheduled"]),
+                form.money(row["gain_eur"]), form.money(row["scheduled_eur"]), form.money(row["cost_eur"]),
+                form.label(row["channel"]),
+            )  # fmt: skip
+        return table
 
-
-def _channels(frame: pl.DataFrame) -> Table:
-    """Show demand against capacity, and what one more contact would add."""
-    table = _table("channel", "wanted", "capacity", "scheduled", "waiting", "one more: €")
-    for row in frame.iter_rows(named=True):
-        capacity = "no limit" if row["capacity"] is None else f"{row['capacity']:,}"
-        worth = f"{row['price_eur']:,.2f}" if row["price_eur"] else "–"
-        table.add_row(
-            channel_words(row["channel"]), f"{row['demand']:,}", capacity, f"{row['scheduled']:,}",
-            f"{row['backlog']:,}", worth,
+    def _segments(self) -> Table:
+        form = self.form
+        table = self._table(
+            form.text("Segment"), form.text("Accounts"), form.text("Mean probability of leaving"),
+            form.text("Expected spend each"), form.text("With an action"),
         )  # fmt: skip
-    return table
+        for row in (
+            by_segment(self.plan.accounts).sort("value_eur", descending=True, nulls_last=True).to_dicts()
+        ):
+            table.add_row(
+                escape(form.label(row["segment"]) if row["segment"] else form.not_known),
+                form.number(row["accounts"]), form.share(row["churn"]), form.money(row["value_eur"]),
+                form.number(row["acted"]),
+            )  # fmt: skip
+        return table
 
-
-def _days(days: pl.DataFrame) -> Table:
-    """Show the first days of the representatives, and the others together."""
-    table = _table("representative", "day", "visits", "gain €", "km", "leaves", "back")
-    for row in days.head(_MOST_DAYS).iter_rows(named=True):
-        clocks = ["–" if row[name] is None else f"{row[name]:%H:%M}" for name in ("depart_at", "back_at")]
-        table.add_row(
-            escape(row["rep_id"]), f"{row['day']:%a %d %b}", f"{row['stops']:,}", f"{row['value_eur']:z,.0f}",
-            f"{row['distance_km']:,.0f}", *clocks,
+    def _channels(self) -> Table:
+        """Show demand against capacity, and what one more contact would add."""
+        form = self.form
+        table = self._table(
+            form.text("Channel"), form.text("Wanted"), form.text("Capacity"), form.text("Scheduled"),
+            form.text("Waiting"), form.text("One more brings"),
         )  # fmt: skip
-    rest = days.slice(_MOST_DAYS)
-    if rest.height:
-        table.add_row(
-            f"{rest.height:,} more days", "", f"{rest['stops'].sum():,}", f"{rest['value_eur'].sum():,.0f}",
-            f"{rest['distance_km'].sum():,.0f}", "", "",
+        for row in self.plan.tables["channels"].to_dicts():
+            table.add_row(
+                form.label(row["channel"]), form.number(row["demand"]),
+                form.text("no limit") if row["capacity"] is None else form.number(row["capacity"]),
+                form.number(row["scheduled"]), form.number(row["backlog"]),
+                form.money(row["price_eur"], cents=True) if row["price_eur"] else "–",
+            )  # fmt: skip
+        return table
+
+    def _days(self) -> Table:
+        """Show the first days of the representatives, and the others together."""
+        form, days = self.form, self.plan.tables["rep_days"]
+        table = self._table(
+            form.text("Representative"), "<" + form.text("Day"), form.text("Visits"), form.text("Gain"), "km",
+            form.text("Leaves"), form.text("Back"),
         )  # fmt: skip
-    return table
+        for row in days.head(_MOST_DAYS).to_dicts():
+            who = person(self.people, row["rep_id"])
+            table.add_row(
+                escape(who.name if who else "–"), form.short_day(row["day"]), form.number(row["stops"]),
+                form.money(row["value_eur"]), form.number(row["distance_km"]), form.clock(row["depart_at"]),
+                form.clock(row["back_at"]),
+            )  # fmt: skip
+        rest = days.slice(_MOST_DAYS)
+        if rest.height:
+            table.add_row(
+                form.texts("%(count)s more day", "%(count)s more days", rest.height), "",
+                form.number(float(rest["stops"].sum())), form.money(float(rest["value_eur"].sum())),
+                form.number(float(rest["distance_km"].sum())), "", "",
+            )  # fmt: skip
+        return table
 
-
-def _limits(frame: pl.DataFrame) -> Table:
-    """Show which limits keep accounts from their contact."""
-    table = _table("limit that binds", "account", "on channel", "accounts", "would bring €")
-    for row in frame.iter_rows(named=True):
-        table.add_row(
-            row["limit"] or NOT_KNOWN, row["state"], channel_words(row["channel"]), f"{row['accounts']:,}",
-            f"{row['value_eur']:z,.0f}",
+    def _limits(self) -> Table:
+        """Show which limits keep accounts from their contact."""
+        form = self.form
+        table = self._table(
+            form.text("Limit"), "<" + form.text("The account"), "<" + form.text("Channel"),
+            form.text("Accounts"), form.text("Would bring"),
         )  # fmt: skip
-    return table
+        for row in self.plan.tables["limits"].to_dicts():
+            table.add_row(
+                form.label(row["limit"]) if row["limit"] else form.not_known, form.label(row["state"]),
+                form.label(row["channel"]), form.number(row["accounts"]), form.money(row["value_eur"]),
+            )  # fmt: skip
+        return table
 
+    def _one_more(self) -> Table:
+        """Show what one more of each resource would bring."""
+        form = self.form
+        table = self._table(
+            form.text("One more"), "<" + form.text("For"), form.text("Contacts more"), form.text("Brings")
+        )
+        for row in self.plan.tables["one_more"].to_dicts():
+            table.add_row(
+                form.label(row["resource"]), escape(whose_words(row["whose"], self.people, form)),
+                form.number(row["contacts"]), form.money(row["gain_eur"], cents=True),
+            )  # fmt: skip
+        return table
 
-def _one_more(frame: pl.DataFrame) -> Table:
-    """Show what one more of each resource would bring."""
-    table = _table("one more", "for", "contacts more", "gain €")
-    for row in frame.iter_rows(named=True):
-        table.add_row(
-            row["resource"], escape(channel_words(row["whose"])), f"{row['contacts']:,}",
-            f"{row['gain_eur']:z,.2f}",
-        )  # fmt: skip
-    return table
-
-
-def _figures(plan: Plan) -> Iterator[Table | str]:
-    """Show the key figures under their headings; one table, so that the columns stand under each other."""
-    table = _table("key figure", "value", "target", "")
-    for group in GROUPS:
-        if shown := plan.kpis.in_group(group):
-            table.add_row(f"[bold]{group}[/bold]")
-        for kpi in shown:
-            value = kpi.definition.write(kpi.value)
-            table.add_row(f"  {kpi.definition.label}", value, kpi.write_target(), _MARKS.get(kpi.status, ""))
-    yield table
-    yield ""
+    def _figures(self) -> Table:
+        """Show the key figures under their headings; one table, with common columns."""
+        form = self.form
+        table = self._table(form.text("Figure"), form.text("Value"), "<" + form.text("Target"), "<")
+        for group in GROUPS:
+            shown = self.plan.kpis.in_group(group)
+            if shown:
+                table.add_row(f"[bold]{escape(form.text(group_words(group)))}[/bold]")
+            for kpi in shown:
+                figure = write_figure(kpi, form)
+                mark = (
+                    f"[{_MARKS[kpi.status]}]{escape(figure['word'])}[/]"
+                    if kpi.status in _MARKS
+                    else figure["word"]
+                )
+                table.add_row(f"  {figure['label']}", figure["value"], figure["target"], mark)
+        return table
 
 
 def _by_action(accounts: pl.DataFrame) -> pl.DataFrame:
@@ -198,11 +263,3 @@ def _by_segment(accounts: pl.DataFrame) -> pl.DataFrame:
         )
         .sort("value_eur", "segment", descending=[True, False], nulls_last=True)
     )  # fmt: skip
-
-
-def _table(first: str, *others: str) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    table.add_column(first)
-    for name in others:
-        table.add_column(name, justify="left" if name in _LEFT else "right")
-    return table

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from rich.markup import escape
 from rich.table import Table
@@ -11,6 +11,9 @@ from rich.table import Table
 if TYPE_CHECKING:
     from dealwright.desk.results import Row
     from dealwright.desk.task_results import PlanRuns, Task
+
+# what asks for a look; the word stands there, too
+_COLOURS: Final = {"failed": "red", "started": "yellow"}
 
 
 def tasks_table(rows: Sequence[Row]) -> Table:
@@ -26,6 +29,7 @@ def tasks_table(rows: Sequence[Row]) -> Table:
         whom = (
             row["account_id"] if row["account_name"] is None else f"{row['account_name']} {row['account_id']}"
         )
+        what = escape((row["outcome"] or row["status"]).replace("_", " "))
         table.add_row(
             str(row["task_id"]),
             *[f"{row['day']:%d %b}"] * several,
@@ -35,13 +39,13 @@ def tasks_table(rows: Sequence[Row]) -> Table:
             escape(row["action"]),
             escape(row["channel"]),
             "–" if row["value_eur"] is None else f"{row['value_eur']:,.0f}",
-            (row["outcome"] or row["status"]).replace("_", " "),
+            f"[{_COLOURS[row['status']]}]{what}[/]" if row["status"] in _COLOURS else what,
         )
     return table
 
 
 def task_page(task: Task) -> Iterator[str]:
-    """Yield what is known of a task, line by line, and its brief."""
+    """Yield what is known of a task, line by line."""
     row = task.row
     yield task.summary()
     yield f"day: {row['day']}" + (
@@ -54,9 +58,6 @@ def task_page(task: Task) -> Iterator[str]:
         yield f"expected gain: €{row['value_eur']:,.2f}"
     if row["replaced_by"]:
         yield f"replaced by run {row['replaced_by']}"
-    if row["brief"]:
-        yield ""
-        yield row["brief"].rstrip()
 
 
 def runs_table(runs: PlanRuns) -> Table:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dealwright.cli.context import Json, console, notes, open_desk, write_json
+from dealwright.cli.help import App
 from dealwright.errors import InputError
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from dealwright.desk.task_results import Task
 
 _MOMENT_FORMAT = "%Y-%m-%d %H:%M:%S%.6f"
-task_app = typer.Typer(
+task_app = App(
     name="task",
     help="The plan's tasks on the desk: list them, say what came of them, publish a run, export touches.",
     no_args_is_help=True,
@@ -108,8 +109,13 @@ def show(context: typer.Context, task: TaskId, as_json: Json = False) -> None:
         return
     from dealwright.cli.task_tables import task_page
 
+    out = console()
     for line in task_page(found):
-        console().print(line, markup=False, soft_wrap=True)
+        out.print(line, markup=False, soft_wrap=True)
+    if found.row["brief"]:
+        from rich.markdown import Markdown
+
+        out.print("", Markdown(found.row["brief"], hyperlinks=False))
 
 
 @task_app.command("start")

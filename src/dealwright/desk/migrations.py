@@ -1,6 +1,6 @@
 """Bring a database to the schema of this package: numbered migrations, and functions replaced in place.
 
-See ``docs/decisions/0003-migrations-and-repeatable-functions.md``:
+See ``docs/decisions/record.md#upgrades-beside-work``:
 
 * ``schema/NN_topic.sql`` builds the current tables and types in an empty database;
 * ``migrations/NNNN_name.sql`` takes an existing database there, each file once;

@@ -15,7 +15,7 @@ from dealwright.learn.profile import compute_affinities
 from dealwright.learn.score import Z_90
 from dealwright.learn.slots import FloatArray, weights_in_order
 from dealwright.stats.links import logit, sigmoid
-from dealwright.stats.metrics import bin_equally, mean_with_interval, row_log_losses
+from dealwright.stats.metrics import SHOWN, bin_equally, mean_with_interval, row_log_losses
 from dealwright.wording import count_of, describe_p
 
 if TYPE_CHECKING:
@@ -28,7 +28,6 @@ _SHUFFLES = 5
 _REDRAWS = 999
 _ALPHA = 0.05
 _MANY_OUTCOMES = 20_000
-_Z_95 = 1.959964
 
 
 def rank_features(
@@ -37,7 +36,7 @@ def rank_features(
     """Rank features by permutation importance: out-of-time log loss lost when a feature is shuffled.
 
     Source: Breiman (2001), "Random Forests", section 10; Fisher, Rudin & Dominici (2019), JMLR 20. The
-    interval is the bootstrap's over outcomes.
+    90 % interval is the bootstrap's over outcomes.
 
     Returns
     -------
@@ -52,7 +51,7 @@ def rank_features(
         for _ in range(_SHUFFLES):
             shuffled = calibrated(calibration, full - part + rng.permutation(part))
             lost += row_log_losses(tested.won, shuffled) - usual
-        estimate = mean_with_interval(lost / _SHUFFLES, params.bootstrap, rng)
+        estimate = mean_with_interval(lost / _SHUFFLES, params.bootstrap, rng, SHOWN)
         kind = "lead" if k < tested.terms.n_lead else "agent" if name.startswith("agent") else "trait"
         found.append((name, kind, estimate.value, estimate.low, estimate.high))
     frame = pl.DataFrame(found, schema=["feature", "kind", "importance", "low", "high"], orient="row")
@@ -60,7 +59,7 @@ def rank_features(
 
 
 def draw_calibration_curve(won: FloatArray, probability: FloatArray, bins: int = 10) -> pl.DataFrame:
-    """Compare predicted with observed win rates in bins of equally many outcomes, with 95 % intervals."""
+    """Compare predicted with observed win rates in bins of equally many outcomes, with 90 % intervals."""
     schema = {"predicted": pl.Float64, "observed": pl.Float64, "low": pl.Float64, "high": pl.Float64}
     order = np.argsort(probability, kind="stable")
     rows = []
@@ -83,7 +82,7 @@ class Reliability:
     predicted, observed
         Share of wins expected, and seen.
     ece
-        Expected calibration error, see `metrics.Metrics`.
+        Expected calibration error, see `ProbabilityMetrics`.
     p_value
         Share of outcomes drawn with just these probabilities whose calibration error is at least as large.
     """
@@ -178,12 +177,12 @@ def describe_agents(table: OutcomeTable, model: MatchModel) -> pl.DataFrame:
 
 
 def wilson_interval(won: FloatArray | float, n: FloatArray | float) -> tuple[FloatArray, FloatArray]:
-    """95 % interval of a rate (Wilson 1927, JASA 22); (0, 1) where n = 0."""
+    """90 % interval of a rate (Wilson 1927, JASA 22); (0, 1) where n = 0."""
     wins, count = np.asarray(won, dtype=np.float64), np.asarray(n, dtype=np.float64)
     some = np.maximum(count, 1e-12)
-    rate, z2 = wins / some, _Z_95**2
+    rate, z2 = wins / some, Z_90**2
     centre = (rate + z2 / (2 * some)) / (1 + z2 / some)
-    half = _Z_95 * np.sqrt(rate * (1 - rate) / some + z2 / (4 * some**2)) / (1 + z2 / some)
+    half = Z_90 * np.sqrt(rate * (1 - rate) / some + z2 / (4 * some**2)) / (1 + z2 / some)
     low = np.where(count > 0, np.clip(centre - half, 0, 1), 0.0)
     high = np.where(count > 0, np.clip(centre + half, 0, 1), 1.0)
     return low, high

@@ -46,7 +46,7 @@ class TrainResult:
         Whether its probabilities held on later outcomes; None where they are too few.
     feature_importance
         ``feature, kind (lead, agent or trait), importance, low, high``: log loss lost when the feature is
-        shuffled, out of time, with a 95 % interval. Empty where there are too few outcomes.
+        shuffled, out of time, with a 90 % interval. Empty where there are too few outcomes.
     calibration_curve
         ``predicted, observed, low, high, outcomes``: ten bins of equally many out-of-time outcomes.
     agents

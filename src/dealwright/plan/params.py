@@ -18,6 +18,25 @@ from dealwright.plan.territories import TerritoryParams
 
 
 @dataclass(frozen=True)
+class ReportParams:
+    """How pages, maps, calendars and the printed summary speak; nothing of it changes a decision.
+
+    Attributes
+    ----------
+    company
+        The name in the headings; by default that of the folder of its tables.
+    locale
+        How numbers and dates are written, and the language of the words: ``en_GB``, ``en_US``, ``es_ES`` …
+    currency
+        ISO code of what the tables' amounts are in; amounts are not converted.
+    """
+
+    company: str = ""
+    locale: str = "en_GB"
+    currency: str = "EUR"
+
+
+@dataclass(frozen=True)
 class PlanParams:
     """Parameters of every stage, each with defaults.
 
@@ -44,3 +63,4 @@ class PlanParams:
     capacity_rounds: int = 2
     one_more: bool = True
     kpis: KpiParams = field(default_factory=KpiParams)
+    report: ReportParams = field(default_factory=ReportParams)

@@ -155,7 +155,7 @@ def run_plan(
         quality, predictions, anomalies, segments, actions, territories, channels, routes, schedule,
         distance_baseline, limits, briefs,
     )  # fmt: skip
-    accounts = decided.with_columns(briefs.frame.drop("account_id"))
+    accounts = decided.with_columns(*briefs.frame.drop("account_id"), _names(data))
     drift, profile = measure_drift(
         data, accounts, predictions.metrics, last.profile, params.quality.metric_worse_by
     )
@@ -192,6 +192,13 @@ def with_costs(accounts: pl.DataFrame, catalogue: Catalogue) -> pl.DataFrame:
     return accounts.with_columns(
         cost_eur=pl.when(pl.col("channel").is_not_null()).then(channel + action).otherwise(0.0)
     )
+
+
+def _names(data: PlanInputs) -> pl.Series:
+    """Return how the accounts are called; null where no column says so."""
+    column = data.schema.role("name")
+    names = data.accounts[column].cast(pl.String) if column else pl.Series([None], dtype=pl.String)
+    return (names if column else names.new_from_index(0, data.accounts.height)).alias("account_name")
 
 
 def _count(people: pl.DataFrame | None) -> int:

@@ -32,7 +32,7 @@ def day_tasks(plan: Plan) -> DayTasks:
     channel: they are in ``left_out``, ``calls_unplaced`` and ``waitlist``. A decision to do nothing is no
     task either.
     """
-    days = _days(plan)
+    days = planned_days(plan)
     tables = plan.tables
     visits = tables["visits"].with_columns(channel=pl.lit(_FIELD), end_at=pl.col("leave_at"))
     calls = tables["calls"].with_columns(day=pl.col("start_at").dt.date())
@@ -57,7 +57,7 @@ def day_tasks(plan: Plan) -> DayTasks:
     return DayTasks(hash_text("|".join(content)), as_of, time_zone, days[0], days[-1], tasks)
 
 
-def _days(plan: Plan) -> list[date]:
+def planned_days(plan: Plan) -> list[date]:
     """Return the working days the run plans, in order."""
     days = set(working_days(plan.inputs.as_of, plan.params.schedule))
     return sorted(days | set(plan.tables["rep_days"]["day"]))
@@ -87,18 +87,14 @@ def _decisions(plan: Plan) -> pl.DataFrame:
 
     Where the stage *channel* took another action or channel than the one drawn, nobody knows.
     """
-    name = plan.inputs.schema.role("name")
-    shown = pl.col(name).cast(pl.String) if name else pl.lit(None, pl.String)
-    names = plan.inputs.accounts.select("account_id", account_name=shown)
     drawn = plan.actions.frame.select(
         "account_id", "cost_eur", "reasons", "option_propensity",
         drawn_action="action", drawn_channel="channel",
     )  # fmt: skip
     as_drawn = (pl.col("action") == pl.col("drawn_action")) & (pl.col("channel") == pl.col("drawn_channel"))
     return (
-        plan.accounts.select("account_id", "action", "channel")
+        plan.accounts.select("account_id", "account_name", "action", "channel")
         .join(drawn, on="account_id", how="left", maintain_order="left")
-        .join(names, on="account_id", how="left", maintain_order="left")
         .select(
             "account_id", "account_name", "action",
             decided_channel="channel",

@@ -1,54 +1,170 @@
-"""Write everybody's day of a plan: briefs, calendars and maps, from the plan's tables."""
+"""Write everybody's day of a plan: briefs, calendars, maps and pages, from the plan's tables."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import polars as pl
 
 from dealwright.plan.result import Plan
+from dealwright.plan.tasks import planned_days
 from dealwright.report.brief_files import write_brief_files
-from dealwright.report.calendars import write_calendars
+from dealwright.report.calendars import (
+    CALL,
+    EVENT_COLUMNS,
+    VISIT,
+    Words,
+    calendar_entries,
+    shift_events,
+    to_five,
+    write_calendars,
+)
+from dealwright.report.day_pages import DayStyle, DayTables, write_day_pages
+from dealwright.report.format import format_of
 from dealwright.report.land import Land, around
 from dealwright.report.map_page import write_geojson
-from dealwright.report.maps import MapTables, write_maps
+from dealwright.report.maps import MapStyle, MapTables, write_maps
+from dealwright.report.people import names_of, people_of, people_table
+from dealwright.schemas import conform
+
+_CALL_BACK_ALARM_MIN = 5
+_LEAST_ALARM_MIN = 10
+# facts of an account that are shown beside its visit or call
+_DECIDED = ("territory", "action", "expected_value_eur")
+_FACTS = ("name", "address", "contact", "phone")
 
 
-def write_days(plan: Plan, folder: Path, land: Land | None = None, *, tiles: str | None = None) -> None:
-    """Write ``briefs/``, ``calendars/`` and ``maps/`` into a run's folder.
+def write_days(
+    plan: Plan,
+    folder: Path,
+    land: Land | None = None,
+    *,
+    tiles: str | None = None,
+    told: Iterable[pl.DataFrame] = (),
+) -> None:
+    """Write ``briefs/``, ``calendars/``, ``maps/`` and ``days/`` into a run's folder.
 
     Parameters
     ----------
     land
         The ground of the maps, kept as ``land.geojson``; without it, the hull of the accounts is drawn.
     tiles
-        See `map_page.new_map`.
+        See `map_page.ground_data`.
+    told
+        What calendars were told by earlier runs (`calendars.calendar_entries`).
     """
     tables, data = plan.tables, plan.inputs
     write_brief_files(tables["briefs"], folder / "briefs", plan.params.brief.language)
-    name = data.schema.role("name")
-    shown = pl.col(name).cast(pl.String) if name else pl.lit(None, pl.String)
-    place = [
-        pl.col(column) if data.schema.has_position else pl.lit(None, pl.Float64).alias(column)
-        for column in ("lat_deg", "lon_deg")
-    ]
-    accounts = data.accounts.select("account_id", *place, name=shown)
-    ends = [
-        tables[table].select("rep_id", "account_id", "start_at", end_at=pl.col(end))
-        for table, end in (("visits", "leave_at"), ("calls", "end_at"))
-    ]
-    titles = tables["briefs"].select("account_id", "rep_id", "start_at", "title", note="action")
-    events = pl.concat(ends).join(titles, on=["account_id", "rep_id", "start_at"], how="left")
-    events = events.join(accounts, on="account_id", how="left").with_columns(
-        title=pl.coalesce("title", "name", "account_id")
-    )
-    write_calendars(events, folder / "calendars", data.as_of)
+    accounts = _accounts(plan)
+    said = plan.params.report
+    form = format_of(said.locale, said.currency)
+    people = people_of(people_table(data.reps, data.staff if data.staff is not None else tables["shifts"]))
+    words = Words(form.text, form.label, names_of(people.values()))
+    _write_calendars(plan, accounts, folder, told, words)
     drawn = MapTables(
-        accounts.join(plan.accounts.select("account_id", "territory", "action"), on="account_id", how="left"),
+        accounts.join(plan.accounts.select("account_id", *_DECIDED), on="account_id", how="left"),
         tables["territories"], tables["visits"], tables["rep_days"], tables["distance_only_visits"],
         tables["distance_only_days"], data.reps,
     )  # fmt: skip
     placed = accounts.drop_nulls(["lat_deg", "lon_deg"])
     if land is not None and not placed.is_empty():
         write_geojson(folder / "land.geojson", around(land, placed).features())
-    write_maps(folder / "maps", drawn, land, tiles=tiles)
+    links = (("report.html", form.text("Report")), ("accounts.html", form.text("Accounts")))
+    style = MapStyle(form, said.company, tiles, links)
+    write_maps(folder / "maps", drawn, land, style)
+    days = DayTables(
+        accounts, tables["visits"], tables["rep_days"], tables["calls"], tables["shifts"], tables["briefs"],
+        plan.params.route.lunch_min,
+    )  # fmt: skip
+    write_day_pages(folder / "days", days, DayStyle(form, said.company, people, links))
+
+
+def _accounts(plan: Plan) -> pl.DataFrame:
+    """Return who the accounts are and where; null where nobody says."""
+    data = plan.inputs
+    known = {role: data.schema.role(role) for role in _FACTS}
+    place = [
+        pl.col(column) if data.schema.has_position else pl.lit(None, pl.Float64).alias(column)
+        for column in ("lat_deg", "lon_deg")
+    ]
+    return data.accounts.select(
+        "account_id",
+        *place,
+        **{
+            role: pl.col(column).cast(pl.String) if column else pl.lit(None, pl.String)
+            for role, column in known.items()
+        },
+    )
+
+
+def _write_calendars(
+    plan: Plan, accounts: pl.DataFrame, folder: Path, told: Iterable[pl.DataFrame], words: Words
+) -> None:
+    """Write ``calendars/`` and what it says as ``calendar.parquet``, which a later run goes on from."""
+    days, as_of = planned_days(plan), plan.inputs.as_of
+    span = days[0], days[-1]
+    ours = accounts.select("account_id")
+    # a folder that held the run of another company has nothing to cancel
+    kept = [frame for frame in told if not frame.join(ours, on="account_id", how="semi").is_empty()]
+    events = pl.concat([contact_events(plan, accounts, words), shift_events(plan.tables["shifts"], words)])
+    entries = calendar_entries(events, kept, span, as_of)
+    entries.write_parquet(folder / "calendar.parquet")
+    zone = plan.params.action.catalogue.time_zone
+    write_calendars(entries, folder / "calendars", as_of, zone=zone, days=span, words=words)
+
+
+def contact_events(plan: Plan, accounts: pl.DataFrame, words: Words) -> pl.DataFrame:
+    """Return the visits, to five minutes, and the calls as `EVENT_COLUMNS`, with all that helps on the way.
+
+    Parameters
+    ----------
+    accounts
+        ``account_id, name, address, contact, phone, lat_deg, lon_deg``.
+    """
+    tables = plan.tables
+    visits = tables["visits"].select(
+        "rep_id", "account_id", "start_at",
+        kind=pl.lit(VISIT), day="day", end_at="leave_at",
+        # when it is time to leave
+        alarm_min=((pl.col("travel_min").fill_null(0) / 5).ceil() * 5).cast(pl.Int64).clip(_LEAST_ALARM_MIN),
+    )  # fmt: skip
+    calls = tables["calls"].select(
+        "rep_id", "account_id", "start_at",
+        kind=pl.lit(CALL), day=pl.lit(None, pl.Date), end_at="end_at",
+        alarm_min=pl.when("call_back").then(pl.lit(_CALL_BACK_ALARM_MIN, pl.Int64)),
+    )  # fmt: skip
+    briefs = tables["briefs"].select("account_id", "rep_id", "start_at", "title", "why", "what", "careful")
+    events = (
+        pl.concat([visits, calls])
+        .join(briefs, on=["account_id", "rep_id", "start_at"], how="left", maintain_order="left")
+        .join(accounts, on="account_id", how="left", maintain_order="left")
+    )
+    place = pl.format("{}, {}", pl.col("lat_deg").round(5), pl.col("lon_deg").round(5))
+    said = [
+        pl.col("why"),
+        pl.col("what"),
+        pl.format(f"{words.text('Careful')}: {{}}", "careful"),
+        pl.format(f"{words.text('Contact')}: {{}}", "contact"),
+        pl.format(f"{words.text('Telephone')}: {{}}", "phone"),
+    ]
+    events = events.with_columns(
+        title=pl.coalesce("title", "name", "account_id"),
+        text=pl.concat_list(said).list.drop_nulls().list.join("\n").replace("", None),
+        # an address can be looked for by any map; a position at least by those that know figures
+        location=pl.coalesce("address", place),
+        url=pl.format(
+            "../accounts.html#{}", pl.col("account_id").map_elements(_quoted, return_dtype=pl.String)
+        ),
+        **{
+            name: pl.when(pl.col("kind") == VISIT).then(to_five(name)).otherwise(name)
+            for name in ("start_at", "end_at")
+        },
+    )
+    return conform(events, EVENT_COLUMNS)
+
+
+def _quoted(text: str) -> str:
+    from urllib.parse import quote
+
+    return quote(text, safe="")

@@ -1,19 +1,22 @@
-"""What training found, as a page for people: Markdown, and HTML with the pictures inside."""
+"""What training found and what to do about it, as a page for people and as Markdown."""
 
 from __future__ import annotations
 
-import base64
-from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dealwright.extras import missing_modules
-from dealwright.report.desk_figures import draw_desk
+from dealwright.report.desk_figures import (
+    MOST_NAMED_AGENTS,
+    agents_by_record,
+    draw_desk,
+    pictures_of,
+    tell_apart,
+)
+from dealwright.report.format import Format
+from dealwright.report.pages import Page, render
 from dealwright.wording import count_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from dealwright.learn.train import TrainResult
     from dealwright.stats.metrics import ProbabilityMetrics
 
@@ -37,40 +40,16 @@ _MEANING = {
     ),
 }
 _PICTURES = {
-    "agents_with_intervals": "Agents, as counted and as far as can be believed",
+    "agents_with_intervals": "Where agents stand",
     "feature_importance": "What helps to tell who will book",
     "calibration": "Whether the win probabilities hold",
 }
-_HOW_TO_READ = "In brackets the 95 % interval. A lower log loss is better; AUC 0.5 is a coin."
-_PAGE = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>{title}</title>
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<style>
-body {{ font: 16px/1.55 system-ui, sans-serif; color: #1f2933 }}
-body {{ max-width: 52rem; margin: 2rem auto; padding: 0 1rem }}
-h1 {{ font-size: 1.6rem; line-height: 1.25 }} h2 {{ font-size: 1.15rem; margin-top: 2.2rem }}
-table {{ border-collapse: collapse }} th, td {{ padding: .25rem .9rem .25rem 0; text-align: right }}
-th:first-child, td:first-child {{ text-align: left }} th {{ border-bottom: 1px solid #7b8794 }}
-img {{ max-width: 100% }} .note {{ color: #52606d }} span {{ white-space: nowrap }}
-@media (max-width: 40rem) {{
-  body {{ margin: 1rem auto }} h1 {{ font-size: 1.35rem }}
-  table {{ font-size: .8rem }} td span {{ display: block }}
-  td, th {{ padding-right: .4rem; vertical-align: top }}
-}}
-@media print {{
-  @page {{ size: A4; margin: 14mm }}
-  body {{ font-size: 10.5pt; margin: 0; max-width: none; padding: 0 }} h2 {{ break-after: avoid }}
-  img, tr {{ break-inside: avoid }} img {{ display: block; max-height: 112mm }}
-  img:first-of-type {{ max-height: 185mm }}
-}}
-</style></head><body>
-{body}
-</body></html>
-"""
+_HOW_TO_READ = "In brackets the 90 % interval. A lower log loss is better; AUC 0.5 is a coin."
+_NAMED_AT_EACH_END = 8
 
 
 def write_desk_report(result: TrainResult, names: dict[int, str], directory: Path) -> list[Path]:
-    """Write a summary into a directory, with three pictures where matplotlib is installed.
+    """Write a summary and three pictures into a directory.
 
     Parameters
     ----------
@@ -81,53 +60,79 @@ def write_desk_report(result: TrainResult, names: dict[int, str], directory: Pat
     -------
     The pictures, ``summary.md`` and ``summary.html`` (which holds the pictures itself).
     """
-    directory.mkdir(parents=True, exist_ok=True)
-    pictures = [] if missing_modules("plan") else draw_desk(result, names, directory)
+    pictures = draw_desk(result, names, directory)
     markdown, page = directory / "summary.md", directory / "summary.html"
-    markdown.write_text(markdown_summary(result, pictures), encoding="utf-8")
-    page.write_text(html_summary(result, pictures), encoding="utf-8")
+    markdown.write_text(markdown_summary(result), encoding="utf-8")
+    page.write_text(html_summary(result, names), encoding="utf-8")
     return [*pictures, markdown, page]
 
 
-def markdown_summary(result: TrainResult, pictures: Sequence[Path]) -> str:
+def markdown_summary(result: TrainResult) -> str:
     """Return the summary in Markdown; pictures are referred to by file name."""
-    lines = [f"# {_headline(result)}", "", result.evidence.text, "", _meaning(result), ""]
+    lines = [f"# {_headline(result)}", "", "## What to do", ""]
+    lines += [f"{place}. {line}" for place, line in enumerate(what_to_do(result), start=1)]
+    lines += ["", "## What was found", "", result.evidence.text, "", _meaning(result), ""]
+    for name, title in _PICTURES.items():
+        lines += [f"## {title}", "", f"![{title}]({name}.svg)", ""]
     table = _metric_rows(result)
     if table:
         lines += ["## How good predictions are on later outcomes", ""]
         lines += ["| prediction from | log loss | AUC | calibration error |", "|---|---:|---:|---:|"]
-        lines += [f"| {' | '.join(row)} |" for row in table]
+        lines += [f"| {label} | {' | '.join(map(' '.join, cells))} |" for label, *cells in table]
         lines += ["", _HOW_TO_READ, "", result.reliability_text, ""]
-    drawn = {path.stem for path in pictures}
-    for name, title in _PICTURES.items() if drawn else ():
-        lines += [f"## {title}", "", f"![{title}]({name}.png)", ""]
     return "\n".join(lines)
 
 
-def html_summary(result: TrainResult, pictures: Sequence[Path]) -> str:
+def html_summary(result: TrainResult, names: dict[int, str]) -> str:
     """Return the summary as one self-contained page."""
-    by_name = {path.stem: path for path in pictures}
-    parts = [
-        f"<h1>{escape(_headline(result))}</h1>",
-        f"<p>{escape(result.evidence.text)}</p>",
-        f"<p>{_code(_meaning(result))}</p>",
-    ]
-    table = _metric_rows(result)
-    if table:
-        cells = "".join(f"<tr>{''.join(f'<td>{_unbroken(cell)}</td>' for cell in row)}</tr>" for row in table)
-        head = "<th>prediction from</th><th>log loss</th><th>AUC</th><th>calibration error</th>"
-        parts += [
-            "<h2>How good predictions are on later outcomes</h2>",
-            f"<table><tr>{head}</tr>{cells}</table>",
-            f'<p class="note">{_HOW_TO_READ}</p>',
-            f"<p>{escape(result.reliability_text)}</p>",
+    found = agents_by_record(result)
+    ends = []
+    if found.height > MOST_NAMED_AGENTS:
+        told = tell_apart(names)
+        ends = [
+            (title, [{**row, "name": told.get(row["agent_id"], row["agent_id"])} for row in rows.to_dicts()])
+            for title, rows in (
+                ("First", found.head(_NAMED_AT_EACH_END)),
+                ("Last", found.tail(_NAMED_AT_EACH_END)),
+            )
         ]
-    for name, title in _PICTURES.items() if by_name else ():
-        content = base64.b64encode(by_name[name].read_bytes()).decode()
-        parts.append(
-            f'<h2>{escape(title)}</h2><img alt="{escape(title)}" src="data:image/png;base64,{content}">'
+    contents = (
+        ("do", "What to do"), ("found", "What was found"), ("agents", "Agents"), ("features", "Features"),
+        ("calibration", "Probabilities"),
+    )  # fmt: skip
+    return render(
+        "desk_summary.html", Format(), page=Page(_headline(result), contents=contents),
+        todo=what_to_do(result), text=result.evidence.text, meaning=_meaning(result).replace("`", ""),
+        pictures=pictures_of(result, names), ends=ends, reliability=result.reliability_text,
+        metrics=_metric_rows(result), how_to_read=_HOW_TO_READ,
+    )  # fmt: skip
+
+
+def what_to_do(result: TrainResult) -> list[str]:
+    """Return what follows from the training, the most useful first."""
+    found, lines = result.evidence, []
+    if result.model.agents_differ:
+        lines.append(
+            "Place leads by the policy value with this model: dealwright train --promote puts it to work."
         )
-    return _PAGE.format(title=escape(_headline(result)), body="\n".join(parts))
+    elif found.needed_outcomes is None:
+        lines.append("Bring the outcomes that are missing (see below); until then place leads by fair.")
+    else:
+        lines.append(
+            "Place leads by fair or workload; do not hand out leads, or money, by past results: they would "
+            "reward luck."
+        )
+    missing = None if found.needed_outcomes is None else found.needed_outcomes - found.outcomes
+    if not found.agents_differ and missing is not None and missing > 0:
+        lines.append(f"Train again when there are about {missing:,} outcomes more.")
+    if result.reliability is not None and not result.reliability.held:
+        lines.append(
+            "Do not promise anybody the probabilities as they stand: later outcomes did not bear them out. "
+            "Look for what changed (prices, offers, how outcomes are recorded), and train again."
+        )
+    elif found.agents_differ:
+        lines.append("Train again each month; a new model is put to work only if later outcomes favour it.")
+    return lines
 
 
 def _headline(result: TrainResult) -> str:
@@ -143,7 +148,7 @@ def _meaning(result: TrainResult) -> str:
     return _MEANING[result.evidence.verdict]
 
 
-def _metric_rows(result: TrainResult) -> list[tuple[str, ...]]:
+def _metric_rows(result: TrainResult) -> list[tuple[str, *tuple[tuple[str, str], ...]]]:
     rows = [(_ROW_LABELS.get(name, name), metrics) for name, metrics in result.evidence.metrics.items()]
     if result.out_of_time is not None:
         calibrated = "" if result.model.calibration.is_identity else ", calibrated"
@@ -151,20 +156,8 @@ def _metric_rows(result: TrainResult) -> list[tuple[str, ...]]:
     return [(label, *_cells(metrics)) for label, metrics in rows]
 
 
-def _cells(metrics: ProbabilityMetrics) -> tuple[str, ...]:
+def _cells(metrics: ProbabilityMetrics) -> tuple[tuple[str, str], ...]:
     return tuple(
-        f"{item.value:.3f} [{item.low:.3f}, {item.high:.3f}]"
+        (f"{item.value:.3f}", f"[{item.low:.3f}, {item.high:.3f}]")
         for item in (metrics.log_loss, metrics.auc, metrics.ece)
     )
-
-
-def _unbroken(cell: str) -> str:
-    """Keep an interval on one line of its own where a line is short."""
-    value, bracket, rest = escape(cell).partition(" [")
-    return f"{value} <span>[{rest}</span>" if bracket else value
-
-
-def _code(text: str) -> str:
-    """Turn `words` in backticks into code."""
-    parts = escape(text).split("`")
-    return "".join(f"<code>{part}</code>" if place % 2 else part for place, part in enumerate(parts))

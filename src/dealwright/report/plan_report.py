@@ -5,117 +5,313 @@ It is made of what a run wrote, so an earlier run can be rendered again.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import datetime
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
+from urllib.parse import urlencode
 
 import polars as pl
 
-from dealwright.plan.kpis import Kpi
-from dealwright.report import plan_figures as figures
-from dealwright.report import plan_sections as sections
-from dealwright.report.headlines import sentences, tiles
-from dealwright.report.maps import in_words
-from dealwright.report.route_rows import route_tables
+from dealwright.plan.kpis import GROUPS, Kpi
+from dealwright.report import figures, tables
+from dealwright.report.accounts_page import page_links
+from dealwright.report.brief_files import file_name
+from dealwright.report.comparison import CHANGES, REPRESENTATIVE
+from dealwright.report.format import Format, mark
+from dealwright.report.headlines import day_sentence, whose_words
+from dealwright.report.key_figures import group_words, write_figure, write_value
+from dealwright.report.pages import Page, render
+from dealwright.report.people import CENTRE, person
+from dealwright.report.reasons import Reasons
 from dealwright.report.run import Run
-from dealwright.wording import NOT_KNOWN, write_number, write_share
 
-# what a reader is told the accounts came from: the first of these that was given
-_SOURCES: Final = ("world", "directory", "accounts", "orders")
+# a report stays readable: what is longer is in the accounts page, and the table says so
+_MOST_ROWS: Final = 200
+_MOST_WAITING: Final = 12
+_MOST_MOVED: Final = 12
+_MOST_LEFT_OUT: Final = 12
+_MOST_ISSUES: Final = 40
+_FILES: Final = {
+    "briefs": ("html", mark("Briefs")), "maps": ("html", mark("Map")), "calendars": ("ics", mark("Calendar")),
+}  # fmt: skip
+_CHANGES: Final = {
+    "representative": mark("another representative"), "action": mark("another action"),
+    "channel": mark("another channel"), "new": mark("new accounts"), "gone": mark("accounts that are gone"),
+}  # fmt: skip
 
 
 def render_report(run: Run) -> str:
     """Return the page of a run."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    accounts, tables = run.accounts, run.tables
-    environment = Environment(
-        loader=PackageLoader("dealwright.report"), autoescape=True, undefined=StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True,
-    )  # fmt: skip
-    environment.filters.update(
-        n=_number, share=write_share, known=_known, eur=write_number, channel=sections.channel_words
-    )
-    routes = route_tables(run.files, tables)
-    values = run.kpis.summary()
-    segments, actions = sections.segment_rows(accounts), sections.action_rows(accounts)
-    gains = [row["gain_eur"] or 0.0 for row in segments]
-    return environment.get_template("plan_report.html").render(
-        as_of=_moment(run.settings.get("as_of")),
-        seed=run.settings.get("seed", 0),
-        source=next(
-            (run.settings[key] for key in _SOURCES if key in run.settings),
-            "",
-        ),
-        accounts=accounts.height,
-        sentences=list(
-            sentences(
-                values, tables["channels"].to_dicts(), routes["route_totals"], tables["one_more"].to_dicts()
-            )
-        ),
-        tiles=tiles(values),
-        notices=run.notices,
-        kpis=[_kpi(item) for item in run.kpis.items],
-        missed=[item.definition.label for item in run.kpis.missed],
-        segments=segments,
-        segment_bars=sections.bars([_known(row["segment"]) for row in segments], gains)
-        if min(gains, default=-1.0) >= 0
-        else [],
-        actions=actions,
-        losses=any((row["gain_eur"] or 0.0) <= -0.5 for row in actions),
-        drivers=sections.driver_bars(accounts),
-        odd=sections.odd_rows(accounts),
-        issues=run.issues.head(30).to_dicts(),
-        rejected=list(run.rejected.items()),
-        drifted=run.drift.filter(pl.col("level") != "stable").head(20).to_dicts()
-        if "level" in run.drift.columns
-        else [],
-        fallbacks=_fallbacks(run.stages),
-        level_figure=figures.service_levels(tables["service_levels"]),
-        map_figure=figures.territories_and_routes(
-            tables["territories"], run.ways["features"] if run.ways else [], run.land
-        ),
-        map_links=[
-            (f"maps/{name}.html", word)
-            for name, word in (("territories", "territories"), ("routes", "everybody's routes"))
-            if f"maps/{name}.html" in run.files
-        ],
-        not_compared=run.stages.get("distance_only", {}).get("summary", {}).get("notes", ""),
-        **routes,
-        **sections.operations(tables),
-    )
-
-
-def _kpi(item: Kpi) -> dict[str, str]:
-    known = item.definition
-    return {
-        "label": known.label,
-        "value": known.write(item.value),
-        "target": item.write_target(), "status": item.status, "main": "1" if known.group else "",
+    form = run.form
+    reasons = Reasons(form)
+    content = {
+        **_actions(run), **_changes(run), **_limits(run), **_territories(run), **_routes(run, reasons),
+        **_centre(run, reasons), **_quality(run, reasons), **_figures(run), **_baseline(run),
+        "reasons": reasons,
+        "notices": [reasons.notice(text) for text in run.notices],
+        "fallbacks": [reasons.notice(text) for text in _fallbacks(run.stages)],
+        "filtered": filtered,
     }  # fmt: skip
+    day = form.text("The plan") if run.first_day is None else form.day(run.first_day)
+    page = Page(
+        title=day, company=run.company,
+        lead=day_sentence(content["channels"], content["waiting"], form),
+        links=page_links(run, "report.html"), contents=tuple(_contents(content, form)),
+        note=form.texts("%(count)s account", "%(count)s accounts", run.accounts.height)
+        + form.text(", known until %(moment)s", moment=form.moment(run.settings.get("as_of"))),
+    )  # fmt: skip
+    return render("report.html", form, page=page, run=run, **content)
+
+
+def filtered(**chosen: str | None) -> str:
+    """Return the address of the accounts that have these properties."""
+    return f"accounts.html#?{urlencode({key: value for key, value in chosen.items() if value})}"
+
+
+def _contents(content: Mapping[str, Any], form: Format) -> Iterator[tuple[str, str]]:
+    """Yield anchor and word of the sections that the page has."""
+    yield "today", form.text("Today")
+    yield "limits", form.text("Bottlenecks")
+    yield "changes", form.text("Changes")
+    yield "actions", form.text("Actions")
+    yield "segments", form.text("Segments")
+    yield "channels", form.text("Channels")
+    if content["territories"]:
+        yield "territories", form.text("Territories")
+    if content["days"]:
+        yield "routes", form.text("Routes")
+    yield "centre", form.text("Contact centre")
+    yield "unusual", form.text("Unusual accounts")
+    yield "quality", form.text("Data quality")
+    yield "figures", form.text("Key figures")
+
+
+def _actions(run: Run) -> dict[str, Any]:
+    """Actions, segments and channels, with their totals."""
+    accounts = run.accounts
+    actions = tables.by_action(accounts).to_dicts()
+    of_actions = tables.add_up(actions, ("gain_eur", "scheduled_eur", "waiting_eur", "cost_eur"))
+    counts = ("accounts", "scheduled", "waiting")
+    of_actions |= {name: sum(row[name] for row in actions) for name in counts}
+    segments = tables.by_segment(accounts).to_dicts()
+    of_segments = tables.add_up(segments, ("spend_eur", "gain_eur", "scheduled_eur"))
+    of_segments |= {name: sum(row[name] for row in segments) for name in ("accounts", "acted")}
+    channels = tables.by_channel(accounts, run.tables["channels"]).to_dicts()
+    of_channels = tables.add_up(channels, ("scheduled_eur", "waiting_eur")) if channels else {}
+    of_channels |= {name: sum(row[name] for row in channels) for name in ("demand", "scheduled", "backlog")}
+    longest = max((max(row["demand"], row["capacity"] or 0) for row in channels), default=0) or 1
+    waitlist = run.tables["waitlist"]
+    if not waitlist.is_empty():
+        waitlist = _named(waitlist, run)
+    return {
+        "actions": actions, "of_actions": of_actions, "segments": segments, "of_segments": of_segments,
+        "channels": channels, "of_channels": of_channels, "longest": longest,
+        "waiting": int(of_actions["waiting"] or 0),
+        "waitlist": waitlist.head(_MOST_WAITING).to_dicts(), "waitlist_rows": waitlist.height,
+        "drivers": tables.drivers(accounts),
+        "unusual": tables.unusual(accounts, 30).to_dicts(),
+        "unusual_rows": int(accounts["is_anomaly"].sum() or 0),
+    }  # fmt: skip
+
+
+def _changes(run: Run) -> dict[str, Any]:
+    """What changed since the run before, and what came of its tasks."""
+    form = run.form
+    counts = tables.count_changes(run.changes)
+    rows = [
+        {"what": what, "words": form.text(_CHANGES[what]), "accounts": counts[what],
+         "value_eur": run.changes.filter(pl.col("what") == what)["value_eur"].sum()}
+        for what in CHANGES if what in counts
+    ]  # fmt: skip
+    # without an earlier run, what the company's own tables say is what accounts had before
+    of_tables = int(run.accounts["moved"].sum() or 0) if "moved" in run.accounts.columns else 0
+    compared = len(run.trend) > 1
+    moved = _named(run.changes.filter(pl.col("what") == REPRESENTATIVE), run)
+    outcomes = run.outcomes.to_dicts()
+    of_outcomes = tables.add_up(outcomes, ("expected_eur", "expected_of_done_eur", "ordered_eur"))
+    of_outcomes |= {name: sum(row[name] for row in outcomes) for name in ("tasks", "done", "answered")}
+    return {
+        "compared": compared, "changes": rows,
+        "moved": counts.get(REPRESENTATIVE, 0) if compared else of_tables,
+        "moved_rows": [
+            {**row, "before": person(run.people, row["before"]), "after": person(run.people, row["after"])}
+            for row in moved.head(_MOST_MOVED).to_dicts()
+        ],
+        "outcomes": outcomes, "of_outcomes": of_outcomes,
+    }  # fmt: skip
+
+
+def _limits(run: Run) -> dict[str, Any]:
+    """What binds: what one more of each resource brings, and which limits keep accounts from a contact."""
+    one_more = [
+        {**row, "whose": whose_words(row["whose"], run.people, run.form)}
+        for row in run.tables["one_more"].sort("gain_eur", descending=True).to_dicts()
+    ]
+    limits = run.tables["limits"].sort("value_eur", descending=True).to_dicts()
+    of_limits = tables.add_up(limits, ("value_eur",))
+    of_limits["accounts"] = sum(row["accounts"] for row in limits)
+    return {"one_more": one_more, "limits": limits, "of_limits": of_limits}
+
+
+def _territories(run: Run) -> dict[str, Any]:
+    rows = run.tables["territories"].drop("outline").to_dicts()
+    for row in rows:
+        row["who"] = person(run.people, row["rep_id"])
+        row["hours"] = None if row["workload_min"] is None else row["workload_min"] / 60
+    totals = tables.add_up(rows, ("hours",)) if rows else {}
+    totals |= {name: sum(row[name] or 0 for row in rows) for name in ("accounts", "moved")}
+    return {
+        "territories": rows[:_MOST_ROWS], "of_territories": totals,
+        "curve": run.tables["territory_curve"].to_dicts(),
+        "map_figure": figures.territories_and_routes(
+            run.tables["territories"], run.ways["features"] if run.ways else [], run.land,
+            run.people, run.form,
+        ),
+    }  # fmt: skip
+
+
+def _routes(run: Run, reasons: Reasons) -> dict[str, Any]:
+    """Everybody's days, and who is left out."""
+    days, visits = run.tables["rep_days"], run.tables["visits"]
+    rows = days.sort("day", "rep_id").to_dicts()
+    totals = tables.add_up(rows, ("value_eur", "distance_km", "travel_min"))
+    totals["stops"] = sum(row["stops"] for row in rows)
+    span = figures.day_span(visits, days)
+    for row in rows[:_MOST_ROWS]:
+        row["who"] = person(run.people, row["rep_id"])
+        own = visits.filter((pl.col("rep_id") == row["rep_id"]) & (pl.col("day") == row["day"]))
+        row["line"] = figures.day_line(own, row, row["who"].colour, span)
+        row["links"] = list(_links(run, row["rep_id"], row["day"]))
+        for name in ("extra_visit_eur", "extra_hour_eur"):
+            value = row.get(name)
+            row[name] = None if value is None or value != value else value  # noqa: PLR0124  NaN: not found
+    left_out = run.tables["left_out"]
+    named = (
+        left_out.filter((pl.col("value_eur") > 0) | pl.col("must")) if not left_out.is_empty() else left_out
+    )
+    return {
+        "days": rows[:_MOST_ROWS], "days_cut": max(len(rows) - _MOST_ROWS, 0), "of_days": totals,
+        "several_days": days["day"].n_unique() > 1,
+        "left_out": [
+            {**row, "why": reasons.say(row["reason"]), "limit": row["limit"]}
+            for row in _named(named, run).head(_MOST_LEFT_OUT).to_dicts()
+        ],
+        "left_out_rows": left_out.height,
+    }  # fmt: skip
+
+
+def _links(run: Run, rep_id: str, day: Any) -> Iterator[tuple[str, str]]:
+    """Yield address and word of each file of a person's day."""
+    name = file_name(rep_id, day)
+    for place, (ending, word) in _FILES.items():
+        if f"{place}/{name}.{ending}" in run.files:
+            yield f"{place}/{name}.{ending}", run.form.text(word)
+
+
+def _centre(run: Run, reasons: Reasons) -> dict[str, Any]:
+    """The contact centre: people, calls, hours, and calls without a place."""
+    shifts, calls = run.tables["shifts"], run.tables["calls"]
+    hours = run.tables["staff_hours"].to_dicts()
+    of_hours = tables.add_up(hours, ("hours",))
+    people = {who.rep_id for who in run.people.values() if who.role == CENTRE} & set(shifts["rep_id"])
+    roster = []
+    for row in shifts.sort("day", "start_at", "rep_id").head(_MOST_ROWS).to_dicts():
+        day = row["day"]
+        roster.append({
+            **row, "who": person(run.people, row["rep_id"]),
+            "calls": calls.filter(
+                (pl.col("rep_id") == row["rep_id"]) & (pl.col("start_at").dt.date() == day)
+            ).height,
+            "links": list(_links(run, row["rep_id"], day)),
+        })  # fmt: skip
+    unplaced = run.tables["calls_unplaced"]
+    backlog = run.tables["backlog"]
+    late = backlog.filter(pl.col("backlog") > 0)
+    return {
+        "roster": roster, "agents": len(people) or shifts["rep_id"].n_unique(), "calls": calls.height,
+        "hours": hours, "of_hours": of_hours,
+        "unplaced": [
+            {**row, "why": reasons.say(row["reason"])} for row in _named(unplaced, run).head(30).to_dicts()
+        ],
+        "unplaced_rows": unplaced.height,
+        "backlog": late.head(60).to_dicts(), "backlog_days": backlog["day"].n_unique(),
+        "levels_figure": figures.staffing(run.tables["service_levels"], run.form),
+    }  # fmt: skip
+
+
+def _quality(run: Run, reasons: Reasons) -> dict[str, Any]:
+    drift = run.drift
+    drifted = drift.filter(pl.col("level") != "stable") if "level" in drift.columns else drift
+    return {
+        "rejected": [
+            {"table": name.removesuffix(".csv"), "file": f"rejected/{name}", "rows": count}
+            for name, count in run.rejected.items()
+        ],
+        "issues": [
+            {**row, "message": reasons.notice(str(row["message"])),
+             "column": None if row["column"] is None else reasons.name(str(row["column"]))}
+            for row in run.issues.head(_MOST_ISSUES).to_dicts()
+        ],
+        "drifted": [{**row, "name": reasons.name(str(row["column"]))} for row in drifted.head(40).to_dicts()],
+    }  # fmt: skip
+
+
+def _figures(run: Run) -> dict[str, Any]:
+    """The key figures under their headings, each with its trend over the last runs."""
+    form = run.form
+    groups = []
+    for group in GROUPS:
+        rows = [_figure(run, kpi) for kpi in run.kpis.in_group(group)]
+        if rows:
+            groups.append({"title": form.text(group_words(group)), "rows": rows})
+    missed = [form.text(kpi.definition.label) for kpi in run.kpis.missed]
+    return {"groups": groups, "missed": missed, "values": run.kpis.summary()}
+
+
+def _figure(run: Run, kpi: Kpi) -> dict[str, Any]:
+    form, trend = run.form, tables.trend_of(run.trend, kpi.name)
+    figure = write_figure(kpi, form)
+    values = ", ".join(write_value(kpi, value, form) for value in trend)
+    words = form.text("%(label)s over the last runs: %(values)s", label=figure["label"], values=values)
+    return {**figure, "trend": trend, "trend_words": words}
+
+
+def _baseline(run: Run) -> dict[str, Any]:
+    """The same days planned by distance only."""
+    days, other = run.tables["rep_days"], run.tables["distance_only_days"]
+    if days.is_empty() or other.is_empty():
+        note = run.stages.get("distance_only", {}).get("summary", {}).get("notes", "")
+        return {
+            "baseline": [],
+            "of_baseline": {},
+            "pay": None,
+            "not_compared": Reasons(run.form).notice(note),
+        }
+    columns = ("stops", "value_eur", "distance_km")
+    rows = days.join(
+        other.select("rep_id", "day", *(pl.col(name).alias(f"other_{name}") for name in columns)),
+        on=["rep_id", "day"], how="left", maintain_order="left",
+    ).to_dicts()  # fmt: skip
+    totals = tables.add_up(rows, ("value_eur", "distance_km", "other_value_eur", "other_distance_km"))
+    totals |= {name: sum(row[name] or 0 for row in rows) for name in ("stops", "other_stops")}
+    for row in rows:
+        row["who"] = person(run.people, row["rep_id"])
+    pay = run.tables["distance_only_visits"].filter(pl.col("value_eur") > 0).height
+    return {"baseline": rows[:_MOST_ROWS], "of_baseline": totals, "pay": pay, "not_compared": ""}
+
+
+def _named(frame: pl.DataFrame, run: Run) -> pl.DataFrame:
+    """Put the accounts' names beside their ids."""
+    if "account_name" in frame.columns:
+        return frame
+    names = run.accounts.select("account_id", tables.names_of(run.accounts))
+    return frame.join(names, on="account_id", how="left", maintain_order="left")
 
 
 def _fallbacks(stages: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """Say which stage could not do what it is there for."""
     return [
-        f"{name}: {key.replace('_', ' ')}: {value}"
-        for name, record in stages.items()
+        value
+        for record in stages.values()
         for key, value in record.get("summary", {}).items()
         if "fallback" in key and isinstance(value, str) and value
     ]
-
-
-def _moment(value: datetime | None) -> str:
-    """Return a moment for people, without its time where that is midnight."""
-    if value is None:
-        return "–"
-    clock = f", {value:%H:%M}" if (value.hour, value.minute) != (0, 0) else ""
-    return f"{in_words(value)}{clock}"
-
-
-def _number(value: float | None, digits: int = 0) -> str:
-    return "–" if value is None else write_number(value, digits)
-
-
-def _known(value: str | None) -> str:
-    return NOT_KNOWN if value is None else value

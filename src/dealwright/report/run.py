@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from dealwright.plan.kpis import Kpis
+from dealwright.report.format import Format
+from dealwright.report.people import Person
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,19 @@ class Run:
         File -> number of rows that were rejected.
     ways, land
         Routes and ground of the maps, as GeoJSON; ``None`` without.
+    people
+        Who sells, by id.
+    changes, outcomes, history, trend
+        What `comparison` found: changes since the run before, what came of its tasks, recent events of the
+        accounts, and the key figures of the last runs.
+    first_day
+        The day that is planned, or the first of several; ``None`` where the run does not say.
+    card
+        What the models are and how they were tested (``model_card.json``).
+    form
+        How figures are written.
+    company
+        Whose run it is.
     files
         The files of maps, briefs and calendars, by their places in the folder.
     """
@@ -55,6 +71,15 @@ class Run:
     ways: Mapping[str, Any] | None
     land: Mapping[str, Any] | None
     files: frozenset[str]
+    people: Mapping[str, Person]
+    changes: pl.DataFrame
+    outcomes: pl.DataFrame
+    history: pl.DataFrame
+    trend: tuple[Mapping[str, Any], ...]
+    first_day: date | None
+    card: Mapping[str, Any]
+    form: Format
+    company: str
 
     def summary(self) -> dict[str, Any]:
         """Return the key figures."""

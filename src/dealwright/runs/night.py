@@ -18,7 +18,7 @@ from dealwright.runs.inputs import read_inputs, road_service
 from dealwright.runs.model_store import FolderModelStore
 from dealwright.runs.output import RunDirectory, check_output, write_plan, write_report, write_world
 from dealwright.runs.publishing import OpenDesk, open_own_desk, publish_run
-from dealwright.runs.reading import read_previous
+from dealwright.runs.reading import read_calendar_entries, read_previous
 from dealwright.runs.request import NightRequest
 from dealwright.tables.rejected import write_rejected
 
@@ -84,6 +84,7 @@ def run_night(
     inputs, drawn = read_inputs(request, touches if request.touches_from_desk else None)
     request = replace(request, as_of=inputs.as_of, inputs=None)
     land, tiles = read_ground(request, inputs.accounts), tiles_url(request)
+    told = [read_calendar_entries(place) for place in (request.previous, request.out) if place is not None]
     read = [inputs]
     del inputs  # handed over below: the plan may let go of what it does not need
     try:
@@ -94,7 +95,10 @@ def run_night(
                 store=None if request.models is None else FolderModelStore(Path(request.models)),
                 progress=progress, travel=travel, land=None if land is None else land.shape,
             )  # fmt: skip
-            write_plan(plan, folder, request.table(), land=land, tiles=tiles)
+            write_plan(
+                plan, folder, request.table(), land=land, tiles=tiles, told=told,
+                previous=None if request.previous is None else Path(request.previous),
+            )  # fmt: skip
             if drawn is not None:
                 write_world(*drawn, folder)
             write_report(folder)

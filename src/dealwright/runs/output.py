@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,11 +20,14 @@ from dealwright.plan.notices import notices
 from dealwright.plan.result import Plan
 from dealwright.plan.stages import TABLES
 from dealwright.plan.tasks import day_tasks
+from dealwright.report.accounts_page import write_accounts
+from dealwright.report.comparison import changes_since, outcomes_of, recent_events, trend_with
 from dealwright.report.day_files import write_days
 from dealwright.report.land import Land
+from dealwright.report.people import people_table
 from dealwright.report.plan_metrics import metrics_text
 from dealwright.report.plan_report import render_report
-from dealwright.runs.reading import read_run
+from dealwright.runs.reading import read_earlier, read_run
 from dealwright.runs.task_file import TASK_FILE, write_tasks
 from dealwright.tables.rejected import write_rejected
 from dealwright.toml import to_toml
@@ -32,10 +35,12 @@ from dealwright.toml import to_toml
 # everything a run may write: a directory that holds something else is not replaced
 RUN_FILES: Final = frozenset(
     {
-        *(f"{name}.parquet" for name in ("accounts", *TABLES)),
-        "briefs", "maps", "calendars", "rejected", "world", "kpis.json", "trace.jsonl", "params.toml",
-        "report.html", "land.geojson", "model_card.json", "issues.csv", "drift.csv", "profile.json",
-        "metrics.prom", "notices.json",
+        *(f"{name}.parquet" for name in ("accounts", "calendar", *TABLES)),
+        "assets", "briefs", "maps", "calendars", "days", "rejected", "world", "kpis.json", "trace.jsonl",
+        "params.toml", "report.html", "land.geojson", "model_card.json", "issues.csv", "drift.csv",
+        "profile.json", "metrics.prom", "notices.json",
+        "accounts.html", "accounts", "people.parquet", "changes.parquet", "outcomes.parquet",
+        "account_history.parquet", "trend.json",
         TASK_FILE,
     }
 )  # fmt: skip
@@ -100,6 +105,8 @@ def write_plan(
     *,
     land: Land | None = None,
     tiles: str | None = None,
+    told: Iterable[pl.DataFrame] = (),
+    previous: Path | None = None,
 ) -> None:
     """Write the files of a plan.
 
@@ -114,7 +121,11 @@ def write_plan(
     land
         The ground of the maps.
     tiles
-        URL of street tiles for the maps (`map_page.new_map`).
+        URL of street tiles for the maps (`map_page.ground_data`).
+    told
+        What calendars were told by earlier runs.
+    previous
+        The folder of the run before, to compare with.
     """
     (folder / "rejected").mkdir()
     write_rejected(plan.quality.intake, folder / "rejected")
@@ -122,7 +133,8 @@ def write_plan(
     for name, table in plan.tables.items():
         table.write_parquet(folder / f"{name}.parquet")
     write_tasks(day_tasks(plan), folder)
-    write_days(plan, folder, land, tiles=tiles)
+    write_days(plan, folder, land, tiles=tiles, told=told)
+    _write_comparison(plan, folder, previous)
     plan.quality.issues.write_csv(folder / "issues.csv")
     plan.drift.frame.write_csv(folder / "drift.csv")
     _write_json(folder / "notices.json", list(notices(plan)))
@@ -135,19 +147,38 @@ def write_plan(
     (folder / "trace.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
+def _write_comparison(plan: Plan, folder: Path, previous: Path | None) -> None:
+    """Write who the people are, what changed, what came of the last tasks, and the trend of the figures."""
+    data, before = plan.inputs, None if previous is None else read_earlier(previous)
+    people = people_table(data.reps, data.staff if data.staff is not None else plan.tables["shifts"])
+    people.write_parquet(folder / "people.parquet")
+    changes = changes_since(None if before is None else before.accounts, plan.accounts)
+    changes.write_parquet(folder / "changes.parquet")
+    outcomes = outcomes_of(
+        None if before is None else before.tasks, data.touches, data.orders,
+        None if before is None else before.as_of, data.as_of,
+    )  # fmt: skip
+    outcomes.write_parquet(folder / "outcomes.parquet")
+    recent_events(data.orders, data.touches).write_parquet(folder / "account_history.parquet")
+    trend = trend_with(() if before is None else before.trend, data.as_of, plan.kpis.summary())
+    _write_json(folder / "trend.json", trend)
+
+
 def write_report(folder: Path) -> Path:
-    """Render ``report.html`` of a run directory, replacing an earlier one in one step.
+    """Render ``report.html`` and ``accounts.html`` of a run directory, replacing earlier ones.
 
     Raises
     ------
     InputError
         The folder is not a run's; the message says which file is missing or broken.
     """
-    page = render_report(read_run(folder))
+    run = read_run(folder)
+    page = render_report(run)
     target, partial = folder / "report.html", folder / ".report.html.partial"
     try:
         partial.write_text(page, encoding="utf-8")
         os.replace(partial, target)  # noqa: PTH105  atomic on every system
+        write_accounts(run, folder)
     except OSError as error:
         raise InputError(f"cannot write {target}: {error}") from None
     return target

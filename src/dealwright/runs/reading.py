@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,11 +16,16 @@ from dealwright.plan.kpis import Kpi, Kpis
 from dealwright.plan.result import PreviousRun
 from dealwright.plan.staffing.backlog import carried_over
 from dealwright.plan.stages import TABLES
+from dealwright.report.calendars import ENTRY_COLUMNS
+from dealwright.report.comparison import CHANGE_COLUMNS, HISTORY_COLUMNS, OUTCOME_COLUMNS
+from dealwright.report.format import DEFAULT_CURRENCY, DEFAULT_LOCALE, format_of
+from dealwright.report.people import PEOPLE_COLUMNS, people_of
 from dealwright.report.run import Run
-from dealwright.schemas import BACKLOG_COLUMNS
+from dealwright.runs.task_file import TASK_FILE, read_tasks
+from dealwright.schemas import BACKLOG_COLUMNS, Columns, conform
 from dealwright.toml import read_toml
 
-_DAYS: Final = ("maps", "briefs", "calendars")
+_DAYS: Final = ("maps", "briefs", "calendars", "days")
 
 
 def read_run(folder: Path | str) -> Run:
@@ -32,7 +40,8 @@ def read_run(folder: Path | str) -> Run:
     try:
         accounts = pl.read_parquet(folder / "accounts.parquet")
         kpis = json.loads((folder / "kpis.json").read_text(encoding="utf-8"))["kpis"]
-        settings = read_toml(folder / "params.toml", "params.toml").get("run", {})
+        params = read_toml(folder / "params.toml", "params.toml")
+        settings, told = params.get("run", {}), params.get("report", {})
         tables = {
             name: pl.read_parquet(path) if path.exists() else pl.DataFrame(schema=columns)
             for name, (_, _, columns) in TABLES.items()
@@ -51,12 +60,67 @@ def read_run(folder: Path | str) -> Run:
             },
             ways=_read_json(folder / "maps/routes.geojson"),
             land=_read_json(folder / "land.geojson"),
+            people=people_of(_read_table(folder / "people.parquet", PEOPLE_COLUMNS)),
+            changes=_read_table(folder / "changes.parquet", CHANGE_COLUMNS),
+            outcomes=_read_table(folder / "outcomes.parquet", OUTCOME_COLUMNS),
+            history=_read_table(folder / "account_history.parquet", HISTORY_COLUMNS),
+            trend=tuple(_read_json(folder / "trend.json") or ()),
+            first_day=_first_day(folder, tables),
+            card=_read_json(folder / "model_card.json") or {},
+            form=format_of(told.get("locale", DEFAULT_LOCALE), told.get("currency", DEFAULT_CURRENCY)),
+            company=told.get("company") or _company(settings),
             files=frozenset(f"{place}/{path.name}" for place in _DAYS for path in (folder / place).glob("*")),
         )  # fmt: skip
     except (InputError, OSError, ValueError, KeyError, TypeError, pl.exceptions.PolarsError) as error:
         raise InputError(
             f"{folder} is not the folder of a run, or is incomplete: {error}; name the --out of a plan"
         ) from None
+
+
+@dataclass(frozen=True)
+class EarlierRun:
+    """What a report compares a run with; each part may be missing.
+
+    Attributes
+    ----------
+    accounts, tasks
+        Its tables.
+    as_of
+        Its cut-off.
+    trend
+        Key figures of the runs until then, that one last.
+    """
+
+    accounts: pl.DataFrame | None
+    tasks: pl.DataFrame | None
+    as_of: datetime | None
+    trend: list[dict[str, Any]]
+
+
+def read_earlier(folder: Path) -> EarlierRun:
+    """Read what a report compares a run with; a run of an earlier version may lack some of it.
+
+    Raises
+    ------
+    InputError
+        The folder is not a run's.
+    """
+    try:
+        accounts, tasks = (
+            pl.read_parquet(path) if path.exists() else None
+            for path in (folder / "accounts.parquet", folder / TASK_FILE)
+        )
+        as_of = read_toml(folder / "params.toml", "params.toml").get("run", {}).get("as_of")
+        trend = _read_json(folder / "trend.json")
+        if trend is None and as_of is not None:
+            kpis = json.loads((folder / "kpis.json").read_text(encoding="utf-8"))["kpis"]
+            values = {item["name"]: item["value"] for item in kpis}
+            trend = [{"as_of": as_of.isoformat(), "kpis": values}]
+    except (InputError, OSError, ValueError, KeyError, TypeError, pl.exceptions.PolarsError) as error:
+        raise InputError(
+            f"--previous {folder}: cannot read the run there: {error}; name the folder of a run"
+        ) from None
+    return EarlierRun(accounts, tasks, as_of, trend or [])
 
 
 def read_previous(folder: Path | str) -> PreviousRun:
@@ -89,6 +153,40 @@ def read_previous(folder: Path | str) -> PreviousRun:
     if backlog is not None and set(BACKLOG_COLUMNS) <= set(backlog.columns):
         carried = carried_over(backlog)
     return PreviousRun(profile, territories, waitlist, carried)
+
+
+def read_calendar_entries(folder: Path | str) -> pl.DataFrame:
+    """Read what calendars were told by a run; nothing where there is none, or one of an earlier version."""
+    file = Path(folder) / "calendar.parquet"
+    try:
+        return (
+            conform(pl.read_parquet(file), ENTRY_COLUMNS) if file.is_file() else conform(None, ENTRY_COLUMNS)
+        )
+    except (OSError, pl.exceptions.PolarsError) as error:
+        raise InputError(
+            f"{file}: cannot be read: {error}; delete it if its calendars may be told everything anew"
+        ) from None
+
+
+def _first_day(folder: Path, tables: Mapping[str, pl.DataFrame]) -> date | None:
+    """Return the first day that is planned; ``None`` where the run does not say."""
+    if (folder / TASK_FILE).exists():
+        return read_tasks(folder).first_day
+    days = [tables[name]["day"].min() for name in ("rep_days", "shifts") if not tables[name].is_empty()]
+    return min((day for day in days if isinstance(day, date)), default=None)
+
+
+def _company(settings: Mapping[str, Any]) -> str:
+    """Return what to call a company that nobody named: by the folder of its tables."""
+    if settings.get("world"):
+        return f"{str(settings['world']).capitalize()} field sales"
+    given = settings.get("accounts") or settings.get("orders")
+    folder = settings.get("directory") or (Path(str(given)).parent if given else "")
+    return Path(str(folder)).resolve().name.replace("_", " ") if str(folder) not in ("", ".") else ""
+
+
+def _read_table(path: Path, columns: Columns) -> pl.DataFrame:
+    return pl.read_parquet(path) if path.exists() else pl.DataFrame(schema=columns)
 
 
 def _read_csv(path: Path) -> pl.DataFrame:

@@ -11,6 +11,7 @@ from typing import Any, Final
 from dealwright.errors import UnknownNameError
 from dealwright.plan.params import PlanParams
 from dealwright.report.brief_files import read_wording
+from dealwright.report.format import format_of
 from dealwright.schemas import PlanInputs
 from dealwright.toml import convert, read_toml
 
@@ -123,6 +124,9 @@ def read_request(
     catalogue: Path | None = None,
     language: str | None = None,
     wording: Path | None = None,
+    locale: str | None = None,
+    currency: str | None = None,
+    company: str | None = None,
 ) -> NightRequest:
     """Make a request of a parameter file and of what is given beside it, which counts more.
 
@@ -136,7 +140,9 @@ def read_request(
     catalogue
         An action catalogue in the place of the parameters'.
     language, wording
-        Of the briefs.
+        Of the briefs; the language is that of the report too, where no locale is given.
+    locale, currency, company
+        Of everything that people read (`ReportParams`).
 
     Raises
     ------
@@ -159,10 +165,15 @@ def read_request(
         from dealwright.plan.actions.catalogue_file import read_catalogue
 
         stages = replace(stages, action=replace(stages.action, catalogue=read_catalogue(catalogue)))
-    brief = stages.brief if language is None else replace(stages.brief, language=language)
+    form = format_of(locale or language or stages.report.locale, currency or stages.report.currency)
+    told = replace(
+        stages.report, locale=form.locale, currency=form.currency, company=company or stages.report.company
+    )
+    spoken = language or (None if locale is None else form.language)
+    brief = stages.brief if spoken is None else replace(stages.brief, language=spoken)
     if wording is not None:
         brief = replace(brief, wording=read_wording(wording))
-    return NightRequest(out=out, params=replace(stages, brief=brief), **{**settings, **chosen})
+    return NightRequest(out=out, params=replace(stages, brief=brief, report=told), **{**settings, **chosen})
 
 
 def _read_settings(raw: Any, label: str) -> dict[str, Any]:

@@ -18,7 +18,7 @@ References
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal
 
@@ -38,14 +38,15 @@ _JACKKNIFE_ROWS = 10_000
 _BINS = 10
 _TOP_SHARE = 0.1
 _BOOTSTRAP_GROUPS = 1000
-_Z_95 = 1.959964
+SHOWN = 0.9  # coverage of the intervals that people see
+_Z_SHOWN = 1.644854  # two-sided, of the normal distribution
 _SMALLEST = 1e-6  # probabilities closer to 0 or 1 count as this
 _SMALLEST_SPEND = 1e-3  # of the mean: a spend is never impossible
 
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A measured value with its 95 % interval (`low`, `high`)."""
+    """A measured value with its interval (`low`, `high`)."""
 
     value: float
     low: float
@@ -300,8 +301,8 @@ def measure_probabilities(
 ) -> ProbabilityMetrics:
     """Measure probabilities against what happened.
 
-    Intervals are bootstrap percentiles over outcomes (over random groups of them where there are more than
-    a thousand), for the AUC DeLong's [4]_.
+    The 90 % intervals are bootstrap percentiles over outcomes (over random groups of them where there are
+    more than a thousand), for the AUC DeLong's [4]_.
 
     Parameters
     ----------
@@ -314,19 +315,23 @@ def measure_probabilities(
     columns[:, 1] = (won - probability) ** 2
     columns[np.arange(len(won)), 2 + bins] = probability - won
     point, resampled = _resample_means(columns, resamples, rng)
-    log_loss, brier = (_percentiles(point[k], resampled[:, k]) for k in (0, 1))
-    ece = _percentiles(float(np.abs(point[2:]).sum()), np.abs(resampled[:, 2:]).sum(axis=1))
+    log_loss, brier = (_percentiles(point[k], resampled[:, k], SHOWN) for k in (0, 1))
+    ece = _percentiles(float(np.abs(point[2:]).sum()), np.abs(resampled[:, 2:]).sum(axis=1), SHOWN)
+    # noise adds to it, also in a resample: where there is none, all resamples are above
+    ece = replace(ece, low=min(ece.low, ece.value))
     return ProbabilityMetrics(len(won), log_loss, brier, area_under_curve(won, probability, block), ece)
 
 
-def mean_with_interval(value: Floats, resamples: int, rng: np.random.Generator) -> Estimate:
+def mean_with_interval(
+    value: Floats, resamples: int, rng: np.random.Generator, coverage: float = 0.95
+) -> Estimate:
     """Mean of a value over outcomes, for example a paired difference of log losses."""
     point, resampled = _resample_means(value[:, None], resamples, rng)
-    return _percentiles(point[0], resampled[:, 0])
+    return _percentiles(point[0], resampled[:, 0], coverage)
 
 
 def area_under_curve(won: Floats, probability: Floats, block: Ints | None = None) -> Estimate:
-    """Return the AUC with DeLong's interval [4]_.
+    """Return the AUC with DeLong's 90 % interval [4]_.
 
     Of several blocks, pairs of a win and a loss are compared within each: the fits differ in level, and a win
     rate that rises with time would let a constant, refitted, look as if it told leads apart.
@@ -339,7 +344,7 @@ def area_under_curve(won: Floats, probability: Floats, block: Ints | None = None
         return Estimate(0.5, 0.0, 1.0)
     share = pairs / pairs.sum()
     auc = float(share @ np.array([part[1] for part in parts]))
-    half = _Z_95 * float(np.sqrt(share**2 @ np.array([part[2] for part in parts])))
+    half = _Z_SHOWN * float(np.sqrt(share**2 @ np.array([part[2] for part in parts])))
     return Estimate(auc, max(0.0, auc - half), min(1.0, auc + half))
 
 
@@ -367,6 +372,6 @@ def _resample_means(columns: Floats, resamples: int, rng: np.random.Generator) -
     return columns.mean(axis=0), (weights @ totals) / (weights @ size)[:, None]
 
 
-def _percentiles(point: float, resampled: Floats) -> Estimate:
-    low, high = np.quantile(resampled, [0.025, 0.975])
+def _percentiles(point: float, resampled: Floats, coverage: float) -> Estimate:
+    low, high = np.quantile(resampled, [(1 - coverage) / 2, (1 + coverage) / 2])
     return Estimate(float(point), float(low), float(high))

@@ -282,6 +282,7 @@ def recognise(raw: Any) -> tuple[TableMap, AccountMap]:
         )
     rows = Rows(TableMap("accounts"), raw)
     special = {"account_id", "lat_deg", "lon_deg", "name", "rep_id", "time_zone", PREFERRED_CHANNEL}
+    special |= {"address", "contact", "phone"}
     special |= {"visit_min", "opens_min", "closes_min", CHURNED, FUTURE_VALUE, *map(consent_column, CHANNELS)}
     kinds: dict[str, list[str]] = {"number": [], "local": [], "text": []}
     for name in raw.frame.columns:

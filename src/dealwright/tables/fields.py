@@ -262,7 +262,9 @@ _ROLE_KINDS: Final[Mapping[str, Field]] = {
     "closes_min": _OPEN,
     "time_zone": Field("zone"),
     "last_contact": Field("local"),
-    **dict.fromkeys(("name", "tier", "industry", "product_interest", "rep_id"), _TEXT),
+    **dict.fromkeys(
+        ("name", "tier", "industry", "product_interest", "rep_id", "address", "contact", "phone"), _TEXT
+    ),
 }
 # a role that is none of these is a number
 ROLE_FIELDS: Final[Mapping[str, Field]] = {name: _ROLE_KINDS.get(name, NUMERIC) for name in ACCOUNT_ROLES}

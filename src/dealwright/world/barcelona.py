@@ -165,6 +165,7 @@ def barcelona_schema() -> AccountSchema:
             "lifetime_value": "lifetime_value_eur", "abandoned_carts": "abandoned_carts_30d",
             "inbound_calls": "inbound_calls_90d", "visit_min": "visit_min", "rep_id": "rep_id",
             "opens_min": "opens_min", "closes_min": "closes_min",
+            "address": "address", "contact": "contact", "phone": "phone",
         },
         known_from=dict.fromkeys(always, "always"),
         has_position=True,

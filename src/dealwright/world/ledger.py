@@ -165,8 +165,41 @@ def draw_static_columns(
             "opens_min": opens,
             "closes_min": opens + rng.choice([300, 480, 540], size=n, p=[0.2, 0.4, 0.4]),
             "rep_id": reps["rep_id"].gather(rep),
+            **_who_and_where(lat, lon),
         }
     )
+
+
+def _who_and_where(lat: Floats, lon: Floats) -> dict[str, pl.Series]:
+    """Invent addresses, contacts and telephone numbers that no exchange gives to anybody.
+
+    They follow from the position, so that everything else is drawn as it would be without them.
+    """
+    mark = np.floor(np.abs(lat * 1e6)) * 31 + np.floor(np.abs(lon * 1e6))
+    number = pl.Series(mark.astype(np.int64))
+    streets = pl.Series(
+        ["Carrer de Mallorca", "Carrer Major", "Avinguda Diagonal", "Rambla Nova", "Passeig de Gràcia",
+         "Carrer de Sants", "Plaça del Mercat"]
+    )  # fmt: skip
+    given = pl.Series(["Marta", "Jordi", "Núria", "Pere", "Anna", "Lluís", "Rosa", "Quim", "Elena"])
+    families = pl.Series(
+        ["Pons", "Vila", "Font", "Sala", "Camps", "Prat", "Torres", "Casas", "Gil", "Bou", "Rius"]
+    )
+    known = pl.select(
+        address=pl.format("{} {}", streets.gather(number % 7), number % 180 + 1),
+        contact=pl.format("{} {}", given.gather(number % 9), families.gather(number % 11)),
+        phone=pl.format(
+            "+34 000 {} {}",
+            pl.lit(number % 997).cast(pl.String).str.zfill(3),
+            pl.lit(number % 991).cast(pl.String).str.zfill(3),
+        ),
+    )
+    # one in ten has no contact, one in eight no telephone
+    return {
+        "address": known["address"],
+        "contact": known["contact"].set(number % 10 == 0, None),
+        "phone": known["phone"].set(number % 8 == 0, None),
+    }
 
 
 def with_gaps(values: Floats, share: float, rng: np.random.Generator) -> pl.Series:

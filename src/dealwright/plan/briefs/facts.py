@@ -11,6 +11,7 @@ from dealwright.schemas import ACCOUNT_ID, BRIEF_TASK_COLUMNS, TIMESTAMP, PlanIn
 _ROLES: Final = (
     "name", "tier", "industry", "digital_engagement", "support_tickets", "csat", "recent_issue",
     "last_contact", "product_interest", "lifetime_value", "abandoned_carts", "inbound_calls",
+    "address", "contact", "phone",
 )  # fmt: skip
 _DECIDED: Final[dict[str, Any]] = {
     "action": pl.String, "segment": pl.String, "churn_probability": pl.Float64,

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, Final
 
 from dealwright.wording import write_number, write_share
@@ -19,7 +20,7 @@ _SWAP: Final = str.maketrans(",.", ".,")
 
 
 def filters(language: str, labels: Mapping[str, str]) -> dict[str, Callable[[Any], str]]:
-    """Return the Jinja filters of a language: ``eur, number, share, days, day, clock, label``."""
+    """Return the filters of a language: ``eur, number, share, in_ten, days, day, clock, label``."""
     spanish = language == "es"
     months = _MONTHS[language]
 
@@ -56,5 +57,18 @@ def filters(language: str, labels: Mapping[str, str]) -> dict[str, Callable[[Any
 
     return {
         "eur": eur, "number": number, "share": share, "days": days, "day": day, "clock": clock,
-        "label": label,
+        "label": label, "in_ten": partial(in_ten, spanish=spanish),
     }  # fmt: skip
+
+
+def in_ten(value: float, *, spanish: bool = False) -> str:
+    """Say a probability the way people count: 4 in 10, 1 in 17."""
+    joint = " de cada " if spanish else " in "
+    if value >= 0.95:
+        return f"{'más de ' if spanish else 'more than '}9{joint}10"
+    if value >= 0.095:
+        return f"{math.floor(value * 10 + 0.5)}{joint}10"
+    if value < 0.01:
+        return f"{'menos de ' if spanish else 'fewer than '}1{joint}100"
+    many = round(1 / value)
+    return f"1{joint}{many if many < 20 else round(many, -1)}"

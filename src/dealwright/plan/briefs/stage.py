@@ -14,7 +14,7 @@ from dealwright.errors import InputError
 from dealwright.plan.briefs.facts import REASONS, collect_tasks, gather_facts
 from dealwright.plan.briefs.params import BriefParams
 from dealwright.plan.briefs.phrases import load_phrases
-from dealwright.plan.briefs.wording import END, Wording, escape_text, load_wording
+from dealwright.plan.briefs.wording import END, LINES, NEXT, Wording, escape_text, load_wording, split_lines
 from dealwright.plan.inputs import align, gather_inputs
 from dealwright.schemas import BRIEF_COLUMNS, AccountSchema, PlanInputs
 
@@ -118,21 +118,23 @@ def render(facts: pl.DataFrame, wording: Wording) -> pl.DataFrame:
     """Render one brief per row of `facts`, in its order, as `BRIEF_COLUMNS`."""
     if facts.is_empty():
         return pl.DataFrame(schema=BRIEF_COLUMNS)
-    text = pl.col(pl.String).str.replace_all(END, " ", literal=True)
+    text = pl.col(pl.String).str.replace_all(f"[{END}{NEXT}]", " ")
     rows = facts.with_columns(text).with_columns(pl.col("action").fill_null("action")).with_row_index("_row")
     size = rows.height
     titles, marks, pages = [""] * size, [""] * size, [""] * size
+    lines: list[tuple[Any, ...]] = [()] * size
     label = wording.environment("html").filters["label"]
     for (action, channel), group in rows.group_by("action", "channel", maintain_order=True):
         names = wording.fields(str(action), str(channel))
         markdown = wording.compile(str(action), str(channel), "markdown")
         page = wording.compile(str(action), str(channel), "html")
+        short = wording.compile(str(action), str(channel), "text")
         action_label = label(action)
         for part in group.iter_slices(_BATCH):
             shown = part["name"].cast(pl.String).fill_null(part["account_id"])
             values = list(part.select(*names, pl.lit(None).alias("_")).iter_rows())
             try:
-                bodies = markdown.render(rows=values).split(END), page.render(rows=values).split(END)
+                bodies = [form.render(rows=values).split(END) for form in (markdown, page, short)]
             except (TypeError, ValueError, ArithmeticError) as error:
                 files = ", ".join(sorted({s.file for s in wording.sentences(str(action), str(channel))}))
                 raise InputError(
@@ -140,7 +142,8 @@ def render(facts: pl.DataFrame, wording: Wording) -> pl.DataFrame:
                     "check the type of the column it names"
                 ) from None
             found = zip(part["_row"], part["account_id"], shown, *bodies, strict=False)
-            for position, account_id, name, mark, fragment in found:
+            for position, account_id, name, mark, fragment, said in found:
+                lines[position] = split_lines(said)
                 title = f"{name} · {action_label}"
                 titles[position] = title
                 marks[position] = f"## {escape_text(title)}\n\n{mark}"
@@ -150,5 +153,8 @@ def render(facts: pl.DataFrame, wording: Wording) -> pl.DataFrame:
                 )
     return rows.select(
         "account_id", "rep_id", "start_at", "stop", "action", "channel",
-        title=pl.Series(titles), markdown=pl.Series(marks), html=pl.Series(pages),
+        title=pl.Series(titles),
+        **{name: pl.Series(values, dtype=BRIEF_COLUMNS[name])
+           for name, values in zip(LINES, zip(*lines, strict=True), strict=True)},
+        markdown=pl.Series(marks), html=pl.Series(pages),
     )  # fmt: skip

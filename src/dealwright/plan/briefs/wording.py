@@ -23,7 +23,10 @@ from dealwright.errors import InputError, UnknownNameError
 from dealwright.plan.briefs.language import LANGUAGES, filters
 
 SECTIONS: Final = ("context", "rationale", "actions", "objections", "compliance")
+# of the first three, the first sentence that can be said is a line of the day; of `more`, all of them
+LINES: Final = ("why", "what", "careful", "more")
 END: Final = "\x1e"  # ends each brief of a batch; removed from the data before
+NEXT: Final = "\x1f"  # between the lines of one
 _HEADING: Final = re.compile(r"##\s*(\w+)\s*(?::\s*(.+))?$")
 _WHEN: Final = re.compile(r"\[when ([^\]]+)\]\s*(.*)$")
 _MARKDOWN: Final = re.compile(r"([\\`*_\[\]<>#|])")
@@ -64,7 +67,10 @@ class Wording:
     def sentences(self, action: str, channel: str) -> tuple[Sentence, ...]:
         """Return the sentences of an action on a channel, section by section."""
         chosen = [s for name in self._names(action, channel) for s in self.files.get(name, ())]
-        return tuple(s for section in SECTIONS for s in chosen if s.section == section)
+        # what is said of the action itself comes before what is said of any
+        lines = [s for name in reversed(self._names(action, channel)) for s in self.files.get(name, ())]
+        brief = tuple(s for section in SECTIONS for s in chosen if s.section == section)
+        return brief + tuple(s for section in LINES for s in lines if s.section == section)
 
     def _names(self, action: str, channel: str) -> tuple[str, str, str]:
         own = f"{action}.md" if f"{action}.md" in self.files else "action.md"
@@ -79,6 +85,10 @@ class Wording:
         environment = self.environment(form)
         names = self.fields(action, channel)
         parts = [f"{{% for {', '.join(names)}, _ in rows %}}"]
+        if form == "text":
+            for section in LINES:
+                parts += [*self._lines(section, action, channel), NEXT]
+            return environment.from_string("".join([*parts[:-1], f"{END}{{% endfor %}}"]))
         chosen = self.sentences(action, channel)
         for section in SECTIONS:
             said = [self.headings.get((name, section)) for name in self._names(action, channel)]
@@ -93,6 +103,20 @@ class Wording:
         parts.append(f"{END}{{% endfor %}}")
         return environment.from_string("".join(parts))
 
+    def _lines(self, section: str, action: str, channel: str) -> Iterator[str]:
+        """Yield the template of a section's lines: one after the other, or only the first that holds."""
+        all_of_them, word = section == "more", "if"
+        for sentence in self.sentences(action, channel):
+            if sentence.section == section:
+                test = _test(sentence) or "true"
+                if all_of_them:
+                    yield f"{{% if {test} %}}{sentence.text}\n{{% endif %}}"
+                else:
+                    yield f"{{% {word} {test} %}}{sentence.text}"
+                    word = "elif"
+        if word == "elif":
+            yield "{% endif %}"
+
     def fields(self, action: str, channel: str) -> tuple[str, ...]:
         """Return the fields the sentences of an action on a channel rest on."""
         return tuple(sorted({name for s in self.sentences(action, channel) for name in s.fields}))
@@ -104,7 +128,7 @@ class Wording:
                 # HTML is escaped in `finalize`, not by `autoescape`, which makes an object of every figure
                 autoescape=False,
                 keep_trailing_newline=True,
-                finalize=_escape_markdown if form == "markdown" else _escape_html,
+                finalize=_FINISH[form],
             )
             made.filters.update(filters(self.language, self.labels))
             self._environments[form] = made
@@ -166,8 +190,8 @@ class _Reader:
                 continue
             if heading := _HEADING.match(line):
                 section = heading[1]
-                if section not in (*SECTIONS, "labels"):
-                    raise UnknownNameError(f"section in {where},", section, (*SECTIONS, "labels"))
+                if section not in (*SECTIONS, *LINES, "labels"):
+                    raise UnknownNameError(f"section in {where},", section, (*SECTIONS, *LINES, "labels"))
                 if heading[2]:
                     self.headings[file, section] = heading[2]
             elif not section or not line.startswith("- "):
@@ -194,12 +218,17 @@ class _Reader:
         return tuple(sorted(fields))
 
 
-def _guarded(sentence: Sentence, form: str, environment: SandboxedEnvironment) -> str:
-    """Write a sentence so that it only appears where all it rests on is known."""
+def _test(sentence: Sentence) -> str:
+    """Return the expression that says whether all a sentence rests on is known, and its condition holds."""
     # "is not none" would call a function for every field of every brief
     tests = [f"{name} != none" for name in sentence.fields]
     if sentence.when:
         tests.append(f"({sentence.when})")
+    return " and ".join(tests)
+
+
+def _guarded(sentence: Sentence, form: str, environment: SandboxedEnvironment) -> str:
+    """Write a sentence so that it only appears where all it rests on is known."""
     if form == "html":
         body = "".join(
             html.escape(text, quote=False) if kind == "data" else text
@@ -208,7 +237,8 @@ def _guarded(sentence: Sentence, form: str, environment: SandboxedEnvironment) -
         line = f'<li data-fields="{" ".join(sentence.fields)}">{body}</li>\n'
     else:
         line = f"- {sentence.text}\n"
-    return f"{{% if {' and '.join(tests)} %}}{line}{{% endif %}}" if tests else line
+    test = _test(sentence)
+    return f"{{% if {test} %}}{line}{{% endif %}}" if test else line
 
 
 def _escape_markdown(value: Any) -> Any:
@@ -231,3 +261,17 @@ def _escape_once(text: str) -> str:
 def escape_text(text: str) -> str:
     """Return one line of Markdown that reads as `text`."""
     return _MARKDOWN.sub(r"\\\1", " ".join(text.split()))
+
+
+def _one_line(value: Any) -> Any:
+    """Return plain text on one line, to be escaped by whatever shows it."""
+    return " ".join(value.split()) if type(value) is str else value
+
+
+_FINISH: Final = {"markdown": _escape_markdown, "html": _escape_html, "text": _one_line}
+
+
+def split_lines(text: str) -> tuple[str | None, str | None, str | None, list[str]]:
+    """Take apart what the form ``"text"`` makes of one row: why, what, careful, more."""
+    why, what, careful, more = (part.replace(END, " ").strip() for part in text.split(NEXT))
+    return why or None, what or None, careful or None, [line for line in more.split("\n") if line]

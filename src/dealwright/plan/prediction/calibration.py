@@ -9,8 +9,9 @@ Cox (1958),
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from typing import Self
+from typing import Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,9 @@ from dealwright.stats.links import logit
 
 Floats = NDArray[np.float64]
 
+_BIN_ROWS: Final = 60  # rows a bin needs to say something
+_MOST_BINS: Final = 10
+_Z_90: Final = 1.6448536269514722
 _PRIOR_ROWS = 20.0  # rows' worth of trust in the probabilities as they are
 
 
@@ -75,3 +79,29 @@ class Calibration:
             np.ones((len(x), 1)), label, family="binomial", offset=x, prior_precision=_PRIOR_ROWS / 4
         )
         return cls(float(fit.weights[0]), slope)
+
+
+def reliability(target: Floats, predicted: Floats) -> list[dict[str, float]]:
+    """Say what became of rows with about the same predicted probability, which no model had seen.
+
+    Returns
+    -------
+    Bins of equally many rows, in the order of the prediction: ``until`` (its largest prediction), ``rows``,
+    ``share`` (of them with the outcome), and its 90 % interval ``low``, ``high`` (Wilson 1927).
+    """
+    known = np.isfinite(predicted)
+    target, predicted = target[known], predicted[known]
+    order = np.argsort(predicted, kind="stable")
+    bins = min(_MOST_BINS, max(len(order) // _BIN_ROWS, 1)) if len(order) else 0
+    found: list[dict[str, float]] = []
+    for part in np.array_split(order, bins) if bins else ():
+        rows, share = len(part), float(target[part].mean())
+        centre = (share + _Z_90**2 / (2 * rows)) / (1 + _Z_90**2 / rows)
+        half = (
+            _Z_90 * math.sqrt(share * (1 - share) / rows + (_Z_90 / (2 * rows)) ** 2) / (1 + _Z_90**2 / rows)
+        )
+        found.append({
+            "until": float(predicted[part].max()), "rows": rows, "share": share,
+            "low": max(centre - half, 0.0), "high": min(centre + half, 1.0),
+        })  # fmt: skip
+    return found

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from dealwright.plan.prediction.calibration import Calibration
+from dealwright.plan.prediction.calibration import Calibration, reliability
 from dealwright.plan.prediction.candidates import BaseRate, CandidateSet, Model
 from dealwright.plan.prediction.choice import Choice, choose
 from dealwright.plan.prediction.design import Design, FeatureSchema
@@ -194,7 +194,7 @@ def learn(
             name: estimates(comparison.target, comparison.predictions[name], line.kind, measure_rng)
             for name in dict.fromkeys([choice.champion, *line.baselines])
         }
-    card = {
+    card: dict[str, Any] = {
         "champion": choice.champion,
         "chosen_by": chosen_by,
         "tested": "forward in time" if forward is not None else "out of fold",
@@ -207,6 +207,8 @@ def learn(
         "choice": choice.to_dict(),
         "calibration": {"shift": predictor.calibration.shift, "slope": predictor.calibration.slope},
     }
+    if line.kind == "probability":
+        card["reliability"] = reliability(measured.target, own.calibrated)
     return Learned(predictor, choice, own.calibrated, rows, measures, forward_measures, comparison, card)
 
 
@@ -219,7 +221,7 @@ def without_model(schema: FeatureSchema, kind: Target, target: Floats, reason: s
     mean = float(target.mean()) if len(target) else float("nan")
     if kind == "probability" and mean in (0.0, 1.0):
         mean = (float(target.sum()) + 0.5) / (len(target) + 1.0)
-    card = {
+    card: dict[str, Any] = {
         "champion": "base_rate",
         "chosen_by": "nothing to choose from",
         "rows": len(target),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Final, Literal
 
 import numpy as np
@@ -11,7 +13,7 @@ import numpy as np
 from dealwright.errors import InputError, UnknownNameError
 from dealwright.plan.routing.checker import InfeasiblePlanError, require_feasible
 from dealwright.plan.routing.kernel import Data, Insertions, State
-from dealwright.plan.routing.problem import Bools, Floats, Problem, RoutePlan
+from dealwright.plan.routing.problem import Bools, Floats, Lunch, Problem, RoutePlan, Shift
 from dealwright.plan.routing.schedule import schedule
 
 Engine = Literal["kernel", "pyvrp"]
@@ -76,6 +78,28 @@ def solve(
     return require_feasible(problem, _timed(problem, stops, engine, done))
 
 
+@cache
+def compile_kernel() -> None:
+    """Compile the kernel, or read what an earlier process compiled, by planning one visit; once per process.
+
+    Compiling makes a million objects, all of which stay: the collector, which would look through them again
+    and again, waits until it is done.
+    """
+    one, no = np.ones(1), np.zeros((2, 2), dtype=np.int64)
+    shifts = (Shift("", 1, 1, 0, 9, 1, Lunch(4, 5, 1)),)
+    problem = Problem(
+        no, no.astype(np.float64), no[0, :1], no[0, :1], no[0, :1] + 9, one, one < 0, one[:, None] > 0,
+        shifts, np.zeros(1),
+    )  # fmt: skip
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        solve(problem, iterations=1)
+    finally:
+        if collects:
+            gc.enable()
+
+
 def _timed(problem: Problem, stops: Sequence[Sequence[int]], engine: str, iterations: int) -> RoutePlan:
     plan = schedule(problem, stops, engine=engine, iterations=iterations)
     if plan is None:
@@ -135,7 +159,7 @@ def anneal_problem(
 
     data, bonus = kernel_data(problem)
     first, state, saved, best = (empty_state(data) for _ in range(4))
-    worth, score = np.zeros(2), empty_score(data)
+    worth, score, touched = np.zeros(2), empty_score(data), np.zeros(len(problem.shifts), np.bool_)
     known = empty_insertions(data)
     begun = begin_with(data, state, known, start)
     if start is None:
@@ -151,7 +175,9 @@ def anneal_problem(
     def run(count: int, begin: float, end: float) -> None:
         """Anneal over a part of the cooling."""
         part = int(seeds.spawn(1)[0].generate_state(1)[0])
-        anneal(data, state, saved, best, known, score, worth, count, part, hot, cold, begin, end)
+        anneal(
+            data, state, saved, best, known, score, worth, touched, count, part, hot, cold, begin, end
+        )  # fmt: skip
 
     def begin_again() -> None:
         copy_state(first, state)
@@ -193,15 +219,16 @@ def _seeded(data: Data, known: Insertions) -> list[list[int]]:
         LEG,
         RATIO,
         VALUE,
+        anneal,
         insert,
         place_lunch,
         rate_route,
-        recreate,
         touch,
     )
 
     m = data.allowed.shape[0]
-    state, score = empty_state(data), empty_score(data)
+    state, score, touched = empty_state(data), empty_score(data), np.zeros(m, np.bool_)
+    worth = np.zeros(2)
 
     def empty() -> None:
         state.route_of[:] = -1
@@ -223,12 +250,10 @@ def _seeded(data: Data, known: Insertions) -> list[list[int]]:
     found: list[list[int]] = [[] for _ in range(m)]
     for seed in (-1, *seeds.tolist()):
         empty()
-        worth = 0.0
-        if seed >= 0:
-            worth += insert(data, state, known, seed, int(route[seed]))
-        worth += recreate(data, state, known, score, 2.0, 0.0)
-        if worth > best + 1e-9:
-            best, found = worth, routes_of(state)
+        worth[0] = insert(data, state, known, seed, int(route[seed])) if seed >= 0 else 0.0
+        anneal(data, state, state, state, known, score, worth, touched, 0, 0, 1.0, 1.0, 0.0, 1.0)
+        if worth[0] > best + 1e-9:
+            best, found = float(worth[0]), routes_of(state)
     empty()
     if _insert_by_gain(data, state, known) > best + 1e-9:
         found = routes_of(state)

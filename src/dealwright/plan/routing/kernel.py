@@ -10,8 +10,8 @@ on a leg is one more wait with a latest moment. A break on the way home is not t
 ends while it could still begin: then it is taken at home, and the day is over.
 
 Compiling takes longer the more arrays a function is handed, and the more it does with slices: what belongs
-together lies in one array, and copies are loops. Times are whole numbers held as floats, of which processors
-compare several at once.
+together lies in one array, and copies are loops. No function makes an array, so that references need not be
+counted. Times are whole numbers held as floats, of which processors compare several at once.
 """
 
 # ruff: noqa: NPY002  numba compiles only this generator, one per thread; every call seeds it
@@ -22,10 +22,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from dealwright.plan.compiled import compiled, compiled_part, written_out
+from dealwright.plan.compiled import compiled_lean, compiled_or_not, compiled_part, written_out
 from dealwright.plan.routing.problem import Bools, Floats, Ints
 
 FAR = 1e15
+GREEDY_EXPONENT = 2.0  # of the gain, where nothing is drawn
+NOISE = 0.3  # by which a visit's value is weighed up or down in an iteration
 DARING_SHARE = 0.1  # of the iterations that begin with a visit which does not pay its way alone
 CHEAPEST_EVERY = 3  # changes of a route, after which legs are chosen by cost and not by delay
 STRING_LENGTH = 10  # of a removed string at most (Christiaens & Vanden Berghe 2020, table 3)
@@ -130,7 +132,6 @@ def home_with_lunch(left: float, travel: float, earliest: float, latest: float, 
 @compiled_part
 def time_route(data: Data, state: State, r: int) -> bool:
     """Recompute arrivals and slacks of a route; return whether it can be driven."""
-    # local names: reading a field counts a reference, which is too dear inside the loops
     travel, visit, shift = data.travel, data.visit, data.shift
     stop, time = state.stop, state.time
     count, lunch_leg, last = state.head[r, LENGTH], state.head[r, LUNCH_LEG], data.place[r, END_PLACE]
@@ -178,7 +179,7 @@ def time_route(data: Data, state: State, r: int) -> bool:
     return fine
 
 
-@compiled
+@compiled_lean
 def place_lunch(data: Data, state: State, r: int) -> bool:
     """Put the break on the leg that lets the day end earliest; return whether the route can be driven."""
     if data.shift[r, LUNCH_LENGTH] < 0.0:
@@ -196,7 +197,7 @@ def place_lunch(data: Data, state: State, r: int) -> bool:
     return time_route(data, state, r) and best >= 0
 
 
-@compiled
+@compiled_lean
 def rate_route(data: Data, state: State, known: Insertions, r: int) -> None:  # noqa: C901, PLR0912, PLR0915  a call costs more than a pass
     """Find for every visit its leg of a route, of least delay or least cost, and its gain.
 
@@ -247,33 +248,24 @@ def rate_route(data: Data, state: State, known: Insertions, r: int) -> None:  # 
                     there = lunch_end(left_j, on, lunch_from, lunch_to, lunch_length)
                 if there - arrive < later:
                     later, behind = there - arrive, 1
-                detour = cost[0, before, j] + cost[1, after, j] - saved
-                better = later < effect[r, DELAY, j]
-                if cheapest:
-                    better = detour < effect[r, ADDED, j] or (detour == effect[r, ADDED, j] and better)
+                key = cost[0, before, j] + cost[1, after, j] - saved if cheapest else later
+                equal = key == effect[r, ADDED, j] and later < effect[r, DELAY, j]
+                better = key < effect[r, ADDED, j] or equal
                 if better and later <= room:
                     leg[r, LEG, j], leg[r, BEHIND, j] = i, behind
-                    effect[r, DELAY, j], effect[r, ADDED, j] = later, detour
-        elif cheapest:
-            for j in range(n):
-                reached = left + travel[0, before, j]
-                later = max(reached, visit[OPENS, j]) + visit[SERVICE, j] + travel[1, after, j] - arrive
-                detour = cost[0, before, j] + cost[1, after, j] - saved
-                equal = (detour == effect[r, ADDED, j]) & (later < effect[r, DELAY, j])
-                better = (detour < effect[r, ADDED, j]) | equal
-                better = better & (reached <= visit[CLOSES, j]) & (later <= room)
-                leg[r, LEG, j] = i if better else leg[r, LEG, j]
-                leg[r, BEHIND, j] = 0 if better else leg[r, BEHIND, j]
-                effect[r, DELAY, j] = later if better else effect[r, DELAY, j]
-                effect[r, ADDED, j] = detour if better else effect[r, ADDED, j]
+                    effect[r, DELAY, j], effect[r, ADDED, j] = later, key
         else:
             for j in range(n):
                 reached = left + travel[0, before, j]
                 later = max(reached, visit[OPENS, j]) + visit[SERVICE, j] + travel[1, after, j] - arrive
-                better = (later < effect[r, DELAY, j]) & (reached <= visit[CLOSES, j]) & (later <= room)
+                key = cost[0, before, j] + cost[1, after, j] - saved if cheapest else later
+                equal = (key == effect[r, ADDED, j]) & (later < effect[r, DELAY, j])
+                better = (key < effect[r, ADDED, j]) | equal
+                better = better & (reached <= visit[CLOSES, j]) & (later <= room)
                 leg[r, LEG, j] = i if better else leg[r, LEG, j]
                 leg[r, BEHIND, j] = 0 if better else leg[r, BEHIND, j]
                 effect[r, DELAY, j] = later if better else effect[r, DELAY, j]
+                effect[r, ADDED, j] = key if better else effect[r, ADDED, j]
         if i < count:
             before = after
             left = time[r, BEGIN, i] + visit[SERVICE, before]
@@ -293,7 +285,7 @@ def rate_route(data: Data, state: State, known: Insertions, r: int) -> None:  # 
             effect[r, RATIO, j] = (visit[VALUE, j] - added) / (max(effect[r, DELAY, j], 0.0) + 1.0)
 
 
-@compiled
+@compiled_lean
 def insert(data: Data, state: State, known: Insertions, j: int, r: int) -> float:
     """Put a visit into a route where it is known to fit best; return what it gains."""
     stop, head = state.stop, state.head
@@ -310,7 +302,7 @@ def insert(data: Data, state: State, known: Insertions, j: int, r: int) -> float
     return float(data.visit[VALUE, j] - known.effect[r, ADDED, j])
 
 
-@written_out
+@compiled_or_not
 def touch(state: State, r: int) -> None:
     """Mark a route as changed, so that what was computed for it is not used again."""
     last = state.head.shape[0] - 1
@@ -318,7 +310,7 @@ def touch(state: State, r: int) -> None:
     state.head[r, VERSION] = state.head[last, VERSION]
 
 
-@written_out
+@compiled_or_not
 def route_cost(data: Data, state: State, r: int) -> float:
     """Sum the cost of a route's legs."""
     count = state.head[r, LENGTH]
@@ -330,7 +322,7 @@ def route_cost(data: Data, state: State, r: int) -> float:
     return float(total + data.cost[0, state.stop[r, count - 1], data.place[r, END_PLACE]])
 
 
-@compiled
+@compiled_or_not
 def remove_stops(data: Data, state: State, r: int, first: int, number: int) -> float:
     """Take consecutive stops out of a route; return the value they had, less the cost they saved."""
     before = route_cost(data, state, r)
@@ -351,7 +343,7 @@ def draw(below: int) -> int:
     return int(np.random.random() * below)
 
 
-@compiled_part
+@written_out
 def ruin(data: Data, state: State, touched: Bools) -> tuple[float, bool]:
     """Remove strings of stops from neighbouring routes; return the loss, and whether all can be driven."""
     m, n = data.allowed.shape
@@ -428,7 +420,7 @@ def score_route(data: Data, state: State, known: Insertions, score: Floats, r: i
     score[r, n], score[r, n + 1] = best, chosen
 
 
-@compiled
+@written_out
 def recreate(data: Data, state: State, known: Insertions, score: Floats, alpha: float, noise: float) -> float:  # noqa: PLR0917  numba takes no keyword-only arguments
     """Insert visits until none that gains anything fits; return the gain."""
     m, n = data.allowed.shape
@@ -454,7 +446,7 @@ def recreate(data: Data, state: State, known: Insertions, score: Floats, alpha: 
         gain += insert(data, state, known, j, chosen)
 
 
-@compiled
+@compiled_or_not
 def copy_state(source: State, target: State) -> None:
     """Copy the routes, but not the counter of versions, which never goes back."""
     for j in range(source.route_of.shape[0]):
@@ -470,32 +462,38 @@ def copy_state(source: State, target: State) -> None:
                 target.time[r, k, i] = source.time[r, k, i]
 
 
-@compiled
+@compiled_lean
 def anneal(  # noqa: PLR0917  numba takes no keyword-only arguments
     data: Data, state: State, saved: State, best: State, known: Insertions, score: Floats, worth: Floats,
-    iterations: int, seed: int,
+    touched: Bools, iterations: int, seed: int,
     hot: float, cold: float, begin: float, end: float,
 ) -> None:  # fmt: skip
-    """Ruin, recreate and accept for a number of iterations.
+    """Ruin, recreate and accept for a number of iterations; with none, insert what gains anything, greedily.
 
     `worth` holds the objective of `state` and of `best` and is changed in place; the temperature falls
     geometrically from `hot` to `cold`, of which this call covers the part from `begin` to `end`, in [0, 1].
+    `touched` is room for a mark per route.
     """
     np.random.seed(seed)
-    touched = np.zeros(data.allowed.shape[0], np.bool_)
     copy_state(state, saved)
-    for k in range(iterations):
-        temperature = hot * (cold / hot) ** (begin + (end - begin) * k / iterations)
-        before = worth[0]
-        lost, fine = ruin(data, state, touched)
-        if fine:
-            alpha = 1.0 + 2.0 * np.random.random()
+    # greedy insertion is a pass of the same loop: a second call of `recreate` would be compiled a second time
+    for k in range(max(iterations, 1)):
+        before, lost, fine = worth[0], 0.0, True
+        alpha, noise = GREEDY_EXPONENT, 0.0
+        if iterations > 0:
+            lost, fine = ruin(data, state, touched)
+        if fine and iterations > 0:
+            alpha, noise = 1.0 + 2.0 * np.random.random(), NOISE
             if np.random.random() < DARING_SHARE:
                 worth[0] += dare_somewhere(data, state, known)
-            worth[0] += recreate(data, state, known, score, alpha, 0.3) - lost
+        if fine:
+            worth[0] += recreate(data, state, known, score, alpha, noise) - lost
+        if iterations == 0:
+            return
         if fine and worth[0] > worth[1] + 1e-9:
             worth[1] = worth[0]
             copy_state(state, best)
+        temperature = hot * (cold / hot) ** (begin + (end - begin) * k / iterations)
         if not fine or before - worth[0] > -temperature * np.log(np.random.random() + 1e-300):
             worth[0] = before
             copy_state(saved, state)

@@ -14,6 +14,7 @@ import polars as pl
 from dealwright.parallel import parallel_map
 from dealwright.plan.inputs import gather_inputs
 from dealwright.plan.routing import outcome
+from dealwright.plan.routing.engine import compile_kernel
 from dealwright.plan.routing.job import Job, run_job
 from dealwright.plan.routing.limits import NO_AGENT, POSITION, PROMISE, TERRITORY, Obstacle
 from dealwright.plan.routing.params import RouteParams
@@ -159,6 +160,8 @@ def _plan_jobs(
     """Plan the jobs that were not planned before."""
     keys = [job.fingerprint() for job in jobs]
     new = [(key, job) for key, job in zip(keys, jobs, strict=True) if key not in solved]
+    if new and executor is None:
+        compile_kernel()  # before threads wait for one of them to do so
     found = parallel_map(_plan_days, [job for _, job in new], executor=executor)
     solved.update((key, planned) for (key, _), planned in zip(new, found, strict=True))
     return [solved[key] for key in keys]

@@ -12,8 +12,9 @@ import pytest
 from dealwright.errors import InputError
 from dealwright.plan.briefs import BriefParams, Briefs, write_briefs
 from dealwright.plan.briefs.facts import collect_tasks, gather_facts
+from dealwright.plan.briefs.language import filters
 from dealwright.plan.briefs.stage import check_wording
-from dealwright.plan.briefs.wording import SECTIONS, load_wording
+from dealwright.plan.briefs.wording import LINES, SECTIONS, load_wording
 from dealwright.report.brief_files import read_wording, write_brief_files
 from dealwright.schemas import ACTIONS, BRIEF_COLUMNS, CHANNELS, AccountSchema, PlanInputs
 
@@ -68,8 +69,8 @@ def test_every_action_and_channel_has_five_sections_of_sentences_that_rest_on_fi
     for action in ACTIONS:
         for channel in CHANNELS:
             sentences = wording.sentences(action, channel)
-            assert {s.section for s in sentences} == set(SECTIONS)
-            assert all(s.fields for s in sentences)
+            assert {s.section for s in sentences} == {*SECTIONS, *LINES}
+            assert all(s.fields for s in sentences if s.section in SECTIONS)
     assert {f"{name}.md" for name in ACTIONS if name != "nothing"} < set(wording.files)
 
 
@@ -94,6 +95,53 @@ def test_a_sentence_whose_field_is_missing_is_left_out() -> None:
     assert "nan" not in (visit + call).lower().split()
     assert "ask for it first" in visit  # consent is not known
     assert made.frame["has_brief"].to_list() == [True, True]
+
+
+def test_the_lines_of_a_day_are_the_first_that_can_be_said() -> None:
+    known = ACCOUNTS.with_columns(
+        response_probability=pl.Series([0.43, None]), untouched_probability=pl.Series([0.06, None]),
+        churn_probability=pl.Series([0.1, 0.43]),
+    )  # fmt: skip
+    visit, call = brief(inputs(), known, visits=VISITS, calls=CALLS).briefs.sort("account_id").to_dicts()
+    assert visit["why"] == "Worth €1,234 after costs."
+    assert visit["what"] == "Ask what has changed since their last order; leave with a dated next step."
+    assert visit["careful"] == "Their consent is not on file: ask for it first."  # before the satisfaction
+    assert visit["more"] == [
+        "4 in 10 answer when they are approached like this, 1 in 17 order without it.",
+        "Worth €1,234 after costs.",
+    ]
+    assert call["why"] == "4 in 10 accounts like this one stop buying."
+    assert call["careful"] is None
+    assert call["more"] == ["Worth €5 after costs."]
+    agreed = known.with_columns(consent_known=True)
+    visit = brief(inputs(), agreed, visits=VISITS).briefs.row(0, named=True)
+    assert visit["careful"] == "Their last satisfaction score was 2: ask and listen first."
+
+
+def test_a_line_stays_on_its_line_whatever_the_data_hold() -> None:
+    wording = {"visit.md": "## why\n- {{ name }} & <co>.\n"}
+    made = brief(inputs("Bar\nSol\x1f, \x1e"), ACCOUNTS, BriefParams(wording=wording), visits=VISITS)
+    assert made.briefs["why"].to_list() == ["Bar Sol , & <co>."]
+    assert made.briefs["what"].to_list() == ["Visit: agree on the next step and its date."]
+
+
+@pytest.mark.parametrize(
+    ("probability", "english", "spanish"),
+    [
+        (0.0, "fewer than 1 in 100", "menos de 1 de cada 100"),
+        (0.012, "1 in 80", "1 de cada 80"),
+        (0.06, "1 in 17", "1 de cada 17"),
+        (0.094, "1 in 11", "1 de cada 11"),
+        (0.096, "1 in 10", "1 de cada 10"),
+        (0.25, "3 in 10", "3 de cada 10"),
+        (0.43, "4 in 10", "4 de cada 10"),
+        (0.94, "9 in 10", "9 de cada 10"),
+        (1.0, "more than 9 in 10", "más de 9 de cada 10"),
+    ],
+)
+def test_probabilities_are_counted_in_people(probability: float, english: str, spanish: str) -> None:
+    assert filters("en", {})["in_ten"](probability) == english
+    assert filters("es", {})["in_ten"](probability) == spanish
 
 
 @pytest.mark.parametrize(
@@ -182,9 +230,9 @@ def test_the_example_of_the_documentation_works() -> None:
     text = (Path(__file__).parents[4] / "docs" / "briefs-and-report.md").read_text("utf-8")
     example = text.split("```")[1]
     accounts = ACCOUNTS.with_columns(potential_eur=pl.lit(1500.0))
-    row = brief(inputs(), accounts, BriefParams(wording={"visit.md": example}), visits=VISITS).briefs.row(0)
-    assert "Ask about the €1,500 they" in row[7]
-    assert "support tickets" not in row[7]
+    made = brief(inputs(), accounts, BriefParams(wording={"visit.md": example}), visits=VISITS).briefs
+    assert "Ask about the €1,500 they" in made["markdown"][0]
+    assert "support tickets" not in made["markdown"][0]
 
 
 def test_a_folder_of_wording_is_read_and_an_empty_one_refused(tmp_path: Path) -> None:

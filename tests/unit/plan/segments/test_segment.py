@@ -79,3 +79,18 @@ def test_bad_parameters_are_named():
         run([1.0, 2.0], params=SegmentParams(names=(("a", "b"), ("c",))))
     with pytest.raises(InputError, match="'teir' is not a categorical column; use: tier"):
         run([1.0, 2.0], params=SegmentParams(peer_columns=("teir",)))
+
+
+@pytest.mark.parametrize(("members", "own"), [(30, True), (29, False)])
+@pytest.mark.parametrize("tier", ["few", None])
+def test_a_wallet_is_that_of_peers_from_the_stated_number_on(members, own, tier):
+    """Accounts whose column is empty are peers of one another."""
+    values = [0.0, *np.linspace(900.0, 1100.0, members - 1), *([10.0] * 400), *([50.0] * 400)]
+    tiers = [tier] * members + ["many"] * 400 + ["more"] * 400
+    params = SegmentParams(min_peers=30)
+    result = run(values, tiers, params)
+    assert result.model.peer_columns == ("tier",)
+    peers = values[:members] if own else values
+    wallet = float(np.quantile(peers, params.wallet_quantile))
+    # who has spent nothing could spend all of it
+    assert result.frame["potential_eur"][0] == pytest.approx(wallet)

@@ -37,7 +37,7 @@ comment on function dealwright.assign_many(jsonb[], text) is
 -- that want the same agent would wait for one another's disk. So the work is committed without that wait, which lets
 -- go of the row at once; then a second, tiny transaction is committed with it, and only then does the caller get the
 -- answer. The log is written in order: when the second transaction is on the disk, the first is too, and what anybody
--- else made of it in between comes after both (docs/decisions/0068-commands-that-commit.md). Nothing that commits may
+-- else made of it in between comes after both (docs/decisions/engine.md#commands-that-commit). Nothing that commits may
 -- have a SET clause or be a security definer, so every name is written out.
 create or replace procedure dealwright.assign(
     lead jsonb,

@@ -7,7 +7,7 @@
 -- only the batch itself moves the workloads, and a run only adds to them: what an agent is worth never rises. So each
 -- kind of lead keeps its candidates in a heap by the worth they had when they were last looked at, which is a bound of
 -- what they are worth now, and looks again at the top alone. What comes out first is what a ranking of all would put
--- first (docs/decisions/0150-many-leads-at-once.md).
+-- first (docs/decisions/engine.md#many-leads-at-once).
 
 create or replace function dealwright_engine.lock_agents()
 returns bigint[] language sql as $$

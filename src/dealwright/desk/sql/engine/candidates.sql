@@ -6,8 +6,8 @@
 -- is below the worth of the best agent so far. Agents whose profile has changed since the list was made, or who were
 -- full and have room again, are looked at besides: profile_xid, the transaction of the change, tells them apart
 -- whatever commits when, for a change that the list's snapshot could not see is of a transaction not below its xmin.
--- So the answer is exact, and the list is only ever a matter of speed (docs/decisions/0066-candidate-lists.md has the
--- measurement).
+-- So the answer is exact, and the list is only ever a matter of speed
+-- (docs/decisions/engine.md#what-a-ranking-reads has the measurement).
 
 -- 256 agents of 16 bytes fit on one page beside the rest of the row.
 create or replace function dealwright_engine.candidate_list_length()

@@ -1,7 +1,7 @@
 -- Which transaction came before which, also in a desk that was restored into another cluster. Events, decisions and
 -- profiles keep the id of their transaction, and another cluster counts its transactions from somewhere else. What is
 -- stored stays as it is. Where it does not lie below the ids of this cluster, all new ids, and the snapshots they are
--- compared with, are raised above it by an offset (docs/decisions/0130-ids-of-another-cluster.md).
+-- compared with, are raised above it by an offset (docs/decisions/record.md#replay-and-restore).
 --
 -- So whatever is stored, or compared with something stored, comes from the three functions made here: xact_id,
 -- snapshot and snapshot_xmin. Without an offset they are PostgreSQL's own, which the planner writes out in place.

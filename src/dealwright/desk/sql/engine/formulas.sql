@@ -31,7 +31,7 @@ create or replace function dealwright_engine.psi(free_share double precision, sh
 returns double precision language sql immutable parallel safe as $$
     -- Golrezaei, Nazerzadeh & Rusmevichientong (2014), "Real-time optimization of personalized assortments", eq. (4):
     -- the exponential inventory-balancing penalty, with sharpness 1. Places come back when bookings settle, so only
-    -- the last ones are worth guarding: docs/decisions/0014 has the measurement behind 20.
+    -- the last ones are worth guarding: docs/decisions/learning.md#the-last-places has the measurement behind 20.
     select (1 - exp(-sharpness * free_share)) / (1 - exp(-sharpness))
 $$;
 

@@ -1,7 +1,7 @@
 -- Who keeps the counters. An import counts everything anew, and the function that places a lead moves the counters
 -- itself, which is sooner done; for these the triggers stand back. That is said in a setting, because it must end with
 -- a transaction that fails, and its value is the number this session last drew from a sequence that nobody else may
--- read: a plain writer who sets it is not believed (docs/decisions/0131-the-engines-mark.md). Nothing of a caller's may
+-- read: a plain writer who sets it is not believed (docs/decisions/record.md#the-engines-mark). Nothing of a caller's may
 -- run while the setting holds a mark.
 
 -- Its names are looked up here and not where it is called: so written_by_engine needs no search path of its own.

@@ -1,0 +1,176 @@
+"""What ``--help`` shows: commands and options in groups, examples below, and no name cut short."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+if TYPE_CHECKING:
+    from typer._click import Command, Context, HelpFormatter, Parameter
+
+# in the order in which somebody meets them
+GROUPS: Final[Mapping[str, tuple[str, ...]]] = {
+    "Begin": ("demo", "draft", "init", "import"),
+    "The floor": ("rank", "assign", "settle", "contact", "decline", "reassign", "queue", "agents"),
+    "Learning": ("evidence", "train", "model"),
+    "Why": ("explain", "replay", "verify"),
+    "The night": ("plan", "report", "why", "task"),
+    "Operation": ("worker", "roles", "backup", "restore", "stop"),
+}
+EXAMPLES: Final[Mapping[str, tuple[str, str]]] = {
+    "": ("dealwright demo", "dealwright assign --customer 'Ada King' --set destination=Mars"),
+    "demo": ("dealwright demo", "dealwright demo --out demo --keep"),
+    "draft": ("dealwright draft exports", "dealwright draft exports --out company.toml --force"),
+    "init": ("dealwright init", "dealwright init --database-url postgresql://desk@db.example.com/sales"),
+    "import": ("dealwright import exports", "dealwright import exports --map company.toml --strict"),
+    "rank": (
+        "dealwright rank --set destination=Mars --top 5",
+        "dealwright rank --policy fair --requirements 'speaks Catalan' --json",
+    ),
+    "assign": (
+        "dealwright assign --customer 'Ada King' --set destination=Mars",
+        "dealwright assign --file leads.csv --rejected rejected",
+    ),
+    "settle": ("dealwright settle 1842 confirmed --revenue 2400", "dealwright settle B-77 cancelled"),
+    "contact": ("dealwright contact 1842", "dealwright contact 1842 --at 2026-07-01T10:30"),
+    "decline": (
+        "dealwright decline 1842 --reason 'on holiday from tomorrow'",
+        "dealwright decline 1842 --reason 'knows the customer' --json",
+    ),
+    "reassign": ("dealwright reassign 1842", "dealwright reassign 1842 --reason 'on sick leave'"),
+    "queue": ("dealwright queue --top 10", "dealwright queue --json"),
+    "agents": ("dealwright agents --policy fair", "dealwright agents deactivate a-7 --hand-over"),
+    "agents activate": ("dealwright agents activate a-7", "dealwright agents activate 12 --json"),
+    "agents deactivate": (
+        "dealwright agents deactivate a-7",
+        "dealwright agents deactivate a-7 --hand-over",
+    ),
+    "evidence": ("dealwright evidence", "dealwright evidence --out evidence --pictures"),
+    "train": ("dealwright train --promote", "dealwright train --as-of 2026-06-30 --out model --pictures"),
+    "model": ("dealwright model list", "dealwright model promote 3"),
+    "model list": ("dealwright model list", "dealwright model list --json"),
+    "model show": ("dealwright model show 3", "dealwright model show 3 --json"),
+    "model promote": ("dealwright model promote 3", "dealwright model promote 3 --json"),
+    "model load": ("dealwright model load model.json", "dealwright model load model.json --promote"),
+    "explain": ("dealwright explain 1842", "dealwright explain 1842 --agent 'Grace Hopper'"),
+    "replay": ("dealwright replay 1842", "dealwright replay 1842 --json"),
+    "verify": ("dealwright verify", "dealwright verify --json"),
+    "plan": (
+        "dealwright plan --world barcelona --out night",
+        "dealwright plan exports --out tonight --previous last-night --publish",
+    ),
+    "report": ("dealwright report tonight", "dealwright report tonight --json"),
+    "why": ("dealwright why A-1042 --run tonight", "dealwright why 'Tallers Vidal' --run tonight --json"),
+    "task": ("dealwright task list --rep r-3", "dealwright task done 52 won --note 'ordered twenty'"),
+    "task list": (
+        "dealwright task list --day 2026-07-01 --rep r-3",
+        "dealwright task list --status planned --json",
+    ),
+    "task show": ("dealwright task show 52", "dealwright task show 52 --json"),
+    "task start": ("dealwright task start 52", "dealwright task start 52 --rep r-3"),
+    "task done": (
+        "dealwright task done 52 won",
+        "dealwright task done 52 lost --at 2026-07-01T10:30 --note 'has a contract elsewhere'",
+    ),
+    "task failed": (
+        "dealwright task failed 52 --note 'nobody there'",
+        "dealwright task failed 52 --at 2026-07-01T10:30",
+    ),
+    "task cancel": ("dealwright task cancel 52", "dealwright task cancel 52 --note 'moved away'"),
+    "task reopen": (
+        "dealwright task reopen 52 --reason 'reported for the wrong account'",
+        "dealwright task reopen 52 --reason 'the order was cancelled' --json",
+    ),
+    "task report": ("dealwright task report outcomes.csv", "dealwright task report outcomes.xlsx --json"),
+    "task export": (
+        "dealwright task export touches.parquet",
+        "dealwright task export touches.csv --since 2026-06-01",
+    ),
+    "task runs": ("dealwright task runs --top 5", "dealwright task runs --json"),
+    "task publish": ("dealwright task publish tonight", "dealwright task publish tonight --json"),
+    "worker": ("dealwright worker", "dealwright worker --once --json"),
+    "roles": ("dealwright roles", "dealwright roles --json"),
+    "backup": ("dealwright backup desk.backup", "dealwright backup desk.backup --json"),
+    "restore": ("dealwright restore desk.backup", "dealwright restore desk.backup --overwrite"),
+    "stop": ("dealwright stop", "dealwright stop --json"),
+}
+OPTIONS: Final = "Options"
+_NAMES_WIDTH = 34  # a longer name stands on a line of its own
+
+
+class HelpCommand(TyperCommand):
+    """A command whose options stand in groups (`rich_help_panel`), with examples below."""
+
+    def format_options(self, ctx: Context, formatter: HelpFormatter) -> None:
+        """Write arguments and options."""
+        _write_parameters(self.get_params(ctx), ctx, formatter)
+
+    def format_epilog(self, ctx: Context, formatter: HelpFormatter) -> None:
+        """Write the examples."""
+        _write_examples(ctx, formatter)
+
+
+class HelpGroup(TyperGroup):
+    """A command with others below it, in groups."""
+
+    def format_options(self, ctx: Context, formatter: HelpFormatter) -> None:
+        """Write the commands, then the options: the first is what people look for."""
+        groups = _grouped(self.commands) if ctx.parent is None else {"Commands": list(self.commands.values())}
+        width = max(map(len, self.commands))  # one column over all groups
+        for title, commands in groups.items():
+            with formatter.section(_heading(title)):
+                formatter.write_dl(
+                    [(f"{command.name:<{width}}", command.get_short_help_str(400)) for command in commands]
+                )
+        _write_parameters(self.get_params(ctx), ctx, formatter)
+
+    def format_epilog(self, ctx: Context, formatter: HelpFormatter) -> None:
+        """Write the examples."""
+        _write_examples(ctx, formatter)
+
+
+class App(typer.Typer):
+    """A Typer application whose commands and groups help in this way."""
+
+    def __init__(self, **settings: Any) -> None:
+        settings.setdefault("cls", HelpGroup)
+        super().__init__(rich_markup_mode=None, **settings)
+
+    def command(self, name: str | None = None, **settings: Any) -> Callable[[Any], Any]:
+        """Register a command."""
+        settings.setdefault("cls", HelpCommand)
+        return super().command(name, **settings)
+
+
+def _grouped(commands: Mapping[str, Command]) -> dict[str, list[Command]]:
+    """Return the program's commands by group."""
+    return {title: [commands[name] for name in names if name in commands] for title, names in GROUPS.items()}
+
+
+def _write_parameters(parameters: Iterable[Parameter], ctx: Context, formatter: HelpFormatter) -> None:
+    groups: dict[str, list[tuple[str, str]]] = {}
+    for parameter in parameters:
+        record = parameter.get_help_record(ctx)
+        if record is not None:
+            argument = parameter.param_type_name == "argument"
+            title = "Arguments" if argument else getattr(parameter, "rich_help_panel", None) or OPTIONS
+            groups.setdefault(title, []).append(record)
+    # those of all commands come last
+    for title in sorted(groups, key=lambda name: name == OPTIONS):
+        with formatter.section(_heading(title)):
+            formatter.write_dl(groups[title], col_max=_NAMES_WIDTH)
+
+
+def _write_examples(ctx: Context, formatter: HelpFormatter) -> None:
+    _, _, path = ctx.command_path.partition(" ")
+    with formatter.section(_heading("Examples")):
+        for line in EXAMPLES.get(path.strip(), ()):
+            formatter.write(f"{'':>{formatter.current_indent}}{line}\n")
+
+
+def _heading(title: str) -> str:
+    """Return a heading in bold; what is not a terminal gets none of it."""
+    return typer.style(title, bold=True)

@@ -1,0 +1,181 @@
+"""``accounts.html``: search the accounts of a run, and see what was decided for each and why, offline.
+
+The page itself is small. Beside it lie ``accounts/index.js``, with a row per account to search and to filter,
+and one file for some hundred cards each; a page on a disk may load a script, but not fetch a file. What they
+hold is compressed, so a hundred thousand accounts stay below the size of a photograph album.
+"""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import polars as pl
+from markupsafe import Markup
+
+from dealwright.report.cards import _STATES, card_frame, layout, link_words
+from dealwright.report.format import Format
+from dealwright.report.pages import Page, render
+from dealwright.report.run import Run
+
+FOLDER: Final = "accounts"
+_CARDS_A_FILE: Final = 400
+# what the index holds of every account, so that a figure of the report can open its rows
+FILTERS: Final = (
+    "action", "channel", "state", "segment", "territory", "rep_id", "limit", "waiting_for", "changed",
+    "moved", "odd",
+)  # fmt: skip
+_SHOWN: Final = (
+    "account_id", "account_name", "action_words", "channel_words", "state_words", "who", "planned_at",
+    "wait_rank", "expected_wait_days", "expected_value_eur", "cost_eur", "response_probability",
+    "untouched_probability", "response_value_eur", "price_eur", "runner_up_words", "runner_up_value_eur",
+    "why", "obstacles", "segment_words", "territory", "rep_id", "predicted_value_eur", "potential_eur",
+    "value_why", "churn_probability", "churn_low", "churn_high", "churn_why", "odd", "options", "events",
+    "links", "state",
+)  # fmt: skip
+# money to cents, shares to a tenth of a per cent: what the card shows, and no more
+_PLACES: Final = {
+    "expected_value_eur": 2, "cost_eur": 2, "response_value_eur": 2, "price_eur": 2, "runner_up_value_eur": 2,
+    "predicted_value_eur": 0, "potential_eur": 0, "expected_wait_days": 1, "response_probability": 4,
+    "untouched_probability": 4, "churn_probability": 4, "churn_low": 4, "churn_high": 4,
+}  # fmt: skip
+
+
+def write_accounts(run: Run, folder: Path) -> None:
+    """Write ``accounts.html`` and its files into a run's folder."""
+    cards = card_frame(run)
+    files = max(math.ceil(cards.height / _CARDS_A_FILE), 1)
+    target = folder / FOLDER
+    target.mkdir(exist_ok=True)
+    for old in target.glob("*.js"):
+        old.unlink()
+    places = [shard_of(account_id, files) for account_id in cards["account_id"].to_list()]
+    shown = cards.select(_SHOWN).with_columns(pl.col(name).round(digits) for name, digits in _PLACES.items())
+    for number, part in _shards(shown, places):
+        _write(target / f"{number}.js", f"card:{number}", part)
+    _write(target / "index.js", "index", _index(cards, run))
+    (folder / "accounts.html").write_text(_page(run, cards, files), encoding="utf-8")
+
+
+def shard_of(account_id: str, files: int) -> int:
+    """Return the number of the file in which an account's card is: FNV-1a, as the page's script counts it."""
+    value = 0x811C9DC5
+    for byte in account_id.encode():
+        value = ((value ^ byte) * 0x01000193) & 0xFFFFFFFF
+    return value % files
+
+
+def _shards(cards: pl.DataFrame, places: list[int]) -> Iterator[tuple[int, str]]:
+    parts = cards.with_columns(_shard=pl.Series(places, dtype=pl.Int32)).partition_by(
+        "_shard", maintain_order=True, include_key=True
+    )
+    for part in parts:
+        yield int(part["_shard"][0]), part.drop("_shard").write_json()
+
+
+def _index(cards: pl.DataFrame, run: Run) -> str:
+    """Return what is searched and filtered, column by column; words are numbered."""
+    found: dict[str, Any] = {
+        "id": cards["account_id"].to_list(),
+        "name": cards["account_name"].to_list()
+        if cards["account_name"].null_count() < cards.height
+        else None,
+        "value": cards["expected_value_eur"].round(2).to_list(),
+    }
+    # the first of an account's changes: who moved comes first
+    changed = run.changes.select("account_id", changed="what").unique("account_id", keep="first")
+    flags = cards.join(changed, on="account_id", how="left", maintain_order="left").with_columns(
+        moved=pl.when("moved").then(pl.lit("yes")), odd=pl.when("is_anomaly").then(pl.lit("yes"))
+    )
+    for name in FILTERS:
+        column = flags[name]
+        words = sorted(column.drop_nulls().unique().to_list())
+        numbers = {word: place for place, word in enumerate(words)}
+        found[name] = {"words": words, "of": [numbers.get(text, -1) for text in column.to_list()]}
+    return json.dumps(found, ensure_ascii=False, separators=(",", ":"))
+
+
+def _write(path: Path, key: str, text: str) -> None:
+    packed = base64.b64encode(gzip.compress(text.encode(), compresslevel=6, mtime=0)).decode()
+    path.write_text(f'keep("{key}","{packed}")\n', encoding="ascii")
+
+
+def _page(run: Run, cards: pl.DataFrame, files: int) -> str:
+    form = run.form
+    words = sorted({text for name in ("action", "channel", "waiting_for", "segment", "limit", "state")
+                    for text in cards[name].drop_nulls().unique().to_list()}
+                   | set(run.changes["what"].unique().to_list()))  # fmt: skip
+    data = {
+        "files": files, "accounts": cards.height, "locale": form.tag, "currency": form.currency,
+        "layout": layout(form), "links": link_words(form),
+        "words": {word: form.text(_STATES[word]) if word in _STATES else form.label(word) for word in words},
+        "people": {who.rep_id: [who.name, who.number, who.colour] for who in run.people.values()},
+        "text": _messages(form),
+    }  # fmt: skip
+    page = Page(
+        title=form.text("Accounts"), company=run.company,
+        lead=form.text(
+            "%(count)s accounts: what was decided for each, why, and why not something else.",
+            count=form.number(cards.height),
+        ),
+        links=page_links(run, "accounts.html"),
+        note="" if run.first_day is None else form.day(run.first_day),
+    )  # fmt: skip
+    return render("accounts.html", form, page=page, data=as_script(data))
+
+
+def page_links(run: Run, here: str) -> tuple[tuple[str, str], ...]:
+    """Return address and word of a run's pages; that of `here` is empty."""
+    form = run.form
+    pages = [
+        ("report.html", form.text("Report")), ("accounts.html", form.text("Accounts")),
+        *((f"maps/{name}.html", word) for name, word in (
+            ("routes", form.text("Routes on a map")), ("territories", form.text("Territories on a map")),
+        ) if f"maps/{name}.html" in run.files),
+    ]  # fmt: skip
+    return tuple(("" if address == here else address, word) for address, word in pages)
+
+
+def as_script(data: Any) -> Markup:
+    """Return data as JSON that may stand in a script: nothing in it can end the script."""
+    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"), default=str)
+    for sign, written in (
+        ("<", "\\u003c"),
+        (">", "\\u003e"),
+        ("&", "\\u0026"),
+        ("\u2028", "\\u2028"),
+        ("\u2029", "\\u2029"),
+    ):
+        text = text.replace(sign, written)
+    return Markup(text)  # noqa: S704  every sign that could leave the script is written as an escape
+
+
+def _messages(form: Format) -> dict[str, str]:
+    return {
+        "not_known": form.not_known, "none": form.text("No account is found."),
+        "more": form.text("Show more"),
+        "found": form.text("%(count)s accounts", count="{count}"), "all": form.text("any"),
+        "sum": form.text("expected gain %(sum)s", sum="{sum}"),
+        "unknown": form.text("There is no account %(id)s in this run.", id="{id}"),
+        "meant": form.text("Did you mean"), "back": form.text("Back to the list"),
+        "interval": form.text(
+            "%(share)s; of similar accounts %(low)s to %(high)s left",
+            share="{share}", low="{low}", high="{high}",
+        ),
+        "action": form.text("Action"), "why": form.text("Why not"), "brings": form.text("Would bring"),
+        "account": form.text("Account"), "name": form.text("Name"), "state": form.text("State"),
+        "channel": form.text("Channel"), "gain": form.text("Expected gain"), "yes": form.text("yes"),
+        "loading": form.text("Loading the accounts …"),
+        "broken": form.text("A file beside this page is missing: keep the folder “accounts” with it."),
+        "filter_action": form.text("Action"), "filter_channel": form.text("Channel"),
+        "filter_state": form.text("State"), "filter_segment": form.text("Segment"),
+        "filter_territory": form.text("Territory"), "filter_rep_id": form.text("Representative"),
+        "filter_limit": form.text("Limit"), "filter_waiting_for": form.text("Waits for"),
+        "filter_moved": form.text("Other representative than in the tables"),
+        "filter_changed": form.text("Changed since the last run"), "filter_odd": form.text("Unusual"),
+    }  # fmt: skip

@@ -1,0 +1,182 @@
+"""What changed since the run before, what came of its tasks, and how the key figures went."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+import polars as pl
+
+from dealwright.schemas import Columns
+
+CHANGE_COLUMNS: Final[Columns] = {
+    "account_id": pl.String,
+    "what": pl.String,  # one of `CHANGES`
+    "before": pl.String,
+    "after": pl.String,
+    "value_eur": pl.Float64,  # expected gain of what is now planned; of what was, where the account is gone
+}
+REPRESENTATIVE, ACTION, CHANNEL, NEW, GONE = "representative", "action", "channel", "new", "gone"
+CHANGES: Final = (REPRESENTATIVE, ACTION, CHANNEL, NEW, GONE)
+"""In the order in which they are read: who moved comes first."""
+
+OUTCOME_COLUMNS: Final[Columns] = {
+    "channel": pl.String,
+    "tasks": pl.Int64,  # that were due before this run
+    "done": pl.Int64,
+    "answered": pl.Int64,
+    "expected_eur": pl.Float64,  # of all of them
+    "expected_of_done_eur": pl.Float64,
+    "ordered_eur": pl.Float64,  # what their accounts ordered since
+}
+HISTORY_COLUMNS: Final[Columns] = {
+    "account_id": pl.String,
+    "at": pl.Datetime("us"),
+    "what": pl.String,  # order or contact
+    "channel": pl.String,
+    "action": pl.String,
+    "answered": pl.Boolean,
+    "amount_eur": pl.Float64,
+}
+_EVENTS: Final = 6
+_RUNS: Final = 12
+_COMPARED: Final = ("account_id", "rep_id", "action", "channel", "expected_value_eur")
+
+
+def changes_since(before: pl.DataFrame | None, now: pl.DataFrame) -> pl.DataFrame:
+    """Return `CHANGE_COLUMNS`: one row for each change of an account since the run before.
+
+    Parameters
+    ----------
+    before, now
+        ``account_id, rep_id, action, channel, expected_value_eur`` of both runs.
+    """
+    if before is None:
+        return pl.DataFrame(schema=CHANGE_COLUMNS)
+    joined = now.select(*_COMPARED, is_now=pl.lit(value=True)).join(
+        before.select(*_COMPARED, was=pl.lit(value=True)),
+        on="account_id", how="full", suffix="_before", coalesce=True,
+    )  # fmt: skip
+    is_new, is_gone = pl.col("was").is_null(), pl.col("is_now").is_null()
+    stays = ~is_new & ~is_gone
+    same_action = pl.col("action").eq_missing(pl.col("action_before"))
+    parts = []
+    for what, column, condition in (
+        (REPRESENTATIVE, "rep_id", stays),
+        (ACTION, "action", stays),
+        # another action mostly comes with another channel, and one change is enough to say
+        (CHANNEL, "channel", stays & same_action),
+    ):
+        moved = condition & pl.col(column).ne_missing(pl.col(f"{column}_before"))
+        parts.append(_changes(joined.filter(moved), what, f"{column}_before", column))
+    parts.append(_changes(joined.filter(is_new), NEW, None, "action"))
+    parts.append(_changes(joined.filter(is_gone), GONE, "action_before", None))
+    order = pl.col("what").replace_strict({name: place for place, name in enumerate(CHANGES)})
+    return pl.concat(parts).sort(
+        order, "value_eur", "account_id", descending=[False, True, False], nulls_last=True
+    )
+
+
+def outcomes_of(
+    tasks: pl.DataFrame | None,
+    touches: pl.DataFrame | None,
+    orders: pl.DataFrame | None,
+    since: datetime | None,
+    until: datetime,
+) -> pl.DataFrame:
+    """Return `OUTCOME_COLUMNS`: what came of the tasks of the run before, by channel.
+
+    Parameters
+    ----------
+    tasks
+        ``account_id, day, channel, value_eur`` of the run before.
+    touches, orders
+        As the plan reads them.
+    since, until
+        The cut-offs of both runs.
+    """
+    if tasks is None or since is None:
+        return pl.DataFrame(schema=OUTCOME_COLUMNS)
+    due = tasks.filter(pl.col("day") < pl.lit(until).dt.date()).select("account_id", "channel", "value_eur")
+    fresh = (pl.col("at") >= since) & (pl.col("at") < until)
+    made = pl.DataFrame(schema={"account_id": pl.String, "channel": pl.String, "answered": pl.Boolean})
+    if touches is not None:
+        made = (
+            touches.rename({"touched_at": "at"})
+            .filter(fresh & pl.col("channel").is_not_null())
+            .group_by("account_id", "channel")
+            .agg(answered=pl.col("response").any())
+        )
+    bought = pl.DataFrame(schema={"account_id": pl.String, "ordered_eur": pl.Float64})
+    if orders is not None:
+        bought = (
+            orders.rename({"ordered_at": "at"})
+            .filter(fresh)
+            .group_by("account_id")
+            .agg(ordered_eur=pl.col("amount_eur").sum())
+        )
+    done = pl.col("answered").is_not_null()
+    return (
+        due.join(made, on=["account_id", "channel"], how="left")
+        .join(bought, on="account_id", how="left")
+        .group_by("channel")
+        .agg(
+            tasks=pl.len().cast(pl.Int64), done=done.sum().cast(pl.Int64),
+            answered=pl.col("answered").sum().cast(pl.Int64),
+            expected_eur=pl.col("value_eur").sum(),
+            expected_of_done_eur=pl.col("value_eur").filter(done).sum(),
+            # an account with two tasks on one channel ordered once
+            ordered_eur=pl.struct("account_id", "ordered_eur").unique().struct.field("ordered_eur").sum(),
+        )
+        .select(*OUTCOME_COLUMNS)
+        .sort("expected_eur", "channel", descending=[True, False])
+    )  # fmt: skip
+
+
+def recent_events(
+    orders: pl.DataFrame | None, touches: pl.DataFrame | None, *, each: int = _EVENTS
+) -> pl.DataFrame:
+    """Return `HISTORY_COLUMNS`: the latest orders and contacts of every account, the latest first."""
+    parts = [pl.DataFrame(schema=HISTORY_COLUMNS)]
+    if orders is not None:
+        found = orders.select(
+            "account_id", at=pl.col("ordered_at").cast(pl.Datetime("us")), what=pl.lit("order"),
+            amount_eur=pl.col("amount_eur").cast(pl.Float64),
+        )  # fmt: skip
+        parts.append(_latest(found, each))
+    if touches is not None:
+        found = touches.filter(pl.col("channel").is_not_null()).select(
+            "account_id", "channel", "action", at=pl.col("touched_at").cast(pl.Datetime("us")),
+            what=pl.lit("contact"), answered="response",
+        )  # fmt: skip
+        parts.append(_latest(found, each))
+    return _latest(pl.concat(parts, how="diagonal"), each).select(*HISTORY_COLUMNS)
+
+
+def trend_with(
+    earlier: Sequence[Mapping[str, Any]], as_of: datetime, values: Mapping[str, float | None]
+) -> list[dict[str, Any]]:
+    """Return the key figures of the last runs, this one last.
+
+    A run that is repeated takes the place of what it was before.
+    """
+    moment = as_of.isoformat()
+    kept = [dict(item) for item in earlier if str(item["as_of"]) < moment]
+    return [*kept, {"as_of": moment, "kpis": dict(values)}][-_RUNS:]
+
+
+def _latest(events: pl.DataFrame, each: int) -> pl.DataFrame:
+    ordered = events.sort("account_id", "at", descending=[False, True], maintain_order=True)
+    return ordered.group_by("account_id", maintain_order=True).head(each)
+
+
+def _changes(rows: pl.DataFrame, what: str, before: str | None, after: str | None) -> pl.DataFrame:
+    nothing = pl.lit(None, pl.String)
+    return rows.select(
+        "account_id",
+        what=pl.lit(what),
+        before=nothing if before is None else pl.col(before),
+        after=nothing if after is None else pl.col(after),
+        value_eur=pl.coalesce("expected_value_eur", "expected_value_eur_before"),
+    )

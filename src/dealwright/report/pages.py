@@ -1,0 +1,111 @@
+"""The ground of every page: one Jinja environment, one style, one script.
+
+A page is a template that extends ``base.html`` and is made of the parts in ``parts.html``. It depends on what
+it is given, not on where that came from, so that a run's files and a server can show the same parts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import lru_cache
+from importlib import resources
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from markupsafe import Markup
+
+from dealwright.report.format import Format
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+
+@dataclass(frozen=True)
+class Page:
+    """What stands around the content of a page.
+
+    Attributes
+    ----------
+    title
+        The window's title and the page's heading.
+    company
+        Whose page it is.
+    lead
+        One sentence under the heading.
+    links
+        Address and word of the other pages; the empty address is this page.
+    contents
+        Anchor and word of each section.
+    note
+        What stands at the right of the top: when it was made, of how many accounts.
+    """
+
+    title: str
+    company: str = ""
+    lead: str = ""
+    links: tuple[tuple[str, str], ...] = ()
+    contents: tuple[tuple[str, str], ...] = ()
+    note: str = ""
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a table of `parts.html`.
+
+    Attributes
+    ----------
+    label
+        Its heading, with the unit where there is one.
+    number
+        Whether figures stand in it: at the right, sorted by value.
+    wide
+        Whether a phone may leave it out.
+    """
+
+    label: str
+    number: bool = False
+    wide: bool = False
+
+
+def render(template: str, form: Format, **values: Any) -> str:
+    """Return a page: a template of this package, filled in."""
+    return environment(form).get_template(template).render(**values)
+
+
+@lru_cache(maxsize=8)
+def environment(form: Format) -> Environment:
+    """Return the environment of all pages in a format; everything is escaped."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    made = Environment(
+        loader=PackageLoader("dealwright.report"), autoescape=True, undefined=StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+    made.filters.update(
+        money=form.money, n=form.number, share=form.share, percent=form.percent, day=form.day,
+        short_day=form.short_day, clock=form.clock, moment=form.moment, duration=form.duration,
+        label=form.label, address=address,
+    )  # fmt: skip
+    made.globals.update(
+        form=form, _=form.text, several=form.texts, column=Column, asset=asset,
+        account_address=account_address,
+    )  # fmt: skip
+    return made
+
+
+@lru_cache
+def asset(name: str) -> Markup:
+    """Return a style or a script of this package, to be written into a page."""
+    text = (resources.files("dealwright.report") / "assets" / name).read_text(encoding="utf-8")
+    return Markup(text)  # noqa: S704  our own file
+
+
+def address(text: object) -> str:
+    """Return a text as part of an address."""
+    return quote(str(text), safe="")
+
+
+def account_address(account_id: object, up: str = "") -> str:
+    """Return the address of an account's card, from a page `up` (``../``) from the run's folder."""
+    return f"{up}accounts.html#{address(account_id)}"
