@@ -244,13 +244,13 @@ class _Basis:
         else:
             _splines(x, self.knots, basis)
             basis[missing] = 0.0
+        # all splines add up to 1 everywhere: the intercept stands for the last one, this column is free
         basis[:, -1] = missing
 
 
 def _splines(x: Floats, knots: Floats, basis: NDArray[Any]) -> None:
-    """Write the cubic B-splines over `knots` at each place between them, but for the last one.
+    """Write the cubic B-splines over `knots` at each place between them.
 
-    All of them add up to 1 everywhere, so that the intercept stands for the last, whose column is left at 0.
     Beyond both ends the knots go on at the distance of the outermost two.
     """
     steps = np.arange(1, _DEGREE + 1)

@@ -156,21 +156,27 @@ def test_a_day_book_holds_every_euro_once(orders):
 
 
 @pytest.mark.parametrize("name", ["spline_logit", "boosting", "blend"])
-def test_out_of_fold_predictions_ignore_the_row_itself(name):
+@pytest.mark.parametrize(("folds", "nested_rows"), [(3, 300), (4, 0), (5, 0)])
+def test_out_of_fold_predictions_ignore_the_row_itself(name, folds, nested_rows):
     frame = features(300)
     schema = FeatureSchema.learned_from(frame)
     line = candidate_set(schema, "probability", (), {}, ahead=False)
     rows = Labelled(schema.encode(frame)[0], labels_for(frame))
-    fold = shuffled_folds(300, np.random.default_rng(0), 3)
+    fold = shuffled_folds(300, np.random.default_rng(0), folds)
     flipped = rows.target.copy()
     flipped[7] = 1 - flipped[7]
     before, after = (
-        predict_out_of_fold(line, name, data, fold, most_rows=10_000, rng=np.random.default_rng(2))
+        predict_out_of_fold(
+            line, name, data, fold, most_rows=10_000, rng=np.random.default_rng(2), nested_rows=nested_rows
+        )
         for data in (rows, Labelled(rows.design, flipped))
     )
     assert before.calibrated[7] == after.calibrated[7]
-    other = int(np.flatnonzero(fold != fold[7])[0])
-    assert before.calibrated[other] != after.calibrated[other]
+    assert before.raw[7] == after.raw[7]
+    for k in range(folds):  # every other fold learns from it, or is calibrated by it
+        other = (fold == k) & (np.arange(300) != 7)
+        if k != fold[7]:
+            assert (before.calibrated[other] != after.calibrated[other]).any()
 
 
 def test_rules_shrink_small_cells_and_know_missing_values():
