@@ -333,7 +333,7 @@ class Kpis:
                 "at least": item.at_least,
                 "at most": item.at_most,
                 "status": item.status,
-            }  # fmt: skip
+            }
             for item in self.items
             if item.value is not None
         ]
