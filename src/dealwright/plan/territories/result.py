@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from dealwright.notebook import Summarised
 from dealwright.plan.territories import drawing
 from dealwright.plan.territories.drawing import Division, PlacedAccounts
 from dealwright.plan.territories.measures import Shapes, measure_shapes
@@ -22,7 +23,7 @@ Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class Territories:
+class Territories(Summarised):
     """Result of *territory*.
 
     Attributes
