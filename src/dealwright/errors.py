@@ -61,6 +61,10 @@ class MissingExtraError(DealwrightError):
         )
 
 
+class ClusterError(DealwrightError):
+    """The cluster cannot be reached, is lost, or has workers that would compute something else."""
+
+
 class EvidenceError(DealwrightError):
     """The data cannot support what was asked of it."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -21,9 +22,11 @@ from dealwright.plan.prediction import PredictParams
 from dealwright.plan.result import Plan
 from dealwright.plan.stages import TABLES
 from dealwright.plan.trace import STAGES, hash_frame
+from dealwright.report.cards import card_frame
 from dealwright.report.headlines import sentences
 from dealwright.report.tables import by_action, by_segment
 from dealwright.runs.output import RUN_FILES, RunDirectory, write_plan, write_report
+from dealwright.runs.reading import read_run
 from dealwright.runs.task_file import read_tasks
 from dealwright.schemas import (
     ACCOUNT_RESULT_COLUMNS,
@@ -194,6 +197,21 @@ def test_the_run_directory_is_complete_and_the_truth_is_apart(first_run: Path) -
     figures = {sample.labels["kpi"]: sample.value for sample in families["dealwright_plan_kpi"].samples}
     assert figures["accounts"] == accounts.height
     assert not any("seconds" in name for name in families)  # wall clock is in trace.jsonl only
+
+
+def test_every_reason_of_a_run_is_said_in_words(first_run: Path) -> None:
+    cards = card_frame(read_run(first_run))
+    said = {
+        text
+        for name in ("why", "obstacles", "value_why", "churn_why", "odd")
+        for text in cards[name].explode().drop_nulls().to_list()
+    } | {option["why"] for option in cards["options"].explode().drop_nulls().to_list()}
+    assert len(said) > 50
+    # a form that the report does not know keeps the stage's own names and amounts
+    assert {text for text in said if re.search(r"\bEUR\b|[a-z]_[a-z]|odds", text)} == set()
+    assert cards["churn_low"].drop_nulls().len() == cards["churn_probability"].drop_nulls().len() > 0
+    known = cards.drop_nulls("churn_low")
+    assert (known["churn_low"] <= known["churn_high"]).all()
 
 
 def test_the_worlds_own_files_and_declaration_give_the_same_plan(first_run: Path) -> None:

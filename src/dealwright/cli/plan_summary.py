@@ -17,6 +17,7 @@ from dealwright.report.format import Format, format_of
 from dealwright.report.headlines import sentences, whose_words
 from dealwright.report.key_figures import group_words, write_figure
 from dealwright.report.people import people_of, people_table, person
+from dealwright.report.reasons import Reasons
 from dealwright.report.tables import add_up, by_action, by_segment
 
 _MARKS: Final = {"met": "green", "missed": "red"}
@@ -93,7 +94,8 @@ class _Summary:
         ):
             yield escape(sentence)
         yield ""
-        known = list(notices(plan))
+        reasons = Reasons(form)
+        known = [reasons.amounts(text) for text in notices(plan)]
         if known:
             yield f"[bold]{escape(form.text('Before you act'))}[/bold]"
             yield _bullets(known)

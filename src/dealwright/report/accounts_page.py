@@ -36,7 +36,7 @@ _SHOWN: Final = (
     "untouched_probability", "response_value_eur", "price_eur", "runner_up_words", "runner_up_value_eur",
     "why", "obstacles", "segment_words", "territory", "rep_id", "predicted_value_eur", "potential_eur",
     "value_why", "churn_probability", "churn_low", "churn_high", "churn_why", "odd", "options", "events",
-    "links", "state",
+    "links", "state", "mentions",
 )  # fmt: skip
 # money to cents, shares to a tenth of a per cent: what the card shows, and no more
 _PLACES: Final = {
@@ -134,9 +134,11 @@ def page_links(run: Run, here: str) -> tuple[tuple[str, str], ...]:
     form = run.form
     pages = [
         ("report.html", form.text("Report")), ("accounts.html", form.text("Accounts")),
-        *((f"maps/{name}.html", word) for name, word in (
-            ("routes", form.text("Routes on a map")), ("territories", form.text("Territories on a map")),
-        ) if f"maps/{name}.html" in run.files),
+        *((file, word) for file, word in (
+            ("contact-centre.html", form.text("Contact centre")),
+            ("maps/routes.html", form.text("Routes on a map")),
+            ("maps/territories.html", form.text("Territories on a map")),
+        ) if file in run.files),
     ]  # fmt: skip
     return tuple(("" if address == here else address, word) for address, word in pages)
 

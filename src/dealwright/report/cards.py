@@ -83,8 +83,8 @@ _KEPT: Final[Columns] = {
 _PROPOSED: Final = 5
 _COMPARED: Final = 50_000
 _LINKS: Final = (
-    ("briefs", "html", mark("Brief")), ("maps", "html", mark("Map of the day")),
-    ("calendars", "ics", mark("Calendar")),
+    ("days", "html", mark("Day")), ("briefs", "html", mark("Brief")),
+    ("maps", "html", mark("Map of the day")), ("calendars", "ics", mark("Calendar")),
 )  # fmt: skip
 
 
@@ -144,6 +144,7 @@ def card_frame(run: Run) -> pl.DataFrame:
     frame = frame.with_columns(_options(frame, reasons))
     frame = _with_interval(frame, run.card)
     frame = _with_events(frame, run.history, form)
+    frame = _with_mentions(frame, run.tables["left_out"])
     return _with_links(frame, run)
 
 
@@ -326,6 +327,14 @@ def _with_events(frame: pl.DataFrame, history: pl.DataFrame, form: Format) -> pl
         ),
     ).group_by("account_id", maintain_order=True).agg("events")  # fmt: skip
     return frame.join(listed, on="account_id", how="left", maintain_order="left")
+
+
+def _with_mentions(frame: pl.DataFrame, left_out: pl.DataFrame) -> pl.DataFrame:
+    """Say which other accounts the obstacles name."""
+    named = pl.DataFrame(schema={"account_id": pl.String, "mentions": pl.List(pl.String)})
+    if {"account_id", "displaces"} <= set(left_out.columns):
+        named = left_out.select("account_id", mentions="displaces").unique("account_id", keep="first")
+    return frame.join(named, on="account_id", how="left", maintain_order="left")
 
 
 def _with_links(frame: pl.DataFrame, run: Run) -> pl.DataFrame:

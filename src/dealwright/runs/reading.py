@@ -17,6 +17,7 @@ from dealwright.plan.result import PreviousRun
 from dealwright.plan.staffing.backlog import carried_over
 from dealwright.plan.stages import TABLES
 from dealwright.report.calendars import ENTRY_COLUMNS
+from dealwright.report.centre_page import CENTRE_PAGE
 from dealwright.report.comparison import CHANGE_COLUMNS, HISTORY_COLUMNS, OUTCOME_COLUMNS
 from dealwright.report.format import DEFAULT_CURRENCY, DEFAULT_LOCALE, format_of
 from dealwright.report.people import people_of, people_table
@@ -69,7 +70,10 @@ def read_run(folder: Path | str) -> Run:
             card=_read_json(folder / "model_card.json") or {},
             form=format_of(told.get("locale", DEFAULT_LOCALE), told.get("currency", DEFAULT_CURRENCY)),
             company=told.get("company") or _company(settings),
-            files=frozenset(f"{place}/{path.name}" for place in _DAYS for path in (folder / place).glob("*")),
+            files=frozenset(
+                [*(f"{place}/{path.name}" for place in _DAYS for path in (folder / place).glob("*")),
+                 *([] if tables["shifts"].is_empty() else [CENTRE_PAGE])]
+            ),
         )  # fmt: skip
     except (InputError, OSError, ValueError, KeyError, TypeError, pl.exceptions.PolarsError) as error:
         raise InputError(

@@ -321,7 +321,7 @@ def test_routes_are_compared_with_the_days_without_value_in_a_section_of_its_own
     assert '<a href="maps/R2-2026-07-01.html">Map</a>' in page
     assert "briefs/" not in page  # there are none
     assert Table(page, "left-out-table").rows == [
-        ["A", "€70.00", "shift", "would take the place of Z (€5.50); travel would cost €2.00"]
+        ["A", "€70.00", "shift", "would take the place of Z (€5.50); cost of travel +€2.00"]
     ]
     assert "The first 1 of 4." in page
 

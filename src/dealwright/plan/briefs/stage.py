@@ -98,7 +98,7 @@ def write_briefs(
     decisions = align(decisions, inputs.accounts["account_id"])
     tasks = collect_tasks(visits, calls)
     facts = gather_facts(tasks, inputs, _in_language(params.language, tasks, inputs, decisions))
-    wording = load_wording(params.language, params.wording, facts.columns)
+    wording = load_wording(params.language, params.wording, facts.columns, currency=params.currency)
     made = render(facts, wording)
     with_brief = pl.col("account_id").is_in(made["account_id"].unique().implode())
     return Briefs(decisions.select("account_id", has_brief=with_brief), made, params.language)

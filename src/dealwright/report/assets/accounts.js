@@ -70,10 +70,16 @@
     return [drawn, " ", words];
   }
   const table = (heads, rows) => make("table", { class: "plain" }, make("thead", {}, make("tr", {}, ...heads.map(([text, kind]) => make("th", { scope: "col", class: kind }, text)))), make("tbody", {}, ...rows));
+  // the accounts that a text names lead to their cards
+  const linked = (text, ids) => {
+    let parts = [text];
+    for (const id of ids ?? []) parts = parts.flatMap((part) => typeof part === "string" ? part.split(id).flatMap((rest, k) => k ? [make("a", { href: `#${encodeURIComponent(id)}` }, id), rest] : [rest]) : [part]);
+    return parts;
+  };
   function written(card, row) {
     const value = card[row.field];
     switch (row.form) {
-      case "list": return value?.length ? [make("ul", {}, ...value.map((text) => make("li", {}, text)))] : null;
+      case "list": return value?.length ? [make("ul", {}, ...value.map((text) => make("li", {}, ...linked(text, card.mentions))))] : null;
       case "options": return value?.length ? [table([[T.action, ""], [T.brings, "num"], [T.why, ""]], value.map((item) => make("tr", {}, make("td", {}, item.action), make("td", { class: "num" }, item.value === null ? "–" : signed(FORMS.money, item.value)), make("td", {}, item.why))))] : null;
       case "events": return value?.length ? [make("table", { class: "plain" }, make("tbody", {}, ...value.map((item) => make("tr", {}, make("td", {}, day(item.at)), make("td", {}, item.what), make("td", { class: "num" }, item.amount === null ? "" : signed(FORMS.cents, item.amount))))))] : null;
     }
