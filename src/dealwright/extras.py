@@ -12,8 +12,8 @@ from dealwright.errors import MissingExtraError
 EXTRAS: Final[Mapping[str, tuple[str, ...]]] = {
     "cluster": ("distributed",),
     "plan": (
-        "h3", "icalendar", "matplotlib", "numba", "ortools", "prometheus_client", "pyvrp", "scipy",
-        "shapely", "sklearn", "structlog", "threadpoolctl",
+        "h3", "icalendar", "numba", "ortools", "prometheus_client", "pyvrp", "scipy", "shapely",
+        "threadpoolctl",
     ),
 }  # fmt: skip
 

@@ -50,6 +50,7 @@ def plan_document(plan: Plan) -> dict[str, Any]:
         "segments": _by_segment(plan.accounts).to_dicts(),
         "limits": plan.tables["limits"].to_dicts(),
         "one_more": plan.tables["one_more"].to_dicts(),
+        "headcount": plan.tables["headcount"].to_dicts(),
         "stages": [
             {"stage": name, "rows": rows[name], "seconds": seconds} for name, seconds in plan.seconds.items()
         ],

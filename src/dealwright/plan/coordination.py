@@ -95,7 +95,7 @@ class Night:
     def coordinate(self) -> Coordination:
         """Run *channel*, *route* and *schedule* until they agree."""
         channels, routes, roster = self.find_reach()
-        return Coordination(channels, routes, roster or self._staff(channels))
+        return Coordination(channels, routes, roster or self.staff(channels))
 
     def find_reach(self) -> Reach:
         """Run them only so far that it is known who is reached: the shifts may not be needed for that."""
@@ -107,7 +107,7 @@ class Night:
         channels = self._allocate(commitments, capacities)
         roster: Schedule | None = None  # the schedule for `channels`, once it is known
         for _ in range(params.capacity_rounds if data.staff is not None else 0):
-            roster = self._staff(channels)
+            roster = self.staff(channels)
             short = {
                 name: most for name, most in roster.capacities.items() if most < _scheduled(channels, name)
             }
@@ -153,8 +153,8 @@ class Night:
             )  # fmt: skip
         return known[key]
 
-    def _staff(self, channels: Channels) -> Schedule:
-        """Run *schedule*."""
+    def staff(self, channels: Channels) -> Schedule:
+        """Run *schedule* for the contacts that the channels hold."""
         data = self.data
         return self.stages.run(
             "schedule", data.accounts.height, schedule, data.accounts, channels.frame, self.params.schedule,

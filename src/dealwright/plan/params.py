@@ -47,6 +47,9 @@ class PlanParams:
     one_more
         Whether to find out, by planning again, what one more visit, hour, representative, agent or contact
         would bring.
+    headcount
+        Whether to find out, by planning its shifts again, what holds the number of people in the contact
+        centre up, and what one person fewer would cost.
     """
 
     quality: QualityParams = field(default_factory=QualityParams)
@@ -62,5 +65,6 @@ class PlanParams:
     brief: BriefParams = field(default_factory=BriefParams)
     capacity_rounds: int = 2
     one_more: bool = True
+    headcount: bool = True
     kpis: KpiParams = field(default_factory=KpiParams)
     report: ReportParams = field(default_factory=ReportParams)

@@ -14,6 +14,7 @@ from dealwright.plan.anomalies import detect_anomalies
 from dealwright.plan.briefs import write_briefs
 from dealwright.plan.coordination import Night, Reach
 from dealwright.plan.drift import measure_drift
+from dealwright.plan.headcount import find_headcount
 from dealwright.plan.kpis import Findings, judge, measure
 from dealwright.plan.limits import Limits, find_limits
 from dealwright.plan.one_more import find_one_more
@@ -24,6 +25,7 @@ from dealwright.plan.quality import check_quality
 from dealwright.plan.result import Plan, PreviousRun
 from dealwright.plan.routing import find_visitable, plan_distance_baseline
 from dealwright.plan.segments import segment
+from dealwright.plan.staffing import Schedule
 from dealwright.plan.stages import StageResults
 from dealwright.plan.territories import draw_territories
 from dealwright.plan.trace import FIELD_STAGES, STAGES, Progress, StageResult, Tracer, hash_frame, hash_text
@@ -123,6 +125,10 @@ def run_plan(
             )  # fmt: skip
         return replace(night, stages=quiet, data=other, territories=drawn, params=its).find_reach()
 
+    def restaff(other: PlanInputs, its: PlanParams) -> Schedule:
+        """Plan the shifts again for the same contacts, with other staff or rules."""
+        return replace(night, stages=Tracer(seed, "", quiet=True), data=other, params=its).staff(channels)
+
     planned = night.coordinate()
     channels, routes, schedule = planned
     distance_baseline = None
@@ -140,11 +146,11 @@ def run_plan(
 
     def describe(**tables: Any) -> Limits:
         limits = find_limits(**tables)
-        return (
-            replace(limits, one_more=find_one_more(planned, data, params, replan))
-            if params.one_more
-            else limits
-        )
+        if params.one_more:
+            limits = replace(limits, one_more=find_one_more(planned, data, params, replan))
+        if params.headcount:
+            limits = replace(limits, headcount=find_headcount(schedule, data, params, restaff))
+        return limits
 
     limits = stages.run(
         "limits", rows, describe, accounts=join_results(account_id, *found), channels=channels.table,

@@ -232,7 +232,7 @@ def _centre(run: Run, reasons: Reasons) -> dict[str, Any]:
     late = backlog.filter(pl.col("backlog") > 0)
     return {
         "roster": roster, "agents": len(people) or shifts["rep_id"].n_unique(), "calls": calls.height,
-        "hours": hours, "of_hours": of_hours,
+        "hours": hours, "of_hours": of_hours, "headcount": run.tables["headcount"].to_dicts(),
         "unplaced": [
             {**row, "why": reasons.say(row["reason"])} for row in _named(unplaced, run).head(30).to_dicts()
         ],
