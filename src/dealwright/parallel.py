@@ -1,17 +1,16 @@
 """Independent work on all cores, or on any `concurrent.futures.Executor`: one map for all of Dealwright.
 
 Many small fits with one thread each are faster than one after the other with all cores, and much faster where
-other processes keep the cores busy: OpenMP's threads wait for each other by spinning. NumPy's, numba's and
-scikit-learn's kernels release the interpreter lock, so threads are enough.
+other processes keep the cores busy. NumPy's and numba's kernels release the interpreter lock, so threads are
+enough.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
-from importlib import import_module
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -24,7 +23,6 @@ def parallel_map(
     *,
     executor: Executor | None = None,
     worthwhile: bool = True,
-    kernels: Sequence[str] = (),
 ) -> list[R]:
     """Do the same work for every item, and return the results in their order; the first error is raised.
 
@@ -36,9 +34,6 @@ def parallel_map(
     worthwhile
         Whether an item is enough work for a thread of its own: small fits are mostly steps of the
         interpreter, which runs one thread at a time.
-    kernels
-        Modules whose OpenMP kernels the work calls: they are imported before the threads start (two threads
-        that both begin to import a package get half of it), and keep to one thread in each.
     """
     jobs = list(items)
     if executor is not None:
@@ -46,31 +41,17 @@ def parallel_map(
     workers = min(len(jobs), os.cpu_count() or 1) if worthwhile else 1
     if workers <= 1:
         return [work(job) for job in jobs]
-    for name in kernels:
-        import_module(name)
-    with ThreadPoolExecutor(workers, initializer=_one_openmp_thread if kernels else None) as pool:
+    with ThreadPoolExecutor(workers) as pool:
         return list(pool.map(work, jobs))
 
 
 @contextmanager
-def one_core_kernels(*modules: str) -> Iterator[None]:
-    """Keep OpenMP and BLAS to one thread per call, so that `parallel_map` is the only parallelism.
+def one_core_kernels() -> Iterator[None]:
+    """Keep linear algebra to one thread per call, so that `parallel_map` is the only parallelism.
 
-    Parameters
-    ----------
-    modules
-        Whose kernels are meant: only libraries that are loaded can be limited.
+    Only libraries that are loaded already can be limited.
     """
     from threadpoolctl import threadpool_limits
 
-    for name in modules:
-        import_module(name)
     with threadpool_limits(1):
         yield
-
-
-def _one_openmp_thread() -> None:
-    """Set the limit of a new thread, which OpenMP keeps per thread."""
-    from threadpoolctl import threadpool_limits
-
-    threadpool_limits(1, user_api="openmp")

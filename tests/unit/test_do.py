@@ -37,7 +37,7 @@ def do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
         monkeypatch.setattr(module, name, value)
     steps: list[str] = []
 
-    def step(label: str, *command: str) -> None:
+    def step(label: str, *command: str, may_fail: bool = False) -> None:
         steps.append(label)
         if "venv" in command:
             module.PYTHON.parent.mkdir(parents=True, exist_ok=True)
@@ -62,7 +62,7 @@ def _kinds(do: ModuleType) -> list[str]:
 
 def test_sets_up_once_and_then_does_nothing(do: ModuleType) -> None:
     do.sync("runtime")
-    assert _kinds(do) == ["uv 1.0", "environment", "packages (runtime)", "dealwright itself"]
+    assert _kinds(do) == ["uv 1.0", "environment", "packages (runtime)", "dealwright itself", "bytecode"]
     do.sync("runtime")
     assert _kinds(do) == []
 
@@ -71,7 +71,7 @@ def test_adds_a_level_and_never_takes_one_away(do: ModuleType) -> None:
     do.sync("runtime")
     _kinds(do)
     do.sync("dev")
-    assert _kinds(do) == ["packages (dev)", "dealwright itself"]
+    assert _kinds(do) == ["packages (dev)", "dealwright itself", "bytecode"]
     do.sync("runtime")
     assert _kinds(do) == []
 
@@ -83,7 +83,7 @@ def test_follows_a_change_of_what_it_installed(file: str, do: ModuleType) -> Non
     with (do.ROOT / file).open("a") as changed:
         changed.write("# changed\n")
     do.sync("runtime")
-    assert _kinds(do) == ["packages (dev)", "dealwright itself"]
+    assert _kinds(do) == ["packages (dev)", "dealwright itself", "bytecode"]
 
 
 def test_ignores_a_change_of_what_it_did_not_install(do: ModuleType) -> None:
@@ -99,7 +99,7 @@ def test_finishes_a_set_up_that_was_interrupted(do: ModuleType, monkeypatch: pyt
     _kinds(do)
     recorded = do._step
 
-    def fail(label: str, *command: str) -> None:
+    def fail(label: str, *command: str, may_fail: bool = False) -> None:
         recorded(label, *command)
         if label.startswith("packages"):
             raise do.SetupError("no network")
@@ -110,7 +110,7 @@ def test_finishes_a_set_up_that_was_interrupted(do: ModuleType, monkeypatch: pyt
     _kinds(do)
     monkeypatch.setattr(do, "_step", recorded)
     do.sync("runtime")
-    assert _kinds(do) == ["environment", "packages (runtime)", "dealwright itself"]
+    assert _kinds(do) == ["environment", "packages (runtime)", "dealwright itself", "bytecode"]
 
 
 def test_builds_anew_for_another_python_place_or_on_request(
@@ -125,13 +125,35 @@ def test_builds_anew_for_another_python_place_or_on_request(
     assert "environment" in _kinds(do)
 
 
+def test_modules_are_compiled_also_where_python_may_not_write_them(
+    do: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = importlib.util.spec_from_file_location("do_that_steps", ROOT / "do.py")
+    assert spec is not None
+    assert spec.loader is not None
+    really = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(really)
+    monkeypatch.setattr(really, "ROOT", do.ROOT)
+    monkeypatch.setattr(do, "_step", really._step)
+    monkeypatch.setattr(do, "PYTHON", Path(sys.executable))
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    packages = do.VENV / "lib" / "python3" / "site-packages"
+    for folder in (do.ROOT / "src", packages, packages / "tests"):
+        folder.mkdir(parents=True)
+        (folder / "module.py").write_text("VALUE = 1\n")
+    (packages / "broken.py").write_text("for another version of Python:\n")
+    do._compile()
+    found = {path.parents[1] for path in do.ROOT.rglob("*.pyc")}
+    assert found == {do.ROOT / "src", packages}
+
+
 def test_fetches_another_uv_when_the_pin_moves(do: ModuleType) -> None:
     do.sync("runtime")
     _kinds(do)
     (do.BOOTSTRAP / "uv-1.0.dist-info").rename(do.BOOTSTRAP / "uv-0.9.dist-info")
     (do.ROOT / "requirements" / "uv.txt").write_text("uv==1.0 \\\n    --hash=sha256:11\n")
     do.sync("runtime")
-    assert _kinds(do) == ["uv 1.0", "packages (runtime)", "dealwright itself"]
+    assert _kinds(do) == ["uv 1.0", "packages (runtime)", "dealwright itself", "bytecode"]
 
 
 def test_says_what_to_do_without_pip(do: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from operator import call
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_info
 
 from dealwright.parallel import one_core_kernels, parallel_map
-from dealwright.plan.prediction.candidates import MODEL_LIBRARIES
 
 
 @pytest.mark.parametrize("worthwhile", [True, False])
@@ -47,15 +45,12 @@ def test_the_first_error_is_raised(*, worthwhile: bool) -> None:
         parallel_map(fail, range(3), worthwhile=worthwhile)
 
 
-def test_kernels_keep_to_one_thread_where_nothing_was_imported_before() -> None:
-    code = (
-        "from dealwright.parallel import one_core_kernels\n"
-        "from threadpoolctl import threadpool_info\n"
-        f"with one_core_kernels(*{MODEL_LIBRARIES!r}):\n"
-        "    import sklearn.ensemble\n"
-        "    found = [(pool['user_api'], pool['num_threads']) for pool in threadpool_info()]\n"
-        "assert any(name == 'openmp' for name, _ in found), found\n"
-        "assert all(threads == 1 for _, threads in found), found\n"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+def test_linear_algebra_keeps_to_one_thread_inside_and_has_all_of_them_again_after() -> None:
+    def threads() -> list[int]:
+        return [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
+
+    before = threads()
+    with one_core_kernels():
+        assert set(threads()) == {1}
+    assert before
+    assert threads() == before

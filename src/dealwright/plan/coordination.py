@@ -8,6 +8,7 @@ out gets another channel, or waits.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 from typing import Final, NamedTuple
 
@@ -76,6 +77,8 @@ class Night:
         Of the last run.
     solved
         What was found before: taken over where nothing it depends on has changed.
+    executor
+        Where days are planned; by default threads.
     """
 
     stages: Tracer
@@ -87,6 +90,7 @@ class Night:
     carried: Mapping[str, float] | None = None
     travel: TravelTimes | None = None
     solved: Solved = field(default_factory=Solved)
+    executor: Executor | None = None
 
     def coordinate(self) -> Coordination:
         """Run *channel*, *route* and *schedule* until they agree."""
@@ -117,7 +121,7 @@ class Night:
             "route", data.accounts.height, route, data.accounts, data.reps, params.route,
             decisions=channels.frame, territories=self.territories.frame, promises=data.promises,
             frequencies=data.frequencies, travel=self.travel, schema=data.schema, as_of=data.as_of,
-            solved=self.solved.days,
+            solved=self.solved.days, executor=self.executor,
         )  # fmt: skip
         commitments = settle_visits(commitments, routes)
         visits = commitments.filter(pl.col("channel") == _FIELD, pl.col("kind").is_in([PROMISED, PLANNED]))

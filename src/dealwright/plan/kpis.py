@@ -13,6 +13,7 @@ from typing import Any, Final, Literal, TypeAlias
 
 import polars as pl
 
+from dealwright.notebook import rows_table
 from dealwright.plan.drift import Drift
 from dealwright.plan.stages import StageResults
 from dealwright.schemas import NOTHING
@@ -323,6 +324,21 @@ class Kpis:
         found = [item for item in self.items if item.definition.group == group]
         rank = {name: place for place, name in enumerate(_SHOWN)}
         return tuple(sorted(found, key=lambda item: rank.get(item.name, len(rank))))
+
+    def _repr_html_(self) -> str:
+        rows = [
+            {
+                "figure": item.definition.label,
+                "value": item.value,
+                "at least": item.at_least,
+                "at most": item.at_most,
+                "status": item.status,
+            }
+            for item in self.items
+            if item.value is not None
+        ]
+        missed = ", ".join(item.definition.label for item in self.missed)
+        return rows_table(f"missed: {missed}" if missed else "no target is missed", rows, limit=len(rows))
 
     def to_json(self) -> str:
         """Write them as JSON."""

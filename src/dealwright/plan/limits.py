@@ -9,6 +9,7 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 
+from dealwright.notebook import Summarised
 from dealwright.plan.channels.capacity import FROM_STAFF
 from dealwright.schemas import (
     HEADCOUNT_COLUMNS,
@@ -28,7 +29,7 @@ _FIELD: Final = "field"
 
 
 @dataclass(frozen=True)
-class Limits:
+class Limits(Summarised):
     """Result of *limits*.
 
     Attributes

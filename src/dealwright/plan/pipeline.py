@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import Executor
 from dataclasses import replace
 from typing import Any
 
@@ -43,6 +44,7 @@ def run_plan(
     progress: Progress | None = None,
     travel: TravelTimes | None = None,
     land: Any = None,
+    executor: Executor | None = None,
 ) -> Plan:
     """Plan one night: from accounts to the next best action of each.
 
@@ -65,6 +67,9 @@ def run_plan(
     land
         Where there is land, as a Shapely polygon in degrees, longitude first: an account elsewhere is not
         visited, and the reason says so.
+    executor
+        Where representatives' days are planned: processes, or a cluster (`dealwright.runs.cluster`); by
+        default threads. The plan is the same.
 
     Raises
     ------
@@ -106,7 +111,9 @@ def run_plan(
             "territory", rows, draw_territories, data.accounts, data.reps, params.territory,
             predictions=predictions.frame, previous=last.territories, schema=data.schema,
         )  # fmt: skip
-    night = Night(stages, data, actions, territories, params, last.waitlist, last.carried, travel)
+    night = Night(
+        stages, data, actions, territories, params, last.waitlist, last.carried, travel, executor=executor
+    )
 
     def replan(other: PlanInputs, its: PlanParams) -> Reach:
         """Plan channels and routes again, with other representatives, staff or limits."""
@@ -130,7 +137,7 @@ def run_plan(
             "distance_only", rows, plan_distance_baseline, data.accounts, data.reps, params.distance_only,
             decisions=find_visitable(actions.frame, actions.options, channels.frame), route=params.route,
             territories=territories.frame, promises=data.promises, frequencies=data.frequencies,
-            travel=travel, **known,
+            travel=travel, executor=executor, **known,
         )  # fmt: skip
     found: list[StageResult | None] = [
         quality, predictions, anomalies, segments, actions, territories, channels, routes, schedule,

@@ -12,20 +12,11 @@ from typing import Any, Final, Protocol, TypeVar
 
 import numpy as np
 import polars as pl
-import structlog
 
 from dealwright.toml import to_toml
 
-# as JSON through the standard library's logger "dealwright.plan": silent until somebody configures it
-_log = structlog.wrap_logger(
-    logging.getLogger("dealwright.plan"),
-    processors=[
-        structlog.stdlib.filter_by_level,
-        structlog.stdlib.add_log_level,
-        structlog.processors.JSONRenderer(sort_keys=True),
-    ],
-    wrapper_class=structlog.stdlib.BoundLogger,
-)
+# silent until somebody configures the standard library's logger of this name
+_log = logging.getLogger("dealwright.plan")
 STAGES: Final = (
     "quality", "predict", "anomalies", "segment", "action", "territory", "channel", "route", "schedule",
     "distance_only", "limits", "brief",
@@ -131,7 +122,9 @@ class Tracer:
             dict(result.summary()),
         )  # fmt: skip
         self.records.append(record)
-        _log.info("stage finished", **{k: v for k, v in vars(record).items() if k != "summary"})
+        if _log.isEnabledFor(logging.INFO):
+            flat = {key: value for key, value in vars(record).items() if key != "summary"}
+            _log.info(json.dumps({"event": "stage finished", "level": "info", **flat}, sort_keys=True))
         return result
 
     def finish(self) -> None:

@@ -83,8 +83,8 @@ _KEPT: Final[Columns] = {
 _PROPOSED: Final = 5
 _COMPARED: Final = 50_000
 _LINKS: Final = (
-    ("briefs", "html", mark("Brief")), ("maps", "html", mark("Map of the day")),
-    ("calendars", "ics", mark("Calendar")),
+    ("days", "html", mark("Day")), ("briefs", "html", mark("Brief")),
+    ("maps", "html", mark("Map of the day")), ("calendars", "ics", mark("Calendar")),
 )  # fmt: skip
 
 
@@ -170,7 +170,7 @@ def find_account(accounts: pl.DataFrame, wanted: str) -> str:
     near = [f"{account_id} ({name})" for account_id, name in alike.iter_rows()]
     if not near:
         # ids of about the same length: enough to find a slip, and quick among many
-        size = pl.col("account_id").str.len_chars().cast(pl.Int64)
+        size = pl.col("account_id").str.len_chars().cast(pl.Int64)  # unsigned: 8 - 9 would be huge
         ids = accounts.filter((size - len(wanted)).abs() <= 2)["account_id"].to_list()
         near = get_close_matches(wanted, ids[:_COMPARED], n=_PROPOSED, cutoff=0.5)
     hint = f"did you mean {', '.join(near)}?" if near else "name an id or a name as the run's tables have it"

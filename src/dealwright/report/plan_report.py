@@ -32,7 +32,8 @@ _MOST_MOVED: Final = 12
 _MOST_LEFT_OUT: Final = 12
 _MOST_ISSUES: Final = 40
 _FILES: Final = {
-    "briefs": ("html", mark("Briefs")), "maps": ("html", mark("Map")), "calendars": ("ics", mark("Calendar")),
+    "days": ("html", mark("Day")), "briefs": ("html", mark("Briefs")), "maps": ("html", mark("Map")),
+    "calendars": ("ics", mark("Calendar")),
 }  # fmt: skip
 _CHANGES: Final = {
     "representative": mark("another representative"), "action": mark("another action"),

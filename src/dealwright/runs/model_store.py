@@ -34,7 +34,7 @@ class FolderModelStore:
         InputError
             The champion cannot be loaded: its file is damaged or missing.
         OutdatedModelError
-            It was written with other versions of scikit-learn or NumPy.
+            It was written with another version of NumPy, or of Dealwright.
         """
         pointer = self.folder / name / _CHAMPION
         if not pointer.exists():

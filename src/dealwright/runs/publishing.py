@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from dealwright.desk.desk import Desk
 from dealwright.desk.task_results import Published
 from dealwright.errors import DatabaseError
 from dealwright.runs.task_file import read_tasks
 from dealwright.settings import load_settings
 
-OpenDesk = Callable[[], AbstractContextManager[Desk]]
+if TYPE_CHECKING:
+    from dealwright.desk.desk import Desk  # with the database's client, which a night without a desk spares
+
+OpenDesk = Callable[[], "AbstractContextManager[Desk]"]
 
 
 class Progress(Protocol):
@@ -54,5 +56,7 @@ def publish_run(
 
 def open_own_desk() -> AbstractContextManager[Desk]:
     """Open the desk of the settings."""
+    from dealwright.desk.desk import Desk
+
     settings = load_settings()
     return Desk.open(settings.database_url, settings.home)

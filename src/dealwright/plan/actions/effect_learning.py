@@ -23,7 +23,7 @@ from dealwright.plan.actions.learners import (
     doubly_robust_scores,
     fit_effects,
 )
-from dealwright.plan.actions.linear_models import Linear, fit_logistic
+from dealwright.plan.actions.linear_models import Linear, fit_logistic, fit_shares
 from dealwright.plan.actions.point_in_time import PointInTimeFeatures, PointInTimeReader
 from dealwright.schemas import PlanInputs
 
@@ -366,18 +366,13 @@ def _propensities(
     missing = ~(np.isfinite(values) & (values > 0) & (values <= 1))
     if not missing.any():
         return values, "logged"
-    from sklearn.linear_model import LogisticRegression
-
     sample = rng.permutation(arm.size)[:40_000]
-    if np.unique(arm[sample]).size == 1:
+    arms = np.unique(arm[sample])
+    if arms.size == 1:
         values[missing] = 1.0
     else:
-        model = LogisticRegression(C=0.1, max_iter=200, tol=1e-3).fit(phi[sample], arm[sample])
-        predicted = model.predict_proba(phi[missing])
-        column = np.searchsorted(model.classes_, arm[missing])
-        known = (column < model.classes_.size) & (
-            model.classes_[np.minimum(column, model.classes_.size - 1)] == arm[missing]
-        )
-        chosen = predicted[np.arange(column.size), np.minimum(column, model.classes_.size - 1)]
-        values[missing] = np.where(known, chosen, params.least_propensity)
+        shares = fit_shares(phi[sample], np.searchsorted(arms, arm[sample]), arms.size)(phi[missing])
+        column = np.minimum(np.searchsorted(arms, arm[missing]), arms.size - 1)
+        known = arms[column] == arm[missing]
+        values[missing] = np.where(known, shares[np.arange(column.size), column], params.least_propensity)
     return values, "estimated" if missing.all() else f"logged, {missing.mean():.0%} estimated"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,6 +12,8 @@ from numpy.typing import NDArray
 from dealwright.stats.glm import fit_glm
 
 PLAIN_C: Final = 1.0  # prior variance of a coefficient that is hardly shrunken
+_SHARES_PENALTY: Final = 10.0
+_SHARES_TOLERANCE: Final = 1e-4  # of the mean loss's gradient
 _NEWTON_STEPS: Final = 12
 _NEWTON_GAIN: Final = 1e-5  # stop when a step gains less than this per row
 
@@ -80,6 +83,51 @@ def fit_logistic(
         intercept = offset[0].intercept + offset[1]
     preferred = float(weights[width + channels]) if channels else 0.0
     return Linear(account, weights[width : width + channels], preferred, intercept)
+
+
+def fit_shares(
+    columns: NDArray[np.float32], chosen: NDArray[np.int64], count: int
+) -> Callable[[NDArray[np.float32]], NDArray[np.float64]]:
+    """Fit a multinomial logistic regression with a ridge penalty; return a function of columns to shares.
+
+    Parameters
+    ----------
+    columns : account columns.
+    chosen : which of `count` possibilities was taken, by its number.
+    """
+    from scipy.optimize import minimize
+
+    n, width = columns.shape
+    matrix = np.column_stack([columns, np.ones(n, dtype=np.float32)])
+    penalty = np.append(np.full(width, _SHARES_PENALTY / n), 0.0)[:, None]
+    row = np.arange(n)
+
+    def mean_loss(flat: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        weights = flat.reshape(width + 1, count)
+        shares, likelihood = _softmax(matrix @ weights.astype(np.float32))
+        loss = -float(likelihood[row, chosen].mean()) + 0.5 * float((penalty * weights**2).sum())
+        shares[row, chosen] -= 1.0
+        gradient = (matrix.T @ shares.astype(np.float32)).astype(np.float64) / n + penalty * weights
+        return loss, gradient.ravel()
+
+    found = minimize(
+        mean_loss, np.zeros((width + 1) * count), jac=True, method="L-BFGS-B",
+        options={"gtol": _SHARES_TOLERANCE, "maxiter": 200},
+    )  # fmt: skip
+    weights = found.x.reshape(width + 1, count)
+
+    def predicted(rows: NDArray[np.float32]) -> NDArray[np.float64]:
+        return _softmax(rows @ weights[:-1].astype(np.float32) + weights[-1].astype(np.float32))[0]
+
+    return predicted
+
+
+def _softmax(score: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return shares and their logarithms."""
+    relative = score.astype(np.float64)
+    relative -= relative.max(axis=1, keepdims=True)
+    logarithm = relative - np.log(np.exp(relative).sum(axis=1, keepdims=True))
+    return np.exp(logarithm), logarithm
 
 
 @dataclass(frozen=True)

@@ -5,16 +5,16 @@ Fitted on a sample, applied row by row; each odd row says what makes it odd.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from dealwright.notebook import Summarised
 from dealwright.parallel import parallel_map
 from dealwright.plan.anomalies.features import (
     CATEGORY_RARITY,
@@ -24,17 +24,15 @@ from dealwright.plan.anomalies.features import (
     robust_scale,
     scale_robustly,
 )
+from dealwright.plan.anomalies.forest import IsolationForest
 from dealwright.plan.anomalies.own_history import RESIDUALS, history_departures
 from dealwright.plan.anomalies.params import AnomalyParams
 from dealwright.plan.inputs import gather_inputs
 from dealwright.schemas import AccountSchema, PlanInputs
 
-if TYPE_CHECKING:
-    from sklearn.ensemble import IsolationForest
-
 _QUANTILES: Final = 2001
 _TWO_SIGMA: Final = 0.97725
-_BLOCK_ROWS: Final = 50_000
+_BLOCK_ROWS: Final = 20_000
 
 
 @dataclass(frozen=True)
@@ -66,7 +64,7 @@ class AnomalyModel:
 
 
 @dataclass(frozen=True)
-class Anomalies:
+class Anomalies(Summarised):
     """Result of *anomalies*: `frame` has the columns of `ANOMALY_COLUMNS`."""
 
     frame: pl.DataFrame
@@ -97,7 +95,7 @@ def detect_anomalies(
     as_of: datetime | None = None,
     rng: np.random.Generator | None = None,
 ) -> Anomalies:
-    """Find odd accounts and say why.
+    """Find unusual accounts and say why.
 
     The score of an account is the largest of its z-scores: of the Isolation Forest's score (Liu, Ting & Zhou
     2008) on robustly scaled features and of the most deviating feature, both by their upper tails, and of
@@ -134,7 +132,6 @@ def fit_anomalies(
         rows = np.sort(rng.choice(accounts.height, size=params.sample, replace=False))
         accounts = accounts[rows]
         departures = departures[rows]
-    forest_seed = int(rng.integers(2**31))
     shares = category_shares(accounts, tuple(inputs.schema.categorical))
     names, raw = account_features(accounts, inputs, shares)
     centre, scale = robust_scale(raw)
@@ -147,11 +144,9 @@ def fit_anomalies(
     forest, forest_quantiles, extreme_quantiles = None, np.zeros(_QUANTILES), np.zeros(_QUANTILES)
     z = _residual_z(departures, residual_scale).max(axis=1, initial=0.0)
     if names and accounts.height >= params.min_accounts:
-        from sklearn.ensemble import IsolationForest
-
         scaled = scale_robustly(raw[:, varies], centre, scale)
-        forest = IsolationForest(n_estimators=params.trees, random_state=forest_seed).fit(scaled)
-        scores = -forest.score_samples(scaled)
+        forest = IsolationForest.fitted(scaled, params.trees, rng)
+        scores = _forest_scores(forest, scaled)
         forest_quantiles = np.quantile(scores, np.linspace(0, 1, _QUANTILES))
         extreme = _extreme(scaled)
         extreme_quantiles = np.quantile(extreme, np.linspace(0, 1, _QUANTILES))
@@ -234,11 +229,9 @@ def _departures(inputs: PlanInputs, params: AnomalyParams, notes: list[str]) -> 
 
 
 def _forest_scores(forest: IsolationForest, scaled: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Score blocks of rows side by side: trees side by side would add up in another order from run to run."""
-    blocks = np.array_split(scaled, max(os.cpu_count() or 1, -(-len(scaled) // _BLOCK_ROWS)))
-    parts = parallel_map(forest.score_samples, [block for block in blocks if len(block)])
-    scores: NDArray[np.float64] = -np.concatenate(parts)
-    return scores
+    """Score blocks of rows side by side: each row's sum is over the trees in their order."""
+    blocks = np.array_split(scaled, max(1, -(-len(scaled) // _BLOCK_ROWS)))
+    return np.concatenate(parallel_map(forest.scores, blocks))
 
 
 def _tail_z(scores: NDArray[np.float64], quantiles: NDArray[np.float64]) -> NDArray[np.float64]:

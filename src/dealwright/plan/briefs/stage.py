@@ -11,6 +11,7 @@ import numpy as np
 import polars as pl
 
 from dealwright.errors import InputError
+from dealwright.notebook import Summarised
 from dealwright.plan.briefs.facts import REASONS, collect_tasks, gather_facts
 from dealwright.plan.briefs.params import BriefParams
 from dealwright.plan.briefs.phrases import load_phrases
@@ -22,7 +23,7 @@ _BATCH: Final = 1_000
 
 
 @dataclass(frozen=True)
-class Briefs:
+class Briefs(Summarised):
     """The day's briefs.
 
     Attributes

@@ -1,7 +1,7 @@
 """Additive models: one smooth curve per numeric feature, one value per category, summed.
 
 A spline logistic regression and a spline Tweedie regression in one: penalised B-splines on robustly
-transformed columns, fitted by scikit-learn's Newton solver, then tabulated. What is kept is a table per
+transformed columns, fitted by Newton's method, then tabulated. What is kept is a table per
 feature, so a prediction is a few look-ups, a million rows take seconds, and each feature's contribution is
 exact.
 
@@ -10,6 +10,7 @@ References
 .. [1] T. Hastie & R. Tibshirani (1990), Generalized Additive Models, chapter 6.
 .. [2] B. Jørgensen (1987), Exponential dispersion models, JRSS B 49(2): Tweedie variance mu^p, 1 < p < 2 for
    amounts that are often exactly zero.
+.. [3] C. de Boor (2001), A Practical Guide to Splines, chapter X: the recurrence of B-splines.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dealwright.plan.prediction.design import Design
+from dealwright.stats.glm import Family, fit_glm
 
 Floats = NDArray[np.float64]
 Loss = Literal["logistic", "tweedie", "gamma", "squared"]
@@ -33,7 +35,12 @@ _FIRST_STEPS = 8
 _FIRST_ROWS = 1_000
 # how far a straight line goes on beyond what was seen, in ranges of it
 _NEAR, _FAR = 0.5, 1_000.0
+_DEGREE = 3
+_NO_SPREAD = 1e-8  # of a basis function, whose values are within ±1
+_LEAST_GAIN = 1e-6  # in log likelihood per row: far below what a candidate can gain over another
+_FAMILIES: dict[Loss, Family] = {"logistic": "binomial", "tweedie": "tweedie", "gamma": "gamma"}
 _SKEW = 1.5  # upper to lower spread beyond which a column is compressed
+_FEW_VALUES = 5  # with no more distinct values, a column is not compressed
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +107,6 @@ class AdditiveModel:
         *,
         loss: Loss,
         penalty: float,
-        power: float = 1.5,
         knots: int = _KNOTS,
         plain: bool = False,
     ) -> Self:
@@ -113,32 +119,39 @@ class AdditiveModel:
         penalty
             Strength of the ridge penalty on standardised basis functions, in rows: the weight of the penalty
             does not depend on how many rows there are.
-        power
-            Of the Tweedie variance.
         knots
             Per numeric column; 2 gives straight lines on the transformed scale.
         plain
             Whether columns are read as they are, and lines go on far beyond what was seen: a trend that
             a column follows (an interest rate, an index) is expected to go on.
         """
-        scale = np.array([_compression(column) for column in design.numeric.T], dtype=np.float64)
-        if plain:
-            scale[:] = 0.0
+        ordered = np.sort(design.numeric, axis=0)  # missing values last
+        present = [column[: np.searchsorted(column, np.nan)] for column in ordered.T]
+        scale = np.array([0.0 if plain else _compression(column) for column in present], dtype=np.float64)
         x = _transformed(design.numeric, scale)
-        bases = [_Basis.of(column, knots, _FAR if plain else _NEAR) for column in x.T]
+        bases = [
+            _Basis.of(_transformed(column[:, None], scale[j : j + 1])[:, 0], knots, _FAR if plain else _NEAR)
+            for j, column in enumerate(present)
+        ]
         counts = design.level_counts
-        blocks = [basis.rows(column) for basis, column in zip(bases, x.T, strict=True)]
-        blocks += [_one_hot(design.codes[:, j], count) for j, count in enumerate(counts)]
-        matrix = np.column_stack([np.empty((len(design), 0)), *blocks])
-        mean = matrix.mean(axis=0)
-        spread = matrix.std(axis=0)
-        spread[spread < 1e-9] = np.inf  # a basis function without rows gets no weight
+        widths = [*(basis.width for basis in bases), *(count + 2 for count in counts), 1]
+        edges = np.cumsum([0, *widths])
+        matrix = np.ones((len(design), edges[-1]), dtype=np.float32)  # the last column is the intercept's
+        for basis, column, (a, b) in zip(bases, x.T, pairwise(edges), strict=False):
+            basis.write(column, matrix[:, a:b])
+        for j, count in enumerate(counts):
+            a, b = edges[len(bases) + j : len(bases) + j + 2]
+            matrix[:, a:b] = _one_hot(design.codes[:, j], count)
+        mean = np.ones(len(matrix), dtype=np.float32) @ matrix / len(matrix)
+        mean[-1] = 0.0
         matrix -= mean
+        spread = np.sqrt(np.einsum("ij,ij->j", matrix, matrix) / len(matrix))
+        spread[spread < _NO_SPREAD] = np.inf  # a basis function without rows gets no weight
         matrix /= spread
-        weights, intercept = _solved(matrix, target, loss, penalty, power)
-        weights = weights / spread
-        edges = np.cumsum([0, *(block.shape[1] for block in blocks)])
-        parts = [(weights[a:b], mean[a:b]) for a, b in pairwise(edges)]
+        mean, spread = mean.astype(np.float64), spread.astype(np.float64)
+        weights, intercept = _solved(matrix, target, loss, penalty)
+        weights = weights / spread[:-1]
+        parts = [(weights[a:b], mean[a:b]) for a, b in pairwise(edges[:-1])]
         low = np.array([basis.low for basis in bases], dtype=np.float64)
         high = np.array([basis.high for basis in bases], dtype=np.float64)
         curves = np.zeros((len(bases), _GRID + 1))
@@ -163,18 +176,32 @@ def _transformed(numeric: NDArray[np.float32], scale: Floats) -> Floats:
     return x
 
 
-def _compression(column: NDArray[np.float32]) -> float:
-    """Return the scale of ``asinh`` for a heavily skewed column, 0 for one that is read as it is."""
-    present = column[np.isfinite(column)].astype(np.float64)
+def _compression(present: NDArray[np.float32]) -> float:
+    """Return the scale of ``asinh`` for a heavily skewed column, 0 for one that is read as it is.
+
+    Parameters
+    ----------
+    present
+        The column's values in their order.
+    """
     if len(present) == 0:
         return 0.0
-    low, middle, high = np.quantile(present, [0.02, 0.5, 0.98])
+    low, middle, high = _quantiles(present, np.array([0.02, 0.5, 0.98]))
     below, above = middle - low, high - middle
     if max(above, below) <= _SKEW * min(above, below):
         return 0.0
-    sizes = np.abs(present[present != 0])
     # binary and few-valued columns have nothing to compress
-    return float(np.median(sizes)) if len(sizes) and len(np.unique(present[:10_000])) > 5 else 0.0
+    if np.count_nonzero(np.diff(present)) < _FEW_VALUES:
+        return 0.0
+    return float(np.median(np.abs(present[present != 0]).astype(np.float64)))
+
+
+def _quantiles(ordered: NDArray[Any], shares: Floats) -> Floats:
+    """Return quantiles of values that are in order, by linear interpolation."""
+    places = shares * (len(ordered) - 1)
+    before = np.floor(places).astype(np.intp)
+    low, high = (ordered[k].astype(np.float64) for k in (before, np.minimum(before + 1, len(ordered) - 1)))
+    return np.asarray(low + (high - low) * (places - before))
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,30 +210,69 @@ class _Basis:
 
     low: float
     high: float
-    splines: Any  # SplineTransformer, or None for a straight line
+    knots: Floats | None  # of B-splines; None for a straight line
 
     @classmethod
-    def of(cls, column: Floats, knots: int, beyond: float) -> Self:
-        from sklearn.preprocessing import SplineTransformer
-
-        present = column[np.isfinite(column)]
+    def of(cls, present: Floats, knots: int, beyond: float) -> Self:
+        """Choose the basis by the values that are not missing, in their order."""
         if len(present) == 0:
             return cls(0.0, 0.0, None)
-        places = np.unique(np.quantile(present, np.linspace(0.0, 1.0, knots)))
-        low, high = float(present.min()), float(present.max())
+        places = np.unique(_quantiles(present, np.linspace(0.0, 1.0, knots)))
+        low, high = float(present[0]), float(present[-1])
         if len(places) < 3 or knots < 3:
             margin = (high - low) * beyond
             return cls(low - margin, high + margin, None)
-        splines = SplineTransformer(
-            degree=3, knots=places.reshape(-1, 1), extrapolation="linear", include_bias=False
-        ).fit(places.reshape(-1, 1))
-        return cls(low, high, splines)  # a curve stays flat: its slope at the edge rests on few rows
+        return cls(low, high, places)  # a curve stays flat: its slope at the edge rests on few rows
+
+    @property
+    def width(self) -> int:
+        """Number of elements."""
+        return 2 if self.knots is None else len(self.knots) + _DEGREE - 1
 
     def rows(self, column: Floats) -> Floats:
+        """Return the elements of each row."""
+        basis = np.empty((len(column), self.width))
+        self.write(column, basis)
+        return basis
+
+    def write(self, column: Floats, basis: NDArray[Any]) -> None:
+        """Write the elements of each row."""
         missing = np.isnan(column)
-        x = np.clip(np.where(missing, self.low, column), self.low, self.high).reshape(-1, 1)
-        basis = x - self.low if self.splines is None else self.splines.transform(x)
-        return np.column_stack([np.where(missing[:, None], 0.0, basis), missing])
+        x = np.clip(np.where(missing, self.low, column), self.low, self.high)
+        if self.knots is None:
+            basis[:, 0] = (x - 0.5 * (self.low + self.high)) / ((self.high - self.low) or 1.0)
+        else:
+            _splines(x, self.knots, basis)
+            basis[missing] = 0.0
+        # all splines add up to 1 everywhere: the intercept stands for the last one, this column is free
+        basis[:, -1] = missing
+
+
+def _splines(x: Floats, knots: Floats, basis: NDArray[Any]) -> None:
+    """Write the cubic B-splines over `knots` at each place between them.
+
+    Beyond both ends the knots go on at the distance of the outermost two.
+    """
+    steps = np.arange(1, _DEGREE + 1)
+    below = knots[0] - (knots[1] - knots[0]) * steps[::-1]
+    above = knots[-1] + (knots[-1] - knots[-2]) * steps
+    every = np.concatenate([below, knots, above])
+    # the interval of each place, and de Boor's recurrence [3]_ for the four splines that are not 0 there
+    interval = np.clip(np.searchsorted(knots, x, side="right") - 1, 0, len(knots) - 2) + _DEGREE
+    left = [x - every[interval - j] for j in range(_DEGREE)]
+    right = [every[interval + 1 + j] - x for j in range(_DEGREE)]
+    values = [np.ones(len(x))]
+    for degree in range(1, _DEGREE + 1):
+        carried, raised = np.zeros(len(x)), []
+        for r, value in enumerate(values):
+            share = value / (right[r] + left[degree - 1 - r])
+            raised.append(carried + right[r] * share)
+            carried = left[degree - 1 - r] * share
+        values = [*raised, carried]
+    basis[:] = 0.0
+    row = np.arange(len(x))
+    for k, value in enumerate(values):
+        basis[row, interval - _DEGREE + k] = value
 
 
 def _one_hot(codes: NDArray[Any], count: int) -> Floats:
@@ -214,29 +280,27 @@ def _one_hot(codes: NDArray[Any], count: int) -> Floats:
     return np.asarray(codes[:, None] == np.append(np.arange(count + 1), -1), dtype=np.float64)
 
 
-def _solved(matrix: Floats, target: Floats, loss: Loss, penalty: float, power: float) -> tuple[Floats, float]:
-    from sklearn.linear_model import GammaRegressor, LogisticRegression, Ridge, TweedieRegressor
-
-    if matrix.shape[1] == 0:
-        return np.zeros(0), _link(float(target.mean()), loss)
+def _solved(matrix: NDArray[np.float32], target: Floats, loss: Loss, penalty: float) -> tuple[Floats, float]:
+    """Return the weights of standardised columns and, of the last column, the intercept."""
+    mean = float(target.mean())
+    if matrix.shape[1] == 1:
+        return np.zeros(0), _link(mean, loss)
+    columns = matrix[:, :-1]
     if loss == "squared":
-        model = Ridge(alpha=penalty, solver="cholesky").fit(matrix, target)
-        return np.asarray(model.coef_), float(model.intercept_)
-    options: dict[str, Any] = {"solver": "newton-cholesky", "max_iter": 100, "warm_start": True}
-    strength = penalty / len(target)
-    if loss == "logistic":
-        target, model = target.astype(np.int8), LogisticRegression(**options)
-    elif loss == "gamma":
-        model = GammaRegressor(alpha=strength, **options)
-    else:
-        model = TweedieRegressor(power=power, link="log", alpha=strength, **options)
+        gram = (columns.T @ columns).astype(np.float64) + penalty * np.eye(columns.shape[1])
+        moment = (columns.T @ (target - mean).astype(np.float32)).astype(np.float64)
+        return np.asarray(np.linalg.solve(gram, moment)), mean
+    precision = np.append(np.full(columns.shape[1], penalty), 0.0)
+    start = np.append(np.zeros(columns.shape[1]), _link(mean, loss))
     # half of Newton's steps find the neighbourhood of the optimum: for these every eighth row does
     few = slice(None, None, _FIRST_STEPS)
     for rows in (few, slice(None)) if _enough(target[few], loss) else (slice(None),):
-        if loss == "logistic":
-            model.C = len(target) / (len(target[rows]) * penalty)
-        model.fit(matrix[rows], target[rows])
-    return np.asarray(model.coef_).ravel(), float(np.ravel(model.intercept_)[0])
+        start = fit_glm(
+            matrix[rows], target[rows], family=_FAMILIES[loss], start=start,
+            least_gain=_LEAST_GAIN * len(target[rows]),
+            prior_precision=precision * (len(target[rows]) / len(target)),
+        ).weights  # fmt: skip
+    return start[:-1], float(start[-1])
 
 
 def _enough(target: NDArray[Any], loss: Loss) -> bool:

@@ -1,8 +1,8 @@
 """A fitted predictor as bytes and back, without the surprises of a pickle.
 
-The bytes say what they are before anything is loaded: format, versions of scikit-learn and NumPy, the
-features' fingerprint, a checksum. Loading refuses another version or a damaged file, and may only build the
-few classes a predictor consists of: a crafted file cannot run code through a name that is not on the list.
+The bytes say what they are before anything is loaded: format, the version of NumPy, the features'
+fingerprint, a checksum. Loading refuses another version or a damaged file, and may only build the few classes
+a predictor consists of: a crafted file cannot run code through a name that is not on the list.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from dealwright.plan.prediction.model_store import OutdatedModelError
 
 _FORMAT: Final = b"dealwright predictor "
 _MAGIC: Final = _FORMAT + b"2\n"
-_LIBRARIES: Final = ("scikit-learn", "numpy")
+_LIBRARIES: Final = ("numpy",)
 _ALLOWED: Final = {
     "numpy": {"dtype", "float64", "ndarray"},
     "numpy._core.multiarray": {"scalar", "_reconstruct"},

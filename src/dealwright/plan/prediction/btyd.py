@@ -27,15 +27,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
-from scipy.special import betaincinv, betaln, digamma, expit, gammaln, logsumexp
+from scipy.special import betaincinv, betaln, digamma, expit, gammaln
 
 from dealwright.errors import EvidenceError
 
 Floats = NDArray[np.float64]
+Loss = Callable[[Floats], tuple[float, Floats]]
 
 MIN_CUSTOMERS = 20
 MIN_REPEATERS = 10
 _MAX_FIT_ROWS = 30_000
+_FIRST_STEPS = 8
+_FIRST_ROWS = 500
 _LOG_BOUND = 10.0  # parameters stay within exp(±10): beyond it the likelihood is flat
 MOST_REGULAR = 12
 _NODES, _NODE_WEIGHTS = np.polynomial.legendre.leggauss(24)
@@ -96,7 +99,7 @@ class OrderTiming:
     def probability_alive(self, history: OrderHistory) -> Floats:
         """Return P(alive at the cut-off) of each customer."""
         dead, stages = self._log_terms(history, 0.0)
-        return np.asarray(expit(logsumexp(stages, axis=0) - dead))
+        return np.asarray(expit(_log_sum(stages) - dead))
 
     def expected_orders(self, history: OrderHistory, horizon_days: float) -> Floats:
         """Return the expected number of order days of each customer in the next `horizon_days`.
@@ -107,7 +110,7 @@ class OrderTiming:
         with hundreds of orders.
         """
         dead, stages = self._log_terms(history, 0.0)
-        log_alive = logsumexp(stages, axis=0)
+        log_alive = _log_sum(stages)
         begun = np.exp(stages - log_alive).T @ np.arange(self.k)  # stages passed since the last order
         shape = self.r + self.k * history.repeats + begun
         growth = horizon_days / (self.k * (self.alpha + history.age_day))
@@ -124,8 +127,8 @@ class OrderTiming:
         """Return P(no order in the next `horizon_days`): dead, or alive and not ordering."""
         dead, now = self._log_terms(history, 0.0)
         _, later = self._log_terms(history, horizon_days)
-        known = np.logaddexp(dead, logsumexp(now, axis=0))
-        return np.asarray(np.exp(np.logaddexp(dead, logsumexp(later, axis=0)) - known))
+        known = np.logaddexp(dead, _log_sum(now))
+        return np.asarray(np.exp(np.logaddexp(dead, _log_sum(later)) - known))
 
     def _log_terms(self, history: OrderHistory, wait_days: float) -> tuple[Floats, Floats]:
         """Return the log likelihood of having left after the last order, and of waiting for the next one.
@@ -138,6 +141,14 @@ class OrderTiming:
         dead = np.log(self.a) - m * np.log(self.alpha + history.last_day)
         alive = np.log(self.b + x) - m * np.log(self.alpha + until)
         return dead, alive + _stages(m, until - history.last_day, self.alpha + until, self.k)
+
+
+def _log_sum(logs: Floats) -> Floats:
+    """Return the logarithm of the sum over the first axis, of which something is finite."""
+    if len(logs) == 1:
+        return np.asarray(logs[0])
+    top = logs.max(axis=0)
+    return np.asarray(top + np.log(np.exp(logs - top).sum(axis=0)))
 
 
 def _stages(m: Floats, waited: Floats, total: Floats, k: int) -> Floats:
@@ -215,86 +226,103 @@ def regularity(history: OrderHistory) -> int:
 def _fit_timing(history: OrderHistory) -> OrderTiming:
     k = regularity(history)
     scale = float(history.age_day.max()) or 1.0
-    x, t_x, t_all = history.repeats, history.last_day / scale, history.age_day / scale
+    r, alpha, a, b = _minimum(lambda part: _timing_loss(part, scale, k), history, _STARTS)
+    return OrderTiming(r, alpha * scale, a, b, k)
+
+
+def _timing_loss(history: OrderHistory, scale: float, k: int) -> Loss:
+    """Return the mean negative log likelihood, and its gradient, by the logarithms of r, alpha, a and b."""
+    t_x, t_all = history.last_day / scale, history.age_day / scale
+    # many customers ordered equally often: what depends on that alone is worked out once
+    often, of = np.unique(history.repeats, return_inverse=True)
+    x = history.repeats
     j = np.arange(k)[:, None]
 
     def loss(log_params: Floats) -> tuple[float, Floats]:
         r, alpha, a, b = params = np.exp(log_params)
         m = r + k * x
+        m_often = r + k * often
         log_alive, log_dying = np.log(alpha + t_all), np.log(alpha + t_x)
         dying = np.log(a) - m * log_dying
         stages = np.log(b + x) - m * log_alive + _stages(m, t_all - t_x, alpha + t_all, k)
-        alive = logsumexp(stages, axis=0)
+        alive = _log_sum(stages)
         either = np.logaddexp(alive, dying)
         dead = np.exp(dying - either)
         stage = np.exp(stages - either)
-        log_likelihood = (
-            gammaln(m) - gammaln(r) + r * np.log(alpha)
-            + betaln(a, b + x) - betaln(a, b) - np.log(a + b + x) + either
-        )  # fmt: skip
+        by_often = gammaln(m_often) + betaln(a, b + often) - np.log(a + b + often)
+        log_likelihood = by_often[of] - gammaln(r) + r * np.log(alpha) - betaln(a, b) + either
+        spread = digamma(a + b) - digamma(a + b + often + 1.0)
         more = np.cumsum(1.0 / (m + j), axis=0) - 1.0 / (m + j)  # digamma(m + j) - digamma(m)
         gradient = np.array(
             [
                 (
-                    digamma(m) - digamma(r) + np.log(alpha)
+                    digamma(m_often)[of] - digamma(r) + np.log(alpha)
                     - dead * log_dying - (1 - dead) * log_alive + (stage * more).sum(axis=0)
                 ).mean(),
                 (
                     r / alpha - dead * m / (alpha + t_x) - (stage * (m + j)).sum(axis=0) / (alpha + t_all)
                 ).mean(),
-                (digamma(a + b) - digamma(a + b + x + 1.0) + dead / a).mean(),
-                (
-                    digamma(a + b) - digamma(a + b + x + 1.0) + digamma(b + x) - digamma(b)
-                    + (1 - dead) / (b + x)
-                ).mean(),
+                (spread[of] + dead / a).mean(),
+                ((spread + digamma(b + often) - digamma(b))[of] + (1 - dead) / (b + x)).mean(),
             ]
         )  # fmt: skip
         return -float(log_likelihood.mean()), -gradient * params
 
-    r, alpha, a, b = _minimum(loss, _STARTS)
-    return OrderTiming(r, alpha * scale, a, b, k)
+    return loss
 
 
 def _fit_gamma_gamma(history: OrderHistory) -> GammaGamma:
     spending = (history.repeats > 0) & (history.repeat_value > 0)
-    x, mean = history.repeats[spending], history.repeat_value[spending]
-    if len(x) < MIN_REPEATERS:
+    buyers = int(np.count_nonzero(spending))
+    if buyers < MIN_REPEATERS:
         raise EvidenceError(
-            f"only {len(x)} customers spent a positive amount on a repeat order: "
+            f"only {buyers} customers spent a positive amount on a repeat order: "
             f"spend per order needs at least {MIN_REPEATERS}"
         )
     # the population's mean is what was seen: free, it grows beyond all bounds where few customers spend most
-    scale = float(mean.mean())
-    z = mean / scale
+    scale = float(history.repeat_value[spending].mean())
+    starts = ((1.5, 1.0), (0.0, 0.5))
+    p, q_over = _minimum(lambda part: _value_loss(part, scale), history.take(spending), starts)
+    return GammaGamma(p, 1.0 + q_over, q_over / p * scale)
+
+
+def _value_loss(history: OrderHistory, scale: float) -> Loss:
+    """Return the mean negative log likelihood, and its gradient, by the logarithms of p and q - 1."""
+    x, z = history.repeats, history.repeat_value / scale
+    often, of = np.unique(x, return_inverse=True)
 
     def loss(log_params: Floats) -> tuple[float, Floats]:
         p, q_over = params = np.exp(log_params)
         q, v = 1.0 + q_over, q_over / p  # q > 1, or the population's mean does not exist
         total = x * z + v
         log_likelihood = (
-            gammaln(p * x + q) - gammaln(p * x) - gammaln(q)
+            (gammaln(p * often + q) - gammaln(p * often))[of] - gammaln(q)
             + q * np.log(v) + (p * x - 1.0) * np.log(z) + p * x * np.log(x) - (p * x + q) * np.log(total)
         )  # fmt: skip
-        both = digamma(p * x + q)
+        both, own = digamma(p * often + q)[of], digamma(p * often)[of]
         by_v = q / v - (p * x + q) / total
         gradient = np.array(
             [
-                (x * (both - digamma(p * x) + np.log(z) + np.log(x) - np.log(total)) - by_v * v / p).mean(),
+                (x * (both - own + np.log(z) + np.log(x) - np.log(total)) - by_v * v / p).mean(),
                 (both - digamma(q) + np.log(v) - np.log(total) + by_v * v / q_over).mean(),
             ]
         )
         return -float(log_likelihood.mean()), -gradient * params
 
-    p, q_over = _minimum(loss, ((1.5, 1.0), (0.0, 0.5)))
-    return GammaGamma(p, 1.0 + q_over, q_over / p * scale)
+    return loss
 
 
 def _minimum(
-    loss: Callable[[Floats], tuple[float, Floats]], starts: tuple[tuple[float, ...], ...]
+    loss_of: Callable[[OrderHistory], Loss], history: OrderHistory, starts: tuple[tuple[float, ...], ...]
 ) -> list[float]:
-    """Return the parameters (not their logarithms) of the best of several quasi-Newton searches."""
-    searches = [
-        minimize(
+    """Return the parameters (not their logarithms) of the best of several quasi-Newton searches.
+
+    Of many customers every eighth is enough to find out which start leads to the best optimum, and where that
+    is about; the search over all of them begins there.
+    """
+
+    def search(loss: Loss, start: tuple[float, ...]) -> Any:
+        return minimize(
             loss,
             np.array(start),
             jac=True,
@@ -302,7 +330,10 @@ def _minimum(
             bounds=[(-_LOG_BOUND, _LOG_BOUND)] * len(start),
             options={"maxiter": 300, "ftol": 1e-10, "gtol": 1e-6},
         )
-        for start in starts
-    ]
-    best = min(searches, key=lambda search: float(search.fun))
+
+    few = len(history) >= _FIRST_STEPS * _FIRST_ROWS
+    rough = loss_of(history.take(np.arange(0, len(history), _FIRST_STEPS)) if few else history)
+    best = min((search(rough, start) for start in starts), key=lambda found: float(found.fun))
+    if few:
+        best = search(loss_of(history), tuple(best.x))
     return [float(value) for value in np.exp(best.x)]

@@ -24,7 +24,6 @@ from dealwright.stats.metrics import Target
 Floats = NDArray[np.float64]
 
 FEW_ROWS = 5_000  # fits on fewer are no work for a thread of their own
-MODEL_LIBRARIES = ("sklearn.linear_model", "sklearn.preprocessing", "dealwright.plan.prediction.trees")
 _RIDGE_ROWS = 10.0  # penalty of the additive models, in rows
 # applied to another time than it was fitted at, a curve meets values it has rarely seen: it must be stiff
 _STIFF_RIDGE_ROWS = 1_000.0

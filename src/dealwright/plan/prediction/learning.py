@@ -142,8 +142,8 @@ def learn(
     forward
         Where there is time: candidates are chosen on these later rows; otherwise in shuffled folds.
     every_row
-        Whether every labelled row needs an out-of-fold prediction; otherwise a sample of `Limits.choice_rows`
-        is enough to measure and to calibrate.
+        Whether every labelled row needs an out-of-fold prediction; otherwise a sample of half of
+        `Limits.choice_rows` is enough to measure and to calibrate.
     """
     obstacle = _obstacle(labelled.target, line.kind)
     if obstacle is not None:
@@ -161,8 +161,9 @@ def learn(
         chosen_by = f"{limits.folds} shuffled folds"
     choice = choose(comparison.levelled(line), line, choice_rng)
     rows = np.arange(len(labelled))
-    if not every_row and len(labelled) > limits.choice_rows:
-        rows = np.sort(fold_rng.choice(len(labelled), limits.choice_rows, replace=False))
+    enough = limits.choice_rows // 2
+    if not every_row and len(labelled) > enough:
+        rows = np.sort(fold_rng.choice(len(labelled), enough, replace=False))
     measured = labelled.take(rows)
     fold = shuffled_folds(len(measured), fold_rng, limits.folds)
     predictions: dict[str, OutOfFold] = {}

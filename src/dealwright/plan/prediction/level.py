@@ -19,7 +19,7 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import f as f_distribution
+from scipy.special import fdtrc
 
 from dealwright.errors import EvidenceError
 from dealwright.plan.prediction.btyd import BuyTillYouDie, fit_buy_till_you_die
@@ -79,7 +79,7 @@ class Season:
                 break
             left, right = _residual(before, log_total), _residual(wider, log_total)
             gain = (left - right) / 2.0 / max(right / (n - wider.shape[1]), 1e-12)
-            if f_distribution.sf(gain, 2, n - wider.shape[1]) > _SIGNIFICANCE:
+            if fdtrc(2, n - wider.shape[1], gain) > _SIGNIFICANCE:
                 break
             before = wider
             weights, *_ = np.linalg.lstsq(wider, log_total, rcond=None)

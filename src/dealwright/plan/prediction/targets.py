@@ -12,7 +12,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from dealwright.parallel import one_core_kernels, parallel_map
-from dealwright.plan.prediction.candidates import FEW_ROWS, MODEL_LIBRARIES, Probability, Scaled
+from dealwright.plan.prediction.candidates import Probability, Scaled
 from dealwright.plan.prediction.cases import (
     Cases,
     OrderCases,
@@ -111,7 +111,7 @@ class Prediction:
 
     def run(self) -> dict[TargetName, Outcome]:
         """Predict both targets."""
-        with one_core_kernels(*MODEL_LIBRARIES):
+        with one_core_kernels():
             today = snapshot(
                 self._inputs,
                 self._ledger,
@@ -120,10 +120,7 @@ class Prediction:
                 self._seeds["today"],
             )
             tasks = self._tasks(today)
-            learned = parallel_map(
-                self._learned, tasks,
-                worthwhile=self._inputs.accounts.height >= FEW_ROWS, kernels=MODEL_LIBRARIES,
-            )  # fmt: skip
+            learned = parallel_map(self._learned, tasks, worthwhile=self._inputs.accounts.height >= 1_000)
             return {
                 task.target: self._outcome(task, result, today)
                 for task, result in zip(tasks, learned, strict=True)
@@ -253,7 +250,8 @@ class Prediction:
         notes = [*today.notes, *task.notes, *met, *levels, *drift_notes(task.target, learned)]
         if fallback:
             notes.append(f"{task.target}: {fallback}")
-        reasons = pl.Series([[]] * len(predicted), dtype=pl.List(pl.String))
+        nothing = pl.Series([[]], dtype=pl.List(pl.String)).new_from_index(0, len(predicted))
+        reasons = nothing
         explainer = None
         if self._params.reasons:
             seed = self._seeds["reasons"]
@@ -266,7 +264,6 @@ class Prediction:
             if new.any():
                 predicted = _of_new_accounts(task.target, predicted, new)
                 if task.target == "churn":
-                    nothing = pl.Series([[]], dtype=pl.List(pl.String)).new_from_index(0, len(predicted))
                     reasons = nothing.zip_with(pl.Series(new), reasons)
                 notes.append(_NEW_ACCOUNTS[task.target].format(count_of(int(new.sum()), "account")))
         card["in_use"] = _in_use(verdict)

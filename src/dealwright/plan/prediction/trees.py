@@ -182,6 +182,8 @@ def _grown(
 ) -> tuple[NDArray[np.int32], NDArray[np.uint8], Floats]:
     """Return the questions and leaves of all trees, each grown on what the ones before it left."""
     count, n = bins.shape
+    widths = bins.max(axis=1, initial=0).astype(np.intp) + 1
+    sums = np.empty((min(count, max(_TREE_FEATURES, count // 2)), _BINS + 1, 2, _LEAVES // 2))
     features = np.zeros((_TREES, _DEPTH), dtype=np.int32)
     thresholds = np.full((_TREES, _DEPTH), _BINS, dtype=np.uint8)
     leaves = np.zeros((_TREES, _LEAVES))
@@ -195,7 +197,7 @@ def _grown(
         weight = rng.standard_exponential(len(rows))  # the Bayesian bootstrap [2]_
         mean, curve = _mean_and_curve(score[rows], kind)
         slope = weight * (target[rows] - mean)
-        place = _questions(bins, rows, slope, weight, tried, features[t], thresholds[t])
+        place = _questions(bins, rows, slope, weight, tried, widths, sums, features[t], thresholds[t])
         total = np.bincount(place, weights=slope, minlength=_LEAVES)
         leaves[t] = _RATE * total / (np.bincount(place, weights=weight * curve, minlength=_LEAVES) + _RIDGE)
         _add(bins, features[t], thresholds[t], leaves[t], score)
@@ -214,61 +216,116 @@ def _mean_and_curve(score: Floats, kind: Target) -> tuple[Floats, Floats]:
 
 
 @compiled
-def _questions(  # noqa: PLR0917
-    bins: Any, rows: Any, slope: Any, weight: Any, tried: Any, features: Any, thresholds: Any
+def _questions(  # noqa: C901, PLR0917
+    bins: Any,
+    rows: Any,
+    slope: Any,
+    weight: Any,
+    tried: Any,
+    widths: Any,
+    sums: Any,
+    features: Any,
+    thresholds: Any,
 ) -> Any:
-    """Find the questions of one tree, write them down, and return each row's leaf."""
-    leaf = np.zeros(len(rows), dtype=np.int64)
-    sums = np.zeros((1 << (len(features) - 1), _BINS + 1, 2))
-    for level in range(len(features)):
+    """Find the questions of one tree, write them down, and return each row's leaf.
+
+    `sums` (features × bins × 2 × leaves) is where slopes and weights are added up. A question parts every
+    leaf in two: the rows of the smaller side are added up, the other side is what they leave of the whole.
+    """
+    n, depth = len(rows), len(features)
+    leaf = np.zeros(n, dtype=np.int64)
+    total = np.empty((2, 1 << (depth - 1)))
+    # the rows to add up, and into which of the new leaves: at first all of them into the only one
+    count, low_side = n, False
+    row, new, added = rows.copy(), np.zeros(n, dtype=np.int64), np.empty((n, 2))
+    added[:, 0], added[:, 1] = slope, weight
+    for level in range(depth):
+        leaves = 1 << level
+        total[:] = 0.0
+        for i in range(n):
+            total[0, leaf[i]] += slope[i]
+            total[1, leaf[i]] += weight[i]
         best, feature, threshold = 0.0, -1, 0
-        for f in tried:
-            gain, edge = _best_edge(bins[f], rows, slope, weight, leaf, sums[: 1 << level])
+        for t in range(len(tried)):
+            f = tried[t]
+            _add_up(bins[f], row[:count], new, added, sums[t, : widths[f]], leaves >> 1)
+            if level > 0:
+                _leave_the_rest(sums[t, : widths[f]], leaves >> 1, low_side)
+            gain, edge = _best_edge(sums[t, : widths[f]], total, leaves)
             if gain > best * (1.0 + 1e-12):
                 best, feature, threshold = gain, f, edge
         if feature < 0:
             break
         features[level], thresholds[level] = feature, threshold
-        for i in range(len(rows)):
-            if bins[feature, rows[i]] > threshold:
-                leaf[i] |= 1 << level
+        high = 0
+        for i in range(n):
+            high += bins[feature, rows[i]] > threshold
+        count, low_side = 0, 2 * high > n
+        for i in range(n):
+            above = bins[feature, rows[i]] > threshold
+            if above != low_side:
+                row[count], new[count] = rows[i], leaf[i]
+                added[count, 0], added[count, 1] = slope[i], weight[i]
+                count += 1
+            if above:
+                leaf[i] += leaves
     return leaf
 
 
 @compiled
-def _best_edge(  # noqa: PLR0917
-    column: Any, rows: Any, slope: Any, weight: Any, leaf: Any, sums: Any
-) -> Any:
-    """Return the best threshold of a feature when it splits all leaves, and how good it is.
+def _add_up(  # noqa: PLR0917
+    column: Any, rows: Any, leaf: Any, added: Any, sums: Any, first: Any
+) -> None:
+    """Add up slopes and weights by bin and leaf, from leaf `first` on."""
+    for b in range(len(sums)):
+        for k in range(first, max(2 * first, 1)):
+            sums[b, 0, k] = sums[b, 1, k] = 0.0
+    for i in range(len(rows)):
+        cell = sums[column[rows[i]]]
+        cell[0, first + leaf[i]] += added[i, 0]
+        cell[1, first + leaf[i]] += added[i, 1]
+
+
+@compiled
+def _leave_the_rest(sums: Any, half: Any, low_side: Any) -> None:
+    """Part the sums of each leaf in two: one side stands in the second half, both together in the first."""
+    for b in range(len(sums)):
+        for j in range(2):
+            cells = sums[b, j]
+            if low_side:
+                for k in range(half):
+                    one = cells[half + k]
+                    cells[half + k] = cells[k] - one
+                    cells[k] = one
+            else:
+                for k in range(half):
+                    cells[k] -= cells[half + k]
+
+
+@compiled
+def _best_edge(sums: Any, total: Any, leaves: Any) -> Any:
+    """Return the best threshold of a feature when it parts all leaves, and how good it is.
 
     Rows count by their weight, not by the curve of the loss, which is flat where it is nearly certain.
     """
-    sums[:] = 0.0
-    widest = 0
-    for i in range(len(rows)):
-        b = column[rows[i]]
-        widest = max(widest, b)
-        cell = sums[leaf[i], b]
-        cell[0] += slope[i]
-        cell[1] += weight[i]
-    gain = np.zeros(_BINS)
-    for k in range(len(sums)):
-        all_g, all_h = 0.0, 0.0
-        for b in range(widest + 1):
-            all_g += sums[k, b, 0]
-            all_h += sums[k, b, 1]
-        if all_h == 0.0:
-            continue
-        low_g, low_h, part = 0.0, 0.0, 0.0
-        for b in range(widest):
-            if b == 0 or sums[k, b, 1] != 0.0:
-                low_g += sums[k, b, 0]
-                low_h += sums[k, b, 1]
-                high_g, high_h = all_g - low_g, all_h - low_h
-                part = low_g * low_g / (low_h + _RIDGE) + high_g * high_g / (high_h + _RIDGE)
-            gain[b] += part
-    edge = gain.argmax()
-    return gain[edge], edge
+    low_g, low_h, part = np.zeros(leaves), np.full(leaves, _RIDGE), np.empty(leaves)
+    all_g, all_h = total[0], total[1] + 2.0 * _RIDGE
+    best, edge = 0.0, 0
+    for b in range(len(sums) - 1):
+        g, h = sums[b, 0], sums[b, 1]
+        for k in range(leaves):
+            low_g[k] += g[k]
+            low_h[k] += h[k]
+        for k in range(leaves):
+            high_g, high_h = all_g[k] - low_g[k], all_h[k] - low_h[k]
+            gain = low_g[k] * low_g[k] * high_h + high_g * high_g * low_h[k]
+            part[k] = gain / (low_h[k] * high_h)
+        gain = 0.0
+        for k in range(leaves):
+            gain += part[k]
+        if gain > best:
+            best, edge = gain, b
+    return best, edge
 
 
 @compiled

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from dealwright.parallel import parallel_map
 from dealwright.plan.prediction.calibration import Calibration
-from dealwright.plan.prediction.candidates import FEW_ROWS, MODEL_LIBRARIES, CandidateSet, Model, blended
+from dealwright.plan.prediction.candidates import FEW_ROWS, CandidateSet, Model, blended
 from dealwright.plan.prediction.design import Design, concatenated
 from dealwright.stats.metrics import row_losses
 
@@ -167,7 +167,7 @@ def compare_forward(
 
 
 def _fit_all(fits: Sequence[Callable[[], T]], rows: int) -> list[T]:
-    return parallel_map(call, fits, worthwhile=rows >= FEW_ROWS, kernels=MODEL_LIBRARIES)
+    return parallel_map(call, fits, worthwhile=rows >= FEW_ROWS)
 
 
 def _with_blends(line: CandidateSet, predictions: dict[str, Floats]) -> dict[str, Floats]:
@@ -195,18 +195,18 @@ def predict_out_of_fold(
     """Predict every row from the others, calibrated, without its own label having any influence.
 
     The calibration of a fold is fitted on predictions by models that saw neither that fold nor the rows
-    they predict: up to `nested_rows` one model per pair of folds, beyond it one model per fold that also
-    leaves out the next one. Only probabilities are calibrated.
+    they predict: up to `nested_rows` one model per fold and one per pair of folds, beyond it one model per
+    two folds, which calibrates each of them by the other. Only probabilities are calibrated.
     """
     folds = [int(k) for k in np.unique(fold)]
     raw, calibrated = np.empty(len(rows)), np.empty(len(rows))
     left_out: list[tuple[int, ...]]
-    if line.kind != "probability":
+    if len(rows) > nested_rows:
+        left_out = _pairs(folds)
+    elif line.kind != "probability":
         left_out = [(k,) for k in folds]
-    elif len(rows) <= nested_rows:
-        left_out = [*((k,) for k in folds), *combinations(folds, 2)]
     else:
-        left_out = list(zip(folds, [*folds[1:], folds[0]], strict=True))
+        left_out = [*((k,) for k in folds), *combinations(folds, 2)]
 
     def fit_without(without: tuple[int, ...], seed: np.random.Generator) -> Model:
         train = rows.take(~np.isin(fold, without)).sample(most_rows, seed)
@@ -217,7 +217,7 @@ def predict_out_of_fold(
     models = dict(zip(left_out, fitted, strict=True))
     for k in folds:
         test = fold == k
-        own = next(without for without in left_out if without[0] == k)
+        own = next(without for without in left_out if k in without)  # one that leaves out k alone, if any
         raw[test] = models[own].predict(rows.design.take(test))
         # models that saw neither fold k nor the rows j they predict
         checks = {
@@ -225,7 +225,7 @@ def predict_out_of_fold(
             for without, model in models.items()
             if len(without) == 2 and k in without and (own == without or len(own) == 1)
         }
-        if not checks:
+        if not checks or line.kind != "probability":
             calibrated[test] = raw[test]
             continue
         held_out = [model.predict(rows.design.take(fold == j)) for j, model in checks.items()]
@@ -233,3 +233,9 @@ def predict_out_of_fold(
         calibration = Calibration.fitted(np.concatenate(labels), np.concatenate(held_out))
         calibrated[test] = calibration.apply(raw[test])
     return OutOfFold(raw, calibrated)
+
+
+def _pairs(folds: list[int]) -> list[tuple[int, ...]]:
+    """Return every fold with another one; where their number is odd, the last one with the first again."""
+    pairs: list[tuple[int, ...]] = list(zip(folds[::2], folds[1::2], strict=False))
+    return [*pairs, (folds[-1], folds[0])] if len(folds) % 2 else pairs

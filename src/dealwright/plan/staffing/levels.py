@@ -11,11 +11,13 @@ from typing import Final
 import numpy as np
 import polars as pl
 
+from dealwright.parallel import parallel_map
 from dealwright.plan.staffing.demand import ChannelDemand, Floats, Ints, drain_intervals
 from dealwright.plan.staffing.erlang import available_agents, service_level
 from dealwright.plan.staffing.params import ScheduleParams
 from dealwright.plan.staffing.simulation import (
     Bools,
+    Simulated,
     chance,
     chance_error,
     simulate_backlog,
@@ -131,19 +133,21 @@ def _play_queue(
     item: ChannelDemand, available: Ints, runs: int, seed: int, params: ScheduleParams
 ) -> tuple[Bools, Floats]:
     """Return on which of the simulated days a queue keeps its level, and its level by interval."""
-    work, good, in_time, came = item.work, [], [], []
-    for k in range(0, runs, _BATCH):
-        played = simulate_queue(
+    work = item.work
+
+    def play(first: int) -> Simulated:
+        return simulate_queue(
             item.contacts, available, interval_min=params.interval_min, handle_min=work.handle_min,
-            within_min=work.within_s / 60.0, patience_min=work.patience_min, runs=min(_BATCH, runs - k),
-            seed=(seed + k) % 2**31,
+            within_min=work.within_s / 60.0, patience_min=work.patience_min, runs=min(_BATCH, runs - first),
+            seed=(seed + first) % 2**31,
         )  # fmt: skip
-        good.append(played.kept(work.target_share))
-        in_time.append(played.in_time)
-        came.append(played.came)
-    total = np.sum(came, axis=0)
-    by_interval = np.divide(np.sum(in_time, axis=0), total, out=np.full(total.size, np.nan), where=total > 0)
-    return np.concatenate(good), by_interval
+
+    # each batch seeds its own draws, so that it does not matter which core plays it
+    batches = parallel_map(play, range(0, runs, _BATCH))
+    total = np.sum([played.came for played in batches], axis=0)
+    in_time = np.sum([played.in_time for played in batches], axis=0)
+    by_interval = np.divide(in_time, total, out=np.full(total.size, np.nan), where=total > 0)
+    return np.concatenate([played.kept(work.target_share) for played in batches]), by_interval
 
 
 def _play_backlog(

@@ -168,7 +168,7 @@ def _moments(count: int) -> Floats:
 
 
 @compiled
-def _play(  # noqa: C901, PLR0917  one loop over events; compiled code takes no keyword-only arguments
+def _play(  # noqa: C901, PLR0912, PLR0917  one loop over events; compiled code takes no keyword-only arguments
     contacts: Floats,
     agents: Ints,
     interval: float,
@@ -189,10 +189,10 @@ def _play(  # noqa: C901, PLR0917  one loop over events; compiled code takes no 
     for k in range(most):
         for t in range(times - 1, -1, -1):
             back[k, t] = t * interval if k < agents[t] else back[k, t + 1]
-    free = np.zeros(most)
+    begins = np.empty(most)  # when each agent can begin with the next contact, if it is there by then
     last = 0
     for run in range(runs):
-        free[:] = 0.0
+        begins[:] = back[:, 0]
         for t in range(times):
             count = np.random.poisson(contacts[t])
             came[run, t] = count
@@ -200,14 +200,12 @@ def _play(  # noqa: C901, PLR0917  one loop over events; compiled code takes no 
             for i in range(count):
                 best, chosen = np.inf, -1
                 # beginning with the next one in turn finds somebody idle soon; who it is changes nothing
-                for step in range(most):
-                    k = (last + 1 + step) % most
-                    ready = max(at[i], free[k])
-                    place = int(ready // interval)
-                    if place < times:
-                        ready = max(ready, back[k, place])
-                    elif k >= agents[times - 1]:
-                        ready = np.inf  # after closing, those still there answer who is left in the queue
+                k = last
+                for _ in range(most):
+                    k = k + 1 if k + 1 < most else 0
+                    ready = begins[k]
+                    if ready <= at[i]:
+                        ready = max(at[i], back[k, t])
                     if ready < best:
                         best, chosen = ready, k
                         if ready <= at[i]:
@@ -217,7 +215,13 @@ def _play(  # noqa: C901, PLR0917  one loop over events; compiled code takes no 
                     lost += 1.0
                     continue
                 last = chosen
-                free[chosen] = best + np.random.exponential(handle)
+                free = best + np.random.exponential(handle)
+                place = int(free // interval)
+                if place < times:
+                    free = max(free, back[chosen, place])
+                elif chosen >= agents[times - 1]:
+                    free = np.inf  # after closing, those still there answer who is left in the queue
+                begins[chosen] = free
                 waited += wait
                 answered += 1.0
                 if wait <= within:

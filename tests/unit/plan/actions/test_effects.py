@@ -16,7 +16,7 @@ from dealwright.plan.actions.effect_learning import EffectParams
 from dealwright.plan.actions.effects import apply_effects, learn_effects
 from dealwright.plan.actions.fatigue import read_touches
 from dealwright.plan.actions.learners import SETTINGS
-from dealwright.plan.actions.linear_models import Linear, fit_logistic
+from dealwright.plan.actions.linear_models import Linear, fit_logistic, fit_shares
 from dealwright.plan.actions.point_in_time import PointInTimeReader
 from dealwright.schemas import TIMESTAMP, AccountSchema, PlanInputs
 from dealwright.stats.links import sigmoid
@@ -240,3 +240,16 @@ def test_the_newton_solver_agrees_with_scikit_learn():
     one_sided = fit_logistic(columns, np.zeros(2000), channels=0)
     assert sigmoid(one_sided.on_accounts(columns)).max() < 0.001
     assert isinstance(one_sided, Linear)
+
+
+def test_shares_of_several_choices_agree_with_scikit_learn():
+    from sklearn.linear_model import LogisticRegression
+
+    rng = np.random.default_rng(1)
+    columns = np.hstack([np.ones((3000, 1)), rng.normal(size=(3000, 4))]).astype(np.float32)
+    score = columns @ rng.normal(size=(5, 3))
+    chosen = (score + rng.gumbel(size=score.shape)).argmax(axis=1)
+    mine = fit_shares(columns, chosen, 3)(columns)
+    theirs = LogisticRegression(C=0.1, tol=1e-8, max_iter=1000).fit(columns, chosen).predict_proba(columns)
+    assert mine == pytest.approx(theirs, abs=2e-3)
+    assert mine.sum(axis=1) == pytest.approx(np.ones(3000))
