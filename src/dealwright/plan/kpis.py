@@ -327,12 +327,17 @@ class Kpis:
 
     def _repr_html_(self) -> str:
         rows = [
-            {"figure": item.name.replace("_", " "), "value": item.value, "target": item.write_target()}
-            | {"status": item.status}
+            {
+                "figure": item.definition.label,
+                "value": item.value,
+                "at least": item.at_least,
+                "at most": item.at_most,
+                "status": item.status,
+            }
             for item in self.items
             if item.value is not None
         ]
-        missed = ", ".join(item.name.replace("_", " ") for item in self.missed)
+        missed = ", ".join(item.definition.label for item in self.missed)
         return rows_table(f"missed: {missed}" if missed else "no target is missed", rows, limit=len(rows))
 
     def to_json(self) -> str:

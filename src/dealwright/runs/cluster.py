@@ -113,7 +113,7 @@ class ClusterExecutor(Executor):
 def _told_when_lost(address: str) -> Iterator[None]:
     """Say in one line that the scheduler went away."""
     from distributed.client import ClosedClientError
-    from distributed.comm import CommClosedError
+    from distributed.comm.core import CommClosedError
 
     try:
         yield
