@@ -87,3 +87,51 @@ def test_a_rhythm_goes_on_after_the_visit_that_makes_up_for_a_late_one() -> None
     assert _due_days(2.0, late, None, WEEK) == [738_992.0, 739_002.0, 739_004.0]
     later = datetime.fromordinal(738_999).date()
     assert _due_days(4.0, later, None, WEEK) == [739_003.0]
+
+
+def round_of(middle_lon: float, rep: dict[str, list[Any]] | None = None, **hours: list[float]) -> Routes:
+    """Plan four visits around somebody who lives at a longitude."""
+    near = [(-17.0, -0.05), (-17.0, 0.05), (-17.05, -0.01), (-16.95, 0.01)]
+    accounts = pl.DataFrame(
+        {
+            "account_id": [f"A{k}" for k in range(4)], "lat_deg": [lat for lat, _ in near],
+            "lon_deg": [(middle_lon + lon + 180) % 360 - 180 for _, lon in near], "rep_id": ["R1"] * 4,
+            "expected_value_eur": [100.0] * 4, **hours,
+        }
+    )  # fmt: skip
+    home = {"rep_id": ["R1"], "home_lat_deg": [-17.0], "home_lon_deg": [middle_lon]}
+    roles = {"rep_id": "rep_id", **({"opens_min": "opens", "closes_min": "closes"} if hours else {})}
+    known = AccountSchema(has_position=True, roles=roles)
+    return route(
+        accounts, pl.DataFrame(home | (rep or {})), PARAMS, schema=known, as_of=datetime(2026, 6, 29)
+    )
+
+
+@pytest.mark.parametrize("lon", [180.0, -180.0, 179.98, -179.97])
+def test_a_round_across_the_antimeridian_is_as_long_as_anywhere(lon: float) -> None:
+    here, there = round_of(0.0).days, round_of(lon).days
+    assert there["stops"].to_list() == [4]
+    assert there["distance_km"][0] == pytest.approx(here["distance_km"][0], abs=0.01)
+    assert there["travel_min"][0] == pytest.approx(here["travel_min"][0], abs=0.1)
+
+
+@pytest.mark.parametrize(
+    ("shift", "hours", "first", "last"),
+    [
+        ((960, 0), (1080.0, 120.0), 18, 21),  # until midnight, written as 0
+        ((960, 1440), (1080.0, 120.0), 18, 21),
+        ((240, 720), (180.0, 540.0), 4, 7),  # a bakery, in the early morning
+        ((1320, 360), (1320.0, 300.0), 22, 25),  # past midnight
+        ((1320, 360), (60.0, 300.0), 25, 28),  # opens only after midnight
+        ((0, 360), (1320.0, 300.0), 0, 3),  # has been open since the evening before
+    ],
+)
+def test_hours_and_shifts_past_midnight_meet(
+    shift: tuple[int, int], hours: tuple[float, float], first: int, last: int
+) -> None:
+    rep = {"shift_start_min": [shift[0]], "shift_end_min": [shift[1]]}
+    found = round_of(0.0, rep, opens=[hours[0]] * 4, closes=[hours[1]] * 4)
+    starts = [(at - datetime(2026, 6, 30)).total_seconds() / 3600 for at in found.visits["start_at"].sort()]
+    assert len(starts) == 4
+    assert int(starts[0]) == first
+    assert int(starts[-1]) in {last - 1, last}
