@@ -18,7 +18,7 @@ from dealwright.errors import InputError
 from dealwright.plan.territories import Territories, TerritoryParams, draw_territories
 from dealwright.plan.territories.balance import assign_cells, share_out
 from dealwright.plan.territories.cells import Plane, gather
-from dealwright.plan.travel import TravelParams, drive_min
+from dealwright.plan.travel import TravelParams, drive_min, great_circle_km
 from dealwright.schemas import TERRITORY_COLUMNS, AccountSchema, PlanInputs
 
 SCHEMA = AccountSchema(has_position=True, roles={"visit_min": "visit_min"})
@@ -521,3 +521,25 @@ def test_a_representative_without_a_home_is_named(lat: float | None) -> None:
     )
     with pytest.raises(InputError, match="the home of R1 is not known: give home_lat_deg"):
         draw_territories(at_places(town(40, 0, 5)), reps)
+
+
+@pytest.mark.parametrize("visit_min", [30.0, 90.0])
+def test_within_reach_is_who_is_back_when_the_shift_ends(visit_min: float) -> None:
+    """There and back, with the minutes to park on both ways, and one visit."""
+    account, home = np.array([[40.0, 1.0]]), np.array([[40.0, 0.0]])
+    travel = TravelParams(access_min=7.0)
+    km = travel.circuity * great_circle_km(account[:, 0], account[:, 1], home[:, 0], home[:, 1])
+    shift = 2 * (float(drive_min(km, travel).ravel()[0]) + 7.0) + visit_min
+    params = TerritoryParams(travel=travel, visit_min=visit_min, shift_min=shift + 0.5)
+    accounts = at_places(account)
+    assert draw_territories(accounts, rep_frame(home), params).notes == ()
+    short = replace(params, shift_min=shift - 0.5)
+    assert "R0 reaches no account" in draw_territories(accounts, rep_frame(home), short).notes[0]
+
+
+def test_the_share_of_the_work_that_is_out_of_reach_is_said() -> None:
+    accounts = at_places(town(40, 0, 30), town(40, 5.0, 10, 1))
+    found = draw_territories(accounts, rep_frame(np.array([[40.0, 0.0]])), NEAR_AND_FAR)
+    assert found.notes == (
+        "R0 reaches only 75% of the work of the territory T001 within a shift; nobody else reaches more",
+    )
