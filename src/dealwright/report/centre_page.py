@@ -12,10 +12,9 @@ from typing import Any, Final
 import polars as pl
 from markupsafe import Markup, escape
 
-from dealwright.report.accounts_page import page_links
 from dealwright.report.brief_files import file_name
 from dealwright.report.format import Format
-from dealwright.report.pages import Page, render
+from dealwright.report.pages import Page, page_links, render
 from dealwright.report.people import Person, person
 from dealwright.report.reasons import Reasons
 from dealwright.report.run import Run
@@ -110,7 +109,7 @@ def render_centre(run: Run) -> str:
     )
     page = Page(
         form.text("Contact centre"), run.company, lead,
-        page_links(run, CENTRE_PAGE),
+        page_links(run.form, run.files, CENTRE_PAGE),
         note=form.day(days[0].day) if days else "",
     )  # fmt: skip
     unplaced, reasons = tables["calls_unplaced"], Reasons(form)
