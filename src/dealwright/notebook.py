@@ -13,6 +13,7 @@ COLOURS: Final = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f0
 _FIRST: Final = ("rank", "agent_id", "agent_name")
 _FIGURES: Final = 12
 _CELL: Final = 120
+_NAMED: Final = 24  # with more lines, names are read by pointing at them
 Point = tuple[float, float]
 
 
@@ -98,9 +99,10 @@ def sketch(dots: Iterable[Point], lines: Mapping[str, Sequence[Sequence[Point]]]
             for part in parts
         ]
         named.append(f'<span style="color:{colour}">■</span> {escape(name)}')
+    legend = f"<p>{' '.join(named)}</p>" if len(named) <= _NAMED else ""
     return (
         f'<svg role="img" aria-label="map" width="{width}" height="{height}" viewBox="0 0 {width} {height}">'
-        f"{''.join(drawn)}</svg><p>{' '.join(named)}</p>"
+        f"{''.join(drawn)}</svg>{legend}"
     )
 
 

@@ -41,9 +41,9 @@ def test_the_floor_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
 def test_the_night_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     html = _html(run_notebook(EXAMPLES / "night.ipynb"))
-    assert html.count("<polyline") == 3  # a day of each representative
+    assert html.count("<polyline") >= 6  # a day and a territory of each representative
     assert html.count("<circle") > 350
-    for title in ("Predictions", "Segments", "Actions", "Routes"):
+    for title in ("Predictions", "Segments", "Actions", "Territories", "Routes"):
         assert f"<b>{title}</b>" in html
 
 

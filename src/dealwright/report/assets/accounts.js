@@ -134,8 +134,7 @@
   async function ready() {
     if (index) return;
     index = await load("index", "index");
-    text = index.id.map((id, row) => `${index.name?.[row] ?? ""}\n${id}`.toLocaleLowerCase().normalize("NFKD").replace(/\p{M}/gu, ""));
-    order = [...index.id.keys()].sort((a, b) => (index.value[b] ?? -1e18) - (index.value[a] ?? -1e18));
+    order = [...index.id.keys()];
     for (const name of FILTERS) {
       if (!index[name].words.length) continue;
       const select = make("select", {}, new Option(T.all, ""), ...index[name].words.map((item) => new Option(label(name, item), item)));
@@ -150,13 +149,17 @@
     for (const [name, select] of Object.entries(selects)) if (select.value) given.set(name, select.value);
     return given.size ? `?${given}` : "";
   };
+  // made when somebody begins to search: most pages are opened to look at one list
+  const texts = () => text ??= index.id.map((id, row) => plain(`${index.name?.[row] ?? ""}\n${id}`));
+  const plain = (given) => given.toLocaleLowerCase().normalize("NFKD").replace(/\p{M}/gu, "");
   function search() {
-    const words = input.value.toLocaleLowerCase().normalize("NFKD").replace(/\p{M}/gu, "").split(/\s+/).filter(Boolean);
+    const words = plain(input.value).split(/\s+/).filter(Boolean);
+    const all = words.length ? texts() : null;
     const wanted = Object.entries(selects).filter(([, select]) => select.value).map(([name, select]) => [index[name].of, index[name].words.indexOf(select.value)]);
-    const found = order.filter((row) => wanted.every(([of, value]) => of[row] === value) && words.every((item) => text[row].includes(item)));
+    const found = order.filter((row) => wanted.every(([of, value]) => of[row] === value) && words.every((item) => all[row].includes(item)));
     // what was typed in full comes first
     const whole = words.join(" ");
-    if (whole) found.sort((a, b) => (text[b].split("\n").includes(whole) ? 1 : 0) - (text[a].split("\n").includes(whole) ? 1 : 0));
+    if (whole) found.sort((a, b) => (all[b].split("\n").includes(whole) ? 1 : 0) - (all[a].split("\n").includes(whole) ? 1 : 0));
     return found;
   }
   function show() {

@@ -92,6 +92,20 @@ def test_outlines_hold_the_accounts() -> None:
     assert np.mean(inside) > 0.95
 
 
+def test_a_notebook_shows_the_outlines_with_north_up() -> None:
+    nowhere = "MULTIPOLYGON (((2 41, 3 41, 3 43, 2 41)), ((5 41, 5 42, 6 42, 5 41)))"
+    result = draw(company(60, 2))
+    table = result.territories.head(1).with_columns(territory=pl.lit("<T>"), outline=pl.lit(nowhere))
+    html = replace(result, territories=table)._repr_html_()
+    rings = re.findall(r'points="([^"]+)"', html)
+    first = [tuple(map(float, at.split(","))) for at in rings[0].split()]
+    assert len(rings) == 2
+    assert first[2][1] < first[1][1]  # 43 degrees north above 41
+    assert first[1][0] == first[2][0]  # both at 3 degrees east
+    assert "&lt;T&gt;" in html
+    assert draw(company(60, 2))._repr_html_().count("<polyline") >= 2
+
+
 def test_the_same_inputs_give_the_same_territories() -> None:
     inputs = company(600, 4)
     assert draw(inputs).frame.equals(draw(inputs).frame)
