@@ -856,6 +856,8 @@ class PlanInputs:
         The cut-off of the run: everything known until then (naive, the company's zone).
     intake
         What became of the user's tables, where the inputs were read from them.
+    time_zone
+        The company's own clock, where the mapping names one.
     """
 
     accounts: pl.DataFrame
@@ -871,3 +873,4 @@ class PlanInputs:
     call_backs: pl.DataFrame | None = None
     arrivals: pl.DataFrame | None = None
     intake: Intake = field(default_factory=Intake)
+    time_zone: str | None = None

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from dealwright.plan.actions import ActionParams
+from dealwright.plan.actions.catalogue_file import DEFAULT_SOURCE
 from dealwright.plan.anomalies import AnomalyParams
 from dealwright.plan.briefs import BriefParams
 from dealwright.plan.channels import ChannelParams
@@ -68,3 +69,11 @@ class PlanParams:
     headcount: bool = True
     kpis: KpiParams = field(default_factory=KpiParams)
     report: ReportParams = field(default_factory=ReportParams)
+
+
+def on_the_companys_clock(params: PlanParams, time_zone: str | None) -> PlanParams:
+    """Return parameters with the clock that the company's mapping names, where no catalogue names another."""
+    catalogue = params.action.catalogue
+    if time_zone is None or catalogue.source != DEFAULT_SOURCE or catalogue.time_zone == time_zone:
+        return params
+    return replace(params, action=replace(params.action, catalogue=replace(catalogue, time_zone=time_zone)))

@@ -18,7 +18,7 @@ from dealwright.plan.headcount import find_headcount
 from dealwright.plan.kpis import Findings, judge, measure
 from dealwright.plan.limits import Limits, find_limits
 from dealwright.plan.one_more import find_one_more
-from dealwright.plan.params import PlanParams
+from dealwright.plan.params import PlanParams, on_the_companys_clock
 from dealwright.plan.prediction import predict
 from dealwright.plan.prediction.model_store import ModelStore
 from dealwright.plan.quality import check_quality
@@ -78,7 +78,7 @@ def run_plan(
     GateError
         Too many rows were rejected.
     """
-    params = params or PlanParams()
+    params = on_the_companys_clock(params or PlanParams(), inputs.time_zone)
     last = previous or PreviousRun()
     in_the_field = inputs.schema.has_position and inputs.reps is not None and not inputs.reps.is_empty()
     names = STAGES if in_the_field else tuple(name for name in STAGES if name not in FIELD_STAGES)
