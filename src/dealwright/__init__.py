@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     )
     from dealwright.desk.worker import WorkDone, Worker, WorkerParams
     from dealwright.errors import (
+        ClusterError,
         ConflictError,
         DatabaseError,
         DatabaseUrlError,
@@ -97,6 +98,7 @@ _MODULES = {
         "WorkerParams",
     ),
     "dealwright.errors": (
+        "ClusterError",
         "ConflictError",
         "DatabaseError",
         "DatabaseUrlError",
@@ -208,6 +210,7 @@ __all__ = [
     "ChannelLimit",
     "ChannelParams",
     "Channels",
+    "ClusterError",
     "ConflictError",
     "DatabaseError",
     "DatabaseUrlError",

@@ -34,7 +34,7 @@ class UnknownNameError(InputError):
 
 
 class DatabaseError(DealwrightError):
-    """The database cannot be reached, or it is not what Dealwright needs; the message says how to mend it."""
+    """The database cannot be reached, or it is not what Dealwright needs; the message says how to fix it."""
 
 
 class DatabaseUrlError(DatabaseError, InputError):
@@ -59,6 +59,10 @@ class MissingExtraError(DealwrightError):
             f"{purpose} needs {', '.join(missing)}, which {'is' if len(missing) == 1 else 'are'} not "
             f"installed: pip install 'dealwright[{extra}]'"
         )
+
+
+class ClusterError(DealwrightError):
+    """The cluster cannot be reached, is lost, or has workers that would compute something else."""
 
 
 class EvidenceError(DealwrightError):

@@ -10,9 +10,10 @@ from dealwright.errors import MissingExtraError
 
 # extra -> the modules it installs beside the desk and learning
 EXTRAS: Final[Mapping[str, tuple[str, ...]]] = {
+    "cluster": ("distributed",),
     "plan": (
-        "h3", "icalendar", "matplotlib", "numba", "ortools", "prometheus_client", "pyvrp", "scipy",
-        "shapely", "threadpoolctl",
+        "h3", "icalendar", "numba", "ortools", "prometheus_client", "pyvrp", "scipy", "shapely",
+        "threadpoolctl",
     ),
 }  # fmt: skip
 

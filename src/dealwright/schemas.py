@@ -498,6 +498,17 @@ STAFF_HOURS_COLUMNS: Final[Columns] = {
     "used_for": pl.String,
     "hours": pl.Float64,  # they add up to the paid hours
 }
+HEADCOUNT_COLUMNS: Final[Columns] = {  # why so many people: each line found by planning the shifts again
+    "rule": pl.String,  # "as planned", "one person fewer", and which rule does not hold
+    "channel": pl.String,  # whose work the rule is about; null for all
+    "people": pl.Int64,
+    "paid_h": pl.Float64,
+    "people_saved": pl.Int64,  # against the plan
+    "paid_h_saved": pl.Float64,
+    "calls_unplaced": pl.Int64,
+    "shortage_h": pl.Float64,  # hours of missing staff
+    "answered_in_time": pl.Float64,  # share of the contacts of queues, by formula; null without queues
+}
 BACKLOG_COLUMNS: Final[Columns] = {
     "channel": pl.String,
     "day": pl.Date,
@@ -845,6 +856,8 @@ class PlanInputs:
         The cut-off of the run: everything known until then (naive, the company's zone).
     intake
         What became of the user's tables, where the inputs were read from them.
+    time_zone
+        The company's own clock, where the mapping names one.
     """
 
     accounts: pl.DataFrame
@@ -860,3 +873,4 @@ class PlanInputs:
     call_backs: pl.DataFrame | None = None
     arrivals: pl.DataFrame | None = None
     intake: Intake = field(default_factory=Intake)
+    time_zone: str | None = None

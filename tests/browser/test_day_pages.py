@@ -16,7 +16,10 @@ from dealwright.schemas import BRIEF_COLUMNS, CALL_COLUMNS, SHIFT_COLUMNS, confo
 
 
 def pages(run_folder: Path) -> list[Path]:
-    found = sorted((run_folder / "days").glob("*.html"))
+    """Return the page of a representative, and of an agent who has calls."""
+    found = [
+        path for path in sorted((run_folder / "days").glob("*.html")) if 'class="contact"' in path.read_text()
+    ]
     return [found[0], next(path for path in found if not path.name.startswith("R0"))]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import re
 import threading
 from collections.abc import Iterator
@@ -17,8 +18,10 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from browsing import DESKTOP, PHONE, Open
 from playwright.sync_api import Browser, Page
+from pmtiles.tile import Compression, TileType, zxy_to_tileid
+from pmtiles.writer import Writer
 
-from dealwright.report.maps import MapTables, write_maps
+from dealwright.report.maps import MapStyle, MapTables, write_maps
 
 # one red pixel, which a tile layer stretches
 RED = base64.b64decode(
@@ -248,8 +251,12 @@ def test_a_hundred_thousand_accounts_are_drawn_at_once(visit: Open, tmp_path: Pa
     )  # fmt: skip
     write_maps(tmp_path / "maps", MapTables(accounts, territories))
     opened = visit(tmp_path / "maps" / "territories.html")
-    drawn = opened.page.evaluate("performance.getEntriesByType('navigation')[0].loadEventEnd")
-    assert drawn < 5_000  # a second on a quiet machine
+    metrics = opened.page.context.new_cdp_session(opened.page)
+    metrics.send("Performance.enable")
+    opened.page.reload()
+    opened.page.locator("#map canvas").wait_for(state="attached")
+    found = {item["name"]: item["value"] for item in metrics.send("Performance.getMetrics")["metrics"]}
+    assert found["ProcessTime"] < 4  # seconds of the processor, for both times it was opened
     assert opened.page.locator("#map canvas").count() == 1
     opened.require_quiet()
 
@@ -312,3 +319,55 @@ _PLACES = """() => [...document.querySelectorAll(".leaflet-marker-pane > *")].ma
     const box = stop.getBoundingClientRect();
     return [Math.round(box.left + box.width / 2), Math.round(box.top + box.height / 2)];
 })"""
+
+
+def _varint(value: int) -> bytes:
+    return bytes([value & 127 | 128]) + _varint(value >> 7) if value > 127 else bytes([value])
+
+
+def _field(number: int, body: bytes) -> bytes:
+    return _varint(number << 3 | 2) + _varint(len(body)) + body
+
+
+def _road_tile() -> bytes:
+    """Return a vector tile with one road from its upper left to its lower right corner."""
+    way = b"".join(_varint(value) for value in (9, 0, 0, 10, 8192, 8192))  # move to 0 0, line to 4096 4096
+    feature = _field(2, b"\x00\x00") + _varint(3 << 3) + _varint(2) + _field(4, way)
+    layer = _field(1, b"roads") + _field(2, feature) + _field(3, b"kind") + _field(4, _field(1, b"highway"))
+    return _field(3, layer + _varint(5 << 3) + _varint(4096) + _varint(15 << 3) + _varint(2))
+
+
+def test_streets_of_a_file_are_drawn_from_a_disk(run_folder: Path, visit: Open, tmp_path: Path) -> None:
+    tiles = {(zoom, x, y): gzip.compress(_road_tile())
+             for zoom in (9, 10) for x in range(2**zoom // 2, 2**zoom // 2 + 12)
+             for y in range(int(2**zoom * 0.365), int(2**zoom * 0.38))}  # fmt: skip
+    with (tmp_path / "streets.pmtiles").open("wb") as file:
+        writer = Writer(file)
+        for tile in sorted(tiles, key=lambda key: zxy_to_tileid(*key)):
+            writer.write_tile(zxy_to_tileid(*tile), tiles[tile])
+        writer.finalize(
+            {"tile_type": TileType.MVT, "tile_compression": Compression.GZIP, "min_zoom": 9, "max_zoom": 10,
+             **dict.fromkeys(("min_lon_e7", "min_lat_e7", "max_lon_e7", "max_lat_e7", "center_zoom",
+                              "center_lon_e7", "center_lat_e7"), 0)},
+            {"attribution": "Streets & Co"},
+        )  # fmt: skip
+    accounts = pl.read_parquet(run_folder.parent / "accounts.parquet")
+    placed = accounts.select(
+        "account_id", "lat_deg", "lon_deg", "name", territory=pl.lit("T001"), action=pl.lit("visit"),
+        expected_value_eur=pl.lit(1.0),
+    )  # fmt: skip
+    tables = MapTables(placed, pl.read_parquet(run_folder / "territories.parquet"))
+    write_maps(tmp_path / "maps", tables, style=MapStyle(tiles=str(tmp_path / "streets.pmtiles")))
+    opened = visit(tmp_path / "maps" / "territories.html")
+    opened.page.wait_for_function("document.querySelectorAll('.leaflet-tile-loaded').length > 0")
+    opened.require_quiet()
+    inked = opened.page.evaluate(
+        """() => [...document.querySelectorAll("canvas.leaflet-tile-loaded")].map(tile => {
+            const pen = tile.getContext("2d"), half = tile.width / 2;
+            const ink = (x, y) => pen.getImageData(x, y, 1, 1).data[3];
+            return [ink(half, half) > 0, ink(half, 4) > 0];
+        })"""
+    )
+    assert inked  # each tile has its road from corner to corner, and nothing beside it
+    assert set(map(tuple, inked)) == {(True, False)}
+    assert "Streets & Co" in opened.page.locator(".leaflet-control-attribution").inner_text()

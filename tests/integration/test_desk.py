@@ -179,13 +179,13 @@ def test_results_are_readable(desk: Desk, history: History) -> None:
     for result in (
         placement,
         desk.agents(),
-        desk.queue(),
         desk.models(),
         desk.explain(401),
         desk.replay(401),
     ):
         assert result.summary()
         assert "<table" in result._repr_html_()
+    assert "nobody waits" in desk.queue()._repr_html_()
     assert desk.settle(placement.row["booking_id"], "confirmed", base_revenue=100, package_revenue=20).row[
         "total_revenue"
     ] == pytest.approx(120)

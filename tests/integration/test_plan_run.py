@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -21,9 +22,11 @@ from dealwright.plan.prediction import PredictParams
 from dealwright.plan.result import Plan
 from dealwright.plan.stages import TABLES
 from dealwright.plan.trace import STAGES, hash_frame
+from dealwright.report.cards import card_frame
 from dealwright.report.headlines import sentences
-from dealwright.report.plan_sections import action_rows, segment_rows
+from dealwright.report.tables import by_action, by_segment
 from dealwright.runs.output import RUN_FILES, RunDirectory, write_plan, write_report
+from dealwright.runs.reading import read_run
 from dealwright.runs.task_file import read_tasks
 from dealwright.schemas import (
     ACCOUNT_RESULT_COLUMNS,
@@ -90,14 +93,15 @@ def test_headline_key_figures_and_tables_add_up(plan: Plan) -> None:
     assert figure["expected_value_eur"] == cents(accounts["expected_value_eur"].sum(), abs=0.005)
     split = figure["contacts_value_eur"] + figure["waiting_value_eur"]
     assert figure["expected_value_eur"] == cents(split, abs=0.005)
-    by_action, by_segment = action_rows(accounts), segment_rows(accounts)
+    actions, segments = by_action(accounts), by_segment(accounts)
     for name, column in (
-        ("expected_value_eur", "gain_eur"), ("contacts_value_eur", "today_eur"),
-        ("contacts_cost_eur", "cost_eur"), ("contacts_scheduled", "placed"),
+        ("expected_value_eur", "gain_eur"), ("contacts_value_eur", "scheduled_eur"),
+        ("waiting_value_eur", "waiting_eur"), ("contacts_cost_eur", "cost_eur"),
+        ("contacts_scheduled", "scheduled"), ("backlog", "waiting"),
     ):  # fmt: skip
-        assert figure[name] == cents(sum(row[column] for row in by_action), abs=0.005)
-    assert figure["expected_value_eur"] == cents(sum(row["gain_eur"] for row in by_segment), abs=0.005)
-    acted = sum(row["accounts"] for row in by_action if row["action"] != "nothing")
+        assert figure[name] == cents(actions[column].sum(), abs=0.005)
+    assert figure["expected_value_eur"] == cents(segments["gain_eur"].sum(), abs=0.005)
+    acted = actions.filter(pl.col("action") != "nothing")["accounts"].sum()
     assert figure["accounts_with_action"] == acted
     assert figure["contacts_scheduled"] == tables["channels"]["scheduled"].sum()
     assert figure["backlog"] == tables["waitlist"].height == accounts["wait_rank"].count()
@@ -118,12 +122,9 @@ def test_headline_key_figures_and_tables_add_up(plan: Plan) -> None:
         .iter_rows()
     )
     assert figure["contacts_cost_eur"] == cents(cost, abs=0.005)
-    sentence = next(sentences(figure, tables["channels"].to_dicts(), None))
-    assert f"€{figure['expected_value_eur']:,.0f} after their costs" in sentence
-    assert (
-        f"€{figure['contacts_value_eur']:,.0f} from the {figure['contacts_scheduled']:,.0f} contacts"
-        in sentence
-    )
+    first, second = list(sentences(figure, tables["channels"].to_dicts()))[:2]
+    assert f"€{figure['expected_value_eur']:,.0f} after their costs" in first
+    assert f"€{figure['contacts_value_eur']:,.0f} comes from the contacts scheduled" in second
     assert figure["exploration_cost_eur"] == cents(accounts["exploration_cost_eur"].sum(), abs=0.005)
     assert (
         0
@@ -196,6 +197,21 @@ def test_the_run_directory_is_complete_and_the_truth_is_apart(first_run: Path) -
     figures = {sample.labels["kpi"]: sample.value for sample in families["dealwright_plan_kpi"].samples}
     assert figures["accounts"] == accounts.height
     assert not any("seconds" in name for name in families)  # wall clock is in trace.jsonl only
+
+
+def test_every_reason_of_a_run_is_said_in_words(first_run: Path) -> None:
+    cards = card_frame(read_run(first_run))
+    said = {
+        text
+        for name in ("why", "obstacles", "value_why", "churn_why", "odd")
+        for text in cards[name].explode().drop_nulls().to_list()
+    } | {option["why"] for option in cards["options"].explode().drop_nulls().to_list()}
+    assert len(said) > 50
+    # a form that the report does not know keeps the stage's own names and amounts
+    assert {text for text in said if re.search(r"\bEUR\b|[a-z]_[a-z]|odds", text)} == set()
+    assert cards["churn_low"].drop_nulls().len() == cards["churn_probability"].drop_nulls().len() > 0
+    known = cards.drop_nulls("churn_low")
+    assert (known["churn_low"] <= known["churn_high"]).all()
 
 
 def test_the_worlds_own_files_and_declaration_give_the_same_plan(first_run: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from playwright.sync_api import Browser, Page
 
@@ -32,6 +32,19 @@ class Opened:
         wide, window = self.page.evaluate("[document.documentElement.scrollWidth, window.innerWidth]")
         assert wide <= window + _TOLERANCE_PX
 
+    def require_accessible(self) -> None:
+        """Fail on what axe-core calls a serious or critical violation of WCAG 2.2 AA."""
+        from axe_playwright_python.sync_playwright import Axe
+
+        found = Axe().run(self.page, options={"runOnly": ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa"]})
+        serious = [
+            (item["id"], node["html"][:160], node.get("failureSummary", ""))
+            for item in found.response["violations"]
+            if item["impact"] in ("serious", "critical")
+            for node in item["nodes"]
+        ]
+        assert serious == []
+
     def texts(self, selector: str) -> list[str]:
         """Return the texts of elements, in the order of the page."""
         return self.page.locator(selector).all_inner_texts()
@@ -41,10 +54,18 @@ Open = Callable[..., Opened]
 
 
 def open_page(
-    browser: Browser, path: Path | str, size: tuple[int, int] = DESKTOP, *, offline: bool = True
+    browser: Browser,
+    path: Path | str,
+    size: tuple[int, int] = DESKTOP,
+    *,
+    offline: bool = True,
+    scheme: Literal["light", "dark"] = "light",
 ) -> Opened:
     """Open a file, or an address, in a window of its own."""
-    context = browser.new_context(viewport={"width": size[0], "height": size[1]}, offline=offline)
+    context = browser.new_context(
+        viewport={"width": size[0], "height": size[1]}, offline=offline, color_scheme=scheme,
+        reduced_motion="reduce",
+    )  # fmt: skip
     opened = Opened(context.new_page())
     page = opened.page
 

@@ -33,8 +33,14 @@ _LEARN = _unit(
     "learn_promotion",
 )
 _JSON = ("tests/contract/test_command_json.py",)
+_PLAN = "tests/unit/plan"
 # by the module's path below src/dealwright (of SQL: below desk/sql), without what its name ends in
 TESTS: dict[str, tuple[str, ...]] = {
+    "plan/headcount": (f"{_PLAN}/test_headcount.py",),
+    "channels/precedence": (f"{_PLAN}/channels/test_precedence.py",),
+    "staffing/roster": (f"{_PLAN}/staffing/test_roster.py", f"{_PLAN}/staffing/test_staffing.py"),
+    "territories/demand": (f"{_PLAN}/territories",),
+    "territories/matching": (f"{_PLAN}/territories",),
     "engine/agent": _sql("people", "by_hand", "candidates", "fair", "queue")
     + _WALK
     + _sql("follow_up", "bounds"),

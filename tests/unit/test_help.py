@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
 import shlex
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -71,3 +73,15 @@ def test_an_example_is_understood(line: str) -> None:
 
 def test_examples_belong_to_commands() -> None:
     assert set(EXAMPLES) == {"", *COMMANDS}
+
+
+def test_the_reference_in_the_documentation_is_the_command_lines_own() -> None:
+    docs = Path(__file__).resolve().parents[2] / "docs"
+    found = importlib.util.spec_from_file_location("reference", docs / "reference.py")
+    assert found is not None
+    assert found.loader is not None
+    reference = importlib.util.module_from_spec(found)
+    found.loader.exec_module(reference)
+    page = (docs / "commands.md").read_text(encoding="utf-8")
+    assert page == reference.command_reference(), "run `python docs/reference.py`"
+    assert all(f"### dealwright {path}\n" in page for path in COMMANDS)

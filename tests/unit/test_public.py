@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import importlib
+import re
 import subprocess
 import sys
+from pathlib import Path
 from pkgutil import iter_modules, walk_packages
 
 import pytest
@@ -54,3 +56,9 @@ def test_importing_dealwright_loads_none_of_its_parts() -> None:
     code = "import dealwright, sys; print(sorted(m for m in sys.modules if m.startswith('dealwright.')))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_the_reference_names_every_public_object() -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "api.md").read_text(encoding="utf-8")
+    named = re.findall(r"(?m)^\.\. auto(?:class|function|exception):: dealwright\.(\w+)$", page)
+    assert sorted(named) == sorted(set(dealwright.__all__) - {"__version__"})

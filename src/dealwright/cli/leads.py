@@ -275,7 +275,7 @@ def decline(
     reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why, for the record.")],
     as_json: Json = False,
 ) -> None:
-    """Give a lead on that its agent does not take: to the next one, or back to the queue."""
+    """Give a lead that its agent declines to the next one, or back to the queue."""
     with open_desk(context) as desk:
         placement = desk.decline(assignment, reason)
     if as_json:

@@ -137,7 +137,7 @@ def plan(  # noqa: PLR0917  one parameter per option
         typer.Option(
             "--tiles",
             metavar="URL",
-            help="Street tiles for the maps, with {z}/{x}/{y}; or none.",
+            help="Street tiles for the maps: URL with {z}/{x}/{y}, a .pmtiles file, or none.",
             rich_help_panel=_TRAVEL,
         ),
     ] = None,
@@ -240,6 +240,15 @@ def plan(  # noqa: PLR0917  one parameter per option
             rich_help_panel=_RUN,
         ),
     ] = None,
+    cluster: Annotated[
+        str | None,
+        typer.Option(
+            "--cluster",
+            metavar="URL",
+            help="Scheduler of dask.distributed for what can be divided, such as tcp://scheduler:8786.",
+            rich_help_panel=_RUN,
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Plan the night: from accounts to everybody's next best action, visits, calls, briefs and a report."""
@@ -255,7 +264,8 @@ def plan(  # noqa: PLR0917  one parameter per option
             "frequencies": frequencies, "call_backs": call_backs, "arrivals": arrivals, "world": world,
             "n": n, "as_of": as_of, "seed": seed, "force": force or None, "previous": previous,
             "models": models, "touches_from_desk": touches_from_desk, "osrm": osrm, "valhalla": valhalla,
-            "land": land, "tiles": tiles, "publish": publish or None, "home": settings_of(context).home,
+            "land": land, "tiles": tiles, "publish": publish or None, "cluster": cluster,
+            "home": settings_of(context).home,
         },
         params=None if params is None else Path(params),
         catalogue=None if catalogue is None else Path(catalogue),

@@ -17,6 +17,7 @@ from dealwright.report.format import Format, format_of
 from dealwright.report.headlines import sentences, whose_words
 from dealwright.report.key_figures import group_words, write_figure
 from dealwright.report.people import people_of, people_table, person
+from dealwright.report.reasons import Reasons
 from dealwright.report.tables import add_up, by_action, by_segment
 
 _MARKS: Final = {"met": "green", "missed": "red"}
@@ -49,6 +50,7 @@ def plan_document(plan: Plan) -> dict[str, Any]:
         "segments": _by_segment(plan.accounts).to_dicts(),
         "limits": plan.tables["limits"].to_dicts(),
         "one_more": plan.tables["one_more"].to_dicts(),
+        "headcount": plan.tables["headcount"].to_dicts(),
         "stages": [
             {"stage": name, "rows": rows[name], "seconds": seconds} for name, seconds in plan.seconds.items()
         ],
@@ -93,7 +95,8 @@ class _Summary:
         ):
             yield escape(sentence)
         yield ""
-        known = list(notices(plan))
+        reasons = Reasons(form)
+        known = [reasons.amounts(text) for text in notices(plan)]
         if known:
             yield f"[bold]{escape(form.text('Before you act'))}[/bold]"
             yield _bullets(known)

@@ -20,10 +20,10 @@ def tasks_table(rows: Sequence[Row]) -> Table:
     """Show who is to do what with whom, when, and how it stands; the day only where there are several."""
     several = len({row["day"] for row in rows}) > 1
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    for name in ("task", *["day"] * several, "time", "rep", "account", "action", "channel", "€", "status"):
+    for name in ("task", *["day"] * several, "time", "rep", "account", "action", "channel", "gain", "status"):
         table.add_column(
-            name, justify="right" if name in ("task", "€") else "left", no_wrap=name in ("task", "day", "€"),
-            overflow="fold",
+            name, justify="right" if name in ("task", "gain") else "left",
+            no_wrap=name in ("task", "day", "gain"), overflow="fold",
         )  # fmt: skip
     for row in rows:
         whom = (
@@ -55,7 +55,7 @@ def task_page(task: Task) -> Iterator[str]:
         if row[name]:
             yield f"{label}: {row[name]}"
     if row["value_eur"] is not None:
-        yield f"expected gain: €{row['value_eur']:,.2f}"
+        yield f"expected gain: {row['value_eur']:,.2f}"
     if row["replaced_by"]:
         yield f"replaced by run {row['replaced_by']}"
 

@@ -123,7 +123,7 @@ class Desk(ModelRegister):
     # history
 
     def load(self, history: History, *, deactivate_missing: bool | None = False) -> Loaded:
-        """Take in a history, all of it or nothing; rows that were taken in before change nothing.
+        """Load a history as a whole or not at all; rows that were loaded before change nothing.
 
         Parameters
         ----------
@@ -185,7 +185,7 @@ class Desk(ModelRegister):
     def assign_many(
         self, leads: Iterable[Lead | Mapping[str, Any]], policy: str | None = None
     ) -> tuple[Placement, ...]:
-        """Assign leads in one transaction, all or none; the placements are those of one after the other.
+        """Assign leads in one transaction, all or none, as if they came one after the other.
 
         While it runs, no other lead is placed and no booking settled: some thousand leads are enough for one
         call. :meth:`assign_all` takes any number.
@@ -275,13 +275,13 @@ class Desk(ModelRegister):
     # people
 
     def activate(self, agent: int | str) -> Presence:
-        """Let an agent get leads, and at once those of the waiting ones that there is room for."""
+        """Let an agent receive leads, at once those that wait, as far as there is room."""
         _check_id("agent", agent)
         answer = self._rows("activate_agent", agent=str(agent))[0]["answer"]
         return Presence(self._own_agents(answer))
 
     def deactivate(self, agent: int | str, *, hand_over: bool = False) -> Presence:
-        """Let an agent get no more leads.
+        """Let an agent receive no more leads.
 
         Parameters
         ----------
@@ -294,7 +294,7 @@ class Desk(ModelRegister):
         return Presence(self._own_agents(answer))
 
     def contact(self, assignment: int | str, at: datetime | None = None) -> datetime:
-        """Say that the agent reached the customer, now or before; return when that was first."""
+        """Record that the agent reached the customer; return when that first happened."""
         if at is not None and not isinstance(at, datetime):
             raise InputError(f"the time of a contact must be a datetime, not of type {type(at).__name__}")
         assignment_id = self._find_assignment(assignment)
@@ -303,7 +303,7 @@ class Desk(ModelRegister):
         return first
 
     def decline(self, assignment: int | str, reason: str) -> Placement:
-        """Give a lead on that its agent does not take: to the next one, or back to the queue."""
+        """Give a lead that its agent declines to the next one, or back to the queue."""
         assignment_id = self._find_assignment(assignment)
         return _placement(self._rows("decline", assignment_id=assignment_id, reason=reason)[0])
 
@@ -319,7 +319,7 @@ class Desk(ModelRegister):
     # views
 
     def agents(self, policy: str | None = None) -> Agents:
-        """Return the agents with their workload, ranked under a policy for a lead nothing is known of."""
+        """Return the agents with their workload, ranked for a lead of which nothing is known."""
         _check_policy(policy)
         rows = self._rows("agents", policy=policy)
         used = self._rows("policy", policy=policy)[0]["policy"]
@@ -334,7 +334,7 @@ class Desk(ModelRegister):
         return self._rows("counts")[0]
 
     def explain(self, assignment: int | str, agent: int | str | None = None) -> Explanation:
-        """Say why an assignment went where it went, and what would have changed it.
+        """Say why an assignment went to its agent, and what would have changed that.
 
         Parameters
         ----------
@@ -364,7 +364,7 @@ class Desk(ModelRegister):
         return Replay(self._own_agents({**answer, "assignment_id": own_id(str(assignment))}))
 
     def verify(self) -> Verification:
-        """Check the sealed record of decisions: whether one was altered, added or removed since."""
+        """Check the sealed record: whether a decision was altered, added or removed."""
         blocks = self._rows("verify_decisions")
         return Verification(blocks, int(self._rows("unsealed_decisions")[0]["unsealed"]))
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from dealwright.notebook import rows_table
 from dealwright.wording import count_of
 
 if TYPE_CHECKING:
@@ -39,8 +40,12 @@ class Tabular(ABC):
             infer_schema_length=None,
         )
 
+    @abstractmethod
+    def summary(self) -> str:
+        """Say it in a sentence."""
+
     def _repr_html_(self) -> str:
-        return self.to_frame()._repr_html_()
+        return rows_table(self.summary(), self.table_rows())
 
 
 @dataclass(frozen=True)
@@ -140,11 +145,11 @@ class Placement(OneRow):
 
     @property
     def notices(self) -> tuple[str, ...]:
-        """What is worth a word: who had the customer or the lead before, and possible duplicates."""
+        """What deserves a mention: who had the customer or the lead before, and possible duplicates."""
         return tuple(self.row.get("notices") or ())
 
     def summary(self) -> str:
-        """Say who has the lead, and what is worth a word."""
+        """Say who has the lead, and what deserves a mention."""
         return "; ".join((self._place(), *self.notices))
 
     def _place(self) -> str:
@@ -164,7 +169,7 @@ class Settlement(OneRow):
 
     @property
     def notices(self) -> tuple[str, ...]:
-        """What is worth a word: that a reopened booking went to somebody else."""
+        """What deserves a mention: that a reopened booking went to somebody else."""
         return tuple(self.row.get("notices") or ())
 
     def summary(self) -> str:
@@ -345,7 +350,7 @@ class Loaded(Tabular):
 
 @dataclass(frozen=True)
 class Explanation(Tabular):
-    """Why an assignment went where it went, and what would have changed it.
+    """Why an assignment went to its agent, and what would have changed that.
 
     Attributes
     ----------

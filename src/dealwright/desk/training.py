@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from dealwright.desk.promotion import Promotion, judge_promotion
 from dealwright.dimensions import Dimension
 from dealwright.learn import LearnParams, MatchModel, TrainResult, train
+from dealwright.notebook import rows_table
 
 if TYPE_CHECKING:
     import polars as pl
@@ -45,7 +46,7 @@ class Training:
         return self.result.agents
 
     def _repr_html_(self) -> str:
-        return self.to_frame()._repr_html_()
+        return rows_table(self.summary(), self.to_frame().to_dicts())
 
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON shape of ``dealwright train --json``."""

@@ -16,6 +16,7 @@ from dealwright.desk.database import Database
 from dealwright.desk.queries import answered_errors
 from dealwright.desk.statements import query
 from dealwright.errors import DatabaseError, InputError
+from dealwright.notebook import rows_table
 from dealwright.wording import count_of
 
 _LEADS = "SELECT pg_try_advisory_lock(hashtext('dealwright worker'), 0)"
@@ -93,9 +94,12 @@ class WorkDone:
         """Return it for JSON."""
         return asdict(self)
 
+    def _repr_html_(self) -> str:
+        return rows_table(self.summary(), [self.to_dict()])
+
 
 class Worker:
-    """Gives places that a shift opens to those who wait, ends what is over, and seals the record.
+    """Places waiting leads when a shift begins, ends what is over, and seals the record.
 
     Any number may run, on any machines: the one that holds an advisory lock of the database works, and the
     others wait to take over. Each piece of work is a transaction of its own, so a worker that dies leaves
@@ -116,7 +120,7 @@ class Worker:
         self._due = dict.fromkeys(("lapse", "seal"), 0.0)
 
     def work(self) -> WorkDone:
-        """Do at once what there is to do, whoever leads: what another worker is at is left to it.
+        """Do what is due now; what another worker is doing is left to it.
 
         Raises
         ------
@@ -134,7 +138,7 @@ class Worker:
         *,
         on_lead: Callable[[], None] = lambda: None,
     ) -> WorkDone:
-        """Work until `stop` is set; a database that is away is waited for.
+        """Work until `stop` is set; wait while the database cannot be reached.
 
         Parameters
         ----------

@@ -8,6 +8,7 @@ out gets another channel, or waits.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 from typing import Final, NamedTuple
 
@@ -76,6 +77,8 @@ class Night:
         Of the last run.
     solved
         What was found before: taken over where nothing it depends on has changed.
+    executor
+        Where days are planned; by default threads.
     """
 
     stages: Tracer
@@ -87,11 +90,12 @@ class Night:
     carried: Mapping[str, float] | None = None
     travel: TravelTimes | None = None
     solved: Solved = field(default_factory=Solved)
+    executor: Executor | None = None
 
     def coordinate(self) -> Coordination:
         """Run *channel*, *route* and *schedule* until they agree."""
         channels, routes, roster = self.find_reach()
-        return Coordination(channels, routes, roster or self._staff(channels))
+        return Coordination(channels, routes, roster or self.staff(channels))
 
     def find_reach(self) -> Reach:
         """Run them only so far that it is known who is reached: the shifts may not be needed for that."""
@@ -103,7 +107,7 @@ class Night:
         channels = self._allocate(commitments, capacities)
         roster: Schedule | None = None  # the schedule for `channels`, once it is known
         for _ in range(params.capacity_rounds if data.staff is not None else 0):
-            roster = self._staff(channels)
+            roster = self.staff(channels)
             short = {
                 name: most for name, most in roster.capacities.items() if most < _scheduled(channels, name)
             }
@@ -117,7 +121,7 @@ class Night:
             "route", data.accounts.height, route, data.accounts, data.reps, params.route,
             decisions=channels.frame, territories=self.territories.frame, promises=data.promises,
             frequencies=data.frequencies, travel=self.travel, schema=data.schema, as_of=data.as_of,
-            solved=self.solved.days,
+            solved=self.solved.days, executor=self.executor,
         )  # fmt: skip
         commitments = settle_visits(commitments, routes)
         visits = commitments.filter(pl.col("channel") == _FIELD, pl.col("kind").is_in([PROMISED, PLANNED]))
@@ -149,8 +153,8 @@ class Night:
             )  # fmt: skip
         return known[key]
 
-    def _staff(self, channels: Channels) -> Schedule:
-        """Run *schedule*."""
+    def staff(self, channels: Channels) -> Schedule:
+        """Run *schedule* for the contacts that the channels hold."""
         data = self.data
         return self.stages.run(
             "schedule", data.accounts.height, schedule, data.accounts, channels.frame, self.params.schedule,

@@ -9,31 +9,23 @@ import json
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, Final, Literal, TypeAlias
 
 import polars as pl
 
+from dealwright.notebook import rows_table
 from dealwright.plan.drift import Drift
 from dealwright.plan.stages import StageResults
 from dealwright.schemas import NOTHING
-from dealwright.wording import NOT_KNOWN, write_eur, write_number, write_share
 
 Unit: TypeAlias = Literal["share", "percent", "eur", "count", "hours", "days", "km", "score", "number"]
 Direction: TypeAlias = Literal["higher", "lower", "zero", ""]
 Source: TypeAlias = "tuple[str, str] | Callable[[Findings], Any]"
 
-_FORMS: Final[Mapping[Unit, Callable[[float], str]]] = {
-    "share": partial(write_share, digits=1),
-    "percent": lambda value: f"{value:z,.1f}%",
-    "eur": write_eur,
-    "count": write_number,
-    "hours": lambda value: f"{value:z,.1f} h",
-    "days": lambda value: f"{value:z,.1f} days",
-    "km": lambda value: f"{value:z,.0f} km",
-    "score": lambda value: f"{value:z.3f}",
-    "number": lambda value: f"{value:,.4g}",
-}
+# digits behind the point; a figure without a unit is written with as many as it needs
+_PLACES: Final[Mapping[Unit, int]] = {
+    "share": 3, "percent": 1, "eur": 0, "count": 0, "hours": 1, "days": 1, "km": 0, "score": 3,
+}  # fmt: skip
 _DAY: Final = "the day"
 _GAIN: Final = "what it brings"
 _TRUST: Final = "can it be trusted"
@@ -101,12 +93,6 @@ class KpiDefinition:
     at_most: float | None = None
     group: str = ""
     digits: int | None = None
-
-    def write(self, value: float | None) -> str:
-        """Write a value, or that it is not known."""
-        if value is None:
-            return NOT_KNOWN
-        return _FORMS[self.unit](value) if self.digits is None else write_share(value, self.digits)
 
 
 def _total(frame: pl.DataFrame, column: str) -> float | None:
@@ -317,10 +303,6 @@ class Kpi:
         """What the figure is."""
         return definition_of(self.name)
 
-    def write_target(self) -> str:
-        """Write its target; nothing where it has none."""
-        return write_target(self.name, self.at_least, self.at_most)
-
 
 @dataclass(frozen=True)
 class Kpis:
@@ -343,6 +325,21 @@ class Kpis:
         rank = {name: place for place, name in enumerate(_SHOWN)}
         return tuple(sorted(found, key=lambda item: rank.get(item.name, len(rank))))
 
+    def _repr_html_(self) -> str:
+        rows = [
+            {
+                "figure": item.definition.label,
+                "value": item.value,
+                "at least": item.at_least,
+                "at most": item.at_most,
+                "status": item.status,
+            }
+            for item in self.items
+            if item.value is not None
+        ]
+        missed = ", ".join(item.definition.label for item in self.missed)
+        return rows_table(f"missed: {missed}" if missed else "no target is missed", rows, limit=len(rows))
+
     def to_json(self) -> str:
         """Write them as JSON."""
         return json.dumps({"kpis": [vars(item) for item in self.items]}, indent=2) + "\n"
@@ -354,14 +351,15 @@ def definition_of(name: str) -> KpiDefinition:
     return _BY_NAME.get(name, unknown)
 
 
-def write_target(name: str, at_least: float | None, at_most: float | None) -> str:
-    """Write the target of a figure; nothing where it has none."""
-    write = definition_of(name).write
-    if at_least is not None and at_most is not None:
-        return f"{write(at_least)} to {write(at_most)}"
-    if at_least is not None:
-        return f"at least {write(at_least)}"
-    return f"at most {write(at_most)}" if at_most is not None else ""
+def as_shown(name: str, value: float | None) -> float | None:
+    """Return a figure rounded as it is written."""
+    known = definition_of(name)
+    places = _PLACES.get(known.unit)
+    if value is None or places is None:
+        return value
+    if known.unit == "share":
+        places = 2 + (1 if known.digits is None else known.digits)
+    return round(value, places)
 
 
 def measure(night: Findings) -> dict[str, Any]:
@@ -400,5 +398,9 @@ def _judge(name: str, value: Any, target: Target | None) -> Kpi:
     elif target is None:
         status = "shown"
     else:
-        status = "met" if (low is None or number >= low) and (high is None or number <= high) else "missed"
+        # compared as shown: 5.0 % never misses a target of 5.0 %
+        shown, least, most = (as_shown(name, item) for item in (number, low, high))
+        below = shown is not None and least is not None and shown < least
+        above = shown is not None and most is not None and shown > most
+        status = "missed" if below or above else "met"
     return Kpi(name, number, low, high, status)

@@ -9,8 +9,10 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 
+from dealwright.notebook import Summarised
 from dealwright.plan.channels.capacity import FROM_STAFF
 from dealwright.schemas import (
+    HEADCOUNT_COLUMNS,
     LEFT_OUT_COLUMNS,
     LIMIT_COLUMNS,
     ONE_MORE_COLUMNS,
@@ -27,7 +29,7 @@ _FIELD: Final = "field"
 
 
 @dataclass(frozen=True)
-class Limits:
+class Limits(Summarised):
     """Result of *limits*.
 
     Attributes
@@ -41,11 +43,14 @@ class Limits:
         to what they would bring.
     one_more
         `ONE_MORE_COLUMNS`, where it was asked for.
+    headcount
+        `HEADCOUNT_COLUMNS`, where it was asked for: what holds the number of people of the contact centre up.
     """
 
     frame: pl.DataFrame
     table: pl.DataFrame
     one_more: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=ONE_MORE_COLUMNS))
+    headcount: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=HEADCOUNT_COLUMNS))
 
     def summary(self) -> Mapping[str, Any]:
         """Return how many accounts are left out."""

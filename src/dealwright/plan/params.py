@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from dealwright.plan.actions import ActionParams
+from dealwright.plan.actions.catalogue_file import DEFAULT_SOURCE
 from dealwright.plan.anomalies import AnomalyParams
 from dealwright.plan.briefs import BriefParams
 from dealwright.plan.channels import ChannelParams
@@ -47,6 +48,9 @@ class PlanParams:
     one_more
         Whether to find out, by planning again, what one more visit, hour, representative, agent or contact
         would bring.
+    headcount
+        Whether to find out, by planning its shifts again, what holds the number of people in the contact
+        centre up, and what one person fewer would cost.
     """
 
     quality: QualityParams = field(default_factory=QualityParams)
@@ -62,5 +66,14 @@ class PlanParams:
     brief: BriefParams = field(default_factory=BriefParams)
     capacity_rounds: int = 2
     one_more: bool = True
+    headcount: bool = True
     kpis: KpiParams = field(default_factory=KpiParams)
     report: ReportParams = field(default_factory=ReportParams)
+
+
+def on_the_companys_clock(params: PlanParams, time_zone: str | None) -> PlanParams:
+    """Return parameters with the clock that the company's mapping names, where no catalogue names another."""
+    catalogue = params.action.catalogue
+    if time_zone is None or catalogue.source != DEFAULT_SOURCE or catalogue.time_zone == time_zone:
+        return params
+    return replace(params, action=replace(params.action, catalogue=replace(catalogue, time_zone=time_zone)))

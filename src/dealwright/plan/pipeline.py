@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import Executor
 from dataclasses import replace
 from typing import Any
 
@@ -13,16 +14,18 @@ from dealwright.plan.anomalies import detect_anomalies
 from dealwright.plan.briefs import write_briefs
 from dealwright.plan.coordination import Night, Reach
 from dealwright.plan.drift import measure_drift
+from dealwright.plan.headcount import find_headcount
 from dealwright.plan.kpis import Findings, judge, measure
 from dealwright.plan.limits import Limits, find_limits
 from dealwright.plan.one_more import find_one_more
-from dealwright.plan.params import PlanParams
+from dealwright.plan.params import PlanParams, on_the_companys_clock
 from dealwright.plan.prediction import predict
 from dealwright.plan.prediction.model_store import ModelStore
 from dealwright.plan.quality import check_quality
 from dealwright.plan.result import Plan, PreviousRun
 from dealwright.plan.routing import find_visitable, plan_distance_baseline
 from dealwright.plan.segments import segment
+from dealwright.plan.staffing import Schedule
 from dealwright.plan.stages import StageResults
 from dealwright.plan.territories import draw_territories
 from dealwright.plan.trace import FIELD_STAGES, STAGES, Progress, StageResult, Tracer, hash_frame, hash_text
@@ -41,6 +44,7 @@ def run_plan(
     progress: Progress | None = None,
     travel: TravelTimes | None = None,
     land: Any = None,
+    executor: Executor | None = None,
 ) -> Plan:
     """Plan one night: from accounts to the next best action of each.
 
@@ -63,6 +67,9 @@ def run_plan(
     land
         Where there is land, as a Shapely polygon in degrees, longitude first: an account elsewhere is not
         visited, and the reason says so.
+    executor
+        Where representatives' days are planned: processes, or a cluster (`dealwright.runs.cluster`); by
+        default threads. The plan is the same.
 
     Raises
     ------
@@ -71,7 +78,7 @@ def run_plan(
     GateError
         Too many rows were rejected.
     """
-    params = params or PlanParams()
+    params = on_the_companys_clock(params or PlanParams(), inputs.time_zone)
     last = previous or PreviousRun()
     in_the_field = inputs.schema.has_position and inputs.reps is not None and not inputs.reps.is_empty()
     names = STAGES if in_the_field else tuple(name for name in STAGES if name not in FIELD_STAGES)
@@ -104,7 +111,9 @@ def run_plan(
             "territory", rows, draw_territories, data.accounts, data.reps, params.territory,
             predictions=predictions.frame, previous=last.territories, schema=data.schema,
         )  # fmt: skip
-    night = Night(stages, data, actions, territories, params, last.waitlist, last.carried, travel)
+    night = Night(
+        stages, data, actions, territories, params, last.waitlist, last.carried, travel, executor=executor
+    )
 
     def replan(other: PlanInputs, its: PlanParams) -> Reach:
         """Plan channels and routes again, with other representatives, staff or limits."""
@@ -116,6 +125,10 @@ def run_plan(
             )  # fmt: skip
         return replace(night, stages=quiet, data=other, territories=drawn, params=its).find_reach()
 
+    def restaff(other: PlanInputs, its: PlanParams) -> Schedule:
+        """Plan the shifts again for the same contacts, with other staff or rules."""
+        return replace(night, stages=Tracer(seed, "", quiet=True), data=other, params=its).staff(channels)
+
     planned = night.coordinate()
     channels, routes, schedule = planned
     distance_baseline = None
@@ -124,7 +137,7 @@ def run_plan(
             "distance_only", rows, plan_distance_baseline, data.accounts, data.reps, params.distance_only,
             decisions=find_visitable(actions.frame, actions.options, channels.frame), route=params.route,
             territories=territories.frame, promises=data.promises, frequencies=data.frequencies,
-            travel=travel, **known,
+            travel=travel, executor=executor, **known,
         )  # fmt: skip
     found: list[StageResult | None] = [
         quality, predictions, anomalies, segments, actions, territories, channels, routes, schedule,
@@ -133,11 +146,11 @@ def run_plan(
 
     def describe(**tables: Any) -> Limits:
         limits = find_limits(**tables)
-        return (
-            replace(limits, one_more=find_one_more(planned, data, params, replan))
-            if params.one_more
-            else limits
-        )
+        if params.one_more:
+            limits = replace(limits, one_more=find_one_more(planned, data, params, replan))
+        if params.headcount:
+            limits = replace(limits, headcount=find_headcount(schedule, data, params, restaff))
+        return limits
 
     limits = stages.run(
         "limits", rows, describe, accounts=join_results(account_id, *found), channels=channels.table,

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from html import escape
 from typing import Any
 
 import polars as pl
 
+from dealwright.notebook import sketch
 from dealwright.plan.drift import Drift
 from dealwright.plan.kpis import Kpis
 from dealwright.plan.params import PlanParams
@@ -89,10 +89,23 @@ class Plan(StageResults):
         return self.accounts
 
     def _repr_html_(self) -> str:
-        """Show the key figures in a notebook."""
-        rows = "".join(
-            f"<tr><td>{escape(kpi.name)}</td><td>{'' if kpi.value is None else f'{kpi.value:,.4g}'}</td>"
-            f"<td>{kpi.status}</td></tr>"
-            for kpi in self.kpis.items
-        )
-        return f"<table><tr><th>figure</th><th>value</th><th>target</th></tr>{rows}</table>"
+        return self.kpis._repr_html_() + self._sketch()
+
+    def _sketch(self) -> str:
+        """Draw the accounts and the first day of every representative."""
+        needed = {"account_id", "lat_deg", "lon_deg"}
+        if self.routes is None or self.inputs.reps is None or not needed <= set(self.inputs.accounts.columns):
+            return ""
+        places = self.inputs.accounts.select(sorted(needed)).drop_nulls()
+        where = {name: (lat, lon) for name, lat, lon in places.iter_rows()}
+        homes = {
+            row["rep_id"]: (row["home_lat_deg"], row["home_lon_deg"])
+            for row in self.inputs.reps.iter_rows(named=True)
+        }
+        visits = self.routes.visits
+        first = visits.filter(pl.col("day") == pl.col("day").min()).sort("rep_id", "stop")
+        lines = {
+            str(rep): [[homes[rep], *(where[name] for name in day["account_id"]), homes[rep]]]
+            for (rep,), day in first.group_by("rep_id", maintain_order=True)
+        }
+        return sketch(where.values(), lines)

@@ -36,7 +36,7 @@ _SHOWN: Final = (
     "untouched_probability", "response_value_eur", "price_eur", "runner_up_words", "runner_up_value_eur",
     "why", "obstacles", "segment_words", "territory", "rep_id", "predicted_value_eur", "potential_eur",
     "value_why", "churn_probability", "churn_low", "churn_high", "churn_why", "odd", "options", "events",
-    "links", "state",
+    "links", "state", "mentions",
 )  # fmt: skip
 # money to cents, shares to a tenth of a per cent: what the card shows, and no more
 _PLACES: Final = {
@@ -58,7 +58,9 @@ def write_accounts(run: Run, folder: Path) -> None:
     shown = cards.select(_SHOWN).with_columns(pl.col(name).round(digits) for name, digits in _PLACES.items())
     for number, part in _shards(shown, places):
         _write(target / f"{number}.js", f"card:{number}", part)
-    _write(target / "index.js", "index", _index(cards, run))
+    # what brings most is listed first; sorted here, so that a page of many accounts need not
+    by_gain = cards.sort("expected_value_eur", "account_id", descending=[True, False], nulls_last=True)
+    _write(target / "index.js", "index", _index(by_gain, run))
     (folder / "accounts.html").write_text(_page(run, cards, files), encoding="utf-8")
 
 
@@ -134,9 +136,11 @@ def page_links(run: Run, here: str) -> tuple[tuple[str, str], ...]:
     form = run.form
     pages = [
         ("report.html", form.text("Report")), ("accounts.html", form.text("Accounts")),
-        *((f"maps/{name}.html", word) for name, word in (
-            ("routes", form.text("Routes on a map")), ("territories", form.text("Territories on a map")),
-        ) if f"maps/{name}.html" in run.files),
+        *((file, word) for file, word in (
+            ("contact-centre.html", form.text("Contact centre")),
+            ("maps/routes.html", form.text("Routes on a map")),
+            ("maps/territories.html", form.text("Territories on a map")),
+        ) if file in run.files),
     ]  # fmt: skip
     return tuple(("" if address == here else address, word) for address, word in pages)
 

@@ -83,8 +83,8 @@ _KEPT: Final[Columns] = {
 _PROPOSED: Final = 5
 _COMPARED: Final = 50_000
 _LINKS: Final = (
-    ("briefs", "html", mark("Brief")), ("maps", "html", mark("Map of the day")),
-    ("calendars", "ics", mark("Calendar")),
+    ("days", "html", mark("Day")), ("briefs", "html", mark("Brief")),
+    ("maps", "html", mark("Map of the day")), ("calendars", "ics", mark("Calendar")),
 )  # fmt: skip
 
 
@@ -144,6 +144,7 @@ def card_frame(run: Run) -> pl.DataFrame:
     frame = frame.with_columns(_options(frame, reasons))
     frame = _with_interval(frame, run.card)
     frame = _with_events(frame, run.history, form)
+    frame = _with_mentions(frame, run.tables["left_out"])
     return _with_links(frame, run)
 
 
@@ -169,7 +170,7 @@ def find_account(accounts: pl.DataFrame, wanted: str) -> str:
     near = [f"{account_id} ({name})" for account_id, name in alike.iter_rows()]
     if not near:
         # ids of about the same length: enough to find a slip, and quick among many
-        size = pl.col("account_id").str.len_chars()
+        size = pl.col("account_id").str.len_chars().cast(pl.Int64)  # unsigned: 8 - 9 would be huge
         ids = accounts.filter((size - len(wanted)).abs() <= 2)["account_id"].to_list()
         near = get_close_matches(wanted, ids[:_COMPARED], n=_PROPOSED, cutoff=0.5)
     hint = f"did you mean {', '.join(near)}?" if near else "name an id or a name as the run's tables have it"
@@ -295,12 +296,13 @@ def _with_interval(frame: pl.DataFrame, card: Mapping[str, Any]) -> pl.DataFrame
     bins = (card.get("churn") or {}).get("reliability") or []
     low = high = pl.lit(None, pl.Float64)
     if bins:
-        edges = [item["until"] for item in bins[:-1]]
-        place = (
-            pl.col("churn_probability").cut(edges, labels=[str(k) for k in range(len(bins))]).cast(pl.String)
-        )
+        known = pl.col("churn_probability")
+        # how many bins end below it; without one, everything is one bin
+        place = pl.sum_horizontal(pl.lit(0), *(known > item["until"] for item in bins[:-1]))
         low, high = (
-            place.replace_strict({str(k): item[name] for k, item in enumerate(bins)}, return_dtype=pl.Float64)
+            pl.when(known.is_not_null()).then(
+                place.replace_strict({k: item[name] for k, item in enumerate(bins)}, return_dtype=pl.Float64)
+            )
             for name in ("low", "high")
         )
     return frame.with_columns(churn_low=low, churn_high=high)
@@ -325,6 +327,14 @@ def _with_events(frame: pl.DataFrame, history: pl.DataFrame, form: Format) -> pl
         ),
     ).group_by("account_id", maintain_order=True).agg("events")  # fmt: skip
     return frame.join(listed, on="account_id", how="left", maintain_order="left")
+
+
+def _with_mentions(frame: pl.DataFrame, left_out: pl.DataFrame) -> pl.DataFrame:
+    """Say which other accounts the obstacles name."""
+    named = pl.DataFrame(schema={"account_id": pl.String, "mentions": pl.List(pl.String)})
+    if {"account_id", "displaces"} <= set(left_out.columns):
+        named = left_out.select("account_id", mentions="displaces").unique("account_id", keep="first")
+    return frame.join(named, on="account_id", how="left", maintain_order="left")
 
 
 def _with_links(frame: pl.DataFrame, run: Run) -> pl.DataFrame:

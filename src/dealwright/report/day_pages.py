@@ -324,7 +324,7 @@ def about(minutes: float) -> int:
 def dial(phone: str | None) -> str:
     """Return what a telephone dials: the figures, and the plus before them."""
     # an extension is for whoever answers: "93 123 45 67 ext. 12"
-    before = re.split(r"(?i)\s*(?:ext|x|#|int)\b", phone or "")[0]
+    before = re.sub(r"(?i)(?:\bext|\bint|x|#)\.?\s*\d+\s*$", "", phone or "")
     figures = re.sub(r"[^\d]", "", before)
     return "" if len(figures) < 3 else ("+" if before.strip().startswith(("+", "(+")) else "") + figures
 

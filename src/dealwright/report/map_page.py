@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
+from html import escape
 from importlib import resources
 from pathlib import Path
 from typing import Any, Final
@@ -14,6 +15,7 @@ from markupsafe import Markup
 from dealwright.report.format import Format
 from dealwright.report.land import Land
 from dealwright.report.pages import Page, render
+from dealwright.report.street_tiles import Tiles, is_archive
 
 OPEN_STREET_MAP: Final = "https://tile.openstreetmap.org/{z}/{x}/{y}.png"
 CREDIT: Final = '&copy; <a href="https://www.openstreetmap.org/copyright">OpenStreetMap</a> contributors'
@@ -43,7 +45,9 @@ def write_assets(folder: Path) -> None:
         (folder / name).write_text(text, encoding="utf-8")
 
 
-def ground_data(ground: Land, tiles: str | None, form: Format) -> dict[str, Any]:
+def ground_data(
+    ground: Land, tiles: str | None, form: Format, streets: Tiles | None = None
+) -> dict[str, Any]:
     """Return what lies below a map: drawn land, names of places, street tiles.
 
     Parameters
@@ -51,18 +55,30 @@ def ground_data(ground: Land, tiles: str | None, form: Format) -> dict[str, Any]
     tiles
         URL of street tiles with ``{z}``, ``{x}`` and ``{y}``; ``None`` for OpenStreetMap's where the page is
         opened from a server, ``""`` for none.
+    streets
+        Tiles that go with the run, in ``assets/tiles``: these instead of any from the network.
     """
     return {
         "ground": ground.features()[0]["geometry"],
         "places": [list(place) for place in ground.places],
         "coast": ground.is_coast,
         "source": form.text("ground: %(source)s", source=form.text(ground.drawn_from)),
-        "tiles": {
-            "url": OPEN_STREET_MAP if tiles is None else tiles,
-            "own": bool(tiles),
-            "credit": CREDIT if tiles is None else "",
-        },
+        "tiles": _tiles(tiles, streets),
     }
+
+
+def _tiles(tiles: str | None, streets: Tiles | None) -> dict[str, Any]:
+    if streets is not None:
+        return {
+            "url": f"../{ASSETS}/tiles/{{z}}/{{x}}/{{y}}.{streets.ending}", "own": True,
+            "credit": escape(streets.credit), "first": streets.first, "last": streets.last,
+            "vector": streets.ending == "js", "bounds": streets.bounds,
+        }  # fmt: skip
+    return {
+        "url": OPEN_STREET_MAP if tiles is None else "" if is_archive(tiles) else tiles,
+        "own": bool(tiles), "credit": CREDIT if tiles is None else "",
+        "first": 0, "last": 19, "vector": False, "bounds": None,
+    }  # fmt: skip
 
 
 def write_map(path: Path, page: Page, form: Format, data: Mapping[str, Any], **values: Any) -> None:

@@ -15,12 +15,14 @@ from dealwright.report.brief_files import file_name
 from dealwright.report.calendars import to_five
 from dealwright.report.format import Format, mark
 from dealwright.report.land import Land, around
-from dealwright.report.map_page import SIGNS, ground_data, write_assets, write_geojson, write_map
+from dealwright.report.map_page import ASSETS, SIGNS, ground_data, write_assets, write_geojson, write_map
 from dealwright.report.pages import Page
 from dealwright.report.people import Person, people_of, people_table, person
+from dealwright.report.street_tiles import PmTiles, Tiles, is_archive, write_tiles
 
 _HOME: Final = ("home_lat_deg", "home_lon_deg")
 _NAME_PIXELS: Final = 44
+_BEYOND: Final = 0.1
 _DIGITS: Final = 5  # about 1 m
 _WORDS: Final[Mapping[str, str]] = {
     "home": mark("Home of %(who)s"),
@@ -143,7 +145,9 @@ def write_maps(
     people = people_of(people_table(tables.homes, None))
     ground = around(land, placed)
     shapes = disjoint(territory_features(tables.territories), placed)
-    atlas = _Atlas(folder, style, people, ground_data(ground, style.tiles, style.form), ground, shapes)
+    streets = _streets(folder.parent / ASSETS / "tiles", style.tiles, placed)
+    below = ground_data(ground, style.tiles, style.form, streets)
+    atlas = _Atlas(folder, style, people, below, ground, shapes)
     if shapes:
         write_geojson(folder / "territories.geojson", shapes)
         atlas.territories(placed)
@@ -159,7 +163,19 @@ def write_maps(
         for key, day in planned.items():
             atlas.own_day(key, day, others.get(key))
     if shapes or planned:
-        write_assets(folder.parent / "assets")
+        write_assets(folder.parent / ASSETS)
+
+
+def _streets(folder: Path, tiles: str | None, placed: pl.DataFrame) -> Tiles | None:
+    """Write the street tiles of the accounts' area, where a file has them."""
+    if tiles is None or not is_archive(tiles):
+        return None
+    lat, lon = placed["lat_deg"], placed["lon_deg"]
+    bounds = [float(value) for value in (lon.min(), lat.min(), lon.max(), lat.max())]  # type: ignore[arg-type]
+    # a little more, so that streets go on beyond the last account
+    more = max(_BEYOND * max(bounds[2] - bounds[0], bounds[3] - bounds[1]), 0.02)
+    west, south, east, north = bounds
+    return write_tiles(PmTiles(Path(tiles)), folder, (west - more, south - more, east + more, north + more))
 
 
 @dataclass(frozen=True)

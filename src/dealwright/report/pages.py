@@ -6,13 +6,15 @@ it is given, not on where that came from, so that a run's files and a server can
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from dealwright.report.format import Format
 
@@ -85,7 +87,7 @@ def environment(form: Format) -> Environment:
     made.filters.update(
         money=form.money, n=form.number, share=form.share, percent=form.percent, day=form.day,
         short_day=form.short_day, clock=form.clock, moment=form.moment, duration=form.duration,
-        label=form.label, address=address,
+        label=form.label, address=address, with_accounts=with_accounts,
     )  # fmt: skip
     made.globals.update(
         form=form, _=form.text, several=form.texts, column=Column, asset=asset,
@@ -104,6 +106,17 @@ def asset(name: str) -> Markup:
 def address(text: object) -> str:
     """Return a text as part of an address."""
     return quote(str(text), safe="")
+
+
+def with_accounts(text: str, ids: Iterable[str] | None, up: str = "") -> Markup:
+    """Return a text in which the accounts that it names lead to their cards."""
+    written = str(escape(text))
+    # the longest first: an id may be the beginning of another
+    for account_id in sorted(ids or (), key=len, reverse=True):
+        name = str(escape(account_id))
+        link = f'<a href="{account_address(account_id, up)}">{name}</a>'
+        written = link.join(re.split(rf"(?<![\w#%>]){re.escape(name)}(?![\w<])", written))
+    return Markup(written)  # noqa: S704  text and ids are escaped above
 
 
 def account_address(account_id: object, up: str = "") -> str:

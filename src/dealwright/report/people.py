@@ -8,8 +8,10 @@ from typing import Final
 
 import polars as pl
 
-COLOURS: Final = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#7a5195", "#4d4d4d")
-"""Okabe and Ito's colours, told apart without full colour vision; beyond eight, the number tells people."""
+from dealwright import notebook
+
+COLOURS: Final = notebook.COLOURS
+"""Beyond eight, the number tells people apart."""
 
 FIELD: Final = "field"
 CENTRE: Final = "contact centre"

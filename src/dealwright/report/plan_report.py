@@ -15,6 +15,7 @@ from dealwright.plan.kpis import GROUPS, Kpi
 from dealwright.report import figures, tables
 from dealwright.report.accounts_page import page_links
 from dealwright.report.brief_files import file_name
+from dealwright.report.centre_page import chance_of
 from dealwright.report.comparison import CHANGES, REPRESENTATIVE
 from dealwright.report.format import Format, mark
 from dealwright.report.headlines import day_sentence, whose_words
@@ -31,7 +32,8 @@ _MOST_MOVED: Final = 12
 _MOST_LEFT_OUT: Final = 12
 _MOST_ISSUES: Final = 40
 _FILES: Final = {
-    "briefs": ("html", mark("Briefs")), "maps": ("html", mark("Map")), "calendars": ("ics", mark("Calendar")),
+    "days": ("html", mark("Day")), "briefs": ("html", mark("Briefs")), "maps": ("html", mark("Map")),
+    "calendars": ("ics", mark("Calendar")),
 }  # fmt: skip
 _CHANGES: Final = {
     "representative": mark("another representative"), "action": mark("another action"),
@@ -47,11 +49,13 @@ def render_report(run: Run) -> str:
         **_actions(run), **_changes(run), **_limits(run), **_territories(run), **_routes(run, reasons),
         **_centre(run, reasons), **_quality(run, reasons), **_figures(run), **_baseline(run),
         "reasons": reasons,
-        "notices": [reasons.notice(text) for text in run.notices],
+        # that nothing moved is no news
+        "notices": [reasons.notice(text) for text in run.notices if not text.startswith("drift: no ")],
         "fallbacks": [reasons.notice(text) for text in _fallbacks(run.stages)],
         "filtered": filtered,
     }  # fmt: skip
     day = form.text("The plan") if run.first_day is None else form.day(run.first_day)
+    day = day[:1].upper() + day[1:]
     page = Page(
         title=day, company=run.company,
         lead=day_sentence(content["channels"], content["waiting"], form),
@@ -192,7 +196,7 @@ def _routes(run: Run, reasons: Reasons) -> dict[str, Any]:
         "days": rows[:_MOST_ROWS], "days_cut": max(len(rows) - _MOST_ROWS, 0), "of_days": totals,
         "several_days": days["day"].n_unique() > 1,
         "left_out": [
-            {**row, "why": reasons.say(row["reason"]), "limit": row["limit"]}
+            {**row, "why": reasons.say(row["reason"]), "displaces": row.get("displaces")}
             for row in _named(named, run).head(_MOST_LEFT_OUT).to_dicts()
         ],
         "left_out_rows": left_out.height,
@@ -228,7 +232,7 @@ def _centre(run: Run, reasons: Reasons) -> dict[str, Any]:
     late = backlog.filter(pl.col("backlog") > 0)
     return {
         "roster": roster, "agents": len(people) or shifts["rep_id"].n_unique(), "calls": calls.height,
-        "hours": hours, "of_hours": of_hours,
+        "hours": hours, "of_hours": of_hours, "headcount": run.tables["headcount"].to_dicts(),
         "unplaced": [
             {**row, "why": reasons.say(row["reason"])} for row in _named(unplaced, run).head(30).to_dicts()
         ],
@@ -264,7 +268,9 @@ def _figures(run: Run) -> dict[str, Any]:
         if rows:
             groups.append({"title": form.text(group_words(group)), "rows": rows})
     missed = [form.text(kpi.definition.label) for kpi in run.kpis.missed]
-    return {"groups": groups, "missed": missed, "values": run.kpis.summary()}
+    simulated = run.stages.get("schedule", {}).get("summary", {})
+    chance = chance_of(run.kpis.summary().get("sla_probability"), simulated.get("sla_probability_error"))
+    return {"groups": groups, "missed": missed, "chance": chance}
 
 
 def _figure(run: Run, kpi: Kpi) -> dict[str, Any]:

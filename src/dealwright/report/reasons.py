@@ -15,7 +15,7 @@ from typing import Final
 from dealwright.report.format import Format, mark
 
 _N: Final = r"[-+]?\d[\d,]*(?:\.\d+)?"
-_DISPLACED: Final = rf" \((?P<money>{_N}) EUR\) and change the cost of the way by (?P<money2>{_N}) EUR"
+_DISPLACED: Final = rf" \((?P<money>{_N}) EUR\) and change the cost of the way by (?P<change>{_N}) EUR"
 _SIGNS: Final = {
     ">=": mark("at least"), "<=": mark("at most"), ">": mark("more than"), "<": mark("less than"),
     "==": mark("exactly"), "!=": mark("other than"), "=": mark("exactly"),
@@ -33,9 +33,9 @@ _FORMS: Final = (
     (rf"(?P<label>\w+) is full: place (?P<n>{_N}) in its queue",
      mark("%(label)s is full: place %(n)s in its queue")),
     (rf"would displace (?P<id>.+?) and (?P<id2>.+?){_DISPLACED}",
-     mark("would take the place of %(id)s and %(id2)s (%(money)s); travel would cost %(money2)s")),
+     mark("would take the place of %(id)s and %(id2)s (%(money)s); cost of travel %(change)s")),
     (rf"would displace (?P<id>.+?){_DISPLACED}",
-     mark("would take the place of %(id)s (%(money)s); travel would cost %(money2)s")),
+     mark("would take the place of %(id)s (%(money)s); cost of travel %(change)s")),
     (rf"no order for (?P<n>{_N}) days, usually every (?P<n2>{_N}) days",
      mark("no order for %(n)s days, usually every %(n2)s days")),
     (rf"an order of (?P<money>{_N}) EUR, usually (?P<money2>{_N}) EUR",
@@ -80,7 +80,7 @@ _NEEDS: Final = re.compile(rf"needs (?P<name>\w+) (?P<sign>[<>=!]+) (?P<n>{_N})"
 _UNKNOWN: Final = re.compile(r"(?P<name>\w+) is not known")
 _LISTED: Final = re.compile(r"(?P<action>\w+): (?P<why>.+)")
 _VALUE: Final = re.compile(rf"(?P<money>{_N}) EUR by (?P<channel>\w+)")
-_MONEY: Final = re.compile(rf"(?P<money>{_N}) EUR\b")
+_AMOUNT: Final = re.compile(rf"(?P<money>{_N}) EUR\b|[−-]?€\d[\d,]*(?:\.\d+)?")
 _COLUMN: Final = re.compile(r"\b[a-z]+(?:_[a-z0-9]+)+\b")
 # what stands at the end of a column's name is not part of what people call it
 _UNITS: Final = re.compile(r"_(eur|min|km|pct|deg)$")
@@ -143,10 +143,8 @@ class Reasons:
             found = pattern.fullmatch(reason)
             if found is not None:
                 return message % {name: self._write(name, text) for name, text in found.groupdict().items()}
-        plain = _MONEY.sub(lambda found: self._money(found["money"]), reason)
-        return _COLUMN.sub(
-            lambda found: self._form.label(found[0]) if found[0] in _NAMES else self.name(found[0]), plain
-        )
+        plain = self.amounts(reason)
+        return _COLUMN.sub(lambda found: self.name(found[0]), plain)
 
     def notice(self, text: str) -> str:
         """Return a notice for people: what there is to know, without files, columns and options."""
@@ -158,6 +156,13 @@ class Reasons:
         kept = [part for part in told.split("; ") if not _TECHNICAL.search(part)]
         told = "; ".join(kept) if kept else _TECHNICAL_WORDS.sub("", told)
         return self.say(told[:1].upper() + told[1:])
+
+    def amounts(self, text: str) -> str:
+        """Return a sentence of the plan with its amounts in the format of the run."""
+        return _AMOUNT.sub(
+            lambda found: self._amount(found[0]) if found["money"] is None else self._money(found["money"]),
+            text,
+        )
 
     def said_on_card(self, reason: str) -> bool:
         """Return whether the card says it already, with its figures."""
@@ -198,7 +203,7 @@ class Reasons:
 
     def _write(self, group: str, text: str) -> str:
         write: Mapping[str, Callable[[str], str]] = {
-            "amount": self._amount, "odds": self._odds,
+            "amount": self._amount, "change": self._change, "odds": self._odds,
             "money": self._money, "n": self._number, "name": self._feature, "label": self._form.label,
         }  # fmt: skip
         return write.get(group.rstrip("2"), str)(text)
@@ -216,6 +221,11 @@ class Reasons:
 
     def _money(self, text: str) -> str:
         return self._form.money(float(text.replace(",", "")), cents=True)
+
+    def _change(self, text: str) -> str:
+        """Write by how much an amount changes, always with its sign."""
+        shown = self._money(text)
+        return shown if shown.startswith("-") else f"+{shown}"
 
     def _odds(self, text: str) -> str:
         """Say how much more or less likely something becomes; odds are a model's word."""

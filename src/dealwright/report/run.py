@@ -10,14 +10,15 @@ from typing import Any
 
 import polars as pl
 
+from dealwright.notebook import Summarised
 from dealwright.plan.kpis import Kpis
 from dealwright.report.format import Format
 from dealwright.report.people import Person
 
 
 @dataclass(frozen=True)
-class Run:
-    """What a run decided, as it was written.
+class Run(Summarised):
+    """A run as it was written to its folder.
 
     Attributes
     ----------

@@ -22,10 +22,10 @@ def add_up(rows: Rows, columns: Sequence[str]) -> dict[str, float | None]:
     """
     totals: dict[str, float | None] = {}
     for name in columns:
-        known = [row for row in rows if row[name] is not None and math.isfinite(row[name])]
         for row in rows:
-            if row not in known:
+            if row[name] is not None and not math.isfinite(row[name]):
                 row[name] = None
+        known = [row for row in rows if row[name] is not None]
         if not known:
             totals[name] = None if rows else 0.0
             continue

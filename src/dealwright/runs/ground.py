@@ -9,6 +9,7 @@ import polars as pl
 
 from dealwright.errors import InputError
 from dealwright.report.land import Land, check_land, land_of, read_land
+from dealwright.report.street_tiles import PmTiles, is_archive
 from dealwright.runs.request import NightRequest
 from dealwright.world.geography import land_geojson
 
@@ -33,20 +34,23 @@ def read_ground(request: NightRequest, accounts: pl.DataFrame) -> Land | None:
 
 
 def tiles_url(request: NightRequest) -> str | None:
-    """Return the URL of the user's street tiles, ``""`` for none at all, ``None`` where nothing was said.
+    """Return the user's street tiles, ``""`` for none at all, ``None`` where nothing was said.
 
     Raises
     ------
     InputError
-        It lacks one of the three places that are filled in.
+        It is a file that cannot be used, or an address without one of the places that are filled in.
     """
     url: str | None = request.tiles
     if url is None or url == NO_TILES:
         return None if url is None else ""
+    if is_archive(url):
+        PmTiles(Path(url))
+        return url
     missing = [place for place in ("{z}", "{x}", "{y}") if place not in url]
     if missing or not url.startswith(("https://", "http://")):
         raise InputError(
             f"--tiles {url}: use a web address with {{z}}, {{x}} and {{y}}, such as "
-            f"https://tiles.example.com/{{z}}/{{x}}/{{y}}.png, or {NO_TILES}"
+            f"https://tiles.example.com/{{z}}/{{x}}/{{y}}.png, a file streets.pmtiles, or {NO_TILES}"
         )
     return url

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from concurrent.futures import Executor
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from dealwright.desk.task_results import Published
 from dealwright.errors import GateError
+from dealwright.notebook import Summarised
 from dealwright.plan.briefs.stage import check_wording
 from dealwright.plan.pipeline import run_plan
 from dealwright.plan.quality import QualityGateError
 from dealwright.plan.result import Plan
 from dealwright.plan.trace import Progress
+from dealwright.runs.cluster import open_cluster
 from dealwright.runs.ground import read_ground, tiles_url
 from dealwright.runs.inputs import read_inputs, road_service
 from dealwright.runs.model_store import FolderModelStore
@@ -24,8 +28,8 @@ from dealwright.tables.rejected import write_rejected
 
 
 @dataclass(frozen=True)
-class Night:
-    """What a night came to.
+class Night(Summarised):
+    """The result of a night.
 
     Attributes
     ----------
@@ -72,6 +76,8 @@ def run_night(
         Too many rows were rejected; they are in the folder of the run.
     DatabaseError
         The desk cannot be reached; a run that was complete stays.
+    ClusterError
+        The cluster cannot be used, or is lost; nothing is written.
     """
     check_output(request.out)
     check_wording(request.params.brief)
@@ -80,32 +86,41 @@ def run_night(
     if request.publish or request.touches_from_desk:  # before the night begins: is there a desk?
         with desk() as opened:
             touches = opened.tasks.touches()
-    travel = road_service(request)
-    inputs, drawn = read_inputs(request, touches if request.touches_from_desk else None)
-    request = replace(request, as_of=inputs.as_of, inputs=None)
-    land, tiles = read_ground(request, inputs.accounts), tiles_url(request)
-    told = [read_calendar_entries(place) for place in (request.previous, request.out) if place is not None]
-    read = [inputs]
-    del inputs  # handed over below: the plan may let go of what it does not need
-    try:
-        with RunDirectory(request.out) as folder:
-            plan = run_plan(
-                read.pop(), request.params, seed=request.seed, force=request.force,
-                previous=None if request.previous is None else read_previous(request.previous),
-                store=None if request.models is None else FolderModelStore(Path(request.models)),
-                progress=progress, travel=travel, land=None if land is None else land.shape,
-            )  # fmt: skip
-            write_plan(
-                plan, folder, request.table(), land=land, tiles=tiles, told=told,
-                previous=None if request.previous is None else Path(request.previous),
-            )  # fmt: skip
-            if drawn is not None:
-                write_world(*drawn, folder)
-            write_report(folder)
-    except QualityGateError as error:
-        with RunDirectory(request.out) as folder:
-            write_rejected(error.quality.intake, folder / "rejected")
-        raise GateError(f"{error} (the rows are in {request.out / 'rejected'})") from None
+    with _workers(request) as executor:  # before the night begins: is there a cluster?
+        travel = road_service(request)
+        inputs, drawn = read_inputs(request, touches if request.touches_from_desk else None)
+        request = replace(request, as_of=inputs.as_of, inputs=None)
+        land, tiles = read_ground(request, inputs.accounts), tiles_url(request)
+        told = [
+            read_calendar_entries(place) for place in (request.previous, request.out) if place is not None
+        ]
+        read = [inputs]
+        del inputs  # handed over below: the plan may let go of what it does not need
+        try:
+            with RunDirectory(request.out) as folder:
+                plan = run_plan(
+                    read.pop(), request.params, seed=request.seed, force=request.force,
+                    previous=None if request.previous is None else read_previous(request.previous),
+                    store=None if request.models is None else FolderModelStore(Path(request.models)),
+                    progress=progress, travel=travel, land=None if land is None else land.shape,
+                    executor=executor,
+                )  # fmt: skip
+                write_plan(
+                    plan, folder, request.table(), land=land, tiles=tiles, told=told,
+                    previous=None if request.previous is None else Path(request.previous),
+                )  # fmt: skip
+                if drawn is not None:
+                    write_world(*drawn, folder)
+                write_report(folder)
+        except QualityGateError as error:
+            with RunDirectory(request.out) as folder:
+                write_rejected(error.quality.intake, folder / "rejected")
+            raise GateError(f"{error} (the rows are in {request.out / 'rejected'})") from None
     if not request.publish:
         return Night(request, plan)
     return Night(request, plan, publish_run(request.out, open_desk=desk, progress=progress))
+
+
+def _workers(request: NightRequest) -> AbstractContextManager[Executor | None]:
+    """Return where the work that can be divided is done: ``None`` for the cores of this machine."""
+    return nullcontext() if request.cluster is None else open_cluster(request.cluster)

@@ -21,6 +21,7 @@ from dealwright.plan.result import Plan
 from dealwright.plan.stages import TABLES
 from dealwright.plan.tasks import day_tasks
 from dealwright.report.accounts_page import write_accounts
+from dealwright.report.centre_page import CENTRE_PAGE, render_centre
 from dealwright.report.comparison import changes_since, outcomes_of, recent_events, trend_with
 from dealwright.report.day_files import write_days
 from dealwright.report.land import Land
@@ -39,7 +40,7 @@ RUN_FILES: Final = frozenset(
         "assets", "briefs", "maps", "calendars", "days", "rejected", "world", "kpis.json", "trace.jsonl",
         "params.toml", "report.html", "land.geojson", "model_card.json", "issues.csv", "drift.csv",
         "profile.json", "metrics.prom", "notices.json",
-        "accounts.html", "accounts", "people.parquet", "changes.parquet", "outcomes.parquet",
+        "accounts.html", "accounts", CENTRE_PAGE, "people.parquet", "changes.parquet", "outcomes.parquet",
         "account_history.parquet", "trend.json",
         TASK_FILE,
     }
@@ -165,7 +166,7 @@ def _write_comparison(plan: Plan, folder: Path, previous: Path | None) -> None:
 
 
 def write_report(folder: Path) -> Path:
-    """Render ``report.html`` and ``accounts.html`` of a run directory, replacing earlier ones.
+    """Render the report, the accounts and the contact centre of a run directory, replacing earlier ones.
 
     Raises
     ------
@@ -174,11 +175,14 @@ def write_report(folder: Path) -> Path:
     """
     run = read_run(folder)
     page = render_report(run)
+    centre = None if run.tables["shifts"].is_empty() else render_centre(run)
     target, partial = folder / "report.html", folder / ".report.html.partial"
     try:
         partial.write_text(page, encoding="utf-8")
         os.replace(partial, target)  # noqa: PTH105  atomic on every system
         write_accounts(run, folder)
+        if centre is not None:
+            (folder / CENTRE_PAGE).write_text(centre, encoding="utf-8")
     except OSError as error:
         raise InputError(f"cannot write {target}: {error}") from None
     return target

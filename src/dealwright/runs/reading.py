@@ -17,9 +17,10 @@ from dealwright.plan.result import PreviousRun
 from dealwright.plan.staffing.backlog import carried_over
 from dealwright.plan.stages import TABLES
 from dealwright.report.calendars import ENTRY_COLUMNS
+from dealwright.report.centre_page import CENTRE_PAGE
 from dealwright.report.comparison import CHANGE_COLUMNS, HISTORY_COLUMNS, OUTCOME_COLUMNS
 from dealwright.report.format import DEFAULT_CURRENCY, DEFAULT_LOCALE, format_of
-from dealwright.report.people import PEOPLE_COLUMNS, people_of
+from dealwright.report.people import people_of, people_table
 from dealwright.report.run import Run
 from dealwright.runs.task_file import TASK_FILE, read_tasks
 from dealwright.schemas import BACKLOG_COLUMNS, Columns, conform
@@ -60,7 +61,7 @@ def read_run(folder: Path | str) -> Run:
             },
             ways=_read_json(folder / "maps/routes.geojson"),
             land=_read_json(folder / "land.geojson"),
-            people=people_of(_read_table(folder / "people.parquet", PEOPLE_COLUMNS)),
+            people=people_of(_read_people(folder / "people.parquet", tables)),
             changes=_read_table(folder / "changes.parquet", CHANGE_COLUMNS),
             outcomes=_read_table(folder / "outcomes.parquet", OUTCOME_COLUMNS),
             history=_read_table(folder / "account_history.parquet", HISTORY_COLUMNS),
@@ -69,7 +70,10 @@ def read_run(folder: Path | str) -> Run:
             card=_read_json(folder / "model_card.json") or {},
             form=format_of(told.get("locale", DEFAULT_LOCALE), told.get("currency", DEFAULT_CURRENCY)),
             company=told.get("company") or _company(settings),
-            files=frozenset(f"{place}/{path.name}" for place in _DAYS for path in (folder / place).glob("*")),
+            files=frozenset(
+                [*(f"{place}/{path.name}" for place in _DAYS for path in (folder / place).glob("*")),
+                 *([] if tables["shifts"].is_empty() else [CENTRE_PAGE])]
+            ),
         )  # fmt: skip
     except (InputError, OSError, ValueError, KeyError, TypeError, pl.exceptions.PolarsError) as error:
         raise InputError(
@@ -183,6 +187,11 @@ def _company(settings: Mapping[str, Any]) -> str:
     given = settings.get("accounts") or settings.get("orders")
     folder = settings.get("directory") or (Path(str(given)).parent if given else "")
     return Path(str(folder)).resolve().name.replace("_", " ") if str(folder) not in ("", ".") else ""
+
+
+def _read_people(path: Path, tables: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
+    """Read who sells; a run of an earlier version names only who has a day or a shift."""
+    return pl.read_parquet(path) if path.exists() else people_table(tables["rep_days"], tables["shifts"])
 
 
 def _read_table(path: Path, columns: Columns) -> pl.DataFrame:

@@ -56,7 +56,7 @@ class NightRequest:
     osrm, valhalla
         Address of a road service for travel times.
     land, tiles
-        Land as GeoJSON polygons, and the address of street tiles for the maps, or ``none``.
+        Land as GeoJSON polygons, and street tiles for the maps: an address, a ``.pmtiles`` file, or ``none``.
     publish
         Put the day's tasks on the desk when the run is complete.
     home
@@ -91,6 +91,7 @@ class NightRequest:
     tiles: str | None = None
     inputs: PlanInputs | None = field(default=None, repr=False, compare=False)
     publish: bool = False
+    cluster: str | None = None
     home: Path | None = None
 
     def __post_init__(self) -> None:
@@ -111,7 +112,7 @@ class NightRequest:
 RUN_KEYS: Final = tuple(
     item.name
     for item in fields(NightRequest)
-    if item.name not in ("out", "params", "inputs", "publish", "home")
+    if item.name not in ("out", "params", "inputs", "publish", "cluster", "home")
 )
 """The keys of the ``[run]`` table."""
 
@@ -170,7 +171,7 @@ def read_request(
         stages.report, locale=form.locale, currency=form.currency, company=company or stages.report.company
     )
     spoken = language or (None if locale is None else form.language)
-    brief = stages.brief if spoken is None else replace(stages.brief, language=spoken)
+    brief = replace(stages.brief, currency=form.currency, language=spoken or stages.brief.language)
     if wording is not None:
         brief = replace(brief, wording=read_wording(wording))
     return NightRequest(out=out, params=replace(stages, brief=brief, report=told), **{**settings, **chosen})

@@ -119,6 +119,11 @@ class Coercion:
                 why = "writes no day, month and year: write one like %d.%m.%Y"
                 raise InputError(f"{raw.file}: the date format {pattern!r} under [format] {why}")
 
+    @property
+    def clock(self) -> str:
+        """The clock that naive results show, by its proper name."""
+        return self._zone
+
     def cleaned(self, column: str) -> pl.Series:
         """Return a column as text without blanks around it, null for the words that mean missing."""
         text = as_text(self._raw.frame[column]).str.strip_chars()

@@ -29,6 +29,7 @@ _MOST_DIMENSIONS, _MOST_BINNED, _MOST_VALUES = 6, 2, 60
 _FACTS: Final = {"arrival", "channel", "tier", "industry", "package", "product_interest"}
 _LATER: Final = {"after", "status", "is_won", "is_closed"}
 _NO_FEATURES: Final = {"name", "first_name", "last_name", "customer", "person", "title", "email", "free",
+                       "address", "contact", "phone",
                        "owner", "time_zone", "currency", *CHANNELS}  # fmt: skip
 _CURRENCIES: Final = {"BRL": r"R\$", "MXN": r"MX\$", "USD": r"\$", "EUR": "€", "GBP": "£", "JPY": "¥",
                       "INR": "₹", "CHF": r"\bFr\.", "SEK": r"\bkr\b", "PLN": "zł"}  # fmt: skip

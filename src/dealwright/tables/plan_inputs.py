@@ -111,7 +111,11 @@ class _Reader:
             {name: rows.report() for name, rows in self.rows.items()},
             pl.concat(rows.problems() for rows in self.rows.values()),
         )
-        inputs = PlanInputs(schema=schema, as_of=cut_off, intake=intake, **frames)
+        # times that carry no zone are of UTC where nobody says otherwise: that names no company's clock
+        zone = accounts.coercion.clock
+        inputs = PlanInputs(
+            schema=schema, as_of=cut_off, intake=intake, time_zone=None if zone == "UTC" else zone, **frames
+        )
         return inputs if further_touches is None else add_touches(inputs, further_touches)
 
     def _refuse_empty(self, accounts: Rows) -> None:

@@ -84,3 +84,24 @@ def test_figures_are_judged_by_their_targets() -> None:
     }  # fmt: skip
     assert [item.name for item in kpis.missed] == ["auc"]
     assert json.loads(kpis.to_json())["kpis"][3]["value"] is None
+
+
+def test_figures_are_compared_with_targets_as_they_are_shown() -> None:
+    # a share has one digit behind the point in per cent, an amount none
+    targets = (
+        Target("rejected_share", at_most=0.05),
+        Target("anomaly_share", at_most=0.05),
+        Target("expected_value_eur", at_least=100.0),
+        Target("contacts_value_eur", at_least=100.0),
+        Target("sla_probability", at_least=0.9),
+    )
+    values = {
+        "rejected_share": 0.0504, "anomaly_share": 0.0506, "expected_value_eur": 99.6,
+        "contacts_value_eur": 99.4, "sla_probability": 0.896,
+    }  # fmt: skip
+    kpis = judge(values, targets)
+    assert [(item.name, item.status) for item in kpis.items] == [
+        ("rejected_share", "met"), ("anomaly_share", "missed"), ("expected_value_eur", "met"),
+        ("contacts_value_eur", "missed"), ("sla_probability", "met"),
+    ]  # fmt: skip
+    assert kpis.items[0].value == 0.0504

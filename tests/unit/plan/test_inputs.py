@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, datetime
 
 import pandas as pd
@@ -11,6 +12,7 @@ import pytest
 from dealwright.errors import InputError
 from dealwright.plan.channels import ChannelLimit, ChannelParams, allocate_channels
 from dealwright.plan.inputs import align, gather_inputs, infer_schema
+from dealwright.plan.params import PlanParams, on_the_companys_clock
 from dealwright.plan.routing import RouteParams, route
 from dealwright.plan.segments import segment
 from dealwright.plan.staffing import ScheduleParams, schedule
@@ -139,3 +141,15 @@ def test_calls_need_the_accounts_to_be_called_only() -> None:
     )
     found = schedule(accounts, params=ScheduleParams(runs=20), as_of=datetime(2026, 6, 29))
     assert found.calls["account_id"].to_list() == ["A"]
+
+
+def test_the_companys_clock_is_the_mappings_where_no_catalogue_names_another() -> None:
+    default = PlanParams()
+    assert default.action.catalogue.time_zone == "Europe/Madrid"
+    assert on_the_companys_clock(default, None) is default
+    there = on_the_companys_clock(default, "America/New_York")
+    assert there.action.catalogue.time_zone == "America/New_York"
+    assert there.action.catalogue.actions == default.action.catalogue.actions
+    own = replace(default.action.catalogue, time_zone="Asia/Tokyo", source="ours.toml")
+    named = replace(default, action=replace(default.action, catalogue=own))
+    assert on_the_companys_clock(named, "America/New_York") is named

@@ -69,7 +69,7 @@ def with_one_more(row: dict[str, Any]) -> tuple[PlanInputs, PlanParams]:
     inputs, whose = company(), pl.col("rep_id") == row["whose"]
     assert inputs.reps is not None
     assert inputs.staff is not None
-    reps, staff, params = inputs.reps, inputs.staff, replace(PARAMS, one_more=False)
+    reps, staff, params = inputs.reps, inputs.staff, replace(PARAMS, one_more=False, headcount=False)
     if row["resource"] == "visit a day":
         reps = reps.with_columns(visits_per_day=pl.when(whose).then(5).cast(pl.Int64))
     elif row["resource"] == "hour of shift":

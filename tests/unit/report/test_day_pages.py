@@ -162,8 +162,8 @@ def test_a_page_says_who_where_why_and_how_to_reach_them(tmp_path: Path) -> None
     assert "drive 10 min, 1.5 km" in re.sub(r"\s+", " ", page)
     assert "drive 10 min, 12 km" in re.sub(r"\s+", " ", page)
     desk = (tmp_path / "days" / "C1-2026-07-01.html").read_text()
-    assert "geo:" not in desk  # nobody drives to a call
-    assert "tel:" not in desk  # and B has no number
+    assert 'href="geo:' not in desk  # nobody drives to a call
+    assert 'href="tel:' not in desk  # and B has no number
     assert "<h2>B <span" in desk
 
 
@@ -183,7 +183,7 @@ def test_pages_of_days_speak_spanish(tmp_path: Path) -> None:
     [
         ("+34 93 123 45 67", "+34931234567"),
         ("(0049) 30/1234-567", "0049301234567"),
-        ("93.222.33.44 ext. 5", "93222334 4".replace(" ", "")),
+        ("93.222.33.44 ext. 5", "932223344"),
         ("+1 (212) 555-0100 x12", "+12125550100"),
         ("javascript:alert(1)", ""),
         ("unknown", ""),

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from dealwright.report.format import Format
-from dealwright.report.pages import Page, account_address, environment, render
+from dealwright.report.pages import Page, account_address, environment, render, with_accounts
 from dealwright.report.people import Person
 
 NASTY = "<script>alert(1)</script>"
@@ -62,3 +62,13 @@ def test_a_trend_needs_two_runs_and_ends_at_the_latest() -> None:
     shown = part("{{ parts.trend([1.0, 3.0, 2.0], 'x') }}")
     assert 'points="3.0,17.0 40.0,3.0 77.0,10.0 "' in shown
     assert 'cy="10.0"' in shown
+
+
+def test_accounts_that_a_text_names_are_links_and_nothing_else_is() -> None:
+    linked = with_accounts("instead of A1 and A12 (<b>) but not XA1", ["A1", "A12"])
+    assert linked == (
+        'instead of <a href="accounts.html#A1">A1</a> and <a href="accounts.html#A12">A12</a> '
+        "(&lt;b&gt;) but not XA1"
+    )
+    assert with_accounts("nobody", None) == "nobody"
+    assert with_accounts("for <i>", ["<i>"]) == 'for <a href="accounts.html#%3Ci%3E">&lt;i&gt;</a>'

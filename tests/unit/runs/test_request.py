@@ -106,3 +106,22 @@ def test_mistakes_name_the_file_and_the_key(tmp_path: Path) -> None:
         read_request(OUT, {}, params=write(tmp_path, "[predict]\nhorizon_day = 1\n"))
     old = read_request(OUT, {}, params=write(tmp_path, '[run]\nschema = "m.toml"\n'))
     assert old.map == "m.toml"  # as it was called before
+
+
+def test_one_language_and_one_currency_for_everything_people_read(tmp_path: Path) -> None:
+    def spoken(**given: str) -> tuple[str, str, str, str]:
+        params = read_request(OUT, {}, **given).params  # type: ignore[arg-type]
+        assert params.brief.currency == params.report.currency
+        return params.brief.language, params.report.locale, params.report.currency, params.report.company
+
+    assert spoken() == ("en", "en_GB", "EUR", "")
+    assert spoken(language="es") == ("es", "es_ES", "EUR", "")
+    assert spoken(locale="es-ES", currency="usd") == ("es", "es_ES", "USD", "")
+    assert spoken(locale="en_US", language="es", company="Acme") == ("es", "en_US", "EUR", "Acme")
+    file = write(tmp_path, '[report]\nlocale = "es_ES"\ncurrency = "JPY"\ncompany = "Acme"\n')
+    again = read_request(OUT, {}, params=file).params
+    assert (again.report.locale, again.report.currency, again.report.company) == ("es_ES", "JPY", "Acme")
+    assert again.brief.currency == "JPY"
+    for wrong in ({"currency": "EURO"}, {"locale": "xx_YY"}, {"locale": "de_DE"}):
+        with pytest.raises(InputError):
+            read_request(OUT, {}, **wrong)  # type: ignore[arg-type]

@@ -999,9 +999,9 @@ def test_the_tables_of_the_plan(tmp_path: Path) -> None:
     assert {role: source.label for role, source in said.roles.items()} == {
         "name": "Nombre",
         "industry": "Sector",
+        "phone": "Teléfono",
     }
     assert "give the label away: Motivo de baja, Reembolso." in drafted.text
-    assert "free text: Teléfono." in drafted.text
     assert "which channel is it?" in line_of(drafted, "Paloma")
     inputs = read_plan_inputs(schema=company, directory=tmp_path)
     assert inputs.orders is not None

@@ -906,4 +906,9 @@ def test_a_cut_off_with_an_offset_is_read_on_the_companys_clock(
     moment = datetime.fromisoformat("2026-07-01T00:00:00+02:00")
     files = write(tmp_path, {"accounts": [{"account_id": "1"}]})
     schema = parse_mapping(f'[format]\ntime_zone = "{zone}"\n[accounts]\nid = "account_id"\n', "s")
-    assert read_plan_inputs(**files, schema=schema, as_of=moment).as_of == local
+    inputs = read_plan_inputs(**files, schema=schema, as_of=moment)
+    assert inputs.as_of == local
+    # UTC is what is taken where nobody says anything: it names no company's clock
+    assert inputs.time_zone == (None if zone == "UTC" else zone)
+    lower = parse_mapping(f'[format]\ntime_zone = "{zone.lower()}"\n[accounts]\nid = "account_id"\n', "s")
+    assert read_plan_inputs(**files, schema=lower, as_of=moment).time_zone == inputs.time_zone

@@ -14,6 +14,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from dealwright.notebook import Summarised
 from dealwright.parallel import one_core_kernels
 from dealwright.plan.actions.arbitration import NONE, Budget, Choice, OptionValues, choose
 from dealwright.plan.actions.catalogue import Catalogue
@@ -38,7 +39,7 @@ from dealwright.schemas import NOTHING, AccountSchema, PlanInputs, option_name
 
 
 @dataclass(frozen=True)
-class Actions:
+class Actions(Summarised):
     """Result of *action*.
 
     Attributes

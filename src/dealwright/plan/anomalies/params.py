@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class AnomalyParams:
-    """How odd is odd.
+    """How unusual an account must be to be flagged.
 
     Attributes
     ----------

@@ -14,6 +14,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from dealwright.notebook import Summarised
 from dealwright.parallel import parallel_map
 from dealwright.plan.anomalies.features import (
     CATEGORY_RARITY,
@@ -63,7 +64,7 @@ class AnomalyModel:
 
 
 @dataclass(frozen=True)
-class Anomalies:
+class Anomalies(Summarised):
     """Result of *anomalies*: `frame` has the columns of `ANOMALY_COLUMNS`."""
 
     frame: pl.DataFrame
@@ -94,7 +95,7 @@ def detect_anomalies(
     as_of: datetime | None = None,
     rng: np.random.Generator | None = None,
 ) -> Anomalies:
-    """Find odd accounts and say why.
+    """Find unusual accounts and say why.
 
     The score of an account is the largest of its z-scores: of the Isolation Forest's score (Liu, Ting & Zhou
     2008) on robustly scaled features and of the most deviating feature, both by their upper tails, and of

@@ -15,13 +15,20 @@ _MONTHS: Final = {
     "en": ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"),
     "es": ("ene", "feb", "mar", "abr", "may", "jun", "jul", "ago", "sep", "oct", "nov", "dic"),
 }
+_COUNTRIES: Final = {"en": "en_GB", "es": "es_ES"}
 _REMEMBERED: Final = 40_000  # more than a batch of briefs has of any one kind
 _SWAP: Final = str.maketrans(",.", ".,")
 
 
-def filters(language: str, labels: Mapping[str, str]) -> dict[str, Callable[[Any], str]]:
-    """Return the filters of a language: ``eur, number, share, in_ten, days, day, clock, label``."""
+def filters(
+    language: str, labels: Mapping[str, str], currency: str = "EUR"
+) -> dict[str, Callable[[Any], str]]:
+    """Return the filters of a language: ``eur, number, share, in_ten, days, day, clock, label``.
+
+    `eur` writes an amount of the tables, whatever `currency` they are in.
+    """
     spanish = language == "es"
+    sign_of = _sign_of(currency, language)
     months = _MONTHS[language]
 
     def number(value: float) -> str:
@@ -33,7 +40,7 @@ def filters(language: str, labels: Mapping[str, str]) -> dict[str, Callable[[Any
     def eur(value: float) -> str:
         text = f"{abs(value):,.0f}"
         sign = "-" if value < 0 and text != "0" else ""
-        return f"{sign}{text.translate(_SWAP)} €" if spanish else f"{sign}€{text}"
+        return f"{sign}{text.translate(_SWAP)} {sign_of}" if spanish else f"{sign}{sign_of}{text}"
 
     def share(value: float) -> str:
         text = write_share(value)
@@ -59,6 +66,15 @@ def filters(language: str, labels: Mapping[str, str]) -> dict[str, Callable[[Any
         "eur": eur, "number": number, "share": share, "days": days, "day": day, "clock": clock,
         "label": label, "in_ten": partial(in_ten, spanish=spanish),
     }  # fmt: skip
+
+
+def _sign_of(currency: str, language: str) -> str:
+    """Return the sign of a currency; most runs are in euros, and need no locale read for that."""
+    if currency == "EUR":
+        return "€"
+    from babel.numbers import get_currency_symbol
+
+    return get_currency_symbol(currency, _COUNTRIES[language])
 
 
 def in_ten(value: float, *, spanish: bool = False) -> str:

@@ -17,7 +17,10 @@ class BriefParams:
     wording
         The company's own wording: file name (``visit.md``) -> its text, in the place of the package's file of
         that name.
+    currency
+        ISO code of what amounts are in; a run takes that of its report.
     """
 
     language: str = "en"
     wording: Mapping[str, str] = field(default_factory=dict)
+    currency: str = "EUR"

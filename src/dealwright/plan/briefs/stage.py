@@ -11,6 +11,7 @@ import numpy as np
 import polars as pl
 
 from dealwright.errors import InputError
+from dealwright.notebook import Summarised
 from dealwright.plan.briefs.facts import REASONS, collect_tasks, gather_facts
 from dealwright.plan.briefs.params import BriefParams
 from dealwright.plan.briefs.phrases import load_phrases
@@ -22,7 +23,7 @@ _BATCH: Final = 1_000
 
 
 @dataclass(frozen=True)
-class Briefs:
+class Briefs(Summarised):
     """The day's briefs.
 
     Attributes
@@ -97,7 +98,7 @@ def write_briefs(
     decisions = align(decisions, inputs.accounts["account_id"])
     tasks = collect_tasks(visits, calls)
     facts = gather_facts(tasks, inputs, _in_language(params.language, tasks, inputs, decisions))
-    wording = load_wording(params.language, params.wording, facts.columns)
+    wording = load_wording(params.language, params.wording, facts.columns, currency=params.currency)
     made = render(facts, wording)
     with_brief = pl.col("account_id").is_in(made["account_id"].unique().implode())
     return Briefs(decisions.select("account_id", has_brief=with_brief), made, params.language)

@@ -56,12 +56,15 @@ class Wording:
         File name and section -> its heading; that of the later file of a brief counts.
     labels
         Name of an action, channel or segment -> how the language says it.
+    currency
+        ISO code of what amounts are in.
     """
 
     language: str
     files: Mapping[str, tuple[Sentence, ...]]
     headings: Mapping[tuple[str, str], str]
     labels: Mapping[str, str]
+    currency: str = "EUR"
     _environments: dict[str, SandboxedEnvironment] = field(default_factory=dict, repr=False, compare=False)
 
     def sentences(self, action: str, channel: str) -> tuple[Sentence, ...]:
@@ -130,12 +133,14 @@ class Wording:
                 keep_trailing_newline=True,
                 finalize=_FINISH[form],
             )
-            made.filters.update(filters(self.language, self.labels))
+            made.filters.update(filters(self.language, self.labels, self.currency))
             self._environments[form] = made
         return self._environments[form]
 
 
-def load_wording(language: str, own: Mapping[str, str], known: Collection[str]) -> Wording:
+def load_wording(
+    language: str, own: Mapping[str, str], known: Collection[str], *, currency: str = "EUR"
+) -> Wording:
     """Read the package's wording and put the company's files in the place of those of the same name.
 
     Parameters
@@ -161,7 +166,7 @@ def load_wording(language: str, own: Mapping[str, str], known: Collection[str]) 
     parser.filters.update(filters(language, {}))
     reader = _Reader(parser, known)
     files = {file: tuple(reader.read(file, text)) for file, text in sorted(texts.items())}
-    return Wording(language, files, reader.headings, reader.labels)
+    return Wording(language, files, reader.headings, reader.labels, currency)
 
 
 @cache

@@ -11,6 +11,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from dealwright.notebook import Summarised
 from dealwright.plan.channels.capacity import Capacity, derive_capacities
 from dealwright.plan.channels.commitments import (
     promised_beyond,
@@ -41,7 +42,7 @@ _OF_GAIN: Final = 0.02  # what exploration may give up of the gain, as in the ca
 
 
 @dataclass(frozen=True)
-class Channels:
+class Channels(Summarised):
     """Result of *channel*.
 
     Attributes

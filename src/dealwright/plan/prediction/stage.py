@@ -17,6 +17,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from dealwright.errors import InputError
+from dealwright.notebook import Summarised
 from dealwright.plan.inputs import gather_inputs
 from dealwright.plan.prediction.model_store import ModelStore
 from dealwright.plan.prediction.params import PredictParams
@@ -27,7 +28,7 @@ _DTYPES: Any = dict(PREDICTION_COLUMNS)
 
 
 @dataclass(frozen=True)
-class Predictions:
+class Predictions(Summarised):
     """Churn probability and expected spend of every account, with reasons.
 
     Attributes

@@ -14,6 +14,7 @@ import numpy as np
 import polars as pl
 
 from dealwright.errors import GateError, InputError
+from dealwright.notebook import Summarised
 from dealwright.plan.quality.params import QualityParams
 from dealwright.plan.quality.positions import POSITION_NOTE, judge_positions
 from dealwright.schemas import ALWAYS, CHURNED, ISSUE_COLUMNS, AccountSchema, Intake, Issue, PlanInputs
@@ -24,8 +25,8 @@ _CHANCE: Final = 0.001  # of being filled for one class only, if that had nothin
 
 
 @dataclass(frozen=True)
-class Quality:
-    """Clean inputs, and what was wrong.
+class Quality(Summarised):
+    """Clean inputs, and the problems that were found.
 
     Attributes
     ----------
@@ -81,7 +82,7 @@ class Quality:
 
 
 class QualityGateError(GateError):
-    """The gate stopped the run; `quality` holds the rows that were rejected, to be looked at."""
+    """The gate stopped the run; `quality` holds the rejected rows."""
 
     def __init__(self, message: str, quality: Quality) -> None:
         super().__init__(message)

@@ -18,6 +18,7 @@ import numpy as np
 import polars as pl
 
 from dealwright.errors import InputError
+from dealwright.notebook import Summarised
 from dealwright.parallel import parallel_map
 from dealwright.plan.inputs import gather_inputs
 from dealwright.plan.routing import outcome
@@ -60,7 +61,7 @@ class DistanceBaselineParams:
 
 
 @dataclass(frozen=True)
-class DistanceBaseline:
+class DistanceBaseline(Summarised):
     """Result of *distance_only*.
 
     Attributes

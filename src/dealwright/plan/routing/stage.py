@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import polars as pl
 
+from dealwright.notebook import Summarised
 from dealwright.parallel import parallel_map
 from dealwright.plan.inputs import gather_inputs
 from dealwright.plan.routing import outcome
@@ -28,7 +29,7 @@ SolvedDays: TypeAlias = MutableMapping[str, outcome.PlannedDays]
 
 
 @dataclass(frozen=True)
-class Routes:
+class Routes(Summarised):
     """Result of *route*.
 
     Attributes

@@ -17,7 +17,7 @@ GRID_3X3: Final = (
 
 @dataclass(frozen=True)
 class SegmentParams:
-    """The grid.
+    """How value and potential are cut into buckets.
 
     Attributes
     ----------

@@ -14,6 +14,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from dealwright.errors import InputError
+from dealwright.notebook import Summarised
 from dealwright.plan.inputs import align, gather_inputs
 from dealwright.plan.segments.params import SegmentParams
 from dealwright.schemas import AccountSchema, PlanInputs
@@ -41,7 +42,7 @@ class SegmentModel:
 
 
 @dataclass(frozen=True)
-class Segments:
+class Segments(Summarised):
     """Result of *segment*: `frame` adds ``wallet_eur``, ``potential_eur`` to `SEGMENT_COLUMNS`.
 
     An account whose value is not known has no segment: all of its columns are null.

@@ -11,6 +11,7 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 
+from dealwright.notebook import Summarised
 from dealwright.plan.actions.catalogue import Catalogue
 from dealwright.plan.actions.catalogue_file import default_catalogue
 from dealwright.plan.inputs import align, gather_inputs
@@ -39,7 +40,7 @@ _MOST_ROUNDS: Final = 6  # of shifts and calls, until every call has a place
 
 
 @dataclass(frozen=True)
-class Schedule:
+class Schedule(Summarised):
     """Result of *schedule*.
 
     Attributes

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,10 @@ from dealwright.plan.travel import TravelParams, drive_min, great_circle_km
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
+
+# minutes that work weighs more for somebody who is not back from it within a shift. From four hours on,
+# people would leave the accounts at the own door to each other so that a few far ones come within reach
+_BEYOND_MIN: Final = 120.0
 
 
 @dataclass(frozen=True)
@@ -84,13 +89,15 @@ def measure_fit(
 def match(fit: Fit, *, continuity_min: float, skill_min: float) -> Ints:
     """Return the representative of each territory (-1: none left), at the least total of equivalent minutes.
 
-    A territory whose accounts are all new to somebody costs `continuity_min` more than one they know, and one
-    for whose needs they have no skill `skill_min` more than one where they have all. Solved exactly as a
-    linear sum assignment (Crouse 2016, "On implementing 2D rectangular assignment algorithms").
+    Work from which somebody is not back within a shift counts as two hours more of driving. A territory whose
+    accounts are all new to somebody costs `continuity_min` more than one they know, and one for whose needs
+    they have no skill `skill_min` more than one where they have all. Solved exactly as a linear sum
+    assignment (Crouse 2016, "On implementing 2D rectangular assignment algorithms").
     """
     from scipy.optimize import linear_sum_assignment
 
-    cost = fit.drive_min + continuity_min * (1 - fit.theirs) + skill_min * (1 - fit.skilled)
+    cost = fit.drive_min + _BEYOND_MIN * fit.out_of_reach
+    cost += continuity_min * (1 - fit.theirs) + skill_min * (1 - fit.skilled)
     rows, columns = linear_sum_assignment(cost)
     found = np.full(cost.shape[0], -1, dtype=np.int64)
     found[rows] = columns

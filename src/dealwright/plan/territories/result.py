@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +11,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from dealwright.notebook import Point, Summarised, sketch
 from dealwright.plan.territories import drawing
 from dealwright.plan.territories.drawing import Division, PlacedAccounts
 from dealwright.plan.territories.measures import Shapes, measure_shapes
@@ -22,7 +24,7 @@ Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class Territories:
+class Territories(Summarised):
     """Result of *territory*.
 
     Attributes
@@ -70,6 +72,10 @@ class Territories:
             "decision": self.decision,
             "notes": "; ".join(self.notes),
         }
+
+    def _repr_html_(self) -> str:
+        named = self.territories.drop_nulls("outline").select("territory", "outline")
+        return super()._repr_html_() + sketch([], {name: _rings(text) for name, text in named.iter_rows()})
 
     def to_frame(self) -> pl.DataFrame:
         """Return `frame`."""
@@ -190,3 +196,9 @@ def nothing(account_id: pl.Series, notes: tuple[str, ...]) -> Territories:
     )
     curve = pl.DataFrame(schema=TERRITORY_CURVE_COLUMNS)
     return Territories(frame, pl.DataFrame(schema=TERRITORY_TABLE_COLUMNS), curve, "nothing to draw", notes)
+
+
+def _rings(outline: str) -> list[list[Point]]:
+    """Return the rings of polygons in WKT, which writes longitude first, as (latitude, longitude)."""
+    rings = (ring.split(",") for ring in re.findall(r"\(([^()]+)\)", outline))
+    return [[(float(lat), float(lon)) for lon, lat in map(str.split, ring)] for ring in rings]

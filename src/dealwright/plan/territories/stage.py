@@ -76,6 +76,7 @@ def draw_territories(
     placed = (accounts["lat_deg"].is_not_null() & accounts["lon_deg"].is_not_null()).to_numpy()
     rows = np.flatnonzero(placed)
     reps = pl.DataFrame(schema=REP_COLUMNS) if inputs.reps is None else inputs.reps
+    _require_homes(reps)
     notes = []
     if rows.size < accounts.height:
         notes.append(f"{accounts.height - rows.size:,} accounts without a position have no territory")
@@ -116,6 +117,25 @@ def draw_territories(
     return result.assemble(
         inputs, ground, rows=rows, drawn=drawn, params=params, own_rep=demand.own_rep_id(inputs)
     )
+
+
+def _require_homes(reps: pl.DataFrame) -> None:
+    """Refuse representatives whose home is not known.
+
+    Raises
+    ------
+    InputError
+        Naming the first of them.
+    """
+    known = pl.all_horizontal(
+        pl.col(name).cast(pl.Float64).is_finite().fill_null(value=False)
+        for name in ("home_lat_deg", "home_lon_deg")
+    )
+    if lost := reps.filter(~known)["rep_id"].to_list():
+        raise InputError(
+            f"the home of {lost[0]} is not known: give home_lat_deg and home_lon_deg, or leave the "
+            "representative out"
+        )
 
 
 def _names(params: TerritoryParams, reps: int, previous: pl.DataFrame | None) -> list[str]:

@@ -35,7 +35,7 @@
     return PERCENT[digits].format(value);
   };
   const DAY = new Intl.DateTimeFormat(DATA.locale, { day: "numeric", month: "short", year: "numeric", timeZone: "UTC" });
-  const CLOCK = new Intl.DateTimeFormat(DATA.locale, { hour: "numeric", minute: "2-digit", timeZone: "UTC" });
+  const CLOCK = new Intl.DateTimeFormat(DATA.locale, { timeStyle: "short", timeZone: "UTC" });
   const day = (text) => DAY.format(new Date(`${text.slice(0, 10)}T00:00:00Z`));
   const moment = (text) => `${day(text)}, ${CLOCK.format(new Date(`${text.slice(0, 19)}Z`))}`;
   const signed = (form, value) => form.format(value).replace(/^-(?=\D*0([.,]0+)?\D*$)/, "");
@@ -70,10 +70,16 @@
     return [drawn, " ", words];
   }
   const table = (heads, rows) => make("table", { class: "plain" }, make("thead", {}, make("tr", {}, ...heads.map(([text, kind]) => make("th", { scope: "col", class: kind }, text)))), make("tbody", {}, ...rows));
+  // the accounts that a text names lead to their cards
+  const linked = (text, ids) => {
+    let parts = [text];
+    for (const id of ids ?? []) parts = parts.flatMap((part) => typeof part === "string" ? part.split(id).flatMap((rest, k) => k ? [make("a", { href: `#${encodeURIComponent(id)}` }, id), rest] : [rest]) : [part]);
+    return parts;
+  };
   function written(card, row) {
     const value = card[row.field];
     switch (row.form) {
-      case "list": return value?.length ? [make("ul", {}, ...value.map((text) => make("li", {}, text)))] : null;
+      case "list": return value?.length ? [make("ul", {}, ...value.map((text) => make("li", {}, ...linked(text, card.mentions))))] : null;
       case "options": return value?.length ? [table([[T.action, ""], [T.brings, "num"], [T.why, ""]], value.map((item) => make("tr", {}, make("td", {}, item.action), make("td", { class: "num" }, item.value === null ? "–" : signed(FORMS.money, item.value)), make("td", {}, item.why))))] : null;
       case "events": return value?.length ? [make("table", { class: "plain" }, make("tbody", {}, ...value.map((item) => make("tr", {}, make("td", {}, day(item.at)), make("td", {}, item.what), make("td", { class: "num" }, item.amount === null ? "" : signed(FORMS.cents, item.amount))))))] : null;
     }
@@ -102,11 +108,11 @@
     if (links.length) head.append(make("p", { class: "who-is" }, ...links));
     const sections = make("div", { class: "sections" });
     for (const section of DATA.layout) {
-      const list = make("dl");
+      const list = make(section.rows.length === 1 ? "div" : "dl");
       for (const row of section.rows) {
         const content = written(card, row);
         if (content === null) continue;
-        if (section.rows.length === 1) list.append(make("dd", { class: "full" }, ...content));
+        if (section.rows.length === 1) list.append(...content);
         else list.append(make("dt", {}, row.label), make("dd", {}, ...content));
       }
       if (list.children.length) sections.append(make("section", { class: "card" }, make("header", {}, make("h2", {}, section.title)), list));
@@ -128,8 +134,7 @@
   async function ready() {
     if (index) return;
     index = await load("index", "index");
-    text = index.id.map((id, row) => `${index.name?.[row] ?? ""}\n${id}`.toLocaleLowerCase().normalize("NFKD").replace(/\p{M}/gu, ""));
-    order = [...index.id.keys()].sort((a, b) => (index.value[b] ?? -1e18) - (index.value[a] ?? -1e18));
+    order = [...index.id.keys()];
     for (const name of FILTERS) {
       if (!index[name].words.length) continue;
       const select = make("select", {}, new Option(T.all, ""), ...index[name].words.map((item) => new Option(label(name, item), item)));
@@ -144,13 +149,17 @@
     for (const [name, select] of Object.entries(selects)) if (select.value) given.set(name, select.value);
     return given.size ? `?${given}` : "";
   };
+  // made when somebody begins to search: most pages are opened to look at one list
+  const texts = () => text ??= index.id.map((id, row) => plain(`${index.name?.[row] ?? ""}\n${id}`));
+  const plain = (given) => given.toLocaleLowerCase().normalize("NFKD").replace(/\p{M}/gu, "");
   function search() {
-    const words = input.value.toLocaleLowerCase().normalize("NFKD").replace(/\p{M}/gu, "").split(/\s+/).filter(Boolean);
+    const words = plain(input.value).split(/\s+/).filter(Boolean);
+    const all = words.length ? texts() : null;
     const wanted = Object.entries(selects).filter(([, select]) => select.value).map(([name, select]) => [index[name].of, index[name].words.indexOf(select.value)]);
-    const found = order.filter((row) => wanted.every(([of, value]) => of[row] === value) && words.every((item) => text[row].includes(item)));
+    const found = order.filter((row) => wanted.every(([of, value]) => of[row] === value) && words.every((item) => all[row].includes(item)));
     // what was typed in full comes first
     const whole = words.join(" ");
-    if (whole) found.sort((a, b) => (text[b].split("\n").includes(whole) ? 1 : 0) - (text[a].split("\n").includes(whole) ? 1 : 0));
+    if (whole) found.sort((a, b) => (all[b].split("\n").includes(whole) ? 1 : 0) - (all[a].split("\n").includes(whole) ? 1 : 0));
     return found;
   }
   function show() {
@@ -220,6 +229,7 @@
       scrollTo(0, 0);
       place.querySelector("h1").focus({ preventScroll: true });
     } catch (error) { count.textContent = error.message; }
+    finally { performance.mark("shown"); }
   }
   let typed = 0;
   input.addEventListener("input", () => {

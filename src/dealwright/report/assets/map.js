@@ -43,10 +43,107 @@
 
   // OpenStreetMap answers a request without a referrer, which a page opened from a disk cannot send, with a tile
   // that says "access blocked": such a page only asks for tiles of the user's own.
-  function addTiles({ url, own, credit }) {
+  function addTiles({ url, own, credit, first, last, vector, bounds }) {
     if (!url || !(own || /^https?:$/.test(location.protocol))) return;
-    L.tileLayer(url, { maxZoom: 19, attribution: credit, referrerPolicy: "strict-origin-when-cross-origin" }).addTo(map);
+    const options = { maxZoom: 19, minNativeZoom: first, maxNativeZoom: last, attribution: credit };
+    if (bounds) options.bounds = [[bounds[1], bounds[0]], [bounds[3], bounds[2]]];
+    if (vector) new Streets({ ...options, url }).addTo(map);
+    else L.tileLayer(url, { ...options, referrerPolicy: "strict-origin-when-cross-origin" }).addTo(map);
   }
+
+  // Vector tiles lie beside the page as scripts, since a page on a disk may read no other files. Each hands over its
+  // bytes (Mapbox Vector Tile 2.1): of its layers, water and ways are drawn.
+  const waiting = new Map();
+  window.streetTile = (key, text) => {
+    const bytes = Uint8Array.from(atob(text), (sign) => sign.charCodeAt(0));
+    waiting.get(key)?.(bytes);
+  };
+  function* fields(bytes, at = 0, end = bytes.length) {
+    const number = () => {
+      let value = 0, factor = 1, octet;
+      do { octet = bytes[at++]; value += (octet & 127) * factor; factor *= 128; } while (octet > 127);
+      return value;
+    };
+    while (at < end) {
+      const head = number(), kind = head & 7;
+      if (kind === 0) yield [head >> 3, number()];
+      else if (kind === 2) { const size = number(); yield [head >> 3, bytes.subarray(at, at + size)]; at += size; }
+      else { yield [head >> 3, null]; at += kind === 5 ? 4 : 8; }
+    }
+  }
+  function numbers(bytes) {
+    const found = [];
+    let value = 0, factor = 1;
+    for (const octet of bytes) {
+      value += (octet & 127) * factor;
+      if (octet > 127) factor *= 128;
+      else { found.push(value); value = 0; factor = 1; }
+    }
+    return found;
+  }
+  const text = new TextDecoder();
+  function layersOf(bytes) {
+    return [...fields(bytes)].filter(([field]) => field === 3).map(([, body]) => {
+      const layer = { name: "", extent: 4096, keys: [], values: [], features: [] };
+      for (const [field, value] of fields(body)) {
+        if (field === 1) layer.name = text.decode(value);
+        else if (field === 5) layer.extent = value;
+        else if (field === 3) layer.keys.push(text.decode(value));
+        else if (field === 4) { const [[kind, inside] = []] = fields(value); layer.values.push(kind === 1 ? text.decode(inside) : ""); }
+        else if (field === 2) layer.features.push(Object.fromEntries(fields(value)));
+      }
+      return layer;
+    });
+  }
+  function trace(pen, commands, scale, close) {
+    let x = 0, y = 0, at = 0;
+    const step = () => { const value = commands[at++]; return (value >>> 1) ^ -(value & 1); };
+    while (at < commands.length) {
+      const head = commands[at++], command = head & 7;
+      for (let k = head >> 3; k > 0; k--) {
+        if (command === 7) { if (close) pen.closePath(); continue; }
+        x += step(); y += step();
+        if (command === 1) pen.moveTo(x * scale, y * scale);
+        else pen.lineTo(x * scale, y * scale);
+      }
+    }
+  }
+  const wide = /^(highway|motorway|trunk|primary|major_road)/, middling = /^(secondary|tertiary|medium_road)/, narrow = /path|track|rail|service|ferry/;
+  const Streets = L.GridLayer.extend({
+    createTile(coords, done) {
+      const canvas = element("canvas"), size = this.getTileSize(), key = `${coords.z}/${coords.x}/${coords.y}`;
+      canvas.width = size.x; canvas.height = size.y;
+      waiting.set(key, (bytes) => { this.paint(canvas, bytes, size.x, coords.z); done(null, canvas); });
+      const script = element("script");
+      script.src = L.Util.template(this.options.url, coords);
+      script.onload = script.onerror = () => { waiting.delete(key); script.remove(); };
+      document.head.append(script);
+      return canvas;
+    },
+    paint(canvas, bytes, size, zoom) {
+      const pen = canvas.getContext("2d"), style = getComputedStyle(map.getContainer()), layers = layersOf(bytes);
+      pen.fillStyle = style.getPropertyValue("--tile-water");
+      pen.strokeStyle = style.getPropertyValue("--tile-way");
+      pen.lineCap = pen.lineJoin = "round";
+      for (const { name, extent, features } of layers) {
+        if (!/^(water|ocean)$/.test(name)) continue;
+        for (const feature of features) if (feature[3] === 3) { pen.beginPath(); trace(pen, numbers(feature[4]), size / extent, true); pen.fill("evenodd"); }
+      }
+      for (const { name, extent, features, keys, values } of layers) {
+        if (!/^(roads?|transportation|streets?)$/.test(name)) continue;
+        for (const feature of features) {
+          if (feature[3] !== 2) continue;
+          const tags = feature[2] ? numbers(feature[2]) : [];
+          const place = tags.findIndex((tag, at) => at % 2 === 0 && /^(kind|class|highway)$/.test(keys[tag]));
+          const kind = place < 0 ? "" : values[tags[place + 1]];
+          pen.lineWidth = (wide.test(kind) ? 3.2 : middling.test(kind) ? 2.2 : narrow.test(kind) ? 0.6 : 1.1) * (zoom < 12 ? 0.5 : 1);
+          pen.beginPath();
+          trace(pen, numbers(feature[4]), size / extent, false);
+          pen.stroke();
+        }
+      }
+    },
+  });
 
   function popup(title, lines, id) {
     const body = element("div");

@@ -145,3 +145,22 @@ def test_draws_depend_on_id_and_salt_only():
     assert abs(first.mean() - 0.5) < 0.01
     assert abs(np.corrcoef(first, stable_uniform(ids, "control:b"))[0, 1]) < 0.03
     assert first[0] == pytest.approx(stable_uniform(pl.Series(["account 0"]), "control:a")[0])
+
+
+def test_both_budgets_bind_and_each_has_its_price():
+    """Contacts are few and money is short: the prices of both count, each by what an option takes of it."""
+    rng = np.random.default_rng(5)
+    value = rng.uniform(1, 60, (400, 3))
+    choice = choose(offers(value), randomisation(400), Budget(max_contacts=150, max_cost_eur=400.0))
+    taken = np.append([1.0, 5.0, 0.0], 0.0)[choice.option]
+    contacts = np.append([1.0, 1.0, 0.0], 0.0)[choice.option]
+    assert 145 <= contacts.sum() <= 150
+    assert 385 <= taken.sum() <= 400
+    assert choice.price_contact_eur > 0
+    assert choice.price_cost > 0
+    # nobody would rather have something else at these prices, but for the few that fill up the budgets
+    charge = choice.price_contact_eur * np.array([1.0, 1.0, 0.0]) + choice.price_cost * np.array(
+        [1.0, 5.0, 0.0]
+    )
+    best = np.where((value - charge).max(axis=1) > 0, (value - charge).argmax(axis=1), NONE)
+    assert np.mean(best != choice.option) < 0.02

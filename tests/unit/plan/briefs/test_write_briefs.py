@@ -228,7 +228,7 @@ def test_files_are_named_for_every_file_system(tmp_path: Path) -> None:
 
 def test_the_example_of_the_documentation_works() -> None:
     text = (Path(__file__).parents[4] / "docs" / "briefs-and-report.md").read_text("utf-8")
-    example = text.split("```")[1]
+    example = text.split("## Briefs in your own words")[1].split("```")[1]
     accounts = ACCOUNTS.with_columns(potential_eur=pl.lit(1500.0))
     made = brief(inputs(), accounts, BriefParams(wording={"visit.md": example}), visits=VISITS).briefs
     assert "Ask about the €1,500 they" in made["markdown"][0]

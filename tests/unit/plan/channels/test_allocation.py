@@ -170,3 +170,10 @@ def test_a_channel_worth_nothing_is_never_given() -> None:
     result = allocate(value, np.array([0.0, np.inf, 2.7]))
     assert result.value == 2.0
     assert (value[result.choice[result.choice >= 0], np.flatnonzero(result.choice >= 0)] > 0).all()
+
+
+def test_an_account_that_fills_a_channel_to_its_last_unit_fits() -> None:
+    value, use = np.array([[5.0], [3.0]]), np.array([[60.0], [1.0]])
+    assert allocate(value, np.array([60.0, 1.0]), use).choice.tolist() == [0]
+    assert allocate(value, np.array([59.9, 1.0]), use).choice.tolist() == [1]
+    assert allocate(value, np.array([59.9, 0.9]), use).choice.tolist() == [-1]

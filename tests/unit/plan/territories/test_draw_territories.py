@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -89,6 +90,20 @@ def test_outlines_hold_the_accounts() -> None:
         )
     ]
     assert np.mean(inside) > 0.95
+
+
+def test_a_notebook_shows_the_outlines_with_north_up() -> None:
+    nowhere = "MULTIPOLYGON (((2 41, 3 41, 3 43, 2 41)), ((5 41, 5 42, 6 42, 5 41)))"
+    result = draw(company(60, 2))
+    table = result.territories.head(1).with_columns(territory=pl.lit("<T>"), outline=pl.lit(nowhere))
+    html = replace(result, territories=table)._repr_html_()
+    rings = re.findall(r'points="([^"]+)"', html)
+    first = [tuple(map(float, at.split(","))) for at in rings[0].split()]
+    assert len(rings) == 2
+    assert first[2][1] < first[1][1]  # 43 degrees north above 41
+    assert first[1][0] == first[2][0]  # both at 3 degrees east
+    assert "&lt;T&gt;" in html
+    assert draw(company(60, 2))._repr_html_().count("<polyline") >= 2
 
 
 def test_the_same_inputs_give_the_same_territories() -> None:
@@ -417,3 +432,92 @@ def test_the_price_of_keeping_every_account_is_what_the_comparison_says() -> Non
     )
     assert drawn.summary()["moved"] > 0
     assert draw(company(300, 3)).keeping_eur_per_month is None
+
+
+def town(lat: float, lon: float, accounts: int, seed: int = 0) -> np.ndarray:
+    return np.array([lat, lon]) + np.random.default_rng(seed).normal(0, 0.02, (accounts, 2))
+
+
+def at_places(*places: np.ndarray) -> pl.DataFrame:
+    at = np.concatenate(places)
+    return pl.DataFrame(
+        {
+            "account_id": [f"A{k:03d}" for k in range(len(at))],
+            "lat_deg": at[:, 0],
+            "lon_deg": at[:, 1],
+            "town": np.repeat(np.arange(len(places)), [len(place) for place in places]),
+        }
+    )
+
+
+def with_shifts(homes: list[tuple[float, float]], hours: list[float]) -> pl.DataFrame:
+    ends = [540 + int(60 * length) for length in hours]
+    return rep_frame(np.array(homes)).with_columns(shift_start_min=pl.lit(540), shift_end_min=pl.Series(ends))
+
+
+# half of all work lies at the door, half 130 km away
+NEAR_AND_FAR = TerritoryParams(visits_per_round=0.0)
+
+
+@pytest.mark.parametrize("half", [0, 1])
+def test_who_works_half_a_day_has_the_half_that_fits_into_it(half: int) -> None:
+    accounts = at_places(town(40, 0, 20), town(40, 1.5, 20, 1))
+    hours = [3.0 if k == half else 9.0 for k in range(2)]
+    found = draw_territories(accounts, with_shifts([(40.0, 0.1), (40.0, 0.1)], hours), NEAR_AND_FAR)
+    theirs = found.frame.join(accounts, on="account_id").group_by("rep_id").agg(pl.col("town").mean())
+    assert dict(theirs.iter_rows()) == {f"R{half}": 0.0, f"R{1 - half}": 1.0}
+    assert found.notes == ()
+
+
+def test_reach_decides_and_not_the_mean_way() -> None:
+    """R0 lives nearest to both towns, but is back from neither within an hour."""
+    accounts = at_places(town(40, 0, 20), town(40, 1.0, 20, 1))
+    homes = [(40.0, 0.5), (40.0, -0.2), (40.0, 1.2)]
+    params = replace(NEAR_AND_FAR, territories=2)
+    everybody = draw_territories(accounts, with_shifts(homes, [9.0, 9.0, 9.0]), params)
+    assert set(everybody.territories["rep_id"]) == {"R1", "R2"}
+    # from here it is 60 km to the one, 155 km to the other
+    homes[1:] = [(40.0, -0.6), (40.0, 1.75)]
+    assert "R0" in draw_territories(accounts, with_shifts(homes, [9.0] * 3), params).territories["rep_id"]
+    short = draw_territories(accounts, with_shifts(homes, [1.0, 9.0, 9.0]), params)
+    assert set(short.territories["rep_id"]) == {"R1", "R2"}
+    assert any(note.startswith("R0 reaches no account within a shift of 1 h") for note in short.notes)
+
+
+def test_an_account_on_an_island_that_nobody_reaches_is_named() -> None:
+    accounts = at_places(town(40, 0, 40), np.array([[38.0, 5.0]]))
+    found = draw_territories(accounts, rep_frame(np.array([[40.0, 0.0], [40.0, 0.1]])), NEAR_AND_FAR)
+    whose = found.frame["territory"][40]
+    assert [note for note in found.notes if f"the territory {whose}" in note and "nobody else" in note]
+    assert found.territories["deviation_pct"].abs().max() < 3
+    assert len(found.notes) == 1
+
+
+@pytest.mark.parametrize("homes", [[(40.0, 0.0)] * 3, [(40.0, 0.0), (40.01, 0.0), (40.0, 0.01)]])
+def test_homes_in_one_place_share_three_towns(homes: list[tuple[float, float]]) -> None:
+    accounts = at_places(town(40, 0, 30), town(40, 0.6, 30, 1), town(40.5, 0, 30, 2))
+    found = draw_territories(accounts, rep_frame(np.array(homes)), NEAR_AND_FAR)
+    assert found.territories["deviation_pct"].abs().max() < 4
+    frame = found.frame.join(accounts, on="account_id")
+    in_one = frame.group_by("territory", "town").len().group_by("territory").agg(pl.col("len").max())
+    assert in_one["len"].min() >= 28
+    assert set(found.territories["rep_id"]) == {"R0", "R1", "R2"}
+
+
+def test_one_representative_and_more_of_them_than_accounts() -> None:
+    one = draw_territories(at_places(town(40, 0, 5)), rep_frame(np.array([[41.0, 0.0]])))
+    assert one.frame["rep_id"].to_list() == ["R0"] * 5
+    homes = np.array([[40.0, 0.0], [40.0, 0.1], [40.0, 0.2], [41.0, 0.0]])
+    many = draw_territories(at_places(np.array([[40.0, 0.01], [40.0, 0.11]])), rep_frame(homes))
+    assert many.frame["rep_id"].to_list() == ["R0", "R1"]
+    assert many.territories.height == 4
+    assert sorted(many.territories["accounts"]) == [0, 0, 1, 1]
+
+
+@pytest.mark.parametrize("lat", [None, float("nan"), float("inf")])
+def test_a_representative_without_a_home_is_named(lat: float | None) -> None:
+    reps = rep_frame(np.array([[40.0, 0.0], [40.0, 1.0]])).with_columns(
+        home_lat_deg=pl.Series([40.0, lat], dtype=pl.Float64)
+    )
+    with pytest.raises(InputError, match="the home of R1 is not known: give home_lat_deg"):
+        draw_territories(at_places(town(40, 0, 5)), reps)

@@ -1,0 +1,96 @@
+"""Who works which shift: wishes, hours of a week, rest, and shifts that nobody can take."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+
+from dealwright.plan.staffing import ScheduleParams
+from dealwright.plan.staffing.patterns import Shift
+from dealwright.plan.staffing.roster import Roster, group_staff, name_people, read_staff
+from dealwright.plan.staffing.shifts import Cover
+
+PARAMS = ScheduleParams(opens_min=420, closes_min=1320, interval_min=60)
+EARLY, LATE = Shift("four", 480, 720, 240, None, ()), Shift("four", 1080, 1320, 240, None, ())
+SHIFTS = (EARLY, LATE)
+MONDAY = date(2026, 7, 6)
+
+
+def roster(
+    counts: list[list[int]], gap_days: list[int], params: ScheduleParams = PARAMS, **staff: Any
+) -> Roster:
+    """Name people for so many early and late shifts on each day."""
+    people = None if not staff else read_staff(pl.DataFrame(staff), params)
+    members = [group_staff(people, MONDAY, SHIFTS)[1] for _ in counts]
+    nothing = np.zeros((1, params.intervals))
+    covers = [
+        Cover(np.array([count]), nothing[None], nothing, nothing, 0, proven=True, objective=0.0, bound=0.0)
+        for count in counts
+    ]
+    return name_people(covers, members, people, [SHIFTS] * len(counts), params=params, gap_days=gap_days)
+
+
+def who(found: Roster) -> dict[tuple[int, int], list[int]]:
+    """Return the people by day and shift."""
+    table: dict[tuple[int, int], list[int]] = {}
+    for item in found.assignments:
+        table.setdefault((item.day, item.shift), []).append(item.person)
+    return table
+
+
+@pytest.mark.parametrize("wishes", [(480, 1080), (1080, 480)])
+def test_wishes_decide_between_people_who_could_work_either(wishes: tuple[int, int]) -> None:
+    found = roster([[1, 1]], [0], rep_id=["a", "b"], wish_start_min=list(wishes))
+    early = wishes.index(480)
+    assert who(found) == {(0, 0): [early], (0, 1): [1 - early]}
+    assert (found.wishes, found.granted, found.proven) == (2, 2, True)
+
+
+def test_a_wish_is_granted_within_half_an_hour_and_never_empties_a_shift() -> None:
+    found = roster([[1, 1]], [0], rep_id=["a", "b"], wish_start_min=[510, 480])
+    assert len(found.assignments) == 2
+    assert found.granted == 1
+    assert found.unfilled == ()
+    near = roster([[1, 0]], [0], rep_id=["a"], wish_start_min=[510])
+    assert near.granted == 1
+    far = roster([[1, 0]], [0], rep_id=["a"], wish_start_min=[511])
+    assert (far.wishes, far.granted) == (1, 0)
+
+
+@pytest.mark.parametrize(("hours", "days"), [(8.0, 2), (7.9, 1), (12.0, 3), (4.0, 1)])
+def test_the_hours_of_a_week_may_be_used_up_and_not_passed(hours: float, days: int) -> None:
+    found = roster([[1, 0]] * 3, [0, 1, 2], rep_id=["a"], hours_per_week=[hours])
+    assert len(found.assignments) == days
+    assert sum(count for *_, count in found.unfilled) == 3 - days
+
+
+def test_every_week_has_its_own_hours() -> None:
+    found = roster([[1, 0]] * 3, [0, 4, 7], rep_id=["a"], hours_per_week=[8.0])
+    assert len(found.assignments) == 3  # two days of the first week, one of the second
+    same = roster([[1, 0]] * 3, [0, 4, 6], rep_id=["a"], hours_per_week=[8.0])
+    assert len(same.assignments) == 2
+
+
+@pytest.mark.parametrize(("rest_h", "next_day", "both"), [(10.0, 1, True), (10.1, 1, False), (11.0, 2, True)])
+def test_between_a_late_and_an_early_shift_there_is_rest(rest_h: float, next_day: int, both: bool) -> None:
+    params = ScheduleParams(opens_min=420, closes_min=1320, interval_min=60, min_rest_h=rest_h)
+    found = roster([[0, 1], [1, 0]], [0, next_day], params, rep_id=["a"])
+    assert len(found.assignments) == (2 if both else 1)
+    other = roster([[0, 1], [1, 0]], [0, next_day], params, rep_id=["a", "b"])
+    assert not other.unfilled
+
+
+def test_nobody_works_two_shifts_of_a_day() -> None:
+    found = roster([[1, 1]], [0], rep_id=["a"])
+    assert len(found.assignments) == 1
+    assert [count for *_, count in found.unfilled] == [1]
+
+
+def test_without_staff_the_people_are_numbered_from_the_first_on_each_day() -> None:
+    found = roster([[2, 1], [0, 1]], [0, 1])
+    assert who(found) == {(0, 0): [0, 1], (0, 1): [2], (1, 1): [0]}
+    assert (found.unfilled, found.wishes, found.granted, found.proven) == ((), 0, 0, True)
