@@ -96,7 +96,9 @@ class _Summary:
             yield escape(sentence)
         yield ""
         reasons = Reasons(form)
-        known = [reasons.amounts(text) for text in notices(plan)]
+        # files and options help to mend what is wrong; the catalogue has the notices without them
+        say = reasons.amounts if form.language == "en" else reasons.notice
+        known = [say(text) for text in notices(plan)]
         if known:
             yield f"[bold]{escape(form.text('Before you act'))}[/bold]"
             yield _bullets(known)
@@ -121,14 +123,14 @@ class _Summary:
         table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
         for number, head in enumerate(heads):
             left = number == 0 or head.startswith("<")
-            table.add_column(head.removeprefix("<"), justify="left" if left else "right", no_wrap=number == 0)
+            table.add_column(head.removeprefix("<"), justify="left" if left else "right", overflow="fold")
         return table
 
     def _actions(self) -> Table:
         form = self.form
         table = self._table(
             form.text("Action"), form.text("Accounts"), form.text("Scheduled"), form.text("Expected gain"),
-            form.text("Scheduled today"), form.text("Cost of the contacts"), "<" + form.text("Mostly by"),
+            form.text("Scheduled today"), form.text("Cost of the contacts"),
         )  # fmt: skip
         rows = by_action(self.plan.accounts).to_dicts()
         add_up(rows, ("gain_eur", "scheduled_eur", "cost_eur"))
@@ -137,7 +139,6 @@ class _Summary:
                 escape(form.label(row["action"])),
                 form.number(row["accounts"]), form.number(row["scheduled"]),
                 form.money(row["gain_eur"]), form.money(row["scheduled_eur"]), form.money(row["cost_eur"]),
-                form.label(row["channel"]),
             )  # fmt: skip
         return table
 

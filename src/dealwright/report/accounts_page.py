@@ -16,11 +16,10 @@ from pathlib import Path
 from typing import Any, Final
 
 import polars as pl
-from markupsafe import Markup
 
 from dealwright.report.cards import _STATES, card_frame, layout, link_words
 from dealwright.report.format import Format
-from dealwright.report.pages import Page, render
+from dealwright.report.pages import Page, as_script, page_links, render
 from dealwright.report.run import Run
 
 FOLDER: Final = "accounts"
@@ -125,38 +124,10 @@ def _page(run: Run, cards: pl.DataFrame, files: int) -> str:
             "%(count)s accounts: what was decided for each, why, and why not something else.",
             count=form.number(cards.height),
         ),
-        links=page_links(run, "accounts.html"),
+        links=page_links(form, run.files, "accounts.html"),
         note="" if run.first_day is None else form.day(run.first_day),
     )  # fmt: skip
     return render("accounts.html", form, page=page, data=as_script(data))
-
-
-def page_links(run: Run, here: str) -> tuple[tuple[str, str], ...]:
-    """Return address and word of a run's pages; that of `here` is empty."""
-    form = run.form
-    pages = [
-        ("report.html", form.text("Report")), ("accounts.html", form.text("Accounts")),
-        *((file, word) for file, word in (
-            ("contact-centre.html", form.text("Contact centre")),
-            ("maps/routes.html", form.text("Routes on a map")),
-            ("maps/territories.html", form.text("Territories on a map")),
-        ) if file in run.files),
-    ]  # fmt: skip
-    return tuple(("" if address == here else address, word) for address, word in pages)
-
-
-def as_script(data: Any) -> Markup:
-    """Return data as JSON that may stand in a script: nothing in it can end the script."""
-    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"), default=str)
-    for sign, written in (
-        ("<", "\\u003c"),
-        (">", "\\u003e"),
-        ("&", "\\u0026"),
-        ("\u2028", "\\u2028"),
-        ("\u2029", "\\u2029"),
-    ):
-        text = text.replace(sign, written)
-    return Markup(text)  # noqa: S704  every sign that could leave the script is written as an escape
 
 
 def _messages(form: Format) -> dict[str, str]:

@@ -12,11 +12,11 @@ from typing import Any, Final
 import polars as pl
 from markupsafe import Markup, escape
 
-from dealwright.report.accounts_page import page_links
 from dealwright.report.brief_files import file_name
 from dealwright.report.format import Format
-from dealwright.report.pages import Page, render
+from dealwright.report.pages import Page, page_links, render
 from dealwright.report.people import Person, person
+from dealwright.report.reasons import Reasons
 from dealwright.report.run import Run
 from dealwright.schemas import SERVICE_LEVEL_COLUMNS, SHIFT_COLUMNS, conform
 
@@ -109,22 +109,25 @@ def render_centre(run: Run) -> str:
     )
     page = Page(
         form.text("Contact centre"), run.company, lead,
-        page_links(run, CENTRE_PAGE),
+        page_links(run.form, run.files, CENTRE_PAGE),
         note=form.day(days[0].day) if days else "",
     )  # fmt: skip
-    unplaced = tables["calls_unplaced"]
+    unplaced, reasons = tables["calls_unplaced"], Reasons(form)
     known = "account_name" if "account_name" in run.accounts.columns else "account_id"
     named = run.accounts.select("account_id", account_name=known)
     return render(
         "centre.html", form, page=page, days=days, values=values,
         chance=chance_of(summary.get("sla_probability"), summary.get("sla_probability_error")),
         people=people,
-        hours=staff_hours(tables["staff_hours"]),
+        hours=staff_hours(tables["staff_hours"]), headcount=tables["headcount"].to_dicts(),
         limits=unplaced.group_by("limit").agg(calls=pl.len(), value_eur=pl.col("value_eur").sum())
         .sort("value_eur", "limit", descending=[True, False]).to_dicts(),
-        unplaced=unplaced.join(named, on="account_id", how="left", maintain_order="left")
-        .sort("value_eur", "account_id", descending=[True, False], nulls_last=True)
-        .head(_MOST_UNPLACED).to_dicts(),
+        unplaced=[
+            {**row, "why": reasons.say(row["reason"])}
+            for row in unplaced.join(named, on="account_id", how="left", maintain_order="left")
+            .sort("value_eur", "account_id", descending=[True, False], nulls_last=True)
+            .head(_MOST_UNPLACED).to_dicts()
+        ],
         unplaced_all=unplaced.height,
         backlog=tables["backlog"].filter(pl.col("backlog") > 0).to_dicts(),
         notes=summary.get("notes", ""),

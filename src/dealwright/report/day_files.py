@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import polars as pl
@@ -20,6 +20,7 @@ from dealwright.report.calendars import (
     to_five,
     write_calendars,
 )
+from dealwright.report.centre_page import CENTRE_PAGE
 from dealwright.report.day_pages import DayStyle, DayTables, write_day_pages
 from dealwright.report.format import format_of
 from dealwright.report.land import Land, around
@@ -70,14 +71,24 @@ def write_days(
     placed = accounts.drop_nulls(["lat_deg", "lon_deg"])
     if land is not None and not placed.is_empty():
         write_geojson(folder / "land.geojson", around(land, placed).features())
-    links = (("report.html", form.text("Report")), ("accounts.html", form.text("Accounts")))
-    style = MapStyle(form, said.company, tiles, links)
+    files = _pages(tables)
+    style = MapStyle(form, said.company, tiles, files)
     write_maps(folder / "maps", drawn, land, style)
     days = DayTables(
         accounts, tables["visits"], tables["rep_days"], tables["calls"], tables["shifts"], tables["briefs"],
         plan.params.route.lunch_min,
     )  # fmt: skip
-    write_day_pages(folder / "days", days, DayStyle(form, said.company, people, links))
+    write_day_pages(folder / "days", days, DayStyle(form, said.company, people, files))
+
+
+def _pages(tables: Mapping[str, pl.DataFrame]) -> list[str]:
+    """Return the pages that not every run has, by their places in its folder."""
+    found = {
+        CENTRE_PAGE: not tables["shifts"].is_empty(),
+        "maps/routes.html": not tables["visits"].is_empty(),
+        "maps/territories.html": not tables["territories"]["outline"].drop_nulls().is_empty(),
+    }
+    return [page for page, there in found.items() if there]
 
 
 def _accounts(plan: Plan) -> pl.DataFrame:

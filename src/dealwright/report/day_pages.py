@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -15,7 +15,7 @@ import polars as pl
 from dealwright.report.brief_files import file_name
 from dealwright.report.calendars import to_five
 from dealwright.report.format import Format
-from dealwright.report.pages import Page, account_address, render
+from dealwright.report.pages import Page, account_address, page_links, render
 from dealwright.report.people import Person, person
 
 _STEP_MIN: Final = 5
@@ -148,14 +148,14 @@ class DayStyle:
     ----------
     people
         Who sells, by id.
-    links
-        Address (from the run's folder) and word of the run's other pages.
+    files
+        The run's other pages, by their places in its folder.
     """
 
     form: Format = field(default_factory=Format)
     company: str = ""
     people: Mapping[str, Person] = field(default_factory=dict)
-    links: tuple[tuple[str, str], ...] = ()
+    files: Collection[str] = ()
 
 
 def write_day_pages(folder: Path, tables: DayTables, style: DayStyle | None = None) -> None:
@@ -170,7 +170,7 @@ def write_day_pages(folder: Path, tables: DayTables, style: DayStyle | None = No
         beside = {key: f"../{path}" if (folder.parent / path).exists() else "" for key, path in found.items()}
         page = Page(
             form.text("%(who)s's day", who=who.name), style.company, form.day(day.day),
-            tuple((f"../{href}", word) for href, word in style.links),
+            page_links(form, style.files, up="../"),
         )  # fmt: skip
         text = render("day.html", form, page=page, day=day, who=who, beside=beside)
         (folder / f"{name}.html").write_text(text, encoding="utf-8")

@@ -34,6 +34,11 @@ def mark(text: str) -> str:
     return text
 
 
+def several(one: str, more: str) -> tuple[str, str]:
+    """Return a message for one and for several as it is; the catalogue has its translation."""
+    return one, more
+
+
 # what the plan's own words are called by people; the left side is what tables hold
 WORDS: Final[Mapping[str, str]] = {
     "field": mark("visit"), "outbound_cc": mark("call"), "inbound_cc": mark("when they call"),

@@ -10,11 +10,9 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Final
 
-from markupsafe import Markup
-
 from dealwright.report.format import Format
 from dealwright.report.land import Land
-from dealwright.report.pages import Page, render
+from dealwright.report.pages import Page, as_script, render
 from dealwright.report.street_tiles import Tiles, is_archive
 
 OPEN_STREET_MAP: Final = "https://tile.openstreetmap.org/{z}/{x}/{y}.png"
@@ -91,7 +89,7 @@ def write_map(path: Path, page: Page, form: Format, data: Mapping[str, Any], **v
     values
         What its list shows.
     """
-    text = render("map.html", form, page=page, data=_script(data), signs=SIGNS, **values)
+    text = render("map.html", form, page=page, data=as_script(data), signs=SIGNS, **values)
     path.write_text(text, encoding="utf-8")
 
 
@@ -99,9 +97,3 @@ def write_geojson(path: Path, features: Sequence[Mapping[str, Any]]) -> None:
     """Write a feature collection."""
     content = json.dumps({"type": "FeatureCollection", "features": features}, ensure_ascii=False)
     path.write_text(content + "\n", encoding="utf-8")
-
-
-def _script(data: Mapping[str, Any]) -> Markup:
-    """Return JSON that may stand in a page: nothing in it ends the element or begins another."""
-    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"), default=str)
-    return Markup(text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))  # noqa: S704

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -16,7 +16,7 @@ from dealwright.report.calendars import to_five
 from dealwright.report.format import Format, mark
 from dealwright.report.land import Land, around
 from dealwright.report.map_page import ASSETS, SIGNS, ground_data, write_assets, write_geojson, write_map
-from dealwright.report.pages import Page
+from dealwright.report.pages import Page, page_links
 from dealwright.report.people import Person, people_of, people_table, person
 from dealwright.report.street_tiles import PmTiles, Tiles, is_archive, write_tiles
 
@@ -76,18 +76,18 @@ class MapStyle:
         Whose maps they are.
     tiles
         See `map_page.ground_data`.
-    links
-        Address (from the run's folder) and word of the run's other pages.
+    files
+        The run's other pages, by their places in its folder.
     """
 
     form: Format = field(default_factory=Format)
     company: str = ""
     tiles: str | None = None
-    links: tuple[tuple[str, str], ...] = ()
+    files: Collection[str] = ()
 
-    def page(self, title: str, lead: str = "") -> Page:
+    def page(self, title: str, lead: str = "", here: str = "") -> Page:
         """Return what stands around a map."""
-        return Page(title, self.company, lead, tuple((f"../{href}", word) for href, word in self.links))
+        return Page(title, self.company, lead, page_links(self.form, self.files, here, "../"))
 
 
 @dataclass(frozen=True)
@@ -219,7 +219,7 @@ class _Atlas:
         count = len({rep for rep, _ in planned})
         title = form.texts("Routes of %(count)s representative", "Routes of %(count)s representatives", count)
         first = min(date for _, date in planned)
-        page = self.style.page(title, form.day(first))
+        page = self.style.page(title, form.day(first), "maps/routes.html")
         self._write_days("routes", page, rows, planned.values(), others.values())
 
     def own_day(self, key: tuple[str, Any], day: Day, other: Day | None) -> None:

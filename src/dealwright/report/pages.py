@@ -6,8 +6,9 @@ it is given, not on where that came from, so that a run's files and a server can
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib import resources
@@ -122,3 +123,40 @@ def with_accounts(text: str, ids: Iterable[str] | None, up: str = "") -> Markup:
 def account_address(account_id: object, up: str = "") -> str:
     """Return the address of an account's card, from a page `up` (``../``) from the run's folder."""
     return f"{up}accounts.html#{address(account_id)}"
+
+
+def page_links(
+    form: Format, files: Collection[str], here: str = "", up: str = ""
+) -> tuple[tuple[str, str], ...]:
+    """Return address and word of a run's pages; that of `here` is empty.
+
+    Parameters
+    ----------
+    files
+        What the run has, by its places in the folder.
+    up
+        The way from the page to the run's folder, such as ``../``.
+    """
+    pages = [
+        ("report.html", form.text("Report")), ("accounts.html", form.text("Accounts")),
+        *((file, word) for file, word in (
+            ("contact-centre.html", form.text("Contact centre")),
+            ("maps/routes.html", form.text("Routes on a map")),
+            ("maps/territories.html", form.text("Territories on a map")),
+        ) if file in files),
+    ]  # fmt: skip
+    return tuple(("" if address == here else f"{up}{address}", word) for address, word in pages)
+
+
+def as_script(data: Any) -> Markup:
+    """Return data as JSON that may stand in a script: nothing in it can end the script."""
+    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"), default=str)
+    for sign, written in (
+        ("<", "\\u003c"),
+        (">", "\\u003e"),
+        ("&", "\\u0026"),
+        ("\u2028", "\\u2028"),
+        ("\u2029", "\\u2029"),
+    ):
+        text = text.replace(sign, written)
+    return Markup(text)  # noqa: S704  every sign that could leave the script is written as an escape

@@ -13,14 +13,13 @@ import polars as pl
 
 from dealwright.plan.kpis import GROUPS, Kpi
 from dealwright.report import figures, tables
-from dealwright.report.accounts_page import page_links
 from dealwright.report.brief_files import file_name
 from dealwright.report.centre_page import chance_of
 from dealwright.report.comparison import CHANGES, REPRESENTATIVE
 from dealwright.report.format import Format, mark
 from dealwright.report.headlines import day_sentence, whose_words
 from dealwright.report.key_figures import group_words, write_figure, write_value
-from dealwright.report.pages import Page, render
+from dealwright.report.pages import Page, page_links, render
 from dealwright.report.people import CENTRE, person
 from dealwright.report.reasons import Reasons
 from dealwright.report.run import Run
@@ -59,7 +58,7 @@ def render_report(run: Run) -> str:
     page = Page(
         title=day, company=run.company,
         lead=day_sentence(content["channels"], content["waiting"], form),
-        links=page_links(run, "report.html"), contents=tuple(_contents(content, form)),
+        links=page_links(run.form, run.files, "report.html"), contents=tuple(_contents(content, form)),
         note=form.texts("%(count)s account", "%(count)s accounts", run.accounts.height)
         + form.text(", known until %(moment)s", moment=form.moment(run.settings.get("as_of"))),
     )  # fmt: skip

@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from typing import Final
 
-from dealwright.report.format import Format, mark
+from dealwright.plan.briefs.phrases import Phrases, load_phrases
+from dealwright.report.format import Format, mark, several
 
 _N: Final = r"[-+]?\d[\d,]*(?:\.\d+)?"
 _DISPLACED: Final = rf" \((?P<money>{_N}) EUR\) and change the cost of the way by (?P<change>{_N}) EUR"
@@ -57,19 +58,26 @@ _FORMS: Final = (
 # what stands at the beginning of a notice; the rest names files and options, which pages leave out
 _NOTICES: Final = (
     (r"no staff was given",
-     mark("No roster of the contact centre is known: as many numbered people are planned as are needed.")),
+     several("No roster of the contact centre is known: one numbered person is planned.",
+             "No roster of the contact centre is known: as many numbered people are planned as are needed.")),
     (r"no limit is known for",
-     mark("Some channels have no known limit: as many contacts are scheduled as pay.")),
+     several("A channel has no known limit: as many contacts are scheduled as pay.",
+             "Some channels have no known limit: as many contacts are scheduled as pay.")),
     (rf"(?P<n>{_N}) accounts? gets? an action drawn by lot",
-     mark("%(n)s accounts get an action drawn at random, to learn what works; some may not pay.")),
+     several("%(n)s account gets an action drawn at random, to learn what works; it may not pay.",
+             "%(n)s accounts get an action drawn at random, to learn what works; some may not pay.")),
     (rf"(?P<n>{_N}) accounts? (?:are|is) left alone as a control group",
-     mark("%(n)s accounts are left alone as a control group, drawn at random.")),
+     several("%(n)s account is left alone as a control group, drawn at random.",
+             "%(n)s accounts are left alone as a control group, drawn at random.")),
     (rf"(?P<n>{_N}) rows? of (?P<label>\w+) (?:were|was) rejected",
-     mark("%(n)s rows of the table “%(label)s” were rejected; the reasons are under “Data quality”.")),
+     several("%(n)s row of the table “%(label)s” was rejected; the reason is under “Data quality”.",
+             "%(n)s rows of the table “%(label)s” were rejected; the reasons are under “Data quality”.")),
     (rf"(?P<n>{_N}) accounts? gets? another representative; to keep .+ cost (?P<amount>\S+) a month more",
-     mark("%(n)s accounts get another representative than before; keeping them costs %(amount)s a month.")),
+     several("%(n)s account gets a new representative; keeping the old one costs %(amount)s a month.",
+             "%(n)s accounts get a new representative; keeping the old one costs %(amount)s a month.")),
     (rf"(?P<n>{_N}) accounts? gets? another representative",
-     mark("%(n)s accounts get another representative than before.")),
+     several("%(n)s account gets a new representative.",
+             "%(n)s accounts get a new representative.")),
 )  # fmt: skip
 _ASIDE: Final = re.compile(r" \([^()]*\.(?:parquet|csv|json)[^()]*\)")
 _TECHNICAL: Final = re.compile(r"--\w|\[\w+\.\w+\]|\.(?:parquet|toml|csv|json)\b|\bin the parameters\b")
@@ -125,8 +133,12 @@ class Reasons:
         return [(re.compile(pattern), self._form.text(message)) for pattern, message in _FORMS]
 
     @cached_property
-    def _notices(self) -> list[tuple[re.Pattern[str], str]]:
-        return [(re.compile(pattern), self._form.text(message)) for pattern, message in _NOTICES]
+    def _phrases(self) -> Phrases | None:
+        return load_phrases(self._form.language, ())
+
+    @cached_property
+    def _notices(self) -> list[tuple[re.Pattern[str], tuple[str, str]]]:
+        return [(re.compile(pattern), message) for pattern, message in _NOTICES]
 
     def name(self, column: str) -> str:
         """Return what people call a column."""
@@ -143,6 +155,9 @@ class Reasons:
             found = pattern.fullmatch(reason)
             if found is not None:
                 return message % {name: self._write(name, text) for name, text in found.groupdict().items()}
+        if self._phrases is not None:
+            # the briefs know more forms, of single accounts
+            reason = self._phrases.say(reason)
         plain = self.amounts(reason)
         return _COLUMN.sub(lambda found: self.name(found[0]), plain)
 
@@ -151,7 +166,9 @@ class Reasons:
         for pattern, message in self._notices:
             found = pattern.match(text)
             if found is not None:
-                return message % {name: self._write(name, part) for name, part in found.groupdict().items()}
+                number = float(found.groupdict().get("n", "2").replace(",", ""))
+                values = {name: self._write(name, part) for name, part in found.groupdict().items()}
+                return self._form.texts(*message, number, **values)
         told = _ASIDE.sub("", text)
         kept = [part for part in told.split("; ") if not _TECHNICAL.search(part)]
         told = "; ".join(kept) if kept else _TECHNICAL_WORDS.sub("", told)

@@ -24,6 +24,7 @@ from dealwright.runs.output import write_report
 from dealwright.runs.reading import read_run
 from dealwright.schemas import (
     CALL_COLUMNS,
+    HEADCOUNT_COLUMNS,
     SERVICE_LEVEL_COLUMNS,
     SHIFT_COLUMNS,
     STAFF_HOURS_COLUMNS,
@@ -98,6 +99,13 @@ def run(tmp_path: Path) -> Path:
     frame(CALLS, CALL_COLUMNS).write_parquet(tmp_path / "calls.parquet")
     frame(UNPLACED, UNPLACED_CALL_COLUMNS).write_parquet(tmp_path / "calls_unplaced.parquet")
     HOURS.write_parquet(tmp_path / "staff_hours.parquet")
+    fewer = [
+        {"rule": "as planned", "channel": None, "people": 2, "paid_h": 15.5, "people_saved": 0,
+         "paid_h_saved": 0.0, "calls_unplaced": 3, "shortage_h": 0.26, "answered_in_time": None},
+        {"rule": "one person fewer", "channel": None, "people": 1, "paid_h": 8.0, "people_saved": 1,
+         "paid_h_saved": 7.5, "calls_unplaced": 9, "shortage_h": 2.5, "answered_in_time": 0.4},
+    ]  # fmt: skip
+    frame(fewer, HEADCOUNT_COLUMNS).write_parquet(tmp_path / "headcount.parquet")
     (tmp_path / "days").mkdir()
     (tmp_path / "days" / "C1-2026-07-01.html").touch()
     return tmp_path
@@ -149,6 +157,9 @@ def test_the_page_adds_up_and_says_why_calls_have_no_place(run: Path) -> None:
     assert "Ada <b>" not in page
     assert 'href="accounts.html#C"' in page
     assert 'href="days/C1-2026-07-01.html"' in page
+    assert "Why so many people" in page
+    (fewer,) = re.findall(r"<tr><td>one person fewer</td>.*?</tr>", page)
+    assert re.findall(r'data-v="([\d.]+)"', fewer) == ["1", "8.0", "7.5", "9", "2.5", "0.4"]
     assert page == render_centre(read_run(run))
 
 

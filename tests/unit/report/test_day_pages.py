@@ -142,7 +142,7 @@ def test_a_page_says_who_where_why_and_how_to_reach_them(tmp_path: Path) -> None
     (tmp_path / "maps").mkdir()
     (tmp_path / "maps" / "R1-2026-07-01.html").touch()
     people = {"R1": Person("R1", "Laia", "field", 3)}
-    write_day_pages(tmp_path / "days", tables(), DayStyle(people=people, links=(("report.html", "Report"),)))
+    write_day_pages(tmp_path / "days", tables(), DayStyle(people=people, files=("contact-centre.html",)))
     assert sorted(path.name for path in (tmp_path / "days").iterdir()) == [
         "C1-2026-07-01.html", "C2-2026-07-01.html", "R1-2026-07-01.html",
     ]  # fmt: skip

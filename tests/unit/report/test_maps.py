@@ -210,7 +210,7 @@ def test_tiles_are_asked_for_as_the_user_says(tmp_path: Path) -> None:
 
 
 def test_maps_speak_the_language_of_the_run(tmp_path: Path) -> None:
-    style = MapStyle(format_of("es_ES", "USD"), "Acme", links=(("report.html", "Informe"),))
+    style = MapStyle(format_of("es_ES", "USD"), "Acme", files=("maps/routes.html",))
     write_maps(tmp_path / "maps", ALL, style=style)
     page = (tmp_path / "maps" / "R1-2026-07-01.html").read_text()
     assert '<html lang="es">' in page

@@ -196,7 +196,7 @@ def test_no_column_and_no_option_is_named(run: Path) -> None:
     assert notices[1:] == [
         "No roster of the contact centre is known: as many numbered people are planned as are needed.",
         "Some channels have no known limit: as many contacts are scheduled as pay.",
-        "3 accounts get another representative than before; keeping them costs €1,200 a month.",
+        "3 accounts get a new representative; keeping the old one costs €1,200 a month.",
         "2 calls have no place: no time left",
     ]
     words = re.sub(r"<(script|style)>.*?</\1>|<[^>]+>", " ", page, flags=re.DOTALL)

@@ -46,6 +46,9 @@ def test_reasons_have_a_language() -> None:
         ES.say("needs churn_probability >= 0.2") == "requiere: probabilidad de abandono, al menos 20\u00a0%"
     )
     assert ES.say("outbound_cc is full: place 1 in its queue") == "llamada: completo; puesto 1 en la cola"
+    # a form that only the briefs' catalogue has
+    assert "poco frecuente" in ES.say("rare tier (7.69% of accounts)")
+    assert EN.say("rare tier (7.69% of accounts)") == "rare tier (7.69% of accounts)"
     assert ES.notice("2 accounts are left alone as a control group, drawn by lot as well").startswith(
         "2 cuentas"
     )
@@ -75,8 +78,10 @@ def test_an_action_that_was_not_chosen_has_its_value_and_its_reason() -> None:
 @pytest.mark.parametrize(
     ("notice", "said"),
     [
+        ("1 accounts get an action drawn by lot, to learn what works: some of them are not expected to pay",
+         "1 account gets an action drawn at random, to learn what works; it may not pay."),
         ("1,203 accounts get another representative (accounts.parquet, rep_id)",
-         "1,203 accounts get another representative than before."),
+         "1,203 accounts get a new representative."),
         ("3 calls have no place: no time left: give --staff (calls_unplaced.parquet)",
          "3 calls have no place: no time left"),
         ("churn: too few rows; see model_card.json", "Churn: too few rows"),

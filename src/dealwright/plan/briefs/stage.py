@@ -97,7 +97,8 @@ def write_briefs(
     inputs = gather_inputs(accounts, schema=schema, as_of=as_of, orders=orders, touches=touches, reps=reps)
     decisions = align(decisions, inputs.accounts["account_id"])
     tasks = collect_tasks(visits, calls)
-    facts = gather_facts(tasks, inputs, _in_language(params.language, tasks, inputs, decisions))
+    told = _in_currency(_in_language(params.language, tasks, inputs, decisions), params.currency)
+    facts = gather_facts(tasks, inputs, told)
     wording = load_wording(params.language, params.wording, facts.columns, currency=params.currency)
     made = render(facts, wording)
     with_brief = pl.col("account_id").is_in(made["account_id"].unique().implode())
@@ -113,6 +114,17 @@ def _in_language(
         return accounts
     met = accounts.join(tasks.select("account_id").unique(), on="account_id", how="semi")
     return phrases.translate(met, REASONS)
+
+
+def _in_currency(accounts: pl.DataFrame, currency: str) -> pl.DataFrame:
+    """Return the accounts with the models' reasons in the currency of the run; they are given in euros."""
+    for name in REASONS if currency != "EUR" else ():
+        if name in accounts.columns:
+            listed = isinstance(accounts.schema[name], pl.List)
+            text = pl.element() if listed else pl.col(name)
+            named = text.str.replace_all(r"\bEUR\b", currency)
+            accounts = accounts.with_columns(pl.col(name).list.eval(named) if listed else named)
+    return accounts
 
 
 def render(facts: pl.DataFrame, wording: Wording) -> pl.DataFrame:
