@@ -135,3 +135,21 @@ def test_hours_and_shifts_past_midnight_meet(
     assert len(starts) == 4
     assert int(starts[0]) == first
     assert int(starts[-1]) in {last - 1, last}
+
+
+def test_a_visit_promised_for_a_day_is_made_on_that_day() -> None:
+    days = [datetime(2026, 6, 30), datetime(2026, 7, 1), datetime(2026, 7, 2)]
+    accounts = pl.DataFrame(
+        {
+            "account_id": ["A", "B", "C"], "lat_deg": [41.0] * 3, "lon_deg": [2.01] * 3, "rep_id": ["R1"] * 3,
+            "expected_value_eur": [100.0] * 3,
+        }
+    )  # fmt: skip
+    reps = pl.DataFrame({"rep_id": ["R1"], "home_lat_deg": [41.0], "home_lon_deg": [2.0]})
+    promises = pl.DataFrame({"account_id": ["A", "B", "C"], "day": [days[k].date() for k in (2, 0, 1)]})
+    found = route(
+        accounts, reps, replace(PARAMS, days=3), promises=promises, as_of=datetime(2026, 6, 29),
+        schema=AccountSchema(has_position=True, roles={"rep_id": "rep_id"}),
+    )  # fmt: skip
+    made = {row["account_id"]: row["start_at"].date() for row in found.visits.iter_rows(named=True)}
+    assert made == {"A": days[2].date(), "B": days[0].date(), "C": days[1].date()}
