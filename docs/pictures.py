@@ -12,9 +12,10 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 
-from PIL import Image
 from playwright.sync_api import Browser, sync_playwright
 
 from dealwright import Desk
@@ -22,7 +23,6 @@ from dealwright.desk.server import stop_server
 from dealwright.world.astra import AstraParams, generate_astra
 
 IMAGES = Path(__file__).with_name("images")
-COLOURS = 64  # of a palette: enough for text and flat areas, and a third of the bytes
 LEAD = ("--set", "destination=Mars", "--set", "lead_source=Organic", "--set", "communication_method=Text")
 TERMINAL = """<body style="margin:0;background:#10161d">
 <pre style="margin:0;padding:18px 22px;width:max-content;
@@ -76,7 +76,7 @@ def dealwright(*command: str, home: Path | None = None) -> str:
 
 
 def shoot(browser: Browser, page: Path, name: str, element: str | None = None) -> None:
-    """Write the first screen of a page, or one element of it, as a small PNG."""
+    """Write the first screen of a page, or one element of it, as a PNG."""
     opened = browser.new_page(viewport={"width": 1280, "height": 800})
     opened.goto(page.as_uri())
     target = IMAGES / name
@@ -85,7 +85,14 @@ def shoot(browser: Browser, page: Path, name: str, element: str | None = None) -
     else:
         opened.locator(element).screenshot(path=target)
     opened.close()
-    Image.open(target).convert("RGB").quantize(COLOURS).save(target, optimize=True)
+    shrink(target)
+
+
+def shrink(picture: Path) -> None:
+    """Write a picture with 64 colours, a third of the bytes, where Pillow happens to be installed."""
+    if find_spec("PIL") is not None:
+        image = import_module("PIL.Image").open(picture)
+        image.convert("RGB").quantize(64).save(picture, optimize=True)
 
 
 if __name__ == "__main__":

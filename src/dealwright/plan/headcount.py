@@ -8,6 +8,7 @@ from typing import Final
 
 import polars as pl
 
+from dealwright.parallel import parallel_map
 from dealwright.plan.actions.catalogue import Channels
 from dealwright.plan.params import PlanParams
 from dealwright.plan.staffing import Schedule
@@ -34,7 +35,7 @@ Restaff = Callable[[PlanInputs, PlanParams], Schedule]
 
 @dataclass(frozen=True)
 class _Lifted:
-    """A rule, whose work it is about, and the inputs and parameters without it."""
+    """A rule, or one person, whose work it is about, and the inputs and parameters without it."""
 
     rule: str
     channel: str | None
@@ -53,12 +54,12 @@ def find_headcount(planned: Schedule, data: PlanInputs, params: PlanParams, rest
     if not planned.shifts.is_empty():
         # the chance of keeping the levels takes most of the time, and is not asked for
         quick = replace(params, schedule=replace(params.schedule, runs=1, forecast_days=0))
-        rows += [
-            _row(AS_PLANNED, None, planned, planned),
-            _row(ONE_FEWER, None, restaff(_with_one_fewer(planned, data), quick), planned),
-        ]
-        for lifted in _lift(planned, data, quick) if planned.proven else ():
-            rows.append(_row(lifted.rule, lifted.channel, restaff(lifted.data, lifted.params), planned))
+        others = [_Lifted(ONE_FEWER, None, _with_one_fewer(planned, data), quick)]
+        others += _lift(planned, data, quick) if planned.proven else ()
+        found = parallel_map(lambda other: restaff(other.data, other.params), others)
+        rows.append(_row(AS_PLANNED, None, planned, planned))
+        for other, its in zip(others, found, strict=True):
+            rows.append(_row(other.rule, other.channel, its, planned))
     return pl.DataFrame(rows, schema=HEADCOUNT_COLUMNS, orient="row")
 
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from typing import Final
 
+from dealwright.plan.briefs.phrases import Phrases, load_phrases
 from dealwright.report.format import Format, mark, several
 
 _N: Final = r"[-+]?\d[\d,]*(?:\.\d+)?"
@@ -132,6 +133,10 @@ class Reasons:
         return [(re.compile(pattern), self._form.text(message)) for pattern, message in _FORMS]
 
     @cached_property
+    def _phrases(self) -> Phrases | None:
+        return load_phrases(self._form.language, ())
+
+    @cached_property
     def _notices(self) -> list[tuple[re.Pattern[str], tuple[str, str]]]:
         return [(re.compile(pattern), message) for pattern, message in _NOTICES]
 
@@ -150,6 +155,9 @@ class Reasons:
             found = pattern.fullmatch(reason)
             if found is not None:
                 return message % {name: self._write(name, text) for name, text in found.groupdict().items()}
+        if self._phrases is not None:
+            # the briefs know more forms, of single accounts
+            reason = self._phrases.say(reason)
         plain = self.amounts(reason)
         return _COLUMN.sub(lambda found: self.name(found[0]), plain)
 

@@ -46,6 +46,9 @@ def test_reasons_have_a_language() -> None:
         ES.say("needs churn_probability >= 0.2") == "requiere: probabilidad de abandono, al menos 20\u00a0%"
     )
     assert ES.say("outbound_cc is full: place 1 in its queue") == "llamada: completo; puesto 1 en la cola"
+    # a form that only the briefs' catalogue has
+    assert "poco frecuente" in ES.say("rare tier (7.69% of accounts)")
+    assert EN.say("rare tier (7.69% of accounts)") == "rare tier (7.69% of accounts)"
     assert ES.notice("2 accounts are left alone as a control group, drawn by lot as well").startswith(
         "2 cuentas"
     )

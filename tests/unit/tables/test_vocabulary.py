@@ -53,7 +53,7 @@ def test_the_first_word_that_half_of_the_headers_share_is_left_out(
         ("AssignedDateTime", "assigned"), ("customerID", "customer_id"), ("DEAL_OWNER", "owner"),
         ("Owner Role", "person"), ("Fecha de creación", "created"), ("Zuständig", "owner"),
         ("Est. Close Date", "expected"), ("IsWon", "is_won"), ("Lost Reason", "after"), ("Lead #", "deal_id"),
-        ("Sale $", "amount"), ("Zuständiger Mitarbeiter", "owner"), ("Straße", "free"),
+        ("Sale $", "amount"), ("Zuständiger Mitarbeiter", "owner"), ("Straße", "address"), ("PLZ", "free"),
         ("Bezeichnung", "title"), ("Montant total (€)", "amount"), ("home_lat_deg", "home_lat_deg"),
         ("amount_eur", "amount"), ("wish_start_min", "wish_start_min"),
     ],

@@ -278,12 +278,9 @@ def _stack(
     best: dict[str, tuple[float, float, NDArray[np.float64]]] = {}
     for learner, settings in SETTINGS.items():
         found = np.empty((len(settings), scores.size))
-        for fold in range(FOLDS):
-            rows = trial.fold == fold
+        for fold, part in enumerate(trial.parts):
             for position, effect in enumerate(fit_effects(learner, task, fold, settings)):
-                found[position, rows] = effect.increment(
-                    trial.phi[rows], trial.channel[rows], trial.preferred[rows]
-                )
+                found[position, part.rows] = effect.increment(part.phi, part.channel, part.preferred)
         losses = ((scores - found)[:, judged] ** 2).mean(axis=1)
         winner = int(losses.argmin())
         best[learner] = (float(losses[winner]), settings[winner], found[winner])

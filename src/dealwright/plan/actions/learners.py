@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 import numpy as np
@@ -83,6 +84,16 @@ class Blend:
 
 
 @dataclass(frozen=True)
+class FoldRows:
+    """What models of an effect read of the rows of a fold, and which rows these are."""
+
+    rows: NDArray[np.bool_]
+    phi: NDArray[np.float32]
+    channel: NDArray[np.int64]
+    preferred: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
 class Trial:
     """Rows an action's effect is learned from: every touch, with the channel it used or would have used.
 
@@ -105,6 +116,14 @@ class Trial:
     response: NDArray[np.float64]
     propensity: NDArray[np.float64]
     fold: NDArray[np.int64]
+
+    @cached_property
+    def parts(self) -> tuple[FoldRows, ...]:
+        """The rows of each fold: taken out once, not for every model that is applied to them."""
+        masks = [self.fold == fold for fold in range(FOLDS)]
+        return tuple(
+            FoldRows(rows, self.phi[rows], self.channel[rows], self.preferred[rows]) for rows in masks
+        )
 
     def columns(self, channels: int) -> NDArray[np.float32]:
         """Return account columns, channel indicators and the preferred flag side by side."""
@@ -154,15 +173,12 @@ class Nuisance:
         validation rows, and the learners that are fitted to scores win every comparison.
         """
         treated, control = np.empty(trial.fold.size), np.empty(trial.fold.size)
-        for fold in range(FOLDS):
-            rows = trial.fold == fold
+        for fold, part in enumerate(trial.parts):
             third = FOLDS - fold - left_out if left_out is not None and left_out != fold else None
             with_action, alone = self.without[fold] if third is None else self.only[third]
-            score = with_action.on_accounts(trial.phi[rows])
-            treated[rows] = sigmoid(
-                score + with_action.on_channel(trial.channel[rows], trial.preferred[rows])
-            )
-            control[rows] = sigmoid(alone.on_accounts(trial.phi[rows]))
+            score = with_action.on_accounts(part.phi)
+            treated[part.rows] = sigmoid(score + with_action.on_channel(part.channel, part.preferred))
+            control[part.rows] = sigmoid(alone.on_accounts(part.phi))
         return treated, control
 
 

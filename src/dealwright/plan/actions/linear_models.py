@@ -157,12 +157,19 @@ def ridge_path(
     weight: NDArray[np.float64] | None = None,
 ) -> RidgePath:
     """Set up a (weighted) ridge regression of an effect on the columns."""
-    share = np.full(target.size, 1.0) if weight is None else weight
-    total = max(float(share.sum()), 1e-12)
-    mean = (share.astype(np.float32) @ columns).astype(np.float64) / total
-    target_mean = float(share @ target) / total
-    centred = columns - mean.astype(np.float32)
-    weighted = centred * np.sqrt(share).astype(np.float32)[:, None]
+    if weight is None:
+        ones = np.ones(target.size, dtype=np.float32)
+        mean = (ones @ columns).astype(np.float64) / max(target.size, 1)
+        target_mean = float(target.sum()) / max(target.size, 1)
+        weighted, aim = columns - mean.astype(np.float32), (target - target_mean).astype(np.float32)
+    else:
+        total = max(float(weight.sum()), 1e-12)
+        mean = (weight.astype(np.float32) @ columns).astype(np.float64) / total
+        target_mean = float(weight @ target) / total
+        root = np.sqrt(weight)
+        weighted = columns - mean.astype(np.float32)
+        weighted *= root.astype(np.float32)[:, None]
+        aim = ((target - target_mean) * root).astype(np.float32)
     gram = (weighted.T @ weighted).astype(np.float64)
-    moment = (weighted.T @ ((target - target_mean) * np.sqrt(share)).astype(np.float32)).astype(np.float64)
+    moment = (weighted.T @ aim).astype(np.float64)
     return RidgePath(gram, moment, mean, target_mean, channels)

@@ -30,7 +30,7 @@ Loss = Literal["logistic", "tweedie", "gamma", "squared"]
 
 _GRID = 256  # steps of a tabulated curve
 _KNOTS = 5
-_CHUNK = 65_536
+_CHUNK = 2_048
 _FIRST_STEPS = 8
 _FIRST_ROWS = 1_000
 # how far a straight line goes on beyond what was seen, in ranges of it
@@ -87,6 +87,14 @@ class AdditiveModel:
 
     def contributions(self, design: Design) -> Floats:
         """Return rows × features on the link scale; with `intercept` they add up to the score."""
+        found = np.empty((len(design), len(self.scale) + len(self.levels)))
+        for start in range(0, len(design), _CHUNK):
+            rows = slice(start, start + _CHUNK)
+            self._look_up(design.take(rows), found[rows])
+        return found
+
+    def _look_up(self, design: Design, found: Floats) -> None:
+        """Write the contributions of a few rows: what is worked out on the way stays in the cache."""
         x = _transformed(design.numeric, self.scale)
         span = np.where(self.high > self.low, self.high - self.low, 1.0)
         position = np.clip((x - self.low) / span, 0.0, 1.0) * _GRID
@@ -95,9 +103,10 @@ class AdditiveModel:
         cell = np.minimum(position.astype(np.intp), _GRID - 1)
         columns = np.arange(len(self.scale))
         left, right = self.curves[columns, cell], self.curves[columns, cell + 1]
-        curves = np.where(missing, self.absent, left + (right - left) * (position - cell))
-        tables = [table[design.codes[:, j]] for j, table in enumerate(self.levels)]
-        return np.column_stack([curves, *tables])
+        count = len(self.scale)
+        found[:, :count] = np.where(missing, self.absent, left + (right - left) * (position - cell))
+        for j, table in enumerate(self.levels):
+            found[:, count + j] = table[design.codes[:, j]]
 
     @classmethod
     def fitted(

@@ -45,6 +45,7 @@ def test_those_without_precedence_get_what_is_left_and_no_more() -> None:
     assert found.one_more[0] == pytest.approx(40.0)
     assert found.last_one[0] == pytest.approx(50.0)
     assert found.contested == 0
+    assert found.weight_prices[0] > 0  # of those who wait for their turn, in cents a minute
     # nothing is left: not even a minute
     use = np.array([[60.0, 1.0, 1.0]])
     assert solve(options, np.array([60.0]), use, np.array([1.0])).choice.tolist() == [0, -1, -1]

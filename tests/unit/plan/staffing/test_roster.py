@@ -94,3 +94,13 @@ def test_without_staff_the_people_are_numbered_from_the_first_on_each_day() -> N
     found = roster([[2, 1], [0, 1]], [0, 1])
     assert who(found) == {(0, 0): [0, 1], (0, 1): [2], (1, 1): [0]}
     assert (found.unfilled, found.wishes, found.granted, found.proven) == ((), 0, 0, True)
+
+
+def test_a_contract_says_which_shifts_somebody_works() -> None:
+    params = ScheduleParams(opens_min=420, closes_min=1320, interval_min=60)
+    staff = {"rep_id": ["a", "b"], "patterns": [["six"], []], "from_min": [None, 480], "to_min": [None, 720]}
+    people = read_staff(pl.DataFrame(staff), params)
+    assert people is not None
+    six = Shift("six", 480, 840, 360, None, ())
+    may = [[person.may_work(shift) for shift in (EARLY, LATE, six)] for person in people]
+    assert may == [[False, False, True], [True, False, False]]
