@@ -127,7 +127,7 @@ def _changes(run: Run) -> dict[str, Any]:
     ]  # fmt: skip
     # without an earlier run, what the company's own tables say is what accounts had before
     of_tables = int(run.accounts["moved"].sum() or 0) if "moved" in run.accounts.columns else 0
-    compared = len(run.trend) > 1
+    compared = len(run.trend) > 1 or "previous" in run.settings
     moved = _named(run.changes.filter(pl.col("what") == REPRESENTATIVE), run)
     outcomes = run.outcomes.to_dicts()
     of_outcomes = tables.add_up(outcomes, ("expected_eur", "expected_of_done_eur", "ordered_eur"))

@@ -227,6 +227,15 @@ def test_what_changed_and_what_came_of_the_tasks_is_shown(run: Path) -> None:
     assert "churn ranking (AUC) over the last runs: 0.600, 0.610" in page
 
 
+def test_a_day_that_is_planned_again_is_compared_with_the_plan_before(run: Path) -> None:
+    assert "There is no earlier run to compare with." in render(run)
+    settings = (run / "params.toml").read_text()
+    (run / "params.toml").write_text(settings + 'previous = "last-night"\n')
+    page = render(run)
+    assert "There is no earlier run" not in page
+    assert "Nothing changed for any account." in page
+
+
 def test_tables_and_figures_are_shown_where_they_are(run: Path) -> None:
     channels = {
         "channel": ["field", "ecom_self"], "demand": [10, 5], "capacity": [4, None], "scheduled": [4, 5],
