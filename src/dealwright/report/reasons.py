@@ -242,7 +242,7 @@ class Reasons:
     def _change(self, text: str) -> str:
         """Write by how much an amount changes, always with its sign."""
         shown = self._money(text)
-        return shown if shown.startswith("-") else f"+{shown}"
+        return f"+{shown}" if re.search(r"[1-9]", shown) and not shown.startswith("-") else shown
 
     def _odds(self, text: str) -> str:
         """Say how much more or less likely something becomes; odds are a model's word."""

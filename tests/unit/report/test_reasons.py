@@ -22,6 +22,8 @@ EN, ES = Reasons(Format()), Reasons(Format("es_ES"))
         ("outbound_cc is full: place 1,203 in its queue", "call is full: place 1,203 in its queue"),
         ("would displace A1 (60.10 EUR) and change the cost of the way by +18.55 EUR",
          "would take the place of A1 (€60.10); cost of travel +€18.55"),
+        ("would displace A1 (1.00 EUR) and change the cost of the way by +0.00 EUR",
+         "would take the place of A1 (€1.00); cost of travel €0.00"),
         ("would displace A1 and B2 (5.00 EUR) and change the cost of the way by -0.50 EUR",
          "would take the place of A1 and B2 (€5.00); cost of travel -€0.50"),
         ("days since last order 29: odds of leaving ×0.64",
