@@ -19,7 +19,7 @@ from dealwright.plan.prediction.learning import Predictor
 from dealwright.plan.prediction.model_store import OutdatedModelError
 
 _FORMAT: Final = b"dealwright predictor "
-_MAGIC: Final = _FORMAT + b"2\n"
+_MAGIC: Final = _FORMAT + b"3\n"
 _LIBRARIES: Final = ("numpy",)
 _ALLOWED: Final = {
     "numpy": {"dtype", "float64", "ndarray"},

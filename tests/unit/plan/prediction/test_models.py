@@ -270,7 +270,7 @@ def test_a_kept_model_comes_back_and_nothing_else_does(monkeypatch, tmp_path):
     with pytest.raises(InputError, match="no Dealwright predictor"):
         unpacked(pickle.dumps(model))
     with pytest.raises(OutdatedModelError, match="another version of Dealwright"):
-        unpacked(content.replace(b"predictor 2", b"predictor 1"))
+        unpacked(content.replace(b"predictor 3", b"predictor 2"))
     monkeypatch.setattr("dealwright.plan.prediction.archive.version", lambda _name: "0.1")
     with pytest.raises(OutdatedModelError, match=r"was written with numpy .* here is 0\.1"):
         store.champion("churn")
