@@ -45,8 +45,8 @@ from dealwright.plan.prediction import PredictParams, predict
 from dealwright.plan.quality import QualityParams, check_quality
 from dealwright.plan.segments import segment
 from dealwright.schemas import TIMESTAMP, AccountSchema, PlanInputs
-from dealwright.world.barcelona import BarcelonaParams, generate
-from dealwright.world.response import with_channel
+from dealwright.simulation.barcelona import BarcelonaParams, generate
+from dealwright.simulation.response import with_channel
 
 EVERYBODY = ActionParams(exploration_share=0.0, control_share=0.0)
 

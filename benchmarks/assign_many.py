@@ -23,7 +23,7 @@ import psycopg
 from dealwright.desk.database import Database
 from dealwright.desk.desk import Desk
 from dealwright.desk.server import Server, start_server, stop_server
-from dealwright.world.astra import AstraParams, generate_astra
+from dealwright.simulation.astra import AstraParams, generate_astra
 from desk import CUSTOMERS, copy_database, create_database, fit_model, prepare_leads
 from targets import machine
 

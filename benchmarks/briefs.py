@@ -89,7 +89,7 @@ def ask(*arguments: str) -> str:
 def prepare(folder: Path, size: int, seed: int) -> None:
     """Plan a company of `size` accounts and write down what the stage *brief* is given."""
     from dealwright.plan.pipeline import run_plan
-    from dealwright.world.barcelona import BarcelonaParams, generate
+    from dealwright.simulation.barcelona import BarcelonaParams, generate
 
     inputs = generate(BarcelonaParams(n=size), seed=seed).inputs
     reps = inputs.reps
@@ -174,7 +174,7 @@ def calls_of(tasks: pl.DataFrame, inputs: Any) -> pl.DataFrame:
 def measure(folder: Path, size: int, language: str) -> dict[str, Any]:
     """Write the first `size` briefs in one language."""
     from dealwright.plan.briefs import BriefParams, write_briefs
-    from dealwright.world.barcelona import BarcelonaParams, barcelona_schema
+    from dealwright.simulation.barcelona import BarcelonaParams, barcelona_schema
 
     read = {path.stem: pl.read_parquet(path) for path in folder.glob("*.parquet")}
     visits, calls = (read.pop(name) for name in ("visits", "calls"))

@@ -40,7 +40,7 @@ from dealwright.desk.desk import Desk
 from dealwright.desk.migrations import migrate
 from dealwright.desk.server import Server, start_server, stop_server
 from dealwright.learn import build_outcomes, train
-from dealwright.world.astra import AstraParams, AstraWorld, generate_astra
+from dealwright.simulation.astra import AstraParams, AstraWorld, generate_astra
 
 REFERENCE = Path(__file__).parent / "reference"
 CLASSIC = {

@@ -25,10 +25,10 @@ import polars as pl
 
 from dealwright.desk.desk import Desk
 from dealwright.desk.server import stop_server
+from dealwright.simulation.astra import AstraParams, generate_astra
 from dealwright.tables.history import read_history
 from dealwright.tables.mapping import read_mapping
 from dealwright.tables.plan_inputs import read_plan_inputs
-from dealwright.world.astra import AstraParams, generate_astra
 from targets import at_most, machine
 
 ALLOWED = 1.5  # times Polars' own reader, …

@@ -23,9 +23,9 @@ from dealwright.learn import LearnParams, build_outcomes, count_statistics, scor
 from dealwright.learn.asof import AsOfCounter
 from dealwright.learn.homogeneity import compare_agents
 from dealwright.learn.outcomes import fill_unknown, tabulate_outcomes, value_shares
+from dealwright.simulation.assigning import assign_batches_optimally, assign_leads
+from dealwright.simulation.astra import AstraParams, generate_astra
 from dealwright.stats.metrics import calibration_error
-from dealwright.world.assigning import assign_batches_optimally, assign_leads
-from dealwright.world.astra import AstraParams, generate_astra
 
 SEEDS = {450: 20, 2_000: 20, 20_000: 5, 100_000: 2}
 POLICIES = ("workload", "naive", "value k=1", "value k=20", "value k=inf", "oracle k=20")

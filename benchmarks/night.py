@@ -119,7 +119,7 @@ def draw(line: Line, seed: int, folder: Path) -> list[str]:
     code = (
         "import sys; from pathlib import Path\n"
         "from dealwright.runs.schema_text import schema_toml\n"
-        "from dealwright.world.barcelona import BarcelonaParams, generate\n"
+        "from dealwright.simulation.barcelona import BarcelonaParams, generate\n"
         "n, reps, seed, folder = *map(int, sys.argv[1:4]), Path(sys.argv[4])\n"
         "world = generate(BarcelonaParams(n=n, reps=reps), seed=seed)\n"
         "for name in sys.argv[5:]: world.tables[name].write_parquet(folder / f'{name}.parquet')\n"

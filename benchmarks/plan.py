@@ -71,7 +71,7 @@ def run(size: int, seed: int) -> dict[str, Any]:
 
 def generate_world(folder: Path, size: int, seed: int, reps: int) -> None:
     from dealwright.runs.schema_text import schema_toml
-    from dealwright.world.barcelona import BarcelonaParams, generate
+    from dealwright.simulation.barcelona import BarcelonaParams, generate
 
     begin = time.perf_counter()
     world = generate(BarcelonaParams(n=size, reps=reps), seed=seed)

@@ -179,7 +179,7 @@ def spend_references(inputs: PlanInputs, params: PredictParams, seed: int) -> di
 
 def barcelona(seed: int) -> None:
     """Beside the true probability of every account, which no stage can read."""
-    from dealwright.world.barcelona import BarcelonaParams, generate
+    from dealwright.simulation.barcelona import BarcelonaParams, generate
 
     table = Table(title="generated worlds: against what then happened, ours beside the truth's own")
     for column in (
@@ -262,7 +262,7 @@ def scale(sizes: list[int], seed: int) -> None:
 
 
 def measure(size: int, seed: int) -> None:
-    from dealwright.world.barcelona import BarcelonaParams, generate
+    from dealwright.simulation.barcelona import BarcelonaParams, generate
 
     world = generate(BarcelonaParams(n=size), seed=seed)
     inputs = cleaned(world.inputs)

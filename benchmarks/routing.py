@@ -39,7 +39,7 @@ from companies import draw_company
 from dealwright.plan.routing import RouteParams, Routes, route
 from dealwright.plan.routing.checker import check
 from dealwright.plan.routing.insight import worth_eur
-from dealwright.world.barcelona import BarcelonaParams, generate
+from dealwright.simulation.barcelona import BarcelonaParams, generate
 from nearest import days_of, nearest_neighbour_eur
 from routing_references import ENGINES
 from toptw import best_known, read_instance

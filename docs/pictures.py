@@ -20,7 +20,7 @@ from playwright.sync_api import Browser, sync_playwright
 
 from dealwright import Desk
 from dealwright.desk.server import stop_server
-from dealwright.world.astra import AstraParams, generate_astra
+from dealwright.simulation.astra import AstraParams, generate_astra
 
 IMAGES = Path(__file__).with_name("images")
 LEAD = ("--set", "destination=Mars", "--set", "lead_source=Organic", "--set", "communication_method=Text")

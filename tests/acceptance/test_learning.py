@@ -15,12 +15,12 @@ from dealwright.learn.homogeneity import compare_agents
 from dealwright.learn.outcomes import tabulate_outcomes
 from dealwright.learn.score import Scores
 from dealwright.learn.train import TrainResult
+from dealwright.simulation.assigning import assign_batches_optimally, assign_leads
+from dealwright.simulation.astra import AstraParams, AstraWorld, generate_astra
+from dealwright.simulation.astra_truth import AstraLeads, Effects
 from dealwright.stats.metrics import calibration_error
 from dealwright.tables.history import read_history
 from dealwright.tables.mapping import read_mapping
-from dealwright.world.assigning import assign_batches_optimally, assign_leads
-from dealwright.world.astra import AstraParams, AstraWorld, generate_astra
-from dealwright.world.astra_truth import AstraLeads, Effects
 
 SHARED = Path("../shared/data/astra")
 QUICK = LearnParams(permutations=199, bootstrap=200)

@@ -20,7 +20,7 @@ from command_line import Command
 from engine import rows
 
 from dealwright.desk.database import Database
-from dealwright.world.response import with_channel
+from dealwright.simulation.response import with_channel
 
 ACCOUNTS, DAYS = 220, 3
 MIN_GAP = timedelta(days=2)  # the built-in catalogue's rule

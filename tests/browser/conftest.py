@@ -15,8 +15,8 @@ from playwright.sync_api import Browser, sync_playwright
 
 from dealwright.cli.main import main
 from dealwright.runs.schema_text import schema_toml
-from dealwright.world.barcelona import BarcelonaParams, generate
-from dealwright.world.geography import land_geojson
+from dealwright.simulation.barcelona import BarcelonaParams, generate
+from dealwright.simulation.geography import land_geojson
 
 FLAGS = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",

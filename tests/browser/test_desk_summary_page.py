@@ -11,7 +11,7 @@ from playwright.sync_api import Browser
 
 from dealwright.learn import LearnParams, build_outcomes, train
 from dealwright.report.desk_summary import write_desk_report
-from dealwright.world.astra import AstraParams, generate_astra
+from dealwright.simulation.astra import AstraParams, generate_astra
 
 
 @pytest.fixture(scope="module")

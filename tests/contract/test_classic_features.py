@@ -10,7 +10,7 @@ from dealwright import Desk
 from dealwright.desk.database import Database
 from dealwright.errors import EvidenceError
 from dealwright.learn.classic import CLASSIC_WEIGHTS, classic_features, fit_classic_weights
-from dealwright.world.astra import AstraParams, generate_astra
+from dealwright.simulation.astra import AstraParams, generate_astra
 
 
 @pytest.fixture

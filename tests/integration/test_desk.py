@@ -23,7 +23,7 @@ from dealwright.dimensions import EMPTY, Dimension
 from dealwright.errors import ConflictError, EvidenceError, InputError, NotFoundError, UnknownNameError
 from dealwright.learn import LearnParams, build_outcomes, train
 from dealwright.schemas import History
-from dealwright.world.astra import AstraParams, generate_astra
+from dealwright.simulation.astra import AstraParams, generate_astra
 
 QUICK = LearnParams(permutations=199, bootstrap=10)
 

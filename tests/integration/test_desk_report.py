@@ -11,7 +11,7 @@ import pytest
 from dealwright.learn import LearnParams, TrainResult, build_outcomes, train
 from dealwright.report.desk_figures import agents_by_record, agents_picture, tell_apart
 from dealwright.report.desk_summary import what_to_do, write_desk_report
-from dealwright.world.astra import AstraParams, generate_astra
+from dealwright.simulation.astra import AstraParams, generate_astra
 
 SVG = "{http://www.w3.org/2000/svg}"
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from dealwright.extras import EXTRAS
-from dealwright.world.astra import AstraParams, generate_astra
+from dealwright.simulation.astra import AstraParams, generate_astra
 
 ROOT = Path(__file__).resolve().parents[2]
 # an import hook that hides the modules of all extras, and what only they bring along

@@ -9,8 +9,8 @@ import pytest
 from dealwright.plan.actions import ActionParams, choose_actions
 from dealwright.plan.anomalies import detect_anomalies
 from dealwright.plan.segments import segment
-from dealwright.world.barcelona import BarcelonaParams, generate
-from dealwright.world.response import with_channel
+from dealwright.simulation.barcelona import BarcelonaParams, generate
+from dealwright.simulation.response import with_channel
 
 
 @pytest.fixture(scope="module")

@@ -37,7 +37,7 @@ from dealwright.schemas import (
     AccountSchema,
     PlanInputs,
 )
-from dealwright.world.barcelona import BarcelonaParams, BarcelonaWorld, generate
+from dealwright.simulation.barcelona import BarcelonaParams, BarcelonaWorld, generate
 
 NOW = datetime(2026, 6, 30)
 QUICK = PlanParams(predict=PredictParams(folds=3, reasons=1))

@@ -18,7 +18,7 @@ from dealwright.plan.result import Plan
 from dealwright.plan.tasks import day_tasks
 from dealwright.runs.task_file import read_tasks, write_tasks
 from dealwright.schemas import DAY_TASK_COLUMNS
-from dealwright.world.barcelona import BarcelonaParams, BarcelonaWorld, generate
+from dealwright.simulation.barcelona import BarcelonaParams, BarcelonaWorld, generate
 
 QUICK = PlanParams(predict=PredictParams(folds=3, reasons=1))
 

@@ -12,7 +12,7 @@ from dealwright import NightRequest, PlanParams, PredictParams, read_run, run_ni
 from dealwright.errors import GateError, InputError
 from dealwright.runs.reading import read_previous
 from dealwright.schemas import Intake, TableReport
-from dealwright.world.barcelona import BarcelonaParams, generate
+from dealwright.simulation.barcelona import BarcelonaParams, generate
 
 QUICK = PlanParams(predict=PredictParams(folds=3, reasons=1))
 

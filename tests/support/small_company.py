@@ -11,7 +11,7 @@ import pytest
 
 from dealwright.cli.main import main
 from dealwright.runs.schema_text import schema_toml
-from dealwright.world.barcelona import BarcelonaParams, generate
+from dealwright.simulation.barcelona import BarcelonaParams, generate
 
 QUICK = """
 [predict]

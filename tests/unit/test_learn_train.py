@@ -17,7 +17,7 @@ from dealwright.learn import LearnParams, MatchModel, build_outcomes, count_stat
 from dealwright.learn.backtest import PreparedTable, backtest
 from dealwright.learn.outcomes import Outcomes, tabulate_outcomes
 from dealwright.learn.train import TrainResult
-from dealwright.world.astra import AstraParams, AstraWorld, generate_astra
+from dealwright.simulation.astra import AstraParams, AstraWorld, generate_astra
 
 QUICK = LearnParams(permutations=199, bootstrap=100)
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from dealwright.desk.desk import Desk
     from dealwright.desk.results import Placement, Row
-    from dealwright.world.astra import AstraWorld
+    from dealwright.simulation.astra import AstraWorld
 
 _AGENTS, _ASSIGNMENTS, _LEADS, _SETTLED = 30, 9_000, 50, 8
 _LUXURY_LEAD: dict[str, Any] = {
@@ -97,7 +97,7 @@ def show_desk(page: Console, desk: Desk, out: Path, seed: int) -> None:
     import numpy as np
 
     from dealwright.report.desk_summary import write_desk_report
-    from dealwright.world.astra import AstraParams, generate_astra
+    from dealwright.simulation.astra import AstraParams, generate_astra
 
     rng = np.random.default_rng(seed)
     _heading(page, "1. A travel agency and its past")

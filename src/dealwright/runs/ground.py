@@ -11,7 +11,7 @@ from dealwright.errors import InputError
 from dealwright.report.land import Land, check_land, land_of, read_land
 from dealwright.report.street_tiles import PmTiles, is_archive
 from dealwright.runs.request import NightRequest
-from dealwright.world.geography import land_geojson
+from dealwright.simulation.geography import land_geojson
 
 NO_TILES: Final = "none"
 

@@ -15,9 +15,9 @@ from dealwright.runs.request import DRAWN_ACCOUNTS, NightRequest
 from dealwright.runs.schema_text import schema_toml
 from dealwright.schemas import PlanInputs
 from dealwright.settings import load_settings
+from dealwright.simulation.barcelona import BarcelonaParams, BarcelonaWorld, generate
 from dealwright.tables.mapping import parse_mapping
 from dealwright.tables.plan_inputs import read_plan_inputs
-from dealwright.world.barcelona import BarcelonaParams, BarcelonaWorld, generate
 
 TABLES: Final = (
     "accounts", "orders", "touches", "reps", "history", "staff", "promises", "frequencies", "call_backs",

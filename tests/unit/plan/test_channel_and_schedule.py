@@ -18,7 +18,7 @@ from dealwright.plan.segments import segment
 from dealwright.plan.staffing import ScheduleParams, Work, schedule
 from dealwright.plan.staffing.calls import is_quiet
 from dealwright.schemas import CHANNELS, CLOSED, DUE, PROMISED, PlanInputs
-from dealwright.world.barcelona import BarcelonaParams, generate
+from dealwright.simulation.barcelona import BarcelonaParams, generate
 
 
 @pytest.fixture(scope="module")

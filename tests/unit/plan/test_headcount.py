@@ -15,7 +15,7 @@ from dealwright.plan.result import Plan
 from dealwright.plan.routing import RouteParams
 from dealwright.plan.staffing import Schedule, ScheduleParams, ShiftPattern, Work, schedule
 from dealwright.schemas import PlanInputs
-from dealwright.world.barcelona import BarcelonaParams, generate
+from dealwright.simulation.barcelona import BarcelonaParams, generate
 
 WORKS = {
     "inbound_cc": Work(handle_min=5.0, shrinkage=0.2),

@@ -16,7 +16,7 @@ from dealwright.plan.prediction import PredictParams
 from dealwright.plan.result import Plan
 from dealwright.plan.routing import RouteParams
 from dealwright.plan.staffing import ScheduleParams
-from dealwright.world.barcelona import BarcelonaParams, generate
+from dealwright.simulation.barcelona import BarcelonaParams, generate
 
 PARAMS = PlanParams(
     predict=PredictParams(folds=3, reasons=1),

@@ -18,7 +18,7 @@ from dealwright.plan.result import Plan
 from dealwright.plan.routing import RouteParams
 from dealwright.plan.staffing import ScheduleParams
 from dealwright.schemas import STAFF_COLUMNS, PlanInputs, conform
-from dealwright.world.barcelona import BarcelonaParams, generate
+from dealwright.simulation.barcelona import BarcelonaParams, generate
 
 PARAMS = PlanParams(
     predict=PredictParams(folds=3, reasons=1),

@@ -13,7 +13,7 @@ import shapely
 
 from dealwright.errors import InputError
 from dealwright.report.land import around, check_land, land_of, read_land
-from dealwright.world.geography import land_geojson, sample_positions
+from dealwright.simulation.geography import land_geojson, sample_positions
 
 ACCOUNTS = pl.DataFrame({"lat_deg": [41.4, 41.5, None], "lon_deg": [2.1, 2.2, None]})
 SQUARE = {"type": "Polygon", "coordinates": [[[-9, 36], [4, 36], [4, 44], [-9, 44], [-9, 36]]]}

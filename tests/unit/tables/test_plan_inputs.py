@@ -29,9 +29,9 @@ from dealwright.schemas import (
     AccountSchema,
     PlanInputs,
 )
+from dealwright.simulation.barcelona import BarcelonaParams, generate
 from dealwright.tables.mapping import parse_mapping
 from dealwright.tables.plan_inputs import add_touches, read_plan_inputs
-from dealwright.world.barcelona import BarcelonaParams, generate
 
 NOW = datetime(2026, 6, 30)
 Row = dict[str, str]

@@ -21,7 +21,7 @@ from dealwright.plan.routing import RouteParams, Routes, route
 from dealwright.plan.routing.week import spread
 from dealwright.plan.travel import EstimatedTravel, TravelTable
 from dealwright.schemas import LEFT_OUT_COLUMNS, VISIT_COLUMNS
-from dealwright.world.barcelona import BarcelonaParams, generate
+from dealwright.simulation.barcelona import BarcelonaParams, generate
 
 BENCHMARKS = Path(__file__).resolve().parents[4] / "benchmarks"
 TUESDAY = date(2026, 6, 30)

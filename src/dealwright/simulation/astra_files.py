@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from dealwright.schemas import History
-    from dealwright.world.astra_truth import WorldDimension
+    from dealwright.simulation.astra_truth import WorldDimension
 
 _TIME = "%Y-%m-%d %H:%M:%S"
 

@@ -12,7 +12,7 @@ from dealwright.errors import InputError
 from dealwright.extras import require_extra
 
 if TYPE_CHECKING:
-    from dealwright.world.astra_truth import FloatArray, IntArray
+    from dealwright.simulation.astra_truth import FloatArray, IntArray
 
 Rule = Literal["random", "workload", "score"]
 

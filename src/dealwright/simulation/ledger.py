@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from dealwright.errors import InputError
 from dealwright.schemas import ACTIONS, CHANNELS, TIMESTAMP, consent_column
-from dealwright.world.company import (
+from dealwright.simulation.company import (
     INDUSTRIES,
     INTERESTS,
     TIERS,
@@ -20,10 +20,10 @@ from dealwright.world.company import (
     Mood,
     Season,
 )
-from dealwright.world.geography import KM_PER_DEGREE, sample_positions
-from dealwright.world.purchasing import Purchases
-from dealwright.world.response import CHANNEL_COST_EUR
-from dealwright.world.response import draw_touches as draw_outcomes
+from dealwright.simulation.geography import KM_PER_DEGREE, sample_positions
+from dealwright.simulation.purchasing import Purchases
+from dealwright.simulation.response import CHANNEL_COST_EUR
+from dealwright.simulation.response import draw_touches as draw_outcomes
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

@@ -17,8 +17,8 @@ import polars as pl
 
 from dealwright.errors import InputError, UnknownNameError
 from dealwright.schemas import ASSIGNMENT_COLUMNS, History
-from dealwright.world.astra_files import write_agency
-from dealwright.world.astra_truth import (
+from dealwright.simulation.astra_files import write_agency
+from dealwright.simulation.astra_truth import (
     ASTRA_DIMENSIONS,
     EFFECT_SIZES,
     AstraLeads,

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from dealwright.errors import InputError
 from dealwright.schemas import ACTIONS, CHANNELS, TIMESTAMP, AccountSchema, PlanInputs
-from dealwright.world.company import (
+from dealwright.simulation.company import (
     INDUSTRIES,
     INTERESTS,
     TIERS,
@@ -28,7 +28,7 @@ from dealwright.world.company import (
     Season,
     draw_company,
 )
-from dealwright.world.ledger import (
+from dealwright.simulation.ledger import (
     describe_accounts,
     draw_orders,
     draw_reps,
@@ -36,7 +36,7 @@ from dealwright.world.ledger import (
     draw_touches,
     plant_odd_columns,
 )
-from dealwright.world.purchasing import (
+from dealwright.simulation.purchasing import (
     Purchases,
     alive_probability,
     draw_deaths,
@@ -44,7 +44,7 @@ from dealwright.world.purchasing import (
     order_probability,
     simulate,
 )
-from dealwright.world.response import response_probabilities
+from dealwright.simulation.response import response_probabilities
 
 __all__ = ["BarcelonaParams", "BarcelonaWorld", "barcelona_schema", "generate"]
 

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dealwright.schemas import CHANNELS
-from dealwright.world.purchasing import Rhythm
-from dealwright.world.response import Situation
+from dealwright.simulation.purchasing import Rhythm
+from dealwright.simulation.response import Situation
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

@@ -13,11 +13,9 @@ from hypothesis import strategies as st
 from dealwright.errors import InputError
 from dealwright.runs.schema_text import schema_toml
 from dealwright.schemas import CHANNELS, ORDER_COLUMNS, REP_COLUMNS, TOUCH_COLUMNS
-from dealwright.tables.mapping import parse_mapping
-from dealwright.tables.plan_inputs import read_plan_inputs
-from dealwright.world.barcelona import BROKEN, BarcelonaParams, BarcelonaWorld, generate
-from dealwright.world.geography import in_the_sea, on_land
-from dealwright.world.purchasing import (
+from dealwright.simulation.barcelona import BROKEN, BarcelonaParams, BarcelonaWorld, generate
+from dealwright.simulation.geography import in_the_sea, on_land
+from dealwright.simulation.purchasing import (
     Rhythm,
     alive_probability,
     draw_deaths,
@@ -25,7 +23,9 @@ from dealwright.world.purchasing import (
     order_probability,
     simulate,
 )
-from dealwright.world.response import ACTION_CHANNELS
+from dealwright.simulation.response import ACTION_CHANNELS
+from dealwright.tables.mapping import parse_mapping
+from dealwright.tables.plan_inputs import read_plan_inputs
 
 _COLUMN_OF = {
     "duplicate id": "account_id", "no id": "account_id", "position": "lat_deg",

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from dealwright.errors import InputError, UnknownNameError
 from dealwright.schemas import AGENT_COLUMNS, ASSIGNMENT_COLUMNS, BOOKING_COLUMNS
-from dealwright.world.assigning import assign_batches_optimally, assign_leads
-from dealwright.world.astra import AstraParams, generate_astra
-from dealwright.world.astra_truth import WorldDimension
+from dealwright.simulation.assigning import assign_batches_optimally, assign_leads
+from dealwright.simulation.astra import AstraParams, generate_astra
+from dealwright.simulation.astra_truth import WorldDimension
 
 SHARED = Path("../shared/data/astra")
 
