@@ -1,63 +1,61 @@
-"""Write the day's briefs: one page per representative, in the order of the day, as HTML and Markdown."""
+"""Write the day's briefs: one page per person, in the order of the day, as HTML and Markdown."""
 
 from __future__ import annotations
 
 import hashlib
 import re
-from html import escape
+from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Final
-from urllib.parse import quote
 
 import polars as pl
+from markupsafe import Markup
 
-_PAGE: Final = """<!doctype html>
-<html lang="{language}">
-<head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{title}</title>
-<style>
-body{{font:16px/1.5 system-ui,sans-serif;margin:0 auto;max-width:46rem;padding:1rem;color:#1d2733}}
-h1{{font-size:1.4rem}} h2{{font-size:1.2rem;margin-bottom:.3rem}}
-h3{{font-size:.95rem;margin:.8rem 0 .2rem;color:#2b5c8a}} h1,h2{{overflow-wrap:anywhere}}
-.day{{list-style:none;margin:0 0 1rem;padding:0;line-height:1.9}} .day a{{color:#2b6cb0}}
-time{{font-variant-numeric:tabular-nums;display:inline-block;width:3.4rem;color:#52606d}}
-ul{{margin:0;padding-left:1.2rem}} .brief{{border-top:2px solid #d5dde5;padding:1rem 0}}
-@media print{{@page{{size:A4;margin:14mm}} body{{font-size:10.5pt;max-width:none;padding:0}}
-.day a{{color:inherit;text-decoration:none}} .brief,.day{{break-inside:avoid}}}}
-</style></head>
-<body><h1>{title}</h1>
-{body}</body></html>
-"""
+from dealwright.report.format import Format
+from dealwright.report.pages import Page, page_links, render
+from dealwright.report.people import Person, person
 
 
-def write_brief_files(briefs: pl.DataFrame, folder: Path, language: str) -> None:
-    """Write ``REP.html`` and ``REP.md`` for each representative into `folder`, which is made.
+def write_brief_files(
+    briefs: pl.DataFrame,
+    folder: Path,
+    language: str,
+    *,
+    form: Format | None = None,
+    company: str = "",
+    people: Mapping[str, Person] | None = None,
+    files: Collection[str] = (),
+) -> None:
+    """Write ``REP-DAY.html`` and ``REP-DAY.md`` for each person and day into `folder`, which is made.
 
     Parameters
     ----------
     briefs
         `BRIEF_COLUMNS`.
+    language
+        Of the briefs; what stands around them is in that of the format.
+    people
+        Who sells, by id.
+    files
+        The run's other pages, by their places in its folder.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    form = form or Format()
     for (rep_id, day), part in briefs.group_by("rep_id", pl.col("start_at").dt.date(), maintain_order=True):
-        title = f"{rep_id if rep_id is not None else '–'} · {day}"
+        who = person(people or {}, None if rep_id is None else str(rep_id))
+        called = "–" if who is None else who.name
         name = file_name(rep_id, day)
-        body = _glance(part) + "".join(part["html"])
-        page = _PAGE.format(language=language, title=escape(title), body=body)
-        (folder / f"{name}.html").write_text(page, encoding="utf-8")
-        text = f"# {title}\n\n" + "\n".join(part["markdown"])
-        (folder / f"{name}.md").write_text(text, encoding="utf-8")
-
-
-def _glance(part: pl.DataFrame) -> str:
-    """Return the day at a glance: when, who, and a way to the brief."""
-    if part.height < 2:
-        return ""
-    rows = "".join(
-        f'<li><a href="#brief-{quote(account)}"><time>{start:%H:%M}</time>{escape(title)}</a></li>\n'
-        for account, start, title in part.select("account_id", "start_at", "title").iter_rows()
-    )
-    return f'<ol class="day">\n{rows}</ol>\n'
+        page = Page(
+            form.text("Briefs of %(who)s", who=called), company, form.day(day),
+            page_links(form, files, up="../"),
+        )  # fmt: skip
+        text = render(
+            "briefs.html", form, page=page, language=language,
+            contents=part.select("account_id", "start_at", "title").to_dicts(),
+            body=Markup("".join(part["html"])),  # noqa: S704  the stage has escaped what stands in the data
+        )  # fmt: skip
+        (folder / f"{name}.html").write_text(text, encoding="utf-8")
+        markdown = f"# {called} · {day}\n\n" + "\n".join(part["markdown"])
+        (folder / f"{name}.md").write_text(markdown, encoding="utf-8")
 
 
 def file_name(rep_id: object, day: object) -> str:

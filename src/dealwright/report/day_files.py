@@ -56,7 +56,6 @@ def write_days(
         What calendars were told by earlier runs (`calendars.calendar_entries`).
     """
     tables, data = plan.tables, plan.inputs
-    write_brief_files(tables["briefs"], folder / "briefs", plan.params.brief.language)
     accounts = _accounts(plan)
     said = plan.params.report
     form = format_of(said.locale, said.currency)
@@ -72,6 +71,10 @@ def write_days(
     if land is not None and not placed.is_empty():
         write_geojson(folder / "land.geojson", around(land, placed).features())
     files = _pages(tables)
+    write_brief_files(
+        tables["briefs"], folder / "briefs", plan.params.brief.language,
+        form=form, company=said.company, people=people, files=files,
+    )  # fmt: skip
     style = MapStyle(form, said.company, tiles, files)
     write_maps(folder / "maps", drawn, land, style)
     days = DayTables(

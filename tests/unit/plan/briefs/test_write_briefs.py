@@ -16,6 +16,7 @@ from dealwright.plan.briefs.language import filters
 from dealwright.plan.briefs.stage import check_wording
 from dealwright.plan.briefs.wording import LINES, SECTIONS, load_wording
 from dealwright.report.brief_files import read_wording, write_brief_files
+from dealwright.report.people import Person
 from dealwright.schemas import ACTIONS, BRIEF_COLUMNS, CHANNELS, AccountSchema, PlanInputs
 
 NOW = datetime(2026, 6, 30)
@@ -224,6 +225,24 @@ def test_files_are_named_for_every_file_system(tmp_path: Path) -> None:
     assert names == [
         "C-2026-06-30.html", "C-2026-06-30.md", "R_1-a74a1770-2026-06-30.html", "R_1-a74a1770-2026-06-30.md",
     ]  # fmt: skip
+
+
+def test_a_page_calls_people_by_their_names_and_leads_back_to_the_report(tmp_path: Path) -> None:
+    made = brief(inputs(), ACCOUNTS, visits=VISITS, calls=CALLS).briefs
+    ada = Person("C", "Ada <King>", "centre", 1)
+    write_brief_files(
+        made, tmp_path, "es", company="Acme & Co", people={"C": ada}, files=["maps/routes.html"]
+    )
+    page = (tmp_path / "C-2026-06-30.html").read_text("utf-8")
+    assert "<h1>Briefs of Ada &lt;King&gt;</h1>" in page
+    assert "Acme &amp; Co" in page
+    assert '<div lang="es"' in page
+    assert 'href="../report.html"' in page
+    assert 'href="../maps/routes.html"' in page
+    part = made.filter(pl.col("rep_id") == "C")
+    assert all(f'id="brief-{account}"' in page for account in part["account_id"])
+    assert page.count('<li><a href="#brief-') == (part.height if part.height > 1 else 0)
+    assert (tmp_path / "C-2026-06-30.md").read_text("utf-8").startswith("# Ada <King> · 2026-06-30\n")
 
 
 def test_the_example_of_the_documentation_works() -> None:
