@@ -41,6 +41,7 @@ def write_days(
     folder: Path,
     land: Land | None = None,
     *,
+    company: str = "",
     tiles: str | None = None,
     told: Iterable[pl.DataFrame] = (),
 ) -> None:
@@ -50,6 +51,8 @@ def write_days(
     ----------
     land
         The ground of the maps, kept as ``land.geojson``; without it, the hull of the accounts is drawn.
+    company
+        Whose pages they are.
     tiles
         See `map_page.ground_data`.
     told
@@ -73,15 +76,15 @@ def write_days(
     files = _pages(tables)
     write_brief_files(
         tables["briefs"], folder / "briefs", plan.params.brief.language,
-        form=form, company=said.company, people=people, files=files,
+        form=form, company=company, people=people, files=files,
     )  # fmt: skip
-    style = MapStyle(form, said.company, tiles, files)
+    style = MapStyle(form, company, tiles, files)
     write_maps(folder / "maps", drawn, land, style)
     days = DayTables(
         accounts, tables["visits"], tables["rep_days"], tables["calls"], tables["shifts"], tables["briefs"],
         plan.params.route.lunch_min,
     )  # fmt: skip
-    write_day_pages(folder / "days", days, DayStyle(form, said.company, people, files))
+    write_day_pages(folder / "days", days, DayStyle(form, company, people, files))
 
 
 def _pages(tables: Mapping[str, pl.DataFrame]) -> list[str]:

@@ -28,7 +28,7 @@ from dealwright.report.land import Land
 from dealwright.report.people import people_table
 from dealwright.report.plan_metrics import metrics_text
 from dealwright.report.plan_report import render_report
-from dealwright.runs.reading import read_earlier, read_run
+from dealwright.runs.reading import company_called, read_earlier, read_run
 from dealwright.runs.task_file import TASK_FILE, write_tasks
 from dealwright.tables.rejected import write_rejected
 from dealwright.toml import to_toml
@@ -134,7 +134,8 @@ def write_plan(
     for name, table in plan.tables.items():
         table.write_parquet(folder / f"{name}.parquet")
     write_tasks(day_tasks(plan), folder)
-    write_days(plan, folder, land, tiles=tiles, told=told)
+    company = plan.params.report.company or company_called(run)
+    write_days(plan, folder, land, company=company, tiles=tiles, told=told)
     _write_comparison(plan, folder, previous)
     plan.quality.issues.write_csv(folder / "issues.csv")
     plan.drift.frame.write_csv(folder / "drift.csv")

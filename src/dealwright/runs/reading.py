@@ -69,7 +69,7 @@ def read_run(folder: Path | str) -> Run:
             first_day=_first_day(folder, tables),
             card=_read_json(folder / "model_card.json") or {},
             form=format_of(told.get("locale", DEFAULT_LOCALE), told.get("currency", DEFAULT_CURRENCY)),
-            company=told.get("company") or _company(settings),
+            company=told.get("company") or company_called(settings),
             files=frozenset(
                 [*(f"{place}/{path.name}" for place in _DAYS for path in (folder / place).glob("*")),
                  *([] if tables["shifts"].is_empty() else [CENTRE_PAGE])]
@@ -180,8 +180,14 @@ def _first_day(folder: Path, tables: Mapping[str, pl.DataFrame]) -> date | None:
     return min((day for day in days if isinstance(day, date)), default=None)
 
 
-def _company(settings: Mapping[str, Any]) -> str:
-    """Return what to call a company that nobody named: by the folder of its tables."""
+def company_called(settings: Mapping[str, Any]) -> str:
+    """Return what to call a company that nobody named: by the folder of its tables.
+
+    Parameters
+    ----------
+    settings
+        The ``[run]`` table of ``params.toml``.
+    """
     if settings.get("world"):
         return f"{str(settings['world']).capitalize()} field sales"
     given = settings.get("accounts") or settings.get("orders")
