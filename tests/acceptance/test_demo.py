@@ -23,11 +23,12 @@ def test_demo(dealwright: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
         "8 bookings are settled",
         "open assignments, before and after",
         "comes out the same",
-        "next best action",
+        "accounts get an action",
+        "Before you act",
         "demo-output/desk/summary.html",
     ):
         assert words in " ".join(answer.out.split()), words
-    assert Path("demo-output/desk/agents_with_intervals.png").stat().st_size > 10_000
+    assert Path("demo-output/desk/agents_with_intervals.svg").stat().st_size > 5_000
     assert Path("demo-output/plan/accounts.parquet").is_file()
     assert "<h1>" in Path("demo-output/plan/report.html").read_text(encoding="utf-8")
     assert Path("demo-output/plan/maps/routes.html").is_file()

@@ -5,7 +5,7 @@ It is made of what a run wrote, so an earlier run can be rendered again.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -50,7 +50,7 @@ def render_report(run: Run) -> str:
         "reasons": reasons,
         # that nothing moved is no news
         "notices": [reasons.notice(text) for text in run.notices if not text.startswith("drift: no ")],
-        "fallbacks": [reasons.notice(text) for text in _fallbacks(run.stages)],
+        "fallbacks": [reasons.notice(text) for text in _fallbacks(run.stages, run.notices)],
         "filtered": filtered,
     }  # fmt: skip
     day = form.text("The plan") if run.first_day is None else form.day(run.first_day)
@@ -312,11 +312,11 @@ def _named(frame: pl.DataFrame, run: Run) -> pl.DataFrame:
     return frame.join(names, on="account_id", how="left", maintain_order="left")
 
 
-def _fallbacks(stages: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """Say which stage could not do what it is there for."""
+def _fallbacks(stages: Mapping[str, Mapping[str, Any]], told: Sequence[str]) -> list[str]:
+    """Say which stage could not do what it is there for, where no notice says so."""
     return [
         value
         for record in stages.values()
         for key, value in record.get("summary", {}).items()
-        if "fallback" in key and isinstance(value, str) and value
+        if "fallback" in key and isinstance(value, str) and value and not any(value in text for text in told)
     ]

@@ -236,8 +236,8 @@ def _match(
     found = matching.match(fit, continuity_min=params.continuity_min, skill_min=params.skill_min)
     nobody = np.flatnonzero(fit.reach <= _NOTHING)
     notes += [
-        f"{reps['rep_id'][int(rep)]} reaches no account within a shift of {shift_min[rep] / 60:g} h: "
-        "check the home, or give longer shifts"
+        f"{reps['rep_id'][int(rep)]} reaches no account within a shift of "
+        f"{round(float(shift_min[rep]) / 60, 1):g} h: check the home, or give longer shifts"
         for rep in nobody
     ]
     loads = np.bincount(division.label, minlength=k)
