@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from dealwright.plan.channels import ChannelLimit, ChannelParams
-from dealwright.plan.kpis import DEFAULT_TARGETS, KPIS, Target
+from dealwright.plan.kpis import DEFAULT_TARGETS, KPIS, Target, judge
 from dealwright.plan.params import PlanParams
 from dealwright.plan.pipeline import run_plan
 from dealwright.plan.prediction import PredictParams
@@ -94,3 +94,37 @@ def test_only_large_drift_counts(night: Plan) -> None:
     large = moved.drift.frame["level"].to_list().count("large")
     assert large > 0
     assert moved.kpis.summary()["columns_drifted"] == large
+
+
+@pytest.mark.parametrize(
+    ("value", "low", "high", "status"),
+    [
+        (0.7, 0.7, None, "met"), (0.6996, 0.7, None, "met"), (0.6994, 0.7, None, "missed"),
+        (0.05, None, 0.05, "met"), (0.0504, None, 0.05, "met"), (0.0506, None, 0.05, "missed"),
+        (0.5, 0.4, 0.6, "met"), (0.3, 0.4, 0.6, "missed"), (0.7, 0.4, 0.6, "missed"),
+        (None, 0.4, None, "unknown"), (float("nan"), 0.4, None, "unknown"),
+        (float("inf"), None, 1.0, "unknown"), (True, 0.4, None, "unknown"), ("much", 0.4, None, "unknown"),
+        (2, 1.0, None, "met"),
+    ],
+)  # fmt: skip
+def test_a_figure_is_judged_as_it_is_shown(
+    value: object, low: float | None, high: float | None, status: str
+) -> None:
+    """Scores have three digits: .6996 is shown as .700, which meets .7."""
+    name = "churn_ece" if low is None else "churn_auc"
+    (found,) = judge({name: value}, [Target(name, low, high)]).items
+    assert found.status == status
+    assert (found.value is None) == (status == "unknown")
+
+
+def test_a_figure_without_a_target_is_shown_and_a_target_without_a_figure_is_unknown() -> None:
+    shown, unknown = judge({"churn_auc": 0.8}, [Target("value_gini", 0.5, None)]).items
+    assert (shown.name, shown.status, shown.value) == ("churn_auc", "shown", 0.8)
+    assert (unknown.name, unknown.status, unknown.value) == ("value_gini", "unknown", None)
+
+
+def test_a_table_that_is_not_there_has_no_age(night: Plan) -> None:
+    assert night.kpis.summary()["orders_age_days"] >= 0
+    without = run_plan(replace(night.inputs, orders=None, touches=None), PARAMS, seed=2)
+    (unknown,) = [item for item in without.kpis.items if item.name.endswith("_age_days")]
+    assert (unknown.name, unknown.value, unknown.status) == ("orders_age_days", None, "unknown")

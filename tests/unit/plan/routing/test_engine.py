@@ -18,7 +18,7 @@ from dealwright.errors import DealwrightError, InputError
 from dealwright.plan.compiled import compiled
 from dealwright.plan.routing.checker import InfeasiblePlanError, check, require_feasible
 from dealwright.plan.routing.engine import alone_feasible, solve
-from dealwright.plan.routing.insight import explain_left_out, hour_worth_eur, worth_eur
+from dealwright.plan.routing.insight import MOST_DISPLACED, explain_left_out, hour_worth_eur, worth_eur
 from dealwright.plan.routing.problem import Lunch, Problem, Route, RoutePlan, Shift
 from dealwright.plan.routing.schedule import schedule, schedule_route
 
@@ -216,6 +216,46 @@ def test_a_left_out_visit_says_what_it_would_displace() -> None:
         assert insight.displaced_eur == pytest.approx(problem.value_eur[list(insight.displaced)].sum())
         # otherwise the exchange would have been made
         assert insight.displaced_eur + insight.cost_eur >= problem.value_eur[insight.visit] - 1e-6
+
+
+@pytest.mark.parametrize("seed", [2, 7, 11])
+def test_what_a_left_out_visit_displaces_and_costs_is_the_cheapest_there_is(seed: int) -> None:
+    """Held against every exchange with up to `MOST_DISPLACED` stops in a row, at every place."""
+    problem = random_problem(seed, 9)
+    problem = replace(problem, shifts=(replace(problem.shifts[0], max_visits=3),))
+    plan = solve(problem, iterations=800, seed=1)
+    now, stops = worth_eur(problem, plan), list(plan.routes[0].stops)
+    gone = [
+        (first, number) for number in range(MOST_DISPLACED + 1) for first in range(len(stops) - number + 1)
+    ]
+    insights = explain_left_out(problem, plan)
+    assert insights
+    for insight in insights:
+        if not problem.allowed[insight.visit, 0]:
+            assert insight.shift is None
+            continue
+        best = -np.inf
+        for first, number in gone:
+            kept = [*stops[:first], *stops[first + number :]]
+            for place in range(len(kept) + 1):
+                route = schedule_route(problem, 0, [*kept[:place], insight.visit, *kept[place:]])
+                if route is not None:
+                    best = max(best, worth_eur(problem, RoutePlan((route,))))
+        if insight.shift is None:
+            assert not np.isfinite(best)
+            continue
+        gained = problem.value_eur[insight.visit] - insight.displaced_eur - insight.cost_eur
+        assert now + gained == pytest.approx(best)
+
+
+def test_an_hour_more_is_worth_what_the_plan_with_it_is_worth_more() -> None:
+    problem = random_problem(4, 8)
+    ticks = 40
+    plan = solve(problem, iterations=800, seed=1)
+    longer = replace(problem, shifts=(replace(problem.shifts[0], end=problem.shifts[0].end + ticks),))
+    gain = worth_eur(longer, solve(longer, iterations=800, seed=1)) - worth_eur(problem, plan)
+    assert hour_worth_eur(problem, plan, ticks, 800, 1)[0] == pytest.approx(max(gain, 0.0), abs=1e-6)
+    assert hour_worth_eur(replace(problem, must=problem.must), plan, 0, 200, 1)[0] == pytest.approx(0.0)
 
 
 def test_wrong_problems_and_engines_are_refused() -> None:

@@ -94,3 +94,31 @@ def test_a_wallet_is_that_of_peers_from_the_stated_number_on(members, own, tier)
     wallet = float(np.quantile(peers, params.wallet_quantile))
     # who has spent nothing could spend all of it
     assert result.frame["potential_eur"][0] == pytest.approx(wallet)
+
+
+def test_each_cell_of_the_grid_has_the_name_that_stands_in_it():
+    """Rows are the value, columns the potential, both from low to high."""
+    rng = np.random.default_rng(4)
+    tiers = rng.choice(["a", "b", "c"], 900)
+    values = rng.gamma(2.0, 50.0, 900) * np.select([tiers == "a", tiers == "b"], [1.0, 6.0], 30.0)
+    params = SegmentParams(names=(("11", "12", "13"), ("21", "22", "23"), ("31", "32", "33")))
+    frame = run(values, tiers, params).frame
+    assert frame["value_bucket"].n_unique() == 3
+    assert frame["potential_bucket"].n_unique() > 1
+    named = frame.select(pl.format("{}{}", "value_bucket", "potential_bucket")).to_series()
+    assert named.to_list() == frame["segment"].to_list()
+
+
+def test_what_could_be_spent_and_is_not_is_never_below_zero():
+    values = [0.0, 40.0, 100.0, 1000.0] * 20
+    result = run(values).frame.with_columns(value=pl.Series(values))
+    wallet = result["wallet_eur"][0]
+    assert result["potential_eur"].to_list() == [max(wallet - value, 0.0) for value in values]
+
+
+def test_who_is_not_known_has_no_segment_and_that_is_said():
+    known = run([1.0, 2.0, 3.0] * 10)
+    assert not any("not known" in note for note in known.notes)
+    some = run([1.0, 2.0, None] * 10)
+    assert any(note.startswith("the value of 10 accounts is not known") for note in some.notes)
+    assert some.frame["segment"].null_count() == 10
