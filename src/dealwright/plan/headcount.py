@@ -28,6 +28,8 @@ BREAKS: Final = "breaks and lunch"
 LENGTHS: Final = "length of shifts"
 REST: Final = "rest between shifts"
 _ANY_LEVEL: Final = 1e-9
+# a shift may begin at any time of a day that never closes: a program of ten seconds, for each rule again
+_LONGEST_DAY_MIN: Final = 16 * 60
 _SHORTEST_MIN: Final = 60  # of the shifts that are worked where lengths do not matter
 
 Restaff = Callable[[PlanInputs, PlanParams], Schedule]
@@ -48,14 +50,15 @@ def find_headcount(planned: Schedule, data: PlanInputs, params: PlanParams, rest
 
     The contacts to make are those of the plan in every row; only the shifts are planned again. Rules are not
     lifted where the planned shifts may be too many already (`Schedule.proven`): the difference would be the
-    solver's.
+    solver's; nor where the centre is open for more than sixteen hours a day, which would take minutes.
     """
     rows = []
     if not planned.shifts.is_empty():
         # the chance of keeping the levels takes most of the time, and is not asked for
         quick = replace(params, schedule=replace(params.schedule, runs=1, forecast_days=0))
         others = [_Lifted(ONE_FEWER, None, _with_one_fewer(planned, data), quick)]
-        others += _lift(planned, data, quick) if planned.proven else ()
+        short_day = params.schedule.ends_min - params.schedule.opens_min <= _LONGEST_DAY_MIN
+        others += _lift(planned, data, quick) if planned.proven and short_day else ()
         found = parallel_map(lambda other: restaff(other.data, other.params), others)
         rows.append(_row(AS_PLANNED, None, planned, planned))
         for other, its in zip(others, found, strict=True):

@@ -165,3 +165,14 @@ def test_where_nobody_works_nothing_is_planned_again(night: Plan) -> None:
 
     nobody = replace(night.schedule, shifts=night.schedule.shifts.head(0))
     assert find_headcount(nobody, night.inputs, PARAMS, restaff).is_empty()
+
+
+def test_rules_are_lifted_up_to_sixteen_hours_a_day_also_past_midnight() -> None:
+    params = replace(PARAMS, schedule=replace(PARAMS.schedule, opens_min=540, closes_min=60))
+    assert len(set(plan(params).tables["headcount"]["rule"])) > 2
+
+
+def test_round_the_clock_only_one_person_fewer_is_planned() -> None:
+    params = replace(PARAMS, schedule=replace(PARAMS.schedule, opens_min=0, closes_min=1440))
+    rules = plan(params).tables["headcount"]["rule"].to_list()
+    assert rules == ["as planned", "one person fewer"]
