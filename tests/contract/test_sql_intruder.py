@@ -92,7 +92,7 @@ def test_the_recount_holds_after_every_statement(database: Database, intruder: C
 
 
 def _fire(intruder: Connection[Any], statement: str) -> str:
-    """Run a statement; what came of it: done, or the code of an error that is no crash."""
+    """Run a statement; return done, or the code of an error that is no crash."""
     try:
         rows(intruder, statement)
     except psycopg.Error as error:

@@ -1,4 +1,4 @@
-"""The commands ``task``: what the plan asked for, what came of it, and the way back into the next plan."""
+"""The commands ``task``: what the plan asked for, its outcome, and how it gets into the next plan."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _MOMENT_FORMAT = "%Y-%m-%d %H:%M:%S%.6f"
 task_app = App(
     name="task",
-    help="The plan's tasks on the desk: list them, say what came of them, publish a run, export touches.",
+    help="The plan's tasks on the desk: list them, report their outcomes, publish a run, export touches.",
     no_args_is_help=True,
 )
 _SHOWN = 50
@@ -139,7 +139,7 @@ def done(
     rep: Rep = None,
     as_json: Json = False,
 ) -> None:
-    """Say what came of a task; said again, it corrects what was said before."""
+    """Report a task's outcome; reported again, it corrects the first report."""
     with open_desk(context) as desk:
         _answer(desk.tasks.finish(task, outcome, done_at=at, note=note, rep_id=rep), as_json=as_json)
 
@@ -183,7 +183,7 @@ def report(
     ],
     as_json: Json = False,
 ) -> None:
-    """Take in what came of many tasks, all of them or none."""
+    """Report the outcomes of many tasks, all of them or none."""
     from dealwright.cli.progress import working
     from dealwright.cli.task_reports import read_task_reports
 

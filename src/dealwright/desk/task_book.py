@@ -128,7 +128,7 @@ class TaskBook:
         note: str | None = None,
         rep_id: str | None = None,
     ) -> Task:
-        """Say what came of a task (`OUTCOMES`); for a finished one this is a correction.
+        """Report a task's outcome (`OUTCOMES`); for a finished one this is a correction.
 
         Parameters
         ----------

@@ -1,4 +1,4 @@
-"""What changed since the run before, what came of its tasks, and how the key figures went."""
+"""What changed since the run before, the outcomes of its tasks, and how the key figures moved."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def outcomes_of(
     since: datetime | None,
     until: datetime,
 ) -> pl.DataFrame:
-    """Return `OUTCOME_COLUMNS`: what came of the tasks of the run before, by channel.
+    """Return `OUTCOME_COLUMNS`: the outcomes of the tasks of the run before, by channel.
 
     Parameters
     ----------

@@ -117,7 +117,7 @@ def _actions(run: Run) -> dict[str, Any]:
 
 
 def _changes(run: Run) -> dict[str, Any]:
-    """What changed since the run before, and what came of its tasks."""
+    """What changed since the run before, and the outcomes of its tasks."""
     form = run.form
     counts = tables.count_changes(run.changes)
     rows = [

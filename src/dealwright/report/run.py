@@ -45,7 +45,7 @@ class Run(Summarised):
     people
         Who sells, by id.
     changes, outcomes, history, trend
-        What `comparison` found: changes since the run before, what came of its tasks, recent events of the
+        What `comparison` found: changes since the run before, outcomes of its tasks, recent events of the
         accounts, and the key figures of the last runs.
     first_day
         The day that is planned, or the first of several; ``None`` where the run does not say.

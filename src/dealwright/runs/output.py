@@ -150,7 +150,7 @@ def write_plan(
 
 
 def _write_comparison(plan: Plan, folder: Path, previous: Path | None) -> None:
-    """Write who the people are, what changed, what came of the last tasks, and the trend of the figures."""
+    """Write who the people are, what changed, the outcomes of the last tasks, and how the figures moved."""
     data, before = plan.inputs, None if previous is None else read_earlier(previous)
     people = people_table(data.reps, data.staff if data.staff is not None else plan.tables["shifts"])
     people.write_parquet(folder / "people.parquet")

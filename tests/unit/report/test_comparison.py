@@ -1,4 +1,4 @@
-"""What changed since the last run, what came of its tasks, and how figures went."""
+"""What changed since the last run, the outcomes of its tasks, and how figures moved."""
 
 from __future__ import annotations
 
