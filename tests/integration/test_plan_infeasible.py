@@ -20,7 +20,7 @@ def test_the_shift_is_shorter_than_the_way_to_the_only_promised_visit(company: C
     reps = company.tables["reps"].with_columns(shift_end_min=pl.col("shift_start_min") + 10)
     promised = company.tables["accounts"]["account_id"][5]
     night = company.plan(reps=reps, promises=pl.DataFrame({"account_id": [promised], "must": [True]}))
-    sentence = f"the promised visit to {promised} cannot be made: the way there and back with the visit takes"
+    sentence = f"the promised visit to {promised} cannot be made: travel there and back with the visit takes"
     assert sentence in night.said
     assert "the shift has 0 h 10 min" in night.said
     assert any(notice.startswith(sentence) for notice in night.notices)

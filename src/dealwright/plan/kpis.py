@@ -231,7 +231,7 @@ KPIS: Final = (
     KpiDefinition(
         "distance_km", "kilometres driven", "km", "lower", ("routes", "distance_km"), group=_DAY
     ),
-    KpiDefinition("travel_min", "minutes on the way", "count", "lower", ("routes", "travel_min")),
+    KpiDefinition("travel_min", "minutes of travel", "count", "lower", ("routes", "travel_min")),
     KpiDefinition("calls", "calls on the list", "count", "higher", ("schedule", "calls"), group=_DAY),
     KpiDefinition(
         "calls_unplaced", "calls that found no place", "count", "lower", ("schedule", "calls_unplaced"),

@@ -129,11 +129,11 @@ def _learning(plan: Plan) -> Iterator[str]:
     control = plan.accounts.filter("control").height
     if explored:
         yield (
-            f"{explored:,} accounts get an action drawn by lot, to learn what works: "
+            f"{explored:,} accounts get an action drawn at random, to learn what works: "
             "some of them are not expected to pay"
         )
     if control:
-        yield f"{control:,} accounts are left alone as a control group, drawn by lot as well"
+        yield f"{control:,} accounts are left alone as a control group, drawn at random as well"
 
 
 def _rejected(plan: Plan, names: Iterable[str]) -> Iterator[str]:

@@ -93,7 +93,7 @@ def _numbered(frame: pl.DataFrame, role: str) -> pl.DataFrame:
         .with_columns(name=pl.coalesce("name", "rep_id"))
         .select(
             "rep_id",
-            # two people of one name are told apart by their ids
+            # people with the same name are distinguished by their ids
             name=pl.when(shared).then(pl.format("{} ({})", "name", "rep_id")).otherwise("name"),
             role=pl.lit(role),
             number=pl.int_range(1, pl.len() + 1, dtype=pl.Int64),

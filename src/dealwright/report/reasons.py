@@ -16,7 +16,7 @@ from dealwright.plan.briefs.phrases import Phrases, load_phrases
 from dealwright.report.format import Format, mark, several
 
 _N: Final = r"[-+]?\d[\d,]*(?:\.\d+)?"
-_DISPLACED: Final = rf" \((?P<money>{_N}) EUR\) and change the cost of the way by (?P<change>{_N}) EUR"
+_DISPLACED: Final = rf" \((?P<money>{_N}) EUR\) and change the cost of travel by (?P<change>{_N}) EUR"
 _SIGNS: Final = {
     ">=": mark("at least"), "<=": mark("at most"), ">": mark("more than"), "<": mark("less than"),
     "==": mark("exactly"), "!=": mark("other than"), "=": mark("exactly"),
@@ -63,7 +63,7 @@ _NOTICES: Final = (
     (r"no limit is known for",
      several("A channel has no known limit: as many contacts are scheduled as pay.",
              "Some channels have no known limit: as many contacts are scheduled as pay.")),
-    (rf"(?P<n>{_N}) accounts? gets? an action drawn by lot",
+    (rf"(?P<n>{_N}) accounts? gets? an action drawn at random",
      several("%(n)s account gets an action drawn at random, to learn what works; it may not pay.",
              "%(n)s accounts get an action drawn at random, to learn what works; some may not pay.")),
     (rf"(?P<n>{_N}) accounts? (?:are|is) left alone as a control group",

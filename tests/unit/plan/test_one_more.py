@@ -52,7 +52,7 @@ def night() -> Plan:
 
 
 def worth(found: Plan) -> dict[str, float]:
-    """Return what the tables a user reads say: contacts of today, their value, and the cost of the way."""
+    """Return what the tables a user reads say: contacts of today, their value, and the cost of travel."""
     cost = found.params.route.cost_eur_per_km
     kpis = found.kpis.summary()
     way = float(found.tables["rep_days"]["distance_km"].sum()) * cost

@@ -315,7 +315,7 @@ def test_routes_are_compared_with_the_days_without_value_in_a_section_of_its_own
             "must": [False] * 4,
             "limit": ["shift", "worth less than its way", "worth less than its way", "shift"],
             "reason": [
-                "would displace Z (5.50 EUR) and change the cost of the way by +2.00 EUR",
+                "would displace Z (5.50 EUR) and change the cost of travel by +2.00 EUR",
                 *["brings nothing"] * 2, "too far",
             ],
         }

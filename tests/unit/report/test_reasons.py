@@ -20,11 +20,11 @@ EN, ES = Reasons(Format()), Reasons(Format("es_ES"))
         ("no consent to field", "no consent to visit"),
         ("in the control group", "in the control group"),
         ("outbound_cc is full: place 1,203 in its queue", "call is full: place 1,203 in its queue"),
-        ("would displace A1 (60.10 EUR) and change the cost of the way by +18.55 EUR",
+        ("would displace A1 (60.10 EUR) and change the cost of travel by +18.55 EUR",
          "would take the place of A1 (€60.10); cost of travel +€18.55"),
-        ("would displace A1 (1.00 EUR) and change the cost of the way by +0.00 EUR",
+        ("would displace A1 (1.00 EUR) and change the cost of travel by +0.00 EUR",
          "would take the place of A1 (€1.00); cost of travel €0.00"),
-        ("would displace A1 and B2 (5.00 EUR) and change the cost of the way by -0.50 EUR",
+        ("would displace A1 and B2 (5.00 EUR) and change the cost of travel by -0.50 EUR",
          "would take the place of A1 and B2 (€5.00); cost of travel -€0.50"),
         ("days since last order 29: odds of leaving ×0.64",
          "days since the last order 29: leaving is less likely"),
@@ -51,7 +51,7 @@ def test_reasons_have_a_language() -> None:
     # a form that only the briefs' catalogue has
     assert "poco frecuente" in ES.say("rare tier (7.69% of accounts)")
     assert EN.say("rare tier (7.69% of accounts)") == "rare tier (7.69% of accounts)"
-    assert ES.notice("2 accounts are left alone as a control group, drawn by lot as well").startswith(
+    assert ES.notice("2 accounts are left alone as a control group, drawn at random as well").startswith(
         "2 cuentas"
     )
 
@@ -80,7 +80,7 @@ def test_an_action_that_was_not_chosen_has_its_value_and_its_reason() -> None:
 @pytest.mark.parametrize(
     ("notice", "said"),
     [
-        ("1 accounts get an action drawn by lot, to learn what works: some of them are not expected to pay",
+        ("1 accounts get an action drawn at random, to learn what works: some of them are not expected to pay",
          "1 account gets an action drawn at random, to learn what works; it may not pay."),
         ("1,203 accounts get another representative (accounts.parquet, rep_id)",
          "1,203 accounts get a new representative."),

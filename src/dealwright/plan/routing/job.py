@@ -214,7 +214,7 @@ def _why_never(problem: Problem, visit: int) -> Obstacle:  # noqa: PLR0911  one 
         lunch = ", and lunch," if shift.lunch else ""
         return Obstacle(
             SHIFT,
-            f"the way there and back with the visit{lunch} takes {_clock_length(needed)}, "
+            f"travel there and back with the visit{lunch} takes {_clock_length(needed)}, "
             f"the shift has {_clock_length(shift.end - shift.start)}",
         )
     return Obstacle(WINDOW, "the account is not open while the representative can be there")

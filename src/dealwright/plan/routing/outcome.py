@@ -143,7 +143,7 @@ def _insight_row(job: Job, result: JobResult, insight: Insight, days: Sequence[d
     if names:
         reason = (
             f"would displace {' and '.join(names)} ({insight.displaced_eur:,.2f} EUR) and change the cost of "
-            f"the way by {insight.cost_eur:+,.2f} EUR"
+            f"travel by {insight.cost_eur:+,.2f} EUR"
         )
     elif who[2] <= 0:
         reason = "its visit is expected to bring nothing"
