@@ -80,7 +80,8 @@ def test_an_action_that_was_not_chosen_has_its_value_and_its_reason() -> None:
 @pytest.mark.parametrize(
     ("notice", "said"),
     [
-        ("1 accounts get an action drawn at random, to learn what works: some of them are not expected to pay",
+        (("1 accounts get an action drawn at random, to learn what works: "
+          "some of them are not expected to pay"),
          "1 account gets an action drawn at random, to learn what works; it may not pay."),
         ("1,203 accounts get another representative (accounts.parquet, rep_id)",
          "1,203 accounts get a new representative."),
