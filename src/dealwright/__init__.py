@@ -108,7 +108,7 @@ _MODULES = {
         "GateError",
         "InputError",
         "MissingExtraError",
-    "NoRosterError",
+        "NoRosterError",
         "NoRosterError",
         "NotFoundError",
         "UnknownNameError",
