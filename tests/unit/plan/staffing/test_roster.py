@@ -113,7 +113,7 @@ def test_one_day_is_matched_as_well_as_by_constraint_programming(
 ) -> None:
     rng = np.random.default_rng(seed)
     people = int(rng.integers(1, 6))
-    staff: dict[str, list[Any]] = {
+    staff: dict[str, Any] = {
         "rep_id": [f"p{k}" for k in range(people)],
         "wish_start_min": [
             None if rng.random() < 0.3 else int(30 * rng.integers(14, 40)) for _ in range(people)
