@@ -109,7 +109,6 @@ _MODULES = {
         "InputError",
         "MissingExtraError",
         "NoRosterError",
-        "NoRosterError",
         "NotFoundError",
         "UnknownNameError",
     ),
