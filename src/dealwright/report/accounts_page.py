@@ -12,10 +12,13 @@ import gzip
 import json
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from dealwright.report.cards import _STATES, card_frame, layout, link_words
 from dealwright.report.format import Format
@@ -24,6 +27,9 @@ from dealwright.report.run import Run
 
 FOLDER: Final = "accounts"
 _CARDS_A_FILE: Final = 400
+_FILES_AT_ONCE: Final = 100
+# accounts that a browser searches in an instant; the cards of all others open by their address
+MOST_LISTED: Final = 300_000
 # what the index holds of every account, so that a figure of the report can open its rows
 FILTERS: Final = (
     "action", "channel", "state", "segment", "territory", "rep_id", "limit", "waiting_for", "changed",
@@ -37,6 +43,11 @@ _SHOWN: Final = (
     "value_why", "churn_probability", "churn_low", "churn_high", "churn_why", "odd", "options", "events",
     "links", "state", "mentions",
 )  # fmt: skip
+# what the index is made of; the reasons for which an account is odd are not
+_LISTED: Final = (
+    "account_id", "account_name", "expected_value_eur", "is_anomaly",
+    *(name for name in FILTERS if name not in ("changed", "odd")),
+)  # fmt: skip
 # money to cents, shares to a tenth of a per cent: what the card shows, and no more
 _PLACES: Final = {
     "expected_value_eur": 2, "cost_eur": 2, "response_value_eur": 2, "price_eur": 2, "runner_up_value_eur": 2,
@@ -46,35 +57,52 @@ _PLACES: Final = {
 
 
 def write_accounts(run: Run, folder: Path) -> None:
-    """Write ``accounts.html`` and its files into a run's folder."""
-    cards = card_frame(run)
-    files = max(math.ceil(cards.height / _CARDS_A_FILE), 1)
+    """Write ``accounts.html`` and its files into a run's folder, some files at a time."""
     target = folder / FOLDER
     target.mkdir(exist_ok=True)
     for old in target.glob("*.js"):
         old.unlink()
-    places = [shard_of(account_id, files) for account_id in cards["account_id"].to_list()]
-    shown = cards.select(_SHOWN).with_columns(pl.col(name).round(digits) for name, digits in _PLACES.items())
-    for number, part in _shards(shown, places):
-        _write(target / f"{number}.js", f"card:{number}", part)
+    files = max(math.ceil(run.accounts.height / _CARDS_A_FILE), 1)
+    place = pl.Series("_shard", shards_of(run.accounts["account_id"], files))
+    listed: list[pl.DataFrame] = []
+    for first in range(0, files, _FILES_AT_ONCE):
+        here = place.is_between(first, first + _FILES_AT_ONCE - 1)
+        accounts = run.accounts.filter(here)
+        history = run.history.join(accounts.select("account_id"), on="account_id", how="semi")
+        cards = card_frame(replace(run, accounts=accounts, history=history))
+        shown = cards.select(
+            *(pl.col(name).round(_PLACES[name]) if name in _PLACES else pl.col(name) for name in _SHOWN)
+        )
+        for number, part in _by_shard(shown, place.filter(here)):
+            _write(target / f"{number}.js", f"card:{number}", part)
+        listed.append(cards.select(name for name in _LISTED if name in cards.columns))
     # what brings most is listed first; sorted here, so that a page of many accounts need not
-    by_gain = cards.sort("expected_value_eur", "account_id", descending=[True, False], nulls_last=True)
-    _write(target / "index.js", "index", _index(by_gain, run))
-    (folder / "accounts.html").write_text(_page(run, cards, files), encoding="utf-8")
+    by_gain = pl.concat(listed).sort(
+        "expected_value_eur", "account_id", descending=[True, False], nulls_last=True
+    )
+    _write(target / "index.js", "index", _index(by_gain.head(MOST_LISTED), run))
+    (folder / "accounts.html").write_text(_page(run, by_gain, files), encoding="utf-8")
 
 
 def shard_of(account_id: str, files: int) -> int:
     """Return the number of the file in which an account's card is: FNV-1a, as the page's script counts it."""
-    value = 0x811C9DC5
-    for byte in account_id.encode():
-        value = ((value ^ byte) * 0x01000193) & 0xFFFFFFFF
-    return value % files
+    return int(shards_of(pl.Series([account_id]), files)[0])
 
 
-def _shards(cards: pl.DataFrame, places: list[int]) -> Iterator[tuple[int, str]]:
-    parts = cards.with_columns(_shard=pl.Series(places, dtype=pl.Int32)).partition_by(
-        "_shard", maintain_order=True, include_key=True
-    )
+def shards_of(account_ids: pl.Series, files: int) -> NDArray[np.uint32]:
+    """Return the numbers of the files in which accounts' cards are."""
+    sizes = account_ids.str.len_bytes().to_numpy()
+    text = np.frombuffer("".join(account_ids).encode(), dtype=np.uint8)
+    starts = np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)])[:-1]
+    value = np.full(sizes.size, 0x811C9DC5, dtype=np.uint32)
+    for k in range(int(sizes.max(initial=0))):
+        longer = sizes > k
+        value[longer] = (value[longer] ^ text[starts[longer] + k]) * np.uint32(0x01000193)
+    return (value.astype(np.uint64) % np.uint64(files)).astype(np.uint32)
+
+
+def _by_shard(cards: pl.DataFrame, places: pl.Series) -> Iterator[tuple[int, str]]:
+    parts = cards.with_columns(places).partition_by("_shard", maintain_order=True, include_key=True)
     for part in parts:
         yield int(part["_shard"][0]), part.drop("_shard").write_json()
 
@@ -123,11 +151,21 @@ def _page(run: Run, cards: pl.DataFrame, files: int) -> str:
         lead=form.text(
             "%(count)s accounts: what was decided for each, why, and why not something else.",
             count=form.number(cards.height),
-        ),
+        ) + _listed(cards.height, form),
         links=page_links(form, run.files, "accounts.html"),
         note="" if run.first_day is None else form.day(run.first_day),
     )  # fmt: skip
     return render("accounts.html", form, page=page, data=as_script(data))
+
+
+def _listed(accounts: int, form: Format) -> str:
+    """Say which accounts the page lists where it does not list all."""
+    if accounts <= MOST_LISTED:
+        return ""
+    return " " + form.text(
+        "Listed and searched are the %(most)s that bring most; an id after # in the address opens any other.",
+        most=form.number(MOST_LISTED),
+    )  # fmt: skip
 
 
 def _messages(form: Format) -> dict[str, str]:

@@ -111,7 +111,7 @@ def run_night(
                 )  # fmt: skip
                 if drawn is not None:
                     write_world(*drawn, folder)
-                write_report(folder)
+                write_report(folder, plan)
         except QualityGateError as error:
             with RunDirectory(request.out) as folder:
                 write_rejected(error.quality.intake, folder / "rejected")
