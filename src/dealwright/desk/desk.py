@@ -42,6 +42,7 @@ from dealwright.errors import ConflictError, InputError, NotFoundError, UnknownN
 if TYPE_CHECKING:
     from dealwright.desk.book import Book
     from dealwright.desk.keys import KeyRegister
+    from dealwright.desk.outbox import Outbox
     from dealwright.desk.roles import Roles
     from dealwright.desk.task_book import TaskBook
     from dealwright.schemas import History
@@ -155,6 +156,13 @@ class Desk(ModelRegister):
         from dealwright.desk.book import Book
 
         return Book(self.database)
+
+    @property
+    def outbox(self) -> Outbox:
+        """What happened, in the order in which it became visible."""
+        from dealwright.desk.outbox import Outbox
+
+        return Outbox(self.database)
 
     @property
     def keys(self) -> KeyRegister:
