@@ -137,8 +137,9 @@ def night(folder: Path, seed: int) -> None:
     begin, meter = time.perf_counter(), Meter()
     threading.Thread(target=meter.watch, daemon=True).start()
     out = folder / "run"
+    tables: Any = {name: str(folder / name) for name in TABLES}
     request = NightRequest(
-        out=out, **{name: str(folder / name) for name in TABLES}, reps=str(folder / "reps.parquet"),
+        out=out, **tables, reps=str(folder / "reps.parquet"),
         map=str(folder / "schema.toml"), as_of=datetime(2026, 6, 30), seed=seed,
     )  # fmt: skip
     plan = run_night(request, progress=meter).plan
