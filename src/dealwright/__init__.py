@@ -39,6 +39,7 @@ if TYPE_CHECKING:
         NotFoundError,
         UnknownNameError,
     )
+    from dealwright.learn.params import LearnParams
     from dealwright.plan.actions import ActionParams, Actions, choose_actions
     from dealwright.plan.anomalies import Anomalies, AnomalyParams, detect_anomalies
     from dealwright.plan.briefs import BriefParams, Briefs, write_briefs
@@ -110,6 +111,7 @@ _MODULES = {
         "NotFoundError",
         "UnknownNameError",
     ),
+    "dealwright.learn.params": ("LearnParams",),
     "dealwright.plan.actions": (
         "ActionParams",
         "Actions",
@@ -228,6 +230,7 @@ __all__ = [
     "KpiParams",
     "Kpis",
     "Lead",
+    "LearnParams",
     "Loaded",
     "MissingExtraError",
     "Models",
