@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from datetime import datetime, timedelta
 from statistics import mean, median, variance
@@ -45,7 +46,7 @@ def expected(orders: list[tuple[float, float]], pooled_log: float, pooled_gap: f
     days = sorted((day for day, _ in orders), reverse=True)
     recent = [amount for day, amount in orders if day < WINDOW]
     earlier = [math.log(amount) for day, amount in orders if day >= WINDOW]
-    gaps = [before - after for before, after in zip(days, days[1:], strict=False)]
+    gaps = [before - after for before, after in itertools.pairwise(days)]
     usual_gap, silent = mean(gaps), days[-1]
 
     usual_orders = len(earlier) / (days[0] - WINDOW) * WINDOW
@@ -94,7 +95,7 @@ def test_each_departure_is_its_formula(seed: int) -> None:
     gaps = []
     for orders in buyers:
         days = sorted(day for day, _ in orders)
-        gaps.append([math.log(b - a) for a, b in zip(days, days[1:], strict=False)])
+        gaps.append([math.log(b - a) for a, b in itertools.pairwise(days)])
     pooled_log = median(math.sqrt(variance(logs[k])) for k in judged)
     pooled_gap = median(math.sqrt(variance(gaps[k])) for k in judged)
     found = departures(book(*buyers))
