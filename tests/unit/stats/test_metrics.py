@@ -143,8 +143,11 @@ def test_losses_of_amounts_and_errors_in_their_unit():
     assert np.isnan(metrics.normalised_gini(np.ones(3), predicted))
     assert np.isnan(metrics.average_precision(np.ones(3), predicted))
     # a probability of 0 or 1 costs as much as one of a millionth
-    sure = metrics.row_log_losses(np.array([1.0, 0.0]), np.array([0.0, 0.0]))
-    assert sure == pytest.approx([np.log(1e6), 1e-6], rel=1e-3)
+    sure = metrics.row_log_losses(np.array([1.0, 0.0, 0.0]), np.array([0.0, 0.0, 1.0]))
+    assert sure == pytest.approx([np.log(1e6), 1e-6, np.log(1e6)], rel=1e-3)
+    # the range of a correlation bounds its interval
+    reverse = metrics.estimates(np.arange(40.0), -np.arange(40.0), "amount", np.random.default_rng(0))
+    assert (reverse["spearman"].low, reverse["spearman"].value) == (-1.0, pytest.approx(-1.0))
 
 
 def test_rankings_are_compared_within_the_rows_of_one_model():

@@ -13,7 +13,8 @@ from scipy.stats import norm
 
 from dealwright.plan.anomalies import AnomalyParams, detect_anomalies
 from dealwright.plan.anomalies.features import account_features, category_shares, robust_scale, scale_robustly
-from dealwright.plan.anomalies.stage import _QUANTILES, _score, _tail_z
+from dealwright.plan.anomalies.own_history import RESIDUALS
+from dealwright.plan.anomalies.stage import _QUANTILES, AnomalyModel, _reasons, _score, _tail_z
 from dealwright.schemas import TIMESTAMP, AccountSchema, PlanInputs
 
 AS_OF = datetime(2026, 6, 30)
@@ -186,3 +187,31 @@ def test_without_the_share_nobody_is_flagged_and_the_least_z_holds() -> None:
     nobody = detect_anomalies(accounts.clear())
     assert nobody.model.threshold_z == 3.0
     assert nobody.summary()["anomaly_share"] == 0.0
+
+
+def test_only_what_is_odd_enough_is_a_reason() -> None:
+    """Half of what flags an account, of its own history; of its features what is one z-score from typical."""
+    threshold = 4.0
+    model = AnomalyModel(
+        ("f", "g"), np.zeros(2), np.ones(2), {}, dict.fromkeys(RESIDUALS, 1.0), None, np.zeros(_QUANTILES),
+        np.zeros(_QUANTILES), np.zeros(_QUANTILES), threshold,
+    )  # fmt: skip
+    departures = pl.DataFrame(
+        {
+            "silent_days": [40.0] * 3, "usual_gap_days": [9.0] * 3, "window_orders": [0] * 3,
+            "usual_orders": [3.0] * 3, "window_amount_eur": [5.0] * 3, "usual_amount_eur": [5.0] * 3,
+        }
+    )  # fmt: skip
+    z = np.zeros((3, len(RESIDUALS)))
+    z[:, RESIDUALS.index("silence")] = [2.0, 1.9, 0.0]
+    z[:, RESIDUALS.index("order_drop")] = [5.0, 1.0, 0.0]
+    raw = np.array([[0.9, -1.1], [0.9, -1.1], [0.9, 0.2]])
+    reasons = _reasons(
+        model, raw=raw, scaled=np.arcsinh(raw).astype(np.float32), departures=departures, residual_z=z,
+        forest_z=np.array([1.9, 2.0, 4.0]), flagged=np.ones(3, dtype=bool), most=3,
+    )  # fmt: skip
+    assert reasons.to_list() == [
+        ["0 orders lately, fewer than its usual 3.0", "no order for 40 days, usually every 9 days"],
+        ["g -1.1, far below the typical 0 (z -1.1)"],
+        ["an unusual combination of ordinary values"],
+    ]
