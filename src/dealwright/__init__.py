@@ -40,6 +40,7 @@ if TYPE_CHECKING:
         NotFoundError,
         UnknownNameError,
     )
+    from dealwright.learn.params import LearnParams
     from dealwright.plan.actions import ActionParams, Actions, choose_actions
     from dealwright.plan.anomalies import Anomalies, AnomalyParams, detect_anomalies
     from dealwright.plan.briefs import BriefParams, Briefs, write_briefs
@@ -112,6 +113,7 @@ _MODULES = {
         "NotFoundError",
         "UnknownNameError",
     ),
+    "dealwright.learn.params": ("LearnParams",),
     "dealwright.plan.actions": (
         "ActionParams",
         "Actions",
@@ -230,6 +232,7 @@ __all__ = [
     "KpiParams",
     "Kpis",
     "Lead",
+    "LearnParams",
     "Loaded",
     "MissingExtraError",
     "Models",
