@@ -7,7 +7,10 @@ declare
 begin
     perform pg_advisory_xact_lock_shared(hashtext('dealwright upgrade'), 0);  -- see desk/upgrade.py
     if (select count(distinct m.parent) = 2 from dealwright_engine.months() as m where m.to_time > last) then
-        return 0;
+        if not exists (select from dealwright_engine.decision_default)
+                and not exists (select from dealwright_engine.event_default) then
+            return 0;
+        end if;
     end if;
     perform pg_advisory_xact_lock(hashtextextended('dealwright.prepare_months', 0));
     return dealwright_engine.make_months(last);
@@ -140,6 +143,7 @@ create or replace function dealwright.join_archived_events()
 returns void language plpgsql security definer
 set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
 begin
+    perform pg_advisory_xact_lock_shared(hashtext('dealwright upgrade'), 0);  -- see desk/upgrade.py
     perform dealwright_engine.check_filled('{archived_decision,archived_event}', 'dealwright.open_archive()');
     insert into pg_temp.archived_event
     select e.xid, e.position, e.kind, e.agent_id, e.open, e.capacity, e.fair_count, e.fair_compensation, e.payload,
@@ -158,6 +162,7 @@ language plpgsql security definer
 set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp set timezone = 'UTC'
 set datestyle = 'ISO' set extra_float_digits = 1 as $$
 begin
+    perform pg_advisory_xact_lock_shared(hashtext('dealwright upgrade'), 0);  -- see desk/upgrade.py
     perform dealwright_engine.check_filled('{archived_decision}', 'dealwright.open_archive()');
     return query
     with line as (
