@@ -271,6 +271,39 @@ def test_an_altered_archive_is_told(database: Database, connection: Connection[A
     assert whole
 
 
+def test_what_version_0_1_left_goes_to_the_archive(version_0_1: Database, tmp_path: Path) -> None:
+    with Desk.open(version_0_1.url) as desk, version_0_1.connect(autocommit=True) as connection:
+        with connection.transaction():  # as if it were some months later
+            rows(connection, "set local session_replication_role = replica")
+            for row in rows(
+                connection, "select * from dealwright_engine.months() where from_time = '-infinity'"
+            ):
+                parent, part = row["parent"], row["partition"]
+                column = {"event": "at", "decision": "decided_at"}[parent]
+                rows(connection, f"alter table dealwright.{parent} detach partition dealwright_engine.{part}")
+                rows(
+                    connection,
+                    f"update dealwright_engine.{part} set {column} = {column} - interval '3 months'",
+                )
+                rows(
+                    connection,
+                    f"alter table dealwright.{parent} attach partition dealwright_engine.{part} "
+                    f"for values from (minvalue) to ('{NOW:%Y-%m}-01 00:00:00+00')",
+                )
+        rows(connection, "select dealwright.prepare_months()")
+        ids = [row["id"] for row in rows(connection, "select assignment_id as id from dealwright.decision")]
+        before = explained(desk, ids)
+        done = desk.archive(NOW + timedelta(days=1), tmp_path)
+        if NOW.day > 1:  # a month that ended less than a day ago stays
+            assert [(month["kind"], month["from_time"]) for month in done.months] == [
+                ("decision", None),
+                ("event", None),
+            ]
+            assert value(connection, "select count(*) from dealwright.decision") == 0
+        assert explained(desk, ids, archive=tmp_path) == before
+        assert all(desk.replay(i, archive=tmp_path).agrees for i in ids)
+
+
 # interrupted, refused
 
 

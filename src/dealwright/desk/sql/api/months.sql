@@ -1,7 +1,6 @@
 create or replace function dealwright.prepare_months(ahead integer default 3)
 returns integer language plpgsql security definer
-set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp set timezone = 'UTC'
-set lock_timeout = '500ms' as $$
+set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp set timezone = 'UTC' as $$
 declare
     last constant timestamptz := date_trunc('month', now()) + make_interval(months => ahead);
 begin
@@ -12,10 +11,11 @@ begin
             return 0;
         end if;
     end if;
-    perform pg_advisory_xact_lock(hashtextextended('dealwright.prepare_months', 0));
-    return dealwright_engine.make_months(last);
-exception when lock_not_available then
-    return 0;  -- who is at work goes first: there is time
+    begin
+        return dealwright_engine.make_months(last);
+    exception when lock_not_available then
+        return 0;  -- who is at work goes first: there is time
+    end;
 end
 $$;
 comment on function dealwright.prepare_months(integer) is
@@ -29,7 +29,7 @@ set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
 begin
     perform pg_advisory_xact_lock_shared(hashtext('dealwright upgrade'), 0);  -- see desk/upgrade.py
     for kind, partition, from_time, to_time in
-        select m.parent, m.partition, m.from_time, m.to_time
+        select m.parent, m.partition, nullif(m.from_time, '-infinity'), m.to_time
         from dealwright_engine.months() as m
         -- a transaction that began before its end may still be under way
         where m.to_time <= least(before, now() - interval '1 day')
@@ -83,7 +83,7 @@ declare
     written bigint := (select coalesce(sum((f ->> 'rows')::bigint), 0) from jsonb_array_elements(files) as f);
 begin
     perform pg_advisory_xact_lock_shared(hashtext('dealwright upgrade'), 0);  -- see desk/upgrade.py
-    select m.from_time, m.to_time into part
+    select nullif(m.from_time, '-infinity') as from_time, m.to_time into part
     from dealwright_engine.months() as m
     where m.parent = release_month.kind and m.partition = release_month.partition
       and m.to_time <= now() - interval '1 day';

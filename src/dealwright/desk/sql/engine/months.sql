@@ -87,12 +87,13 @@ comment on function dealwright_engine.turn_default_into_months(text) is
     'Makes a partition of what the default one holds, as it is, and a new default one; false where it can not.';
 
 create or replace function dealwright_engine.make_months(last timestamptz)
-returns integer language plpgsql set timezone = 'UTC' as $$
+returns integer language plpgsql set timezone = 'UTC' set lock_timeout = '500ms' as $$
 declare
     whole text;
     month timestamptz;
     made integer := 0;
 begin
+    perform pg_advisory_xact_lock(hashtextextended('dealwright.make_months', 0));  -- one at a time
     foreach whole in array '{decision,event}'::text[] loop
         if to_regclass(format('dealwright_engine.%I', whole || '_default')) is null then
             perform dealwright_engine.make_partition(whole, whole || '_default', 'default');

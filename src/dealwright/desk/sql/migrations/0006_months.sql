@@ -23,7 +23,7 @@ create table dealwright.archive_file (
     file text primary key,
     kind text not null check (kind in ('decision', 'event')),
     partition text not null,
-    from_time timestamptz not null,
+    from_time timestamptz,
     to_time timestamptz not null,
     rows bigint not null,
     first_id bigint not null,

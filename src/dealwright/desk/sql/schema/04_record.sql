@@ -104,10 +104,10 @@ comment on table dealwright_engine.event_kept is
 
 create table dealwright.archive_file (
     file text primary key,
-    -- the partition it comes from: of decision or event, and from when to when
+    -- the partition it comes from: of decision or event, and from when (null: the beginning) to when
     kind text not null check (kind in ('decision', 'event')),
     partition text not null,
-    from_time timestamptz not null,
+    from_time timestamptz,
     to_time timestamptz not null,
     rows bigint not null,
     first_id bigint not null,
