@@ -43,6 +43,8 @@ if TYPE_CHECKING:
     from psycopg import Connection
 
     from dealwright.desk.archive import Archived
+    from dealwright.desk.book import Book
+    from dealwright.desk.keys import KeyRegister
     from dealwright.desk.roles import Roles
     from dealwright.desk.task_book import TaskBook
     from dealwright.schemas import History
@@ -147,6 +149,22 @@ class Desk(ModelRegister):
         from dealwright.desk.task_book import TaskBook
 
         return TaskBook(self.database)
+
+    # what the service reads
+
+    @property
+    def book(self) -> Book:
+        """The book of record, page by page."""
+        from dealwright.desk.book import Book
+
+        return Book(self.database)
+
+    @property
+    def keys(self) -> KeyRegister:
+        """The keys of the HTTP service."""
+        from dealwright.desk.keys import KeyRegister
+
+        return KeyRegister(self.database)
 
     # leads
 
@@ -325,8 +343,13 @@ class Desk(ModelRegister):
         """Return the agents with their workload, ranked for a lead of which nothing is known."""
         _check_policy(policy)
         rows = self._rows("agents", policy=policy)
-        used = self._rows("policy", policy=policy)[0]["policy"]
+        used = self.used_policy(policy)["policy"]
         return Agents(used, tuple(_own(row, "agent_id") for row in rows))
+
+    def used_policy(self, policy: str | None = None) -> Row:
+        """Return a policy, or the one that is used where none is named, with its model and the evidence."""
+        _check_policy(policy)
+        return self._rows("policy", policy=policy)[0]
 
     def queue(self, k: int | None = None) -> Queue:
         """Return the leads that wait for a place, most urgent first."""

@@ -22,13 +22,7 @@ create or replace trigger derive_assignment before insert or update on dealwrigh
 create or replace trigger follow_new_assignment after insert on dealwright.assignment
     for each row execute function dealwright_engine.follow_assignment();
 create or replace trigger follow_assignment after update on dealwright.assignment
-    for each row when ((
-        old.agent_id, old.status, old.outcome, old.slots, old.assigned_at, old.completed_at, old.base_revenue,
-            old.package_revenue, old.total_revenue)
-        is distinct from (
-        new.agent_id, new.status, new.outcome, new.slots, new.assigned_at, new.completed_at, new.base_revenue,
-            new.package_revenue, new.total_revenue))
-    execute function dealwright_engine.follow_assignment();
+    for each row execute function dealwright_engine.follow_assignment();
 create or replace trigger follow_deleted_assignment after delete on dealwright.assignment
     for each row execute function dealwright_engine.follow_assignment();
 
@@ -37,13 +31,7 @@ create or replace trigger prepare_booking before insert or update on dealwright.
 create or replace trigger follow_new_booking after insert on dealwright.booking
     for each row execute function dealwright_engine.follow_booking();
 create or replace trigger follow_booking after update on dealwright.booking
-    for each row when ((
-        old.assignment_id, old.status, old.completed_at, old.cancelled_at, old.base_revenue, old.package_revenue,
-            old.total_revenue)
-        is distinct from (
-        new.assignment_id, new.status, new.completed_at, new.cancelled_at, new.base_revenue, new.package_revenue,
-            new.total_revenue))
-    execute function dealwright_engine.follow_booking();
+    for each row execute function dealwright_engine.follow_booking();
 create or replace trigger follow_deleted_booking after delete on dealwright.booking
     for each row execute function dealwright_engine.follow_booking();
 
