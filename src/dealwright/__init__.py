@@ -36,6 +36,7 @@ if TYPE_CHECKING:
         GateError,
         InputError,
         MissingExtraError,
+        NoRosterError,
         NotFoundError,
         UnknownNameError,
     )
@@ -107,6 +108,7 @@ _MODULES = {
         "GateError",
         "InputError",
         "MissingExtraError",
+        "NoRosterError",
         "NotFoundError",
         "UnknownNameError",
     ),
@@ -233,6 +235,7 @@ __all__ = [
     "Models",
     "Night",
     "NightRequest",
+    "NoRosterError",
     "NotFoundError",
     "OutdatedModelError",
     "Placement",

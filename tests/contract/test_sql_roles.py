@@ -56,6 +56,7 @@ READS = [
     "select * from dealwright.agent_profile",
     "select dealwright.explain(1)", "select dealwright.replay(1)",
     "select * from dealwright.holders_of(1)", "select * from dealwright.read_events()",
+    "select * from dealwright.last_event()",
     "select * from dealwright.touches()", "select * from dealwright.verify_decisions()", RANK,
 ]  # fmt: skip
 NIGHT = [

@@ -26,6 +26,8 @@ from dealwright.desk.desk import Desk
 from dealwright.errors import ConflictError, InputError, NotFoundError
 
 __all__ = ["dealwright"]
+pytestmark = pytest.mark.administrator  # only a superuser may let time pass
+FIRST_MONTHS = "select parent, partition from dealwright_engine.months() where from_time = '-infinity'"
 NOW = datetime.now(UTC)
 MODEL = random_model(np.random.default_rng(1))
 LEADS = (
@@ -275,9 +277,7 @@ def test_what_version_0_1_left_goes_to_the_archive(version_0_1: Database, tmp_pa
     with Desk.open(version_0_1.url) as desk, version_0_1.connect(autocommit=True) as connection:
         with connection.transaction():  # as if it were some months later
             rows(connection, "set local session_replication_role = replica")
-            for row in rows(
-                connection, "select * from dealwright_engine.months() where from_time = '-infinity'"
-            ):
+            for row in rows(connection, FIRST_MONTHS):
                 parent, part = row["parent"], row["partition"]
                 column = {"event": "at", "decision": "decided_at"}[parent]
                 rows(connection, f"alter table dealwright.{parent} detach partition dealwright_engine.{part}")

@@ -143,7 +143,7 @@ def test_each_piece_of_work_has_its_own_interval(monkeypatch: pytest.MonkeyPatch
     assert [at for at, name in looks if name == "seal_decisions"] == [0, 3, 6]
     assert [at for at, name in looks if name == "prepare_months"] == [0]
     assert done == WorkDone(placed=7, lapsed=2, sealed=3, months=1)
-    assert told[0] == WorkDone(placed=1, lapsed=1, sealed=1)
+    assert told[0] == WorkDone(placed=1, lapsed=1, sealed=1, months=1)
     assert told[1] == WorkDone(placed=1)
 
 

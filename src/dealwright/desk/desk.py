@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from dealwright.desk.archive import Archived
     from dealwright.desk.book import Book
     from dealwright.desk.keys import KeyRegister
+    from dealwright.desk.outbox import Outbox
     from dealwright.desk.roles import Roles
     from dealwright.desk.task_book import TaskBook
     from dealwright.schemas import History
@@ -158,6 +159,13 @@ class Desk(ModelRegister):
         from dealwright.desk.book import Book
 
         return Book(self.database)
+
+    @property
+    def outbox(self) -> Outbox:
+        """What happened, in the order in which it became visible."""
+        from dealwright.desk.outbox import Outbox
+
+        return Outbox(self.database)
 
     @property
     def keys(self) -> KeyRegister:

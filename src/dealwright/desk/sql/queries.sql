@@ -220,6 +220,18 @@ from dealwright.duplicates_of(%(lead_id)s::bigint) as d
 left join dealwright.agent as a using (agent_id)
 order by d.lead_id
 
+-- name: events
+-- Events after one, in the order in which they became visible, under the ids the user's own tables use.
+select e.xid::text::numeric as xid, e.position, e.at, e.kind, e.agent_id as desk_agent_id,
+       coalesce(a.external_id, e.agent_id::text) as agent_id, a.name as agent_name, e.lead_id,
+       coalesce(s.external_id, e.assignment_id::text) as assignment_id,
+       coalesce(b.external_id, e.booking_id::text) as booking_id, e.open, e.capacity, e.payload
+from dealwright.read_events(%(xid)s::text::xid8, %(position)s::bigint, %(most)s::integer) as e
+left join dealwright.agent as a using (agent_id)
+left join dealwright.assignment as s on s.assignment_id = e.assignment_id
+left join dealwright.booking as b on b.booking_id = e.booking_id
+order by e.xid, e.position
+
 -- name: explain
 -- Why an assignment went where it went.
 select dealwright.explain(%(assignment_id)s::bigint, %(agent_id)s::bigint) as answer
@@ -315,6 +327,10 @@ select task_id from dealwright.task where task_id = any(%(task_ids)s::bigint[])
 -- Follow-up times that are over.
 select dealwright.lapse_follow_ups() as lapsed
 
+-- name: last_event
+-- The position up to which events can be read at this moment.
+select l.xid::text::numeric as xid, l.position from dealwright.last_event() as l
+
 -- name: lead
 -- One lead and who has it.
 select l.lead_id, l.external_id, l.customer_id, l.customer_name, l.attributes, l.requirements, l.priority,
@@ -376,6 +392,16 @@ where model_id = %(model_id)s::bigint
 select model_id, kind, created_at, promoted, promoted_at, evidence, metrics
 from dealwright.model
 order by model_id desc
+
+-- name: oldest_writer
+-- Whose transaction has been writing for longest: nothing that began after it is read before it ends.
+select a.pid, coalesce(nullif(a.application_name, ''), a.backend_type) as application, a.usename as "user",
+       a.xact_start as since, a.state, substring(a.query from '^(?:\s|--[^\n]*\n)*([A-Za-z]+)') as statement
+from pg_stat_activity as a
+where a.backend_xid is not null and a.pid <> pg_backend_pid()
+  and a.datid = (select d.oid from pg_database as d where d.datname = current_database())
+order by a.xact_start
+limit 1
 
 -- name: open_archive
 -- Makes room, in this transaction, for rows of the archive.

@@ -101,7 +101,7 @@ grant execute on routine dealwright.rank_agents, dealwright.placement_of, dealwr
     dealwright.policy_in_use, dealwright.explain, dealwright.replay, dealwright.agent_named, dealwright.holders_of,
     dealwright.duplicates_of,
     dealwright.win_interval,
-    dealwright.read_events, dealwright.touches, dealwright.verify_decisions,
+    dealwright.read_events, dealwright.last_event, dealwright.touches, dealwright.verify_decisions,
     dealwright.unsealed_decisions, dealwright.open_archive, dealwright.join_archived_events,
     dealwright.verify_archived to dealwright_reader, dealwright_planner;
 
