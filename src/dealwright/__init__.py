@@ -37,6 +37,7 @@ if TYPE_CHECKING:
         InputError,
         MissingExtraError,
         NotFoundError,
+        ServiceError,
         UnknownNameError,
     )
     from dealwright.plan.actions import ActionParams, Actions, choose_actions
@@ -70,6 +71,7 @@ if TYPE_CHECKING:
     from dealwright.runs.reading import read_previous, read_run
     from dealwright.runs.request import NightRequest
     from dealwright.schemas import AccountSchema, PlanInputs
+    from dealwright.service.client import Client
     from dealwright.tables.coercion import AmbiguousError
     from dealwright.tables.plan_inputs import read_plan_inputs
 
@@ -108,6 +110,7 @@ _MODULES = {
         "InputError",
         "MissingExtraError",
         "NotFoundError",
+        "ServiceError",
         "UnknownNameError",
     ),
     "dealwright.plan.actions": (
@@ -192,6 +195,7 @@ _MODULES = {
         "AccountSchema",
         "PlanInputs",
     ),
+    "dealwright.service.client": ("Client",),
     "dealwright.tables.coercion": ("AmbiguousError",),
     "dealwright.tables.plan_inputs": ("read_plan_inputs",),
 }
@@ -210,6 +214,7 @@ __all__ = [
     "ChannelLimit",
     "ChannelParams",
     "Channels",
+    "Client",
     "ClusterError",
     "ConflictError",
     "DatabaseError",
@@ -256,6 +261,7 @@ __all__ = [
     "ScheduleParams",
     "SegmentParams",
     "Segments",
+    "ServiceError",
     "Settlement",
     "ShiftPattern",
     "Target",
