@@ -22,7 +22,7 @@ from serving import MARS, Serving, lead, served_floor
 
 from dealwright import Client, ConflictError, InputError, Lead, NotFoundError, ServiceError
 
-EXAMPLES = 10
+EXAMPLES = 6
 ROLES = ("ingest", "planner", "manager", "admin", "A1")
 # what is somebody else's, where an agent's key meets it
 PATHS = {"assignment_id": "assignment", "booking_id": "booking", "agent_id": "agent", "task_id": "task"}
