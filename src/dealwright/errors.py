@@ -69,6 +69,10 @@ class ClusterError(DealwrightError):
     """The cluster cannot be reached, is lost, or has workers that would compute something else."""
 
 
+class NoRosterError(InputError):
+    """No roster of the contact centre was found in the time that was allowed."""
+
+
 class EvidenceError(DealwrightError):
     """The data cannot support what was asked of it."""
 
