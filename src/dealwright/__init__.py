@@ -38,6 +38,7 @@ if TYPE_CHECKING:
         MissingExtraError,
         NoRosterError,
         NotFoundError,
+        ServiceError,
         UnknownNameError,
     )
     from dealwright.learn.params import LearnParams
@@ -72,6 +73,7 @@ if TYPE_CHECKING:
     from dealwright.runs.reading import read_previous, read_run
     from dealwright.runs.request import NightRequest
     from dealwright.schemas import AccountSchema, PlanInputs
+    from dealwright.service.client import Client
     from dealwright.tables.coercion import AmbiguousError
     from dealwright.tables.plan_inputs import read_plan_inputs
 
@@ -111,6 +113,7 @@ _MODULES = {
         "MissingExtraError",
         "NoRosterError",
         "NotFoundError",
+        "ServiceError",
         "UnknownNameError",
     ),
     "dealwright.learn.params": ("LearnParams",),
@@ -196,6 +199,7 @@ _MODULES = {
         "AccountSchema",
         "PlanInputs",
     ),
+    "dealwright.service.client": ("Client",),
     "dealwright.tables.coercion": ("AmbiguousError",),
     "dealwright.tables.plan_inputs": ("read_plan_inputs",),
 }
@@ -214,6 +218,7 @@ __all__ = [
     "ChannelLimit",
     "ChannelParams",
     "Channels",
+    "Client",
     "ClusterError",
     "ConflictError",
     "DatabaseError",
@@ -262,6 +267,7 @@ __all__ = [
     "ScheduleParams",
     "SegmentParams",
     "Segments",
+    "ServiceError",
     "Settlement",
     "ShiftPattern",
     "Target",
