@@ -36,7 +36,9 @@ if TYPE_CHECKING:
         GateError,
         InputError,
         MissingExtraError,
+        NoRosterError,
         NotFoundError,
+        ServiceError,
         UnknownNameError,
     )
     from dealwright.learn.params import LearnParams
@@ -71,6 +73,7 @@ if TYPE_CHECKING:
     from dealwright.runs.reading import read_previous, read_run
     from dealwright.runs.request import NightRequest
     from dealwright.schemas import AccountSchema, PlanInputs
+    from dealwright.service.client import Client
     from dealwright.tables.coercion import AmbiguousError
     from dealwright.tables.plan_inputs import read_plan_inputs
 
@@ -108,7 +111,9 @@ _MODULES = {
         "GateError",
         "InputError",
         "MissingExtraError",
+        "NoRosterError",
         "NotFoundError",
+        "ServiceError",
         "UnknownNameError",
     ),
     "dealwright.learn.params": ("LearnParams",),
@@ -194,6 +199,7 @@ _MODULES = {
         "AccountSchema",
         "PlanInputs",
     ),
+    "dealwright.service.client": ("Client",),
     "dealwright.tables.coercion": ("AmbiguousError",),
     "dealwright.tables.plan_inputs": ("read_plan_inputs",),
 }
@@ -212,6 +218,7 @@ __all__ = [
     "ChannelLimit",
     "ChannelParams",
     "Channels",
+    "Client",
     "ClusterError",
     "ConflictError",
     "DatabaseError",
@@ -236,6 +243,7 @@ __all__ = [
     "Models",
     "Night",
     "NightRequest",
+    "NoRosterError",
     "NotFoundError",
     "OutdatedModelError",
     "Placement",
@@ -259,6 +267,7 @@ __all__ = [
     "ScheduleParams",
     "SegmentParams",
     "Segments",
+    "ServiceError",
     "Settlement",
     "ShiftPattern",
     "Target",

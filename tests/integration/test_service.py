@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -260,6 +259,8 @@ def test_every_error_has_the_same_shape(service: Serving, admin: httpx.Client) -
     )
     is_problem(streamed, 413)
     is_problem(admin.post("/api/v1/leads", json=lead("Nul\0")), 422)
+    null = admin.get("/api/v1/leads/by-key", params={"idempotency_key": "a\0b"})
+    assert "plain text" in is_problem(null, 422)
     with service.client("ingest") as client:
         assert "manager" in is_problem(client.get("/api/v1/queue"), 403)
 
@@ -274,22 +275,3 @@ def test_monitors_see_the_process_the_database_and_the_floor(service: Serving, a
     assert float(figures["dealwright_active_agents"]) == 3
     assert float(figures['dealwright_http_requests_total{method="GET",route="/ready",status="200"}']) >= 1
     assert "dealwright_waiting_leads" in figures
-
-
-def test_several_processes_share_a_port_and_end_on_request(
-    server: TestServer, desk_template: str, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    folder = tmp_path_factory.mktemp("processes")
-    with served_floor(server, desk_template, folder, "--processes", "2") as found:
-        with found.client("ingest") as client, ThreadPoolExecutor(8) as pool:
-            answers = list(pool.map(lambda n: send(client, f"Two {n}"), range(60)))
-        assert len({row["lead_id"] for row in answers}) == 60
-        with found.client() as client:
-            text = client.get("/api/v1/metrics").text
-        # the counters of both, whichever was asked
-        total = [line for line in text.splitlines() if line.startswith("dealwright_leads_placed_total")]
-        assert sum(float(line.split()[-1]) for line in total) == 60
-        found.process.send_signal(signal.SIGTERM)
-        assert found.process.wait(20) == 0
-        with found.desk.database.connect(autocommit=True) as connection:
-            check_desk(connection)

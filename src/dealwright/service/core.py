@@ -11,6 +11,7 @@ from dealwright.desk.desk import Desk
 from dealwright.desk.server import find_server, start_server
 from dealwright.desk.worker import Worker
 from dealwright.errors import DealwrightError
+from dealwright.service.events import EventLog
 from dealwright.service.guard import Guard
 from dealwright.service.intake import Intake
 from dealwright.service.metrics import Metrics
@@ -35,15 +36,22 @@ class Service:
         self.metrics = Metrics(desk)
         self.guard = Guard(desk.keys, params)
         self.intake = Intake(desk, params.batch, self.metrics.observe_batch)
+        self.events = EventLog(desk.outbox, params)
+        self.listeners = 0
         self._stop = threading.Event()
         self._at_work: list[threading.Thread] = []
         self._reviving = threading.Lock()
 
     def start(self) -> None:
-        """Begin what runs beside the requests."""
+        """Begin what runs beside the requests, in the thread of the event loop."""
+        self.events.start(self.is_stopping)
         if self.params.worker:
             worker = Worker(self.desk.database)
             self._begin("dealwright-worker", lambda: worker.run(self._stop))
+
+    def is_stopping(self) -> bool:
+        """Whether the service has to end."""
+        return self._stop.is_set()
 
     def stop(self) -> None:
         """Let what is under way come to its end; safe to call from a signal handler."""
@@ -52,6 +60,7 @@ class Service:
     async def close(self) -> None:
         """Stop, place the leads that were accepted, and close the desk."""
         self.stop()
+        await self.events.close()
         await self.intake.close()
         for thread in self._at_work:
             thread.join(timeout=5)

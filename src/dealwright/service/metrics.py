@@ -59,13 +59,14 @@ class Metrics:
         for placement in placements:
             self._leads.labels(placement.row["status"]).inc()
 
-    def text(self) -> bytes:
-        """Return everything, with what the desk holds at this moment."""
+    def text(self, **more: float) -> bytes:
+        """Return everything, with what the desk holds at this moment and what the process knows of itself."""
         shown = CollectorRegistry()
         if FOLDER_VARIABLE in os.environ:
             MultiProcessCollector(shown)  # type: ignore[no-untyped-call]
         own = CollectorRegistry()
-        for name, value in self._desk.book.floor().items():
+        figures = {**self._desk.book.floor(), **more}
+        for name, value in figures.items():
             # of a registry of its own: a gauge of this moment is nothing to add up over processes
             Gauge(f"dealwright_{name}", name.replace("_", " "), registry=own).set(float(value))
         counted = generate_latest(shown if FOLDER_VARIABLE in os.environ else self._registry)

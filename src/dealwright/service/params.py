@@ -33,6 +33,10 @@ class ServiceParams:
         How often the one reader of a process looks for new events.
     recent_events
         Events that a process keeps in memory for its listeners; older ones are read from the database.
+    most_listeners
+        Clients that follow the events of one process.
+    held_back_alarm_s
+        When a transaction that was left open has delayed the events for so long, the log says whose it is.
     heartbeat_s
         After so long without an event a listener gets a comment, so that a dead connection is noticed.
 
@@ -53,6 +57,8 @@ class ServiceParams:
     key_fresh_s: float = 5.0
     poll_s: float = 0.1
     recent_events: int = 10_000
+    most_listeners: int = 1_000
+    held_back_alarm_s: float = 60.0
     heartbeat_s: float = 15.0
 
     def __post_init__(self) -> None:

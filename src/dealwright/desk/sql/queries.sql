@@ -43,6 +43,16 @@ where (%(after)s::bigint is null or a.agent_id > %(after)s::bigint)
 order by a.agent_id
 limit %(k)s::bigint
 
+-- name: archive_files
+-- What is in the archive.
+select file, kind, partition, from_time, to_time, rows, first_id, last_id, sha256
+from dealwright.archive_file
+order by file
+
+-- name: archived_digest
+-- What a month of the record adds up to, or what was read back of it.
+select rows, digest from dealwright.archived_digest(%(partition)s::text)
+
 -- name: assign
 -- Records a lead and gives it to an agent, durably.
 call dealwright.assign(%(lead)s::jsonb, %(policy)s::text)
@@ -120,6 +130,10 @@ select (dealwright.cancel_task(%(task_id)s::bigint, %(note)s::text)).task_id
 -- What has to be done before outcomes are read: follow-up times that are over, values that could not have a slot when
 -- they came.
 select dealwright.declare_open_values() as declared, dealwright.lapse_follow_ups(%(as_of)s::timestamptz) as lapsed
+
+-- name: closed_months
+-- The months of the record that are over.
+select kind, partition, from_time, to_time, unsealed from dealwright.closed_months(%(before)s::timestamptz)
 
 -- name: contact
 -- The agent reached the customer.
@@ -206,6 +220,18 @@ from dealwright.duplicates_of(%(lead_id)s::bigint) as d
 left join dealwright.agent as a using (agent_id)
 order by d.lead_id
 
+-- name: events
+-- Events after one, in the order in which they became visible, under the ids the user's own tables use.
+select e.xid::text::numeric as xid, e.position, e.at, e.kind, e.agent_id as desk_agent_id,
+       coalesce(a.external_id, e.agent_id::text) as agent_id, a.name as agent_name, e.lead_id,
+       coalesce(s.external_id, e.assignment_id::text) as assignment_id,
+       coalesce(b.external_id, e.booking_id::text) as booking_id, e.open, e.capacity, e.payload
+from dealwright.read_events(%(xid)s::text::xid8, %(position)s::bigint, %(most)s::integer) as e
+left join dealwright.agent as a using (agent_id)
+left join dealwright.assignment as s on s.assignment_id = e.assignment_id
+left join dealwright.booking as b on b.booking_id = e.booking_id
+order by e.xid, e.position
+
 -- name: explain
 -- Why an assignment went where it went.
 select dealwright.explain(%(assignment_id)s::bigint, %(agent_id)s::bigint) as answer
@@ -285,6 +311,14 @@ order by a.xact_start nulls last, a.pid
 select dealwright.import_history(%(follow_up_days)s::double precision, %(deactivate_missing)s::boolean,
     %(currency)s::text) as counts
 
+-- name: is_recorded
+-- Whether the decision on an assignment is in this database.
+select exists (select from dealwright.decision as d where d.assignment_id = %(assignment_id)s::bigint) as here
+
+-- name: join_archived_events
+-- Adds what an archived decision could see of the events that are still here.
+select dealwright.join_archived_events()
+
 -- name: known_tasks
 -- Which of these tasks there are.
 select task_id from dealwright.task where task_id = any(%(task_ids)s::bigint[])
@@ -292,6 +326,10 @@ select task_id from dealwright.task where task_id = any(%(task_ids)s::bigint[])
 -- name: lapse_follow_ups
 -- Follow-up times that are over.
 select dealwright.lapse_follow_ups() as lapsed
+
+-- name: last_event
+-- The position up to which events can be read at this moment.
+select l.xid::text::numeric as xid, l.position from dealwright.last_event() as l
 
 -- name: lead
 -- One lead and who has it.
@@ -355,6 +393,20 @@ select model_id, kind, created_at, promoted, promoted_at, evidence, metrics
 from dealwright.model
 order by model_id desc
 
+-- name: oldest_writer
+-- Whose transaction has been writing for longest: nothing that began after it is read before it ends.
+select a.pid, coalesce(nullif(a.application_name, ''), a.backend_type) as application, a.usename as "user",
+       a.xact_start as since, a.state, substring(a.query from '^(?:\s|--[^\n]*\n)*([A-Za-z]+)') as statement
+from pg_stat_activity as a
+where a.backend_xid is not null and a.pid <> pg_backend_pid()
+  and a.datid = (select d.oid from pg_database as d where d.datname = current_database())
+order by a.xact_start
+limit 1
+
+-- name: open_archive
+-- Makes room, in this transaction, for rows of the archive.
+select dealwright.open_archive()
+
 -- name: own_names
 -- What the user calls the agents that an answer names by the desk's ids.
 select agent_id,
@@ -381,6 +433,10 @@ select name, params, is_default from dealwright.policy order by is_default desc,
 -- name: policy
 -- The policy that is used where none is named, the model behind the named one, and what the data can support.
 select policy, model_id, evidence from dealwright.policy_in_use(%(policy)s::text)
+
+-- name: prepare_months
+-- Makes the partitions of the months to come.
+select dealwright.prepare_months() as months
 
 -- name: promote_model
 -- Puts a model to work.
@@ -427,6 +483,17 @@ order by r.rank, r.agent_id
 -- name: reassign
 -- Gives an open assignment's lead to the best other agent with room.
 select * from dealwright.reassign(%(assignment_id)s::bigint, %(reason)s::text)
+
+-- name: record_columns
+-- The columns of a table of the record, with their types.
+select a.attname as name, a.atttypid::regtype::text as type
+from pg_attribute as a
+where a.attrelid = ('dealwright.' || quote_ident(%(table)s::text))::regclass and a.attnum > 0 and not a.attisdropped
+order by a.attnum
+
+-- name: release_month
+-- Drops a month of the record that is in the archive.
+select dealwright.release_month(%(kind)s::text, %(partition)s::text, %(files)s::jsonb) as rows
 
 -- name: reopen_task
 -- Takes back that a task was finished.
@@ -541,6 +608,13 @@ select agent_id, rating, years_of_service from dealwright.agent order by agent_i
 -- name: unsealed_decisions
 -- Decisions that no block covers yet.
 select dealwright.unsealed_decisions() as unsealed
+
+-- name: verify_archived
+-- Checks blocks with what was copied from the archive.
+select v.block_id, v.decisions, b.first_decision_id, b.last_decision_id, v.intact
+from dealwright.verify_archived(%(first)s::bigint, %(last)s::bigint) as v
+join dealwright.decision_block as b using (block_id)
+order by v.block_id
 
 -- name: verify_decisions
 -- Checks every block of the sealed record.

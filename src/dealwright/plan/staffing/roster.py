@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 
-from dealwright.errors import InputError, UnknownNameError
+from dealwright.errors import InputError, NoRosterError, UnknownNameError
 from dealwright.plan.staffing.params import DAY_MIN, DEFAULT_WORK, ScheduleParams
 from dealwright.plan.staffing.patterns import Shift
 from dealwright.plan.staffing.shifts import Cover, Group
@@ -238,7 +238,7 @@ def _solve_days(
     solver.parameters.max_time_in_seconds = params.max_seconds
     status = solver.solve(model)
     if status not in {cp_model.OPTIMAL, cp_model.FEASIBLE}:
-        raise InputError(
+        raise NoRosterError(
             f"no roster was found within schedule.max_seconds = {params.max_seconds}: allow more "
             "time or fewer days"
         )

@@ -32,4 +32,8 @@ def ready(desk: TheDesk) -> Json:
 @endpoint(router, "GET", "/metrics", scopes=("manager", "planner"), answer=None, media_type="text/plain")
 def metrics(request: Request) -> Response:
     """Return counters and gauges in Prometheus' format."""
-    return Response(service_of(request).metrics.text(), media_type=CONTENT_TYPE)
+    service = service_of(request)
+    text = service.metrics.text(
+        event_listeners=service.listeners, events_held_back_s=service.events.held_back_s
+    )
+    return Response(text, media_type=CONTENT_TYPE)
