@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,6 +25,7 @@ from dealwright.report.run import Run
 
 FOLDER: Final = "accounts"
 _CARDS_A_FILE: Final = 1_000
+_FILES_AT_A_TIME: Final = 20
 # what the index holds of every account, so that a figure of the report can open its rows
 FILTERS: Final = (
     "action", "channel", "state", "segment", "territory", "rep_id", "who", "limit", "waiting_for", "changed",
@@ -38,6 +39,11 @@ _SHOWN: Final = (
     "value_why", "churn_probability", "churn_low", "churn_high", "churn_why", "odd", "options", "events",
     "links", "state", "mentions", "brief",
 )  # fmt: skip
+# of a card, what the index needs
+_LISTED: Final = (
+    "account_id", "account_name", "expected_value_eur", "planned_at", "action", "channel", "state", "segment",
+    "territory", "rep_id", "who", "limit", "waiting_for", "moved", "is_anomaly",
+)  # fmt: skip
 # money to cents, shares to a tenth of a per cent: what the card shows, and no more
 _PLACES: Final = {
     "expected_value_eur": 2, "cost_eur": 2, "response_value_eur": 2, "price_eur": 2, "runner_up_value_eur": 2,
@@ -48,23 +54,52 @@ _PLACES: Final = {
 
 def write_accounts(run: Run, folder: Path) -> None:
     """Write ``accounts.html`` and its files into a run's folder."""
-    cards = card_frame(run).join(_briefs(run), on="account_id", how="left", maintain_order="left")
-    files = max(math.ceil(cards.height / _CARDS_A_FILE), 1)
+    files = max(math.ceil(run.accounts.height / _CARDS_A_FILE), 1)
     target = folder / FOLDER
     target.mkdir(exist_ok=True)
     for old in target.glob("*.js"):
         old.unlink()
-    places = [shard_of(account_id, files) for account_id in cards["account_id"].to_list()]
-    shown = cards.select(_SHOWN).with_columns(pl.col(name).round(digits) for name, digits in _PLACES.items())
-    # compressing takes most of the time, and holds no interpreter lock
-    parallel_map(
-        lambda shard: _write(target / f"{shard[0]}.js", f"card:{shard[0]}", by_column(shard[1])),
-        _shards(shown, places),
-    )
+    places = [shard_of(account_id, files) for account_id in run.accounts["account_id"].to_list()]
+    shards = pl.Series("_file", places, dtype=pl.Int64)
+    listed = []
+    # some files at a time: the cards of all accounts would be the largest table of a run
+    for first in range(0, files, _FILES_AT_A_TIME):
+        here = shards.is_between(first, first + _FILES_AT_A_TIME, closed="left")
+        cards = _cards_of(run, run.accounts.filter(here))
+        listed.append(cards.select(_LISTED))
+        shown = cards.select(_SHOWN).with_columns(
+            pl.col(name).round(digits) for name, digits in _PLACES.items()
+        )
+        parts = shown.with_columns(shards.filter(here)).partition_by("_file", as_dict=True, include_key=False)
+        # compressing takes most of the time, and holds no interpreter lock
+        parallel_map(
+            lambda part: _write(target / f"{part[0][0]}.js", f"card:{part[0][0]}", by_column(part[1])),
+            parts.items(),
+        )
     # what brings most is listed first; sorted here, so that a page of many accounts need not
-    by_gain = cards.sort("expected_value_eur", "account_id", descending=[True, False], nulls_last=True)
-    _write(target / "index.js", "index", _index(by_gain, run))
-    (folder / "accounts.html").write_text(_page(run, cards, files), encoding="utf-8")
+    by_gain = ("expected_value_eur", "account_id")
+    index = pl.concat(listed).sort(*by_gain, descending=[True, False], nulls_last=True)
+    _write(target / "index.js", "index", _index(index, run))
+    (folder / "accounts.html").write_text(_page(run, index, files), encoding="utf-8")
+
+
+def _cards_of(run: Run, accounts: pl.DataFrame) -> pl.DataFrame:
+    """Return the cards of some accounts, with the briefs of their contacts.
+
+    The briefs of numbered agents stand nowhere else.
+    """
+    ids = accounts.select("account_id")
+    history, briefs = (
+        frame.join(ids, on="account_id", how="semi", maintain_order="left")
+        for frame in (run.history, run.tables["briefs"])
+    )
+    of_account = (
+        briefs.with_columns(shown_fragment())
+        .group_by("account_id", maintain_order=True)
+        .agg(brief=pl.col("html").str.join(""))
+    )
+    cards = card_frame(replace(run, accounts=accounts, history=history))
+    return cards.join(of_account, on="account_id", how="left", maintain_order="left")
 
 
 def shard_of(account_id: str, files: int) -> int:
@@ -78,20 +113,6 @@ def shard_of(account_id: str, files: int) -> int:
 def by_column(cards: pl.DataFrame) -> str:
     """Write cards as a list with one object: a list per column, a third smaller than an object per card."""
     return cards.select(pl.all().implode()).write_json()
-
-
-def _briefs(run: Run) -> pl.DataFrame:
-    """Return the briefs of each account's contacts; those of numbered agents stand nowhere else."""
-    briefs = run.tables["briefs"].with_columns(shown_fragment())
-    return briefs.group_by("account_id", maintain_order=True).agg(brief=pl.col("html").str.join(""))
-
-
-def _shards(cards: pl.DataFrame, places: list[int]) -> Iterator[tuple[int, pl.DataFrame]]:
-    parts = cards.with_columns(_shard=pl.Series(places, dtype=pl.Int32)).partition_by(
-        "_shard", maintain_order=True, include_key=True
-    )
-    for part in parts:
-        yield int(part["_shard"][0]), part.drop("_shard")
 
 
 def _index(cards: pl.DataFrame, run: Run) -> str:

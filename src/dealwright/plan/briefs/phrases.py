@@ -1,8 +1,8 @@
 """The models' reasons in a seller's words: figures and names are carried over, nothing is added.
 
 The stages say why in a few forms, in the words of their models: ``days since last order 22: odds of leaving
-×0.65``. A language's ``phrases.toml`` holds each form as people say it: ``days since the last order 22 (leaving
-is less likely)``. A sentence in a form that is not there stays as it is.
+×0.65``. A language's ``phrases.toml`` holds each form as people say it: ``days since the last order 22
+(leaving is less likely)``. A sentence in a form that is not there stays as it is.
 """
 
 from __future__ import annotations
