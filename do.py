@@ -54,6 +54,8 @@ LOCKS = {
 OTHER_SERVERS = ("16,owner",)
 # of values and words the same is said everywhere; roles and their limits take an administrator
 ELSEWHERE_NOT = "bounds or refusals or roles or by_hand or intruder"
+# every process has a server of its own; the tests of a file share what they prepare
+ON_ALL_CORES = ("-n", "logical", "--dist", "loadfile")
 NOT_COMPILED = r"[/\\]tests[/\\]"
 CHECKS = ("ruff format --check .", "ruff check .", "mypy", "lint-imports --no-logo")
 Args = Sequence[str]
@@ -226,13 +228,15 @@ def lint(args: Args) -> int:
 def test(args: Args) -> int:
     """Run every check and every test; with arguments (handed to pytest) only those tests."""
     sync("dev")
-    checks = 0 if args else lint(())
-    tests = _run("pytest", *args)
-    if not args:
-        for server in OTHER_SERVERS:
-            contract = ("pytest", "tests/contract", "-k", f"test_sql and not ({ELSEWHERE_NOT})")
-            tests = _run(*contract, DEALWRIGHT_TEST_SERVER=server) or tests
-    return tests or checks
+    if args:
+        return _run("pytest", *args)
+    failed = lint(())
+    failed = _run("pytest", *ON_ALL_CORES, "-m", "not alone") or failed
+    failed = _run("pytest", "-m", "alone") or failed
+    for server in OTHER_SERVERS:
+        contract = ("tests/contract", "-k", f"test_sql and not ({ELSEWHERE_NOT})")
+        failed = _run("pytest", *ON_ALL_CORES, *contract, DEALWRIGHT_TEST_SERVER=server) or failed
+    return failed
 
 
 def bench(args: Args) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from importlib.util import find_spec
 from typing import Final
@@ -14,6 +15,10 @@ EXTRAS: Final[Mapping[str, tuple[str, ...]]] = {
     "plan": (
         "h3", "icalendar", "numba", "ortools", "prometheus_client", "pyvrp", "scipy", "shapely",
         "threadpoolctl",
+    ),
+    "service": (
+        "argon2", "fastapi", "httptools", "httpx", "mcp", "prometheus_client", "standardwebhooks", "uvicorn",
+        *(() if sys.platform == "win32" else ("uvloop",)),
     ),
 }  # fmt: skip
 

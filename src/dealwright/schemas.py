@@ -6,8 +6,8 @@ keeps the user's own name. Nothing is read or written here.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any, Final
 
@@ -631,6 +631,20 @@ class TableReport:
     rejected: pl.DataFrame = field(default_factory=pl.DataFrame)
     found: tuple[str, ...] = ()
     undeclared: tuple[str, ...] = ()
+
+
+def joined_reports(parts: Sequence[TableReport]) -> TableReport:
+    """Return the report of a table that was read part by part."""
+    return replace(
+        parts[0],
+        rows=sum(part.rows for part in parts),
+        kept=sum(part.kept for part in parts),
+        left_out=sum(part.left_out for part in parts),
+        follow_on=sum(part.follow_on for part in parts),
+        rejected=pl.concat(part.rejected for part in parts),
+        found=tuple(dict.fromkeys(words for part in parts for words in part.found)),
+        undeclared=tuple(name for name in parts[0].undeclared if all(name in p.undeclared for p in parts)),
+    )
 
 
 @dataclass(frozen=True)

@@ -215,6 +215,7 @@ def upgrade_at_once(database: Database, edition: Edition, processes: int = 2) ->
 COLOUR = "alter table dealwright.lead add column colour text;"
 
 
+@pytest.mark.alone
 def test_nobody_notices_an_upgrade(busy_desk: Database, tmp_path: Path) -> None:
     """Every routine of the engine gets another name, then a table another column, then all names return."""
     renamed, migrated, returned = (Edition(tmp_path / name) for name in ("renamed", "migrated", "returned"))

@@ -18,7 +18,7 @@ GROUPS: Final[Mapping[str, tuple[str, ...]]] = {
     "Learning": ("evidence", "train", "model"),
     "Why": ("explain", "replay", "verify"),
     "The night": ("plan", "report", "why", "task"),
-    "Operation": ("worker", "roles", "backup", "restore", "stop"),
+    "Operation": ("serve", "key", "worker", "roles", "backup", "restore", "archive", "stop"),
 }
 EXAMPLES: Final[Mapping[str, tuple[str, str]]] = {
     "": ("dealwright demo", "dealwright assign --customer 'Ada King' --set destination=Mars"),
@@ -91,10 +91,23 @@ EXAMPLES: Final[Mapping[str, tuple[str, str]]] = {
     ),
     "task runs": ("dealwright task runs --top 5", "dealwright task runs --json"),
     "task publish": ("dealwright task publish tonight", "dealwright task publish tonight --json"),
+    "serve": ("dealwright serve", "dealwright serve --host 0.0.0.0 --port 8080 --processes 2"),
+    "key": ("dealwright key create shop --scope ingest", "dealwright key list"),
+    "key create": (
+        "dealwright key create 'web form' --scope ingest",
+        "dealwright key create 'Ada King' --scope agent --agent a-7 --expires 2027-01-31",
+    ),
+    "key list": ("dealwright key list", "dealwright key list --json"),
+    "key replace": ("dealwright key replace 3f9ac21b04de", "dealwright key replace 3f9ac21b04de --keep 1"),
+    "key revoke": ("dealwright key revoke 3f9ac21b04de", "dealwright key revoke 3f9ac21b04de --json"),
     "worker": ("dealwright worker", "dealwright worker --once --json"),
     "roles": ("dealwright roles", "dealwright roles --json"),
     "backup": ("dealwright backup desk.backup", "dealwright backup desk.backup --json"),
     "restore": ("dealwright restore desk.backup", "dealwright restore desk.backup --overwrite"),
+    "archive": (
+        "dealwright archive --before 2026-01-01",
+        "dealwright archive --before 2026-01-01 --out /mnt/archive --json",
+    ),
     "stop": ("dealwright stop", "dealwright stop --json"),
 }
 OPTIONS: Final = "Options"

@@ -17,7 +17,20 @@ import typer
 from typer.exceptions import Abort, TyperException
 
 from dealwright import __version__
-from dealwright.cli import agents, audit, backup, demo, draft, leads, models, plan, setup, tasks, worker
+from dealwright.cli import (
+    agents,
+    audit,
+    backup,
+    demo,
+    draft,
+    leads,
+    models,
+    plan,
+    service,
+    setup,
+    tasks,
+    worker,
+)
 from dealwright.cli.context import Globals
 from dealwright.cli.help import App
 from dealwright.errors import DealwrightError
@@ -67,7 +80,7 @@ def _globals(
     context.obj = Globals(database_url, home, debug)
 
 
-for _module in (setup, draft, leads, agents, models, audit, plan, tasks, worker, backup, demo):
+for _module in (setup, draft, leads, agents, models, audit, plan, tasks, worker, service, backup, demo):
     _module.register(app)
 
 

@@ -146,6 +146,35 @@ def placements_table(documents: Sequence[Mapping[str, Any]], placements: Sequenc
     return table
 
 
+def keys_table(keys: Sequence[Mapping[str, Any]]) -> Table:
+    """Show the keys of the service, and which are valid."""
+    table = _table(
+        ("key", "left"),
+        ("name", "left"),
+        ("scopes", "left"),
+        ("agent", "left"),
+        ("made", "left"),
+        ("state", "left"),
+    )
+    for row in keys:
+        expires = row["expires_at"]
+        if row["revoked_at"] is not None:
+            state = "revoked"
+        elif not row["is_valid"]:
+            state = "expired"
+        else:
+            state = "valid" if expires is None else f"until {expires:%Y-%m-%d %H:%M}"
+        table.add_row(
+            row["key_id"],
+            escape(row["name"]),
+            ", ".join(row["scopes"]),
+            "–" if row["agent_id"] is None else escape(str(row["agent_id"])),
+            f"{row['created_at']:%Y-%m-%d}",
+            state,
+        )
+    return table
+
+
 def queue_table(queue: Queue) -> Table:
     """Show who waits, since when, and whether anybody could take it."""
     table = _table(

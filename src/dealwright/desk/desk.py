@@ -40,6 +40,12 @@ from dealwright.dimensions import BOOKING_STATUSES, EMPTY, Dimension
 from dealwright.errors import ConflictError, InputError, NotFoundError, UnknownNameError
 
 if TYPE_CHECKING:
+    from psycopg import Connection
+
+    from dealwright.desk.archive import Archived
+    from dealwright.desk.book import Book
+    from dealwright.desk.keys import KeyRegister
+    from dealwright.desk.outbox import Outbox
     from dealwright.desk.roles import Roles
     from dealwright.desk.task_book import TaskBook
     from dealwright.schemas import History
@@ -144,6 +150,29 @@ class Desk(ModelRegister):
         from dealwright.desk.task_book import TaskBook
 
         return TaskBook(self.database)
+
+    # what the service reads
+
+    @property
+    def book(self) -> Book:
+        """The book of record, page by page."""
+        from dealwright.desk.book import Book
+
+        return Book(self.database)
+
+    @property
+    def outbox(self) -> Outbox:
+        """What happened, in the order in which it became visible."""
+        from dealwright.desk.outbox import Outbox
+
+        return Outbox(self.database)
+
+    @property
+    def keys(self) -> KeyRegister:
+        """The keys of the HTTP service."""
+        from dealwright.desk.keys import KeyRegister
+
+        return KeyRegister(self.database)
 
     # leads
 
@@ -322,8 +351,13 @@ class Desk(ModelRegister):
         """Return the agents with their workload, ranked for a lead of which nothing is known."""
         _check_policy(policy)
         rows = self._rows("agents", policy=policy)
-        used = self._rows("policy", policy=policy)[0]["policy"]
+        used = self.used_policy(policy)["policy"]
         return Agents(used, tuple(_own(row, "agent_id") for row in rows))
+
+    def used_policy(self, policy: str | None = None) -> Row:
+        """Return a policy, or the one that is used where none is named, with its model and the evidence."""
+        _check_policy(policy)
+        return self._rows("policy", policy=policy)[0]
 
     def queue(self, k: int | None = None) -> Queue:
         """Return the leads that wait for a place, most urgent first."""
@@ -333,13 +367,17 @@ class Desk(ModelRegister):
         """Return how many agents, assignments, bookings and waiting leads there are."""
         return self._rows("counts")[0]
 
-    def explain(self, assignment: int | str, agent: int | str | None = None) -> Explanation:
+    def explain(
+        self, assignment: int | str, agent: int | str | None = None, *, archive: Path | None = None
+    ) -> Explanation:
         """Say why an assignment went to its agent, and what would have changed that.
 
         Parameters
         ----------
         agent
             Shown too, wherever ranked: an agent's name or id.
+        archive
+            Where decisions are that were archived.
 
         Raises
         ------
@@ -350,7 +388,9 @@ class Desk(ModelRegister):
         """
         assignment_id = self._find_assignment(assignment)
         agent_id = None if agent is None else self._find_agent(agent)
-        answer = self._rows("explain", assignment_id=assignment_id, agent_id=agent_id)[0]["answer"]
+        with self._record_of(assignment_id, archive) as connection:
+            parameters = {"assignment_id": assignment_id, "agent_id": agent_id}
+            answer = self._fetch(connection, "explain", parameters)[0]["answer"]
         if agent_id is not None and agent_id not in [row["agent_id"] for row in answer["ranking"] or ()]:
             raise NotFoundError(
                 f"agent {agent} was not there yet when assignment {assignment} was decided: "
@@ -358,17 +398,83 @@ class Desk(ModelRegister):
             )
         return Explanation(self._own_agents({**answer, "assignment_id": own_id(str(assignment))}))
 
-    def replay(self, assignment: int | str) -> Replay:
-        """Recompute a decision from its record; it must come out the same."""
-        answer = self._rows("replay", assignment_id=self._find_assignment(assignment))[0]["answer"]
+    def replay(self, assignment: int | str, *, archive: Path | None = None) -> Replay:
+        """Recompute a decision from its record; it must come out the same.
+
+        Parameters
+        ----------
+        archive
+            Where decisions are that were archived.
+        """
+        assignment_id = self._find_assignment(assignment)
+        with self._record_of(assignment_id, archive) as connection:
+            answer = self._fetch(connection, "replay", {"assignment_id": assignment_id})[0]["answer"]
         return Replay(self._own_agents({**answer, "assignment_id": own_id(str(assignment))}))
 
-    def verify(self) -> Verification:
-        """Check the sealed record: whether a decision was altered, added or removed."""
-        blocks = self._rows("verify_decisions")
-        return Verification(blocks, int(self._rows("unsealed_decisions")[0]["unsealed"]))
+    def verify(self, *, archive: Path | None = None) -> Verification:
+        """Check the sealed record: whether a decision was altered, added or removed.
+
+        Parameters
+        ----------
+        archive
+            Where decisions are that were archived. Without it, blocks they belong to are not checked.
+        """
+        from dealwright.desk.archive import Archive
+
+        with self._connection() as connection:
+            blocks = self._fetch(connection, "verify_decisions", {})
+            changed: Sequence[str] = ()
+            if archive is not None:
+                found = Archive(archive, self._fetch(connection, "archive_files", {}))
+                changed = found.changed_files()
+                missing = [block for block in blocks if block["intact"] is None]
+                checked = (
+                    {} if changed else {row["block_id"]: row for row in found.verify(connection, missing)}
+                )
+                blocks = [checked.get(block["block_id"], block) for block in blocks]
+            unsealed = int(self._fetch(connection, "unsealed_decisions", {})[0]["unsealed"])
+        return Verification(blocks, unsealed, changed)
+
+    def archive(self, before: datetime, folder: Path) -> Archived:
+        """Move the months of the record that ended before a time to Parquet files.
+
+        Parameters
+        ----------
+        before
+            No month that ends later is touched, and none that ended less than a day ago.
+        folder
+            Where the archive is; made when missing.
+
+        Raises
+        ------
+        InputError
+            The folder cannot be written.
+        ConflictError
+            What was read back is not what was written; nothing was dropped.
+        DatabaseError
+            The user does not own the desk.
+        """
+        from dealwright.desk.archive import archive
+
+        return archive(self.database, before, folder)
 
     # inside
+
+    @contextmanager
+    def _record_of(self, assignment_id: int, archive: Path | None) -> Iterator[Connection[Any]]:
+        """Lend a connection that finds the decision on an assignment, in the archive if it is there."""
+        from dealwright.desk.archive import Archive
+
+        with self._connection() as connection:
+            if (
+                archive is None
+                or self._fetch(connection, "is_recorded", {"assignment_id": assignment_id})[0]["here"]
+                or not (files := self._fetch(connection, "archive_files", {}))
+            ):
+                yield connection
+                return
+            with Archive(archive, files).decision_on(connection, assignment_id):
+                yield connection
 
     def _find_assignment(self, name: int | str) -> int:
         _check_id("assignment", name)

@@ -8,6 +8,7 @@ from typing import Final
 
 import polars as pl
 
+from dealwright.errors import NoRosterError
 from dealwright.parallel import parallel_map
 from dealwright.plan.actions.catalogue import Channels
 from dealwright.plan.params import PlanParams
@@ -50,7 +51,8 @@ def find_headcount(planned: Schedule, data: PlanInputs, params: PlanParams, rest
 
     The contacts to make are those of the plan in every row; only the shifts are planned again. Rules are not
     lifted where the planned shifts may be too many already (`Schedule.proven`): the difference would be the
-    solver's; nor where the centre is open for more than sixteen hours a day, which would take minutes.
+    solver's; nor where the centre is open for more than sixteen hours a day, which would take minutes. A rule
+    without which no roster is found within ``schedule.max_seconds`` has no row.
     """
     rows = []
     if not planned.shifts.is_empty():
@@ -59,10 +61,18 @@ def find_headcount(planned: Schedule, data: PlanInputs, params: PlanParams, rest
         others = [_Lifted(ONE_FEWER, None, _with_one_fewer(planned, data), quick)]
         short_day = params.schedule.ends_min - params.schedule.opens_min <= _LONGEST_DAY_MIN
         others += _lift(planned, data, quick) if planned.proven and short_day else ()
-        found = parallel_map(lambda other: restaff(other.data, other.params), others)
+
+        def without(other: _Lifted) -> Schedule | None:
+            try:
+                return restaff(other.data, other.params)
+            except NoRosterError:  # a question that takes too long must not end the night
+                return None
+
+        found = parallel_map(without, others)
         rows.append(_row(AS_PLANNED, None, planned, planned))
         for other, its in zip(others, found, strict=True):
-            rows.append(_row(other.rule, other.channel, its, planned))
+            if its is not None:
+                rows.append(_row(other.rule, other.channel, its, planned))
     return pl.DataFrame(rows, schema=HEADCOUNT_COLUMNS, orient="row")
 
 

@@ -45,8 +45,7 @@ def open_cluster(address: str) -> Iterator[Executor]:
     require_extra("cluster", "--cluster")
     from distributed import Client
 
-    # what it would say of lost connections is said once, by the error
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    _silence_loggers()
     try:
         client: Any = Client(address, timeout=_REACHED_S, set_as_default=False)  # type: ignore[no-untyped-call]
     except (OSError, ValueError, TimeoutError) as error:
@@ -122,6 +121,16 @@ def _told_when_lost(address: str) -> Iterator[None]:
             f"the scheduler at {address} is lost ({_first_line(error)}); nothing was written: start it again "
             "and plan again"
         ) from None
+
+
+def _silence_loggers() -> None:
+    """Leave what is said of lost connections to the error, which says it once.
+
+    The library gives some of its loggers levels of their own when it is imported: its parent's is not enough.
+    """
+    for name in ("distributed", *logging.root.manager.loggerDict):
+        if name.partition(".")[0] == "distributed":
+            logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
 def versions() -> dict[str, str]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,6 +21,8 @@ from dealwright.schemas import (
     AccountSchema,
     Intake,
     PlanInputs,
+    TableReport,
+    joined_reports,
 )
 from dealwright.tables.accounts import account_schema, complete, feature_kinds, read_accounts
 from dealwright.tables.fields import TABLES
@@ -27,10 +32,19 @@ from dealwright.tables.mapping import (
     Source,
     read_mapping,
 )
+from dealwright.tables.reader import Format, RawTable, read_part
 from dealwright.tables.returns import net_returns
 from dealwright.tables.sources import Sources
 from dealwright.tables.validation import Rows
 
+# in which tables are told of
+_ORDER: Final = (
+    "orders", "touches", "accounts", "history", "reps", "staff", "promises", "frequencies", "call_backs",
+    "arrivals",
+)  # fmt: skip
+# rows of a table that are judged at a time: beyond, a Parquet table is never whole in memory as it came
+_PART_ROWS: Final = 1_000_000
+_AS_TEXT: Final = ("text", "texts", "zone")  # kinds whose cells are read one by one, whatever the others hold
 _TIMES: Final = {"orders": "ordered_at", "touches": "touched_at", "history": "snapshot_at"}
 
 
@@ -79,6 +93,27 @@ def read_plan_inputs(
     return _Reader(company, sources).inputs(as_of, further_touches)
 
 
+@dataclass(frozen=True)
+class Parts:
+    """A table that is read part by part."""
+
+    rows: pl.LazyFrame
+    height: int
+    format: Format
+    file: str
+
+    def __iter__(self) -> Iterator[tuple[RawTable, bool]]:
+        """Yield the parts in order, and whether each is the last; all are about equally long."""
+        count = -(-self.height // _PART_ROWS)
+        edges = [self.height * k // count for k in range(count + 1)]
+        for start, stop in pairwise(edges):
+            yield self.read(start, stop), stop == self.height
+
+    def read(self, start: int, stop: int) -> RawTable:
+        """Read the rows from one place to another."""
+        return read_part(self.rows, start, stop - start, self.format, self.file)
+
+
 class _Reader:
     """Reads the tables one after the other, each checked against those before it."""
 
@@ -86,10 +121,12 @@ class _Reader:
         self.company = company
         self.sources = sources
         self.rows: dict[str, Rows] = {}
+        self.parts: dict[str, Parts] = {}
 
     def inputs(self, as_of: datetime | None, further_touches: pl.DataFrame | None) -> PlanInputs:
+        self.parts = {name: parts for name in _TIMES if (parts := self._parts(name)) is not None}
         for name in ("orders", "touches"):
-            if self.sources.has(name):
+            if self.sources.has(name) and name not in self.parts:
                 self._read(name)
         cut_off = as_of or self.company.as_of or self._latest(further_touches)
         if not cut_off.year > 1900:
@@ -98,25 +135,39 @@ class _Reader:
         cut_off = accounts.coercion.on_local_clock(cut_off)
         schema = account_schema(self.company, accounts, cut_off)
         for name in ("history", "reps", "staff", "promises", "frequencies", "call_backs", "arrivals"):
-            if self.sources.has(name):
+            if self.sources.has(name) and name not in self.parts:
                 self._read(name, schema)
-        for name, rows in self.rows.items():
-            self._judge(name, rows, cut_off)
-        frames = {name: rows.clean() for name, rows in self.rows.items()}
-        if "orders" in frames:
-            frames["orders"] = net_returns(frames["orders"], self.rows["orders"])
+        frames, intake = self._judged(schema, cut_off)
         if not frames["accounts"].height:
             self._refuse_empty(accounts)
-        intake = Intake(
-            {name: rows.report() for name, rows in self.rows.items()},
-            pl.concat(rows.problems() for rows in self.rows.values()),
-        )
         # times that carry no zone are of UTC where nobody says otherwise: that names no company's clock
         zone = accounts.coercion.clock
         inputs = PlanInputs(
             schema=schema, as_of=cut_off, intake=intake, time_zone=None if zone == "UTC" else zone, **frames
         )
         return inputs if further_touches is None else add_touches(inputs, further_touches)
+
+    def _judged(self, schema: AccountSchema, cut_off: datetime) -> tuple[dict[str, pl.DataFrame], Intake]:
+        """Judge all tables; return what is usable, and what became of them."""
+        frames: dict[str, pl.DataFrame] = {}
+        reports: dict[str, TableReport] = {}
+        problems: dict[str, pl.DataFrame] = {}
+        for name in list(self.parts):
+            found = self._read_parts(name, schema, cut_off)
+            if found is None:
+                self._read(name, schema)
+            else:
+                frames[name], reports[name], problems[name] = found
+        for name, rows in self.rows.items():
+            self._judge(name, rows, cut_off)
+            frames[name] = rows.clean()
+            if name == "orders":
+                frames[name] = net_returns(frames[name], rows)
+        reports |= {name: rows.report() for name, rows in self.rows.items()}
+        problems |= {name: rows.problems() for name, rows in self.rows.items()}
+        order = [name for name in _ORDER if name in reports]
+        said = pl.concat(problems[name] for name in order)
+        return {name: frames[name] for name in order}, Intake({name: reports[name] for name in order}, said)
 
     def _refuse_empty(self, accounts: Rows) -> None:
         problems = accounts.problems().filter(pl.col("level") == "rejected")
@@ -131,20 +182,17 @@ class _Reader:
     # one table
 
     def _read(self, name: str, schema: AccountSchema | None = None) -> None:
-        """Read a table's fields; those that are optional and not there are left out."""
-        table = TABLES[name]
-        raw = self.sources.raw(name).frame.columns
-        said = self.company.table(name)
-        sources = {
-            field: said.fields.get(field, Source((field,)))
-            for field, spec in table.fields.items()
-            if spec.needed or spec.present or field in said.fields or field in raw
-        }
-        if name == "history" and "account_id" not in said.fields:  # snapshots call the id as the accounts do
-            own = self.company.table("accounts").fields["id"]
-            sources["account_id"] = own if set(own.columns) <= set(raw) else sources["account_id"]
+        """Read a whole table."""
+        self.rows[name] = self._read_rows(name, schema)
+
+    def _read_rows(
+        self, name: str, schema: AccountSchema | None, part: RawTable | None = None, *, end: bool = True
+    ) -> Rows:
+        """Read a table's fields, or those of a part; those that are optional and not there are left out."""
+        table, said = TABLES[name], self.company.table(name)
+        sources = self._fields(name, (part or self.sources.raw(name)).frame.columns)
         wanted = {column: f"{name}.{f}" for f, s in sources.items() for column in s.columns}
-        rows = self.rows[name] = self.sources.rows(name, wanted)
+        rows = self.sources.rows(name, wanted, part, end=end)
         for field, source in sources.items():
             spec = table.fields[field]
             words = said.words.get(field)
@@ -160,6 +208,83 @@ class _Reader:
             rows.frame = rows.frame.with_columns(translated)
         if schema is not None and name == "history":
             self._snapshots(rows, schema)
+        return rows
+
+    def _fields(self, name: str, raw: list[str]) -> dict[str, Source]:
+        """Return where each field of a table comes from, of those that are to be read."""
+        table, said = TABLES[name], self.company.table(name)
+        sources = {
+            field: said.fields.get(field, Source((field,)))
+            for field, spec in table.fields.items()
+            if spec.needed or spec.present or field in said.fields or field in raw
+        }
+        if name == "history" and "account_id" not in said.fields:  # snapshots call the id as the accounts do
+            own = self.company.table("accounts").fields["id"]
+            sources["account_id"] = own if set(own.columns) <= set(raw) else sources["account_id"]
+        return sources
+
+    # part by part
+
+    def _parts(self, name: str) -> Parts | None:
+        """Say how a large Parquet table is read part by part; None where it must be seen as a whole.
+
+        That is so where numbers or times are text: how they are written follows from all cells of a column.
+        """
+        rows = self.sources.data_set(name)
+        if rows is None:
+            return None
+        try:
+            columns, height = rows.collect_schema(), rows.select(pl.len()).collect().item()
+            fields = self._fields(name, columns.names())
+        except (pl.exceptions.PolarsError, OSError):
+            return None  # the reader says what is wrong
+        if height <= _PART_ROWS or any(kind.is_nested() for kind in columns.dtypes()):
+            return None
+        kinds = {field: TABLES[name].fields[field].kind for field in fields}
+        cells = [(kinds[field], source.columns) for field, source in fields.items()]
+        if name == "history":
+            cells += [(kind.kind, (feature,)) for feature, kind in feature_kinds(self.company).items()]
+        for kind, used in cells:
+            if kind in _AS_TEXT:
+                continue
+            if any(columns.get(column) in (pl.String, pl.Categorical, pl.Enum) for column in used):
+                return None
+        source = self.sources.given.get(name, self.company.table(name).file)
+        return Parts(rows, int(height), self.company.table(name).format, Path(str(source)).name)
+
+    def _read_parts(
+        self, name: str, schema: AccountSchema, cut_off: datetime
+    ) -> tuple[pl.DataFrame, TableReport, pl.DataFrame] | None:
+        """Read and judge a table part by part; None where that is not possible after all."""
+        frames, reports, problems = [], [], []
+        missing: dict[str, Counter[str]] = {}
+        try:
+            for part, end in self.parts[name]:
+                rows = self._read_rows(name, schema, part, end=end)
+                self._judge(name, rows, cut_off)
+                frames.append(rows.clean())
+                for column, words in rows.coercion.missing.items():
+                    missing.setdefault(column, Counter()).update(words)
+                rows.coercion.missing.clear()
+                if not end:
+                    rows.forget_notes()
+                    reports.append(rows.report())
+                    problems.append(rows.problems())
+        except InputError:  # what is true of a part need not be of the whole
+            return None
+        frame = pl.concat(frames)
+        if name == "orders":
+            frame = net_returns(frame, rows)
+        rows.coercion.missing.update({column: dict(words.most_common()) for column, words in missing.items()})
+        return frame, joined_reports([*reports, rows.report()]), pl.concat([*problems, rows.problems()])
+
+    def _days(self, name: str) -> Iterator[pl.Series]:
+        """Yield the days of a table's rows, as they are needed for the cut-off."""
+        if name in self.rows:
+            yield self.rows[name].frame[_TIMES[name]].dt.date()
+        elif name in self.parts:
+            for part, end in self.parts[name]:
+                yield self._read_rows(name, None, part, end=end).frame[_TIMES[name]].dt.date()
 
     def _snapshots(self, rows: Rows, schema: AccountSchema) -> None:
         """Read the features that a table of earlier snapshots has."""
@@ -217,12 +342,10 @@ class _Reader:
         today = datetime.combine(date.today(), time.min)
         found: list[datetime] = []
         for name in ("orders", "touches"):
-            if name not in self.rows:
-                continue
-            days = self.rows[name].frame[_TIMES[name]].dt.date()
-            newest = days.filter(days < today.date()).max()
-            if isinstance(newest, date):
-                found.append(datetime.combine(newest, time.min) + timedelta(days=1))
+            for days in self._days(name):
+                newest = days.filter(days < today.date()).max()
+                if isinstance(newest, date):
+                    found.append(datetime.combine(newest, time.min) + timedelta(days=1))
         cut_off = max(found, default=today)
         if further_touches is None:
             return cut_off

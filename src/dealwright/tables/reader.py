@@ -32,6 +32,7 @@ _SEPARATORS: Final = {";": ";", "\t": "tab", "|": "|", ",": ","}  # of two equal
 _CONSISTENT: Final = 0.9  # share of rows as wide as the header from which a separator explains the file
 
 JSON_LINES: Final = (".jsonl", ".ndjson", ".json")  # the endings of files with an object a line
+PARQUET: Final = b"PAR1"  # the first bytes of a Parquet file
 GUARDED: Final = r"^'('*[=@\t\r+-])"  # a cell of a file of rejected rows that a spreadsheet must not run
 
 
@@ -108,7 +109,8 @@ def read_table(source: Path | str | Any, given: Format = Format(), name: str = "
     Parameters
     ----------
     source
-        A path (delimited text, JSON Lines, Parquet, a workbook), ``postgresql://…``, or a data frame.
+        A path (delimited text, JSON Lines, Parquet, a workbook, a folder of Parquet files),
+        ``postgresql://…``, or a data frame.
     given
         How it is written, where that is not to be detected.
     name
@@ -123,7 +125,13 @@ def read_table(source: Path | str | Any, given: Format = Format(), name: str = "
         return _read_database(source, given, name)
     if not isinstance(source, str | Path):
         return _read_frame(source, given, name or "the data frame")
-    path, file = Path(source), name or Path(source).name
+    return _read_file(Path(source), given, name or Path(source).name)
+
+
+def _read_file(path: Path, given: Format, file: str) -> RawTable:
+    """Read a file, or a folder of Parquet files."""
+    if path.is_dir():
+        return _read_frame(_collected(scan_data_set(path), file), given, file)
     try:
         content = path.read_bytes()
     except OSError as error:
@@ -131,7 +139,7 @@ def read_table(source: Path | str | Any, given: Format = Format(), name: str = "
     # what the first bytes say, for endings lie, above all those of workbooks
     if content.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):
         return _read_workbook(content, given, file, path.suffix.lower())
-    if content.startswith(b"PAR1"):
+    if content.startswith(PARQUET):
         try:
             return _read_frame(pl.read_parquet(content), given, file)
         except pl.exceptions.PolarsError as error:
@@ -380,6 +388,63 @@ def _parse(content: bytes, rows: _Rows, at: NDArray[np.intp], width: int, separa
 
 
 # everything else
+
+
+def data_set_files(folder: Path) -> list[Path]:
+    """Return the Parquet files of a data set, in the order in which their rows count.
+
+    What other programs leave beside them (``_SUCCESS``, ``.crc``, folders of work in progress) is none of it.
+    """
+    found = (path for path in folder.rglob("*.parquet") if path.is_file())
+    return sorted(path for path in found if not any(p[0] in "._" for p in path.relative_to(folder).parts))
+
+
+def is_parquet(path: Path) -> bool:
+    """Tell whether there is a Parquet file, or a folder of them."""
+    if path.is_file():
+        with path.open("rb") as stream:
+            return stream.read(len(PARQUET)) == PARQUET
+    return path.is_dir() and bool(data_set_files(path))
+
+
+def scan_data_set(path: Path) -> pl.LazyFrame:
+    """Scan a Parquet file, or a folder of them, of which ``key=value`` folders are columns.
+
+    Raises
+    ------
+    InputError
+        There are no Parquet files in the folder.
+    """
+    if path.is_file():
+        return pl.scan_parquet(path, hive_partitioning=False)
+    files = data_set_files(path)
+    if not files:
+        raise InputError(
+            f"{path} is a folder without Parquet files: give a file, or a folder that holds a data set "
+            "(part-0.parquet, or year=2026/part-0.parquet)"
+        )
+    partitioned = any("=" in part for part in files[0].relative_to(path).parts[:-1])
+    return pl.scan_parquet(files, hive_partitioning=partitioned)
+
+
+def read_part(rows: pl.LazyFrame, start: int, count: int, given: Format, file: str) -> RawTable:
+    """Read some rows of a data set; their lines are those of the whole."""
+    part = _read_frame(_collected(rows.slice(start, count), file), given, file)
+    return replace(part, lines=part.lines + start)
+
+
+def _collected(rows: pl.LazyFrame, file: str) -> pl.DataFrame:
+    try:
+        return rows.collect()
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise InputError(
+            f"{file}: the Parquet files cannot be read as one table ({_first_line(error)}): write them "
+            "again, with the same columns in each"
+        ) from None
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).partition("\n")[0]
 
 
 def _read_json_lines(content: bytes, given: Format, file: str, found: tuple[str, ...]) -> RawTable:

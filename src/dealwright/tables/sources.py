@@ -13,7 +13,14 @@ import polars as pl
 from dealwright.errors import InputError
 from dealwright.tables.coercion import Coercion
 from dealwright.tables.mapping import CompanyMap, Lookup
-from dealwright.tables.reader import Format, RawTable, read_table
+from dealwright.tables.reader import (
+    Format,
+    RawTable,
+    data_set_files,
+    is_parquet,
+    read_table,
+    scan_data_set,
+)
 from dealwright.tables.validation import Rows, find_columns
 
 
@@ -80,26 +87,55 @@ class Sources:
             return self.raw(said.taken_from)
         return self._file(str(said.file), said.format, f"{self.company.path}: {name}.file", self.directory)
 
-    def rows(self, name: str, wanted: Mapping[str, str] | None = None) -> Rows:
+    def data_set(self, name: str) -> pl.LazyFrame | None:
+        """Scan a table that can be read part by part: Parquet, whose rows are read as they are.
+
+        None where the mapping leaves rows out, looks something up, or shares the file with another table.
+        """
+        said = self.company.tables.get(name)
+        source: Any = self.given.get(name)
+        if source is None and said is not None and said.file is not None and self.directory is not None:
+            source = self.directory / Path(said.file).expanduser()
+        shared = self.shares(name) is not None or any(
+            its.taken_from == name for its in self.company.tables.values()
+        )
+        looked_up = any(lookup.table == name for lookup in self.company.lookups.values())
+        filtered = said is not None and said.where is not None
+        if not isinstance(source, str | Path) or shared or looked_up or filtered:
+            return None
+        return scan_data_set(Path(source)) if is_parquet(Path(source)) else None
+
+    def rows(
+        self,
+        name: str,
+        wanted: Mapping[str, str] | None = None,
+        part: RawTable | None = None,
+        *,
+        end: bool = True,
+    ) -> Rows:
         """Read a table for its checks, with the columns of its lookups.
 
         Parameters
         ----------
         wanted
             Further columns it must have -> who asks for them.
+        part
+            Some of its rows, in the place of all of them.
+        end
+            Whether these are the last rows, which may be totals.
         """
         said = self.company.table(name)
         asked = {
             column: f"{name}.{field}" for field, source in said.fields.items() for column in source.columns
         }
         asked |= wanted or {}
-        plain = self.raw(name)
+        plain = part or self.raw(name)
         raw, filled = self._with_lookups(name, plain, asked)
         if said.where is not None:
             asked |= dict.fromkeys(said.where.columns, f"{name}.where")
         others = {its.file: its.frame.columns for its in self._read.values()}
         find_columns(raw, asked, others)
-        rows = Rows(said, raw)
+        rows = Rows(said, raw, totals=end)
         rows.original = plain  # what was looked up is no part of the file
         rows.used.update(filled)
         return rows
@@ -143,8 +179,12 @@ class Sources:
         if name.startswith(("postgresql://", "postgres://")):
             return name
         path = (directory or Path()) / Path(name).expanduser()
-        if path.is_file():
+        if path.is_file() or (path.is_dir() and data_set_files(path)):
             return path
+        if path.is_dir() and path != (directory or Path()):
+            raise InputError(
+                f"{str(path)!r} ({key}) is a folder without Parquet files: name a file, or a data set"
+            )
         folder = path.parent
         present = sorted(item.name for item in folder.iterdir() if item.is_file()) if folder.is_dir() else []
         near = get_close_matches(path.name, present, n=1, cutoff=0.5)

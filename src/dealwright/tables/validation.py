@@ -384,6 +384,10 @@ class Rows:
         schema = {"row": pl.Int64, **{k: v for k, v in PROBLEM_COLUMNS.items() if k not in ("table", "file")}}
         self._problems.append(pl.DataFrame([{**said, "reason": reason, "fix": fix}], schema=schema))
 
+    def forget_notes(self) -> None:
+        """Forget what was said about whole columns: another part of the table says it."""
+        self._problems = [frame.filter(pl.col("row") >= 0) for frame in self._problems]
+
     @property
     def good(self) -> pl.Series:
         """Which rows are kept."""

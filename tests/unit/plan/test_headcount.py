@@ -7,6 +7,7 @@ from dataclasses import replace
 import polars as pl
 import pytest
 
+from dealwright.errors import NoRosterError
 from dealwright.plan.headcount import find_headcount
 from dealwright.plan.params import PlanParams
 from dealwright.plan.pipeline import run_plan
@@ -132,6 +133,19 @@ def test_one_person_fewer_is_the_staff_without_that_person(night: Plan) -> None:
     assert {name: row[name] for name in expected} == pytest.approx(expected, rel=0.01)
     assert row["people_saved"] == 1
     assert row["calls_unplaced"] + row["shortage_h"] > 0  # all were needed
+
+
+def test_a_question_without_an_answer_in_time_has_no_row_and_ends_nothing(night: Plan) -> None:
+    def restaff(data: PlanInputs, params: PlanParams) -> Schedule:
+        if data.staff is not None:  # one person fewer
+            raise NoRosterError("too little time")
+        return night.schedule
+
+    table = find_headcount(night.schedule, night.inputs, PARAMS, restaff)
+    assert "one person fewer" in night.tables["headcount"]["rule"]
+    assert table["rule"].to_list() == [
+        rule for rule in night.tables["headcount"]["rule"] if rule != "one person fewer"
+    ]
 
 
 def test_of_a_given_staff_whoever_is_paid_least_goes(night: Plan) -> None:

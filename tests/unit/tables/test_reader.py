@@ -250,7 +250,7 @@ def test_a_file_that_cannot_be_used_names_the_place_and_the_fix(
 def test_a_path_that_is_no_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"orders\.csv: cannot read .*No such file"):
         read_table(tmp_path / "orders.csv")
-    with pytest.raises(InputError, match=r"orders: cannot read .*directory"):
+    with pytest.raises(InputError, match="is a folder without Parquet files"):
         read_table(tmp_path, name="orders")
 
 
@@ -546,3 +546,58 @@ def test_no_message_shows_a_password(rest: str) -> None:
         read_table(f"postgresql://{rest}", Format(query="orders"))
     assert "s3" not in str(error.value)
     assert str(error.value).startswith("orders: the database: ")
+
+
+# data sets: folders of Parquet files
+
+
+def data_set(folder: Path) -> Path:
+    """Write a data set with two levels of folders, and what other programs leave in one."""
+    for year, month in ((2026, 1), (2025, 10), (2025, 2)):
+        place = folder / f"year={year}" / f"month={month}"
+        place.mkdir(parents=True)
+        pl.DataFrame({"id": [f"{year}-{month}", None]}).write_parquet(place / "part-0.parquet")
+    (folder / "_SUCCESS").write_text("")
+    (folder / "_temporary").mkdir()
+    pl.DataFrame({"id": ["unfinished"]}).write_parquet(folder / "_temporary" / "part-0.parquet")
+    return folder
+
+
+def test_a_folder_of_parquet_files_is_one_table_in_the_order_of_the_paths(tmp_path: Path) -> None:
+    table = read_table(data_set(tmp_path / "orders"))
+    assert table.file == "orders"
+    assert rows(table) == [
+        ("2025-10", 2025, 10), (None, 2025, 10), ("2025-2", 2025, 2), (None, 2025, 2), ("2026-1", 2026, 1),
+        (None, 2026, 1),
+    ]  # fmt: skip
+    assert table.frame.columns == ["id", "year", "month"]
+    assert table.lines.to_list() == [1, 2, 3, 4, 5, 6]
+
+
+def test_a_flat_folder_has_no_further_columns(tmp_path: Path) -> None:
+    for number in range(2):
+        pl.DataFrame({"x": [number]}).write_parquet(tmp_path / f"part-{number}.parquet")
+    assert read_table(tmp_path).frame.to_dict(as_series=False) == {"x": [0, 1]}
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (None, "is a folder without Parquet files: give a file, or a folder that holds a data set"),
+        (b"PAR1 and no more", "orders: the Parquet files cannot be read as one table"),
+    ],
+)
+def test_a_folder_that_is_no_data_set_says_so(tmp_path: Path, content: bytes | None, said: str) -> None:
+    folder = tmp_path / "orders"
+    folder.mkdir()
+    if content is not None:
+        (folder / "part-0.parquet").write_bytes(content)
+    with pytest.raises(InputError, match=said):
+        read_table(folder)
+
+
+def test_files_with_other_columns_are_no_one_table(tmp_path: Path) -> None:
+    pl.DataFrame({"x": [1]}).write_parquet(tmp_path / "a.parquet")
+    pl.DataFrame({"x": [1], "y": [2]}).write_parquet(tmp_path / "b.parquet")
+    with pytest.raises(InputError, match="with the same columns in each"):
+        read_table(tmp_path)

@@ -4,6 +4,17 @@
 -- The agent gets leads again.
 select dealwright.activate_agent(dealwright.agent_named(%(agent)s::text)) as answer
 
+-- name: agent
+-- One agent with the workload.
+select a.agent_id as position, coalesce(a.external_id, a.agent_id::text) as agent_id, a.name as agent_name, a.active,
+       a.open, a.capacity, a.department, a.job_title, a.skills, a.shifts
+from dealwright.agent as a
+where a.agent_id = %(agent_id)s::bigint
+
+-- name: agent_named
+-- The agent whom the user calls so: by an outside id, else by the id the desk gave.
+select dealwright.agent_named(%(agent)s::text) as agent_id
+
 -- name: agent_names
 -- The names of the agents by the desk's own ids.
 select agent_id, name from dealwright.agent
@@ -23,6 +34,25 @@ join dealwright.agent as a using (agent_id)
 left join dealwright.agent_stat as s using (agent_id)
 order by r.rank, a.agent_id
 
+-- name: agents_page
+-- Agents by the order in which they came, after one.
+select a.agent_id as position, coalesce(a.external_id, a.agent_id::text) as agent_id, a.name as agent_name, a.active,
+       a.open, a.capacity, a.department, a.job_title, a.skills, a.shifts
+from dealwright.agent as a
+where (%(after)s::bigint is null or a.agent_id > %(after)s::bigint)
+order by a.agent_id
+limit %(k)s::bigint
+
+-- name: archive_files
+-- What is in the archive.
+select file, kind, partition, from_time, to_time, rows, first_id, last_id, sha256
+from dealwright.archive_file
+order by file
+
+-- name: archived_digest
+-- What a month of the record adds up to, or what was read back of it.
+select rows, digest from dealwright.archived_digest(%(partition)s::text)
+
 -- name: assign
 -- Records a lead and gives it to an agent, durably.
 call dealwright.assign(%(lead)s::jsonb, %(policy)s::text)
@@ -31,9 +61,66 @@ call dealwright.assign(%(lead)s::jsonb, %(policy)s::text)
 -- Records leads and gives them to agents, in one transaction.
 select * from dealwright.assign_many(%(leads)s::jsonb[], %(policy)s::text)
 
+-- name: assignment
+-- One assignment with its lead and booking.
+select s.assignment_id as position, coalesce(s.external_id, s.assignment_id::text) as assignment_id, s.lead_id,
+       l.customer_name, l.attributes, l.requirements, s.agent_id as desk_agent_id,
+       coalesce(a.external_id, a.agent_id::text) as agent_id, a.name as agent_name, s.status, s.assigned_at,
+       s.first_contact_at, s.ended_at, s.end_reason, s.match_score, s.policy, s.model_id,
+       coalesce(b.external_id, b.booking_id::text) as booking_id, b.status as booking_status
+from dealwright.assignment as s
+join dealwright.lead as l using (lead_id)
+join dealwright.agent as a using (agent_id)
+left join dealwright.booking as b using (assignment_id)
+where s.assignment_id = %(assignment_id)s::bigint
+
+-- name: assignments_page
+-- Assignments, newest first, before one.
+select s.assignment_id as position, coalesce(s.external_id, s.assignment_id::text) as assignment_id, s.lead_id,
+       l.customer_name, l.attributes, l.requirements, s.agent_id as desk_agent_id,
+       coalesce(a.external_id, a.agent_id::text) as agent_id, a.name as agent_name, s.status, s.assigned_at,
+       s.first_contact_at, s.ended_at, s.end_reason, s.match_score, s.policy, s.model_id,
+       coalesce(b.external_id, b.booking_id::text) as booking_id, b.status as booking_status
+from dealwright.assignment as s
+join dealwright.lead as l using (lead_id)
+join dealwright.agent as a using (agent_id)
+left join dealwright.booking as b using (assignment_id)
+where (%(before)s::bigint is null or s.assignment_id < %(before)s::bigint)
+  and (%(status)s::text is null or s.status = %(status)s::text)
+order by s.assignment_id desc
+limit %(k)s::bigint
+
+-- name: assignments_page_of_agent
+-- Assignments of one agent, newest first, before one.
+select s.assignment_id as position, coalesce(s.external_id, s.assignment_id::text) as assignment_id, s.lead_id,
+       l.customer_name, l.attributes, l.requirements, s.agent_id as desk_agent_id,
+       coalesce(a.external_id, a.agent_id::text) as agent_id, a.name as agent_name, s.status, s.assigned_at,
+       s.first_contact_at, s.ended_at, s.end_reason, s.match_score, s.policy, s.model_id,
+       coalesce(b.external_id, b.booking_id::text) as booking_id, b.status as booking_status
+from dealwright.assignment as s
+join dealwright.lead as l using (lead_id)
+join dealwright.agent as a using (agent_id)
+left join dealwright.booking as b using (assignment_id)
+where s.agent_id = %(agent_id)s::bigint
+  and (%(before)s::bigint is null or s.assignment_id < %(before)s::bigint)
+  and (%(status)s::text is null or s.status = %(status)s::text)
+order by s.assignment_id desc
+limit %(k)s::bigint
+
 -- name: backup_versions
 -- The migrations a desk has behind it.
 select version, name, checksum from dealwright.schema_version order by version
+
+-- name: booking_assignment
+-- Whose booking it is: named by an outside id, else by the id the desk gave it.
+select b.assignment_id, s.agent_id as desk_agent_id
+from dealwright.booking as b
+join dealwright.assignment as s using (assignment_id)
+where b.external_id = %(booking)s::text
+   or (b.external_id is null and b.booking_id = case when %(booking)s::text ~ '^[1-9][0-9]{0,17}$'
+                                                     then %(booking)s::bigint end)
+order by b.external_id nulls last
+limit 1
 
 -- name: cancel_task
 -- A task is not to be done.
@@ -43,6 +130,10 @@ select (dealwright.cancel_task(%(task_id)s::bigint, %(note)s::text)).task_id
 -- What has to be done before outcomes are read: follow-up times that are over, values that could not have a slot when
 -- they came.
 select dealwright.declare_open_values() as declared, dealwright.lapse_follow_ups(%(as_of)s::timestamptz) as lapsed
+
+-- name: closed_months
+-- The months of the record that are over.
+select kind, partition, from_time, to_time, unsealed from dealwright.closed_months(%(before)s::timestamptz)
 
 -- name: contact
 -- The agent reached the customer.
@@ -54,6 +145,12 @@ select (select count(*) from dealwright.agent) as agents,
        (select count(*) from dealwright.assignment) as assignments,
        (select count(*) from dealwright.booking) as bookings,
        (select count(*) from dealwright.lead where status = 'waiting') as waiting
+
+-- name: create_key
+-- Registers a key of the service; of the secret its hash.
+select dealwright.create_key(
+    %(key_id)s::text, %(name)s::text, %(scopes)s::text[], %(hash)s::text, %(agent_id)s::bigint,
+    %(expires_at)s::timestamptz)
 
 -- name: deactivate_agent
 -- The agent gets no more leads; the open ones may go to others.
@@ -123,6 +220,18 @@ from dealwright.duplicates_of(%(lead_id)s::bigint) as d
 left join dealwright.agent as a using (agent_id)
 order by d.lead_id
 
+-- name: events
+-- Events after one, in the order in which they became visible, under the ids the user's own tables use.
+select e.xid::text::numeric as xid, e.position, e.at, e.kind, e.agent_id as desk_agent_id,
+       coalesce(a.external_id, e.agent_id::text) as agent_id, a.name as agent_name, e.lead_id,
+       coalesce(s.external_id, e.assignment_id::text) as assignment_id,
+       coalesce(b.external_id, e.booking_id::text) as booking_id, e.open, e.capacity, e.payload
+from dealwright.read_events(%(xid)s::text::xid8, %(position)s::bigint, %(most)s::integer) as e
+left join dealwright.agent as a using (agent_id)
+left join dealwright.assignment as s on s.assignment_id = e.assignment_id
+left join dealwright.booking as b on b.booking_id = e.booking_id
+order by e.xid, e.position
+
 -- name: explain
 -- Why an assignment went where it went.
 select dealwright.explain(%(assignment_id)s::bigint, %(agent_id)s::bigint) as answer
@@ -139,6 +248,10 @@ order by by_id desc, a.agent_id
 -- The assignment that the user calls so: by an outside id, else by the id the desk gave it.
 select dealwright.assignment_named(%(name)s::text) as id
 
+-- name: find_key
+-- The key that a request names.
+select * from dealwright.find_key(%(key_id)s::text)
+
 -- name: finish_task
 -- What came of a task; a time without an offset is the company's clock.
 select (dealwright.finish_task(
@@ -148,6 +261,15 @@ select (dealwright.finish_task(
 from (select %(task_id)s::bigint as task_id) as t
 left join dealwright.task as k using (task_id)
 left join dealwright.plan_run as r using (run_id)
+
+-- name: floor
+-- What a monitor asks of the desk: who waits, what is free, what is not sealed yet.
+select (select count(*) from dealwright.lead where is_waiting) as waiting_leads,
+       (select coalesce(extract(epoch from clock_timestamp() - min(received_at)), 0) from dealwright.lead
+        where is_waiting)::double precision as oldest_wait_s,
+       (select coalesce(sum(open), 0) from dealwright.agent) as open_assignments,
+       (select coalesce(sum(capacity), 0) from dealwright.agent where active) as places,
+       (select count(*) from dealwright.agent where active) as active_agents
 
 -- name: holders_of
 -- At the end of the chain of those who wait: whose long transaction keeps a process waiting. Of its statement the first
@@ -189,6 +311,14 @@ order by a.xact_start nulls last, a.pid
 select dealwright.import_history(%(follow_up_days)s::double precision, %(deactivate_missing)s::boolean,
     %(currency)s::text) as counts
 
+-- name: is_recorded
+-- Whether the decision on an assignment is in this database.
+select exists (select from dealwright.decision as d where d.assignment_id = %(assignment_id)s::bigint) as here
+
+-- name: join_archived_events
+-- Adds what an archived decision could see of the events that are still here.
+select dealwright.join_archived_events()
+
 -- name: known_tasks
 -- Which of these tasks there are.
 select task_id from dealwright.task where task_id = any(%(task_ids)s::bigint[])
@@ -196,6 +326,56 @@ select task_id from dealwright.task where task_id = any(%(task_ids)s::bigint[])
 -- name: lapse_follow_ups
 -- Follow-up times that are over.
 select dealwright.lapse_follow_ups() as lapsed
+
+-- name: last_event
+-- The position up to which events can be read at this moment.
+select l.xid::text::numeric as xid, l.position from dealwright.last_event() as l
+
+-- name: lead
+-- One lead and who has it.
+select l.lead_id, l.external_id, l.customer_id, l.customer_name, l.attributes, l.requirements, l.priority,
+       l.idempotency_key, l.received_at, l.status, l.policy,
+       coalesce(s.external_id, s.assignment_id::text) as assignment_id,
+       coalesce(a.external_id, a.agent_id::text) as agent_id, a.name as agent_name,
+       coalesce(b.external_id, b.booking_id::text) as booking_id, b.status as booking_status
+from dealwright.lead as l
+left join dealwright.assignment as s on s.lead_id = l.lead_id and s.status <> 'reassigned'
+left join dealwright.agent as a using (agent_id)
+left join dealwright.booking as b on b.assignment_id = s.assignment_id
+where l.lead_id = %(lead_id)s::bigint
+
+-- name: lead_by_key
+-- The lead that came with an idempotency key.
+select l.lead_id, l.external_id, l.customer_id, l.customer_name, l.attributes, l.requirements, l.priority,
+       l.idempotency_key, l.received_at, l.status, l.policy,
+       coalesce(s.external_id, s.assignment_id::text) as assignment_id,
+       coalesce(a.external_id, a.agent_id::text) as agent_id, a.name as agent_name,
+       coalesce(b.external_id, b.booking_id::text) as booking_id, b.status as booking_status
+from dealwright.lead as l
+left join dealwright.assignment as s on s.lead_id = l.lead_id and s.status <> 'reassigned'
+left join dealwright.agent as a using (agent_id)
+left join dealwright.booking as b on b.assignment_id = s.assignment_id
+where l.idempotency_key = %(key)s::text
+
+-- name: leads_page
+-- Leads, newest first, before one.
+select l.lead_id, l.external_id, l.customer_id, l.customer_name, l.attributes, l.requirements, l.priority,
+       l.idempotency_key, l.received_at, l.status, l.policy,
+       coalesce(s.external_id, s.assignment_id::text) as assignment_id,
+       coalesce(a.external_id, a.agent_id::text) as agent_id, a.name as agent_name,
+       coalesce(b.external_id, b.booking_id::text) as booking_id, b.status as booking_status
+from dealwright.lead as l
+left join dealwright.assignment as s on s.lead_id = l.lead_id and s.status <> 'reassigned'
+left join dealwright.agent as a using (agent_id)
+left join dealwright.booking as b on b.assignment_id = s.assignment_id
+where (%(before)s::bigint is null or l.lead_id < %(before)s::bigint)
+  and (%(status)s::text is null or l.status = %(status)s::text)
+order by l.lead_id desc
+limit %(k)s::bigint
+
+-- name: list_keys
+-- All keys of the service.
+select * from dealwright.list_keys()
 
 -- name: load_model
 -- Registers a model and may put it to work.
@@ -212,6 +392,20 @@ where model_id = %(model_id)s::bigint
 select model_id, kind, created_at, promoted, promoted_at, evidence, metrics
 from dealwright.model
 order by model_id desc
+
+-- name: oldest_writer
+-- Whose transaction has been writing for longest: nothing that began after it is read before it ends.
+select a.pid, coalesce(nullif(a.application_name, ''), a.backend_type) as application, a.usename as "user",
+       a.xact_start as since, a.state, substring(a.query from '^(?:\s|--[^\n]*\n)*([A-Za-z]+)') as statement
+from pg_stat_activity as a
+where a.backend_xid is not null and a.pid <> pg_backend_pid()
+  and a.datid = (select d.oid from pg_database as d where d.datname = current_database())
+order by a.xact_start
+limit 1
+
+-- name: open_archive
+-- Makes room, in this transaction, for rows of the archive.
+select dealwright.open_archive()
 
 -- name: own_names
 -- What the user calls the agents that an answer names by the desk's ids.
@@ -232,9 +426,17 @@ left join dealwright.task as t using (run_id)
 group by r.run_id, r.first_day, r.last_day, r.as_of, r.time_zone, r.published_at, r.tasks
 order by r.published_at desc
 
+-- name: policies
+-- The policies with their parameters, and which is used where none is named.
+select name, params, is_default from dealwright.policy order by is_default desc, name
+
 -- name: policy
 -- The policy that is used where none is named, the model behind the named one, and what the data can support.
 select policy, model_id, evidence from dealwright.policy_in_use(%(policy)s::text)
+
+-- name: prepare_months
+-- Makes the partitions of the months to come.
+select dealwright.prepare_months() as months
 
 -- name: promote_model
 -- Puts a model to work.
@@ -258,6 +460,15 @@ from dealwright.waiting_lead
 order by place
 limit %(k)s::bigint
 
+-- name: queue_page
+-- The leads that wait for a place, most urgent first, after a place.
+select place, lead_id, external_id, customer_name, attributes, requirements, priority, received_at,
+       extract(epoch from waited)::double precision as waited_s, required_skills, required_department, agents_who_could
+from dealwright.waiting_lead
+where place > %(after)s::bigint
+order by place
+limit %(k)s::bigint
+
 -- name: rank
 -- The agents ranked for a lead, under the ids the user's own tables use, and by what they were ranked: one row without
 -- an agent where there is none.
@@ -273,9 +484,25 @@ order by r.rank, r.agent_id
 -- Gives an open assignment's lead to the best other agent with room.
 select * from dealwright.reassign(%(assignment_id)s::bigint, %(reason)s::text)
 
+-- name: record_columns
+-- The columns of a table of the record, with their types.
+select a.attname as name, a.atttypid::regtype::text as type
+from pg_attribute as a
+where a.attrelid = ('dealwright.' || quote_ident(%(table)s::text))::regclass and a.attnum > 0 and not a.attisdropped
+order by a.attnum
+
+-- name: release_month
+-- Drops a month of the record that is in the archive.
+select dealwright.release_month(%(kind)s::text, %(partition)s::text, %(files)s::jsonb) as rows
+
 -- name: reopen_task
 -- Takes back that a task was finished.
 select (dealwright.reopen_task(%(task_id)s::bigint, %(reason)s::text)).task_id
+
+-- name: replace_key
+-- Registers the successor of a key.
+select dealwright.replace_key(
+    %(key_id)s::text, %(new_key_id)s::text, %(hash)s::text, make_interval(secs => %(keep_s)s::double precision))
 
 -- name: replay
 -- A decision recomputed from its record.
@@ -307,6 +534,10 @@ select to_regclass('dealwright.schema_version') is not null as has_desk,
 -- Gives a lead whose agent did not answer in time to the next one.
 select dealwright.return_unanswered() as returned
 
+-- name: revoke_key
+-- Ends a key.
+select dealwright.revoke_key(%(key_id)s::text) as revoked_at
+
 -- name: seal_decisions
 -- Seals what was decided since the last time.
 select dealwright.seal_decisions() as sealed
@@ -314,6 +545,11 @@ select dealwright.seal_decisions() as sealed
 -- name: serve_queue
 -- Gives places that a shift has opened to those who wait.
 select dealwright.fill_free_places() as placed
+
+-- name: set_availability
+-- How many open leads an agent may have, and when they work.
+select dealwright.set_availability(
+    %(agent_id)s::bigint, %(capacity)s::integer, %(shifts)s::tstzmultirange, %(always)s::boolean)
 
 -- name: settle
 -- Settles or reopens a booking, durably.
@@ -372,6 +608,13 @@ select agent_id, rating, years_of_service from dealwright.agent order by agent_i
 -- name: unsealed_decisions
 -- Decisions that no block covers yet.
 select dealwright.unsealed_decisions() as unsealed
+
+-- name: verify_archived
+-- Checks blocks with what was copied from the archive.
+select v.block_id, v.decisions, b.first_decision_id, b.last_decision_id, v.intact
+from dealwright.verify_archived(%(first)s::bigint, %(last)s::bigint) as v
+join dealwright.decision_block as b using (block_id)
+order by v.block_id
 
 -- name: verify_decisions
 -- Checks every block of the sealed record.

@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 
 from dealwright.plan.staffing import ScheduleParams
+from dealwright.plan.staffing import roster as roster_module
 from dealwright.plan.staffing.patterns import Shift
 from dealwright.plan.staffing.roster import Roster, group_staff, name_people, read_staff
 from dealwright.plan.staffing.shifts import Cover
@@ -104,3 +105,41 @@ def test_a_contract_says_which_shifts_somebody_works() -> None:
     six = Shift("six", 480, 840, 360, None, ())
     may = [[person.may_work(shift) for shift in (EARLY, LATE, six)] for person in people]
     assert may == [[False, False, True], [True, False, False]]
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_one_day_is_matched_as_well_as_by_constraint_programming(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = np.random.default_rng(seed)
+    people = int(rng.integers(1, 6))
+    staff: dict[str, Any] = {
+        "rep_id": [f"p{k}" for k in range(people)],
+        "wish_start_min": [
+            None if rng.random() < 0.3 else int(30 * rng.integers(14, 40)) for _ in range(people)
+        ],
+        "hours_per_week": [float(rng.choice([3.9, 4.0, 40.0])) for _ in range(people)],
+    }
+    counts = [rng.integers(0, 4, 2).tolist()]
+
+    def cost(found: Roster) -> int:
+        wishes = staff["wish_start_min"]
+        moved = [
+            abs(wishes[item.person] - SHIFTS[item.shift].start_min) // 30
+            for item in found.assignments
+            if wishes[item.person] is not None
+        ]
+        return int(sum(moved)) + 100_000 * sum(count for *_, count in found.unfilled)
+
+    matched = roster(counts, [0], **staff)
+    monkeypatch.setattr(
+        roster_module,
+        "_match_day",
+        lambda cover, members, people, shifts: roster_module._solve_days(
+            [cover], [members], people, [shifts], params=PARAMS, gap_days=[0]
+        )[:2],
+    )
+    solved = roster(counts, [0], **staff)
+    assert cost(matched) == cost(solved)
+    assert len(matched.assignments) == len({item.person for item in matched.assignments})
+    assert len(matched.assignments) + sum(count for *_, count in matched.unfilled) == sum(counts[0])

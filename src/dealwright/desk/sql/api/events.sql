@@ -23,3 +23,18 @@ $$;
 comment on function dealwright.read_events(xid8, bigint, integer) is
     'The outbox after a position (the xid and position of the last event read), never missing a late commit. '
     'What was read is there to stay when the reading transaction is over (not where that may only read).';
+
+create or replace function dealwright.last_event()
+returns table (xid xid8, "position" bigint)
+language sql stable security definer set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
+    select coalesce(l.xid, '0'), coalesce(l.position, 0)
+    from (values (1)) as always (n)
+    left join lateral (
+        select e.xid, e.position from dealwright.event as e
+        where e.xid < dealwright_engine.snapshot_xmin()
+        order by e.xid desc, e.position desc
+        limit 1
+    ) as l on true
+$$;
+comment on function dealwright.last_event() is
+    'The position of the last event that read_events would give at this moment: where who listens from now on begins.';

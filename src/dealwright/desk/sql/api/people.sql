@@ -105,6 +105,27 @@ comment on function dealwright.deactivate_agent(bigint, boolean) is
     'The agent gets no more leads. With hand_over the open ones go to others by the same ranking, most urgent first, '
     'or back to the queue where nobody has room; without, they stay.';
 
+create or replace function dealwright.set_availability(agent_id bigint, capacity integer default null,
+    shifts tstzmultirange default null, always boolean default false)
+returns void language plpgsql security definer
+    set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
+begin
+    perform pg_advisory_xact_lock_shared(hashtext('dealwright upgrade'), 0);  -- see desk/upgrade.py
+    lock table dealwright.lead in row exclusive mode;  -- who holds all writers must see this one before it locks a row
+    update dealwright.agent as a
+    set capacity = coalesce(set_availability.capacity, a.capacity),
+        shifts = case when set_availability.always then null else coalesce(set_availability.shifts, a.shifts) end
+    where a.agent_id = set_availability.agent_id;
+    if not found then
+        raise exception 'there is no agent %', set_availability.agent_id using errcode = 'DW003',
+            hint = '`dealwright agents` shows the ids';
+    end if;
+end
+$$;
+comment on function dealwright.set_availability(bigint, integer, tstzmultirange, boolean) is
+    'How many open leads an agent may have, and when they work; null changes nothing, always takes the shifts away. '
+    'Room that opens goes to those who wait.';
+
 create or replace function dealwright.contact(assignment_id bigint, at timestamptz default null)
 returns timestamptz language plpgsql security definer
     set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$

@@ -116,7 +116,12 @@ declare
     l dealwright.lead;
     done text;  -- an assignment evaluates a function; PERFORM would start a query for it
 begin
-    if dealwright_engine.writes_itself() then
+    if dealwright_engine.writes_itself() or (tg_op = 'UPDATE' and (
+            old.agent_id, old.status, old.outcome, old.slots, old.assigned_at, old.completed_at, old.base_revenue,
+            old.package_revenue, old.total_revenue)
+        is not distinct from (
+            new.agent_id, new.status, new.outcome, new.slots, new.assigned_at, new.completed_at, new.base_revenue,
+            new.package_revenue, new.total_revenue)) then
         return null;
     end if;
     select r.fair_window_start, c as model into rule

@@ -62,7 +62,12 @@ create or replace function dealwright_engine.follow_booking()
 returns trigger language plpgsql security definer
 set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
 begin
-    if dealwright_engine.writes_itself() then
+    if dealwright_engine.writes_itself() or (tg_op = 'UPDATE' and (
+            old.assignment_id, old.status, old.completed_at, old.cancelled_at, old.base_revenue, old.package_revenue,
+            old.total_revenue)
+        is not distinct from (
+            new.assignment_id, new.status, new.completed_at, new.cancelled_at, new.base_revenue, new.package_revenue,
+            new.total_revenue)) then
         return null;
     end if;
     -- rewriting the assignment's own status makes its trigger derive everything anew

@@ -22,13 +22,7 @@ create or replace trigger derive_assignment before insert or update on dealwrigh
 create or replace trigger follow_new_assignment after insert on dealwright.assignment
     for each row execute function dealwright_engine.follow_assignment();
 create or replace trigger follow_assignment after update on dealwright.assignment
-    for each row when ((
-        old.agent_id, old.status, old.outcome, old.slots, old.assigned_at, old.completed_at, old.base_revenue,
-            old.package_revenue, old.total_revenue)
-        is distinct from (
-        new.agent_id, new.status, new.outcome, new.slots, new.assigned_at, new.completed_at, new.base_revenue,
-            new.package_revenue, new.total_revenue))
-    execute function dealwright_engine.follow_assignment();
+    for each row execute function dealwright_engine.follow_assignment();
 create or replace trigger follow_deleted_assignment after delete on dealwright.assignment
     for each row execute function dealwright_engine.follow_assignment();
 
@@ -37,13 +31,7 @@ create or replace trigger prepare_booking before insert or update on dealwright.
 create or replace trigger follow_new_booking after insert on dealwright.booking
     for each row execute function dealwright_engine.follow_booking();
 create or replace trigger follow_booking after update on dealwright.booking
-    for each row when ((
-        old.assignment_id, old.status, old.completed_at, old.cancelled_at, old.base_revenue, old.package_revenue,
-            old.total_revenue)
-        is distinct from (
-        new.assignment_id, new.status, new.completed_at, new.cancelled_at, new.base_revenue, new.package_revenue,
-            new.total_revenue))
-    execute function dealwright_engine.follow_booking();
+    for each row execute function dealwright_engine.follow_booking();
 create or replace trigger follow_deleted_booking after delete on dealwright.booking
     for each row execute function dealwright_engine.follow_booking();
 
@@ -57,6 +45,11 @@ create or replace trigger append_only before update or delete or truncate on dea
 create or replace trigger written_by_engine before insert on dealwright.decision_block
     for each statement execute function dealwright_engine.written_by_engine(
         'dealwright.seal_decisions() seals what is new');
+create or replace trigger append_only before update or delete or truncate on dealwright.archive_file
+    for each statement execute function dealwright_engine.refuse_change();
+create or replace trigger written_by_engine before insert on dealwright.archive_file
+    for each statement execute function dealwright_engine.written_by_engine(
+        '`dealwright archive` writes files and notes them');
 create or replace trigger append_only before update or delete or truncate on dealwright.decision_seal
     for each statement execute function dealwright_engine.refuse_change();
 create or replace trigger written_by_engine before insert on dealwright.decision_seal
@@ -200,3 +193,11 @@ create or replace trigger within_bounds before update of external_id, customer_i
 
 -- what placements go by follows from policies and models
 select dealwright_engine.write_rules();
+
+-- the months of the record, and triggers of their own
+select dealwright_engine.guard_partition(p.relname, c.relname)
+from pg_inherits as i
+join pg_class as p on p.oid = i.inhparent
+join pg_class as c on c.oid = i.inhrelid
+where i.inhparent in ('dealwright.decision'::regclass, 'dealwright.event'::regclass);
+select dealwright.prepare_months();

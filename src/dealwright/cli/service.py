@@ -1,0 +1,152 @@
+"""Commands of the HTTP service: serve, key."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Annotated
+
+import typer
+
+from dealwright.cli.context import Json, console, notes, open_desk, read_time, settings_of, write_json
+from dealwright.cli.help import App
+
+key_app = App(
+    name="key", help="Make, list, replace and revoke the keys of the service.", no_args_is_help=True
+)
+
+KeyId = Annotated[str, typer.Argument(metavar="KEY", help="Id of the key: the part that is no secret.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command("serve")(serve)
+    app.add_typer(key_app)
+
+
+def serve(
+    context: typer.Context,
+    *,
+    host: Annotated[
+        str, typer.Option("--host", metavar="ADDRESS", help="Where to listen; 0.0.0.0: everywhere.")
+    ] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option("--port", metavar="NUMBER", min=0, max=65_535, help="0: one that is free.")
+    ] = 8000,
+    processes: Annotated[
+        int, typer.Option("--processes", metavar="NUMBER", min=1, max=64, help="Processes that serve.")
+    ] = 1,
+    worker: Annotated[
+        bool, typer.Option("--worker/--no-worker", help="Also do what the desk has to do by the clock.")
+    ] = True,
+) -> None:
+    """Serve the desk over HTTP until it is stopped; its log goes to stderr, a line of JSON each."""
+    from dealwright.extras import require_extra
+
+    require_extra("service", "the service")
+    settings = settings_of(context)
+    with open_desk(context) as desk:  # brings the database up to date before a process of the service starts
+        keys = desk.keys.list()
+    from dealwright.service.params import ServiceParams
+    from dealwright.service.server import Place, serve
+
+    say = notes()
+    if not any(key["is_valid"] for key in keys):
+        say.print(
+            "nobody has a key yet: dealwright key create NAME --scope admin makes one",
+            markup=False,
+            soft_wrap=True,
+        )
+    serve(
+        Place(settings.database_url, settings.home),
+        ServiceParams(worker=worker),
+        host=host,
+        port=port,
+        processes=processes,
+        ready=lambda address: say.print(f"serving at {address}; Ctrl-C stops", markup=False, soft_wrap=True),
+    )
+
+
+@key_app.command("create")
+def create_key(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Who has it, for the list of keys.")],
+    *,
+    scope: Annotated[
+        list[str],
+        typer.Option(
+            "--scope", metavar="SCOPE", help="ingest, agent, planner, manager or admin; may be given again."
+        ),
+    ],
+    agent: Annotated[
+        str | None, typer.Option("--agent", metavar="ID", help="With the scope agent: whose work it shows.")
+    ] = None,
+    expires: Annotated[
+        datetime | None,
+        typer.Option("--expires", metavar="TIME", parser=read_time, help="Until when it is valid."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Make a key of the service. It is shown this once: the desk keeps a hash of it."""
+    from dealwright.desk.keys import split_token
+
+    with open_desk(context) as desk:
+        key = desk.keys.create(name, scope, agent=agent, expires_at=expires and expires.astimezone())
+    if as_json:
+        parts = split_token(key)
+        write_json({"key_id": parts[0] if parts else None, "key": key})
+        return
+    typer.echo(key)
+    notes().print("keep it in a safe place: it is not shown again", markup=False)
+
+
+@key_app.command("list")
+def list_keys(context: typer.Context, as_json: Json = False) -> None:
+    """Show the keys, oldest first, without their secrets."""
+    with open_desk(context) as desk:
+        keys = desk.keys.list()
+    if as_json:
+        write_json([dict(key) for key in keys])
+        return
+    from dealwright.cli.tables import keys_table
+
+    if keys:
+        console().print(keys_table(keys))
+    else:
+        notes().print(
+            "there are no keys yet: dealwright key create NAME --scope admin makes one", markup=False
+        )
+
+
+@key_app.command("replace")
+def replace_key(
+    context: typer.Context,
+    key: KeyId,
+    *,
+    keep: Annotated[
+        float,
+        typer.Option("--keep", metavar="HOURS", min=0, max=720, help="For so long the old one stays valid."),
+    ] = 24.0,
+    as_json: Json = False,
+) -> None:
+    """Make the successor of a key, with the same scopes; the old one stays valid for a while."""
+    from dealwright.desk.keys import split_token
+
+    with open_desk(context) as desk:
+        made = desk.keys.replace(key, keep=timedelta(hours=keep))
+    if as_json:
+        parts = split_token(made)
+        write_json({"key_id": parts[0] if parts else None, "key": made, "replaces": key})
+        return
+    typer.echo(made)
+    notes().print(f"key {key} is valid for {keep:g} hours yet", markup=False)
+
+
+@key_app.command("revoke")
+def revoke_key(context: typer.Context, key: KeyId, as_json: Json = False) -> None:
+    """End a key for good; a service that runs refuses it within seconds."""
+    with open_desk(context) as desk:
+        revoked = desk.keys.revoke(key)
+    if as_json:
+        write_json({"key_id": key, "revoked_at": revoked})
+    else:
+        console().print(f"key {key} was revoked at {revoked:%Y-%m-%d %H:%M:%S %Z}", markup=False)

@@ -1,0 +1,234 @@
+"""The application: what surrounds every request, and the endpoints."""
+
+from __future__ import annotations
+
+import json
+import logging
+import secrets
+import time
+from collections.abc import AsyncIterator, Callable, MutableMapping
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+import anyio.to_thread
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from dealwright import __version__
+from dealwright.errors import DatabaseError, DealwrightError
+from dealwright.service.core import Service
+from dealwright.service.params import ServiceParams
+from dealwright.service.problems import RefusedError, problem, problem_of, status_of
+from dealwright.service.routes import agents, assignments, events, keys, leads, operations, reading, tasks
+from dealwright.service.shapes import Problem
+
+_log = logging.getLogger("dealwright.service")
+_DESCRIPTION = """\
+Decides who should sell to a customer. Every request carries a key (`Authorization: Bearer dw_…`); `x-scopes`
+of an operation says which keys it takes. Every error is a problem document whose `detail` names the fix.
+Lists are read page by page: send `next` of an answer as `after`.
+
+A lead is safe to send again with the same `idempotency_key`: it is placed once.
+"""
+
+
+def create_app(
+    open_service: Callable[[], Service],
+    params: ServiceParams,
+    *,
+    started: Callable[[Service], None] = lambda _: None,
+) -> FastAPI:
+    """Build the application.
+
+    Parameters
+    ----------
+    open_service
+        Is called when the application starts; what it returns is closed when it ends.
+    started
+        Is told of it, in the thread of the event loop.
+    """
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
+        anyio.to_thread.current_default_thread_limiter().total_tokens = params.threads
+        service = await anyio.to_thread.run_sync(open_service)
+        app.state.service = service
+        service.start()
+        started(service)
+        try:
+            yield {"service": service}
+        finally:
+            await service.close()
+
+    app = FastAPI(
+        title="Dealwright",
+        version=__version__,
+        description=_DESCRIPTION,
+        lifespan=lifespan,
+        openapi_url="/api/v1/openapi.json",
+        docs_url=None,  # its page loads scripts from elsewhere
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    app.state.params = params
+    for module in (leads, assignments, agents, events, reading, tasks, keys, operations):
+        app.include_router(module.router, prefix="/api/v1")
+    app.include_router(operations.probes)
+    app.add_exception_handler(DealwrightError, _refuse)
+    app.add_exception_handler(RefusedError, _refuse)
+    app.add_exception_handler(RequestValidationError, _refuse_values)
+    app.add_exception_handler(HTTPException, _refuse_request)
+    app.openapi = lambda: _with_problem(app)  # type: ignore[method-assign]  # as its documentation says
+    app.add_middleware(Envelope, most_body_bytes=params.most_body_bytes)
+    return app
+
+
+def _with_problem(app: FastAPI) -> dict[str, Any]:
+    """Return the OpenAPI document; the shape of errors stands in it once."""
+    document = FastAPI.openapi(app)
+    document["components"]["schemas"]["Problem"] = Problem.model_json_schema()
+    return document
+
+
+class Envelope:
+    """Surrounds every request: its number, its size, its time, and what nobody foresaw."""
+
+    def __init__(self, app: ASGIApp, most_body_bytes: int) -> None:
+        self._app, self._most = app, most_body_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        began = time.perf_counter()
+        request_id = secrets.token_hex(8)
+        status = 0
+
+        async def answer(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [
+                    *message["headers"],
+                    (b"x-request-id", request_id.encode()),
+                    (b"x-content-type-options", b"nosniff"),
+                    (b"cache-control", b"no-store"),
+                ]
+            await send(message)
+
+        try:
+            if _announced_bytes(scope) > self._most:
+                await self._too_large(scope["path"])(scope, receive, answer)
+            else:
+                await self._app(scope, self._limited(receive), answer)
+        except Exception:
+            _log.exception("request %s failed", request_id)
+            if status == 0:
+                detail = f"the log of the service has the details of request {request_id}"
+                await problem(500, detail, scope["path"])(scope, receive, answer)
+            else:
+                raise
+        finally:
+            _write_down(scope, request_id, status, time.perf_counter() - began)
+
+    def _limited(self, receive: Receive) -> Receive:
+        """Refuse a body that grows too large on its way."""
+        seen = 0
+
+        async def limited() -> Message:
+            nonlocal seen
+            message = await receive()
+            seen += len(message.get("body", b""))
+            if seen > self._most:
+                raise HTTPException(413, self._words())
+            return message
+
+        return limited
+
+    def _too_large(self, path: str) -> Response:
+        return problem(413, self._words(), path, headers={"Connection": "close"})
+
+    def _words(self) -> str:
+        return f"a request may have {self._most:,} bytes: send less at a time"
+
+
+def _announced_bytes(scope: Scope) -> int:
+    for name, value in scope["headers"]:
+        if name == b"content-length":
+            return int(value) if value.isdigit() else 0
+    return 0
+
+
+def _write_down(scope: Scope, request_id: str, status: int, seconds: float) -> None:
+    """Log and count a request: its route, and no path, query or body, which may hold customers' data."""
+    state: MutableMapping[str, Any] = scope.get("state") or {}
+    # that of a request is a copy, to which a dependency may have added the key
+    route = getattr(scope.get("route"), "path_format", None) or "(unknown)"
+    service: Service | None = getattr(scope["app"].state, "service", None) if "app" in scope else None
+    if service is not None:
+        service.metrics.observe_request(scope["method"], route, status, seconds)
+    key = state.get("key")
+    _log.info(
+        "request",
+        extra={
+            "request_id": request_id,
+            "method": scope["method"],
+            "route": route,
+            "status": status,
+            "ms": round(1000 * seconds, 2),
+            "key_id": key.key_id if key is not None else None,
+        },
+    )
+
+
+async def _refuse(request: Request, error: Exception) -> Response:
+    assert isinstance(error, DealwrightError | RefusedError)  # noqa: S101 - registered for these
+    if isinstance(error, DatabaseError) and status_of(error) == 503:
+        service: Service = request.app.state.service
+        service.revive()
+        _log.error("%s", error)
+    return problem_of(error, request.url.path)
+
+
+async def _refuse_values(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for these
+    found = [
+        {"at": ".".join(str(part) for part in item["loc"]), "message": item["msg"]} for item in error.errors()
+    ]
+    unreadable = any(item["type"] == "json_invalid" for item in error.errors())
+    first = found[0]
+    detail = f"{first['at']}: {first['message']}"
+    return problem(400 if unreadable else 422, detail, request.url.path, errors=found[:100])
+
+
+async def _refuse_request(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101 - registered for these
+    details = {
+        404: "no such address: /api/v1/openapi.json lists all of them",
+        405: f"the address does not know {request.method}: /api/v1/openapi.json says what it knows",
+    }
+    detail = details.get(error.status_code, str(error.detail))
+    return problem(error.status_code, detail, request.url.path, headers=error.headers)
+
+
+class JsonLines(logging.Formatter):
+    """Writes each record as one line of JSON."""
+
+    _OWN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line."""
+        line: dict[str, Any] = {
+            "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "event": record.getMessage(),
+            **{name: value for name, value in vars(record).items() if name not in self._OWN},
+        }
+        if record.exc_info:
+            line["error"] = self.formatException(record.exc_info)
+        return json.dumps(line, ensure_ascii=False, default=str)

@@ -1,0 +1,90 @@
+"""What one process of the service shares among its requests."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from dealwright.desk.desk import Desk
+from dealwright.desk.server import find_server, start_server
+from dealwright.desk.worker import Worker
+from dealwright.errors import DealwrightError
+from dealwright.service.events import EventLog
+from dealwright.service.guard import Guard
+from dealwright.service.intake import Intake
+from dealwright.service.metrics import Metrics
+from dealwright.service.params import ServiceParams
+
+_log = logging.getLogger("dealwright.service")
+
+
+class Service:
+    """The desk, who may use it, and what runs beside the requests.
+
+    Parameters
+    ----------
+    desk
+        Open; closed with the service.
+    home
+        Of the embedded database, which is started again when it is gone; None: a database of one's own.
+    """
+
+    def __init__(self, desk: Desk, params: ServiceParams, home: Path | None = None) -> None:
+        self.desk, self.params, self._home = desk, params, home
+        self.metrics = Metrics(desk)
+        self.guard = Guard(desk.keys, params)
+        self.intake = Intake(desk, params.batch, self.metrics.observe_batch)
+        self.events = EventLog(desk.outbox, params)
+        self.listeners = 0
+        self._stop = threading.Event()
+        self._at_work: list[threading.Thread] = []
+        self._reviving = threading.Lock()
+
+    def start(self) -> None:
+        """Begin what runs beside the requests, in the thread of the event loop."""
+        self.events.start(self.is_stopping)
+        if self.params.worker:
+            worker = Worker(self.desk.database)
+            self._begin("dealwright-worker", lambda: worker.run(self._stop))
+
+    def is_stopping(self) -> bool:
+        """Whether the service has to end."""
+        return self._stop.is_set()
+
+    def stop(self) -> None:
+        """Let what is under way come to its end; safe to call from a signal handler."""
+        self._stop.set()
+
+    async def close(self) -> None:
+        """Stop, place the leads that were accepted, and close the desk."""
+        self.stop()
+        await self.events.close()
+        await self.intake.close()
+        for thread in self._at_work:
+            thread.join(timeout=5)
+        self.desk.close()
+
+    def revive(self) -> None:
+        """Start the embedded database again when it is gone; a request that failed asks for it."""
+        if self._home is None or self._stop.is_set() or not self._reviving.acquire(blocking=False):
+            return
+        home = self._home
+
+        def start() -> None:
+            try:
+                if find_server(home) is None:
+                    start_server(home)
+                    _log.warning("the embedded database was gone and has been started again")
+            except DealwrightError as error:
+                _log.error("the embedded database does not start: %s", error)
+            finally:
+                self._reviving.release()
+
+        threading.Thread(target=start, name="dealwright-revive", daemon=True).start()
+
+    def _begin(self, name: str, work: Callable[[], object]) -> None:
+        thread = threading.Thread(target=work, name=name, daemon=True)
+        thread.start()
+        self._at_work.append(thread)

@@ -1,0 +1,139 @@
+"""How an endpoint is declared: who may call it, what it answers, and which errors it knows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Annotated, Any, cast
+
+from fastapi import APIRouter, Depends, Request, Security
+from fastapi.security import HTTPBearer
+from starlette.responses import Response
+
+from dealwright.desk.desk import Desk
+from dealwright.desk.keys import Key
+from dealwright.errors import NotFoundError
+from dealwright.service.problems import RefusedError
+
+if TYPE_CHECKING:
+    from dealwright.service.core import Service
+
+EVERYBODY = ("ingest", "agent", "planner", "manager")
+_BEARER = HTTPBearer(
+    auto_error=False, scheme_name="key", description="A key of the service (`dealwright key create`)."
+)
+_MEANT = {
+    400: "The body is not JSON.",
+    401: "No valid key.",
+    403: "The key has none of the scopes.",
+    404: "There is no such thing, or it is somebody else's.",
+    405: "The address does not know the method.",
+    409: "The state of the desk forbids it.",
+    413: "The request is too large.",
+    415: "The body is not JSON.",
+    422: "A value cannot be used.",
+    429: "Too many requests.",
+    503: "The database cannot be reached: try again.",
+}
+
+
+def needs(*scopes: str) -> Callable[[Request], Coroutine[Any, Any, None]]:
+    """Let only keys with one of the scopes through; an admin's key does everything."""
+    allowed = {*scopes, "admin"}
+
+    async def check(request: Request) -> None:
+        key = await service_of(request).guard.identify(request)
+        request.state.key = key
+        # the scope agent opens what is the agent's own; any other scope of the endpoint opens it whole
+        request.state.own_agent = None if key.scopes & (allowed - {"agent"}) else key.agent_id
+        if not key.scopes & allowed:
+            raise RefusedError(
+                403, f"this takes a key with the scope {' or '.join(sorted(allowed))}, and {key.name!r} has "
+                f"{', '.join(sorted(key.scopes))}",
+            )  # fmt: skip
+
+    return check
+
+
+def endpoint(
+    router: APIRouter,
+    method: str,
+    path: str,
+    *,
+    scopes: tuple[str, ...] | None,
+    answer: Any,
+    status: int = 200,
+    media_type: str | None = None,
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Declare an endpoint.
+
+    Parameters
+    ----------
+    scopes
+        A key needs one of them; an admin's key needs none. None: no key is asked for.
+    answer
+        What the OpenAPI document says of the answer; what is answered is sent as it is.
+    """
+    known = (400, 404, 405, 413, 422, 503) if scopes is None else tuple(_MEANT)
+    failures: dict[int | str, dict[str, Any]] = {
+        code: {
+            "description": _MEANT[code],
+            "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
+        }
+        for code in known
+    }
+    success: dict[str, Any] = {"model": answer} if answer is not None else {"description": "As it comes."}
+    if media_type is not None:
+        success = {"description": "As it comes.", "content": {media_type: {"schema": {"type": "string"}}}}
+
+    def declare(function: Callable[..., Any]) -> Callable[..., Any]:
+        router.add_api_route(
+            path,
+            function,
+            methods=[method],
+            status_code=status,
+            response_model=None,
+            response_class=Response,
+            dependencies=[] if scopes is None else [Depends(needs(*scopes)), Security(_BEARER)],
+            responses={status: success, **failures},
+            summary=(function.__doc__ or path).strip().split("\n")[0].rstrip("."),
+            openapi_extra=None if scopes is None else {"x-scopes": sorted({*scopes, "admin"})},
+            operation_id=function.__name__,
+        )
+        return function
+
+    return declare
+
+
+def service_of(request: Request) -> Service:
+    """Return what the process shares among its requests."""
+    return cast("Service", request.app.state.service)
+
+
+async def _key(request: Request) -> Key:
+    return cast("Key", request.state.key)
+
+
+async def _own_agent(request: Request) -> int | None:
+    return cast("int | None", request.state.own_agent)
+
+
+async def _desk(request: Request) -> Desk:
+    return service_of(request).desk
+
+
+Who = Annotated[Key, Depends(_key)]
+TheDesk = Annotated[Desk, Depends(_desk)]
+# the agent whose work alone is shown to the key, under the desk's id; None: everybody's
+OwnAgent = Annotated[int | None, Depends(_own_agent)]
+
+
+def check_own(own_agent: int | None, agent_id: int | None, what: str) -> None:
+    """Refuse an agent's key that names somebody else's work, in the words for what does not exist.
+
+    Raises
+    ------
+    NotFoundError
+        It is somebody else's.
+    """
+    if own_agent is not None and agent_id != own_agent:
+        raise NotFoundError(f"there is no {what} of yours: your list shows those that are")

@@ -1,0 +1,67 @@
+"""How the service is run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dealwright.errors import InputError
+
+
+@dataclass(frozen=True)
+class ServiceParams:
+    """How the service is run.
+
+    Attributes
+    ----------
+    worker
+        Each process also offers to do what the desk has to do by the clock; one of all leads.
+    threads
+        Calls to the database that a process makes at once.
+    batch
+        Leads that arrive together are placed in one transaction, up to so many.
+    most_leads
+        Leads in one request.
+    most_body_bytes
+        Size of a request.
+    rate_per_s, burst
+        Requests per second that one key may send to one process, and how many at once.
+    attempts_per_min
+        Requests without a valid key that one address may send to one process in a minute.
+    key_fresh_s
+        For so long a key that was valid is not looked up again: a revoked one works no longer than that.
+    poll_s
+        How often the one reader of a process looks for new events.
+    recent_events
+        Events that a process keeps in memory for its listeners; older ones are read from the database.
+    most_listeners
+        Clients that follow the events of one process.
+    held_back_alarm_s
+        When a transaction that was left open has delayed the events for so long, the log says whose it is.
+    heartbeat_s
+        After so long without an event a listener gets a comment, so that a dead connection is noticed.
+
+    Raises
+    ------
+    InputError
+        One of them is not above 0.
+    """
+
+    worker: bool = True
+    threads: int = 16
+    batch: int = 500
+    most_leads: int = 1000
+    most_body_bytes: int = 4 * 2**20
+    rate_per_s: float = 2_000.0
+    burst: float = 4_000.0
+    attempts_per_min: float = 30.0
+    key_fresh_s: float = 5.0
+    poll_s: float = 0.1
+    recent_events: int = 10_000
+    most_listeners: int = 1_000
+    held_back_alarm_s: float = 60.0
+    heartbeat_s: float = 15.0
+
+    def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            if not isinstance(value, bool) and not value > 0:
+                raise InputError(f"{name} must be above 0, not {value}")

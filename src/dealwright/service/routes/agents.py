@@ -1,0 +1,54 @@
+"""Agents: who is there, how busy, and when they work; and the queue they share."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from dealwright.errors import InputError
+from dealwright.service.answers import Json, page_answer
+from dealwright.service.endpoint import OwnAgent, TheDesk, check_own, endpoint
+from dealwright.service.problems import RefusedError
+from dealwright.service.routes.leads import After, Limit
+from dealwright.service.shapes import AgentOut, AvailabilityIn, Page, WaitingOut
+
+router = APIRouter(tags=["agents"])
+
+
+@endpoint(router, "GET", "/agents", scopes=("manager", "planner"), answer=Page[AgentOut])
+def list_agents(desk: TheDesk, after: After = None, limit: Limit = 100) -> Json:
+    """List the agents with their workload."""
+    return page_answer(desk.book.agents(after=after, k=limit))
+
+
+@endpoint(router, "GET", "/agents/{agent_id}", scopes=("agent", "manager", "planner"), answer=AgentOut)
+def get_agent(desk: TheDesk, own: OwnAgent, agent_id: str) -> Json:
+    """Return one agent with the workload; an agent's key sees its own."""
+    if own is not None:
+        check_own(own, desk.book.find_agent(agent_id), f"agent {agent_id}")
+    return Json(desk.book.agent(agent_id))
+
+
+@endpoint(router, "PATCH", "/agents/{agent_id}", scopes=("agent", "manager"), answer=AgentOut)
+def change_agent(desk: TheDesk, own: OwnAgent, agent_id: str, change: AvailabilityIn) -> Json:
+    """Say whether an agent gets leads, how many, and when; an agent's key changes its own `active`."""
+    if own is not None:
+        check_own(own, desk.book.find_agent(agent_id), f"agent {agent_id}")
+        if change.capacity is not None or change.shifts is not None or change.always or change.hand_over:
+            raise RefusedError(403, "an agent's key may change active: capacity and shifts are a manager's")
+    if change.hand_over and change.active is not False:
+        raise InputError("hand_over goes with active = false: send both")
+    if change.capacity is not None or change.shifts is not None or change.always:
+        shifts = None if change.shifts is None else [(shift.start, shift.until) for shift in change.shifts]
+        desk.book.set_availability(agent_id, capacity=change.capacity, shifts=shifts, always=change.always)
+    if change.active is not None:
+        if change.active:
+            desk.activate(agent_id)
+        else:
+            desk.deactivate(agent_id, hand_over=change.hand_over)
+    return Json(desk.book.agent(agent_id))
+
+
+@endpoint(router, "GET", "/queue", scopes=("manager", "planner"), answer=Page[WaitingOut])
+def list_queue(desk: TheDesk, after: After = None, limit: Limit = 100) -> Json:
+    """List the leads that wait, most urgent first."""
+    return page_answer(desk.book.queue(after=after, k=limit))

@@ -1,0 +1,458 @@
+"""What requests and answers look like, for whoever reads the OpenAPI document, and for checking requests."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Generic, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic.config import JsonDict
+
+T = TypeVar("T")
+Text = Annotated[str, StringConstraints(min_length=1, max_length=500, pattern=r"^[^\x00-\x1f\x7f-\x9f]+$")]
+LongText = Annotated[str, StringConstraints(max_length=100_000, pattern=r"^[^\x00]*$")]
+Id = int | str
+Policy = Literal["value", "classic", "workload", "fair"]
+Amount = Annotated[float, Field(ge=0, lt=1e12, allow_inf_nan=False)]
+Scope = Literal["ingest", "agent", "planner", "manager", "admin"]
+
+_MARS: JsonDict = {
+    "customer_name": "Kate Nguyen",
+    "attributes": {
+        "communication_method": "Text",
+        "lead_source": "Organic",
+        "destination": "Mars",
+        "launch_location": "Dallas-Fort Worth Launch Complex",
+    },
+    "requirements": "A window seat, and somebody who speaks Catalan",
+    "idempotency_key": "web-form-2026-0001",
+}
+
+
+class Request(BaseModel):
+    """A body whose names are all known: a misspelt one is an error."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class LeadIn(Request):
+    """One enquiry of one prospect."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [_MARS]})
+
+    customer_name: Text
+    attributes: Annotated[dict[str, str | float | bool | None], Field(max_length=200)] = Field(
+        default_factory=dict, description="What is known of the declared dimensions."
+    )
+    requirements: LongText | None = Field(None, description="What the customer wants, in words.")
+    priority: int = Field(0, ge=-(2**31), lt=2**31, description="Higher comes first in the queue.")
+    idempotency_key: Text | None = Field(
+        None, description="The same key sent twice gives the same assignment; also as header Idempotency-Key."
+    )
+    received_at: datetime | None = Field(None, description="When the enquiry came in; default now.")
+    customer_id: Text | None = Field(None, description="Who comes back goes to the former agent.")
+
+
+class BatchIn(Request):
+    """Leads that are placed in one transaction: all of them or none."""
+
+    leads: Annotated[list[LeadIn], Field(min_length=1)]
+    policy: Policy | None = None
+
+
+class RankingIn(Request):
+    """A lead to rank the agents for; of its attributes any may be missing."""
+
+    lead: dict[str, Any] = Field(examples=[{"attributes": {"destination": "Mars"}}])
+    policy: Policy | None = None
+    k: int | None = Field(None, ge=1, lt=2**31, description="Only the first k agents.")
+
+
+class ReasonIn(Request):
+    """Why, for the record."""
+
+    reason: Text = Field(examples=["on holiday from tomorrow"])
+
+
+class ContactIn(Request):
+    """When the customer was reached."""
+
+    at: datetime | None = Field(None, description="Default: now.")
+
+
+class SettleIn(Request):
+    """What became of a booking."""
+
+    status: Literal["pending", "confirmed", "cancelled"] = Field(examples=["confirmed"])
+    base_revenue: Amount | None = None
+    package_revenue: Amount | None = None
+    total_revenue: Amount | None = Field(None, examples=[2400])
+
+
+class ShiftIn(Request):
+    """From when until when an agent works."""
+
+    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+
+    start: datetime = Field(alias="from")
+    until: datetime
+
+
+class AvailabilityIn(Request):
+    """What to change about an agent; what is left out stays."""
+
+    active: bool | None = Field(None, description="Whether the agent gets leads.")
+    hand_over: bool = Field(
+        False, description="With active = false: give the open leads to others, or back to the queue."
+    )
+    capacity: int | None = Field(None, ge=0, lt=2**31, examples=[12])
+    shifts: Annotated[list[ShiftIn], Field(max_length=1000)] | None = Field(
+        None, description="All of them: they take the place of those that were there."
+    )
+    always: bool = Field(False, description="No shifts: the agent is always there.")
+
+
+class TaskDoneIn(Request):
+    """What came of a task."""
+
+    outcome: Literal["responded", "no_response", "rejected", "not_reached"]
+    done_at: datetime | None = None
+    note: LongText | None = None
+
+
+class NoteIn(Request):
+    """A remark for the record."""
+
+    note: LongText | None = None
+
+
+class KeyIn(Request):
+    """A key to make."""
+
+    name: Text = Field(examples=["web form"])
+    scopes: Annotated[list[Scope], Field(min_length=1)] = Field(examples=[["ingest"]])
+    agent_id: Id | None = Field(None, description="With the scope agent: whose work it is about.")
+    expires_at: datetime | None = None
+
+
+class ReplaceKeyIn(Request):
+    """How a key is replaced."""
+
+    keep_hours: float = Field(24, ge=0, le=720, description="For so long the old one stays valid.")
+
+
+class Problem(BaseModel):
+    """What went wrong, as of RFC 9457; `detail` names the fix."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: str
+    errors: list[dict[str, Any]] | None = None
+
+
+class Page(BaseModel, Generic[T]):
+    """Some rows; `next` is what to send as `after` for those that follow, null at the end."""
+
+    items: list[T]
+    next: int | None
+
+
+class PlacementOut(BaseModel):
+    """Where a lead is: with an agent, or waiting."""
+
+    lead_id: int
+    status: str
+    assignment_id: Id | None
+    booking_id: Id | None
+    agent_id: Id | None
+    agent_name: str | None
+    match_score: float | None
+    win_probability: float | None
+    win_low: float | None
+    win_high: float | None
+    expected_value: float | None
+    policy: str | None
+    model_id: int | None
+    open: int | None
+    capacity: int | None
+    notices: list[str] | None
+    duplicates: list[int] | None
+
+
+class PlacementsOut(BaseModel):
+    """The placements of a batch, in the order of its leads."""
+
+    placements: list[PlacementOut]
+
+
+class LeadOut(BaseModel):
+    """A lead and who has it."""
+
+    lead_id: int
+    external_id: str | None
+    customer_id: str | None
+    customer_name: str
+    attributes: dict[str, Any]
+    requirements: str | None
+    priority: int
+    idempotency_key: str | None
+    received_at: datetime
+    status: str
+    policy: str | None
+    assignment_id: Id | None
+    agent_id: Id | None
+    agent_name: str | None
+    booking_id: Id | None
+    booking_status: str | None
+
+
+class RankedOut(BaseModel):
+    """One agent of a ranking."""
+
+    rank: int | None
+    agent_id: Id
+    agent_name: str
+    match_score: float | None
+    win_probability: float | None
+    win_low: float | None
+    win_high: float | None
+    expected_value: float | None
+    open: int
+    capacity: int
+    eligible: bool
+    reasons: list[Any] | None
+
+
+class RankingOut(BaseModel):
+    """The agents ranked for a lead, and what the data can support."""
+
+    policy: str
+    model: int | None
+    evidence: str
+    lead: dict[str, Any]
+    ranking: list[RankedOut]
+
+
+class AssignmentOut(BaseModel):
+    """An assignment with its lead and booking."""
+
+    assignment_id: Id
+    lead_id: int
+    customer_name: str
+    attributes: dict[str, Any]
+    requirements: str | None
+    agent_id: Id
+    agent_name: str
+    status: str
+    assigned_at: datetime
+    first_contact_at: datetime | None
+    ended_at: datetime | None
+    end_reason: str | None
+    match_score: float | None
+    policy: str | None
+    model_id: int | None
+    booking_id: Id | None
+    booking_status: str | None
+
+
+class ExplanationOut(BaseModel):
+    """Why an assignment went to its agent, with the ranking as the decision saw it."""
+
+    assignment_id: Id
+    lead_id: int
+    agent_id: Id | None
+    agent_name: str | None
+    policy: str
+    decided_at: str
+    ranking: list[dict[str, Any]] | None
+
+
+class ReplayOut(BaseModel):
+    """A decision recomputed from its record."""
+
+    assignment_id: Id
+    agrees: bool
+
+
+class ContactOut(BaseModel):
+    """When the customer was first reached."""
+
+    assignment_id: Id
+    first_contact_at: datetime
+
+
+class SettlementOut(BaseModel):
+    """A booking after its change of status."""
+
+    booking_id: Id
+    assignment_id: Id
+    agent_id: Id
+    agent_name: str
+    status: str
+    total_revenue: float | None
+    open: int
+    capacity: int
+    notices: list[str] | None
+
+
+class ShiftOut(BaseModel):
+    """From when until when; null: without end."""
+
+    start: datetime | None = Field(alias="from")
+    until: datetime | None
+
+
+class AgentOut(BaseModel):
+    """An agent with the workload."""
+
+    agent_id: Id
+    agent_name: str
+    active: bool
+    open: int
+    capacity: int
+    department: str | None
+    job_title: str | None
+    skills: list[str]
+    shifts: list[ShiftOut] | None
+
+
+class WaitingOut(BaseModel):
+    """A lead that waits, with how many agents could take it."""
+
+    place: int
+    lead_id: int
+    external_id: str | None
+    customer_name: str
+    attributes: dict[str, Any]
+    requirements: str | None
+    priority: int
+    received_at: datetime
+    waited_s: float
+    required_skills: list[str] | None
+    required_department: str | None
+    agents_who_could: int
+
+
+class PolicyOut(BaseModel):
+    """A rule that orders agents."""
+
+    name: str
+    params: dict[str, Any]
+    is_default: bool
+
+
+class PoliciesOut(BaseModel):
+    """The policies; the first is used where none is named."""
+
+    policies: list[PolicyOut]
+
+
+class ModelOut(BaseModel):
+    """A registered model."""
+
+    model_id: int
+    kind: str
+    created_at: datetime
+    promoted: bool
+    promoted_at: datetime | None
+    evidence: dict[str, Any] | None
+    metrics: dict[str, Any] | None
+
+
+class ModelsOut(BaseModel):
+    """The registered models, newest first."""
+
+    models: list[ModelOut]
+
+
+class EvidenceOut(BaseModel):
+    """What the data can support, as the model at work found it."""
+
+    model_id: int | None
+    text: str
+    evidence: dict[str, Any] | None
+
+
+class TaskOut(BaseModel):
+    """A task of the nightly plan."""
+
+    task_id: int
+    day: str
+    account_id: str
+    rep_id: str | None
+    action: str
+    channel: str
+    status: str
+    outcome: str | None
+
+
+class TasksOut(BaseModel):
+    """Tasks by day, representative and time."""
+
+    tasks: list[TaskOut]
+
+
+class RunsOut(BaseModel):
+    """The published runs, newest first, with what became of their tasks."""
+
+    runs: list[dict[str, Any]]
+
+
+class KeyOut(BaseModel):
+    """A key without its secret."""
+
+    key_id: str
+    name: str
+    scopes: list[str]
+    agent_id: Id | None
+    created_at: datetime
+    expires_at: datetime | None
+    revoked_at: datetime | None
+    replaces: str | None
+    is_valid: bool
+
+
+class KeysOut(BaseModel):
+    """All keys, oldest first."""
+
+    keys: list[KeyOut]
+
+
+class NewKeyOut(BaseModel):
+    """A key that was made: it is shown this once."""
+
+    key_id: str
+    key: str
+
+
+class RevokedOut(BaseModel):
+    """When a key was revoked."""
+
+    key_id: str
+    revoked_at: datetime
+
+
+class WhoOut(BaseModel):
+    """Whose key it is, and what it is for."""
+
+    key_id: str
+    name: str
+    scopes: list[str]
+    agent_id: Id | None
+    expires_at: datetime | None
+
+
+class HealthOut(BaseModel):
+    """The process is alive."""
+
+    status: Literal["alive"]
+    version: str
+
+
+class ReadyOut(BaseModel):
+    """The process can serve."""
+
+    status: Literal["ready"]
+    database: str
