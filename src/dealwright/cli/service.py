@@ -37,8 +37,15 @@ def serve(
         int, typer.Option("--processes", metavar="NUMBER", min=1, max=64, help="Processes that serve.")
     ] = 1,
     worker: Annotated[
-        bool, typer.Option("--worker/--no-worker", help="Also do what the desk has to do by the clock.")
+        bool,
+        typer.Option("--worker/--no-worker", help="Also do what is due by the clock, and call webhooks."),
     ] = True,
+    private_webhooks: Annotated[
+        bool,
+        typer.Option(
+            "--private-webhooks", help="Webhooks may lead into your own network, and to this machine."
+        ),
+    ] = False,
 ) -> None:
     """Serve the desk over HTTP until it is stopped; its log goes to stderr, a line of JSON each."""
     from dealwright.extras import require_extra
@@ -59,7 +66,7 @@ def serve(
         )
     serve(
         Place(settings.database_url, settings.home),
-        ServiceParams(worker=worker),
+        ServiceParams(worker=worker, private_webhooks=private_webhooks),
         host=host,
         port=port,
         processes=processes,
