@@ -41,6 +41,7 @@ if TYPE_CHECKING:
         ServiceError,
         UnknownNameError,
     )
+    from dealwright.learn.params import LearnParams
     from dealwright.plan.actions import ActionParams, Actions, choose_actions
     from dealwright.plan.anomalies import Anomalies, AnomalyParams, detect_anomalies
     from dealwright.plan.briefs import BriefParams, Briefs, write_briefs
@@ -115,6 +116,7 @@ _MODULES = {
         "ServiceError",
         "UnknownNameError",
     ),
+    "dealwright.learn.params": ("LearnParams",),
     "dealwright.plan.actions": (
         "ActionParams",
         "Actions",
@@ -235,6 +237,7 @@ __all__ = [
     "KpiParams",
     "Kpis",
     "Lead",
+    "LearnParams",
     "Loaded",
     "MissingExtraError",
     "Models",

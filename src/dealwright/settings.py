@@ -1,7 +1,8 @@
 """Where things are: a TOML file and the environment, frozen; the command line has the last word.
 
 Read in this order, the later one wins: built-in defaults, ``dealwright.toml`` in the working directory (or
-the file named by ``DEALWRIGHT_CONFIG``), the environment (``DATABASE_URL``, ``DEALWRIGHT_HOME``), options.
+the file named by ``DEALWRIGHT_CONFIG``), the environment (``DATABASE_URL``, ``DEALWRIGHT_HOME``,
+``DEALWRIGHT_ARCHIVE``), options.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Any, Literal, TypeAlias
 from dealwright.errors import InputError
 
 CONFIG_FILE = "dealwright.toml"
-Name: TypeAlias = Literal["database_url", "home", "pictures", "rejected"]
+Name: TypeAlias = Literal["database_url", "home", "archive", "pictures", "rejected"]
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,8 @@ class Settings:
         The PostgreSQL to use; None starts the embedded one.
     home
         Directory of the embedded database and the logs.
+    archive
+        Where months of the record are that are no longer in the database; in `home` by default.
     pictures
         Where `train` and `evidence` draw.
     rejected
@@ -36,6 +39,7 @@ class Settings:
 
     database_url: str | None = None
     home: Path = Path.home() / ".dealwright"
+    archive: Path | None = None
     pictures: Path = Path("pictures")
     rejected: Path = Path("rejected")
 
@@ -43,6 +47,11 @@ class Settings:
     def log(self) -> Path:
         """Where unexpected errors are written down."""
         return self.home / "log" / "dealwright.log"
+
+    @property
+    def archive_folder(self) -> Path:
+        """Where the archive is."""
+        return self.archive or self.home / "archive"
 
     def summary(self) -> str:
         """Say which database is meant."""
@@ -78,6 +87,8 @@ def load_settings(
         settings = replace(settings, database_url=url)
     if place:
         settings = replace(settings, home=Path(place).expanduser())
+    if archive := variables.get("DEALWRIGHT_ARCHIVE"):
+        settings = replace(settings, archive=Path(archive).expanduser())
     if home is not None and not database_url:
         # who names a home means the embedded database in it
         settings = replace(settings, database_url=None)

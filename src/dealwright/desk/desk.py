@@ -40,6 +40,9 @@ from dealwright.dimensions import BOOKING_STATUSES, EMPTY, Dimension
 from dealwright.errors import ConflictError, InputError, NotFoundError, UnknownNameError
 
 if TYPE_CHECKING:
+    from psycopg import Connection
+
+    from dealwright.desk.archive import Archived
     from dealwright.desk.book import Book
     from dealwright.desk.keys import KeyRegister
     from dealwright.desk.outbox import Outbox
@@ -372,13 +375,17 @@ class Desk(ModelRegister):
         """Return how many agents, assignments, bookings and waiting leads there are."""
         return self._rows("counts")[0]
 
-    def explain(self, assignment: int | str, agent: int | str | None = None) -> Explanation:
+    def explain(
+        self, assignment: int | str, agent: int | str | None = None, *, archive: Path | None = None
+    ) -> Explanation:
         """Say why an assignment went to its agent, and what would have changed that.
 
         Parameters
         ----------
         agent
             Shown too, wherever ranked: an agent's name or id.
+        archive
+            Where decisions are that were archived.
 
         Raises
         ------
@@ -389,7 +396,9 @@ class Desk(ModelRegister):
         """
         assignment_id = self._find_assignment(assignment)
         agent_id = None if agent is None else self._find_agent(agent)
-        answer = self._rows("explain", assignment_id=assignment_id, agent_id=agent_id)[0]["answer"]
+        with self._record_of(assignment_id, archive) as connection:
+            parameters = {"assignment_id": assignment_id, "agent_id": agent_id}
+            answer = self._fetch(connection, "explain", parameters)[0]["answer"]
         if agent_id is not None and agent_id not in [row["agent_id"] for row in answer["ranking"] or ()]:
             raise NotFoundError(
                 f"agent {agent} was not there yet when assignment {assignment} was decided: "
@@ -397,17 +406,83 @@ class Desk(ModelRegister):
             )
         return Explanation(self._own_agents({**answer, "assignment_id": own_id(str(assignment))}))
 
-    def replay(self, assignment: int | str) -> Replay:
-        """Recompute a decision from its record; it must come out the same."""
-        answer = self._rows("replay", assignment_id=self._find_assignment(assignment))[0]["answer"]
+    def replay(self, assignment: int | str, *, archive: Path | None = None) -> Replay:
+        """Recompute a decision from its record; it must come out the same.
+
+        Parameters
+        ----------
+        archive
+            Where decisions are that were archived.
+        """
+        assignment_id = self._find_assignment(assignment)
+        with self._record_of(assignment_id, archive) as connection:
+            answer = self._fetch(connection, "replay", {"assignment_id": assignment_id})[0]["answer"]
         return Replay(self._own_agents({**answer, "assignment_id": own_id(str(assignment))}))
 
-    def verify(self) -> Verification:
-        """Check the sealed record: whether a decision was altered, added or removed."""
-        blocks = self._rows("verify_decisions")
-        return Verification(blocks, int(self._rows("unsealed_decisions")[0]["unsealed"]))
+    def verify(self, *, archive: Path | None = None) -> Verification:
+        """Check the sealed record: whether a decision was altered, added or removed.
+
+        Parameters
+        ----------
+        archive
+            Where decisions are that were archived. Without it, blocks they belong to are not checked.
+        """
+        from dealwright.desk.archive import Archive
+
+        with self._connection() as connection:
+            blocks = self._fetch(connection, "verify_decisions", {})
+            changed: Sequence[str] = ()
+            if archive is not None:
+                found = Archive(archive, self._fetch(connection, "archive_files", {}))
+                changed = found.changed_files()
+                missing = [block for block in blocks if block["intact"] is None]
+                checked = (
+                    {} if changed else {row["block_id"]: row for row in found.verify(connection, missing)}
+                )
+                blocks = [checked.get(block["block_id"], block) for block in blocks]
+            unsealed = int(self._fetch(connection, "unsealed_decisions", {})[0]["unsealed"])
+        return Verification(blocks, unsealed, changed)
+
+    def archive(self, before: datetime, folder: Path) -> Archived:
+        """Move the months of the record that ended before a time to Parquet files.
+
+        Parameters
+        ----------
+        before
+            No month that ends later is touched, and none that ended less than a day ago.
+        folder
+            Where the archive is; made when missing.
+
+        Raises
+        ------
+        InputError
+            The folder cannot be written.
+        ConflictError
+            What was read back is not what was written; nothing was dropped.
+        DatabaseError
+            The user does not own the desk.
+        """
+        from dealwright.desk.archive import archive
+
+        return archive(self.database, before, folder)
 
     # inside
+
+    @contextmanager
+    def _record_of(self, assignment_id: int, archive: Path | None) -> Iterator[Connection[Any]]:
+        """Lend a connection that finds the decision on an assignment, in the archive if it is there."""
+        from dealwright.desk.archive import Archive
+
+        with self._connection() as connection:
+            if (
+                archive is None
+                or self._fetch(connection, "is_recorded", {"assignment_id": assignment_id})[0]["here"]
+                or not (files := self._fetch(connection, "archive_files", {}))
+            ):
+                yield connection
+                return
+            with Archive(archive, files).decision_on(connection, assignment_id):
+                yield connection
 
     def _find_assignment(self, name: int | str) -> int:
         _check_id("assignment", name)

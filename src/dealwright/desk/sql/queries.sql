@@ -43,6 +43,16 @@ where (%(after)s::bigint is null or a.agent_id > %(after)s::bigint)
 order by a.agent_id
 limit %(k)s::bigint
 
+-- name: archive_files
+-- What is in the archive.
+select file, kind, partition, from_time, to_time, rows, first_id, last_id, sha256
+from dealwright.archive_file
+order by file
+
+-- name: archived_digest
+-- What a month of the record adds up to, or what was read back of it.
+select rows, digest from dealwright.archived_digest(%(partition)s::text)
+
 -- name: assign
 -- Records a lead and gives it to an agent, durably.
 call dealwright.assign(%(lead)s::jsonb, %(policy)s::text)
@@ -120,6 +130,10 @@ select (dealwright.cancel_task(%(task_id)s::bigint, %(note)s::text)).task_id
 -- What has to be done before outcomes are read: follow-up times that are over, values that could not have a slot when
 -- they came.
 select dealwright.declare_open_values() as declared, dealwright.lapse_follow_ups(%(as_of)s::timestamptz) as lapsed
+
+-- name: closed_months
+-- The months of the record that are over.
+select kind, partition, from_time, to_time, unsealed from dealwright.closed_months(%(before)s::timestamptz)
 
 -- name: contact
 -- The agent reached the customer.
@@ -306,6 +320,14 @@ order by a.xact_start nulls last, a.pid
 select dealwright.import_history(%(follow_up_days)s::double precision, %(deactivate_missing)s::boolean,
     %(currency)s::text) as counts
 
+-- name: is_recorded
+-- Whether the decision on an assignment is in this database.
+select exists (select from dealwright.decision as d where d.assignment_id = %(assignment_id)s::bigint) as here
+
+-- name: join_archived_events
+-- Adds what an archived decision could see of the events that are still here.
+select dealwright.join_archived_events()
+
 -- name: known_tasks
 -- Which of these tasks there are.
 select task_id from dealwright.task where task_id = any(%(task_ids)s::bigint[])
@@ -390,6 +412,10 @@ where a.backend_xid is not null and a.pid <> pg_backend_pid()
 order by a.xact_start
 limit 1
 
+-- name: open_archive
+-- Makes room, in this transaction, for rows of the archive.
+select dealwright.open_archive()
+
 -- name: own_names
 -- What the user calls the agents that an answer names by the desk's ids.
 select agent_id,
@@ -416,6 +442,10 @@ select name, params, is_default from dealwright.policy order by is_default desc,
 -- name: policy
 -- The policy that is used where none is named, the model behind the named one, and what the data can support.
 select policy, model_id, evidence from dealwright.policy_in_use(%(policy)s::text)
+
+-- name: prepare_months
+-- Makes the partitions of the months to come.
+select dealwright.prepare_months() as months
 
 -- name: promote_model
 -- Puts a model to work.
@@ -462,6 +492,17 @@ order by r.rank, r.agent_id
 -- name: reassign
 -- Gives an open assignment's lead to the best other agent with room.
 select * from dealwright.reassign(%(assignment_id)s::bigint, %(reason)s::text)
+
+-- name: record_columns
+-- The columns of a table of the record, with their types.
+select a.attname as name, a.atttypid::regtype::text as type
+from pg_attribute as a
+where a.attrelid = ('dealwright.' || quote_ident(%(table)s::text))::regclass and a.attnum > 0 and not a.attisdropped
+order by a.attnum
+
+-- name: release_month
+-- Drops a month of the record that is in the archive.
+select dealwright.release_month(%(kind)s::text, %(partition)s::text, %(files)s::jsonb) as rows
 
 -- name: remove_webhook
 -- An address that is told of nothing any more.
@@ -580,6 +621,13 @@ select agent_id, rating, years_of_service from dealwright.agent order by agent_i
 -- name: unsealed_decisions
 -- Decisions that no block covers yet.
 select dealwright.unsealed_decisions() as unsealed
+
+-- name: verify_archived
+-- Checks blocks with what was copied from the archive.
+select v.block_id, v.decisions, b.first_decision_id, b.last_decision_id, v.intact
+from dealwright.verify_archived(%(first)s::bigint, %(last)s::bigint) as v
+join dealwright.decision_block as b using (block_id)
+order by v.block_id
 
 -- name: verify_decisions
 -- Checks every block of the sealed record.
