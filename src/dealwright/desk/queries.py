@@ -123,6 +123,8 @@ def translate(error: psycopg.Error, url: str) -> DealwrightError:
         return kind(message + hint)
     if isinstance(error, errors.CheckViolation):
         message, hint = _words_of(error, message, hint)
+    if isinstance(error, psycopg.DataError) and error.sqlstate is None:  # the driver's own: nothing was sent
+        return InputError(f"{message}: send plain text, and numbers within bounds")
     if isinstance(error, (*_UNREADABLE, errors.CheckViolation)):
         return InputError(f"{message}{hint}")
     return _not_done(error, message, hint, url)
