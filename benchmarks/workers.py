@@ -2,7 +2,7 @@
 
 ``python benchmarks/scale.py --json scale.json``, then ``python benchmarks/workers.py scale.json``. From the
 processor seconds by size each stage gets a constant (its fit) and a cost per account (its application), by
-least squares; with two workers of `dask.distributed` on this machine the scheduler's time per task is measured.
+least squares. The scheduler's time per task is measured on this machine, with `dask.distributed`.
 A night of any size and number of workers is then simulated: the scheduler hands tasks out one after the
 other, a worker takes the next when it is free, and tasks differ in length (lognormal, seeded). Two
 nights are shown: as it is today, where representatives' days alone are divided, and one in which every stage

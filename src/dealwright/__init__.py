@@ -38,8 +38,10 @@ if TYPE_CHECKING:
         MissingExtraError,
         NoRosterError,
         NotFoundError,
+        ServiceError,
         UnknownNameError,
     )
+    from dealwright.learn.params import LearnParams
     from dealwright.plan.actions import ActionParams, Actions, choose_actions
     from dealwright.plan.anomalies import Anomalies, AnomalyParams, detect_anomalies
     from dealwright.plan.briefs import BriefParams, Briefs, write_briefs
@@ -71,6 +73,7 @@ if TYPE_CHECKING:
     from dealwright.runs.reading import read_previous, read_run
     from dealwright.runs.request import NightRequest
     from dealwright.schemas import AccountSchema, PlanInputs
+    from dealwright.service.client import Client
     from dealwright.tables.coercion import AmbiguousError
     from dealwright.tables.plan_inputs import read_plan_inputs
 
@@ -110,8 +113,10 @@ _MODULES = {
         "MissingExtraError",
         "NoRosterError",
         "NotFoundError",
+        "ServiceError",
         "UnknownNameError",
     ),
+    "dealwright.learn.params": ("LearnParams",),
     "dealwright.plan.actions": (
         "ActionParams",
         "Actions",
@@ -194,6 +199,7 @@ _MODULES = {
         "AccountSchema",
         "PlanInputs",
     ),
+    "dealwright.service.client": ("Client",),
     "dealwright.tables.coercion": ("AmbiguousError",),
     "dealwright.tables.plan_inputs": ("read_plan_inputs",),
 }
@@ -212,6 +218,7 @@ __all__ = [
     "ChannelLimit",
     "ChannelParams",
     "Channels",
+    "Client",
     "ClusterError",
     "ConflictError",
     "DatabaseError",
@@ -230,6 +237,7 @@ __all__ = [
     "KpiParams",
     "Kpis",
     "Lead",
+    "LearnParams",
     "Loaded",
     "MissingExtraError",
     "Models",
@@ -259,6 +267,7 @@ __all__ = [
     "ScheduleParams",
     "SegmentParams",
     "Segments",
+    "ServiceError",
     "Settlement",
     "ShiftPattern",
     "Target",

@@ -61,6 +61,10 @@ class MissingExtraError(DealwrightError):
         )
 
 
+class ServiceError(DealwrightError):
+    """The service cannot be reached, or it refuses the key; the message says what to do."""
+
+
 class ClusterError(DealwrightError):
     """The cluster cannot be reached, is lost, or has workers that would compute something else."""
 

@@ -259,6 +259,8 @@ def test_every_error_has_the_same_shape(service: Serving, admin: httpx.Client) -
     )
     is_problem(streamed, 413)
     is_problem(admin.post("/api/v1/leads", json=lead("Nul\0")), 422)
+    null = admin.get("/api/v1/leads/by-key", params={"idempotency_key": "a\0b"})
+    assert "plain text" in is_problem(null, 422)
     with service.client("ingest") as client:
         assert "manager" in is_problem(client.get("/api/v1/queue"), 403)
 

@@ -52,8 +52,16 @@ def test_a_desk_of_version_0_1_comes_along_whole(version_0_1: Database, database
         result = migrate(connection)
         assert result == MigrationResult(
             1,
-            6,
-            ("0002_house", "0003_people", "0004_fair", "0005_candidates", "0006_service"),
+            8,
+            (
+                "0002_house",
+                "0003_people",
+                "0004_fair",
+                "0005_candidates",
+                "0006_service",
+                "0007_months",
+                "0008_webhooks",
+            ),
             functions_replaced=True,
         )
         assert not migrate(connection).changed
@@ -154,6 +162,26 @@ KEPT = {
         ),
         "select bool_or(conrelid = 'public.mine'::regclass) as fine from pg_constraint where contype = 'f'",
     ),
+    "a trigger on the outbox, for the months to come as well": (
+        (
+            "create table public.log (kind text); "
+            "create function public.note() returns trigger language plpgsql as "
+            "$$ begin insert into public.log values (new.kind); return null; end $$; "
+            "create trigger zz_note after insert on dealwright.event for each row "
+            "execute function public.note()"
+        ),
+        (
+            "insert into dealwright.agent (name) values ('Zoe'); "
+            "select count(*) = 1 as fine from public.log where kind = 'agent_added'"
+        ),
+    ),
+    "an index of the outbox, for the months to come as well": (
+        "create index my_index on dealwright.event (booking_id)",
+        (
+            "select count(*) > 5 as fine from pg_indexes "
+            "where indexdef like '% USING btree (booking_id)' and tablename like 'event%'"
+        ),
+    ),
     "an index": (
         "create index my_index on dealwright.lead (customer_name)",
         "select to_regclass('dealwright.my_index') is not null as fine",
@@ -187,6 +215,12 @@ def test_what_hangs_on_the_desk_goes_on_working(thing: str, version_0_1: Databas
 
 
 REFUSED = {
+    "view public.mine depends on table event": "create view public.mine as select kind from dealwright.event",
+    "publication mine publishes table decision": "create publication mine for table dealwright.decision",
+    "constraint mine_x_position_fkey of table public.mine depends on table event": (
+        "create table public.mine (x xid8, position bigint, "
+        "foreign key (x, position) references dealwright.event (xid, position))"
+    ),
     "view public.mine": "create view public.mine as select dealwright.psi(0.5, 20) as share",
     "materialized view public.mine": "create materialized view public.mine as select dealwright.slot_count()",
     "default value for column share of table public.mine": (

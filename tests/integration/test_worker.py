@@ -141,14 +141,15 @@ def test_each_piece_of_work_has_its_own_interval(monkeypatch: pytest.MonkeyPatch
     assert [at for at, name in looks if name == "return_unanswered"] == [0, 1, 2, 3, 4, 5, 6]
     assert [at for at, name in looks if name == "lapse_follow_ups"] == [0, 4]
     assert [at for at, name in looks if name == "seal_decisions"] == [0, 3, 6]
-    assert done == WorkDone(placed=7, lapsed=2, sealed=3)
-    assert told[0] == WorkDone(placed=1, lapsed=1, sealed=1)
+    assert [at for at, name in looks if name == "prepare_months"] == [0]
+    assert done == WorkDone(placed=7, lapsed=2, sealed=3, months=1)
+    assert told[0] == WorkDone(placed=1, lapsed=1, sealed=1, months=1)
     assert told[1] == WorkDone(placed=1)
 
 
 def test_of_very_many_unanswered_leads_a_round_returns_a_thousand(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(worker, "_number", lambda *_: 1)
-    assert Worker(MagicMock(url="postgresql://")).work() == WorkDone(1, 1000, 1, 1)
+    assert Worker(MagicMock(url="postgresql://")).work() == WorkDone(1, 1000, 1, 1, 1)
 
 
 def test_a_server_that_stays_away_is_asked_less_and_less_often(caplog: pytest.LogCaptureFixture) -> None:
@@ -240,7 +241,8 @@ def test_the_record_is_sealed_and_a_change_is_found(database: Database, desk: Co
         found = mine.verify()
         assert found.intact
         assert found.to_dict() == {
-            "intact": True, "blocks": 2, "decisions": 13, "unsealed": 0, "broken": [],
+            "intact": True, "blocks": 2, "decisions": 13, "unsealed": 0, "archived": 0, "broken": [],
+            "changed_files": [],
         }  # fmt: skip
         # only with the triggers off can a superuser change what is recorded
         rows(desk, "set session_replication_role = replica")

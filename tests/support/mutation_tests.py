@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+ROOT = Path(__file__).resolve().parents[2]
+
 
 def _sql(*names: str) -> tuple[str, ...]:
     return tuple(f"tests/contract/test_sql_{name}.py" for name in names)
@@ -24,6 +26,7 @@ def _unit(*names: str) -> tuple[str, ...]:
 _WALK = _desk("desk_stateful")
 _BACKUP = (*_unit("backup_words"), "tests/contract/test_backup_commands.py", *_desk("restore"))
 _LEARN = _unit(
+    "learn_formulas",
     "learn_caution",
     "learn_wording",
     "learn_fits",
@@ -102,9 +105,40 @@ TESTS: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("learn/evidence", "learn/findings", "learn/verdict"), _LEARN),
 }
 
+_CHANNELS_AND_SHIFTS = f"{_PLAN}/test_channel_and_schedule.py"
+# of a module that is not named above: by its package
+PACKAGES: dict[str, tuple[str, ...]] = {
+    **{
+        f"plan/{stage}": (f"{_PLAN}/{stage}",)
+        for stage in ("actions", "anomalies", "briefs", "prediction", "quality", "segments", "territories")
+    },
+    "plan/channels": (f"{_PLAN}/channels", _CHANNELS_AND_SHIFTS),
+    "plan/routing": (f"{_PLAN}/routing", f"{_PLAN}/test_one_more.py"),
+    "plan/staffing": (f"{_PLAN}/staffing", _CHANNELS_AND_SHIFTS, f"{_PLAN}/test_headcount.py"),
+    "learn": _LEARN + _unit("learn_asof", "learn_off_policy", "learn_profile"),
+    "stats": ("tests/unit/stats",),
+    "tables": ("tests/unit/tables",),
+}
+# what a run does as a whole; the stages' own tests see what they stand on
+_NIGHT = (f"{_PLAN}/test_*.py", f"{_PLAN}/routing", f"{_PLAN}/channels", "tests/integration/test_plan_*.py")
+_DEFAULTS = ("tests/unit/test_help.py::test_the_page_of_parameters_has_each_default_of_the_code",)
+
+
+def _of_package(module: Path) -> tuple[str, ...]:
+    package, name = "/".join(module.parent.parts[2:]), module.stem
+    if package == "plan":
+        own = f"{_PLAN}/test_{name}.py"
+        found = ((own,) if (ROOT / own).exists() else ()) + tuple(
+            path.relative_to(ROOT).as_posix() for pattern in _NIGHT for path in sorted(ROOT.glob(pattern))
+        )
+        return tuple(dict.fromkeys(found))
+    return PACKAGES.get(package, ())
+
 
 def noticing(module: Path) -> tuple[str, ...]:
-    """Return the tests for a module below ``src/dealwright``, none where nobody has said which they are."""
-    found = TESTS.get("/".join(module.with_suffix("").parts[-2:]), ())
+    """Return the tests for a module (``src/dealwright/…``), none where nobody has said which they are."""
+    found = TESTS.get("/".join(module.with_suffix("").parts[-2:]), ()) or _of_package(module)
+    if found and module.stem in {"params", "kpis"}:
+        found = (*_DEFAULTS, *found)
     # that results are frozen is asked of all modules at once
     return (*found, *_unit("house")) if found and module.suffix == ".py" else found

@@ -15,6 +15,7 @@ import typer.main
 from dealwright.cli.help import EXAMPLES, GROUPS
 from dealwright.cli.main import _hoist, app, main
 
+DOCS = Path(__file__).resolve().parents[2] / "docs"
 ROOT: Any = typer.main.get_command(app)
 
 
@@ -75,13 +76,23 @@ def test_examples_belong_to_commands() -> None:
     assert set(EXAMPLES) == {"", *COMMANDS}
 
 
-def test_the_reference_in_the_documentation_is_the_command_lines_own() -> None:
-    docs = Path(__file__).resolve().parents[2] / "docs"
-    found = importlib.util.spec_from_file_location("reference", docs / "reference.py")
+def _reference() -> Any:
+    found = importlib.util.spec_from_file_location("reference", DOCS / "reference.py")
     assert found is not None
     assert found.loader is not None
     reference = importlib.util.module_from_spec(found)
     found.loader.exec_module(reference)
-    page = (docs / "commands.md").read_text(encoding="utf-8")
-    assert page == reference.command_reference(), "run `python docs/reference.py`"
+    return reference
+
+
+def test_the_reference_in_the_documentation_is_the_command_lines_own() -> None:
+    page = (DOCS / "commands.md").read_text(encoding="utf-8")
+    assert page == _reference().command_reference(), "run `python docs/reference.py`"
     assert all(f"### dealwright {path}\n" in page for path in COMMANDS)
+
+
+def test_the_page_of_parameters_has_each_default_of_the_code() -> None:
+    page = (DOCS / "parameters.md").read_text(encoding="utf-8")
+    assert page == _reference().parameter_reference(), "run `python docs/reference.py`"
+    # each parameter says what it is for
+    assert not re.findall(r"^\| `\w+` \| .* \|  \|$", page, re.MULTILINE)

@@ -47,7 +47,7 @@ REFUSED: list[tuple[Any, str]] = [
     ({"size": {1: 2}}, "the key 1"),
     ("a\0b", "null character"),
     ("\ud800", "surrogate"),
-    (object(), "object"),
+    pytest.param(object(), "object", id="object"),
 ]
 
 

@@ -1,14 +1,24 @@
-"""Commands that look back: explain, replay, verify."""
+"""Commands that look back: explain, replay, verify, and the one that makes room: archive."""
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from dealwright.cli.context import Json, console, open_desk, write_json
+from dealwright.cli.context import Json, console, open_desk, read_time, settings_of, write_json
 
 Assignment = Annotated[str, typer.Argument(metavar="ASSIGNMENT", help="Id of the assignment.")]
+ArchiveFolder = Annotated[
+    Path | None,
+    typer.Option(
+        "--archive",
+        metavar="DIR",
+        help="Folder of the archive; by default DEALWRIGHT_ARCHIVE, else archive in the home.",
+    ),
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -16,6 +26,50 @@ def register(app: typer.Typer) -> None:
     app.command("explain")(explain)
     app.command("replay")(replay)
     app.command("verify")(verify)
+    app.command("archive")(archive)
+
+
+def archive(
+    context: typer.Context,
+    *,
+    before: Annotated[
+        datetime,
+        typer.Option(
+            "--before",
+            metavar="DATE",
+            parser=read_time,
+            help="No month that ends later is touched, and none that ended less than a day ago.",
+        ),
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            metavar="DIR",
+            help="Folder of the archive; by default DEALWRIGHT_ARCHIVE, else archive in the home.",
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Move whole months of the record, decisions and events, from the database to Parquet files."""
+    from dealwright.cli.progress import working
+
+    folder = out or settings_of(context).archive_folder
+    with open_desk(context) as desk, working("archiving"):
+        # months are those of UTC
+        done = desk.archive(before if before.tzinfo else before.replace(tzinfo=UTC), folder)
+    if as_json:
+        write_json(done.to_dict())
+    else:
+        console().print(done.summary(), soft_wrap=True, markup=False)
+    if not done.months:
+        raise typer.Exit(1)
+
+
+def _archive_of(context: typer.Context, named: Path | None) -> Path | None:
+    """Return where the archive is, if there is one."""
+    folder = named or settings_of(context).archive_folder
+    return folder if named or folder.is_dir() else None
 
 
 def explain(
@@ -26,11 +80,12 @@ def explain(
         str | None,
         typer.Option("--agent", metavar="NAME", help="Show this agent too, wherever ranked: name or id."),
     ] = None,
+    archive: ArchiveFolder = None,
     as_json: Json = False,
 ) -> None:
     """Say why an assignment went to this agent and not to another, and what would change it."""
     with open_desk(context) as desk:
-        explanation = desk.explain(assignment, agent)
+        explanation = desk.explain(assignment, agent, archive=_archive_of(context, archive))
     if as_json:
         write_json(explanation.to_dict())
         return
@@ -46,12 +101,14 @@ def explain(
         out.print(f"evidence behind the model: {evidence}", markup=False)
 
 
-def replay(context: typer.Context, assignment: Assignment, as_json: Json = False) -> None:
+def replay(
+    context: typer.Context, assignment: Assignment, archive: ArchiveFolder = None, as_json: Json = False
+) -> None:
     """Recompute a decision from its record; exit code 1 if it comes out differently."""
     from dealwright.desk.results import write_score
 
     with open_desk(context) as desk:
-        found = desk.replay(assignment)
+        found = desk.replay(assignment, archive=_archive_of(context, archive))
     if as_json:
         write_json(found.to_dict())
     else:
@@ -64,12 +121,12 @@ def replay(context: typer.Context, assignment: Assignment, as_json: Json = False
         raise typer.Exit(1)
 
 
-def verify(context: typer.Context, as_json: Json = False) -> None:
+def verify(context: typer.Context, archive: ArchiveFolder = None, as_json: Json = False) -> None:
     """Check the sealed record of decisions; exit code 1 if one was altered, added or removed."""
     from dealwright.cli.progress import working
 
     with open_desk(context) as desk, working("checking the record"):
-        found = desk.verify()
+        found = desk.verify(archive=_archive_of(context, archive))
     if as_json:
         write_json(found.to_dict())
     else:

@@ -40,11 +40,15 @@ from dealwright.dimensions import BOOKING_STATUSES, EMPTY, Dimension
 from dealwright.errors import ConflictError, InputError, NotFoundError, UnknownNameError
 
 if TYPE_CHECKING:
+    from psycopg import Connection
+
+    from dealwright.desk.archive import Archived
     from dealwright.desk.book import Book
     from dealwright.desk.keys import KeyRegister
     from dealwright.desk.outbox import Outbox
     from dealwright.desk.roles import Roles
     from dealwright.desk.task_book import TaskBook
+    from dealwright.desk.webhooks import Webhooks
     from dealwright.schemas import History
 
 POLICIES = ("value", "classic", "workload", "fair")
@@ -61,19 +65,28 @@ class Desk(ModelRegister):
     database goes on running for other clients.
     """
 
-    def __init__(self, database: Database) -> None:
-        super().__init__(database)
+    def __init__(self, database: Database, replica: Database | None = None) -> None:
+        super().__init__(database, replica)
         self.migration: MigrationResult | None = None
 
     @classmethod
-    def open(cls, url: str | None = None, home: str | Path | None = None, *, tell: Tell = log_wait) -> Desk:
+    def open(
+        cls,
+        url: str | None = None,
+        home: str | Path | None = None,
+        *,
+        read_url: str | None = None,
+        tell: Tell = log_wait,
+    ) -> Desk:
         """Open the desk in the database at `url`, or in the embedded one under `home`; build it if need be.
 
-        Without arguments the environment decides: ``DATABASE_URL``, else ``DEALWRIGHT_HOME``, else
-        ``~/.dealwright``.
+        Without arguments the environment decides: ``DATABASE_URL`` with ``DATABASE_URL_READ``, else
+        ``DEALWRIGHT_HOME``, else ``~/.dealwright``.
 
         Parameters
         ----------
+        read_url
+            A standby of the database, for what only reads. While it does not answer, the database does.
         tell
             Is told in one line, from another thread, whom this program's work waits for, whenever that takes
             longer than two seconds; by default it goes to the log ``dealwright``.
@@ -85,8 +98,12 @@ class Desk(ModelRegister):
         """
         if url is None and home is None:
             url = os.environ.get("DATABASE_URL") or None
+            read_url = read_url or os.environ.get("DATABASE_URL_READ") or None
         place = home or os.environ.get("DEALWRIGHT_HOME") or Path.home() / ".dealwright"
-        desk = cls(Database.open(url, Path(place).expanduser(), tell=tell))
+        desk = cls(
+            Database.open(url, Path(place).expanduser(), tell=tell),
+            Database(read_url, tell=tell) if read_url else None,
+        )
         with (
             desk.database.connect() as connection,
             desk.database.watching(connection),
@@ -109,6 +126,8 @@ class Desk(ModelRegister):
     def close(self) -> None:
         """Close the connections."""
         self.database.close()
+        if self.replica is not None:
+            self.replica.close()
 
     def make_roles(self) -> Roles:
         """Make the database roles of the desk and grant them what they are for; safe to repeat.
@@ -163,6 +182,13 @@ class Desk(ModelRegister):
         from dealwright.desk.outbox import Outbox
 
         return Outbox(self.database)
+
+    @property
+    def webhooks(self) -> Webhooks:
+        """The addresses that are told of events."""
+        from dealwright.desk.webhooks import Webhooks
+
+        return Webhooks(self.database)
 
     @property
     def keys(self) -> KeyRegister:
@@ -347,8 +373,8 @@ class Desk(ModelRegister):
     def agents(self, policy: str | None = None) -> Agents:
         """Return the agents with their workload, ranked for a lead of which nothing is known."""
         _check_policy(policy)
-        rows = self._rows("agents", policy=policy)
-        used = self.used_policy(policy)["policy"]
+        rows = self._read_rows("agents", policy=policy)
+        used = self._read_rows("policy", policy=policy)[0]["policy"]
         return Agents(used, tuple(_own(row, "agent_id") for row in rows))
 
     def used_policy(self, policy: str | None = None) -> Row:
@@ -358,19 +384,23 @@ class Desk(ModelRegister):
 
     def queue(self, k: int | None = None) -> Queue:
         """Return the leads that wait for a place, most urgent first."""
-        return Queue(tuple(self._rows("queue", k=k)))
+        return Queue(tuple(self._read_rows("queue", k=k)))
 
     def counts(self) -> Row:
         """Return how many agents, assignments, bookings and waiting leads there are."""
-        return self._rows("counts")[0]
+        return self._read_rows("counts")[0]
 
-    def explain(self, assignment: int | str, agent: int | str | None = None) -> Explanation:
+    def explain(
+        self, assignment: int | str, agent: int | str | None = None, *, archive: Path | None = None
+    ) -> Explanation:
         """Say why an assignment went to its agent, and what would have changed that.
 
         Parameters
         ----------
         agent
             Shown too, wherever ranked: an agent's name or id.
+        archive
+            Where decisions are that were archived.
 
         Raises
         ------
@@ -381,7 +411,9 @@ class Desk(ModelRegister):
         """
         assignment_id = self._find_assignment(assignment)
         agent_id = None if agent is None else self._find_agent(agent)
-        answer = self._rows("explain", assignment_id=assignment_id, agent_id=agent_id)[0]["answer"]
+        with self._record_of(assignment_id, archive) as connection:
+            parameters = {"assignment_id": assignment_id, "agent_id": agent_id}
+            answer = self._fetch(connection, "explain", parameters)[0]["answer"]
         if agent_id is not None and agent_id not in [row["agent_id"] for row in answer["ranking"] or ()]:
             raise NotFoundError(
                 f"agent {agent} was not there yet when assignment {assignment} was decided: "
@@ -389,17 +421,88 @@ class Desk(ModelRegister):
             )
         return Explanation(self._own_agents({**answer, "assignment_id": own_id(str(assignment))}))
 
-    def replay(self, assignment: int | str) -> Replay:
-        """Recompute a decision from its record; it must come out the same."""
-        answer = self._rows("replay", assignment_id=self._find_assignment(assignment))[0]["answer"]
+    def replay(self, assignment: int | str, *, archive: Path | None = None) -> Replay:
+        """Recompute a decision from its record; it must come out the same.
+
+        Parameters
+        ----------
+        archive
+            Where decisions are that were archived.
+        """
+        assignment_id = self._find_assignment(assignment)
+        with self._record_of(assignment_id, archive) as connection:
+            answer = self._fetch(connection, "replay", {"assignment_id": assignment_id})[0]["answer"]
         return Replay(self._own_agents({**answer, "assignment_id": own_id(str(assignment))}))
 
-    def verify(self) -> Verification:
-        """Check the sealed record: whether a decision was altered, added or removed."""
-        blocks = self._rows("verify_decisions")
-        return Verification(blocks, int(self._rows("unsealed_decisions")[0]["unsealed"]))
+    def verify(self, *, archive: Path | None = None) -> Verification:
+        """Check the sealed record: whether a decision was altered, added or removed.
+
+        Parameters
+        ----------
+        archive
+            Where decisions are that were archived. Without it, blocks they belong to are not checked.
+        """
+        from dealwright.desk.archive import Archive
+
+        def check(connection: Connection[Any]) -> Verification:
+            blocks = self._fetch(connection, "verify_decisions", {})
+            changed: Sequence[str] = ()
+            if archive is not None:
+                found = Archive(archive, self._fetch(connection, "archive_files", {}))
+                changed = found.changed_files()
+                missing = [block for block in blocks if block["intact"] is None]
+                checked = (
+                    {} if changed else {row["block_id"]: row for row in found.verify(connection, missing)}
+                )
+                blocks = [checked.get(block["block_id"], block) for block in blocks]
+            unsealed = int(self._fetch(connection, "unsealed_decisions", {})[0]["unsealed"])
+            return Verification(blocks, unsealed, changed)
+
+        if archive is None:
+            return self._read(check)
+        with self._connection() as connection:  # what comes from the archive goes through temporary tables
+            return check(connection)
+
+    def archive(self, before: datetime, folder: Path) -> Archived:
+        """Move the months of the record that ended before a time to Parquet files.
+
+        Parameters
+        ----------
+        before
+            No month that ends later is touched, and none that ended less than a day ago.
+        folder
+            Where the archive is; made when missing.
+
+        Raises
+        ------
+        InputError
+            The folder cannot be written.
+        ConflictError
+            What was read back is not what was written; nothing was dropped.
+        DatabaseError
+            The user does not own the desk.
+        """
+        from dealwright.desk.archive import archive
+
+        return archive(self.database, before, folder)
 
     # inside
+
+    @contextmanager
+    def _record_of(self, assignment_id: int, archive: Path | None) -> Iterator[Connection[Any]]:
+        """Lend a connection that finds the decision on an assignment, in the archive if it is there."""
+        from dealwright.desk.archive import Archive
+
+        with self._connection() as connection:
+            if (
+                archive is None
+                or self._fetch(connection, "is_recorded", {"assignment_id": assignment_id})[0]["here"]
+                or not (files := self._fetch(connection, "archive_files", {}))
+            ):
+                yield connection
+                return
+            with Archive(archive, files).decision_on(connection, assignment_id):
+                yield connection
 
     def _find_assignment(self, name: int | str) -> int:
         _check_id("assignment", name)

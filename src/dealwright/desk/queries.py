@@ -55,6 +55,10 @@ _BOUNDS: dict[str, tuple[str, str]] = {
     "task_texts": _TEXTS,
     "import_times": _TIMES,
     "api_key_texts": _TEXTS,
+    "webhook_texts": (
+        "the webhook has no address or an empty list of kinds",
+        "send https://…, and kinds or none",
+    ),
     "api_key_times": (
         "the key's time to expire is not from 1970 to 2199",
         "look at the year, or leave it out",
@@ -123,6 +127,8 @@ def translate(error: psycopg.Error, url: str) -> DealwrightError:
         return kind(message + hint)
     if isinstance(error, errors.CheckViolation):
         message, hint = _words_of(error, message, hint)
+    if isinstance(error, psycopg.DataError) and error.sqlstate is None:  # the driver's own: nothing was sent
+        return InputError(f"{message}: send plain text, and numbers within bounds")
     if isinstance(error, (*_UNREADABLE, errors.CheckViolation)):
         return InputError(f"{message}{hint}")
     return _not_done(error, message, hint, url)

@@ -447,18 +447,27 @@ class Verification(Tabular):
     Attributes
     ----------
     blocks
-        Each block with its number of decisions and whether it is intact.
+        Each block with its number of decisions and whether it is intact; None where decisions of it are in an
+        archive that was not read.
     unsealed
         Decisions that no block covers yet.
+    changed_files
+        Files of the archive that are missing or not what was written.
     """
 
     blocks: Sequence[Row]
     unsealed: int
+    changed_files: Sequence[str] = ()
 
     @property
     def intact(self) -> bool:
-        """Whether every block is."""
-        return all(block["intact"] for block in self.blocks)
+        """Whether nothing that was checked has changed."""
+        return not self.changed_files and not any(block["intact"] is False for block in self.blocks)
+
+    @property
+    def archived(self) -> int:
+        """Decisions in blocks that could not be checked, because decisions of them are in the archive."""
+        return sum(block["decisions"] for block in self.blocks if block["intact"] is None)
 
     def table_rows(self) -> Sequence[Row]:
         """Return the blocks."""
@@ -471,7 +480,9 @@ class Verification(Tabular):
             "blocks": len(self.blocks),
             "decisions": sum(block["decisions"] for block in self.blocks),
             "unsealed": self.unsealed,
-            "broken": [block for block in self.blocks if not block["intact"]],
+            "archived": self.archived,
+            "broken": [block for block in self.blocks if block["intact"] is False],
+            "changed_files": list(self.changed_files),
         }
 
     def summary(self) -> str:
@@ -480,7 +491,12 @@ class Verification(Tabular):
         found = f"{count_of(sealed, 'decision')} in {count_of(len(self.blocks), 'block')}"
         if self.unsealed:
             found += f", {self.unsealed:,} not sealed yet (`dealwright worker` seals)"
-        broken = [block for block in self.blocks if not block["intact"]]
+        if self.archived:
+            found += f", {self.archived:,} of them not checked: they are in the archive (--archive)"
+        broken = [block for block in self.blocks if block["intact"] is False]
+        if self.changed_files:
+            names = ", ".join(self.changed_files[:5])
+            return f"the archive was CHANGED after it was written, or is not whole: {names}; {found}"
         if not broken:
             return f"the record is intact: {found}"
         where = "; ".join(

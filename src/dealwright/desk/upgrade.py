@@ -43,6 +43,8 @@ SELECT t.tgname, t.tgrelid::regclass::text FROM pg_trigger AS t
 JOIN pg_proc AS p ON p.oid = t.tgfoid JOIN pg_namespace AS f ON f.oid = p.pronamespace
 JOIN pg_class AS c ON c.oid = t.tgrelid JOIN pg_namespace AS n ON n.oid = c.relnamespace
 WHERE NOT t.tgisinternal
+  -- partitions are guarded as they are made (sql/engine/months.sql)
+  AND NOT c.relispartition
   AND f.nspname IN ('dealwright', 'dealwright_engine') AND n.nspname IN ('dealwright', 'dealwright_engine')
 """
 _GRANTS = b"""

@@ -32,8 +32,9 @@ class WorkerParams:
     ----------
     every_s
         Seconds between two looks at shifts that begin and contacts that are due.
-    lapse_every_s, seal_every_s
-        Seconds between two looks at follow-up times that are over, and between two seals of the record.
+    lapse_every_s, seal_every_s, months_every_s
+        Seconds between two looks at follow-up times that are over, between two seals of the record, and
+        between two looks whether it has room for the months to come.
 
     Raises
     ------
@@ -44,6 +45,7 @@ class WorkerParams:
     every_s: float = 1.0
     lapse_every_s: float = 60.0
     seal_every_s: float = 10.0
+    months_every_s: float = 600.0
 
     def __post_init__(self) -> None:
         for name, seconds in asdict(self).items():
@@ -65,12 +67,15 @@ class WorkDone:
         Assignments that ended because their follow-up time was over.
     sealed
         Decisions that were sealed.
+    months
+        Partitions of the record that were made for months to come.
     """
 
     placed: int = 0
     returned: int = 0
     lapsed: int = 0
     sealed: int = 0
+    months: int = 0
 
     def __add__(self, other: WorkDone) -> WorkDone:
         mine, theirs = asdict(self), asdict(other)
@@ -86,6 +91,7 @@ class WorkDone:
             (self.returned, "lead", "given to the next agent"),
             (self.lapsed, "assignment", "lapsed"),
             (self.sealed, "decision", "sealed"),
+            (self.months, "partition", "made for the months to come"),
         ]
         said = [f"{count_of(number, noun)} {what}" for number, noun, what in parts if number]
         return ", ".join(said) or "nothing to do"
@@ -99,7 +105,7 @@ class WorkDone:
 
 
 class Worker:
-    """Places waiting leads when a shift begins, ends what is over, and seals the record.
+    """Places waiting leads when a shift begins, ends what is over, seals the record and makes room for it.
 
     Any number may run, on any machines: the one that holds an advisory lock of the database works, and the
     others wait to take over. Each piece of work is a transaction of its own, so a worker that dies leaves
@@ -117,7 +123,7 @@ class Worker:
     def __init__(self, database: Database, params: WorkerParams | None = None) -> None:
         self.database = database
         self.params = params or WorkerParams()
-        self._due = dict.fromkeys(("lapse", "seal"), 0.0)
+        self._due = dict.fromkeys(("lapse", "seal", "months"), 0.0)
 
     def work(self) -> WorkDone:
         """Do what is due now; what another worker is doing is left to it.
@@ -193,6 +199,14 @@ class Worker:
             done = replace(done, lapsed=_number(connection, "lapse_follow_ups"))
         if self._is_due("seal", self.params.seal_every_s):
             done = replace(done, sealed=_number(connection, "seal_decisions"))
+        if self._is_due("months", self.params.months_every_s):
+            try:
+                done = replace(done, months=_number(connection, "prepare_months"))
+            except psycopg.errors.InsufficientPrivilege as error:
+                _log.warning(
+                    "the months to come are not prepared: %s; run `dealwright roles`",
+                    error.diag.message_primary,
+                )
         return done
 
     def _is_due(self, what: str, every_s: float) -> bool:

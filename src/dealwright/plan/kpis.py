@@ -283,7 +283,14 @@ DEFAULT_TARGETS: Final = tuple(
 
 @dataclass(frozen=True)
 class KpiParams:
-    """The targets; a figure without one is shown without judgement."""
+    """The targets; a figure without one is shown without judgement.
+
+    Attributes
+    ----------
+    targets
+        The figure, and what it is to be at least or at most; a list given in a file takes the place of this
+        whole one.
+    """
 
     targets: tuple[Target, ...] = DEFAULT_TARGETS
 

@@ -113,3 +113,138 @@ def test_a_gain_is_real_only_beyond_chance():
     assert improvement(loss - 0.1 - rng.normal(0, 0.3, 2_000), loss).is_real
     assert not improvement(loss, loss).is_real
     assert not improvement(loss + 0.1, loss).is_real
+
+
+def test_lift_and_calibration_error_by_hand():
+    """Twenty rows: two places in the top tenth, three rows tied at its edge; bins of two rows each."""
+    predicted = np.array([0.95, *[0.9] * 3, *np.linspace(0.8, 0.05, 16)])
+    label = np.array([1.0, 1.0, 0.0, 0.0, *[0.0] * 14, 1.0, 1.0])
+    # the first row, and one of three that are alike: a third of a hit
+    assert metrics.lift(label, predicted) == pytest.approx((1 + 1 / 3) / 2 / 0.2)
+    assert metrics.lift(label[:5], predicted[:5]) == pytest.approx(1 / 0.4)  # at least one place
+    assert np.isnan(metrics.lift(np.zeros(20), predicted))
+    p = np.repeat([0.1, 0.3, 0.5, 0.7], 5)
+    bins = metrics.bin_equally(p, 4)
+    assert bins.tolist() == np.repeat([0, 1, 2, 3], 5).tolist()
+    hits = np.array([0, 0, 0, 0, 0, 1, 1, 0, 0, 0, 1, 1, 1, 0, 0, 1, 1, 1, 1, 1], dtype=float)
+    # 0.1 against 0, 0.3 against 0.4, 0.5 against 0.6, 0.7 against 1
+    assert metrics.calibration_error(hits, p, 4) == pytest.approx((0.1 + 0.1 + 0.1 + 0.3) / 4)
+    ten = metrics.bin_equally(np.arange(100.0))
+    assert np.bincount(ten).tolist() == [10] * 10
+
+
+def test_losses_of_amounts_and_errors_in_their_unit():
+    target, predicted = np.array([0.0, 10.0, 20.0]), np.array([1.0, 7.0, 24.0])
+    assert metrics.rmse(target, predicted) == pytest.approx(np.sqrt((1 + 9 + 16) / 3))
+    assert metrics.mae(target, predicted) == pytest.approx(8 / 3)
+    assert metrics.total_bias(target, predicted) == pytest.approx(32 / 30 - 1)
+    assert np.isnan(metrics.total_bias(np.zeros(3), predicted))
+    assert np.isnan(metrics.spearman(target, np.ones(3)))
+    assert np.isnan(metrics.normalised_gini(np.ones(3), predicted))
+    assert np.isnan(metrics.average_precision(np.ones(3), predicted))
+    # a probability of 0 or 1 costs as much as one of a millionth
+    sure = metrics.row_log_losses(np.array([1.0, 0.0, 0.0]), np.array([0.0, 0.0, 1.0]))
+    assert sure == pytest.approx([np.log(1e6), 1e-6, np.log(1e6)], rel=1e-3)
+    # the range of a correlation bounds its interval
+    reverse = metrics.estimates(np.arange(40.0), -np.arange(40.0), "amount", np.random.default_rng(0))
+    assert (reverse["spearman"].low, reverse["spearman"].value) == (-1.0, pytest.approx(-1.0))
+
+
+def test_rankings_are_compared_within_the_rows_of_one_model():
+    """A constant fitted anew to each block ranks nothing; a ranking is the mean over blocks, by size."""
+    rng = np.random.default_rng(7)
+    block = np.repeat([0, 1, 2], [30, 50, 20])
+    label = (rng.random(100) < np.array([0.2, 0.5, 0.8])[block]).astype(float)
+    level = np.array([0.2, 0.5, 0.8])[block]
+    constant = metrics.estimates(label, level, "probability", rng, block)
+    assert constant["auc"].value == 0.5
+    assert constant["lift"].value == pytest.approx(1.0)
+    assert constant["brier"].value == pytest.approx(reference.brier_score_loss(label, level))
+    score = level + rng.normal(0, 0.2, 100).round(1)
+    found = metrics.estimates(label, score, "probability", rng, block)["auc"].value
+    parts = [reference.roc_auc_score(label[block == k], score[block == k]) for k in range(3)]
+    assert found == pytest.approx(np.average(parts, weights=[30, 50, 20]))
+    # a block of one class has no ranking and does not count
+    label[block == 2] = 1.0
+    found = metrics.estimates(label, score, "probability", rng, block)["auc"].value
+    parts = [reference.roc_auc_score(label[block == k], score[block == k]) for k in range(2)]
+    assert found == pytest.approx(np.average(parts, weights=[30, 50]))
+    assert np.isnan(metrics.estimates(np.ones(100), score, "probability", rng, block)["auc"].value)
+
+
+@pytest.mark.parametrize("rows", [40, 40_000])
+def test_the_interval_of_a_mean_is_students(rows):
+    """Of a mean the jackknife without each of 20 groups is the error of the group means."""
+    rng = np.random.default_rng(rows)
+    target, predicted = rng.normal(200.0, 9.0, rows), np.full(rows, 195.0)
+    found = metrics.estimates(target, predicted, "amount", rng)["mae"]
+    error = np.abs(target - predicted)
+    assert found.value == pytest.approx(error.mean())
+    half = stats.t.ppf(0.975, 19) * error.std(ddof=1) / np.sqrt(rows)
+    assert found.high - found.value == pytest.approx(half, rel=0.5)
+    assert found.high + found.low == pytest.approx(2 * found.value)
+    exact = []
+    for seed in range(12):
+        found = metrics.estimates(target, predicted, "amount", np.random.default_rng(seed))["mae"]
+        exact.append((found.high - found.value) ** 2)
+    assert np.sqrt(np.mean(exact)) == pytest.approx(half, rel=0.12)
+
+
+def test_an_interval_stays_where_the_measure_can_be():
+    label = np.array([0.0, 1.0] * 20)
+    found = metrics.estimates(label, 0.01 + 0.98 * label, "probability", np.random.default_rng(0))
+    assert (found["auc"].low, found["auc"].value, found["auc"].high) == (1.0, 1.0, 1.0)
+    assert found["ece"].low >= 0.0
+    assert metrics.estimates(label[:39], label[:39], "amount", np.random.default_rng(0))["mae"].high != 0.0
+
+
+def delong(won, p):
+    """Return the AUC and its error, counting each pair of a win and a loss."""
+    pair = np.array([[(a > b) + 0.5 * (a == b) for b in p[won == 0]] for a in p[won == 1]])
+    by_win, by_loss = pair.mean(axis=1), pair.mean(axis=0)
+    return pair.mean(), by_win.var(ddof=1) / len(by_win) + by_loss.var(ddof=1) / len(by_loss), pair.size
+
+
+def test_the_interval_of_the_area_under_the_curve_is_delongs():
+    rng = np.random.default_rng(8)
+    won = (rng.random(80) < 0.4).astype(float)
+    p = (0.3 * won + rng.random(80)).round(1)
+    value, variance, _ = delong(won, p)
+    found = metrics.area_under_curve(won, p)
+    half = stats.norm.ppf(0.95) * np.sqrt(variance)
+    assert [found.value, found.low, found.high] == pytest.approx(
+        [value, value - half, value + half], abs=1e-6
+    )
+    block = np.repeat([0, 1], [30, 50])
+    parts = [delong(won[block == k], p[block == k]) for k in range(2)]
+    share = np.array([part[2] for part in parts]) / sum(part[2] for part in parts)
+    found = metrics.area_under_curve(won, p, block)
+    assert found.value == pytest.approx(share @ [part[0] for part in parts])
+    half = stats.norm.ppf(0.95) * np.sqrt(share**2 @ [part[1] for part in parts])
+    assert found.high - found.value == pytest.approx(half, abs=1e-6)
+    alone = metrics.area_under_curve(np.ones(5), np.arange(5.0))
+    assert (alone.value, alone.low, alone.high) == (0.5, 0.0, 1.0)
+    # one win: what its place says is worth a quarter of variance
+    one = metrics.area_under_curve(np.array([1.0, 0.0, 0.0]), np.array([0.5, 0.4, 0.6]))
+    half = stats.norm.ppf(0.95) * np.sqrt(0.25 + 0.5 / 2)
+    assert (one.value, one.low, one.high) == pytest.approx((0.5, max(0.5 - half, 0), min(0.5 + half, 1)))
+
+
+@pytest.mark.parametrize("rows", [400, 4_000])
+def test_bootstrap_intervals_are_as_wide_as_the_mean_is_uncertain(rows):
+    rng = np.random.default_rng(9)
+    p = rng.uniform(0.05, 0.95, rows)
+    won = (rng.random(rows) < p).astype(float)
+    found = metrics.measure_probabilities(won, p, 2_000, rng)
+    assert found.outcomes == rows
+    for estimate, losses in ((found.log_loss, metrics.row_log_losses(won, p)), (found.brier, (won - p) ** 2)):
+        assert estimate.value == pytest.approx(losses.mean())
+        half = stats.norm.ppf(0.95) * losses.std() / np.sqrt(rows)
+        assert [estimate.low, estimate.high] == pytest.approx(
+            [losses.mean() - half, losses.mean() + half], abs=half / 8
+        )
+    assert found.ece.value == pytest.approx(metrics.calibration_error(won, p))
+    assert found.ece.low <= found.ece.value <= found.ece.high
+    wider = metrics.mean_with_interval(won - p, 2_000, rng)
+    half = stats.norm.ppf(0.975) * (won - p).std() / np.sqrt(rows)
+    assert wider.high - wider.low == pytest.approx(2 * half, rel=0.1)

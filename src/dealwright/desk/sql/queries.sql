@@ -43,6 +43,16 @@ where (%(after)s::bigint is null or a.agent_id > %(after)s::bigint)
 order by a.agent_id
 limit %(k)s::bigint
 
+-- name: archive_files
+-- What is in the archive.
+select file, kind, partition, from_time, to_time, rows, first_id, last_id, sha256
+from dealwright.archive_file
+order by file
+
+-- name: archived_digest
+-- What a month of the record adds up to, or what was read back of it.
+select rows, digest from dealwright.archived_digest(%(partition)s::text)
+
 -- name: assign
 -- Records a lead and gives it to an agent, durably.
 call dealwright.assign(%(lead)s::jsonb, %(policy)s::text)
@@ -121,6 +131,10 @@ select (dealwright.cancel_task(%(task_id)s::bigint, %(note)s::text)).task_id
 -- they came.
 select dealwright.declare_open_values() as declared, dealwright.lapse_follow_ups(%(as_of)s::timestamptz) as lapsed
 
+-- name: closed_months
+-- The months of the record that are over.
+select kind, partition, from_time, to_time, unsealed from dealwright.closed_months(%(before)s::timestamptz)
+
 -- name: contact
 -- The agent reached the customer.
 select dealwright.contact(%(assignment_id)s::bigint, %(at)s::timestamptz) as first_contact_at
@@ -138,9 +152,18 @@ select dealwright.create_key(
     %(key_id)s::text, %(name)s::text, %(scopes)s::text[], %(hash)s::text, %(agent_id)s::bigint,
     %(expires_at)s::timestamptz)
 
+-- name: create_webhook
+-- An address that is told of events from now on.
+select dealwright.create_webhook(%(url)s::text, %(kinds)s::text[], %(secret)s::text) as webhook_id
+
 -- name: deactivate_agent
 -- The agent gets no more leads; the open ones may go to others.
 select dealwright.deactivate_agent(dealwright.agent_named(%(agent)s::text), %(hand_over)s::boolean) as answer
+
+-- name: dead_letters
+-- What an address refused again and again.
+select xid::text::numeric as xid, position, kind, given_up_at, error
+from dealwright.dead_letters(%(webhook_id)s::bigint)
 
 -- name: decline
 -- The agent does not take the lead.
@@ -257,6 +280,10 @@ select (select count(*) from dealwright.lead where is_waiting) as waiting_leads,
        (select coalesce(sum(capacity), 0) from dealwright.agent where active) as places,
        (select count(*) from dealwright.agent where active) as active_agents
 
+-- name: has_replayed
+-- Whether a standby shows what was written up to a place in the log.
+select coalesce(pg_last_wal_replay_lsn() >= %(lsn)s::pg_lsn, true) as has
+
 -- name: holders_of
 -- At the end of the chain of those who wait: whose long transaction keeps a process waiting. Of its statement the first
 -- word only: the rest may hold customers' data.
@@ -296,6 +323,14 @@ order by a.xact_start nulls last, a.pid
 -- Takes in what was copied into the temporary tables.
 select dealwright.import_history(%(follow_up_days)s::double precision, %(deactivate_missing)s::boolean,
     %(currency)s::text) as counts
+
+-- name: is_recorded
+-- Whether the decision on an assignment is in this database.
+select exists (select from dealwright.decision as d where d.assignment_id = %(assignment_id)s::bigint) as here
+
+-- name: join_archived_events
+-- Adds what an archived decision could see of the events that are still here.
+select dealwright.join_archived_events()
 
 -- name: known_tasks
 -- Which of these tasks there are.
@@ -381,6 +416,10 @@ where a.backend_xid is not null and a.pid <> pg_backend_pid()
 order by a.xact_start
 limit 1
 
+-- name: open_archive
+-- Makes room, in this transaction, for rows of the archive.
+select dealwright.open_archive()
+
 -- name: own_names
 -- What the user calls the agents that an answer names by the desk's ids.
 select agent_id,
@@ -407,6 +446,10 @@ select name, params, is_default from dealwright.policy order by is_default desc,
 -- name: policy
 -- The policy that is used where none is named, the model behind the named one, and what the data can support.
 select policy, model_id, evidence from dealwright.policy_in_use(%(policy)s::text)
+
+-- name: prepare_months
+-- Makes the partitions of the months to come.
+select dealwright.prepare_months() as months
 
 -- name: promote_model
 -- Puts a model to work.
@@ -453,6 +496,21 @@ order by r.rank, r.agent_id
 -- name: reassign
 -- Gives an open assignment's lead to the best other agent with room.
 select * from dealwright.reassign(%(assignment_id)s::bigint, %(reason)s::text)
+
+-- name: record_columns
+-- The columns of a table of the record, with their types.
+select a.attname as name, a.atttypid::regtype::text as type
+from pg_attribute as a
+where a.attrelid = ('dealwright.' || quote_ident(%(table)s::text))::regclass and a.attnum > 0 and not a.attisdropped
+order by a.attnum
+
+-- name: release_month
+-- Drops a month of the record that is in the archive.
+select dealwright.release_month(%(kind)s::text, %(partition)s::text, %(files)s::jsonb) as rows
+
+-- name: remove_webhook
+-- An address that is told of nothing any more.
+select dealwright.remove_webhook(%(webhook_id)s::bigint)
 
 -- name: reopen_task
 -- Takes back that a task was finished.
@@ -568,6 +626,13 @@ select agent_id, rating, years_of_service from dealwright.agent order by agent_i
 -- Decisions that no block covers yet.
 select dealwright.unsealed_decisions() as unsealed
 
+-- name: verify_archived
+-- Checks blocks with what was copied from the archive.
+select v.block_id, v.decisions, b.first_decision_id, b.last_decision_id, v.intact
+from dealwright.verify_archived(%(first)s::bigint, %(last)s::bigint) as v
+join dealwright.decision_block as b using (block_id)
+order by v.block_id
+
 -- name: verify_decisions
 -- Checks every block of the sealed record.
 select v.block_id, v.decisions, b.first_decision_id, b.last_decision_id, v.intact
@@ -578,3 +643,31 @@ order by v.block_id
 -- name: waiting
 -- Which of these processes wait for others.
 select pid from unnest(%(pids)s::integer[]) as pid where cardinality(pg_blocking_pids(pid)) > 0
+
+-- name: webhook_again
+-- An address is told once more of what it refused, and of all since.
+select dealwright.webhook_again(%(webhook_id)s::bigint)
+
+-- name: webhook_done
+-- An event was delivered, or given up with an error.
+select dealwright.webhook_done(%(webhook_id)s::bigint, %(xid)s::text::xid8, %(position)s::bigint, %(kind)s::text,
+    %(error)s::text)
+
+-- name: webhook_failed
+-- An address did not take an event: when to try again.
+select dealwright.webhook_failed(
+    %(webhook_id)s::bigint, %(error)s::text, make_interval(secs => %(wait_s)s::double precision), %(gone)s::boolean)
+
+-- name: webhooks
+-- The addresses that are told of events, each with its place among them.
+select webhook_id, url, kinds, secret, xid::text::numeric as xid, position, created_at, disabled_at, failures, retry_at,
+       last_error, dead_letters
+from dealwright.list_webhooks()
+
+-- name: which_server
+-- What a server and its standbys have in common, and no other.
+select c.system_identifier, current_database() as database from pg_control_system() as c
+
+-- name: written_up_to
+-- How far the log has come.
+select pg_current_wal_insert_lsn()::text as lsn

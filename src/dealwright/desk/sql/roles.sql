@@ -94,7 +94,7 @@ grant execute on routine dealwright.contact, dealwright.decline to dealwright_ag
 -- Sees everything, writes nothing.
 grant select on dealwright.agent, dealwright.lead, dealwright.assignment, dealwright.booking, dealwright.agent_stat,
     dealwright.model, dealwright.policy, dealwright.requirement_term, dealwright.event, dealwright.decision,
-    dealwright.decision_block, dealwright.decision_seal, dealwright.plan_run, dealwright.task, dealwright.outcome,
+    dealwright.decision_block, dealwright.decision_seal, dealwright.archive_file, dealwright.plan_run, dealwright.task, dealwright.outcome,
         dealwright.agent_profile,
     dealwright.waiting_lead, dealwright.touch to dealwright_reader, dealwright_planner;
 grant execute on routine dealwright.rank_agents, dealwright.placement_of, dealwright.assignment_named,
@@ -102,13 +102,14 @@ grant execute on routine dealwright.rank_agents, dealwright.placement_of, dealwr
     dealwright.duplicates_of,
     dealwright.win_interval,
     dealwright.read_events, dealwright.last_event, dealwright.touches, dealwright.verify_decisions,
-    dealwright.unsealed_decisions to dealwright_reader, dealwright_planner;
+    dealwright.unsealed_decisions, dealwright.open_archive, dealwright.join_archived_events,
+    dealwright.verify_archived to dealwright_reader, dealwright_planner;
 
 -- name: planner
 -- Works at night: takes in histories, trains, publishes tasks, seals the record. Places and settles nothing.
 grant execute on routine dealwright.begin_import, dealwright.import_history, dealwright.declare_dimension,
     dealwright.declare_open_values, dealwright.lapse_follow_ups, dealwright.load_model, dealwright.promote_model,
-    dealwright.seal_decisions, dealwright.begin_publishing, dealwright.publish_tasks, dealwright.start_task,
+    dealwright.seal_decisions, dealwright.prepare_months, dealwright.begin_publishing, dealwright.publish_tasks, dealwright.start_task,
     dealwright.finish_task, dealwright.cancel_task, dealwright.reopen_task to dealwright_planner;
 
 -- name: rows
@@ -192,7 +193,7 @@ select distinct format('%s may put triggers on dealwright.%I, which would run wi
 from pg_class as c
 cross join lateral aclexplode(c.relacl) as a
 left join pg_roles as r on r.oid = a.grantee
-where c.relnamespace = to_regnamespace('dealwright') and c.relkind = 'r'
+where c.relnamespace = to_regnamespace('dealwright') and c.relkind in ('r', 'p')
   and a.privilege_type = 'TRIGGER' and a.grantee <> c.relowner
 union all
 select format('%I, who is agent %s, is not a member of dealwright_agent, or there is no such user',

@@ -119,7 +119,9 @@ def start_centres(cells: Cells, territories: int, angle: float) -> Floats:
         turned = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]) @ longest
         order = mine[np.argsort(away @ turned, kind="stable")]
         load = np.cumsum(weight[order])
-        cut = int(np.clip(np.searchsorted(load, load[-1] * (k // 2) / k), 1, mine.size - 1))
+        # a cell goes to the side on which most of it lies
+        cut = int(np.searchsorted(load - weight[order] / 2, load[-1] * (k // 2) / k))
+        cut = min(max(cut, 1), mine.size - 1)
         todo += [(order[:cut], k // 2, first), (order[cut:], k - k // 2, first + k // 2)]
     return centre
 

@@ -122,3 +122,88 @@ def test_who_is_not_known_has_no_segment_and_that_is_said():
     some = run([1.0, 2.0, None] * 10)
     assert any(note.startswith("the value of 10 accounts is not known") for note in some.notes)
     assert some.frame["segment"].null_count() == 10
+
+
+def test_six_accounts_by_hand():
+    """Thirds of 10, 20, …, 60 end at 20 and 40; one wallet for all, nine tenths of the way up."""
+    result = run([10.0, 20.0, 30.0, 40.0, 50.0, 60.0], params=SegmentParams(peer_columns=()))
+    assert result.model.value_edges == (20.0, 40.0)
+    assert result.model.potential_edges == (55.0, 55.0)
+    assert result.frame["value_bucket"].to_list() == [1, 1, 2, 2, 3, 3]
+    assert result.frame["potential_bucket"].to_list() == [1] * 6
+    assert result.frame["wallet_eur"].to_list() == [55.0] * 6
+    assert result.frame["potential_eur"].to_list() == [45.0, 35.0, 25.0, 15.0, 5.0, 0.0]
+    assert result.notes == (
+        "no categorical column makes peers: potential is measured against all accounts",
+        "so many accounts share one potential that some potential buckets are empty",
+    )
+    summary = dict(result.summary())
+    assert summary.pop("notes") == "; ".join(result.notes)
+    assert summary == {
+        "accounts": 6, "peer_columns": "", "value_edge_1": 20.0, "value_edge_2": 40.0,
+        "potential_edge_1": 55.0, "potential_edge_2": 55.0,
+        "segment_automate": 2, "segment_maintain": 2, "segment_protect": 2,
+    }  # fmt: skip
+
+
+def test_the_summary_names_the_largest_segment_first_and_counts_those_not_known():
+    grid = SegmentParams(names=(("Low",), ("High",)), peer_columns=())
+    result = run([1.0, 1.0, 1.0, 5.0, None, None], params=grid)
+    counts = {name: n for name, n in result.summary().items() if name.startswith("segment_")}
+    assert list(counts.items()) == [("segment_low", 3), ("segment_not_known", 2), ("segment_high", 1)]
+
+
+def test_a_grid_may_have_any_size_and_its_edges_are_as_many_as_it_takes():
+    names = tuple(tuple(f"{row}{column}" for column in range(4)) for row in range(2))
+    tiers = [tier for tier in "abcd" for _ in range(60)]
+    values = [float(10 ** (1 + "abcd".index(tier))) for tier in tiers]
+    known = run(values, tiers, SegmentParams(names=names))
+    assert known.model.value_edges == (100.0,)
+    assert known.model.potential_edges == (10.0, 100.0, 1000.0)
+    assert known.frame["segment"].unique(maintain_order=True).to_list() == ["00", "01", "12", "13"]
+    nobody = run([None, None], params=SegmentParams(names=names))
+    assert nobody.model.value_edges == (0.0,)
+    assert nobody.model.potential_edges == (0.0, 0.0, 0.0)
+
+
+def explained(values, column):
+    """Share of the variance of log value between the groups, less one per cent for every hundredth group."""
+    logs = np.log1p(np.array(values))
+    groups = {name: logs[[own == name for own in column]] for name in dict.fromkeys(column)}
+    within = sum(group.size * group.var() for group in groups.values()) / logs.size
+    return 1 - within / logs.var() - len(groups) / logs.size
+
+
+@pytest.mark.parametrize("levels", [1, 2, 3, 50, 51])
+def test_peers_come_from_columns_of_two_to_fifty_levels(levels):
+    tiers = [f"t{k % levels}" for k in range(2000)]
+    result = run([float(100 * (1 + k % levels)) for k in range(2000)], tiers)
+    assert result.model.peer_columns == (("tier",) if 2 <= levels <= 50 else ())
+
+
+def test_a_column_makes_peers_where_it_explains_half_a_percent():
+    """The more of the 200 accounts have the tier that goes with their value, the more it explains."""
+    values = [10.0, 20.0] * 100
+    used = []
+    for agreeing in range(0, 52, 4):
+        tiers = ["a", "b"] * (agreeing // 2) + ["a", "a", "b", "b"] * ((200 - agreeing) // 4)
+        used.append(run(values, tiers).model.peer_columns == ("tier",))
+        assert used[-1] == (explained(values, tiers) >= 0.005), agreeing
+    assert used == sorted(used)
+    assert len(set(used)) == 2
+
+
+def test_the_three_columns_that_explain_most_make_peers_the_strongest_first():
+    rng = np.random.default_rng(8)
+    columns = {name: rng.choice(["x", "y"], 400).tolist() for name in ("d", "a", "c", "b")}
+    effects = {"d": 0.2, "a": 0.8, "c": 0.4, "b": 1.6}
+    logs = sum(effects[name] * (np.array(columns[name]) == "x") for name in columns)
+    accounts = pl.DataFrame({"account_id": [f"a{k}" for k in range(400)], **columns})
+    values = np.exp(logs) * 100.0
+    result = segment(accounts, accounts.select("account_id", predicted_value_eur=values))
+    shares = {name: explained(values, columns[name]) for name in columns}
+    assert all(share >= 0.005 for share in shares.values())
+    assert result.model.peer_columns == tuple(sorted(shares, key=lambda name: -shares[name])[:3])
+    # the groups of all three columns are large enough: the wallet is that of the narrowest
+    own = result.frame.with_columns(accounts, value=values).filter(b="x", a="y", c="x")
+    assert own["wallet_eur"].unique().to_list() == pytest.approx([np.quantile(own["value"], 0.9)])

@@ -178,8 +178,8 @@ set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp set ti
 set datestyle = 'ISO' set extra_float_digits = 1 as $$
     select b.block_id, b.decisions,
            b.previous_hash = coalesce(lag(b.hash) over (order by b.block_id), repeat('0', 64))
-           and b.decisions = c.decisions
-           and b.hash = encode(sha256(convert_to(b.previous_hash || c.lines, 'UTF8')), 'hex')
+           and case when c.decisions < b.decisions and dealwright_engine.is_archived(b) then null
+               else b.decisions = c.decisions and b.hash = dealwright_engine.block_hash(b.previous_hash, c.lines) end
     from dealwright.decision_block as b
     cross join lateral (
         select count(*) as decisions, coalesce(string_agg(u.line, E'\n'), '') as lines
@@ -194,11 +194,13 @@ set datestyle = 'ISO' set extra_float_digits = 1 as $$
     order by b.block_id
 $$;
 comment on function dealwright.verify_decisions()
-    is 'Checks the chain: a decision that was altered, added or removed breaks its block.';
+    is 'Checks the chain: a decision that was altered, added or removed breaks its block. Null where decisions of a '
+        'block are in the archive.';
 
 create or replace function dealwright.unsealed_decisions()
 returns bigint language sql stable security definer
 set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
-    select (select count(*) from dealwright.decision) - (select count(*) from dealwright.decision_seal)
+    select count(*) from dealwright.decision as d
+    where not exists (select from dealwright.decision_seal as s where s.decision_id = d.decision_id)
 $$;
 comment on function dealwright.unsealed_decisions() is 'Decisions that no block covers yet.';

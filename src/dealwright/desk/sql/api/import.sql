@@ -73,7 +73,7 @@ begin
     select greatest((select max(assigned_at) from import_assignment where assigned_at <= latest),
                     (select max(completed_at) from import_booking where completed_at <= latest),
                     (select max(cancelled_at) from import_booking where cancelled_at <= latest),
-                    (select max((payload ->> 'as_of')::timestamptz) from dealwright.event
+                    (select max((payload ->> 'as_of')::timestamptz) from dealwright_engine.known_event
                      where agent_id is null and kind = 'imported')) into data_end;
     -- follow-up is over by the clock, though the data may end before, or lie ahead of it
     as_of := greatest(data_end, now());
@@ -118,8 +118,8 @@ begin
         insert into dealwright.event (kind, agent_id, open, capacity, fair_count, fair_compensation, payload,
             fair_until,
             last_assigned_at)
-        select case when exists (select from dealwright.event as e where e.agent_id = a.agent_id) then 'agent_changed'
-            else 'agent_added' end,
+        select case when exists (select from dealwright_engine.known_event as e where e.agent_id = a.agent_id)
+            then 'agent_changed' else 'agent_added' end,
                a.agent_id, a.open, a.capacity, a.fair_count, a.fair_compensation, dealwright_engine.agent_payload(a),
                    a.fair_until, a.last_assigned_at
         from dealwright.agent as a order by a.agent_id;

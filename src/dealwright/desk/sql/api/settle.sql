@@ -137,7 +137,7 @@ begin
     end if;
     -- data may lie ahead of the clock; what was assigned here does not
     select max((e.payload ->> 'as_of')::timestamptz) into data_end
-    from dealwright.event as e where e.agent_id is null and e.kind = 'imported';
+    from dealwright_engine.known_event as e where e.agent_id is null and e.kind = 'imported';
     return dealwright_engine.lapse_overdue(
         least(as_of, greatest(now(), data_end)), make_interval(secs => days * 86400), least(as_of, now()));
 end

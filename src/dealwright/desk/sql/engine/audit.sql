@@ -1,5 +1,25 @@
 -- Why it was decided so, and whether the record agrees.
 
+create or replace function dealwright_engine.archive_is_open()
+returns boolean language sql stable as $$
+    -- not a table of the caller's own
+    select exists (select from pg_class as c where c.relname = 'archived_decision'
+                     and c.relnamespace = pg_my_temp_schema()
+                     and c.relowner = (select r.oid from pg_roles as r where r.rolname = current_user))
+$$;
+comment on function dealwright_engine.archive_is_open() is
+    'Whether rows of the archive were put before this transaction (dealwright.open_archive).';
+
+create or replace function dealwright_engine.events_for(d dealwright.decision)
+returns text language sql stable as $$
+    select case when dealwright_engine.archive_is_open()
+        and not exists (select from dealwright.decision as x
+                        where x.decision_id = (d).decision_id and x.decided_at = (d).decided_at)
+        then 'pg_temp.archived_event' else 'dealwright_engine.known_event' end
+$$;
+comment on function dealwright_engine.events_for(dealwright.decision) is
+    'Where the events are from which a decision is recomputed.';
+
 create or replace function dealwright_engine.restore_state(d dealwright.decision)
 returns void language plpgsql as $$
 declare
@@ -20,40 +40,43 @@ begin
         ) on commit drop;
         comment on table pg_temp.agent is 'as a decision saw them';
     end if;
-    insert into pg_temp.agent
-    select g.agent_id, s.open, s.capacity, s.fair_count, s.fair_compensation, s.fair_until, s.last_assigned_at,
-           (t.payload ->> 'active')::boolean, array(select jsonb_array_elements_text(t.payload -> 'skills')),
-               t.payload ->> 'department',
-           (t.payload ->> 'shifts')::tstzmultirange, (t.payload ->> 'years_of_service')::double precision,
-           (t.payload ->> 'rating')::double precision, (t.payload ->> 'weight')::double precision,
-           -- values declared since then have no element in what was logged
-           case when l.profile is not null
-               then (l.profile::real[] || array_fill(0::real, array[width - vector_dims(l.profile)]))::vector end,
-           case when l.variance is not null
-               then (l.variance::real[] || array_fill(0::real, array[width - vector_dims(l.variance)]))::vector end,
-           coalesce(l.base_ratio, 1), coalesce(l.package_ratio, 1)
-    from (select a.agent_id from dealwright.agent as a
-          union select e.agent_id from dealwright.event as e where e.kind = 'agent_deleted') as g
-    cross join lateral (
-        select e.open, e.capacity, e.fair_count, e.fair_compensation, e.fair_until, e.last_assigned_at,
-            e.kind from dealwright.event as e
-        where e.agent_id = g.agent_id and (e.open is not null or e.kind = 'agent_deleted')
-          and dealwright_engine.was_visible(d, e.xid, e.position)
-        order by e.position desc limit 1
-    ) as s
-    cross join lateral (
-        select e.payload from dealwright.event as e
-        where e.agent_id = g.agent_id and e.kind in ('agent_added', 'agent_changed')
-            and dealwright_engine.was_visible(d, e.xid, e.position)
-        order by e.position desc limit 1
-    ) as t
-    left join lateral (
-        select p.* from dealwright_engine.agent_profile_log as p
-        where width > 0 and p.agent_id = g.agent_id and p.model_id = d.model_id
-            and dealwright_engine.was_visible(d, p.xid, p.position)
-        order by p.position desc limit 1
-    ) as l on true
-    where s.kind <> 'agent_deleted';
+    -- planned anew by each call, by what there is
+    execute format($state$
+        insert into pg_temp.agent
+        select g.agent_id, s.open, s.capacity, s.fair_count, s.fair_compensation, s.fair_until, s.last_assigned_at,
+               (t.payload ->> 'active')::boolean, array(select jsonb_array_elements_text(t.payload -> 'skills')),
+                   t.payload ->> 'department',
+               (t.payload ->> 'shifts')::tstzmultirange, (t.payload ->> 'years_of_service')::double precision,
+               (t.payload ->> 'rating')::double precision, (t.payload ->> 'weight')::double precision,
+               -- values declared since then have no element in what was logged
+               case when l.profile is not null
+                   then (l.profile::real[] || array_fill(0::real, array[$2 - vector_dims(l.profile)]))::vector end,
+               case when l.variance is not null
+                   then (l.variance::real[] || array_fill(0::real, array[$2 - vector_dims(l.variance)]))::vector end,
+               coalesce(l.base_ratio, 1), coalesce(l.package_ratio, 1)
+        from (select a.agent_id from dealwright.agent as a
+              union select e.agent_id from %1$s as e where e.kind = 'agent_deleted') as g
+        cross join lateral (
+            select e.open, e.capacity, e.fair_count, e.fair_compensation, e.fair_until, e.last_assigned_at,
+                e.kind from %1$s as e
+            where e.agent_id = g.agent_id and (e.open is not null or e.kind = 'agent_deleted')
+              and dealwright_engine.was_visible($1, e.xid, e.position)
+            order by e.position desc limit 1
+        ) as s
+        cross join lateral (
+            select e.payload from %1$s as e
+            where e.agent_id = g.agent_id and e.kind in ('agent_added', 'agent_changed')
+                and dealwright_engine.was_visible($1, e.xid, e.position)
+            order by e.position desc limit 1
+        ) as t
+        left join lateral (
+            select p.* from dealwright_engine.agent_profile_log as p
+            where $2 > 0 and p.agent_id = g.agent_id and p.model_id = $1.model_id
+                and dealwright_engine.was_visible($1, p.xid, p.position)
+            order by p.position desc limit 1
+        ) as l on true
+        where s.kind <> 'agent_deleted'
+    $state$, dealwright_engine.events_for(d)) using d, width;
 end
 $$;
 comment on function dealwright_engine.restore_state(dealwright.decision) is
@@ -91,6 +114,18 @@ returns text language sql stable as $$
         || case when (d).excluded_agent_ids is null and (d).owner_agent_id is null then ''
                 else row ((d).excluded_agent_ids, (d).owner_agent_id)::text end
 $$;
+
+create or replace function dealwright_engine.block_hash(previous_hash text, lines text)
+returns text language sql stable as $$ select encode(sha256(convert_to(previous_hash || lines, 'UTF8')), 'hex') $$;
+
+create or replace function dealwright_engine.is_archived(b dealwright.decision_block)
+returns boolean language sql stable as $$
+    select exists (select from dealwright.archive_file as f
+                   where f.kind = 'decision' and f.first_id <= (b).last_decision_id
+                       and f.last_id >= (b).first_decision_id)
+$$;
+comment on function dealwright_engine.is_archived(dealwright.decision_block) is
+    'Whether decisions of a block may be in the archive.';
 
 create or replace function dealwright_engine.win_interval(d dealwright.decision,
     out win_low double precision, out win_high double precision)
@@ -133,11 +168,16 @@ declare
     d dealwright.decision;
 begin
     select * into d from dealwright.decision as x where x.assignment_id = id;
-    if not found then
+    if not found and dealwright_engine.archive_is_open() then
+        select * into d from pg_temp.archived_decision as x where x.assignment_id = id;
+    end if;
+    if d.decision_id is null then
         if exists (select from dealwright.assignment as a where a.assignment_id = id) then
             raise exception 'assignment % was imported or written by hand: the desk did not decide it', id
                 using errcode = 'DW003',
-                hint = 'only assignments that the desk made carry a record';
+                hint = case when exists (select from dealwright.archive_file as f where f.kind = 'decision')
+                    then 'or its decision is in the archive: say where that is (--archive)'
+                    else 'only assignments that the desk made carry a record' end;
         end if;
         raise exception 'there is no assignment %', id using errcode = 'DW003',
             hint = 'the answer of assign shows the ids';

@@ -66,6 +66,7 @@ returns bigint language sql stable as $$
     select coalesce(greatest((select max(e.xid) from dealwright.event as e),
                              (select greatest(max(d.xid), max(pg_snapshot_xmax(d.snapshot)))
                               from dealwright.decision as d),
+                             (select max(f.last_xid) from dealwright.archive_file as f),
                              (select max(l.xid) from dealwright_engine.agent_profile_log as l),
                              (select max(a.profile_xid) from dealwright.agent as a))::text::bigint, 0)
 $$;
@@ -76,8 +77,10 @@ create or replace function dealwright_engine.knows_cluster()
 returns boolean language sql stable as $$
     select coalesce((
         select c.system_identifier = s.system_identifier
-               -- the last entries of two indexes
-               and coalesce(greatest((select e.xid from dealwright.event as e order by e.xid desc limit 1),
+               -- the last entries of a few indexes
+               and coalesce(greatest((select e.xid from dealwright.event as e
+                                      order by e.xid desc limit 1),
+                                     (select max(f.last_xid) from dealwright.archive_file as f),
                                      (select a.profile_xid from dealwright.agent as a
                                       order by a.profile_xid desc limit 1))::text::bigint
                             < dealwright_engine.next_id() + c.xid_offset, true)

@@ -45,6 +45,11 @@ create or replace trigger append_only before update or delete or truncate on dea
 create or replace trigger written_by_engine before insert on dealwright.decision_block
     for each statement execute function dealwright_engine.written_by_engine(
         'dealwright.seal_decisions() seals what is new');
+create or replace trigger append_only before update or delete or truncate on dealwright.archive_file
+    for each statement execute function dealwright_engine.refuse_change();
+create or replace trigger written_by_engine before insert on dealwright.archive_file
+    for each statement execute function dealwright_engine.written_by_engine(
+        '`dealwright archive` writes files and notes them');
 create or replace trigger append_only before update or delete or truncate on dealwright.decision_seal
     for each statement execute function dealwright_engine.refuse_change();
 create or replace trigger written_by_engine before insert on dealwright.decision_seal
@@ -188,3 +193,11 @@ create or replace trigger within_bounds before update of external_id, customer_i
 
 -- what placements go by follows from policies and models
 select dealwright_engine.write_rules();
+
+-- the months of the record, and triggers of their own
+select dealwright_engine.guard_partition(p.relname, c.relname)
+from pg_inherits as i
+join pg_class as p on p.oid = i.inhparent
+join pg_class as c on c.oid = i.inhrelid
+where i.inhparent in ('dealwright.decision'::regclass, 'dealwright.event'::regclass);
+select dealwright.prepare_months();

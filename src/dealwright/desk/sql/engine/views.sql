@@ -1,3 +1,15 @@
+-- What a decision is recomputed from. The columns are written out: a company may have added some to the outbox.
+create or replace view dealwright_engine.known_event as
+select e.xid, e.position, e.kind, e.agent_id, e.open, e.capacity, e.fair_count, e.fair_compensation, e.payload,
+       e.fair_until, e.last_assigned_at
+from dealwright.event as e
+union all
+select k.xid, k.position, k.kind, k.agent_id, k.open, k.capacity, k.fair_count, k.fair_compensation, k.payload,
+       k.fair_until, k.last_assigned_at
+from dealwright_engine.event_kept as k;
+comment on view dealwright_engine.known_event is
+    'The outbox, and what of the archived part of it is still needed.';
+
 -- A full recount, as one view: the truth the counters are held against.
 create or replace view dealwright_engine.recounted_stat as
 with lead_kind as (

@@ -1,4 +1,5 @@
--- What was decided and what happened: append-only.
+-- What was decided and what happened: append-only. Both tables are partitioned by month (engine/months.sql). The keys
+-- are those of each partition: with the time in them, as a key of the whole would need, they would say less.
 
 create table dealwright.event (
     position bigint generated always as identity,
@@ -16,9 +17,8 @@ create table dealwright.event (
     fair_compensation double precision,
     payload jsonb,
     fair_until timestamptz,
-    last_assigned_at timestamptz,
-    primary key (xid, position)
-);
+    last_assigned_at timestamptz
+) partition by range (at);
 create index event_agent on dealwright.event (agent_id, position);
 comment on table dealwright.event is
     'Outbox. Read it with dealwright.read_events: in (xid, position) order and below the oldest running transaction, '
@@ -48,7 +48,7 @@ create table dealwright_engine.agent_profile_log (
 create index agent_profile_log_agent on dealwright_engine.agent_profile_log (agent_id, position);
 
 create table dealwright.decision (
-    decision_id bigint generated always as identity primary key,
+    decision_id bigint generated always as identity,
     xid xid8 not null default dealwright_engine.xact_id(),
     decided_at timestamptz not null,
     lead_id bigint not null,
@@ -80,10 +80,44 @@ create table dealwright.decision (
     -- (dealwright_engine.decision_text)
     excluded_agent_ids bigint[],
     owner_agent_id bigint
-);
+) partition by range (decided_at);
 comment on column dealwright.decision.owner_agent_id is
     'The agent who had the customer before, and comes first if they can take the lead.';
-create unique index decision_assignment on dealwright.decision (assignment_id);
+
+create table dealwright_engine.event_kept (
+    xid xid8 not null,
+    position bigint not null,
+    kind text not null,
+    agent_id bigint,
+    open integer,
+    capacity integer,
+    fair_count bigint,
+    fair_compensation double precision,
+    payload jsonb,
+    fair_until timestamptz,
+    last_assigned_at timestamptz,
+    primary key (xid, position)
+);
+create index event_kept_agent on dealwright_engine.event_kept (agent_id, position);
+comment on table dealwright_engine.event_kept is
+    'Of the events that are in the archive those that decisions which are not have to be recomputed from.';
+
+create table dealwright.archive_file (
+    file text primary key,
+    -- the partition it comes from: of decision or event, and from when (null: the beginning) to when
+    kind text not null check (kind in ('decision', 'event')),
+    partition text not null,
+    from_time timestamptz,
+    to_time timestamptz not null,
+    rows bigint not null,
+    first_id bigint not null,
+    last_id bigint not null,
+    last_xid xid8 not null,
+    sha256 text not null,
+    archived_at timestamptz not null default now()
+);
+comment on table dealwright.archive_file is
+    'What is no longer in this database but in Parquet files, and their digests: `dealwright archive` writes both.';
 
 create table dealwright.decision_block (
     block_id bigint generated always as identity primary key,

@@ -1,0 +1,309 @@
+"""The service from Python: the desk's methods over HTTP, tried again wherever that is safe."""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+import uuid
+from collections.abc import Iterable, Iterator, Mapping
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from dealwright.desk.lead import Lead, plain_values
+from dealwright.desk.results import Explanation, Placement, Ranking, Replay, Row, Settlement
+from dealwright.errors import ConflictError, DealwrightError, InputError, NotFoundError, ServiceError
+from dealwright.extras import require_extra
+
+if TYPE_CHECKING:
+    import httpx
+
+_ERRORS: Mapping[int, type[DealwrightError]] = {
+    400: InputError,
+    404: NotFoundError,
+    409: ConflictError,
+    413: InputError,
+    422: InputError,
+}
+_LONGEST_PAUSE_S = 10.0
+
+
+class Client:
+    """A desk that is served somewhere else.
+
+    A request is sent again when its connection broke, when the service was busy or its database away. Where
+    an answer may have been lost on its way, only what does no harm twice is repeated: reading, settling, and
+    leads, each of which gets an idempotency key here if it has none. As a context manager it closes its
+    connections at the end.
+
+    Parameters
+    ----------
+    url
+        Of the service, for example ``http://127.0.0.1:8000``.
+    key
+        A key of the service (``dealwright key create``).
+    timeout_s
+        How long to wait for one answer.
+    attempts
+        How often a request is sent at most.
+
+    Raises
+    ------
+    MissingExtraError
+        The extra ``service`` is not installed.
+    """
+
+    def __init__(self, url: str, key: str, *, timeout_s: float = 30.0, attempts: int = 6) -> None:
+        require_extra("service", "the client")
+        import httpx
+
+        if attempts < 1:
+            raise InputError(f"attempts must be at least 1, not {attempts}")
+        self.url = url.rstrip("/").removesuffix("/api/v1")
+        self._attempts = attempts
+        self._http = httpx.Client(
+            base_url=f"{self.url}/api/v1", headers={"Authorization": f"Bearer {key}"}, timeout=timeout_s
+        )
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"Client({self.url!r})"
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    # leads
+
+    def assign(self, lead: Lead | Mapping[str, Any], policy: str | None = None) -> Placement:
+        """Record a lead and give it to the best eligible agent with room; otherwise it waits."""
+        answer = self._call("POST", "/leads", body=_document(lead), query={"policy": policy}, repeatable=True)
+        return Placement(answer)
+
+    def assign_many(
+        self, leads: Iterable[Lead | Mapping[str, Any]], policy: str | None = None
+    ) -> tuple[Placement, ...]:
+        """Assign leads in one transaction, all or none, as if they came one after the other."""
+        body = {"leads": [_document(lead) for lead in leads], "policy": policy}
+        answer = self._call("POST", "/leads/batch", body=body, repeatable=True)
+        return tuple(Placement(row) for row in answer["placements"])
+
+    def rank(
+        self, lead: Lead | Mapping[str, Any], policy: str | None = None, k: int | None = None
+    ) -> Ranking:
+        """Rank the agents for a lead, whose attributes may be left out; nothing is recorded."""
+        document = plain_values(lead.to_dict() if isinstance(lead, Lead) else lead, "lead")
+        body = {"lead": document, "policy": policy, "k": k}
+        answer = self._call("POST", "/rankings", body=body, repeatable=True)
+        return Ranking(
+            answer["policy"], answer["model"], answer["evidence"], answer["lead"], tuple(answer["ranking"])
+        )
+
+    def lead(self, lead_id: int) -> Row:
+        """Return a lead and who has it."""
+        return self._row("GET", f"/leads/{lead_id}")
+
+    def leads(self, *, status: str | None = None) -> Iterator[Row]:
+        """Go through the leads, newest first."""
+        return self._pages("/leads", {"status": status})
+
+    def settle(self, booking: int | str, status: str, **revenue: float | None) -> Settlement:
+        """Settle a booking or reopen it; `revenue` as in `Desk.settle`."""
+        body = {"status": status, **revenue}
+        return Settlement(self._call("PUT", f"/bookings/{_part(booking)}", body=body, repeatable=True))
+
+    # assignments
+
+    def assignments(self, *, agent: int | str | None = None, status: str | None = None) -> Iterator[Row]:
+        """Go through the assignments, newest first."""
+        return self._pages("/assignments", {"agent": agent, "status": status})
+
+    def assignment(self, assignment: int | str) -> Row:
+        """Return an assignment with its lead and booking."""
+        return self._row("GET", f"/assignments/{_part(assignment)}")
+
+    def explain(self, assignment: int | str, agent: int | str | None = None) -> Explanation:
+        """Say why an assignment went to its agent, and what would have changed that."""
+        path = f"/assignments/{_part(assignment)}/explanation"
+        return Explanation(self._call("GET", path, query={"agent": agent}))
+
+    def replay(self, assignment: int | str) -> Replay:
+        """Recompute a decision from its record; it must come out the same."""
+        return Replay(self._call("GET", f"/assignments/{_part(assignment)}/replay"))
+
+    def contact(self, assignment: int | str) -> Row:
+        """Record that the agent reached the customer; the first time counts."""
+        return self._row("POST", f"/assignments/{_part(assignment)}/contact", repeatable=True)
+
+    def decline(self, assignment: int | str, reason: str) -> Placement:
+        """Give a lead that its agent declines to the next one, or back to the queue."""
+        path = f"/assignments/{_part(assignment)}/decline"
+        return Placement(self._call("POST", path, body={"reason": reason}))
+
+    def reassign(self, assignment: int | str, reason: str) -> Placement:
+        """Give an open assignment's lead to the best other agent with room."""
+        path = f"/assignments/{_part(assignment)}/reassign"
+        return Placement(self._call("POST", path, body={"reason": reason}))
+
+    # people
+
+    def agents(self) -> Iterator[Row]:
+        """Go through the agents with their workload."""
+        return self._pages("/agents", {})
+
+    def change_agent(self, agent: int | str, **change: Any) -> Row:
+        """Change whether an agent gets leads (`active`, `hand_over`), the `capacity` or the `shifts`."""
+        return self._row("PATCH", f"/agents/{_part(agent)}", body=change, repeatable=True)
+
+    def queue(self) -> Iterator[Row]:
+        """Go through the leads that wait, most urgent first."""
+        return self._pages("/queue", {})
+
+    # what is in force
+
+    def me(self) -> Row:
+        """Say whose key this is, and what it is for."""
+        return self._row("GET", "/me")
+
+    def evidence(self) -> Row:
+        """Say what the data can support about differences between agents, as the model at work found it."""
+        return self._row("GET", "/evidence")
+
+    def plan_runs(self, k: int = 30) -> tuple[Row, ...]:
+        """Return the published nights, newest first, with what became of their tasks."""
+        return tuple(self._call("GET", "/plan-runs", query={"limit": k})["runs"])
+
+    def tasks(self, **wanted: str | int | None) -> tuple[Row, ...]:
+        """Return tasks by `day`, `rep_id`, `account_id` or `status`; by default those of the newest run."""
+        return tuple(self._call("GET", "/tasks", query=wanted)["tasks"])
+
+    # events
+
+    def events(self, after: str | None = None, *, kinds: Iterable[str] = ()) -> Iterator[Row]:
+        """Follow the events, from now on or after the one with this id, without an end.
+
+        A connection that breaks is opened again at the event that came last: none is missed or comes twice.
+        """
+        import httpx
+
+        failures = 0
+        while True:
+            headers = {} if after is None else {"Last-Event-ID": after}
+            try:
+                with self._http.stream(
+                    "GET", "/events", headers=headers, params={"kind": list(kinds)}
+                ) as answer:
+                    if answer.status_code != 200:
+                        answer.read()
+                        if answer.status_code not in (429, 503):
+                            raise _error(answer)
+                    for line in answer.iter_lines():
+                        if line.startswith("data: {"):
+                            event = json.loads(line.removeprefix("data: "))
+                            after, failures = event["id"], 0
+                            yield event
+            except httpx.TransportError as error:
+                if failures + 1 >= self._attempts:
+                    raise self._unreachable(error) from error
+            failures += 1
+            if failures >= self._attempts:
+                raise ServiceError(f"{self.url} ended the stream of events {failures} times: see its log")
+            _pause(failures)
+
+    # inside
+
+    def _pages(self, path: str, query: Mapping[str, Any]) -> Iterator[Row]:
+        after = None
+        while True:
+            page = self._call("GET", path, query={**query, "after": after, "limit": 500})
+            yield from page["items"]
+            after = page["next"]
+            if after is None:
+                return
+
+    def _row(self, method: str, path: str, **how: Any) -> Row:
+        row: Row = self._call(method, path, **how)
+        return row
+
+    def _call(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: Any = None,
+        query: Mapping[str, Any] | None = None,
+        repeatable: bool = False,
+    ) -> Any:
+        """Send a request until it is answered.
+
+        Parameters
+        ----------
+        repeatable
+            It does no harm when it arrives twice.
+        """
+        import httpx
+
+        repeatable = repeatable or method == "GET"
+        given = {name: value for name, value in (query or {}).items() if value is not None}
+        for attempt in range(1, self._attempts + 1):
+            try:
+                answer = self._http.request(method, path, json=body, params=given)
+            except httpx.TransportError as error:
+                # who could not connect has sent nothing
+                safe = repeatable or isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
+                if attempt == self._attempts or not safe:
+                    raise self._unreachable(error, lost=not safe) from error
+                _pause(attempt)
+                continue
+            if answer.is_success:
+                return answer.json()
+            again = answer.status_code == 429 or (answer.status_code == 503 and repeatable)
+            if attempt == self._attempts or not again:
+                raise _error(answer)
+            _pause(attempt, answer.headers.get("retry-after"))
+        raise AssertionError("unreachable")
+
+    def _unreachable(self, error: Exception, *, lost: bool = False) -> ServiceError:
+        hint = (
+            "look whether it was done before you send it again"
+            if lost
+            else "is it running (`dealwright serve`), and is the address right?"
+        )
+        return ServiceError(f"no answer from {self.url} ({error}): {hint}")
+
+
+def _document(lead: Lead | Mapping[str, Any]) -> dict[str, Any]:
+    document = plain_values(lead.to_dict() if isinstance(lead, Lead) else lead, "lead")
+    if document.get("idempotency_key") is None:
+        document["idempotency_key"] = str(uuid.uuid4())
+    return document
+
+
+def _part(name: int | str) -> str:
+    return quote(str(name), safe="")
+
+
+def _error(answer: httpx.Response) -> DealwrightError:
+    """Return the error of the desk that an answer stands for."""
+    try:
+        detail = str(answer.json()["detail"])
+    except (ValueError, KeyError, TypeError):
+        detail = (
+            f"{answer.url} answered {answer.status_code} and is no service of Dealwright: check the address"
+        )
+    return _ERRORS.get(answer.status_code, ServiceError)(detail)
+
+
+def _pause(attempt: int, told: str | None = None) -> None:
+    """Wait longer each time, and not all clients equally long."""
+    longest = min(0.1 * 2.0**attempt, _LONGEST_PAUSE_S)
+    wanted = float(told) if told and told.isdigit() else 0.0
+    time.sleep(max(random.uniform(longest / 2, longest), min(wanted, _LONGEST_PAUSE_S)))  # noqa: S311
