@@ -1,7 +1,7 @@
 """What every day would look like if value did not count: the stage *distance_only*.
 
 The same engine plans the same shifts under the same rules and the same checker, but every visit has the same
-prize and the way costs its kilometres: as many visits as fit, on the shortest way. What the plan gains over
+prize and travel costs its kilometres: as many visits as fit, on the shortest route. What the plan gains over
 it comes from knowing what a visit is worth, and from nothing else.
 """
 
@@ -205,7 +205,7 @@ def _shortest(job: Job, iterations: int) -> outcome.PlannedDays:
     table = job.travel.table(np.r_[lat, homes[:, 0]], np.r_[lon, homes[:, 1]])
     everybody = np.arange(job.visits.height)
     problem = build_problem(job, everybody, table)
-    # worth more than any detour: another visit always comes before a shorter way
+    # worth more than any detour: another visit always comes before a shorter route
     prize = 2.0 * float(table.km.max(initial=0.0)) + 1.0
     reachable = problem.allowed & ~table.unreachable[: problem.visits, None]
     equal = replace(problem, value_eur=np.full(problem.visits, prize), cost_eur=table.km, allowed=reachable)
