@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from dealwright.plan.inputs import working_days
 from dealwright.plan.routing import RouteParams, route
 from dealwright.plan.routing.problem import Lunch, Problem, Route, RoutePlan, Shift, leg_sum
 from dealwright.plan.routing.requests import (
@@ -17,7 +18,6 @@ from dealwright.plan.routing.requests import (
     open_during_shifts,
     read_reps,
     read_requests,
-    working_days,
 )
 from dealwright.plan.routing.schedule import schedule, schedule_route
 from dealwright.plan.routing.week import spread
@@ -134,12 +134,11 @@ def inputs(accounts: dict[str, list[object]], reps: dict[str, list[object]] | No
 
 
 def test_working_days_follow_the_cut_off() -> None:
-    given = inputs({"account_id": ["a"], "lat_deg": [41.0], "lon_deg": [2.0]})
-    assert working_days(given, RouteParams(days=2)) == (date(2026, 6, 30), date(2026, 7, 1))
+    assert working_days(AS_OF, RouteParams(days=2)) == (date(2026, 6, 30), date(2026, 7, 1))
     weekend = RouteParams(days=3, weekdays=(0, 5))
-    assert working_days(given, weekend) == (date(2026, 7, 4), date(2026, 7, 6), date(2026, 7, 11))
+    assert working_days(AS_OF, weekend) == (date(2026, 7, 4), date(2026, 7, 6), date(2026, 7, 11))
     today = RouteParams(first_day=datetime(2026, 6, 29))
-    assert working_days(given, today) == (date(2026, 6, 29),)
+    assert working_days(AS_OF, today) == (date(2026, 6, 29),)
 
 
 def test_representatives_have_their_own_shift_or_the_default_and_nights_end_on_the_next_day() -> None:

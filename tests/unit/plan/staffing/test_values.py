@@ -11,6 +11,7 @@ import polars as pl
 import pytest
 
 from dealwright.errors import InputError
+from dealwright.plan.inputs import working_days
 from dealwright.plan.staffing.activities import IDLE
 from dealwright.plan.staffing.backlog import carried_over, forecast_backlog
 from dealwright.plan.staffing.call_list import _calls, _distinct, honour_call_backs, missed_calls
@@ -21,7 +22,6 @@ from dealwright.plan.staffing.demand import (
     drain_intervals,
     forecast_contacts,
     measure_demand,
-    working_days,
 )
 from dealwright.plan.staffing.erlang import required_agents, scheduled_agents
 from dealwright.plan.staffing.levels import _runs, judge_levels
@@ -380,7 +380,7 @@ def test_the_table_of_levels_says_when_who_is_there_and_how_busy() -> None:
         np.array([20.0, 40.0, 0.0, 0.0]), np.array([2, 3, 1, 0]), interval_min=60.0, handle_min=6.0,
         within_min=1 / 3, patience_min=5.0, runs=20_000, seed=9,
     )  # fmt: skip
-    assert found.all_kept == pytest.approx(again.probability(0.8), abs=0.03)
+    assert found.all_kept == pytest.approx(chance(again.kept(0.8)), abs=0.03)
     assert found.error == pytest.approx(math.sqrt(found.all_kept * (1 - found.all_kept) / 3_001))
     played = again.in_time[:2] / again.came[:2]
     assert table["simulated_service_level"].to_list()[:2] == pytest.approx(played.tolist(), abs=0.03)
