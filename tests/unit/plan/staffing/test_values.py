@@ -422,3 +422,8 @@ def test_what_is_left_over_goes_on_day_by_day_and_the_plans_own_is_not_handed_on
     assert usual["arriving"].to_list() == [23.0, 18.0, 9.0, 9.0]
     assert usual["backlog"].to_list() == [7.0, 9.0, 2.0, 0.0]
     assert usual["of_plan"].to_list() == [3.0, 3.0, 2.0, 0.0]
+
+    nobody = force([[IDLE] * 4], [[IDLE] * 4])
+    table, _ = forecast_backlog(given, [demand(0.0, 0.0), demand(5.0, 0.0)], nobody, days, params)
+    # without work nobody waits; with work and without people nobody knows how long
+    assert table["wait_days"].to_list() == [0.0, None, None, None]
