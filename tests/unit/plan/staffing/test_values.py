@@ -24,7 +24,7 @@ from dealwright.plan.staffing.demand import (
     measure_demand,
 )
 from dealwright.plan.staffing.erlang import required_agents, scheduled_agents
-from dealwright.plan.staffing.levels import _runs, judge_levels
+from dealwright.plan.staffing.levels import _play_backlog, _runs, judge_levels
 from dealwright.plan.staffing.params import DEFAULT_WORK, ScheduleParams, Work
 from dealwright.plan.staffing.patterns import Shift
 from dealwright.plan.staffing.roster import Person, Roster, RosterShift
@@ -427,3 +427,17 @@ def test_what_is_left_over_goes_on_day_by_day_and_the_plans_own_is_not_handed_on
     table, _ = forecast_backlog(given, [demand(0.0, 0.0), demand(5.0, 0.0)], nobody, days, params)
     # without work nobody waits; with work and without people nobody knows how long
     assert table["wait_days"].to_list() == [0.0, None, None, None]
+
+
+@pytest.mark.parametrize(("people", "kept"), [(225, False), (300, True)])
+def test_messages_are_kept_up_with_where_people_have_the_time(people: int, kept: bool) -> None:
+    """2,500 messages of six minutes in an hour, of which eight in ten are to be done in it."""
+    work = Work("drain", 6.0, target_share=0.8, shrinkage=0.25, drain_h=1.0)
+    contacts = np.array([2500.0, 0.0, 0.0, 0.0])
+    item = ChannelDemand(MESSAGES, work, contacts, *(np.zeros(4),) * 4, None, "x")
+    good = _play_backlog(item, np.array([people, 0, 0, 0]), 400, 3, SHORT)
+    # 225 people have two thirds of the minutes it takes, 300 nine tenths
+    assert (good.mean() > 0.9) if kept else (good.mean() < 0.1)
+    own = replace(item, contacts=np.array([5000.0, 0.0, 0.0, 0.0]), own=2500.0)
+    # the plan's own as many come after: half of all, and more, is not done
+    assert _play_backlog(own, np.array([people, 0, 0, 0]), 400, 3, SHORT).mean() < 0.05
