@@ -326,6 +326,11 @@ def test_shuffled_labels_that_fit_as_well_count_and_the_true_ones_once() -> None
     rng = np.random.default_rng(0)
     sure = permutation_p_value(np.arange(30.0), np.arange(1.0, 31.0), "spend", rng)
     assert sure == pytest.approx(1 / 200)
+    # of an amount a prediction below 0 counts as it is: here the lowest ones go with the largest amounts
+    amounts = np.append(np.full(20, 9.0), np.zeros(20))
+    below = np.append(np.linspace(-20.0, -1.0, 20), np.zeros(20))
+    assert permutation_p_value(amounts, below, "amount", np.random.default_rng(0)) == 1.0
+    assert permutation_p_value(-amounts, below, "amount", np.random.default_rng(0)) == pytest.approx(1 / 200)
 
 
 def test_folds_are_of_equal_size_and_pairs_leave_nobody_out() -> None:
