@@ -37,6 +37,7 @@ BODIES: dict[str, Any] = {
     "finish_task": {"outcome": "responded"},
     "reopen_task": {"reason": "wrong"},
     "create_key": {"name": "made", "scopes": ["ingest"]},
+    "create_webhook": {"url": "http://127.0.0.1:9/"},
 }
 PUBLISH = """
 select dealwright.begin_publishing();
@@ -50,7 +51,7 @@ select dealwright.publish_tasks('r1', '2026-06-30', 'UTC', '2026-07-01', '2026-0
 def service(
     server: TestServer, desk_template: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Serving]:
-    with served_floor(server, desk_template, tmp_path_factory.mktemp("roles")) as found:
+    with served_floor(server, desk_template, tmp_path_factory.mktemp("roles"), "--private-webhooks") as found:
         yield found
 
 
@@ -95,7 +96,7 @@ def call(
     work: dict[str, Any], key_id: str,
 ) -> httpx.Response:  # fmt: skip
     names = {f"{{{name}}}": str(work[what]) for name, what in PATHS.items()}
-    names |= {"{lead_id}": str(work["lead"]), "{key_id}": key_id, "{model_id}": "1"}
+    names |= {"{lead_id}": str(work["lead"]), "{key_id}": key_id, "{model_id}": "1", "{webhook_id}": "1"}
     for name, what in names.items():
         path = path.replace(name, what)
     with service.client(role) as client:
@@ -212,8 +213,9 @@ def test_no_input_breaks_the_service_or_its_own_description(
         response_schema_conformance,
     ]
     tried = 0
-    # a stream has no end
-    for found in described.exclude(operation_id="stream_events").get_all_operations():
+    # a stream has no end, and a webhook's name would be looked up
+    left_out = ["stream_events", "create_webhook"]
+    for found in described.exclude(operation_id=left_out).get_all_operations():
         operation = found.ok()
 
         @given(case=operation.as_strategy())

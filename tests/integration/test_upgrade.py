@@ -52,8 +52,16 @@ def test_a_desk_of_version_0_1_comes_along_whole(version_0_1: Database, database
         result = migrate(connection)
         assert result == MigrationResult(
             1,
-            7,
-            ("0002_house", "0003_people", "0004_fair", "0005_candidates", "0006_service", "0007_months"),
+            8,
+            (
+                "0002_house",
+                "0003_people",
+                "0004_fair",
+                "0005_candidates",
+                "0006_service",
+                "0007_months",
+                "0008_webhooks",
+            ),
             functions_replaced=True,
         )
         assert not migrate(connection).changed

@@ -18,7 +18,7 @@ GROUPS: Final[Mapping[str, tuple[str, ...]]] = {
     "Learning": ("evidence", "train", "model"),
     "Why": ("explain", "replay", "verify"),
     "The night": ("plan", "report", "why", "task"),
-    "Operation": ("serve", "key", "worker", "roles", "backup", "restore", "archive", "stop"),
+    "Operation": ("serve", "key", "mcp", "worker", "roles", "backup", "restore", "archive", "stop"),
 }
 EXAMPLES: Final[Mapping[str, tuple[str, str]]] = {
     "": ("dealwright demo", "dealwright assign --customer 'Ada King' --set destination=Mars"),
@@ -92,6 +92,7 @@ EXAMPLES: Final[Mapping[str, tuple[str, str]]] = {
     "task runs": ("dealwright task runs --top 5", "dealwright task runs --json"),
     "task publish": ("dealwright task publish tonight", "dealwright task publish tonight --json"),
     "serve": ("dealwright serve", "dealwright serve --host 0.0.0.0 --port 8080 --processes 2"),
+    "mcp": ("dealwright mcp", "dealwright mcp --url https://desk.example.com"),
     "key": ("dealwright key create shop --scope ingest", "dealwright key list"),
     "key create": (
         "dealwright key create 'web form' --scope ingest",

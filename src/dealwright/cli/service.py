@@ -21,6 +21,7 @@ def register(app: typer.Typer) -> None:
     """Add the commands."""
     app.command("serve")(serve)
     app.add_typer(key_app)
+    app.command("mcp")(mcp)
 
 
 def serve(
@@ -36,8 +37,15 @@ def serve(
         int, typer.Option("--processes", metavar="NUMBER", min=1, max=64, help="Processes that serve.")
     ] = 1,
     worker: Annotated[
-        bool, typer.Option("--worker/--no-worker", help="Also do what the desk has to do by the clock.")
+        bool,
+        typer.Option("--worker/--no-worker", help="Also do what is due by the clock, and call webhooks."),
     ] = True,
+    private_webhooks: Annotated[
+        bool,
+        typer.Option(
+            "--private-webhooks", help="Webhooks may lead into your own network, and to this machine."
+        ),
+    ] = False,
 ) -> None:
     """Serve the desk over HTTP until it is stopped; its log goes to stderr, a line of JSON each."""
     from dealwright.extras import require_extra
@@ -58,12 +66,40 @@ def serve(
         )
     serve(
         Place(settings.database_url, settings.home, settings.database_url_read),
-        ServiceParams(worker=worker),
+        ServiceParams(worker=worker, private_webhooks=private_webhooks),
         host=host,
         port=port,
         processes=processes,
         ready=lambda address: say.print(f"serving at {address}; Ctrl-C stops", markup=False, soft_wrap=True),
     )
+
+
+def mcp(
+    url: Annotated[
+        str, typer.Option("--url", metavar="URL", help="Where the service is.")
+    ] = "http://127.0.0.1:8000",
+) -> None:
+    """Give an assistant tools (Model Context Protocol, on stdin and stdout); DEALWRIGHT_KEY holds its key.
+
+    It asks the service, so it may do what its key may do; what changes something is confirmed by a person.
+    """
+    import os
+
+    from dealwright.errors import InputError
+    from dealwright.extras import require_extra
+
+    require_extra("service", "the assistant's tools")
+    key = os.environ.get("DEALWRIGHT_KEY", "").strip()
+    if not key:
+        raise InputError(
+            "DEALWRIGHT_KEY holds no key: make one with `dealwright key create assistant --scope planner` "
+            "and set it in the environment of the assistant"
+        )
+    from dealwright.service.assistant import build_assistant
+    from dealwright.service.client import Client
+
+    with Client(url, key) as client:
+        build_assistant(client).run()
 
 
 @key_app.command("create")

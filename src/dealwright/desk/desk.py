@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from dealwright.desk.outbox import Outbox
     from dealwright.desk.roles import Roles
     from dealwright.desk.task_book import TaskBook
+    from dealwright.desk.webhooks import Webhooks
     from dealwright.schemas import History
 
 POLICIES = ("value", "classic", "workload", "fair")
@@ -181,6 +182,13 @@ class Desk(ModelRegister):
         from dealwright.desk.outbox import Outbox
 
         return Outbox(self.database)
+
+    @property
+    def webhooks(self) -> Webhooks:
+        """The addresses that are told of events."""
+        from dealwright.desk.webhooks import Webhooks
+
+        return Webhooks(self.database)
 
     @property
     def keys(self) -> KeyRegister:

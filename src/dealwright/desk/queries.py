@@ -55,6 +55,10 @@ _BOUNDS: dict[str, tuple[str, str]] = {
     "task_texts": _TEXTS,
     "import_times": _TIMES,
     "api_key_texts": _TEXTS,
+    "webhook_texts": (
+        "the webhook has no address or an empty list of kinds",
+        "send https://…, and kinds or none",
+    ),
     "api_key_times": (
         "the key's time to expire is not from 1970 to 2199",
         "look at the year, or leave it out",

@@ -23,7 +23,17 @@ from dealwright.errors import DatabaseError, DealwrightError
 from dealwright.service.core import Service
 from dealwright.service.params import ServiceParams
 from dealwright.service.problems import RefusedError, problem, problem_of, status_of
-from dealwright.service.routes import agents, assignments, events, keys, leads, operations, reading, tasks
+from dealwright.service.routes import (
+    agents,
+    assignments,
+    events,
+    keys,
+    leads,
+    operations,
+    reading,
+    tasks,
+    webhooks,
+)
 from dealwright.service.shapes import Problem
 
 _log = logging.getLogger("dealwright.service")
@@ -75,7 +85,7 @@ def create_app(
         redirect_slashes=False,
     )
     app.state.params = params
-    for module in (leads, assignments, agents, events, reading, tasks, keys, operations):
+    for module in (leads, assignments, agents, events, reading, tasks, webhooks, keys, operations):
         app.include_router(module.router, prefix="/api/v1")
     app.include_router(operations.probes)
     app.add_exception_handler(DealwrightError, _refuse)

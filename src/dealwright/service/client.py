@@ -167,6 +167,24 @@ class Client:
         """Go through the leads that wait, most urgent first."""
         return self._pages("/queue", {})
 
+    # what is in force
+
+    def me(self) -> Row:
+        """Say whose key this is, and what it is for."""
+        return self._row("GET", "/me")
+
+    def evidence(self) -> Row:
+        """Say what the data can support about differences between agents, as the model at work found it."""
+        return self._row("GET", "/evidence")
+
+    def plan_runs(self, k: int = 30) -> tuple[Row, ...]:
+        """Return the published nights, newest first, with what became of their tasks."""
+        return tuple(self._call("GET", "/plan-runs", query={"limit": k})["runs"])
+
+    def tasks(self, **wanted: str | int | None) -> tuple[Row, ...]:
+        """Return tasks by `day`, `rep_id`, `account_id` or `status`; by default those of the newest run."""
+        return tuple(self._call("GET", "/tasks", query=wanted)["tasks"])
+
     # events
 
     def events(self, after: str | None = None, *, kinds: Iterable[str] = ()) -> Iterator[Row]:

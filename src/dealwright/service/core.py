@@ -11,6 +11,7 @@ from dealwright.desk.desk import Desk
 from dealwright.desk.server import find_server, start_server
 from dealwright.desk.worker import Worker
 from dealwright.errors import DealwrightError
+from dealwright.service.courier import Courier
 from dealwright.service.events import EventLog
 from dealwright.service.guard import Guard
 from dealwright.service.intake import Intake
@@ -48,6 +49,8 @@ class Service:
         if self.params.worker:
             worker = Worker(self.desk.database)
             self._begin("dealwright-worker", lambda: worker.run(self._stop))
+            courier = Courier(self.desk, self.params)
+            self._begin("dealwright-courier", lambda: courier.run(self._stop))
 
     def is_stopping(self) -> bool:
         """Whether the service has to end."""

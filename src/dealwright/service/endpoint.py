@@ -81,7 +81,7 @@ def endpoint(
         }
         for code in known
     }
-    success: dict[str, Any] = {"model": answer} if answer is not None else {"description": "As it comes."}
+    success: dict[str, Any] = {"model": answer} if answer is not None else {"description": "Done."}
     if media_type is not None:
         success = {"description": "As it comes.", "content": {media_type: {"schema": {"type": "string"}}}}
 

@@ -37,6 +37,16 @@ class ServiceParams:
         Clients that follow the events of one process.
     held_back_alarm_s
         When a transaction that was left open has delayed the events for so long, the log says whose it is.
+    private_webhooks
+        Webhooks may lead into one's own network and to this machine, also without encryption.
+    webhook_attempts
+        An event that an address refuses so often is put aside.
+    webhook_pause_s
+        Before the second attempt; doubled from one to the next, up to an hour.
+    webhook_timeout_s
+        How long an address may take to answer.
+    webhook_poll_s
+        How often webhooks are looked after.
     heartbeat_s
         After so long without an event a listener gets a comment, so that a dead connection is noticed.
 
@@ -59,6 +69,11 @@ class ServiceParams:
     recent_events: int = 10_000
     most_listeners: int = 1_000
     held_back_alarm_s: float = 60.0
+    private_webhooks: bool = False
+    webhook_attempts: int = 6
+    webhook_pause_s: float = 1.0
+    webhook_timeout_s: float = 10.0
+    webhook_poll_s: float = 0.5
     heartbeat_s: float = 15.0
 
     def __post_init__(self) -> None:

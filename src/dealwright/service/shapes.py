@@ -456,3 +456,57 @@ class ReadyOut(BaseModel):
 
     status: Literal["ready"]
     database: str
+
+
+class WebhookIn(Request):
+    """An address to tell of events."""
+
+    url: Annotated[str, StringConstraints(max_length=2000, pattern=r"^https?://[^\x00-\x20\x7f-\x9f]+$")] = (
+        Field(examples=["https://crm.example.com/events"])
+    )
+    kinds: Annotated[list[Text], Field(min_length=1, max_length=50)] | None = Field(
+        None, description="Only these; without it all.", examples=[["assigned"]]
+    )
+
+
+class NewWebhookOut(BaseModel):
+    """A webhook that was made: its secret is shown this once."""
+
+    webhook_id: int
+    secret: str
+
+
+class WebhookOut(BaseModel):
+    """An address, how far it has heard, and what keeps it."""
+
+    webhook_id: int
+    url: str
+    kinds: list[str] | None
+    heard: str
+    created_at: datetime
+    disabled_at: datetime | None
+    failures: int
+    retry_at: datetime | None
+    last_error: str | None
+    dead_letters: int
+
+
+class WebhooksOut(BaseModel):
+    """All webhooks."""
+
+    webhooks: list[WebhookOut]
+
+
+class DeadLetterOut(BaseModel):
+    """An event that an address refused for good."""
+
+    event: str
+    kind: str
+    given_up_at: datetime
+    error: str
+
+
+class DeadLettersOut(BaseModel):
+    """What an address refused for good, oldest first."""
+
+    dead_letters: list[DeadLetterOut]

@@ -152,9 +152,18 @@ select dealwright.create_key(
     %(key_id)s::text, %(name)s::text, %(scopes)s::text[], %(hash)s::text, %(agent_id)s::bigint,
     %(expires_at)s::timestamptz)
 
+-- name: create_webhook
+-- An address that is told of events from now on.
+select dealwright.create_webhook(%(url)s::text, %(kinds)s::text[], %(secret)s::text) as webhook_id
+
 -- name: deactivate_agent
 -- The agent gets no more leads; the open ones may go to others.
 select dealwright.deactivate_agent(dealwright.agent_named(%(agent)s::text), %(hand_over)s::boolean) as answer
+
+-- name: dead_letters
+-- What an address refused again and again.
+select xid::text::numeric as xid, position, kind, given_up_at, error
+from dealwright.dead_letters(%(webhook_id)s::bigint)
 
 -- name: decline
 -- The agent does not take the lead.
@@ -499,6 +508,10 @@ order by a.attnum
 -- Drops a month of the record that is in the archive.
 select dealwright.release_month(%(kind)s::text, %(partition)s::text, %(files)s::jsonb) as rows
 
+-- name: remove_webhook
+-- An address that is told of nothing any more.
+select dealwright.remove_webhook(%(webhook_id)s::bigint)
+
 -- name: reopen_task
 -- Takes back that a task was finished.
 select (dealwright.reopen_task(%(task_id)s::bigint, %(reason)s::text)).task_id
@@ -630,6 +643,26 @@ order by v.block_id
 -- name: waiting
 -- Which of these processes wait for others.
 select pid from unnest(%(pids)s::integer[]) as pid where cardinality(pg_blocking_pids(pid)) > 0
+
+-- name: webhook_again
+-- An address is told once more of what it refused, and of all since.
+select dealwright.webhook_again(%(webhook_id)s::bigint)
+
+-- name: webhook_done
+-- An event was delivered, or given up with an error.
+select dealwright.webhook_done(%(webhook_id)s::bigint, %(xid)s::text::xid8, %(position)s::bigint, %(kind)s::text,
+    %(error)s::text)
+
+-- name: webhook_failed
+-- An address did not take an event: when to try again.
+select dealwright.webhook_failed(
+    %(webhook_id)s::bigint, %(error)s::text, make_interval(secs => %(wait_s)s::double precision), %(gone)s::boolean)
+
+-- name: webhooks
+-- The addresses that are told of events, each with its place among them.
+select webhook_id, url, kinds, secret, xid::text::numeric as xid, position, created_at, disabled_at, failures, retry_at,
+       last_error, dead_letters
+from dealwright.list_webhooks()
 
 -- name: which_server
 -- What a server and its standbys have in common, and no other.

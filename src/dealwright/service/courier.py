@@ -1,0 +1,184 @@
+"""Tells addresses of events: signed, in order, until they take them, and never into one's own network."""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+import random
+import socket
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import UTC, datetime
+from urllib.parse import urlsplit
+
+import httpx
+import psycopg
+from standardwebhooks import Webhook as Signer
+
+from dealwright.desk.desk import Desk
+from dealwright.desk.outbox import Event
+from dealwright.desk.queries import answered_errors
+from dealwright.desk.webhooks import Webhook
+from dealwright.errors import DatabaseError, DealwrightError, InputError
+from dealwright.service.answers import encode
+from dealwright.service.events import cloud_event
+from dealwright.service.params import ServiceParams
+
+_LEADS = "SELECT pg_try_advisory_lock(hashtext('dealwright courier'), 0)"
+_PAGE = 200
+_SKIPPED = 100  # events that do not concern an address, before its place is noted all the same
+_AT_ONCE = 16
+# what would be refused in the same way the next time, unlike these
+_LATER = frozenset({408, 425, 429})
+_GONE = 410
+_log = logging.getLogger("dealwright.service")
+
+
+def find_address(url: str, *, allow_private: bool) -> str:
+    """Return the address to call for a URL.
+
+    Raises
+    ------
+    InputError
+        The name is unknown, or one of its addresses is private, of this machine or otherwise not public.
+    """
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    if parts.scheme != "https" and not allow_private:
+        raise InputError(f"{url} is not encrypted: use https, or serve with --private-webhooks")
+    try:
+        found = socket.getaddrinfo(host, parts.port or parts.scheme, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        raise InputError(f"{host} has no address ({error}): check the name") from None
+    addresses = [str(entry[4][0]) for entry in found]
+    for address in addresses:
+        number = ipaddress.ip_address(address.partition("%")[0])
+        mapped = getattr(number, "ipv4_mapped", None) or number
+        if not allow_private and (not mapped.is_global or mapped.is_multicast):
+            raise InputError(
+                f"{host} is {address}, which is not public: serve with --private-webhooks to allow it"
+            )
+    return addresses[0]
+
+
+class Courier:
+    """Delivers what happens to every webhook; of several processes one leads.
+
+    An address hears of events one after the other. One that does not answer, or answers that it cannot at
+    present, holds its place and is tried again after a pause that grows; what it refuses again and again is
+    put aside (a dead letter), and it hears of the next. After a crash the last event may come a second time,
+    with the same ``webhook-id``.
+    """
+
+    def __init__(self, desk: Desk, params: ServiceParams) -> None:
+        self._desk, self._params = desk, params
+
+    def run(self, stop: threading.Event) -> None:
+        """Deliver until `stop` is set; wait while the database is away or another process leads."""
+        while not stop.is_set():
+            try:
+                with (
+                    self._desk.database.connect(autocommit=True) as connection,
+                    answered_errors(self._desk.database.url),
+                ):
+                    while not stop.is_set():
+                        row = connection.execute(_LEADS).fetchone()
+                        if row is not None and row[0]:
+                            self._lead(connection, stop)
+                        stop.wait(1)
+            except (DealwrightError, psycopg.Error) as error:
+                _log.warning("no webhook is called at present: %s", error)
+                stop.wait(1)
+
+    def _lead(self, connection: psycopg.Connection[object], stop: threading.Event) -> None:
+        under_way: dict[int, Future[None]] = {}
+        with ThreadPoolExecutor(_AT_ONCE, "dealwright-courier") as pool:
+            while not stop.is_set():
+                connection.execute("SELECT 1")  # whoever has lost the lock with the connection stops
+                now = datetime.now(UTC)
+                # before the list is read: of who ends meanwhile it may say what was
+                busy = {number for number, work in under_way.items() if not work.done()}
+                hooks = self._desk.webhooks.list()
+                last = self._desk.outbox.last() if hooks else None
+                for webhook in hooks:
+                    due = webhook.retry_at is None or webhook.retry_at <= now
+                    due = due and last is not None and webhook.heard < last
+                    if webhook.disabled_at is None and due and webhook.webhook_id not in busy:
+                        under_way[webhook.webhook_id] = pool.submit(self._serve, webhook, stop.is_set)
+                stop.wait(self._params.webhook_poll_s)
+
+    def _serve(self, webhook: Webhook, stopped: Callable[[], bool]) -> None:
+        """Tell one address of what it has not heard of yet, until it does not take one."""
+        try:
+            self._deliver_new(webhook, stopped)
+        except DatabaseError as error:
+            _log.warning("webhook %d: %s", webhook.webhook_id, error)
+        except Exception:  # noqa: BLE001 - of one address, which must not end the others
+            _log.exception("webhook %d failed", webhook.webhook_id)
+            self._desk.webhooks.failed(webhook, "an unexpected error: see the log", 60)
+
+    def _deliver_new(self, webhook: Webhook, stopped: Callable[[], bool]) -> None:
+        skipped, failures = 0, webhook.failures
+        with httpx.Client(timeout=self._params.webhook_timeout_s, trust_env=False) as http:
+            for event in self._desk.outbox.read(webhook.heard, _PAGE):
+                if stopped():
+                    return
+                if webhook.kinds is not None and event.kind not in webhook.kinds:
+                    skipped += 1
+                    if skipped % _SKIPPED == 0:
+                        self._desk.webhooks.done(webhook, event)
+                    continue
+                if not self._deliver(http, webhook, event, failures + 1):
+                    return
+                failures = 0
+
+    def _deliver(self, http: httpx.Client, webhook: Webhook, event: Event, attempts: int) -> bool:
+        """Tell an address of an event; return whether it may hear of the next one at once."""
+        hooks = self._desk.webhooks
+        try:
+            status = self._call(http, webhook, event)
+        except (httpx.HTTPError, InputError) as error:
+            status, said = None, f"{type(error).__name__}: {error}"
+        else:
+            said = f"it answered {status}"
+        if status is not None and 200 <= status < 300:
+            hooks.done(webhook, event)
+            return True
+        if status == _GONE:
+            hooks.failed(webhook, "it answered 410: gone", 0, gone=True)
+            _log.error("webhook %d is gone and hears of nothing any more", webhook.webhook_id)
+            return False
+        refused = status is not None and 300 <= status < 500 and status not in _LATER
+        if refused and attempts >= self._params.webhook_attempts:
+            hooks.done(webhook, event, said)
+            _log.error("webhook %d refused event %s for good: %s", webhook.webhook_id, event.position, said)
+            return False  # the next time it is read anew, with no failure behind it
+        longest = min(self._params.webhook_pause_s * 2.0 ** min(attempts - 1, 20), 3600.0)
+        hooks.failed(webhook, said, random.uniform(longest / 2, longest))  # noqa: S311
+        _log.warning(
+            "webhook %d: event %s, attempt %d: %s", webhook.webhook_id, event.position, attempts, said
+        )
+        return False
+
+    def _call(self, http: httpx.Client, webhook: Webhook, event: Event) -> int:
+        """Send an event to the address that was checked, whatever its name says a moment later."""
+        address = find_address(webhook.url, allow_private=self._params.private_webhooks)
+        url = httpx.URL(webhook.url)
+        body = encode(cloud_event(event))
+        number, now = str(event.position), datetime.now(UTC)
+        headers = {
+            "host": url.netloc.decode(),
+            "content-type": "application/cloudevents+json",
+            "webhook-id": number,
+            "webhook-timestamp": str(int(now.timestamp())),
+            "webhook-signature": Signer(webhook.secret).sign(number, now, body.decode()),
+        }
+        with http.stream(
+            "POST",
+            url.copy_with(host=address),
+            content=body,
+            headers=headers,
+            extensions={"sni_hostname": url.host},
+        ) as answer:
+            return answer.status_code
