@@ -1,8 +1,8 @@
 """Where things are: a TOML file and the environment, frozen; the command line has the last word.
 
 Read in this order, the later one wins: built-in defaults, ``dealwright.toml`` in the working directory (or
-the file named by ``DEALWRIGHT_CONFIG``), the environment (``DATABASE_URL``, ``DEALWRIGHT_HOME``,
-``DEALWRIGHT_ARCHIVE``), options.
+the file named by ``DEALWRIGHT_CONFIG``), the environment (``DATABASE_URL``, ``DATABASE_URL_READ``,
+``DEALWRIGHT_HOME``, ``DEALWRIGHT_ARCHIVE``), options.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any, Literal, TypeAlias
 from dealwright.errors import InputError
 
 CONFIG_FILE = "dealwright.toml"
-Name: TypeAlias = Literal["database_url", "home", "archive", "pictures", "rejected"]
+Name: TypeAlias = Literal["database_url", "database_url_read", "home", "archive", "pictures", "rejected"]
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,8 @@ class Settings:
     ----------
     database_url
         The PostgreSQL to use; None starts the embedded one.
+    database_url_read
+        A standby of it, for what only reads.
     home
         Directory of the embedded database and the logs.
     archive
@@ -38,6 +40,7 @@ class Settings:
     """
 
     database_url: str | None = None
+    database_url_read: str | None = None
     home: Path = Path.home() / ".dealwright"
     archive: Path | None = None
     pictures: Path = Path("pictures")
@@ -82,6 +85,8 @@ def load_settings(
     variables = os.environ if environment is None else environment
     settings = _from_file(variables, directory or Path.cwd())
     url = database_url or variables.get("DATABASE_URL", "").strip()
+    if read_url := variables.get("DATABASE_URL_READ", "").strip():
+        settings = replace(settings, database_url_read=read_url)
     place = home or variables.get("DEALWRIGHT_HOME")
     if url:
         settings = replace(settings, database_url=url)
@@ -92,6 +97,9 @@ def load_settings(
     if home is not None and not database_url:
         # who names a home means the embedded database in it
         settings = replace(settings, database_url=None)
+    if home is not None or database_url:
+        # a standby follows the database that was named beside it
+        settings = replace(settings, database_url_read=None)
     return settings
 
 
@@ -107,7 +115,7 @@ def _from_file(environment: Mapping[str, str], directory: Path) -> Settings:
     written = convert(read_toml(path, str(path)), dict[Name, Text], str(path))
     # a path in the file is meant from where the file is
     changes: dict[str, Any] = {
-        name: value if name == "database_url" else path.parent / Path(value).expanduser()
+        name: value if name.startswith("database_url") else path.parent / Path(value).expanduser()
         for name, value in written.items()
     }
     return Settings(**changes)

@@ -66,6 +66,26 @@ def test_the_card_says_what_the_terminal_says(run_folder: Path, visit: Open) -> 
                         assert money in shown, (label, part)
 
 
+def test_one_persons_accounts_are_in_the_order_of_the_day_and_their_cards_hold_the_brief(
+    run_folder: Path, visit: Open
+) -> None:
+    visits = pl.read_parquet(run_folder / "visits.parquet").filter(rep_id="R001").sort("start_at")
+    opened = visit(address(run_folder, "#?who=R001"))
+    page = opened.page
+    page.wait_for_selector("#rows table")
+    links = page.locator("#rows a.account").evaluate_all(
+        "all => all.map(one => decodeURIComponent(one.hash.slice(1)))"
+    )
+    assert links == visits["account_id"].to_list()
+    first = visits["start_at"][0]
+    assert f"{first:%H:%M}" in page.locator("#rows tbody tr").first.inner_text()
+    page.locator("#rows a.account").first.click()
+    brief = page.locator("#card .brief")
+    brief.wait_for()
+    assert "accounts like this one stop buying" in brief.inner_text()
+    opened.require_quiet()
+
+
 def test_search_finds_names_and_ids_without_their_accents(run_folder: Path, visit: Open) -> None:
     page = visit(address(run_folder)).page
     page.wait_for_selector(READY)

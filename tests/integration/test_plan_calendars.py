@@ -5,8 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import polars as pl
+import pytest
 from icalendar import Calendar
 from small_company import Company
+from unpacking import unpacked
+
+from dealwright.report import day_files
 
 
 def said(folder: Path) -> dict[str, tuple[int, str]]:
@@ -84,3 +88,51 @@ def test_the_last_run_is_gone_on_from_in_another_folder(company: Company, tmp_pa
     # what is no longer planned is cancelled, and what stays as it was keeps its version
     assert before.keys() <= after.keys()
     assert (0, "CONFIRMED") in {after[uid] for uid in before}
+
+
+def test_places_that_are_only_numbered_have_pages_while_they_are_few(
+    company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    few = company.plan()
+    agents = set(few.table("shifts")["rep_id"])
+    assert agents <= set(few.table("people")["rep_id"])
+    assert {f"{path.parent.name}" for path in few.folder.glob("*/agent*")} == {"briefs", "calendars", "days"}
+
+    monkeypatch.setattr(day_files, "_MOST_PLACES", len(agents) - 1)
+    many = company.plan()
+    assert not agents & set(many.table("people")["rep_id"])
+    kept = {path.name for path in many.folder.glob("*/agent*")}
+    # a calendar that was given to somebody takes back what it said
+    assert {name.removesuffix(".ics").removesuffix("-cancelled") for name in kept} == {
+        path.stem for path in few.folder.glob("calendars/agent*") if "cancelled" not in path.name
+    }
+    visits = many.table("visits")
+    confirmed = [uid for uid, (_, status) in said(many.folder).items() if status == "CONFIRMED"]
+    assert len(confirmed) == visits.height
+    assert {path.stem for path in (many.folder / "days").iterdir()} == {
+        path.stem for path in (many.folder / "briefs").iterdir()
+    }
+
+    # nothing is lost: shifts are on the page of the contact centre, calls and their briefs with the accounts
+    centre = (many.folder / "contact-centre.html").read_text()
+    calls, briefs = many.table("calls"), many.table("briefs")
+    busy = sorted(set(calls["rep_id"]))
+    assert busy
+    for agent in busy:
+        assert f'accounts.html#?who={agent.replace(" ", "+")}"' in centre
+    cards = [card for path in many.folder.glob("accounts/[0-9]*.js") for card in unpacked(path)]
+    shown = {card["account_id"]: card["brief"] for card in cards}
+    for account, title in briefs.select("account_id", "title").rows():
+        assert f'id="brief-{account}"' in shown[account]
+        assert title.split(" · ")[1] in shown[account]
+    index = unpacked(many.folder / "accounts" / "index.js")
+    of_agent = dict(calls.select("account_id", "rep_id").rows())
+    told = {
+        account: index["who"]["words"][number]
+        for account, number in zip(index["id"], index["who"]["of"], strict=True)
+        if number >= 0
+    }
+    assert {account: told[account] for account in of_agent} == of_agent
+    at = dict(zip(index["id"], index["at"], strict=True))
+    for account, start in calls.select("account_id", "start_at").rows():
+        assert at[account] == f"{start:%Y-%m-%dT%H:%M}"

@@ -26,6 +26,7 @@ def _unit(*names: str) -> tuple[str, ...]:
 _WALK = _desk("desk_stateful")
 _BACKUP = (*_unit("backup_words"), "tests/contract/test_backup_commands.py", *_desk("restore"))
 _LEARN = _unit(
+    "learn_formulas",
     "learn_caution",
     "learn_wording",
     "learn_fits",

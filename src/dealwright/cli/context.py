@@ -82,7 +82,9 @@ def open_desk(context: typer.Context) -> Iterator[Desk]:
     from dealwright.desk.desk import Desk
 
     settings = settings_of(context)
-    with Desk.open(settings.database_url, settings.home, tell=_say_wait) as desk:
+    with Desk.open(
+        settings.database_url, settings.home, read_url=settings.database_url_read, tell=_say_wait
+    ) as desk:
         yield desk
 
 

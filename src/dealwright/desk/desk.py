@@ -65,19 +65,28 @@ class Desk(ModelRegister):
     database goes on running for other clients.
     """
 
-    def __init__(self, database: Database) -> None:
-        super().__init__(database)
+    def __init__(self, database: Database, replica: Database | None = None) -> None:
+        super().__init__(database, replica)
         self.migration: MigrationResult | None = None
 
     @classmethod
-    def open(cls, url: str | None = None, home: str | Path | None = None, *, tell: Tell = log_wait) -> Desk:
+    def open(
+        cls,
+        url: str | None = None,
+        home: str | Path | None = None,
+        *,
+        read_url: str | None = None,
+        tell: Tell = log_wait,
+    ) -> Desk:
         """Open the desk in the database at `url`, or in the embedded one under `home`; build it if need be.
 
-        Without arguments the environment decides: ``DATABASE_URL``, else ``DEALWRIGHT_HOME``, else
-        ``~/.dealwright``.
+        Without arguments the environment decides: ``DATABASE_URL`` with ``DATABASE_URL_READ``, else
+        ``DEALWRIGHT_HOME``, else ``~/.dealwright``.
 
         Parameters
         ----------
+        read_url
+            A standby of the database, for what only reads. While it does not answer, the database does.
         tell
             Is told in one line, from another thread, whom this program's work waits for, whenever that takes
             longer than two seconds; by default it goes to the log ``dealwright``.
@@ -89,8 +98,12 @@ class Desk(ModelRegister):
         """
         if url is None and home is None:
             url = os.environ.get("DATABASE_URL") or None
+            read_url = read_url or os.environ.get("DATABASE_URL_READ") or None
         place = home or os.environ.get("DEALWRIGHT_HOME") or Path.home() / ".dealwright"
-        desk = cls(Database.open(url, Path(place).expanduser(), tell=tell))
+        desk = cls(
+            Database.open(url, Path(place).expanduser(), tell=tell),
+            Database(read_url, tell=tell) if read_url else None,
+        )
         with (
             desk.database.connect() as connection,
             desk.database.watching(connection),
@@ -113,6 +126,8 @@ class Desk(ModelRegister):
     def close(self) -> None:
         """Close the connections."""
         self.database.close()
+        if self.replica is not None:
+            self.replica.close()
 
     def make_roles(self) -> Roles:
         """Make the database roles of the desk and grant them what they are for; safe to repeat.
@@ -358,8 +373,8 @@ class Desk(ModelRegister):
     def agents(self, policy: str | None = None) -> Agents:
         """Return the agents with their workload, ranked for a lead of which nothing is known."""
         _check_policy(policy)
-        rows = self._rows("agents", policy=policy)
-        used = self.used_policy(policy)["policy"]
+        rows = self._read_rows("agents", policy=policy)
+        used = self._read_rows("policy", policy=policy)[0]["policy"]
         return Agents(used, tuple(_own(row, "agent_id") for row in rows))
 
     def used_policy(self, policy: str | None = None) -> Row:
@@ -369,11 +384,11 @@ class Desk(ModelRegister):
 
     def queue(self, k: int | None = None) -> Queue:
         """Return the leads that wait for a place, most urgent first."""
-        return Queue(tuple(self._rows("queue", k=k)))
+        return Queue(tuple(self._read_rows("queue", k=k)))
 
     def counts(self) -> Row:
         """Return how many agents, assignments, bookings and waiting leads there are."""
-        return self._rows("counts")[0]
+        return self._read_rows("counts")[0]
 
     def explain(
         self, assignment: int | str, agent: int | str | None = None, *, archive: Path | None = None
@@ -429,7 +444,7 @@ class Desk(ModelRegister):
         """
         from dealwright.desk.archive import Archive
 
-        with self._connection() as connection:
+        def check(connection: Connection[Any]) -> Verification:
             blocks = self._fetch(connection, "verify_decisions", {})
             changed: Sequence[str] = ()
             if archive is not None:
@@ -441,7 +456,12 @@ class Desk(ModelRegister):
                 )
                 blocks = [checked.get(block["block_id"], block) for block in blocks]
             unsealed = int(self._fetch(connection, "unsealed_decisions", {})[0]["unsealed"])
-        return Verification(blocks, unsealed, changed)
+            return Verification(blocks, unsealed, changed)
+
+        if archive is None:
+            return self._read(check)
+        with self._connection() as connection:  # what comes from the archive goes through temporary tables
+            return check(connection)
 
     def archive(self, before: datetime, folder: Path) -> Archived:
         """Move the months of the record that ended before a time to Parquet files.

@@ -16,6 +16,7 @@ from dealwright.errors import NotFoundError, UnknownNameError
 
 if TYPE_CHECKING:
     import polars as pl
+    from psycopg import Connection
 
     from dealwright.desk.training import Training
     from dealwright.learn.classic import ClassicResult
@@ -39,32 +40,36 @@ class ModelRegister(Session):
         as_of
             Over at this moment, if that is before now.
         """
-        return int(self._rows("catch_up", as_of=as_of)[0]["lapsed"])
+        lapsed = int(self._rows("catch_up", as_of=as_of)[0]["lapsed"])
+        self._must_be_seen()
+        return lapsed
 
     def outcomes(self, *, with_requirements: bool = False) -> pl.DataFrame:
         """Return one row per assignment for learning, with one column per dimension (`OUTCOME_COLUMNS`)."""
         from dealwright.desk.outcomes import read_outcomes
 
-        dimensions = self.dimensions()
-        with self._connection() as connection:
+        def look(connection: Connection[Any]) -> pl.DataFrame:
+            dimensions = [_dimension(row) for row in self._fetch(connection, "dimensions", {})]
             return read_outcomes(connection, dimensions, with_requirements=with_requirements)
+
+        return self._read(look)
 
     def agent_traits(self) -> pl.DataFrame:
         """Return the numeric traits of every agent, by the desk's own agent_id."""
         import polars as pl
 
         schema = {"agent_id": pl.Int64, "rating": pl.Float64, "years_of_service": pl.Float64}
-        return pl.DataFrame(self._rows("traits"), schema=schema)
+        return pl.DataFrame(self._read_rows("traits"), schema=schema)
 
     def agent_workloads(self) -> pl.DataFrame:
         """Return rating, years of service, department, open assignments and capacity of every agent."""
         import polars as pl
 
-        return pl.DataFrame(self._rows("agent_workloads"), infer_schema_length=None)
+        return pl.DataFrame(self._read_rows("agent_workloads"), infer_schema_length=None)
 
     def agent_names(self) -> dict[int, str]:
         """Return the name of every agent, by the desk's own agent_id."""
-        return {row["agent_id"]: row["name"] for row in self._rows("agent_names")}
+        return {row["agent_id"]: row["name"] for row in self._read_rows("agent_names")}
 
     def train(
         self,
@@ -133,7 +138,7 @@ class ModelRegister(Session):
 
     def models(self) -> Models:
         """Return the registered models, newest first."""
-        return Models(tuple(self._rows("models")))
+        return Models(tuple(self._read_rows("models")))
 
     def model(self, model_id: int) -> Row:
         """Return one model whole.
@@ -143,7 +148,7 @@ class ModelRegister(Session):
         NotFoundError
             There is no such model.
         """
-        rows = self._rows("model", model_id=model_id)
+        rows = self._read_rows("model", model_id=model_id)
         if not rows:
             raise NotFoundError(f"there is no model {model_id}: `dealwright model list` shows them")
         return rows[0]

@@ -2,31 +2,33 @@
 
 The page itself is small. Beside it lie ``accounts/index.js``, with a row per account to search and to filter,
 and one file for some hundred cards each; a page on a disk may load a script, but not fetch a file. What they
-hold is compressed, so a hundred thousand accounts stay below the size of a photograph album.
+hold is written column by column and compressed, so a hundred thousand accounts stay below the size of a
+photograph album.
 """
 
 from __future__ import annotations
 
-import base64
-import gzip
 import json
 import math
-from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 import polars as pl
 
+from dealwright.parallel import parallel_map
+from dealwright.report.brief_files import shown_fragment
 from dealwright.report.cards import _STATES, card_frame, layout, link_words
 from dealwright.report.format import Format
-from dealwright.report.pages import Page, as_script, page_links, render
+from dealwright.report.pages import Page, as_script, packed, page_links, render
 from dealwright.report.run import Run
 
 FOLDER: Final = "accounts"
-_CARDS_A_FILE: Final = 400
+_CARDS_A_FILE: Final = 1_000
+_FILES_AT_A_TIME: Final = 20
 # what the index holds of every account, so that a figure of the report can open its rows
 FILTERS: Final = (
-    "action", "channel", "state", "segment", "territory", "rep_id", "limit", "waiting_for", "changed",
+    "action", "channel", "state", "segment", "territory", "rep_id", "who", "limit", "waiting_for", "changed",
     "moved", "odd",
 )  # fmt: skip
 _SHOWN: Final = (
@@ -35,7 +37,12 @@ _SHOWN: Final = (
     "untouched_probability", "response_value_eur", "price_eur", "runner_up_words", "runner_up_value_eur",
     "why", "obstacles", "segment_words", "territory", "rep_id", "predicted_value_eur", "potential_eur",
     "value_why", "churn_probability", "churn_low", "churn_high", "churn_why", "odd", "options", "events",
-    "links", "state", "mentions",
+    "links", "state", "mentions", "brief",
+)  # fmt: skip
+# of a card, what the index needs
+_LISTED: Final = (
+    "account_id", "account_name", "expected_value_eur", "planned_at", "action", "channel", "state", "segment",
+    "territory", "rep_id", "who", "limit", "waiting_for", "moved", "is_anomaly",
 )  # fmt: skip
 # money to cents, shares to a tenth of a per cent: what the card shows, and no more
 _PLACES: Final = {
@@ -47,20 +54,52 @@ _PLACES: Final = {
 
 def write_accounts(run: Run, folder: Path) -> None:
     """Write ``accounts.html`` and its files into a run's folder."""
-    cards = card_frame(run)
-    files = max(math.ceil(cards.height / _CARDS_A_FILE), 1)
+    files = max(math.ceil(run.accounts.height / _CARDS_A_FILE), 1)
     target = folder / FOLDER
     target.mkdir(exist_ok=True)
     for old in target.glob("*.js"):
         old.unlink()
-    places = [shard_of(account_id, files) for account_id in cards["account_id"].to_list()]
-    shown = cards.select(_SHOWN).with_columns(pl.col(name).round(digits) for name, digits in _PLACES.items())
-    for number, part in _shards(shown, places):
-        _write(target / f"{number}.js", f"card:{number}", part)
+    places = [shard_of(account_id, files) for account_id in run.accounts["account_id"].to_list()]
+    shards = pl.Series("_file", places, dtype=pl.Int64)
+    listed = []
+    # some files at a time: the cards of all accounts would be the largest table of a run
+    for first in range(0, files, _FILES_AT_A_TIME):
+        here = shards.is_between(first, first + _FILES_AT_A_TIME, closed="left")
+        cards = _cards_of(run, run.accounts.filter(here))
+        listed.append(cards.select(_LISTED))
+        shown = cards.select(_SHOWN).with_columns(
+            pl.col(name).round(digits) for name, digits in _PLACES.items()
+        )
+        parts = shown.with_columns(shards.filter(here)).partition_by("_file", as_dict=True, include_key=False)
+        # compressing takes most of the time, and holds no interpreter lock
+        parallel_map(
+            lambda part: _write(target / f"{part[0][0]}.js", f"card:{part[0][0]}", by_column(part[1])),
+            parts.items(),
+        )
     # what brings most is listed first; sorted here, so that a page of many accounts need not
-    by_gain = cards.sort("expected_value_eur", "account_id", descending=[True, False], nulls_last=True)
-    _write(target / "index.js", "index", _index(by_gain, run))
-    (folder / "accounts.html").write_text(_page(run, cards, files), encoding="utf-8")
+    by_gain = ("expected_value_eur", "account_id")
+    index = pl.concat(listed).sort(*by_gain, descending=[True, False], nulls_last=True)
+    _write(target / "index.js", "index", _index(index, run))
+    (folder / "accounts.html").write_text(_page(run, index, files), encoding="utf-8")
+
+
+def _cards_of(run: Run, accounts: pl.DataFrame) -> pl.DataFrame:
+    """Return the cards of some accounts, with the briefs of their contacts.
+
+    The briefs of numbered agents stand nowhere else.
+    """
+    ids = accounts.select("account_id")
+    history, briefs = (
+        frame.join(ids, on="account_id", how="semi", maintain_order="left")
+        for frame in (run.history, run.tables["briefs"])
+    )
+    of_account = (
+        briefs.with_columns(shown_fragment())
+        .group_by("account_id", maintain_order=True)
+        .agg(brief=pl.col("html").str.join(""))
+    )
+    cards = card_frame(replace(run, accounts=accounts, history=history))
+    return cards.join(of_account, on="account_id", how="left", maintain_order="left")
 
 
 def shard_of(account_id: str, files: int) -> int:
@@ -71,12 +110,9 @@ def shard_of(account_id: str, files: int) -> int:
     return value % files
 
 
-def _shards(cards: pl.DataFrame, places: list[int]) -> Iterator[tuple[int, str]]:
-    parts = cards.with_columns(_shard=pl.Series(places, dtype=pl.Int32)).partition_by(
-        "_shard", maintain_order=True, include_key=True
-    )
-    for part in parts:
-        yield int(part["_shard"][0]), part.drop("_shard").write_json()
+def by_column(cards: pl.DataFrame) -> str:
+    """Write cards as a list with one object: a list per column, a third smaller than an object per card."""
+    return cards.select(pl.all().implode()).write_json()
 
 
 def _index(cards: pl.DataFrame, run: Run) -> str:
@@ -87,6 +123,7 @@ def _index(cards: pl.DataFrame, run: Run) -> str:
         if cards["account_name"].null_count() < cards.height
         else None,
         "value": cards["expected_value_eur"].round(2).to_list(),
+        "at": cards["planned_at"].dt.strftime("%Y-%m-%dT%H:%M").to_list(),
     }
     # the first of an account's changes: who moved comes first
     changed = run.changes.select("account_id", changed="what").unique("account_id", keep="first")
@@ -102,8 +139,7 @@ def _index(cards: pl.DataFrame, run: Run) -> str:
 
 
 def _write(path: Path, key: str, text: str) -> None:
-    packed = base64.b64encode(gzip.compress(text.encode(), compresslevel=6, mtime=0)).decode()
-    path.write_text(f'keep("{key}","{packed}")\n', encoding="ascii")
+    path.write_text(f'keep("{key}","{packed(text)}")\n', encoding="ascii")
 
 
 def _page(run: Run, cards: pl.DataFrame, files: int) -> str:
@@ -113,6 +149,7 @@ def _page(run: Run, cards: pl.DataFrame, files: int) -> str:
                    | set(run.changes["what"].unique().to_list()))  # fmt: skip
     data = {
         "files": files, "accounts": cards.height, "locale": form.tag, "currency": form.currency,
+        "language": run.stages.get("brief", {}).get("summary", {}).get("brief_language", form.language),
         "layout": layout(form), "links": link_words(form),
         "words": {word: form.text(_STATES[word]) if word in _STATES else form.label(word) for word in words},
         "people": {who.rep_id: [who.name, who.number, who.colour] for who in run.people.values()},
@@ -143,13 +180,15 @@ def _messages(form: Format) -> dict[str, str]:
             share="{share}", low="{low}", high="{high}",
         ),
         "action": form.text("Action"), "why": form.text("Why not"), "brings": form.text("Would bring"),
-        "account": form.text("Account"), "name": form.text("Name"), "state": form.text("State"),
+        "account": form.text("Account"), "name": form.text("Name"), "when": form.text("When"),
+        "state": form.text("State"),
         "channel": form.text("Channel"), "gain": form.text("Expected gain"), "yes": form.text("yes"),
         "loading": form.text("Loading the accounts …"),
         "broken": form.text("A file beside this page is missing: keep the folder “accounts” with it."),
         "filter_action": form.text("Action"), "filter_channel": form.text("Channel"),
         "filter_state": form.text("State"), "filter_segment": form.text("Segment"),
         "filter_territory": form.text("Territory"), "filter_rep_id": form.text("Representative"),
+        "filter_who": form.text("Who"),
         "filter_limit": form.text("Limit"), "filter_waiting_for": form.text("Waits for"),
         "filter_moved": form.text("Other representative than in the tables"),
         "filter_changed": form.text("Changed since the last run"), "filter_odd": form.text("Unusual"),

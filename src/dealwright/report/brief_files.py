@@ -1,4 +1,4 @@
-"""Write the day's briefs: one page per person, in the order of the day, as HTML and Markdown."""
+"""Write the day's briefs: one page per person, in the order of the day."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import polars as pl
 from markupsafe import Markup
 
 from dealwright.report.format import Format
-from dealwright.report.pages import Page, page_links, render
+from dealwright.report.pages import SHARED, Page, page_links, render, write_assets
 from dealwright.report.people import Person, person
 
 
@@ -25,7 +25,9 @@ def write_brief_files(
     people: Mapping[str, Person] | None = None,
     files: Collection[str] = (),
 ) -> None:
-    """Write ``REP-DAY.html`` and ``REP-DAY.md`` for each person and day into `folder`, which is made.
+    """Write ``REP-DAY.html`` for each person and day into `folder`, which is made.
+
+    What the pages share is written beside it, into ``assets``.
 
     Parameters
     ----------
@@ -40,7 +42,9 @@ def write_brief_files(
     """
     folder.mkdir(parents=True, exist_ok=True)
     form = form or Format()
-    for (rep_id, day), part in briefs.group_by("rep_id", pl.col("start_at").dt.date(), maintain_order=True):
+    for (rep_id, day), part in briefs.with_columns(shown_fragment()).group_by(
+        "rep_id", pl.col("start_at").dt.date(), maintain_order=True
+    ):
         who = person(people or {}, None if rep_id is None else str(rep_id))
         called = "–" if who is None else who.name
         name = file_name(rep_id, day)
@@ -49,13 +53,18 @@ def write_brief_files(
             page_links(form, files, up="../"),
         )  # fmt: skip
         text = render(
-            "briefs.html", form, page=page, language=language,
+            "briefs.html", form, shared=SHARED, page=page, language=language,
             contents=part.select("account_id", "start_at", "title").to_dicts(),
             body=Markup("".join(part["html"])),  # noqa: S704  the stage has escaped what stands in the data
         )  # fmt: skip
         (folder / f"{name}.html").write_text(text, encoding="utf-8")
-        markdown = f"# {called} · {day}\n\n" + "\n".join(part["markdown"])
-        (folder / f"{name}.md").write_text(markdown, encoding="utf-8")
+    if not briefs.is_empty():
+        write_assets(folder.parent / "assets")
+
+
+def shown_fragment() -> pl.Expr:
+    """Return the column ``html`` of `BRIEF_COLUMNS` as pages show it: without the fields of each sentence."""
+    return pl.col("html").str.replace_all(r' data-fields="[^"]*"', "")
 
 
 def file_name(rep_id: object, day: object) -> str:

@@ -14,10 +14,11 @@ from markupsafe import Markup, escape
 
 from dealwright.report.brief_files import file_name
 from dealwright.report.format import Format
-from dealwright.report.pages import Page, page_links, render
+from dealwright.report.pages import Page, filtered, page_links, render
 from dealwright.report.people import Person, person
 from dealwright.report.reasons import Reasons
 from dealwright.report.run import Run
+from dealwright.report.tables import rostered
 from dealwright.schemas import SERVICE_LEVEL_COLUMNS, SHIFT_COLUMNS, conform
 
 CENTRE_PAGE: Final = "contact-centre.html"
@@ -70,7 +71,13 @@ class Block:
 
 @dataclass(frozen=True)
 class RosterLine:
-    """One person's shift."""
+    """One person's shift, or one that several places have which nobody is named for.
+
+    Attributes
+    ----------
+    places
+        Id of each place, how many calls it has, and where they are listed.
+    """
 
     who: Person
     begin: datetime
@@ -81,6 +88,7 @@ class RosterLine:
     blocks: Sequence[Block]
     page: str
     calendar: str
+    places: Sequence[tuple[str, int, str]]
 
 
 @dataclass(frozen=True)
@@ -150,7 +158,7 @@ def centre_days(run: Run) -> Iterator[CentreDay]:
                 _channel(str(name), part, day, span, run)
                 for (name,), part in here.sort("channel", "start_at").group_by("channel", maintain_order=True)
             ],
-            [_line(row, calls, day, span, run) for row in mine.sort("start_at", "rep_id").to_dicts()],
+            [_line(row, day, span, run) for row in rostered(mine, calls, run.people)],
         )  # fmt: skip
 
 
@@ -285,9 +293,7 @@ def staffing_picture(part: pl.DataFrame, day: date, span: tuple[float, float], f
     )
 
 
-def _line(
-    row: Mapping[str, Any], calls: pl.DataFrame, day: date, span: tuple[float, float], run: Run
-) -> RosterLine:
+def _line(row: Mapping[str, Any], day: date, span: tuple[float, float], run: Run) -> RosterLine:
     form = run.form
     who = person(dict(run.people), row["rep_id"]) or Person(row["rep_id"], row["rep_id"], "contact centre", 0)
     if row["rep_name"] and who.name == row["rep_id"]:
@@ -303,14 +309,11 @@ def _line(
         blocks.append(block("lunch", row["lunch_start_at"], row["lunch_end_at"], form.text("Lunch")))
     length = timedelta(minutes=row["break_min"] or 0)
     blocks += [block("break", start, start + length, form.text("Break")) for start in row["breaks"] or ()]
-    mine = calls.filter(
-        pl.col("rep_id") == row["rep_id"],
-        pl.col("start_at").is_between(row["start_at"], row["end_at"], closed="left"),
-    )
     name = file_name(row["rep_id"], day)
     links = (f"days/{name}.html", f"calendars/{name}.ics")
     page, calendar = (link if link in run.files else "" for link in links)
     return RosterLine(
-        who, row["start_at"], row["end_at"], row["paid_min"] or 0, row["channels"] or [], mine.height,
+        who, row["start_at"], row["end_at"], row["paid_min"] or 0, row["channels"] or [], row["calls"],
         blocks, page, calendar,
+        [(place["rep_id"], place["calls"], filtered(who=place["rep_id"])) for place in row["places"]],
     )  # fmt: skip

@@ -32,7 +32,7 @@ OUTCOME_COLUMNS: Final[Columns] = {
 }
 HISTORY_COLUMNS: Final[Columns] = {
     "account_id": pl.String,
-    "at": pl.Datetime("us"),
+    "at": pl.Datetime("us"),  # the day
     "what": pl.String,  # order or contact
     "channel": pl.String,
     "action": pl.String,
@@ -151,7 +151,9 @@ def recent_events(
             what=pl.lit("contact"), answered="response",
         )  # fmt: skip
         parts.append(_latest(found, each))
-    return _latest(pl.concat(parts, how="diagonal"), each).select(*HISTORY_COLUMNS)
+    found = _latest(pl.concat(parts, how="diagonal"), each).select(*HISTORY_COLUMNS)
+    # nobody looks at the hour, which would be most of the file
+    return found.with_columns(pl.col("at").dt.truncate("1d"))
 
 
 def trend_with(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
 import polars as pl
@@ -31,6 +31,7 @@ from dealwright.schemas import conform
 
 _CALL_BACK_ALARM_MIN = 5
 _LEAST_ALARM_MIN = 10
+_MOST_PLACES = 60
 # facts of an account that are shown beside its visit or call
 _DECIDED = ("territory", "action", "expected_value_eur")
 _FACTS = ("name", "address", "contact", "phone")
@@ -58,13 +59,16 @@ def write_days(
     told
         What calendars were told by earlier runs (`calendars.calendar_entries`).
     """
-    tables, data = plan.tables, plan.inputs
+    data = plan.inputs
+    people = people_of(people_of_plan(plan))
+    places = set(plan.tables["shifts"]["rep_id"]) - people.keys()
+    tables = {name: _of_people(table, places) for name, table in plan.tables.items()}
     accounts = _accounts(plan)
     said = plan.params.report
     form = format_of(said.locale, said.currency)
-    people = people_of(people_table(data.reps, data.staff if data.staff is not None else tables["shifts"]))
     words = Words(form.text, form.label, names_of(people.values()))
-    _write_calendars(plan, accounts, folder, told, words)
+    events = pl.concat([contact_events(tables, accounts, words), shift_events(tables["shifts"], words)])
+    _write_calendars(plan, events, folder, told, words)
     drawn = MapTables(
         accounts.join(plan.accounts.select("account_id", *_DECIDED), on="account_id", how="left"),
         tables["territories"], tables["visits"], tables["rep_days"], tables["distance_only_visits"],
@@ -73,7 +77,7 @@ def write_days(
     placed = accounts.drop_nulls(["lat_deg", "lon_deg"])
     if land is not None and not placed.is_empty():
         write_geojson(folder / "land.geojson", around(land, placed).features())
-    files = _pages(tables)
+    files = _pages(plan.tables)
     write_brief_files(
         tables["briefs"], folder / "briefs", plan.params.brief.language,
         form=form, company=company, people=people, files=files,
@@ -115,31 +119,52 @@ def _accounts(plan: Plan) -> pl.DataFrame:
     )
 
 
+def people_of_plan(plan: Plan) -> pl.DataFrame:
+    """Return `PEOPLE_COLUMNS`: who has a page and a calendar of their own.
+
+    A plan without a table of staff numbers the places of the contact centre. A few of them are handed out by
+    hand, and count as people; nobody opens the page of "agent 417", whose shift has another number tomorrow.
+    The page of the contact centre has the shifts of many places, and the accounts have their calls.
+    """
+    staff = plan.inputs.staff
+    if staff is None:
+        shifts = plan.tables["shifts"]
+        staff = shifts if shifts["rep_id"].n_unique() <= _MOST_PLACES else None
+    return people_table(plan.inputs.reps, staff)
+
+
+def _of_people(table: pl.DataFrame, places: Collection[str]) -> pl.DataFrame:
+    """Leave out the rows of places that are nobody's."""
+    if "rep_id" not in table.columns:
+        return table
+    return table.filter(~pl.col("rep_id").is_in(sorted(places)) | pl.col("rep_id").is_null())
+
+
 def _write_calendars(
-    plan: Plan, accounts: pl.DataFrame, folder: Path, told: Iterable[pl.DataFrame], words: Words
+    plan: Plan, events: pl.DataFrame, folder: Path, told: Iterable[pl.DataFrame], words: Words
 ) -> None:
     """Write ``calendars/`` and what it says as ``calendar.parquet``, which a later run goes on from."""
     days, as_of = planned_days(plan), plan.inputs.as_of
     span = days[0], days[-1]
-    ours = accounts.select("account_id")
+    ours = plan.inputs.accounts.select("account_id")
     # a folder that held the run of another company has nothing to cancel
     kept = [frame for frame in told if not frame.join(ours, on="account_id", how="semi").is_empty()]
-    events = pl.concat([contact_events(plan, accounts, words), shift_events(plan.tables["shifts"], words)])
     entries = calendar_entries(events, kept, span, as_of)
     entries.write_parquet(folder / "calendar.parquet")
     zone = plan.params.action.catalogue.time_zone
     write_calendars(entries, folder / "calendars", as_of, zone=zone, days=span, words=words)
 
 
-def contact_events(plan: Plan, accounts: pl.DataFrame, words: Words) -> pl.DataFrame:
+def contact_events(tables: Mapping[str, pl.DataFrame], accounts: pl.DataFrame, words: Words) -> pl.DataFrame:
     """Return the visits, to five minutes, and the calls as `EVENT_COLUMNS`, with all that helps on the way.
 
     Parameters
     ----------
+    tables
+        ``visits``, ``calls`` and ``briefs``, as the plan has them.
     accounts
         ``account_id, name, address, contact, phone, lat_deg, lon_deg``.
     """
-    tables = plan.tables
     visits = tables["visits"].select(
         "rep_id", "account_id", "start_at",
         kind=pl.lit(VISIT), day="day", end_at="leave_at",

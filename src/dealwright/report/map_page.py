@@ -6,19 +6,19 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from html import escape
-from importlib import resources
 from pathlib import Path
 from typing import Any, Final
 
 from dealwright.report.format import Format
 from dealwright.report.land import Land
-from dealwright.report.pages import Page, as_script, render
+from dealwright.report.pages import SHARED, Page, as_script, asset, packed, render, write_assets
 from dealwright.report.street_tiles import Tiles, is_archive
 
 OPEN_STREET_MAP: Final = "https://tile.openstreetmap.org/{z}/{x}/{y}.png"
 CREDIT: Final = '&copy; <a href="https://www.openstreetmap.org/copyright">OpenStreetMap</a> contributors'
 ASSETS: Final = "assets"  # in the run's folder, beside `maps/`
-_SHIPPED: Final = ("leaflet.css", "leaflet.js", "leaflet.LICENSE.txt", "map.css", "map.js")
+_SHIPPED: Final = ("leaflet.js", "leaflet.LICENSE.txt", "map.css", "map.js", "page.css", "page.js")
+_PLAIN: Final = 3_000  # accounts that a page holds as they are
 # signs of actions, around 0 0 and about 2 wide: told apart by shape, because colours are people's
 SIGNS: Final[Mapping[str, str]] = {
     "visit": "M-1 0a1 1 0 1 0 2 0a1 1 0 1 0-2 0z",
@@ -33,14 +33,12 @@ SIGNS: Final[Mapping[str, str]] = {
 }
 
 
-def write_assets(folder: Path) -> None:
+def write_map_assets(folder: Path) -> None:
     """Write what the maps of a run share into its folder ``assets``, which is made."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for name in _SHIPPED:
-        text = (resources.files("dealwright.report") / "assets" / name).read_text("utf-8")
-        if name == "leaflet.css":  # its pictures are not needed: markers and controls are drawn by our style
-            text = re.sub(r"url\(images/[^)]*\)", "none", text)
-        (folder / name).write_text(text, encoding="utf-8")
+    write_assets(folder, *_SHIPPED)
+    # its pictures are not needed: markers and controls are drawn by our style
+    style = re.sub(r"url\(images/[^)]*\)", "none", asset("leaflet.css"))
+    (folder / "leaflet.css").write_text(style, encoding="utf-8")
 
 
 def ground_data(
@@ -85,11 +83,13 @@ def write_map(path: Path, page: Page, form: Format, data: Mapping[str, Any], **v
     Parameters
     ----------
     data
-        What its script draws.
+        What its script draws; many ``accounts`` are compressed.
     values
         What its list shows.
     """
-    text = render("map.html", form, page=page, data=as_script(data), signs=SIGNS, **values)
+    if len(data["accounts"]) > _PLAIN:
+        data = {**data, "accounts": packed(json.dumps(data["accounts"], ensure_ascii=False))}
+    text = render("map.html", form, shared=SHARED, page=page, data=as_script(data), signs=SIGNS, **values)
     path.write_text(text, encoding="utf-8")
 
 

@@ -15,7 +15,7 @@ from dealwright.report.brief_files import file_name
 from dealwright.report.calendars import to_five
 from dealwright.report.format import Format, mark
 from dealwright.report.land import Land, around
-from dealwright.report.map_page import ASSETS, SIGNS, ground_data, write_assets, write_geojson, write_map
+from dealwright.report.map_page import ASSETS, SIGNS, ground_data, write_geojson, write_map, write_map_assets
 from dealwright.report.pages import Page, page_links
 from dealwright.report.people import Person, people_of, people_table, person
 from dealwright.report.street_tiles import PmTiles, Tiles, is_archive, write_tiles
@@ -163,7 +163,7 @@ def write_maps(
         for key, day in planned.items():
             atlas.own_day(key, day, others.get(key))
     if shapes or planned:
-        write_assets(folder.parent / ASSETS)
+        write_map_assets(folder.parent / ASSETS)
 
 
 def _streets(folder: Path, tiles: str | None, placed: pl.DataFrame) -> Tiles | None:

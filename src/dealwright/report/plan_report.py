@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
-from urllib.parse import urlencode
 
 import polars as pl
 
@@ -19,8 +18,8 @@ from dealwright.report.comparison import CHANGES, REPRESENTATIVE
 from dealwright.report.format import Format, mark
 from dealwright.report.headlines import day_sentence, whose_words
 from dealwright.report.key_figures import group_words, write_figure, write_value
-from dealwright.report.pages import Page, page_links, render
-from dealwright.report.people import CENTRE, person
+from dealwright.report.pages import Page, filtered, page_links, render
+from dealwright.report.people import person
 from dealwright.report.reasons import Reasons
 from dealwright.report.run import Run
 
@@ -63,11 +62,6 @@ def render_report(run: Run) -> str:
         + form.text(", known until %(moment)s", moment=form.moment(run.settings.get("as_of"))),
     )  # fmt: skip
     return render("report.html", form, page=page, run=run, **content)
-
-
-def filtered(**chosen: str | None) -> str:
-    """Return the address of the accounts that have these properties."""
-    return f"accounts.html#?{urlencode({key: value for key, value in chosen.items() if value})}"
 
 
 def _contents(content: Mapping[str, Any], form: Format) -> Iterator[tuple[str, str]]:
@@ -215,22 +209,19 @@ def _centre(run: Run, reasons: Reasons) -> dict[str, Any]:
     shifts, calls = run.tables["shifts"], run.tables["calls"]
     hours = run.tables["staff_hours"].to_dicts()
     of_hours = tables.add_up(hours, ("hours",))
-    people = {who.rep_id for who in run.people.values() if who.role == CENTRE} & set(shifts["rep_id"])
-    roster = []
-    for row in shifts.sort("day", "start_at", "rep_id").head(_MOST_ROWS).to_dicts():
-        day = row["day"]
-        roster.append({
-            **row, "who": person(run.people, row["rep_id"]),
-            "calls": calls.filter(
-                (pl.col("rep_id") == row["rep_id"]) & (pl.col("start_at").dt.date() == day)
-            ).height,
-            "links": list(_links(run, row["rep_id"], day)),
-        })  # fmt: skip
+    roster = [
+        {
+            **row,
+            "who": person(run.people, row["rep_id"]),
+            "links": list(_links(run, row["rep_id"], row["day"])),
+        }
+        for row in tables.rostered(shifts, calls, run.people)[:_MOST_ROWS]
+    ]
     unplaced = run.tables["calls_unplaced"]
     backlog = run.tables["backlog"]
     late = backlog.filter(pl.col("backlog") > 0)
     return {
-        "roster": roster, "agents": len(people) or shifts["rep_id"].n_unique(), "calls": calls.height,
+        "roster": roster, "agents": shifts["rep_id"].n_unique(), "calls": calls.height,
         "hours": hours, "of_hours": of_hours, "headcount": run.tables["headcount"].to_dicts(),
         "unplaced": [
             {**row, "why": reasons.say(row["reason"])} for row in _named(unplaced, run).head(30).to_dicts()

@@ -23,6 +23,12 @@ _SIGNS: Final = {
 }  # fmt: skip
 # a group's name says how it is written: money, n (a number), share, name (of a column), label, sentence
 _FORMS: Final = (
+    # the most frequent first: a run has hundreds of thousands of them
+    (rf"(?P<name>.+?) (?P<n>{_N}): odds of leaving ×(?P<odds>{_N})",
+     mark("%(name)s %(n)s: leaving is %(odds)s")),
+    (rf"(?P<name>.+?) (?P<n>{_N}): spend ×(?P<n2>{_N})", mark("%(name)s %(n)s: expected spend ×%(n2)s")),
+    (rf"(?P<name>.+): odds of leaving ×(?P<odds>{_N})", mark("%(name)s: leaving is %(odds)s")),
+    (rf"(?P<name>.+): spend ×(?P<n2>{_N})", mark("%(name)s: expected spend ×%(n2)s")),
     (rf"(?P<money>{_N}) EUR by (?P<label>\w+)", mark("%(money)s by %(label)s")),
     (r"no consent to (?P<label>\w+)", mark("no consent to %(label)s")),
     (r"in the control group: never contacted", mark("in the control group: never contacted")),
@@ -49,11 +55,6 @@ _FORMS: Final = (
      mark("%(name)s %(n)s, far above the typical %(n2)s")),
     (rf"(?P<name>.+?) (?P<n>{_N}), far below the typical (?P<n2>{_N})(?: \(z .+\))?",
      mark("%(name)s %(n)s, far below the typical %(n2)s")),
-    (rf"(?P<name>.+?) (?P<n>{_N}): odds of leaving ×(?P<odds>{_N})",
-     mark("%(name)s %(n)s: leaving is %(odds)s")),
-    (rf"(?P<name>.+?) (?P<n>{_N}): spend ×(?P<n2>{_N})", mark("%(name)s %(n)s: expected spend ×%(n2)s")),
-    (rf"(?P<name>.+): odds of leaving ×(?P<odds>{_N})", mark("%(name)s: leaving is %(odds)s")),
-    (rf"(?P<name>.+): spend ×(?P<n2>{_N})", mark("%(name)s: expected spend ×%(n2)s")),
 )  # fmt: skip
 # what stands at the beginning of a notice; the rest names files and options, which pages leave out
 _NOTICES: Final = (
@@ -127,6 +128,7 @@ class Reasons:
 
     def __init__(self, form: Format) -> None:
         self._form = form
+        self._written: dict[tuple[str, str], str] = {}
 
     @cached_property
     def _forms(self) -> list[tuple[re.Pattern[str], str]]:
@@ -219,11 +221,18 @@ class Reasons:
         return part if part.startswith("needs ") else self.say(part)
 
     def _write(self, group: str, text: str) -> str:
-        write: Mapping[str, Callable[[str], str]] = {
+        kind = group.rstrip("2")
+        known = self._written.get((kind, text))
+        if known is None:
+            known = self._written[kind, text] = self._writers.get(kind, str)(text)
+        return known
+
+    @cached_property
+    def _writers(self) -> Mapping[str, Callable[[str], str]]:
+        return {
             "amount": self._amount, "change": self._change, "odds": self._odds,
             "money": self._money, "n": self._number, "name": self._feature, "label": self._form.label,
         }  # fmt: skip
-        return write.get(group.rstrip("2"), str)(text)
 
     def _feature(self, text: str) -> str:
         """Write a column and, behind it, a value that is a word."""

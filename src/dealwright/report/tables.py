@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 import polars as pl
@@ -52,6 +52,43 @@ def by_action(accounts: pl.DataFrame) -> pl.DataFrame:
         )
         .sort("gain_eur", "action", descending=[True, False], nulls_last=True)
     )  # fmt: skip
+
+
+def rostered(shifts: pl.DataFrame, calls: pl.DataFrame, named: Collection[str]) -> Rows:
+    """Return who works when, in the order of their beginning, with their calls.
+
+    Parameters
+    ----------
+    shifts, calls
+        `SHIFT_COLUMNS` and `CALL_COLUMNS`.
+    named
+        Ids of people. Other ids are places that a plan without a table of staff numbers: those with the same
+        shift, breaks and channels are one row.
+
+    Returns
+    -------
+    Rows of `shifts` with ``calls`` and ``places``: id and calls of each, empty for a person.
+    """
+    # a call after midnight belongs to the shift that began before
+    own = (
+        calls.join(shifts.select("rep_id", "day", begin="start_at", end="end_at"), on="rep_id")
+        .filter(pl.col("start_at").is_between("begin", "end", closed="left"))
+        .group_by("rep_id", "day")
+        .agg(calls=pl.len())
+    )
+    alike = ("day", "start_at", "end_at", "lunch_start_at", "lunch_end_at", "breaks", "channels")
+    found: dict[Any, dict[str, Any]] = {}
+    listed = shifts.join(own, on=["rep_id", "day"], how="left", maintain_order="left")
+    for row in listed.sort("day", "start_at", "rep_id").to_dicts():
+        number, calls_made = row["rep_id"], row["calls"] or 0
+        if number in named:
+            found[number, row["day"], row["start_at"]] = {**row, "calls": calls_made, "places": []}
+            continue
+        place = {"rep_id": number, "calls": calls_made}
+        same = found.setdefault(repr([row[name] for name in alike]), {**row, "calls": 0, "places": []})
+        same["calls"] += calls_made
+        same["places"].append(place)
+    return list(found.values())
 
 
 def by_segment(accounts: pl.DataFrame) -> pl.DataFrame:

@@ -15,7 +15,7 @@ from dealwright.plan.briefs.stage import check_wording
 from dealwright.plan.pipeline import run_plan
 from dealwright.plan.quality import QualityGateError
 from dealwright.plan.result import Plan
-from dealwright.plan.trace import Progress
+from dealwright.plan.trace import Progress, return_memory
 from dealwright.runs.cluster import open_cluster
 from dealwright.runs.ground import read_ground, tiles_url
 from dealwright.runs.inputs import read_inputs, road_service
@@ -111,6 +111,7 @@ def run_night(
                 )  # fmt: skip
                 if drawn is not None:
                     write_world(*drawn, folder)
+                return_memory()
                 write_report(folder)
         except QualityGateError as error:
             with RunDirectory(request.out) as folder:

@@ -16,6 +16,7 @@ from typing import Any, Final
 import polars as pl
 
 from dealwright.errors import InputError
+from dealwright.parallel import parallel_map
 from dealwright.plan.notices import notices
 from dealwright.plan.result import Plan
 from dealwright.plan.stages import TABLES
@@ -23,13 +24,12 @@ from dealwright.plan.tasks import day_tasks
 from dealwright.report.accounts_page import write_accounts
 from dealwright.report.centre_page import CENTRE_PAGE, render_centre
 from dealwright.report.comparison import changes_since, outcomes_of, recent_events, trend_with
-from dealwright.report.day_files import write_days
+from dealwright.report.day_files import people_of_plan, write_days
 from dealwright.report.land import Land
-from dealwright.report.people import people_table
 from dealwright.report.plan_metrics import metrics_text
 from dealwright.report.plan_report import render_report
 from dealwright.runs.reading import company_called, read_earlier, read_run
-from dealwright.runs.task_file import TASK_FILE, write_tasks
+from dealwright.runs.task_file import LEVEL, TASK_FILE, write_tasks
 from dealwright.tables.rejected import write_rejected
 from dealwright.toml import to_toml
 
@@ -130,9 +130,10 @@ def write_plan(
     """
     (folder / "rejected").mkdir()
     write_rejected(plan.quality.intake, folder / "rejected")
-    plan.accounts.write_parquet(folder / "accounts.parquet")
-    for name, table in plan.tables.items():
-        table.write_parquet(folder / f"{name}.parquet")
+    tables = {"accounts": plan.accounts, **plan.tables}
+    parallel_map(
+        lambda name: tables[name].write_parquet(folder / f"{name}.parquet", compression_level=LEVEL), tables
+    )
     write_tasks(day_tasks(plan), folder)
     company = plan.params.report.company or company_called(run)
     write_days(plan, folder, land, company=company, tiles=tiles, told=told)
@@ -152,8 +153,7 @@ def write_plan(
 def _write_comparison(plan: Plan, folder: Path, previous: Path | None) -> None:
     """Write who the people are, what changed, the outcomes of the last tasks, and how the figures moved."""
     data, before = plan.inputs, None if previous is None else read_earlier(previous)
-    people = people_table(data.reps, data.staff if data.staff is not None else plan.tables["shifts"])
-    people.write_parquet(folder / "people.parquet")
+    people_of_plan(plan).write_parquet(folder / "people.parquet")
     changes = changes_since(None if before is None else before.accounts, plan.accounts)
     changes.write_parquet(folder / "changes.parquet")
     outcomes = outcomes_of(

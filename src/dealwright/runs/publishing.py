@@ -59,4 +59,4 @@ def open_own_desk() -> AbstractContextManager[Desk]:
     from dealwright.desk.desk import Desk
 
     settings = load_settings()
-    return Desk.open(settings.database_url, settings.home)
+    return Desk.open(settings.database_url, settings.home, read_url=settings.database_url_read)

@@ -31,10 +31,11 @@ _BACKLOG = 2048
 
 @dataclass(frozen=True)
 class Place:
-    """Where the desk is: an address, or the home of the embedded database."""
+    """Where the desk is: an address with perhaps that of a standby, or the home of the embedded database."""
 
     url: str | None
     home: Path
+    read_url: str | None = None
 
 
 def serve(
@@ -94,7 +95,7 @@ def _build(place: Place, params: ServiceParams) -> FastAPI:
     _log_as_json()
 
     def open_service() -> Service:
-        desk = Desk.open(place.url, None if place.url else place.home)
+        desk = Desk.open(place.url, None if place.url else place.home, read_url=place.read_url)
         return Service(desk, params, None if place.url else place.home)
 
     return create_app(open_service, params, started=_stop_with_server)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from datetime import date, datetime, timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import polars as pl
 import pytest
 import vobject
+from hypothesis import given
+from hypothesis import strategies as st
 from icalendar import Calendar
 
 from dealwright.report.calendars import (
@@ -206,6 +209,8 @@ def test_everything_an_entry_says_can_be_read_by_two_libraries(tmp_path: Path) -
     (alarm,) = found.walk("VALARM")
     assert alarm["TRIGGER"].dt == timedelta(minutes=-25)
 
+    assert ours.to_ical() == raw  # the library writes what it read in the same order, with the same folds
+
     theirs = vobject.readOne(raw.decode()).vevent
     assert (theirs.summary.value, theirs.description.value) == (clean, "why\nwhat")
     assert theirs.location.value == "Carrer de Mallorca 21, 2n; dreta"
@@ -213,6 +218,19 @@ def test_everything_an_entry_says_can_be_read_by_two_libraries(tmp_path: Path) -
     assert theirs.dtstart.value.utcoffset() == timedelta(hours=2)
     assert theirs.dtend.value - theirs.dtstart.value == timedelta(minutes=30)
     assert theirs.valarm.trigger.value == timedelta(minutes=-25)
+
+
+@given(text=st.text(st.sampled_from("a é\U0001f600\\;,^\n:"), min_size=60, max_size=400))
+def test_any_text_is_folded_and_escaped_as_the_library_does(text: str) -> None:
+    with TemporaryDirectory() as folder:
+        told = entries(event("R1", "A", at(9), title=text, text=text or None))
+        write_calendars(told, Path(folder), AS_OF, zone="Europe/Madrid")
+        raw = (Path(folder) / "R1-2026-07-02.ics").read_bytes()
+    read = Calendar.from_ical(raw)
+    (found,) = read.walk("VEVENT")
+    assert str(found["DESCRIPTION"]) == text
+    assert read.to_ical() == raw
+    assert max(map(len, raw.split(b"\r\n"))) <= 75
 
 
 @pytest.mark.parametrize(

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import base64
-import gzip
 import json
-import re
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 import pytest
+from unpacking import unpacked
 
 from dealwright.cli.main import main
 from dealwright.errors import NotFoundError
@@ -90,13 +87,6 @@ def card_lines(folder: Path, account_id: str) -> dict[str, list[str]]:
         for label, text in lines:
             found.setdefault(label, []).append(text)
     return found
-
-
-def unpacked(path: Path) -> Any:
-    """Return what a file beside the page holds."""
-    found = re.fullmatch(r'keep\("[\w:]+","([A-Za-z0-9+/=]+)"\)\n', path.read_text())
-    assert found is not None
-    return json.loads(gzip.decompress(base64.b64decode(found[1])))
 
 
 def test_a_visit_says_who_when_what_it_brings_and_why(folder: Path) -> None:
@@ -188,7 +178,7 @@ def test_nothing_of_the_data_can_leave_the_script(folder: Path) -> None:
 def test_many_accounts_are_spread_over_files_as_the_page_counts(folder: Path) -> None:
     accounts = pl.read_parquet(folder / "accounts.parquet")
     many = pl.concat(
-        [accounts.with_columns(account_id=pl.format("{}-ü{}", "account_id", pl.lit(k))) for k in range(300)]
+        [accounts.with_columns(account_id=pl.format("{}-ü{}", "account_id", pl.lit(k))) for k in range(800)]
     )
     many.write_parquet(folder / "accounts.parquet")
     write_accounts(read_run(folder), folder)

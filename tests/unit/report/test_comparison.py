@@ -65,7 +65,7 @@ def test_tasks_are_done_where_their_account_was_contacted_on_their_channel() -> 
 
 def test_an_accounts_history_is_its_latest_events_the_latest_first() -> None:
     orders = pl.DataFrame({
-        "account_id": ["A"] * 4, "ordered_at": [datetime(2026, 6, day) for day in (1, 9, 5, 3)],
+        "account_id": ["A"] * 4, "ordered_at": [datetime(2026, 6, day, 17, 30) for day in (1, 9, 5, 3)],
         "amount_eur": [1.0, 9.0, 5.0, 3.0],
     })  # fmt: skip
     touches = pl.DataFrame({
@@ -78,6 +78,7 @@ def test_an_accounts_history_is_its_latest_events_the_latest_first() -> None:
     assert found.select("account_id", pl.col("at").dt.day(), "what").rows() == [
         ("A", 9, "order"), ("A", 7, "contact"), ("A", 5, "order"), ("B", 2, "contact"),
     ]  # fmt: skip
+    assert found["at"][0] == datetime(2026, 6, 9)
     assert recent_events(None, None).is_empty()
 
 

@@ -83,7 +83,9 @@ def test_maps_need_no_network_and_repeat_and_share_one_leaflet(tmp_path: Path) -
         "territories.html", "territories.geojson", "routes.html", "routes.geojson", "R1-2026-07-01.html",
     }  # fmt: skip
     shared = files(tmp_path / "one" / "assets")
-    assert set(shared) == {"leaflet.css", "leaflet.js", "leaflet.LICENSE.txt", "map.css", "map.js"}
+    assert set(shared) == {
+        "leaflet.css", "leaflet.js", "leaflet.LICENSE.txt", "map.css", "map.js", "page.css", "page.js",
+    }  # fmt: skip
     assert b"Leaflet 1.9.4" in shared["leaflet.js"]
     assert b"url(images/" not in shared["leaflet.css"]
     for name, content in made.items():
@@ -92,7 +94,8 @@ def test_maps_need_no_network_and_repeat_and_share_one_leaflet(tmp_path: Path) -
             assert len(content) < 60_000
             asked = re.findall(r"""<(?:script|link)[^>]+(?:src|href)=["']?([^"' >]+)""", text)
             assert asked == [
-                "../assets/leaflet.css", "../assets/map.css", "../assets/leaflet.js", "../assets/map.js",
+                "../assets/leaflet.css", "../assets/map.css", "../assets/page.css", "../assets/leaflet.js",
+                "../assets/map.js", "../assets/page.js",
             ]  # fmt: skip
             assert "<img src=x" not in text
             assert drawn(tmp_path / "one" / "maps" / name)["source"] == "ground: the area of the accounts"
@@ -107,7 +110,7 @@ def test_a_name_cannot_leave_its_place(tmp_path: Path) -> None:
     for name in ("territories", "routes", "R1-2026-07-01"):
         text = (tmp_path / "maps" / f"{name}.html").read_text()
         assert evil not in text
-        assert text.count("</script>") == 4  # the data, Leaflet, ours, the page's
+        assert text.count("</script>") == 5  # the data, Leaflet, ours, that of all pages, the page's own
     assert drawn(tmp_path / "maps" / "routes.html")["people"][0]["stops"][0]["name"] == evil
 
 

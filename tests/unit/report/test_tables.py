@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import math
+from datetime import date, datetime
 
 import polars as pl
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dealwright.report.tables import add_up, by_action, by_channel, by_segment, drivers, trend_of, unusual
+from dealwright.report.tables import (
+    add_up,
+    by_action,
+    by_channel,
+    by_segment,
+    drivers,
+    rostered,
+    trend_of,
+    unusual,
+)
+from dealwright.schemas import CALL_COLUMNS, SHIFT_COLUMNS, conform
 
 amounts = st.one_of(st.none(), st.just(math.nan), st.floats(-1e6, 1e6, allow_nan=False))
 
@@ -97,3 +108,29 @@ def test_drivers_are_mean_sizes_the_largest_first() -> None:
 
 def test_a_trend_keeps_gaps() -> None:
     assert trend_of([{"kpis": {"x": 1.0}}, {"kpis": {}}, {"kpis": {"x": 3.0}}], "x") == [1.0, None, 3.0]
+
+
+def test_places_nobody_is_named_for_are_one_row_for_each_kind_of_shift() -> None:
+    day, early, late = date(2026, 7, 1), datetime(2026, 7, 1, 9), datetime(2026, 7, 1, 10)
+    five, night, morning = datetime(2026, 7, 1, 17), datetime(2026, 7, 1, 22), datetime(2026, 7, 2, 6)
+    shifts = pl.DataFrame({
+        "rep_id": ["agent 1", "agent 2", "agent 3", "Ada", "agent 4"], "day": [day] * 5,
+        "start_at": [early, early, early, early, night], "end_at": [five, five, five, five, morning],
+        "breaks": [[late], [late], [], [late], []], "channels": [["outbound_cc"]] * 5,
+    })  # fmt: skip
+    calls = [("agent 1", early), ("agent 1", late), ("agent 2", late), ("Ada", late),
+             ("agent 4", datetime(2026, 7, 2, 1)), ("agent 4", datetime(2026, 7, 2, 6))]  # fmt: skip
+    made = rostered(
+        conform(shifts, SHIFT_COLUMNS),
+        conform(pl.DataFrame(calls, schema=["rep_id", "start_at"], orient="row"), CALL_COLUMNS),
+        {"Ada"},
+    )
+    shown = [
+        (row["rep_id"], row["calls"], [tuple(place.values()) for place in row["places"]]) for row in made
+    ]
+    assert shown == [
+        ("Ada", 1, []),
+        ("agent 1", 3, [("agent 1", 2), ("agent 2", 1)]),
+        ("agent 3", 0, [("agent 3", 0)]),
+        ("agent 4", 1, [("agent 4", 1)]),  # a call after midnight is its own, one after the shift is not
+    ]

@@ -280,6 +280,10 @@ select (select count(*) from dealwright.lead where is_waiting) as waiting_leads,
        (select coalesce(sum(capacity), 0) from dealwright.agent where active) as places,
        (select count(*) from dealwright.agent where active) as active_agents
 
+-- name: has_replayed
+-- Whether a standby shows what was written up to a place in the log.
+select coalesce(pg_last_wal_replay_lsn() >= %(lsn)s::pg_lsn, true) as has
+
 -- name: holders_of
 -- At the end of the chain of those who wait: whose long transaction keeps a process waiting. Of its statement the first
 -- word only: the rest may hold customers' data.
@@ -659,3 +663,11 @@ select dealwright.webhook_failed(
 select webhook_id, url, kinds, secret, xid::text::numeric as xid, position, created_at, disabled_at, failures, retry_at,
        last_error, dead_letters
 from dealwright.list_webhooks()
+
+-- name: which_server
+-- What a server and its standbys have in common, and no other.
+select c.system_identifier, current_database() as database from pg_control_system() as c
+
+-- name: written_up_to
+-- How far the log has come.
+select pg_current_wal_insert_lsn()::text as lsn

@@ -1,8 +1,8 @@
-"""The models' reasons in another language: figures and names are carried over, nothing is added.
+"""The models' reasons in a seller's words: figures and names are carried over, nothing is added.
 
-The stages say why in English, in a few forms (``days since last order 22: odds of leaving ×0.65``). A
-language's ``phrases.toml`` holds each form with its translation. A sentence in a form that is not there stays
-as it is.
+The stages say why in a few forms, in the words of their models: ``days since last order 22: odds of leaving
+×0.65``. A language's ``phrases.toml`` holds each form as people say it: ``days since the last order 22
+(leaving is less likely)``. A sentence in a form that is not there stays as it is.
 """
 
 from __future__ import annotations
@@ -19,12 +19,14 @@ import polars as pl
 from dealwright.toml import read_toml
 
 _MARK: Final = re.compile(r"\\\{([a-z]+\d?)\\\}")
+_NUMBER: Final = r"[+-]?[\d.,]+(?:e[+-]?\d+)?"
 _FORMS: Final = {
     "feature": r"(?P<feature>.+?)",
     "value": r"(?P<value>.+?)",
     "sentence": r"(?P<sentence>.+)",
+    "odds": rf"(?P<odds>{_NUMBER})",
 }
-_NUMBER: Final = r"[+-]?[\d.,]+(?:e[+-]?\d+)?"
+_LONG: Final = re.compile(r"([+-]?)(\d{4,})((?:\.\d+)?)")
 _SWAP: Final = str.maketrans(",.", ".,")
 _WINDOW: Final = re.compile(r"(?P<name>.+?) (?P<days>\d+)d(?P<unit> eur)?")
 
@@ -36,21 +38,27 @@ class Phrases:
     Attributes
     ----------
     forms
-        How an English sentence looks, and its translation with marks in braces.
+        How a sentence of a stage looks, and how people say it, with marks in braces.
     features, values, prefixes
-        Names, words and beginnings of names -> translation.
+        Names, words and beginnings of names -> what people say.
+    odds
+        Factor of the odds below which something is "less likely", "more likely" …, in ascending order.
+    decimal_comma
+        Whether figures are written 1.234,5.
     own
-        Names of the user's columns, which stay as they are; they tell where a name ends and its value begins.
+        Names of the user's columns, which keep their words; they tell where a name ends and its value begins.
     """
 
     forms: tuple[tuple[re.Pattern[str], str], ...]
     features: Mapping[str, str]
     values: Mapping[str, str]
     prefixes: Mapping[str, str]
+    odds: tuple[tuple[float, str], ...]
+    decimal_comma: bool
     own: frozenset[str] = frozenset()
 
     def say(self, text: str) -> str:
-        """Return a sentence in the language; in English where its form is not known."""
+        """Return a sentence as people say it; as it stands where its form is not known."""
         for pattern, form in self.forms:
             match = pattern.fullmatch(text)
             if match is None:
@@ -94,9 +102,19 @@ class Phrases:
             return self._feature(text)
         if mark == "sentence":
             return self.say(text)
+        if mark == "odds":
+            factor = float(text.replace(",", ""))
+            return next(words for bound, words in self.odds if factor < bound)
         if mark == "value" and text in self.values:
             return self.values[text]
-        return text.translate(_SWAP) if re.fullmatch(_NUMBER, text) else text
+        return self._figure(text) if re.fullmatch(_NUMBER, text) else text
+
+    def _figure(self, text: str) -> str:
+        """Write a figure as people do: thousands apart, no zeros behind the point."""
+        whole = re.sub(r"(\.\d*?)0+$", r"\1", text).removesuffix(".") if "." in text else text
+        parts = _LONG.fullmatch(whole)
+        shown = f"{parts[1]}{int(parts[2]):,}{parts[3]}" if parts else whole
+        return shown.translate(_SWAP) if self.decimal_comma else shown
 
     def _feature(self, name: str) -> str:
         if name in self.features and name not in self.own:
@@ -104,15 +122,15 @@ class Phrases:
         window = _WINDOW.fullmatch(name)
         if window is not None and name not in self.own:
             base = f"{window['name']}{window['unit'] or ''}"
-            return f"{self.features.get(base, base)} ({window['days']} d)"
+            return f"{self.features.get(base, _plain(base))} ({window['days']} d)"
         for start, translated in self.prefixes.items():
             if name.startswith(start) and name not in self.own:
-                return translated + name.removeprefix(start)
-        return name
+                return translated + _plain(name.removeprefix(start))
+        return _plain(name)
 
 
-def load_phrases(language: str, own: Collection[str]) -> Phrases | None:
-    """Return the phrases of a language; ``None`` for English, which the stages speak.
+def load_phrases(language: str, own: Collection[str]) -> Phrases:
+    """Return the phrases of a language.
 
     Parameters
     ----------
@@ -120,23 +138,29 @@ def load_phrases(language: str, own: Collection[str]) -> Phrases | None:
         Names of the user's columns.
     """
     raw = _read(language)
-    if raw is None:
-        return None
-    forms = tuple((_pattern(english), translated) for english, translated in raw["sentences"].items())
-    return Phrases(forms, raw["features"], raw["values"], raw["prefixes"], frozenset(own))
+    forms = tuple((_pattern(model), said) for model, said in raw["sentences"].items())
+    odds = tuple(sorted((float(bound), words) for bound, words in raw["odds"].items()))
+    return Phrases(
+        forms, raw["features"], raw["values"], raw["prefixes"], odds, language == "es", frozenset(own)
+    )
+
+
+def _plain(name: str) -> str:
+    """Return the words of a column's name."""
+    return name.replace("_", " ")
 
 
 @cache
-def _read(language: str) -> dict[str, Any] | None:
+def _read(language: str) -> dict[str, Any]:
     file = resources.files("dealwright.plan.briefs") / language / "phrases.toml"
-    return read_toml(file.read_bytes(), f"{language}/phrases.toml") if file.is_file() else None
+    return read_toml(file.read_bytes(), f"{language}/phrases.toml")
 
 
-def _pattern(english: str) -> re.Pattern[str]:
+def _pattern(form: str) -> re.Pattern[str]:
     """Turn a sentence with marks in braces into a pattern that finds what stands in their places."""
 
-    def form(match: re.Match[str]) -> str:
+    def group(match: re.Match[str]) -> str:
         name = match[1]
         return _FORMS.get(name, f"(?P<{name}>{_NUMBER})")
 
-    return re.compile(_MARK.sub(form, re.escape(english)))
+    return re.compile(_MARK.sub(group, re.escape(form)))

@@ -108,10 +108,8 @@ def write_briefs(
 def _in_language(
     language: str, tasks: pl.DataFrame, inputs: PlanInputs, accounts: pl.DataFrame
 ) -> pl.DataFrame:
-    """Return the accounts to be met, the models' reasons in the language of the briefs."""
+    """Return the accounts to be met, the models' reasons in a seller's words."""
     phrases = load_phrases(language, inputs.schema.features)
-    if phrases is None:
-        return accounts
     met = accounts.join(tasks.select("account_id").unique(), on="account_id", how="semi")
     return phrases.translate(met, REASONS)
 

@@ -9,6 +9,8 @@
     return JSON.parse(await new Response(stream).text());
   };
   window.keep = (key, text) => waiting.get(key)?.resolve(packed(text));
+  // a file holds its cards column by column
+  const cardsOf = ([columns]) => columns.account_id.map((_, k) => Object.fromEntries(Object.entries(columns).map(([name, values]) => [name, values[k]])));
   const load = (key, file) => {
     if (!waiting.has(key)) {
       const entry = {};
@@ -117,11 +119,13 @@
       }
       if (list.children.length) sections.append(make("section", { class: "card" }, make("header", {}, make("h2", {}, section.title)), list));
     }
-    return [head, sections];
+    const brief = make("div", { lang: DATA.language });
+    brief.innerHTML = card.brief ?? "";  // escaped where it was written
+    return card.brief ? [head, sections, brief] : [head, sections];
   }
 
   // all accounts
-  const FILTERS = ["action", "channel", "state", "segment", "territory", "rep_id", "limit", "waiting_for", "changed", "moved", "odd"];
+  const FILTERS = ["action", "channel", "state", "segment", "territory", "rep_id", "who", "limit", "waiting_for", "changed", "moved", "odd"];
   const list = document.getElementById("list"), rows = document.getElementById("rows"), count = document.getElementById("count");
   const input = document.querySelector("[data-search]"), filters = document.querySelector(".filters"), place = document.getElementById("card");
   const heading = document.querySelector("main > .heading");
@@ -130,7 +134,7 @@
   folded.open = matchMedia("(min-width: 40.01rem)").matches;
   let index = null, text = null, order = null, shown = 50;
   const selects = {};
-  const label = (name, item) => name === "rep_id" ? DATA.people[item]?.[0] ?? item : item === "yes" ? T.yes : word(item);
+  const label = (name, item) => name === "rep_id" || name === "who" ? DATA.people[item]?.[0] ?? item : item === "yes" ? T.yes : word(item);
   async function ready() {
     if (index) return;
     index = await load("index", "index");
@@ -159,6 +163,8 @@
     const found = order.filter((row) => wanted.every(([of, value]) => of[row] === value) && words.every((item) => all[row].includes(item)));
     // what was typed in full comes first
     const whole = words.join(" ");
+    // one person's accounts are listed in the order of the day
+    if (selects.who?.value) found.sort((a, b) => (index.at[a] ?? "~").localeCompare(index.at[b] ?? "~"));
     if (whole) found.sort((a, b) => (all[b].split("\n").includes(whole) ? 1 : 0) - (all[a].split("\n").includes(whole) ? 1 : 0));
     return found;
   }
@@ -170,18 +176,20 @@
     count.dataset.sum = sum.toFixed(2);
     rows.replaceChildren();
     if (!found.length) { rows.append(make("p", { class: "empty" }, T.none)); return; }
+    const timed = Boolean(selects.who?.value);
     const line = (row) => {
       const word_of = (name) => (index[name].of[row] < 0 ? "–" : label(name, index[name].words[index[name].of[row]]));
       const id = index.id[row], name = index.name?.[row];
       const state = index.state.words[index.state.of[row]];
       return make("tr", {},
         make("td", {}, make("a", { href: `#${encodeURIComponent(id)}`, class: "account" }, name || id, name ? " " : null, name ? make("small", { class: "muted" }, id) : null)),
+        timed ? make("td", { "data-label": T.when }, index.at[row] ? moment(`${index.at[row]}:00`) : "–") : null,
         make("td", { "data-label": T.action }, word_of("action")),
         make("td", { "data-label": T.channel }, index.channel.of[row] < 0 ? word_of("waiting_for") : word_of("channel")),
         make("td", { "data-label": T.state }, chip(word(state), state === "scheduled" ? "good" : state === "waits" ? "warn" : "")),
         make("td", { class: "num", "data-label": T.gain }, index.value[row] === null ? T.not_known : signed(FORMS.cents, index.value[row])));
     };
-    const drawn = table([[T.account, ""], [T.action, ""], [T.channel, ""], [T.state, ""], [T.gain, "num"]], found.slice(0, shown).map(line));
+    const drawn = table([[T.account, ""], ...(timed ? [[T.when, ""]] : []), [T.action, ""], [T.channel, ""], [T.state, ""], [T.gain, "num"]], found.slice(0, shown).map(line));
     drawn.className = "rows as-cards";
     rows.append(make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": T.account }, drawn));
     if (found.length > shown) {
@@ -212,7 +220,7 @@
       }
       let id = here;
       try { id = decodeURIComponent(here); } catch { /* as it stands */ }
-      const cards = await load(`card:${hash(id)}`, hash(id)).catch(() => []);
+      const cards = await load(`card:${hash(id)}`, hash(id)).then(cardsOf, () => []);
       const card = cards.find((item) => item.account_id === id);
       if (!card) {
         await ready();

@@ -1,7 +1,11 @@
 // Draws what `map-data` holds. The list beside the map chooses: one person alone, one stop, the way without value.
 "use strict";
-(() => {
+(async () => {
   const data = JSON.parse(document.getElementById("map-data").textContent);
+  if (typeof data.accounts === "string") {
+    const bytes = Uint8Array.from(atob(data.accounts), (sign) => sign.charCodeAt(0));
+    data.accounts = await new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"))).json();
+  }
   const root = document.documentElement;
   root.classList.toggle("coast", data.coast);
   const words = data.words;

@@ -88,9 +88,9 @@ def test_a_sentence_whose_field_is_missing_is_left_out() -> None:
     visit, call = made.briefs.sort("account_id")["markdown"]
     assert made.briefs.schema == BRIEF_COLUMNS
     assert "€1,234" in visit
-    assert "Probability of losing the account: 10%" in visit
+    assert "1 in 10 accounts like this one stop buying" in visit
     assert "satisfaction score is 2" in visit
-    assert "Probability of losing" not in call
+    assert "stop buying" not in call
     assert "satisfaction" not in call
     assert "None" not in visit + call
     assert "nan" not in (visit + call).lower().split()
@@ -164,7 +164,7 @@ def test_days_are_counted_to_the_day_of_the_visit(start_at: datetime, ago: str) 
 
 def test_a_probability_just_below_one_is_not_written_as_certain() -> None:
     made = brief(inputs(), ACCOUNTS.with_columns(churn_probability=pl.lit(0.9956)), visits=VISITS)
-    assert "Probability of losing the account: &gt;99%" in made.briefs["html"][0]
+    assert "more than 9 in 10 accounts like this one stop buying" in made.briefs["html"][0]
 
 
 def test_data_cannot_become_markup_or_end_a_brief() -> None:
@@ -222,18 +222,17 @@ def test_no_task_no_brief_and_no_folder(tmp_path: Path) -> None:
 def test_files_are_named_for_every_file_system(tmp_path: Path) -> None:
     write_brief_files(brief(inputs(), ACCOUNTS, visits=VISITS, calls=CALLS).briefs, tmp_path / "b", "en")
     names = sorted(path.name for path in (tmp_path / "b").iterdir())
-    assert names == [
-        "C-2026-06-30.html", "C-2026-06-30.md", "R_1-a74a1770-2026-06-30.html", "R_1-a74a1770-2026-06-30.md",
-    ]  # fmt: skip
+    assert names == ["C-2026-06-30.html", "R_1-a74a1770-2026-06-30.html"]
+    assert sorted(path.name for path in (tmp_path / "assets").iterdir()) == ["page.css", "page.js"]
 
 
 def test_a_page_calls_people_by_their_names_and_leads_back_to_the_report(tmp_path: Path) -> None:
     made = brief(inputs(), ACCOUNTS, visits=VISITS, calls=CALLS).briefs
     ada = Person("C", "Ada <King>", "centre", 1)
     write_brief_files(
-        made, tmp_path, "es", company="Acme & Co", people={"C": ada}, files=["maps/routes.html"]
+        made, tmp_path / "b", "es", company="Acme & Co", people={"C": ada}, files=["maps/routes.html"]
     )
-    page = (tmp_path / "C-2026-06-30.html").read_text("utf-8")
+    page = (tmp_path / "b" / "C-2026-06-30.html").read_text("utf-8")
     assert "<h1>Briefs of Ada &lt;King&gt;</h1>" in page
     assert "Acme &amp; Co" in page
     assert '<div lang="es"' in page
@@ -242,7 +241,9 @@ def test_a_page_calls_people_by_their_names_and_leads_back_to_the_report(tmp_pat
     part = made.filter(pl.col("rep_id") == "C")
     assert all(f'id="brief-{account}"' in page for account in part["account_id"])
     assert page.count('<li><a href="#brief-') == (part.height if part.height > 1 else 0)
-    assert (tmp_path / "C-2026-06-30.md").read_text("utf-8").startswith("# Ada <King> · 2026-06-30\n")
+    assert 'href="../assets/page.css"' in page  # the style of all pages lies beside them, once
+    assert "data-fields" in "".join(part["html"])
+    assert "data-fields" not in page
 
 
 def test_the_example_of_the_documentation_works() -> None:
