@@ -25,7 +25,7 @@ from dealwright.report.run import Run
 
 FOLDER: Final = "accounts"
 _CARDS_A_FILE: Final = 1_000
-_FILES_AT_A_TIME: Final = 20
+_FILES_AT_A_TIME: Final = 10
 # what the index holds of every account, so that a figure of the report can open its rows
 FILTERS: Final = (
     "action", "channel", "state", "segment", "territory", "rep_id", "who", "limit", "waiting_for", "changed",
