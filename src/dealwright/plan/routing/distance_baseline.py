@@ -20,12 +20,12 @@ import polars as pl
 from dealwright.errors import InputError
 from dealwright.notebook import Summarised
 from dealwright.parallel import parallel_map
-from dealwright.plan.inputs import gather_inputs
+from dealwright.plan.inputs import gather_inputs, working_days
 from dealwright.plan.routing import outcome
 from dealwright.plan.routing.engine import solve
 from dealwright.plan.routing.job import Job, JobResult, build_problem
 from dealwright.plan.routing.params import RouteParams
-from dealwright.plan.routing.requests import Rep, open_during_shifts, read_reps, read_requests, working_days
+from dealwright.plan.routing.requests import Rep, open_during_shifts, read_reps, read_requests
 from dealwright.plan.routing.week import spread
 from dealwright.plan.travel import EstimatedTravel, TravelTimes, great_circle_km
 from dealwright.schemas import DISTANCE_ONLY_DAY_COLUMNS, AccountSchema
@@ -133,7 +133,7 @@ def plan_distance_baseline(
     """
     params, route = params or DistanceBaselineParams(), route or RouteParams()
     inputs = gather_inputs(accounts, schema=schema, as_of=as_of, reps=reps)
-    days, people = working_days(inputs, route), read_reps(inputs, route)
+    days, people = working_days(inputs.as_of, route), read_reps(inputs, route)
     seed = int((rng or np.random.default_rng(0)).integers(2**31))
     if not people or len(people) > params.most_reps:
         most = params.most_reps
