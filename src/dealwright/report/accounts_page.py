@@ -27,7 +27,7 @@ from dealwright.report.run import Run
 
 FOLDER: Final = "accounts"
 _CARDS_A_FILE: Final = 1_000
-_FILES_AT_A_TIME: Final = 20
+_FILES_AT_A_TIME: Final = 10
 # accounts that a browser searches in an instant; the cards of all others open by their address
 MOST_LISTED: Final = 300_000
 # what the index holds of every account, so that a figure of the report can open its rows
