@@ -7,10 +7,11 @@ from collections.abc import Iterator
 import numpy as np
 import polars as pl
 
+from dealwright.plan.inputs import working_days
 from dealwright.plan.routing import RouteParams
 from dealwright.plan.routing.job import Job, build_problem
 from dealwright.plan.routing.problem import Problem
-from dealwright.plan.routing.requests import read_reps, read_requests, working_days
+from dealwright.plan.routing.requests import read_reps, read_requests
 from dealwright.plan.routing.week import spread
 from dealwright.plan.travel import EstimatedTravel
 from dealwright.schemas import PlanInputs
@@ -34,7 +35,7 @@ def nearest_neighbour_eur(problem: Problem) -> float:
 
 def days_of(inputs: PlanInputs, worth: pl.DataFrame, params: RouteParams) -> Iterator[Problem]:
     """Build the day of each representative with all accounts of theirs, without a break."""
-    days = working_days(inputs, params)
+    days = working_days(inputs.as_of, params)
     requests = read_requests(inputs, worth, territories=None, promises=None, params=params).drop_nulls(
         ["lat_deg", "lon_deg"]
     )

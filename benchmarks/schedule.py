@@ -24,7 +24,7 @@ from dealwright.plan.staffing.erlang import available_agents, required_agents, s
 from dealwright.plan.staffing.params import DEFAULT_WORK
 from dealwright.plan.staffing.patterns import Shift, expand_patterns
 from dealwright.plan.staffing.shifts import Cover, Group, cover_demand
-from dealwright.plan.staffing.simulation import simulate_queue
+from dealwright.plan.staffing.simulation import chance, simulate_queue
 
 TARGET_PEOPLE: Final = 450
 TARGET_S: Final = 1.5  # "about one second"
@@ -133,7 +133,7 @@ def played_of(demand: ChannelDemand, scheduled: np.ndarray) -> float:
         demand.contacts, available_agents(scheduled, work.shrinkage), interval_min=PARAMS.interval_min,
         handle_min=work.handle_min, within_min=work.within_s / 60, patience_min=None, runs=200, seed=1,
     )  # fmt: skip
-    return played.probability(work.target_share)
+    return chance(played.kept(work.target_share))
 
 
 def explicit(

@@ -27,24 +27,24 @@ class Settings:
     ----------
     database_url
         The PostgreSQL to use; None starts the embedded one.
-    database_url_read
-        A standby of it, for what only reads.
     home
         Directory of the embedded database and the logs.
-    archive
-        Where months of the record are that are no longer in the database; in `home` by default.
     pictures
         Where `train` and `evidence` draw.
     rejected
         Where `import` writes the rows it sets aside.
+    database_url_read
+        A standby of the database, for what only reads.
+    archive
+        Where months of the record are that are no longer in the database; in `home` by default.
     """
 
     database_url: str | None = None
-    database_url_read: str | None = None
     home: Path = Path.home() / ".dealwright"
-    archive: Path | None = None
     pictures: Path = Path("pictures")
     rejected: Path = Path("rejected")
+    database_url_read: str | None = None
+    archive: Path | None = None
 
     @property
     def log(self) -> Path:
@@ -85,11 +85,13 @@ def load_settings(
     variables = os.environ if environment is None else environment
     settings = _from_file(variables, directory or Path.cwd())
     url = database_url or variables.get("DATABASE_URL", "").strip()
-    if read_url := variables.get("DATABASE_URL_READ", "").strip():
-        settings = replace(settings, database_url_read=read_url)
+    read_url = variables.get("DATABASE_URL_READ", "").strip()
     place = home or variables.get("DEALWRIGHT_HOME")
-    if url:
-        settings = replace(settings, database_url=url)
+    if url or read_url:
+        # a standby follows the database that is named beside it
+        settings = replace(
+            settings, database_url=url or settings.database_url, database_url_read=read_url or None
+        )
     if place:
         settings = replace(settings, home=Path(place).expanduser())
     if archive := variables.get("DEALWRIGHT_ARCHIVE"):
@@ -98,7 +100,6 @@ def load_settings(
         # who names a home means the embedded database in it
         settings = replace(settings, database_url=None)
     if home is not None or database_url:
-        # a standby follows the database that was named beside it
         settings = replace(settings, database_url_read=None)
     return settings
 

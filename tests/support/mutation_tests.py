@@ -39,7 +39,7 @@ _JSON = ("tests/contract/test_command_json.py",)
 _PLAN = "tests/unit/plan"
 # by the module's path below src/dealwright (of SQL: below desk/sql), without what its name ends in
 TESTS: dict[str, tuple[str, ...]] = {
-    "routing/week": (f"{_PLAN}/routing/test_day_values.py", f"{_PLAN}/routing/test_route.py"),
+    "routing/week": tuple(f"{_PLAN}/routing/test_{name}.py" for name in ("parts", "day_values", "route")),
     "plan/headcount": (f"{_PLAN}/test_headcount.py",),
     "channels/precedence": (f"{_PLAN}/channels/test_precedence.py",),
     "staffing/roster": (f"{_PLAN}/staffing/test_roster.py", f"{_PLAN}/staffing/test_staffing.py"),

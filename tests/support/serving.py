@@ -95,7 +95,7 @@ def serving(url: str, folder: Path, *options: str) -> Iterator[Serving]:
                 process.wait()
 
 
-def wait_until_ready(service: Serving, within_s: float = 60) -> None:
+def wait_until_ready(service: Serving, within_s: float = 120) -> None:
     """Wait until the service answers."""
     deadline = time.monotonic() + within_s
     while time.monotonic() < deadline:

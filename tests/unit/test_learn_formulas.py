@@ -13,6 +13,8 @@ from scipy.stats import betabinom, binom, norm
 from dealwright.errors import EvidenceError
 from dealwright.learn.backtest import calibrated, fit_calibration, is_above_zero
 from dealwright.learn.classic import CLASSIC_WEIGHTS, classic_features, fit_classic_weights
+from dealwright.learn.findings import check_reliability
+from dealwright.learn.fit import _describe_traits
 from dealwright.learn.lead_model import design_matrix, fit_amount_model, fit_win_model
 from dealwright.learn.model import FIXED_RATIO, FULL_SHRINKAGE
 from dealwright.learn.off_policy import estimate_policy_value
@@ -308,3 +310,36 @@ def test_classic_weights_are_those_of_a_penalised_regression_on_ranks() -> None:
     for nobody in (outcomes.with_columns(won=False), outcomes.with_columns(won=True)):
         with pytest.raises(EvidenceError, match="won and others that were not"):
             fit_classic_weights(nobody, agents)
+
+
+@pytest.mark.parametrize("n", [90, 30_000])
+def test_probabilities_hold_where_their_error_is_one_that_chance_makes(n: int) -> None:
+    """In each of ten bins as many are won as were expected but for a stated gap."""
+    p = np.repeat(np.linspace(0.1, 0.9, 10), n // 10)
+    many = np.round((np.linspace(0.1, 0.9, 10) + 0.02) * n / 10)
+    won = (np.arange(n // 10) < many[:, None]).astype(float).ravel()
+    found = check_reliability(won, p, np.random.default_rng(0))
+    gaps = [won[p == level].mean() - level for level in np.linspace(0.1, 0.9, 10)]
+    assert found.ece == pytest.approx(np.abs(gaps).mean())
+    assert (found.outcomes, found.predicted, found.observed) == (
+        n,
+        pytest.approx(0.5),
+        pytest.approx(won.mean()),
+    )
+    drawn = np.random.default_rng(1).binomial(n // 10, np.linspace(0.1, 0.9, 10), (20_000, 10)) / (n // 10)
+    errors = np.abs(drawn - np.linspace(0.1, 0.9, 10)).mean(axis=1)
+    assert found.p_value == pytest.approx(np.mean(errors >= found.ece - 1e-9), abs=0.04)
+
+
+def test_traits_that_vary_are_described_by_mean_and_deviation_over_agents() -> None:
+    traits = pl.DataFrame(
+        {"agent_id": [1, 2, 3], "rating": [1.0, None, 4.0], "same": [2, 2, 2], "name": ["x", "y", "z"]}
+    )
+    (rating,) = _describe_traits(traits)
+    assert (rating.name, rating.mean, rating.sd, rating.weight) == (
+        "rating",
+        2.5,
+        pytest.approx(3 / 2**0.5),
+        0.0,
+    )
+    assert _describe_traits(traits.head(1)) == ()

@@ -25,6 +25,40 @@ def test_the_later_one_wins(tmp_path: Path) -> None:
     assert (found.database_url, found.home) == (None, Path("/o"))
 
 
+def test_a_replica_goes_with_the_database_that_is_named_beside_it(tmp_path: Path) -> None:
+    (tmp_path / "dealwright.toml").write_text(
+        'database_url = "pg://file"\ndatabase_url_read = "pg://file-2"\n'
+    )
+    read: dict[str, str | None] = {}
+    for name, environment in {
+        "file": {},
+        "other database": {"DATABASE_URL": "pg://environment"},
+        "both": {"DATABASE_URL": "pg://environment", "DATABASE_URL_READ": "pg://environment-2"},
+        "replica": {"DATABASE_URL_READ": "pg://environment-2"},
+    }.items():
+        read[name] = load_settings(environment=environment, directory=tmp_path).database_url_read
+    assert read == {
+        "file": "pg://file-2",
+        "other database": None,
+        "both": "pg://environment-2",
+        "replica": "pg://environment-2",
+    }
+    environment = {"DATABASE_URL_READ": "pg://environment-2"}
+    found = load_settings(database_url="pg://option", environment=environment, directory=tmp_path)
+    assert (found.database_url, found.database_url_read) == ("pg://option", None)
+    found = load_settings(home=Path("/o"), environment=environment, directory=tmp_path)
+    assert (found.database_url, found.database_url_read) == (None, None)
+
+
+def test_the_archive_is_in_the_home_unless_it_is_named(tmp_path: Path) -> None:
+    assert load_settings(home=Path("/o"), environment={}, directory=tmp_path).archive_folder == Path(
+        "/o/archive"
+    )
+    environment = {"DEALWRIGHT_ARCHIVE": "/mnt/old"}
+    found = load_settings(home=Path("/o"), environment=environment, directory=tmp_path)
+    assert found.archive_folder == Path("/mnt/old")
+
+
 def test_a_blank_address_is_none(tmp_path: Path) -> None:
     assert load_settings(environment={"DATABASE_URL": "  "}, directory=tmp_path).database_url is None
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
+from dealwright.plan.inputs import working_days
 from dealwright.plan.routing import RouteParams
-from dealwright.plan.routing.requests import working_days as visiting_days
 from dealwright.plan.routing.week import spread
 from dealwright.plan.staffing import ScheduleParams
-from dealwright.plan.staffing.demand import working_days as calling_days
 from dealwright.schemas import CLOSED, COMMITMENT_COLUMNS, DUE, PROMISED, VISIT_REQUEST_COLUMNS, PlanInputs
 
 
@@ -30,7 +29,7 @@ def _promised_visits(inputs: PlanInputs, params: RouteParams) -> pl.DataFrame:
     if promises is None or promises.is_empty():
         return pl.DataFrame(schema=COMMITMENT_COLUMNS)
     if "day" in promises.columns:
-        days = pl.Series(visiting_days(inputs, params), dtype=pl.Date)
+        days = pl.Series(working_days(inputs.as_of, params), dtype=pl.Date)
         promises = promises.filter(pl.col("day").is_null() | pl.col("day").is_in(days.implode()))
     return commitment_frame(promises["account_id"], "field", PROMISED)
 
@@ -39,7 +38,7 @@ def _promised_calls(inputs: PlanInputs, params: ScheduleParams) -> pl.DataFrame:
     call_backs = inputs.call_backs
     if call_backs is None or call_backs.is_empty():
         return pl.DataFrame(schema=COMMITMENT_COLUMNS)
-    days = pl.Series(calling_days(inputs.as_of, params), dtype=pl.Date)
+    days = pl.Series(working_days(inputs.as_of, params), dtype=pl.Date)
     today = call_backs.filter(pl.col("at").dt.date().is_in(days.implode()))
     return commitment_frame(today["account_id"], "outbound_cc", PROMISED)
 
@@ -55,7 +54,7 @@ def _rhythm(inputs: PlanInputs, params: RouteParams) -> pl.DataFrame:
         for name, kind in VISIT_REQUEST_COLUMNS.items()
     )
     asked = asked.with_columns(value_eur=pl.lit(0.0), must=pl.lit(value=False))
-    days = visiting_days(inputs, params)
+    days = working_days(inputs.as_of, params)
     visits, _, early = spread(asked, frequencies, days, params)
     if "due" in frequencies.columns:  # a last day beyond the planned ones is no reason to come tonight
         every = pl.col("every_days").is_null() if "every_days" in frequencies.columns else pl.lit(value=True)

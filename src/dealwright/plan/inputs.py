@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
-from typing import Any, Final
+from datetime import date, datetime, timedelta
+from typing import Any, Final, Protocol
 
 import polars as pl
 
@@ -103,6 +103,36 @@ def align(frame: Any, account_id: pl.Series, *needed: str) -> pl.DataFrame:
     return pl.DataFrame({ACCOUNT_ID: account_id}).join(
         found, on=ACCOUNT_ID, how="left", maintain_order="left"
     )
+
+
+class PlannedDays(Protocol):
+    """Which working days a stage plans."""
+
+    @property
+    def first_day(self) -> datetime | None:
+        """The first one; by default the first working day after the cut-off."""
+        ...
+
+    @property
+    def days(self) -> int:
+        """How many."""
+        ...
+
+    @property
+    def weekdays(self) -> tuple[int, ...]:
+        """Which days of the week they are; Monday is 0."""
+        ...
+
+
+def working_days(as_of: datetime, params: PlannedDays) -> tuple[date, ...]:
+    """Return the days to plan: working days from the first one on."""
+    day = params.first_day.date() if params.first_day else (as_of + timedelta(days=1)).date()
+    found: list[date] = []
+    while len(found) < params.days:
+        if day.weekday() in params.weekdays:
+            found.append(day)
+        day += timedelta(days=1)
+    return tuple(found)
 
 
 def _check_ids(accounts: pl.DataFrame) -> pl.DataFrame:

@@ -8,8 +8,8 @@ from typing import Final
 
 import polars as pl
 
+from dealwright.plan.inputs import working_days
 from dealwright.plan.result import Plan
-from dealwright.plan.staffing.demand import working_days
 from dealwright.plan.trace import hash_frame, hash_text
 from dealwright.schemas import DAY_TASK_COLUMNS, NOTHING, DayTasks, conform
 

@@ -14,7 +14,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from dealwright.parallel import parallel_map
 from dealwright.report.brief_files import shown_fragment
@@ -26,6 +28,8 @@ from dealwright.report.run import Run
 FOLDER: Final = "accounts"
 _CARDS_A_FILE: Final = 1_000
 _FILES_AT_A_TIME: Final = 20
+# accounts that a browser searches in an instant; the cards of all others open by their address
+MOST_LISTED: Final = 300_000
 # what the index holds of every account, so that a figure of the report can open its rows
 FILTERS: Final = (
     "action", "channel", "state", "segment", "territory", "rep_id", "who", "limit", "waiting_for", "changed",
@@ -59,8 +63,7 @@ def write_accounts(run: Run, folder: Path) -> None:
     target.mkdir(exist_ok=True)
     for old in target.glob("*.js"):
         old.unlink()
-    places = [shard_of(account_id, files) for account_id in run.accounts["account_id"].to_list()]
-    shards = pl.Series("_file", places, dtype=pl.Int64)
+    shards = pl.Series("_file", shards_of(run.accounts["account_id"], files), dtype=pl.Int64)
     listed = []
     # some files at a time: the cards of all accounts would be the largest table of a run
     for first in range(0, files, _FILES_AT_A_TIME):
@@ -79,7 +82,7 @@ def write_accounts(run: Run, folder: Path) -> None:
     # what brings most is listed first; sorted here, so that a page of many accounts need not
     by_gain = ("expected_value_eur", "account_id")
     index = pl.concat(listed).sort(*by_gain, descending=[True, False], nulls_last=True)
-    _write(target / "index.js", "index", _index(index, run))
+    _write(target / "index.js", "index", _index(index.head(MOST_LISTED), run))
     (folder / "accounts.html").write_text(_page(run, index, files), encoding="utf-8")
 
 
@@ -104,10 +107,19 @@ def _cards_of(run: Run, accounts: pl.DataFrame) -> pl.DataFrame:
 
 def shard_of(account_id: str, files: int) -> int:
     """Return the number of the file in which an account's card is: FNV-1a, as the page's script counts it."""
-    value = 0x811C9DC5
-    for byte in account_id.encode():
-        value = ((value ^ byte) * 0x01000193) & 0xFFFFFFFF
-    return value % files
+    return int(shards_of(pl.Series([account_id]), files)[0])
+
+
+def shards_of(account_ids: pl.Series, files: int) -> NDArray[np.int64]:
+    """Return the numbers of the files in which accounts' cards are."""
+    sizes = account_ids.str.len_bytes().to_numpy()
+    text = np.frombuffer("".join(account_ids).encode(), dtype=np.uint8)
+    starts = np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)])[:-1]
+    value = np.full(sizes.size, 0x811C9DC5, dtype=np.uint32)
+    for k in range(int(sizes.max(initial=0))):
+        longer = sizes > k
+        value[longer] = (value[longer] ^ text[starts[longer] + k]) * np.uint32(0x01000193)
+    return value.astype(np.int64) % files
 
 
 def by_column(cards: pl.DataFrame) -> str:
@@ -160,11 +172,21 @@ def _page(run: Run, cards: pl.DataFrame, files: int) -> str:
         lead=form.text(
             "%(count)s accounts: what was decided for each, why, and why not something else.",
             count=form.number(cards.height),
-        ),
+        ) + _listed(cards.height, form),
         links=page_links(form, run.files, "accounts.html"),
         note="" if run.first_day is None else form.day(run.first_day),
     )  # fmt: skip
     return render("accounts.html", form, page=page, data=as_script(data))
+
+
+def _listed(accounts: int, form: Format) -> str:
+    """Say which accounts the page lists where it does not list all."""
+    if accounts <= MOST_LISTED:
+        return ""
+    return " " + form.text(
+        "Listed and searched are the %(most)s that bring most; an id after # in the address opens any other.",
+        most=form.number(MOST_LISTED),
+    )  # fmt: skip
 
 
 def _messages(form: Format) -> dict[str, str]:

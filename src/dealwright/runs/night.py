@@ -112,7 +112,7 @@ def run_night(
                 if drawn is not None:
                     write_world(*drawn, folder)
                 return_memory()
-                write_report(folder)
+                write_report(folder, plan)
         except QualityGateError as error:
             with RunDirectory(request.out) as folder:
                 write_rejected(error.quality.intake, folder / "rejected")

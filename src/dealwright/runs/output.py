@@ -166,15 +166,20 @@ def _write_comparison(plan: Plan, folder: Path, previous: Path | None) -> None:
     _write_json(folder / "trend.json", trend)
 
 
-def write_report(folder: Path) -> Path:
+def write_report(folder: Path, plan: Plan | None = None) -> Path:
     """Render the report, the accounts and the contact centre of a run directory, replacing earlier ones.
+
+    Parameters
+    ----------
+    plan
+        What was written there, where it is still at hand.
 
     Raises
     ------
     InputError
         The folder is not a run's; the message says which file is missing or broken.
     """
-    run = read_run(folder)
+    run = read_run(folder, plan)
     page = render_report(run)
     centre = None if run.tables["shifts"].is_empty() else render_centre(run)
     target, partial = folder / "report.html", folder / ".report.html.partial"

@@ -13,7 +13,7 @@ import polars as pl
 
 from dealwright.errors import InputError
 from dealwright.plan.kpis import Kpi, Kpis
-from dealwright.plan.result import PreviousRun
+from dealwright.plan.result import Plan, PreviousRun
 from dealwright.plan.staffing.backlog import carried_over
 from dealwright.plan.stages import TABLES
 from dealwright.report.calendars import ENTRY_COLUMNS
@@ -29,8 +29,13 @@ from dealwright.toml import read_toml
 _DAYS: Final = ("maps", "briefs", "calendars", "days")
 
 
-def read_run(folder: Path | str) -> Run:
+def read_run(folder: Path | str, plan: Plan | None = None) -> Run:
     """Read a run from its folder.
+
+    Parameters
+    ----------
+    plan
+        What was written there, where it is still at hand: its tables are not read again.
 
     Raises
     ------
@@ -39,7 +44,7 @@ def read_run(folder: Path | str) -> Run:
     """
     folder = Path(folder)
     try:
-        accounts = pl.read_parquet(folder / "accounts.parquet")
+        accounts = pl.read_parquet(folder / "accounts.parquet") if plan is None else plan.accounts
         kpis = json.loads((folder / "kpis.json").read_text(encoding="utf-8"))["kpis"]
         params = read_toml(folder / "params.toml", "params.toml")
         settings, told = params.get("run", {}), params.get("report", {})
@@ -47,7 +52,7 @@ def read_run(folder: Path | str) -> Run:
             name: pl.read_parquet(path) if path.exists() else pl.DataFrame(schema=columns)
             for name, (_, _, columns) in TABLES.items()
             for path in [folder / f"{name}.parquet"]
-        }
+        } if plan is None else plan.tables  # fmt: skip
         lines = (folder / "trace.jsonl").read_text(encoding="utf-8").splitlines()
         return Run(
             folder, accounts, tables, Kpis(tuple(Kpi(**item) for item in kpis)), settings,

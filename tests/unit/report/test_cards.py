@@ -12,6 +12,7 @@ from unpacking import unpacked
 
 from dealwright.cli.main import main
 from dealwright.errors import NotFoundError
+from dealwright.report import accounts_page
 from dealwright.report.accounts_page import shard_of, write_accounts
 from dealwright.report.cards import card_frame, card_of, find_account, layout, write_card
 from dealwright.report.comparison import HISTORY_COLUMNS
@@ -189,6 +190,36 @@ def test_many_accounts_are_spread_over_files_as_the_page_counts(folder: Path) ->
             assert shard_of(card["account_id"], 3) == int(path.stem)
     # FNV-1a has published values
     assert [shard_of(text, 2**32) for text in ("", "a", "foobar")] == [0x811C9DC5, 0xE40C292C, 0xBF9CF968]
+
+
+def test_many_files_are_written_a_few_at_a_time(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(accounts_page, "_CARDS_A_FILE", 1)
+    written = []
+    for at_once in (100, 2):
+        monkeypatch.setattr(accounts_page, "_FILES_AT_A_TIME", at_once)
+        write_accounts(read_run(folder), folder)
+        written.append({path.name: path.read_bytes() for path in (folder / "accounts").glob("*.js")})
+    assert written[0] == written[1]
+    cards = [
+        card for name in written[1] if name != "index.js" for card in unpacked(folder / "accounts" / name)
+    ]
+    assert sorted(card["account_id"] for card in cards) == ["<C>", "A1", "B 2"]
+    assert [card["events"] is None for card in sorted(cards, key=lambda card: card["account_id"])] == [
+        True, False, True,
+    ]  # fmt: skip
+
+
+def test_of_very_many_accounts_the_page_lists_those_that_bring_most_and_says_so(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_accounts(read_run(folder), folder)
+    assert "Listed and searched" not in (folder / "accounts.html").read_text()
+    monkeypatch.setattr(accounts_page, "MOST_LISTED", 2)
+    write_accounts(read_run(folder), folder)
+    assert unpacked(folder / "accounts" / "index.js")["id"] == ["A1", "B 2"]
+    assert [card["account_id"] for card in unpacked(folder / "accounts" / "0.js")] == ["A1", "B 2", "<C>"]
+    assert "3 accounts: what was decided" in (folder / "accounts.html").read_text()
+    assert "Listed and searched are the 2 that bring most" in (folder / "accounts.html").read_text()
 
 
 def test_an_account_is_found_by_id_by_name_and_by_what_is_near(folder: Path) -> None:

@@ -34,7 +34,7 @@ def check(problem: Problem, plan: RoutePlan) -> list[str]:
     """Return every rule that a plan breaks, in words; an empty list for a plan that holds.
 
     Checked against the problem alone: each visit at most once and only in an allowed shift; begun inside its
-    window and not before arrival; left no earlier than its length after it began; the way between two places
+    window and not before arrival; left no earlier than its length after it began; travel between two places
     long enough, the break included; the break inside its window; departure, return and number of visits
     inside the shift. Whether must-visits are made is not a matter of feasibility.
     """

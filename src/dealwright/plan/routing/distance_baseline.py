@@ -1,7 +1,7 @@
 """What every day would look like if value did not count: the stage *distance_only*.
 
 The same engine plans the same shifts under the same rules and the same checker, but every visit has the same
-prize and the way costs its kilometres: as many visits as fit, on the shortest way. What the plan gains over
+prize and travel costs its kilometres: as many visits as fit, on the shortest route. What the plan gains over
 it comes from knowing what a visit is worth, and from nothing else.
 """
 
@@ -20,12 +20,12 @@ import polars as pl
 from dealwright.errors import InputError
 from dealwright.notebook import Summarised
 from dealwright.parallel import parallel_map
-from dealwright.plan.inputs import gather_inputs
+from dealwright.plan.inputs import gather_inputs, working_days
 from dealwright.plan.routing import outcome
 from dealwright.plan.routing.engine import solve
 from dealwright.plan.routing.job import Job, JobResult, build_problem
 from dealwright.plan.routing.params import RouteParams
-from dealwright.plan.routing.requests import Rep, open_during_shifts, read_reps, read_requests, working_days
+from dealwright.plan.routing.requests import Rep, open_during_shifts, read_reps, read_requests
 from dealwright.plan.routing.week import spread
 from dealwright.plan.travel import EstimatedTravel, TravelTimes, great_circle_km
 from dealwright.schemas import DISTANCE_ONLY_DAY_COLUMNS, AccountSchema
@@ -133,7 +133,7 @@ def plan_distance_baseline(
     """
     params, route = params or DistanceBaselineParams(), route or RouteParams()
     inputs = gather_inputs(accounts, schema=schema, as_of=as_of, reps=reps)
-    days, people = working_days(inputs, route), read_reps(inputs, route)
+    days, people = working_days(inputs.as_of, route), read_reps(inputs, route)
     seed = int((rng or np.random.default_rng(0)).integers(2**31))
     if not people or len(people) > params.most_reps:
         most = params.most_reps
@@ -205,7 +205,7 @@ def _shortest(job: Job, iterations: int) -> outcome.PlannedDays:
     table = job.travel.table(np.r_[lat, homes[:, 0]], np.r_[lon, homes[:, 1]])
     everybody = np.arange(job.visits.height)
     problem = build_problem(job, everybody, table)
-    # worth more than any detour: another visit always comes before a shorter way
+    # worth more than any detour: another visit always comes before a shorter route
     prize = 2.0 * float(table.km.max(initial=0.0)) + 1.0
     reachable = problem.allowed & ~table.unreachable[: problem.visits, None]
     equal = replace(problem, value_eur=np.full(problem.visits, prize), cost_eur=table.km, allowed=reachable)

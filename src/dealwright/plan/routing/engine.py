@@ -22,7 +22,7 @@ ITERATIONS: Final = 20_000
 MOST_RUNS: Final = 4  # among which a day's work is divided
 LEAST_RUN: Final = 40_000  # iterations of each
 LEAST_RUN_S: Final = 2.5  # seconds of each
-_LONGEST: Final = 1 << 30  # ticks of a way: longer than any day
+_LONGEST: Final = 1 << 30  # ticks of a drive: longer than any day
 _NO_GAIN: Final = 1e-9
 SEEDS: Final = 40  # visits that pay only in company, from each of which a greedy plan is built
 
@@ -212,8 +212,8 @@ def _cool_down(run: Callable[[int, float, float], None], seconds: float) -> int:
 def _seeded(data: Data, known: Insertions) -> list[list[int]]:
     """Return the best of greedy plans: two from nothing, others begun with a visit that pays only in company.
 
-    Single insertion never opens a cluster whose way costs more than any of its visits brings: one of them is
-    put in first, the others follow.
+    Single insertion never opens a cluster that costs more to reach than any of its visits brings: one of
+    them is inserted first, and the others follow.
     """
     from dealwright.plan.routing.kernel import (
         LEG,
@@ -239,7 +239,7 @@ def _seeded(data: Data, known: Insertions) -> list[list[int]]:
             rate_route(data, state, known, r)
 
     empty()
-    # by route: who fits, but does not pay the way; of many, every so-many-th from the dearest on
+    # by route: who fits, but is not worth the detour; of many, every nth, the dearest first
     value = data.visit[VALUE]
     unpaid = (known.leg[:, LEG] >= 0) & (known.effect[:, RATIO] <= 0) & (value > 0)
     route = unpaid.argmax(axis=0)
@@ -384,5 +384,5 @@ def begin_with(data: Data, state: State, known: Insertions, start: Sequence[Sequ
             if known.effect[r, RATIO, j] > 0:
                 insert(data, state, known, j, r)
     made = state.route_of >= 0
-    ways = sum(route_cost(data, state, r) for r in range(data.allowed.shape[0]))
-    return float(data.visit[VALUE, made].sum() - ways)
+    travel = sum(route_cost(data, state, r) for r in range(data.allowed.shape[0]))
+    return float(data.visit[VALUE, made].sum() - travel)

@@ -27,7 +27,9 @@ from dealwright.plan.trace import hash_frame, hash_text
 from dealwright.plan.travel import TravelTable, TravelTimes
 
 MINUTE: Final = 60  # ticks are seconds
-NO_WAY: Final = 1_000_000  # ticks of a way that does not exist: longer than any shift, small enough for sums
+NO_WAY: Final = (
+    1_000_000  # ticks between places no road connects: longer than any shift, small enough for sums
+)
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,7 @@ class JobResult:
     reasons
         Visit of the job -> why it could not be made, whatever else is planned.
     insights
-        What stands in the way of each candidate that was left out.
+        What kept each candidate that was left out from being visited.
     hour_worth_eur, visit_worth_eur
         Per shift, NaN where they were not asked for.
     outnumbered
@@ -187,7 +189,7 @@ def _candidates(job: Job, problem: Problem, alone: Bools) -> Ints:
         return possible
     homes = np.unique([shift.start_place for shift in problem.shifts])
     away = problem.travel[np.ix_(homes, possible)].min(axis=0)
-    # the way from home is shared by some four stops of a day
+    # the drive from home is shared by about four stops of a day
     rate = problem.value_eur[possible] / (problem.service[possible] + away / 4 + 1)
     urgent = job.visits["urgent"].to_numpy()[possible]
     order = np.lexsort((possible, -rate, ~urgent, ~problem.must[possible]))
@@ -208,8 +210,8 @@ def _why_never(problem: Problem, visit: int) -> Obstacle:  # noqa: PLR0911  one 
     homes = {(shift.start_place, shift.end_place) for shift in shifts}
     if all(max(problem.travel[a, visit], problem.travel[visit, b]) >= NO_WAY for a, b in homes):
         return Obstacle(NO_ROAD, "no road leads there from where its representative lives, or none back")
-    ways = [(_alone_ticks(problem, shift, visit), shift) for shift in shifts]
-    needed, shift = min(ways, key=lambda way: way[0] - (way[1].end - way[1].start))
+    alone = [(_alone_ticks(problem, shift, visit), shift) for shift in shifts]
+    needed, shift = min(alone, key=lambda found: found[0] - (found[1].end - found[1].start))
     if needed > shift.end - shift.start:
         lunch = ", and lunch," if shift.lunch else ""
         return Obstacle(

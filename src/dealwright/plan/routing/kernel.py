@@ -4,10 +4,10 @@ Strings of neighbouring stops are removed (Christiaens & Vanden Berghe 2020, "Sl
 Removals", section 5.1), visits are put back where ``gain^alpha / shift`` is largest (Vansteenwegen et al.
 2009, "Iterated local search for the team orienteering problem with time windows", section 3.1, with a random
 exponent and noise instead of their fixed square), and the result is accepted by simulated annealing. A far
-cluster none of whose visits pays the way alone is entered by daring one of them first.
-Feasibility of an insertion takes constant time by the forward time slack of Savelsbergh (1992); a lunch break
-on a leg is one more wait with a latest moment. A break on the way home is not taken on the road where the day
-ends while it could still begin: then it is taken at home, and the day is over.
+cluster in which no visit alone pays for the drive is entered by inserting one of them at a loss first.
+Feasibility of an insertion takes constant time by the forward time slack of Savelsbergh (1992); a lunch
+break on a leg is one more wait with a latest moment. A break during the drive home is not taken on the road
+where the day ends while it could still begin: then it is taken at home, and the day is over.
 
 Compiling takes longer the more arrays a function is handed, and the more it does with slices: what belongs
 together lies in one array, and copies are loops. No function makes an array, so that references need not be
@@ -28,7 +28,7 @@ from dealwright.plan.routing.problem import Bools, Floats, Ints
 FAR = 1e15
 GREEDY_EXPONENT = 2.0  # of the gain, where nothing is drawn
 NOISE = 0.3  # by which a visit's value is weighed up or down in an iteration
-DARING_SHARE = 0.1  # of the iterations that begin with a visit which does not pay its way alone
+DARING_SHARE = 0.1  # of the iterations that begin with a visit which alone does not pay for its drive
 CHEAPEST_EVERY = 3  # changes of a route, after which legs are chosen by cost and not by delay
 STRING_LENGTH = 10  # of a removed string at most (Christiaens & Vanden Berghe 2020, table 3)
 
@@ -50,7 +50,7 @@ class Data(NamedTuple):
     Attributes
     ----------
     travel, cost
-        (2, N, N): from place to place, and the same the other way round, so that both are read in order.
+        (2, N, N): from place to place, and the same transposed, so that both are read in order.
     visit
         (4, n): length, between which moments it may begin, value.
     allowed
@@ -222,7 +222,7 @@ def rate_route(data: Data, state: State, known: Insertions, r: int) -> None:  # 
         effect[r, RATIO, j] = 0.0
     if count >= data.place[r, MOST_VISITS]:
         return
-    # the shortest way in time is not always the cheapest: now and then the leg is chosen by cost
+    # the fastest connection is not always the cheapest: now and then the leg is chosen by cost
     cheapest = version % CHEAPEST_EVERY == 0
     before, left = first, shift[r, START]
     for i in range(count + 1):
@@ -379,7 +379,7 @@ def ruin(data: Data, state: State, touched: Bools) -> tuple[float, bool]:
 
 @written_out
 def dare_somewhere(data: Data, state: State, known: Insertions) -> float:
-    """Insert a random visit that does not pay its way alone, so that its neighbours may.
+    """Insert a random visit that alone does not pay for its drive, so that its neighbours may.
 
     Returns
     -------

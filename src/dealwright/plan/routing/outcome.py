@@ -110,7 +110,7 @@ def collect_left_out(
     unplaced: dict[int, Obstacle],
     early: pl.DataFrame,
 ) -> pl.DataFrame:
-    """Return the visits that are not made, with the reason and the cheapest way to make them."""
+    """Return the visits that are not made, with the reason and the cheapest place for each."""
     rows = [row for planned in found for row in planned.left_out]
     others = dict(unplaced)
     others.update(

@@ -58,7 +58,7 @@ class RouteParams:
         these moments have none, and a round that ends before them, or begins after a break at home, waits for
         none.
     cost_eur_per_km, cost_eur_per_h
-        What the way costs, against the value of the visits.
+        What travel costs, against the value of the visits.
     joint
         How many representatives with neighbouring homes are planned together and may take each other's
         accounts.

@@ -24,7 +24,7 @@ NO_LIMIT = 1_000_000
 
 @dataclass(frozen=True)
 class Lunch:
-    """A break of `length` ticks on the way between two stops that begins between `earliest` and `latest`.
+    """A break of `length` ticks between two stops that begins between `earliest` and `latest`.
 
     It belongs to a leg, not to a place: it is taken on leaving a stop, or further down the road once the time
     has come, or while waiting in front of the next customer. Who is back before `latest` takes it at home, as
@@ -65,7 +65,7 @@ class Shift:
 
 @dataclass(frozen=True)
 class Problem:
-    """Visits to choose from, shifts to make them in, and the way between any two places.
+    """Visits to choose from, shifts to make them in, and travel between any two places.
 
     Attributes
     ----------
@@ -185,7 +185,7 @@ class RoutePlan:
         return float(problem.value_eur[self.served()].sum())
 
     def cost_eur(self, problem: Problem) -> float:
-        """Sum what the ways cost."""
+        """Sum what travel costs."""
         return float(sum(leg_sum(problem, problem.cost_eur, route) for route in self.routes))
 
     def summary(self) -> dict[str, Any]:

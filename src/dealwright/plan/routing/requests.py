@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, timedelta
 from typing import Final
 
 import numpy as np
@@ -38,17 +37,6 @@ class Rep:
     shift_start_min: int
     shift_end_min: int
     visits_per_day: int
-
-
-def working_days(inputs: PlanInputs, params: RouteParams) -> tuple[date, ...]:
-    """Return the days to plan: working days from the first one on."""
-    day = params.first_day.date() if params.first_day else (inputs.as_of + timedelta(days=1)).date()
-    found: list[date] = []
-    while len(found) < params.days:
-        if day.weekday() in params.weekdays:
-            found.append(day)
-        day += timedelta(days=1)
-    return tuple(found)
 
 
 def read_reps(inputs: PlanInputs, params: RouteParams) -> tuple[Rep, ...]:

@@ -83,7 +83,7 @@ def _drive(
 
 
 def _leave_after_lunch(lunch: Lunch, start: int, latest_departure: int) -> tuple[int, int | None]:
-    """Return the last departure that begins the first visit no later, and the break on the way to it, if any.
+    """Return the last departure that begins the first visit no later, and the break before it, if any.
 
     Parameters
     ----------

@@ -13,13 +13,13 @@ import polars as pl
 
 from dealwright.notebook import Summarised
 from dealwright.parallel import parallel_map
-from dealwright.plan.inputs import gather_inputs
+from dealwright.plan.inputs import gather_inputs, working_days
 from dealwright.plan.routing import outcome
 from dealwright.plan.routing.engine import compile_kernel
 from dealwright.plan.routing.job import Job, run_job
 from dealwright.plan.routing.limits import NO_AGENT, POSITION, PROMISE, TERRITORY, Obstacle
 from dealwright.plan.routing.params import RouteParams
-from dealwright.plan.routing.requests import Rep, open_during_shifts, read_reps, read_requests, working_days
+from dealwright.plan.routing.requests import Rep, open_during_shifts, read_reps, read_requests
 from dealwright.plan.routing.week import spread
 from dealwright.plan.travel import EstimatedTravel, TravelTimes
 from dealwright.schemas import AccountSchema
@@ -137,7 +137,7 @@ def route(
     params = params or RouteParams()
     inputs = gather_inputs(accounts, schema=schema, as_of=as_of, reps=reps)
     rng = rng or np.random.default_rng(0)
-    days = working_days(inputs, params)
+    days = working_days(inputs.as_of, params)
     people = read_reps(inputs, params)
     requests = read_requests(inputs, decisions, territories=territories, promises=promises, params=params)
     notes = []

@@ -75,7 +75,7 @@ class RoadService:
             raise InputError(f"block = {self.block}: a request needs at least one place per side")
 
     def table(self, lat_deg: Floats, lon_deg: Floats) -> TravelTable:
-        """Return the ways between all pairs of places; one failing block makes only that block estimated."""
+        """Return travel between all pairs of places; one failing block makes only that block estimated."""
         places: Floats = np.column_stack([lat_deg, lon_deg]).astype(np.float64).round(DECIMALS)
         n = places.shape[0]
         estimated = self.estimate.table(places[:, 0], places[:, 1])
@@ -101,7 +101,7 @@ class RoadService:
     def _fill(  # noqa: PLR0917
         self, minutes: Floats, km: Floats, far: Bools, estimated: TravelTable, answered: Bools, failed: str
     ) -> TravelTable:
-        """Use estimates where there is no answer, and say so; the answer null means that there is no way."""
+        """Use estimates where there is no answer, and say so; the answer null means that there is no road."""
         name = _NAMES[self.kind]
         known = np.isfinite(minutes)
         np.fill_diagonal(known, val=True)
@@ -144,7 +144,7 @@ class RoadService:
         return minutes, km, snapped_km
 
     def _ask_osrm(self, sources: Floats, targets: Floats) -> tuple[Floats, Floats, Floats]:
-        """See https://project-osrm.org/docs, table service: seconds, metres, null where there is no way."""
+        """See https://project-osrm.org/docs, table service: seconds, metres, null where there is no road."""
         both = np.r_[sources, targets]
         where = ";".join(f"{lon:.{DECIMALS}f},{lat:.{DECIMALS}f}" for lat, lon in both)
         first = ";".join(map(str, range(len(sources))))
@@ -159,7 +159,7 @@ class RoadService:
         return minutes, np.full_like(minutes, np.nan) if km is None else _matrix(km) / 1000, snapped / 1000
 
     def _ask_valhalla(self, sources: Floats, targets: Floats) -> tuple[Floats, Floats, Floats]:
-        """See https://valhalla.github.io/valhalla/api/matrix: seconds, kilometres, null without a way."""
+        """See https://valhalla.github.io/valhalla/api/matrix: seconds, kilometres, null without a road."""
         costing = "auto" if self.profile == "driving" else self.profile
         body = {
             "sources": [{"lat": lat, "lon": lon} for lat, lon in sources.tolist()],
@@ -169,7 +169,7 @@ class RoadService:
         rows = self._fetch(f"{self.url.rstrip('/')}/sources_to_targets", json.dumps(body).encode())
         cells = rows["sources_to_targets"]
         minutes = _matrix([[cell["time"] for cell in row] for row in cells]) / 60
-        # the service does not say how far a place is from a road, it finds no way instead
+        # the service does not say how far a place is from a road; it finds no route instead
         return minutes, _matrix([[cell["distance"] for cell in row] for row in cells]), np.zeros(len(sources))
 
     def _fetch(self, address: str, body: bytes | None) -> Any:

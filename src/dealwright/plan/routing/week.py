@@ -19,7 +19,7 @@ def spread(
 
     A visit is due one interval after the last one. It may be made up to `RouteParams.due_slack_days` earlier
     or later; one that is overdue may be made on any day and is worth more, in proportion to how many
-    intervals it waits. An account that comes round several times in the planned days gives as many visits,
+    intervals it waits. An account that is due several times in the planned days gives as many visits,
     each with days of its own, so that they keep their distance. A due date without an interval is a last day,
     and any day until then will do. An account without either may be visited on any day, once.
 

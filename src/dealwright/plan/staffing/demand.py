@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
 from typing import Final
 
 import numpy as np
@@ -59,17 +58,6 @@ class ChannelDemand:
     windows: tuple[tuple[float, Bools], ...] | None
     source: str
     own: float = 0.0
-
-
-def working_days(as_of: datetime, params: ScheduleParams) -> tuple[date, ...]:
-    """Return the days to plan: working days from the first one on."""
-    day = params.first_day.date() if params.first_day else (as_of + timedelta(days=1)).date()
-    found: list[date] = []
-    while len(found) < params.days:
-        if day.weekday() in params.weekdays:
-            found.append(day)
-        day += timedelta(days=1)
-    return tuple(found)
 
 
 def forecast_contacts(

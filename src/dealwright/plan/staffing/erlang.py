@@ -31,11 +31,6 @@ def erlang_b(agents: int, load: float) -> float:
     return blocked
 
 
-def waiting_probability(agents: int, load: float) -> float:
-    """Return the probability that a contact has to wait (Erlang C); 1 where the agents cannot keep up."""
-    return _waits(agents, load, erlang_b(agents, load))
-
-
 def service_level(
     agents: int, load: float, handle: float, within: float, patience: float | None = None
 ) -> float:
@@ -87,6 +82,7 @@ def available_agents(scheduled: NDArray[np.int64], shrinkage: float) -> NDArray[
 
 
 def _waits(agents: int, load: float, blocked: float) -> float:
+    """Return the probability that a contact has to wait (Erlang C); 1 where the agents cannot keep up."""
     if load >= agents:
         return 1.0
     return agents * blocked / (agents - load * (1.0 - blocked))

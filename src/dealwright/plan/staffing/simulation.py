@@ -46,10 +46,6 @@ class Simulated:
         """Return on which of the days the service level is met."""
         return np.asarray(self.share >= target - 1e-12)
 
-    def probability(self, target: float) -> float:
-        """Return how probable it is that the service level is met on a day."""
-        return chance(self.kept(target))
-
 
 def chance(kept: Bools) -> float:
     """Return how probable what happened on some of the simulated days is.

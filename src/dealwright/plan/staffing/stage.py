@@ -14,7 +14,7 @@ import polars as pl
 from dealwright.notebook import Summarised
 from dealwright.plan.actions.catalogue import Catalogue
 from dealwright.plan.actions.catalogue_file import default_catalogue
-from dealwright.plan.inputs import align, gather_inputs
+from dealwright.plan.inputs import align, gather_inputs, working_days
 from dealwright.plan.staffing.backlog import forecast_backlog
 from dealwright.plan.staffing.call_list import (
     CALLING,
@@ -26,7 +26,7 @@ from dealwright.plan.staffing.call_list import (
     missed_calls,
 )
 from dealwright.plan.staffing.clock import shifts_of_day, skipped_intervals
-from dealwright.plan.staffing.demand import ChannelDemand, forecast_contacts, measure_demand, working_days
+from dealwright.plan.staffing.demand import ChannelDemand, forecast_contacts, measure_demand
 from dealwright.plan.staffing.hours import CONTACTS, READY, use_of_hours
 from dealwright.plan.staffing.levels import judge_levels
 from dealwright.plan.staffing.params import DEFAULT_WORK, ScheduleParams

@@ -2,8 +2,8 @@
 
 Hess, Weaver, Siegfeldt, Whelan & Zitlau 1965 ("Nonpartisan political redistricting by computer"): assign
 cells to centres at least moment of inertia with equal loads, move each centre to the middle of its cells,
-repeat. Where it is known who lives where, the way from home to a cell counts instead, in minutes, and the way
-from the middle a little, so that people who live in one place have compact territories too.
+repeat. Where it is known who lives where, the drive from home to a cell counts instead, in minutes, and the
+drive from the middle a little, so that people who live in one place have compact territories too.
 The assignment is a transportation problem, solved exactly as a minimum-cost flow (George, Lamar &
 Wallace 1997, "Political district determination using large-scale network optimization"); at most one cell
 less than there are territories is split.
@@ -29,8 +29,8 @@ NEIGHBOURS: Final = 16  # centres a cell may go to, at first
 # what a minute from the middle of a territory weighs against one from home: little, so that it decides only
 # between people who live side by side
 MIDDLE_SHARE: Final = 0.02
-# a long way is shared by more visits than a short one: one account far away costs less than two half as far,
-# and nobody hands over the accounts at the own door to make room for those of a neighbour
+# more visits share a long drive than a short one: one account far away costs less than two half as far, and
+# nobody hands over the accounts at their own door to make room for those of a neighbour
 WAY_POWER: Final = 0.9
 
 
@@ -48,7 +48,7 @@ class Homes:
     travel: TravelParams
 
     def minutes(self, km: Floats, place_km: Floats) -> Floats:
-        """Return the minutes of the ways between points, both of shape (…, 2)."""
+        """Return the minutes of driving between points, both of shape (…, 2)."""
         away = np.sqrt(((km - place_km) ** 2).sum(axis=-1))
         return drive_min(away * self.travel.circuity, self.travel)
 
@@ -127,7 +127,7 @@ def start_centres(cells: Cells, territories: int, angle: float) -> Floats:
 
 
 def inertia(cells: Cells, balance: Balance, homes: Homes | None = None) -> float:
-    """Return the workload's moment of inertia around the centres; with homes, its minutes of way."""
+    """Return the workload's moment of inertia around the centres; with homes, its minutes of driving."""
     cost = _costs(cells, balance.centre_km, balance.choice, homes)
     return float((cost * balance.share * cells.weight[:, None]).sum())
 

@@ -54,7 +54,7 @@ class PlacedAccounts:
 
 @dataclass(frozen=True)
 class Division:
-    """One way of dividing the ground.
+    """A candidate division of the ground.
 
     Attributes
     ----------
@@ -202,7 +202,7 @@ def price(
     minute_eur: float,
     move_eur: float,
 ) -> Price:
-    """Price a division: way from home (or the middle) per visit, minutes off the mean, accounts that move."""
+    """Price a division: the drive from home or the middle, minutes off the mean, accounts that move."""
     loads = np.bincount(division.label, ground.workload, minlength=len(division.centre_km))
     begin_km = division.centre_km if division.home_km is None else division.home_km
     away = np.hypot(*(ground.km - begin_km[division.label]).T)

@@ -27,7 +27,7 @@ class Fit:
     Attributes
     ----------
     drive_min
-        Mean minutes one way from home to the territory's workload.
+        Mean minutes of a single drive from home to the territory's workload.
     theirs
         Share of the territory's workload that is the representative's already.
     skilled

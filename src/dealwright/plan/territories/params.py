@@ -24,11 +24,11 @@ class TerritoryParams:
     visit_min
         Length of a visit, for accounts without their own.
     visits_per_round
-        How many visits share a way from home and back: each one's share of it counts as work. 0 for none.
+        How many visits share a drive from home and back: each one's share of it counts as work. 0 for none.
     value_weight
         0: the workload is time; 1: it is value; between them a mix of both, each relative to its mean.
     tolerance
-        By how much a territory's workload may differ from the mean, as a share. More tolerance, shorter ways.
+        By how much a territory's workload may differ from the mean, as a share. More tolerance, less driving.
     tolerances
         The curve in the report.
     rounds
@@ -42,7 +42,7 @@ class TerritoryParams:
     skill_column
         Column of the accounts with the skill they ask for; by default their product interest.
     km_eur, imbalance_eur_per_min
-        What a kilometre of way, and a minute of work a month that lies with the wrong representative, costs.
+        What a kilometre of driving costs, and a minute of work a month with the wrong representative.
     move_eur
         What it costs to give an account to another territory.
     months

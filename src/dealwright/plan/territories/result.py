@@ -40,7 +40,7 @@ class Territories(Summarised):
     notes
         What a reader must know.
     keeping_eur_per_month
-        What ways and imbalance would cost more in a month if every account stayed where it was; ``None``
+        What driving and imbalance would cost more in a month if every account stayed where it was; ``None``
         where there was nothing before.
     """
 

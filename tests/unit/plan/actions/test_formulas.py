@@ -11,9 +11,12 @@ from scipy.optimize import minimize
 from sklearn.linear_model import Ridge
 
 from dealwright.errors import InputError
+from dealwright.plan.actions.arbitration import NONE, Choice, OptionValues
 from dealwright.plan.actions.catalogue import ContactCap
-from dealwright.plan.actions.catalogue_file import default_catalogue
+from dealwright.plan.actions.catalogue_file import default_catalogue, parse_catalogue
 from dealwright.plan.actions.design_matrix import fit_design_matrix
+from dealwright.plan.actions.eligibility import Eligibility
+from dealwright.plan.actions.explanation import excluded_actions, runner_ups
 from dealwright.plan.actions.fatigue import read_touches
 from dealwright.plan.actions.learners import (
     Blend,
@@ -32,6 +35,8 @@ from dealwright.plan.actions.point_in_time import (
     PointInTimeReader,
     past_touches,
 )
+from dealwright.plan.actions.randomisation import Randomisation
+from dealwright.plan.actions.reasons import ReasonTexts
 from dealwright.plan.actions.score import ScoreParams, apply_score, fit_score, missing_components
 from dealwright.schemas import ORDER_COLUMNS, TIMESTAMP, AccountSchema, PlanInputs
 
@@ -403,3 +408,65 @@ def test_fatigue_counts_contacts_within_days_and_refusals_in_a_row() -> None:
     assert log.days_since_contact().tolist() == [days - 1, 1.0, days, 3.0]
     assert log.contacts_within(ContactCap(9, 3)).tolist() == [0, 2, 0, 0]
     assert log.contacts_within(ContactCap(9, 4), "outbound_cc").tolist() == [0, min(least + 1, 3), 0, 0]
+
+
+def test_what_stands_against_each_other_action_and_which_is_the_runner_up() -> None:
+    """Two channels of the first action, one of the second, none permitted of the third."""
+    actions = [("visit", '"field", "outbound_cc"'), ("call", '"outbound_cc"'), ("offer", '"field"')]
+    catalogue = parse_catalogue(
+        "[channels.field]\ncost_eur = 10\n[channels.outbound_cc]\ncost_eur = 1\n"
+        + "".join(
+            f"[actions.{name}]\nchannels = [{channels}]\nlever = 0.1\n"
+            "prior_response = 0.2\nprior_uplift = 0.1\n"
+            for name, channels in actions
+        ),
+        "x",
+    )
+    of_action = np.array([0, 0, 1, 2])
+    assert [action.name for action, _ in catalogue.options] == ["visit", "visit", "call", "offer"]
+    value = np.array(
+        [
+            [12.34, 3.0, 5.06, -np.inf],  # a visit; a call is worth less
+            [1.0, 2.0, -1234.5, -np.inf],  # nothing was chosen
+            [30.0, -np.inf, 25.0, -np.inf],  # the cheaper one, for want of budget
+            [1.0, 1.0, 1.0, -np.inf],  # explored
+            [1.0, 1.0, 1.0, -np.inf],  # in the control group
+        ],
+        dtype=np.float32,
+    )
+    values = OptionValues(value, np.array([10.0, 1.0, 1.0, 10.0]), np.ones(4), of_action)
+    option = np.array([0, NONE, 2, 1, NONE])
+    nobody = np.zeros(5, dtype=bool)
+    choice = Choice(
+        option, option, np.array([False, False, False, True, False]), *(np.ones(5),) * 3, 0.0, 0.0, 0.1,
+        np.zeros(5), nobody,
+    )  # fmt: skip
+    name, worth = runner_ups(catalogue, values, choice, of_action)
+    assert name.to_list() == ["call", "visit", "visit", "call", "visit"]
+    assert worth.tolist() == pytest.approx([5.06, 2.0, 30.0, 1.0, 1.0], rel=1e-6)
+    alone = OptionValues(value[:2, [0, 1, 2, 3]] * [1, 1, -1, 1], values.cost_eur, values.contact, of_action)
+    one = Choice(
+        option[:2], option[:2], nobody[:2], *(np.ones(2),) * 3, 0.0, 0.0, 0.1, np.zeros(2), nobody[:2]
+    )
+    # a call at a loss is no runner-up: doing nothing is
+    assert runner_ups(catalogue, alone, one, of_action)[0].to_list()[0] == "nothing"
+    texts = ReasonTexts()
+    codes = np.zeros((5, 4), dtype=np.int32)
+    codes[:, 3] = texts.code("no consent to field")
+    control = np.array([False] * 4 + [True])
+    draw = Randomisation(control, np.ones(5), np.ones(5), 0.1, 0.1, np.ones(4, dtype=bool))
+    found = excluded_actions(
+        catalogue=catalogue, eligibility=Eligibility(codes, np.zeros(5, dtype=np.int64), ({},)),
+        values=values, choice=choice, randomisation=draw, of_action=of_action, texts=texts,
+    )  # fmt: skip
+    assert found.to_list() == [
+        ["call: 5.1 EUR by outbound_cc", "offer: no consent to field"],
+        [
+            "visit: not worth its share of the budget",
+            "call: -1,234 EUR by outbound_cc",
+            "offer: no consent to field",
+        ],
+        ["visit: not worth its share of the budget", "offer: no consent to field"],
+        ["call: another choice was drawn for exploration", "offer: no consent to field"],
+        ["visit: in the control group", "call: in the control group", "offer: in the control group"],
+    ]

@@ -21,15 +21,16 @@ from dealwright.plan.prediction.btyd import (
     fit_buy_till_you_die,
 )
 from dealwright.plan.prediction.calibration import Calibration, reliability
-from dealwright.plan.prediction.candidates import inverse_logit
+from dealwright.plan.prediction.candidates import Scaled, inverse_logit
 from dealwright.plan.prediction.choice import improvement, permutation_p_value
 from dealwright.plan.prediction.design import Design
+from dealwright.plan.prediction.features import snapshot
 from dealwright.plan.prediction.labels import labels_from_orders, shrunk_gap_days
 from dealwright.plan.prediction.ledger import Ledger
 from dealwright.plan.prediction.order_features import order_columns
 from dealwright.plan.prediction.trees import Encoder, SymmetricTrees
 from dealwright.plan.prediction.validation import _pairs, shuffled_folds, split_by_time
-from dealwright.schemas import ORDER_COLUMNS
+from dealwright.schemas import ORDER_COLUMNS, AccountSchema, PlanInputs
 from dealwright.stats.links import logit
 
 CUT_OFF = datetime(2026, 7, 1)
@@ -325,6 +326,11 @@ def test_shuffled_labels_that_fit_as_well_count_and_the_true_ones_once() -> None
     rng = np.random.default_rng(0)
     sure = permutation_p_value(np.arange(30.0), np.arange(1.0, 31.0), "spend", rng)
     assert sure == pytest.approx(1 / 200)
+    # of an amount a prediction below 0 counts as it is: here the lowest ones go with the largest amounts
+    amounts = np.append(np.full(20, 9.0), np.zeros(20))
+    below = np.append(np.linspace(-20.0, -1.0, 20), np.zeros(20))
+    assert permutation_p_value(amounts, below, "amount", np.random.default_rng(0)) == 1.0
+    assert permutation_p_value(-amounts, below, "amount", np.random.default_rng(0)) == pytest.approx(1 / 200)
 
 
 def test_folds_are_of_equal_size_and_pairs_leave_nobody_out() -> None:
@@ -381,6 +387,8 @@ def test_labels_by_rhythm_and_by_silence() -> None:
 
 
 def test_the_ledger_counts_purchases_and_adds_up_what_is_given_back() -> None:
+    cheap = ledger(("a", 1, 0.5), ("b", 1, 0.0)).spend_between(CUT_OFF - timedelta(days=5), CUT_OFF)
+    assert cheap[0].tolist() == [1.0, 1.0, 0.0, 0.0]
     book = ledger(("b", 5, 10.0), ("a", 3, 20.0), ("a", 3, -5.0), ("a", 8, 7.0), ("a", -2, 1.0))
     count, spend = book.spend_between(CUT_OFF - timedelta(days=5), CUT_OFF)
     assert (count.tolist(), spend.tolist()) == ([1.0, 0.0, 0.0, 0.0], [15.0, 0.0, 0.0, 0.0])
@@ -445,3 +453,38 @@ def test_columns_of_orders_by_hand() -> None:
             assert seen == (None if wanted is None else pytest.approx(wanted)), name
         assert found[name].to_list()[2:] == [None, None]
     assert "orders.spend_trend" not in order_columns(book, 134).columns
+    # of one gap nobody can say whether it is irregular
+    once = order_columns(ledger(("a", 30.5, 1.0), ("a", 10.5, 1.0)).by_day(CUT_OFF), 90)
+    assert once["orders.gap_irregularity"][0] is None
+    assert once["orders.longest_gap_days"][0] == 20.0
+
+
+@pytest.mark.parametrize(("customers", "repeaters"), [(19, 12), (20, 9), (20, 10)])
+def test_a_rhythm_takes_twenty_customers_and_ten_who_came_again(customers: int, repeaters: int) -> None:
+    """Without one the columns are empty, and the snapshot says why."""
+    orders = [
+        (f"c{k}", 100.0 - k - day, 5.0 + k)
+        for k in range(customers)
+        for day in ((0, 20) if k < repeaters else (0,))
+    ]
+    frame = pl.DataFrame(
+        [(name, CUT_OFF - timedelta(days=day), amount) for name, day, amount in orders],
+        schema={name: ORDER_COLUMNS[name] for name in ("account_id", "ordered_at", "amount_eur")},
+        orient="row",
+    )  # fmt: skip
+    accounts = pl.DataFrame({"account_id": [f"c{k}" for k in range(customers)]})
+    inputs = PlanInputs(accounts, AccountSchema(), CUT_OFF, orders=frame)
+    book = Ledger.of(frame, accounts["account_id"])
+    found = snapshot(inputs, book, CUT_OFF, 30, np.random.default_rng(0))
+    enough = (customers, repeaters) == (20, 10)
+    assert (found.notes == ()) is enough
+    assert found.features["orders.expected_orders"].is_null().all() is not enough
+
+
+def test_a_scaled_column_agrees_with_the_total_and_missing_counts_as_its_mean() -> None:
+    design = Design(np.array([[2.0], [4.0], [np.nan]], np.float32), np.empty((3, 0), np.int16), ())
+    found = Scaled.fitted(design, np.array([10.0, 10.0, 7.0]), 0)
+    assert (found.factor, found.missing) == (3.0, 3.0)
+    assert found.predict(design).tolist() == [6.0, 12.0, 9.0]
+    nothing = Design(np.array([[0.0], [np.nan]], np.float32), np.empty((2, 0), np.int16), ())
+    assert Scaled.fitted(nothing, np.array([1.0, 1.0]), 0).factor == 0.0

@@ -59,3 +59,37 @@ def test_columns_that_are_swapped_are_refused_and_a_company_where_both_are_alike
     issues: list[Issue] = []
     judge_positions(accounts([(40.0, 40.1), (40.2, 40.0)]), None, issues, isolated_km=50.0)
     assert issues == []
+
+
+@pytest.mark.parametrize(("missing", "names"), [(1, "A1"), (3, "A1, A2, A3"), (4, "A1, A2, A3, …")])
+def test_the_first_three_are_named(missing: int, names: str) -> None:
+    issues: list[Issue] = []
+    judge_positions(accounts([(41.4, 2.1), *[(None, None)] * missing]), HOMES, issues, isolated_km=50.0)
+    assert [(issue.message, issue.rows) for issue in issues] == [
+        (f"no position: cannot be visited ({names})", missing)
+    ]
+
+
+@pytest.mark.parametrize(("km", "alone"), [(49.9, False), (50.1, True)])
+@pytest.mark.parametrize("of_home", [False, True])
+def test_alone_is_who_is_further_than_the_limit_from_everybody_and_every_home(
+    km: float, alone: bool, of_home: bool
+) -> None:
+    north = 41.4 + km / 111.195
+    homes = HOMES if of_home else None
+    places = [(north, 2.17)] if of_home else [(41.4, 2.17), (north, 2.17)]
+    found = judge_positions(accounts(places), homes, [], isolated_km=50.0)
+    note = "its position is 50 km from any other account or home" if alone else None
+    assert found["position_note"].to_list() == [note] * len(places)
+    # one account without any home, and nobody at all, have nothing to be far from
+    for few in ([(41.4, 2.17)], [(None, None)]):
+        assert judge_positions(accounts(few), None, [], isolated_km=50.0)["position_note"].to_list() == [None]
+
+
+def test_swapped_is_what_is_far_from_the_company_and_near_it_the_other_way_round() -> None:
+    """Far is more than 500 km, near is less than 100; half of the rows may be swapped, more are refused."""
+    near, wide = (2.17 + 1.15, 41.4), (2.17 + 1.25, 41.4)
+    found = judge_positions(accounts([near, wide, *[(41.4, 2.17)] * 3]), HOMES, [], isolated_km=1e5)
+    assert found["position_note"].to_list()[:2] == ["its latitude and longitude look swapped", None]
+    half = judge_positions(accounts([(2.17, 41.4), (41.4, 2.17)]), HOMES, [], isolated_km=1e5)
+    assert half["position_note"].to_list() == ["its latitude and longitude look swapped", None]

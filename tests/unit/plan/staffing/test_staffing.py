@@ -13,17 +13,17 @@ from dealwright.plan.staffing import ScheduleParams, ShiftPattern, Work
 from dealwright.plan.staffing.demand import measure_demand
 from dealwright.plan.staffing.erlang import (
     _answered_with_patience,
+    _waits,
     erlang_b,
     required_agents,
     scheduled_agents,
     service_level,
-    waiting_probability,
 )
 from dealwright.plan.staffing.patterns import Shift, expand_patterns
 from dealwright.plan.staffing.roster import group_staff, name_people, read_staff
 from dealwright.plan.staffing.shift_families import find_families
 from dealwright.plan.staffing.shifts import Group, cover_demand, missing_hours
-from dealwright.plan.staffing.simulation import simulate_queue
+from dealwright.plan.staffing.simulation import chance, simulate_queue
 
 # traffic in erlangs that a group blocks 1 % of: the classic Erlang B table
 ERLANG_B_1_PERCENT = {1: 0.0101, 2: 0.153, 5: 1.36, 10: 4.46, 20: 12.0, 50: 37.9, 100: 84.1}
@@ -38,7 +38,7 @@ def test_erlang_b_agrees_with_the_published_table(agents, load):
     ("agents", "load", "waits"), [(1, 0.5, 0.5), (2, 1.0, 1 / 3), (10, 8.0, 0.4092), (5, 4.0, 0.5541)]
 )
 def test_erlang_c_agrees_with_published_values(agents, load, waits):
-    assert waiting_probability(agents, load) == pytest.approx(waits, abs=5e-5)
+    assert _waits(agents, load, erlang_b(agents, load)) == pytest.approx(waits, abs=5e-5)
 
 
 @settings(deadline=None, max_examples=60)
@@ -65,7 +65,7 @@ def test_required_staff_agrees_with_pyworkforce(contacts, handle, within, target
     assert ours == theirs["raw_positions"]
     assert scheduled_agents(np.array([ours]), shrinkage)[0] == theirs["positions"]
     assert service_level(ours, load, handle, within / 60) == pytest.approx(theirs["service_level"], abs=1e-6)
-    assert waiting_probability(ours, load) == pytest.approx(theirs["waiting_probability"], abs=1e-6)
+    assert _waits(ours, load, erlang_b(ours, load)) == pytest.approx(theirs["waiting_probability"], abs=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def test_a_long_steady_day_behaves_as_the_formulas_say(patience):
     assert played.share.mean() == pytest.approx(service_level(12, 10.0, 3, 1 / 3, patience), abs=0.015)
     if patience is None:
         assert played.mean_wait_min == pytest.approx(
-            waiting_probability(12, 10.0) * 3 / (12 - 10.0), rel=0.08
+            _waits(12, 10.0, erlang_b(12, 10.0)) * 3 / (12 - 10.0), rel=0.08
         )
         assert played.abandoned == 0
     else:
@@ -120,7 +120,7 @@ def test_no_agents_answer_nobody_and_nobody_calling_keeps_every_promise():
     # five good days of five do not make the sixth certain: (5 + ½) / (5 + 1)
     quiet = simulate_queue(np.zeros(4), np.zeros(4, dtype=np.int64), **options)
     assert quiet.share.min() == 1
-    assert quiet.probability(0.8) == pytest.approx(5.5 / 6)
+    assert chance(quiet.kept(0.8)) == pytest.approx(5.5 / 6)
     assert service_level(0, 1.0, 3, 0.3) == 0
     assert required_agents(0.0, Work()) == 0
 

@@ -11,6 +11,7 @@ import polars as pl
 import pytest
 
 from dealwright.errors import InputError
+from dealwright.plan.inputs import working_days
 from dealwright.plan.staffing.activities import IDLE
 from dealwright.plan.staffing.backlog import carried_over, forecast_backlog
 from dealwright.plan.staffing.call_list import _calls, _distinct, honour_call_backs, missed_calls
@@ -21,10 +22,9 @@ from dealwright.plan.staffing.demand import (
     drain_intervals,
     forecast_contacts,
     measure_demand,
-    working_days,
 )
 from dealwright.plan.staffing.erlang import required_agents, scheduled_agents
-from dealwright.plan.staffing.levels import _runs, judge_levels
+from dealwright.plan.staffing.levels import _play_backlog, _runs, judge_levels
 from dealwright.plan.staffing.params import DEFAULT_WORK, ScheduleParams, Work
 from dealwright.plan.staffing.patterns import Shift
 from dealwright.plan.staffing.roster import Person, Roster, RosterShift
@@ -380,7 +380,7 @@ def test_the_table_of_levels_says_when_who_is_there_and_how_busy() -> None:
         np.array([20.0, 40.0, 0.0, 0.0]), np.array([2, 3, 1, 0]), interval_min=60.0, handle_min=6.0,
         within_min=1 / 3, patience_min=5.0, runs=20_000, seed=9,
     )  # fmt: skip
-    assert found.all_kept == pytest.approx(again.probability(0.8), abs=0.03)
+    assert found.all_kept == pytest.approx(chance(again.kept(0.8)), abs=0.03)
     assert found.error == pytest.approx(math.sqrt(found.all_kept * (1 - found.all_kept) / 3_001))
     played = again.in_time[:2] / again.came[:2]
     assert table["simulated_service_level"].to_list()[:2] == pytest.approx(played.tolist(), abs=0.03)
@@ -422,3 +422,22 @@ def test_what_is_left_over_goes_on_day_by_day_and_the_plans_own_is_not_handed_on
     assert usual["arriving"].to_list() == [23.0, 18.0, 9.0, 9.0]
     assert usual["backlog"].to_list() == [7.0, 9.0, 2.0, 0.0]
     assert usual["of_plan"].to_list() == [3.0, 3.0, 2.0, 0.0]
+
+    nobody = force([[IDLE] * 4], [[IDLE] * 4])
+    table, _ = forecast_backlog(given, [demand(0.0, 0.0), demand(5.0, 0.0)], nobody, days, params)
+    # without work nobody waits; with work and without people nobody knows how long
+    assert table["wait_days"].to_list() == [0.0, None, None, None]
+
+
+@pytest.mark.parametrize(("people", "kept"), [(225, False), (300, True)])
+def test_messages_are_kept_up_with_where_people_have_the_time(people: int, kept: bool) -> None:
+    """2,500 messages of six minutes in an hour, of which eight in ten are to be done in it."""
+    work = Work("drain", 6.0, target_share=0.8, shrinkage=0.25, drain_h=1.0)
+    contacts = np.array([2500.0, 0.0, 0.0, 0.0])
+    item = ChannelDemand(MESSAGES, work, contacts, *(np.zeros(4),) * 4, None, "x")
+    good = _play_backlog(item, np.array([people, 0, 0, 0]), 400, 3, SHORT)
+    # 225 people have two thirds of the minutes it takes, 300 nine tenths
+    assert (good.mean() > 0.9) if kept else (good.mean() < 0.1)
+    own = replace(item, contacts=np.array([5000.0, 0.0, 0.0, 0.0]), own=2500.0)
+    # the plan's own as many come after: half of all, and more, is not done
+    assert _play_backlog(own, np.array([people, 0, 0, 0]), 400, 3, SHORT).mean() < 0.05

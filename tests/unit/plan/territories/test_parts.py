@@ -11,6 +11,7 @@ import polars as pl
 import pytest
 import shapely
 
+from dealwright.errors import InputError
 from dealwright.plan.territories.balance import (
     Homes,
     assign_cells,
@@ -356,3 +357,15 @@ def test_shapes_of_two_blocks_and_a_distant_account() -> None:
     # a territory of two cells far apart is half as compact as a hexagon
     assert shapes.polsby_popper[1] == pytest.approx(straight / 2, abs=0.02)
     assert len(shapely.get_parts(shapely.from_wkt(shapes.outline[1]))) == 2
+
+
+def test_the_finest_cells_are_those_of_resolution_ten_and_nobodys_worth_changes_nothing() -> None:
+    assert TerritoryParams(resolution=10).resolution == 10
+    assert TerritoryParams(resolution=0).resolution == 0
+    for wrong in (-1, 11):
+        with pytest.raises(InputError, match="resolution"):
+            TerritoryParams(resolution=wrong)
+    given = inputs(HOME, **PLACES)
+    nothing = pl.DataFrame({"account_id": ["a", "b", "c"], "predicted_value_eur": [0.0, None, -3.0]})
+    params = TerritoryParams(value_weight=0.5, visits_per_round=0.0)
+    assert workload_of(given, params, nothing)[0].tolist() == [30.0] * 3
