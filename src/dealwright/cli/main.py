@@ -29,6 +29,7 @@ from dealwright.cli import (
     service,
     setup,
     tasks,
+    webhooks,
     worker,
 )
 from dealwright.cli.context import Globals
@@ -80,7 +81,21 @@ def _globals(
     context.obj = Globals(database_url, home, debug)
 
 
-for _module in (setup, draft, leads, agents, models, audit, plan, tasks, worker, service, backup, demo):
+for _module in (
+    setup,
+    draft,
+    leads,
+    agents,
+    models,
+    audit,
+    plan,
+    tasks,
+    worker,
+    service,
+    webhooks,
+    backup,
+    demo,
+):
     _module.register(app)
 
 

@@ -13,6 +13,7 @@ import typer
 from dealwright.cli.context import Json, console, notes, open_desk, write_json
 
 if TYPE_CHECKING:
+    from dealwright.desk.desk import Desk
     from dealwright.desk.worker import WorkDone
 
 
@@ -28,12 +29,18 @@ def worker(
     every: Annotated[
         float, typer.Option("--every", metavar="SECONDS", min=0.01, max=86_400, help="How often it looks.")
     ] = 1.0,
+    private_webhooks: Annotated[
+        bool,
+        typer.Option(
+            "--private-webhooks", help="Webhooks may lead into your own network, and to this machine."
+        ),
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Keep the desk going by the clock, until it is stopped: run any number, one of them leads.
 
     Places that a shift opens go to those who wait; leads whose agent does not answer in time go to the next;
-    follow-up times end; decisions are sealed.
+    follow-up times end; decisions are sealed; webhooks are called.
     """
     from dealwright.desk.worker import Worker, WorkerParams
 
@@ -56,8 +63,26 @@ def worker(
             else:
                 console().print(done.summary(), markup=False)
 
+        courier = _start_courier(desk, stop, private=private_webhooks)
         total = hand.run(stop, tell, on_lead=lambda: say.print("this worker leads", markup=False))
+        if courier is not None:
+            courier.join(timeout=5)
     say.print(f"stopped; in all: {total.summary()}", markup=False)
+
+
+def _start_courier(desk: Desk, stop: threading.Event, *, private: bool) -> threading.Thread | None:
+    """Call webhooks beside the work; without the extra `service` there are none."""
+    from dealwright.extras import missing_modules
+
+    if missing_modules("service"):
+        return None
+    from dealwright.service.courier import Courier
+    from dealwright.service.params import ServiceParams
+
+    courier = Courier(desk, ServiceParams(private_webhooks=private))
+    thread = threading.Thread(target=courier.run, args=(stop,), name="dealwright-courier", daemon=True)
+    thread.start()
+    return thread
 
 
 def _stop_by_signal(stop: threading.Event) -> None:

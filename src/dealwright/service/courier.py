@@ -17,7 +17,7 @@ import psycopg
 from standardwebhooks import Webhook as Signer
 
 from dealwright.desk.desk import Desk
-from dealwright.desk.outbox import Event
+from dealwright.desk.outbox import Event, Position
 from dealwright.desk.queries import answered_errors
 from dealwright.desk.webhooks import Webhook
 from dealwright.errors import DatabaseError, DealwrightError, InputError
@@ -28,10 +28,13 @@ from dealwright.service.params import ServiceParams
 _LEADS = "SELECT pg_try_advisory_lock(hashtext('dealwright courier'), 0)"
 _PAGE = 200
 _SKIPPED = 100  # events that do not concern an address, before its place is noted all the same
-_AT_ONCE = 16
+_AT_ONCE = 64  # addresses that may hang at once and delay no other
 # what would be refused in the same way the next time, unlike these
 _LATER = frozenset({408, 425, 429})
 _GONE = 410
+_NO_SUBJECT = dict.fromkeys(("assignment_id", "booking_id", "lead_id", "agent_id"))
+# NAT64: the last four bytes are an address of IPv4
+_TRANSLATED = ipaddress.ip_network("64:ff9b::/96")
 _log = logging.getLogger("dealwright.service")
 
 
@@ -54,12 +57,24 @@ def find_address(url: str, *, allow_private: bool) -> str:
     addresses = [str(entry[4][0]) for entry in found]
     for address in addresses:
         number = ipaddress.ip_address(address.partition("%")[0])
-        mapped = getattr(number, "ipv4_mapped", None) or number
-        if not allow_private and (not mapped.is_global or mapped.is_multicast):
+        if not allow_private and not _is_public(number):
             raise InputError(
                 f"{host} is {address}, which is not public: serve with --private-webhooks to allow it"
             )
     return addresses[0]
+
+
+def _is_public(number: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+    """Whether an address is on the public internet, also one of IPv4 that is written as one of IPv6."""
+    if isinstance(number, ipaddress.IPv6Address):
+        inner = number.ipv4_mapped or number.sixtofour
+        if number in _TRANSLATED:
+            inner = ipaddress.IPv4Address(int(number) & 0xFFFFFFFF)
+        if inner is not None:
+            return _is_public(inner)
+        if number.teredo is not None:
+            return False
+    return number.is_global and not number.is_multicast
 
 
 class Courier:
@@ -138,7 +153,7 @@ class Courier:
         hooks = self._desk.webhooks
         try:
             status = self._call(http, webhook, event)
-        except (httpx.HTTPError, InputError) as error:
+        except (httpx.HTTPError, OSError, InputError) as error:
             status, said = None, f"{type(error).__name__}: {error}"
         else:
             said = f"it answered {status}"
@@ -174,11 +189,29 @@ class Courier:
             "webhook-timestamp": str(int(now.timestamp())),
             "webhook-signature": Signer(webhook.secret).sign(number, now, body.decode()),
         }
-        with http.stream(
-            "POST",
-            url.copy_with(host=address),
-            content=body,
-            headers=headers,
-            extensions={"sni_hostname": url.host},
-        ) as answer:
-            return answer.status_code
+        # the client's time limit is that of one read: an answer that comes byte by byte never meets it
+        late = threading.Timer(self._params.webhook_timeout_s, http.close)
+        late.daemon = True
+        late.start()
+        try:
+            with http.stream(
+                "POST",
+                url.copy_with(host=address),
+                content=body,
+                headers=headers,
+                extensions={"sni_hostname": url.host},
+            ) as answer:
+                return answer.status_code
+        finally:
+            late.cancel()
+
+    def test(self, webhook: Webhook) -> str | None:
+        """Send an event of kind ``test``, once; return what went wrong."""
+        now = datetime.now(UTC)
+        event = Event(Position(0, int(now.timestamp() * 1000)), "test", now, None, _NO_SUBJECT)
+        with httpx.Client(timeout=self._params.webhook_timeout_s, trust_env=False) as http:
+            try:
+                status = self._call(http, webhook, event)
+            except (httpx.HTTPError, OSError, InputError) as error:
+                return f"{type(error).__name__}: {error}"
+        return None if 200 <= status < 300 else f"it answered {status}"

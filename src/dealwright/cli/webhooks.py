@@ -1,0 +1,154 @@
+"""Commands of webhooks: webhook add, list, test, remove, dead."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from dealwright.cli.context import Json, console, notes, open_desk, write_json
+from dealwright.cli.help import App
+
+webhook_app = App(
+    name="webhook",
+    help="Tell other systems of events: addresses, and what they refused.",
+    no_args_is_help=True,
+)
+dead_app = App(
+    name="dead", help="List and send again the events that an address refused.", no_args_is_help=True
+)
+webhook_app.add_typer(dead_app)
+
+WebhookId = Annotated[int, typer.Argument(metavar="WEBHOOK", min=1, help="Id of the webhook.")]
+Private = Annotated[
+    bool, typer.Option("--private", help="It may lead into your own network, and to this machine.")
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.add_typer(webhook_app)
+
+
+@webhook_app.command("add")
+def add_webhook(
+    context: typer.Context,
+    url: Annotated[str, typer.Argument(metavar="URL", help="Where events go.")],
+    *,
+    kind: Annotated[
+        list[str] | None,
+        typer.Option("--kind", metavar="KIND", help="Only this kind of event; may be given again."),
+    ] = None,
+    private: Private = False,
+    as_json: Json = False,
+) -> None:
+    """Tell an address of events from now on. The secret of its signatures is shown this once."""
+    from dealwright.extras import require_extra
+
+    require_extra("service", "a webhook")
+    from dealwright.service.courier import find_address
+    from dealwright.service.events import PREFIX
+
+    find_address(url, allow_private=private)
+    with open_desk(context) as desk:
+        number, secret = desk.webhooks.create(url, [each.removeprefix(PREFIX) for each in kind or ()] or None)
+    if as_json:
+        write_json({"webhook_id": number, "secret": secret})
+        return
+    typer.echo(secret)
+    notes().print(
+        f"webhook {number} is told of events from now on; give the secret to its receiver: it is shown once",
+        markup=False,
+        soft_wrap=True,
+    )
+
+
+@webhook_app.command("list")
+def list_webhooks(context: typer.Context, as_json: Json = False) -> None:
+    """Show the addresses, how far each has heard, and what keeps it."""
+    with open_desk(context) as desk:
+        webhooks = desk.webhooks.list()
+    if as_json:
+        write_json([dict(webhook.to_dict()) for webhook in webhooks])
+        return
+    if not webhooks:
+        notes().print("there are no webhooks: dealwright webhook add URL makes one", markup=False)
+    for webhook in webhooks:
+        kinds = ", ".join(sorted(webhook.kinds)) if webhook.kinds else "all events"
+        if webhook.disabled_at is not None:
+            state = f"off since {webhook.disabled_at:%Y-%m-%d %H:%M}: {webhook.last_error}"
+        elif webhook.failures:
+            state = f"failed {webhook.failures} times: {webhook.last_error}"
+        else:
+            state = "active"
+        console().print(
+            f"{webhook.webhook_id}  {webhook.url}  {kinds}  {webhook.dead_letters} refused  {state}",
+            markup=False,
+            soft_wrap=True,
+        )
+
+
+@webhook_app.command("test")
+def try_webhook(
+    context: typer.Context, webhook: WebhookId, *, private: Private = False, as_json: Json = False
+) -> int:
+    """Send an event of type dealwright.test, once; exit code 1 when it is not taken."""
+    from dealwright.errors import NotFoundError
+    from dealwright.extras import require_extra
+
+    require_extra("service", "a call to a webhook")
+    from dealwright.service.courier import Courier
+    from dealwright.service.params import ServiceParams
+
+    with open_desk(context) as desk:
+        found = {each.webhook_id: each for each in desk.webhooks.list()}.get(webhook)
+        if found is None:
+            raise NotFoundError(f"there is no webhook {webhook}: `dealwright webhook list` shows them")
+        error = Courier(desk, ServiceParams(private_webhooks=private)).test(found)
+    if as_json:
+        write_json({"webhook_id": webhook, "error": error})
+    elif error is None:
+        console().print("taken", markup=False)
+    else:
+        notes().print(f"not taken: {error}", markup=False, soft_wrap=True)
+    return int(error is not None)
+
+
+@webhook_app.command("remove")
+def remove_webhook(context: typer.Context, webhook: WebhookId, as_json: Json = False) -> None:
+    """Forget an address, with what it refused."""
+    with open_desk(context) as desk:
+        desk.webhooks.remove(webhook)
+    if as_json:
+        write_json({"webhook_id": webhook, "removed": True})
+    else:
+        console().print(f"webhook {webhook} is gone", markup=False)
+
+
+@dead_app.command("list")
+def list_dead(context: typer.Context, webhook: WebhookId, as_json: Json = False) -> None:
+    """Show the events that an address refused for good."""
+    with open_desk(context) as desk:
+        letters = desk.webhooks.dead_letters(webhook)
+    if as_json:
+        write_json([dict(letter) for letter in letters])
+        return
+    if not letters:
+        notes().print("nothing was refused for good", markup=False)
+    for letter in letters:
+        console().print(
+            f"{letter['event']}  {letter['kind']}  {letter['given_up_at']:%Y-%m-%d %H:%M}  {letter['error']}",
+            markup=False,
+            soft_wrap=True,
+        )
+
+
+@dead_app.command("retry")
+def retry_dead(context: typer.Context, webhook: WebhookId, as_json: Json = False) -> None:
+    """Put an address to work again, from the first event that it refused on: it hears of all since."""
+    with open_desk(context) as desk:
+        desk.webhooks.again(webhook)
+    if as_json:
+        write_json({"webhook_id": webhook, "disabled_at": None})
+    else:
+        console().print(f"webhook {webhook} hears of all again since what it refused first", markup=False)
