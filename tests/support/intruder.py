@@ -74,7 +74,7 @@ class Intruder:
             connection,
             "select c.relname, a.attname, format_type(a.atttypid, null) as type from pg_class as c "
             "join pg_attribute as a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped "
-            "where c.relnamespace = 'dealwright'::regnamespace and c.relkind = 'r' "
+            "where c.relnamespace = 'dealwright'::regnamespace and c.relkind in ('r', 'p') "
             "order by c.relname, a.attnum",
         ):
             self.tables.setdefault(row["relname"], []).append((row["attname"], row["type"]))
