@@ -12,6 +12,7 @@ import pytest
 from browsing import DESKTOP, PHONE, Open, Opened
 from playwright.sync_api import Page
 
+from dealwright.report.people import people_of, people_table
 from dealwright.report.plan_report import render_report
 from dealwright.runs.reading import read_run
 
@@ -138,8 +139,10 @@ def test_tables_are_sorted_and_filtered(run_folder: Path, visit: Open) -> None:
 def test_long_tables_are_filtered(run_folder: Path, visit: Open, tmp_path: Path) -> None:
     run = read_run(run_folder)
     shifts = run.tables["shifts"].head(1)
-    many = pl.concat([shifts.with_columns(rep_id=pl.lit(f"agent {k:03}")) for k in range(12)])
-    (tmp_path / "report.html").write_text(render_report(replace(run, tables={**run.tables, "shifts": many})))
+    staff = pl.DataFrame({"rep_id": [f"agent {k:03}" for k in range(12)]})
+    many = pl.concat([shifts.with_columns(rep_id=pl.lit(name)) for name in staff["rep_id"]])
+    busy = replace(run, tables={**run.tables, "shifts": many}, people=people_of(people_table(None, staff)))
+    (tmp_path / "report.html").write_text(render_report(busy))
     page = visit(tmp_path / "report.html").page
     rows = page.locator("#shifts-table tbody tr")
     assert rows.count() == 12

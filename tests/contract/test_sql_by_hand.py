@@ -236,6 +236,7 @@ def test_what_a_lead_means_is_read_from_what_it_says(desk: Any) -> None:
     before = check_desk(desk, MODEL)
     for statement in (
         "update dealwright.lead set slots = '{1}', is_waiting = true",
+        "update dealwright.lead set last_assignment_id = 1",
         "update dealwright.assignment set slots = '{1,2,3}'",
     ):
         rows(desk, statement)
@@ -243,6 +244,17 @@ def test_what_a_lead_means_is_read_from_what_it_says(desk: Any) -> None:
         assert [after[name] for name in ("lead", "assignment", "stat")] == [
             before[name] for name in ("lead", "assignment", "stat")
         ]
+
+
+def test_only_the_desk_says_from_whom_a_lead_came_back(desk: Any) -> None:
+    rows(
+        desk,
+        "insert into dealwright.lead (customer_name, attributes, last_assignment_id) "
+        """values ('Ida', '{"destination": "Mars", "lead_source": "Organic"}', 1)""",
+    )
+    rows(desk, "update dealwright.lead set status = status, last_assignment_id = 1")
+    assert value(desk, "select count(*) from dealwright.lead where last_assignment_id is not null") == 0
+    check_desk(desk, MODEL)
 
 
 def test_agents_leave_with_their_counters(desk: Any) -> None:

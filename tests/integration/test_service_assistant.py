@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import sys
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from asynchronous import finish
 from mcp import Client as Assistant
 from mcp.client.stdio import StdioServerParameters
 from mcp_types import ElicitRequestParams, ElicitResult
@@ -41,11 +41,11 @@ def test_a_key_is_offered_what_it_may_do(service: Serving) -> None:
             async with Assistant(build_assistant(client)) as assistant:
                 return {tool.name for tool in (await assistant.list_tools()).tools}
 
-    planner = asyncio.run(tools("planner"))
+    planner = finish(tools("planner"))
     assert planner == {"rank", "why", "assignment", "queue", "agents", "evidence", "runs", "account"}
-    assert asyncio.run(tools("ingest")) == {"rank", "evidence", "assign", "settle"}
-    assert asyncio.run(tools("A1")) == {"why", "assignment", "evidence", "account", "settle"}
-    assert asyncio.run(tools("manager")) == planner | {"assign", "reassign", "settle"}
+    assert finish(tools("ingest")) == {"rank", "evidence", "assign", "settle"}
+    assert finish(tools("A1")) == {"why", "assignment", "evidence", "account", "settle"}
+    assert finish(tools("manager")) == planner | {"assign", "reassign", "settle"}
 
 
 def test_the_program_speaks_the_protocol_and_changes_nothing_unconfirmed(service: Serving) -> None:
@@ -66,16 +66,16 @@ def test_the_program_speaks_the_protocol_and_changes_nothing_unconfirmed(service
             return [ranked, wrong, placed]
 
     asked: list[str] = []
-    ranked, wrong, placed = asyncio.run(talk(person(asked, agrees=True)))
+    ranked, wrong, placed = finish(talk(person(asked, agrees=True)))
     assert [row["rank"] for row in ranked.structured_content["ranking"]] == [1, 2]
     assert wrong.is_error
     assert "planet" in wrong.content[0].text
     assert asked == ["Place a lead of Mia (destination Mars, lead_source Organic)?"]
     number = placed.structured_content["lead_id"]
     assert service.desk.book.lead(number)["customer_name"] == "Mia"
-    refused = asyncio.run(talk(person(asked, agrees=False)))[2]
+    refused = finish(talk(person(asked, agrees=False)))[2]
     assert "nothing was done" in refused.content[0].text
-    nobody = asyncio.run(talk(None))[2]
+    nobody = finish(talk(None))[2]
     assert isinstance(nobody, Exception) or nobody.is_error
     assert [row["customer_name"] for row in service.desk.book.leads().rows] == ["Mia"]
 

@@ -15,6 +15,7 @@ from typing import Any
 
 import httpx
 import pytest
+from asynchronous import finish
 from engine import rows, value
 from ledger import check_desk
 from servers import TestServer
@@ -198,7 +199,7 @@ def test_who_is_slow_reads_from_the_database_what_has_left_the_log(database: Dat
         return heard
 
     start = desk.outbox.last()
-    heard = asyncio.run(follow())
+    heard = finish(follow())
     wanted: list[Event] = []
     while found := desk.outbox.read(wanted[-1].position if wanted else start, 7):
         assert len(found) <= 7

@@ -84,6 +84,7 @@ begin
                     using errcode = 'DW001',
                     hint = 'send an idempotency_key, and a repeated enquiry gets the same answer';
             end if;
+            new.last_assignment_id := null;
             new.received_at := coalesce(new.received_at, clock_timestamp());
             new.priority := coalesce(new.priority, 0);
         elsif new.requirements is distinct from old.requirements then
@@ -131,6 +132,10 @@ returns trigger language plpgsql security definer
 set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
 begin
     new.is_waiting := new.status = 'waiting';
+    -- from whom a lead came back to the queue only the desk says
+    if new.last_assignment_id is distinct from old.last_assignment_id and not dealwright_engine.writes_itself() then
+        new.last_assignment_id := old.last_assignment_id;
+    end if;
     return new;
 end
 $$;

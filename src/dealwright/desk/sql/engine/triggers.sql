@@ -11,7 +11,7 @@ create or replace trigger check_corrected_words before update of customer_name, 
     for each row execute function dealwright_engine.check_corrected_words();
 create or replace trigger place_new_lead after insert or update of status on dealwright.lead
     for each row execute function dealwright_engine.place_new_lead();
-create or replace trigger keep_queue before update of status, is_waiting on dealwright.lead
+create or replace trigger keep_queue before update of status, is_waiting, last_assignment_id on dealwright.lead
     for each row execute function dealwright_engine.keep_queue();
 create or replace trigger follow_attributes
     after update of attributes, requirements, required_skills, slots on dealwright.lead
