@@ -54,7 +54,7 @@ LOCKS = {
 OTHER_SERVERS = ("16,owner",)
 # of values and words the same is said everywhere; roles and their limits take an administrator
 ELSEWHERE_NOT = "bounds or refusals or roles or by_hand or intruder"
-# every process has a server of its own, the tests of a file share what they prepare, and long files come first
+# every process has a server of its own, the tests of a file share what they prepare, long files come first
 ON_ALL_CORES = ("-n", "logical", "--dist", "loadfile", "--no-loadscope-reorder")
 NOT_COMPILED = r"[/\\]tests[/\\]"
 CHECKS = ("ruff format --check .", "ruff check .", "mypy", "lint-imports --no-logo")
