@@ -1,4 +1,4 @@
-"""Write the day's briefs: one page per person, in the order of the day."""
+"""Write the day's briefs: one page per person, in the order of the day, as HTML and Markdown."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def write_brief_files(
     people: Mapping[str, Person] | None = None,
     files: Collection[str] = (),
 ) -> None:
-    """Write ``REP-DAY.html`` for each person and day into `folder`, which is made.
+    """Write ``REP-DAY.html`` and ``REP-DAY.md`` for each person and day into `folder`, which is made.
 
     What the pages share is written beside it, into ``assets``.
 
@@ -58,6 +58,8 @@ def write_brief_files(
             body=Markup("".join(part["html"])),  # noqa: S704  the stage has escaped what stands in the data
         )  # fmt: skip
         (folder / f"{name}.html").write_text(text, encoding="utf-8")
+        markdown = f"# {called} · {day}\n\n" + "\n".join(part["markdown"])
+        (folder / f"{name}.md").write_text(markdown, encoding="utf-8")
     if not briefs.is_empty():
         write_assets(folder.parent / "assets")
 

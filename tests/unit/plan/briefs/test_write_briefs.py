@@ -222,7 +222,9 @@ def test_no_task_no_brief_and_no_folder(tmp_path: Path) -> None:
 def test_files_are_named_for_every_file_system(tmp_path: Path) -> None:
     write_brief_files(brief(inputs(), ACCOUNTS, visits=VISITS, calls=CALLS).briefs, tmp_path / "b", "en")
     names = sorted(path.name for path in (tmp_path / "b").iterdir())
-    assert names == ["C-2026-06-30.html", "R_1-a74a1770-2026-06-30.html"]
+    assert names == [
+        "C-2026-06-30.html", "C-2026-06-30.md", "R_1-a74a1770-2026-06-30.html", "R_1-a74a1770-2026-06-30.md",
+    ]  # fmt: skip
     assert sorted(path.name for path in (tmp_path / "assets").iterdir()) == ["page.css", "page.js"]
 
 
@@ -241,6 +243,7 @@ def test_a_page_calls_people_by_their_names_and_leads_back_to_the_report(tmp_pat
     part = made.filter(pl.col("rep_id") == "C")
     assert all(f'id="brief-{account}"' in page for account in part["account_id"])
     assert page.count('<li><a href="#brief-') == (part.height if part.height > 1 else 0)
+    assert (tmp_path / "b" / "C-2026-06-30.md").read_text("utf-8").startswith("# Ada <King> · 2026-06-30\n")
     assert 'href="../assets/page.css"' in page  # the style of all pages lies beside them, once
     assert "data-fields" in "".join(part["html"])
     assert "data-fields" not in page
