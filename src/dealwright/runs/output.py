@@ -161,7 +161,9 @@ def _write_comparison(plan: Plan, folder: Path, previous: Path | None) -> None:
         None if before is None else before.as_of, data.as_of,
     )  # fmt: skip
     outcomes.write_parquet(folder / "outcomes.parquet")
-    recent_events(data.orders, data.touches).write_parquet(folder / "account_history.parquet")
+    recent_events(data.orders, data.touches).write_parquet(
+        folder / "account_history.parquet", compression_level=LEVEL
+    )
     trend = trend_with(() if before is None else before.trend, data.as_of, plan.kpis.summary())
     _write_json(folder / "trend.json", trend)
 

@@ -13,7 +13,7 @@ from dealwright.errors import InputError
 from dealwright.schemas import DAY_TASK_COLUMNS, DayTasks
 
 TASK_FILE: Final = "tasks.parquet"
-LEVEL: Final = 6  # of compression, of every table of a run: a tenth smaller than the default
+LEVEL: Final = 12  # of compression, of every table of a run: a sixth smaller than the default
 _KEY: Final = "dealwright.run"
 
 
