@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import gc
 import logging
 import os
 import signal
@@ -25,6 +26,7 @@ from dealwright.service.core import Service
 from dealwright.service.metrics import FOLDER_VARIABLE
 from dealwright.service.params import ServiceParams
 
+_log = logging.getLogger("dealwright.service")
 _GRACE_S = 10
 _BACKLOG = 2048
 
@@ -98,7 +100,15 @@ def _build(place: Place, params: ServiceParams) -> FastAPI:
         desk = Desk.open(place.url, None if place.url else place.home, read_url=place.read_url)
         return Service(desk, params, None if place.url else place.home)
 
-    return create_app(open_service, params, started=_stop_with_server)
+    return create_app(open_service, params, started=_started)
+
+
+def _started(service: Service) -> None:
+    _stop_with_server(service)
+    # what was imported stays: looking through it again and again would halt all requests for 50 ms each time
+    gc.collect()
+    gc.freeze()
+    _log.info("process %d serves", os.getpid())
 
 
 def _stop_with_server(service: Service) -> None:
