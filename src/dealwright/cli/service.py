@@ -46,6 +46,16 @@ def serve(
             "--private-webhooks", help="Webhooks may lead into your own network, and to this machine."
         ),
     ] = False,
+    drain: Annotated[
+        float,
+        typer.Option(
+            "--drain",
+            metavar="SECONDS",
+            min=0,
+            max=3600,
+            help="How long to go on answering after SIGTERM, while /ready says no.",
+        ),
+    ] = 0.0,
 ) -> None:
     """Serve the desk over HTTP until it is stopped; its log goes to stderr, a line of JSON each."""
     from dealwright.extras import require_extra
@@ -66,7 +76,7 @@ def serve(
         )
     serve(
         Place(settings.database_url, settings.home, settings.database_url_read),
-        ServiceParams(worker=worker, private_webhooks=private_webhooks),
+        ServiceParams(worker=worker, private_webhooks=private_webhooks, drain_s=drain),
         host=host,
         port=port,
         processes=processes,

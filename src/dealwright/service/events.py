@@ -22,6 +22,7 @@ from dealwright.service.params import ServiceParams
 SOURCE = "/dealwright/desk"
 PREFIX = "dealwright."
 _PAGE = 1000
+_OLD_PAGE = 100  # of older events, which a slow listener holds alone while it takes them
 _LOOK_S = 10.0
 _log = logging.getLogger("dealwright.service")
 
@@ -98,7 +99,7 @@ class EventLog:
             while not (self._stopping or stopped()):
                 news = self._news  # before the look: what comes after it sets this one
                 if place < self._floor:
-                    found = list(await run_in_threadpool(self._outbox.read, place, _PAGE))
+                    found = list(await run_in_threadpool(self._outbox.read, place, _OLD_PAGE))
                 else:
                     found = self._after(place)
                 for event in found:

@@ -49,11 +49,15 @@ class ServiceParams:
         How often webhooks are looked after.
     heartbeat_s
         After so long without an event a listener gets a comment, so that a dead connection is noticed.
+    stall_s
+        A client that takes nothing of its answer for so long is cut off (on Linux).
+    drain_s
+        For so long after it was asked to end, a process answers requests and says that it is not ready.
 
     Raises
     ------
     InputError
-        One of them is not above 0.
+        One of them is not above 0; only `drain_s` may be 0.
     """
 
     worker: bool = True
@@ -75,8 +79,10 @@ class ServiceParams:
     webhook_timeout_s: float = 10.0
     webhook_poll_s: float = 0.5
     heartbeat_s: float = 15.0
+    stall_s: float = 60.0
+    drain_s: float = 0.0
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
-            if not isinstance(value, bool) and not value > 0:
+            if not isinstance(value, bool) and not (value > 0 or (name == "drain_s" and value == 0)):
                 raise InputError(f"{name} must be above 0, not {value}")
