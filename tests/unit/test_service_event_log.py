@@ -74,7 +74,10 @@ def test_the_outbox_is_read_once_for_all_and_not_at_all_when_nobody_listens() ->
         outbox.happen()
         outbox.happen()
         again = log.follow(Position(2, 2), lambda _: True, lambda: False)
-        assert [event and event.position.number for event in [await anext(again), await anext(again)]] == [3, 4]
+        assert [event and event.position.number for event in [await anext(again), await anext(again)]] == [
+            3,
+            4,
+        ]
         outbox.happen()
         last = await asyncio.wait_for(anext(again), 2)
         assert last is not None
