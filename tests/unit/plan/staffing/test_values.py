@@ -200,7 +200,7 @@ def test_a_call_says_who_when_until_when_and_what_time_it_is_there() -> None:
     assert (slots.day.size, slots.start_min.tolist()) == (2, [555, 600])
     found = _calls(
         pl.Series(["a", "b", "c"]), np.array([5.0, 6.0, 7.0]), np.array([1, -1, 0]), slots,
-        ["Europe/London", "Europe/Madrid", "Europe/Madrid"], promised=1,
+        pl.Series(["Europe/London", "Europe/Madrid", "Europe/Madrid"]), promised=1,
         rep_of=lambda day, place: f"r{day}{place}", days=[MONDAY, MONDAY + timedelta(days=1)],
         handle_min=8.0, company="Europe/Madrid",
     )  # fmt: skip
