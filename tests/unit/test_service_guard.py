@@ -56,7 +56,8 @@ def connection(token: str = TOKEN) -> HTTPConnection:
 def guarding(work: Callable[[Register, Guard], Awaitable[None]], **params: float) -> None:
     async def run() -> None:
         register = Register()
-        await work(register, Guard(register, ServiceParams(**params)))  # type: ignore[arg-type]
+        guard = Guard(register, None, ServiceParams(**params))  # type: ignore[arg-type]
+        await work(register, guard)
 
     finish(run())
 
