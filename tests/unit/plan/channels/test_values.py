@@ -131,6 +131,7 @@ def known(any_action: bool = False) -> tuple[Any, np.ndarray, np.ndarray]:
 def test_options_are_those_of_the_chosen_action_or_of_any() -> None:
     found, option, value = known()
     assert found.chosen.tolist() == [0, 0, 2, -1]
+    assert found.explore.tolist() == [False, False, True, False]
     assert found.names == (
         ("visit", "field"), ("visit", "outbound_cc"), ("offer", "outbound_cc"), ("offer", "ecom_self"),
     )  # fmt: skip
