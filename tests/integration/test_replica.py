@@ -100,7 +100,14 @@ def test_what_only_reads_asks_the_replica(
         def refuse(*_: object, **__: object) -> None:
             pytest.fail("the primary was asked")
 
+        assert [row["lead_id"] for row in desk.book.leads().rows] == [placed["lead_id"]]  # ours, too
         monkeypatch.setattr(desk.database, "connection", refuse)
+        assert len(desk.book.leads().rows) == 1
+        assert [row["assignment_id"] for row in desk.book.assignments().rows] == [placed["assignment_id"]]
+        assert [row["open"] for row in desk.book.agents().rows] == [0] * 6
+        assert desk.book.queue().rows == ()
+        assert len(desk.book.policies()) == 4
+        assert desk.used_policy("value")["model_id"] == 1
         assert [row["open"] for row in desk.agents().table_rows()] == [0] * 6
         assert desk.queue().table_rows() == ()
         assert desk.counts()["bookings"] == 1
@@ -108,6 +115,19 @@ def test_what_only_reads_asks_the_replica(
         assert desk.outcomes().height == 1
         assert desk.agent_traits().height == len(desk.agent_names()) == 6
         assert desk.verify().summary() == "the record is intact: 1 decision in 1 block"
+
+
+def test_a_single_row_is_read_where_it_was_written(primary: Server, standby: Server) -> None:
+    with (
+        Desk.open(primary.url, read_url=standby.url) as desk,
+        psycopg.connect(standby.url, autocommit=True) as replica,
+    ):
+        rows(replica, "select pg_wal_replay_pause()")
+        placed = desk.assign({"customer_name": "Kate", "attributes": LEAD}).to_dict()
+        assert desk.book.lead(placed["lead_id"])["agent_id"] == placed["agent_id"]
+        assert desk.book.assignment(placed["assignment_id"])["customer_name"] == "Kate"
+        assert desk.book.leads().rows == ()  # a replica is behind
+        rows(replica, "select pg_wal_replay_resume()")
 
 
 def test_training_reads_what_was_written_before_it(primary: Server, standby: Server) -> None:

@@ -47,7 +47,11 @@ class Page(Tabular):
 
 
 class Book(Session):
-    """What the desk has recorded, `Desk.book`; every page is read by its key, however far down it is."""
+    """What the desk has recorded, `Desk.book`; every page is read by its key, however far down it is.
+
+    Pages come from the read replica where there is one, a single row always from the database: who has just
+    written it sees it.
+    """
 
     def lead(self, lead_id: int) -> Row:
         """Return one lead and who has it.
@@ -73,7 +77,7 @@ class Book(Session):
         """Return leads, newest first."""
         if status is not None and status not in LEAD_STATUSES:
             raise UnknownNameError("status of a lead", status, LEAD_STATUSES)
-        rows = self._rows("leads_page", status=status, before=after, k=_limit(k) + 1)
+        rows = self._read_rows("leads_page", status=status, before=after, k=_limit(k) + 1)
         return _page([{**_named(row), "position": row["lead_id"]} for row in rows], k)
 
     def assignment(self, assignment: int | str) -> Row:
@@ -94,9 +98,9 @@ class Book(Session):
             raise UnknownNameError("status of an assignment", status, ASSIGNMENT_STATUSES)
         parameters: dict[str, Any] = {"status": status, "before": after, "k": _limit(k) + 1}
         if agent_id is None:
-            rows = self._rows("assignments_page", **parameters)
+            rows = self._read_rows("assignments_page", **parameters)
         else:
-            rows = self._rows("assignments_page_of_agent", agent_id=agent_id, **parameters)
+            rows = self._read_rows("assignments_page_of_agent", agent_id=agent_id, **parameters)
         return _page([_named(row) for row in rows], k)
 
     def agent_of_booking(self, booking: int | str) -> int:
@@ -116,17 +120,17 @@ class Book(Session):
 
     def agents(self, *, after: int | None = None, k: int = 100) -> Page:
         """Return agents in the order in which they came."""
-        rows = self._rows("agents_page", after=after, k=_limit(k) + 1)
+        rows = self._read_rows("agents_page", after=after, k=_limit(k) + 1)
         return _page([_agent(row) for row in rows], k)
 
     def queue(self, *, after: int | None = None, k: int = 100) -> Page:
         """Return the leads that wait, most urgent first; they are counted from their place in the queue."""
-        rows = self._rows("queue_page", after=after or 0, k=_limit(k) + 1)
+        rows = self._read_rows("queue_page", after=after or 0, k=_limit(k) + 1)
         return _page([{**row, "position": row["place"]} for row in rows], k)
 
     def policies(self) -> tuple[Row, ...]:
         """Return the policies with their parameters; the first is used where none is named."""
-        return tuple(self._rows("policies"))
+        return tuple(self._read_rows("policies"))
 
     def floor(self) -> Row:
         """Return what a monitor asks: waiting leads, the longest wait, open assignments, places, agents."""

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from decimal import Decimal
 from difflib import get_close_matches
+from functools import cached_property
 from pathlib import Path
 from time import perf_counter
 from types import TracebackType
@@ -170,12 +171,12 @@ class Desk(ModelRegister):
 
     # what the service reads
 
-    @property
+    @cached_property
     def book(self) -> Book:
         """The book of record, page by page."""
         from dealwright.desk.book import Book
 
-        return Book(self.database)
+        return Book(self.database, self.replica)
 
     @property
     def outbox(self) -> Outbox:
@@ -388,7 +389,17 @@ class Desk(ModelRegister):
     def used_policy(self, policy: str | None = None) -> Row:
         """Return a policy, or the one that is used where none is named, with its model and the evidence."""
         _check_policy(policy)
-        return self._rows("policy", policy=policy)[0]
+        return self._read_rows("policy", policy=policy)[0]
+
+    def ping(self) -> None:
+        """Ask the database for a sign of life.
+
+        Raises
+        ------
+        DatabaseError
+            There is none.
+        """
+        self._rows("policy", policy=None)
 
     def queue(self, k: int | None = None) -> Queue:
         """Return the leads that wait for a place, most urgent first."""

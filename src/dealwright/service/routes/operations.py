@@ -28,7 +28,7 @@ def ready(request: Request, desk: TheDesk) -> Json:
     """Say that requests can be served: the database answers, and the process is not about to end."""
     if service_of(request).is_draining():
         raise RefusedError(503, "this process is about to end: send requests to another one")
-    desk.used_policy()
+    desk.ping()
     return Json({"status": "ready", "database": redact(desk.database.url)})
 
 
