@@ -1,10 +1,11 @@
-"""Writes ``commands.md`` and ``parameters.md`` from the code's declarations: ``python docs/reference.py``.
+"""Writes ``commands.md``, ``parameters.md`` and ``openapi.json`` from the code: ``python docs/reference.py``.
 
-The pages are committed, so that they can be read in the repository; a test fails when they differ.
+They are committed, so that they can be read in the repository; a test fails when they differ.
 """
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
@@ -14,6 +15,7 @@ from typing import Any
 
 COMMANDS_PAGE = Path(__file__).with_name("commands.md")
 PARAMETERS_PAGE = Path(__file__).with_name("parameters.md")
+OPENAPI = Path(__file__).with_name("openapi.json")
 HEAD = """\
 # Commands
 
@@ -49,6 +51,19 @@ def command_reference() -> str:
         for name in names:
             parts += _describe(name, program.commands[name])
     return "\n".join(parts)
+
+
+def openapi_document() -> str:
+    """Return the description of the HTTP interface, as the service gives it at `/api/v1/openapi.json`."""
+    from dealwright.service.app import create_app
+    from dealwright.service.core import Service
+    from dealwright.service.params import ServiceParams
+
+    def open_service() -> Service:
+        raise AssertionError("nothing is served")
+
+    document = create_app(open_service, ServiceParams()).openapi()
+    return json.dumps(document, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
 
 
 def _contents(groups: Any) -> Iterator[str]:
@@ -188,3 +203,4 @@ def _one_line_lists(text: str) -> str:
 if __name__ == "__main__":
     COMMANDS_PAGE.write_text(command_reference(), encoding="utf-8")
     PARAMETERS_PAGE.write_text(parameter_reference(), encoding="utf-8")
+    OPENAPI.write_text(openapi_document(), encoding="utf-8")

@@ -91,6 +91,11 @@ def test_the_reference_in_the_documentation_is_the_command_lines_own() -> None:
     assert all(f"### dealwright {path}\n" in page for path in COMMANDS)
 
 
+def test_the_description_of_the_http_interface_is_the_services_own() -> None:
+    document = (DOCS / "openapi.json").read_text(encoding="utf-8")
+    assert document == _reference().openapi_document(), "run `python docs/reference.py`"
+
+
 def test_the_page_of_parameters_has_each_default_of_the_code() -> None:
     page = (DOCS / "parameters.md").read_text(encoding="utf-8")
     assert page == _reference().parameter_reference(), "run `python docs/reference.py`"

@@ -82,6 +82,7 @@ def create_app(
         description=_DESCRIPTION,
         lifespan=lifespan,
         openapi_url="/api/v1/openapi.json",
+        servers=[{"url": "/"}],  # some generators of clients do not take it for granted
         docs_url=None,  # its page loads scripts from elsewhere
         redoc_url=None,
         redirect_slashes=False,
