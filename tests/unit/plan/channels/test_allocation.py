@@ -157,6 +157,8 @@ def test_nothing_and_nobody():
         result = allocate(value, np.array([1.0, np.inf]))
         assert result.value == 0
         assert (result.choice == -1).all()
+    assert allocate_by_flow(np.zeros((2, 0)), np.array([1.0, np.inf])).tolist() == []
+    assert allocate_by_flow(np.array([[0.0, 2.0]]), np.array([np.inf])).tolist() == [-1, 0]
     full = allocate(np.array([[3.0, 4.0]]), np.array([0.0]))
     assert full.prices[0] == 4.0
     assert full.value == 0
