@@ -19,7 +19,7 @@ QUEUE, CALLS = "inbound_cc", "outbound_cc"
 
 
 def planned(paid: list[tuple[str, int]], *, busy: tuple[str, ...] = (QUEUE, CALLS), **more: Any) -> Any:
-    """Return a schedule of shifts (who, paid minutes); of a hundred calls nine in ten are answered in time."""
+    """Return a schedule of shifts (who, paid minutes); nine in ten incoming calls are answered in time."""
     levels = pl.DataFrame(
         {
             "channel": [*busy, "ecom_assisted"],
