@@ -133,7 +133,7 @@ PACKAGES: dict[str, tuple[str, ...]] = {
         for stage in ("actions", "anomalies", "briefs", "prediction", "quality", "segments", "territories")
     },
     "plan/channels": (f"{_PLAN}/channels", _CHANNELS_AND_SHIFTS),
-    "plan/routing": (f"{_PLAN}/routing", f"{_PLAN}/test_one_more.py"),
+    "plan/routing": (f"{_PLAN}/routing",),
     "plan/staffing": (f"{_PLAN}/staffing", _CHANNELS_AND_SHIFTS, f"{_PLAN}/test_headcount.py"),
     "learn": _LEARN + _unit("learn_asof", "learn_off_policy", "learn_profile"),
     "stats": ("tests/unit/stats",),
