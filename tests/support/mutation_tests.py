@@ -134,7 +134,7 @@ PACKAGES: dict[str, tuple[str, ...]] = {
     },
     "plan/channels": (f"{_PLAN}/channels", _CHANNELS_AND_SHIFTS),
     "plan/routing": (f"{_PLAN}/routing",),
-    "plan/staffing": (f"{_PLAN}/staffing", _CHANNELS_AND_SHIFTS, f"{_PLAN}/test_headcount.py"),
+    "plan/staffing": (f"{_PLAN}/staffing", _CHANNELS_AND_SHIFTS),
     "learn": _LEARN + _unit("learn_asof", "learn_off_policy", "learn_profile"),
     "stats": ("tests/unit/stats",),
     "tables": ("tests/unit/tables",),
