@@ -47,6 +47,16 @@ def serve(
             "--private-webhooks", help="Webhooks may lead into your own network, and to this machine."
         ),
     ] = False,
+    drain: Annotated[
+        float,
+        typer.Option(
+            "--drain",
+            metavar="SECONDS",
+            min=0,
+            max=3600,
+            help="How long to go on answering after SIGTERM, while /ready says no.",
+        ),
+    ] = 0.0,
     public_url: Annotated[
         str | None,
         typer.Option(
@@ -81,6 +91,7 @@ def serve(
             public_url=settings.public_url,
             oidc=settings.oidc,
             oidc_secret=settings.oidc_secret,
+            drain_s=drain,
         ),
         host=host,
         port=port,
