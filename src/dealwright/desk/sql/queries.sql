@@ -165,9 +165,12 @@ select c.change_id as position, c.change_id, c.changed_at, c.actor, c.actor_name
        coalesce(a.external_id, s.external_id, b.external_id, c.object_id) as object_id,
        c.before, c.after, c.reason, c.request_id
 from dealwright.change as c
-left join dealwright.agent as a on c.object = 'agent' and a.agent_id = c.object_id::bigint
-left join dealwright.assignment as s on c.object = 'assignment' and s.assignment_id = c.object_id::bigint
-left join dealwright.booking as b on c.object = 'booking' and b.booking_id = c.object_id::bigint
+left join dealwright.agent as a
+    on a.agent_id = case when c.object = 'agent' then c.object_id::bigint end
+left join dealwright.assignment as s
+    on s.assignment_id = case when c.object = 'assignment' then c.object_id::bigint end
+left join dealwright.booking as b
+    on b.booking_id = case when c.object = 'booking' then c.object_id::bigint end
 where (%(before)s::bigint is null or c.change_id < %(before)s::bigint)
   and (%(actor)s::text is null or c.actor = %(actor)s::text)
   and (%(action)s::text is null or c.action = %(action)s::text)
