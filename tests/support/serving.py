@@ -115,6 +115,8 @@ def served_floor(server: TestServer, template: str, folder: Path, *options: str)
     server.create_database(name, template)
     with Database(server.url_of(name)) as database:
         make_floor(database)
+        with Desk(database) as desk:
+            desk.make_roles()
     with serving(server.url_of(name), folder, *options) as found:
         for role in ("ingest", "planner", "manager", "admin"):
             found.keys[role] = found.desk.keys.create(role, [role])

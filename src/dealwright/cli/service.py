@@ -73,6 +73,8 @@ def serve(
         settings = replace(settings, public_url=public_url)
     with open_desk(context) as desk:  # brings the database up to date before a process of the service starts
         keys = desk.keys.list()
+        if settings.database_url is None and not desk.acts_for():
+            desk.make_roles()  # nobody else has the embedded database
     from dealwright.service.params import ServiceParams
     from dealwright.service.server import Place, serve
 
