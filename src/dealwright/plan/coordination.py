@@ -159,7 +159,7 @@ class Night:
         return self.stages.run(
             "schedule", data.accounts.height, schedule, data.accounts, channels.frame, self.params.schedule,
             staff=data.staff, arrivals=data.arrivals, call_backs=data.call_backs, carried=self.carried,
-            touches=data.touches, catalogue=self.params.action.catalogue,
+            touches=data.logs()["touches"], catalogue=self.params.action.catalogue,
             schema=data.schema, as_of=data.as_of,
         )  # fmt: skip
 

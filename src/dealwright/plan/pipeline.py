@@ -91,12 +91,12 @@ def run_plan(
     del inputs  # what was given may be large, and is not needed any more
     rows, account_id = data.accounts.height, data.accounts["account_id"]
     known: dict[str, Any] = {"schema": data.schema, "as_of": data.as_of}
-    past = {"orders": data.orders, "touches": data.touches, "history": data.history}
+    past = data.logs()
     predictions = stages.run(
         "predict", rows, predict, data.accounts, params.predict, **past, **known, store=store
     )
     anomalies = stages.run(
-        "anomalies", rows, detect_anomalies, data.accounts, params.anomalies, orders=data.orders, **known
+        "anomalies", rows, detect_anomalies, data.accounts, params.anomalies, orders=past["orders"], **known
     )
     segments = stages.run(
         "segment", rows, segment, data.accounts, predictions.frame, params.segment, schema=data.schema
@@ -160,7 +160,7 @@ def run_plan(
     briefs = stages.run(
         "brief", rows, write_briefs, data.accounts, decided, params.brief,
         visits=None if routes is None else routes.visits, calls=schedule.calls,
-        orders=data.orders, touches=data.touches, reps=data.reps, **known,
+        orders=past["orders"], touches=past["touches"], reps=data.reps, **known,
     )  # fmt: skip
     stages.finish()
 
@@ -220,9 +220,9 @@ def _count(people: pl.DataFrame | None) -> int:
 
 def _hash_inputs(inputs: PlanInputs, seed: int, land: Any) -> str:
     tables = (
-        inputs.accounts, inputs.orders, inputs.touches, inputs.reps, inputs.history, inputs.staff,
-        inputs.promises, inputs.frequencies, inputs.call_backs, inputs.arrivals,
+        "accounts", "orders", "touches", "reps", "history", "staff", "promises", "frequencies", "call_backs",
+        "arrivals",
     )  # fmt: skip
-    parts = [hash_frame(frame) for frame in tables]
+    parts = [hash_frame(getattr(inputs, name)) for name in tables]
     parts += [] if land is None else [hash_text(land.wkb_hex)]
     return hash_text("|".join([*parts, repr(inputs.schema), inputs.as_of.isoformat(), str(seed)]))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -80,8 +80,8 @@ def changes_since(before: pl.DataFrame | None, now: pl.DataFrame) -> pl.DataFram
 
 def outcomes_of(
     tasks: pl.DataFrame | None,
-    touches: pl.DataFrame | None,
-    orders: pl.DataFrame | None,
+    touches: pl.LazyFrame | None,
+    orders: pl.LazyFrame | None,
     since: datetime | None,
     until: datetime,
 ) -> pl.DataFrame:
@@ -107,6 +107,7 @@ def outcomes_of(
             .filter(fresh & pl.col("channel").is_not_null())
             .group_by("account_id", "channel")
             .agg(answered=pl.col("response").any())
+            .collect()
         )
     bought = pl.DataFrame(schema={"account_id": pl.String, "ordered_eur": pl.Float64})
     if orders is not None:
@@ -115,6 +116,7 @@ def outcomes_of(
             .filter(fresh)
             .group_by("account_id")
             .agg(ordered_eur=pl.col("amount_eur").sum())
+            .collect()
         )
     done = pl.col("answered").is_not_null()
     return (
@@ -135,18 +137,24 @@ def outcomes_of(
 
 
 def recent_events(
-    orders: pl.DataFrame | None, touches: pl.DataFrame | None, *, each: int = _EVENTS
+    orders: Iterable[pl.DataFrame], touches: Iterable[pl.DataFrame], *, each: int = _EVENTS
 ) -> pl.DataFrame:
-    """Return `HISTORY_COLUMNS`: the latest orders and contacts of every account, the latest first."""
+    """Return `HISTORY_COLUMNS`: the latest orders and contacts of every account, the latest first.
+
+    Parameters
+    ----------
+    orders, touches
+        Their rows, some at a time.
+    """
     parts = [pl.DataFrame(schema=HISTORY_COLUMNS)]
-    if orders is not None:
-        found = orders.select(
+    for rows in orders:
+        found = rows.select(
             "account_id", at=pl.col("ordered_at").cast(pl.Datetime("us")), what=pl.lit("order"),
             amount_eur=pl.col("amount_eur").cast(pl.Float64),
         )  # fmt: skip
         parts.append(_latest(found, each))
-    if touches is not None:
-        found = touches.filter(pl.col("channel").is_not_null()).select(
+    for rows in touches:
+        found = rows.filter(pl.col("channel").is_not_null()).select(
             "account_id", "channel", "action", at=pl.col("touched_at").cast(pl.Datetime("us")),
             what=pl.lit("contact"), answered="response",
         )  # fmt: skip
