@@ -64,6 +64,11 @@ class Solved:
     days: SolvedDays = field(default_factory=dict)
     channels: dict[str, Channels] = field(default_factory=dict)
 
+    def clear(self) -> None:
+        """Forget all of it: an allocation holds a row per account."""
+        self.days.clear()
+        self.channels.clear()
+
 
 @dataclass(frozen=True)
 class Night:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import polars as pl
+import polars.selectors as cs
 
 from dealwright.parallel import parallel_map
 from dealwright.plan.actions import choose_actions
@@ -161,6 +162,7 @@ def run_plan(
         left_out=None if routes is None else routes.left_out, unplaced=schedule.unplaced, staff=data.staff,
     )  # fmt: skip
     decided = with_costs(join_results(account_id, *found, limits), params.action.catalogue)
+    night.solved.clear()
     briefs = stages.run(
         "brief", rows, write_briefs, data.accounts, decided, params.brief,
         visits=None if routes is None else routes.visits, calls=schedule.calls,
@@ -173,12 +175,14 @@ def run_plan(
         distance_baseline, limits, briefs,
     )  # fmt: skip
     accounts = decided.with_columns(*briefs.frame.drop("account_id"), _names(data))
+    # a selection of rows copies all columns, and reasons are most of them
+    flat = accounts.select(~cs.nested())
     drift, profile = measure_drift(
-        data, accounts, predictions.metrics, last.profile, params.quality.metric_worse_by
+        data, flat, predictions.metrics, last.profile, params.quality.metric_worse_by
     )
     return Plan(
         **vars(results), inputs=data, accounts=accounts, drift=drift,
-        kpis=judge(measure(Findings(results, accounts, drift)), params.kpis.targets),
+        kpis=judge(measure(Findings(results, flat, drift)), params.kpis.targets),
         trace=tuple(stages.records), profile=profile, params=params, seed=seed,
     )  # fmt: skip
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import polars as pl
 
-from dealwright.schemas import Columns
+from dealwright.schemas import Columns, conform
 
 CHANGE_COLUMNS: Final[Columns] = {
     "account_id": pl.String,
@@ -40,6 +40,8 @@ HISTORY_COLUMNS: Final[Columns] = {
     "amount_eur": pl.Float64,
 }
 _EVENTS: Final = 6
+_ACCOUNTS: Final = 100_000  # whose events are put in order together
+_NOBODY: Final = pl.Series("account_id", [], dtype=pl.String)
 _RUNS: Final = 12
 _COMPARED: Final = ("account_id", "rep_id", "action", "channel", "expected_value_eur")
 
@@ -80,8 +82,8 @@ def changes_since(before: pl.DataFrame | None, now: pl.DataFrame) -> pl.DataFram
 
 def outcomes_of(
     tasks: pl.DataFrame | None,
-    touches: pl.LazyFrame | None,
-    orders: pl.LazyFrame | None,
+    touches: pl.DataFrame | pl.LazyFrame | None,
+    orders: pl.DataFrame | pl.LazyFrame | None,
     since: datetime | None,
     until: datetime,
 ) -> pl.DataFrame:
@@ -103,7 +105,8 @@ def outcomes_of(
     made = pl.DataFrame(schema={"account_id": pl.String, "channel": pl.String, "answered": pl.Boolean})
     if touches is not None:
         made = (
-            touches.rename({"touched_at": "at"})
+            touches.lazy()
+            .rename({"touched_at": "at"})
             .filter(fresh & pl.col("channel").is_not_null())
             .group_by("account_id", "channel")
             .agg(answered=pl.col("response").any())
@@ -112,7 +115,8 @@ def outcomes_of(
     bought = pl.DataFrame(schema={"account_id": pl.String, "ordered_eur": pl.Float64})
     if orders is not None:
         bought = (
-            orders.rename({"ordered_at": "at"})
+            orders.lazy()
+            .rename({"ordered_at": "at"})
             .filter(fresh)
             .group_by("account_id")
             .agg(ordered_eur=pl.col("amount_eur").sum())
@@ -146,22 +150,34 @@ def recent_events(
     orders, touches
         Their rows, some at a time.
     """
-    parts = [pl.DataFrame(schema=HISTORY_COLUMNS)]
+    found: dict[str, list[pl.DataFrame]] = {"order": [], "contact": []}
     for rows in orders:
-        found = rows.select(
-            "account_id", at=pl.col("ordered_at").cast(pl.Datetime("us")), what=pl.lit("order"),
-            amount_eur=pl.col("amount_eur").cast(pl.Float64),
-        )  # fmt: skip
-        parts.append(_latest(found, each))
+        events = rows.select("account_id", at=pl.col("ordered_at").cast(pl.Datetime("us")),
+                             amount_eur=pl.col("amount_eur").cast(pl.Float64))  # fmt: skip
+        found["order"].append(_latest(events, each))
     for rows in touches:
-        found = rows.filter(pl.col("channel").is_not_null()).select(
+        made = rows.filter(pl.col("channel").is_not_null())
+        events = made.select(
             "account_id", "channel", "action", at=pl.col("touched_at").cast(pl.Datetime("us")),
-            what=pl.lit("contact"), answered="response",
+            answered="response",
         )  # fmt: skip
-        parts.append(_latest(found, each))
-    found = _latest(pl.concat(parts, how="diagonal"), each).select(*HISTORY_COLUMNS)
-    # nobody looks at the hour, which would be most of the file
-    return found.with_columns(pl.col("at").dt.truncate("1d"))
+        found["contact"].append(_latest(events, each))
+    # some accounts at a time, in the order of their ids
+    ids = pl.concat([part["account_id"] for parts in found.values() for part in parts] or [_NOBODY])
+    ids = ids.unique().sort()
+    shown = [pl.DataFrame(schema=HISTORY_COLUMNS)]
+    for some in ids.to_frame().iter_slices(_ACCOUNTS):
+        first, last = (pl.lit(some["account_id"][place]) for place in (0, -1))
+        here = pl.col("account_id").is_between(first, last)
+        latest = [
+            conform(part.filter(here), HISTORY_COLUMNS)
+            .with_columns(what=pl.lit(what))
+            for what, parts in found.items()
+            for part in parts
+        ]  # fmt: skip
+        # nobody looks at the hour, which would be most of the file
+        shown.append(_latest(pl.concat(latest), each).with_columns(pl.col("at").dt.truncate("1d")))
+    return pl.concat(shown)
 
 
 def trend_with(

@@ -44,7 +44,7 @@ _ORDER: Final = (
     "arrivals",
 )  # fmt: skip
 # rows of a table that are judged at a time: beyond, a Parquet table is never whole in memory as it came
-_PART_ROWS: Final = 1_000_000
+_PART_ROWS: Final = 500_000
 _AS_TEXT: Final = ("text", "texts", "zone")  # kinds whose cells are read one by one, whatever the others hold
 _TIMES: Final = {"orders": "ordered_at", "touches": "touched_at", "history": "snapshot_at"}
 
