@@ -46,6 +46,9 @@ def serve(
             "--private-webhooks", help="Webhooks may lead into your own network, and to this machine."
         ),
     ] = False,
+    pages: Annotated[
+        bool, typer.Option("--console/--no-console", help="Also serve the console, for people in a browser.")
+    ] = True,
 ) -> None:
     """Serve the desk over HTTP until it is stopped; its log goes to stderr, a line of JSON each."""
     from dealwright.extras import require_extra
@@ -57,6 +60,11 @@ def serve(
     from dealwright.service.params import ServiceParams
     from dealwright.service.server import Place, serve
 
+    extend = None
+    if pages:
+        from dealwright.web import add_console
+
+        extend = add_console
     say = notes()
     if not any(key["is_valid"] for key in keys):
         say.print(
@@ -70,8 +78,14 @@ def serve(
         host=host,
         port=port,
         processes=processes,
-        ready=lambda address: say.print(f"serving at {address}; Ctrl-C stops", markup=False, soft_wrap=True),
+        ready=lambda address: say.print(_serving(address, pages=pages), markup=False, soft_wrap=True),
+        extend=extend,
     )
+
+
+def _serving(address: str, *, pages: bool) -> str:
+    console = f"the console at {address.removesuffix('/api/v1')}, " if pages else ""
+    return f"{console}serving at {address}; Ctrl-C stops"
 
 
 def mcp(

@@ -46,6 +46,7 @@ def serve(
     port: int,
     processes: int = 1,
     ready: Callable[[str], None] = lambda _: None,
+    extend: Callable[[FastAPI], None] | None = None,
 ) -> None:
     """Serve until SIGTERM or Ctrl-C; requests under way are answered first.
 
@@ -55,6 +56,8 @@ def serve(
         0 takes one that is free.
     ready
         Is told the address as soon as clients can connect; they are answered when a process has started.
+    extend
+        Adds addresses to the application of each process, so a function of a module.
 
     Raises
     ------
@@ -66,7 +69,7 @@ def serve(
         if processes > 1:
             os.environ[FOLDER_VARIABLE] = folder
         config = uvicorn.Config(
-            functools.partial(_build, place, params),
+            functools.partial(_build, place, params, extend),
             factory=True,
             workers=processes,
             http="httptools",
@@ -90,7 +93,7 @@ def serve(
             listener.close()
 
 
-def _build(place: Place, params: ServiceParams) -> FastAPI:
+def _build(place: Place, params: ServiceParams, extend: Callable[[FastAPI], None] | None = None) -> FastAPI:
     """Build the application in the process that serves."""
     _log_as_json()
 
@@ -98,7 +101,7 @@ def _build(place: Place, params: ServiceParams) -> FastAPI:
         desk = Desk.open(place.url, None if place.url else place.home, read_url=place.read_url)
         return Service(desk, params, None if place.url else place.home)
 
-    return create_app(open_service, params, started=_stop_with_server)
+    return create_app(open_service, params, started=_stop_with_server, extend=extend or (lambda _: None))
 
 
 def _stop_with_server(service: Service) -> None:
