@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Annotated
 
@@ -49,12 +50,20 @@ def serve(
     pages: Annotated[
         bool, typer.Option("--console/--no-console", help="Also serve the console, for people in a browser.")
     ] = True,
+    public_url: Annotated[
+        str | None,
+        typer.Option(
+            "--public-url", metavar="URL", help="Where people reach it with a browser, behind a proxy."
+        ),
+    ] = None,
 ) -> None:
     """Serve the desk over HTTP until it is stopped; its log goes to stderr, a line of JSON each."""
     from dealwright.extras import require_extra
 
     require_extra("service", "the service")
     settings = settings_of(context)
+    if public_url:
+        settings = replace(settings, public_url=public_url)
     with open_desk(context) as desk:  # brings the database up to date before a process of the service starts
         keys = desk.keys.list()
     from dealwright.service.params import ServiceParams
@@ -74,7 +83,13 @@ def serve(
         )
     serve(
         Place(settings.database_url, settings.home, settings.database_url_read),
-        ServiceParams(worker=worker, private_webhooks=private_webhooks),
+        ServiceParams(
+            worker=worker,
+            private_webhooks=private_webhooks,
+            public_url=settings.public_url,
+            oidc=settings.oidc,
+            oidc_secret=settings.oidc_secret,
+        ),
         host=host,
         port=port,
         processes=processes,

@@ -1,4 +1,4 @@
-"""What the console looks at: the floor as it is now, a lead's story, an agent's day, the record's latest part.
+"""What the console looks at: the floor as it is, a lead's story, an agent's day, the latest decisions.
 
 Every statement looks at the latest rows or goes by an index: how long the history is does not matter.
 """

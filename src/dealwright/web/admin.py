@@ -24,17 +24,24 @@ def _admin(ask: Ask) -> View:
     desk = ask.desk
     dimensions = [
         {
-            "name": item.name, "values": list(item.values), "is_open": item.is_open, "required": item.required,
-            "at_arrival": item.at_arrival, "edges": list(item.edges),
+            "name": item.name,
+            "values": list(item.values),
+            "is_open": item.is_open,
+            "required": item.required,
+            "at_arrival": item.at_arrival,
+            "edges": list(item.edges),
         }
         for item in desk.dimensions()
-    ]  # fmt: skip
+    ]
     policies = [dict(row) for row in desk.book.policies()]
     return View(
-        "admin.html", ask.form.text("Admin"), {"dimensions": dimensions, "policies": policies}, table="dimensions",
+        "admin.html",
+        ask.form.text("Admin"),
+        {"dimensions": dimensions, "policies": policies},
+        table="dimensions",
         lead=ask.form.text("What is declared of leads, and by which rules they are placed."),
         extra={"is_admin": ask.may()},
-    )  # fmt: skip
+    )
 
 
 def _keys(ask: Ask) -> View:
@@ -43,13 +50,19 @@ def _keys(ask: Ask) -> View:
 
 def _key_page(ask: Ask, rows: list[dict[str, Any]]) -> View:
     return View(
-        "keys.html", ask.form.text("Keys"), {"rows": rows},
-        lead=ask.form.text("Who may call the service, and for what. Secrets are not kept: only their hashes."),
+        "keys.html",
+        ask.form.text("Keys"),
+        {"rows": rows},
+        lead=ask.form.text(
+            "Who may call the service, and for what. Secrets are not kept: only their hashes."
+        ),
         extra={
-            "scopes": [(name, ask.form.text(_SCOPE_WORDS.get(name, words))) for name, words in SCOPES.items()],
+            "scopes": [
+                (name, ask.form.text(_SCOPE_WORDS.get(name, words))) for name, words in SCOPES.items()
+            ],
             "agents": ask.desk.floor.records(),
         },
-    )  # fmt: skip
+    )
 
 
 def _revoke_key(ask: Ask) -> str:
@@ -68,9 +81,14 @@ def _people(ask: Ask) -> View:
         )
         del row["desk_agent_id"]
     return View(
-        "people.html", ask.form.text("People"), {"rows": rows}, extra={"is_manager": ask.may("manager")},
-        lead=ask.form.text("How many open leads each may have, and when they work. Room that opens is filled at once."),
-    )  # fmt: skip
+        "people.html",
+        ask.form.text("People"),
+        {"rows": rows},
+        extra={"is_manager": ask.may("manager")},
+        lead=ask.form.text(
+            "How many open leads each may have, and when they work. Room that opens is filled at once."
+        ),
+    )
 
 
 def _set_capacity(ask: Ask) -> str:

@@ -43,10 +43,13 @@ def _agents(ask: Ask) -> View:
     elif wanted == "away":
         rows = [row for row in rows if not row["present"]]
     return View(
-        "agents.html", ask.form.text("Agents"), {"rows": rows}, live="/live/floor",
+        "agents.html",
+        ask.form.text("Agents"),
+        {"rows": rows},
+        live="/live/floor",
         lead=ask.form.text("Who is there, how busy, and what they win, with the 90 % interval."),
         extra={"show": wanted},
-    )  # fmt: skip
+    )
 
 
 def with_rate(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -79,27 +82,31 @@ def _agent(ask: Ask) -> View:
     for row in (*opened, *ended):
         row.pop("desk_assignment_id")
     return View(
-        "agent.html", record["agent_name"],
+        "agent.html",
+        record["agent_name"],
         {"agent": record, "rows": opened, "ended": ended, "tasks": tasks, "standing": _standing(ask, record)},
         live=f"/live/agents/{link_to(record['agent_id'])[1:]}",
         extra={
-            "fields": _fields(ask), "is_own": ask.own_agent is not None or ask.may("manager"),
+            "fields": _fields(ask),
+            "is_own": ask.own_agent is not None or ask.may("manager"),
             "is_manager": ask.may("manager"),
-            "shifts": [(part.lower, part.upper) for part in shifts or ()][:20], "problem": "",
+            "shifts": [(part.lower, part.upper) for part in shifts or ()][:20],
+            "problem": "",
         },
-    )  # fmt: skip
+    )
 
 
 def _fields(ask: Ask) -> list[dict[str, Any]]:
     return [
         {
-            "name": f"d.{item.name}", "label": item.name.replace("_", " ").capitalize(),
+            "name": f"d.{item.name}",
+            "label": item.name.replace("_", " ").capitalize(),
             "values": [value for value in item.values if value != EMPTY],
             "value": ask.text(f"d.{item.name}"),
         }
         for item in ask.desk.dimensions()
         if not item.edges and len(item.values) <= 500
-    ]  # fmt: skip
+    ]
 
 
 def _standing(ask: Ask, record: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -117,11 +124,20 @@ def _standing(ask: Ask, record: Mapping[str, Any]) -> dict[str, Any] | None:
         return None
     first = rows[0]
     return {
-        "problem": "", "policy": ranking["policy"], "of": len(rows), "rank": own["rank"], "eligible": own["eligible"],
-        "match_score": own["match_score"], "win_probability": own["win_probability"],
-        "win_low": own["win_low"], "win_high": own["win_high"], "reasons": own["reasons"] or [],
-        "first_score": first["match_score"], "first_open": first["open"], "is_first": first is own,
-    }  # fmt: skip
+        "problem": "",
+        "policy": ranking["policy"],
+        "of": len(rows),
+        "rank": own["rank"],
+        "eligible": own["eligible"],
+        "match_score": own["match_score"],
+        "win_probability": own["win_probability"],
+        "win_low": own["win_low"],
+        "win_high": own["win_high"],
+        "reasons": own["reasons"] or [],
+        "first_score": first["match_score"],
+        "first_open": first["open"],
+        "is_first": first is own,
+    }
 
 
 def _availability(ask: Ask) -> str:

@@ -1,16 +1,18 @@
-"""Who asks for a page, and what a form says; a form of another site is refused."""
+"""Who asks for a page, and what a form says."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 
 from starlette.concurrency import run_in_threadpool
 
+from dealwright.desk.keys import Caller
+from dealwright.service.endpoint import page_needs
 from dealwright.service.problems import RefusedError
 from dealwright.web.pages import find_format
-from dealwright.web.view import Ask, check_scopes
+from dealwright.web.view import Ask
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -29,9 +31,8 @@ async def identify(request: Request, scopes: Sequence[str], fields: dict[str, st
         Nobody we know, or somebody who may not.
     """
     service: Service = request.app.state.service
-    who = await service.guard.identify(request)
-    request.state.key = who
-    check_scopes(who, scopes)
+    await page_needs(*scopes)(request)
+    who: Caller = request.state.caller
     currency = await run_in_threadpool(_currency, service)
     return Ask(request, service, who, find_format(request, currency), fields or {})
 
@@ -57,18 +58,3 @@ async def read_form(request: Request) -> dict[str, str]:
     except ValueError as error:
         raise RefusedError(400, "the form has more fields than the page gave it") from error
     return {name: value.strip() for name, value in pairs}
-
-
-def check_origin(request: Request) -> None:
-    """Refuse a form that another site sent in the name of who is signed in here.
-
-    Raises
-    ------
-    RefusedError
-        A browser says that the form comes from elsewhere.
-    """
-    site = request.headers.get("sec-fetch-site")
-    origin = request.headers.get("origin")
-    elsewhere = site is not None and site not in ("same-origin", "none")
-    if elsewhere or (origin is not None and urlsplit(origin).netloc != request.headers.get("host", "")):
-        raise RefusedError(403, "this form was sent by another site: open the page here and send it again")

@@ -15,12 +15,17 @@ def _decisions(ask: Ask) -> View:
     rows = rows[:_PAGE]
     unsealed = sum(row["block_id"] is None for row in rows)
     return View(
-        "audit.html", ask.form.text("Audit"), {"rows": rows, "next": rows[-1]["decision_id"] if more else None},
-        lead=ask.form.text("Every decision of the desk, the newest first; each can be recomputed from its record."),
+        "audit.html",
+        ask.form.text("Audit"),
+        {"rows": rows, "next": rows[-1]["decision_id"] if more else None},
+        lead=ask.form.text(
+            "Every decision of the desk, the newest first; each can be recomputed from its record."
+        ),
         extra={
-            "older": address_with("/audit", before=rows[-1]["decision_id"]) if more else "", "unsealed": unsealed,
+            "older": address_with("/audit", before=rows[-1]["decision_id"]) if more else "",
+            "unsealed": unsealed,
         },
-    )  # fmt: skip
+    )
 
 
 def _chain(ask: Ask) -> View:
@@ -31,15 +36,19 @@ def _chain(ask: Ask) -> View:
         result = ask.desk.verify()
         broken = [block["block_id"] for block in result.blocks if block["intact"] is False]
         checked = {
-            "summary": result.summary(), "intact": not broken and not result.changed_files, "broken": broken,
+            "summary": result.summary(),
+            "intact": not broken and not result.changed_files,
+            "broken": broken,
             "unsealed": result.unsealed,
-        }  # fmt: skip
+        }
     return View(
-        "chain.html", ask.form.text("Chain"), {"rows": rows, "checked": checked},
+        "chain.html",
+        ask.form.text("Chain"),
+        {"rows": rows, "checked": checked},
         lead=ask.form.text(
             "Decisions are sealed in blocks, each with the hash of the one before: a change would show."
         ),
-    )  # fmt: skip
+    )
 
 
 PARTS = (Shown("/audit", READERS, _decisions), Shown("/audit/chain", READERS, _chain))

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, urlsplit
 
+from markupsafe import Markup
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -14,9 +15,11 @@ from starlette.routing import Route
 
 from dealwright.report.format import LANGUAGES, Format, mark
 from dealwright.service.answers import Json
+from dealwright.service.endpoint import csrf_token_of
+from dealwright.service.guard import CSRF_FIELD
 from dealwright.service.problems import RefusedError
 from dealwright.web import admin, agents, audit, evidence, floor, leads, live
-from dealwright.web.asking import check_origin, identify, read_form
+from dealwright.web.asking import identify, read_form
 from dealwright.web.pages import ASSETS, LANGUAGE_COOKIE, asset_bytes, find_format, write_page
 from dealwright.web.view import READERS, Ask, Done, Part, Shown, View, as_csv
 from dealwright.web.words import HEADINGS
@@ -46,8 +49,13 @@ NAVIGATION: Final = (
     ("s", "/admin", mark("Admin"), READERS),
 )
 _PARTS: Final[Sequence[Part]] = (
-    *floor.PARTS, *leads.PARTS, *agents.PARTS, *evidence.PARTS, *audit.PARTS, *admin.PARTS,
-)  # fmt: skip
+    *floor.PARTS,
+    *leads.PARTS,
+    *agents.PARTS,
+    *evidence.PARTS,
+    *audit.PARTS,
+    *admin.PARTS,
+)
 
 
 def add_console(app: FastAPI) -> None:
@@ -62,12 +70,14 @@ def add_console(app: FastAPI) -> None:
     ]
     for part in _PARTS:
         if isinstance(part, Shown):
-            for form in (".json", ".csv", ""):
-                routes.append(Route(part.path + form, _show(part, form), methods=["GET"]))
+            routes += [
+                Route(part.path + form, _show(part, form), methods=["GET"]) for form in (".json", ".csv", "")
+            ]
         else:
             routes.append(Route(part.path, _do(part), methods=["POST"]))
     app.router.routes.extend(routes)
     app.state.error_page = error_page
+    app.state.sign_in_page = sign_in_page
 
 
 def _show(part: Shown, form: str) -> Endpoint:
@@ -86,9 +96,10 @@ def _answer(ask: Ask, part: Shown, form: str) -> Response:
     if form == ".csv":
         name = ask.request.url.path.strip("/").replace("/", "-")
         return Response(
-            as_csv(view.data[view.table]), media_type="text/csv",
+            as_csv(view.data[view.table]),
+            media_type="text/csv",
             headers={"Content-Disposition": f"attachment; filename*=UTF-8''{quote(name)}"},
-        )  # fmt: skip
+        )
     return page_response(ask.request, ask.form, view.template, _around(ask, view), 200)
 
 
@@ -108,6 +119,9 @@ def _around(ask: Ask, view: View) -> dict[str, Any]:
         "as_json": f"{path}.json" + (f"?{query}" if query else ""),
         "as_csv": f"{path}.csv" + (f"?{query}" if query else "") if view.table in view.data else "",
         "done": shown("done", ""),
+        "csrf_field": Markup('<input type="hidden" name="{}" value="{}">').format(
+            CSRF_FIELD, csrf_token_of(ask.request)
+        ),
         "navigation": [(key, href, word) for key, href, word, who in NAVIGATION if ask.may(*who)]
         or [("f", f"/agents/{quote(str(ask.who.own_agent_id), safe='')}", mark("My day"))],
     }
@@ -116,7 +130,6 @@ def _around(ask: Ask, view: View) -> dict[str, Any]:
 def _do(part: Done) -> Endpoint:
     async def endpoint(request: Request) -> Response:
         _name_route(request, part.path)
-        check_origin(request)
         ask = await identify(request, part.scopes, await read_form(request))
         target = await run_in_threadpool(part.act, ask)
         return RedirectResponse(target, 303)
@@ -188,6 +201,12 @@ def error_page(request: Request, status: int, detail: str) -> Response:
     form = find_format(request, None)
     values = {"status": status, "detail": detail, "heading": HEADINGS.get(status, mark("The request failed"))}
     return page_response(request, form, "error.html", values, status)
+
+
+def sign_in_page(request: Request, error: str | None, to: str, has_provider: bool) -> str:
+    """Return the page where people sign in."""
+    values = {"error": error, "to": to, "has_provider": has_provider}
+    return write_page(find_format(request, None), "sign_in.html", values)
 
 
 def _name_route(request: Request, path: str) -> None:

@@ -1,4 +1,4 @@
-"""The evidence: whether agents differ, whether probabilities hold, which models there are, what fairness costs."""
+"""The evidence: whether agents differ, whether probabilities hold, the models, and what fairness costs."""
 
 from __future__ import annotations
 
@@ -17,21 +17,22 @@ _METRICS: Final = (
     ("lead_only", mark("the lead alone")),
     ("lead_agent", mark("the lead and the agent")),
 )
-_MEANING: Final[Mapping[str | None, str]] = {
+_MEANING: Final[Mapping[str, str]] = {
     "agents differ": mark(
-        "Agents win different shares of the same kinds of leads, by more than chance. The policy value uses it, as "
-        "far as the data support it."
+        "Agents win different shares of the same kinds of leads, by more than chance. The policy value uses "
+        "it, as far as the data support it."
     ),
     "no evidence that agents differ": mark(
-        "What agents win differs no more than chance would make it. The desk does not rank them by past results: that "
-        "would reward luck."
+        "What agents win differs no more than chance would make it. The desk does not rank them by past "
+        "results: that would reward luck."
     ),
     "too little data": mark(
         "So few outcomes cannot show whether agents differ. Until there are more, leads go by free places and the "
         "fair share."
     ),
-    None: mark(
-        "No model has been trained yet. Run dealwright train, and this page says what the data support."
+    "": mark(
+        "No model has been trained yet. Run dealwright train, and this page says what the data "
+        "support."
     ),
 }
 
@@ -40,7 +41,7 @@ def _evidence(ask: Ask) -> View:
     desk, form = ask.desk, ask.form
     used = desk.used_policy("value")
     evidence = used["evidence"] or {}
-    verdict = evidence.get("verdict")
+    verdict: str = evidence.get("verdict") or ""
     promoted = next((row for row in desk.models().rows if row["promoted"] and row["kind"] == "value"), None)
     reliability = (promoted["metrics"] or {}).get("reliability") if promoted else None
     bins = calibration_bins(desk.floor.calibration())
@@ -49,12 +50,18 @@ def _evidence(ask: Ask) -> View:
         del row["shifts"], row["desk_agent_id"]
     fairness = shares_of(desk.floor.fairness())
     return View(
-        "evidence.html", form.text(VERDICTS[verdict]) if verdict in VERDICTS else form.text("No evidence yet"),
+        "evidence.html",
+        form.text(VERDICTS[verdict]) if verdict in VERDICTS else form.text("No evidence yet"),
         {
-            "model_id": used["model_id"], "verdict": verdict, "evidence": evidence, "reliability": reliability,
-            "calibration": bins, "rows": rows, "fairness": fairness,
+            "model_id": used["model_id"],
+            "verdict": verdict,
+            "evidence": evidence,
+            "reliability": reliability,
+            "calibration": bins,
+            "rows": rows,
+            "fairness": fairness,
         },
-        lead=form.text(_MEANING.get(verdict, _MEANING[None])),
+        lead=form.text(_MEANING.get(verdict, _MEANING[""])),
         extra={
             "metrics": [
                 (form.text(words), evidence["metrics"][name])
@@ -63,9 +70,10 @@ def _evidence(ask: Ask) -> View:
             ],
             "shown": rows[:_AGENTS_SHOWN],
             "default": desk.used_policy()["policy"],
-            "price": sum(row["price"] for row in fairness), "decisions": sum(row["received"] for row in fairness),
+            "price": sum(row["price"] for row in fairness),
+            "decisions": sum(row["received"] for row in fairness),
         },
-    )  # fmt: skip
+    )
 
 
 def calibration_bins(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -73,10 +81,18 @@ def calibration_bins(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     found = []
     for row in rows:
         low, rate, high = win_rate(row["won"], row["outcomes"]) or (None, None, None)
-        found.append({
-            "from": (row["bin"] - 1) / 10, "to": row["bin"] / 10, "outcomes": row["outcomes"], "won": row["won"],
-            "predicted": float(row["predicted"]), "observed": rate, "low": low, "high": high,
-        })  # fmt: skip
+        found.append(
+            {
+                "from": (row["bin"] - 1) / 10,
+                "to": row["bin"] / 10,
+                "outcomes": row["outcomes"],
+                "won": row["won"],
+                "predicted": float(row["predicted"]),
+                "observed": rate,
+                "low": low,
+                "high": high,
+            }
+        )
     return found
 
 
@@ -96,21 +112,30 @@ def shares_of(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 def _models(ask: Ask) -> View:
     rows = [dict(row) for row in ask.desk.models().rows]
     return View(
-        "models.html", ask.form.text("Models"), {"rows": rows}, extra={"can_promote": ask.may("manager")},
-        lead=ask.form.text("What was learned, when, and which model is at work. Every decision names its model."),
-    )  # fmt: skip
+        "models.html",
+        ask.form.text("Models"),
+        {"rows": rows},
+        extra={"can_promote": ask.may("manager")},
+        lead=ask.form.text(
+            "What was learned, when, and which model is at work. Every decision names its model."
+        ),
+    )
 
 
 def _model(ask: Ask) -> View:
     model = dict(ask.desk.model(int(ask.part("model_id"))))
     evidence, metrics = model["evidence"] or {}, model["metrics"] or {}
     return View(
-        "model.html", ask.form.text("Model %(number)s", number=model["model_id"]), {"model": model},
+        "model.html",
+        ask.form.text("Model %(number)s", number=model["model_id"]),
+        {"model": model},
         extra={
-            "evidence": evidence, "reliability": metrics.get("reliability"),
-            "out_of_time": metrics.get("out_of_time"), "can_promote": ask.may("manager"),
+            "evidence": evidence,
+            "reliability": metrics.get("reliability"),
+            "out_of_time": metrics.get("out_of_time"),
+            "can_promote": ask.may("manager"),
         },
-    )  # fmt: skip
+    )
 
 
 def _promote(ask: Ask) -> str:

@@ -29,7 +29,7 @@ class FloorData:
     waiting: list[dict[str, Any]]
     line: list[dict[str, Any]]
     policy: str
-    verdict: str | None
+    verdict: str
     outcomes: int | None
 
 
@@ -54,7 +54,7 @@ class Drawer:
             floor.waiting(_QUEUE) if facts["waiting"] else [],
             floor.line(_LINE) if facts["agents"] else [],
             used["policy"],
-            evidence.get("verdict"),
+            evidence.get("verdict") or "",
             evidence.get("outcomes"),
         )
 
@@ -85,9 +85,14 @@ def floor_values(form: Format, data: FloorData) -> dict[str, Any]:
     arrivals = [{**row, "why": brief_reasons(form, tuple(row["reasons"]))} for row in data.arrivals]
     verdict = form.text(VERDICTS[data.verdict]) if data.verdict in VERDICTS else None
     return {
-        "facts": data.facts, "arrivals": arrivals, "waiting": data.waiting, "line": data.line,
-        "policy": data.policy, "verdict": verdict, "outcomes": data.outcomes,
-    }  # fmt: skip
+        "facts": data.facts,
+        "arrivals": arrivals,
+        "waiting": data.waiting,
+        "line": data.line,
+        "policy": data.policy,
+        "verdict": verdict,
+        "outcomes": data.outcomes,
+    }
 
 
 def _floor(ask: Ask) -> View:
@@ -96,21 +101,27 @@ def _floor(ask: Ask) -> View:
         "floor.html",
         ask.form.text("Floor"),
         {
-            "facts": data.facts, "policy": data.policy, "arrivals": data.arrivals, "waiting": data.waiting,
+            "facts": data.facts,
+            "policy": data.policy,
+            "arrivals": data.arrivals,
+            "waiting": data.waiting,
             "line": data.line,
         },
         table="arrivals",
         extra=floor_values(ask.form, data),
         live="/live/floor",
-    )  # fmt: skip
+    )
 
 
 def _queue(ask: Ask) -> View:
     rows = ask.desk.floor.waiting(500)
     return View(
-        "queue.html", ask.form.text("Waiting"), {"rows": rows}, live="/live/floor",
+        "queue.html",
+        ask.form.text("Waiting"),
+        {"rows": rows},
+        live="/live/floor",
         lead=ask.form.text("Leads that wait for an agent, the most urgent first."),
-    )  # fmt: skip
+    )
 
 
 def _drawer(ask: Ask) -> Drawer:

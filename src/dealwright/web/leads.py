@@ -20,19 +20,21 @@ _PREFIX: Final = "d."
 _DAY: Final = timedelta(days=1)
 
 
-# the list -----------------------------------------------------------------------------------------------------------
+# the list -------------------------------------------------------------------------------------------------
 
 
 def _leads(ask: Ask) -> View:
     page = ask.desk.book.leads(after=ask.number("after"), k=_PAGE)
     return View(
-        "leads.html", ask.form.text("Leads"), {"rows": list(page.rows), "next": page.next},
+        "leads.html",
+        ask.form.text("Leads"),
+        {"rows": list(page.rows), "next": page.next},
         lead=ask.form.text("The newest first."),
         extra={"older": address_with("/leads", after=page.next) if page.next else ""},
-    )  # fmt: skip
+    )
 
 
-# a new one ----------------------------------------------------------------------------------------------------------
+# a new one ------------------------------------------------------------------------------------------------
 
 
 def _new(ask: Ask) -> View:
@@ -51,16 +53,18 @@ def _new(ask: Ask) -> View:
     used = desk.used_policy()
     rows = [{"policy": policy, **row} for policy, ranking in rankings.items() for row in ranking]
     return View(
-        "lead_new.html", ask.form.text("New lead"),
+        "lead_new.html",
+        ask.form.text("New lead"),
         {"lead": lead, "rankings": rankings, "used": used["policy"], "rows": rows},
         lead=ask.form.text("What is known of the enquiry; then who would get it, under every policy."),
         extra={
-            "fields": [_field(item, lead["attributes"]) for item in dimensions], "problem": problem,
+            "fields": [_field(item, lead["attributes"]) for item in dimensions],
+            "problem": problem,
             "policies": {name: ask.form.text(POLICY_WORDS[name]) for name in POLICIES},
             "agents": desk.floor.records() if rankings else [],
             "given": {**lead, "attributes": {_PREFIX + name: v for name, v in lead["attributes"].items()}},
         },
-    )  # fmt: skip
+    )
 
 
 def _field(dimension: Dimension, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -68,10 +72,13 @@ def _field(dimension: Dimension, given: Mapping[str, Any]) -> dict[str, Any]:
     values = [value for value in dimension.values if value != EMPTY]
     kind = "number" if dimension.edges else "text" if dimension.is_open else "choice"
     return {
-        "name": _PREFIX + dimension.name, "label": dimension.name.replace("_", " ").capitalize(), "kind": kind,
-        "values": values, "value": str(given.get(dimension.name) or ""),
+        "name": _PREFIX + dimension.name,
+        "label": dimension.name.replace("_", " ").capitalize(),
+        "kind": kind,
+        "values": values,
+        "value": str(given.get(dimension.name) or ""),
         "required": dimension.required and dimension.at_arrival,
-    }  # fmt: skip
+    }
 
 
 def read_lead(fields: Mapping[str, str], dimensions: Sequence[Dimension]) -> dict[str, Any]:
@@ -103,7 +110,7 @@ def _place(ask: Ask) -> str:
     return link_to("leads", placement.row["lead_id"]) + "?done=placed"
 
 
-# one of them --------------------------------------------------------------------------------------------------------
+# one of them ----------------------------------------------------------------------------------------------
 
 
 def _lead(ask: Ask) -> View:
@@ -130,14 +137,21 @@ def _lead(ask: Ask) -> View:
         present is None or present["status"] == "open"
     )
     return View(
-        "lead.html", lead["customer_name"], data, live=f"/live/leads/{lead_id}",
+        "lead.html",
+        lead["customer_name"],
+        data,
+        live=f"/live/leads/{lead_id}",
         extra={
-            "present": present, "decided": decided, "can_change": can_change,
-            "bars": bars_of(explanation), "asked": ask.text("agent"),
+            "present": present,
+            "decided": decided,
+            "can_change": can_change,
+            "bars": bars_of(explanation),
+            "asked": ask.text("agent"),
             "agents": desk.floor.records() if ask.own_agent is None else [],
-            "is_manager": ask.may("manager"), "is_own": bool(mine) or ask.may("manager"),
+            "is_manager": ask.may("manager"),
+            "is_own": bool(mine) or ask.may("manager"),
         },
-    )  # fmt: skip
+    )
 
 
 def _explain(ask: Ask, decided: Mapping[str, Any] | None) -> dict[str, Any] | None:
@@ -156,9 +170,11 @@ def _explain(ask: Ask, decided: Mapping[str, Any] | None) -> dict[str, Any] | No
     if ask.own_agent is not None:
         own = ask.who.own_agent_id
         answer = {
-            **answer, "ranking": [row for row in answer["ranking"] or () if row["agent_id"] == own],
-            "history": [], "owner": None,
-        }  # fmt: skip
+            **answer,
+            "ranking": [row for row in answer["ranking"] or () if row["agent_id"] == own],
+            "history": [],
+            "owner": None,
+        }
         if answer["agent_id"] != own:
             answer |= {"agent_id": None, "agent_name": None}
     return answer
@@ -185,23 +201,31 @@ def _story(
             note = reasons.get(event["desk_assignment_id"])
         if note and payload.get("by"):
             note = f"{note} ({payload['by']})"
-        rows.append({
-            "at": event["at"], "kind": event["kind"], "agent_id": event["agent_id"],
-            "agent_name": event["agent_name"], "note": note,
-        })  # fmt: skip
+        rows.append(
+            {
+                "at": event["at"],
+                "kind": event["kind"],
+                "agent_id": event["agent_id"],
+                "agent_name": event["agent_name"],
+                "note": note,
+            }
+        )
     if not events:  # imported
         rows += [
             {
-                "at": item["assigned_at"], "kind": "assigned", "agent_id": item["agent_id"],
-                "agent_name": item["agent_name"], "note": item["end_reason"],
+                "at": item["assigned_at"],
+                "kind": "assigned",
+                "agent_id": item["agent_id"],
+                "agent_name": item["agent_name"],
+                "note": item["end_reason"],
             }
             for item in holders
-        ]  # fmt: skip
+        ]
     return sorted(rows, key=lambda row: row["at"])
 
 
 def bars_of(explanation: Mapping[str, Any] | None) -> dict[Any, list[dict[str, Any]]]:
-    """Return each ranked agent's contributions as bars from the middle: where one begins and how long it is."""
+    """Return each ranked agent's contributions as bars from the middle: where each begins, how long it is."""
     if explanation is None:
         return {}
     ranking = explanation["ranking"] or ()
@@ -218,12 +242,13 @@ def bars_of(explanation: Mapping[str, Any] | None) -> dict[Any, list[dict[str, A
     for row in ranking:
         found[row["agent_id"]] = [
             {
-                **item, "width": (width := round(50 * abs(item["contribution"]) / (most or 1.0), 2)),
+                **item,
+                "width": (width := round(50 * abs(item["contribution"]) / (most or 1.0), 2)),
                 "left": 50.0 if item["contribution"] >= 0 else round(50 - width, 2),
             }
             for item in row["reasons"] or ()
             if "contribution" in item
-        ]  # fmt: skip
+        ]
     return found
 
 

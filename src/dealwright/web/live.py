@@ -121,11 +121,12 @@ class FloorFeed:
             item = self._drawn.get(form)
             if item is None:
                 continue
-            parts = {"down": "", **item.parts, **parts} if "down" in parts else {"down": "", **parts}
-            changed = {name: text for name, text in parts.items() if item.parts.get(name) != text}
+            # while the database is away the floor stays as it was, and says so
+            now = {**item.parts, **parts} if "down" in parts else {"down": "", **parts}
+            changed = {name: text for name, text in now.items() if item.parts.get(name) != text}
             if changed:
-                item.parts, item.version, news = parts, item.version + 1, True
-                item.whole, item.change = _sent(parts), _sent(changed)
+                item.parts, item.version, news = now, item.version + 1, True
+                item.whole, item.change = _sent(now), _sent(changed)
         if news:
             waiting, self._news = self._news, asyncio.Event()
             waiting.set()
@@ -176,9 +177,10 @@ def _stream(ask: Ask, lines: AsyncGenerator[bytes, None]) -> StreamingResponse:
     service = ask.service
     if service.listeners >= service.params.most_listeners:
         raise RefusedError(
-            429, f"{service.listeners:,} follow the events of this process: try again later",
+            429,
+            f"{service.listeners:,} follow the events of this process: try again later",
             {"Retry-After": "10"},
-        )  # fmt: skip
+        )
 
     async def sent() -> AsyncIterator[bytes]:
         service.listeners += 1

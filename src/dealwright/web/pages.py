@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from starlette.requests import HTTPConnection
 
 LANGUAGE_COOKIE: Final = "dealwright_language"
-# what styles and scripts are called, and where they come from: one style for all pages, and what the console adds
+# what they are called and made of: the style and the script of all pages, and what the console adds
 ASSETS: Final[Mapping[str, tuple[str, str]]] = {
     "console.css": ("page.css", "console.css"),
     "console.js": ("page.js", "console.js"),
@@ -36,19 +36,24 @@ def console_environment(form: Format) -> Environment:
     shared = environment(form)
     made = shared.overlay(loader=ChoiceLoader([PackageLoader("dealwright.web"), shared.loader]))  # type: ignore[list-item]
     made.filters.update(
-        reason=partial(words.reason_text, form), waited=partial(words.waited, form),
+        reason=partial(words.reason_text, form),
+        waited=partial(words.waited, form),
         moment_text=lambda text: form.moment(datetime.fromisoformat(text).astimezone()),
-    )  # fmt: skip
+    )
     made.globals.update(
-        asset_address=asset_address, today=lambda: datetime.now().astimezone().date(),
-        once=lambda: secrets.token_hex(8), status_chip=partial(words.status_chip, form),
-        brief=lambda reasons: words.brief_reasons(form, tuple(reasons)), done_words=words.DONE,
+        asset_address=asset_address,
+        today=lambda: datetime.now().astimezone().date(),
+        once=lambda: secrets.token_hex(8),
+        status_chip=partial(words.status_chip, form),
+        brief=lambda reasons: words.brief_reasons(form, tuple(reasons)),
+        done_words=words.DONE,
         verdict_text=partial(words.known_text, form, words.VERDICTS),
         kind_text=partial(words.known_text, form, words.KINDS),
         outcome_text=partial(words.known_text, form, words.OUTCOMES),
         policy_text=partial(words.known_text, form, words.POLICIES),
-        change_text=partial(words.change_text, form), p_text=partial(words.chance_text, form),
-    )  # fmt: skip
+        change_text=partial(words.change_text, form),
+        p_text=partial(words.chance_text, form),
+    )
     return made
 
 

@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from dealwright.desk.desk import Desk
-from dealwright.desk.keys import Key
+from dealwright.desk.keys import Caller
 from dealwright.errors import InputError, NotFoundError
 from dealwright.report.format import Format
-from dealwright.service.problems import RefusedError
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -34,7 +33,7 @@ class Ask:
     Attributes
     ----------
     who
-        The key behind the request.
+        Whose request it is.
     form
         How figures are written for who asks.
     fields
@@ -43,7 +42,7 @@ class Ask:
 
     request: Request
     service: Service
-    who: Key
+    who: Caller
     form: Format
     fields: Mapping[str, str] = field(default_factory=dict)
 
@@ -151,22 +150,6 @@ class Done:
 Part = Shown | Done
 
 
-def check_scopes(who: Key, scopes: Sequence[str]) -> None:
-    """Refuse a key without any of the scopes.
-
-    Raises
-    ------
-    RefusedError
-        It has none of them.
-    """
-    allowed = {*scopes, "admin"}
-    if not who.scopes & allowed:
-        raise RefusedError(
-            403, f"this takes the scope {' or '.join(sorted(allowed))}, and {who.name!r} has "
-            f"{', '.join(sorted(who.scopes))}",
-        )  # fmt: skip
-
-
 def whole_number(text: str, name: str) -> int | None:
     """Return a text as a whole number from 0 on; None where it is empty.
 
@@ -199,7 +182,7 @@ def amount(text: str, name: str) -> float | None:
 
 
 def as_csv(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Return rows as CSV; nested values as JSON. A cell that a spreadsheet would run begins with an apostrophe."""
+    """Return rows as CSV; nested values as JSON. What a spreadsheet would run begins with an apostrophe."""
     names = list(dict.fromkeys(name for row in rows for name in row))
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\r\n")

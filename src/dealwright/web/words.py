@@ -161,7 +161,7 @@ def known_text(form: Format, words: Mapping[Any, str], name: Any) -> str:
 
 
 def chance_text(form: Format, p_value: float | None) -> str:
-    """Return how often chance alone would show as much: ``1 in 1,000 at most`` is what 999 permutations can say."""
+    """Return how often chance alone would show as much."""
     return form.not_known if p_value is None else form.share(p_value, 1)
 
 

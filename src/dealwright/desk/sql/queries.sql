@@ -34,6 +34,7 @@ select dealwright.agent_named(%(agent)s::text) as agent_id
 -- The names of the agents by the desk's own ids.
 select agent_id, name from dealwright.agent
 
+<<<<<<< HEAD
 -- name: agent_record
 -- An agent with the workload and the record: outcomes known, won, and the wins expected of such leads whoever has them.
 select a.agent_id as desk_agent_id, coalesce(a.external_id, a.agent_id::text) as agent_id, a.name as agent_name,
@@ -63,6 +64,11 @@ from dealwright.agent as a
 where strpos(lower(a.name), lower(%(text)s::text)) > 0 or coalesce(a.external_id, a.agent_id::text) = %(text)s::text
 order by a.active desc, a.name, a.agent_id
 limit %(k)s::bigint
+=======
+-- name: agent_with_email
+-- The agent who has an address.
+select dealwright.agent_with_email(%(email)s::text) as agent_id
+>>>>>>> a22e377
 
 -- name: agent_workloads
 -- What the classic features take from the agents.
@@ -170,6 +176,18 @@ limit %(k)s::bigint
 -- name: backup_versions
 -- The migrations a desk has behind it.
 select version, name, checksum from dealwright.schema_version order by version
+
+-- name: begin_session_of_key
+-- Somebody signs in with a key.
+select dealwright.begin_session(
+    %(digest)s::bytea, make_interval(secs => %(lasts_s)s::double precision), key_id => %(key_id)s::text) as expires_at
+
+-- name: begin_session_of_person
+-- Somebody signs in at an OpenID provider.
+select dealwright.begin_session(
+    %(digest)s::bytea, make_interval(secs => %(lasts_s)s::double precision), issuer => %(issuer)s::text,
+    subject => %(subject)s::text, name => %(name)s::text, scopes => %(scopes)s::text[],
+    agent_id => %(agent_id)s::bigint) as expires_at
 
 -- name: booking_assignment
 -- Whose booking it is: named by an outside id, else by the id the desk gave it.
@@ -328,6 +346,10 @@ from dealwright.duplicates_of(%(lead_id)s::bigint) as d
 left join dealwright.agent as a using (agent_id)
 order by d.lead_id
 
+-- name: end_session
+-- Somebody signs out.
+select dealwright.end_session(%(digest)s::bytea) as ended
+
 -- name: events
 -- Events after one, in the order in which they became visible, under the ids the user's own tables use.
 select e.xid::text::numeric as xid, e.position, e.at, e.kind, e.agent_id as desk_agent_id,
@@ -368,6 +390,10 @@ select dealwright.assignment_named(%(name)s::text) as id
 -- name: find_key
 -- The key that a request names.
 select * from dealwright.find_key(%(key_id)s::text)
+
+-- name: find_session
+-- Who is signed in with a cookie.
+select * from dealwright.find_session(%(digest)s::bytea)
 
 -- name: finish_task
 -- What came of a task; a time without an offset is the company's clock.
