@@ -10,6 +10,7 @@ from dealwright.errors import InputError
 from dealwright.report.format import mark
 from dealwright.web.pages import link_to
 from dealwright.web.view import READERS, Ask, Done, Shown, View, whole_number
+from dealwright.web.words import tell_apart
 
 _SCOPE_WORDS = {
     "ingest": mark("sends leads, settles their bookings and asks for rankings"),
@@ -72,7 +73,7 @@ def _revoke_key(ask: Ask) -> str:
 
 def _people(ask: Ask) -> View:
     now = ask.now()
-    rows = ask.desk.floor.records()
+    rows = tell_apart(ask.desk.floor.records())
     for row in rows:
         shifts = row.pop("shifts")
         row["present"] = row["active"] and (shifts is None or now in shifts)

@@ -12,6 +12,7 @@ from dealwright.errors import DealwrightError, InputError
 from dealwright.web.leads import read_lead
 from dealwright.web.pages import link_to
 from dealwright.web.view import EVERYBODY, READERS, Ask, Done, Shown, View
+from dealwright.web.words import tell_apart
 
 _Z90: Final = 1.6448536269514722
 _DAY_TASKS: Final = 100
@@ -31,8 +32,8 @@ def win_rate(won: int, known: int) -> tuple[float, float, float] | None:
 
 
 def _agents(ask: Ask) -> View:
-    rows = [with_rate(row) for row in ask.desk.floor.records()]
-    wanted = ask.text("show")
+    rows = [with_rate(row) for row in tell_apart(ask.desk.floor.records())]
+    wanted = ask.asked("show")
     now = ask.now()
     for row in rows:
         row["present"] = row["active"] and (row["shifts"] is None or now in row["shifts"])
@@ -102,7 +103,7 @@ def _fields(ask: Ask) -> list[dict[str, Any]]:
             "name": f"d.{item.name}",
             "label": item.name.replace("_", " ").capitalize(),
             "values": [value for value in item.values if value != EMPTY],
-            "value": ask.text(f"d.{item.name}"),
+            "value": ask.asked(f"d.{item.name}"),
         }
         for item in ask.desk.dimensions()
         if not item.edges and len(item.values) <= 500
@@ -110,7 +111,7 @@ def _fields(ask: Ask) -> list[dict[str, Any]]:
 
 
 def _standing(ask: Ask, record: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return where the agent would stand now for a kind of lead, and why; of others nothing but the first score."""
+    """Return where the agent would stand now for a kind of lead, and why; of others the first score alone."""
     lead = read_lead(ask.request.query_params, ask.desk.dimensions())
     if not lead["attributes"]:
         return None

@@ -32,7 +32,7 @@ def _chain(ask: Ask) -> View:
     """Show the sealed blocks; check all of them when asked to, which takes as long as the record is."""
     rows = ask.desk.floor.blocks()
     checked: dict[str, Any] | None = None
-    if ask.text("check"):
+    if ask.asked("check"):
         result = ask.desk.verify()
         broken = [block["block_id"] for block in result.blocks if block["intact"] is False]
         checked = {

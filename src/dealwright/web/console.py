@@ -32,7 +32,7 @@ _PACKED_FROM: Final = 1000  # bytes; less is not worth it
 # nothing from elsewhere, nothing written into a page, no frame around it
 _HEADERS: Final = {
     "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
         "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
     ),
     "Referrer-Policy": "same-origin",
@@ -67,6 +67,7 @@ def add_console(app: FastAPI) -> None:
         Route("/live/floor", live.follow_floor),
         Route("/live/{what}/{name}", live.follow_one),
         Route("/find.json", _find),
+        Route("/favicon.ico", _icon),
     ]
     for part in _PARTS:
         if isinstance(part, Shown):
@@ -162,6 +163,12 @@ async def _asset(request: Request) -> Response:
     return Response(plain, media_type=kind, headers=kept)
 
 
+async def _icon(request: Request) -> Response:
+    """Say that there is no picture, once, so that browsers do not ask again and again."""
+    _name_route(request, "/favicon.ico")
+    return Response(status_code=204, headers={"Cache-Control": "public, max-age=86400"})
+
+
 async def _language(request: Request) -> Response:
     _name_route(request, "/language")
     language = request.path_params["language"]
@@ -178,7 +185,7 @@ async def _find(request: Request) -> Response:
     """Answer what the palette looks for."""
     _name_route(request, "/find.json")
     ask = await identify(request, READERS)
-    text = ask.text("q")
+    text = ask.asked("q")
     found: dict[str, Any] = {"agents": [], "leads": []}
     if text:
         found = await run_in_threadpool(ask.desk.floor.find, text[:100])

@@ -9,7 +9,7 @@ from dealwright.report.format import mark
 from dealwright.web.agents import win_rate, with_rate
 from dealwright.web.pages import link_to
 from dealwright.web.view import READERS, Ask, Done, Shown, View
-from dealwright.web.words import VERDICTS
+from dealwright.web.words import VERDICTS, tell_apart
 
 _AGENTS_SHOWN: Final = 40
 _METRICS: Final = (
@@ -27,12 +27,11 @@ _MEANING: Final[Mapping[str, str]] = {
         "results: that would reward luck."
     ),
     "too little data": mark(
-        "So few outcomes cannot show whether agents differ. Until there are more, leads go by free places and the "
-        "fair share."
+        "So few outcomes cannot show whether agents differ. Until there are more, leads go by free places "
+        "and the fair share."
     ),
     "": mark(
-        "No model has been trained yet. Run dealwright train, and this page says what the data "
-        "support."
+        "No model has been trained yet. Run dealwright train, and this page says what the data support."
     ),
 }
 
@@ -45,10 +44,12 @@ def _evidence(ask: Ask) -> View:
     promoted = next((row for row in desk.models().rows if row["promoted"] and row["kind"] == "value"), None)
     reliability = (promoted["metrics"] or {}).get("reliability") if promoted else None
     bins = calibration_bins(desk.floor.calibration())
-    rows = sorted((with_rate(row) for row in desk.floor.records()), key=lambda row: -(row["rate"] or 0))
+    rows = sorted(
+        (with_rate(row) for row in tell_apart(desk.floor.records())), key=lambda row: -(row["rate"] or 0)
+    )
     for row in rows:
         del row["shifts"], row["desk_agent_id"]
-    fairness = shares_of(desk.floor.fairness())
+    fairness = shares_of(tell_apart(desk.floor.fairness()))
     return View(
         "evidence.html",
         form.text(VERDICTS[verdict]) if verdict in VERDICTS else form.text("No evidence yet"),

@@ -13,10 +13,10 @@ from dealwright.desk.floor import Behind
 from dealwright.report.format import Format
 from dealwright.web.pages import write_page
 from dealwright.web.view import READERS, Ask, Shown, View
-from dealwright.web.words import VERDICTS, brief_reasons
+from dealwright.web.words import VERDICTS, brief_reasons, tell_apart
 
 _REMEMBERED: Final = 2_000
-_ARRIVALS, _LINE, _QUEUE = 25, 40, 20
+_ARRIVALS, _LINE, _QUEUE = 20, 30, 12
 PARTS_OF_FLOOR: Final = ("facts", "arrivals", "queue", "agents")
 
 
@@ -52,7 +52,7 @@ class Drawer:
             facts,
             arrivals,
             floor.waiting(_QUEUE) if facts["waiting"] else [],
-            floor.line(_LINE) if facts["agents"] else [],
+            tell_apart(floor.line(_LINE)) if facts["agents"] else [],
             used["policy"],
             evidence.get("verdict") or "",
             evidence.get("outcomes"),

@@ -13,6 +13,7 @@ from dealwright.errors import DealwrightError, InputError, NotFoundError
 from dealwright.web.pages import link_to
 from dealwright.web.view import EVERYBODY, READERS, Ask, Done, Shown, View, address_with, amount, whole_number
 from dealwright.web.words import POLICIES as POLICY_WORDS
+from dealwright.web.words import tell_apart
 
 _SHOWN: Final = 10
 _PAGE: Final = 50
@@ -42,14 +43,14 @@ def _new(ask: Ask) -> View:
     desk, dimensions = ask.desk, ask.desk.dimensions()
     lead = read_lead(ask.request.query_params, dimensions)
     rankings: dict[str, Any] = {}
-    problem = ""
-    if ask.text("rank"):
+    problems: dict[str, str] = {}
+    asked = bool(ask.asked("rank"))
+    for policy in POLICIES if asked else ():
         try:
-            for policy in POLICIES:
-                answer = desk.rank({"customer_name": "anybody", **lead}, policy, _SHOWN).to_dict()
-                rankings[policy] = answer["ranking"]
+            found = desk.rank({"customer_name": "anybody", **lead}, policy, _SHOWN).to_dict()["ranking"]
+            rankings[policy] = tell_apart(found)
         except DealwrightError as error:
-            problem = str(error)
+            problems[policy] = str(error)
     used = desk.used_policy()
     rows = [{"policy": policy, **row} for policy, ranking in rankings.items() for row in ranking]
     return View(
@@ -59,9 +60,10 @@ def _new(ask: Ask) -> View:
         lead=ask.form.text("What is known of the enquiry; then who would get it, under every policy."),
         extra={
             "fields": [_field(item, lead["attributes"]) for item in dimensions],
-            "problem": problem,
+            "problems": problems,
+            "asked": asked,
             "policies": {name: ask.form.text(POLICY_WORDS[name]) for name in POLICIES},
-            "agents": desk.floor.records() if rankings else [],
+            "agents": tell_apart(desk.floor.records()) if asked else [],
             "given": {**lead, "attributes": {_PREFIX + name: v for name, v in lead["attributes"].items()}},
         },
     )
@@ -123,7 +125,7 @@ def _lead(ask: Ask) -> View:
     decided = next((item for item in reversed(holders) if item["policy"]), None)
     explanation = _explain(ask, decided)
     replay = None
-    if decided is not None and ask.text("replay") and ask.own_agent is None:
+    if decided is not None and ask.asked("replay") and ask.own_agent is None:
         replay = desk.replay(decided["assignment_id"]).to_dict()
     data: dict[str, Any] = {
         "lead": dict(lead),
@@ -146,8 +148,8 @@ def _lead(ask: Ask) -> View:
             "decided": decided,
             "can_change": can_change,
             "bars": bars_of(explanation),
-            "asked": ask.text("agent"),
-            "agents": desk.floor.records() if ask.own_agent is None else [],
+            "asked": ask.asked("agent"),
+            "agents": tell_apart(desk.floor.records()) if ask.own_agent is None else [],
             "is_manager": ask.may("manager"),
             "is_own": bool(mine) or ask.may("manager"),
         },
@@ -158,7 +160,7 @@ def _explain(ask: Ask, decided: Mapping[str, Any] | None) -> dict[str, Any] | No
     """Return why it went to its agent; of others an agent sees nothing."""
     if decided is None:
         return None
-    asked = ask.text("agent") or None
+    asked = ask.asked("agent") or None
     try:
         answer = ask.desk.explain(
             decided["assignment_id"], asked if ask.own_agent is None else None
@@ -177,6 +179,7 @@ def _explain(ask: Ask, decided: Mapping[str, Any] | None) -> dict[str, Any] | No
         }
         if answer["agent_id"] != own:
             answer |= {"agent_id": None, "agent_name": None}
+    answer["ranking"] = tell_apart(answer["ranking"] or ())
     return answer
 
 

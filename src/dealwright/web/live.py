@@ -12,7 +12,6 @@ import logging
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing, suppress
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from starlette.concurrency import run_in_threadpool
@@ -40,15 +39,13 @@ _CHECK_S: Final = 30.0
 _TRY_AGAIN_S: Final = 1.0
 
 
-@dataclass
 class _Drawn:
     """The floor in one way to write figures: each part's text, and how it is sent."""
 
-    version: int = 0
-    parts: dict[str, str] = field(default_factory=dict)
-    whole: bytes = b""
-    change: bytes = b""
-    listeners: int = 0
+    def __init__(self) -> None:
+        self.version, self.listeners = 0, 0
+        self.parts: dict[str, str] = {}
+        self.whole, self.change = b"", b""
 
 
 class FloorFeed:

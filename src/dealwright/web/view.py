@@ -60,7 +60,7 @@ class Ask:
         """Whether who asks has one of the scopes; an admin has all."""
         return bool(self.who.scopes & {*scopes, "admin"})
 
-    def text(self, name: str, default: str = "") -> str:
+    def asked(self, name: str, default: str = "") -> str:
         """Return a parameter of the address, without spaces around it."""
         return self.request.query_params.get(name, default).strip()
 
@@ -72,7 +72,7 @@ class Ask:
         InputError
             It is none.
         """
-        return whole_number(self.text(name), name)
+        return whole_number(self.asked(name), name)
 
     def part(self, name: str) -> str:
         """Return a part of the path."""

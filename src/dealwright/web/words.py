@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from dealwright.report.format import Format, mark
@@ -128,10 +128,22 @@ def reason_text(form: Format, reason: Mapping[str, Any]) -> str:
     return form.text(REASONS[name]) if name in REASONS else name.replace("_", " ")
 
 
+def tell_apart(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return rows in which agents of the same name have their id behind it."""
+    found = [dict(row) for row in rows]
+    ids: dict[str, set[Any]] = {}
+    for row in found:
+        ids.setdefault(row["agent_name"], set()).add(row["agent_id"])
+    for row in found:
+        if len(ids[row["agent_name"]]) > 1:
+            row["agent_name"] = f"{row['agent_name']} ({row['agent_id']})"
+    return found
+
+
 def brief_reasons(form: Format, reasons: tuple[Mapping[str, Any], ...], most: int = 2) -> str:
     """Return what speaks for an agent, the most important first, as the floor says it in a line."""
     parts = [item for item in reasons if item.get("contribution", 0) > 0][:most]
-    words = [reason_text(form, item) for item in parts]
+    words = [reason_text(form, item).rpartition(" = ")[2] for item in parts]
     for item in reasons:
         if "contribution" not in item and len(words) <= most:
             text = reason_text(form, item)

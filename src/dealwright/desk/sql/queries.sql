@@ -34,7 +34,7 @@ select dealwright.agent_named(%(agent)s::text) as agent_id
 -- The names of the agents by the desk's own ids.
 select agent_id, name from dealwright.agent
 
-<<<<<<< HEAD
+
 -- name: agent_record
 -- An agent with the workload and the record: outcomes known, won, and the wins expected of such leads whoever has them.
 select a.agent_id as desk_agent_id, coalesce(a.external_id, a.agent_id::text) as agent_id, a.name as agent_name,
@@ -64,11 +64,10 @@ from dealwright.agent as a
 where strpos(lower(a.name), lower(%(text)s::text)) > 0 or coalesce(a.external_id, a.agent_id::text) = %(text)s::text
 order by a.active desc, a.name, a.agent_id
 limit %(k)s::bigint
-=======
+
 -- name: agent_with_email
 -- The agent who has an address.
 select dealwright.agent_with_email(%(email)s::text) as agent_id
->>>>>>> a22e377
 
 -- name: agent_workloads
 -- What the classic features take from the agents.
@@ -368,10 +367,11 @@ select dealwright.explain(%(assignment_id)s::bigint, %(agent_id)s::bigint) as an
 
 -- name: fairness
 -- Who had a share of the latest decisions, and what fairness cost in expected value.
-select coalesce(a.external_id, a.agent_id::text) as agent_id, a.name as agent_name, a.weight, count(*) as received,
-       coalesce(sum(d.fairness_price), 0) as price
-from (select * from dealwright.decision order by decision_id desc limit %(k)s::bigint) as d
-join dealwright.agent as a using (agent_id)
+select coalesce(a.external_id, a.agent_id::text) as agent_id, a.name as agent_name, a.weight,
+       count(d.decision_id) as received, coalesce(sum(d.fairness_price), 0) as price
+from dealwright.agent as a
+left join (select * from dealwright.decision order by decision_id desc limit %(k)s::bigint) as d using (agent_id)
+where a.active or d.decision_id is not null
 group by a.agent_id
 order by received desc, a.agent_id
 
@@ -444,7 +444,7 @@ cross join (
                as contact_s
     from (select first_contact_at, assigned_at from dealwright.assignment
           where status <> 'reassigned' order by assignment_id desc limit 200) as s
-    where s.assigned_at >= %(day)s::timestamptz
+    where s.assigned_at between %(day)s::timestamptz and clock_timestamp()
 ) as c
 cross join (
     select count(*) as won_today, coalesce(sum(s.total_revenue), 0)::double precision as revenue_today
