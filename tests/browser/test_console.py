@@ -188,9 +188,11 @@ def test_an_agent_sees_and_changes_their_own_work_alone(window, service) -> None
     assert service.desk.book.agent("A1")["active"]
 
 
-PAGES = ("/floor", "/leads", "/leads/3", "/leads/3?agent=A2",
-         "/leads/new?rank=1&customer_name=Ada&d.destination=Mars", "/agents", "/agents/A1?d.destination=Mars", "/queue", "/evidence", "/models", "/models/1", "/audit",
-         "/audit/chain?check=1", "/admin", "/admin/people", "/admin/keys", "/nowhere")  # fmt: skip
+PAGES = (
+    "/floor", "/leads", "/leads/3", "/leads/3?agent=A2", "/agents",
+    "/leads/new?rank=1&customer_name=Ada&d.destination=Mars", "/agents/A1?d.destination=Mars", "/queue", "/evidence", "/models", "/models/1", "/audit",
+    "/audit/chain?check=1", "/admin", "/admin/people", "/admin/keys", "/nowhere",
+)  # fmt: skip
 
 
 @pytest.mark.parametrize(("size", "scheme"), [(WIDE, "light"), (PHONE, "dark")])

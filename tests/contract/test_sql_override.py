@@ -1,4 +1,4 @@
-"""A person gives a lead to an agent, past any policy: with a reason, within capacity, and the record stays true."""
+"""A person gives a lead to an agent, past any policy: with a reason, within capacity, on the record."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_lead_and_booking_go_to_the_named_agent_and_the_reason_stays(connection,
 
 
 def test_the_freed_place_takes_who_waits(connection, staff) -> None:
-    ada, ben = staff
+    _, ben = staff
     first = assign(connection, LEAD, "workload")
     rows(connection, "update dealwright.agent set capacity = 0 where agent_id = %s", ben)
     waiting = assign(connection, LEAD, "workload", customer="Second")
@@ -91,7 +91,7 @@ def test_the_freed_place_takes_who_waits(connection, staff) -> None:
 
 
 def test_a_waiting_lead_can_be_given_to_somebody_past_its_requirements(connection, staff) -> None:
-    ada, ben = staff
+    _, ben = staff
     rows(connection, "insert into dealwright.requirement_term values ('skill', 'catalan', 'catalan')")
     waiting = assign(connection, LEAD, requirements="speaks Catalan")
     assert waiting["agent_id"] is None

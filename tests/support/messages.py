@@ -48,6 +48,7 @@ def _in_templates() -> Iterator[str | tuple[str, str]]:
         file
         for package in ("dealwright.report", "dealwright.web")
         for file in (resources.files(package) / "templates").iterdir()
+        if file.name.endswith(".html")
     ]
     for file in files:
         for call in made.parse(file.read_text(encoding="utf-8")).find_all(nodes.Call):
