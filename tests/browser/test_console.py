@@ -189,8 +189,8 @@ def test_an_agent_sees_and_changes_their_own_work_alone(window, service) -> None
 
 
 PAGES = (
-    "/floor", "/leads", "/leads/3", "/leads/3?agent=A2", "/agents",
-    "/leads/new?rank=1&customer_name=Ada&d.destination=Mars", "/agents/A1?d.destination=Mars", "/queue", "/evidence", "/models", "/models/1", "/audit",
+    "/floor", "/leads", "/leads/3", "/leads/3?agent=A2", "/agents", "/agents/A1?d.destination=Mars", "/queue",
+    "/leads/new?rank=1&customer_name=Ada&d.destination=Mars", "/evidence", "/models", "/models/1", "/audit",
     "/audit/chain?check=1", "/admin", "/admin/people", "/admin/keys", "/nowhere",
 )  # fmt: skip
 
