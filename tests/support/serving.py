@@ -70,19 +70,19 @@ def make_floor(database: Database, agents: Mapping[str, int] = AGENTS) -> None:
 
 
 @contextmanager
-def serving(url: str, folder: Path, *options: str) -> Iterator[Serving]:
-    """Run the service for a desk; stop it at the end."""
+def serving(url: str | None, folder: Path, *options: str) -> Iterator[Serving]:
+    """Run the service for a desk, or for the embedded one under the folder's ``home``; stop it at the end."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     log = folder / f"serve-{port}.log"
     environment = {
         **os.environ,
-        "DATABASE_URL": url,
+        "DATABASE_URL": url or "",
         "DEALWRIGHT_HOME": str(folder / "home"),
         "PYTHONPATH": str(ROOT / "src"),
     }
-    with log.open("wb") as stream, Desk.open(url) as desk:
+    with log.open("wb") as stream, Desk.open(url, None if url else folder / "home") as desk:
 
         def start() -> subprocess.Popen[bytes]:
             return subprocess.Popen(
@@ -126,6 +126,8 @@ def served_floor(server: TestServer, template: str, folder: Path, *options: str)
     server.create_database(name, template)
     with Database(server.url_of(name)) as database:
         make_floor(database)
+        with Desk(database) as desk:
+            desk.make_roles()
     with serving(server.url_of(name), folder, *options) as found:
         for role in ("ingest", "planner", "manager", "admin"):
             found.keys[role] = found.desk.keys.create(role, [role])

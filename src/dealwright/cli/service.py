@@ -47,6 +47,16 @@ def serve(
             "--private-webhooks", help="Webhooks may lead into your own network, and to this machine."
         ),
     ] = False,
+    drain: Annotated[
+        float,
+        typer.Option(
+            "--drain",
+            metavar="SECONDS",
+            min=0,
+            max=3600,
+            help="How long to go on answering after SIGTERM, while /ready says no.",
+        ),
+    ] = 0.0,
     pages: Annotated[
         bool, typer.Option("--console/--no-console", help="Also serve the console, for people in a browser.")
     ] = True,
@@ -66,6 +76,8 @@ def serve(
         settings = replace(settings, public_url=public_url)
     with open_desk(context) as desk:  # brings the database up to date before a process of the service starts
         keys = desk.keys.list()
+        if settings.database_url is None and not desk.acts_for():
+            desk.make_roles()  # nobody else has the embedded database
     from dealwright.service.params import ServiceParams
     from dealwright.service.server import Place, serve
 
@@ -89,6 +101,7 @@ def serve(
             public_url=settings.public_url,
             oidc=settings.oidc,
             oidc_secret=settings.oidc_secret,
+            drain_s=drain,
         ),
         host=host,
         port=port,

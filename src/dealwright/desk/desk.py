@@ -144,6 +144,15 @@ class Desk(ModelRegister):
         with self.database.connect() as connection, answered_errors(self.database.url):
             return make_roles(connection)
 
+    def acts_for(self) -> frozenset[str]:
+        """Return the roles of the desk that this desk's user may act for, with what each needs granted."""
+        from dealwright.desk.roles import ROLES, edition_of_roles
+
+        if not self.database.prepares:  # a pooler by transactions keeps no role
+            return frozenset()
+        rows = self._rows("acting_roles", roles=list(ROLES), edition=edition_of_roles())
+        return frozenset(row["role"] for row in rows)
+
     # history
 
     def load(self, history: History, *, deactivate_missing: bool | None = False) -> Loaded:

@@ -27,6 +27,7 @@ from dealwright.service.problems import RefusedError, problem, problem_of, statu
 from dealwright.service.routes import (
     agents,
     assignments,
+    audit,
     events,
     keys,
     leads,
@@ -95,7 +96,7 @@ def create_app(
         redirect_slashes=False,
     )
     app.state.params = params
-    for module in (leads, assignments, agents, events, reading, tasks, webhooks, keys, operations):
+    for module in (leads, assignments, agents, events, reading, tasks, audit, webhooks, keys, operations):
         app.include_router(module.router, prefix="/api/v1")
     app.include_router(operations.probes)
     app.include_router(people.router)
@@ -129,7 +130,7 @@ class Envelope:
             await self._app(scope, receive, send)
             return
         began = time.perf_counter()
-        request_id = secrets.token_hex(8)
+        request_id = scope["dealwright.request_id"] = secrets.token_hex(8)
         status = 0
 
         async def answer(message: Message) -> None:

@@ -1,5 +1,13 @@
 -- The statements that Python sends, by name.
 
+-- name: acting_roles
+-- The roles that the user may act for, if `dealwright roles` has granted what this version of the desk needs.
+select r.rolname as role
+from pg_roles as r
+cross join dealwright.schema_functions as f
+where r.rolname = any (%(roles)s::text[]) and pg_has_role(r.oid, 'MEMBER')
+  and f.roles = %(edition)s::text || ' ' || f.checksum
+
 -- name: activate_agent
 -- The agent gets leads again.
 select dealwright.activate_agent(dealwright.agent_named(%(agent)s::text)) as answer
@@ -225,6 +233,27 @@ select dealwright.declare_open_values() as declared, dealwright.lapse_follow_ups
 -- name: closed_months
 -- The months of the record that are over.
 select kind, partition, from_time, to_time, unsealed from dealwright.closed_months(%(before)s::timestamptz)
+
+-- name: changes_page
+-- Who did what, newest first, before one; of one actor, of one kind, about one thing.
+select c.change_id as position, c.change_id, c.changed_at, c.actor, c.actor_name, c.action, c.object,
+       coalesce(a.external_id, s.external_id, b.external_id, c.object_id) as object_id,
+       c.before, c.after, c.reason, c.request_id
+from dealwright.change as c
+left join dealwright.agent as a
+    on a.agent_id = case when c.object = 'agent' then c.object_id::bigint end
+left join dealwright.assignment as s
+    on s.assignment_id = case when c.object = 'assignment' then c.object_id::bigint end
+left join dealwright.booking as b
+    on b.booking_id = case when c.object = 'booking' then c.object_id::bigint end
+where (%(before)s::bigint is null or c.change_id < %(before)s::bigint)
+  and (%(actor)s::text is null or c.actor = %(actor)s::text)
+  and (%(action)s::text is null or c.action = %(action)s::text)
+  and (%(object)s::text is null or c.object = %(object)s::text)
+  and (%(object_id)s::text is null
+       or coalesce(a.external_id, s.external_id, b.external_id, c.object_id) = %(object_id)s::text)
+order by c.change_id desc
+limit %(k)s::bigint
 
 -- name: contact
 -- The agent reached the customer.
