@@ -102,6 +102,7 @@ def _make_floor(url: str, home: Path, agents: int) -> tuple[str, list[dict[str, 
             )
             attributes = [row[0] for row in found]
             connection.execute("vacuum analyze")
+        desk.make_roles()  # so that requests have the rights of their role alone, as in service
         return desk.keys.create("bench", ["manager"]), attributes
 
 

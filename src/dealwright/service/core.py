@@ -12,6 +12,7 @@ from dealwright.desk.server import find_server, start_server
 from dealwright.desk.worker import Worker
 from dealwright.errors import DealwrightError
 from dealwright.service.courier import Courier
+from dealwright.service.desks import Desks
 from dealwright.service.events import EventLog
 from dealwright.service.guard import Guard
 from dealwright.service.intake import Intake
@@ -35,10 +36,11 @@ class Service:
 
     def __init__(self, desk: Desk, params: ServiceParams, home: Path | None = None) -> None:
         self.desk, self.params, self._home = desk, params, home
+        self.desks = Desks(desk)
         self.metrics = Metrics(desk)
         self.guard = Guard(desk.keys, desk.web_sessions, params)
         self.openid = None if params.oidc is None else OpenIdClient(params.oidc, params.oidc_secret)
-        self.intake = Intake(desk, params.batch, self.metrics.observe_batch)
+        self.intake = Intake(self.desks.for_scope("ingest"), params.batch, self.metrics.observe_batch)
         self.events = EventLog(desk.outbox, params)
         self.listeners = 0
         self._stop, self._drain = threading.Event(), threading.Event()
@@ -77,6 +79,7 @@ class Service:
         await self.intake.close()
         for thread in self._at_work:
             thread.join(timeout=5)
+        self.desks.close()
         self.desk.close()
 
     def revive(self) -> None:

@@ -49,6 +49,7 @@ def serve(
     port: int,
     processes: int = 1,
     ready: Callable[[str], None] = lambda _: None,
+    extend: Callable[[FastAPI], None] | None = None,
 ) -> None:
     """Serve until SIGTERM or Ctrl-C; requests under way are answered first.
 
@@ -58,6 +59,8 @@ def serve(
         0 takes one that is free.
     ready
         Is told the address as soon as clients can connect; they are answered when a process has started.
+    extend
+        Adds addresses to the application of each process, so a function of a module.
 
     Raises
     ------
@@ -69,7 +72,7 @@ def serve(
         if processes > 1:
             os.environ[FOLDER_VARIABLE] = folder
         config = uvicorn.Config(
-            functools.partial(_build, place, params),
+            functools.partial(_build, place, params, extend),
             factory=True,
             workers=processes,
             http="httptools",
@@ -95,7 +98,7 @@ def serve(
             listener.close()
 
 
-def _build(place: Place, params: ServiceParams) -> FastAPI:
+def _build(place: Place, params: ServiceParams, extend: Callable[[FastAPI], None] | None = None) -> FastAPI:
     """Build the application in the process that serves."""
     _log_as_json()
     ending = _Ending(params.drain_s)
@@ -115,7 +118,7 @@ def _build(place: Place, params: ServiceParams) -> FastAPI:
                 _log.warning("the service waits for the database: %s", error)
                 ending.begun.wait(1)
 
-    return create_app(open_service, params, started=ending.serve)
+    return create_app(open_service, params, started=ending.serve, extend=extend or (lambda _: None))
 
 
 class _Ending:
