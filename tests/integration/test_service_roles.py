@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -24,7 +25,7 @@ from serving import MARS, Serving, lead, served_floor
 from dealwright import Client, ConflictError, DatabaseError, InputError, Lead, NotFoundError, ServiceError
 from dealwright.service.desks import Desks
 
-EXAMPLES = 6
+EXAMPLES = int(os.environ.get("EXAMPLES", "6"))
 ROLES = ("ingest", "planner", "manager", "admin", "A1")
 # what is somebody else's, where an agent's key meets it
 PATHS = {"assignment_id": "assignment", "booking_id": "booking", "agent_id": "agent", "task_id": "task"}
