@@ -37,6 +37,9 @@ def test_the_model_has_the_keys_the_desk_reads() -> None:
     model = json.loads(json.dumps(result.model.to_dict()))
     slots = 1 + sum(len(d.values) for d in world.truth.dimensions)
     assert {len(model[k]) for k in ("prior_strength", "value_share", "affinity_weight")} == {slots}
+    # the whole of the leads, then how they are divided among each dimension's values
+    begins = np.cumsum([0, 1, *(len(d.values) for d in world.truth.dimensions)])[:-1]
+    assert np.add.reduceat(model["value_share"], begins) == pytest.approx(np.ones(len(begins)))
     assert model["kind"] == "value"
     assert model["agents_differ"] is True
     assert model["evidence"]["verdict"] == "agents differ"
