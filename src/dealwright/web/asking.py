@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl
 from starlette.concurrency import run_in_threadpool
 
 from dealwright.desk.keys import Caller
-from dealwright.service.endpoint import page_needs
+from dealwright.service.endpoint import desk_of, page_needs
 from dealwright.service.problems import RefusedError
 from dealwright.web.pages import find_format
 from dealwright.web.view import Ask
@@ -34,7 +34,7 @@ async def identify(request: Request, scopes: Sequence[str], fields: dict[str, st
     await page_needs(*scopes)(request)
     who: Caller = request.state.caller
     currency = await run_in_threadpool(_currency, service)
-    return Ask(request, service, who, find_format(request, currency), fields or {})
+    return Ask(request, service, who, await desk_of(request), find_format(request, currency), fields or {})
 
 
 def _currency(service: Service) -> str | None:
