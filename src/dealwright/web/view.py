@@ -114,7 +114,7 @@ class View:
     data
         What the page, and its JSON, say.
     table
-        Which of `data` is the page's CSV.
+        Which of `data` is the page's CSV; where there is none, all of it is one row.
     lead
         One sentence under the heading.
     extra
