@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
 import httpx
@@ -101,7 +102,21 @@ def test_every_view_opens_for_those_it_is_for_as_page_and_data(service: Serving,
         assert (asked.status_code, asked.headers["content-type"]) == (401, "application/problem+json")
         sent = client.get("/leads?after=3")
         assert (sent.status_code, sent.headers["location"]) == (303, "/auth/sign-in?to=%2Fleads%3Fafter%3D3")
+    with service.desk.database.connect(autocommit=True) as connection:
+        # one that is dated in the future is not of today
+        rows(
+            connection,
+            "insert into dealwright.lead (customer_name, attributes, received_at) "
+            """values ('Later', '{"destination": "Mars", "lead_source": "Organic"}', '2081-06-30')""",
+        )
+        of_today = rows(
+            connection,
+            "select count(*) as n from dealwright.lead where received_at between %s and clock_timestamp()",
+            datetime.now().astimezone().replace(hour=0, minute=0, second=0, microsecond=0),
+        )[0]["n"]
     with service.client("manager") as client:
+        facts = client.get("/floor.json").json()["facts"]
+        assert (facts["leads_today"], facts["has_more_leads"]) == (of_today, False)
         told = client.get(f"/leads/{placed['lead_id']}.json?agent=A3&replay=1").json()
         assert told["explanation"]["agent_id"] == owner
         assert told["replay"]["agrees"] is True
