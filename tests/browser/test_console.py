@@ -156,6 +156,10 @@ def test_a_person_overrides_with_a_reason_that_stays_on_the_record(window, servi
         )[0]["payload"]
     assert event["reason"] == "asked for them"
     assert event["by"] == "manager"
+    # and who did it
+    page = mine.go("/audit/changes?action=override")
+    assert "manager" in page.locator("tbody tr").first.inner_text()
+    assert "asked for them" in page.locator("tbody tr").first.inner_text()
 
 
 def test_an_agent_sees_and_changes_their_own_work_alone(window, service) -> None:
@@ -191,7 +195,7 @@ def test_an_agent_sees_and_changes_their_own_work_alone(window, service) -> None
 PAGES = (
     "/floor", "/leads", "/leads/3", "/leads/3?agent=A2", "/agents", "/agents/A1?d.destination=Mars", "/queue",
     "/leads/new?rank=1&customer_name=Ada&d.destination=Mars", "/evidence", "/models", "/models/1", "/audit",
-    "/audit/chain?check=1", "/admin", "/admin/people", "/admin/keys", "/nowhere",
+    "/audit/changes", "/audit/chain?check=1", "/admin", "/admin/people", "/admin/keys", "/nowhere",
 )  # fmt: skip
 
 

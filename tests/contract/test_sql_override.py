@@ -66,6 +66,15 @@ def test_lead_and_booking_go_to_the_named_agent_and_the_reason_stays(connection,
     event = rows(connection, "select agent_id, payload from dealwright.event where kind = 'overridden'")
     assert [row["agent_id"] for row in event] == [ben]
     assert event[0]["payload"] == {"reason": "asked for him", "by": "M. Ortega", "former_agent_id": ada}
+    change = rows(
+        connection, "select object, before, after, reason from dealwright.change where action = 'override'"
+    )
+    assert change == [
+        {
+            "object": "assignment", "before": {"agent_id": ada}, "after": {"agent_id": ben},
+            "reason": "asked for him",
+        }
+    ]  # fmt: skip
     # the desk decided for Ada, and the record goes on saying so
     assert (
         value(connection, "select dealwright.explain(%s) ->> 'agent_id'", placed["assignment_id"])

@@ -141,7 +141,8 @@ async def _own_agent(request: Request) -> int | None:
     return cast("int | None", request.state.own_agent)
 
 
-async def _desk(request: Request) -> Desk:
+async def desk_of(request: Request) -> Desk:
+    """Return the desk with the rights of whoever asks."""
     service, state = service_of(request), request.state
     if not hasattr(state, "caller"):  # nobody was asked for
         return service.desk
@@ -151,7 +152,7 @@ async def _desk(request: Request) -> Desk:
 
 
 Who = Annotated[Caller, Depends(_caller)]
-TheDesk = Annotated[Desk, Depends(_desk)]
+TheDesk = Annotated[Desk, Depends(desk_of)]
 # the agent whose work alone is shown to the key, under the desk's id; None: everybody's
 OwnAgent = Annotated[int | None, Depends(_own_agent)]
 

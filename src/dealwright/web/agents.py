@@ -73,7 +73,7 @@ def _agent(ask: Ask) -> View:
     if ask.own_agent is not None:
         ask.check_own(desk.book.find_agent(name), f"agent {name}")
     agent_id = desk.book.find_agent(name)
-    record = with_rate(desk.floor.record(agent_id))
+    record = with_rate(ask.whole_desk.floor.record(agent_id))
     now = ask.now()
     record["present"] = record["active"] and (record["shifts"] is None or now in record["shifts"])
     record["back_at"] = back_at(record, now)
@@ -118,7 +118,7 @@ def _standing(ask: Ask, record: Mapping[str, Any]) -> dict[str, Any] | None:
     if not lead["attributes"]:
         return None
     try:
-        ranking = ask.desk.rank({"customer_name": "anybody", **lead}).to_dict()
+        ranking = ask.whole_desk.rank({"customer_name": "anybody", **lead}).to_dict()
     except DealwrightError as error:
         return {"problem": str(error)}
     rows = ranking["ranking"]

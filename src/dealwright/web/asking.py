@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl
 from starlette.concurrency import run_in_threadpool
 
 from dealwright.desk.keys import Caller
-from dealwright.service.endpoint import page_needs
+from dealwright.service.endpoint import desk_of, needs, page_needs
 from dealwright.service.problems import RefusedError
 from dealwright.web.pages import find_format
 from dealwright.web.view import Ask
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _MOST_FIELDS: Final = 200
 
 
-async def identify(request: Request, scopes: Sequence[str], fields: dict[str, str] | None = None) -> Ask:
+async def identify(request: Request, scopes: Sequence[str]) -> Ask:
     """Find out who asks, and whether they may.
 
     Raises
@@ -31,10 +31,12 @@ async def identify(request: Request, scopes: Sequence[str], fields: dict[str, st
         Nobody we know, or somebody who may not.
     """
     service: Service = request.app.state.service
-    await page_needs(*scopes)(request)
+    # a program that asks for data gets an error document, not a page to sign in
+    check = needs if request.url.path.endswith((".json", ".csv")) else page_needs
+    await check(*scopes)(request)
     who: Caller = request.state.caller
     currency = await run_in_threadpool(_currency, service)
-    return Ask(request, service, who, find_format(request, currency), fields or {})
+    return Ask(request, service, who, await desk_of(request), find_format(request, currency))
 
 
 def _currency(service: Service) -> str | None:
@@ -49,10 +51,10 @@ async def read_form(request: Request) -> dict[str, str]:
     RefusedError
         It is none, or has more fields than any of ours.
     """
-    kind = request.headers.get("content-type", "").partition(";")[0].strip()
-    if kind != "application/x-www-form-urlencoded":
-        raise RefusedError(415, "send the form as the page has it")
     text = (await request.body()).decode("utf-8", "replace")
+    kind = request.headers.get("content-type", "").partition(";")[0].strip()
+    if text and kind != "application/x-www-form-urlencoded":
+        raise RefusedError(415, "send the form as the page has it")
     try:
         pairs = parse_qsl(text, keep_blank_values=True, max_num_fields=_MOST_FIELDS)
     except ValueError as error:

@@ -51,4 +51,33 @@ def _chain(ask: Ask) -> View:
     )
 
 
-PARTS = (Shown("/audit", READERS, _decisions), Shown("/audit/chain", READERS, _chain))
+def _changes(ask: Ask) -> View:
+    """Show who did what: with a key, signed in, or as a user of the database."""
+    chosen = {name: ask.asked(name) for name in ("actor", "action", "object", "object_id")}
+    page = ask.desk.book.changes(
+        actor=chosen["actor"] or None,
+        action=chosen["action"] or None,
+        kind=chosen["object"] or None,
+        object_id=chosen["object_id"] or None,
+        after=ask.number("after"),
+        k=_PAGE,
+    )
+    return View(
+        "changes.html",
+        ask.form.text("Who did what"),
+        {"rows": list(page.rows), "next": page.next},
+        lead=ask.form.text(
+            "What people and programs changed, the newest first; nobody can change this list."
+        ),
+        extra={
+            "chosen": {name: value for name, value in chosen.items() if value},
+            "older": address_with("/audit/changes", **chosen, after=page.next) if page.next else "",
+        },
+    )
+
+
+PARTS = (
+    Shown("/audit", READERS, _decisions),
+    Shown("/audit/changes", ("manager",), _changes),
+    Shown("/audit/chain", READERS, _chain),
+)

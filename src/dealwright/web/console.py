@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, urlsplit
 
@@ -97,7 +98,7 @@ def _answer(ask: Ask, part: Shown, form: str) -> Response:
     if form == ".csv":
         name = ask.request.url.path.strip("/").replace("/", "-")
         return Response(
-            as_csv(view.data[view.table]),
+            as_csv(view.data.get(view.table, [view.data])),
             media_type="text/csv",
             headers={"Content-Disposition": f"attachment; filename*=UTF-8''{quote(name)}"},
         )
@@ -131,7 +132,8 @@ def _around(ask: Ask, view: View) -> dict[str, Any]:
 def _do(part: Done) -> Endpoint:
     async def endpoint(request: Request) -> Response:
         _name_route(request, part.path)
-        ask = await identify(request, part.scopes, await read_form(request))
+        ask = await identify(request, part.scopes)
+        ask = replace(ask, fields=await read_form(request))
         target = await run_in_threadpool(part.act, ask)
         return RedirectResponse(target, 303)
 

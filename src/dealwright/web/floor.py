@@ -128,7 +128,7 @@ def _drawer(ask: Ask) -> Drawer:
     state = ask.request.app.state
     found: Drawer | None = getattr(state, "drawer", None)
     if found is None:
-        found = state.drawer = Drawer(ask.desk)
+        found = state.drawer = Drawer(ask.service.desk)
     return found
 
 

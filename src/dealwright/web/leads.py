@@ -118,7 +118,7 @@ def _place(ask: Ask) -> str:
 def _lead(ask: Ask) -> View:
     desk, lead_id = ask.desk, int(ask.part("lead_id"))
     lead = desk.book.lead(lead_id)
-    holders = desk.floor.holders(lead_id)
+    holders = ask.whole_desk.floor.holders(lead_id)
     mine = [item for item in holders if item["desk_agent_id"] == ask.own_agent]
     present = next((item for item in reversed(holders) if item["status"] != "reassigned"), None)
     ask.check_own(present["desk_agent_id"] if present else None, f"lead {lead_id}")
@@ -192,7 +192,7 @@ def _story(
 ) -> list[dict[str, Any]]:
     """Return what happened, in order: received, then the events while somebody had it."""
     began = min([received_at, *(item["assigned_at"] for item in holders)])
-    events = ask.desk.floor.story(lead_id, [item["desk_agent_id"] for item in holders], began - _DAY)
+    events = ask.whole_desk.floor.story(lead_id, [item["desk_agent_id"] for item in holders], began - _DAY)
     reasons = {item["desk_assignment_id"]: item["end_reason"] for item in holders}
     rows: list[dict[str, Any]] = [
         {"at": received_at, "kind": "received", "agent_id": None, "agent_name": None, "note": None}

@@ -34,7 +34,7 @@ _log = logging.getLogger("dealwright.web")
 _PAUSE_S: Final = (
     0.35  # between two drawings: with what is drawn meanwhile an event is shown within half a second
 )
-_IDLE_S: Final = 15.0
+_IDLE_S: Final = 5.0  # also without events: ages grow, and a database that is away is noticed
 _CHECK_S: Final = 30.0
 _TRY_AGAIN_S: Final = 1.0
 

@@ -34,6 +34,8 @@ class Ask:
     ----------
     who
         Whose request it is.
+    desk
+        The desk with the rights of who asks.
     form
         How figures are written for who asks.
     fields
@@ -43,12 +45,13 @@ class Ask:
     request: Request
     service: Service
     who: Caller
+    desk: Desk
     form: Format
     fields: Mapping[str, str] = field(default_factory=dict)
 
     @property
-    def desk(self) -> Desk:
-        """The desk."""
+    def whole_desk(self) -> Desk:
+        """The desk with the service's own rights, to read what is shown of others beside one's own work."""
         return self.service.desk
 
     @property
@@ -111,7 +114,7 @@ class View:
     data
         What the page, and its JSON, say.
     table
-        Which of `data` is the page's CSV.
+        Which of `data` is the page's CSV; where there is none, all of it is one row.
     lead
         One sentence under the heading.
     extra

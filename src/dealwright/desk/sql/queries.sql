@@ -463,7 +463,8 @@ cross join (
     select count(*) filter (where l.received_at between %(day)s::timestamptz and clock_timestamp()) as leads_today,
            count(*) filter (where l.received_at between clock_timestamp() - interval '10 minutes'
                and clock_timestamp()) as leads_10_min,
-           count(*) = %(most)s::bigint and min(l.received_at) >= %(day)s::timestamptz as has_more_leads,
+           count(*) filter (where l.received_at between %(day)s::timestamptz and clock_timestamp())
+               = %(most)s::bigint as has_more_leads,
            count(*) > 0 as has_leads
     from (select received_at from dealwright.lead order by lead_id desc limit %(most)s::bigint) as l
 ) as t
