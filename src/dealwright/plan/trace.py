@@ -99,7 +99,7 @@ class Tracer:
     quiet
         Stages are run with their random numbers, and nothing is recorded.
     executor
-        Where stages have their work done; one that is `Watched` is told of in records and progress.
+        Where stages have their work done; records and progress show the tasks of one that is `Watched`.
     """
 
     seed: int
