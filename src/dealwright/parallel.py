@@ -8,10 +8,11 @@ enough.
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import Protocol, TypeVar, runtime_checkable
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -43,6 +44,22 @@ def parallel_map(
         return [work(job) for job in jobs]
     with ThreadPoolExecutor(workers) as pool:
         return list(pool.map(work, jobs))
+
+
+@runtime_checkable
+class Watched(Protocol):
+    """An executor that says where its tasks run, and how far it is.
+
+    Attributes
+    ----------
+    tasks
+        Worker -> tasks that it has finished.
+    watch
+        Called with the tasks finished, all tasks, and the workers there are.
+    """
+
+    tasks: Counter[str]
+    watch: Callable[[int, int, int], None] | None
 
 
 @contextmanager

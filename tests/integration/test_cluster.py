@@ -13,12 +13,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from polars.testing import assert_frame_equal
 
 from dealwright.errors import ClusterError
+from dealwright.plan import partitions
+from dealwright.plan.briefs import stage as briefs
+from dealwright.plan.params import PlanParams
+from dealwright.plan.pipeline import run_plan
 from dealwright.runs.cluster import describe_differences, open_cluster, versions
+from dealwright.simulation.barcelona import BarcelonaParams, generate
 
 pytest.importorskip("distributed", reason="the extra cluster is not installed")
 BIN = Path(sys.executable).parent
+ROOT = Path(__file__).parents[2]
 ADDRESS = re.compile(r"Scheduler at:\s+(tcp://\S+)")
 
 
@@ -39,7 +46,8 @@ class Cluster:
                 env={
                     **os.environ,
                     "DASK_TEMPORARY_DIRECTORY": str(self.folder),
-                    "PYTHONPATH": str(Path(__file__).parents[2]),  # the functions below
+                    # the functions below, and the package that they test
+                    "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "src")]),
                 },
             )  # fmt: skip
         self.processes.append(process)
@@ -96,6 +104,12 @@ def squared_after(number: int) -> int:
     return number * number
 
 
+def size_of(content: bytes) -> str:
+    """Return how long the content is, and what the worker was given for it."""
+    frame = sys._getframe(1)
+    return f"{type(frame.f_locals['job']).__name__} {len(content)}"
+
+
 def ends_its_process(_: int) -> None:
     os._exit(1)
 
@@ -119,6 +133,56 @@ def test_the_same_bytes_come_out_and_a_dead_worker_is_made_good(cluster: Cluster
         assert executor.submit(squared_after, 5).result() == 25
         with pytest.raises(ZeroDivisionError):  # an error of the work is the work's
             list(executor.map(lambda value: 1 // value, [1, 0]))
+
+
+def test_a_night_of_20000_accounts_survives_a_worker_and_is_the_same(
+    cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    victim = cluster.add_worker()
+    cluster.add_worker()
+    data = generate(BarcelonaParams(n=20_000), seed=3).inputs
+    params = PlanParams(headcount=False, one_more=False)
+    alone = run_plan(data, params, seed=3)
+    monkeypatch.setattr(partitions, "APPLY_ROWS", 5_000)
+    monkeypatch.setattr(briefs, "_PART", 1_000)
+    shared, said = tmp_path / "shared", list[str]()
+
+    def follow(stage: str, done: int, total: int) -> None:
+        said.append(stage)
+        if stage.startswith("predict: 1 of 4 tasks"):
+            victim.kill()
+
+    with open_cluster(cluster.address, str(shared)) as executor:
+        wait_for(lambda: re.search("2", str(len(executor.workers()))))
+        beside = run_plan(data, params, seed=3, progress=follow, executor=executor)
+    assert victim.wait() == -signal.SIGKILL
+    assert_frame_equal(beside.accounts, alone.accounts)
+    for name, table in alone.tables.items():
+        assert_frame_equal(beside.tables[name], table)
+    assert [item.output_hash for item in beside.trace] == [item.output_hash for item in alone.trace]
+    # four parts of predictions and of reasons, for two targets; then the other worker does everything
+    tasks = {item.stage: item.tasks for item in beside.trace if item.tasks}
+    assert sum(tasks["predict"].values()) == 16
+    assert tasks["anomalies"] == tasks["action"] == {"w2": 4}
+    assert {"predict", "anomalies", "action", "route", "brief"} <= set(tasks)
+    assert all(not item.tasks for item in alone.trace)
+    assert "predict: 1 of 4 tasks, 2 workers" in said
+    assert "action: 4 of 4 tasks, 1 worker" in said
+    assert list(shared.iterdir()) == []
+
+
+def test_what_is_large_goes_by_its_place(cluster: Cluster, tmp_path: Path) -> None:
+    cluster.add_worker()
+    with open_cluster(cluster.address, f"file://{tmp_path / 'shared'}") as executor:
+        assert list(executor.map(size_of, [b"x" * 10, b"x" * 1_000_000])) == ["tuple 10", "Placed 1000000"]
+        assert executor.submit(bytes, 500_000).result() == bytes(500_000)
+    assert list((tmp_path / "shared").iterdir()) == []
+    (tmp_path / "file").write_text("")
+    with (
+        open_cluster(cluster.address, str(tmp_path / "file")) as executor,
+        pytest.raises(ClusterError, match=r"--cluster-data .*/file: nothing can be written there"),
+    ):
+        list(executor.map(squared_after, [1]))
 
 
 def test_work_that_kills_every_worker_is_named(cluster: Cluster) -> None:

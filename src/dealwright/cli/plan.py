@@ -249,6 +249,15 @@ def plan(  # noqa: PLR0917  one parameter per option
             rich_help_panel=_RUN,
         ),
     ] = None,
+    cluster_data: Annotated[
+        str | None,
+        typer.Option(
+            "--cluster-data",
+            metavar="PATH|URL",
+            help="Folder or object store that this machine and all workers see, for what is large.",
+            rich_help_panel=_RUN,
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Plan the night: from accounts to everybody's next best action, visits, calls, briefs and a report."""
@@ -265,6 +274,7 @@ def plan(  # noqa: PLR0917  one parameter per option
             "n": n, "as_of": as_of, "seed": seed, "force": force or None, "previous": previous,
             "models": models, "touches_from_desk": touches_from_desk, "osrm": osrm, "valhalla": valhalla,
             "land": land, "tiles": tiles, "publish": publish or None, "cluster": cluster,
+            "cluster_data": cluster_data,
             "home": settings_of(context).home,
         },
         params=None if params is None else Path(params),

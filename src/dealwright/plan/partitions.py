@@ -6,11 +6,16 @@ not depend on the machine: the same rows stand in the same part everywhere.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Final
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor
+from typing import Final, TypeVar
 
 import polars as pl
 
+from dealwright.parallel import parallel_map
+
+T = TypeVar("T")
+R = TypeVar("R")
 APPLY_ROWS: Final = 100_000
 LOG_ROWS: Final = 1_000_000
 
@@ -18,6 +23,16 @@ LOG_ROWS: Final = 1_000_000
 def partitions(rows: int) -> list[slice]:
     """Return the slices of so many rows; without rows, one that is empty."""
     return [slice(start, min(start + APPLY_ROWS, rows)) for start in range(0, max(rows, 1), APPLY_ROWS)]
+
+
+def apply(work: Callable[[T], R], parts: Sequence[T], executor: Executor | None = None) -> list[R]:
+    """Do the same for every part: one after the other, or on the workers of an executor.
+
+    A single part is done here, for there is nothing to divide.
+    """
+    if executor is None or len(parts) == 1:
+        return [work(part) for part in parts]
+    return parallel_map(work, parts, executor=executor)
 
 
 def by_account(table: pl.DataFrame) -> Iterator[pl.DataFrame]:

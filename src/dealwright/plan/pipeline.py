@@ -71,8 +71,9 @@ def run_plan(
         Where there is land, as a Shapely polygon in degrees, longitude first: an account elsewhere is not
         visited, and the reason says so.
     executor
-        Where representatives' days are planned: processes, or a cluster (`dealwright.runs.cluster`); by
-        default threads. The plan is the same.
+        Where representatives' days are planned, accounts are predicted, scored and explained, and briefs are
+        written: processes, or a cluster (`dealwright.runs.cluster`); by default threads. The plan stays the
+        same.
 
     Raises
     ------
@@ -85,7 +86,7 @@ def run_plan(
     last = previous or PreviousRun()
     in_the_field = inputs.schema.has_position and inputs.reps is not None and not inputs.reps.is_empty()
     names = STAGES if in_the_field else tuple(name for name in STAGES if name not in FIELD_STAGES)
-    stages = Tracer(seed, _hash_inputs(inputs, seed, land), len(names), progress)
+    stages = Tracer(seed, _hash_inputs(inputs, seed, land), len(names), progress, executor=executor)
     rows = inputs.accounts.height
 
     # a new stage: its parameters in `PlanParams`, its result in `StageResults`, one line here
@@ -96,17 +97,32 @@ def run_plan(
     known: dict[str, Any] = {"schema": data.schema, "as_of": data.as_of}
     past = data.logs()
     predictions = stages.run(
-        "predict", rows, predict, data.accounts, params.predict, **past, **known, store=store
+        "predict",
+        rows,
+        predict,
+        data.accounts,
+        params.predict,
+        **past,
+        **known,
+        store=store,
+        executor=executor,
     )
     anomalies = stages.run(
-        "anomalies", rows, detect_anomalies, data.accounts, params.anomalies, orders=past["orders"], **known
+        "anomalies",
+        rows,
+        detect_anomalies,
+        data.accounts,
+        params.anomalies,
+        orders=past["orders"],
+        **known,
+        executor=executor,
     )
     segments = stages.run(
         "segment", rows, segment, data.accounts, predictions.frame, params.segment, schema=data.schema
     )
     actions = stages.run(
         "action", rows, choose_actions, data.accounts, predictions.frame, segments.frame, params.action,
-        anomalies=anomalies.frame, **past, **known,
+        anomalies=anomalies.frame, **past, **known, executor=executor,
     )  # fmt: skip
     territories = None
     if in_the_field:
@@ -167,6 +183,7 @@ def run_plan(
         "brief", rows, write_briefs, data.accounts, decided, params.brief,
         visits=None if routes is None else routes.visits, calls=schedule.calls,
         orders=past["orders"], touches=past["touches"], reps=data.reps, **known,
+        executor=executor,
     )  # fmt: skip
     stages.finish()
 

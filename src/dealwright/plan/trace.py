@@ -8,13 +8,16 @@ import json
 import logging
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
+from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol, TypeVar
 
 import numpy as np
 import polars as pl
 
+from dealwright.parallel import Watched
 from dealwright.toml import to_toml
 
 # silent until somebody configures the standard library's logger of this name
@@ -53,7 +56,7 @@ class Progress(Protocol):
 
 @dataclass(frozen=True)
 class StageRecord:
-    """One line of ``trace.jsonl``. Only `seconds` differs when a run is repeated.
+    """One line of ``trace.jsonl``. Only `seconds` and `tasks` differ when a run is repeated.
 
     Attributes
     ----------
@@ -62,6 +65,8 @@ class StageRecord:
     params_hash, input_hash, output_hash
         The first 16 hexadecimal digits of SHA-256 over the parameters, over everything the stage could read
         (the tables, the seed and the results before it) and over the flat columns of its result.
+    tasks
+        Worker of a cluster -> tasks of the stage that it did; empty on one machine.
     """
 
     stage: str
@@ -72,10 +77,12 @@ class StageRecord:
     input_hash: str
     output_hash: str
     summary: dict[str, Any]
+    tasks: dict[str, int] = field(default_factory=dict)
 
     def to_json(self) -> str:
         """Write the record as one line of JSON."""
-        return json.dumps(vars(self), sort_keys=True, default=str)
+        known = {name: value for name, value in vars(self).items() if name != "tasks" or value}
+        return json.dumps(known, sort_keys=True, default=str)
 
 
 @dataclass
@@ -91,6 +98,8 @@ class Tracer:
         Hash of what the run was given.
     quiet
         Stages are run with their random numbers, and nothing is recorded.
+    executor
+        Where stages have their work done; records and progress show the tasks of one that is `Watched`.
     """
 
     seed: int
@@ -99,6 +108,7 @@ class Tracer:
     progress: Progress | None = None
     quiet: bool = False
     records: list[StageRecord] = field(default_factory=list)
+    executor: Executor | None = None
 
     def run(
         self,
@@ -114,6 +124,8 @@ class Tracer:
         if self.progress is not None:
             self.progress(name, min(len(self.records), self.total - 1), self.total)
         before = hash_text("|".join([self.input_hash, *(record.output_hash for record in self.records)]))
+        watched = self._watched(name)
+        done = Counter[str]() if watched is None else Counter(watched.tasks)
         begin = time.perf_counter()
         result = stage(*args, rng=generator(self.seed, name), **kwargs)
         return_memory()
@@ -122,13 +134,27 @@ class Tracer:
         params = args[-1] if args else None
         record = StageRecord(
             name, rows_in, frame.height, round(seconds, 4), hash_params(params), before, hash_frame(frame),
-            dict(result.summary()),
+            dict(result.summary()), {} if watched is None else dict(watched.tasks - done),
         )  # fmt: skip
         self.records.append(record)
         if _log.isEnabledFor(logging.INFO):
             flat = {key: value for key, value in vars(record).items() if key != "summary"}
             _log.info(json.dumps({"event": "stage finished", "level": "info", **flat}, sort_keys=True))
         return result
+
+    def _watched(self, name: str) -> Watched | None:
+        """Return the executor if it says what it does, and let it say so while a stage runs."""
+        if not isinstance(self.executor, Watched):
+            return None
+        place = min(len(self.records), self.total - 1)
+
+        def show(done: int, tasks: int, workers: int) -> None:
+            if self.progress is not None:
+                where = f"{workers} worker{'s' * (workers != 1)}"
+                self.progress(f"{name}: {done} of {tasks} tasks, {where}", place, self.total)
+
+        self.executor.watch = show
+        return self.executor
 
     def finish(self) -> None:
         """Tell the progress that all stages are over."""

@@ -163,7 +163,7 @@ def recent_events(
         )  # fmt: skip
         found["contact"].append(_latest(events, each))
     # some accounts at a time, in the order of their ids
-    ids = pl.concat([part["account_id"] for parts in found.values() for part in parts] or [_NOBODY])
+    ids = pl.concat([part["account_id"].unique() for parts in found.values() for part in parts] or [_NOBODY])
     ids = ids.unique().sort()
     shown = [pl.DataFrame(schema=HISTORY_COLUMNS)]
     for some in ids.to_frame().iter_slices(_ACCOUNTS):

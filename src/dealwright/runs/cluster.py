@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import logging
 import platform
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import CancelledError, Executor, Future
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Final
+from uuid import uuid4
 
 from dealwright.errors import ClusterError
 from dealwright.extras import require_extra
@@ -23,16 +26,20 @@ COMPARED: Final = ("dealwright", "numpy", "polars", "scipy", "numba", "pyvrp", "
 _REACHED_S: Final = 10
 _JOINED_S: Final = 30
 _RETRIES: Final = 3  # of work whose worker died
+_SMALL: Final = 100_000  # bytes that may go through the scheduler where there is another way
 
 
 @contextmanager
-def open_cluster(address: str) -> Iterator[Executor]:
+def open_cluster(address: str, data: str | None = None) -> Iterator[ClusterExecutor]:
     """Connect to a scheduler, and see to it that every worker computes what this machine would.
 
     Parameters
     ----------
     address
         Of the scheduler, such as ``tcp://scheduler:8786``.
+    data
+        Folder or object store (any address that fsspec knows) that this machine and all workers see: what is
+        large goes there, and only its place through the scheduler. Without one, everything does.
 
     Raises
     ------
@@ -56,21 +63,34 @@ def open_cluster(address: str) -> Iterator[Executor]:
     with client:
         with _told_when_lost(address):
             _check_workers(client, address)
-        yield ClusterExecutor(client, address)
+        yield ClusterExecutor(client, address, data)
 
 
 class ClusterExecutor(Executor):
-    """Does its work on the workers of a cluster."""
+    """Does its work on the workers of a cluster.
 
-    def __init__(self, client: Any, address: str) -> None:
-        self._client, self._address = client, address
+    Attributes
+    ----------
+    tasks
+        Worker -> tasks that it has finished.
+    watch
+        Called with the tasks finished, all tasks of this piece of work, and the workers there are.
+    """
+
+    def __init__(self, client: Any, address: str, data: str | None = None) -> None:
+        self._client, self._address, self._data = client, address, data
+        self.tasks: Counter[str] = Counter()
+        self.watch: Callable[[int, int, int], None] | None = None
+
+    def workers(self) -> list[str]:
+        """Return the addresses of the workers there are."""
+        return sorted(self._client.nthreads())
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         """Do one piece of work, and wait for it."""
         future: Future[Any] = Future()
         try:
-            start = partial(self._client.submit, fn, *args, pure=False, retries=_RETRIES, **kwargs)
-            future.set_result(self._do(lambda: [start()])[0])
+            future.set_result(self._results(partial(fn, *args, **kwargs), [()])[0])
         except Exception as error:  # noqa: BLE001  it is the future's to raise
             future.set_exception(error)
         return future
@@ -88,24 +108,116 @@ class ClusterExecutor(Executor):
         Raises
         ------
         ClusterError
-            The scheduler is lost, or the work kills whichever worker does it.
+            The scheduler is lost, the work kills whichever worker does it, or nothing can be shared.
         """
         del timeout, chunksize, buffersize
-        columns = [list(items) for items in iterables]
-        return iter(self._do(lambda: self._client.map(fn, *columns, pure=False, retries=_RETRIES)))
+        return iter(self._results(fn, list(zip(*iterables, strict=False))))
 
-    def _do(self, start: Callable[[], list[Any]]) -> list[Any]:
-        """Start tasks and return their results."""
-        from distributed import KilledWorker
+    def _results(self, fn: Callable[..., Any], jobs: list[tuple[Any, ...]]) -> list[Any]:
+        """Do the work for the arguments of every job."""
+        shelf = None if self._data is None else Shelf.under(self._data)
+        try:
+            work = fn if shelf is None else shelf.put(fn)
+            items = jobs if shelf is None else [shelf.put(job) for job in jobs]
+            done = self._do(partial(_work, work, shelf), items)
+            self.tasks.update(worker for worker, _ in done)
+            return [result.get() if isinstance(result, Placed) else result for _, result in done]
+        finally:
+            if shelf is not None:
+                shelf.clear()
+
+    def _do(self, work: Callable[[Any], tuple[str, Any]], items: list[Any]) -> list[tuple[str, Any]]:
+        """Start tasks, say how far they are, and return their results."""
+        from distributed import KilledWorker, as_completed
 
         with _told_when_lost(self._address):
             try:
-                return list(self._client.gather(start()))
+                futures = self._client.map(work, items, pure=False, retries=_RETRIES)
+                ended = as_completed(futures, loop=self._client.loop)  # type: ignore[no-untyped-call]
+                for number, _ in enumerate(ended, 1):
+                    if self.watch is not None:
+                        self.watch(number, len(futures), len(self.workers()))
+                return list(self._client.gather(futures))
             except KilledWorker as error:
                 raise ClusterError(
                     f"a piece of the work ended every worker that tried it ({_first_line(error)}): look at "
                     "the workers' logs, most often they have too little memory"
                 ) from None
+
+
+@dataclass(frozen=True)
+class Placed:
+    """Something large, by its place."""
+
+    place: str
+
+    def get(self) -> Any:
+        """Read it."""
+        import cloudpickle
+        import fsspec
+
+        with fsspec.open(self.place, "rb") as stream:
+            return cloudpickle.load(stream)
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """A folder for one piece of work, which this machine and all workers see."""
+
+    place: str
+
+    @classmethod
+    def under(cls, data: str) -> Shelf:
+        """Make one in a shared folder.
+
+        Raises
+        ------
+        ClusterError
+            There is no such folder, or nothing can be written there.
+        """
+        from fsspec.core import url_to_fs
+
+        place = f"{data.rstrip('/')}/dealwright-{uuid4().hex}"
+        try:
+            system, path = url_to_fs(place)
+            system.makedirs(path)
+        except (OSError, ValueError, ImportError) as error:
+            raise ClusterError(
+                f"--cluster-data {data}: nothing can be written there ({_first_line(error)}): name a folder "
+                "or an object store that this machine and all workers can write to"
+            ) from None
+        return cls(place)
+
+    def put(self, value: Any) -> Any:
+        """Return something as it is, or, where it is large, by the place where it now is."""
+        import cloudpickle
+        import fsspec
+
+        content = cloudpickle.dumps(value)
+        if len(content) <= _SMALL:
+            return value
+        found = Placed(f"{self.place}/{uuid4().hex}")  # never the place of another attempt
+        with fsspec.open(found.place, "wb") as stream:
+            stream.write(content)
+        return found
+
+    def clear(self) -> None:
+        """Remove the folder."""
+        from fsspec.core import url_to_fs
+
+        system, path = url_to_fs(self.place)
+        if system.exists(path):
+            system.rm(path, recursive=True)
+
+
+def _work(fn: Any, shelf: Shelf | None, job: Any) -> tuple[str, Any]:
+    """Do one task, on a worker: return which, and the result."""
+    from distributed import get_worker
+
+    work, arguments = (item.get() if isinstance(item, Placed) else item for item in (fn, job))
+    result = work(*arguments)
+    worker = str(get_worker().name)
+    return worker, result if shelf is None else shelf.put(result)
 
 
 @contextmanager

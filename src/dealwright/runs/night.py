@@ -124,4 +124,4 @@ def run_night(
 
 def _workers(request: NightRequest) -> AbstractContextManager[Executor | None]:
     """Return where the work that can be divided is done: ``None`` for the cores of this machine."""
-    return nullcontext() if request.cluster is None else open_cluster(request.cluster)
+    return nullcontext() if request.cluster is None else open_cluster(request.cluster, request.cluster_data)

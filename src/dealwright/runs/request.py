@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
-from dealwright.errors import UnknownNameError
+from dealwright.errors import InputError, UnknownNameError
 from dealwright.plan.params import PlanParams
 from dealwright.report.brief_files import read_wording
 from dealwright.report.format import format_of
@@ -92,12 +92,15 @@ class NightRequest:
     inputs: PlanInputs | None = field(default=None, repr=False, compare=False)
     publish: bool = False
     cluster: str | None = None
+    cluster_data: str | None = None
     home: Path | None = None
 
     def __post_init__(self) -> None:
         """Fill in what follows from the rest."""
         if self.touches_from_desk is None and self.publish:
             object.__setattr__(self, "touches_from_desk", True)
+        if self.cluster_data is not None and self.cluster is None:
+            raise InputError("--cluster-data is where a cluster finds its data: give --cluster as well")
         if self.world is not None and self.n is None:
             object.__setattr__(self, "n", DRAWN_ACCOUNTS)
 
@@ -112,7 +115,7 @@ class NightRequest:
 RUN_KEYS: Final = tuple(
     item.name
     for item in fields(NightRequest)
-    if item.name not in ("out", "params", "inputs", "publish", "cluster", "home")
+    if item.name not in ("out", "params", "inputs", "publish", "cluster", "cluster_data", "home")
 )
 """The keys of the ``[run]`` table."""
 

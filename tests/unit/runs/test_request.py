@@ -125,3 +125,10 @@ def test_one_language_and_one_currency_for_everything_people_read(tmp_path: Path
     for wrong in ({"currency": "EURO"}, {"locale": "xx_YY"}, {"locale": "de_DE"}):
         with pytest.raises(InputError):
             read_request(OUT, {}, **wrong)  # type: ignore[arg-type]
+
+
+def test_where_a_cluster_finds_its_data_needs_a_cluster() -> None:
+    with pytest.raises(InputError, match="give --cluster as well"):
+        NightRequest(OUT, cluster_data="shared")
+    given = NightRequest(OUT, cluster="tcp://s:8786", cluster_data="shared")
+    assert given.table() == {"seed": 0}  # where a night was computed does not matter to who repeats it

@@ -6,8 +6,10 @@ Score it, value every option, choose within the rules, and say why.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -35,7 +37,7 @@ from dealwright.plan.actions.randomisation import Randomisation, draw_randomisat
 from dealwright.plan.actions.reasons import ReasonTexts
 from dealwright.plan.actions.score import ScoreScale, apply_score, fit_score, missing_components
 from dealwright.plan.inputs import align, gather_inputs
-from dealwright.plan.partitions import partitions
+from dealwright.plan.partitions import apply, partitions
 from dealwright.schemas import NOTHING, AccountSchema, option_name
 
 
@@ -110,6 +112,7 @@ def choose_actions(
     schema: AccountSchema | None = None,
     as_of: datetime | None = None,
     rng: np.random.Generator | None = None,
+    executor: Executor | None = None,
 ) -> Actions:
     """Choose action, channel and moment for every account.
 
@@ -127,6 +130,7 @@ def choose_actions(
     history : accounts as they were at earlier moments.
     schema, as_of : which column is what, and the cut-off; by default both follow from the frames.
     rng : samples touches, draws folds, and names the exploration draw where `params` do not.
+    executor : where choices are explained, a hundred thousand accounts at a time; by default here.
 
     Raises
     ------
@@ -183,19 +187,19 @@ def choose_actions(
         catalogue.budget.max_cost_eur if params.max_cost_eur is None else params.max_cost_eur,
     )
     choice = choose(values, randomisation, budget)
-    frames = []
-    for part in partitions(facts.height):
-        decided = _Decided(
+    parts = [
+        _Decided(
             account_id=inputs.accounts["account_id"][part], facts=facts[part], worth=worth[part],
             responses=responses.of(part), eligibility=eligibility.of(part), values=values.of(part),
             if_permitted=if_permitted[part], choice=choice.of(part), control=randomisation.control[part],
-        )  # fmt: skip
-        told = _frame(
-            decided, schema=inputs.schema, catalogue=catalogue, scale=scale, params=params, effects=effects,
-            texts=texts,
-        )  # fmt: skip
-        frames.append(told.with_columns(_withheld(decided, texts)))
-    frame = pl.concat(frames)
+        )
+        for part in partitions(facts.height)
+    ]  # fmt: skip
+    explain = partial(
+        _frame, schema=inputs.schema, catalogue=catalogue, scale=scale, params=params, effects=effects,
+        texts=texts,
+    )  # fmt: skip
+    frame = pl.concat(apply(explain, parts, executor))
     return Actions(frame, _option_frame(frame, catalogue, values), scale, effects, choice, tuple(notes))
 
 
@@ -386,7 +390,7 @@ def _frame(
             of_action=of_action,
             texts=texts,
         ),
-    )
+    ).with_columns(_withheld(decided, texts))
 
 
 def _names(names: list[str], index: NDArray[np.int64], nothing: str | None) -> pl.Series:

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
@@ -29,7 +31,7 @@ from dealwright.plan.anomalies.forest import IsolationForest
 from dealwright.plan.anomalies.own_history import RESIDUALS, history_departures
 from dealwright.plan.anomalies.params import AnomalyParams
 from dealwright.plan.inputs import gather_inputs
-from dealwright.plan.partitions import partitions
+from dealwright.plan.partitions import apply, partitions
 from dealwright.schemas import AccountSchema, PlanInputs
 
 _QUANTILES: Final = 2001
@@ -96,6 +98,7 @@ def detect_anomalies(
     schema: AccountSchema | None = None,
     as_of: datetime | None = None,
     rng: np.random.Generator | None = None,
+    executor: Executor | None = None,
 ) -> Anomalies:
     """Find unusual accounts and say why.
 
@@ -109,6 +112,7 @@ def detect_anomalies(
     orders : `ORDER_COLUMNS`; without them accounts are compared with each other only.
     schema, as_of : which column is what, and the cut-off; by default both follow from the frames.
     rng : draws the sample and seeds the forest.
+    executor : where accounts are scored, a hundred thousand at a time; by default here.
     """
     params = params or AnomalyParams()
     inputs = gather_inputs(accounts, schema=schema, as_of=as_of, orders=orders)
@@ -121,7 +125,7 @@ def detect_anomalies(
             if not model.features and inputs.accounts.height >= params.min_accounts
             else f"fewer than {params.min_accounts} accounts: compared with their own history only"
         )
-    frame, counts = apply_anomalies(model, inputs, departures, params)
+    frame, counts = apply_anomalies(model, inputs, departures, params, executor)
     return Anomalies(frame, model, tuple(notes), counts)
 
 
@@ -171,25 +175,30 @@ def fit_anomalies(
 
 
 def apply_anomalies(
-    model: AnomalyModel, inputs: PlanInputs, departures: pl.DataFrame, params: AnomalyParams
+    model: AnomalyModel,
+    inputs: PlanInputs,
+    departures: pl.DataFrame,
+    params: AnomalyParams,
+    executor: Executor | None = None,
 ) -> tuple[pl.DataFrame, dict[str, int]]:
     """Score every account; the second result counts the flagged ones by what gave them away."""
     frames, counts = [], Counter[str](own_history=0, among_accounts=0)
-    for part in partitions(inputs.accounts.height):
-        frame, found = _apply(model, inputs.accounts[part], inputs, departures[part], params)
+    parts = [
+        (PlanInputs(inputs.accounts[part], inputs.schema, inputs.as_of), departures[part])
+        for part in partitions(inputs.accounts.height)
+    ]
+    for frame, found in apply(partial(_apply, model, params), parts, executor):
         frames.append(frame)
         counts.update(found)
     return pl.concat(frames), dict(counts)
 
 
 def _apply(
-    model: AnomalyModel,
-    accounts: pl.DataFrame,
-    inputs: PlanInputs,
-    departures: pl.DataFrame,
-    params: AnomalyParams,
+    model: AnomalyModel, params: AnomalyParams, part: tuple[PlanInputs, pl.DataFrame]
 ) -> tuple[pl.DataFrame, dict[str, int]]:
     """Score some accounts."""
+    inputs, departures = part
+    accounts = inputs.accounts
     names, raw = account_features(accounts, inputs, model.shares)
     kept = [names.index(name) for name in model.features]
     scaled = scale_robustly(raw[:, kept], model.centre, model.scale)

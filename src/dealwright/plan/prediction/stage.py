@@ -8,6 +8,7 @@ baseline and chance, or the stage says so and falls back.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -76,6 +77,7 @@ def predict(
     as_of: datetime | None = None,
     rng: np.random.Generator | None = None,
     store: ModelStore | None = None,
+    executor: Executor | None = None,
 ) -> Predictions:
     """Predict churn and value of every account.
 
@@ -93,6 +95,8 @@ def predict(
         Of this stage; the same state gives the same predictions.
     store
         Where models are kept between runs; without one nothing is.
+    executor
+        Where accounts are predicted, a hundred thousand at a time; by default here.
 
     Raises
     ------
@@ -108,7 +112,8 @@ def predict(
     )
     if inputs.accounts.height == 0:
         raise InputError("there are no accounts: nothing to predict (are all rows in rejected/?)")
-    return _result(inputs, params, Prediction(inputs, params, rng or np.random.default_rng(0), store).run())
+    run = Prediction(inputs, params, rng or np.random.default_rng(0), store, executor)
+    return _result(inputs, params, run.run())
 
 
 def _result(inputs: PlanInputs, params: PredictParams, outcomes: Mapping[Any, Any]) -> Predictions:

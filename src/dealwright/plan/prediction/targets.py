@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from concurrent.futures import Executor
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
@@ -12,6 +14,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from dealwright.parallel import one_core_kernels, parallel_map
+from dealwright.plan.partitions import apply, partitions
 from dealwright.plan.prediction.candidates import Probability, Scaled
 from dealwright.plan.prediction.cases import (
     Cases,
@@ -23,7 +26,7 @@ from dealwright.plan.prediction.cases import (
     time_trial,
 )
 from dealwright.plan.prediction.champion import NewerLabels, Verdict, choose_champion
-from dealwright.plan.prediction.design import FeatureSchema
+from dealwright.plan.prediction.design import Design, FeatureSchema
 from dealwright.plan.prediction.features import Snapshot, snapshot
 from dealwright.plan.prediction.learning import (
     MIN_ROWS,
@@ -96,11 +99,17 @@ class Prediction:
     """One run; holds what both targets share: the ledger of orders, and all accounts as they are today."""
 
     def __init__(
-        self, inputs: PlanInputs, params: PredictParams, rng: np.random.Generator, store: ModelStore | None
+        self,
+        inputs: PlanInputs,
+        params: PredictParams,
+        rng: np.random.Generator,
+        store: ModelStore | None,
+        executor: Executor | None = None,
     ) -> None:
         self._inputs = with_chosen_features(inputs, params)
         self._params = params
         self._store = store
+        self._executor = executor
         self._seeds = dict(
             zip(("today", "orders", "past", "churn", "value", "reasons", "level"), rng.spawn(7), strict=True)
         )
@@ -239,7 +248,8 @@ class Prediction:
         verdict = choose_champion(self._store, task.target, learned, card, _newer_labels(learned, task.trial))
         predictor, levels = verdict.predictor, list[str]()
         design, met = predictor.schema.encode(today.features)
-        predicted = predictor.scored(design)
+        designs = [design.take(part) for part in partitions(len(design))]
+        predicted = np.concatenate(apply(partial(_scored, predictor), designs, self._executor))
         if task.target == "value" and task.source == "orders" and today.rhythm and self._ledger is not None:
             predicted, card["level"], card["total"] = self._levelled(predicted, today, self._ledger)
             total = card["total"]
@@ -258,7 +268,8 @@ class Prediction:
             seed = self._seeds["reasons"]
             explainer = Explainer.fitted(predictor.schema, design, predicted, predictor.kind, seed)
         if explainer is not None:
-            reasons = explainer.reasons(design, self._params.reasons)
+            explain = partial(_explained, explainer, self._params.reasons)
+            reasons = pl.concat(apply(explain, designs, self._executor))
             card["reasons_fidelity"] = explainer.fidelity
         if task.source == "orders" and self._ledger is not None:
             new = np.bincount(self._ledger.row, minlength=len(predicted)) == 0
@@ -300,6 +311,16 @@ class Prediction:
             "measures": measures_table(learned.measures),
             "forward_measures": measures_table(learned.forward_measures),
         }
+
+
+def _scored(predictor: Predictor, design: Design) -> Floats:
+    with one_core_kernels():  # on a worker as here
+        return predictor.scored(design)
+
+
+def _explained(explainer: Explainer, how_many: int, design: Design) -> pl.Series:
+    with one_core_kernels():
+        return explainer.reasons(design, how_many)
 
 
 def _of_new_accounts(target: TargetName, predicted: Floats, new: NDArray[np.bool_]) -> Floats:
