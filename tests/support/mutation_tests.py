@@ -42,7 +42,7 @@ _CHANNELS_AND_SHIFTS = f"{_PLAN}/test_channel_and_schedule.py"
 # by the module's path below src/dealwright (of SQL: below desk/sql), without what its name ends in
 TESTS: dict[str, tuple[str, ...]] = {
     "routing/week": tuple(f"{_PLAN}/routing/test_{name}.py" for name in ("parts", "day_values", "route")),
-    "plan/headcount": (f"{_PLAN}/test_headcount.py",),
+    "plan/headcount": (f"{_PLAN}/test_headcount_parts.py", f"{_PLAN}/test_headcount.py"),
     "plan/flow": (f"{_PLAN}/channels/test_allocation.py",),
     "plan/travel": (f"{_PLAN}/routing/test_travel.py", f"{_PLAN}/routing/test_parts.py"),
     "plan/inputs": (f"{_PLAN}/test_inputs.py", f"{_PLAN}/routing/test_parts.py"),
@@ -130,11 +130,40 @@ TESTS: dict[str, tuple[str, ...]] = {
 PACKAGES: dict[str, tuple[str, ...]] = {
     **{
         f"plan/{stage}": (f"{_PLAN}/{stage}",)
-        for stage in ("actions", "anomalies", "briefs", "prediction", "quality", "segments", "territories")
+        for stage in ("actions", "anomalies", "briefs", "quality", "segments", "territories")
     },
+    # whole runs of the stage last
+    "plan/prediction": tuple(
+        f"{_PLAN}/prediction/test_{name}.py"
+        for name in (
+            "candidates",
+            "features",
+            "choice",
+            "additive",
+            "level_values",
+            "btyd",
+            "values",
+            "models",
+            "predict",
+            "level",
+            "trees",
+        )
+    ),
     "plan/channels": (f"{_PLAN}/channels", _CHANNELS_AND_SHIFTS),
-    "plan/routing": (f"{_PLAN}/routing", f"{_PLAN}/test_one_more.py"),
-    "plan/staffing": (f"{_PLAN}/staffing", _CHANNELS_AND_SHIFTS, f"{_PLAN}/test_headcount.py"),
+    "plan/routing": tuple(
+        f"{_PLAN}/routing/test_{name}.py"
+        for name in (
+            "parts",
+            "job",
+            "kernel",
+            "engine",
+            "day_values",
+            "distance_baseline",
+            "route",
+            "travel",
+        )
+    ),
+    "plan/staffing": (f"{_PLAN}/staffing", _CHANNELS_AND_SHIFTS),
     "learn": _LEARN + _unit("learn_asof", "learn_off_policy", "learn_profile"),
     "stats": ("tests/unit/stats",),
     "tables": ("tests/unit/tables",),

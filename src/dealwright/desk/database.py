@@ -24,6 +24,13 @@ from dealwright.errors import DatabaseError, DatabaseUrlError
 
 OLDEST_VERSION = 15
 _CONNECT_TIMEOUT_S = 10
+# a server that does not answer for half a minute is gone: without, a query would wait for it for hours
+_KEEPALIVE = {
+    "keepalives_idle": 15, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 30_000,
+}  # fmt: skip
+_PROBE_S = 2.0
+# how long one attempt to connect again is repeated: its pauses double, and the server may be back long before
+_RECONNECT_S = 8.0
 
 
 class Database:
@@ -98,6 +105,7 @@ class Database:
                         configure=_configure,
                         # a connection that died with a restarted server is replaced before anybody gets it
                         check=_check_alive,
+                        reconnect_timeout=_RECONNECT_S,
                         name="dealwright",
                     )
                 except psycopg.Error as error:
@@ -115,14 +123,7 @@ class Database:
         DatabaseError
             No connection was to be had in time.
         """
-        try:
-            borrowed = self.pool.getconn(timeout=timeout_s)
-        except PoolTimeout:
-            self.connect().close()  # when it is the database that fails, this says how
-            raise DatabaseError(
-                f"all {self._pool_size} connections to {redact(self.url)} were busy for {timeout_s:.0f} s: "
-                "ask for less at once, or raise the size of the pool"
-            ) from None
+        borrowed = self._borrow(timeout_s)
         try:
             with borrowed:
                 if autocommit:
@@ -133,6 +134,20 @@ class Database:
             if autocommit and borrowed.info.transaction_status == TransactionStatus.IDLE:
                 borrowed.autocommit = False
             self.pool.putconn(borrowed)  # which replaces it where it is not idle any more
+
+    def _borrow(self, timeout_s: float) -> Connection[Any]:
+        """Wait for a pooled connection, but not for a database that is away."""
+        soon = min(timeout_s, _PROBE_S)
+        for patience_s in (soon, timeout_s - soon):
+            if patience_s > 0:
+                try:
+                    return self.pool.getconn(timeout=patience_s)
+                except PoolTimeout:
+                    self.connect().close()  # when it is the database that fails, this says how
+        raise DatabaseError(
+            f"all {self._pool_size} connections to {redact(self.url)} were busy for {timeout_s:.0f} s: "
+            "ask for less at once, or raise the size of the pool"
+        )
 
     def acting(self, role: str, *, pool_size: int = 8) -> Database:
         """Return the same database for connections that have the rights of a role and no others.
@@ -150,7 +165,9 @@ class Database:
 
     def _options(self) -> dict[str, Any]:
         """Return what every connection asks for, unless the URL says otherwise."""
-        wanted: dict[str, Any] = {"application_name": "dealwright", "connect_timeout": _CONNECT_TIMEOUT_S}
+        wanted: dict[str, Any] = {
+            "application_name": "dealwright", "connect_timeout": _CONNECT_TIMEOUT_S, **_KEEPALIVE,
+        }  # fmt: skip
         given = _parts(self.url)
         options = {name: value for name, value in wanted.items() if name not in given}
         if self._role is not None:

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 
     from dealwright.desk.archive import Archived
     from dealwright.desk.book import Book
+    from dealwright.desk.floor import Floor
     from dealwright.desk.keys import KeyRegister
     from dealwright.desk.outbox import Outbox
     from dealwright.desk.oversight import Oversight
@@ -186,6 +187,13 @@ class Desk(ModelRegister):
         from dealwright.desk.book import Book
 
         return Book(self.database)
+
+    @property
+    def floor(self) -> Floor:
+        """The desk as its people look at it."""
+        from dealwright.desk.floor import Floor
+
+        return Floor(self.database)
 
     @property
     def outbox(self) -> Outbox:

@@ -43,7 +43,7 @@ class Service:
         self.intake = Intake(self.desks.for_scope("ingest"), params.batch, self.metrics.observe_batch)
         self.events = EventLog(desk.outbox, params)
         self.listeners = 0
-        self._stop = threading.Event()
+        self._stop, self._drain = threading.Event(), threading.Event()
         self._at_work: list[threading.Thread] = []
         self._reviving = threading.Lock()
 
@@ -59,6 +59,14 @@ class Service:
     def is_stopping(self) -> bool:
         """Whether the service has to end."""
         return self._stop.is_set()
+
+    def is_draining(self) -> bool:
+        """Whether nobody should send anything any more."""
+        return self._drain.is_set() or self._stop.is_set()
+
+    def drain(self) -> None:
+        """Say that the service is not ready, and go on serving."""
+        self._drain.set()
 
     def stop(self) -> None:
         """Let what is under way come to its end; safe to call from a signal handler."""

@@ -62,7 +62,7 @@ grant execute on routine dealwright.rank_agents, dealwright.assign_lead, dealwri
     dealwright.agent_named, dealwright.activate_agent, dealwright.deactivate_agent, dealwright.set_availability,
     dealwright.contact, dealwright.find_key, dealwright.find_session, dealwright.end_session,
     dealwright.decline, dealwright.return_unanswered, dealwright.holders_of, dealwright.duplicates_of,
-        dealwright.win_interval
+    dealwright.win_interval, dealwright.currency, dealwright.override_lead
     to dealwright_app, dealwright_manager;
 grant select on dealwright.lead, dealwright.waiting_lead, dealwright.policy to dealwright_app, dealwright_manager;
 grant insert (external_id, customer_id, customer_name, attributes, requirements, priority, idempotency_key, received_at,
@@ -114,7 +114,7 @@ grant select on dealwright.agent, dealwright.lead, dealwright.assignment, dealwr
 grant execute on routine dealwright.rank_agents, dealwright.placement_of, dealwright.assignment_named,
     dealwright.policy_in_use, dealwright.explain, dealwright.replay, dealwright.agent_named, dealwright.holders_of,
     dealwright.duplicates_of,
-    dealwright.win_interval,
+    dealwright.win_interval, dealwright.currency, dealwright.reasons_of,
     dealwright.read_events, dealwright.last_event, dealwright.touches, dealwright.verify_decisions,
     dealwright.unsealed_decisions, dealwright.open_archive, dealwright.join_archived_events,
     dealwright.verify_archived to dealwright_reader, dealwright_planner, dealwright_manager;
