@@ -48,8 +48,9 @@ class Ask:
 
     @property
     def desk(self) -> Desk:
-        """The desk."""
-        return self.service.desk
+        """The desk, for deeds in the name of who asks."""
+        request_id = self.request.scope.get("dealwright.request_id", "")
+        return self.service.desks.in_name_of(self.who, request_id)
 
     @property
     def own_agent(self) -> int | None:
