@@ -111,6 +111,7 @@ WRITES = [
     "truncate dealwright.lead cascade",
     "update dealwright.change set actor = 'x'",
     "delete from dealwright.change",
+    "select dealwright.erase_customer('x', 'y')",
     "create table dealwright.mine (x integer)",
     "alter table dealwright.lead disable trigger all",
     "drop function dealwright.rank_agents",
@@ -183,6 +184,8 @@ CAN: dict[str, list[str]] = {
         "select dealwright.contact(1)",
         "select * from dealwright.decline(5, 'no time')",
         "select * from dealwright.change",
+        "select dealwright.pause_automation('x', 2)",
+        "select dealwright.resume_automation('x', 2)",
         *NIGHT[2:6],
     ],
     "night": [*READS, *NIGHT],
@@ -196,7 +199,10 @@ CANNOT: dict[str, list[str]] = {
         "select * from dealwright.settle_booking('2', 'confirmed')",
         "select dealwright.explain(2)", "select dealwright.replay(1)",
         "select dealwright.deactivate_agent(1, true)",
-        "select dealwright.decline(2, 'x')", "select dealwright.contact(2)", *TASKS,
+        "select dealwright.decline(2, 'x')", "select dealwright.contest_outcome(2, 'x')",
+        "select dealwright.pause_automation('x')", "select dealwright.resume_automation('x')",
+        "select dealwright.resolve_contest(1, 'x')", "select * from dealwright.pause",
+         "select dealwright.contact(2)", *TASKS,
         *WRITES, *PRIVATE, *OWN, *PEOPLE, *NIGHT_BUT_TASKS,
         *[each for each in REVENUE[4:9] if "explain" not in each],
         "select * from dealwright.reassign(1, 'x')",
@@ -443,7 +449,7 @@ def test_every_public_routine_belongs_to_a_role_or_to_the_owner(
     assert public - granted == {
         "rebuild_statistics", "set_default_policy", "create_key", "list_keys", "replace_key", "revoke_key",
         "create_webhook", "remove_webhook", "list_webhooks", "dead_letters", "webhook_done", "webhook_failed",
-        "webhook_again", "begin_session", "agent_with_email",
+        "webhook_again", "begin_session", "agent_with_email", "erase_customer",
         "closed_months", "archived_digest", "release_month",
     }  # fmt: skip
     assert granted <= public

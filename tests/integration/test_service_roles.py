@@ -40,6 +40,11 @@ BODIES: dict[str, Any] = {
     "change_agent": {"active": True},
     "finish_task": {"outcome": "responded"},
     "reopen_task": {"reason": "wrong"},
+    "pause_automation": {"reason": "x", "team": "nobody's"},
+    "resume_automation": {"reason": "x", "team": "nobody's"},
+    "contest_outcome": {"reason": "not mine"},
+    "resolve_contest": {"reason": "it stands"},
+    "erase_customer": {"reason": "asked for"},
     "create_key": {"name": "made", "scopes": ["ingest"]},
     "create_webhook": {"url": "http://127.0.0.1:9/"},
 }
@@ -100,7 +105,13 @@ def call(
     work: dict[str, Any], key_id: str,
 ) -> httpx.Response:  # fmt: skip
     names = {f"{{{name}}}": str(work[what]) for name, what in PATHS.items()}
-    names |= {"{lead_id}": str(work["lead"]), "{key_id}": key_id, "{model_id}": "1", "{webhook_id}": "1"}
+    names |= {
+        "{lead_id}": str(work["lead"]),
+        "{key_id}": key_id,
+        "{model_id}": "1",
+        "{webhook_id}": "1",
+        "{customer_id}": "nobody",
+    }
     for name, what in names.items():
         path = path.replace(name, what)
     with service.client(role) as client:

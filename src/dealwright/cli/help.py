@@ -17,6 +17,7 @@ GROUPS: Final[Mapping[str, tuple[str, ...]]] = {
     "The floor": ("rank", "assign", "settle", "contact", "decline", "reassign", "queue", "agents"),
     "Learning": ("evidence", "train", "model"),
     "Why": ("explain", "replay", "verify", "audit"),
+    "Oversight": ("pause", "resume", "contest", "erase"),
     "The night": ("plan", "report", "why", "task"),
     "Operation": (
         "serve",
@@ -70,6 +71,22 @@ EXAMPLES: Final[Mapping[str, tuple[str, str]]] = {
     "replay": ("dealwright replay 1842", "dealwright replay 1842 --json"),
     "verify": ("dealwright verify", "dealwright verify --json"),
     "audit": ("dealwright audit --top 20", "dealwright audit --about agent --id a-7 --json"),
+    "pause": (
+        "dealwright pause --reason 'the scores look wrong'",
+        "dealwright pause --team 'Luxury Voyages' --reason 'new price list' --json",
+    ),
+    "resume": (
+        "dealwright resume --reason 'looked into it'",
+        "dealwright resume --agent a-7 --reason 'trained'",
+    ),
+    "contest": (
+        "dealwright contest 1842 --reason 'the customer never asked for me'",
+        "dealwright contest 1842 --resolve --reason 'corrected in the booking system'",
+    ),
+    "erase": (
+        "dealwright erase C-1042 --reason 'the customer asked for it'",
+        "dealwright erase C-1042 --lead 77 --reason 'the customer asked for it' --json",
+    ),
     "plan": (
         "dealwright plan --world barcelona --out night",
         "dealwright plan exports --out tonight --previous last-night --publish",

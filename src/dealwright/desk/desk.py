@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from dealwright.desk.floor import Floor
     from dealwright.desk.keys import KeyRegister
     from dealwright.desk.outbox import Outbox
+    from dealwright.desk.oversight import Oversight
     from dealwright.desk.roles import Roles
     from dealwright.desk.task_book import TaskBook
     from dealwright.desk.web_sessions import WebSessions
@@ -215,6 +216,13 @@ class Desk(ModelRegister):
         from dealwright.desk.keys import KeyRegister
 
         return KeyRegister(self.database)
+
+    @property
+    def oversight(self) -> Oversight:
+        """What people do about the automation: pause, contest, erase."""
+        from dealwright.desk.oversight import Oversight
+
+        return Oversight(self.database)
 
     @property
     def web_sessions(self) -> WebSessions:

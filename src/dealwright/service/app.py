@@ -27,11 +27,11 @@ from dealwright.service.problems import RefusedError, problem, problem_of, statu
 from dealwright.service.routes import (
     agents,
     assignments,
-    audit,
     events,
     keys,
     leads,
     operations,
+    oversight,
     people,
     reading,
     tasks,
@@ -97,7 +97,7 @@ def create_app(
         redirect_slashes=False,
     )
     app.state.params = params
-    for module in (leads, assignments, agents, events, reading, tasks, audit, webhooks, keys, operations):
+    for module in (leads, assignments, agents, events, reading, tasks, oversight, webhooks, keys, operations):
         app.include_router(module.router, prefix="/api/v1")
     app.include_router(operations.probes)
     app.include_router(people.router)

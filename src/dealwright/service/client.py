@@ -172,6 +172,11 @@ class Client:
         """Yield who did what, newest first; filters: ``actor``, ``action``, ``object``, ``object_id``."""
         return self._pages("/audit", filters)
 
+    def contest(self, assignment: int | str, reason: str) -> Row:
+        """Contest an outcome: training leaves it out until that is resolved."""
+        path = f"/assignments/{_part(assignment)}/contest"
+        return dict(self._call("POST", path, body={"reason": reason}))
+
     def queue(self) -> Iterator[Row]:
         """Go through the leads that wait, most urgent first."""
         return self._pages("/queue", {})

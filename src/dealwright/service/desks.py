@@ -73,14 +73,23 @@ class Desks:
             scope = next((name for name in ROLES if name in caller.scopes & allowed), "")
             database = self._databases.get(ROLES.get(scope, ""))
         settings = {
-            "dealwright.actor": msgspec.json.encode(
-                {"id": caller.caller_id, "name": caller.name, "request_id": request_id}
-            ).decode(),
+            "dealwright.actor": _actor(caller, request_id),
             "dealwright.agent_id": "" if own_agent is None else str(own_agent),
         }
         return Desk(Identified(database or self._desk.database, settings))
+
+    def in_name_of(self, caller: Caller, request_id: str) -> Desk:
+        """Return the desk with the service's own rights, for deeds that are recorded as the caller's."""
+        settings = {"dealwright.actor": _actor(caller, request_id)}
+        return Desk(Identified(self._desk.database, settings), self._desk.replica)
 
     def close(self) -> None:
         """Close the connections of the roles."""
         for database in self._databases.values():
             database.close()
+
+
+def _actor(caller: Caller, request_id: str) -> str:
+    """Return who acts, as the log of changes reads it."""
+    said = {"id": caller.caller_id, "name": caller.name, "request_id": request_id}
+    return msgspec.json.encode(said).decode()

@@ -423,6 +423,87 @@ class ChangeOut(BaseModel):
     request_id: str | None
 
 
+class PauseIn(Request):
+    """To whom: an agent, a team (a department), or everybody with neither."""
+
+    reason: Text = Field(examples=["the scores look wrong since this morning"])
+    agent_id: Id | None = None
+    team: Text | None = None
+
+
+class PausedOut(BaseModel):
+    """How many agents it concerned."""
+
+    agents: int
+
+
+class PauseOut(BaseModel):
+    """An agent to whom the desk gives no leads."""
+
+    agent_id: Id
+    agent_name: str
+    team: str | None
+    paused_at: datetime
+    reason: str
+
+
+class PausesOut(BaseModel):
+    """To whom the desk gives no leads."""
+
+    pauses: list[PauseOut]
+
+
+class ContestedOut(BaseModel):
+    """When an outcome was contested."""
+
+    assignment_id: Id
+    contested_at: datetime
+
+
+class ResolvedOut(BaseModel):
+    """When that was resolved."""
+
+    assignment_id: Id
+    resolved_at: datetime
+
+
+class ContestOut(BaseModel):
+    """An outcome that its agent does not accept."""
+
+    assignment_id: Id
+    outcome: str | None
+    agent_id: Id
+    agent_name: str
+    contested_at: datetime
+    reason: str
+    resolved_at: datetime | None
+
+
+class ContestsOut(BaseModel):
+    """The outcomes that are contested."""
+
+    contests: list[ContestOut]
+
+
+class EraseIn(Request):
+    """Why, and leads of the customer that have no customer_id."""
+
+    reason: Text = Field(examples=["the customer asked for it"])
+    lead_ids: Annotated[list[Annotated[int, Field(ge=1, lt=2**63)]], Field(max_length=1000)] = Field(
+        default_factory=list
+    )
+
+
+class ErasedOut(BaseModel):
+    """What was changed; `kept_decisions` are in months that were archived."""
+
+    leads: int
+    tasks: int
+    decisions: int
+    archived: int
+    kept_decisions: list[int]
+
+
 class KeyOut(BaseModel):
     """A key without its secret."""
 

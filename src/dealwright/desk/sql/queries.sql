@@ -259,6 +259,21 @@ limit %(k)s::bigint
 -- The agent reached the customer.
 select dealwright.contact(%(assignment_id)s::bigint, %(at)s::timestamptz) as first_contact_at
 
+-- name: contest_outcome
+-- The agent does not accept an outcome.
+select dealwright.contest_outcome(%(assignment_id)s::bigint, %(reason)s::text) as contested_at
+
+-- name: contests
+-- The outcomes that are contested, or were.
+select coalesce(s.external_id, s.assignment_id::text) as assignment_id, s.outcome,
+       coalesce(a.external_id, a.agent_id::text) as agent_id, a.name as agent_name, c.contested_at, c.reason, c.resolved_at
+from dealwright.contest as c
+join dealwright.assignment as s using (assignment_id)
+join dealwright.agent as a using (agent_id)
+where c.resolved_at is null or %(with_resolved)s::boolean
+order by c.contested_at desc, c.assignment_id
+limit 1000
+
 -- name: counts
 -- How much the desk holds.
 select (select count(*) from dealwright.agent) as agents,
@@ -377,6 +392,10 @@ order by d.lead_id
 -- name: end_session
 -- Somebody signs out.
 select dealwright.end_session(%(digest)s::bytea) as ended
+
+-- name: erase_customer
+-- A customer is taken out of the desk.
+select dealwright.erase_customer(%(customer)s::text, %(reason)s::text, %(lead_ids)s::bigint[]) as answer
 
 -- name: events
 -- Events after one, in the order in which they became visible, under the ids the user's own tables use.
@@ -670,6 +689,18 @@ select * from dealwright.override_lead(%(lead_id)s::bigint, %(agent_id)s::bigint
 select agent_id,
     coalesce(external_id, agent_id::text) as own_id from dealwright.agent where agent_id = any(%(ids)s::bigint[])
 
+-- name: pause_automation
+-- The desk gives nobody, or not this agent or team, any leads.
+select dealwright.pause_automation(%(reason)s::text, %(agent_id)s::bigint, %(team)s::text) as agents
+
+-- name: pauses
+-- To whom the desk gives no leads, and why.
+select coalesce(a.external_id, a.agent_id::text) as agent_id, a.name as agent_name, a.department as team, p.paused_at,
+       p.reason
+from dealwright.pause as p
+join dealwright.agent as a using (agent_id)
+order by p.paused_at, a.agent_id
+
 -- name: plan_runs
 -- The published runs, newest first, with what became of their tasks.
 select r.run_id, r.first_day, r.last_day, r.as_of, r.time_zone, r.published_at, r.tasks,
@@ -777,6 +808,10 @@ select dealwright.replace_key(
 -- A decision recomputed from its record.
 select dealwright.replay(%(assignment_id)s::bigint) as answer
 
+-- name: resolve_contest
+-- An outcome stands.
+select dealwright.resolve_contest(%(assignment_id)s::bigint, %(reason)s::text) as resolved_at
+
 -- name: restore_begins
 -- What comes before a backup's own script, for psql. The time is for whoever is at work in the desk that goes.
 begin;
@@ -798,6 +833,10 @@ select to_regclass('dealwright.schema_version') is not null as has_desk,
                where n.nspname in ('dealwright', 'dealwright_engine'))) as has_objects,
        array(select r.rolname::text from pg_roles as r) as roles,
        (select r.rolsuper or r.rolcreaterole from pg_roles as r where r.rolname = current_user) as may_create_roles
+
+-- name: resume_automation
+-- They get leads again.
+select dealwright.resume_automation(%(reason)s::text, %(agent_id)s::bigint, %(team)s::text) as agents
 
 -- name: return_unanswered
 -- Gives a lead whose agent did not answer in time to the next one.

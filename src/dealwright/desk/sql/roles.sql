@@ -97,7 +97,7 @@ grant execute on routine dealwright.contact, dealwright.decline, dealwright.expl
     dealwright.settle (text, text, double precision, double precision, double precision, bigint, bigint, integer,
                        integer, text, text, text, text, text[]),
     dealwright.start_task, dealwright.finish_task, dealwright.cancel_task, dealwright.activate_agent,
-    dealwright.deactivate_agent to dealwright_agent;
+    dealwright.deactivate_agent, dealwright.contest_outcome to dealwright_agent;
 -- the policies of rows ask it
 grant execute on routine dealwright_engine.served_agent to dealwright_agent;
 -- these give an id for a name, and say what everybody may know
@@ -108,7 +108,7 @@ grant execute on routine dealwright.assignment_named, dealwright.agent_named, de
 -- Sees everything, writes nothing. So do those below and whoever runs the floor, who also write.
 grant select on dealwright.agent, dealwright.lead, dealwright.assignment, dealwright.booking, dealwright.agent_stat,
     dealwright.model, dealwright.policy, dealwright.requirement_term, dealwright.event, dealwright.decision,
-    dealwright.decision_block, dealwright.decision_seal, dealwright.archive_file, dealwright.plan_run, dealwright.task, dealwright.outcome,
+    dealwright.decision_block, dealwright.decision_seal, dealwright.decision_erasure, dealwright.archive_file, dealwright.plan_run, dealwright.task, dealwright.outcome,
         dealwright.agent_profile,
     dealwright.waiting_lead, dealwright.touch to dealwright_reader, dealwright_planner, dealwright_manager;
 grant execute on routine dealwright.rank_agents, dealwright.placement_of, dealwright.assignment_named,
@@ -131,8 +131,10 @@ grant execute on routine dealwright.begin_import, dealwright.import_history, dea
 grant execute on routine dealwright.start_task, dealwright.finish_task, dealwright.cancel_task, dealwright.reopen_task
     to dealwright_manager;
 
+grant execute on routine dealwright.pause_automation, dealwright.resume_automation, dealwright.contest_outcome,
+    dealwright.resolve_contest to dealwright_manager;
 -- who did what
-grant select on dealwright.change to dealwright_manager;
+grant select on dealwright.change, dealwright.pause, dealwright.contest to dealwright_manager;
 
 -- name: rows
 -- Row-level security: everybody sees what they were granted; of that, an agent's user only what is theirs.

@@ -180,8 +180,12 @@ set datestyle = 'ISO' set extra_float_digits = 1 as $$
     select b.block_id, b.decisions,
            b.previous_hash = coalesce(lag(b.hash) over (order by b.block_id), repeat('0', 64))
            and case when c.decisions < b.decisions and dealwright_engine.is_archived(b) then null
-               else b.decisions = c.decisions and b.hash = dealwright_engine.block_hash(b.previous_hash, c.lines) end
+               when e.erasure_id is not null
+                   then b.hash = dealwright_engine.block_hash(b.previous_hash, dealwright_engine.erasure_text(e))
+               else b.decisions = c.decisions
+                   and dealwright_engine.content_hash(b) = dealwright_engine.block_hash(b.previous_hash, c.lines) end
     from dealwright.decision_block as b
+    left join dealwright.decision_erasure as e on e.sealing_block_id = b.block_id
     cross join lateral (
         select count(*) as decisions, coalesce(string_agg(u.line, E'\n'), '') as lines
         from (

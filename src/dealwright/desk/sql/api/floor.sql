@@ -100,9 +100,9 @@ begin
     values ('overridden', override_lead.agent_id, l.lead_id, fresh, jsonb_strip_nulls(jsonb_build_object(
         'reason', btrim(override_lead.reason), 'by', override_lead.by_whom, 'former_agent_id', old.agent_id)));
     perform dealwright_engine.end_own_writes();
-    perform dealwright_engine.note_change('override', 'assignment', fresh::text,
-        jsonb_build_object('agent_id', old.agent_id), jsonb_build_object('agent_id', override_lead.agent_id),
-        btrim(override_lead.reason));
+    perform dealwright_engine.note_change('override', 'lead', l.lead_id::text,
+        jsonb_build_object('agent_id', old.agent_id),
+        jsonb_build_object('agent_id', override_lead.agent_id, 'assignment_id', fresh), btrim(override_lead.reason));
     return query select * from dealwright.placement_of(l.lead_id);
 end
 $$;

@@ -182,12 +182,16 @@ begin
     )
     select b.block_id, b.decisions,
            b.decisions = coalesce(c.decisions, 0)
-           and b.hash = dealwright_engine.block_hash(b.previous_hash, coalesce(c.lines, ''))
+           and case when e.erasure_id is not null
+                   then b.hash = dealwright_engine.block_hash(b.previous_hash, dealwright_engine.erasure_text(e))
+               else dealwright_engine.content_hash(b)
+                   = dealwright_engine.block_hash(b.previous_hash, coalesce(c.lines, '')) end
            and b.previous_hash = coalesce((select p.hash from dealwright.decision_block as p
                                            where p.block_id < b.block_id order by p.block_id desc limit 1),
                                           repeat('0', 64))
     from dealwright.decision_block as b
     left join block as c using (block_id)
+    left join dealwright.decision_erasure as e on e.sealing_block_id = b.block_id
     where b.block_id between first_block and last_block
     order by b.block_id;
 end

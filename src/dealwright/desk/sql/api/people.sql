@@ -32,6 +32,10 @@ declare
 begin
     perform pg_advisory_xact_lock_shared(hashtext('dealwright upgrade'), 0);  -- see desk/upgrade.py
     perform dealwright_engine.check_own_agent(activate_agent.agent_id);
+    if exists (select from dealwright.pause as p where p.agent_id = activate_agent.agent_id) then
+        raise exception 'the desk is paused for agent %', activate_agent.agent_id using errcode = 'DW001',
+            hint = 'dealwright.resume_automation ends that';
+    end if;
     lock table dealwright.lead in row exclusive mode;  -- who holds all writers must see this one before it locks a row
     select a.active, a.open into before from dealwright.agent as a where a.agent_id = activate_agent.agent_id
     for no key update;

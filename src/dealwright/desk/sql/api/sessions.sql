@@ -12,7 +12,8 @@ begin
     perform pg_advisory_xact_lock_shared(hashtext('dealwright upgrade'), 0);  -- see desk/upgrade.py
     delete from dealwright_engine.web_session as s where s.expires_at < now_at;
     if begin_session.key_id is null then
-        insert into dealwright_engine.web_session (digest, issuer, subject, name, scopes, agent_id, created_at, expires_at)
+        insert into dealwright_engine.web_session
+            (digest, issuer, subject, name, scopes, agent_id, created_at, expires_at)
         values (begin_session.digest, begin_session.issuer, begin_session.subject, begin_session.name,
                 begin_session.scopes, begin_session.agent_id, now_at, now_at + begin_session.lasts)
         returning expires_at into until;

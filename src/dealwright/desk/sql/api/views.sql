@@ -8,8 +8,11 @@ select a.assignment_id, a.agent_id, a.assigned_at, a.known_at,
        a.base_revenue, a.package_revenue, l.attributes, a.slots
 from dealwright.assignment as a
 join dealwright.lead as l using (lead_id)
-where a.status <> 'reassigned';
-comment on view dealwright.outcome is 'One row per assignment for learning: won is null while it is not known.';
+where a.status <> 'reassigned'
+  and not exists (select from dealwright.contest as c
+                  where c.assignment_id = a.assignment_id and c.resolved_at is null);
+comment on view dealwright.outcome is
+    'One row per assignment for learning: won is null while it is not known; without those that are contested.';
 
 create or replace view dealwright.agent_profile as
 select agent_id, profile_model_id as model_id, profile, variance, base_ratio, package_ratio from dealwright.agent;

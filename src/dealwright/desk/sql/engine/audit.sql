@@ -118,6 +118,50 @@ $$;
 create or replace function dealwright_engine.block_hash(previous_hash text, lines text)
 returns text language sql stable as $$ select encode(sha256(convert_to(previous_hash || lines, 'UTF8')), 'hex') $$;
 
+create or replace function dealwright_engine.content_hash(b dealwright.decision_block)
+returns text language sql stable as $$
+    select coalesce((select e.content_hash from dealwright.decision_erasure as e
+                     where e.block_id = (b).block_id order by e.erasure_id desc limit 1), (b).hash)
+$$;
+comment on function dealwright_engine.content_hash(dealwright.decision_block) is
+    'What the decisions of a block hash to: its own hash, until a customer''s words were taken out of it.';
+
+create or replace function dealwright_engine.erasure_text(e dealwright.decision_erasure)
+returns text language sql immutable as $$
+    select format('erasure %s: block %s, decisions %s, content %s', (e).erasure_id, (e).block_id,
+                  (e).decision_ids::text, (e).content_hash)
+$$;
+
+create or replace function dealwright_engine.seal_erasure(erased dealwright.decision_block, ids bigint[])
+returns void language plpgsql set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp
+set timezone = 'UTC' set datestyle = 'ISO' set extra_float_digits = 1 as $$
+declare
+    previous text;
+    lines text;
+    e dealwright.decision_erasure;
+    begun boolean;
+begin
+    begun := dealwright_engine.join_own_writes();
+    select coalesce(string_agg(dealwright_engine.decision_text(d), E'\n' order by d.decision_id), '') into lines
+    from dealwright.decision_seal as s
+    join dealwright.decision as d using (decision_id)
+    where s.block_id = erased.block_id;
+    select b.hash into previous from dealwright.decision_block as b order by b.block_id desc limit 1;
+    e.erasure_id := nextval(pg_get_serial_sequence('dealwright.decision_erasure', 'erasure_id'));
+    e.block_id := erased.block_id;
+    e.decision_ids := ids;
+    e.content_hash := dealwright_engine.block_hash(erased.previous_hash, lines);
+    e.erased_at := clock_timestamp();
+    insert into dealwright.decision_block (first_decision_id, last_decision_id, decisions, previous_hash, hash)
+    values (0, 0, 0, previous, dealwright_engine.block_hash(previous, dealwright_engine.erasure_text(e)))
+    returning block_id into e.sealing_block_id;
+    insert into dealwright.decision_erasure overriding system value select e.*;
+    perform dealwright_engine.leave_own_writes(begun);
+end
+$$;
+comment on function dealwright_engine.seal_erasure(dealwright.decision_block, bigint[]) is
+    'Seals what a block hashes to since words were taken out of it, with a block of its own at the end of the chain.';
+
 create or replace function dealwright_engine.is_archived(b dealwright.decision_block)
 returns boolean language sql stable as $$
     select exists (select from dealwright.archive_file as f

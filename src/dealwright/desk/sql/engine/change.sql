@@ -68,3 +68,12 @@ end
 $$;
 comment on function dealwright_engine.note_sign(text, dealwright_engine.web_session) is
     'Records that somebody signed in or out with a browser.';
+
+create or replace function dealwright_engine.check_reason(reason text)
+returns void language plpgsql immutable as $$
+begin
+    if dealwright_engine.is_blank(coalesce(reason, '')) then
+        raise exception 'this needs a reason' using errcode = 'DW002', hint = 'it goes into the record';
+    end if;
+end
+$$;

@@ -209,3 +209,8 @@ create or replace trigger written_by_engine before insert on dealwright.change
         'what somebody does with a function of the desk is recorded there');
 create or replace trigger note_policy after update on dealwright.policy
     for each row when (old is distinct from new) execute function dealwright_engine.note_policy();
+create or replace trigger append_only before update or delete or truncate on dealwright.decision_erasure
+    for each statement execute function dealwright_engine.refuse_change();
+create or replace trigger written_by_engine before insert on dealwright.decision_erasure
+    for each statement execute function dealwright_engine.written_by_engine(
+        'dealwright.erase_customer takes out what a customer wrote, and seals it');

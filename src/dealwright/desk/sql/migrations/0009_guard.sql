@@ -50,3 +50,34 @@ comment on table dealwright.change is
     'What people, and programs with a key, have changed: one row for each deed, written with it. Nobody changes it.';
 comment on column dealwright.change.actor is
     'A key ("key 3f9ac21b04de"), a person ("person 17 of https://login.example.com") or a database user ("user anna").';
+
+-- Human oversight: who gets nothing from the desk for now, and which outcomes their agents do not accept.
+create table dealwright.pause (
+    agent_id bigint primary key references dealwright.agent on delete cascade,
+    paused_at timestamptz not null default clock_timestamp(),
+    was_active boolean not null,
+    reason text not null
+);
+comment on table dealwright.pause is 'Agents to whom the desk gives no leads until somebody resumes it.';
+
+create table dealwright.contest (
+    assignment_id bigint primary key references dealwright.assignment on delete cascade,
+    contested_at timestamptz not null default clock_timestamp(),
+    reason text not null,
+    resolved_at timestamptz
+);
+comment on table dealwright.contest is
+    'Outcomes that their agents contest: training leaves them out until they are resolved. Decisions stay as they are.';
+
+-- What was taken out of the record, and what seals that.
+create table dealwright.decision_erasure (
+    erasure_id bigint generated always as identity primary key,
+    block_id bigint not null references dealwright.decision_block,
+    decision_ids bigint[] not null,
+    content_hash text not null,
+    erased_at timestamptz not null default clock_timestamp(),
+    sealing_block_id bigint not null unique references dealwright.decision_block
+);
+create index decision_erasure_block on dealwright.decision_erasure (block_id, erasure_id);
+comment on table dealwright.decision_erasure is
+    'Blocks from which a customer''s words were taken: what their content hashes to since, sealed by a block of its own.';
