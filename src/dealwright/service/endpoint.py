@@ -127,6 +127,11 @@ TheDesk = Annotated[Desk, Depends(_desk)]
 OwnAgent = Annotated[int | None, Depends(_own_agent)]
 
 
+def name_of(key: Key) -> str:
+    """Return whom the record names for a key."""
+    return f"{key.name} (key {key.key_id})"
+
+
 def check_own(own_agent: int | None, agent_id: int | None, what: str) -> None:
     """Refuse an agent's key that names somebody else's work, in the words for what does not exist.
 

@@ -1,5 +1,9 @@
 -- The statements that Python sends, by name.
 
+-- name: accept
+-- The agent takes what was offered.
+select dealwright.accept(%(assignment_id)s::bigint) as accepted_at
+
 -- name: activate_agent
 -- The agent gets leads again.
 select dealwright.activate_agent(dealwright.agent_named(%(agent)s::text)) as answer
@@ -61,12 +65,24 @@ call dealwright.assign(%(lead)s::jsonb, %(policy)s::text)
 -- Records leads and gives them to agents, in one transaction.
 select * from dealwright.assign_many(%(leads)s::jsonb[], %(policy)s::text)
 
+-- name: assign_new_to
+-- Records a lead and gives it to the agent who is named.
+select * from dealwright.assign_to(
+    %(lead)s::jsonb, %(agent_id)s::bigint, %(reason)s::text, %(override)s::boolean, %(named_by)s::text,
+    %(policy)s::text)
+
+-- name: assign_to
+-- Gives a lead to the agent who is named.
+select * from dealwright.assign_to(
+    %(lead_id)s::bigint, %(agent_id)s::bigint, %(reason)s::text, %(override)s::boolean, %(named_by)s::text)
+
 -- name: assignment
 -- One assignment with its lead and booking.
 select s.assignment_id as position, coalesce(s.external_id, s.assignment_id::text) as assignment_id, s.lead_id,
        l.customer_name, l.attributes, l.requirements, s.agent_id as desk_agent_id,
        coalesce(a.external_id, a.agent_id::text) as agent_id, a.name as agent_name, s.status, s.assigned_at,
-       s.first_contact_at, s.ended_at, s.end_reason, s.match_score, s.policy, s.model_id,
+       s.first_contact_at, s.offered_until, s.accepted_at, s.ended_at, s.end_reason, s.match_score, s.policy,
+       s.model_id,
        coalesce(b.external_id, b.booking_id::text) as booking_id, b.status as booking_status
 from dealwright.assignment as s
 join dealwright.lead as l using (lead_id)
@@ -79,7 +95,8 @@ where s.assignment_id = %(assignment_id)s::bigint
 select s.assignment_id as position, coalesce(s.external_id, s.assignment_id::text) as assignment_id, s.lead_id,
        l.customer_name, l.attributes, l.requirements, s.agent_id as desk_agent_id,
        coalesce(a.external_id, a.agent_id::text) as agent_id, a.name as agent_name, s.status, s.assigned_at,
-       s.first_contact_at, s.ended_at, s.end_reason, s.match_score, s.policy, s.model_id,
+       s.first_contact_at, s.offered_until, s.accepted_at, s.ended_at, s.end_reason, s.match_score, s.policy,
+       s.model_id,
        coalesce(b.external_id, b.booking_id::text) as booking_id, b.status as booking_status
 from dealwright.assignment as s
 join dealwright.lead as l using (lead_id)
@@ -95,7 +112,8 @@ limit %(k)s::bigint
 select s.assignment_id as position, coalesce(s.external_id, s.assignment_id::text) as assignment_id, s.lead_id,
        l.customer_name, l.attributes, l.requirements, s.agent_id as desk_agent_id,
        coalesce(a.external_id, a.agent_id::text) as agent_id, a.name as agent_name, s.status, s.assigned_at,
-       s.first_contact_at, s.ended_at, s.end_reason, s.match_score, s.policy, s.model_id,
+       s.first_contact_at, s.offered_until, s.accepted_at, s.ended_at, s.end_reason, s.match_score, s.policy,
+       s.model_id,
        coalesce(b.external_id, b.booking_id::text) as booking_id, b.status as booking_status
 from dealwright.assignment as s
 join dealwright.lead as l using (lead_id)
@@ -439,6 +457,10 @@ left join dealwright.task as t using (run_id)
 group by r.run_id, r.first_day, r.last_day, r.as_of, r.time_zone, r.published_at, r.tasks
 order by r.published_at desc
 
+-- name: own_rate
+-- How many outcomes of an agent are known and won, with the rate.
+select r.known, r.won, r.rate, r.rate_low, r.rate_high, r.evidence from dealwright.own_rate(%(agent_id)s::bigint) as r
+
 -- name: policies
 -- The policies with their parameters, and which is used where none is named.
 select name, params, is_default from dealwright.policy order by is_default desc, name
@@ -496,6 +518,11 @@ order by r.rank, r.agent_id
 -- name: reassign
 -- Gives an open assignment's lead to the best other agent with room.
 select * from dealwright.reassign(%(assignment_id)s::bigint, %(reason)s::text)
+
+-- name: reassign_to
+-- Gives an open assignment's lead to the agent who is named.
+select * from dealwright.reassign_to(
+    %(assignment_id)s::bigint, %(agent_id)s::bigint, %(reason)s::text, %(override)s::boolean, %(named_by)s::text)
 
 -- name: record_columns
 -- The columns of a table of the record, with their types.
@@ -667,6 +694,10 @@ from dealwright.list_webhooks()
 -- name: which_server
 -- What a server and its standbys have in common, and no other.
 select c.system_identifier, current_database() as database from pg_control_system() as c
+
+-- name: why
+-- Why a lead came to an agent, or did not.
+select dealwright.why(%(lead_id)s::bigint, %(agent_id)s::bigint) as answer
 
 -- name: written_up_to
 -- How far the log has come.

@@ -58,9 +58,12 @@ grant execute on routine dealwright.rank_agents, dealwright.assign_lead, dealwri
                        integer, text, text, text, text, text[]),
     dealwright.settle (text, text, double precision, double precision, double precision, bigint, bigint, integer,
                        integer, text, text, text, text, text[]),
-    dealwright.reassign, dealwright.assignment_named, dealwright.policy_in_use, dealwright.fill_free_places,
+    dealwright.reassign, dealwright.reassign_to,
+    dealwright.assign_to (bigint, bigint, text, boolean, text),
+    dealwright.assign_to (jsonb, bigint, text, boolean, text, text),
+    dealwright.assignment_named, dealwright.policy_in_use, dealwright.fill_free_places,
     dealwright.agent_named, dealwright.activate_agent, dealwright.deactivate_agent, dealwright.set_availability,
-    dealwright.contact, dealwright.find_key,
+    dealwright.contact, dealwright.accept, dealwright.why, dealwright.own_rate, dealwright.find_key,
     dealwright.decline, dealwright.return_unanswered, dealwright.holders_of, dealwright.duplicates_of,
         dealwright.win_interval
     to dealwright_app;
@@ -73,7 +76,8 @@ grant insert (external_id, customer_id, customer_name, attributes, requirements,
 grant select (agent_id, external_id, name, open, capacity, active, shifts, skills, department, job_title)
     on dealwright.agent to dealwright_app;
 grant select (assignment_id, external_id, lead_id, agent_id, assigned_at, status, ended_at, end_reason, match_score,
-              policy, model_id, propensity, first_contact_at, held_by) on dealwright.assignment to dealwright_app;
+              policy, model_id, propensity, first_contact_at, held_by, offered_until, accepted_at)
+    on dealwright.assignment to dealwright_app;
 grant select (booking_id, external_id, assignment_id, status, completed_at, cancelled_at, package, created_at)
     on dealwright.booking to dealwright_app;
 grant select (model_id, kind, created_at, promoted, promoted_at, evidence) on dealwright.model to dealwright_app;
@@ -88,7 +92,8 @@ grant update (status, completed_at, cancelled_at, package, base_revenue, package
     on dealwright.booking to dealwright_agent;
 grant update (status, outcome, done_at, note) on dealwright.task to dealwright_agent;
 -- these look themselves whose work it is
-grant execute on routine dealwright.contact, dealwright.decline to dealwright_agent;
+grant execute on routine dealwright.contact, dealwright.decline, dealwright.accept, dealwright.why,
+    dealwright.own_rate to dealwright_agent;
 
 -- name: reader
 -- Sees everything, writes nothing.
@@ -98,8 +103,8 @@ grant select on dealwright.agent, dealwright.lead, dealwright.assignment, dealwr
         dealwright.agent_profile,
     dealwright.waiting_lead, dealwright.touch to dealwright_reader, dealwright_planner;
 grant execute on routine dealwright.rank_agents, dealwright.placement_of, dealwright.assignment_named,
-    dealwright.policy_in_use, dealwright.explain, dealwright.replay, dealwright.agent_named, dealwright.holders_of,
-    dealwright.duplicates_of,
+    dealwright.policy_in_use, dealwright.explain, dealwright.replay, dealwright.why, dealwright.own_rate,
+    dealwright.agent_named, dealwright.holders_of, dealwright.duplicates_of,
     dealwright.win_interval,
     dealwright.read_events, dealwright.last_event, dealwright.touches, dealwright.verify_decisions,
     dealwright.unsealed_decisions, dealwright.open_archive, dealwright.join_archived_events,

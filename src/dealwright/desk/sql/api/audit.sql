@@ -11,9 +11,10 @@ begin
     perform dealwright_engine.restore_state(d);
     select r.rank, r.agent_id, r.match_score, r.win_probability, r.win_low, r.win_high, r.expected_value into again
     from dealwright_engine.rank_by(d.policy, dealwright_engine.past_enquiry(d), d.policy_params, null,
-        true) with ordinality as r
-    -- from the queue it is the freed place that takes the lead: only the score is to be recomputed
-    where not d.from_queue or r.agent_id = d.agent_id
+        d.overridden is null) with ordinality as r
+    -- from the queue it is the freed place that takes the lead, and a person may name the agent: then only the score
+    -- is to be recomputed
+    where not d.from_queue and d.named_by is null or r.agent_id = d.agent_id
     order by coalesce(r.agent_id = d.owner_agent_id, false) desc, r.ordinality
     limit 1;
     return jsonb_build_object(
@@ -24,6 +25,7 @@ begin
             and coalesce(abs(again.win_probability - d.win_probability) < 1e-6,
                 again.win_probability is not distinct from d.win_probability),
         'policy', d.policy, 'model_id', d.model_id, 'decided_at', d.decided_at, 'from_queue', d.from_queue,
+        'offer', dealwright_engine.offer_of(d), 'named', dealwright_engine.naming_of(d),
         'recorded',
             jsonb_build_object('agent_id', d.agent_id, 'match_score', d.match_score, 'win_probability',
                 d.win_probability,
@@ -99,6 +101,7 @@ begin
         'evidence',
             (select m.evidence ->> 'verdict' from dealwright.model as m where m.model_id = d.model_id
                 and m.kind = 'value'),
+        'offer', dealwright_engine.offer_of(d), 'named', dealwright_engine.naming_of(d),
         'owner', (select jsonb_build_object('agent_id', a.agent_id, 'agent_name', a.name)
                   from dealwright.agent as a where a.agent_id = d.owner_agent_id),
         'history', (select jsonb_agg(to_jsonb(h) order by h.assigned_at, h.assignment_id)

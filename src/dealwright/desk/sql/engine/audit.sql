@@ -113,6 +113,8 @@ returns text language sql stable as $$
                 (d).fairness_price, (d).propensity)::text
         || case when (d).excluded_agent_ids is null and (d).owner_agent_id is null then ''
                 else row ((d).excluded_agent_ids, (d).owner_agent_id)::text end
+        || case when (d).named_by is null then ''
+                else row ((d).named_by, (d).named_reason, (d).overridden)::text end
 $$;
 
 create or replace function dealwright_engine.block_hash(previous_hash text, lines text)
@@ -162,6 +164,23 @@ $$;
 comment on function dealwright_engine.win_interval(dealwright.decision) is
     'The 90 % interval of the win probability that a decision saw; null where no model was behind it.';
 
+create or replace function dealwright_engine.offer_of(d dealwright.decision)
+returns jsonb language sql stable as $$
+    select jsonb_build_object('offered_until', s.offered_until, 'accepted_at', s.accepted_at)
+    from dealwright.assignment as s
+    where s.assignment_id = (d).assignment_id and s.offered_until is not null
+$$;
+comment on function dealwright_engine.offer_of(dealwright.decision) is
+    'Until when the lead was offered, and when it was accepted; null where it was assigned at once.';
+
+create or replace function dealwright_engine.naming_of(d dealwright.decision)
+returns jsonb language sql immutable as $$
+    select case when (d).named_by is not null then jsonb_build_object(
+        'by', (d).named_by, 'reason', (d).named_reason, 'overridden', (d).overridden) end
+$$;
+comment on function dealwright_engine.naming_of(dealwright.decision) is
+    'Who named the agent, why, and which limits were overridden; null where the policy chose.';
+
 create or replace function dealwright_engine.decision_on(id bigint)
 returns dealwright.decision language plpgsql stable as $$
 declare
@@ -194,6 +213,8 @@ declare
 begin
     if id = d.agent_id then
         return null;
+    elsif d.named_by is not null then
+        return 'not by the ranking: somebody named the agent';
     elsif d.agent_id = d.owner_agent_id then
         return 'not while somebody can take it who had the customer before';
     end if;
