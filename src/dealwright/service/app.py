@@ -19,6 +19,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dealwright import __version__
+from dealwright.desk.keys import Caller
 from dealwright.errors import DatabaseError, DealwrightError
 from dealwright.service.core import Service
 from dealwright.service.params import ServiceParams
@@ -30,6 +31,7 @@ from dealwright.service.routes import (
     keys,
     leads,
     operations,
+    people,
     reading,
     tasks,
     webhooks,
@@ -88,6 +90,8 @@ def create_app(
     for module in (leads, assignments, agents, events, reading, tasks, webhooks, keys, operations):
         app.include_router(module.router, prefix="/api/v1")
     app.include_router(operations.probes)
+    app.include_router(people.router)
+    app.state.sign_in_page = people.plain_page
     app.add_exception_handler(DealwrightError, _refuse)
     app.add_exception_handler(RefusedError, _refuse)
     app.add_exception_handler(RequestValidationError, _refuse_values)
@@ -182,7 +186,7 @@ def _write_down(scope: Scope, request_id: str, status: int, seconds: float) -> N
     service: Service | None = getattr(scope["app"].state, "service", None) if "app" in scope else None
     if service is not None:
         service.metrics.observe_request(scope["method"], route, status, seconds)
-    key = state.get("key")
+    caller: Caller | None = state.get("caller")
     _log.info(
         "request",
         extra={
@@ -191,7 +195,7 @@ def _write_down(scope: Scope, request_id: str, status: int, seconds: float) -> N
             "route": route,
             "status": status,
             "ms": round(1000 * seconds, 2),
-            "key_id": key.key_id if key is not None else None,
+            "caller": caller.caller_id if caller is not None else None,
         },
     )
 

@@ -16,6 +16,7 @@ from dealwright.service.events import EventLog
 from dealwright.service.guard import Guard
 from dealwright.service.intake import Intake
 from dealwright.service.metrics import Metrics
+from dealwright.service.openid import OpenIdClient
 from dealwright.service.params import ServiceParams
 
 _log = logging.getLogger("dealwright.service")
@@ -35,7 +36,8 @@ class Service:
     def __init__(self, desk: Desk, params: ServiceParams, home: Path | None = None) -> None:
         self.desk, self.params, self._home = desk, params, home
         self.metrics = Metrics(desk)
-        self.guard = Guard(desk.keys, params)
+        self.guard = Guard(desk.keys, desk.web_sessions, params)
+        self.openid = None if params.oidc is None else OpenIdClient(params.oidc, params.oidc_secret)
         self.intake = Intake(desk, params.batch, self.metrics.observe_batch)
         self.events = EventLog(desk.outbox, params)
         self.listeners = 0
