@@ -150,9 +150,9 @@ TheDesk = Annotated[Desk, Depends(_desk)]
 OwnAgent = Annotated[int | None, Depends(_own_agent)]
 
 
-def name_of(key: Key) -> str:
-    """Return whom the record names for a key."""
-    return f"{key.name} (key {key.key_id})"
+def name_of(caller: Caller) -> str:
+    """Return whom the record names for a caller."""
+    return f"{caller.name} ({caller.caller_id})"
 
 
 def check_own(own_agent: int | None, agent_id: int | None, what: str) -> None:

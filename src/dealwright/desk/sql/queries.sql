@@ -379,8 +379,15 @@ select dealwright.join_archived_events()
 select task_id from dealwright.task where task_id = any(%(task_ids)s::bigint[])
 
 -- name: lapse_follow_ups
--- Follow-up times that are over.
-select dealwright.lapse_follow_ups() as lapsed
+-- Follow-up times that are over, by a clock that is ahead by so much.
+select dealwright.lapse_follow_ups(
+    case when %(ahead_s)s::double precision > 0
+        then now() - make_interval(secs => %(ahead_s)s::double precision) end) as lapsed
+
+-- name: keep_timers
+-- Timers follow a clock that jumped.
+select dealwright.keep_timers(
+    make_interval(secs => %(jumped_s)s::double precision), make_interval(secs => %(elapsed_s)s::double precision))
 
 -- name: last_event
 -- The position up to which events can be read at this moment.

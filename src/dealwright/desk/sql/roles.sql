@@ -65,7 +65,7 @@ grant execute on routine dealwright.rank_agents, dealwright.assign_lead, dealwri
     dealwright.agent_named, dealwright.activate_agent, dealwright.deactivate_agent, dealwright.set_availability,
     dealwright.contact, dealwright.accept, dealwright.why, dealwright.own_rate, dealwright.find_key,
     dealwright.find_session, dealwright.end_session,
-    dealwright.decline, dealwright.return_unanswered, dealwright.holders_of, dealwright.duplicates_of,
+    dealwright.decline, dealwright.return_unanswered, dealwright.keep_timers, dealwright.holders_of, dealwright.duplicates_of,
         dealwright.win_interval
     to dealwright_app;
 grant select on dealwright.lead, dealwright.waiting_lead, dealwright.policy to dealwright_app;

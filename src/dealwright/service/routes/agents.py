@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from dealwright.desk.keys import Key
+from dealwright.desk.keys import Caller
 from dealwright.errors import InputError, NotFoundError
 from dealwright.service.answers import Json, page_answer
 from dealwright.service.endpoint import OwnAgent, TheDesk, Who, check_own, endpoint, name_of
@@ -98,7 +98,7 @@ def list_queue(desk: TheDesk, after: After = None, limit: Limit = 100) -> Json:
     return page_answer(desk.book.queue(after=after, k=limit))
 
 
-def _own_name(who: Key) -> int | str:
+def _own_name(who: Caller) -> int | str:
     if who.own_agent_id is None:
         raise NotFoundError("this key is no agent's: make one with the scope agent (`dealwright key create`)")
     return who.own_agent_id

@@ -363,6 +363,40 @@ comment on function dealwright.return_unanswered() is
     '(respond_within_min) in time to the next one; where nobody else can take it, it stays and is looked at again. '
     'One at a time, so that a transaction locks few rows: call it until it returns 0.';
 
+create or replace function dealwright.keep_timers(jumped interval, elapsed interval)
+returns integer language plpgsql security definer
+    set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
+declare
+    moment timestamptz := clock_timestamp();
+    moved integer;
+    begun boolean;
+begin
+    perform pg_advisory_xact_lock_shared(hashtext('dealwright upgrade'), 0);  -- see desk/upgrade.py
+    perform dealwright_engine.hold_writers();  -- rows of many assignments: alone, so as to wait for nobody
+    begun := dealwright_engine.join_own_writes();
+    with moving as (
+        update dealwright_engine.response_due as r set due_at = r.due_at + jumped
+        from dealwright.assignment as s
+        where s.assignment_id = r.assignment_id
+          -- who was asked since the jump has the right time
+          and not coalesce(s.accepted_at, s.assigned_at) between moment - elapsed and moment
+        returning r.assignment_id
+    ), offer as (
+        update dealwright.assignment as s set offered_until = s.offered_until + jumped
+        from moving as m
+        where s.assignment_id = m.assignment_id and dealwright_engine.is_offer(s)
+    )
+    select count(*) into moved from moving;
+    perform dealwright_engine.leave_own_writes(begun);
+    perform dealwright_engine.write_event('clock_jumped', jsonb_build_object(
+        'jumped_s', extract(epoch from jumped), 'timers', moved));
+    return moved;
+end
+$$;
+comment on function dealwright.keep_timers(interval, interval) is
+    'Moves the times by which agents must accept or answer along with a clock that jumped, except of those who were '
+    'asked in the time that has elapsed since: everybody keeps the minutes that were left. Returns how many it moved.';
+
 create or replace function dealwright.holders_of(lead_id bigint)
 returns table (
     assignment_id bigint, agent_id bigint, agent_name text, assigned_at timestamptz, first_contact_at timestamptz,
