@@ -16,7 +16,7 @@ GROUPS: Final[Mapping[str, tuple[str, ...]]] = {
     "Begin": ("demo", "draft", "init", "import"),
     "The floor": ("rank", "assign", "settle", "contact", "accept", "decline", "reassign", "queue", "agents"),
     "Learning": ("evidence", "train", "model"),
-    "Why": ("explain", "replay", "verify"),
+    "Why": ("explain", "replay", "verify", "audit"),
     "The night": ("plan", "report", "why", "task"),
     "Operation": (
         "serve",
@@ -33,7 +33,7 @@ GROUPS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 EXAMPLES: Final[Mapping[str, tuple[str, ...]]] = {
     "": ("dealwright demo", "dealwright assign --customer 'Ada King' --set destination=Mars"),
-    "demo": ("dealwright demo", "dealwright demo --out demo --keep"),
+    "demo": ("dealwright demo", "dealwright demo --open"),
     "draft": ("dealwright draft exports", "dealwright draft exports --out company.toml --force"),
     "init": ("dealwright init", "dealwright init --database-url postgresql://desk@db.example.com/sales"),
     "import": ("dealwright import exports", "dealwright import exports --map company.toml --strict"),
@@ -74,6 +74,7 @@ EXAMPLES: Final[Mapping[str, tuple[str, ...]]] = {
     "explain": ("dealwright explain 1842", "dealwright explain 1842 --agent 'Grace Hopper'"),
     "replay": ("dealwright replay 1842", "dealwright replay 1842 --json"),
     "verify": ("dealwright verify", "dealwright verify --json"),
+    "audit": ("dealwright audit --top 20", "dealwright audit --about agent --id a-7 --json"),
     "plan": (
         "dealwright plan --world barcelona --out night",
         "dealwright plan exports --out tonight --previous last-night --publish",

@@ -176,6 +176,11 @@ class Client:
         body = {"agent_id": agent, "reason": reason, "override": override}
         return Placement(self._call("POST", f"/leads/{lead_id}/assign", body=body))
 
+    def override(self, lead_id: int, agent: int | str, reason: str) -> Placement:
+        """Give a lead that waits or is open to an agent, past any policy."""
+        body = {"agent_id": agent, "reason": reason}
+        return Placement(self._call("POST", f"/leads/{_part(lead_id)}/override", body=body))
+
     # people
 
     def agents(self) -> Iterator[Row]:
@@ -185,6 +190,10 @@ class Client:
     def change_agent(self, agent: int | str, **change: Any) -> Row:
         """Change whether an agent gets leads (`active`, `hand_over`), the `capacity` or the `shifts`."""
         return self._row("PATCH", f"/agents/{_part(agent)}", body=change, repeatable=True)
+
+    def changes(self, **filters: str) -> Iterator[Row]:
+        """Yield who did what, newest first; filters: ``actor``, ``action``, ``object``, ``object_id``."""
+        return self._pages("/audit", filters)
 
     def queue(self) -> Iterator[Row]:
         """Go through the leads that wait, most urgent first."""

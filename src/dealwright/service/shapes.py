@@ -103,6 +103,13 @@ class NewLeadForIn(Request):
     policy: Policy | None = None
 
 
+class OverrideIn(Request):
+    """To whom a lead goes past any policy, and why."""
+
+    agent_id: Id
+    reason: Text = Field(examples=["the customer asked for her"])
+
+
 class ContactIn(Request):
     """When the customer was reached."""
 
@@ -475,6 +482,22 @@ class RunsOut(BaseModel):
     """The published runs, newest first, with what became of their tasks."""
 
     runs: list[dict[str, Any]]
+
+
+class ChangeOut(BaseModel):
+    """What somebody did, and what was before and after it."""
+
+    change_id: int
+    changed_at: datetime
+    actor: str
+    actor_name: str
+    action: str
+    object: str
+    object_id: Id
+    before: dict[str, Any] | None
+    after: dict[str, Any] | None
+    reason: str | None
+    request_id: str | None
 
 
 class KeyOut(BaseModel):

@@ -8,10 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from dealwright.plan.channels import allocation
 from dealwright.plan.channels.allocation import allocate
 from dealwright.plan.channels.certificate import certify
 from dealwright.plan.channels.kernels import measure
-from dealwright.plan.channels.prices import ONE_EACH, upper_bound
+from dealwright.plan.channels.prices import ONE_EACH, settle_prices, upper_bound
 from dealwright.plan.flow import allocate_by_flow
 
 VALUES = hnp.arrays(
@@ -133,7 +134,7 @@ def test_it_equals_the_minimum_cost_flow_over_all_accounts(tied):
     assert result.gap == 0
 
 
-def test_many_accounts_go_through_sample_and_screening_and_are_proven():
+def test_many_accounts_go_through_a_sample_and_are_proven():
     value, capacity = large(120_000, 2, tied=False)
     order = np.argsort(value[0])  # a file sorted by value must not mislead the sample
     result = allocate(value[:, order], capacity)
@@ -141,6 +142,31 @@ def test_many_accounts_go_through_sample_and_screening_and_are_proven():
     assert result.contested < 120_000
     with_minutes = allocate(value, capacity * 5, np.random.default_rng(0).uniform(3, 9, value.shape))
     assert 0 <= with_minutes.gap < 1e-4 * with_minutes.bound
+
+
+@pytest.mark.parametrize("minutes", [False, True])
+def test_prices_of_many_accounts_begin_with_those_of_a_sample(monkeypatch, minutes):
+    value, capacity = large(100_000, 2, tied=False)
+    use = np.random.default_rng(0).uniform(3, 9, value.shape) if minutes else ONE_EACH
+    capacity = np.floor(capacity) * (6 if minutes else 1)
+    seen = []
+
+    def counted(value, use, capacity, prices, **options):
+        found = settle_prices(value, use, capacity, prices, **options)
+        seen.append((value.shape[1], float(capacity[0]), prices.copy(), found))
+        return found
+
+    monkeypatch.setattr(allocation, "settle_prices", counted)
+    prices = allocation._find_prices(value, use, capacity)
+    sample, every = seen
+    assert sample[:2] == (20_000, pytest.approx(capacity[0] / 5))
+    assert every[:2] == (100_000, capacity[0])
+    assert sample[2].tolist() == [0.0] * 4
+    assert every[2].tolist() == sample[3].tolist()
+    assert prices == pytest.approx(settle_prices(value, use, capacity, np.zeros(4)), rel=1e-3)
+    few = allocation._find_prices(value[:, :80_000], use[:, :80_000], capacity)
+    assert seen[-1][0] == 80_000
+    assert few.shape == (4,)
 
 
 def test_a_wrong_allocation_gets_no_certificate():
@@ -157,6 +183,8 @@ def test_nothing_and_nobody():
         result = allocate(value, np.array([1.0, np.inf]))
         assert result.value == 0
         assert (result.choice == -1).all()
+    assert allocate_by_flow(np.zeros((2, 0)), np.array([1.0, np.inf])).tolist() == []
+    assert allocate_by_flow(np.array([[0.0, 2.0]]), np.array([np.inf])).tolist() == [-1, 0]
     full = allocate(np.array([[3.0, 4.0]]), np.array([0.0]))
     assert full.prices[0] == 4.0
     assert full.value == 0

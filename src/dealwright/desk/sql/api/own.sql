@@ -32,7 +32,7 @@ begin
             where p.assignment_id = l.last_assignment_id))), false),
         'declined', coalesce(why.agent_id = any (l.declined_by), false));
     if s.assignment_id is not null then
-        told := dealwright.explain(s.assignment_id, why.agent_id);
+        told := dealwright_engine.explained(s.assignment_id, why.agent_id);
         select e.ranked into mine
         from jsonb_array_elements(told -> 'ranking') as e (ranked)
         where (e.ranked ->> 'agent_id')::bigint = why.agent_id;

@@ -26,8 +26,8 @@ comment on table dealwright.event is
 
 create index event_deleted_agent on dealwright.event (agent_id) where kind = 'agent_deleted';
 
--- When an agent must have accepted an offer or reached the customer. An entry stays until it is looked at when its time is up: the lead may
--- have been answered long since.
+-- When an agent must have accepted an offer or reached the customer. An entry stays until it is looked at when its
+-- time is up: the lead may have been answered long since.
 create table dealwright_engine.response_due (
     assignment_id bigint primary key,
     due_at timestamptz not null
