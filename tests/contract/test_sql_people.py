@@ -687,6 +687,8 @@ def test_the_first_contact_is_the_earliest(connection: Connection[Any]) -> None:
         '{"respond_within_min": 0}',
         '{"respond_within_min": "15"}',
         '{"respond_within_min": 1e9}',
+        '{"accept_within_min": 0}',
+        '{"accept_within_min": "5"}',
     ],
 )
 def test_wrong_parameters_are_refused(connection: Connection[Any], params: str) -> None:

@@ -117,6 +117,9 @@ WRITES = [
     "drop function dealwright.rank_agents",
     "set session_replication_role = replica",
 ]
+ANY_OPEN = "(select * from dealwright.assignment where status = 'open' limit 1) as s".replace(
+    "*", "assignment_id, lead_id, agent_id"
+)
 PRIVATE = [
     "select * from dealwright_engine.agent_day",
     "select * from dealwright_engine.rule",
@@ -152,6 +155,10 @@ CAN: dict[str, list[str]] = {
         "select * from dealwright.decline(5, 'no time')",
         "select * from dealwright.duplicates_of(1)",
         "select dealwright.agent_named('A1')",
+        f"select dealwright.reassign_to(assignment_id, 3 - agent_id, 'asked for') from {ANY_OPEN}",
+        f"select * from dealwright.assign_to('{ENQUIRY}'::jsonb, 2, 'asked for')",
+        f"select dealwright.assign_to(lead_id, 3 - agent_id, 'asked for') from {ANY_OPEN}",
+        "select dealwright.why(1, 1), dealwright.own_rate(2)",
         "select first_contact_at, held_by from dealwright.assignment",
         INSERT.replace("(customer_name,", "(customer_id, customer_name,").replace("'Ida',", "'C1', 'Ida',"),
         "select dealwright.fill_free_places()",
@@ -166,6 +173,7 @@ CAN: dict[str, list[str]] = {
         "select * from dealwright.lead",
         "update dealwright.booking set status = 'confirmed', total_revenue = 70",
         "select dealwright.contact(1)",
+        "select dealwright.why(1, 1), dealwright.why(2, 1), dealwright.own_rate(1)",
         "update dealwright.task set status = 'done', outcome = 'responded'",
         SETTLE,
         "call dealwright.settle(1, 'pending')",
@@ -206,6 +214,10 @@ CANNOT: dict[str, list[str]] = {
         *WRITES, *PRIVATE, *OWN, *PEOPLE, *NIGHT_BUT_TASKS,
         *[each for each in REVENUE[4:9] if "explain" not in each],
         "select * from dealwright.reassign(1, 'x')",
+        "select dealwright.reassign_to(1, 2, 'x', true)",
+        "select dealwright.assign_to(2::bigint, 1, 'x', true)",
+        f"select dealwright.assign_to('{ENQUIRY}'::jsonb, 1, 'x', true)",
+        "update dealwright.assignment set accepted_at = now()",
         "update dealwright.assignment set first_contact_at = now()",
         "select * from dealwright.event", "select * from dealwright.decision",
         "update dealwright.agent set database_role = 'ann'",
@@ -218,6 +230,7 @@ CANNOT: dict[str, list[str]] = {
     "looker": [
         PLACE, PLACE_MANY, INSERT, SETTLE, "call dealwright.settle(1, 'confirmed')", *WRITES, *PRIVATE, *OWN,
         *PEOPLE, *NIGHT, "select dealwright.contact(1)", "select dealwright.decline(1, 'x')",
+        "select dealwright.accept(1)", "select dealwright.reassign_to(1, 2, 'x')",
         "select dealwright.reassign(3, 'x')", "update dealwright.booking set status = 'confirmed'",
         "select * from dealwright.change",
     ],
@@ -367,10 +380,17 @@ def test_an_agent_sees_and_settles_own_work_only(database: Database, desk: Conne
 
 def test_an_agent_reaches_and_declines_own_work_only(database: Database, desk: Connection[Any]) -> None:
     with as_user(database, "ann") as ann:
-        for statement in ("select dealwright.contact(2)", "select * from dealwright.decline(2, 'x')"):
+        for statement in (
+            "select dealwright.contact(2)",
+            "select dealwright.accept(2)",
+            "select * from dealwright.decline(2, 'x')",
+        ):
             with pytest.raises(psycopg.Error, match="no assignment 2 of yours") as refused:
                 rows(ann, statement)
             assert refused.value.sqlstate == "DW003"
+        for statement in ("select dealwright.why(1, 2)", "select dealwright.own_rate(2)"):
+            with pytest.raises(psycopg.Error, match="no agent 2 of yours"):
+                rows(ann, statement)
         rows(ann, "select dealwright.contact(1)")
         assert value(ann, "select count(first_contact_at) from dealwright.assignment") == 1
         assert rows(ann, "select * from dealwright.decline(3, 'x')")[0]["agent_name"] == "Ben"
@@ -623,7 +643,7 @@ def test_the_command_prints_the_grants(dealwright: Command) -> None:
     said = dealwright("roles").out
     for role in ROLES:
         assert f"\n{role}: " in f"\n{said}"
-    assert "execute  activate_agent, agent_named, assign, assign_lead, assign_many" in said
+    assert "execute  accept, activate_agent, agent_named, assign, assign_lead, assign_many" in said
     told = dealwright("roles", "--json").json
     assert [role["name"] for role in told["roles"]] == list(ROLES)
     app = {(g["privilege"], g["object"]): g["columns"] for g in told["roles"][0]["grants"]}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -36,6 +37,8 @@ BODIES: dict[str, Any] = {
     "settle_booking": {"status": "pending"},
     "decline_assignment": {"reason": "busy"},
     "reassign_assignment": {"reason": "busy"},
+    "assign_lead_to": {"agent_id": "A3", "reason": "asked for"},
+    "send_lead_to": {"lead": lead("Matrix"), "reason": "asked for"},
     "override_lead": {"agent_id": "A3", "reason": "asked for them"},
     "change_agent": {"active": True},
     "finish_task": {"outcome": "responded"},
@@ -116,7 +119,9 @@ def call(
         path = path.replace(name, what)
     with service.client(role) as client:
         body = BODIES.get(operation["operationId"])
-        asked = {"idempotency_key": "none"} if operation["operationId"] == "find_lead" else {}
+        asked = {"find_lead": {"idempotency_key": "none"}, "why_own": {"lead_id": work["lead"]}}.get(
+            operation["operationId"], {}
+        )
         return client.request(method, path, json=body, params=asked)
 
 
@@ -172,6 +177,76 @@ def test_an_agents_key_meets_what_is_anothers_as_if_it_were_not_there(
         assert asked.status_code == 404
         assert client.patch("/api/v1/agents/A1", json={"capacity": 99}).status_code == 403
     assert service.desk.book.agent("A1")["capacity"] == 40
+
+
+def test_an_agent_sees_why_a_lead_came_or_did_not_and_nothing_of_the_others(
+    service: Serving, work: dict[str, dict[str, Any]]
+) -> None:
+    with service.client("A1") as client:
+        assert client.get("/api/v1/agents/me").json()["agent_id"] == "A1"
+        for owner in ("A1", "A2"):
+            lead_id = work[owner]["lead"]
+            seen = client.get("/api/v1/agents/me/why", params={"lead_id": lead_id})
+            assert seen.status_code == 200, seen.text
+            assert seen.json()["agent_id"] == "A1"
+            assert seen.json()["came"] == (service.desk.book.lead(lead_id)["agent_id"] == "A1")
+            assert seen.json() == service.desk.why(lead_id, "A1")
+            assert not {"A2", "A3", "Agent A2", "customer_name", "Work"} & set(
+                re.findall(r"[\w ]+", seen.text)
+            )
+        assert client.get("/api/v1/agents/me/rate").json() == service.desk.own_rate("A1")
+        assert client.get("/api/v1/agents/me/why", params={"lead_id": 10**9}).status_code == 404
+    with service.client("admin") as client:  # an admin's key is no agent's
+        assert client.get("/api/v1/agents/me/rate").status_code == 404
+
+
+def test_only_a_manager_names_the_agent_and_the_record_says_which_key(service: Serving) -> None:
+    body = {"lead": lead("Naming"), "reason": "asked for"}
+    with service.client("ingest") as client:
+        assert client.post("/api/v1/agents/A3/leads", json=body).status_code == 403
+    with service.client("manager") as client:
+        placed = client.post("/api/v1/agents/A3/leads", json=body)
+        assert (placed.status_code, placed.json()["agent_id"]) == (201, "A3")
+        key_id = service.keys["manager"].split("_")[1]
+        assert placed.json()["notices"] == [f"named by manager (key {key_id}): asked for"]
+        service.desk.book.set_availability("A2", capacity=0)
+        try:
+            named = {"agent_id": "A2", "reason": "knows the customer"}
+            path = f"/api/v1/leads/{placed.json()['lead_id']}/assign"
+            refused = client.post(path, json=named)
+            assert refused.status_code == 409
+            assert "has no free place" in refused.json()["detail"]
+            assert client.post(path, json={**named, "override": True}).json()["agent_id"] == "A2"
+        finally:
+            service.desk.book.set_availability("A2", capacity=40)
+        moved = client.post(
+            f"/api/v1/leads/{placed.json()['lead_id']}/assign", json={"agent_id": "A1", "reason": "again"}
+        ).json()
+        back = client.post(
+            f"/api/v1/assignments/{moved['assignment_id']}/reassign", json={"agent_id": "A3", "reason": "x"}
+        )
+        assert back.json()["agent_id"] == "A3"
+
+
+def test_an_agent_accepts_what_is_offered_through_the_service(service: Serving) -> None:
+    with service.desk.database.connect() as connection:
+        rows(connection, "update dealwright.policy set params = params || '{\"accept_within_min\": 60}'")
+    try:
+        placed = service.desk.assign(lead("Offer"), agent=None).row
+    finally:
+        with service.desk.database.connect() as connection:
+            rows(connection, "update dealwright.policy set params = params - 'accept_within_min'")
+    assert placed["notices"][0].startswith(f"offered to Agent {placed['agent_id']}")
+    other = "A2" if placed["agent_id"] == "A1" else "A1"
+    path = f"/api/v1/assignments/{placed['assignment_id']}"
+    with service.client(other) as client:
+        assert client.post(f"{path}/accept").status_code == 404
+    with service.client(placed["agent_id"] if placed["agent_id"] != "A3" else "manager") as client:
+        accepted = client.post(f"{path}/accept").json()
+        assert accepted == client.post(f"{path}/accept").json()
+        shown = client.get(path).json()
+        assert shown["accepted_at"] == accepted["accepted_at"]
+        assert shown["offered_until"] is not None
 
 
 def test_a_wrong_filter_shows_an_agent_nothing_of_anothers(

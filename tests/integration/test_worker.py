@@ -127,7 +127,7 @@ class Clock(threading.Event):
 def test_each_piece_of_work_has_its_own_interval(monkeypatch: pytest.MonkeyPatch) -> None:
     clock, looks = Clock(waits=7), list[tuple[float, str]]()
 
-    def look(_: object, name: str) -> int:
+    def look(_: object, name: str, **_parameters: float) -> int:
         looks.append((clock.now - 1000, name))
         return int(name != "return_unanswered")
 
@@ -148,7 +148,7 @@ def test_each_piece_of_work_has_its_own_interval(monkeypatch: pytest.MonkeyPatch
 
 
 def test_of_very_many_unanswered_leads_a_round_returns_a_thousand(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(worker, "_number", lambda *_: 1)
+    monkeypatch.setattr(worker, "_number", lambda *_, **__: 1)
     assert Worker(MagicMock(url="postgresql://")).work() == WorkDone(1, 1000, 1, 1, 1)
 
 

@@ -206,12 +206,12 @@ def _check_one_event_per_change(before: Any, after: Any) -> None:
         past = old.get(row["assignment_id"])
         kinds = [event["kind"] for event in fresh if event["assignment_id"] == row["assignment_id"]]
         if past is None:
-            assert kinds.count("assigned") == 1, kinds
+            assert kinds.count("assigned") + kinds.count("offered") == 1, kinds
         elif past["agent_id"] != row["agent_id"]:
             assert (kinds.count("moved_in"), kinds.count("moved_out")) == (1, 1), kinds
         elif past["status"] != row["status"]:
             assert kinds, f"no event tells that assignment {row['assignment_id']} is {row['status']}"
         else:
-            assert "assigned" not in kinds
+            assert not {"assigned", "offered"} & set(kinds)
     gone = set(old) - {row["assignment_id"] for row in after["assignment"]}
     assert all(any(e["assignment_id"] == i and e["kind"] == "deleted" for e in fresh) for i in gone)

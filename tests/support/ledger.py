@@ -19,6 +19,7 @@ MOVES: Mapping[str, tuple[int, ...] | None] = {
     "agent_added": None,
     "agent_changed": (0,),
     "assigned": (0, 1),
+    "offered": (1,),
     "moved_in": (0, 1),
     "moved_out": (-1, 0),
     "reopened": (1,),
@@ -236,8 +237,10 @@ def check_events(events: Sequence[Row], agents: Sequence[Row], *, complete: bool
         allowed = MOVES[event["kind"]]
         if before is not None and allowed is not None:
             assert event["open"] - before["open"] in allowed, (before, event)
-        if event["kind"] in ("assigned", "moved_in") and (before is None or event["open"] > before["open"]):
-            assert event["open"] <= event["capacity"], event
+        placed = event["kind"] in ("assigned", "offered", "moved_in")
+        if placed and (before is None or event["open"] > before["open"]):
+            overridden = (event["payload"] or {}).get("overridden") or ()
+            assert event["open"] <= event["capacity"] or "capacity" in overridden, event
         last[event["agent_id"]] = event
     for agent in agents:
         event = last.get(agent["agent_id"])

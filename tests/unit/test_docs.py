@@ -48,6 +48,22 @@ def test_each_capability_has_a_command_and_a_test_that_exist() -> None:
         assert not name or f"def test_{name.replace(' ', '_')}(" in source, f"{capability}: {name}"
 
 
+def test_what_is_owed_names_a_function_that_holds_it_and_a_test_that_exist() -> None:
+    text = _text(DOCS / "owed.md")
+    entries = re.findall(
+        r"(?ms)^(\S[^\n]*)\n: .+?\n  Held by `dealwright(?:_engine)?\.(\w+)`\.  \n"
+        r"  `(tests/[^`]+)`(?:, \*([^*]+)\*)?$",
+        text,
+    )
+    assert len(entries) == text.count("\n: ") > 10
+    scripts = (ROOT / "src/dealwright/desk/sql").glob("*/*.sql")
+    engine = "\n".join(script.read_text(encoding="utf-8") for script in scripts)
+    for owed, function, path, name in entries:
+        assert f".{function}(" in engine, owed
+        source = (ROOT / path).read_text(encoding="utf-8")
+        assert not name or f"def test_{name.replace(' ', '_')}(" in source, f"{owed}: {name}"
+
+
 def test_the_glossary_is_in_order_and_has_a_sentence_for_each_word() -> None:
     entries = re.findall(r"(?m)^(\S.*)\n: (.+)$", _text(DOCS / "glossary.md"))
     words = [word for word, _ in entries]

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 # in the order in which somebody meets them
 GROUPS: Final[Mapping[str, tuple[str, ...]]] = {
     "Begin": ("demo", "draft", "init", "import"),
-    "The floor": ("rank", "assign", "settle", "contact", "decline", "reassign", "queue", "agents"),
+    "The floor": ("rank", "assign", "settle", "contact", "accept", "decline", "reassign", "queue", "agents"),
     "Learning": ("evidence", "train", "model"),
     "Why": ("explain", "replay", "verify", "audit"),
     "Oversight": ("pause", "resume", "contest", "erase"),
@@ -32,7 +32,7 @@ GROUPS: Final[Mapping[str, tuple[str, ...]]] = {
         "stop",
     ),
 }
-EXAMPLES: Final[Mapping[str, tuple[str, str]]] = {
+EXAMPLES: Final[Mapping[str, tuple[str, ...]]] = {
     "": ("dealwright demo", "dealwright assign --customer 'Ada King' --set destination=Mars"),
     "demo": ("dealwright demo", "dealwright demo --open"),
     "draft": ("dealwright draft exports", "dealwright draft exports --out company.toml --force"),
@@ -44,15 +44,20 @@ EXAMPLES: Final[Mapping[str, tuple[str, str]]] = {
     ),
     "assign": (
         "dealwright assign --customer 'Ada King' --set destination=Mars",
+        "dealwright assign --lead 907 --agent a-7 --reason 'asked for by the customer'",
         "dealwright assign --file leads.csv --rejected rejected",
     ),
     "settle": ("dealwright settle 1842 confirmed --revenue 2400", "dealwright settle B-77 cancelled"),
     "contact": ("dealwright contact 1842", "dealwright contact 1842 --at 2026-07-01T10:30"),
+    "accept": ("dealwright accept 1842", "dealwright accept 1842 --json"),
     "decline": (
         "dealwright decline 1842 --reason 'on holiday from tomorrow'",
         "dealwright decline 1842 --reason 'knows the customer' --json",
     ),
-    "reassign": ("dealwright reassign 1842", "dealwright reassign 1842 --reason 'on sick leave'"),
+    "reassign": (
+        "dealwright reassign 1842 --reason 'on sick leave'",
+        "dealwright reassign 1842 --agent a-7 --reason 'knows the customer' --override",
+    ),
     "queue": ("dealwright queue --top 10", "dealwright queue --json"),
     "agents": ("dealwright agents --policy fair", "dealwright agents deactivate a-7 --hand-over"),
     "agents activate": ("dealwright agents activate a-7", "dealwright agents activate 12 --json"),

@@ -1,4 +1,4 @@
-"""Commands of the day: rank, assign, settle, contact, decline, reassign, queue."""
+"""Commands of the day: rank, assign, settle, contact, accept, decline, reassign, queue."""
 
 from __future__ import annotations
 
@@ -45,6 +45,18 @@ CustomerId = Annotated[
         help="What your tables call the customer: who comes back goes to the former agent.",
     ),
 ]
+ToAgent = Annotated[
+    str | None,
+    typer.Option(
+        "--agent", metavar="AGENT", help="Give it to this agent, by id or name, within the limits for all."
+    ),
+]
+Override = Annotated[
+    bool,
+    typer.Option(
+        "--override", help="With --agent: past capacity, shift, skills and department; it is recorded."
+    ),
+]
 Top = Annotated[int | None, typer.Option("--top", "--k", min=1, metavar="K", help="Only the first K agents.")]
 
 
@@ -54,6 +66,7 @@ def register(app: typer.Typer) -> None:
     app.command("assign")(assign)
     app.command("settle")(settle)
     app.command("contact")(contact)
+    app.command("accept")(accept)
     app.command("decline")(decline)
     app.command("reassign")(reassign)
     app.command("queue")(queue)
@@ -106,6 +119,15 @@ def assign(
             "--idempotency-key", metavar="KEY", help="The same key sent twice gives the same assignment."
         ),
     ] = None,
+    agent: ToAgent = None,
+    reason: Annotated[
+        str | None, typer.Option("--reason", metavar="TEXT", help="With --agent: why, for the record.")
+    ] = None,
+    override: Override = False,
+    lead: Annotated[
+        int | None,
+        typer.Option("--lead", metavar="ID", help="With --agent: a recorded lead instead of a new one."),
+    ] = None,
     file: Annotated[
         Path | None, typer.Option("--file", metavar="FILE", help="Many leads: .csv, .xlsx, .jsonl …")
     ] = None,
@@ -119,14 +141,28 @@ def assign(
     as_json: Json = False,
 ) -> None:
     """Give a lead to the best eligible agent with room; otherwise it waits."""
+    from dealwright.errors import InputError
+
     if file is not None:
+        if agent is not None or lead is not None:
+            raise InputError("--file gives many leads to the best agents: leave out --agent and --lead")
         _assign_file(context, file, policy, strict=strict, rejected=rejected, as_json=as_json)
+        return
+    if lead is not None:
+        if agent is None:
+            raise InputError("--lead gives a recorded lead to an agent: name one with --agent")
+        with open_desk(context) as desk:
+            placement = desk.assign_to(lead, agent, reason or "", override=override)
+        if as_json:
+            write_json(placement.to_dict())
+        else:
+            console().print(placement.summary(), soft_wrap=True, markup=False)
         return
     document = lead_document(
         customer, pairs, requirements, priority, idempotency_key=idempotency_key, customer_id=customer_id
     )
     with open_desk(context) as desk:
-        placement = desk.assign(document, policy)
+        placement = desk.assign(document, policy, agent=agent, reason=reason, override=override)
         # without a customer_id the answer itself does not look: a program places thousands a second
         duplicates = () if customer_id or as_json else desk.duplicates(placement.row["lead_id"])
     if as_json:
@@ -269,6 +305,20 @@ def contact(
         )
 
 
+def accept(
+    context: typer.Context,
+    assignment: Annotated[str, typer.Argument(metavar="ASSIGNMENT", help="Id of the assignment.")],
+    as_json: Json = False,
+) -> None:
+    """Take a lead that was offered; an offer that is not accepted in time goes to the next agent."""
+    with open_desk(context) as desk:
+        accepted = desk.accept(assignment)
+    if as_json:
+        write_json({"assignment_id": assignment, "accepted_at": accepted})
+    else:
+        console().print(f"assignment {assignment}: accepted at {accepted:%Y-%m-%d %H:%M:%S %Z}", markup=False)
+
+
 def decline(
     context: typer.Context,
     assignment: Annotated[str, typer.Argument(metavar="ASSIGNMENT", help="Id of the assignment.")],
@@ -286,15 +336,18 @@ def decline(
 
 def reassign(
     context: typer.Context,
+    *,
     assignment: Annotated[str, typer.Argument(metavar="ASSIGNMENT", help="Id of the assignment.")],
     reason: Annotated[
         str, typer.Option("--reason", metavar="TEXT", help="Why, for the record.")
     ] = "asked for",
+    agent: ToAgent = None,
+    override: Override = False,
     as_json: Json = False,
 ) -> None:
-    """Give an open assignment's lead to the best other agent with room."""
+    """Give an open assignment's lead to the best other agent with room, or to one you name."""
     with open_desk(context) as desk:
-        placement = desk.reassign(assignment, reason)
+        placement = desk.reassign(assignment, reason, agent=agent, override=override)
     if as_json:
         write_json(placement.to_dict())
     else:

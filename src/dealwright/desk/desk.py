@@ -256,10 +256,42 @@ class Desk(ModelRegister):
             ranking=tuple(_own(row, "agent_id") for row in rows if row["agent_id"] is not None),
         )
 
-    def assign(self, lead: Lead | Mapping[str, Any], policy: str | None = None) -> Placement:
-        """Record a lead and give it to the best eligible agent with room; otherwise it waits."""
+    def assign(
+        self,
+        lead: Lead | Mapping[str, Any],
+        policy: str | None = None,
+        *,
+        agent: int | str | None = None,
+        reason: str | None = None,
+        override: bool = False,
+        by: str | None = None,
+    ) -> Placement:
+        """Record a lead and give it to the best eligible agent with room; otherwise it waits.
+
+        Parameters
+        ----------
+        agent
+            Give it to this agent instead, for a `reason`. The same limits hold: capacity, shift, skills,
+            department.
+        override
+            They do not hold for this agent; the decision and its event record which were in the way.
+        by
+            Who names the agent, for the record; default the database's user.
+
+        Raises
+        ------
+        ConflictError
+            A limit stands in the way of the agent; the message names it.
+        """
         document = _document(lead)
         _check_policy(policy)
+        _check_naming(agent, reason, override=override)
+        if agent is not None:
+            naming = self._naming(agent, reason, override=override, by=by)
+            with self._refusals_explained(document, complete=True):
+                return _placement(
+                    self._rows("assign_new_to", lead=Jsonb(document), policy=policy, **naming)[0]
+                )
         with (
             self._refusals_explained(document, complete=True),
             self._connection(autocommit=True) as connection,
@@ -351,12 +383,38 @@ class Desk(ModelRegister):
         names = ("booking_id", "assignment_id", "agent_id")
         return Settlement({**_renamed(row, *names), "status": row["status"]})
 
-    def reassign(self, assignment: int | str, reason: str) -> Placement:
-        """Give an open assignment's lead to the best other agent with room."""
+    def reassign(
+        self,
+        assignment: int | str,
+        reason: str,
+        *,
+        agent: int | str | None = None,
+        override: bool = False,
+        by: str | None = None,
+    ) -> Placement:
+        """Give an open assignment's lead to the best other agent with room, or to `agent` (see `assign`)."""
         assignment_id = self._find_assignment(assignment)
+        _check_naming(agent, reason, override=override)
+        if agent is not None:
+            naming = self._naming(agent, reason, override=override, by=by)
+            return _placement(self._rows("reassign_to", assignment_id=assignment_id, **naming)[0])
         row = self._rows("reassign", assignment_id=assignment_id, reason=reason)[0]
         # a statement of its own: the one before does not see yet what it decided
         return _placement(row)
+
+    def assign_to(
+        self,
+        lead_id: int,
+        agent: int | str,
+        reason: str,
+        *,
+        override: bool = False,
+        by: str | None = None,
+    ) -> Placement:
+        """Give a recorded lead, waiting or with somebody else, to the agent you name (see `assign`)."""
+        _check_naming(agent, reason, override=override)
+        naming = self._naming(agent, reason, override=override, by=by)
+        return _placement(self._rows("assign_to", lead_id=lead_id, **naming)[0])
 
     # people
 
@@ -387,6 +445,12 @@ class Desk(ModelRegister):
         row = self._rows("contact", assignment_id=assignment_id, at=at)[0]
         first: datetime = row["first_contact_at"]
         return first
+
+    def accept(self, assignment: int | str) -> datetime:
+        """Take a lead that was offered (``accept_within_min`` of its policy); return since when."""
+        assignment_id = self._find_assignment(assignment)
+        accepted: datetime = self._rows("accept", assignment_id=assignment_id)[0]["accepted_at"]
+        return accepted
 
     def decline(self, assignment: int | str, reason: str) -> Placement:
         """Give a lead that its agent declines to the next one, or back to the queue."""
@@ -464,6 +528,26 @@ class Desk(ModelRegister):
                 "leave --agent out, or ask for one who was"
             )
         return Explanation(self._own_agents({**answer, "assignment_id": own_id(str(assignment))}))
+
+    def why(self, lead_id: int, agent: int | str) -> Row:
+        """Say why a lead came to an agent, or did not, with nothing about the others.
+
+        Returns
+        -------
+        Row
+            Whether it ``came``; where the agent stood when it was given away, or stands while it waits:
+            ``rank``, ``eligible``, ``match_score``, ``reasons``; and ``would_have_got_it``, what would have
+            been needed.
+        """
+        answer: Row = self._rows("why", lead_id=lead_id, agent_id=self._find_agent(agent))[0]["answer"]
+        row: Row = self._own_agents(answer)
+        return row
+
+    def own_rate(self, agent: int | str) -> Row:
+        """Return an agent's outcomes: ``known``, ``won``, and the ``rate`` with its 90 % interval."""
+        agent_id = self._find_agent(agent)
+        (row,) = self._rows("own_rate", agent_id=agent_id)
+        return {"agent_id": self._own_agents({"agent_id": agent_id})["agent_id"], **row}
 
     def replay(self, assignment: int | str, *, archive: Path | None = None) -> Replay:
         """Recompute a decision from its record; it must come out the same.
@@ -567,6 +651,17 @@ class Desk(ModelRegister):
             raise InputError(f"{len(found)} agents are called {str(name)!r}: give one of their ids, {ids}")
         return int(found[0]["agent_id"])
 
+    def _naming(
+        self, agent: int | str, reason: str | None, *, override: bool, by: str | None
+    ) -> dict[str, Any]:
+        """Return what a query takes that gives a lead to somebody by name."""
+        return {
+            "agent_id": self._find_agent(agent),
+            "reason": reason,
+            "override": override,
+            "named_by": by,
+        }
+
     @contextmanager
     def _refusals_explained(self, lead: Mapping[str, Any], *, complete: bool) -> Iterator[None]:
         """Say what was meant when the database refuses a lead; only then are the dimensions asked for."""
@@ -617,6 +712,15 @@ def _check_lead(document: Mapping[str, Any], declared: Iterable[Dimension], *, c
         raise InputError(
             f"the lead says nothing about {', '.join(item.name for item in missing)}: give a value, "
             f"for example --set {missing[0].name}={_quoted(missing[0].values)}"
+        )
+
+
+def _check_naming(agent: int | str | None, reason: str | None, *, override: bool) -> None:
+    if agent is None and override:
+        raise InputError("an override is for an agent: name one, or leave it out")
+    if agent is not None and not (reason or "").strip():
+        raise InputError(
+            'naming an agent takes a reason for the record, such as "the customer asked for her"'
         )
 
 

@@ -389,8 +389,26 @@ class Explanation(Tabular):
             )
             + ("" if answer["expected_value"] is None else f", worth {self.worth(answer['expected_value'])}")
             + self._customer()
+            + self._offer()
+            + self._naming()
             + self._holders()
         )
+
+    def _offer(self) -> str:
+        offer = self.answer.get("offer")
+        if offer is None:
+            return ""
+        accepted = offer["accepted_at"]
+        return f"; offered until {offer['offered_until']}, " + (
+            f"accepted at {accepted}" if accepted is not None else "not accepted"
+        )
+
+    def _naming(self) -> str:
+        named = self.answer.get("named")
+        if named is None:
+            return ""
+        overridden = f" (overridden: {', '.join(named['overridden'])})" if named["overridden"] else ""
+        return f"; named by {named['by']}: {named['reason']}{overridden}"
 
     def _holders(self) -> str:
         history: Sequence[Row] = self.answer.get("history") or ()

@@ -21,6 +21,9 @@ from dealwright.wording import count_of
 
 _LEADS = "SELECT pg_try_advisory_lock(hashtext('dealwright worker'), 0)"
 _MOST_RETURNED = 1000  # of one round, so that the queue is not forgotten over them
+# what the database's clock and this process's may differ by, between two looks, before the clock has jumped
+_JUMP_S = 5.0
+_SLOW_S = 1.0  # a look at the clock that takes longer says too little
 _log = logging.getLogger("dealwright")
 
 
@@ -118,11 +121,23 @@ class Worker:
         worker the address of the server itself.
     params
         How often it looks.
+    clock
+        Seconds that pass evenly, whatever happens to the time of day.
     """
 
-    def __init__(self, database: Database, params: WorkerParams | None = None) -> None:
+    def __init__(
+        self,
+        database: Database,
+        params: WorkerParams | None = None,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.database = database
         self.params = params or WorkerParams()
+        self._clock = clock
+        # when this process and the database last looked at their clocks, and by how much the latter is ahead
+        self._seen: tuple[float, float] | None = None
+        self._ahead_s = 0.0
         self._due = dict.fromkeys(("lapse", "seal", "months"), 0.0)
 
     def work(self) -> WorkDone:
@@ -192,11 +207,12 @@ class Worker:
 
     def _round(self, connection: Connection[Any]) -> WorkDone:
         """Look once at everything that is due; each piece is a transaction of its own."""
+        self._keep_timers(connection)
         done = WorkDone(placed=_number(connection, "serve_queue"))
         while done.returned < _MOST_RETURNED and _number(connection, "return_unanswered"):
             done = replace(done, returned=done.returned + 1)
         if self._is_due("lapse", self.params.lapse_every_s):
-            done = replace(done, lapsed=_number(connection, "lapse_follow_ups"))
+            done = replace(done, lapsed=_number(connection, "lapse_follow_ups", ahead_s=self._ahead_s))
         if self._is_due("seal", self.params.seal_every_s):
             done = replace(done, sealed=_number(connection, "seal_decisions"))
         if self._is_due("months", self.params.months_every_s):
@@ -209,6 +225,30 @@ class Worker:
                 )
         return done
 
+    def _keep_timers(self, connection: Connection[Any]) -> None:
+        """Notice a database clock that jumped: what has not passed is not counted against anybody.
+
+        A jump while no worker runs cannot be told from time that passed.
+        """
+        asked = self._clock()
+        row = connection.execute("SELECT extract(epoch FROM clock_timestamp())::float8").fetchone()
+        if row is None or self._clock() - asked > _SLOW_S:
+            return
+        seen, self._seen = self._seen, (asked, float(row[0]))
+        if seen is None:
+            return
+        elapsed_s = asked - seen[0]
+        jumped_s = self._seen[1] - seen[1] - elapsed_s
+        if abs(jumped_s) <= _JUMP_S:
+            return
+        self._ahead_s = max(self._ahead_s + jumped_s, 0.0)
+        moved = _number(connection, "keep_timers", jumped_s=jumped_s, elapsed_s=max(elapsed_s, 0.0) + _SLOW_S)
+        _log.warning(
+            "the database's clock jumped by %+.0f s: %s moved along; set the clock by NTP",
+            jumped_s,
+            count_of(moved, "timer"),
+        )
+
     def _is_due(self, what: str, every_s: float) -> bool:
         now = time.monotonic()
         if now < self._due[what]:
@@ -217,6 +257,6 @@ class Worker:
         return True
 
 
-def _number(connection: Connection[Any], name: str) -> int:
-    row = connection.execute(query(name)).fetchone()
+def _number(connection: Connection[Any], name: str, **parameters: float) -> int:
+    row = connection.execute(query(name), parameters or None).fetchone()
     return int(row[0]) if row is not None else 0

@@ -143,15 +143,38 @@ class Client:
         """Record that the agent reached the customer; the first time counts."""
         return self._row("POST", f"/assignments/{_part(assignment)}/contact", repeatable=True)
 
+    def accept(self, assignment: int | str) -> Row:
+        """Take a lead that was offered; return since when."""
+        return self._row("POST", f"/assignments/{_part(assignment)}/accept", repeatable=True)
+
     def decline(self, assignment: int | str, reason: str) -> Placement:
         """Give a lead that its agent declines to the next one, or back to the queue."""
         path = f"/assignments/{_part(assignment)}/decline"
         return Placement(self._call("POST", path, body={"reason": reason}))
 
-    def reassign(self, assignment: int | str, reason: str) -> Placement:
-        """Give an open assignment's lead to the best other agent with room."""
+    def reassign(
+        self,
+        assignment: int | str,
+        reason: str,
+        *,
+        agent: int | str | None = None,
+        override: bool = False,
+    ) -> Placement:
+        """Give an open assignment's lead to the best other agent with room, or to `agent`.
+
+        Parameters
+        ----------
+        override
+            The limits do not hold for `agent`; the record says which were in the way.
+        """
         path = f"/assignments/{_part(assignment)}/reassign"
-        return Placement(self._call("POST", path, body={"reason": reason}))
+        body = {"reason": reason, "agent_id": agent, "override": override}
+        return Placement(self._call("POST", path, body=body))
+
+    def assign_to(self, lead_id: int, agent: int | str, reason: str, *, override: bool = False) -> Placement:
+        """Give a recorded lead, waiting or with somebody else, to the agent you name."""
+        body = {"agent_id": agent, "reason": reason, "override": override}
+        return Placement(self._call("POST", f"/leads/{lead_id}/assign", body=body))
 
     def override(self, lead_id: int, agent: int | str, reason: str) -> Placement:
         """Give a lead that waits or is open to an agent, past any policy."""
@@ -186,6 +209,14 @@ class Client:
     def me(self) -> Row:
         """Say whose key this is, and what it is for."""
         return self._row("GET", "/me")
+
+    def why(self, lead_id: int) -> Row:
+        """Say why a lead came to the agent whose key this is, or did not."""
+        return self._row("GET", "/agents/me/why", query={"lead_id": lead_id})
+
+    def own_rate(self) -> Row:
+        """Return the won share of the agent whose key this is, with its 90 % interval."""
+        return self._row("GET", "/agents/me/rate")
 
     def evidence(self) -> Row:
         """Say what the data can support about differences between agents, as the model at work found it."""

@@ -78,11 +78,6 @@ class Desks:
         }
         return Desk(Identified(database or self._desk.database, settings))
 
-    def in_name_of(self, caller: Caller, request_id: str) -> Desk:
-        """Return the desk with the service's own rights, for deeds that are recorded as the caller's."""
-        settings = {"dealwright.actor": _actor(caller, request_id)}
-        return Desk(Identified(self._desk.database, settings), self._desk.replica)
-
     def close(self) -> None:
         """Close the connections of the roles."""
         for database in self._databases.values():

@@ -157,6 +157,11 @@ TheDesk = Annotated[Desk, Depends(desk_of)]
 OwnAgent = Annotated[int | None, Depends(_own_agent)]
 
 
+def name_of(caller: Caller) -> str:
+    """Return whom the record names for a caller."""
+    return f"{caller.name} ({caller.caller_id})"
+
+
 def check_own(own_agent: int | None, agent_id: int | None, what: str) -> None:
     """Refuse an agent's key that names somebody else's work, in the words for what does not exist.
 

@@ -74,6 +74,35 @@ class ReasonIn(Request):
     reason: Text = Field(examples=["on holiday from tomorrow"])
 
 
+class NamingIn(Request):
+    """Whom to give a lead to, and why."""
+
+    agent_id: Id = Field(examples=["A2"])
+    reason: Text = Field(examples=["the customer asked for her"])
+    override: bool = Field(
+        False,
+        description="Capacity, shift, skills, department and what the agent declined do not hold; the "
+        "decision and its event record which were in the way.",
+    )
+
+
+class ReassignIn(Request):
+    """Why, for the record, and to whom: without an agent, to the best one."""
+
+    reason: Text = Field(examples=["on holiday from tomorrow"])
+    agent_id: Id | None = None
+    override: bool = Field(False, description="With agent_id: the limits do not hold; it is recorded.")
+
+
+class NewLeadForIn(Request):
+    """A lead for one agent, and why."""
+
+    lead: LeadIn
+    reason: Text = Field(examples=["the customer asked for her"])
+    override: bool = Field(False, description="The limits do not hold; it is recorded.")
+    policy: Policy | None = None
+
+
 class OverrideIn(Request):
     """To whom a lead goes past any policy, and why."""
 
@@ -255,6 +284,8 @@ class AssignmentOut(BaseModel):
     status: str
     assigned_at: datetime
     first_contact_at: datetime | None
+    offered_until: datetime | None
+    accepted_at: datetime | None
     ended_at: datetime | None
     end_reason: str | None
     match_score: float | None
@@ -288,6 +319,52 @@ class ContactOut(BaseModel):
 
     assignment_id: Id
     first_contact_at: datetime
+
+
+class AcceptedOut(BaseModel):
+    """Since when the agent has a lead that was offered."""
+
+    assignment_id: Id
+    accepted_at: datetime
+
+
+class WhyOut(BaseModel):
+    """Why a lead came to the agent, or did not; nothing of the others."""
+
+    lead_id: int
+    agent_id: Id
+    status: str
+    came: bool
+    had_before: bool
+    declined: bool
+    named: bool
+    policy: str | None
+    evidence: str | None
+    decided_at: str | None
+    from_queue: bool | None
+    rank: int
+    eligible: bool
+    match_score: float | None
+    win_probability: float | None
+    win_low: float | None
+    win_high: float | None
+    expected_value: float | None
+    open: int
+    capacity: int
+    reasons: list[Any] | None
+    would_have_got_it: str | None
+
+
+class RateOut(BaseModel):
+    """The agent's known outcomes, and the rate of those won with its 90 % interval."""
+
+    agent_id: Id
+    known: int
+    won: int
+    rate: float | None
+    rate_low: float | None
+    rate_high: float | None
+    evidence: str | None
 
 
 class SettlementOut(BaseModel):

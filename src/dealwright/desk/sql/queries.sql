@@ -1,5 +1,9 @@
 -- The statements that Python sends, by name.
 
+-- name: accept
+-- The agent takes what was offered.
+select dealwright.accept(%(assignment_id)s::bigint) as accepted_at
+
 -- name: acting_roles
 -- The roles that the user may act for, if `dealwright roles` has granted what this version of the desk needs.
 select r.rolname as role
@@ -134,12 +138,24 @@ call dealwright.assign(%(lead)s::jsonb, %(policy)s::text)
 -- Records leads and gives them to agents, in one transaction.
 select * from dealwright.assign_many(%(leads)s::jsonb[], %(policy)s::text)
 
+-- name: assign_new_to
+-- Records a lead and gives it to the agent who is named.
+select * from dealwright.assign_to(
+    %(lead)s::jsonb, %(agent_id)s::bigint, %(reason)s::text, %(override)s::boolean, %(named_by)s::text,
+    %(policy)s::text)
+
+-- name: assign_to
+-- Gives a lead to the agent who is named.
+select * from dealwright.assign_to(
+    %(lead_id)s::bigint, %(agent_id)s::bigint, %(reason)s::text, %(override)s::boolean, %(named_by)s::text)
+
 -- name: assignment
 -- One assignment with its lead and booking.
 select s.assignment_id as position, coalesce(s.external_id, s.assignment_id::text) as assignment_id, s.lead_id,
        l.customer_name, l.attributes, l.requirements, s.agent_id as desk_agent_id,
        coalesce(a.external_id, a.agent_id::text) as agent_id, a.name as agent_name, s.status, s.assigned_at,
-       s.first_contact_at, s.ended_at, s.end_reason, s.match_score, s.policy, s.model_id,
+       s.first_contact_at, s.offered_until, s.accepted_at, s.ended_at, s.end_reason, s.match_score, s.policy,
+       s.model_id,
        coalesce(b.external_id, b.booking_id::text) as booking_id, b.status as booking_status
 from dealwright.assignment as s
 join dealwright.lead as l using (lead_id)
@@ -152,7 +168,8 @@ where s.assignment_id = %(assignment_id)s::bigint
 select s.assignment_id as position, coalesce(s.external_id, s.assignment_id::text) as assignment_id, s.lead_id,
        l.customer_name, l.attributes, l.requirements, s.agent_id as desk_agent_id,
        coalesce(a.external_id, a.agent_id::text) as agent_id, a.name as agent_name, s.status, s.assigned_at,
-       s.first_contact_at, s.ended_at, s.end_reason, s.match_score, s.policy, s.model_id,
+       s.first_contact_at, s.offered_until, s.accepted_at, s.ended_at, s.end_reason, s.match_score, s.policy,
+       s.model_id,
        coalesce(b.external_id, b.booking_id::text) as booking_id, b.status as booking_status
 from dealwright.assignment as s
 join dealwright.lead as l using (lead_id)
@@ -168,7 +185,8 @@ limit %(k)s::bigint
 select s.assignment_id as position, coalesce(s.external_id, s.assignment_id::text) as assignment_id, s.lead_id,
        l.customer_name, l.attributes, l.requirements, s.agent_id as desk_agent_id,
        coalesce(a.external_id, a.agent_id::text) as agent_id, a.name as agent_name, s.status, s.assigned_at,
-       s.first_contact_at, s.ended_at, s.end_reason, s.match_score, s.policy, s.model_id,
+       s.first_contact_at, s.offered_until, s.accepted_at, s.ended_at, s.end_reason, s.match_score, s.policy,
+       s.model_id,
        coalesce(b.external_id, b.booking_id::text) as booking_id, b.status as booking_status
 from dealwright.assignment as s
 join dealwright.lead as l using (lead_id)
@@ -570,8 +588,15 @@ select dealwright.join_archived_events()
 select task_id from dealwright.task where task_id = any(%(task_ids)s::bigint[])
 
 -- name: lapse_follow_ups
--- Follow-up times that are over.
-select dealwright.lapse_follow_ups() as lapsed
+-- Follow-up times that are over, by a clock that is ahead by so much.
+select dealwright.lapse_follow_ups(
+    case when %(ahead_s)s::double precision > 0
+        then now() - make_interval(secs => %(ahead_s)s::double precision) end) as lapsed
+
+-- name: keep_timers
+-- Timers follow a clock that jumped.
+select dealwright.keep_timers(
+    make_interval(secs => %(jumped_s)s::double precision), make_interval(secs => %(elapsed_s)s::double precision))
 
 -- name: last_event
 -- The position up to which events can be read at this moment.
@@ -715,6 +740,10 @@ left join dealwright.task as t using (run_id)
 group by r.run_id, r.first_day, r.last_day, r.as_of, r.time_zone, r.published_at, r.tasks
 order by r.published_at desc
 
+-- name: own_rate
+-- How many outcomes of an agent are known and won, with the rate.
+select r.known, r.won, r.rate, r.rate_low, r.rate_high, r.evidence from dealwright.own_rate(%(agent_id)s::bigint) as r
+
 -- name: policies
 -- The policies with their parameters, and which is used where none is named.
 select name, params, is_default from dealwright.policy order by is_default desc, name
@@ -772,6 +801,11 @@ order by r.rank, r.agent_id
 -- name: reassign
 -- Gives an open assignment's lead to the best other agent with room.
 select * from dealwright.reassign(%(assignment_id)s::bigint, %(reason)s::text)
+
+-- name: reassign_to
+-- Gives an open assignment's lead to the agent who is named.
+select * from dealwright.reassign_to(
+    %(assignment_id)s::bigint, %(agent_id)s::bigint, %(reason)s::text, %(override)s::boolean, %(named_by)s::text)
 
 -- name: record_blocks
 -- The latest blocks of the sealed record.
@@ -974,6 +1008,10 @@ from dealwright.list_webhooks()
 -- name: which_server
 -- What a server and its standbys have in common, and no other.
 select c.system_identifier, current_database() as database from pg_control_system() as c
+
+-- name: why
+-- Why a lead came to an agent, or did not.
+select dealwright.why(%(lead_id)s::bigint, %(agent_id)s::bigint) as answer
 
 -- name: written_up_to
 -- How far the log has come.

@@ -58,10 +58,15 @@ grant execute on routine dealwright.rank_agents, dealwright.assign_lead, dealwri
                        integer, text, text, text, text, text[]),
     dealwright.settle (text, text, double precision, double precision, double precision, bigint, bigint, integer,
                        integer, text, text, text, text, text[]),
-    dealwright.reassign, dealwright.assignment_named, dealwright.policy_in_use, dealwright.fill_free_places,
+    dealwright.reassign, dealwright.reassign_to,
+    dealwright.assign_to (bigint, bigint, text, boolean, text),
+    dealwright.assign_to (jsonb, bigint, text, boolean, text, text),
+    dealwright.assignment_named, dealwright.policy_in_use, dealwright.fill_free_places,
     dealwright.agent_named, dealwright.activate_agent, dealwright.deactivate_agent, dealwright.set_availability,
-    dealwright.contact, dealwright.find_key, dealwright.find_session, dealwright.end_session,
-    dealwright.decline, dealwright.return_unanswered, dealwright.holders_of, dealwright.duplicates_of,
+    dealwright.contact, dealwright.accept, dealwright.why, dealwright.own_rate,
+    dealwright.find_key, dealwright.find_session, dealwright.end_session,
+    dealwright.decline, dealwright.return_unanswered, dealwright.keep_timers,
+    dealwright.holders_of, dealwright.duplicates_of,
     dealwright.win_interval, dealwright.currency, dealwright.override_lead
     to dealwright_app, dealwright_manager;
 grant select on dealwright.lead, dealwright.waiting_lead, dealwright.policy to dealwright_app, dealwright_manager;
@@ -73,7 +78,8 @@ grant insert (external_id, customer_id, customer_name, attributes, requirements,
 grant select (agent_id, external_id, name, open, capacity, active, shifts, skills, department, job_title)
     on dealwright.agent to dealwright_app, dealwright_manager;
 grant select (assignment_id, external_id, lead_id, agent_id, assigned_at, status, ended_at, end_reason, match_score,
-              policy, model_id, propensity, first_contact_at, held_by) on dealwright.assignment to dealwright_app, dealwright_manager;
+              policy, model_id, propensity, first_contact_at, held_by, offered_until, accepted_at)
+    on dealwright.assignment to dealwright_app, dealwright_manager;
 grant select (booking_id, external_id, assignment_id, status, completed_at, cancelled_at, package, created_at)
     on dealwright.booking to dealwright_app, dealwright_manager;
 grant select (model_id, kind, created_at, promoted, promoted_at, evidence) on dealwright.model to dealwright_app, dealwright_manager;
@@ -89,7 +95,8 @@ grant update (status, completed_at, cancelled_at, package, base_revenue, package
     on dealwright.booking to dealwright_agent;
 grant update (status, outcome, done_at, note) on dealwright.task to dealwright_agent;
 -- these look themselves whose work it is
-grant execute on routine dealwright.contact, dealwright.decline, dealwright.explain,
+grant execute on routine dealwright.contact, dealwright.accept, dealwright.decline, dealwright.explain, dealwright.why,
+    dealwright.own_rate,
     dealwright.settle_booking (bigint, text, double precision, double precision, double precision),
     dealwright.settle_booking (text, text, double precision, double precision, double precision),
     dealwright.settle (bigint, text, double precision, double precision, double precision, bigint, bigint, integer,
@@ -112,8 +119,8 @@ grant select on dealwright.agent, dealwright.lead, dealwright.assignment, dealwr
         dealwright.agent_profile,
     dealwright.waiting_lead, dealwright.touch to dealwright_reader, dealwright_planner, dealwright_manager;
 grant execute on routine dealwright.rank_agents, dealwright.placement_of, dealwright.assignment_named,
-    dealwright.policy_in_use, dealwright.explain, dealwright.replay, dealwright.agent_named, dealwright.holders_of,
-    dealwright.duplicates_of,
+    dealwright.policy_in_use, dealwright.explain, dealwright.replay, dealwright.why, dealwright.own_rate,
+    dealwright.agent_named, dealwright.holders_of, dealwright.duplicates_of,
     dealwright.win_interval, dealwright.currency, dealwright.reasons_of,
     dealwright.read_events, dealwright.last_event, dealwright.touches, dealwright.verify_decisions,
     dealwright.unsealed_decisions, dealwright.open_archive, dealwright.join_archived_events,

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+from typing import Annotated
 
-from dealwright.errors import InputError
+from fastapi import APIRouter, Query
+
+from dealwright.desk.keys import Caller
+from dealwright.errors import InputError, NotFoundError
 from dealwright.service.answers import Json, page_answer
-from dealwright.service.endpoint import OwnAgent, TheDesk, check_own, endpoint
+from dealwright.service.endpoint import OwnAgent, TheDesk, Who, check_own, endpoint, name_of
 from dealwright.service.problems import RefusedError
 from dealwright.service.routes.leads import After, Limit
-from dealwright.service.shapes import AgentOut, AvailabilityIn, Page, WaitingOut
+from dealwright.service.shapes import (
+    AgentOut,
+    AvailabilityIn,
+    NewLeadForIn,
+    Page,
+    PlacementOut,
+    RateOut,
+    WaitingOut,
+    WhyOut,
+)
 
 router = APIRouter(tags=["agents"])
 
@@ -18,6 +30,38 @@ router = APIRouter(tags=["agents"])
 def list_agents(desk: TheDesk, after: After = None, limit: Limit = 100) -> Json:
     """List the agents with their workload."""
     return page_answer(desk.book.agents(after=after, k=limit))
+
+
+@endpoint(router, "GET", "/agents/me", scopes=("agent",), answer=AgentOut)
+def get_own_agent(desk: TheDesk, who: Who) -> Json:
+    """Return the agent whose key this is, with the workload."""
+    return Json(desk.book.agent(_own_name(who)))
+
+
+@endpoint(router, "GET", "/agents/me/rate", scopes=("agent",), answer=RateOut)
+def get_own_rate(desk: TheDesk, who: Who) -> Json:
+    """Return the share of won outcomes of the agent whose key this is, with its 90 % interval."""
+    return Json(desk.own_rate(_own_name(who)))
+
+
+@endpoint(router, "GET", "/agents/me/why", scopes=("agent",), answer=WhyOut)
+def why_own(desk: TheDesk, who: Who, lead_id: Annotated[int, Query(ge=1, lt=2**63)]) -> Json:
+    """Say why a lead came to the agent whose key this is, or did not; nothing of the others."""
+    return Json(desk.why(lead_id, _own_name(who)))
+
+
+@endpoint(router, "POST", "/agents/{agent_id}/leads", scopes=("manager",), answer=PlacementOut, status=201)
+def send_lead_to(desk: TheDesk, who: Who, agent_id: str, named: NewLeadForIn) -> Json:
+    """Record a lead and give it to the agent that is named, within the limits that hold for all."""
+    placement = desk.assign(
+        named.lead.model_dump(),
+        named.policy,
+        agent=agent_id,
+        reason=named.reason,
+        override=named.override,
+        by=name_of(who),
+    )
+    return Json(placement.to_dict(), 201)
 
 
 @endpoint(router, "GET", "/agents/{agent_id}", scopes=("agent", "manager", "planner"), answer=AgentOut)
@@ -52,3 +96,9 @@ def change_agent(desk: TheDesk, own: OwnAgent, agent_id: str, change: Availabili
 def list_queue(desk: TheDesk, after: After = None, limit: Limit = 100) -> Json:
     """List the leads that wait, most urgent first."""
     return page_answer(desk.book.queue(after=after, k=limit))
+
+
+def _own_name(who: Caller) -> int | str:
+    if who.own_agent_id is None:
+        raise NotFoundError("this key is no agent's: make one with the scope agent (`dealwright key create`)")
+    return who.own_agent_id

@@ -9,9 +9,10 @@ from fastapi import APIRouter, Body, Query
 from dealwright.desk.desk import Desk
 from dealwright.desk.results import Row
 from dealwright.service.answers import Json
-from dealwright.service.endpoint import OwnAgent, TheDesk, Who, check_own, endpoint
+from dealwright.service.endpoint import OwnAgent, TheDesk, Who, check_own, endpoint, name_of
 from dealwright.service.routes.leads import After, Limit
 from dealwright.service.shapes import (
+    AcceptedOut,
     AssignmentOut,
     ContactIn,
     ContactOut,
@@ -19,6 +20,7 @@ from dealwright.service.shapes import (
     Page,
     PlacementOut,
     ReasonIn,
+    ReassignIn,
     ReplayOut,
 )
 
@@ -88,6 +90,13 @@ def record_contact(
     return Json({"assignment_id": row["assignment_id"], "first_contact_at": first})
 
 
+@endpoint(router, "POST", "/assignments/{assignment_id}/accept", scopes=_WORKERS, answer=AcceptedOut)
+def accept_assignment(desk: TheDesk, own: OwnAgent, assignment_id: str) -> Json:
+    """Take a lead that was offered; one that is not accepted in time goes to the next agent."""
+    row = _find(desk, own, assignment_id)
+    return Json({"assignment_id": row["assignment_id"], "accepted_at": desk.accept(assignment_id)})
+
+
 @endpoint(router, "POST", "/assignments/{assignment_id}/decline", scopes=_WORKERS, answer=PlacementOut)
 def decline_assignment(desk: TheDesk, own: OwnAgent, assignment_id: str, why: ReasonIn) -> Json:
     """Give a lead that its agent declines to the next one, or back to the queue."""
@@ -97,9 +106,12 @@ def decline_assignment(desk: TheDesk, own: OwnAgent, assignment_id: str, why: Re
 
 
 @endpoint(router, "POST", "/assignments/{assignment_id}/reassign", scopes=("manager",), answer=PlacementOut)
-def reassign_assignment(desk: TheDesk, assignment_id: str, why: ReasonIn) -> Json:
-    """Give an open assignment's lead to the best other agent with room."""
-    return Json(desk.reassign(assignment_id, why.reason).to_dict())
+def reassign_assignment(desk: TheDesk, who: Who, assignment_id: str, why: ReassignIn) -> Json:
+    """Give an open assignment's lead to the best other agent with room, or to the one that is named."""
+    placement = desk.reassign(
+        assignment_id, why.reason, agent=why.agent_id, override=why.override, by=name_of(who)
+    )
+    return Json(placement.to_dict())
 
 
 def _find(desk: Desk, own: int | None, assignment_id: str) -> Row:

@@ -9,11 +9,12 @@ from starlette.concurrency import run_in_threadpool
 
 from dealwright.errors import InputError, NotFoundError
 from dealwright.service.answers import Json, page_answer
-from dealwright.service.endpoint import OwnAgent, TheDesk, Who, check_own, endpoint, service_of
+from dealwright.service.endpoint import OwnAgent, TheDesk, Who, check_own, endpoint, name_of, service_of
 from dealwright.service.shapes import (
     BatchIn,
     LeadIn,
     LeadOut,
+    NamingIn,
     OverrideIn,
     Page,
     PlacementOut,
@@ -87,6 +88,14 @@ def find_lead(desk: TheDesk, idempotency_key: Annotated[str, Query(min_length=1,
 def get_lead(desk: TheDesk, lead_id: LeadId) -> Json:
     """Say where a lead is."""
     return Json(desk.book.lead(lead_id))
+
+
+@endpoint(router, "POST", "/leads/{lead_id}/assign", scopes=("manager",), answer=PlacementOut)
+def assign_lead_to(desk: TheDesk, who: Who, lead_id: LeadId, named: NamingIn) -> Json:
+    """Give a lead, waiting or with somebody else, to the agent that is named."""
+    lead = desk.book.lead(lead_id)["lead_id"]
+    placement = desk.assign_to(lead, named.agent_id, named.reason, override=named.override, by=name_of(who))
+    return Json(placement.to_dict())
 
 
 @endpoint(router, "GET", "/leads/{lead_id}/ranking", scopes=("manager", "planner"), answer=RankingOut)

@@ -110,6 +110,7 @@ returns setof dealwright.placement language sql stable security definer
            case when l.customer_id is not null
                then nullif(array(select o.lead_id from dealwright.duplicates_of(l.lead_id) as o order by 1), '{}') end,
            case when l.customer_id is not null or s.held_by is not null or l.last_assignment_id is not null
+                   or s.offered_until is not null or d.named_reason is not null
                then dealwright_engine.placement_notices(l, s, d.owner_agent_id) end,
            w.win_low, w.win_high
     from dealwright.lead as l

@@ -11,9 +11,10 @@ begin
     perform dealwright_engine.restore_state(d);
     select r.rank, r.agent_id, r.match_score, r.win_probability, r.win_low, r.win_high, r.expected_value into again
     from dealwright_engine.rank_by(d.policy, dealwright_engine.past_enquiry(d), d.policy_params, null,
-        true) with ordinality as r
-    -- from the queue it is the freed place that takes the lead: only the score is to be recomputed
-    where not d.from_queue or r.agent_id = d.agent_id
+        d.overridden is null) with ordinality as r
+    -- from the queue it is the freed place that takes the lead, and a person may name the agent: then only the score
+    -- is to be recomputed
+    where not d.from_queue and d.named_by is null or r.agent_id = d.agent_id
     order by coalesce(r.agent_id = d.owner_agent_id, false) desc, r.ordinality
     limit 1;
     return jsonb_build_object(
@@ -24,6 +25,7 @@ begin
             and coalesce(abs(again.win_probability - d.win_probability) < 1e-6,
                 again.win_probability is not distinct from d.win_probability),
         'policy', d.policy, 'model_id', d.model_id, 'decided_at', d.decided_at, 'from_queue', d.from_queue,
+        'offer', dealwright_engine.offer_of(d), 'named', dealwright_engine.naming_of(d),
         'recorded',
             jsonb_build_object('agent_id', d.agent_id, 'match_score', d.match_score, 'win_probability',
                 d.win_probability,
@@ -58,53 +60,11 @@ comment on function dealwright.win_interval(bigint) is
 create or replace function dealwright.explain(assignment_id bigint, asked_agent_id bigint default null)
 returns jsonb language plpgsql security definer
 set search_path = pg_temp, dealwright, dealwright_engine, @vector_schema@ as $$
-declare
-    d dealwright.decision;
-    ask dealwright_engine.enquiry;
-    common dealwright_engine.reason_context;
-    ranking jsonb;
 begin
     perform dealwright_engine.check_temporary();
     perform pg_advisory_xact_lock_shared(hashtext('dealwright upgrade'), 0);  -- see desk/upgrade.py
     perform dealwright_engine.check_own_work(explain.assignment_id);
-    d := dealwright_engine.decision_on(explain.assignment_id);
-    ask := dealwright_engine.past_enquiry(d);
-    perform dealwright_engine.restore_state(d);
-    common := dealwright_engine.reason_context_of(d.policy, ask);
-    select jsonb_agg(jsonb_build_object(
-        'rank', coalesce(r.rank, r.ordinality), 'agent_id', r.agent_id, 'agent_name', a.name, 'match_score',
-            r.match_score,
-        'win_probability', coalesce(r.win_probability, v.win_probability), 'win_low', coalesce(r.win_low, v.win_low),
-        'win_high', coalesce(r.win_high, v.win_high), 'expected_value', coalesce(r.expected_value, v.expected_value),
-        'open', r.open, 'capacity', r.capacity, 'eligible', r.eligible,
-        'reasons', dealwright_engine.reasons_for(common, r.agent_id, r.eligible, ask),
-        'would_have_got_it', dealwright_engine.would_win(d, ask, r.agent_id)
-    ) order by r.ordinality) into ranking
-    from dealwright_engine.rank_by(d.policy, ask, d.policy_params, null, false) with ordinality as r
-    left join dealwright.agent as a using (agent_id)
-    -- what the match model said is worth seeing under any policy
-    left join dealwright_engine.rank_value(ask, '{}', null, false) as v
-        on d.policy <> 'value' and v.agent_id = r.agent_id
-    where r.ordinality <= 10 or r.agent_id in (d.agent_id, d.owner_agent_id, asked_agent_id);
-    return dealwright_engine.own_part(jsonb_build_object(
-        'assignment_id', d.assignment_id, 'lead_id', d.lead_id, 'agent_id', d.agent_id,
-        'agent_name', (select a.name from dealwright.agent as a where a.agent_id = d.agent_id),
-        'policy', d.policy, 'policy_params', d.policy_params, 'model_id', d.model_id, 'decided_at', d.decided_at,
-        'from_queue', d.from_queue, 'match_score', d.match_score, 'win_probability', d.win_probability,
-        'win_low', (dealwright_engine.win_interval(d)).win_low,
-        'win_high', (dealwright_engine.win_interval(d)).win_high,
-        'expected_value', d.expected_value, 'currency', (select s.currency from dealwright_engine.setting as s),
-        'propensity', d.propensity, 'fairness_price', d.fairness_price,
-        'requirements', d.requirements, 'required_skills', d.required_skills, 'required_department',
-            d.required_department,
-        'evidence',
-            (select m.evidence ->> 'verdict' from dealwright.model as m where m.model_id = d.model_id
-                and m.kind = 'value'),
-        'owner', (select jsonb_build_object('agent_id', a.agent_id, 'agent_name', a.name)
-                  from dealwright.agent as a where a.agent_id = d.owner_agent_id),
-        'history', (select jsonb_agg(to_jsonb(h) order by h.assigned_at, h.assignment_id)
-                    from dealwright.holders_of(d.lead_id) as h),
-        'ranking', ranking));
+    return dealwright_engine.explained(explain.assignment_id, asked_agent_id);
 end
 $$;
 comment on function dealwright.explain(bigint, bigint) is

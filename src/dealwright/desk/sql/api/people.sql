@@ -156,15 +156,132 @@ comment on function dealwright.set_availability(bigint, integer, tstzmultirange,
     'How many open leads an agent may have, and when they work; null changes nothing, always takes the shifts away. '
     'Room that opens goes to those who wait.';
 
+create or replace function dealwright.accept(assignment_id bigint)
+returns timestamptz language plpgsql security definer
+    set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
+#variable_conflict use_column
+declare
+    s dealwright.assignment;
+    wanted_policy text;
+    respond_within interval;
+    begun boolean;
+begin
+    perform pg_advisory_xact_lock_shared(hashtext('dealwright upgrade'), 0);  -- see desk/upgrade.py
+    perform dealwright_engine.check_own_work(accept.assignment_id);
+    lock table dealwright.lead in row exclusive mode;  -- who holds all writers must see this one before it locks a row
+    -- the timer before the assignment, as the worker does: one of the two comes second, and sees what the first did
+    perform from dealwright_engine.response_due as r where r.assignment_id = accept.assignment_id for update;
+    select * into s from dealwright.assignment as a where a.assignment_id = accept.assignment_id for update;
+    if not found then
+        raise exception 'there is no assignment %', accept.assignment_id using errcode = 'DW003',
+            hint = 'the answer of assign shows the ids';
+    elsif s.accepted_at is not null then
+        return s.accepted_at;  -- said twice
+    elsif s.status <> 'open' then
+        raise exception 'the offer of assignment % is over: it is %', s.assignment_id, s.status
+            using errcode = 'DW001', hint = 'dealwright.holders_of(lead_id) shows who has the lead now';
+    elsif s.offered_until is null then
+        raise exception 'assignment % is no offer: its agent has it already', s.assignment_id using errcode = 'DW001',
+            hint = 'the policy parameter accept_within_min makes the desk offer leads first';
+    end if;
+    begun := dealwright_engine.join_own_writes();
+    update dealwright.assignment as a set accepted_at = clock_timestamp()
+    where a.assignment_id = s.assignment_id
+    returning a.accepted_at into s.accepted_at;
+    perform dealwright_engine.leave_own_writes(begun);
+    perform dealwright_engine.write_offer_event('accepted', s, jsonb_build_object('accepted_at', s.accepted_at));
+    -- from now on the agent has the time that the policy gives to reach the customer
+    select l.policy into wanted_policy from dealwright.lead as l where l.lead_id = s.lead_id;
+    respond_within := (dealwright_engine.policy_for(wanted_policy)).respond_within;
+    if respond_within is null then
+        delete from dealwright_engine.response_due as r where r.assignment_id = s.assignment_id;
+    else
+        update dealwright_engine.response_due as r set due_at = s.accepted_at + respond_within
+        where r.assignment_id = s.assignment_id;
+    end if;
+    return s.accepted_at;
+end
+$$;
+comment on function dealwright.accept(bigint) is
+    'The agent takes a lead that was offered (accept_within_min of its policy), also late while nobody else has it; '
+    'returns since when. Saying it twice changes nothing.';
+
+create or replace function dealwright.assign_to(
+    lead_id bigint, agent_id bigint, reason text, override boolean default false, named_by text default null
+)
+returns setof dealwright.placement language plpgsql security definer
+    set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
+#variable_conflict use_column
+begin
+    perform pg_advisory_xact_lock_shared(hashtext('dealwright upgrade'), 0);  -- see desk/upgrade.py
+    lock table dealwright.lead in row exclusive mode;  -- who holds all writers must see this one before it locks a row
+    if exists (select from dealwright.lead as l where l.lead_id = assign_to.lead_id and l.status = 'withdrawn') then
+        raise exception 'lead % is withdrawn', assign_to.lead_id using errcode = 'DW001',
+            hint = 'set its status to new first: then it is assigned, or waits, at once';
+    end if;
+    perform dealwright_engine.give_to(assign_to.lead_id, assign_to.agent_id, assign_to.reason,
+        coalesce(assign_to.override, false), assign_to.named_by);
+    return query select * from dealwright.placement_of(assign_to.lead_id);
+end
+$$;
+comment on function dealwright.assign_to(bigint, bigint, text, boolean, text) is
+    'Gives a lead, waiting or with somebody else, to the agent you name, with your reason. Capacity, shift, skills, '
+    'department and what the agent declined hold as for every assignment (DW001 names what stands in the way), unless '
+    'overridden: the decision and its event record that.';
+
+create or replace function dealwright.assign_to(
+    lead jsonb, agent_id bigint, reason text, override boolean default false, named_by text default null,
+    policy text default null
+)
+returns setof dealwright.placement language plpgsql security definer
+    set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
+#variable_conflict use_column
+declare
+    l dealwright.lead;
+    id bigint;
+begin
+    perform pg_advisory_xact_lock_shared(hashtext('dealwright upgrade'), 0);  -- see desk/upgrade.py
+    lock table dealwright.lead in row exclusive mode;  -- who holds all writers must see this one before it locks a row
+    l := dealwright_engine.lead_from_json(assign_to.lead, assign_to.policy);
+    perform dealwright_engine.check_lead_words(l);
+    perform dealwright_engine.check_attributes(l.attributes, true);
+    if l.idempotency_key is not null then
+        id := dealwright_engine.lead_with_key(l);
+    end if;
+    if id is null then
+        -- as one that nobody has yet and that does not wait: so the ranking does not give it away first
+        insert into dealwright.lead (customer_name, attributes, requirements, priority, idempotency_key, external_id,
+            customer_id, received_at, policy, required_skills, required_department, status)
+        values (l.customer_name, l.attributes, l.requirements, l.priority, l.idempotency_key, l.external_id,
+            l.customer_id, l.received_at, l.policy, l.required_skills, l.required_department, 'withdrawn')
+        on conflict (idempotency_key) where idempotency_key is not null do nothing
+        returning dealwright.lead.lead_id into id;
+        if id is null then
+            id := dealwright_engine.lead_with_key(l);
+        else
+            perform dealwright_engine.give_to(id, assign_to.agent_id, assign_to.reason,
+                coalesce(assign_to.override, false), assign_to.named_by);
+        end if;
+    end if;
+    return query select * from dealwright.placement_of(id);
+end
+$$;
+comment on function dealwright.assign_to(jsonb, bigint, text, boolean, text, text) is
+    'Records a lead (the JSON shape of dealwright.assign_lead) and gives it to the agent you name, with your reason, '
+    'within the same limits. The same idempotency_key gives the same answer.';
+
 create or replace function dealwright.contact(assignment_id bigint, at timestamptz default null)
 returns timestamptz language plpgsql security definer
     set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
 #variable_conflict use_column
 declare
     s record;
+    was_offer boolean;
 begin
     perform pg_advisory_xact_lock_shared(hashtext('dealwright upgrade'), 0);  -- see desk/upgrade.py
     perform dealwright_engine.check_own_work(contact.assignment_id);
+    select dealwright_engine.is_offer(a) into was_offer
+    from dealwright.assignment as a where a.assignment_id = contact.assignment_id for update;
     if contact.at > clock_timestamp() then
         raise exception 'the contact at % lies in the future', contact.at using errcode = 'DW002',
             hint = 'give the time at which the customer was reached, or leave it out: now';
@@ -186,6 +303,11 @@ begin
     values ('contacted', s.agent_id, s.lead_id, contact.assignment_id,
             jsonb_build_object('first_contact_at', s.first_contact_at));
     perform dealwright_engine.end_own_writes();
+    if was_offer then
+        perform dealwright_engine.write_offer_event('accepted', a,
+            jsonb_build_object('accepted_at', a.accepted_at))
+        from dealwright.assignment as a where a.assignment_id = contact.assignment_id;
+    end if;
     perform dealwright_engine.note_change('contact', 'assignment', contact.assignment_id::text, null,
         jsonb_build_object('first_contact_at', s.first_contact_at));
     return s.first_contact_at;
@@ -221,7 +343,10 @@ returns integer language plpgsql security definer
 declare
     due record;
     s record;
+    a dealwright.assignment;
     rule dealwright_engine.rule;
+    is_offer boolean;
+    reason text;
 begin
     perform pg_advisory_xact_lock_shared(hashtext('dealwright upgrade'), 0);  -- see desk/upgrade.py
     lock table dealwright.lead in row exclusive mode;  -- who holds all writers must see this one before it locks a row
@@ -232,28 +357,35 @@ begin
         for update skip locked
     loop
         -- locked in the order of dealwright_engine.hand_on, so that a contact of this moment counts
-        select a.lead_id into s from dealwright.assignment as a where a.assignment_id = due.assignment_id;
+        select x.lead_id into s from dealwright.assignment as x where x.assignment_id = due.assignment_id;
         if found then
             perform from dealwright.lead as l where l.lead_id = s.lead_id for no key update skip locked;
             continue when not found;  -- somebody is at it
             perform from dealwright.booking as b where b.assignment_id = due.assignment_id for update;
         end if;
-        select a.status, a.first_contact_at, g.active, l.policy into s
-        from dealwright.assignment as a
-        join dealwright.agent as g using (agent_id)
-        join dealwright.lead as l using (lead_id)
-        where a.assignment_id = due.assignment_id
-        for update of a;
+        select * into a from dealwright.assignment as x where x.assignment_id = due.assignment_id for update;
+        select g.active, l.policy into s
+        from dealwright.lead as l cross join dealwright.agent as g
+        where l.lead_id = a.lead_id and g.agent_id = a.agent_id;
         rule := dealwright_engine.policy_for(s.policy);
-        if s.status is distinct from 'open' or s.first_contact_at is not null or rule.respond_within is null then
+        is_offer := dealwright_engine.is_offer(a);
+        reason := case when is_offer then format('not accepted within %s minutes',
+                round(extract(epoch from a.offered_until - a.assigned_at) / 60, 2)::double precision)
+            else format('no contact within %s minutes',
+                round(extract(epoch from rule.respond_within) / 60, 2)::double precision) end;
+        if a.status is distinct from 'open'
+                or not is_offer and (a.first_contact_at is not null or rule.respond_within is null) then
             delete from dealwright_engine.response_due as r where r.assignment_id = due.assignment_id;
-        elsif dealwright_engine.hand_on(due.assignment_id, format('no contact within %s minutes',
-                round(extract(epoch from rule.respond_within) / 60, 2)::double precision), not s.active) is null then
+        elsif dealwright_engine.hand_on(due.assignment_id, reason, not s.active) is null then
             -- nobody else has room: it stays, and is looked at again
             update dealwright_engine.response_due as r set due_at = clock_timestamp() + interval '1 minute'
             where r.assignment_id = due.assignment_id;
         else
             delete from dealwright_engine.response_due as r where r.assignment_id = due.assignment_id;
+            if is_offer then
+                perform dealwright_engine.write_offer_event('offer_expired', a,
+                    jsonb_build_object('offered_until', a.offered_until));
+            end if;
             return 1;
         end if;
     end loop;
@@ -261,8 +393,43 @@ begin
 end
 $$;
 comment on function dealwright.return_unanswered() is
-    'Gives a lead whose agent did not reach the customer in time (respond_within_min of its policy) to the next one. '
+    'Gives a lead whose agent did not accept the offer (accept_within_min of its policy) or did not reach the customer '
+    '(respond_within_min) in time to the next one; where nobody else can take it, it stays and is looked at again. '
     'One at a time, so that a transaction locks few rows: call it until it returns 0.';
+
+create or replace function dealwright.keep_timers(jumped interval, elapsed interval)
+returns integer language plpgsql security definer
+    set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
+declare
+    moment timestamptz := clock_timestamp();
+    moved integer;
+    begun boolean;
+begin
+    perform pg_advisory_xact_lock_shared(hashtext('dealwright upgrade'), 0);  -- see desk/upgrade.py
+    perform dealwright_engine.hold_writers();  -- rows of many assignments: alone, so as to wait for nobody
+    begun := dealwright_engine.join_own_writes();
+    with moving as (
+        update dealwright_engine.response_due as r set due_at = r.due_at + jumped
+        from dealwright.assignment as s
+        where s.assignment_id = r.assignment_id
+          -- who was asked since the jump has the right time
+          and not coalesce(s.accepted_at, s.assigned_at) between moment - elapsed and moment
+        returning r.assignment_id
+    ), offer as (
+        update dealwright.assignment as s set offered_until = s.offered_until + jumped
+        from moving as m
+        where s.assignment_id = m.assignment_id and dealwright_engine.is_offer(s)
+    )
+    select count(*) into moved from moving;
+    perform dealwright_engine.leave_own_writes(begun);
+    perform dealwright_engine.write_event('clock_jumped', jsonb_build_object(
+        'jumped_s', extract(epoch from jumped), 'timers', moved));
+    return moved;
+end
+$$;
+comment on function dealwright.keep_timers(interval, interval) is
+    'Moves the times by which agents must accept or answer along with a clock that jumped, except of those who were '
+    'asked in the time that has elapsed since: everybody keeps the minutes that were left. Returns how many it moved.';
 
 create or replace function dealwright.holders_of(lead_id bigint)
 returns table (

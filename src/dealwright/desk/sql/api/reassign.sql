@@ -28,6 +28,32 @@ comment on function dealwright.reassign(bigint, text) is
     'nobody else can take it; the booking goes along. Where nobody can: DW001, or back to the queue if its agent is '
     'not active.';
 
+create or replace function dealwright.reassign_to(
+    assignment_id bigint, agent_id bigint, reason text, override boolean default false, named_by text default null
+)
+returns setof dealwright.placement language plpgsql security definer
+set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
+#variable_conflict use_column
+declare
+    s record;
+begin
+    perform pg_advisory_xact_lock_shared(hashtext('dealwright upgrade'), 0);  -- see desk/upgrade.py
+    select a.lead_id, a.status into s
+    from dealwright.assignment as a where a.assignment_id = reassign_to.assignment_id;
+    if not found then
+        raise exception 'there is no assignment %', reassign_to.assignment_id using errcode = 'DW003',
+            hint = 'the answer of assign shows the ids';
+    elsif s.status <> 'open' then
+        raise exception 'assignment % is %, not open', reassign_to.assignment_id, s.status using errcode = 'DW001',
+            hint = 'only an open assignment can be given to somebody else';
+    end if;
+    return query select * from dealwright.assign_to(s.lead_id, reassign_to.agent_id, reassign_to.reason,
+        reassign_to.override, reassign_to.named_by);
+end
+$$;
+comment on function dealwright.reassign_to(bigint, bigint, text, boolean, text) is
+    'Gives an open assignment''s lead to the agent you name (see dealwright.assign_to); the booking goes along.';
+
 create or replace function dealwright.assignment_named(name text)
 returns bigint language plpgsql stable security definer
     set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$

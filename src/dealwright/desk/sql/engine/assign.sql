@@ -61,7 +61,9 @@ begin
                     recorded.assignment_id, recorded.booking_id, best.agent_id, (recorded.claim).agent_name,
                     best.match_score, best.win_probability, best.expected_value, rule.name, rule.model_id, l.lead_id,
                     'assigned', recorded.assignment_id, recorded.booking_id, (recorded.claim).own_id,
-                    (recorded.claim).open, (recorded.claim).capacity, null, null,
+                    (recorded.claim).open, (recorded.claim).capacity, null,
+                    case when recorded.offered_until is not null then array[dealwright_engine.offer_notice(
+                        (recorded.claim).agent_name, (recorded.claim).own_id, recorded.offered_until)] end,
                     -- as exactly as the record gives them again (engine/audit.sql, win_interval)
                     round(1e9 * best.win_low) / 1e9, round(1e9 * best.win_high) / 1e9)::dealwright.placement;
             exception

@@ -21,6 +21,8 @@ begin
                 raise exception 'there is no lead %', new.lead_id using errcode = 'DW003',
                     hint = 'insert the lead first';
             end if;
+            new.offered_until := null;  -- whoever writes an assignment by hand assigns at once
+            new.accepted_at := null;
         else
             if new.slots <> old.slots then
                 select l.slots into new.slots from dealwright.lead as l where l.lead_id = new.lead_id;
@@ -32,8 +34,14 @@ begin
                 raise exception 'assignment % keeps its lead', new.assignment_id using errcode = 'DW002',
                     hint = 'delete the assignment and insert one for the other lead';
             end if;
+            if (new.offered_until, new.accepted_at) is distinct from (old.offered_until, old.accepted_at) then
+                raise exception 'assignment %: the desk itself keeps what was offered and accepted', new.assignment_id
+                    using errcode = 'DW001', hint = 'dealwright.accept(assignment_id) accepts an offer';
+            end if;
             if new.agent_id <> old.agent_id then
                 new.held_by := old.held_by || old.agent_id;
+                new.offered_until := null;
+                new.accepted_at := null;
             end if;
             select * into b from dealwright.booking where assignment_id = new.assignment_id;
             if 'reassigned' in (old.status, new.status) then
@@ -85,6 +93,9 @@ begin
             new.ended_at := null;
         end if;
     end if;
+    if new.offered_until is not null or new.accepted_at is not null then
+        new := dealwright_engine.with_acceptance(new);
+    end if;
     -- bounds, whatever writes (engine/bounds.sql)
     if not (new.assigned_at >= '1970-01-01 00:00:00+00' and new.assigned_at < '2200-01-01 00:00:00+00')
             or new.external_id = '' or not (new.propensity >= 0 and new.propensity <= 1)
@@ -111,7 +122,7 @@ declare
     kind text;
     rule record;
     model dealwright_engine.compiled_model;
-    -- a booking may be reopened past capacity: that is a fact from outside; a new or moved assignment may not
+    -- a booking that is reopened may for a moment; a new or moved assignment may not
     may_exceed boolean;
     l dealwright.lead;
     done text;  -- an assignment evaluates a function; PERFORM would start a query for it
@@ -135,7 +146,9 @@ begin
         plus := dealwright_engine.contribution_of(new, model, rule.fair_window_start);
     end if;
     if tg_op = 'UPDATE' and old.agent_id = new.agent_id and old.slots = new.slots then
-        may_exceed := old.status in ('settled', 'lapsed', 'unknown');
+        -- who has no free place hands it over at once (dealwright_engine.hand_over_reopened)
+        may_exceed := old.status in ('settled', 'lapsed', 'unknown')
+            and exists (select from dealwright.booking as b where b.assignment_id = new.assignment_id);
         kind := case
             when new.status = old.status then 'corrected'
             when new.status = 'open' then 'reopened'

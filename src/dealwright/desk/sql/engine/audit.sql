@@ -113,6 +113,8 @@ returns text language sql stable as $$
                 (d).fairness_price, (d).propensity)::text
         || case when (d).excluded_agent_ids is null and (d).owner_agent_id is null then ''
                 else row ((d).excluded_agent_ids, (d).owner_agent_id)::text end
+        || case when (d).named_by is null then ''
+                else row ((d).named_by, (d).named_reason, (d).overridden)::text end
 $$;
 
 create or replace function dealwright_engine.block_hash(previous_hash text, lines text)
@@ -206,6 +208,23 @@ $$;
 comment on function dealwright_engine.win_interval(dealwright.decision) is
     'The 90 % interval of the win probability that a decision saw; null where no model was behind it.';
 
+create or replace function dealwright_engine.offer_of(d dealwright.decision)
+returns jsonb language sql stable as $$
+    select jsonb_build_object('offered_until', s.offered_until, 'accepted_at', s.accepted_at)
+    from dealwright.assignment as s
+    where s.assignment_id = (d).assignment_id and s.offered_until is not null
+$$;
+comment on function dealwright_engine.offer_of(dealwright.decision) is
+    'Until when the lead was offered, and when it was accepted; null where it was assigned at once.';
+
+create or replace function dealwright_engine.naming_of(d dealwright.decision)
+returns jsonb language sql immutable as $$
+    select case when (d).named_by is not null then jsonb_build_object(
+        'by', (d).named_by, 'reason', (d).named_reason, 'overridden', (d).overridden) end
+$$;
+comment on function dealwright_engine.naming_of(dealwright.decision) is
+    'Who named the agent, why, and which limits were overridden; null where the policy chose.';
+
 create or replace function dealwright_engine.decision_on(id bigint)
 returns dealwright.decision language plpgsql stable as $$
 declare
@@ -238,6 +257,8 @@ declare
 begin
     if id = d.agent_id then
         return null;
+    elsif d.named_by is not null then
+        return 'not by the ranking: somebody named the agent';
     elsif d.agent_id = d.owner_agent_id then
         return 'not while somebody can take it who had the customer before';
     end if;
@@ -276,3 +297,57 @@ end
 $$;
 comment on function dealwright_engine.own_part(jsonb) is
     'Leaves out of an explanation what it says of other agents, for an agent who asks; all of it for others.';
+
+create or replace function dealwright_engine.explained(id bigint, asked_agent_id bigint)
+returns jsonb language plpgsql
+set search_path = pg_temp, dealwright, dealwright_engine, @vector_schema@ as $$
+declare
+    d dealwright.decision;
+    ask dealwright_engine.enquiry;
+    common dealwright_engine.reason_context;
+    ranking jsonb;
+begin
+    perform dealwright_engine.check_temporary();
+    d := dealwright_engine.decision_on(id);
+    ask := dealwright_engine.past_enquiry(d);
+    perform dealwright_engine.restore_state(d);
+    common := dealwright_engine.reason_context_of(d.policy, ask);
+    select jsonb_agg(jsonb_build_object(
+        'rank', coalesce(r.rank, r.ordinality), 'agent_id', r.agent_id, 'agent_name', a.name, 'match_score',
+            r.match_score,
+        'win_probability', coalesce(r.win_probability, v.win_probability), 'win_low', coalesce(r.win_low, v.win_low),
+        'win_high', coalesce(r.win_high, v.win_high), 'expected_value', coalesce(r.expected_value, v.expected_value),
+        'open', r.open, 'capacity', r.capacity, 'eligible', r.eligible,
+        'reasons', dealwright_engine.reasons_for(common, r.agent_id, r.eligible, ask),
+        'would_have_got_it', dealwright_engine.would_win(d, ask, r.agent_id)
+    ) order by r.ordinality) into ranking
+    from dealwright_engine.rank_by(d.policy, ask, d.policy_params, null, false) with ordinality as r
+    left join dealwright.agent as a using (agent_id)
+    -- what the match model said is worth seeing under any policy
+    left join dealwright_engine.rank_value(ask, '{}', null, false) as v
+        on d.policy <> 'value' and v.agent_id = r.agent_id
+    where r.ordinality <= 10 or r.agent_id in (d.agent_id, d.owner_agent_id, asked_agent_id);
+    return dealwright_engine.own_part(jsonb_build_object(
+        'assignment_id', d.assignment_id, 'lead_id', d.lead_id, 'agent_id', d.agent_id,
+        'agent_name', (select a.name from dealwright.agent as a where a.agent_id = d.agent_id),
+        'policy', d.policy, 'policy_params', d.policy_params, 'model_id', d.model_id, 'decided_at', d.decided_at,
+        'from_queue', d.from_queue, 'match_score', d.match_score, 'win_probability', d.win_probability,
+        'win_low', (dealwright_engine.win_interval(d)).win_low,
+        'win_high', (dealwright_engine.win_interval(d)).win_high,
+        'expected_value', d.expected_value, 'currency', (select s.currency from dealwright_engine.setting as s),
+        'propensity', d.propensity, 'fairness_price', d.fairness_price,
+        'requirements', d.requirements, 'required_skills', d.required_skills, 'required_department',
+            d.required_department,
+        'evidence',
+            (select m.evidence ->> 'verdict' from dealwright.model as m where m.model_id = d.model_id
+                and m.kind = 'value'),
+        'offer', dealwright_engine.offer_of(d), 'named', dealwright_engine.naming_of(d),
+        'owner', (select jsonb_build_object('agent_id', a.agent_id, 'agent_name', a.name)
+                  from dealwright.agent as a where a.agent_id = d.owner_agent_id),
+        'history', (select jsonb_agg(to_jsonb(h) order by h.assigned_at, h.assignment_id)
+                    from dealwright.holders_of(d.lead_id) as h),
+        'ranking', ranking));
+end
+$$;
+comment on function dealwright_engine.explained(bigint, bigint) is
+    'What dealwright.explain answers, whoever asks.';

@@ -407,9 +407,9 @@ begin
         from placed as p order by p.n
     ), new_assignment as (
         insert into dealwright.assignment (assignment_id, lead_id, agent_id, slots, match_score, policy, model_id,
-            propensity)
+            propensity, offered_until)
         select p.assignment_id, p.lead_id, p.agent_id, p.slots, round((100 * p.win_probability)::numeric, 1), rule.name,
-               rule.model_id, 1
+               rule.model_id, 1, moment + rule.accept_within
         from placed as p order by p.n
     ), new_decision as (
         insert into dealwright.decision (decided_at, lead_id, assignment_id, agent_id, policy, policy_params, model_id,
@@ -423,19 +423,26 @@ begin
         select p.booking_id, p.assignment_id from placed as p order by p.n
     ), new_due as (
         insert into dealwright_engine.response_due (assignment_id, due_at)
-        select p.assignment_id, moment + rule.respond_within from placed as p where rule.respond_within is not null
+        select p.assignment_id, moment + coalesce(rule.accept_within, rule.respond_within)
+        from placed as p
+        where coalesce(rule.accept_within, rule.respond_within) is not null
     ), new_event as (
         insert into dealwright.event (position, kind, agent_id, lead_id, assignment_id, open, capacity, fair_count,
-            fair_compensation, fair_until, last_assigned_at)
+            fair_compensation, fair_until, last_assigned_at, payload)
         overriding system value
-        select p.event_position, 'assigned', p.agent_id, p.lead_id, p.assignment_id, p.open, p.capacity, p.fair_count,
-               p.fair_compensation, p.fair_until, p.last_assigned_at
+        select p.event_position, case when rule.accept_within is null then 'assigned' else 'offered' end, p.agent_id,
+               p.lead_id, p.assignment_id, p.open, p.capacity, p.fair_count,
+               p.fair_compensation, p.fair_until, p.last_assigned_at,
+               case when rule.accept_within is not null
+                   then jsonb_build_object('offered_until', moment + rule.accept_within) end
         from placed as p order by p.n
     )
     select p.assignment_id, p.booking_id, p.agent_id, p.name,
            round((100 * p.win_probability)::numeric, 1)::double precision, p.win_probability, p.expected_value,
            rule.name, rule.model_id, p.lead_id, 'assigned', p.assignment_id::text, p.booking_id::text, p.own_agent_id,
-           p.open, p.capacity, null::bigint[], null::text[],
+           p.open, p.capacity, null::bigint[],
+           case when rule.accept_within is not null then array[dealwright_engine.offer_notice(
+               p.name, p.own_agent_id, moment + rule.accept_within)] end,
            -- as exactly as the record gives them again (engine/audit.sql, win_interval)
            round(1e9 / (1 + exp(p.margin - p.win_logit))) / 1e9,
            round(1e9 / (1 + exp(-p.margin - p.win_logit))) / 1e9

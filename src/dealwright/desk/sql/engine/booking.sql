@@ -70,6 +70,11 @@ begin
             new.total_revenue)) then
         return null;
     end if;
+    if tg_op = 'UPDATE' then
+        if new.status = 'pending' and old.status <> 'pending' then
+            perform dealwright_engine.before_several_agents();  -- it may be handed over: before a row of an agent
+        end if;
+    end if;
     -- rewriting the assignment's own status makes its trigger derive everything anew
     if tg_op = 'DELETE' or (tg_op = 'UPDATE' and old.assignment_id <> new.assignment_id) then
         update dealwright.assignment set status = 'lapsed', ended_at = null

@@ -120,9 +120,8 @@ begin
             perform dealwright_engine.close_reassigned(id, reason);
             fresh := (dealwright_engine.record_assignment(l, best, ask, rule, false,
                 exists (select from dealwright.booking as b where b.assignment_id = id), seen_before)).assignment_id;
-            update dealwright.booking as b set assignment_id = fresh where b.assignment_id = id;
+            perform dealwright_engine.pass_on(old, fresh);
             perform dealwright_engine.begin_own_writes();
-            update dealwright.assignment as s set held_by = holders where s.assignment_id = fresh;
             if declined then
                 update dealwright.lead as d set declined_by = refusing where d.lead_id = l.lead_id;
             end if;
@@ -146,6 +145,18 @@ begin
     perform dealwright_engine.end_allowance('reassigning');
 end
 $$;
+
+create or replace function dealwright_engine.pass_on(old dealwright.assignment, fresh bigint)
+returns void language plpgsql as $$
+begin
+    update dealwright.booking as b set assignment_id = fresh where b.assignment_id = old.assignment_id;
+    perform dealwright_engine.begin_own_writes();
+    update dealwright.assignment as s set held_by = old.held_by || old.agent_id where s.assignment_id = fresh;
+    perform dealwright_engine.end_own_writes();
+end
+$$;
+comment on function dealwright_engine.pass_on(dealwright.assignment, bigint) is
+    'Hands the booking and the history of an assignment on to the next one of its lead.';
 
 create or replace function dealwright_engine.back_to_queue(
     l dealwright.lead, old dealwright.assignment, ask dealwright_engine.enquiry, rule dealwright_engine.rule,
@@ -207,18 +218,20 @@ returns void language plpgsql as $$
 declare
     a record;
 begin
-    select g.agent_id, g.external_id, g.name into a
+    select g.agent_id, g.external_id, g.name, g.active into a
     from dealwright.assignment as s
     join dealwright.agent as g using (agent_id)
-    where s.assignment_id = id and s.status = 'open' and not g.active;
+    where s.assignment_id = id and s.status = 'open' and (not g.active or g.open > g.capacity);
     if found then
-        perform dealwright_engine.hand_on(id, format('reopened, and %s (%s) is not active', a.name,
-            coalesce(a.external_id, a.agent_id::text)), true);
+        perform dealwright_engine.hand_on(id, format('reopened, and %s (%s) %s', a.name,
+            coalesce(a.external_id, a.agent_id::text),
+            case when a.active then 'has no free place' else 'is not active' end), true);
     end if;
 end
 $$;
 comment on function dealwright_engine.hand_over_reopened(bigint) is
-    'A reopened booking of somebody who is not active goes to somebody who is.';
+    'A reopened booking of somebody who is not active or has no free place goes to somebody who can take it, or to '
+    'the queue.';
 
 -- in words --------------------------------------------------------------------------------------------------------
 
@@ -234,18 +247,16 @@ create or replace function dealwright_engine.reopening_notices(id bigint, former
 returns text[] language plpgsql stable as $$
 declare
     s dealwright.assignment;
-    former_active boolean;
+    cause text;
 begin
     select * into s from dealwright.assignment as x where x.assignment_id = id;
-    select a.active into former_active from dealwright.agent as a where a.agent_id = former;
+    select format('%s %s', dealwright_engine.agent_label(former),
+        case when a.active then 'has no free place' else 'is not active' end)
+    into cause from dealwright.agent as a where a.agent_id = former;
     return case
-        when former_active then null
-        when s.status = 'reassigned' then array[format(
-            '%s is not active and nobody else has room: the lead waits in the queue',
-            dealwright_engine.agent_label(former))]
+        when s.status = 'reassigned' then array[cause || ' and nobody else has room: the lead waits in the queue']
         when s.agent_id <> former then array[format(
-            '%s is not active: handed over to %s', dealwright_engine.agent_label(former),
-            dealwright_engine.agent_label(s.agent_id))]
+            '%s: handed over to %s', cause, dealwright_engine.agent_label(s.agent_id))]
     end;
 end
 $$;
@@ -255,6 +266,7 @@ create or replace function dealwright_engine.placement_notices(l dealwright.lead
 returns text[] language plpgsql stable as $$
 declare
     notices text[];
+    named text[];
     duplicate record;
     held_by bigint[] := s.held_by;
 begin
@@ -264,6 +276,15 @@ begin
         notices := array[format('%s, who had this customer before, could not take the lead',
             dealwright_engine.agent_label(owner_agent_id))];
     end if;
+    if s.status = 'open' and s.offered_until is not null and s.accepted_at is null then
+        notices := notices || dealwright_engine.offer_notice(a.name, coalesce(a.external_id, a.agent_id::text),
+            s.offered_until)
+        from dealwright.agent as a where a.agent_id = s.agent_id;
+    end if;
+    select notices || dealwright_engine.naming_notice(d.named_by, d.named_reason, d.overridden) into named
+    from dealwright.decision as d
+    where d.assignment_id = s.assignment_id and d.named_reason is not null;
+    notices := coalesce(named, notices);
     if s.assignment_id is null and l.last_assignment_id is not null then
         select x.held_by || x.agent_id into held_by
         from dealwright.assignment as x where x.assignment_id = l.last_assignment_id;

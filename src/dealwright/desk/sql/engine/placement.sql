@@ -52,27 +52,67 @@ $$;
 comment on function dealwright_engine.claim_place(dealwright_engine.ranked, timestamptz) is
     'Takes a free place of the agent; DW009, to be undone, when the agent no longer comes first.';
 
+create or replace function dealwright_engine.claim_past_limits(
+    best dealwright_engine.ranked, fair_window_start timestamptz
+)
+returns dealwright_engine.claimed language plpgsql as $$
+declare
+    claim dealwright_engine.claimed;
+begin
+    update dealwright.agent as a
+    set open = a.open + 1, fair_count = a.fair_count + (now() >= claim_past_limits.fair_window_start)::integer,
+        last_assigned_at = clock_timestamp()
+    where a.agent_id = best.agent_id
+    returning a.name, coalesce(a.external_id, a.agent_id::text), a.open, a.capacity, a.fair_count,
+        a.fair_compensation, a.fair_until, a.last_assigned_at, a.variance into claim;
+    return claim;
+end
+$$;
+comment on function dealwright_engine.claim_past_limits(dealwright_engine.ranked, timestamptz) is
+    'Gives the agent one lead more, also past capacity: for an override (engine/naming.sql), which holds the row.';
+
 create or replace function dealwright_engine.record_assignment(
     l dealwright.lead, best dealwright_engine.ranked, ask dealwright_engine.enquiry, rule dealwright_engine.rule,
         queued boolean, booking_moves boolean default false,
-    seen_before bigint default null
+    seen_before bigint default null,
+    -- plain values: a field of a row value costs more
+    named_by text default null, named_reason text default null, overridden text[] default null
 )
 returns dealwright_engine.recorded language plpgsql as $$
+#variable_conflict use_variable
 declare
     result dealwright_engine.recorded;
+    kind text := 'assigned';
+    offered_until timestamptz;
+    payload jsonb;
     -- an assignment evaluates a function; PERFORM would start a query for it
     done text := dealwright_engine.begin_own_writes();
 begin
     -- first, so that little has to be undone where it fails
-    result.claim := dealwright_engine.claim_place(best, rule.fair_window_start);
-    insert into dealwright.assignment (lead_id, agent_id, slots, match_score, policy, model_id, propensity)
-    values (l.lead_id, best.agent_id, l.slots, best.match_score, rule.name, rule.model_id, 1.0 / best.tied)
+    if overridden is null then
+        result.claim := dealwright_engine.claim_place(best, rule.fair_window_start);
+    else
+        result.claim := dealwright_engine.claim_past_limits(best, rule.fair_window_start);
+    end if;
+    if named_by is not null then
+        payload := jsonb_build_object('named_by', named_by, 'reason', named_reason, 'overridden', overridden);
+    elsif rule.accept_within is not null then
+        kind := 'offered';
+        offered_until := clock_timestamp() + rule.accept_within;
+        payload := jsonb_build_object('offered_until', offered_until);
+        result.offered_until := offered_until;
+    end if;
+    insert into dealwright.assignment (lead_id, agent_id, slots, match_score, policy, model_id, propensity,
+        offered_until)
+    values (l.lead_id, best.agent_id, l.slots, best.match_score, rule.name, rule.model_id, 1.0 / best.tied,
+        offered_until)
     returning assignment_id into result.assignment_id;
     insert into dealwright.decision (
         decided_at, lead_id, assignment_id, agent_id, from_queue, policy, policy_params, model_id, snapshot,
             event_position,
         slots, requirements, required_skills, required_department, excluded_agent_ids, owner_agent_id, draw_seed,
-        feature_agent_ids, features, match_score, win_probability, expected_value, fairness_price, propensity)
+        feature_agent_ids, features, match_score, win_probability, expected_value, fairness_price, propensity,
+        named_by, named_reason, overridden)
     values (ask.asked_at, l.lead_id, result.assignment_id, best.agent_id, queued, rule.name, rule.params, rule.model_id,
         best.snapshot,
             -- of this transaction's own events, the ranking saw those before here
@@ -81,10 +121,10 @@ begin
             ask.owner_agent_id, ask.draw_seed,
             best.feature_agent_ids, best.features, best.match_score, best.win_probability, best.expected_value,
                 best.fairness_price,
-            1.0 / best.tied);
-    if rule.respond_within is not null then
+            1.0 / best.tied, named_by, named_reason, overridden);
+    if offered_until is not null or rule.respond_within is not null then
         insert into dealwright_engine.response_due (assignment_id, due_at)
-        values (result.assignment_id, clock_timestamp() + rule.respond_within);
+        values (result.assignment_id, coalesce(offered_until, clock_timestamp() + rule.respond_within));
     end if;
     if not booking_moves then
         insert into dealwright.booking (assignment_id) values (
@@ -94,19 +134,19 @@ begin
         where s.agent_id = best.agent_id;
     -- the agent's row is locked, so its events stand in the order of its states
     insert into dealwright.event (kind, agent_id, lead_id, assignment_id, open, capacity, fair_count, fair_compensation,
-        fair_until, last_assigned_at)
-    values ('assigned', best.agent_id, l.lead_id, result.assignment_id,
+        fair_until, last_assigned_at, payload)
+    values (kind, best.agent_id, l.lead_id, result.assignment_id,
             (result.claim).open, (result.claim).capacity, (result.claim).fair_count, (result.claim).fair_compensation,
-            (result.claim).fair_until, (result.claim).last_assigned_at);
+            (result.claim).fair_until, (result.claim).last_assigned_at, payload);
     done := dealwright_engine.end_own_writes();
     return result;
 end
 $$;
 comment on function dealwright_engine.record_assignment(dealwright.lead, dealwright_engine.ranked,
     dealwright_engine.enquiry, dealwright_engine.rule, boolean, boolean,
-    bigint) is
+    bigint, text, text, text[]) is
     'Records assignment, decision and booking, claims the place and records the event; DW009, to be undone, when the '
-    'agent no longer comes first.';
+    'agent no longer comes first. An offer where the policy asks for one, unless somebody named the agent.';
 
 create or replace function dealwright_engine.mark_assigned(id bigint)
 returns void language plpgsql as $$

@@ -4,7 +4,8 @@ create or replace function dealwright_engine.check_policy()
 returns trigger language plpgsql security definer
 set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
 declare
-    known constant text[] := '{objective,fairness,sharpness,ties,seed,owner,respond_within_min,window_start}';
+    known constant text[] :=
+        '{objective,fairness,sharpness,ties,seed,owner,respond_within_min,accept_within_min,window_start}';
     stranger text;
     problem text;
     is_new boolean := true;  -- what an earlier version took stays
@@ -43,6 +44,10 @@ begin
             or (new.params ->> 'respond_within_min')::numeric not between 0.01 and 1e6) then
         problem := format('respond_within_min must be a number of minutes from 0.01 to 1000000, not %s',
             left((new.params -> 'respond_within_min')::text, 50));
+    elsif new.params ? 'accept_within_min' and (jsonb_typeof(new.params -> 'accept_within_min') <> 'number'
+            or (new.params ->> 'accept_within_min')::numeric not between 0.01 and 1e6) then
+        problem := format('accept_within_min must be a number of minutes from 0.01 to 1000000, not %s',
+            left((new.params -> 'accept_within_min')::text, 50));
     elsif new.is_default and new.name = 'classic' and (dealwright_engine.classic_weights()).weights is null then
         problem := 'the classic policy has no weights yet: train or load a classic model first';
     elsif is_new and new.params - known <> '{}' then
@@ -89,7 +94,7 @@ begin
     lock table dealwright_engine.rule in share row exclusive mode;
     delete from dealwright_engine.rule;
     insert into dealwright_engine.rule (wanted, name, params, seed, sharpness, by_worth, model_id, fair_window_start,
-        agents_differ, respond_within, logit_variance)
+        agents_differ, respond_within, accept_within, logit_variance)
     -- by which shares it is decided: a replay of what was decided before must find it missing
     select w.wanted, p.name,
         case when p.name in ('fair', 'value') then p.params || '{"share": "available"}' else p.params end,
@@ -98,7 +103,8 @@ begin
            p.name = 'value' and p.params ->> 'objective' is distinct from 'booking'
                and coalesce((p.params ->> 'fairness')::double precision, 0) = 0,
            m.model_id, dealwright_engine.fair_window_start(), coalesce(c.agents_differ, false),
-           make_interval(secs => 60 * (p.params ->> 'respond_within_min')::double precision), c.logit_variance
+           make_interval(secs => 60 * (p.params ->> 'respond_within_min')::double precision),
+           make_interval(secs => 60 * (p.params ->> 'accept_within_min')::double precision), c.logit_variance
     from dealwright.policy as p
     cross join lateral (select p.name as wanted union all select ''
                         where p.is_default or p.name = 'value'

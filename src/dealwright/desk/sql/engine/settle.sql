@@ -26,6 +26,10 @@ begin
     if settle.status = 'pending' then
         select s.agent_id into former from dealwright.booking as b join dealwright.assignment as s using (assignment_id)
         where b.booking_id = settle.booking_id;
+        -- the lead before the booking, as who gives it on does
+        perform from dealwright.lead as l
+        where l.lead_id = (select s.lead_id from dealwright.booking as b join dealwright.assignment as s
+                           using (assignment_id) where b.booking_id = settle.booking_id) for no key update;
     end if;
     update dealwright.booking as b set
         status = settle.status,

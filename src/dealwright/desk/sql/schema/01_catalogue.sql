@@ -53,7 +53,7 @@ comment on column dealwright.policy.params is
     'value: objective (revenue|booking), sharpness of psi (> 0), fairness (0..1), seed. workload: ties '
     '(seniority|longest_idle). fair: seed, window_start (counting starts there). All: owner (prefer|ignore) says '
     'whether a returning customer goes to the former agent; respond_within_min, after how many minutes without a '
-    'contact a lead goes to the next agent.';
+    'contact a lead goes to the next agent; accept_within_min, after how many without an acceptance.';
 
 insert into dealwright.policy (name, params, is_default) values
     ('value', '{"objective": "revenue", "sharpness": 20, "fairness": 0, "seed": 1}', true),
@@ -86,7 +86,8 @@ create table dealwright_engine.rule (
     fair_window_start timestamptz not null,
     logit_variance double precision,  -- of the model, beside that of the agents' profiles
     agents_differ boolean not null default false,  -- the model tells agents apart: candidate lists are kept
-    respond_within interval
+    respond_within interval,
+    accept_within interval
 );
 
 -- A value model unfolded by slot, so that the hot path reads arrays instead of JSON.

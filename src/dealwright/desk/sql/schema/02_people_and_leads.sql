@@ -99,6 +99,8 @@ create table dealwright.assignment (
     propensity double precision,
     slots integer[] not null default '{}',  -- the lead's
     first_contact_at timestamptz,
+    offered_until timestamptz,
+    accepted_at timestamptz,
     held_by bigint[],
     -- the outcome, derived from the booking by a trigger: null while it is not known
     outcome text,
@@ -112,6 +114,10 @@ create table dealwright.assignment (
 comment on column dealwright.assignment.first_contact_at is
     'When the agent first reached the customer, as dealwright.contact or a settled booking says; null: not known to '
     'have been reached.';
+comment on column dealwright.assignment.offered_until is
+    'Until when the agent may accept (accept_within_min of the policy); null: assigned at once.';
+comment on column dealwright.assignment.accepted_at is
+    'When the agent accepted what was offered, or reached the customer; null: not yet, or it was never an offer.';
 comment on column dealwright.assignment.held_by is 'The agents who had the lead before, in this order; null: nobody.';
 create unique index assignment_external_id on dealwright.assignment (external_id);
 -- a lead is with one agent at most: what was reassigned does not count

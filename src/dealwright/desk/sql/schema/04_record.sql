@@ -26,8 +26,8 @@ comment on table dealwright.event is
 
 create index event_deleted_agent on dealwright.event (agent_id) where kind = 'agent_deleted';
 
--- When an agent must have reached the customer. An entry stays until it is looked at when its time is up: the lead may
--- have been answered long since.
+-- When an agent must have accepted an offer or reached the customer. An entry stays until it is looked at when its
+-- time is up: the lead may have been answered long since.
 create table dealwright_engine.response_due (
     assignment_id bigint primary key,
     due_at timestamptz not null
@@ -79,10 +79,17 @@ create table dealwright.decision (
     -- what came after version 0.1 stands at the end and is null where it says nothing: a sealed row keeps its text
     -- (dealwright_engine.decision_text)
     excluded_agent_ids bigint[],
-    owner_agent_id bigint
+    owner_agent_id bigint,
+    named_by text,
+    named_reason text,
+    overridden text[]
 ) partition by range (decided_at);
 comment on column dealwright.decision.owner_agent_id is
     'The agent who had the customer before, and comes first if they can take the lead.';
+comment on column dealwright.decision.named_by is
+    'Who named the agent; null: the policy chose.';
+comment on column dealwright.decision.overridden is
+    'The limits that were overridden for it: capacity, shift, skills, department, declined; null: none.';
 
 create table dealwright_engine.event_kept (
     xid xid8 not null,

@@ -96,7 +96,9 @@ create type dealwright_engine.claimed as (
 create type dealwright_engine.recorded as (
     assignment_id bigint,
     booking_id bigint,
-    claim dealwright_engine.claimed
+    claim dealwright_engine.claimed,
+    -- null: assigned at once
+    offered_until timestamptz
 );
 
 -- What the functions of the interface answer.
