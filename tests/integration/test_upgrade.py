@@ -61,6 +61,7 @@ def test_a_desk_of_version_0_1_comes_along_whole(version_0_1: Database, database
                 "0006_service",
                 "0007_months",
                 "0008_webhooks",
+                "0009_nights",
             ),
             functions_replaced=True,
         )

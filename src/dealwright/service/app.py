@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import logging
+import re
 import secrets
 import time
 from collections.abc import AsyncIterator, Callable, MutableMapping
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
 from typing import Any
 
 import anyio.to_thread
@@ -20,6 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dealwright import __version__
 from dealwright.errors import DatabaseError, DealwrightError
+from dealwright.runs.logs import REQUEST_ID
 from dealwright.service.core import Service
 from dealwright.service.params import ServiceParams
 from dealwright.service.problems import RefusedError, problem, problem_of, status_of
@@ -31,12 +31,15 @@ from dealwright.service.routes import (
     leads,
     operations,
     reading,
+    runs,
     tasks,
     webhooks,
 )
 from dealwright.service.shapes import Problem
 
 _log = logging.getLogger("dealwright.service")
+# what a log can show without harm
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _DESCRIPTION = """\
 Decides who should sell to a customer. Every request carries a key (`Authorization: Bearer dw_…`); `x-scopes`
 of an operation says which keys it takes. Every error is a problem document whose `detail` names the fix.
@@ -85,7 +88,7 @@ def create_app(
         redirect_slashes=False,
     )
     app.state.params = params
-    for module in (leads, assignments, agents, events, reading, tasks, webhooks, keys, operations):
+    for module in (leads, assignments, agents, events, reading, runs, tasks, webhooks, keys, operations):
         app.include_router(module.router, prefix="/api/v1")
     app.include_router(operations.probes)
     app.add_exception_handler(DealwrightError, _refuse)
@@ -116,7 +119,8 @@ class Envelope:
             await self._app(scope, receive, send)
             return
         began = time.perf_counter()
-        request_id = secrets.token_hex(8)
+        request_id = _request_id(scope)
+        token = REQUEST_ID.set(request_id)
         status = 0
 
         async def answer(message: Message) -> None:
@@ -144,7 +148,8 @@ class Envelope:
             else:
                 raise
         finally:
-            _write_down(scope, request_id, status, time.perf_counter() - began)
+            _write_down(scope, status, time.perf_counter() - began)
+            REQUEST_ID.reset(token)
 
     def _limited(self, receive: Receive) -> Receive:
         """Refuse a body that grows too large on its way."""
@@ -174,7 +179,15 @@ def _announced_bytes(scope: Scope) -> int:
     return 0
 
 
-def _write_down(scope: Scope, request_id: str, status: int, seconds: float) -> None:
+def _request_id(scope: Scope) -> str:
+    """Return the number a request came with, from a proxy or a program, or a new one."""
+    for name, value in scope["headers"]:
+        if name == b"x-request-id" and _REQUEST_ID.fullmatch(value):
+            return str(value.decode())
+    return secrets.token_hex(8)
+
+
+def _write_down(scope: Scope, status: int, seconds: float) -> None:
     """Log and count a request: its route, and no path, query or body, which may hold customers' data."""
     state: MutableMapping[str, Any] = scope.get("state") or {}
     # that of a request is a copy, to which a dependency may have added the key
@@ -186,7 +199,6 @@ def _write_down(scope: Scope, request_id: str, status: int, seconds: float) -> N
     _log.info(
         "request",
         extra={
-            "request_id": request_id,
             "method": scope["method"],
             "route": route,
             "status": status,
@@ -224,21 +236,3 @@ async def _refuse_request(request: Request, error: Exception) -> Response:
     }
     detail = details.get(error.status_code, str(error.detail))
     return problem(error.status_code, detail, request.url.path, headers=error.headers)
-
-
-class JsonLines(logging.Formatter):
-    """Writes each record as one line of JSON."""
-
-    _OWN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
-
-    def format(self, record: logging.LogRecord) -> str:
-        """Return the line."""
-        line: dict[str, Any] = {
-            "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
-            "level": record.levelname.lower(),
-            "event": record.getMessage(),
-            **{name: value for name, value in vars(record).items() if name not in self._OWN},
-        }
-        if record.exc_info:
-            line["error"] = self.formatException(record.exc_info)
-        return json.dumps(line, ensure_ascii=False, default=str)

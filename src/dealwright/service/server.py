@@ -20,10 +20,12 @@ from uvicorn.supervisors import Multiprocess
 
 from dealwright.desk.desk import Desk
 from dealwright.errors import InputError
-from dealwright.service.app import JsonLines, create_app
+from dealwright.runs.logs import log_as_json
+from dealwright.service.app import create_app
 from dealwright.service.core import Service
 from dealwright.service.metrics import FOLDER_VARIABLE
 from dealwright.service.params import ServiceParams
+from dealwright.settings import NightSettings
 
 _GRACE_S = 10
 _BACKLOG = 2048
@@ -31,11 +33,18 @@ _BACKLOG = 2048
 
 @dataclass(frozen=True)
 class Place:
-    """Where the desk is: an address with perhaps that of a standby, or the home of the embedded database."""
+    """Where the desk is: an address with perhaps that of a standby, or the home of the embedded database.
+
+    Attributes
+    ----------
+    night
+        Where tables and runs of the plan are, and when it runs.
+    """
 
     url: str | None
     home: Path
     read_url: str | None = None
+    night: NightSettings | None = None
 
 
 def serve(
@@ -96,7 +105,7 @@ def _build(place: Place, params: ServiceParams) -> FastAPI:
 
     def open_service() -> Service:
         desk = Desk.open(place.url, None if place.url else place.home, read_url=place.read_url)
-        return Service(desk, params, None if place.url else place.home)
+        return Service(desk, params, None if place.url else place.home, place.night)
 
     return create_app(open_service, params, started=_stop_with_server)
 
@@ -132,9 +141,5 @@ def _listen(host: str, port: int) -> socket.socket:
 
 def _log_as_json() -> None:
     """Write what is logged to stderr, a line of JSON each."""
-    handler = logging.StreamHandler()
-    handler.setFormatter(JsonLines())
-    for name in ("dealwright", "uvicorn"):
-        logger = logging.getLogger(name)
-        logger.handlers, logger.propagate = [handler], False
-        logger.setLevel(logging.INFO if name == "dealwright" else logging.WARNING)
+    log_as_json("dealwright")
+    log_as_json("uvicorn", level=logging.WARNING)

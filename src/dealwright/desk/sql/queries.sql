@@ -111,6 +111,10 @@ limit %(k)s::bigint
 -- The migrations a desk has behind it.
 select version, name, checksum from dealwright.schema_version order by version
 
+-- name: begin_night
+-- The next night of the queue is carried out by this worker.
+select dealwright.begin_night(%(worker)s::text, %(now)s::timestamptz) as night_id
+
 -- name: booking_assignment
 -- Whose booking it is: named by an outside id, else by the id the desk gave it.
 select b.assignment_id, s.agent_id as desk_agent_id
@@ -121,6 +125,10 @@ where b.external_id = %(booking)s::text
                                                      then %(booking)s::bigint end)
 order by b.external_id nulls last
 limit 1
+
+-- name: cancel_night
+-- A night is called off.
+select dealwright.cancel_night(%(night_id)s::bigint, %(cancelled_by)s::text) as status
 
 -- name: cancel_task
 -- A task is not to be done.
@@ -229,6 +237,11 @@ from dealwright.duplicates_of(%(lead_id)s::bigint) as d
 left join dealwright.agent as a using (agent_id)
 order by d.lead_id
 
+-- name: end_night
+-- How a night ended.
+select dealwright.end_night(%(night_id)s::bigint, %(status)s::text, %(folder)s::text, %(result)s::jsonb,
+    %(error)s::text, %(begin_at)s::timestamptz, %(counts)s::boolean)
+
 -- name: events
 -- Events after one, in the order in which they became visible, under the ids the user's own tables use.
 select e.xid::text::numeric as xid, e.position, e.at, e.kind, e.agent_id as desk_agent_id,
@@ -332,6 +345,10 @@ select exists (select from dealwright.decision as d where d.assignment_id = %(as
 -- Adds what an archived decision could see of the events that are still here.
 select dealwright.join_archived_events()
 
+-- name: keep_schedule
+-- By which schedule nights are due, and since when.
+select dealwright.keep_schedule(%(schedule)s::text, %(now)s::timestamptz) as since
+
 -- name: known_tasks
 -- Which of these tasks there are.
 select task_id from dealwright.task where task_id = any(%(task_ids)s::bigint[])
@@ -394,6 +411,10 @@ select * from dealwright.list_keys()
 -- Registers a model and may put it to work.
 select dealwright.load_model(%(kind)s::text, %(parameters)s::jsonb, %(promote)s::boolean) as model_id
 
+-- name: miss_night
+-- A night that nobody carried out.
+select dealwright.miss_night(%(key)s::text, %(due_at)s::timestamptz) as night_id
+
 -- name: model
 -- One model whole.
 select model_id, kind, created_at, promoted, promoted_at, parameters, metrics, evidence
@@ -405,6 +426,14 @@ where model_id = %(model_id)s::bigint
 select model_id, kind, created_at, promoted, promoted_at, evidence, metrics
 from dealwright.model
 order by model_id desc
+
+-- name: night_progress
+-- How far a night has come, and whether it is to go on.
+select dealwright.night_progress(%(night_id)s::bigint, %(stage)s::text, %(share)s::double precision) as goes_on
+
+-- name: nights
+-- Runs of the plan that were asked for, newest first.
+select * from dealwright.nights(%(night_id)s::bigint, %(status)s::text, %(before)s::bigint, %(k)s::integer)
 
 -- name: oldest_writer
 -- Whose transaction has been writing for longest: nothing that began after it is read before it ends.
@@ -524,6 +553,11 @@ select dealwright.replace_key(
 -- name: replay
 -- A decision recomputed from its record.
 select dealwright.replay(%(assignment_id)s::bigint) as answer
+
+-- name: request_night
+-- A run of the plan is asked for.
+select dealwright.request_night(%(key)s::text, %(requested_by)s::text, %(options)s::jsonb,
+    %(due_at)s::timestamptz, %(begin_at)s::timestamptz, %(request_id)s::text) as night_id
 
 -- name: restore_begins
 -- What comes before a backup's own script, for psql. The time is for whoever is at work in the desk that goes.
