@@ -17,8 +17,8 @@ EXTRAS: Final[Mapping[str, tuple[str, ...]]] = {
         "threadpoolctl",
     ),
     "service": (
-        "argon2", "fastapi", "httptools", "httpx", "mcp", "prometheus_client", "standardwebhooks", "uvicorn",
-        *(() if sys.platform == "win32" else ("uvloop",)),
+        "argon2", "authlib", "fastapi", "httptools", "httpx", "mcp", "prometheus_client",
+        "standardwebhooks", "uvicorn", *(() if sys.platform == "win32" else ("uvloop",)),
     ),
 }  # fmt: skip
 

@@ -2,7 +2,8 @@
 
 Read in this order, the later one wins: built-in defaults, ``dealwright.toml`` in the working directory (or
 the file named by ``DEALWRIGHT_CONFIG``), the environment (``DATABASE_URL``, ``DATABASE_URL_READ``,
-``DEALWRIGHT_HOME``, ``DEALWRIGHT_ARCHIVE``), options.
+``DEALWRIGHT_HOME``, ``DEALWRIGHT_ARCHIVE``, ``DEALWRIGHT_PUBLIC_URL``), options. A secret stands in the
+environment alone: ``DEALWRIGHT_OIDC_SECRET``.
 """
 
 from __future__ import annotations
@@ -10,16 +11,69 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
+from urllib.parse import urlsplit
 
 from dealwright.errors import InputError
 
 CONFIG_FILE = "dealwright.toml"
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _NIGHT_PATHS = ("tables", "map", "runs", "models", "params", "desk_tables", "land")
-Name: TypeAlias = Literal["database_url", "database_url_read", "home", "archive", "pictures", "rejected"]
+Name: TypeAlias = Literal[
+    "database_url", "database_url_read", "home", "archive", "pictures", "rejected", "public_url"
+]
+Scope: TypeAlias = Literal["ingest", "agent", "planner", "manager", "admin"]
+_PATHS = ("pictures", "rejected", "home", "archive")  # a path in the file is meant from where the file is
+
+
+@dataclass(frozen=True)
+class OpenId:
+    """The table ``[oidc]``: where people sign in, and what they may do.
+
+    Attributes
+    ----------
+    issuer, client_id
+        The provider's address, and what it calls this service.
+    scopes
+        From a value of the claim `scope_claim` to the scopes it gives: ``{"Sales" = ["agent"]}``.
+    scope_claim
+        The claim, a text or a list, that says what somebody may do.
+    agent_claim
+        The claim that says which agent somebody is: by the agent's id, or with ``email`` by their address.
+    asks
+        What the provider is asked for.
+    """
+
+    issuer: str
+    client_id: str
+    scopes: Mapping[str, tuple[Scope, ...]]
+    scope_claim: str = "groups"
+    agent_claim: str = "email"
+    asks: tuple[str, ...] = ("openid", "profile", "email")
+
+    def __post_init__(self) -> None:
+        _check_address("issuer", self.issuer)
+        if not self.client_id:
+            raise InputError("[oidc] client_id is empty: write what the provider calls this service")
+        if not self.scopes or not all(self.scopes.values()):
+            raise InputError('[oidc.scopes] gives nobody a scope: write, for example, "Sales" = ["agent"]')
+        if "openid" not in self.asks:
+            raise InputError('[oidc] asks must hold "openid": write asks = ["openid", "profile", "email"]')
+
+
+def _check_address(name: str, address: str) -> None:
+    """Refuse an address that is none, or that sends secrets in the clear to another machine."""
+    try:
+        parts = urlsplit(address)
+        host = parts.hostname
+    except ValueError:
+        parts, host = urlsplit(""), None
+    if parts.scheme not in ("http", "https") or not host:
+        raise InputError(f"{name} = {address!r} is not an address: write it like https://login.example.com")
+    if parts.scheme == "http" and host not in ("localhost", "127.0.0.1", "::1"):
+        raise InputError(f"{name} = {address!r} is not encrypted: write https://")
 
 
 @dataclass(frozen=True)
@@ -124,6 +178,12 @@ class Settings:
         Where months of the record are that are no longer in the database; in `home` by default.
     night
         What a worker needs to run the plan, and when it does; None: it does not.
+    public_url
+        Where people reach the service with a browser, if a proxy stands in front of it.
+    oidc
+        The OpenID provider where people sign in.
+    oidc_secret
+        The secret of this service at that provider.
     """
 
     database_url: str | None = None
@@ -133,6 +193,13 @@ class Settings:
     database_url_read: str | None = None
     archive: Path | None = None
     night: NightSettings | None = None
+    public_url: str | None = None
+    oidc: OpenId | None = None
+    oidc_secret: str = field(default="", repr=False)
+
+    def __post_init__(self) -> None:
+        if self.public_url is not None:
+            _check_address("public_url", self.public_url)
 
     @property
     def log(self) -> Path:
@@ -184,6 +251,9 @@ def load_settings(
         settings = replace(settings, home=Path(place).expanduser())
     if archive := variables.get("DEALWRIGHT_ARCHIVE"):
         settings = replace(settings, archive=Path(archive).expanduser())
+    if public_url := variables.get("DEALWRIGHT_PUBLIC_URL", "").strip():
+        settings = replace(settings, public_url=public_url)
+    settings = replace(settings, oidc_secret=variables.get("DEALWRIGHT_OIDC_SECRET", "").strip())
     if home is not None and not database_url:
         # who names a home means the embedded database in it
         settings = replace(settings, database_url=None)
@@ -202,17 +272,18 @@ def _from_file(environment: Mapping[str, str], directory: Path) -> Settings:
     from dealwright.toml import Text, convert, read_toml
 
     raw = read_toml(path, str(path))
-    night = raw.pop("night", None)
+    night, table = raw.pop("night", None), raw.pop("oidc", None)
     written = convert(raw, dict[Name, Text], str(path))
-    # a path in the file is meant from where the file is
     changes: dict[str, Any] = {
-        name: value if name.startswith("database_url") else path.parent / Path(value).expanduser()
+        name: path.parent / Path(value).expanduser() if name in _PATHS else value
         for name, value in written.items()
     }
     if night is not None:
         changes["night"] = _from_where_the_file_is(
             convert(night, NightSettings, str(path), "night"), path.resolve().parent
         )
+    if table is not None:
+        changes["oidc"] = convert(table, OpenId, str(path), "oidc")
     return Settings(**changes)
 
 

@@ -92,6 +92,8 @@ OWN = [
     "select dealwright.replace_key('0123456789ab', 'ab0123456789', 'hash', '1 day')",
     "select * from dealwright.list_keys()",
     "select dealwright.revoke_key('0123456789ab')",
+    "select dealwright.begin_session(sha256('x'), '1 hour', null, 'i', 's', 'n', '{admin}')",
+    "select dealwright.agent_with_email('a@example.com')",
     "select dealwright.create_webhook('https://example.com', null, 'secret')",
     "select secret from dealwright.list_webhooks()",
 ]
@@ -113,6 +115,7 @@ PRIVATE = [
     "select dealwright_engine.writes_itself()",
     "select currval('dealwright_engine.writer')",
     "select * from dealwright_engine.api_key",
+    "select * from dealwright_engine.web_session",
     "select secret from dealwright_engine.webhook",
     "update dealwright_engine.setting set follow_up_days = 1",
 ]
@@ -372,7 +375,7 @@ def test_every_public_routine_belongs_to_a_role_or_to_the_owner(
     assert public - granted == {
         "rebuild_statistics", "set_default_policy", "create_key", "list_keys", "replace_key", "revoke_key",
         "create_webhook", "remove_webhook", "list_webhooks", "dead_letters", "webhook_done", "webhook_failed",
-        "webhook_again",
+        "webhook_again", "begin_session", "agent_with_email",
         "closed_months", "archived_digest", "release_month",
     }  # fmt: skip
     assert granted <= public

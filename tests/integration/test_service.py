@@ -240,7 +240,7 @@ def test_no_secret_is_in_the_database_nor_in_the_log(service: Serving) -> None:
     assert not [secret for secret in secrets if secret in text]
     assert all("$argon2id$" in row["line"] for row in stored)
     lines = [line for line in service.lines() if line["event"] == "request"]
-    assert {"request_id", "method", "route", "status", "ms", "key_id"} <= lines[-1].keys()
+    assert {"request_id", "method", "route", "status", "ms", "caller"} <= lines[-1].keys()
     assert not [line for line in lines if "Kate" in str(line)]
 
 

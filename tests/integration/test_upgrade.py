@@ -52,7 +52,7 @@ def test_a_desk_of_version_0_1_comes_along_whole(version_0_1: Database, database
         result = migrate(connection)
         assert result == MigrationResult(
             1,
-            8,
+            9,
             (
                 "0002_house",
                 "0003_people",
@@ -61,7 +61,8 @@ def test_a_desk_of_version_0_1_comes_along_whole(version_0_1: Database, database
                 "0006_service",
                 "0007_months",
                 "0008_webhooks",
-                "0009_nights",
+                "0009_guard",
+                "0010_nights",
             ),
             functions_replaced=True,
         )

@@ -139,6 +139,6 @@ def noticing(module: Path) -> tuple[str, ...]:
     """Return the tests for a module (``src/dealwright/…``), none where nobody has said which they are."""
     found = TESTS.get("/".join(module.with_suffix("").parts[-2:]), ()) or _of_package(module)
     if found and module.stem in {"params", "kpis"}:
-        found = (*_DEFAULTS, *found)
+        found = (f"{_PLAN}/test_params.py", *_DEFAULTS, *found)
     # that results are frozen is asked of all modules at once
     return (*found, *_unit("house")) if found and module.suffix == ".py" else found

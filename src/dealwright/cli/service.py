@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Annotated
 
@@ -46,12 +47,20 @@ def serve(
             "--private-webhooks", help="Webhooks may lead into your own network, and to this machine."
         ),
     ] = False,
+    public_url: Annotated[
+        str | None,
+        typer.Option(
+            "--public-url", metavar="URL", help="Where people reach it with a browser, behind a proxy."
+        ),
+    ] = None,
 ) -> None:
     """Serve the desk over HTTP until it is stopped; its log goes to stderr, a line of JSON each."""
     from dealwright.extras import require_extra
 
     require_extra("service", "the service")
     settings = settings_of(context)
+    if public_url:
+        settings = replace(settings, public_url=public_url)
     with open_desk(context) as desk:  # brings the database up to date before a process of the service starts
         keys = desk.keys.list()
     from dealwright.service.params import ServiceParams
@@ -66,7 +75,13 @@ def serve(
         )
     serve(
         Place(settings.database_url, settings.home, settings.database_url_read, settings.night),
-        ServiceParams(worker=worker, private_webhooks=private_webhooks),
+        ServiceParams(
+            worker=worker,
+            private_webhooks=private_webhooks,
+            public_url=settings.public_url,
+            oidc=settings.oidc,
+            oidc_secret=settings.oidc_secret,
+        ),
         host=host,
         port=port,
         processes=processes,

@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from dealwright.desk.outbox import Outbox
     from dealwright.desk.roles import Roles
     from dealwright.desk.task_book import TaskBook
+    from dealwright.desk.web_sessions import WebSessions
     from dealwright.desk.webhooks import Webhooks
     from dealwright.schemas import History
 
@@ -204,6 +205,13 @@ class Desk(ModelRegister):
         from dealwright.desk.keys import KeyRegister
 
         return KeyRegister(self.database)
+
+    @property
+    def web_sessions(self) -> WebSessions:
+        """The people who are signed in with a browser."""
+        from dealwright.desk.web_sessions import WebSessions
+
+        return WebSessions(self.database)
 
     # leads
 

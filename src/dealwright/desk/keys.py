@@ -30,35 +30,50 @@ _LONGEST_GRACE_S = 30 * 86_400.0
 
 
 @dataclass(frozen=True)
-class Key:
-    """A key as the desk knows it.
+class Caller:
+    """Who calls the service: a program with a key, or a person who is signed in.
 
     Attributes
     ----------
     key_id
-        The part of it that is no secret.
+        The part of the key that is no secret; None: the person came from an OpenID provider.
     name
-        Who has it.
+        Who it is.
     scopes
-        What it is for, of `SCOPES`.
+        What they may do, of `SCOPES`.
     agent_id, own_agent_id
         Whose work it is about, as the desk and as the user's own tables call them; None without the scope
         ``agent``.
-    hash
-        The Argon2 hash of its secret.
     expires_at
-        Until when it is valid; None: until it is revoked.
-    is_valid
-        Whether it is neither expired nor revoked.
+        Until when this is valid; None: until it is revoked.
     """
 
-    key_id: str
+    key_id: str | None
     name: str
     scopes: frozenset[str]
     agent_id: int | None
     own_agent_id: int | str | None
-    hash: str
     expires_at: datetime | None
+
+    @property
+    def caller_id(self) -> str:
+        """What tells callers apart."""
+        return f"key {self.key_id}"
+
+
+@dataclass(frozen=True)
+class Key(Caller):
+    """A key as the desk knows it.
+
+    Attributes
+    ----------
+    hash
+        The Argon2 hash of its secret.
+    is_valid
+        Whether it is neither expired nor revoked.
+    """
+
+    hash: str
     is_valid: bool
 
     def matches(self, secret: str) -> bool:

@@ -55,6 +55,7 @@ _BOUNDS: dict[str, tuple[str, str]] = {
     "task_texts": _TEXTS,
     "import_times": _TIMES,
     "api_key_texts": _TEXTS,
+    "web_session_texts": _TEXTS,
     "webhook_texts": (
         "the webhook has no address or an empty list of kinds",
         "send https://…, and kinds or none",
@@ -66,6 +67,11 @@ _BOUNDS: dict[str, tuple[str, str]] = {
     "api_key_times": (
         "the key's time to expire is not from 1970 to 2199",
         "look at the year, or leave it out",
+    ),
+    "web_session_times": ("a session lasts up to 31 days", "give less"),
+    "web_session_scopes": (
+        "the scopes of a person are not ingest, agent, planner, manager or admin",
+        "the scope agent comes with an agent, and no other scope does",
     ),
     "api_key_scopes": (
         "the scopes of a key are not ingest, agent, planner, manager or admin",

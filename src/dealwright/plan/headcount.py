@@ -121,7 +121,8 @@ def _lift(planned: Schedule, data: PlanInputs, params: PlanParams) -> Iterator[_
     for rule, its in (
         (SHRINKAGE, replace(schedule, work={**schedule.work, **there})),
         (BREAKS, replace(schedule, patterns=patterns)),
-        (LENGTHS, replace(schedule, patterns=schedule.patterns + _shorter(schedule))),
+        # with so many kinds of shifts, the workplaces alone would take as long as all other questions
+        (LENGTHS, replace(schedule, patterns=schedule.patterns + _shorter(schedule), fewest_at_once=False)),
     ):
         yield _Lifted(rule, None, data, replace(params, schedule=its))
     if data.staff is not None and schedule.days > 1:

@@ -10,7 +10,7 @@ import polars as pl
 
 from dealwright.plan.result import Plan
 from dealwright.schemas import CENTRE_CHANNELS, NOTHING
-from dealwright.wording import write_eur
+from dealwright.wording import count_of, write_eur
 
 _FIGURE: Final = re.compile(r"[+-]?\d[\d.,:]*")
 _IN_QUEUE: Final = re.compile(r"^(\w+ is full): place \d+ in its queue$")
@@ -38,13 +38,15 @@ def _moved(plan: Plan) -> Iterator[str]:
     price = plan.territories.keeping_eur_per_month
     if not moved:
         return
-    are = "1 account gets" if moved == 1 else f"{moved:,} accounts get"
     costs = (
         ""
         if price is None or price <= 0
         else f"; to keep every account where it was would cost {write_eur(price)} a month more"
     )
-    yield f"{are} another representative{costs} (accounts.parquet, rep_id; territories.parquet, moved)"
+    yield (
+        f"{_accounts(moved, 'gets', 'get')} another representative{costs} "
+        "(accounts.parquet, rep_id; territories.parquet, moved)"
+    )
 
 
 def _promises(plan: Plan) -> Iterator[str]:
@@ -98,7 +100,7 @@ def _field(plan: Plan) -> Iterator[str]:
         yield "there is no representative: nobody is visited"
         return
     if visits:
-        yield f"{visits:,} accounts are to be visited, but no day is planned: {why}"
+        yield f"{_accounts(visits, 'is', 'are')} to be visited, but no day is planned: {why}"
 
 
 def _limits(plan: Plan) -> Iterator[str]:
@@ -129,11 +131,11 @@ def _learning(plan: Plan) -> Iterator[str]:
     control = plan.accounts.filter("control").height
     if explored:
         yield (
-            f"{explored:,} accounts get an action drawn at random, to learn what works: "
-            "some of them are not expected to pay"
+            f"{_accounts(explored, 'gets', 'get')} an action drawn at random, to learn what works: "
+            f"{'it may not be' if explored == 1 else 'some of them are not'} expected to pay"
         )
     if control:
-        yield f"{control:,} accounts are left alone as a control group, drawn at random as well"
+        yield f"{_accounts(control, 'is', 'are')} left alone as a control group, drawn at random as well"
 
 
 def _rejected(plan: Plan, names: Iterable[str]) -> Iterator[str]:
@@ -180,6 +182,11 @@ def _grouped(rows: pl.DataFrame, what: str, file: str) -> Iterator[str]:
     left = int(ranked["count"].slice(_SHOWN).sum())
     if left:
         yield f"and {left:,} more {what} for other reasons: see {file}"
+
+
+def _accounts(count: int, one: str, several: str) -> str:
+    """Return a subject with its verb: ``1 account gets``, ``1,200 accounts get``."""
+    return f"{count_of(count, 'account')} {one if count == 1 else several}"
 
 
 def _one(what: str, account_id: str) -> str:

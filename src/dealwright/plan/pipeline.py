@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import replace
 from typing import Any
 
 import polars as pl
 
+from dealwright.parallel import parallel_map
 from dealwright.plan.actions import choose_actions
 from dealwright.plan.actions.catalogue import Catalogue
 from dealwright.plan.anomalies import detect_anomalies
@@ -145,12 +147,14 @@ def run_plan(
     ]  # fmt: skip
 
     def describe(**tables: Any) -> Limits:
-        limits = find_limits(**tables)
+        answers: dict[str, Callable[[], pl.DataFrame]] = {}
         if params.one_more:
-            limits = replace(limits, one_more=find_one_more(planned, data, params, replan))
+            answers["one_more"] = lambda: find_one_more(planned, data, params, replan)
         if params.headcount:
-            limits = replace(limits, headcount=find_headcount(schedule, data, params, restaff))
-        return limits
+            answers["headcount"] = lambda: find_headcount(schedule, data, params, restaff)
+        # a few long plans again, one after the other, beside many short ones
+        found = parallel_map(lambda answer: answer(), answers.values())
+        return replace(find_limits(**tables), **dict(zip(answers, found, strict=True)))
 
     limits = stages.run(
         "limits", rows, describe, accounts=join_results(account_id, *found), channels=channels.table,

@@ -23,11 +23,12 @@ from dealwright.report.brief_files import shown_fragment
 from dealwright.report.cards import _STATES, card_frame, layout, link_words
 from dealwright.report.format import Format
 from dealwright.report.pages import Page, as_script, packed, page_links, render
+from dealwright.report.reasons import Reasons
 from dealwright.report.run import Run
 
 FOLDER: Final = "accounts"
 _CARDS_A_FILE: Final = 1_000
-_FILES_AT_A_TIME: Final = 10
+_FILES_AT_A_TIME: Final = 5
 # accounts that a browser searches in an instant; the cards of all others open by their address
 MOST_LISTED: Final = 300_000
 # what the index holds of every account, so that a figure of the report can open its rows
@@ -64,21 +65,22 @@ def write_accounts(run: Run, folder: Path) -> None:
     for old in target.glob("*.js"):
         old.unlink()
     shards = pl.Series("_file", shards_of(run.accounts["account_id"], files), dtype=pl.Int64)
-    listed = []
-    # some files at a time: the cards of all accounts would be the largest table of a run
-    for first in range(0, files, _FILES_AT_A_TIME):
+    reasons = Reasons(run.form)
+
+    def write_some(first: int) -> pl.DataFrame:
         here = shards.is_between(first, first + _FILES_AT_A_TIME, closed="left")
-        cards = _cards_of(run, run.accounts.filter(here))
-        listed.append(cards.select(_LISTED))
+        cards = _cards_of(run, run.accounts.filter(here), reasons)
         shown = cards.select(_SHOWN).with_columns(
             pl.col(name).round(digits) for name, digits in _PLACES.items()
         )
         parts = shown.with_columns(shards.filter(here)).partition_by("_file", as_dict=True, include_key=False)
-        # compressing takes most of the time, and holds no interpreter lock
-        parallel_map(
-            lambda part: _write(target / f"{part[0][0]}.js", f"card:{part[0][0]}", by_column(part[1])),
-            parts.items(),
-        )
+        for (number,), part in parts.items():
+            _write(target / f"{number}.js", f"card:{number}", by_column(part))
+        return cards.select(_LISTED)
+
+    # some files at a time: the cards of all accounts would be the largest table of a run; while some are
+    # compressed, which holds no interpreter lock, those of others are gathered
+    listed = parallel_map(write_some, range(0, files, _FILES_AT_A_TIME))
     # what brings most is listed first; sorted here, so that a page of many accounts need not
     by_gain = ("expected_value_eur", "account_id")
     index = pl.concat(listed).sort(*by_gain, descending=[True, False], nulls_last=True)
@@ -86,7 +88,7 @@ def write_accounts(run: Run, folder: Path) -> None:
     (folder / "accounts.html").write_text(_page(run, index, files), encoding="utf-8")
 
 
-def _cards_of(run: Run, accounts: pl.DataFrame) -> pl.DataFrame:
+def _cards_of(run: Run, accounts: pl.DataFrame, reasons: Reasons) -> pl.DataFrame:
     """Return the cards of some accounts, with the briefs of their contacts.
 
     The briefs of numbered agents stand nowhere else.
@@ -101,7 +103,7 @@ def _cards_of(run: Run, accounts: pl.DataFrame) -> pl.DataFrame:
         .group_by("account_id", maintain_order=True)
         .agg(brief=pl.col("html").str.join(""))
     )
-    cards = card_frame(replace(run, accounts=accounts, history=history))
+    cards = card_frame(replace(run, accounts=accounts, history=history), reasons)
     return cards.join(of_account, on="account_id", how="left", maintain_order="left")
 
 

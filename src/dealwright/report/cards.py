@@ -107,9 +107,15 @@ def layout(form: Format) -> list[dict[str, Any]]:
     ]
 
 
-def card_frame(run: Run) -> pl.DataFrame:
-    """Gather what is known of every account, one row each, in the order of the run."""
-    form, reasons = run.form, Reasons(run.form)
+def card_frame(run: Run, reasons: Reasons | None = None) -> pl.DataFrame:
+    """Gather what is known of every account, one row each, in the order of the run.
+
+    Parameters
+    ----------
+    reasons
+        Of the run, where they are asked for more than once.
+    """
+    form, reasons = run.form, reasons or Reasons(run.form)
     frame = _conform(run.accounts)
     words = {
         name: form.label(name) for name in _different(frame, "action", "channel", "runner_up", "segment")

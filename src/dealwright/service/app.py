@@ -18,6 +18,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dealwright import __version__
+from dealwright.desk.keys import Caller
 from dealwright.errors import DatabaseError, DealwrightError
 from dealwright.runs.logs import REQUEST_ID
 from dealwright.service.core import Service
@@ -30,6 +31,7 @@ from dealwright.service.routes import (
     keys,
     leads,
     operations,
+    people,
     reading,
     runs,
     tasks,
@@ -91,6 +93,8 @@ def create_app(
     for module in (leads, assignments, agents, events, reading, runs, tasks, webhooks, keys, operations):
         app.include_router(module.router, prefix="/api/v1")
     app.include_router(operations.probes)
+    app.include_router(people.router)
+    app.state.sign_in_page = people.plain_page
     app.add_exception_handler(DealwrightError, _refuse)
     app.add_exception_handler(RefusedError, _refuse)
     app.add_exception_handler(RequestValidationError, _refuse_values)
@@ -195,7 +199,7 @@ def _write_down(scope: Scope, status: int, seconds: float) -> None:
     service: Service | None = getattr(scope["app"].state, "service", None) if "app" in scope else None
     if service is not None:
         service.metrics.observe_request(scope["method"], route, status, seconds)
-    key = state.get("key")
+    caller: Caller | None = state.get("caller")
     _log.info(
         "request",
         extra={
@@ -203,7 +207,7 @@ def _write_down(scope: Scope, status: int, seconds: float) -> None:
             "route": route,
             "status": status,
             "ms": round(1000 * seconds, 2),
-            "key_id": key.key_id if key is not None else None,
+            "caller": caller.caller_id if caller is not None else None,
         },
     )
 

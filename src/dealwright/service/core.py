@@ -17,6 +17,7 @@ from dealwright.service.events import EventLog
 from dealwright.service.guard import Guard
 from dealwright.service.intake import Intake
 from dealwright.service.metrics import Metrics
+from dealwright.service.openid import OpenIdClient
 from dealwright.service.params import ServiceParams
 from dealwright.settings import NightSettings
 
@@ -46,7 +47,8 @@ class Service:
     ) -> None:
         self.desk, self.params, self._home, self.night = desk, params, home, night
         self.metrics = Metrics(desk)
-        self.guard = Guard(desk.keys, params)
+        self.guard = Guard(desk.keys, desk.web_sessions, params)
+        self.openid = None if params.oidc is None else OpenIdClient(params.oidc, params.oidc_secret)
         self.intake = Intake(desk, params.batch, self.metrics.observe_batch)
         self.events = EventLog(desk.outbox, params)
         self.listeners = 0

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Annotated, Any, cast
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Request, Security
 from fastapi.security import HTTPBearer
 from starlette.responses import Response
 
 from dealwright.desk.desk import Desk
-from dealwright.desk.keys import Key
+from dealwright.desk.keys import Caller
 from dealwright.errors import NotFoundError
 from dealwright.service.problems import RefusedError
 
@@ -37,21 +38,43 @@ _MEANT = {
 
 
 def needs(*scopes: str) -> Callable[[Request], Coroutine[Any, Any, None]]:
-    """Let only keys with one of the scopes through; an admin's key does everything."""
+    """Let only those with one of the scopes through, with a key or signed in; an admin may do everything."""
     allowed = {*scopes, "admin"}
 
     async def check(request: Request) -> None:
-        key = await service_of(request).guard.identify(request)
-        request.state.key = key
+        caller = await service_of(request).guard.identify(request)
+        request.state.caller = caller
         # the scope agent opens what is the agent's own; any other scope of the endpoint opens it whole
-        request.state.own_agent = None if key.scopes & (allowed - {"agent"}) else key.agent_id
-        if not key.scopes & allowed:
+        request.state.own_agent = None if caller.scopes & (allowed - {"agent"}) else caller.agent_id
+        if not caller.scopes & allowed:
             raise RefusedError(
-                403, f"this takes a key with the scope {' or '.join(sorted(allowed))}, and {key.name!r} has "
-                f"{', '.join(sorted(key.scopes))}",
+                403, f"this takes the scope {' or '.join(sorted(allowed))}, and {caller.name!r} has "
+                f"{', '.join(sorted(caller.scopes))}",
             )  # fmt: skip
 
     return check
+
+
+def page_needs(*scopes: str) -> Callable[[Request], Coroutine[Any, Any, None]]:
+    """Do as `needs` for a page: who is not signed in goes to sign in, and comes back to the page after it."""
+    check = needs(*scopes)
+
+    async def check_or_sign_in(request: Request) -> None:
+        try:
+            await check(request)
+        except RefusedError as error:
+            if error.status != 401 or request.method != "GET":
+                raise
+            page = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+            place = f"/auth/sign-in?{urlencode({'to': page})}"
+            raise RefusedError(303, "sign in first", {"Location": place}) from None
+
+    return check_or_sign_in
+
+
+def csrf_token_of(request: Request) -> str:
+    """Return what each form of a page has to send as `csrf_token`, or a script as header `X-CSRF-Token`."""
+    return str(getattr(request.state.caller, "csrf_token", ""))
 
 
 def endpoint(
@@ -109,8 +132,8 @@ def service_of(request: Request) -> Service:
     return cast("Service", request.app.state.service)
 
 
-async def _key(request: Request) -> Key:
-    return cast("Key", request.state.key)
+async def _caller(request: Request) -> Caller:
+    return cast("Caller", request.state.caller)
 
 
 async def _own_agent(request: Request) -> int | None:
@@ -121,7 +144,7 @@ async def _desk(request: Request) -> Desk:
     return service_of(request).desk
 
 
-Who = Annotated[Key, Depends(_key)]
+Who = Annotated[Caller, Depends(_caller)]
 TheDesk = Annotated[Desk, Depends(_desk)]
 # the agent whose work alone is shown to the key, under the desk's id; None: everybody's
 OwnAgent = Annotated[int | None, Depends(_own_agent)]

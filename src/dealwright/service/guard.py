@@ -1,22 +1,29 @@
-"""Who asks, and whether they may: API keys, found valid once and remembered for seconds."""
+"""Who asks, and whether they may: keys, remembered once they were valid, and people's sessions."""
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
+import hmac
 import time
 from collections import OrderedDict
 from dataclasses import dataclass
+from datetime import datetime
+from urllib.parse import parse_qs
 
 from starlette.concurrency import run_in_threadpool
-from starlette.requests import HTTPConnection
+from starlette.requests import HTTPConnection, Request
+from starlette.responses import Response
 
-from dealwright.desk.keys import Key, KeyRegister, split_token
+from dealwright.desk.keys import Caller, Key, KeyRegister, split_token
+from dealwright.desk.web_sessions import Person, WebSessions
 from dealwright.service.limits import RateLimit
 from dealwright.service.params import ServiceParams
 from dealwright.service.problems import RefusedError
 
 _MOST_REMEMBERED = 10_000
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+CSRF_FIELD = "csrf_token"
 _CHALLENGE = {"WWW-Authenticate": 'Bearer realm="dealwright"'}
 
 
@@ -26,6 +33,43 @@ class _Remembered:
     checked: float
 
 
+class Cookies:
+    """The cookie of a session; with https no page of another host, or without encryption, can set it."""
+
+    def __init__(self, public_url: str | None) -> None:
+        self._url = public_url
+
+    def is_secure(self, connection: HTTPConnection) -> bool:
+        """Whether the browser came over https."""
+        scheme = connection.url.scheme if self._url is None else self._url.partition(":")[0]
+        return scheme in ("https", "wss")
+
+    def token_of(self, connection: HTTPConnection) -> str | None:
+        """Return the token of the session, if the browser sent one."""
+        return connection.cookies.get(self._name(connection))
+
+    def keep(self, response: Response, connection: HTTPConnection, token: str, until: datetime) -> None:
+        """Let the browser send the token until the session ends."""
+        response.set_cookie(
+            self._name(connection),
+            token,
+            expires=until,
+            path="/",
+            httponly=True,
+            samesite="lax",
+            secure=self.is_secure(connection),
+        )
+
+    def drop(self, response: Response, connection: HTTPConnection) -> None:
+        """Let the browser forget the token."""
+        response.delete_cookie(
+            self._name(connection), "/", secure=self.is_secure(connection), httponly=True, samesite="lax"
+        )
+
+    def _name(self, connection: HTTPConnection) -> str:
+        return "__Host-dealwright" if self.is_secure(connection) else "dealwright"
+
+
 class Guard:
     """Tells who a request comes from.
 
@@ -33,30 +77,48 @@ class Guard:
     the key is still valid is asked again after a few seconds.
     """
 
-    def __init__(self, keys: KeyRegister, params: ServiceParams) -> None:
-        self._keys, self._fresh_s = keys, params.key_fresh_s
+    def __init__(self, keys: KeyRegister, sessions: WebSessions, params: ServiceParams) -> None:
+        self._keys, self._sessions, self._fresh_s = keys, sessions, params.key_fresh_s
         self._remembered: OrderedDict[bytes, _Remembered] = OrderedDict()
         self._requests = RateLimit(params.rate_per_s, params.burst)
         self._attempts = RateLimit(params.attempts_per_min / 60, params.attempts_per_min)
         self._hashing = asyncio.Semaphore(1)  # a flood of wrong secrets takes one core at most
+        self.cookies = Cookies(params.public_url)
 
-    async def identify(self, connection: HTTPConnection) -> Key:
-        """Return the key of a request.
+    async def identify(self, request: Request) -> Caller:
+        """Return whose key a request has or, without one, who is signed in with its cookie.
 
         Raises
         ------
         RefusedError
-            There is none, it is not valid, or it was used too often.
+            There is neither, it is not valid, it was used too often, or a form has no token.
         """
-        scheme, _, token = connection.headers.get("authorization", "").partition(" ")
-        address = connection.client.host if connection.client else "?"
+        scheme, _, token = request.headers.get("authorization", "").partition(" ")
         token = token.strip()
-        if scheme.lower() != "bearer" or not token:
+        caller: Caller
+        if scheme.lower() == "bearer" and token:
+            caller = await self.check_key(token, request)
+        elif cookie := self.cookies.token_of(request):
+            caller = await self._person(cookie, request)
+        else:
             raise RefusedError(
                 401,
                 "send a key of the service: Authorization: Bearer dw_… (`dealwright key create`)",
                 _CHALLENGE,
             )
+        if wait_s := self._requests.wait_s(caller.caller_id):
+            raise _too_often(wait_s)
+        return caller
+
+    async def check_key(self, token: str, connection: HTTPConnection) -> Key:
+        """Return the key with this token.
+
+        Raises
+        ------
+        RefusedError
+            There is none, or too many wrong ones came from this address.
+        """
+        address = _address(connection)
         key = await self._valid(token, address)
         if key is None:
             self._attempts.wait_s(address)
@@ -64,9 +126,31 @@ class Guard:
                 401, "the key is unknown, expired or revoked: `dealwright key list` shows the valid ones",
                 _CHALLENGE,
             )  # fmt: skip
-        if wait_s := self._requests.wait_s(key.key_id):
-            raise _too_often(wait_s)
         return key
+
+    def count_attempt(self, connection: HTTPConnection) -> None:
+        """Count a sign-in that failed.
+
+        Raises
+        ------
+        RefusedError
+            There were too many from this address.
+        """
+        self._refuse_guessing(_address(connection))
+        self._attempts.wait_s(_address(connection))
+
+    async def _person(self, token: str, request: Request) -> Person:
+        person = await run_in_threadpool(self._sessions.find, token)
+        if person is None:
+            raise RefusedError(401, "nobody is signed in any more: sign in again", _CHALLENGE)
+        if request.method not in _SAFE:
+            sent = request.headers.get("x-csrf-token") or await _form_token(request)
+            if not hmac.compare_digest(sent.encode(), person.csrf_token.encode()):
+                raise RefusedError(
+                    403,
+                    "the form does not come from a page of this service: load the page again, and send it",
+                )
+        return person
 
     async def _valid(self, token: str, address: str) -> Key | None:
         digest = hashlib.sha256(token.encode()).digest()
@@ -95,6 +179,22 @@ class Guard:
     def _refuse_guessing(self, address: str) -> None:
         if self._attempts.is_empty(address):
             raise _too_often(60)
+
+
+def _address(connection: HTTPConnection) -> str:
+    return connection.client.host if connection.client else "?"
+
+
+async def _form_token(request: Request) -> str:
+    """Return the token of a form; whoever answers the request can read the form again."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "application/x-www-form-urlencoded":
+        return ""
+    try:
+        fields = parse_qs((await request.body()).decode(), max_num_fields=1000)
+    except ValueError:
+        return ""
+    return fields.get(CSRF_FIELD, [""])[0]
 
 
 def _too_often(wait_s: int) -> RefusedError:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from dealwright.errors import InputError
+from dealwright.settings import OpenId
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,12 @@ class ServiceParams:
         How long an address may take to answer.
     webhook_poll_s
         How often webhooks are looked after.
+    public_url
+        Where people reach the service with a browser; None: where the request says it went.
+    session_hours
+        For so long somebody stays signed in.
+    oidc, oidc_secret
+        The OpenID provider where people sign in, and this service's secret there.
     heartbeat_s
         After so long without an event a listener gets a comment, so that a dead connection is noticed.
 
@@ -74,9 +81,20 @@ class ServiceParams:
     webhook_pause_s: float = 1.0
     webhook_timeout_s: float = 10.0
     webhook_poll_s: float = 0.5
+    public_url: str | None = None
+    session_hours: float = 12.0
+    oidc: OpenId | None = None
+    oidc_secret: str = field(default="", repr=False)
     heartbeat_s: float = 15.0
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
-            if not isinstance(value, bool) and not value > 0:
+            if isinstance(value, int | float) and not isinstance(value, bool) and not value > 0:
                 raise InputError(f"{name} must be above 0, not {value}")
+        if self.session_hours > 24 * 31:
+            raise InputError(f"session_hours must be at most 744 (31 days), not {self.session_hours}")
+        if self.oidc is not None and self.public_url is None:
+            raise InputError(
+                "the provider of [oidc] sends people back to public_url: write where they reach the service, "
+                'such as public_url = "https://desk.example.com"'
+            )

@@ -540,9 +540,9 @@ class RevokedOut(BaseModel):
 
 
 class WhoOut(BaseModel):
-    """Whose key it is, and what it is for."""
+    """Who it is, and what they may do; key_id is null for a person who came from an OpenID provider."""
 
-    key_id: str
+    key_id: str | None
     name: str
     scopes: list[str]
     agent_id: Id | None

@@ -19,6 +19,10 @@ select dealwright.agent_named(%(agent)s::text) as agent_id
 -- The names of the agents by the desk's own ids.
 select agent_id, name from dealwright.agent
 
+-- name: agent_with_email
+-- The agent who has an address.
+select dealwright.agent_with_email(%(email)s::text) as agent_id
+
 -- name: agent_workloads
 -- What the classic features take from the agents.
 select agent_id, rating, years_of_service, department, open, capacity from dealwright.agent order by agent_id
@@ -114,6 +118,18 @@ select version, name, checksum from dealwright.schema_version order by version
 -- name: begin_night
 -- The next night of the queue is carried out by this worker.
 select dealwright.begin_night(%(worker)s::text, %(now)s::timestamptz) as night_id
+
+-- name: begin_session_of_key
+-- Somebody signs in with a key.
+select dealwright.begin_session(
+    %(digest)s::bytea, make_interval(secs => %(lasts_s)s::double precision), key_id => %(key_id)s::text) as expires_at
+
+-- name: begin_session_of_person
+-- Somebody signs in at an OpenID provider.
+select dealwright.begin_session(
+    %(digest)s::bytea, make_interval(secs => %(lasts_s)s::double precision), issuer => %(issuer)s::text,
+    subject => %(subject)s::text, name => %(name)s::text, scopes => %(scopes)s::text[],
+    agent_id => %(agent_id)s::bigint) as expires_at
 
 -- name: booking_assignment
 -- Whose booking it is: named by an outside id, else by the id the desk gave it.
@@ -242,6 +258,10 @@ order by d.lead_id
 select dealwright.end_night(%(night_id)s::bigint, %(status)s::text, %(folder)s::text, %(result)s::jsonb,
     %(error)s::text, %(begin_at)s::timestamptz, %(counts)s::boolean)
 
+-- name: end_session
+-- Somebody signs out.
+select dealwright.end_session(%(digest)s::bytea) as ended
+
 -- name: events
 -- Events after one, in the order in which they became visible, under the ids the user's own tables use.
 select e.xid::text::numeric as xid, e.position, e.at, e.kind, e.agent_id as desk_agent_id,
@@ -273,6 +293,10 @@ select dealwright.assignment_named(%(name)s::text) as id
 -- name: find_key
 -- The key that a request names.
 select * from dealwright.find_key(%(key_id)s::text)
+
+-- name: find_session
+-- Who is signed in with a cookie.
+select * from dealwright.find_session(%(digest)s::bytea)
 
 -- name: finish_task
 -- What came of a task; a time without an offset is the company's clock.

@@ -60,7 +60,7 @@ grant execute on routine dealwright.rank_agents, dealwright.assign_lead, dealwri
                        integer, text, text, text, text, text[]),
     dealwright.reassign, dealwright.assignment_named, dealwright.policy_in_use, dealwright.fill_free_places,
     dealwright.agent_named, dealwright.activate_agent, dealwright.deactivate_agent, dealwright.set_availability,
-    dealwright.contact, dealwright.find_key,
+    dealwright.contact, dealwright.find_key, dealwright.find_session, dealwright.end_session,
     dealwright.decline, dealwright.return_unanswered, dealwright.holders_of, dealwright.duplicates_of,
         dealwright.win_interval
     to dealwright_app;

@@ -37,7 +37,7 @@ class Improvement:
     @property
     def is_real(self) -> bool:
         """Whether the gain is larger than chance at one-sided 95 %."""
-        return self.mean > _BEATS_Z * self.error and self.mean > 0
+        return self.mean > _BEATS_Z * self.error
 
 
 def improvement(loss: Floats, reference: Floats) -> Improvement:
@@ -98,11 +98,11 @@ def choose(comparison: Comparison, line: CandidateSet, rng: np.random.Generator)
     baseline = min(line.baselines, key=lambda name: table[name]["loss"])
     best = min(contenders, key=lambda name: table[name]["loss"]) if contenders else baseline
     reasons: list[str] = []
+    # the baseline is the strongest one, and the base rate is among them
     for name, rival in ((best, baseline), (baseline, "base_rate")):
-        if name == "base_rate":
+        if name == rival:
             continue
-        # the baseline is the strongest one, and the base rate is among them
-        edge = improvement(losses[name], losses[rival]) if name != rival else improvement(losses[name], base)
+        edge = improvement(losses[name], losses[rival])
         p_value = permutation_p_value(comparison.target, comparison.predictions[name], line.kind, rng)
         if edge.is_real and p_value <= SIGNIFICANCE:
             return Choice(best, name, "; ".join(reasons) or None, table, p_value)

@@ -75,8 +75,6 @@ class Season:
         before = trend
         for harmonic in range(1, _HARMONICS + 1):
             wider = np.column_stack([before, _waves(age, harmonic)])
-            if n - wider.shape[1] < 5:
-                break
             left, right = _residual(before, log_total), _residual(wider, log_total)
             gain = (left - right) / 2.0 / max(right / (n - wider.shape[1]), 1e-12)
             if fdtrc(2, n - wider.shape[1], gain) > _SIGNIFICANCE:
@@ -104,13 +102,11 @@ class Season:
         if not self.waves:
             return np.ones(len(age_day))
         ahead = self._mean(shift_days - horizon_days, shift_days)
-        grid = np.arange(0.0, max(float(age_day.max(initial=0.0)), 1.0) + 2.0)
-        level = self._level(grid + shift_days)
-        past = np.cumsum(level) / np.arange(1.0, len(grid) + 1.0)
         # who is new is new in this season: of a few days little can be said
-        return np.asarray(
-            ahead / past[np.maximum(age_day, _MIN_DAYS).astype(np.intp).clip(max=len(grid) - 1)]
-        )
+        known = np.maximum(age_day, _MIN_DAYS).astype(np.intp)
+        days = np.arange(known.max(initial=0) + 1.0)
+        past = np.cumsum(self._level(days + shift_days)) / (days + 1.0)
+        return np.asarray(ahead / past[known])
 
     def _mean(self, newest: float, oldest: float) -> float:
         return float(self._level(np.linspace(newest, oldest, 100)).mean())
@@ -236,10 +232,10 @@ def monthly_totals(ledger: Ledger, cut_off: datetime) -> Floats:
     joined = age[begin]
     later = age < np.repeat(joined, np.diff(begin, append=len(age))) - 1.0
     whole = int(age.max() / _BIN_DAYS)
-    month = np.minimum((age[later] / _BIN_DAYS).astype(np.intp), whole)
+    month = (age[later] / _BIN_DAYS).astype(np.intp)
     totals = np.bincount(month, weights=past.amount_eur[later], minlength=whole + 1)[:whole]
     there = np.array([np.count_nonzero(joined >= (k + 1) * _BIN_DAYS) for k in range(whole)])
-    gaps = np.flatnonzero((totals <= 0) | (there == 0))
+    gaps = np.flatnonzero(totals <= 0)
     known = slice(0, gaps[0]) if len(gaps) else slice(None)
     return np.asarray(np.log(totals[known] / there[known]))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime, time, timedelta
+from datetime import date, timedelta
 from typing import Final, TypeAlias
 
 import numpy as np
@@ -92,7 +92,7 @@ def list_calls(
     callees = Callees(rows, value[rows], window[promised_rows.size :], permitted)
     slot = np.concatenate([reserved, place_calls(callees, slots, taken, params)])
     calls = _calls(
-        inputs.accounts["account_id"].gather(both), value[both], slot, slots, zone.to_list(),
+        inputs.accounts["account_id"].gather(both), value[both], slot, slots, zone,
         promised=promised.height, rep_of=rep_of, days=days, handle_min=work.handle_min,
         company=catalogue.time_zone,
     )  # fmt: skip
@@ -245,7 +245,7 @@ def _calls(
     value: Floats,
     slot: Ints,
     slots: Slots,
-    zone: Sequence[str],
+    zone: pl.Series,
     *,
     promised: int,
     rep_of: Callable[[int, int], str],
@@ -254,12 +254,27 @@ def _calls(
     company: str,
 ) -> pl.DataFrame:
     """Return `CALL_COLUMNS` of the calls that have a slot; the first `promised` ones are call-backs."""
-    rows = []
-    for k in map(int, np.flatnonzero(slot >= 0)):
-        day, minute = int(slots.day[slot[k]]), int(slots.start_min[slot[k]])
-        start = datetime.combine(days[day], time()) + timedelta(minutes=minute)
-        local = on_clock_of(start, company, zone[k])
-        end = start + timedelta(minutes=handle_min)
-        rep = rep_of(day, int(slots.person[slot[k]]))
-        rows.append((rep, names[k], CALLING, start, end, local, k + 1, float(value[k]), k < promised))
-    return pl.DataFrame(rows, schema=CALL_COLUMNS, orient="row").sort("start_at", "rep_id")
+    k = np.flatnonzero(slot >= 0)
+    day, minute, person = (item[slot[k]] for item in (slots.day, slots.start_min, slots.person))
+    midnights = np.array(days, dtype="datetime64[us]")
+    frame = pl.DataFrame(
+        {
+            "rep_id": [rep_of(*place) for place in zip(day.tolist(), person.tolist(), strict=True)],
+            "account_id": names.gather(k),
+            "channel": [CALLING] * k.size,
+            "start_at": midnights[day] + minute.astype("timedelta64[m]"),
+            "zone": zone.gather(k),
+            "priority": k + 1,
+            "value_eur": value[k],
+            "call_back": k < promised,
+        }
+    )
+    clocks = frame.select("start_at", "zone").unique(maintain_order=True)
+    local = [on_clock_of(start, company, name) for start, name in clocks.iter_rows()]
+    clocks = clocks.with_columns(pl.Series("local_start_at", local, CALL_COLUMNS["local_start_at"]))
+    return (
+        frame.join(clocks, on=["start_at", "zone"], how="left", maintain_order="left")
+        .with_columns(end_at=pl.col("start_at") + timedelta(minutes=handle_min))
+        .select(pl.col(name).cast(kind) for name, kind in CALL_COLUMNS.items())
+        .sort("start_at", "rep_id")
+    )

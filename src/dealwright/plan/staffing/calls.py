@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
@@ -62,32 +63,47 @@ def cut_slots(
     activity
         Per day: who is on calls in which interval, shape (people, intervals).
     """
-    found: list[tuple[int, int, int]] = []
     length, rest = params.interval_min, 0.0
+    # people of the same shift have the same moments
+    known: dict[tuple[bytes, int], Ints] = {}
+    parts: list[Ints] = []
     for day, on in enumerate(activity):
         for person, present in enumerate(on):
-            places = np.flatnonzero(present)
-            previous = -np.inf
+            minutes = int(np.count_nonzero(present)) * length
             # time on calls adds up over the day, wherever it lies, and over people: what is too short for one
             # more call of one of them is made good by another, who rests less between calls
-            fair = places.size * length / spacing_min
+            fair = minutes / spacing_min
             count = int(fair + 1e-9)
             rest += fair - count
-            if rest >= 1.0 - 1e-9 and (count + 1) * handle_min <= places.size * length:
+            if rest >= 1.0 - 1e-9 and (count + 1) * handle_min <= minutes:
                 count, rest = count + 1, rest - 1.0
-            apart = min(spacing_min, places.size * length / max(count, 1))
-            for k in range(count):
-                place = places[min(int(k * apart // length), places.size - 1)]
-                begin = int(params.opens_min + place * length + k * apart % length)
-                # a call ends before other work begins, if it can
-                if not (place + 1 < present.size and present[place + 1]):
-                    latest = int(params.opens_min + (place + 1) * length - handle_min)
-                    begin = max(min(begin, latest), params.opens_min + int(place) * length)
-                begin = max(begin, int(np.ceil(previous))) if np.isfinite(previous) else begin
-                found.append((day, begin, person))
-                previous = begin + handle_min
-    table = np.array(sorted(found), dtype=np.int64).reshape(-1, 3)
+            if not count:
+                continue
+            key = (present.tobytes(), count)
+            if key not in known:
+                known[key] = _begins(present, count, min(spacing_min, minutes / count), handle_min, params)
+            begins = known[key]
+            parts.append(np.column_stack([np.full(count, day), begins, np.full(count, person)]))
+    table = np.concatenate(parts) if parts else np.zeros((0, 3), dtype=np.int64)
+    table = table[np.lexsort(table.T[::-1])]
     return Slots(table[:, 0], table[:, 1], table[:, 2])
+
+
+def _begins(
+    present: NDArray[np.bool_], count: int, apart_min: float, handle_min: float, params: ScheduleParams
+) -> Ints:
+    """Return when somebody begins each of a number of calls, in minutes after midnight."""
+    length, places = params.interval_min, np.flatnonzero(present)
+    since = np.arange(count) * apart_min
+    place = places[np.minimum((since // length).astype(np.int64), places.size - 1)]
+    begin = (params.opens_min + place * length + since % length).astype(np.int64)
+    # a call ends before other work begins, if it can
+    goes_on = np.append(present[1:], False)[place]
+    latest = (params.opens_min + (place + 1) * length - handle_min).astype(np.int64)
+    begin = np.where(goes_on, begin, np.maximum(np.minimum(begin, latest), params.opens_min + place * length))
+    # and none begins before the one before it has ended
+    ended = np.arange(count) * math.ceil(handle_min)
+    return np.asarray(np.maximum.accumulate(begin - ended) + ended)
 
 
 def find_windows(

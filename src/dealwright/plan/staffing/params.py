@@ -155,6 +155,9 @@ class ScheduleParams:
     max_seconds
         For the shifts of one day, and for the roster; what is found until then is used and said not to be
         proven.
+    fewest_at_once
+        Whether, of shifts that cost no more, those with fewer people at work at once are looked for: they
+        need fewer workplaces.
     runs
         Simulated days; 0 for as many as the digits of the chance need, as far as a few seconds allow.
     forecast_days
@@ -175,6 +178,7 @@ class ScheduleParams:
     min_rest_h: float = 11.0
     call_back_tolerance_min: int = 15
     max_seconds: float = 20.0
+    fewest_at_once: bool = True
     runs: int = 0
     forecast_days: int = 5
 

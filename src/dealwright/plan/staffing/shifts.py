@@ -117,7 +117,7 @@ def cover_demand(
             f"no shifts were found within schedule.max_seconds = {params.max_seconds}: allow more "
             "time or fewer shifts"
         )
-    x = _spread(model, program, _prefer(model, program, result.x, params.max_seconds))
+    x = _spread(model, program, _prefer(model, program, result.x, params))
     return model.read(x, proven=result.proven, bound=result.bound)
 
 
@@ -344,7 +344,7 @@ class _Model:
         )
 
 
-def _prefer(model: _Model, program: Program, x: Floats, seconds: float) -> Floats:
+def _prefer(model: _Model, program: Program, x: Floats, params: ScheduleParams) -> Floats:
     """Among the shifts that cost no more, look for fewer people, then for fewer at work at once."""
     from scipy.sparse import csr_array, vstack
 
@@ -355,11 +355,11 @@ def _prefer(model: _Model, program: Program, x: Floats, seconds: float) -> Float
     short = slice(model.first_short, model.peak)
     most[short] = np.round(x[short])
     spent = program.cost
-    for cost in (people, at_once):
+    for cost in (people, at_once) if params.fewest_at_once else (people,):
         matrix = vstack([program.matrix, csr_array(spent[None, :])], format="csr")
         upper = np.append(program.upper, np.round(spent @ np.round(x)))
         program = Program(cost, matrix, np.append(program.lower, -np.inf), upper, most, program.integrality)
-        found = minimise(program, seconds, thorough=False)
+        found = minimise(program, params.max_seconds, thorough=False)
         x, spent = x if found.x is None else found.x, cost
     return x
 

@@ -314,6 +314,7 @@ def _shift_frame(
     days: tuple[date, ...],
 ) -> pl.DataFrame:
     rows = []
+    channels = [force.channels_of(day) for day in range(len(days))]
     for assignment in roster.assignments:
         shift, day = shifts[assignment.day][assignment.shift], days[assignment.day]
         lunch = [None, None] if shift.lunch is None else [_at(day, minute) for minute in shift.lunch]
@@ -323,7 +324,7 @@ def _shift_frame(
         name = rep_id if people is None else people[assignment.person].name
         rows.append((
             rep_id, name, day, shift.pattern, _at(day, shift.start_min), _at(day, shift.end_min), *lunch,
-            breaks, length, shift.paid_min, force.channels_of(assignment.day, assignment.person),
+            breaks, length, shift.paid_min, channels[assignment.day][assignment.person],
         ))  # fmt: skip
     return pl.DataFrame(rows, schema=SHIFT_COLUMNS, orient="row")
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from dealwright.plan.staffing.activities import IDLE, assign_activities
+from dealwright.plan.staffing.activities import assign_activities
 from dealwright.plan.staffing.demand import ChannelDemand, Floats, Ints
 from dealwright.plan.staffing.params import DEFAULT_WORK, ScheduleParams
 from dealwright.plan.staffing.patterns import Shift
@@ -49,10 +49,13 @@ class Workforce:
         """Return the people at work per channel and interval."""
         return np.stack([(self.activity[day] == c).sum(axis=0) for c in range(len(CHANNELS))])
 
-    def channels_of(self, day: int, person: int) -> list[str]:
-        """Return the channels a person works on that day."""
-        seen = np.unique(self.activity[day][self.people[day] == person])
-        return [CHANNELS[c] for c in seen if c != IDLE]
+    def channels_of(self, day: int) -> dict[int, list[str]]:
+        """Return the channels that each person at work on a day works on."""
+        busy = np.stack([(self.activity[day] == c).any(axis=1) for c in range(len(CHANNELS))], axis=1)
+        return {
+            person: [CHANNELS[c] for c in np.flatnonzero(on)]
+            for person, on in zip(self.people[day].tolist(), busy, strict=True)
+        }
 
     def contacts_per_day(self, day: int, params: ScheduleParams) -> dict[str, float]:
         """Return how many contacts those at work can make on each channel."""
@@ -86,7 +89,8 @@ def put_to_work(
     people, activity = [], []
     for day, cover in enumerate(covers):
         assignments = [assignment for assignment in roster.assignments if assignment.day == day]
-        on = np.array([shifts[day][a.shift].works(params) for a in assignments], dtype=np.bool_)
+        worked = {a.shift: shifts[day][a.shift].works(params) for a in assignments}
+        on = np.array([worked[a.shift] for a in assignments], dtype=np.bool_)
         can = np.array(
             [
                 [staff is None or item.channel in staff[who[0]].channels for item in demand]

@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Body, Path, Query
 
 from dealwright.desk.desk import Desk
-from dealwright.desk.keys import Key
+from dealwright.desk.keys import Caller
 from dealwright.errors import NotFoundError
 from dealwright.service.answers import Json
 from dealwright.service.endpoint import OwnAgent, TheDesk, Who, endpoint
@@ -75,7 +75,7 @@ def reopen_task(desk: TheDesk, task_id: TaskId, why: ReasonIn) -> Json:
     return Json(desk.tasks.reopen(task_id, why.reason).to_dict())
 
 
-def _check_own(desk: Desk, own: int | None, who: Key, task_id: int) -> None:
+def _check_own(desk: Desk, own: int | None, who: Caller, task_id: int) -> None:
     """Refuse an agent's key that names somebody else's task."""
     if own is not None and desk.tasks.get(task_id).row["rep_id"] != str(who.own_agent_id):
         raise NotFoundError(f"there is no task {task_id} of yours: your list shows those that are")

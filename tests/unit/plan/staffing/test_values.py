@@ -154,7 +154,7 @@ def test_those_at_work_make_as_many_contacts_as_their_time_holds() -> None:
     team = force([[0, 1, 1, IDLE], [2, 2, 1, 1]])
     params = replace(SHORT, work={OUTBOUND: Work("drain", 9.0, max_occupancy=0.9, shrinkage=0.25)})
     assert team.scheduled(0).tolist() == [[1, 0, 0, 0], [0, 1, 2, 1], [1, 1, 0, 0]]
-    assert team.channels_of(0, 0) == [INBOUND, OUTBOUND]
+    assert team.channels_of(0) == {0: [INBOUND, OUTBOUND], 1: [OUTBOUND, MESSAGES]}
     contacts = team.contacts_per_day(0, params)
     assert contacts[OUTBOUND] == math.floor(4 * 60 * 0.75 * 0.9 / 9.0)
     assert contacts[INBOUND] == math.floor(60 * 0.7 * 0.85 / 6.0)
@@ -200,7 +200,7 @@ def test_a_call_says_who_when_until_when_and_what_time_it_is_there() -> None:
     assert (slots.day.size, slots.start_min.tolist()) == (2, [555, 600])
     found = _calls(
         pl.Series(["a", "b", "c"]), np.array([5.0, 6.0, 7.0]), np.array([1, -1, 0]), slots,
-        ["Europe/London", "Europe/Madrid", "Europe/Madrid"], promised=1,
+        pl.Series(["Europe/London", "Europe/Madrid", "Europe/Madrid"]), promised=1,
         rep_of=lambda day, place: f"r{day}{place}", days=[MONDAY, MONDAY + timedelta(days=1)],
         handle_min=8.0, company="Europe/Madrid",
     )  # fmt: skip
