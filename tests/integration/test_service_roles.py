@@ -27,6 +27,7 @@ ROLES = ("ingest", "planner", "manager", "admin", "A1")
 # what is somebody else's, where an agent's key meets it
 PATHS = {"assignment_id": "assignment", "booking_id": "booking", "agent_id": "agent", "task_id": "task"}
 BODIES: dict[str, Any] = {
+    "start_run": {},
     "send_lead": lead("Matrix"),
     "send_leads": {"leads": [lead("Matrix")]},
     "rank_lead": {"lead": {"attributes": MARS}},
@@ -96,12 +97,15 @@ def call(
     work: dict[str, Any], key_id: str,
 ) -> httpx.Response:  # fmt: skip
     names = {f"{{{name}}}": str(work[what]) for name, what in PATHS.items()}
-    names |= {"{lead_id}": str(work["lead"]), "{key_id}": key_id, "{model_id}": "1", "{webhook_id}": "1"}
+    names |= {"{lead_id}": str(work["lead"]), "{key_id}": key_id}
+    names |= {f"{{{name}}}": "1" for name in ("model_id", "webhook_id", "night_id")}
     for name, what in names.items():
         path = path.replace(name, what)
     with service.client(role) as client:
         body = BODIES.get(operation["operationId"])
-        asked = {"idempotency_key": "none"} if operation["operationId"] == "find_lead" else {}
+        asked = {"find_lead": {"idempotency_key": "none"}, "compare_runs": {"before": "1"}}.get(
+            operation["operationId"], {}
+        )
         return client.request(method, path, json=body, params=asked)
 
 

@@ -52,7 +52,7 @@ def test_a_desk_of_version_0_1_comes_along_whole(version_0_1: Database, database
         result = migrate(connection)
         assert result == MigrationResult(
             1,
-            9,
+            10,
             (
                 "0002_house",
                 "0003_people",

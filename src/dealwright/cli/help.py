@@ -16,7 +16,7 @@ GROUPS: Final[Mapping[str, tuple[str, ...]]] = {
     "Begin": ("demo", "draft", "init", "import"),
     "The floor": ("rank", "assign", "settle", "contact", "decline", "reassign", "queue", "agents"),
     "Learning": ("evidence", "train", "model"),
-    "Why": ("explain", "replay", "verify"),
+    "Why": ("explain", "replay", "verify", "dossier"),
     "The night": ("plan", "report", "why", "task"),
     "Operation": (
         "serve",
@@ -52,6 +52,7 @@ EXAMPLES: Final[Mapping[str, tuple[str, str]]] = {
         "dealwright decline 1842 --reason 'knows the customer' --json",
     ),
     "reassign": ("dealwright reassign 1842", "dealwright reassign 1842 --reason 'on sick leave'"),
+    "dossier": ("dealwright dossier --out dossier.html", "dealwright dossier --out dossier.md --json"),
     "queue": ("dealwright queue --top 10", "dealwright queue --json"),
     "agents": ("dealwright agents --policy fair", "dealwright agents deactivate a-7 --hand-over"),
     "agents activate": ("dealwright agents activate a-7", "dealwright agents activate 12 --json"),

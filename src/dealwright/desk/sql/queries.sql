@@ -309,13 +309,15 @@ left join dealwright.task as k using (task_id)
 left join dealwright.plan_run as r using (run_id)
 
 -- name: floor
--- What a monitor asks of the desk: who waits, what is free, what is not sealed yet.
+-- What a monitor asks of the desk: who waits, what is free, who works, what is late.
 select (select count(*) from dealwright.lead where is_waiting) as waiting_leads,
        (select coalesce(extract(epoch from clock_timestamp() - min(received_at)), 0) from dealwright.lead
         where is_waiting)::double precision as oldest_wait_s,
        (select coalesce(sum(open), 0) from dealwright.agent) as open_assignments,
        (select coalesce(sum(capacity), 0) from dealwright.agent where active) as places,
-       (select count(*) from dealwright.agent where active) as active_agents
+       (select count(*) from dealwright.agent where active) as active_agents,
+       m.*
+from dealwright.monitor() as m
 
 -- name: has_replayed
 -- Whether a standby shows what was written up to a place in the log.

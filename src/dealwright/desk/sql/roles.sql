@@ -103,7 +103,9 @@ grant execute on routine dealwright.rank_agents, dealwright.placement_of, dealwr
     dealwright.win_interval,
     dealwright.read_events, dealwright.last_event, dealwright.touches, dealwright.verify_decisions,
     dealwright.unsealed_decisions, dealwright.open_archive, dealwright.join_archived_events,
-    dealwright.verify_archived, dealwright.nights to dealwright_reader, dealwright_planner;
+    dealwright.verify_archived, dealwright.nights,
+    dealwright.monitor to dealwright_reader, dealwright_planner;
+grant execute on routine dealwright.monitor to dealwright_app;
 
 -- name: planner
 -- Works at night: takes in histories, trains, publishes tasks, seals the record. Places and settles nothing.

@@ -10,6 +10,7 @@ from dealwright.desk.database import redact
 from dealwright.service.answers import Json
 from dealwright.service.endpoint import TheDesk, endpoint, service_of
 from dealwright.service.metrics import CONTENT_TYPE
+from dealwright.service.problems import RefusedError
 from dealwright.service.shapes import HealthOut, ReadyOut
 
 router = APIRouter(tags=["operations"])
@@ -23,8 +24,10 @@ async def health() -> Json:
 
 
 @endpoint(probes, "GET", "/ready", scopes=None, answer=ReadyOut)
-def ready(desk: TheDesk) -> Json:
-    """Say that requests can be served: the database answers."""
+def ready(request: Request, desk: TheDesk) -> Json:
+    """Say that requests can be served: the database answers, and the process does not end."""
+    if service_of(request).is_stopping():
+        raise RefusedError(503, "this process ends: ask another one")
     desk.used_policy()
     return Json({"status": "ready", "database": redact(desk.database.url)})
 

@@ -2,7 +2,7 @@
 
 -- Says what happened, to whoever follows the events.
 create or replace function dealwright_engine.night_event(kind text, night_id bigint)
-returns void language plpgsql security definer
+returns void language plpgsql
     set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
 declare
     payload jsonb;
@@ -68,14 +68,20 @@ comment on function dealwright.miss_night(text, timestamptz) is
     'Records that nobody carried out a night that was due; null: it has been recorded, or carried out.';
 
 create or replace function dealwright.keep_schedule(schedule text, now timestamptz)
-returns timestamptz language sql security definer
+returns timestamptz language plpgsql security definer
     set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
+declare
+    begins timestamptz;
+begin
+    perform pg_advisory_xact_lock_shared(hashtext('dealwright upgrade'), 0);  -- see desk/upgrade.py
     insert into dealwright_engine.night_schedule as s (schedule, since)
     values (keep_schedule.schedule, keep_schedule.now)
     on conflict (only_row) do update
     set since = case when s.schedule = excluded.schedule then s.since else excluded.since end,
         schedule = excluded.schedule
-    returning s.since
+    returning s.since into begins;
+    return begins;
+end
 $$;
 comment on function dealwright.keep_schedule(text, timestamptz) is
     'Says by which schedule nights are due; returns since when that holds.';
@@ -114,6 +120,7 @@ declare
     before text;
     night dealwright_engine.night;
 begin
+    perform pg_advisory_xact_lock_shared(hashtext('dealwright upgrade'), 0);  -- see desk/upgrade.py
     select n.stage into before from dealwright_engine.night as n where n.night_id = night_progress.night_id;
     update dealwright_engine.night as n
     set stage = night_progress.stage, share = night_progress.share
