@@ -37,10 +37,31 @@ _LEARN = _unit(
 )
 _JSON = ("tests/contract/test_command_json.py",)
 _PLAN = "tests/unit/plan"
+_PARTS = f"{_PLAN}/test_pipeline_parts.py"
+_CHANNELS_AND_SHIFTS = f"{_PLAN}/test_channel_and_schedule.py"
 # by the module's path below src/dealwright (of SQL: below desk/sql), without what its name ends in
 TESTS: dict[str, tuple[str, ...]] = {
     "routing/week": tuple(f"{_PLAN}/routing/test_{name}.py" for name in ("parts", "day_values", "route")),
     "plan/headcount": (f"{_PLAN}/test_headcount.py",),
+    "plan/flow": (f"{_PLAN}/channels/test_allocation.py",),
+    "plan/travel": (f"{_PLAN}/routing/test_travel.py", f"{_PLAN}/routing/test_parts.py"),
+    "plan/inputs": (f"{_PLAN}/test_inputs.py", f"{_PLAN}/routing/test_parts.py"),
+    "plan/commitments": (f"{_PLAN}/test_commitments.py", _CHANNELS_AND_SHIFTS),
+    "plan/notices": (f"{_PLAN}/test_notices.py",),
+    "plan/limits": (f"{_PLAN}/test_limits.py", f"{_PLAN}/test_one_more.py"),
+    "plan/kpis": (f"{_PLAN}/test_drift.py", _PARTS, f"{_PLAN}/test_kpis.py"),
+    "plan/tasks": (_PARTS, *_desk("plan_tasks")),
+    **{
+        f"plan/{name}": (_PARTS, *(f"{_PLAN}/test_{test}.py" for test in tests))
+        for name, tests in {
+            "drift": ("drift",),
+            "trace": (),
+            "coordination": ("one_more",),
+            "one_more": ("one_more",),
+            "pipeline": ("kpis", "one_more"),
+            "stages": ("kpis",),
+        }.items()
+    },
     "channels/precedence": (f"{_PLAN}/channels/test_precedence.py",),
     "staffing/roster": (f"{_PLAN}/staffing/test_roster.py", f"{_PLAN}/staffing/test_staffing.py"),
     "territories/demand": (f"{_PLAN}/territories",),
@@ -105,7 +126,6 @@ TESTS: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("learn/evidence", "learn/findings", "learn/verdict"), _LEARN),
 }
 
-_CHANNELS_AND_SHIFTS = f"{_PLAN}/test_channel_and_schedule.py"
 # of a module that is not named above: by its package
 PACKAGES: dict[str, tuple[str, ...]] = {
     **{

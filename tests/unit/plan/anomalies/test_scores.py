@@ -203,15 +203,15 @@ def test_only_what_is_odd_enough_is_a_reason() -> None:
         }
     )  # fmt: skip
     z = np.zeros((3, len(RESIDUALS)))
-    z[:, RESIDUALS.index("silence")] = [2.0, 1.9, 0.0]
-    z[:, RESIDUALS.index("order_drop")] = [5.0, 1.0, 0.0]
+    z[:, RESIDUALS.index("silence")] = [5.0, 1.9, 0.0]
+    z[:, RESIDUALS.index("order_drop")] = [2.0, 1.0, 0.0]
     raw = np.array([[0.9, -1.1], [0.9, -1.1], [0.9, 0.2]])
     reasons = _reasons(
         model, raw=raw, scaled=np.arcsinh(raw).astype(np.float32), departures=departures, residual_z=z,
         forest_z=np.array([1.9, 2.0, 4.0]), flagged=np.ones(3, dtype=bool), most=3,
     )  # fmt: skip
     assert reasons.to_list() == [
-        ["0 orders lately, fewer than its usual 3.0", "no order for 40 days, usually every 9 days"],
+        ["no order for 40 days, usually every 9 days", "0 orders lately, fewer than its usual 3.0"],
         ["g -1.1, far below the typical 0 (z -1.1)"],
         ["an unusual combination of ordinary values"],
     ]

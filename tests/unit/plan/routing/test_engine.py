@@ -76,6 +76,37 @@ def test_the_kernel_finds_the_best_of_all_orders(seed: int, lunch: bool) -> None
     assert worth_eur(problem, plan) == pytest.approx(best_by_enumeration(problem))
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_ways_and_costs_that_differ_by_direction_are_those_of_the_direction(seed: int) -> None:
+    rng = np.random.default_rng(100 + seed)
+    problem = random_problem(seed, 6)
+    travel = problem.travel + rng.integers(0, 30, problem.travel.shape)
+    problem = replace(
+        problem, travel=travel, cost_eur=rng.uniform(0, 25, travel.shape), latest_start=problem.opens + 300
+    )
+    plan = solve(problem, iterations=600, seed=seed)
+    assert worth_eur(problem, plan) == pytest.approx(best_by_enumeration(problem))
+    longest = replace(problem, shifts=(replace(problem.shifts[0], max_visits=1),))
+    one = solve(longest, iterations=100, seed=seed)
+    assert worth_eur(longest, one) == pytest.approx(best_by_enumeration(longest))
+    for insight in explain_left_out(longest, one):
+        if insight.shift is not None and not insight.displaced:
+            alone = schedule(longest, [[insight.visit]], engine="test")
+            assert alone is not None
+            assert insight.cost_eur == pytest.approx(alone.cost_eur(longest))
+
+
+def test_an_engine_may_be_given_time_instead_of_iterations() -> None:
+    problem = random_problem(1, 8)
+    plan = solve(problem, seconds=0.02)
+    assert check(problem, plan) == []
+    assert plan.iterations >= 20
+    for wrong in ({"seconds": 0.0}, {"iterations": 0}):
+        with pytest.raises(InputError, match="something to do"):
+            solve(problem, **wrong)  # type: ignore[arg-type]
+    assert solve(problem, iterations=1).iterations == 1
+
+
 @settings(max_examples=40, deadline=None)
 @given(
     seed=st.integers(0, 10_000), visits=st.integers(0, 25), shifts=st.integers(1, 4), lunch=st.booleans(),

@@ -102,6 +102,10 @@ def test_a_problem_counts_in_seconds_and_rounds_against_itself() -> None:
     assert found.must.tolist() == [False, False, True]
     # the urgent one counts for more than any that is not
     assert found.prize_eur.tolist() == [5.0 + 7.0, 6.0, 7.0]
+    midnight = build_problem(
+        job(visits.with_columns(begin_min=pl.lit(0, pl.Int64))), np.arange(3), table(ways.tolist())
+    )
+    assert (midnight.opens.tolist(), midnight.latest_start.tolist()) == ([0, 0, 0], [0, 0, 0])
     part = build_problem(job(visits, two), np.array([2, 0]), table(ways.tolist()))
     assert part.service.tolist() == [600, 1800]
     assert part.travel[0, 3] == 3600

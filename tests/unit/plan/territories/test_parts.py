@@ -35,8 +35,10 @@ from dealwright.plan.territories.drawing import (
     trade_off,
 )
 from dealwright.plan.territories.matching import Fit, match, measure_fit
-from dealwright.plan.territories.measures import measure_shapes
+from dealwright.plan.territories.measures import Shapes, measure_shapes
 from dealwright.plan.territories.params import TerritoryParams
+from dealwright.plan.territories.result import NamedDivision, _rings, _table
+from dealwright.plan.territories.stage import _known, _names
 from dealwright.plan.travel import TravelParams, drive_min, great_circle_km
 from dealwright.schemas import AccountSchema, PlanInputs
 
@@ -211,6 +213,54 @@ def test_last_months_territories_go_on_and_keep_their_numbers() -> None:
     assert named.centre_km.tolist() == [[1.5, 0.0], [9.0, 0.0], [10.5, 0.0]]
     assert named.home_km is not None
     assert named.home_km.tolist() == [[0.0, 1.0], [0.0, 0.0], [1.0, 0.0]]
+    # the first territory is one like any other
+    only_first = rename_like(replace(anew, label=np.array([2, 2, 0, 0, 1])), np.array([0, 0, -1, -1, -1]))
+    assert only_first.label[:2].tolist() == [0, 0]
+    nobody_yet = continue_old(ground, np.array([0, -1, -1, -1, -1]), 1)
+    assert nobody_yet.label.tolist() == [0] * 5
+
+
+def test_territories_keep_last_months_names_and_get_new_ones_beside_them() -> None:
+    def previous(**territory: str | None) -> pl.DataFrame:
+        return pl.DataFrame({"account_id": list(territory), "territory": list(territory.values())})
+
+    five = TerritoryParams(territories=5)
+    assert _names(five, 9, None) == ["T001", "T002", "T003", "T004", "T005"]
+    assert _names(TerritoryParams(), 2, None) == ["T001", "T002"]
+    last = previous(a="west", b="T002", c="west", d=None, e="east", f="T002", g="T002")
+    assert _names(five, 9, last) == ["T002", "east", "west", "T001", "T003"]
+    # of too many the largest ones
+    assert _names(TerritoryParams(territories=2), 9, last) == ["T002", "west"]
+    ids = pl.Series("account_id", ["x", "a", "e", "d", "b"])
+    assert _known(ids, ["T002", "west"], None) is None
+    known = _known(ids, ["T002", "west"], last)
+    assert known is not None
+    assert known.tolist() == [-1, 1, -1, -1, 0]
+    assert _known(ids, ["gone"], last) is None
+
+
+def test_a_territory_in_the_table_by_hand() -> None:
+    """Loads of 4, 1 and nothing; the first one's work lies 30 km north and 15 km east of its middle."""
+    ground = ground_at([(0.0, 30.0), (15.0, 0.0), (60.0, 0.0)], [1.0, 3.0, 1.0])
+    division = Division(np.array([0, 0, 1]), np.array([[0.0, 0.0], [60.0, 0.0], [9.0, 9.0]]))
+    lat, lon = PLANE.unproject(np.array([[0.0, 0.0]]))
+    reps = pl.DataFrame({"rep_id": ["r", "s"], "home_lat_deg": [lat[0]] * 2, "home_lon_deg": [lon[0]] * 2})
+    given = inputs(reps, **PLACES)
+    drawn = NamedDivision(division, ["T1", "T2", "T3"], ["s", None, None], "kept", ())
+    shapes = Shapes(np.ones(3), np.ones(3), ("a", "b", "c"))
+    travel = TravelParams(circuity=1.5, band_km=(), band_kmh=(60.0,), access_min=4.0)
+    table = _table(
+        ground, drawn, shapes, TerritoryParams(travel=travel), given, moved=np.array([2, 0, 0])
+    ).to_dict(as_series=False)
+    assert table["accounts"] == [2, 1, 0]
+    assert table["workload_min"] == [4.0, 1.0, 0.0]
+    assert table["deviation_pct"] == pytest.approx([140.0, -40.0, -100.0])
+    assert table["mean_distance_km"] == [pytest.approx((30 + 3 * 15) / 4), 0.0, None]
+    assert table["drive_min"] == [pytest.approx(1.5 * 75 / 4 + 4.0, rel=5e-3), None, None]
+    assert table["moved"] == [2, 0, 0]
+    assert _rings("POLYGON ((2 41, 3 42, 2 41), (0.5 1, 2 3, 0.5 1))") == [
+        [(41.0, 2.0), (42.0, 3.0), (41.0, 2.0)], [(1.0, 0.5), (3.0, 2.0), (1.0, 0.5)],
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("apart", "moves"), [(0.5, False), (1.5, True)])
