@@ -42,10 +42,11 @@ def line_of(dossier: Dossier, part: str) -> Line:
 
 
 def test_every_line_has_the_figure_of_the_live_desk(desk: Desk) -> None:
-    made = build_dossier(desk)
+    made = build_dossier(desk, "1.2.3")
     assert [section.article.split()[1] for section in made.sections] == [
         "6,", "9", "10", "11", "12", "13", "14", "15", "26",
     ]  # fmt: skip
+    assert "Dealwright 1.2.3" in line_of(made, "describes every formula").text
     assert line_of(made, "Whose work").rows == ({"agents": 2, "active": 2},)
     assert line_of(made, "more open work").rows[0]["agents_with_more_open_leads_than_capacity"] == 0
     assert (
@@ -75,14 +76,14 @@ def test_what_was_altered_and_what_went_wrong_is_in_it(desk: Desk) -> None:
         rows(connection, "select dealwright.seal_decisions()")
         rows(connection, "alter table dealwright.decision disable trigger all")
         rows(connection, "update dealwright.decision set match_score = 1 where decision_id = 3")
-    made = build_dossier(desk)
+    made = build_dossier(desk, "1.2.3")
     assert line_of(made, "Nobody has altered").rows[0]["intact"] is False
     nights = {row["status"]: row["nights"] for row in line_of(made, "Nightly plans").rows}
     assert nights == {"queued": 1}
 
 
 def test_tests_and_unknowns_are_named(desk: Desk) -> None:
-    made = build_dossier(desk)
+    made = build_dossier(desk, "1.2.3")
     named = {line.test for section in made.sections for line in section.lines if line.test}
     assert len(named) >= 7
     assert all((ROOT / name).is_file() for name in named)

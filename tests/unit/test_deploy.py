@@ -228,7 +228,7 @@ def test_the_image_is_made_of_the_wheel_and_runs_as_nobody_in_particular() -> No
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["optional-dependencies"]
     asked = re.search(r"\$\{wheel\}\[([\w,]+)\]", text)
     assert asked is not None
-    assert {"plan", "service", "cluster"} == set(asked[1].split(",")) <= set(extras)
+    assert {"plan", "service", "cluster", "tracing"} == set(asked[1].split(",")) <= set(extras)
     user = re.search(r"^USER (\d+)$", text, re.MULTILINE)
     assert user is not None
     assert f"--uid {user[1]} " in text

@@ -44,6 +44,7 @@ def dossier(
     Each line has the query or test behind it and its figure at this moment; it says as plainly what is not
     known and what is the employer's job.
     """
+    from dealwright import __version__
     from dealwright.errors import InputError
     from dealwright.report.dossier import build_dossier
 
@@ -51,7 +52,7 @@ def dossier(
     if kind not in (".html", ".md"):
         raise InputError(f"--out {out}: name a file that ends in .html or in .md")
     with open_desk(context) as desk:
-        found = build_dossier(desk)
+        found = build_dossier(desk, __version__)
     try:
         out.write_text(found.to_html() if kind == ".html" else found.to_markdown(), encoding="utf-8")
     except OSError as error:

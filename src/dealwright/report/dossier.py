@@ -20,7 +20,6 @@ from typing import Any, Final
 
 from psycopg.rows import dict_row
 
-from dealwright import __version__
 from dealwright.desk.desk import Desk
 
 Row = Mapping[str, Any]
@@ -64,6 +63,7 @@ class Section:
 class Dossier:
     """All of it, as it was at one moment."""
 
+    version: str
     made_at: datetime
     sections: tuple[Section, ...]
 
@@ -86,7 +86,7 @@ class Dossier:
 
     def to_markdown(self) -> str:
         """Write it as Markdown."""
-        parts = [f"# {_TITLE}", _about(self.made_at)]
+        parts = [f"# {_TITLE}", _about(self)]
         for section in self.sections:
             parts.append(f"## {section.article}: {section.title}")
             for line in section.lines:
@@ -101,7 +101,7 @@ class Dossier:
 
     def to_html(self) -> str:
         """Write it as one page that needs nothing else."""
-        body = [f"<h1>{_TITLE}</h1>", f"<p>{html.escape(_about(self.made_at))}</p>"]
+        body = [f"<h1>{_TITLE}</h1>", f"<p>{html.escape(_about(self))}</p>"]
         for section in self.sections:
             body.append(f"<section><h2>{html.escape(f'{section.article}: {section.title}')}</h2>")
             for line in section.lines:
@@ -119,8 +119,13 @@ class Dossier:
         return _PAGE % {"title": _TITLE, "body": "\n".join(body)}
 
 
-def build_dossier(desk: Desk) -> Dossier:
+def build_dossier(desk: Desk, version: str) -> Dossier:
     """Ask the desk for everything the dossier states.
+
+    Parameters
+    ----------
+    version
+        Of Dealwright.
 
     Raises
     ------
@@ -143,14 +148,14 @@ def build_dossier(desk: Desk) -> Dossier:
             Section("Article 6, Annex III 4 (b)", "Purpose", _purpose(line)),
             Section("Article 9", "Risks and what holds them", _risks(line)),
             Section("Article 10", "Data", _data(line)),
-            Section("Article 11", "What runs", _what_runs(line)),
+            Section("Article 11", "What runs", _what_runs(line, version)),
             Section("Article 12", "Records", _records(desk, line, ask)),
             Section("Article 13", "What people are told", _transparency(line)),
             Section("Article 14", "Human oversight", _oversight(line)),
             Section("Article 15", "Accuracy and robustness", _accuracy(line, ask)),
             Section("Article 26", "What is the employer's job", _employer()),
         )
-    return Dossier(datetime.now(UTC), sections)
+    return Dossier(version, datetime.now(UTC), sections)
 
 
 def _purpose(line: Callable[..., Line]) -> tuple[Line, ...]:
@@ -207,9 +212,9 @@ def _data(line: Callable[..., Line]) -> tuple[Line, ...]:
     )  # fmt: skip
 
 
-def _what_runs(line: Callable[..., Line]) -> tuple[Line, ...]:
+def _what_runs(line: Callable[..., Line], version: str) -> tuple[Line, ...]:
     return (
-        Line(f"Dealwright {__version__}; its documentation describes every formula with its source."),
+        Line(f"Dealwright {version}; its documentation describes every formula with its source."),
         line("The database.", "version"),
         line("The rule in force where none is named.", "policy"),
         line("The models in force, how they did on later data, and what was found.", "models"),
@@ -360,11 +365,11 @@ def _with_rate(row: Row) -> Row:
 _TITLE: Final = "Dossier of an AI system that allocates work"
 
 
-def _about(made_at: datetime) -> str:
+def _about(dossier: Dossier) -> str:
     return (
-        f"Regulation (EU) 2024/1689, Articles 9 to 15 and 26. Written {made_at:%Y-%m-%d %H:%M} UTC by "
-        f"Dealwright {__version__} from the live desk. It supports an assessment and is none; it is "
-        f"no legal advice."
+        f"Regulation (EU) 2024/1689, Articles 9 to 15 and 26. Written {dossier.made_at:%Y-%m-%d %H:%M} UTC "
+        f"by Dealwright {dossier.version} from the live desk. It supports an assessment and is none; it is "
+        "no legal advice."
     )
 
 

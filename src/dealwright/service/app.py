@@ -6,9 +6,9 @@ import logging
 import re
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable, MutableMapping
+from collections.abc import AsyncIterator, Callable, Mapping, MutableMapping
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import anyio.to_thread
 from fastapi import FastAPI, Request
@@ -38,6 +38,10 @@ from dealwright.service.routes import (
     webhooks,
 )
 from dealwright.service.shapes import Problem
+from dealwright.service.tracing import Tracing, start_tracing
+
+if TYPE_CHECKING:
+    from opentelemetry.trace import Span
 
 _log = logging.getLogger("dealwright.service")
 # what a log can show without harm
@@ -100,7 +104,7 @@ def create_app(
     app.add_exception_handler(RequestValidationError, _refuse_values)
     app.add_exception_handler(HTTPException, _refuse_request)
     app.openapi = lambda: _with_problem(app)  # type: ignore[method-assign]  # as its documentation says
-    app.add_middleware(Envelope, most_body_bytes=params.most_body_bytes)
+    app.add_middleware(Envelope, most_body_bytes=params.most_body_bytes, tracing=start_tracing())
     return app
 
 
@@ -114,14 +118,20 @@ def _with_problem(app: FastAPI) -> dict[str, Any]:
 class Envelope:
     """Surrounds every request: its number, its size, its time, and what nobody foresaw."""
 
-    def __init__(self, app: ASGIApp, most_body_bytes: int) -> None:
-        self._app, self._most = app, most_body_bytes
+    def __init__(self, app: ASGIApp, most_body_bytes: int, tracing: Tracing | None = None) -> None:
+        self._app, self._most, self._tracing = app, most_body_bytes, tracing
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
-            return
+        elif self._tracing is None:
+            await self._answer(scope, receive, send)
+        else:
+            with self._tracing.request(scope) as span:
+                await self._answer(scope, receive, send, span)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send, span: Span | None = None) -> None:
         began = time.perf_counter()
         request_id = _request_id(scope)
         token = REQUEST_ID.set(request_id)
@@ -152,7 +162,11 @@ class Envelope:
             else:
                 raise
         finally:
-            _write_down(scope, status, time.perf_counter() - began)
+            more = {}
+            if self._tracing is not None and span is not None:
+                what = (scope["method"], _route(scope), status, request_id)
+                more["trace_id"] = self._tracing.finish(span, *what)
+            _write_down(scope, status, time.perf_counter() - began, more)
             REQUEST_ID.reset(token)
 
     def _limited(self, receive: Receive) -> Receive:
@@ -191,11 +205,15 @@ def _request_id(scope: Scope) -> str:
     return secrets.token_hex(8)
 
 
-def _write_down(scope: Scope, status: int, seconds: float) -> None:
+def _route(scope: Scope) -> str:
+    return getattr(scope.get("route"), "path_format", None) or "(unknown)"
+
+
+def _write_down(scope: Scope, status: int, seconds: float, more: Mapping[str, str]) -> None:
     """Log and count a request: its route, and no path, query or body, which may hold customers' data."""
     state: MutableMapping[str, Any] = scope.get("state") or {}
     # that of a request is a copy, to which a dependency may have added the key
-    route = getattr(scope.get("route"), "path_format", None) or "(unknown)"
+    route = _route(scope)
     service: Service | None = getattr(scope["app"].state, "service", None) if "app" in scope else None
     if service is not None:
         service.metrics.observe_request(scope["method"], route, status, seconds)
@@ -208,6 +226,7 @@ def _write_down(scope: Scope, status: int, seconds: float) -> None:
             "status": status,
             "ms": round(1000 * seconds, 2),
             "caller": caller.caller_id if caller is not None else None,
+            **more,
         },
     )
 

@@ -57,7 +57,7 @@ def start_run(
     if previous:
         _folder(night, desk, previous)
     build_request(night, read_options(options), FilePath(night.runs))  # says at once what is wrong
-    key = f"{who.key_id} {idempotency_key or uuid.uuid4()}"
+    key = f"{who.caller_id} {idempotency_key or uuid.uuid4()}"
     night_id = desk.nights.request(key, who.name, options, request_id=REQUEST_ID.get())
     return Json(desk.nights.get(night_id).to_dict(), 202)
 
