@@ -280,7 +280,7 @@ def mailing(console: Console, n: int, seed: int) -> None:
     halves = replace(inputs, touches=touches.filter(pl.Series(learn)))
     reader = PointInTimeReader(halves, read_touches(halves, MAILING).contacts.clear())
     model = learn_effects(halves, MAILING, reader, EffectParams(), rng=rng)
-    found = apply_effects(model, reader.tonight())
+    found = apply_effects(model, reader, accounts.height)
     worth, cost = 0.05 * spend, 0.60
     gain = found.increment * worth[:, None] - cost
     chosen = np.where(gain.max(axis=1) > 0, gain.argmax(axis=1) + 1, 0)

@@ -1,6 +1,7 @@
 """Leads through HTTP: how many a second, how long each takes, and whether all are there exactly once.
 
     python benchmarks/service.py [--leads N] [--clients N] [--processes N] [--batch N]
+    python benchmarks/service.py --events 200    # listeners of one process, and how soon they hear
 
 An agency of 1,000 agents whom the match model tells apart. Clients, service and PostgreSQL share this
 machine. The clients are one process that writes bare HTTP on connections that stay open, so that little of
@@ -20,6 +21,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +39,7 @@ ROOT = Path(__file__).resolve().parents[1]
 COMMAND = (sys.executable, "-m", "dealwright", "serve")
 HISTORY = 20_000
 ENDLESS = 1_000_000
+EVENT_LEADS, EVENT_PAUSE_S = 200, 0.05
 
 
 def main() -> None:
@@ -46,7 +49,10 @@ def main() -> None:
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--batch", type=int, default=1, help="leads in one request")
     parser.add_argument("--agents", type=int, default=1_000)
+    parser.add_argument("--events", type=int, default=0, help="follow events on so many connections instead")
     args = parser.parse_args()
+    if args.events:
+        args.processes, args.leads = 1, EVENT_LEADS
     with tempfile.TemporaryDirectory(prefix="dealwright-bench-") as name:
         home = Path(name)
         server = start_server(home)
@@ -65,7 +71,12 @@ def main() -> None:
                 try:
                     asyncio.run(_ready(port))
                     print(f"ready in {time.perf_counter() - began:.2f} s")
-                    _measure(args, port, key, attributes, (service.pid, server.pid))
+                    _wait_for_all(home / "serve.log", args.processes)
+                    if args.events:
+                        asyncio.run(_follow(args.events, port, key, attributes))
+                        _count_connections(server.url)
+                    else:
+                        _measure(args, port, key, attributes, (service.pid, server.pid))
                 finally:
                     service.send_signal(signal.SIGTERM)
                     service.wait(30)
@@ -91,7 +102,8 @@ def _make_floor(url: str, home: Path, agents: int) -> tuple[str, list[dict[str, 
             )
             attributes = [row[0] for row in found]
             connection.execute("vacuum analyze")
-        return desk.keys.create("bench", ["ingest"]), attributes
+        desk.make_roles()  # so that requests have the rights of their role alone, as in service
+        return desk.keys.create("bench", ["manager"]), attributes
 
 
 async def _ready(port: int) -> None:
@@ -105,6 +117,12 @@ async def _ready(port: int) -> None:
         except OSError:
             pass
         await asyncio.sleep(0.02)
+
+
+def _wait_for_all(log: Path, processes: int) -> None:
+    """Wait until every process serves: the first one would get all the connections."""
+    while log.read_text("utf-8").count(" serves") < processes:
+        time.sleep(0.02)
 
 
 def _measure(
@@ -154,22 +172,75 @@ async def _send_all(
                 _lead(number, attributes) for number in range(first, min(first + args.batch, args.leads))
             ]
             path = "/leads" if args.batch == 1 else "/leads/batch"
-            body = json.dumps(leads[0] if args.batch == 1 else {"leads": leads}).encode()
-            head = (
-                f"POST /api/v1{path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {key}\r\n"
-                f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
-            )
+            content: Any = leads[0] if args.batch == 1 else {"leads": leads}
             began = time.perf_counter()
-            writer.write(head.encode() + body)
-            answer = await reader.readuntil(b"\r\n\r\n")
-            length = int(answer.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
-            content = await reader.readexactly(length)
+            await _send(reader, writer, key, path, content)
             seconds.append(time.perf_counter() - began)
-            assert b" 201 " in answer[:20], (answer, content)
         writer.close()
 
     await asyncio.gather(*(client() for _ in range(args.clients)))
     return seconds
+
+
+async def _follow(listeners: int, port: int, key: str, attributes: list[dict[str, Any]]) -> None:
+    """Send leads one by one, and note for every listener how long after each the event arrived."""
+    late: list[float] = []
+    request = f"GET /api/v1/events?kind=assigned HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {key}\r\n\r\n"
+
+    async def listen(begun: asyncio.Event) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(request.encode())
+        heard = 0
+        while heard < EVENT_LEADS:
+            line = await reader.readline()
+            if line.startswith(b"retry"):
+                begun.set()
+            elif line.startswith(b"data: "):
+                at = datetime.fromisoformat(json.loads(line[6:])["time"])
+                late.append((datetime.now(UTC) - at).total_seconds())
+                heard += 1
+        writer.close()
+
+    begun = [asyncio.Event() for _ in range(listeners)]
+    following = [asyncio.create_task(listen(event)) for event in begun]
+    for event in begun:
+        await event.wait()
+    await asyncio.sleep(1)
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    for number in range(EVENT_LEADS):
+        await _send(reader, writer, key, "/leads", _lead(number, attributes))
+        await asyncio.sleep(EVENT_PAUSE_S)
+    await asyncio.gather(*following)
+    p50, p95, most = np.percentile(np.array(late) * 1000, [50, 95, 100])
+    print(
+        f"{EVENT_LEADS} events to {listeners} listeners of one process: from the event to the client "
+        f"p50 {p50:.0f} ms, p95 {p95:.0f} ms, longest {most:.0f} ms"
+    )
+
+
+def _count_connections(url: str) -> None:
+    with Database(url) as database, database.connect() as connection:
+        row = connection.execute(
+            "select count(*) from pg_stat_activity where backend_type = 'client backend' "
+            "and pid <> pg_backend_pid()"
+        ).fetchone()
+    assert row is not None
+    print(f"{row[0]} connections to the database")
+
+
+async def _send(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, key: str, path: str, content: Any
+) -> None:
+    body = json.dumps(content).encode()
+    head = (
+        f"POST /api/v1{path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {key}\r\n"
+        f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    writer.write(head.encode() + body)
+    answer = await reader.readuntil(b"\r\n\r\n")
+    length = int(answer.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
+    text = await reader.readexactly(length)
+    assert b" 201 " in answer[:20], (answer, text)
 
 
 def _lead(number: int, attributes: list[dict[str, Any]]) -> dict[str, object]:

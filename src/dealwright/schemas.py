@@ -6,15 +6,16 @@ keeps the user's own name. Nothing is read or written here.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import polars as pl
 
 from dealwright.dimensions import Dimension
 from dealwright.errors import GateError, InputError
+from dealwright.stored import StoredTable
 
 Columns = Mapping[str, Any]
 
@@ -843,6 +844,23 @@ class AccountSchema:
         return self.roles.get(name)
 
 
+_PART_ROWS: Final = 1_000_000  # of a log that are looked at together where it need not be whole
+
+
+class _Table:
+    """A table of `PlanInputs`: given as a frame or stored, read as a frame."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, inputs: object, owner: type | None = None) -> pl.DataFrame | None:
+        given = None if inputs is None else inputs.__dict__[self._name]
+        return given.collect() if isinstance(given, StoredTable) else given
+
+    def __set__(self, inputs: object, table: pl.DataFrame | StoredTable | None) -> None:
+        inputs.__dict__[self._name] = table
+
+
 @dataclass(frozen=True)
 class PlanInputs:
     """Frames of one run, columns named and typed as the constants of this module say.
@@ -877,10 +895,10 @@ class PlanInputs:
     accounts: pl.DataFrame
     schema: AccountSchema
     as_of: datetime
-    orders: pl.DataFrame | None = None
-    touches: pl.DataFrame | None = None
+    orders: _Table = _Table()
+    touches: _Table = _Table()
     reps: pl.DataFrame | None = None
-    history: pl.DataFrame | None = None
+    history: _Table = _Table()
     staff: pl.DataFrame | None = None
     promises: pl.DataFrame | None = None
     frequencies: pl.DataFrame | None = None
@@ -888,3 +906,32 @@ class PlanInputs:
     arrivals: pl.DataFrame | None = None
     intake: Intake = field(default_factory=Intake)
     time_zone: str | None = None
+
+    def having(self, **others: Any) -> PlanInputs:
+        """Return these inputs with other tables in the place of some; what is stored is not read for that."""
+        return PlanInputs(**{**vars(self), **others})
+
+    def scan(self, name: Literal["orders", "touches", "history"]) -> pl.LazyFrame | None:
+        """Return a log to take from it what is needed, where there is any row of it."""
+        given = vars(self)[name]
+        if given is None or given.height == 0:
+            return None
+        return given.scan() if isinstance(given, StoredTable) else given.lazy()
+
+    def parts(self, name: Literal["orders", "touches", "history"]) -> Iterator[pl.DataFrame]:
+        """Yield the rows of a log some at a time."""
+        given = vars(self)[name]
+        if given is not None:
+            yield from given.parts() if isinstance(given, StoredTable) else given.iter_slices(_PART_ROWS)
+
+    def logs(self) -> dict[str, Any]:
+        """Return the logs as they were given, for a stage to read them when it needs them."""
+        return {name: vars(self)[name] for name in ("orders", "touches", "history")}
+
+    def heights(self) -> dict[str, int]:
+        """Return the rows of each table that is there."""
+        return {
+            name: given.height
+            for name, given in vars(self).items()
+            if isinstance(given, pl.DataFrame | StoredTable)
+        }

@@ -26,6 +26,7 @@ USERS = {
     "shop": "dealwright_app",
     "ann": "dealwright_agent",
     "night": "dealwright_planner",
+    "chief": "dealwright_manager",
     "looker": "dealwright_reader",
     "boss": "dealwright_owner",
 }
@@ -73,6 +74,11 @@ NIGHT = [
     "select dealwright.promote_model(1)",
     "select dealwright.load_model(kind, parameters, false) from dealwright.model where kind = 'value'",
 ]
+NIGHT_BUT_TASKS = [each for each in NIGHT if "_task(" not in each]
+TASKS = [
+    f"select dealwright.{deed} from dealwright.agent"
+    for deed in ("start_task(2)", "finish_task(2, 'responded')", "cancel_task(2)", "reopen_task(1, 'x')")
+]
 PEOPLE = [
     "select dealwright.deactivate_agent(2, true)",
     "select dealwright.deactivate_agent(2)",
@@ -103,6 +109,8 @@ WRITES = [
     "insert into dealwright.event (kind) values ('x')",
     "update dealwright.assignment set agent_id = 2",
     "truncate dealwright.lead cascade",
+    "update dealwright.change set actor = 'x'",
+    "delete from dealwright.change",
     "create table dealwright.mine (x integer)",
     "alter table dealwright.lead disable trigger all",
     "drop function dealwright.rank_agents",
@@ -158,6 +166,24 @@ CAN: dict[str, list[str]] = {
         "update dealwright.booking set status = 'confirmed', total_revenue = 70",
         "select dealwright.contact(1)",
         "update dealwright.task set status = 'done', outcome = 'responded'",
+        SETTLE,
+        "call dealwright.settle(1, 'pending')",
+        "select dealwright.explain(1)",
+        "select dealwright.start_task(task_id) from dealwright.task where status = 'planned'",
+        "select dealwright.deactivate_agent(1)",
+        "select dealwright.activate_agent(1)",
+    ],
+    "chief": [
+        PLACE,
+        PLACE_MANY,
+        INSERT,
+        SETTLE,
+        *PEOPLE,
+        *READS,
+        "select dealwright.contact(1)",
+        "select * from dealwright.decline(5, 'no time')",
+        "select * from dealwright.change",
+        *NIGHT[2:6],
     ],
     "night": [*READS, *NIGHT],
     "looker": READS,
@@ -166,8 +192,14 @@ CAN: dict[str, list[str]] = {
 CANNOT: dict[str, list[str]] = {
     "shop": [*REVENUE, *WRITES, *PRIVATE, *OWN, *NIGHT, "select * from dealwright.event"],
     "ann": [
-        RANK, PLACE, INSERT, SETTLE, "call dealwright.settle(1, 'confirmed')",
-        *WRITES, *PRIVATE, *OWN, *PEOPLE, *NIGHT, *REVENUE[4:9], "select * from dealwright.reassign(1, 'x')",
+        RANK, PLACE, INSERT, SETTLE.replace("(1,", "(2,"), "call dealwright.settle(2, 'confirmed')",
+        "select * from dealwright.settle_booking('2', 'confirmed')",
+        "select dealwright.explain(2)", "select dealwright.replay(1)",
+        "select dealwright.deactivate_agent(1, true)",
+        "select dealwright.decline(2, 'x')", "select dealwright.contact(2)", *TASKS,
+        *WRITES, *PRIVATE, *OWN, *PEOPLE, *NIGHT_BUT_TASKS,
+        *[each for each in REVENUE[4:9] if "explain" not in each],
+        "select * from dealwright.reassign(1, 'x')",
         "update dealwright.assignment set first_contact_at = now()",
         "select * from dealwright.event", "select * from dealwright.decision",
         "update dealwright.agent set database_role = 'ann'",
@@ -181,7 +213,9 @@ CANNOT: dict[str, list[str]] = {
         PLACE, PLACE_MANY, INSERT, SETTLE, "call dealwright.settle(1, 'confirmed')", *WRITES, *PRIVATE, *OWN,
         *PEOPLE, *NIGHT, "select dealwright.contact(1)", "select dealwright.decline(1, 'x')",
         "select dealwright.reassign(3, 'x')", "update dealwright.booking set status = 'confirmed'",
+        "select * from dealwright.change",
     ],
+    "chief": [*WRITES, *PRIVATE, *OWN, *NIGHT_BUT_TASKS],
     "boss": ["select pg_read_file('PG_VERSION')", "create role other", "update dealwright.agent set open = 0",
              "truncate dealwright.lead cascade"],
     "nobody": [RANK, PLACE, PLACE_MANY, *READS, *OWN, *PRIVATE, "select * from dealwright.schema_version"],
@@ -250,13 +284,47 @@ def test_what_a_role_cannot(database: Database, desk: Connection[Any], user: str
             try:
                 rows(connection, statement)
             except psycopg.Error as error:
-                ours = user == "boss" and error.sqlstate == "DW001"
+                # of an agent's user: what is somebody else's is not there
+                ours = error.sqlstate in {"boss": ("DW001",), "ann": ("DW001", "DW003")}.get(user, ())
                 if error.sqlstate not in ALLOWED and not ours:
                     others.append((statement, str(error)))
             else:
                 done.append(statement)
     assert (done, others) == ([], [])
     assert check_desk(desk, MODEL) == before
+
+
+def test_a_service_acts_for_one_agent_at_a_time(database: Database, desk: Connection[Any]) -> None:
+    wrong_filter = "select distinct agent_id from dealwright.assignment"  # of everybody: none is named
+    with as_user(database, "shop") as service:
+        rows(desk, "grant dealwright_agent to shop")
+        rows(service, "set role dealwright_agent")
+        assert rows(service, wrong_filter) == []
+        for agent_id in (1, 2):
+            rows(service, f"select set_config('dealwright.agent_id', '{agent_id}', false)")
+            assert rows(service, wrong_filter) == [{"agent_id": agent_id}]
+            assert value(service, "select count(*) from dealwright.agent") == 1
+            assert {row["rep_id"] for row in rows(service, "select rep_id from dealwright.task")} == {
+                {1: "A1", 2: "B1"}[agent_id]
+            }
+            with pytest.raises(psycopg.Error, match=r"no booking . of yours"):
+                rows(service, f"select dealwright.settle_booking({3 - agent_id}, 'confirmed')")
+            with pytest.raises(psycopg.Error, match=r"no assignment . of yours"):
+                rows(service, f"select dealwright.explain({3 - agent_id})")
+            told = value(service, f"select dealwright.explain({agent_id})")
+            assert [row["agent_id"] for row in told["ranking"]] == [agent_id]
+            assert {row["agent_id"] for row in told["history"]} == {agent_id}
+        rows(service, "select set_config('dealwright.agent_id', '', false)")
+        assert rows(service, wrong_filter) == []
+        rows(desk, "revoke dealwright_agent from shop")
+    # an agent's own user cannot say that they are somebody else
+    with as_user(database, "ann") as ann:
+        rows(ann, "select set_config('dealwright.agent_id', '2', false)")
+        assert rows(ann, wrong_filter) == [{"agent_id": 1}]
+        rows(ann, "set role dealwright_agent")
+        assert rows(ann, wrong_filter) == []
+        with pytest.raises(psycopg.Error, match="no booking 2 of yours"):
+            rows(ann, "select dealwright.settle_booking(2, 'confirmed')")
 
 
 def test_an_agent_sees_and_settles_own_work_only(database: Database, desk: Connection[Any]) -> None:

@@ -193,6 +193,13 @@ def test_no_other_site_signs_in_or_changes_anything(browser: TestClient) -> None
     change = browser.patch("/api/v1/agents/A1", json={"capacity": 7}, headers={"X-CSRF-Token": csrf})
     assert change.status_code == 200
     assert desk.book.agent("A1")["capacity"] == 7
+    noted = browser.get("/api/v1/audit", params={"object": "agent", "object_id": "A1"}).json()["items"]
+    assert [(row["actor_name"], row["before"], row["after"], row["request_id"]) for row in noted] == [
+        ("Mona", {"capacity": 40, "shifts": None}, {"capacity": 7, "shifts": None},
+         change.headers["x-request-id"])
+    ]  # fmt: skip
+    signed = browser.get("/api/v1/audit", params={"action": "sign_in"}).json()["items"]
+    assert [row["actor"] for row in signed] == [f"key {key.split('_')[1]}"]
     # of another session the token is another
     with_key(browser, key)
     assert browser.get("/floor").text != csrf
@@ -219,6 +226,11 @@ def test_the_provider_names_a_manager(browser: TestClient, provider: Provider) -
     entered = at_provider(browser, "/floor?day=1")
     assert (entered.status_code, entered.headers["location"]) == (303, "/floor?day=1")
     assert browser.get("/floor").status_code == 200
+    csrf = {"X-CSRF-Token": browser.get("/floor").text}
+    assert browser.patch("/api/v1/agents/A1", json={"capacity": 3}, headers=csrf).status_code == 200
+    deed, signed, *_ = browser.get("/api/v1/audit").json()["items"]
+    assert (deed["actor"], deed["actor_name"]) == (f"person u-1 of {provider.url}", "Mona Lee")
+    assert (signed["action"], signed["actor"]) == ("sign_in", deed["actor"])
     who = browser.get("/api/v1/me").json()
     assert who == {
         "key_id": None, "name": "Mona Lee", "scopes": ["manager", "planner"], "agent_id": None,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -20,7 +21,8 @@ from schemathesis.specs.openapi.checks import (
 from servers import TestServer
 from serving import MARS, Serving, lead, served_floor
 
-from dealwright import Client, ConflictError, InputError, Lead, NotFoundError, ServiceError
+from dealwright import Client, ConflictError, DatabaseError, InputError, Lead, NotFoundError, ServiceError
+from dealwright.service.desks import Desks
 
 EXAMPLES = 6
 ROLES = ("ingest", "planner", "manager", "admin", "A1")
@@ -161,6 +163,62 @@ def test_an_agents_key_meets_what_is_anothers_as_if_it_were_not_there(
         assert asked.status_code == 404
         assert client.patch("/api/v1/agents/A1", json={"capacity": 99}).status_code == 403
     assert service.desk.book.agent("A1")["capacity"] == 40
+
+
+def test_a_wrong_filter_shows_an_agent_nothing_of_anothers(
+    service: Serving, work: dict[str, dict[str, Any]]
+) -> None:
+    agent = service.desk.keys.find(service.keys["A1"].split("_")[1])
+    desks = Desks(service.desk)
+    assert desks.are_separate
+    try:
+        asked = desks.for_caller(agent, frozenset({"agent", "admin"}), agent.agent_id, "r")
+        # as a bug in Python would ask: for everybody's work, by another's id, for any lead
+        seen = asked.book.assignments(agent_id=None, k=1000).rows
+        assert seen
+        assert {row["agent_id"] for row in seen} == {"A1"}
+        other = service.desk.book.find_agent("A2")
+        assert asked.book.assignments(agent_id=other).rows == ()
+        assert {row["lead_id"] for row in asked.book.leads(k=1000).rows} == {row["lead_id"] for row in seen}
+        assert [row["agent_id"] for row in asked.book.agents().rows] == ["A1"]
+        assert {row["rep_id"] for row in asked.tasks.find().rows} == {"A1"}
+        theirs = work["A2"]
+        for call_it in (
+            lambda: asked.book.assignment(theirs["assignment"]),
+            lambda: asked.book.agent_of_booking(theirs["booking"]),
+            lambda: asked.settle(theirs["booking"], "cancelled"),
+            lambda: asked.explain(theirs["assignment"]),
+            lambda: asked.contact(theirs["assignment"]),
+            lambda: asked.decline(theirs["assignment"], "x"),
+            lambda: asked.tasks.start(theirs["task"]),
+            lambda: asked.tasks.finish(theirs["task"], "responded"),
+            lambda: asked.tasks.cancel(theirs["task"]),
+            lambda: asked.activate("A2"),
+            lambda: asked.deactivate("A2"),
+        ):
+            with pytest.raises(NotFoundError):
+                call_it()
+        for call_it in (
+            asked.outbox.last,
+            lambda: asked.reassign(theirs["assignment"], "x"),
+            lambda: asked.replay(theirs["assignment"]),
+            lambda: asked.assign(lead("Somebody else")),
+            asked.keys.list,
+            lambda: asked.book.set_availability("A1", capacity=99),
+        ):
+            with pytest.raises(DatabaseError, match="permission denied"):
+                call_it()
+        # the next one who borrows the connection is nobody until they say who they are
+        with desks._databases["dealwright_agent"].connection() as connection:
+            assert rows(connection, "select from dealwright.assignment") == []
+        # with more than one scope, an endpoint gives the rights of the least that it takes
+        both = replace(agent, scopes=frozenset({"ingest", "planner", "manager"}), agent_id=None)
+        for allowed, role in (("ingest", "app"), ("manager", "manager"), ("planner", "planner")):
+            desk = desks.for_caller(both, frozenset({allowed, "admin"}), None, "r")
+            with desk.database.connection() as connection:
+                assert rows(connection, "select current_user as it") == [{"it": f"dealwright_{role}"}]
+    finally:
+        desks.close()
 
 
 def test_the_client_gives_the_answers_and_errors_of_the_desk(service: Serving) -> None:

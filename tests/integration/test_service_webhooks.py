@@ -195,6 +195,21 @@ def test_a_webhook_does_not_lead_into_ones_own_network(
     assert receiver.heard == {}
 
 
+def test_a_pause_longer_than_any_is_the_clocks_fault_and_is_not_waited_for(
+    database: Database, receiver: Receiver
+) -> None:
+    make_floor(database)
+    desk = Desk(database)
+    for path, wait_s in (("/put-back", 86_400), ("/paused", 1_800)):
+        desk.webhooks.create(receiver.url(path))
+        # as if the database's clock had been a day ahead when it failed
+        desk.webhooks.failed(desk.webhooks.list()[-1], "away", wait_s)
+    desk.assign(lead())
+    with delivering(desk):
+        until(lambda: len(receiver.heard["/put-back"]) >= 1)
+    assert receiver.heard["/paused"] == []
+
+
 @pytest.mark.parametrize("url", ["ftp://x/", "https://", "https://u:p@example.com/", "https://x:port/"])
 def test_what_is_no_address_is_refused(database: Database, url: str) -> None:
     with pytest.raises(InputError):

@@ -23,7 +23,7 @@ def messages_in_use() -> set[str | tuple[str, str]]:
 
 def _in_code() -> Iterator[str | tuple[str, str]]:
     package = Path(dealwright.__file__).parent
-    for path in [*(package / "report").glob("*.py"), *(package / "cli").glob("*.py")]:
+    for path in [file for folder in ("report", "web", "cli") for file in (package / folder).glob("*.py")]:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if not isinstance(node, ast.Call):
                 continue
@@ -44,7 +44,13 @@ def _in_templates() -> Iterator[str | tuple[str, str]]:
     from dealwright.report.pages import environment
 
     made = environment(Format())
-    for file in (resources.files("dealwright.report") / "templates").iterdir():
+    files = [
+        file
+        for package in ("dealwright.report", "dealwright.web")
+        for file in (resources.files(package) / "templates").iterdir()
+        if file.name.endswith(".html")
+    ]
+    for file in files:
         for call in made.parse(file.read_text(encoding="utf-8")).find_all(nodes.Call):
             name = getattr(call.node, "name", getattr(call.node, "attr", ""))
             texts = [

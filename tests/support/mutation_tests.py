@@ -42,7 +42,7 @@ _CHANNELS_AND_SHIFTS = f"{_PLAN}/test_channel_and_schedule.py"
 # by the module's path below src/dealwright (of SQL: below desk/sql), without what its name ends in
 TESTS: dict[str, tuple[str, ...]] = {
     "routing/week": tuple(f"{_PLAN}/routing/test_{name}.py" for name in ("parts", "day_values", "route")),
-    "plan/headcount": (f"{_PLAN}/test_headcount.py",),
+    "plan/headcount": (f"{_PLAN}/test_headcount_parts.py", f"{_PLAN}/test_headcount.py"),
     "plan/flow": (f"{_PLAN}/channels/test_allocation.py",),
     "plan/travel": (f"{_PLAN}/routing/test_travel.py", f"{_PLAN}/routing/test_parts.py"),
     "plan/inputs": (f"{_PLAN}/test_inputs.py", f"{_PLAN}/routing/test_parts.py"),

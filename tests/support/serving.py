@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -36,6 +36,14 @@ class Serving:
     process: subprocess.Popen[bytes]
     log: Path
     keys: dict[str, str] = field(default_factory=dict)
+    start: Callable[[], subprocess.Popen[bytes]] | None = None
+
+    def restart(self) -> None:
+        """Kill the service as a power cut would, and start it again at the same address."""
+        assert self.start is not None
+        self.process.kill()
+        self.process.wait()
+        self.process = self.start()
 
     def client(self, role: str | None = "admin", **settings: Any) -> httpx.Client:
         """Return a client with the key of a role."""
@@ -62,37 +70,40 @@ def make_floor(database: Database, agents: Mapping[str, int] = AGENTS) -> None:
 
 
 @contextmanager
-def serving(url: str, folder: Path, *options: str) -> Iterator[Serving]:
-    """Run the service for a desk; stop it at the end."""
+def serving(url: str | None, folder: Path, *options: str) -> Iterator[Serving]:
+    """Run the service for a desk, or for the embedded one under the folder's ``home``; stop it at the end."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     log = folder / f"serve-{port}.log"
     environment = {
         **os.environ,
-        "DATABASE_URL": url,
+        "DATABASE_URL": url or "",
         "DEALWRIGHT_HOME": str(folder / "home"),
         "PYTHONPATH": str(ROOT / "src"),
     }
-    with log.open("wb") as stream, Desk.open(url) as desk:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "dealwright", "serve", "--port", str(port), *options],
-            stderr=stream,
-            stdout=stream,
-            env=environment,
-            cwd=folder,
-        )
-        found = Serving(f"http://127.0.0.1:{port}", desk, process, log)
+    with log.open("wb") as stream, Desk.open(url, None if url else folder / "home") as desk:
+
+        def start() -> subprocess.Popen[bytes]:
+            return subprocess.Popen(
+                [sys.executable, "-m", "dealwright", "serve", "--port", str(port), *options],
+                stderr=stream,
+                stdout=stream,
+                env=environment,
+                cwd=folder,
+            )
+
+        found = Serving(f"http://127.0.0.1:{port}", desk, start(), log, start=start)
         try:
             wait_until_ready(found)
             yield found
         finally:
-            process.send_signal(signal.SIGTERM)
+            found.process.send_signal(signal.SIGTERM)
             try:
-                process.wait(20)
+                found.process.wait(20)
             except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+                found.process.kill()
+                found.process.wait()
 
 
 def wait_until_ready(service: Serving, within_s: float = 120) -> None:
@@ -115,6 +126,8 @@ def served_floor(server: TestServer, template: str, folder: Path, *options: str)
     server.create_database(name, template)
     with Database(server.url_of(name)) as database:
         make_floor(database)
+        with Desk(database) as desk:
+            desk.make_roles()
     with serving(server.url_of(name), folder, *options) as found:
         for role in ("ingest", "planner", "manager", "admin"):
             found.keys[role] = found.desk.keys.create(role, [role])

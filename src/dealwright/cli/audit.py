@@ -1,4 +1,4 @@
-"""Commands that look back: explain, replay, verify, and the one that makes room: archive."""
+"""Commands that look back: explain, replay, verify, audit, and the one that makes room: archive."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from dealwright.cli.context import Json, console, open_desk, read_time, settings_of, write_json
+from dealwright.cli.context import Json, console, notes, open_desk, read_time, settings_of, write_json
 
 Assignment = Annotated[str, typer.Argument(metavar="ASSIGNMENT", help="Id of the assignment.")]
 ArchiveFolder = Annotated[
@@ -28,6 +28,45 @@ def register(app: typer.Typer) -> None:
     app.command("verify")(verify)
     app.command("dossier")(dossier)
     app.command("archive")(archive)
+    app.command("audit")(audit)
+
+
+def audit(
+    context: typer.Context,
+    *,
+    actor: Annotated[
+        str | None, typer.Option("--actor", metavar="ACTOR", help="Only of this key, person or user.")
+    ] = None,
+    action: Annotated[
+        str | None, typer.Option("--action", metavar="ACTION", help="Only this kind of deed.")
+    ] = None,
+    about: Annotated[
+        str | None, typer.Option("--about", metavar="KIND", help="Only of a kind of thing, such as agent.")
+    ] = None,
+    object_id: Annotated[
+        str | None, typer.Option("--id", metavar="ID", help="Only about the one with this id.")
+    ] = None,
+    top: Annotated[
+        int, typer.Option("--top", metavar="NUMBER", min=1, max=1000, help="How many, newest first.")
+    ] = 50,
+    as_json: Json = False,
+) -> None:
+    """Show who did what: people, and programs with a key."""
+    with open_desk(context) as desk:
+        found = desk.book.changes(actor=actor, action=action, kind=about, object_id=object_id, k=top)
+    if as_json:
+        write_json([dict(row) for row in found.rows])
+        return
+    if not found.rows:
+        notes().print("nobody has done such a thing", markup=False)
+    for row in found.rows:
+        reason = f": {row['reason']}" if row["reason"] else ""
+        console().print(
+            f"{row['changed_at']:%Y-%m-%d %H:%M:%S}  {row['actor_name']} ({row['actor']})  {row['action']} "
+            f"{row['object']} {row['object_id']}{reason}",
+            markup=False,
+            soft_wrap=True,
+        )
 
 
 def dossier(

@@ -16,7 +16,7 @@ GROUPS: Final[Mapping[str, tuple[str, ...]]] = {
     "Begin": ("demo", "draft", "init", "import"),
     "The floor": ("rank", "assign", "settle", "contact", "decline", "reassign", "queue", "agents"),
     "Learning": ("evidence", "train", "model"),
-    "Why": ("explain", "replay", "verify", "dossier"),
+    "Why": ("explain", "replay", "verify", "dossier", "audit"),
     "The night": ("plan", "report", "why", "task"),
     "Operation": (
         "serve",
@@ -70,6 +70,7 @@ EXAMPLES: Final[Mapping[str, tuple[str, str]]] = {
     "explain": ("dealwright explain 1842", "dealwright explain 1842 --agent 'Grace Hopper'"),
     "replay": ("dealwright replay 1842", "dealwright replay 1842 --json"),
     "verify": ("dealwright verify", "dealwright verify --json"),
+    "audit": ("dealwright audit --top 20", "dealwright audit --about agent --id a-7 --json"),
     "plan": (
         "dealwright plan --world barcelona --out night",
         "dealwright plan exports --out tonight --previous last-night --publish",

@@ -47,6 +47,19 @@ def serve(
             "--private-webhooks", help="Webhooks may lead into your own network, and to this machine."
         ),
     ] = False,
+    drain: Annotated[
+        float,
+        typer.Option(
+            "--drain",
+            metavar="SECONDS",
+            min=0,
+            max=3600,
+            help="How long to go on answering after SIGTERM, while /ready says no.",
+        ),
+    ] = 0.0,
+    pages: Annotated[
+        bool, typer.Option("--console/--no-console", help="Also serve the console, for people in a browser.")
+    ] = True,
     public_url: Annotated[
         str | None,
         typer.Option(
@@ -63,9 +76,16 @@ def serve(
         settings = replace(settings, public_url=public_url)
     with open_desk(context) as desk:  # brings the database up to date before a process of the service starts
         keys = desk.keys.list()
+        if settings.database_url is None and not desk.acts_for():
+            desk.make_roles()  # nobody else has the embedded database
     from dealwright.service.params import ServiceParams
     from dealwright.service.server import Place, serve
 
+    extend = None
+    if pages:
+        from dealwright.web import add_console
+
+        extend = add_console
     say = notes()
     if not any(key["is_valid"] for key in keys):
         say.print(
@@ -81,12 +101,19 @@ def serve(
             public_url=settings.public_url,
             oidc=settings.oidc,
             oidc_secret=settings.oidc_secret,
+            drain_s=drain,
         ),
         host=host,
         port=port,
         processes=processes,
-        ready=lambda address: say.print(f"serving at {address}; Ctrl-C stops", markup=False, soft_wrap=True),
+        ready=lambda address: say.print(_serving(address, pages=pages), markup=False, soft_wrap=True),
+        extend=extend,
     )
+
+
+def _serving(address: str, *, pages: bool) -> str:
+    console = f"the console at {address.removesuffix('/api/v1')}, " if pages else ""
+    return f"{console}serving at {address}; Ctrl-C stops"
 
 
 def mcp(

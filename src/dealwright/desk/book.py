@@ -79,7 +79,7 @@ class Book(Session):
     def assignment(self, assignment: int | str) -> Row:
         """Return one assignment with its lead and booking; ``desk_agent_id``: the desk's id of its agent."""
         name = self._rows("find_assignment", name=str(assignment))[0]["id"]
-        return _named(self._rows("assignment", assignment_id=name)[0])
+        return _named(_own_row(self._rows("assignment", assignment_id=name), f"assignment {assignment}"))
 
     def assignments(
         self,
@@ -112,7 +112,7 @@ class Book(Session):
 
     def agent(self, agent: int | str) -> Row:
         """Return one agent with the workload."""
-        return _agent(self._rows("agent", agent_id=self.find_agent(agent))[0])
+        return _agent(_own_row(self._rows("agent", agent_id=self.find_agent(agent)), f"agent {agent}"))
 
     def agents(self, *, after: int | None = None, k: int = 100) -> Page:
         """Return agents in the order in which they came."""
@@ -123,6 +123,31 @@ class Book(Session):
         """Return the leads that wait, most urgent first; they are counted from their place in the queue."""
         rows = self._rows("queue_page", after=after or 0, k=_limit(k) + 1)
         return _page([{**row, "position": row["place"]} for row in rows], k)
+
+    def changes(
+        self,
+        *,
+        actor: str | None = None,
+        action: str | None = None,
+        kind: str | None = None,
+        object_id: int | str | None = None,
+        after: int | None = None,
+        k: int = 100,
+    ) -> Page:
+        """Return who did what, newest first.
+
+        Parameters
+        ----------
+        actor
+            As the rows name them, such as ``key 3f9ac21b04de``.
+        kind, object_id
+            What it was done to: a kind such as ``assignment``, and its id.
+        """
+        rows = self._rows(
+            "changes_page", actor=actor, action=action, object=kind,
+            object_id=None if object_id is None else str(object_id), before=after, k=_limit(k) + 1,
+        )  # fmt: skip
+        return _page([{**row, "object_id": own_id(row["object_id"])} for row in rows], k)
 
     def policies(self) -> tuple[Row, ...]:
         """Return the policies with their parameters; the first is used where none is named."""
@@ -165,6 +190,13 @@ def _range(start: datetime, end: datetime) -> Range[datetime]:
     if not start < end:
         raise InputError(f"the shift from {start} ends before it begins: put the earlier time first")
     return Range(start, end)
+
+
+def _own_row(found: Sequence[Row], what: str) -> Row:
+    """Return what was looked up by an id that there is: to a role that may not see it, it is not there."""
+    if not found:
+        raise NotFoundError(f"there is no {what} of yours: your list shows those that are")
+    return found[0]
 
 
 def _limit(k: int) -> int:

@@ -6,7 +6,7 @@ import contextlib
 import re
 import selectors
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -24,6 +24,13 @@ from dealwright.errors import DatabaseError, DatabaseUrlError
 
 OLDEST_VERSION = 15
 _CONNECT_TIMEOUT_S = 10
+# a server that does not answer for half a minute is gone: without, a query would wait for it for hours
+_KEEPALIVE = {
+    "keepalives_idle": 15, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 30_000,
+}  # fmt: skip
+_PROBE_S = 2.0
+# how long one attempt to connect again is repeated: its pauses double, and the server may be back long before
+_RECONNECT_S = 8.0
 
 
 class Database:
@@ -33,9 +40,11 @@ class Database:
     closes its pool at the end; the embedded server goes on running for other clients.
     """
 
-    def __init__(self, url: str, *, pool_size: int = 16, tell: Tell = log_wait) -> None:
+    def __init__(
+        self, url: str, *, pool_size: int = 16, role: str | None = None, tell: Tell = log_wait
+    ) -> None:
         self.url, self.prepares = _split_prepare(url)
-        self._pool_size = pool_size
+        self._pool_size, self._role, self._tell = pool_size, role, tell
         self._watcher = Watcher(lambda: self.connect(autocommit=True), tell)
         self._pool: ConnectionPool[Connection[Any]] | None = None
         self._pool_lock = threading.Lock()
@@ -89,12 +98,14 @@ class Database:
                     self._pool = ConnectionPool(
                         self.url,
                         kwargs=self._options(),
-                        min_size=1,
+                        # of a role there may be nobody for hours
+                        min_size=1 if self._role is None else 0,
                         max_size=self._pool_size,
                         open=True,
                         configure=_configure,
                         # a connection that died with a restarted server is replaced before anybody gets it
                         check=_check_alive,
+                        reconnect_timeout=_RECONNECT_S,
                         name="dealwright",
                     )
                 except psycopg.Error as error:
@@ -112,14 +123,7 @@ class Database:
         DatabaseError
             No connection was to be had in time.
         """
-        try:
-            borrowed = self.pool.getconn(timeout=timeout_s)
-        except PoolTimeout:
-            self.connect().close()  # when it is the database that fails, this says how
-            raise DatabaseError(
-                f"all {self._pool_size} connections to {redact(self.url)} were busy for {timeout_s:.0f} s: "
-                "ask for less at once, or raise the size of the pool"
-            ) from None
+        borrowed = self._borrow(timeout_s)
         try:
             with borrowed:
                 if autocommit:
@@ -131,6 +135,29 @@ class Database:
                 borrowed.autocommit = False
             self.pool.putconn(borrowed)  # which replaces it where it is not idle any more
 
+    def _borrow(self, timeout_s: float) -> Connection[Any]:
+        """Wait for a pooled connection, but not for a database that is away."""
+        soon = min(timeout_s, _PROBE_S)
+        for patience_s in (soon, timeout_s - soon):
+            if patience_s > 0:
+                try:
+                    return self.pool.getconn(timeout=patience_s)
+                except PoolTimeout:
+                    self.connect().close()  # when it is the database that fails, this says how
+        raise DatabaseError(
+            f"all {self._pool_size} connections to {redact(self.url)} were busy for {timeout_s:.0f} s: "
+            "ask for less at once, or raise the size of the pool"
+        )
+
+    def acting(self, role: str, *, pool_size: int = 8) -> Database:
+        """Return the same database for connections that have the rights of a role and no others.
+
+        A pooler that works by transactions does not keep a connection's role.
+        """
+        acting = Database(self.url, pool_size=pool_size, role=role, tell=self._tell)
+        acting.prepares = self.prepares
+        return acting
+
     def watching(self, connection: Connection[Any]) -> contextlib.AbstractContextManager[None]:
         """Say for whom a connection waits, whenever that takes longer than two seconds in this block."""
         # what a pooler calls the process is not its name on the server
@@ -138,9 +165,13 @@ class Database:
 
     def _options(self) -> dict[str, Any]:
         """Return what every connection asks for, unless the URL says otherwise."""
-        wanted: dict[str, Any] = {"application_name": "dealwright", "connect_timeout": _CONNECT_TIMEOUT_S}
+        wanted: dict[str, Any] = {
+            "application_name": "dealwright", "connect_timeout": _CONNECT_TIMEOUT_S, **_KEEPALIVE,
+        }  # fmt: skip
         given = _parts(self.url)
         options = {name: value for name, value in wanted.items() if name not in given}
+        if self._role is not None:
+            options["options"] = f"{given.get('options', '')} -c role={self._role}".strip()
         return options if self.prepares else {**options, "prepare_threshold": None}
 
     def close(self) -> None:
@@ -161,6 +192,45 @@ class Database:
 
     def __repr__(self) -> str:
         return f"Database({redact(self.url)!r})"
+
+
+class Identified(Database):
+    """A database whose connections carry settings of ours as long as they are lent: who asks, and for whom.
+
+    The pool is the other's.
+    """
+
+    def __init__(self, database: Database, settings: Mapping[str, str]) -> None:
+        super().__init__(database.url)
+        self.prepares = database.prepares
+        self._lender, self._settings = database, settings
+
+    @contextlib.contextmanager
+    def connection(self, *, autocommit: bool = False, timeout_s: float = 30.0) -> Iterator[Connection[Any]]:
+        """Lend a connection; before anybody else gets it, its settings are empty again."""
+        with self._lender.connection(autocommit=autocommit, timeout_s=timeout_s) as borrowed:
+            # those of a transaction end with it; a command that commits by itself needs those of a session
+            _set(borrowed, self._settings, for_transaction=not autocommit)
+            try:
+                yield borrowed
+            finally:
+                if autocommit:
+                    self._forget(borrowed)
+
+    def _forget(self, borrowed: Connection[Any]) -> None:
+        try:
+            _set(borrowed, dict.fromkeys(self._settings, ""), for_transaction=False)
+        except psycopg.Error:
+            borrowed.close()  # the pool puts another in its place
+
+    def close(self) -> None:
+        """Leave the pool to whose it is."""
+
+
+def _set(connection: Connection[Any], settings: Mapping[str, str], *, for_transaction: bool) -> None:
+    calls = ", ".join(["set_config(%s, %s, %s)"] * len(settings))
+    values = [item for name, value in settings.items() for item in (name, value, for_transaction)]
+    connection.execute(f"SELECT {calls}".encode(), values)
 
 
 def redact(url: str) -> str:

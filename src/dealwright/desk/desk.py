@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 
     from dealwright.desk.archive import Archived
     from dealwright.desk.book import Book
+    from dealwright.desk.floor import Floor
     from dealwright.desk.keys import KeyRegister
     from dealwright.desk.nights import Nights
     from dealwright.desk.outbox import Outbox
@@ -144,6 +145,15 @@ class Desk(ModelRegister):
         with self.database.connect() as connection, answered_errors(self.database.url):
             return make_roles(connection)
 
+    def acts_for(self) -> frozenset[str]:
+        """Return the roles of the desk that this desk's user may act for, with what each needs granted."""
+        from dealwright.desk.roles import ROLES, edition_of_roles
+
+        if not self.database.prepares:  # a pooler by transactions keeps no role
+            return frozenset()
+        rows = self._rows("acting_roles", roles=list(ROLES), edition=edition_of_roles())
+        return frozenset(row["role"] for row in rows)
+
     # history
 
     def load(self, history: History, *, deactivate_missing: bool | None = False) -> Loaded:
@@ -177,6 +187,13 @@ class Desk(ModelRegister):
         from dealwright.desk.book import Book
 
         return Book(self.database)
+
+    @property
+    def floor(self) -> Floor:
+        """The desk as its people look at it."""
+        from dealwright.desk.floor import Floor
+
+        return Floor(self.database)
 
     @property
     def outbox(self) -> Outbox:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,11 +20,12 @@ from dealwright.errors import DatabaseError
 ROLES: Mapping[str, str] = {
     "dealwright_app": "places, settles and ranks; sees no revenue, writes no counter",
     "dealwright_agent": "sees and settles their own work only",
+    "dealwright_manager": "runs the floor: what an application and a reader may, and reports on tasks",
     "dealwright_planner": "takes in histories, trains, publishes the plan; sees everything",
     "dealwright_reader": "sees everything, writes nothing",
     "dealwright_owner": "owns the desk: may do everything, upgrades included",
 }
-_GRANTS = ("nobody", "everybody", "app", "agent", "reader", "planner", "rows")
+_GRANTS = ("nobody", "everybody", "app", "agent", "reader", "planner", "manager", "rows")
 
 
 @dataclass(frozen=True)
@@ -110,12 +112,20 @@ def make_roles(connection: Connection[Any]) -> Roles:
         return _read(connection, created)
 
 
+def edition_of_roles() -> str:
+    """Return what tells this version of the grants from others."""
+    return hashlib.sha256(b"".join(_block(name) for name in _GRANTS)).hexdigest()
+
+
 def _hand_over(connection: Connection[Any]) -> None:
     """Give the desk to its owner role, and the others their grants."""
     connection.execute(_block("owner"))
     act_as_owner(connection)
     for name in _GRANTS:
         connection.execute(_block(name))
+    connection.execute(
+        "UPDATE dealwright.schema_functions SET roles = %s || ' ' || checksum", [edition_of_roles()]
+    )
 
 
 @cache

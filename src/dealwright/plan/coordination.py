@@ -64,6 +64,11 @@ class Solved:
     days: SolvedDays = field(default_factory=dict)
     channels: dict[str, Channels] = field(default_factory=dict)
 
+    def clear(self) -> None:
+        """Forget all of it: an allocation holds a row per account."""
+        self.days.clear()
+        self.channels.clear()
+
 
 @dataclass(frozen=True)
 class Night:
@@ -159,7 +164,7 @@ class Night:
         return self.stages.run(
             "schedule", data.accounts.height, schedule, data.accounts, channels.frame, self.params.schedule,
             staff=data.staff, arrivals=data.arrivals, call_backs=data.call_backs, carried=self.carried,
-            touches=data.touches, catalogue=self.params.action.catalogue,
+            touches=data.logs()["touches"], catalogue=self.params.action.catalogue,
             schema=data.schema, as_of=data.as_of,
         )  # fmt: skip
 

@@ -106,7 +106,7 @@ def _with_one_fewer(planned: Schedule, data: PlanInputs) -> PlanInputs:
     staff = data.staff
     if staff is None:
         staff = conform(worked.select("rep_id").sort("rep_id"), STAFF_COLUMNS, "rep_id")
-    return replace(data, staff=staff.filter(pl.col("rep_id") != gone))
+    return data.having(staff=staff.filter(pl.col("rep_id") != gone))
 
 
 def _lift(planned: Schedule, data: PlanInputs, params: PlanParams) -> Iterator[_Lifted]:
@@ -155,7 +155,7 @@ def _without_peaks(name: str, data: PlanInputs, params: PlanParams) -> _Lifted:
         own = pl.col("channel") == name
         mean = pl.col("contacts").mean().over("channel")
         arrivals = arrivals.with_columns(contacts=pl.when(own).then(mean).otherwise("contacts"))
-    return _Lifted(BUSY_HOURS, name, replace(data, arrivals=arrivals), even)
+    return _Lifted(BUSY_HOURS, name, data.having(arrivals=arrivals), even)
 
 
 def _at_any_time(data: PlanInputs, params: PlanParams) -> _Lifted:
@@ -170,7 +170,7 @@ def _at_any_time(data: PlanInputs, params: PlanParams) -> _Lifted:
         pl.lit(None, data.accounts.schema[name]).alias(name) for name in columns if name is not None
     )
     action = replace(params.action, catalogue=replace(catalogue, channels=channels))
-    return _Lifted(CALL_TIMES, CALLING, replace(data, accounts=accounts), replace(params, action=action))
+    return _Lifted(CALL_TIMES, CALLING, data.having(accounts=accounts), replace(params, action=action))
 
 
 def _without_breaks(pattern: ShiftPattern) -> ShiftPattern:

@@ -22,6 +22,7 @@ from dealwright.schemas import (
     consent_column,
     to_polars,
 )
+from dealwright.stored import StoredTable
 
 _POSITION: Final = ("lat_deg", "lon_deg")
 _NO_FEATURES: Final = {
@@ -45,7 +46,7 @@ def gather_inputs(
     as_of
         The cut-off; by default the midnight after the latest order or touch, without any the last midnight.
     tables
-        The other tables, by the names of `PlanInputs`; each may be ``None``.
+        The other tables, by the names of `PlanInputs`; each may be ``None``, or stored.
 
     Raises
     ------
@@ -54,7 +55,8 @@ def gather_inputs(
     """
     frame = to_polars(accounts)
     found: dict[str, Any] = {
-        name: None if table is None else to_polars(table) for name, table in tables.items()
+        name: table if table is None or isinstance(table, StoredTable) else to_polars(table)
+        for name, table in tables.items()
     }
     if schema is None:
         frame = _check_ids(frame)
@@ -162,7 +164,7 @@ def _latest(tables: dict[str, Any]) -> datetime:
     moments = [
         frame[column].max()
         for name, column in _MOMENTS.items()
-        if (frame := tables.get(name)) is not None and frame.height and column in frame.columns
+        if isinstance(frame := tables.get(name), pl.DataFrame) and frame.height and column in frame.columns
     ]
     known = [moment for moment in moments if isinstance(moment, datetime)]
     day = max(known) + timedelta(days=1) if known else datetime.now()

@@ -69,7 +69,7 @@ def _one_by_one(rows: pl.DataFrame, form: str, file: str) -> Iterator[str]:
 def _service(plan: Plan) -> Iterator[str]:
     """Yield who is not reached for other reasons than a full channel, and what the stages noted."""
     yield from _field(plan)
-    tables, accounts = plan.tables, plan.accounts
+    tables, accounts = plan.tables, plan.accounts.select("account_id", "channel", "channel_note")
     waiting = tables["waitlist"].filter(~pl.col("reason").str.contains(_IN_QUEUE.pattern))
     yield from _grouped(waiting, "accounts wait", "waitlist.parquet")
     elsewhere = accounts.filter(pl.col("channel_note").is_not_null() & pl.col("channel").is_not_null())
@@ -91,7 +91,7 @@ def _field(plan: Plan) -> Iterator[str]:
     """Say where accounts are to be visited and no visit is planned at all."""
     if plan.routes is not None:
         return
-    visits = plan.accounts.filter(pl.col("channel") == "field").height
+    visits = plan.accounts.select("channel").filter(pl.col("channel") == "field").height
     if not plan.inputs.schema.has_position:
         why = "the accounts have no positions (latitude and longitude in the schema file)"
     elif plan.inputs.reps is None:
@@ -112,7 +112,7 @@ def _limits(plan: Plan) -> Iterator[str]:
 
 def _idle(plan: Plan) -> Iterator[str]:
     """Say why most accounts get no action, where that is so."""
-    accounts = plan.accounts
+    accounts = plan.accounts.select("action", "excluded")
     idle = accounts.filter(pl.col("action") == NOTHING)
     if idle.height <= _MOST_IDLE_SHARE * accounts.height:
         return
@@ -127,8 +127,9 @@ def _idle(plan: Plan) -> Iterator[str]:
 
 def _learning(plan: Plan) -> Iterator[str]:
     """Say which accounts are treated to learn from them: their action need not be expected to pay."""
-    explored = plan.accounts.filter(pl.col("explore") & (pl.col("action") != NOTHING)).height
-    control = plan.accounts.filter("control").height
+    drawn = pl.col("explore") & (pl.col("action") != NOTHING)
+    explored = plan.accounts.select("explore", "action").filter(drawn).height
+    control = plan.accounts.select("control").filter("control").height
     if explored:
         yield (
             f"{_accounts(explored, 'gets', 'get')} an action drawn at random, to learn what works: "

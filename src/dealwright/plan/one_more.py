@@ -84,11 +84,11 @@ def _in_the_field(
     for resource, column, more in ((VISIT, "extra_visit_eur", visits), (HOUR, "extra_hour_eur", hours)):
         worth = days.with_columns(pl.col(column).fill_nan(None)).group_by("rep_id").agg(pl.col(column).sum())
         whose = _most(worth, column)
-        yield _Change(resource, whose, replace(data, reps=_with_more(reps, whose, more)), params)
+        yield _Change(resource, whose, data.having(reps=_with_more(reps, whose, more)), params)
     crowded = now.routes.left_out.filter("no_room", pl.col("rep_id").is_in(reps["rep_id"].implode()))
     waiting = crowded.group_by("rep_id").agg(pl.col("value_eur").sum())
     whose = _most(waiting, "value_eur") if waiting.height else str(reps["rep_id"].min())
-    yield _Change(REPRESENTATIVE, whose, replace(data, reps=_with_another(reps, whose)), params)
+    yield _Change(REPRESENTATIVE, whose, data.having(reps=_with_another(reps, whose)), params)
 
 
 def _in_the_centre(
@@ -104,7 +104,7 @@ def _in_the_centre(
     like = next((people for people in able if not people.is_empty()), staff.sort("rep_id"))
     if not like.is_empty():
         whose = str(like["rep_id"][0])
-        yield _Change(AGENT, whose, replace(data, staff=_with_another(staff, whose)), params)
+        yield _Change(AGENT, whose, data.having(staff=_with_another(staff, whose)), params)
 
 
 def _declared(now: Coordination, data: PlanInputs, params: PlanParams) -> Iterator[_Change]:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import polars as pl
+import polars.selectors as cs
 
 from dealwright.parallel import parallel_map
 from dealwright.plan.actions import choose_actions
@@ -93,12 +94,12 @@ def run_plan(
     del inputs  # what was given may be large, and is not needed any more
     rows, account_id = data.accounts.height, data.accounts["account_id"]
     known: dict[str, Any] = {"schema": data.schema, "as_of": data.as_of}
-    past = {"orders": data.orders, "touches": data.touches, "history": data.history}
+    past = data.logs()
     predictions = stages.run(
         "predict", rows, predict, data.accounts, params.predict, **past, **known, store=store
     )
     anomalies = stages.run(
-        "anomalies", rows, detect_anomalies, data.accounts, params.anomalies, orders=data.orders, **known
+        "anomalies", rows, detect_anomalies, data.accounts, params.anomalies, orders=past["orders"], **known
     )
     segments = stages.run(
         "segment", rows, segment, data.accounts, predictions.frame, params.segment, schema=data.schema
@@ -161,10 +162,11 @@ def run_plan(
         left_out=None if routes is None else routes.left_out, unplaced=schedule.unplaced, staff=data.staff,
     )  # fmt: skip
     decided = with_costs(join_results(account_id, *found, limits), params.action.catalogue)
+    night.solved.clear()
     briefs = stages.run(
         "brief", rows, write_briefs, data.accounts, decided, params.brief,
         visits=None if routes is None else routes.visits, calls=schedule.calls,
-        orders=data.orders, touches=data.touches, reps=data.reps, **known,
+        orders=past["orders"], touches=past["touches"], reps=data.reps, **known,
     )  # fmt: skip
     stages.finish()
 
@@ -173,12 +175,14 @@ def run_plan(
         distance_baseline, limits, briefs,
     )  # fmt: skip
     accounts = decided.with_columns(*briefs.frame.drop("account_id"), _names(data))
+    # a selection of rows copies all columns, and reasons are most of them
+    flat = accounts.select(~cs.nested())
     drift, profile = measure_drift(
-        data, accounts, predictions.metrics, last.profile, params.quality.metric_worse_by
+        data, flat, predictions.metrics, last.profile, params.quality.metric_worse_by
     )
     return Plan(
         **vars(results), inputs=data, accounts=accounts, drift=drift,
-        kpis=judge(measure(Findings(results, accounts, drift)), params.kpis.targets),
+        kpis=judge(measure(Findings(results, flat, drift)), params.kpis.targets),
         trace=tuple(stages.records), profile=profile, params=params, seed=seed,
     )  # fmt: skip
 
@@ -224,9 +228,9 @@ def _count(people: pl.DataFrame | None) -> int:
 
 def _hash_inputs(inputs: PlanInputs, seed: int, land: Any) -> str:
     tables = (
-        inputs.accounts, inputs.orders, inputs.touches, inputs.reps, inputs.history, inputs.staff,
-        inputs.promises, inputs.frequencies, inputs.call_backs, inputs.arrivals,
+        "accounts", "orders", "touches", "reps", "history", "staff", "promises", "frequencies", "call_backs",
+        "arrivals",
     )  # fmt: skip
-    parts = [hash_frame(frame) for frame in tables]
+    parts = [hash_frame(getattr(inputs, name)) for name in tables]
     parts += [] if land is None else [hash_text(land.wkb_hex)]
     return hash_text("|".join([*parts, repr(inputs.schema), inputs.as_of.isoformat(), str(seed)]))

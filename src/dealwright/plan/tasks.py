@@ -69,7 +69,9 @@ def _untimed(plan: Plan, first_day: date) -> pl.DataFrame:
     Visits are among them where nobody plans routes.
     """
     timed = [_CALLING] + [_FIELD] * (plan.routes is not None)
-    due = plan.accounts.filter(
+    due = plan.accounts.select(
+        "account_id", "channel", "action", "rep_id", "contact_from", "expected_value_eur"
+    ).filter(
         pl.col("channel").is_not_null() & (pl.col("action") != NOTHING) & ~pl.col("channel").is_in(timed)
     )
     return due.select(

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
 import polars as pl
 
-from dealwright.schemas import Columns
+from dealwright.schemas import Columns, conform
 
 CHANGE_COLUMNS: Final[Columns] = {
     "account_id": pl.String,
@@ -40,6 +40,8 @@ HISTORY_COLUMNS: Final[Columns] = {
     "amount_eur": pl.Float64,
 }
 _EVENTS: Final = 6
+_ACCOUNTS: Final = 100_000  # whose events are put in order together
+_NOBODY: Final = pl.Series("account_id", [], dtype=pl.String)
 _RUNS: Final = 12
 _COMPARED: Final = ("account_id", "rep_id", "action", "channel", "expected_value_eur")
 
@@ -80,8 +82,8 @@ def changes_since(before: pl.DataFrame | None, now: pl.DataFrame) -> pl.DataFram
 
 def outcomes_of(
     tasks: pl.DataFrame | None,
-    touches: pl.DataFrame | None,
-    orders: pl.DataFrame | None,
+    touches: pl.DataFrame | pl.LazyFrame | None,
+    orders: pl.DataFrame | pl.LazyFrame | None,
     since: datetime | None,
     until: datetime,
 ) -> pl.DataFrame:
@@ -103,18 +105,22 @@ def outcomes_of(
     made = pl.DataFrame(schema={"account_id": pl.String, "channel": pl.String, "answered": pl.Boolean})
     if touches is not None:
         made = (
-            touches.rename({"touched_at": "at"})
+            touches.lazy()
+            .rename({"touched_at": "at"})
             .filter(fresh & pl.col("channel").is_not_null())
             .group_by("account_id", "channel")
             .agg(answered=pl.col("response").any())
+            .collect()
         )
     bought = pl.DataFrame(schema={"account_id": pl.String, "ordered_eur": pl.Float64})
     if orders is not None:
         bought = (
-            orders.rename({"ordered_at": "at"})
+            orders.lazy()
+            .rename({"ordered_at": "at"})
             .filter(fresh)
             .group_by("account_id")
             .agg(ordered_eur=pl.col("amount_eur").sum())
+            .collect()
         )
     done = pl.col("answered").is_not_null()
     return (
@@ -135,25 +141,43 @@ def outcomes_of(
 
 
 def recent_events(
-    orders: pl.DataFrame | None, touches: pl.DataFrame | None, *, each: int = _EVENTS
+    orders: Iterable[pl.DataFrame], touches: Iterable[pl.DataFrame], *, each: int = _EVENTS
 ) -> pl.DataFrame:
-    """Return `HISTORY_COLUMNS`: the latest orders and contacts of every account, the latest first."""
-    parts = [pl.DataFrame(schema=HISTORY_COLUMNS)]
-    if orders is not None:
-        found = orders.select(
-            "account_id", at=pl.col("ordered_at").cast(pl.Datetime("us")), what=pl.lit("order"),
-            amount_eur=pl.col("amount_eur").cast(pl.Float64),
-        )  # fmt: skip
-        parts.append(_latest(found, each))
-    if touches is not None:
-        found = touches.filter(pl.col("channel").is_not_null()).select(
+    """Return `HISTORY_COLUMNS`: the latest orders and contacts of every account, the latest first.
+
+    Parameters
+    ----------
+    orders, touches
+        Their rows, some at a time.
+    """
+    found: dict[str, list[pl.DataFrame]] = {"order": [], "contact": []}
+    for rows in orders:
+        events = rows.select("account_id", at=pl.col("ordered_at").cast(pl.Datetime("us")),
+                             amount_eur=pl.col("amount_eur").cast(pl.Float64))  # fmt: skip
+        found["order"].append(_latest(events, each))
+    for rows in touches:
+        made = rows.filter(pl.col("channel").is_not_null())
+        events = made.select(
             "account_id", "channel", "action", at=pl.col("touched_at").cast(pl.Datetime("us")),
-            what=pl.lit("contact"), answered="response",
+            answered="response",
         )  # fmt: skip
-        parts.append(_latest(found, each))
-    found = _latest(pl.concat(parts, how="diagonal"), each).select(*HISTORY_COLUMNS)
-    # nobody looks at the hour, which would be most of the file
-    return found.with_columns(pl.col("at").dt.truncate("1d"))
+        found["contact"].append(_latest(events, each))
+    # some accounts at a time, in the order of their ids
+    ids = pl.concat([part["account_id"] for parts in found.values() for part in parts] or [_NOBODY])
+    ids = ids.unique().sort()
+    shown = [pl.DataFrame(schema=HISTORY_COLUMNS)]
+    for some in ids.to_frame().iter_slices(_ACCOUNTS):
+        first, last = (pl.lit(some["account_id"][place]) for place in (0, -1))
+        here = pl.col("account_id").is_between(first, last)
+        latest = [
+            conform(part.filter(here), HISTORY_COLUMNS)
+            .with_columns(what=pl.lit(what))
+            for what, parts in found.items()
+            for part in parts
+        ]  # fmt: skip
+        # nobody looks at the hour, which would be most of the file
+        shown.append(_latest(pl.concat(latest), each).with_columns(pl.col("at").dt.truncate("1d")))
+    return pl.concat(shown)
 
 
 def trend_with(

@@ -157,11 +157,11 @@ def _write_comparison(plan: Plan, folder: Path, previous: Path | None) -> None:
     changes = changes_since(None if before is None else before.accounts, plan.accounts)
     changes.write_parquet(folder / "changes.parquet")
     outcomes = outcomes_of(
-        None if before is None else before.tasks, data.touches, data.orders,
+        None if before is None else before.tasks, data.scan("touches"), data.scan("orders"),
         None if before is None else before.as_of, data.as_of,
     )  # fmt: skip
     outcomes.write_parquet(folder / "outcomes.parquet")
-    recent_events(data.orders, data.touches).write_parquet(
+    recent_events(data.parts("orders"), data.parts("touches")).write_parquet(
         folder / "account_history.parquet", compression_level=LEVEL
     )
     trend = trend_with(() if before is None else before.trend, data.as_of, plan.kpis.summary())

@@ -27,6 +27,7 @@ from dealwright.service.problems import RefusedError, problem, problem_of, statu
 from dealwright.service.routes import (
     agents,
     assignments,
+    audit,
     events,
     keys,
     leads,
@@ -46,6 +47,10 @@ if TYPE_CHECKING:
 _log = logging.getLogger("dealwright.service")
 # what a log can show without harm
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+ErrorPage = Callable[[Request, int, str], Response]
+# what programs ask for: answered by problem documents, whatever pages there are
+_PROGRAMS = ("/api/", "/health", "/ready")
+_PAGE_DETAILS = {404: "no such page: the links at the top lead to those that there are"}
 _DESCRIPTION = """\
 Decides who should sell to a customer. Every request carries a key (`Authorization: Bearer dw_…`); `x-scopes`
 of an operation says which keys it takes. Every error is a problem document whose `detail` names the fix.
@@ -60,6 +65,7 @@ def create_app(
     params: ServiceParams,
     *,
     started: Callable[[Service], None] = lambda _: None,
+    extend: Callable[[FastAPI], None] = lambda _: None,
 ) -> FastAPI:
     """Build the application.
 
@@ -69,6 +75,9 @@ def create_app(
         Is called when the application starts; what it returns is closed when it ends.
     started
         Is told of it, in the thread of the event loop.
+    extend
+        Adds addresses of its own; ``app.state.error_page``, where it sets that, answers what went wrong at
+        these.
     """
 
     @asynccontextmanager
@@ -94,7 +103,19 @@ def create_app(
         redirect_slashes=False,
     )
     app.state.params = params
-    for module in (leads, assignments, agents, events, reading, runs, tasks, webhooks, keys, operations):
+    for module in (
+        leads,
+        assignments,
+        agents,
+        events,
+        reading,
+        runs,
+        tasks,
+        audit,
+        webhooks,
+        keys,
+        operations,
+    ):
         app.include_router(module.router, prefix="/api/v1")
     app.include_router(operations.probes)
     app.include_router(people.router)
@@ -105,6 +126,7 @@ def create_app(
     app.add_exception_handler(HTTPException, _refuse_request)
     app.openapi = lambda: _with_problem(app)  # type: ignore[method-assign]  # as its documentation says
     app.add_middleware(Envelope, most_body_bytes=params.most_body_bytes, tracing=start_tracing())
+    extend(app)
     return app
 
 
@@ -133,7 +155,7 @@ class Envelope:
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send, span: Span | None = None) -> None:
         began = time.perf_counter()
-        request_id = _request_id(scope)
+        request_id = scope["dealwright.request_id"] = _request_id(scope)
         token = REQUEST_ID.set(request_id)
         status = 0
 
@@ -141,11 +163,12 @@ class Envelope:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
+                kept = any(name == b"cache-control" for name, _ in message["headers"])
                 message["headers"] = [
                     *message["headers"],
                     (b"x-request-id", request_id.encode()),
                     (b"x-content-type-options", b"nosniff"),
-                    (b"cache-control", b"no-store"),
+                    *([] if kept else [(b"cache-control", b"no-store")]),
                 ]
             await send(message)
 
@@ -158,7 +181,8 @@ class Envelope:
             _log.exception("request %s failed", request_id)
             if status == 0:
                 detail = f"the log of the service has the details of request {request_id}"
-                await problem(500, detail, scope["path"])(scope, receive, answer)
+                page = _page(Request(scope), 500, detail) if "app" in scope else None
+                await (page or problem(500, detail, scope["path"]))(scope, receive, answer)
             else:
                 raise
         finally:
@@ -237,7 +261,25 @@ async def _refuse(request: Request, error: Exception) -> Response:
         service: Service = request.app.state.service
         service.revive()
         _log.error("%s", error)
-    return problem_of(error, request.url.path)
+    status = error.status if isinstance(error, RefusedError) else status_of(error)
+    headers = error.headers if isinstance(error, RefusedError) else None
+    return _page(request, status, str(error), headers) or problem_of(error, request.url.path)
+
+
+def _page(
+    request: Request, status: int, detail: str, headers: Mapping[str, str] | None = None
+) -> Response | None:
+    """Return the page of an error, where somebody looks at pages."""
+    write: ErrorPage | None = getattr(request.app.state, "error_page", None)
+    if (
+        write is None
+        or request.url.path.startswith(_PROGRAMS)
+        or request.url.path.endswith((".json", ".csv"))
+    ):
+        return None
+    answer = write(request, status, detail)
+    answer.headers.update(headers or {})
+    return answer
 
 
 async def _refuse_values(request: Request, error: Exception) -> Response:
@@ -258,4 +300,6 @@ async def _refuse_request(request: Request, error: Exception) -> Response:
         405: f"the address does not know {request.method}: /api/v1/openapi.json says what it knows",
     }
     detail = details.get(error.status_code, str(error.detail))
+    if page := _page(request, error.status_code, _PAGE_DETAILS.get(error.status_code, detail)):
+        return page
     return problem(error.status_code, detail, request.url.path, headers=error.headers)

@@ -163,6 +163,10 @@ class Client:
         """Change whether an agent gets leads (`active`, `hand_over`), the `capacity` or the `shifts`."""
         return self._row("PATCH", f"/agents/{_part(agent)}", body=change, repeatable=True)
 
+    def changes(self, **filters: str) -> Iterator[Row]:
+        """Yield who did what, newest first; filters: ``actor``, ``action``, ``object``, ``object_id``."""
+        return self._pages("/audit", filters)
+
     def queue(self) -> Iterator[Row]:
         """Go through the leads that wait, most urgent first."""
         return self._pages("/queue", {})

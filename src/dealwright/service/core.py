@@ -13,6 +13,7 @@ from dealwright.desk.worker import Worker
 from dealwright.errors import DealwrightError
 from dealwright.extras import missing_modules
 from dealwright.service.courier import Courier
+from dealwright.service.desks import Desks
 from dealwright.service.events import EventLog
 from dealwright.service.guard import Guard
 from dealwright.service.intake import Intake
@@ -46,13 +47,14 @@ class Service:
         night: NightSettings | None = None,
     ) -> None:
         self.desk, self.params, self._home, self.night = desk, params, home, night
+        self.desks = Desks(desk)
         self.metrics = Metrics(desk)
         self.guard = Guard(desk.keys, desk.web_sessions, params)
         self.openid = None if params.oidc is None else OpenIdClient(params.oidc, params.oidc_secret)
-        self.intake = Intake(desk, params.batch, self.metrics.observe_batch)
+        self.intake = Intake(self.desks.for_scope("ingest"), params.batch, self.metrics.observe_batch)
         self.events = EventLog(desk.outbox, params)
         self.listeners = 0
-        self._stop = threading.Event()
+        self._stop, self._drain = threading.Event(), threading.Event()
         self._at_work: list[threading.Thread] = []
         self._reviving = threading.Lock()
 
@@ -81,6 +83,14 @@ class Service:
         """Whether the service has to end."""
         return self._stop.is_set()
 
+    def is_draining(self) -> bool:
+        """Whether nobody should send anything any more."""
+        return self._drain.is_set() or self._stop.is_set()
+
+    def drain(self) -> None:
+        """Say that the service is not ready, and go on serving."""
+        self._drain.set()
+
     def stop(self) -> None:
         """Let what is under way come to its end; safe to call from a signal handler."""
         self._stop.set()
@@ -92,6 +102,7 @@ class Service:
         await self.intake.close()
         for thread in self._at_work:
             thread.join(timeout=_GRACE_S)
+        self.desks.close()
         self.desk.close()
 
     def revive(self) -> None:

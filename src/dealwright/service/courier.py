@@ -9,7 +9,8 @@ import socket
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
@@ -32,6 +33,7 @@ _AT_ONCE = 64  # addresses that may hang at once and delay no other
 # what would be refused in the same way the next time, unlike these
 _LATER = frozenset({408, 425, 429})
 _GONE = 410
+_LONGEST_PAUSE = timedelta(hours=1)
 _NO_SUBJECT = dict.fromkeys(("assignment_id", "booking_id", "lead_id", "agent_id"))
 # NAT64: the last four bytes are an address of IPv4
 _TRANSLATED = ipaddress.ip_network("64:ff9b::/96")
@@ -106,18 +108,20 @@ class Courier:
                 _log.warning("no webhook is called at present: %s", error)
                 stop.wait(1)
 
-    def _lead(self, connection: psycopg.Connection[object], stop: threading.Event) -> None:
+    def _lead(self, connection: psycopg.Connection[Any], stop: threading.Event) -> None:
         under_way: dict[int, Future[None]] = {}
         with ThreadPoolExecutor(_AT_ONCE, "dealwright-courier") as pool:
             while not stop.is_set():
-                connection.execute("SELECT 1")  # whoever has lost the lock with the connection stops
-                now = datetime.now(UTC)
+                # whoever has lost the lock with the connection stops; this clock has set `retry_at`
+                now = connection.execute("SELECT clock_timestamp()").fetchall()[0][0]
                 # before the list is read: of who ends meanwhile it may say what was
                 busy = {number for number, work in under_way.items() if not work.done()}
                 hooks = self._desk.webhooks.list()
                 last = self._desk.outbox.last() if hooks else None
                 for webhook in hooks:
-                    due = webhook.retry_at is None or webhook.retry_at <= now
+                    retry = webhook.retry_at
+                    # later than the longest pause: that clock was put back meanwhile
+                    due = retry is None or not now < retry <= now + _LONGEST_PAUSE
                     due = due and last is not None and webhook.heard < last
                     if webhook.disabled_at is None and due and webhook.webhook_id not in busy:
                         under_way[webhook.webhook_id] = pool.submit(self._serve, webhook, stop.is_set)
@@ -169,7 +173,9 @@ class Courier:
             hooks.done(webhook, event, said)
             _log.error("webhook %d refused event %s for good: %s", webhook.webhook_id, event.position, said)
             return False  # the next time it is read anew, with no failure behind it
-        longest = min(self._params.webhook_pause_s * 2.0 ** min(attempts - 1, 20), 3600.0)
+        longest = min(
+            self._params.webhook_pause_s * 2.0 ** min(attempts - 1, 20), _LONGEST_PAUSE.total_seconds()
+        )
         hooks.failed(webhook, said, random.uniform(longest / 2, longest))  # noqa: S311
         _log.warning(
             "webhook %d: event %s, attempt %d: %s", webhook.webhook_id, event.position, attempts, said

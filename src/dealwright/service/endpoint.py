@@ -39,13 +39,14 @@ _MEANT = {
 
 def needs(*scopes: str) -> Callable[[Request], Coroutine[Any, Any, None]]:
     """Let only those with one of the scopes through, with a key or signed in; an admin may do everything."""
-    allowed = {*scopes, "admin"}
+    allowed = frozenset({*scopes, "admin"})
 
     async def check(request: Request) -> None:
         caller = await service_of(request).guard.identify(request)
         request.state.caller = caller
         # the scope agent opens what is the agent's own; any other scope of the endpoint opens it whole
         request.state.own_agent = None if caller.scopes & (allowed - {"agent"}) else caller.agent_id
+        request.state.allowed = allowed
         if not caller.scopes & allowed:
             raise RefusedError(
                 403, f"this takes the scope {' or '.join(sorted(allowed))}, and {caller.name!r} has "
@@ -141,7 +142,12 @@ async def _own_agent(request: Request) -> int | None:
 
 
 async def _desk(request: Request) -> Desk:
-    return service_of(request).desk
+    service, state = service_of(request), request.state
+    if not hasattr(state, "caller"):  # nobody was asked for
+        return service.desk
+    return service.desks.for_caller(
+        state.caller, state.allowed, state.own_agent, request.scope.get("dealwright.request_id", "")
+    )
 
 
 Who = Annotated[Caller, Depends(_caller)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from bisect import bisect_right
@@ -21,6 +22,7 @@ from dealwright.service.params import ServiceParams
 SOURCE = "/dealwright/desk"
 PREFIX = "dealwright."
 _PAGE = 1000
+_OLD_PAGE = 100  # of older events, which a slow listener holds alone while it takes them
 _LOOK_S = 10.0
 _log = logging.getLogger("dealwright.service")
 
@@ -44,9 +46,9 @@ def cloud_event(event: Event) -> dict[str, Any]:
 class EventLog:
     """The latest events of the outbox, and older ones from the database for whoever comes back late.
 
-    Nothing is kept for a listener but its place in the log: a slow one costs no memory, and reads from the
-    database what has left it. The order is that of the outbox, so whoever goes on from the id of the last
-    event they saw misses none and sees none twice, in whatever process.
+    It is read while somebody listens. Nothing is kept for a listener but its place in the log: a slow one
+    costs no memory, and reads from the database what has left it. The order is that of the outbox, so whoever
+    goes on from the id of the last event they saw misses none and sees none twice, in whatever process.
     """
 
     def __init__(self, outbox: Outbox, params: ServiceParams) -> None:
@@ -58,6 +60,8 @@ class EventLog:
         self._head = Position(0, 0)
         self._news = asyncio.Event()
         self._begun = asyncio.Event()
+        self._listeners = 0
+        self._wanted = asyncio.Event()
         self._stopping = False
         self._task: asyncio.Task[None] | None = None
         self._looked = time.monotonic()
@@ -71,6 +75,7 @@ class EventLog:
         """Stop, and let every listener come to its end."""
         self._stopping = True
         self._wake()
+        self._wanted.set()
         if self._task is not None:
             await self._task
 
@@ -86,38 +91,46 @@ class EventLog:
         stopped
             Says that the service has to end.
         """
-        await self._begun.wait()
-        place = self._head if after is None else after
-        while not (self._stopping or stopped()):
-            news = self._news  # before the look: what comes after it sets this one
-            if place < self._floor:
-                found = list(await run_in_threadpool(self._outbox.read, place, _PAGE))
-            else:
-                found = self._after(place)
-            for event in found:
-                place = event.position
-                if wanted(event):
-                    yield event
-            if not found:
-                try:
-                    await asyncio.wait_for(news.wait(), self._params.heartbeat_s)
-                except TimeoutError:
-                    yield None
+        self._listeners += 1
+        self._wanted.set()
+        try:
+            await self._begun.wait()
+            place = self._head if after is None else after
+            while not (self._stopping or stopped()):
+                news = self._news  # before the look: what comes after it sets this one
+                if place < self._floor:
+                    found = list(await run_in_threadpool(self._outbox.read, place, _OLD_PAGE))
+                else:
+                    found = self._after(place)
+                for event in found:
+                    place = event.position
+                    if wanted(event):
+                        yield event
+                if not found:
+                    try:
+                        await asyncio.wait_for(news.wait(), self._params.heartbeat_s)
+                    except TimeoutError:
+                        yield None
+        finally:
+            self._listeners -= 1
 
     def _after(self, place: Position) -> list[Event]:
         return self._events[bisect_right(self._positions, place) :][:_PAGE]
 
     async def _read(self, stopped: Callable[[], bool]) -> None:
-        """Look for what is new, again and again; while the database is away, wait for it."""
+        """Look for what is new while somebody listens; while the database is away, wait for it."""
         while not self._stopping:
             found: tuple[Event, ...] = ()
             try:
+                if time.monotonic() - self._looked > _LOOK_S:
+                    await run_in_threadpool(self._look_who_holds_back)
+                if not self._listeners:
+                    await self._rest()
+                    continue
                 if not self._begun.is_set():
                     self._floor = self._head = await run_in_threadpool(self._outbox.last)
                     self._begun.set()
                 found = await run_in_threadpool(self._outbox.read, self._head, _PAGE)
-                if time.monotonic() - self._looked > _LOOK_S:
-                    await run_in_threadpool(self._look_who_holds_back)
             except DatabaseError as error:
                 _log.warning("no events at present: %s", error)
                 await asyncio.sleep(1)
@@ -131,6 +144,14 @@ class EventLog:
                 if stopped():
                     self._wake()
                 await asyncio.sleep(self._params.poll_s)
+
+    async def _rest(self) -> None:
+        """Forget the log and wait for somebody who listens, or until it is time to look who holds back."""
+        self._begun.clear()
+        self._events, self._positions = [], []
+        self._wanted.clear()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._wanted.wait(), _LOOK_S)
 
     def _forget(self) -> None:
         """Drop the oldest once there are twice as many as are to be kept."""

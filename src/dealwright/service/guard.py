@@ -74,12 +74,14 @@ class Guard:
     """Tells who a request comes from.
 
     Argon2 is slow on purpose. So a secret that matched is remembered by its SHA-256 digest, and only whether
-    the key is still valid is asked again after a few seconds.
+    the key is still valid is asked again after a few seconds: ahead of time, so that requests of a key in use
+    do not wait for it, and once for all of them.
     """
 
     def __init__(self, keys: KeyRegister, sessions: WebSessions, params: ServiceParams) -> None:
         self._keys, self._sessions, self._fresh_s = keys, sessions, params.key_fresh_s
         self._remembered: OrderedDict[bytes, _Remembered] = OrderedDict()
+        self._looking_up: dict[bytes, asyncio.Task[Key | None]] = {}
         self._requests = RateLimit(params.rate_per_s, params.burst)
         self._attempts = RateLimit(params.attempts_per_min / 60, params.attempts_per_min)
         self._hashing = asyncio.Semaphore(1)  # a flood of wrong secrets takes one core at most
@@ -155,7 +157,8 @@ class Guard:
     async def _valid(self, token: str, address: str) -> Key | None:
         digest = hashlib.sha256(token.encode()).digest()
         known = self._remembered.get(digest)
-        if known is not None and time.monotonic() - known.checked < self._fresh_s:
+        age_s = float("inf") if known is None else time.monotonic() - known.checked
+        if known is not None and age_s < self._fresh_s / 2:
             return known.key
         parts = split_token(token)
         if parts is None:
@@ -163,13 +166,32 @@ class Guard:
             return None
         if known is None:
             self._refuse_guessing(address)
-        key = await run_in_threadpool(self._keys.find, parts[0])
+        look_up = self._looking_up.get(digest) or self._begin_look_up(digest, *parts)
+        if known is not None and age_s < self._fresh_s:
+            return known.key
+        return await asyncio.shield(look_up)  # others wait for it, too, when this request is given up
+
+    def _begin_look_up(self, digest: bytes, key_id: str, secret: str) -> asyncio.Task[Key | None]:
+        task = asyncio.create_task(self._look_up(digest, key_id, secret))
+        self._looking_up[digest] = task
+
+        def end(done: asyncio.Task[Key | None]) -> None:
+            del self._looking_up[digest]
+            if not done.cancelled():
+                done.exception()  # is raised where somebody waits for it, and is no news where nobody does
+
+        task.add_done_callback(end)
+        return task
+
+    async def _look_up(self, digest: bytes, key_id: str, secret: str) -> Key | None:
+        key = await run_in_threadpool(self._keys.find, key_id)
         if key is None or not key.is_valid:
             self._remembered.pop(digest, None)
             return None
+        known = self._remembered.get(digest)
         if known is None or known.key.hash != key.hash:
             async with self._hashing:
-                if not await run_in_threadpool(key.matches, parts[1]):
+                if not await run_in_threadpool(key.matches, secret):
                     return None
         self._remembered[digest] = _Remembered(key, time.monotonic())
         if len(self._remembered) > _MOST_REMEMBERED:

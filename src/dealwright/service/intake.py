@@ -52,24 +52,31 @@ class Intake:
         self._thread.shutdown()
 
     async def _work(self) -> None:
-        loop = asyncio.get_running_loop()
-        while self._waiting:
-            policy = self._waiting[0][1]
-            batch: list[tuple[Document, asyncio.Future[Placement]]] = []
-            while self._waiting and len(batch) < self._most and self._waiting[0][1] == policy:
-                document, _, future = self._waiting.popleft()
-                batch.append((document, future))
-            documents = [document for document, _ in batch]
-            outcomes = await loop.run_in_executor(self._thread, self._place, documents, policy)
-            self._observe([outcome for outcome in outcomes if isinstance(outcome, Placement)])
-            for (_, future), outcome in zip(batch, outcomes, strict=True):
-                if future.done():  # whoever asked has gone; the lead is placed all the same
-                    continue
-                if isinstance(outcome, BaseException):
-                    future.set_exception(outcome)
-                else:
-                    future.set_result(outcome)
-        self._task = None
+        try:
+            while self._waiting:
+                await self._place_next()
+        finally:
+            self._task = None
+
+    async def _place_next(self) -> None:
+        """Place those that wait and ask for the same policy, and give each its answer."""
+        policy = self._waiting[0][1]
+        batch: list[tuple[Document, asyncio.Future[Placement]]] = []
+        while self._waiting and len(batch) < self._most and self._waiting[0][1] == policy:
+            document, _, future = self._waiting.popleft()
+            batch.append((document, future))
+        documents = [document for document, _ in batch]
+        outcomes = await asyncio.get_running_loop().run_in_executor(
+            self._thread, self._place, documents, policy
+        )
+        for (_, future), outcome in zip(batch, outcomes, strict=True):
+            if future.done():  # whoever asked has gone; the lead is placed all the same
+                continue
+            if isinstance(outcome, BaseException):
+                future.set_exception(outcome)
+            else:
+                future.set_result(outcome)
+        self._observe([outcome for outcome in outcomes if isinstance(outcome, Placement)])
 
     def _place(self, documents: list[Document], policy: str | None) -> list[Placement | Exception]:
         if len(documents) > 1:

@@ -56,11 +56,15 @@ class ServiceParams:
         The OpenID provider where people sign in, and this service's secret there.
     heartbeat_s
         After so long without an event a listener gets a comment, so that a dead connection is noticed.
+    stall_s
+        A client that takes nothing of its answer for so long is cut off (on Linux).
+    drain_s
+        For so long after it was asked to end, a process answers requests and says that it is not ready.
 
     Raises
     ------
     InputError
-        One of them is not above 0.
+        One of them is not above 0; only `drain_s` may be 0.
     """
 
     worker: bool = True
@@ -86,10 +90,14 @@ class ServiceParams:
     oidc: OpenId | None = None
     oidc_secret: str = field(default="", repr=False)
     heartbeat_s: float = 15.0
+    stall_s: float = 60.0
+    drain_s: float = 0.0
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
-            if isinstance(value, int | float) and not isinstance(value, bool) and not value > 0:
+            if not isinstance(value, int | float) or isinstance(value, bool) or value > 0:
+                continue
+            if name != "drain_s" or value != 0:
                 raise InputError(f"{name} must be above 0, not {value}")
         if self.session_hours > 24 * 31:
             raise InputError(f"session_hours must be at most 744 (31 days), not {self.session_hours}")

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
+import gc
 import logging
 import os
 import signal
 import socket
 import tempfile
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
 from uvicorn.supervisors import Multiprocess
 
 from dealwright.desk.desk import Desk
-from dealwright.errors import InputError
+from dealwright.errors import DatabaseError, DatabaseUrlError, InputError
 from dealwright.runs.logs import log_as_json
 from dealwright.service.app import create_app
 from dealwright.service.core import Service
@@ -27,6 +29,7 @@ from dealwright.service.metrics import FOLDER_VARIABLE
 from dealwright.service.params import ServiceParams
 from dealwright.settings import NightSettings
 
+_log = logging.getLogger("dealwright.service")
 _GRACE_S = 10
 _BACKLOG = 2048
 
@@ -55,6 +58,7 @@ def serve(
     port: int,
     processes: int = 1,
     ready: Callable[[str], None] = lambda _: None,
+    extend: Callable[[FastAPI], None] | None = None,
 ) -> None:
     """Serve until SIGTERM or Ctrl-C; requests under way are answered first.
 
@@ -64,18 +68,20 @@ def serve(
         0 takes one that is free.
     ready
         Is told the address as soon as clients can connect; they are answered when a process has started.
+    extend
+        Adds addresses to the application of each process, so a function of a module.
 
     Raises
     ------
     InputError
         The address is in use or not this machine's.
     """
-    listener = _listen(host, port)
+    listener = _listen(host, port, params.stall_s)
     with tempfile.TemporaryDirectory(prefix="dealwright-metrics-") as folder:
         if processes > 1:
             os.environ[FOLDER_VARIABLE] = folder
         config = uvicorn.Config(
-            functools.partial(_build, place, params),
+            functools.partial(_build, place, params, extend),
             factory=True,
             workers=processes,
             http="httptools",
@@ -85,6 +91,8 @@ def serve(
             server_header=False,
             timeout_graceful_shutdown=_GRACE_S,
             timeout_keep_alive=30,
+            # a process that does not answer the parent for so long is replaced; one that is busy is not
+            timeout_worker_healthcheck=30,
             proxy_headers=False,
         )
         _log_as_json()
@@ -99,37 +107,81 @@ def serve(
             listener.close()
 
 
-def _build(place: Place, params: ServiceParams) -> FastAPI:
+def _build(place: Place, params: ServiceParams, extend: Callable[[FastAPI], None] | None = None) -> FastAPI:
     """Build the application in the process that serves."""
     _log_as_json()
+    ending = _Ending(params.drain_s)
+    ending.take_signals()
 
     def open_service() -> Service:
-        desk = Desk.open(place.url, None if place.url else place.home, read_url=place.read_url)
-        return Service(desk, params, None if place.url else place.home, place.night)
+        while True:
+            try:
+                desk = Desk.open(place.url, None if place.url else place.home, read_url=place.read_url)
+                return Service(desk, params, None if place.url else place.home, place.night)
+            except DatabaseUrlError:
+                raise
+            except DatabaseError as error:
+                # a process that takes the place of one that died waits for the database as all others do
+                if ending.begun.is_set():
+                    raise
+                _log.warning("the service waits for the database: %s", error)
+                ending.begun.wait(1)
 
-    return create_app(open_service, params, started=_stop_with_server)
-
-
-def _stop_with_server(service: Service) -> None:
-    """Tell the service when it has to stop, so that streams without an end come to one."""
-    for number in (signal.SIGTERM, signal.SIGINT):
-        of_server = signal.getsignal(number)
-
-        def leave(sig: int, frame: FrameType | None, then: Any = of_server) -> None:
-            service.stop()
-            then(sig, frame)
-
-        if callable(of_server):
-            signal.signal(number, leave)
+    return create_app(open_service, params, started=ending.serve, extend=extend or (lambda _: None))
 
 
-def _listen(host: str, port: int) -> socket.socket:
+class _Ending:
+    """Ends a process that serves: what is under way is answered, streams without an end come to one.
+
+    Until it ends it may go on answering for a while and say that it is not ready, so that a load balancer
+    sends nobody any more.
+    """
+
+    def __init__(self, drain_s: float) -> None:
+        self._drain_s = drain_s
+        self._service: Service | None = None
+        self.begun = threading.Event()
+
+    def serve(self, service: Service) -> None:
+        self._service = service
+        # what was imported stays: looking through it again and again would halt all requests for 50 ms each
+        gc.collect()
+        gc.freeze()
+        _log.info("process %d serves", os.getpid())
+
+    def take_signals(self) -> None:
+        """Be asked before the server, which has taken the signals already."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            of_server = signal.getsignal(number)
+            if callable(of_server):
+                signal.signal(number, functools.partial(self._leave, of_server))
+
+    def _leave(self, of_server: Callable[[int, FrameType | None], object], number: int, _: object) -> None:
+        again = self.begun.is_set()
+        self.begun.set()
+        service = self._service
+        if service is None or again or self._drain_s == 0:
+            self._end(of_server, number)
+            return
+        service.drain()
+        asyncio.get_running_loop().call_later(self._drain_s, self._end, of_server, number)
+
+    def _end(self, of_server: Callable[[int, FrameType | None], object], number: int) -> None:
+        if self._service is not None:
+            self._service.stop()
+        of_server(number, None)
+
+
+def _listen(host: str, port: int, stall_s: float) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
         listener.listen(_BACKLOG)
+        if hasattr(socket, "TCP_USER_TIMEOUT"):
+            # a client that takes nothing for so long is cut off, however it holds the connection open
+            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(1000 * stall_s))
     except OSError as error:
         listener.close()
         raise InputError(

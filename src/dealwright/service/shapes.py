@@ -505,6 +505,22 @@ class ComparisonOut(BaseModel):
     next: str | None
 
 
+class ChangeOut(BaseModel):
+    """What somebody did, and what was before and after it."""
+
+    change_id: int
+    changed_at: datetime
+    actor: str
+    actor_name: str
+    action: str
+    object: str
+    object_id: Id
+    before: dict[str, Any] | None
+    after: dict[str, Any] | None
+    reason: str | None
+    request_id: str | None
+
+
 class KeyOut(BaseModel):
     """A key without its secret."""
 

@@ -24,6 +24,7 @@ from dealwright.schemas import (
     TableReport,
     joined_reports,
 )
+from dealwright.stored import StoredTable
 from dealwright.tables.accounts import account_schema, complete, feature_kinds, read_accounts
 from dealwright.tables.fields import TABLES
 from dealwright.tables.mapping import (
@@ -43,7 +44,7 @@ _ORDER: Final = (
     "arrivals",
 )  # fmt: skip
 # rows of a table that are judged at a time: beyond, a Parquet table is never whole in memory as it came
-_PART_ROWS: Final = 1_000_000
+_PART_ROWS: Final = 500_000
 _AS_TEXT: Final = ("text", "texts", "zone")  # kinds whose cells are read one by one, whatever the others hold
 _TIMES: Final = {"orders": "ordered_at", "touches": "touched_at", "history": "snapshot_at"}
 
@@ -147,9 +148,9 @@ class _Reader:
         )
         return inputs if further_touches is None else add_touches(inputs, further_touches)
 
-    def _judged(self, schema: AccountSchema, cut_off: datetime) -> tuple[dict[str, pl.DataFrame], Intake]:
+    def _judged(self, schema: AccountSchema, cut_off: datetime) -> tuple[dict[str, Any], Intake]:
         """Judge all tables; return what is usable, and what became of them."""
-        frames: dict[str, pl.DataFrame] = {}
+        frames: dict[str, Any] = {}
         reports: dict[str, TableReport] = {}
         problems: dict[str, pl.DataFrame] = {}
         for name in list(self.parts):
@@ -254,15 +255,21 @@ class _Reader:
 
     def _read_parts(
         self, name: str, schema: AccountSchema, cut_off: datetime
-    ) -> tuple[pl.DataFrame, TableReport, pl.DataFrame] | None:
-        """Read and judge a table part by part; None where that is not possible after all."""
-        frames, reports, problems = [], [], []
+    ) -> tuple[pl.DataFrame | StoredTable, TableReport, pl.DataFrame] | None:
+        """Read and judge a table part by part; None where that is not possible after all.
+
+        What is kept goes back to the disk: it is read when a stage needs it.
+        """
+        table: pl.DataFrame | StoredTable
+        table, reports, problems, returned = StoredTable(), [], [], False
         missing: dict[str, Counter[str]] = {}
         try:
             for part, end in self.parts[name]:
                 rows = self._read_rows(name, schema, part, end=end)
                 self._judge(name, rows, cut_off)
-                frames.append(rows.clean())
+                kept = rows.clean()
+                table.add(kept)
+                returned |= name == "orders" and bool((kept["amount_eur"] < 0).any())
                 for column, words in rows.coercion.missing.items():
                     missing.setdefault(column, Counter()).update(words)
                 rows.coercion.missing.clear()
@@ -272,11 +279,10 @@ class _Reader:
                     problems.append(rows.problems())
         except InputError:  # what is true of a part need not be of the whole
             return None
-        frame = pl.concat(frames)
-        if name == "orders":
-            frame = net_returns(frame, rows)
+        if returned:  # what is given back may stand in another part than its order
+            table = net_returns(table.collect(), rows)
         rows.coercion.missing.update({column: dict(words.most_common()) for column, words in missing.items()})
-        return frame, joined_reports([*reports, rows.report()]), pl.concat([*problems, rows.problems()])
+        return table, joined_reports([*reports, rows.report()]), pl.concat([*problems, rows.problems()])
 
     def _days(self, name: str) -> Iterator[pl.Series]:
         """Yield the days of a table's rows, as they are needed for the cut-off."""
@@ -416,17 +422,17 @@ def add_touches(inputs: PlanInputs, touches: pl.DataFrame) -> PlanInputs:
     known = past.filter(pl.col("account_id").is_in(inputs.accounts["account_id"].implode()))
     if known.height < past.height:
         strange = past.height - known.height
-        inputs = replace(inputs, intake=inputs.intake.noted(
+        inputs = inputs.having(intake=inputs.intake.noted(
             "touches", "the desk", "account_id", strange, "finished tasks of accounts not in the table",
             "add the accounts, if their tasks are to count",
         ))  # fmt: skip
     own = inputs.touches
     if own is None:
-        return replace(inputs, touches=known)
+        return inputs.having(touches=known)
     fresh = known.join(
         own.select(same).unique(), on=same, how="anti", nulls_equal=True, maintain_order="left"
     )
-    return replace(inputs, touches=pl.concat([own, fresh], how="diagonal"))
+    return inputs.having(touches=pl.concat([own, fresh], how="diagonal"))
 
 
 __all__ = ["ORDER_COLUMNS", "add_touches", "read_plan_inputs"]

@@ -359,7 +359,7 @@ class Rows:
 
         def chosen(item: Words | None) -> pl.Series:
             if isinstance(item, pl.Series):
-                return _shown(item.gather(at))
+                return _copied(_shown(item.gather(at)))
             return pl.Series([item], dtype=pl.String).new_from_index(0, at.len())
 
         cells = self.raw.frame[given] if isinstance(given, str) and given in self.raw.frame.columns else given
@@ -469,6 +469,7 @@ class Rows:
             )
             rows = self.at.gather(by_row["row"])
             cells = self.original.cells(rows.to_list()).select(names)
+            cells = pl.DataFrame([_copied(column) for column in cells.get_columns()])
             parts.append(cells.with_columns(by_row[reason], by_row["line"].alias("\0line")))
         if self.original.ragged:
             parts.append(self._ragged(names, reason))
@@ -565,6 +566,11 @@ def _shown(cells: pl.Series) -> pl.Series:
         return cells.cast(pl.String, strict=False)
     except pl.exceptions.PolarsError:  # durations
         return as_text(cells)
+
+
+def _copied(texts: pl.Series) -> pl.Series:
+    """Return texts that stand alone: a few rows of a column would keep all of its texts in memory."""
+    return texts + "" if texts.dtype == pl.String else texts
 
 
 def _header_below(raw: RawTable, wanted: Iterable[str]) -> int | None:

@@ -75,7 +75,7 @@ def test_frames_of_pandas_do_as_well() -> None:
     ("frame", "message"),
     [
         (pl.DataFrame({"id": ["A"]}), "have no column 'account_id'"),
-        (pl.DataFrame({"account_id": ["A", "A"]}), "'A' is missing or not unique"),
+        (pl.DataFrame({"account_id": ["B", "A", "A", "B"]}), "'B' is missing or not unique"),
         (["A"], "a list is no data frame"),
     ],
 )

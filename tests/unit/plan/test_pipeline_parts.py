@@ -325,6 +325,7 @@ def test_figures_stand_under_their_heading_in_the_order_they_are_read() -> None:
     missed = Kpis((Kpi("visits", 1.0, 2.0, None, "missed"),))
     assert "missed: visits planned" in missed._repr_html_()
     assert missed.summary() == {"visits": 1.0}
+    assert missed.to_json().startswith('{\n  "kpis": [\n    {\n      "name": "visits",\n      "value": 1.0,')
 
 
 def test_a_profile_is_tenths_and_shares_with_what_is_missing() -> None:

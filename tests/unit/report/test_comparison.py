@@ -74,12 +74,12 @@ def test_an_accounts_history_is_its_latest_events_the_latest_first() -> None:
         "channel": ["field", None, "field"], "action": ["visit", "nothing", "visit"],
         "response": [True, False, False],
     })  # fmt: skip
-    found = recent_events(orders, touches, each=3)
+    found = recent_events([orders], [touches], each=3)
     assert found.select("account_id", pl.col("at").dt.day(), "what").rows() == [
         ("A", 9, "order"), ("A", 7, "contact"), ("A", 5, "order"), ("B", 2, "contact"),
     ]  # fmt: skip
     assert found["at"][0] == datetime(2026, 6, 9)
-    assert recent_events(None, None).is_empty()
+    assert recent_events([], []).is_empty()
 
 
 def test_the_trend_ends_with_this_run_and_a_repeated_run_is_there_once() -> None:

@@ -1,5 +1,13 @@
 -- The statements that Python sends, by name.
 
+-- name: acting_roles
+-- The roles that the user may act for, if `dealwright roles` has granted what this version of the desk needs.
+select r.rolname as role
+from pg_roles as r
+cross join dealwright.schema_functions as f
+where r.rolname = any (%(roles)s::text[]) and pg_has_role(r.oid, 'MEMBER')
+  and f.roles = %(edition)s::text || ' ' || f.checksum
+
 -- name: activate_agent
 -- The agent gets leads again.
 select dealwright.activate_agent(dealwright.agent_named(%(agent)s::text)) as answer
@@ -11,6 +19,21 @@ select a.agent_id as position, coalesce(a.external_id, a.agent_id::text) as agen
 from dealwright.agent as a
 where a.agent_id = %(agent_id)s::bigint
 
+-- name: agent_assignments
+-- What an agent has in hand, oldest first, or what was settled last.
+select s.assignment_id as desk_assignment_id, coalesce(s.external_id, s.assignment_id::text) as assignment_id,
+       s.lead_id, l.customer_name, l.attributes, l.requirements, s.assigned_at, s.first_contact_at, s.status,
+       s.ended_at, s.outcome,
+       s.total_revenue::double precision as total_revenue, coalesce(b.external_id, b.booking_id::text) as booking_id,
+       b.status as booking_status, extract(epoch from clock_timestamp() - s.assigned_at)::double precision as age_s
+from dealwright.assignment as s
+join dealwright.lead as l using (lead_id)
+left join dealwright.booking as b using (assignment_id)
+where s.agent_id = %(agent_id)s::bigint
+  and case when %(open)s::boolean then s.status = 'open' else s.status in ('settled', 'lapsed') end
+order by case when %(open)s::boolean then s.assigned_at end, s.ended_at desc nulls last, s.assignment_id desc
+limit %(k)s::bigint
+
 -- name: agent_named
 -- The agent whom the user calls so: by an outside id, else by the id the desk gave.
 select dealwright.agent_named(%(agent)s::text) as agent_id
@@ -18,6 +41,36 @@ select dealwright.agent_named(%(agent)s::text) as agent_id
 -- name: agent_names
 -- The names of the agents by the desk's own ids.
 select agent_id, name from dealwright.agent
+
+-- name: agent_record
+-- An agent with the workload and the record: outcomes known, won, and the wins expected of such leads whoever has them.
+select a.agent_id as desk_agent_id, coalesce(a.external_id, a.agent_id::text) as agent_id, a.name as agent_name,
+       a.active, a.open, a.capacity, a.department, a.job_title, a.skills, a.shifts, a.years_of_service, a.rating,
+       a.weight,
+       a.fair_count, coalesce(s.assigned[1], 0) as assigned, coalesce(s.known[1], 0) as known,
+       coalesce(s.confirmed[1], 0) as won, coalesce(s.expected_ppm[1], 0) / 1e6::double precision as expected_wins,
+       coalesce(s.revenue_cents, 0) / 100.0::double precision as revenue
+from dealwright.agent as a
+left join dealwright.agent_stat as s using (agent_id)
+where a.agent_id = %(agent_id)s::bigint
+
+-- name: agent_records
+-- The agents with workload and record, by name.
+select a.agent_id as desk_agent_id, coalesce(a.external_id, a.agent_id::text) as agent_id, a.name as agent_name,
+       a.active, a.open, a.capacity, a.department, a.shifts, a.weight, a.fair_count, coalesce(s.known[1], 0) as known,
+       coalesce(s.confirmed[1], 0) as won, coalesce(s.expected_ppm[1], 0) / 1e6::double precision as expected_wins
+from dealwright.agent as a
+left join dealwright.agent_stat as s using (agent_id)
+order by a.name, a.agent_id
+limit %(k)s::bigint
+
+-- name: agent_search
+-- Agents whose name or id holds a text.
+select coalesce(a.external_id, a.agent_id::text) as agent_id, a.name as agent_name
+from dealwright.agent as a
+where strpos(lower(a.name), lower(%(text)s::text)) > 0 or coalesce(a.external_id, a.agent_id::text) = %(text)s::text
+order by a.active desc, a.name, a.agent_id
+limit %(k)s::bigint
 
 -- name: agent_with_email
 -- The agent who has an address.
@@ -56,6 +109,21 @@ order by file
 -- name: archived_digest
 -- What a month of the record adds up to, or what was read back of it.
 select rows, digest from dealwright.archived_digest(%(partition)s::text)
+
+-- name: arrivals
+-- The latest leads with who has them, as the floor shows them.
+select l.lead_id, l.customer_name, l.attributes, l.received_at, l.status, l.required_skills, l.required_department,
+       extract(epoch from clock_timestamp() - l.received_at)::double precision as age_s,
+       s.assignment_id as desk_assignment_id, coalesce(s.external_id, s.assignment_id::text) as assignment_id,
+       s.status as assignment_status, s.first_contact_at, s.held_by is not null as handed_over,
+       coalesce(a.external_id, a.agent_id::text) as agent_id, a.name as agent_name, a.open, a.capacity,
+       b.status as booking_status, d.decision_id, d.policy, d.from_queue, d.win_probability, d.expected_value
+from (select * from dealwright.lead order by lead_id desc limit %(k)s::bigint) as l
+left join dealwright.assignment as s on s.lead_id = l.lead_id and s.status <> 'reassigned'
+left join dealwright.agent as a using (agent_id)
+left join dealwright.booking as b on b.assignment_id = s.assignment_id
+left join dealwright.decision as d on d.assignment_id = s.assignment_id
+order by l.lead_id desc
 
 -- name: assign
 -- Records a lead and gives it to an agent, durably.
@@ -142,6 +210,20 @@ where b.external_id = %(booking)s::text
 order by b.external_id nulls last
 limit 1
 
+-- name: calibration
+-- Of the latest decided assignments whose outcome is known: how likely a win was thought, and how often it came.
+select width_bucket(r.win_probability, 0, 1.0000001, 10) as bin, count(*) as outcomes,
+       avg(r.win_probability) as predicted, count(*) filter (where r.outcome = 'won') as won
+from (
+    select d.win_probability, s.outcome
+    from (select x.assignment_id, x.outcome from dealwright.assignment as x
+          order by x.assignment_id desc limit %(k)s::bigint) as s
+    join dealwright.decision as d using (assignment_id)
+    where s.outcome is not null and d.win_probability is not null
+) as r
+group by 1
+order by 1
+
 -- name: cancel_night
 -- A night is called off.
 select dealwright.cancel_night(%(night_id)s::bigint, %(cancelled_by)s::text) as status
@@ -154,6 +236,27 @@ select (dealwright.cancel_task(%(task_id)s::bigint, %(note)s::text)).task_id
 -- What has to be done before outcomes are read: follow-up times that are over, values that could not have a slot when
 -- they came.
 select dealwright.declare_open_values() as declared, dealwright.lapse_follow_ups(%(as_of)s::timestamptz) as lapsed
+
+-- name: changes_page
+-- Who did what, newest first, before one; of one actor, of one kind, about one thing.
+select c.change_id as position, c.change_id, c.changed_at, c.actor, c.actor_name, c.action, c.object,
+       coalesce(a.external_id, s.external_id, b.external_id, c.object_id) as object_id,
+       c.before, c.after, c.reason, c.request_id
+from dealwright.change as c
+left join dealwright.agent as a
+    on a.agent_id = case when c.object = 'agent' then c.object_id::bigint end
+left join dealwright.assignment as s
+    on s.assignment_id = case when c.object = 'assignment' then c.object_id::bigint end
+left join dealwright.booking as b
+    on b.booking_id = case when c.object = 'booking' then c.object_id::bigint end
+where (%(before)s::bigint is null or c.change_id < %(before)s::bigint)
+  and (%(actor)s::text is null or c.actor = %(actor)s::text)
+  and (%(action)s::text is null or c.action = %(action)s::text)
+  and (%(object)s::text is null or c.object = %(object)s::text)
+  and (%(object_id)s::text is null
+       or coalesce(a.external_id, s.external_id, b.external_id, c.object_id) = %(object_id)s::text)
+order by c.change_id desc
+limit %(k)s::bigint
 
 -- name: closed_months
 -- The months of the record that are over.
@@ -180,6 +283,10 @@ select dealwright.create_key(
 -- An address that is told of events from now on.
 select dealwright.create_webhook(%(url)s::text, %(kinds)s::text[], %(secret)s::text) as webhook_id
 
+-- name: currency
+-- What amounts are in.
+select dealwright.currency() as currency
+
 -- name: deactivate_agent
 -- The agent gets no more leads; the open ones may go to others.
 select dealwright.deactivate_agent(dealwright.agent_named(%(agent)s::text), %(hand_over)s::boolean) as answer
@@ -188,6 +295,27 @@ select dealwright.deactivate_agent(dealwright.agent_named(%(agent)s::text), %(ha
 -- What an address refused again and again.
 select xid::text::numeric as xid, position, kind, given_up_at, error
 from dealwright.dead_letters(%(webhook_id)s::bigint)
+
+-- name: decision_details
+-- The interval and the reasons behind assignments.
+select i.assignment_id, w.win_low, w.win_high, dealwright.reasons_of(i.assignment_id) as reasons
+from unnest(%(ids)s::bigint[]) as i (assignment_id)
+cross join lateral dealwright.win_interval(i.assignment_id) as w
+
+-- name: decisions_page
+-- Decisions, newest first, before one, with the block that seals them.
+select d.decision_id, d.decided_at, d.lead_id, l.customer_name, d.from_queue, d.policy, d.model_id, d.match_score,
+       d.win_probability, d.expected_value, d.fairness_price, d.propensity,
+       coalesce(s.external_id, d.assignment_id::text) as assignment_id,
+       coalesce(a.external_id, d.agent_id::text) as agent_id, a.name as agent_name, x.block_id
+from (select * from dealwright.decision
+      where (%(before)s::bigint is null or decision_id < %(before)s::bigint)
+      order by decision_id desc limit %(k)s::bigint) as d
+left join dealwright.lead as l using (lead_id)
+left join dealwright.assignment as s on s.assignment_id = d.assignment_id
+left join dealwright.agent as a on a.agent_id = d.agent_id
+left join dealwright.decision_seal as x using (decision_id)
+order by d.decision_id desc
 
 -- name: decline
 -- The agent does not take the lead.
@@ -278,6 +406,16 @@ order by e.xid, e.position
 -- Why an assignment went where it went.
 select dealwright.explain(%(assignment_id)s::bigint, %(agent_id)s::bigint) as answer
 
+-- name: fairness
+-- Who had a share of the latest decisions, and what fairness cost in expected value.
+select coalesce(a.external_id, a.agent_id::text) as agent_id, a.name as agent_name, a.weight,
+       count(d.decision_id) as received, coalesce(sum(d.fairness_price), 0) as price
+from dealwright.agent as a
+left join (select * from dealwright.decision order by decision_id desc limit %(k)s::bigint) as d using (agent_id)
+where a.active or d.decision_id is not null
+group by a.agent_id
+order by received desc, a.agent_id
+
 -- name: find_agent
 -- The agents that the user calls so: by their own id, else by name.
 select a.agent_id, coalesce(a.external_id, a.agent_id::text) as own_id,
@@ -319,9 +457,59 @@ select (select count(*) from dealwright.lead where is_waiting) as waiting_leads,
        m.*
 from dealwright.monitor() as m
 
+-- name: floor_facts
+-- The figures at the top of the floor. What counts leads and contacts looks at the latest ones only.
+select f.*, t.*, c.*, w.*, dealwright.currency() as currency
+from (
+    select (select count(*) from dealwright.lead where is_waiting) as waiting,
+           (select coalesce(extract(epoch from clock_timestamp() - min(received_at)), 0) from dealwright.lead
+            where is_waiting)::double precision as oldest_wait_s,
+           (select coalesce(sum(open), 0) from dealwright.agent where active) as open,
+           (select coalesce(sum(capacity), 0) from dealwright.agent where active) as places,
+           (select coalesce(sum(greatest(capacity - open, 0)), 0) from dealwright.agent
+            where active and (shifts is null or shifts @> clock_timestamp())) as free_now,
+           (select count(*) from dealwright.agent) as agents,
+           (select count(*) from dealwright.agent where active) as active_agents,
+           (select count(*) from dealwright.agent
+            where active and (shifts is null or shifts @> clock_timestamp())) as present_agents
+) as f
+cross join (
+    select count(*) filter (where l.received_at between %(day)s::timestamptz and clock_timestamp()) as leads_today,
+           count(*) filter (where l.received_at between clock_timestamp() - interval '10 minutes'
+               and clock_timestamp()) as leads_10_min,
+           count(*) = %(most)s::bigint and min(l.received_at) >= %(day)s::timestamptz as has_more_leads,
+           count(*) > 0 as has_leads
+    from (select received_at from dealwright.lead order by lead_id desc limit %(most)s::bigint) as l
+) as t
+cross join (
+    select count(*) as latest, count(s.first_contact_at) as contacted,
+           percentile_cont(0.5) within group (order by extract(epoch from s.first_contact_at - s.assigned_at))
+               as contact_s
+    from (select first_contact_at, assigned_at from dealwright.assignment
+          where status <> 'reassigned' order by assignment_id desc limit 200) as s
+    where s.assigned_at between %(day)s::timestamptz and clock_timestamp()
+) as c
+cross join (
+    select count(*) as won_today, coalesce(sum(s.total_revenue), 0)::double precision as revenue_today
+    from dealwright.assignment as s
+    where s.outcome = 'won' and s.completed_at >= %(day)s::timestamptz
+      and s.completed_at < %(day)s::timestamptz + interval '1 day'
+) as w
+
 -- name: has_replayed
 -- Whether a standby shows what was written up to a place in the log.
 select coalesce(pg_last_wal_replay_lsn() >= %(lsn)s::pg_lsn, true) as has
+
+-- name: holders
+-- Who had a lead, one after the other, under the ids the user's own tables use.
+select h.assignment_id as desk_assignment_id, h.agent_id as desk_agent_id,
+       coalesce(s.external_id, s.assignment_id::text) as assignment_id,
+       coalesce(a.external_id, a.agent_id::text) as agent_id, h.agent_name, h.assigned_at, h.first_contact_at, h.status,
+       h.ended_at, h.end_reason, s.policy
+from dealwright.holders_of(%(lead_id)s::bigint) as h
+join dealwright.assignment as s using (assignment_id)
+join dealwright.agent as a on a.agent_id = h.agent_id
+order by h.assigned_at, h.assignment_id
 
 -- name: holders_of
 -- At the end of the chain of those who wait: whose long transaction keeps a process waiting. Of its statement the first
@@ -413,6 +601,23 @@ left join dealwright.agent as a using (agent_id)
 left join dealwright.booking as b on b.assignment_id = s.assignment_id
 where l.idempotency_key = %(key)s::text
 
+-- name: lead_search
+-- Of the latest leads those whose customer's name holds a text.
+select l.lead_id, l.customer_name, l.status
+from (select lead_id, customer_name, status from dealwright.lead order by lead_id desc limit 5000) as l
+where strpos(lower(l.customer_name), lower(%(text)s::text)) > 0
+order by l.lead_id desc
+limit %(k)s::bigint
+
+-- name: lead_story
+-- What happened with a lead while these agents had it.
+select e.at, e.kind, coalesce(a.external_id, e.agent_id::text) as agent_id, a.name as agent_name,
+       e.assignment_id as desk_assignment_id, e.payload
+from dealwright.event as e
+left join dealwright.agent as a using (agent_id)
+where e.agent_id = any(%(agents)s::bigint[]) and e.lead_id = %(lead_id)s::bigint and e.at >= %(since)s::timestamptz
+order by e.at, e.position
+
 -- name: leads_page
 -- Leads, newest first, before one.
 select l.lead_id, l.external_id, l.customer_id, l.customer_name, l.attributes, l.requirements, l.priority,
@@ -453,6 +658,16 @@ select model_id, kind, created_at, promoted, promoted_at, evidence, metrics
 from dealwright.model
 order by model_id desc
 
+-- name: next_in_line
+-- The agents in the order of the policy in use, for a lead of which nothing is known.
+select r.rank, coalesce(a.external_id, a.agent_id::text) as agent_id, a.name as agent_name, a.open, a.capacity,
+       a.active, r.eligible, a.active and (a.shifts is null or a.shifts @> clock_timestamp()) as present, a.shifts,
+       r.match_score,
+       a.fair_count, a.weight
+from dealwright.rank_agents('{"customer_name": "anybody"}', null, %(k)s::integer) as r
+join dealwright.agent as a using (agent_id)
+order by r.eligible desc, r.rank, a.agent_id
+
 -- name: night_progress
 -- How far a night has come, and whether it is to go on.
 select dealwright.night_progress(%(night_id)s::bigint, %(stage)s::text, %(share)s::double precision) as goes_on
@@ -474,6 +689,10 @@ limit 1
 -- name: open_archive
 -- Makes room, in this transaction, for rows of the archive.
 select dealwright.open_archive()
+
+-- name: override_lead
+-- Gives a lead to the agent a person names.
+select * from dealwright.override_lead(%(lead_id)s::bigint, %(agent_id)s::bigint, %(reason)s::text, %(by_whom)s::text)
 
 -- name: own_names
 -- What the user calls the agents that an answer names by the desk's ids.
@@ -551,6 +770,13 @@ order by r.rank, r.agent_id
 -- name: reassign
 -- Gives an open assignment's lead to the best other agent with room.
 select * from dealwright.reassign(%(assignment_id)s::bigint, %(reason)s::text)
+
+-- name: record_blocks
+-- The latest blocks of the sealed record.
+select block_id, first_decision_id, last_decision_id, decisions, hash, previous_hash, sealed_at
+from dealwright.decision_block
+order by block_id desc
+limit %(k)s::bigint
 
 -- name: record_columns
 -- The columns of a table of the record, with their types.
@@ -703,6 +929,22 @@ order by v.block_id
 -- name: waiting
 -- Which of these processes wait for others.
 select pid from unnest(%(pids)s::integer[]) as pid where cardinality(pg_blocking_pids(pid)) > 0
+
+-- name: waiting_first
+-- The most urgent waiting leads, and how many agents could take each.
+select l.lead_id, l.customer_name, l.attributes, l.requirements, l.priority, l.received_at,
+       extract(epoch from clock_timestamp() - l.received_at)::double precision as age_s, l.required_skills,
+       l.required_department, c.agents_who_could, c.agents_full
+from (select * from dealwright.lead where is_waiting order by priority desc, received_at, lead_id
+      limit %(k)s::bigint) as l
+cross join lateral (
+    select count(*) as agents_who_could, count(*) filter (where a.open >= a.capacity) as agents_full
+    from dealwright.agent as a
+    where a.active and (l.required_skills is null or a.skills @> l.required_skills)
+      and (l.required_department is null or a.department = l.required_department)
+      and (l.declined_by is null or a.agent_id <> all (l.declined_by))
+) as c
+order by l.priority desc, l.received_at, l.lead_id
 
 -- name: webhook_again
 -- An address is told once more of what it refused, and of all since.

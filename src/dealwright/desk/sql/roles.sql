@@ -41,15 +41,15 @@ revoke all on all routines in schema dealwright, dealwright_engine from public;
 grant execute on routine dealwright_engine.xact_id to public;
 
 -- name: everybody
--- What all four may: reach the desk, see that it is up to date, and what may be said of a lead.
-grant usage on schema dealwright to dealwright_app, dealwright_agent, dealwright_planner, dealwright_reader;
+-- What all five may: reach the desk, see that it is up to date, and what may be said of a lead.
+grant usage on schema dealwright to dealwright_app, dealwright_agent, dealwright_manager, dealwright_planner, dealwright_reader;
 grant select on dealwright.schema_version, dealwright.schema_functions, dealwright.dimension, dealwright.dimension_value
-    to dealwright_app, dealwright_agent, dealwright_planner, dealwright_reader;
+    to dealwright_app, dealwright_agent, dealwright_manager, dealwright_planner, dealwright_reader;
 grant execute on routine dealwright.knows_cluster
-    to dealwright_app, dealwright_agent, dealwright_planner, dealwright_reader;
+    to dealwright_app, dealwright_agent, dealwright_manager, dealwright_planner, dealwright_reader;
 
 -- name: app
--- Places, settles, ranks. No column with an amount or an outcome, and no counter to write.
+-- Places, settles, ranks; so does whoever runs the floor. No column with an amount or an outcome, and no counter to write.
 grant execute on routine dealwright.rank_agents, dealwright.assign_lead, dealwright.assign_many, dealwright.assign,
     dealwright.placement_of,
     dealwright.settle_booking (bigint, text, double precision, double precision, double precision),
@@ -62,50 +62,65 @@ grant execute on routine dealwright.rank_agents, dealwright.assign_lead, dealwri
     dealwright.agent_named, dealwright.activate_agent, dealwright.deactivate_agent, dealwright.set_availability,
     dealwright.contact, dealwright.find_key, dealwright.find_session, dealwright.end_session,
     dealwright.decline, dealwright.return_unanswered, dealwright.holders_of, dealwright.duplicates_of,
-        dealwright.win_interval
-    to dealwright_app;
-grant select on dealwright.lead, dealwright.waiting_lead, dealwright.policy to dealwright_app;
+    dealwright.win_interval, dealwright.currency, dealwright.override_lead
+    to dealwright_app, dealwright_manager;
+grant select on dealwright.lead, dealwright.waiting_lead, dealwright.policy to dealwright_app, dealwright_manager;
 grant insert (external_id, customer_id, customer_name, attributes, requirements, priority, idempotency_key, received_at,
               policy, required_skills, required_department),
       update (customer_id, customer_name, attributes, requirements, priority, required_skills, required_department,
               status)
-    on dealwright.lead to dealwright_app;
+    on dealwright.lead to dealwright_app, dealwright_manager;
 grant select (agent_id, external_id, name, open, capacity, active, shifts, skills, department, job_title)
-    on dealwright.agent to dealwright_app;
+    on dealwright.agent to dealwright_app, dealwright_manager;
 grant select (assignment_id, external_id, lead_id, agent_id, assigned_at, status, ended_at, end_reason, match_score,
-              policy, model_id, propensity, first_contact_at, held_by) on dealwright.assignment to dealwright_app;
+              policy, model_id, propensity, first_contact_at, held_by) on dealwright.assignment to dealwright_app, dealwright_manager;
 grant select (booking_id, external_id, assignment_id, status, completed_at, cancelled_at, package, created_at)
-    on dealwright.booking to dealwright_app;
-grant select (model_id, kind, created_at, promoted, promoted_at, evidence) on dealwright.model to dealwright_app;
+    on dealwright.booking to dealwright_app, dealwright_manager;
+grant select (model_id, kind, created_at, promoted, promoted_at, evidence) on dealwright.model to dealwright_app, dealwright_manager;
 
 -- name: agent
 -- Own work only: which rows these are, the policies below say.
 grant select (agent_id, external_id, name, email, job_title, department, manager, open, capacity, active, shifts,
               skills, years_of_service, rating, database_role) on dealwright.agent to dealwright_agent;
-grant select on dealwright.lead, dealwright.assignment, dealwright.booking, dealwright.task, dealwright.plan_run
-    to dealwright_agent;
+grant select on dealwright.lead, dealwright.assignment, dealwright.booking, dealwright.task, dealwright.plan_run,
+    dealwright.policy to dealwright_agent;
+grant select (model_id, kind, created_at, promoted, promoted_at, evidence) on dealwright.model to dealwright_agent;
 grant update (status, completed_at, cancelled_at, package, base_revenue, package_revenue, total_revenue)
     on dealwright.booking to dealwright_agent;
 grant update (status, outcome, done_at, note) on dealwright.task to dealwright_agent;
 -- these look themselves whose work it is
-grant execute on routine dealwright.contact, dealwright.decline to dealwright_agent;
+grant execute on routine dealwright.contact, dealwright.decline, dealwright.explain,
+    dealwright.settle_booking (bigint, text, double precision, double precision, double precision),
+    dealwright.settle_booking (text, text, double precision, double precision, double precision),
+    dealwright.settle (bigint, text, double precision, double precision, double precision, bigint, bigint, integer,
+                       integer, text, text, text, text, text[]),
+    dealwright.settle (text, text, double precision, double precision, double precision, bigint, bigint, integer,
+                       integer, text, text, text, text, text[]),
+    dealwright.start_task, dealwright.finish_task, dealwright.cancel_task, dealwright.activate_agent,
+    dealwright.deactivate_agent to dealwright_agent;
+-- the policies of rows ask it
+grant execute on routine dealwright_engine.served_agent to dealwright_agent;
+-- these give an id for a name, and say what everybody may know
+grant execute on routine dealwright.assignment_named, dealwright.agent_named, dealwright.policy_in_use
+    to dealwright_agent;
 
 -- name: reader
--- Sees everything, writes nothing.
+-- Sees everything, writes nothing. So do those below and whoever runs the floor, who also write.
 grant select on dealwright.agent, dealwright.lead, dealwright.assignment, dealwright.booking, dealwright.agent_stat,
     dealwright.model, dealwright.policy, dealwright.requirement_term, dealwright.event, dealwright.decision,
     dealwright.decision_block, dealwright.decision_seal, dealwright.archive_file, dealwright.plan_run, dealwright.task, dealwright.outcome,
         dealwright.agent_profile,
-    dealwright.waiting_lead, dealwright.touch to dealwright_reader, dealwright_planner;
+    dealwright.waiting_lead, dealwright.touch to dealwright_reader, dealwright_planner, dealwright_manager;
 grant execute on routine dealwright.rank_agents, dealwright.placement_of, dealwright.assignment_named,
     dealwright.policy_in_use, dealwright.explain, dealwright.replay, dealwright.agent_named, dealwright.holders_of,
     dealwright.duplicates_of,
-    dealwright.win_interval,
+    dealwright.win_interval, dealwright.currency, dealwright.reasons_of,
     dealwright.read_events, dealwright.last_event, dealwright.touches, dealwright.verify_decisions,
     dealwright.unsealed_decisions, dealwright.open_archive, dealwright.join_archived_events,
     dealwright.verify_archived, dealwright.nights,
-    dealwright.monitor to dealwright_reader, dealwright_planner;
+    dealwright.monitor to dealwright_reader, dealwright_planner, dealwright_manager;
 grant execute on routine dealwright.monitor to dealwright_app;
+grant execute on routine dealwright.request_night, dealwright.cancel_night to dealwright_manager;
 
 -- name: planner
 -- Works at night: takes in histories, trains, publishes tasks, seals the record. Places and settles nothing.
@@ -116,6 +131,14 @@ grant execute on routine dealwright.begin_import, dealwright.import_history, dea
     dealwright.miss_night, dealwright.keep_schedule, dealwright.begin_night, dealwright.night_progress,
     dealwright.end_night, dealwright.cancel_night to dealwright_planner;
 
+-- name: manager
+-- Runs the floor: what an application and a reader may stands above; and what is reported of tasks.
+grant execute on routine dealwright.start_task, dealwright.finish_task, dealwright.cancel_task, dealwright.reopen_task
+    to dealwright_manager;
+
+-- who did what
+grant select on dealwright.change to dealwright_manager;
+
 -- name: rows
 -- Row-level security: everybody sees what they were granted; of that, an agent's user only what is theirs.
 do $$
@@ -124,7 +147,9 @@ declare
 begin
     for item in
         select * from (values
-            ('agent', 'database_role = current_user'),
+            -- a service is dealwright_agent itself, and says for whom it acts
+            ('agent', 'case when current_user = ''dealwright_agent'' then agent_id = dealwright_engine.served_agent()
+                       else database_role = current_user end'),
             -- what these look at is under the same policies: the agent's own
             ('assignment', 'agent_id in (select a.agent_id from dealwright.agent as a)'),
             ('lead', 'exists (select from dealwright.assignment as s

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +35,10 @@ class OptionValues:
     cost_eur: NDArray[np.float64]
     contact: NDArray[np.float64]
     action: NDArray[np.int64]
+
+    def of(self, part: slice) -> OptionValues:
+        """Return what is on offer to some accounts."""
+        return replace(self, value_eur=self.value_eur[part])
 
 
 @dataclass(frozen=True)
@@ -76,6 +80,13 @@ class Choice:
     exploration_share: float
     exploration_cost_eur: NDArray[np.float64]
     priced_out: NDArray[np.bool_]
+
+    def of(self, part: slice) -> Choice:
+        """Return what some accounts get."""
+        by_account: dict[str, Any] = {
+            name: item[part] for name, item in vars(self).items() if isinstance(item, np.ndarray)
+        }
+        return replace(self, **by_account)
 
 
 def choose(values: OptionValues, randomisation: Randomisation, budget: Budget) -> Choice:

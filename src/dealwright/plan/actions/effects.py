@@ -30,10 +30,10 @@ from dealwright.plan.actions.facts import preferred_channel
 from dealwright.plan.actions.learners import FOLDS, Blend
 from dealwright.plan.actions.linear_models import Linear, fit_logistic
 from dealwright.plan.actions.point_in_time import PointInTimeFeatures, PointInTimeReader, past_touches
+from dealwright.plan.partitions import partitions
 from dealwright.schemas import NOTHING, PlanInputs
 from dealwright.stats.links import sigmoid
 
-_APPLY_ROWS: Final = 100_000
 _STATED: Final = "stated"
 _RATE_ONLY: Final = "rate learned, increment stated"
 
@@ -91,6 +91,10 @@ class Responses:
 
     untouched: NDArray[np.float32]
     increment: NDArray[np.float32]
+
+    def of(self, part: slice) -> Responses:
+        """Return those of some accounts."""
+        return Responses(self.untouched[part], self.increment[part])
 
 
 def learn_effects(
@@ -160,14 +164,12 @@ def learn_effects(
     )
 
 
-def apply_effects(model: EffectModel, features: PointInTimeFeatures) -> Responses:
-    """Predict responses for rows, each from its own features only."""
-    rows, options = features.numbers.shape[0], model.catalogue.options
-    increment = np.empty((rows, len(options)), dtype=np.float32)
-    untouched = np.empty(rows, dtype=np.float32)
-    for start in range(0, rows, _APPLY_ROWS):
-        part = slice(start, min(start + _APPLY_ROWS, rows))
-        _apply_rows(model, _slice(features, part), untouched[part], increment[part])
+def apply_effects(model: EffectModel, reader: PointInTimeReader, accounts: int) -> Responses:
+    """Predict tonight's responses of accounts, each from its own features only."""
+    increment = np.empty((accounts, len(model.catalogue.options)), dtype=np.float32)
+    untouched = np.empty(accounts, dtype=np.float32)
+    for part in partitions(accounts):
+        _apply_rows(model, reader.tonight(part), untouched[part], increment[part])
     return Responses(untouched, increment)
 
 
@@ -260,14 +262,4 @@ def _stated(
     """Evidence of an action whose increment is the stated one."""
     return ActionEvidence(
         source, {}, response.size, int(response.sum()), action.prior_uplift, float("nan"), {}, untried
-    )
-
-
-def _slice(features: PointInTimeFeatures, part: slice) -> PointInTimeFeatures:
-    length = part.stop - part.start
-    return PointInTimeFeatures(
-        features.numbers[part],
-        features.number_names,
-        features.categories.slice(part.start, length),
-        features.preferred.slice(part.start, length),
     )

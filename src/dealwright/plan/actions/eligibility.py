@@ -51,6 +51,10 @@ class Eligibility:
         permitted: NDArray[np.bool_] = self.codes == PERMITTED
         return permitted
 
+    def of(self, part: slice) -> Eligibility:
+        """Return who of some accounts may get what."""
+        return Eligibility(self.codes[part], self.zone[part], self.contact_from)
+
 
 def check_catalogue(catalogue: Catalogue, facts: pl.DataFrame, notes: list[str]) -> dict[str, str]:
     """Check every expression against the data; return actions that cannot be offered, with the reason.
@@ -268,11 +272,12 @@ def check_touch_names(inputs: PlanInputs, catalogue: Catalogue, notes: list[str]
 
     They count as contacts and teach nothing.
     """
-    if inputs.touches is None:
+    touches = inputs.scan("touches")
+    if touches is None:
         return
     known = ["nothing", *(action.name for action in catalogue.actions)]
     notes.extend(
         f"touches: {UnknownNameError('action', name, known)}; counted as contacts only"
-        for name in inputs.touches["action"].drop_nulls().unique().sort().to_list()
+        for name in touches.select("action").drop_nulls().unique().collect()["action"].sort().to_list()
         if name not in known
     )

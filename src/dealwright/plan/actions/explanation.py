@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from dealwright.plan.actions.arbitration import NONE, Choice, OptionValues
 from dealwright.plan.actions.catalogue import Catalogue
 from dealwright.plan.actions.eligibility import Eligibility
-from dealwright.plan.actions.randomisation import Randomisation
 from dealwright.plan.actions.reasons import ReasonTexts
 from dealwright.schemas import NOTHING
 
@@ -90,7 +89,7 @@ def excluded_actions(
     eligibility: Eligibility,
     values: OptionValues,
     choice: Choice,
-    randomisation: Randomisation,
+    control: NDArray[np.bool_],
     of_action: NDArray[np.int64],
     texts: ReasonTexts,
 ) -> pl.Series:
@@ -110,11 +109,11 @@ def excluded_actions(
         out = eligibility.codes[:, first]
         names = [catalogue.options[k][1].name for k in range(of_action.size)]
         worth = _worth_codes(value[:, index], option[:, index], permitted, names, texts)
-        by_value = permitted & ~choice.explore & ~randomisation.control
+        by_value = permitted & ~choice.explore & ~control
         better = by_value & (value[:, index] > np.maximum(chosen_value, 0.0))
         code = np.where(permitted, np.where(better, over_budget, worth), out)
         code = np.where(choice.explore & permitted, explore_code, code)
-        code = np.where(randomisation.control, control_code, code)
+        code = np.where(control, control_code, code)
         codes[:, index] = np.where(chosen_action == index, 0, code)
     return _lists(catalogue, codes, texts)
 

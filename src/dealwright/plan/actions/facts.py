@@ -50,7 +50,7 @@ def account_facts(inputs: PlanInputs, found: pl.DataFrame, contacts: pl.DataFram
     )
     later = [name for name in (*SEGMENT_FACTS, *ANOMALY_FACTS) if name in found.columns]
     frame = frame.with_columns(found.select(later).get_columns())
-    frame = _join(frame, _order_facts(inputs.orders, inputs.as_of), ("orders_365d", "spend_365d_eur"))
+    frame = _join(frame, _order_facts(inputs.scan("orders"), inputs.as_of), ("orders_365d", "spend_365d_eur"))
     recent = (pl.col("days_ago") < 30.0).sum().cast(pl.Int64)
     touched = contacts.group_by("account_id").agg(
         days_since_contact=pl.col("days_ago").min(), contacts_30d=recent
@@ -95,14 +95,13 @@ def preferred_channel(inputs: PlanInputs) -> pl.Series:
     return inputs.accounts[PREFERRED_CHANNEL].cast(pl.String)
 
 
-def _order_facts(orders: pl.DataFrame | None, as_of: datetime) -> pl.DataFrame:
+def _order_facts(orders: pl.LazyFrame | None, as_of: datetime) -> pl.DataFrame:
     if orders is None:
         empty = {"days_since_order": pl.Float64, "orders_365d": pl.Int64, "spend_365d_eur": pl.Float64}
         return pl.DataFrame(schema={"account_id": pl.String, **empty})
     year = pl.col("days_ago") < 365.0
     return (
-        orders.lazy()
-        .select("account_id", "amount_eur", days_ago=days_before(pl.col("ordered_at"), as_of))
+        orders.select("account_id", "amount_eur", days_ago=days_before(pl.col("ordered_at"), as_of))
         .group_by("account_id")
         .agg(
             days_since_order=pl.col("days_ago").min(),

@@ -80,13 +80,14 @@ def read_touches(inputs: PlanInputs, catalogue: Catalogue) -> TouchLog:
     A touch of an action or on a channel that the catalogue does not know still counts as a contact.
     """
     ids = inputs.accounts.select("account_id")
-    if inputs.touches is None:
+    made = inputs.touches
+    if made is None:
         empty = pl.DataFrame(schema=_TOUCHES)
         return TouchLog(ids, empty, empty, rejection_known=False)
-    known = "rejected" in inputs.touches.columns
+    known = "rejected" in made.columns
     refused = pl.col("rejected") if known else ~pl.col("response")
     touches = (
-        inputs.touches.lazy()
+        made.lazy()
         .filter(pl.col("action").ne_missing(pl.lit(NOTHING)))
         .select(
             "account_id",

@@ -72,16 +72,16 @@ class PointInTimeReader:
     def __init__(self, inputs: PlanInputs, contacts: pl.DataFrame) -> None:
         self._inputs = inputs
         self._index = inputs.accounts.select("account_id").with_row_index("account")
-        self._orders = self._events(inputs.orders, "ordered_at", "amount_eur")
+        self._orders = self._events(inputs.scan("orders"), "ordered_at", "amount_eur")
         self._contacts = self._events(contacts if contacts.height else None, "touched_at", None)
         self._history, self._snapshots = self._read_history()
         self.left_out = self._unusable_columns()
 
-    def tonight(self) -> PointInTimeFeatures:
-        """Describe every account at the cut-off."""
-        accounts = np.arange(self._inputs.accounts.height, dtype=np.int64)
+    def tonight(self, part: slice = slice(None)) -> PointInTimeFeatures:
+        """Describe accounts at the cut-off, by default all of them."""
+        accounts = np.arange(self._inputs.accounts.height, dtype=np.int64)[part]
         at_s = np.full(accounts.size, _seconds(self._inputs.as_of), dtype=np.int64)
-        return self._situations(accounts, at_s, self._inputs.accounts)
+        return self._situations(accounts, at_s, self._inputs.accounts[part])
 
     def earlier(self, account: NDArray[np.int64], at: pl.Series) -> PointInTimeFeatures:
         """Describe accounts (by row number) at earlier moments, each with what was known then."""
@@ -98,8 +98,10 @@ class PointInTimeReader:
         )
         return rows["account"].cast(pl.Int64).fill_null(-1).to_numpy()
 
-    def _events(self, frame: pl.DataFrame | None, time: str, amount: str | None) -> _Events | None:
-        if frame is None or frame.is_empty():
+    def _events(
+        self, frame: pl.DataFrame | pl.LazyFrame | None, time: str, amount: str | None
+    ) -> _Events | None:
+        if frame is None:
             return None
         sums = pl.col(amount).fill_null(0.0) if amount else pl.lit(0.0)
         table = (
@@ -198,11 +200,12 @@ class PointInTimeReader:
 
 def past_touches(inputs: PlanInputs) -> pl.DataFrame:
     """Touches with a known answer whose effect can be learned, doing nothing included."""
-    if inputs.touches is None:
+    touches = inputs.touches
+    if touches is None:
         schema: dict[str, Any] = {**TOUCH_COLUMNS, "propensity": pl.Float64}
         return pl.DataFrame(schema=schema)
-    propensity = pl.col("propensity") if "propensity" in inputs.touches.columns else pl.lit(None, pl.Float64)
-    return inputs.touches.filter(
+    propensity = pl.col("propensity") if "propensity" in touches.columns else pl.lit(None, pl.Float64)
+    return touches.filter(
         pl.col("response").is_not_null()
         & pl.col("touched_at").is_not_null()
         & ((pl.col("action") == NOTHING) | pl.col("channel").is_not_null())

@@ -35,7 +35,8 @@ from dealwright.plan.actions.randomisation import Randomisation, draw_randomisat
 from dealwright.plan.actions.reasons import ReasonTexts
 from dealwright.plan.actions.score import ScoreScale, apply_score, fit_score, missing_components
 from dealwright.plan.inputs import align, gather_inputs
-from dealwright.schemas import NOTHING, AccountSchema, PlanInputs, option_name
+from dealwright.plan.partitions import partitions
+from dealwright.schemas import NOTHING, AccountSchema, option_name
 
 
 @dataclass(frozen=True)
@@ -163,7 +164,8 @@ def choose_actions(
     reader = PointInTimeReader(inputs, log.contacts)
     with one_core_kernels():  # BLAS rounds by how many cores it has: the same bytes on every machine
         effects = learn_effects(inputs, catalogue, reader, params.effects, rng=rng)
-        responses = apply_effects(effects, reader.tonight())
+        responses = apply_effects(effects, reader, inputs.accounts.height)
+    del reader  # it holds all orders, by account
     if effects.left_out and effects.effects:
         notes.append(
             f"effects: {', '.join(effects.left_out)} not used: nothing says what they were when accounts "
@@ -181,32 +183,19 @@ def choose_actions(
         catalogue.budget.max_cost_eur if params.max_cost_eur is None else params.max_cost_eur,
     )
     choice = choose(values, randomisation, budget)
-    frame = _frame(
-        inputs=inputs,
-        catalogue=catalogue,
-        facts=facts,
-        scale=scale,
-        params=params,
-        responses=responses,
-        worth=worth,
-        eligibility=eligibility,
-        values=values,
-        choice=choice,
-        randomisation=randomisation,
-        effects=effects,
-        texts=texts,
-    )
-    idle = ~randomisation.control & ~choice.explore & (choice.option == NONE)
-    frame = frame.with_columns(
-        _withheld(
-            idle=idle,
-            if_permitted=if_permitted,
-            values=values,
-            eligibility=eligibility,
-            choice=choice,
+    frames = []
+    for part in partitions(facts.height):
+        decided = _Decided(
+            account_id=inputs.accounts["account_id"][part], facts=facts[part], worth=worth[part],
+            responses=responses.of(part), eligibility=eligibility.of(part), values=values.of(part),
+            if_permitted=if_permitted[part], choice=choice.of(part), control=randomisation.control[part],
+        )  # fmt: skip
+        told = _frame(
+            decided, schema=inputs.schema, catalogue=catalogue, scale=scale, params=params, effects=effects,
             texts=texts,
-        )
-    )
+        )  # fmt: skip
+        frames.append(told.with_columns(_withheld(decided, texts)))
+    frame = pl.concat(frames)
     return Actions(frame, _option_frame(frame, catalogue, values), scale, effects, choice, tuple(notes))
 
 
@@ -274,28 +263,22 @@ def _value_options(
     return OptionValues(permitted, cost, contact, _action_of_option(catalogue)), value
 
 
-def _withheld(
-    *,
-    idle: NDArray[np.bool_],
-    if_permitted: NDArray[np.float32],
-    values: OptionValues,
-    eligibility: Eligibility,
-    choice: Choice,
-    texts: ReasonTexts,
-) -> list[pl.Series]:
+def _withheld(decided: _Decided, texts: ReasonTexts) -> list[pl.Series]:
     """Say of accounts without action which limit keeps one from them, and what the best would be worth.
 
     That is the budget, or a rule that stands against an option: of several options, that worth most counts.
     """
+    choice, values = decided.choice, decided.values
+    idle = ~decided.control & ~choice.explore & (choice.option == NONE)
     limit = pl.Series("withheld_by", [None], dtype=pl.String).new_from_index(0, idle.size)
     worth = np.full(idle.size, np.nan)
     priced_out = np.flatnonzero(idle & choice.priced_out)
     limit = limit.scatter(priced_out, "budget")
     worth[priced_out] = values.value_eur[priced_out].max(axis=1, initial=0.0)
     rows = np.flatnonzero(idle & ~choice.priced_out)
-    named = texts.limits(eligibility.codes[rows])
-    ruled_out = named.is_not_null().to_numpy().reshape(rows.size, if_permitted.shape[1])
-    value = np.where(ruled_out, if_permitted[rows], np.float32(0.0))
+    named = texts.limits(decided.eligibility.codes[rows])
+    ruled_out = named.is_not_null().to_numpy().reshape(rows.size, decided.if_permitted.shape[1])
+    value = np.where(ruled_out, decided.if_permitted[rows], np.float32(0.0))
     if value.size:
         best = value.argmax(axis=1)
         most = value[np.arange(rows.size), best]
@@ -320,23 +303,33 @@ def _randomise(account_id: pl.Series, params: ActionParams, draw: str) -> Random
     )
 
 
+@dataclass(frozen=True)
+class _Decided:
+    """Some accounts: what is known of them, and what was chosen."""
+
+    account_id: pl.Series
+    facts: pl.DataFrame
+    worth: NDArray[np.float32]
+    responses: Responses
+    eligibility: Eligibility
+    values: OptionValues
+    if_permitted: NDArray[np.float32]
+    choice: Choice
+    control: NDArray[np.bool_]
+
+
 def _frame(
+    decided: _Decided,
     *,
-    inputs: PlanInputs,
+    schema: AccountSchema,
     catalogue: Catalogue,
-    facts: pl.DataFrame,
     scale: ScoreScale,
     params: ActionParams,
-    responses: Responses,
-    worth: NDArray[np.float32],
-    eligibility: Eligibility,
-    values: OptionValues,
-    choice: Choice,
-    randomisation: Randomisation,
     effects: EffectModel,
     texts: ReasonTexts,
 ) -> pl.DataFrame:
     """Put the choice and its explanation together, one row per account."""
+    choice, values, responses = decided.choice, decided.values, decided.responses
     rows = np.arange(choice.option.size)
     chosen = choice.option != NONE
     option = np.maximum(choice.option, 0)
@@ -353,31 +346,30 @@ def _frame(
     untouched = responses.untouched.astype(np.float64)
     sources = [effects.source(action, channel) for action, channel in catalogue.options]
     assumed = [
-        not (channel.consent and channel.name not in inputs.schema.consent)
-        for _, channel in catalogue.options
+        not (channel.consent and channel.name not in schema.consent) for _, channel in catalogue.options
     ]
     runner_up, runner_up_value = runner_ups(catalogue, values, choice, of_action)
     frame = pl.DataFrame(
         {
-            "account_id": inputs.accounts["account_id"],
-            **apply_score(facts, scale, params.score).to_dict(),
+            "account_id": decided.account_id,
+            **apply_score(decided.facts, scale, params.score).to_dict(),
             "action": _names([action.name for action, _ in catalogue.options], choice.option, NOTHING),
             "channel": channel,
             "expected_value_eur": of_chosen(values.value_eur, option, 0.0),
             "response_probability": np.clip(untouched + increment, 0.0, 1.0),
             "untouched_probability": untouched,
             "increment": increment,
-            "response_value_eur": of_chosen(worth, of_action[option], 0.0),
+            "response_value_eur": of_chosen(decided.worth, of_action[option], 0.0),
             "cost_eur": np.append(values.cost_eur, 0.0)[choice.option],
             "effect_source": _names(sources, choice.option, None),
             "consent_known": pl.Series(np.append(assumed, True)[choice.option]),
-            "contact_from": contact_moments(eligibility, channel),
+            "contact_from": contact_moments(decided.eligibility, channel),
             "runner_up": runner_up,
             "runner_up_value_eur": runner_up_value,
             "best_action": _names([action.name for action, _ in catalogue.options], choice.best, NOTHING),
             "explore": choice.explore,
             "exploration_cost_eur": choice.exploration_cost_eur,
-            "control": randomisation.control,
+            "control": decided.control,
             "propensity": choice.propensity,
             "option_propensity": choice.option_propensity,
             "propensity_nothing": choice.propensity_nothing,
@@ -387,10 +379,10 @@ def _frame(
         reasons_for(),
         excluded_actions(
             catalogue=catalogue,
-            eligibility=eligibility,
+            eligibility=decided.eligibility,
             values=values,
             choice=choice,
-            randomisation=randomisation,
+            control=decided.control,
             of_action=of_action,
             texts=texts,
         ),

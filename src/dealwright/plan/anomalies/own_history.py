@@ -10,6 +10,8 @@ from typing import Final
 
 import polars as pl
 
+from dealwright.plan.partitions import by_account
+
 RESIDUALS: Final = ("amount_spike", "order_burst", "order_drop", "silence")
 
 # weight of the spread pooled over accounts, in orders: an account's own spread counts fully only with many
@@ -50,38 +52,8 @@ def history_departures(
     clipped at 0 from below) and, for the reasons, ``window_amount_eur``, ``usual_amount_eur``,
     ``window_orders``, ``usual_orders``, ``silent_days``, ``usual_gap_days``.
     """
-    amount = pl.when(pl.col("amount_eur") > 0).then(pl.col("amount_eur")).log()
-    rows = (
-        _purchases(orders, as_of)
-        .lazy()
-        .select("account_id", "days_ago", log_amount=amount)
-        .sort("account_id", "days_ago", descending=[False, True])
-        .with_columns(
-            recent=pl.col("days_ago") < window_days,
-            log_gap=(
-                pl.when(pl.col("account_id") == pl.col("account_id").shift(1))
-                .then(pl.col("days_ago").shift(1) - pl.col("days_ago"))
-                .log()
-            ),
-        )
-    )
-    earlier = ~pl.col("recent")
-    stats = (
-        rows.group_by("account_id", maintain_order=True)
-        .agg(
-            silent_days=pl.col("days_ago").min(),
-            oldest_days=pl.col("days_ago").max(),
-            window_orders=pl.col("recent").sum(),
-            earlier_orders=earlier.sum(),
-            window_log=pl.col("log_amount").filter(pl.col("recent")).max(),
-            mean_log=pl.col("log_amount").filter(earlier).mean(),
-            var_log=pl.col("log_amount").filter(earlier).var(),
-            gaps=pl.col("log_gap").count(),
-            usual_gap_days=pl.col("log_gap").exp().mean(),
-            var_gap=pl.col("log_gap").var(),
-        )
-        .collect()
-    )
+    found = [_statistics(part, as_of, window_days) for part in by_account(orders)]
+    stats = found[0] if len(found) == 1 else pl.concat(found).sort("account_id")
     spread = _pooled_spreads(stats, min_orders)
     shrunk = {
         kind: (
@@ -141,6 +113,42 @@ def history_departures(
             usual_orders="usual_orders",
             silent_days="silent_days",
             usual_gap_days="usual_gap_days",
+        )
+        .collect()
+    )
+
+
+def _statistics(orders: pl.DataFrame, as_of: datetime, window_days: float) -> pl.DataFrame:
+    """Sum up each account's orders, the recent ones and those before."""
+    amount = pl.when(pl.col("amount_eur") > 0).then(pl.col("amount_eur")).log()
+    rows = (
+        _purchases(orders, as_of)
+        .lazy()
+        .select("account_id", "days_ago", log_amount=amount)
+        .sort("account_id", "days_ago", descending=[False, True])
+        .with_columns(
+            recent=pl.col("days_ago") < window_days,
+            log_gap=(
+                pl.when(pl.col("account_id") == pl.col("account_id").shift(1))
+                .then(pl.col("days_ago").shift(1) - pl.col("days_ago"))
+                .log()
+            ),
+        )
+    )
+    earlier = ~pl.col("recent")
+    return (
+        rows.group_by("account_id", maintain_order=True)
+        .agg(
+            silent_days=pl.col("days_ago").min(),
+            oldest_days=pl.col("days_ago").max(),
+            window_orders=pl.col("recent").sum(),
+            earlier_orders=earlier.sum(),
+            window_log=pl.col("log_amount").filter(pl.col("recent")).max(),
+            mean_log=pl.col("log_amount").filter(earlier).mean(),
+            var_log=pl.col("log_amount").filter(earlier).var(),
+            gaps=pl.col("log_gap").count(),
+            usual_gap_days=pl.col("log_gap").exp().mean(),
+            var_gap=pl.col("log_gap").var(),
         )
         .collect()
     )

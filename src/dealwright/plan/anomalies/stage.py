@@ -5,6 +5,7 @@ Fitted on a sample, applied row by row; each odd row says what makes it odd.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -28,6 +29,7 @@ from dealwright.plan.anomalies.forest import IsolationForest
 from dealwright.plan.anomalies.own_history import RESIDUALS, history_departures
 from dealwright.plan.anomalies.params import AnomalyParams
 from dealwright.plan.inputs import gather_inputs
+from dealwright.plan.partitions import partitions
 from dealwright.schemas import AccountSchema, PlanInputs
 
 _QUANTILES: Final = 2001
@@ -172,7 +174,22 @@ def apply_anomalies(
     model: AnomalyModel, inputs: PlanInputs, departures: pl.DataFrame, params: AnomalyParams
 ) -> tuple[pl.DataFrame, dict[str, int]]:
     """Score every account; the second result counts the flagged ones by what gave them away."""
-    accounts = inputs.accounts
+    frames, counts = [], Counter[str](own_history=0, among_accounts=0)
+    for part in partitions(inputs.accounts.height):
+        frame, found = _apply(model, inputs.accounts[part], inputs, departures[part], params)
+        frames.append(frame)
+        counts.update(found)
+    return pl.concat(frames), dict(counts)
+
+
+def _apply(
+    model: AnomalyModel,
+    accounts: pl.DataFrame,
+    inputs: PlanInputs,
+    departures: pl.DataFrame,
+    params: AnomalyParams,
+) -> tuple[pl.DataFrame, dict[str, int]]:
+    """Score some accounts."""
     names, raw = account_features(accounts, inputs, model.shares)
     kept = [names.index(name) for name in model.features]
     scaled = scale_robustly(raw[:, kept], model.centre, model.scale)
@@ -213,11 +230,12 @@ def apply_anomalies(
 def _departures(inputs: PlanInputs, params: AnomalyParams, notes: list[str]) -> pl.DataFrame:
     """Own-history residuals, aligned with the accounts; zeros where there is no verdict."""
     ids = inputs.accounts.select("account_id")
-    if inputs.orders is None or inputs.orders.is_empty():
+    orders = inputs.orders
+    if orders is None or orders.is_empty():
         notes.append("no orders: accounts are compared with each other only")
         return ids.with_columns(**{name: pl.lit(0.0) for name in RESIDUALS})
     found = history_departures(
-        inputs.orders,
+        orders,
         inputs.as_of,
         window_days=params.window_days,
         min_orders=params.min_orders,

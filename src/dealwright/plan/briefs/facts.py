@@ -67,7 +67,7 @@ def gather_facts(tasks: pl.DataFrame, inputs: PlanInputs, accounts: pl.DataFrame
         ),
     )
     joined = tasks
-    for frame in (decided, lists, own, _orders(inputs), _touches(inputs), _names(inputs)):
+    for frame in (decided, lists, own, _orders(inputs, tasks), _touches(inputs, tasks), _names(inputs)):
         key = "rep_id" if "account_id" not in frame.columns else ACCOUNT_ID
         joined = joined.join(frame, on=key, how="left", maintain_order="left")
     given = [name for name in joined.columns if name.startswith("_consent_")]
@@ -92,38 +92,50 @@ def _days_until_task(moment: str, inputs: PlanInputs) -> pl.Expr:
     return (day - pl.col(moment).cast(TIMESTAMP).dt.date()).dt.total_days()
 
 
-def _orders(inputs: PlanInputs) -> pl.DataFrame:
-    """Sum up the orders of each account over the last year; without orders all is null."""
+def _orders(inputs: PlanInputs, tasks: pl.DataFrame) -> pl.DataFrame:
+    """Sum up the orders of each account to be met over the last year; without orders all is null."""
     names: dict[str, Any] = {
         "last_order_at": TIMESTAMP, "orders_year": pl.UInt32, "spend_year_eur": pl.Float64,
         "mean_order_eur": pl.Float64,
     }  # fmt: skip
-    if inputs.orders is None or inputs.orders.is_empty():
+    orders = inputs.scan("orders")
+    if orders is None:
         return pl.DataFrame(schema={"account_id": pl.String, **names})
     now = pl.lit(inputs.as_of)
     recent = pl.col("ordered_at") > now - pl.duration(days=_YEAR_DAYS)
     amount = pl.col("amount_eur").filter(recent)
-    return inputs.orders.group_by("account_id").agg(
-        last_order_at=pl.col("ordered_at").max(),
-        orders_year=recent.sum(),
-        spend_year_eur=amount.sum(),
-        mean_order_eur=amount.mean(),
+    return (
+        _of(orders, tasks)
+        .group_by("account_id")
+        .agg(
+            last_order_at=pl.col("ordered_at").max(),
+            orders_year=recent.sum(),
+            spend_year_eur=amount.sum(),
+            mean_order_eur=amount.mean(),
+        )
     )
 
 
-def _touches(inputs: PlanInputs) -> pl.DataFrame:
-    """Return the last contact of each account: when, how, about what, and whether it was answered."""
+def _touches(inputs: PlanInputs, tasks: pl.DataFrame) -> pl.DataFrame:
+    """Return the last contact of each account to be met: when, how, about what, whether it was answered."""
     names: dict[str, Any] = {"last_touch_at": TIMESTAMP, "last_touch_channel": pl.String,
              "last_touch_action": pl.String, "last_touch_response": pl.Boolean}  # fmt: skip
-    if inputs.touches is None or inputs.touches.is_empty():
+    touches = inputs.scan("touches")
+    if touches is None:
         return pl.DataFrame(schema={"account_id": pl.String, **names})
-    made = inputs.touches.filter(pl.col("channel").is_not_null())
+    made = _of(touches, tasks).filter(pl.col("channel").is_not_null())
     last = made.sort("touched_at", maintain_order=True).group_by("account_id").last()
     return last.select(
         "account_id",
         last_touch_at="touched_at", last_touch_channel="channel", last_touch_action="action",
         last_touch_response="response",
     )  # fmt: skip
+
+
+def _of(log: pl.LazyFrame, tasks: pl.DataFrame) -> pl.DataFrame:
+    """Return the rows of a log that are about the accounts to be met, in their order."""
+    met = tasks.lazy().select("account_id").unique()
+    return log.join(met, on="account_id", how="semi", maintain_order="left").collect()
 
 
 def _names(inputs: PlanInputs) -> pl.DataFrame:

@@ -20,6 +20,7 @@ from dealwright.plan.inputs import align, gather_inputs
 from dealwright.schemas import BRIEF_COLUMNS, AccountSchema, PlanInputs
 
 _BATCH: Final = 1_000
+_KEPT: Final = ("account_id", "rep_id", "start_at", "stop", "action", "channel")  # of a task, as it is
 
 
 @dataclass(frozen=True)
@@ -131,10 +132,8 @@ def render(facts: pl.DataFrame, wording: Wording) -> pl.DataFrame:
         return pl.DataFrame(schema=BRIEF_COLUMNS)
     text = pl.col(pl.String).str.replace_all(f"[{END}{NEXT}]", " ")
     rows = facts.with_columns(text).with_columns(pl.col("action").fill_null("action")).with_row_index("_row")
-    size = rows.height
-    titles, marks, pages = [""] * size, [""] * size, [""] * size
-    lines: list[tuple[Any, ...]] = [()] * size
     label = wording.environment("html").filters["label"]
+    written = []
     for (action, channel), group in rows.group_by("action", "channel", maintain_order=True):
         names = wording.fields(str(action), str(channel))
         markdown = wording.compile(str(action), str(channel), "markdown")
@@ -145,27 +144,33 @@ def render(facts: pl.DataFrame, wording: Wording) -> pl.DataFrame:
             shown = part["name"].cast(pl.String).fill_null(part["account_id"])
             values = list(part.select(*names, pl.lit(None).alias("_")).iter_rows())
             try:
-                bodies = [form.render(rows=values).split(END) for form in (markdown, page, short)]
+                marks, fragments, said = (
+                    form.render(rows=values).split(END) for form in (markdown, page, short)
+                )
             except (TypeError, ValueError, ArithmeticError) as error:
                 files = ", ".join(sorted({s.file for s in wording.sentences(str(action), str(channel))}))
                 raise InputError(
                     f"briefs of {action} by {channel}: a sentence in {files} cannot be written: {error}; "
                     "check the type of the column it names"
                 ) from None
-            found = zip(part["_row"], part["account_id"], shown, *bodies, strict=False)
-            for position, account_id, name, mark, fragment, said in found:
-                lines[position] = split_lines(said)
-                title = f"{name} · {action_label}"
-                titles[position] = title
-                marks[position] = f"## {escape_text(title)}\n\n{mark}"
-                pages[position] = (
-                    f'<article class="brief" id="brief-{escape(account_id)}">\n<h2>{escape(title)}</h2>\n'
-                    f"{fragment}</article>\n"
-                )
-    return rows.select(
-        "account_id", "rep_id", "start_at", "stop", "action", "channel",
-        title=pl.Series(titles),
-        **{name: pl.Series(values, dtype=BRIEF_COLUMNS[name])
-           for name, values in zip(LINES, zip(*lines, strict=True), strict=True)},
-        markdown=pl.Series(marks), html=pl.Series(pages),
-    )  # fmt: skip
+            named = [f"{name} · {action_label}" for name in shown]
+            lines = zip(*map(split_lines, said[: part.height]), strict=True)
+            written.append(part.select(
+                "_row", *_KEPT, title=pl.Series(named),
+                **{name: pl.Series(values, dtype=BRIEF_COLUMNS[name])
+                   for name, values in zip(LINES, lines, strict=True)},
+                markdown=pl.Series(map(_section, named, marks)),
+                html=pl.Series(map(_article, part["account_id"], named, fragments)),
+            ))  # fmt: skip
+    return pl.concat(written).sort("_row").drop("_row")
+
+
+def _section(title: str, text: str) -> str:
+    return f"## {escape_text(title)}\n\n{text}"
+
+
+def _article(account_id: str, title: str, fragment: str) -> str:
+    return (
+        f'<article class="brief" id="brief-{escape(account_id)}">\n<h2>{escape(title)}</h2>\n'
+        f"{fragment}</article>\n"
+    )

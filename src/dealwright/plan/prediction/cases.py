@@ -142,7 +142,8 @@ def order_cases(
     notes = list(described.notes)
     refunds = int(np.count_nonzero(labels.value_eur < 0))
     if refunds:
-        notes.append(f"{refunds} accounts were refunded more than they spent: their value counts as 0")
+        were = "account was" if refunds == 1 else "accounts were"
+        notes.append(f"{refunds:,} {were} refunded more than was spent: that value counts as 0")
     return OrderCases(churn, value, *trials, cut_off, described.refused, tuple(notes))
 
 

@@ -72,8 +72,9 @@ def snapshot(
         known[book.rows] = True
         if obstacle is not None:
             notes.append(obstacle)
-    if inputs.touches is not None and inputs.touches.height:
-        touched = _touch_columns(inputs.touches, inputs.accounts["account_id"], cut_off)
+    touches = inputs.scan("touches")
+    if touches is not None:
+        touched = _touch_columns(touches.collect(), inputs.accounts["account_id"], cut_off)
         parts.append(touched)
         known = known | (touched["touches.count"] > 0).to_numpy()
     features = pl.concat(parts, how="horizontal") if len(parts) > 1 else own
@@ -129,10 +130,11 @@ def _own_columns(
 
 def _past(inputs: PlanInputs, cut_off: datetime) -> pl.DataFrame | None:
     """Return each account's latest history row not after the cut-off, in the order of the accounts."""
-    if inputs.history is None or cut_off >= inputs.as_of:
+    history = None if cut_off >= inputs.as_of else inputs.history
+    if history is None:
         return None
     latest = (
-        inputs.history.filter(pl.col("snapshot_at") <= cut_off)
+        history.filter(pl.col("snapshot_at") <= cut_off)
         .sort("snapshot_at")
         .unique("account_id", keep="last")
         .with_columns(pl.lit(value=True).alias("__seen"))

@@ -40,7 +40,7 @@ class Ledger:
     accounts: int
 
     @classmethod
-    def of(cls, orders: pl.DataFrame, account_ids: pl.Series) -> Self:
+    def of(cls, orders: pl.DataFrame | pl.LazyFrame, account_ids: pl.Series) -> Self:
         """Number the orders' accounts; orders of unknown accounts are none of this stage's business."""
         places = pl.DataFrame(
             {"account_id": account_ids, "row": pl.int_range(len(account_ids), dtype=pl.UInt32, eager=True)}
@@ -106,13 +106,16 @@ class Ledger:
         past = self.until(cut_off)
         # an order of which only the day is known counts as of its midnight: exactly a day ago is still today,
         # and so is an order at the very cut-off
-        age = np.maximum(microseconds(cut_off) - past.at - 1, 0) // DAY_US
+        age = microseconds(cut_off) - 1 - past.at
+        np.maximum(age, 0, out=age)
+        age //= DAY_US
         if len(age) == 0:
             empty = np.empty(0)
             return OrderDays(
                 np.empty(0, dtype=np.intp), np.empty(0, dtype=np.intp), empty, empty, self.accounts
             )
-        new_day = np.concatenate([[True], (np.diff(past.row) != 0) | (np.diff(age) != 0)])
+        new_day = np.ones(len(age), dtype=np.bool_)
+        new_day[1:] = (past.row[1:] != past.row[:-1]) | (age[1:] != age[:-1])
         starts = np.flatnonzero(new_day)
         row, day_age = past.row[starts], age[starts].astype(np.float64)
         spend = np.add.reduceat(past.amount_eur, starts)

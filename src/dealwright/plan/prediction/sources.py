@@ -37,7 +37,7 @@ def label_source(target: TargetName, inputs: PlanInputs, params: PredictParams) 
     """
     schema = inputs.schema
     declared = schema.has_churn_label if target == "churn" else schema.has_value_label
-    has_orders = inputs.orders is not None and inputs.orders.height > 0
+    has_orders = inputs.scan("orders") is not None
     asked = params.churn_labels if target == "churn" else params.value_labels
     if asked == "declared" and not declared:
         raise InputError(
@@ -77,7 +77,7 @@ def with_chosen_features(inputs: PlanInputs, params: PredictParams) -> PlanInput
         dates=tuple(name for name in schema.dates if name in keep),
         has_preferred_channel=False,
     )
-    return replace(inputs, schema=chosen)
+    return inputs.having(schema=chosen)
 
 
 def refuse_late_features(

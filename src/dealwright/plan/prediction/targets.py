@@ -106,8 +106,9 @@ class Prediction:
         )
         self._sources = {target: label_source(target, inputs, params) for target in TARGETS}
         self._ledger: Ledger | None = None
-        if inputs.orders is not None and inputs.orders.height:
-            self._ledger = Ledger.of(inputs.orders, inputs.accounts["account_id"]).until(inputs.as_of)
+        orders = inputs.scan("orders")
+        if orders is not None:
+            self._ledger = Ledger.of(orders, inputs.accounts["account_id"]).until(inputs.as_of)
 
     def run(self) -> dict[TargetName, Outcome]:
         """Predict both targets."""

@@ -6,7 +6,7 @@ Rows are judged once, when tables are read (`dealwright.tables`); what was rejec
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -68,10 +68,7 @@ class Quality(Summarised):
 
     def summary(self) -> dict[str, Any]:
         """Count the rows that are used, those that were read and rejected, and issues."""
-        tables = {item.name: getattr(self.inputs, item.name) for item in fields(self.inputs)}
-        result: dict[str, Any] = {
-            name: frame.height for name, frame in tables.items() if isinstance(frame, pl.DataFrame)
-        }
+        result: dict[str, Any] = self.inputs.heights()
         for name, report in self.intake.tables.items():
             result[f"{name}_in"] = report.rows
             result[f"{name}_rejected"] = report.rejected.height
@@ -129,7 +126,7 @@ def check_quality(
         accounts = judge_positions(accounts, inputs.reps, issues, isolated_km=params.isolated_km, land=land)
     freshness = _freshness(inputs, params.max_age_days, issues)
     frame = pl.DataFrame([vars(issue) for issue in issues], schema=ISSUE_COLUMNS)
-    quality = Quality(replace(inputs, accounts=accounts, schema=schema), frame, freshness)
+    quality = Quality(inputs.having(accounts=accounts, schema=schema), frame, freshness)
     if not force:
         try:
             inputs.intake.check_share(params.max_rejected_share)
@@ -236,12 +233,13 @@ def _auc_alone(column: pl.Series, label: pl.Series, left: np.ndarray[Any, Any]) 
 def _freshness(inputs: PlanInputs, max_age_days: float, issues: list[Issue]) -> dict[str, float]:
     """Return the age of the latest order and touch, and warn of stale ones."""
     result = {}
-    for name, column, frame in (
-        ("orders", "ordered_at", inputs.orders), ("touches", "touched_at", inputs.touches),
+    for name, column, table in (
+        ("orders", "ordered_at", inputs.scan("orders")), ("touches", "touched_at", inputs.scan("touches")),
     ):  # fmt: skip
-        if frame is None or frame.is_empty():
+        if table is None:
             continue
-        days = (inputs.as_of - frame.select(pl.col(column).max()).item()).total_seconds() / 86_400
+        latest = table.select(pl.col(column).max()).collect().item()
+        days = (inputs.as_of - latest).total_seconds() / 86_400
         result[name] = days
         if days > max_age_days:
             finding = f"the latest row is {days:.0f} days older than the cut-off: everybody looks silent"

@@ -71,9 +71,10 @@ def _calendar(days: Sequence[date], params: ScheduleParams) -> list[tuple[date, 
 
 def _usual_contacts(inputs: PlanInputs, params: ScheduleParams) -> dict[str, float]:
     """Return the contacts per working day of each channel in the last four weeks of touches."""
-    if inputs.touches is None or inputs.touches.is_empty():
+    touches = inputs.scan("touches")
+    if touches is None:
         return {}
     since = inputs.as_of - timedelta(days=_LOOK_BACK_DAYS)
-    recent = inputs.touches.filter(pl.col("touched_at") > since)["channel"].drop_nulls()
+    recent = touches.filter(pl.col("touched_at") > since).select("channel").drop_nulls().collect()["channel"]
     working = float(np.floor(_LOOK_BACK_DAYS / 7.0 * len(set(params.weekdays))))
     return {str(name): count / working for name, count in recent.value_counts().iter_rows()}

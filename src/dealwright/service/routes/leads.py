@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Query, Request
 from starlette.concurrency import run_in_threadpool
 
-from dealwright.errors import InputError
+from dealwright.errors import InputError, NotFoundError
 from dealwright.service.answers import Json, page_answer
 from dealwright.service.endpoint import OwnAgent, TheDesk, check_own, endpoint, service_of
 from dealwright.service.shapes import (
@@ -58,7 +58,9 @@ async def send_leads(request: Request, batch: BatchIn) -> Json:
     if len(batch.leads) > most:
         raise InputError(f"a batch may have {most:,} leads, not {len(batch.leads):,}: send it in parts")
     documents = [lead.model_dump() for lead in batch.leads]
-    placements = await run_in_threadpool(service.desk.assign_many, documents, batch.policy)
+    placements = await run_in_threadpool(
+        service.desks.for_scope("ingest").assign_many, documents, batch.policy
+    )
     service.metrics.observe_batch(list(placements))
     return Json({"placements": [placement.row for placement in placements]}, 201)
 
@@ -110,5 +112,9 @@ def rank_lead(desk: TheDesk, asked: RankingIn) -> Json:
 def settle_booking(desk: TheDesk, own: OwnAgent, booking_id: str, outcome: SettleIn) -> Json:
     """Settle a booking, or reopen it; workloads and rankings follow at once."""
     if own is not None:
-        check_own(own, desk.book.agent_of_booking(booking_id), f"booking {booking_id}")
+        try:
+            of_agent = desk.book.agent_of_booking(booking_id)
+        except NotFoundError:
+            of_agent = None
+        check_own(own, of_agent, f"booking {booking_id}")
     return Json(desk.settle(booking_id, **outcome.model_dump()).to_dict())

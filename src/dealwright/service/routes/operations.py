@@ -25,9 +25,9 @@ async def health() -> Json:
 
 @endpoint(probes, "GET", "/ready", scopes=None, answer=ReadyOut)
 def ready(request: Request, desk: TheDesk) -> Json:
-    """Say that requests can be served: the database answers, and the process does not end."""
-    if service_of(request).is_stopping():
-        raise RefusedError(503, "this process ends: ask another one")
+    """Say that requests can be served: the database answers, and the process is not about to end."""
+    if service_of(request).is_draining():
+        raise RefusedError(503, "this process is about to end: send requests to another one")
     desk.used_policy()
     return Json({"status": "ready", "database": redact(desk.database.url)})
 

@@ -77,5 +77,11 @@ def reopen_task(desk: TheDesk, task_id: TaskId, why: ReasonIn) -> Json:
 
 def _check_own(desk: Desk, own: int | None, who: Caller, task_id: int) -> None:
     """Refuse an agent's key that names somebody else's task."""
-    if own is not None and desk.tasks.get(task_id).row["rep_id"] != str(who.own_agent_id):
+    if own is None:
+        return
+    try:
+        of_agent = desk.tasks.get(task_id).row["rep_id"]
+    except NotFoundError:
+        of_agent = None
+    if of_agent != str(who.own_agent_id):
         raise NotFoundError(f"there is no task {task_id} of yours: your list shows those that are")

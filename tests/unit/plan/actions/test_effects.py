@@ -87,7 +87,7 @@ def learn(inputs, **changes):
     # the time since contact says nothing in these worlds
     reader = PointInTimeReader(inputs, log.contacts.clear())
     model = learn_effects(inputs, CATALOGUE, reader, EffectParams(**changes), rng=np.random.default_rng(0))
-    return model, apply_effects(model, reader.tonight())
+    return model, apply_effects(model, reader, inputs.accounts.height)
 
 
 @pytest.mark.parametrize("logged", [True, False])

@@ -35,7 +35,6 @@ from dealwright.plan.actions.point_in_time import (
     PointInTimeReader,
     past_touches,
 )
-from dealwright.plan.actions.randomisation import Randomisation
 from dealwright.plan.actions.reasons import ReasonTexts
 from dealwright.plan.actions.score import ScoreParams, apply_score, fit_score, missing_components
 from dealwright.schemas import ORDER_COLUMNS, TIMESTAMP, AccountSchema, PlanInputs
@@ -454,10 +453,9 @@ def test_what_stands_against_each_other_action_and_which_is_the_runner_up() -> N
     codes = np.zeros((5, 4), dtype=np.int32)
     codes[:, 3] = texts.code("no consent to field")
     control = np.array([False] * 4 + [True])
-    draw = Randomisation(control, np.ones(5), np.ones(5), 0.1, 0.1, np.ones(4, dtype=bool))
     found = excluded_actions(
         catalogue=catalogue, eligibility=Eligibility(codes, np.zeros(5, dtype=np.int64), ({},)),
-        values=values, choice=choice, randomisation=draw, of_action=of_action, texts=texts,
+        values=values, choice=choice, control=control, of_action=of_action, texts=texts,
     )  # fmt: skip
     assert found.to_list() == [
         ["call: 5.1 EUR by outbound_cc", "offer: no consent to field"],

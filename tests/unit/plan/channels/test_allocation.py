@@ -8,10 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from dealwright.plan.channels import allocation
 from dealwright.plan.channels.allocation import allocate
 from dealwright.plan.channels.certificate import certify
 from dealwright.plan.channels.kernels import measure
-from dealwright.plan.channels.prices import ONE_EACH, upper_bound
+from dealwright.plan.channels.prices import ONE_EACH, settle_prices, upper_bound
 from dealwright.plan.flow import allocate_by_flow
 
 VALUES = hnp.arrays(
@@ -143,6 +144,35 @@ def test_many_accounts_go_through_sample_and_screening_and_are_proven():
     assert 0 <= with_minutes.gap < 1e-4 * with_minutes.bound
 
 
+@pytest.mark.parametrize(
+    ("minutes", "settled"),
+    [
+        (False, [(20_000, 400.0), (10_044, 42.0), (40_004, 17.0), (100_000, 2_000.0)]),
+        (True, [(20_000, 2_400.0), (10_073, 299.694), (100_000, 12_000.0)]),
+    ],
+)
+def test_of_many_accounts_a_sample_and_those_near_a_change_of_mind_settle_the_prices(
+    monkeypatch, minutes, settled
+):
+    """Each time by how many accounts, and with which places of the first channel left to them."""
+    value, capacity = large(100_000, 2, tied=False)
+    use = np.random.default_rng(0).uniform(3, 9, value.shape) if minutes else ONE_EACH
+    capacity = np.floor(capacity) * (6 if minutes else 1)
+    seen = []
+
+    def counted(value, use, capacity, prices, **options):
+        seen.append((value.shape[1], float(capacity[0])))
+        return settle_prices(value, use, capacity, prices, **options)
+
+    monkeypatch.setattr(allocation, "settle_prices", counted)
+    prices = allocation._find_prices(value, use, capacity)
+    assert seen == [(accounts, pytest.approx(places, abs=0.01)) for accounts, places in settled]
+    assert prices == pytest.approx(settle_prices(value, use, capacity, np.zeros(4)), rel=1e-3)
+    few = allocation._find_prices(value[:, :80_000], use[:, :80_000], capacity)
+    assert seen[-1][0] == 80_000
+    assert few.shape == (4,)
+
+
 def test_a_wrong_allocation_gets_no_certificate():
     value = np.array([[5.0, 9.0]])
     assert certify(value, np.array([1.0]), np.array([0, -1])) is None
@@ -157,6 +187,8 @@ def test_nothing_and_nobody():
         result = allocate(value, np.array([1.0, np.inf]))
         assert result.value == 0
         assert (result.choice == -1).all()
+    assert allocate_by_flow(np.zeros((2, 0)), np.array([1.0, np.inf])).tolist() == []
+    assert allocate_by_flow(np.array([[0.0, 2.0]]), np.array([np.inf])).tolist() == [-1, 0]
     full = allocate(np.array([[3.0, 4.0]]), np.array([0.0]))
     assert full.prices[0] == 4.0
     assert full.value == 0

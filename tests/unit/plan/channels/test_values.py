@@ -348,7 +348,13 @@ def test_as_many_go_first_as_the_gain_allows() -> None:
         return OptionValues(np.zeros((5, 1), np.int64), value, value, value), solution
 
     drawn = np.arange(8)
-    for of_gain, spent, count in ((0.12, 0.0, 4), (0.12, 0.1, 2), (0.0, 0.0, 0), (1.0, 0.0, 8)):
+    for of_gain, spent, count in (
+        (0.12, 0.0, 4),
+        (0.12, 0.005, 4),
+        (0.12, 0.015, 2),
+        (0.0, 0.0, 0),
+        (1.0, 0.0, 8),
+    ):
         tried.clear()
         (values, _), given_up = _let_go_first(attempt, drawn, of_gain, spent)
         assert values.value_eur[FIELD, 0] == 100.0 - 3.0 * count

@@ -228,6 +228,25 @@ def test_the_checker_refuses_strangers_and_too_many() -> None:
     assert check(problem, RoutePlan((), "test")) != []
 
 
+def test_the_checker_names_the_first_three_broken_rules_and_counts_the_others() -> None:
+    problem, plan = two_stops()
+    route = replace(plan.routes[0], arrive=(15, 54), begin=(19, 53), leave=(20, 55), depart=-1)
+    broken = check(problem, RoutePlan((route,), "test"))
+    assert broken == [
+        "Laia: visit 0 begins at 19, outside 20-40", "Laia: visit 0 is cut short",
+        "Laia: visit 1 begins before the arrival", "Laia: visit 1 is cut short",
+        "Laia: the day -1-70 leaves the shift 0-100",
+    ]  # fmt: skip
+    with pytest.raises(
+        InfeasiblePlanError, match=r"0 begins at 19.*; [^;]*begins before the arrival \(and 2 more\)"
+    ):
+        require_feasible(problem, RoutePlan((route,), "test"))
+    late = replace(plan.routes[0], arrive=(20, 54), back=69)
+    assert check(problem, RoutePlan((late,), "test")) == [
+        "Laia: leg 2 takes 30, the plan gives it 29", "Laia: leg 3 takes 10, the plan gives it 9",
+    ]  # fmt: skip
+
+
 def test_an_order_that_cannot_be_driven_has_no_moments() -> None:
     problem, _ = two_stops()
     late = replace(problem, latest_start=np.array([40, 10]))

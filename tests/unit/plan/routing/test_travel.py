@@ -54,6 +54,12 @@ def test_impossible_profiles_are_refused(wrong: dict[str, Any]) -> None:
         TravelParams(**wrong)
 
 
+def test_a_profile_of_other_bands_than_speeds_says_how_many_it_needs() -> None:
+    with pytest.raises(InputError, match=r"2 band_km need 3 band_kmh .*, not 2"):
+        TravelParams(band_km=(4.0, 20.0), band_kmh=(20.0, 40.0))
+    assert TravelParams(circuity=1.0, access_min=0.0, band_km=(), band_kmh=(0.1,)).circuity == 1.0
+
+
 class Recorded(BaseHTTPRequestHandler):
     """Answers in the form of OSRM and Valhalla; a way takes a minute per difference of numbers, plus one."""
 

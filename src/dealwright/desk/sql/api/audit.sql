@@ -66,6 +66,7 @@ declare
 begin
     perform dealwright_engine.check_temporary();
     perform pg_advisory_xact_lock_shared(hashtext('dealwright upgrade'), 0);  -- see desk/upgrade.py
+    perform dealwright_engine.check_own_work(explain.assignment_id);
     d := dealwright_engine.decision_on(explain.assignment_id);
     ask := dealwright_engine.past_enquiry(d);
     perform dealwright_engine.restore_state(d);
@@ -85,7 +86,7 @@ begin
     left join dealwright_engine.rank_value(ask, '{}', null, false) as v
         on d.policy <> 'value' and v.agent_id = r.agent_id
     where r.ordinality <= 10 or r.agent_id in (d.agent_id, d.owner_agent_id, asked_agent_id);
-    return jsonb_build_object(
+    return dealwright_engine.own_part(jsonb_build_object(
         'assignment_id', d.assignment_id, 'lead_id', d.lead_id, 'agent_id', d.agent_id,
         'agent_name', (select a.name from dealwright.agent as a where a.agent_id = d.agent_id),
         'policy', d.policy, 'policy_params', d.policy_params, 'model_id', d.model_id, 'decided_at', d.decided_at,
@@ -103,7 +104,7 @@ begin
                   from dealwright.agent as a where a.agent_id = d.owner_agent_id),
         'history', (select jsonb_agg(to_jsonb(h) order by h.assigned_at, h.assignment_id)
                     from dealwright.holders_of(d.lead_id) as h),
-        'ranking', ranking);
+        'ranking', ranking));
 end
 $$;
 comment on function dealwright.explain(bigint, bigint) is

@@ -13,6 +13,9 @@ begin
     insert into dealwright_engine.api_key (key_id, name, scopes, hash, agent_id, expires_at)
     values (create_key.key_id, create_key.name, create_key.scopes, create_key.hash, create_key.agent_id,
             create_key.expires_at);
+    perform dealwright_engine.note_change('create_key', 'key', create_key.key_id, null,
+        jsonb_build_object('name', create_key.name, 'scopes', create_key.scopes, 'agent_id', create_key.agent_id,
+            'expires_at', create_key.expires_at));
 end
 $$;
 comment on function dealwright.create_key(text, text, text[], text, bigint, timestamptz) is
@@ -61,6 +64,8 @@ begin
         raise exception 'there is no key %', revoke_key.key_id using errcode = 'DW003',
             hint = '`dealwright key list` shows them';
     end if;
+    perform dealwright_engine.note_change('revoke_key', 'key', revoke_key.key_id, null,
+        jsonb_build_object('revoked_at', revoked));
     return revoked;
 end
 $$;
@@ -87,6 +92,8 @@ begin
     update dealwright_engine.api_key as k
     set expires_at = least(k.expires_at, clock_timestamp() + replace_key.keep_for)
     where k.key_id = old.key_id;
+    perform dealwright_engine.note_change('replace_key', 'key', old.key_id, null,
+        jsonb_build_object('replaced_by', replace_key.new_key_id));
 end
 $$;
 comment on function dealwright.replace_key(text, text, text, interval) is

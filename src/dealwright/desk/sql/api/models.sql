@@ -49,6 +49,8 @@ begin
     if model_kind = 'value' then
         perform dealwright_engine.compile_model(id);
     end if;
+    perform dealwright_engine.note_change('load_model', 'model', id::text, null,
+        jsonb_build_object('kind', model_kind));
     if promote then
         perform dealwright.promote_model(id);
     end if;
@@ -63,6 +65,7 @@ returns void language plpgsql security definer
 set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
 declare
     promoted_kind text;
+    former bigint;
     begun boolean;
 begin
     perform pg_advisory_xact_lock_shared(hashtext('dealwright upgrade'), 0);  -- see desk/upgrade.py
@@ -73,6 +76,7 @@ begin
         raise exception 'there is no model %', id using errcode = 'DW003',
             hint = 'dealwright model list shows the models';
     end if;
+    select model_id into former from dealwright.model where kind = promoted_kind and promoted;
     begun := dealwright_engine.join_own_writes();
     update dealwright.model set promoted = false where kind = promoted_kind and promoted and model_id <> id;
     update dealwright.model set promoted = true, promoted_at = clock_timestamp() where model_id = id and not promoted;
@@ -81,6 +85,8 @@ begin
     end if;
     perform dealwright_engine.write_event('model_promoted', jsonb_build_object('model_id', id, 'kind', promoted_kind));
     perform dealwright_engine.leave_own_writes(begun);
+    perform dealwright_engine.note_change('promote_model', 'model', id::text,
+        jsonb_build_object('model_id', former), jsonb_build_object('model_id', id, 'kind', promoted_kind));
 end
 $$;
 comment on function dealwright.promote_model(bigint)

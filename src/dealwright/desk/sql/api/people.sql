@@ -31,6 +31,7 @@ declare
     present record;
 begin
     perform pg_advisory_xact_lock_shared(hashtext('dealwright upgrade'), 0);  -- see desk/upgrade.py
+    perform dealwright_engine.check_own_agent(activate_agent.agent_id);
     lock table dealwright.lead in row exclusive mode;  -- who holds all writers must see this one before it locks a row
     select a.active, a.open into before from dealwright.agent as a where a.agent_id = activate_agent.agent_id
     for no key update;
@@ -41,6 +42,10 @@ begin
     update dealwright.agent as a set active = true where a.agent_id = activate_agent.agent_id and not a.active;
     select a.name, a.open, a.capacity into present
     from dealwright.agent as a where a.agent_id = activate_agent.agent_id;
+    if not before.active then
+        perform dealwright_engine.note_change('activate', 'agent', activate_agent.agent_id::text,
+            '{"active": false}', '{"active": true}');
+    end if;
     return jsonb_build_object(
         'agent_id', activate_agent.agent_id, 'agent_name', present.name, 'active', true, 'was_active', before.active,
         'open', present.open, 'capacity', present.capacity, 'from_queue', present.open - before.open);
@@ -62,6 +67,11 @@ declare
     reason text;
 begin
     perform pg_advisory_xact_lock_shared(hashtext('dealwright upgrade'), 0);  -- see desk/upgrade.py
+    perform dealwright_engine.check_own_agent(deactivate_agent.agent_id);
+    if hand_over and dealwright_engine.own_agent() is not null then
+        raise exception 'an agent hands over no leads' using errcode = 'DW001',
+            hint = 'decline them one by one, or ask a manager';
+    end if;
     if hand_over then
         perform dealwright_engine.hold_writers();  -- rows of many agents, and of their leads
     end if;
@@ -95,6 +105,12 @@ begin
     end if;
     select a.name, a.open, a.capacity into present
     from dealwright.agent as a where a.agent_id = deactivate_agent.agent_id;
+    if before.active or hand_over then
+        perform dealwright_engine.note_change('deactivate', 'agent', deactivate_agent.agent_id::text,
+            jsonb_build_object('active', before.active),
+            jsonb_build_object('active', false, 'handed_over', jsonb_array_length(handed_over),
+                'waiting', jsonb_array_length(waiting)));
+    end if;
     return jsonb_build_object(
         'agent_id', deactivate_agent.agent_id, 'agent_name', present.name, 'active', false,
         'was_active', before.active, 'open', present.open, 'capacity', present.capacity,
@@ -109,16 +125,26 @@ create or replace function dealwright.set_availability(agent_id bigint, capacity
     shifts tstzmultirange default null, always boolean default false)
 returns void language plpgsql security definer
     set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
+declare
+    before record;
+    present record;
 begin
     perform pg_advisory_xact_lock_shared(hashtext('dealwright upgrade'), 0);  -- see desk/upgrade.py
     lock table dealwright.lead in row exclusive mode;  -- who holds all writers must see this one before it locks a row
+    select a.capacity, a.shifts into before from dealwright.agent as a where a.agent_id = set_availability.agent_id
+    for no key update;
     update dealwright.agent as a
     set capacity = coalesce(set_availability.capacity, a.capacity),
         shifts = case when set_availability.always then null else coalesce(set_availability.shifts, a.shifts) end
-    where a.agent_id = set_availability.agent_id;
+    where a.agent_id = set_availability.agent_id
+    returning a.capacity, a.shifts into present;
     if not found then
         raise exception 'there is no agent %', set_availability.agent_id using errcode = 'DW003',
             hint = '`dealwright agents` shows the ids';
+    end if;
+    if before is distinct from present then
+        perform dealwright_engine.note_change('set_availability', 'agent', set_availability.agent_id::text,
+            to_jsonb(before), to_jsonb(present));
     end if;
 end
 $$;
@@ -156,6 +182,8 @@ begin
     values ('contacted', s.agent_id, s.lead_id, contact.assignment_id,
             jsonb_build_object('first_contact_at', s.first_contact_at));
     perform dealwright_engine.end_own_writes();
+    perform dealwright_engine.note_change('contact', 'assignment', contact.assignment_id::text, null,
+        jsonb_build_object('first_contact_at', s.first_contact_at));
     return s.first_contact_at;
 end
 $$;
@@ -174,6 +202,8 @@ begin
     lock table dealwright.lead in row exclusive mode;  -- who holds all writers must see this one before it locks a row
     perform dealwright_engine.hand_on(decline.assignment_id, concat_ws(': ', 'declined', decline.reason), true, true);
     select s.lead_id into id from dealwright.assignment as s where s.assignment_id = decline.assignment_id;
+    perform dealwright_engine.note_change('decline', 'assignment', decline.assignment_id::text, null,
+        jsonb_build_object('lead_id', id), decline.reason);
     return query select * from dealwright.placement_of(id);
 end
 $$;

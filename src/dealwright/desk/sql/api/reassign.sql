@@ -15,6 +15,11 @@ begin
             reassign.assignment_id, old.agent_id
             using errcode = 'DW001', hint = 'raise a capacity or settle a booking first';
     end if;
+    perform dealwright_engine.note_change('reassign', 'assignment', reassign.assignment_id::text,
+        jsonb_build_object('agent_id', old.agent_id),
+        (select jsonb_build_object('agent_id', max(s.agent_id)) from dealwright.assignment as s
+         where s.lead_id = old.lead_id and s.status <> 'reassigned'),
+        reassign.reason);
     return query select * from dealwright.placement_of(old.lead_id);
 end
 $$;

@@ -29,6 +29,8 @@ begin
                 hint = 'sign in with another one';
         end if;
     end if;
+    perform dealwright_engine.note_sign('sign_in', s) from dealwright_engine.web_session as s
+    where s.digest = begin_session.digest;
     return until;
 end
 $$;
@@ -54,10 +56,16 @@ comment on function dealwright.find_session(bytea) is
 create or replace function dealwright.end_session(digest bytea)
 returns boolean language plpgsql security definer
     set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
+declare
+    ended dealwright_engine.web_session;
 begin
     perform pg_advisory_xact_lock_shared(hashtext('dealwright upgrade'), 0);  -- see desk/upgrade.py
-    delete from dealwright_engine.web_session as s where s.digest = end_session.digest;
-    return found;
+    delete from dealwright_engine.web_session as s where s.digest = end_session.digest returning * into ended;
+    if not found then
+        return false;
+    end if;
+    perform dealwright_engine.note_sign('sign_out', ended);
+    return true;
 end
 $$;
 comment on function dealwright.end_session(bytea) is 'Signs somebody out; returns whether they were signed in.';

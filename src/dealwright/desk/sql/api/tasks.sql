@@ -119,9 +119,12 @@ returns dealwright.task language plpgsql security definer
 set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
 declare
     t dealwright.task;
+    former dealwright.task;
 begin
     perform pg_advisory_xact_lock_shared(hashtext('dealwright upgrade'), 0);  -- see desk/upgrade.py
+    perform dealwright_engine.check_own_task(start_task.task_id, start_task.rep_id);
     t := dealwright_engine.task_of(start_task.task_id);
+    former := t;
     if t.status in ('done', 'failed', 'cancelled') then
         raise exception 'task % is %', t.task_id, t.status using errcode = 'DW001',
             hint = 'reopening it (dealwright.reopen_task) takes that back';
@@ -134,6 +137,7 @@ begin
             using errcode = 'DW001',
             hint = 'see dealwright task list --account';
     end;
+    perform dealwright_engine.note_task('start_task', former, t, null);
     return t;
 end
 $$;
@@ -146,9 +150,12 @@ returns dealwright.task language plpgsql security definer
 set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
 declare
     t dealwright.task;
+    former dealwright.task;
 begin
     perform pg_advisory_xact_lock_shared(hashtext('dealwright upgrade'), 0);  -- see desk/upgrade.py
+    perform dealwright_engine.check_own_task(finish_task.task_id, finish_task.rep_id);
     t := dealwright_engine.task_of(finish_task.task_id);
+    former := t;
     if finish_task.outcome is null or finish_task.outcome not in ('responded', 'no_response', 'rejected', 'not_reached')
         then
         raise exception 'unknown outcome %', coalesce(quote_literal(finish_task.outcome), 'null')
@@ -167,6 +174,7 @@ begin
         note = coalesce(finish_task.note, s.note),
         rep_id = coalesce(finish_task.rep_id, s.rep_id)
     where s.task_id = t.task_id returning * into t;
+    perform dealwright_engine.note_task('finish_task', former, t, null);
     return t;
 end
 $$;
@@ -179,13 +187,17 @@ returns dealwright.task language plpgsql security definer
 set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
 declare
     t dealwright.task;
+    former dealwright.task;
 begin
     perform pg_advisory_xact_lock_shared(hashtext('dealwright upgrade'), 0);  -- see desk/upgrade.py
+    perform dealwright_engine.check_own_task(cancel_task.task_id);
     t := dealwright_engine.task_of(cancel_task.task_id);
+    former := t;
     if t.status <> 'cancelled' or cancel_task.note is distinct from t.note then
         update dealwright.task as s set status = 'cancelled', note = coalesce(cancel_task.note, s.note)
         where s.task_id = t.task_id returning * into t;
     end if;
+    perform dealwright_engine.note_task('cancel_task', former, t, null);
     return t;
 end
 $$;
@@ -197,9 +209,11 @@ returns dealwright.task language plpgsql security definer
 set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
 declare
     t dealwright.task;
+    former dealwright.task;
 begin
     perform pg_advisory_xact_lock_shared(hashtext('dealwright upgrade'), 0);  -- see desk/upgrade.py
     t := dealwright_engine.task_of(reopen_task.task_id);
+    former := t;
     if t.status not in ('done', 'failed', 'cancelled') then
         raise exception 'task % is %, not finished', t.task_id, t.status using errcode = 'DW001';
     elsif coalesce(btrim(reopen_task.reason), '') = '' then
@@ -216,6 +230,7 @@ begin
             hint = 'cancel that one first';
     end;
     perform dealwright_engine.end_allowance('reopening'), set_config('dealwright.reopening_reason', '', true);
+    perform dealwright_engine.note_task('reopen_task', former, t, reopen_task.reason);
     return t;
 end
 $$;

@@ -12,6 +12,8 @@ begin
     insert into dealwright_engine.webhook (url, kinds, secret, xid, position)
     values (create_webhook.url, create_webhook.kinds, create_webhook.secret, begins.xid, begins.position)
     returning webhook_id into id;
+    perform dealwright_engine.note_change('create_webhook', 'webhook', id::text, null,
+        jsonb_build_object('url', create_webhook.url, 'kinds', create_webhook.kinds));
     return id;
 end
 $$;
@@ -28,6 +30,7 @@ begin
         raise exception 'there is no webhook %', remove_webhook.webhook_id using errcode = 'DW003',
             hint = 'the list of webhooks shows the ids';
     end if;
+    perform dealwright_engine.note_change('remove_webhook', 'webhook', remove_webhook.webhook_id::text);
 end
 $$;
 comment on function dealwright.remove_webhook(bigint) is 'Forgets an address, with what it refused.';

@@ -211,3 +211,24 @@ begin
     return 'not by a smaller workload alone';
 end
 $$;
+
+create or replace function dealwright_engine.own_part(explanation jsonb)
+returns jsonb language plpgsql stable set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
+declare
+    own constant bigint := dealwright_engine.own_agent();
+begin
+    if own is null then
+        return explanation;
+    end if;
+    return explanation || jsonb_build_object(
+        'agent_id', case when (explanation ->> 'agent_id')::bigint = own then own end,
+        'agent_name', case when (explanation ->> 'agent_id')::bigint = own then explanation ->> 'agent_name' end,
+        'owner', case when (explanation -> 'owner' ->> 'agent_id')::bigint = own then explanation -> 'owner' end,
+        'history', (select jsonb_agg(h) from jsonb_array_elements(nullif(explanation -> 'history', 'null')) as h
+                    where (h ->> 'agent_id')::bigint = own),
+        'ranking', (select jsonb_agg(r) from jsonb_array_elements(nullif(explanation -> 'ranking', 'null')) as r
+                    where (r ->> 'agent_id')::bigint = own));
+end
+$$;
+comment on function dealwright_engine.own_part(jsonb) is
+    'Leaves out of an explanation what it says of other agents, for an agent who asks; all of it for others.';

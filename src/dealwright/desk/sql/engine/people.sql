@@ -286,26 +286,109 @@ $$;
 
 -- who asks --------------------------------------------------------------------------------------------------------
 
--- A function sees all rows, whoever calls it; who may see their own work only is told so here.
-create or replace function dealwright_engine.check_own_work(id bigint)
-returns void language plpgsql stable as $$
+-- A service has one login and acts for many: as the role dealwright_agent itself, for the agent that it names. Nobody
+-- else's word is taken for that.
+create or replace function dealwright_engine.served_agent()
+returns bigint language sql stable as $$
+    select case when pg_has_role(session_user, 'dealwright_app', 'MEMBER')
+                  or pg_has_role(session_user, 'dealwright_owner', 'MEMBER')
+                then nullif(current_setting('dealwright.agent_id', true), '')::bigint end
+$$;
+comment on function dealwright_engine.served_agent() is
+    'The agent for whom a service acts as dealwright_agent; null where whoever logged in may not say so.';
+
+create or replace function dealwright_engine.own_agent()
+returns bigint language plpgsql stable as $$
 declare
     asking constant name := dealwright_engine.caller();
 begin
-    if to_regrole('dealwright_agent') is null or not exists (
+    if to_regrole('dealwright_agent') is null then
+        return null;
+    elsif asking = 'dealwright_agent' then
+        return coalesce(dealwright_engine.served_agent(), 0);
+    elsif exists (
             select from pg_roles as r
             where r.rolname = asking and not r.rolsuper
               and pg_has_role(r.oid, to_regrole('dealwright_agent'), 'MEMBER')
               and not pg_has_role(r.oid, to_regrole('dealwright_app'), 'MEMBER')
               and not pg_has_role(r.oid, to_regrole('dealwright_owner'), 'MEMBER')) then
-        return;
+        return coalesce((select a.agent_id from dealwright.agent as a where a.database_role = asking), 0);
     end if;
-    if not exists (select from dealwright.assignment as s join dealwright.agent as a using (agent_id)
-                   where s.assignment_id = id and a.database_role = asking) then
-        raise exception 'there is no assignment % of yours', id using errcode = 'DW003',
-            hint = 'select assignment_id from dealwright.assignment shows those that are yours';
+    return null;
+end
+$$;
+comment on function dealwright_engine.own_agent() is
+    'Whose work alone the caller (dealwright_agent) may see and change; 0: nobody''s; null: everybody''s.';
+
+-- A function sees all rows, whoever calls it: so it asks whose a row is.
+create or replace function dealwright_engine.check_own(is_own boolean, kind text, id text)
+returns void language plpgsql stable as $$
+begin
+    if is_own is not true then
+        raise exception 'there is no % % of yours', kind, id using errcode = 'DW003',
+            hint = format('select from dealwright.%s shows those that are yours', kind);
+    end if;
+end
+$$;
+comment on function dealwright_engine.check_own(boolean, text, text) is
+    'Refuses what is somebody else''s, in the words for what does not exist.';
+
+create or replace function dealwright_engine.check_own_work(id bigint)
+returns void language plpgsql stable as $$
+declare
+    own constant bigint := dealwright_engine.own_agent();
+begin
+    if own is not null then
+        perform dealwright_engine.check_own(
+            exists (select from dealwright.assignment as s where s.assignment_id = id and s.agent_id = own),
+            'assignment', id::text);
     end if;
 end
 $$;
 comment on function dealwright_engine.check_own_work(bigint) is
     'Refuses an agent''s user (dealwright_agent) who names an assignment of somebody else.';
+
+create or replace function dealwright_engine.check_own_booking(id bigint)
+returns void language plpgsql stable as $$
+declare
+    own constant bigint := dealwright_engine.own_agent();
+begin
+    if own is not null then
+        perform dealwright_engine.check_own(
+            exists (select from dealwright.booking as b join dealwright.assignment as s using (assignment_id)
+                    where b.booking_id = id and s.agent_id = own),
+            'booking', id::text);
+    end if;
+end
+$$;
+comment on function dealwright_engine.check_own_booking(bigint) is 'The same for a booking.';
+
+create or replace function dealwright_engine.check_own_task(id bigint, rep text default null)
+returns void language plpgsql stable as $$
+declare
+    own constant bigint := dealwright_engine.own_agent();
+begin
+    if own is not null then
+        perform dealwright_engine.check_own(
+            exists (select from dealwright.task as t
+                    join dealwright.agent as a on t.rep_id = coalesce(a.external_id, a.agent_id::text)
+                    where t.task_id = id and a.agent_id = own
+                      and (rep is null or rep = coalesce(a.external_id, a.agent_id::text))),
+            'task', id::text);
+    end if;
+end
+$$;
+comment on function dealwright_engine.check_own_task(bigint, text) is
+    'The same for a task, and for somebody else who is said to have done it.';
+
+create or replace function dealwright_engine.check_own_agent(id bigint)
+returns void language plpgsql stable as $$
+declare
+    own constant bigint := dealwright_engine.own_agent();
+begin
+    if own is not null then
+        perform dealwright_engine.check_own(id = own, 'agent', id::text);
+    end if;
+end
+$$;
+comment on function dealwright_engine.check_own_agent(bigint) is 'The same for an agent.';

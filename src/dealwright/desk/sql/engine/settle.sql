@@ -58,6 +58,35 @@ $$;
 comment on function dealwright_engine.settle(bigint, text, double precision, double precision, double precision) is
     'What dealwright.settle_booking does.';
 
+create or replace function dealwright_engine.settle_noted(
+    booking_id bigint, status text, base_revenue double precision, package_revenue double precision,
+        total_revenue double precision
+)
+returns dealwright.settlement language plpgsql as $$
+#variable_conflict use_column
+declare
+    former record;
+    present record;
+    answer dealwright.settlement;
+begin
+    perform dealwright_engine.check_own_booking(settle_noted.booking_id);
+    select b.status, b.total_revenue into former from dealwright.booking as b
+    where b.booking_id = settle_noted.booking_id;
+    answer := dealwright_engine.settle(settle_noted.booking_id, settle_noted.status, settle_noted.base_revenue,
+        settle_noted.package_revenue, settle_noted.total_revenue);
+    -- not of the answer, which leaves out what its caller may not see
+    select b.status, b.total_revenue into present from dealwright.booking as b
+    where b.booking_id = settle_noted.booking_id;
+    if former is distinct from present then
+        perform dealwright_engine.note_change('settle', 'booking', settle_noted.booking_id::text, to_jsonb(former),
+            to_jsonb(present));
+    end if;
+    return answer;
+end
+$$;
+comment on function dealwright_engine.settle_noted(bigint, text, double precision, double precision, double precision)
+    is 'Settles a booking for whoever may, and records who did.';
+
 create or replace function dealwright_engine.booking_named(name text)
 returns bigint language plpgsql stable as $$
 declare

@@ -201,3 +201,11 @@ join pg_class as p on p.oid = i.inhparent
 join pg_class as c on c.oid = i.inhrelid
 where i.inhparent in ('dealwright.decision'::regclass, 'dealwright.event'::regclass);
 select dealwright.prepare_months();
+
+create or replace trigger append_only before update or delete or truncate on dealwright.change
+    for each statement execute function dealwright_engine.refuse_change();
+create or replace trigger written_by_engine before insert on dealwright.change
+    for each statement execute function dealwright_engine.written_by_engine(
+        'what somebody does with a function of the desk is recorded there');
+create or replace trigger note_policy after update on dealwright.policy
+    for each row when (old is distinct from new) execute function dealwright_engine.note_policy();

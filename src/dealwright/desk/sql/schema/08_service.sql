@@ -80,3 +80,27 @@ create table dealwright_engine.dead_letter (
     primary key (webhook_id, xid, position)
 );
 comment on table dealwright_engine.dead_letter is 'Events that an address refused again and again.';
+
+-- For which version `dealwright roles` has granted what is needed.
+alter table dealwright.schema_functions add column roles text not null default '';
+
+-- Who did what. Of a customer it holds ids alone, so that it need not change when one is erased.
+create table dealwright.change (
+    change_id bigint generated always as identity primary key,
+    changed_at timestamptz not null default clock_timestamp(),
+    actor text not null,
+    actor_name text not null,
+    action text not null,
+    object text not null,
+    object_id text not null,
+    before jsonb,
+    after jsonb,
+    reason text,
+    request_id text
+);
+create index change_actor on dealwright.change (actor, change_id);
+create index change_object on dealwright.change (object, object_id, change_id);
+comment on table dealwright.change is
+    'What people, and programs with a key, have changed: one row for each deed, written with it. Nobody changes it.';
+comment on column dealwright.change.actor is
+    'A key ("key 3f9ac21b04de"), a person ("person 17 of https://login.example.com") or a database user ("user anna").';

@@ -1,0 +1,31 @@
+"""What touches all accounts is done some accounts at a time, so that no step needs memory for all of them.
+
+Where a stage is *fit* it sees a sample or sums; where it is *applied*, a row needs no other row. The parts do
+not depend on the machine: the same rows stand in the same part everywhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+import polars as pl
+
+APPLY_ROWS: Final = 100_000
+LOG_ROWS: Final = 1_000_000
+
+
+def partitions(rows: int) -> list[slice]:
+    """Return the slices of so many rows; without rows, one that is empty."""
+    return [slice(start, min(start + APPLY_ROWS, rows)) for start in range(0, max(rows, 1), APPLY_ROWS)]
+
+
+def by_account(table: pl.DataFrame) -> Iterator[pl.DataFrame]:
+    """Yield a log, such as orders, some accounts at a time: all rows of an account stand in one part."""
+    parts = -(-table.height // LOG_ROWS)
+    if parts <= 1:
+        yield table
+        return
+    part = (table["account_id"].hash(seed=0) % parts).cast(pl.UInt16)
+    for number in range(parts):
+        yield table.filter(part == number)

@@ -1,0 +1,133 @@
+"""Administration: keys, people with their capacity and hours, and what is declared."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from dealwright.desk.keys import SCOPES
+from dealwright.errors import InputError
+from dealwright.report.format import mark
+from dealwright.web.pages import link_to
+from dealwright.web.view import READERS, Ask, Done, Shown, View, whole_number
+from dealwright.web.words import tell_apart
+
+_SCOPE_WORDS = {
+    "ingest": mark("sends leads, settles their bookings and asks for rankings"),
+    "agent": mark("sees and handles the own work of one agent"),
+    "planner": mark("reads everything and reports on tasks"),
+    "manager": mark("runs the floor: reads everything, hands leads over, sets availability"),
+    "admin": mark("does everything, keys included"),
+}
+
+
+def _admin(ask: Ask) -> View:
+    desk = ask.desk
+    dimensions = [
+        {
+            "name": item.name,
+            "values": list(item.values),
+            "is_open": item.is_open,
+            "required": item.required,
+            "at_arrival": item.at_arrival,
+            "edges": list(item.edges),
+        }
+        for item in desk.dimensions()
+    ]
+    policies = [dict(row) for row in desk.book.policies()]
+    return View(
+        "admin.html",
+        ask.form.text("Admin"),
+        {"dimensions": dimensions, "policies": policies},
+        table="dimensions",
+        lead=ask.form.text("What is declared of leads, and by which rules they are placed."),
+        extra={"is_admin": ask.may()},
+    )
+
+
+def _keys(ask: Ask) -> View:
+    return _key_page(ask, [dict(key) for key in ask.desk.keys.list()])
+
+
+def _key_page(ask: Ask, rows: list[dict[str, Any]]) -> View:
+    return View(
+        "keys.html",
+        ask.form.text("Keys"),
+        {"rows": rows},
+        lead=ask.form.text(
+            "Who may call the service, and for what. Secrets are not kept: only their hashes."
+        ),
+        extra={
+            "scopes": [
+                (name, ask.form.text(_SCOPE_WORDS.get(name, words))) for name, words in SCOPES.items()
+            ],
+            "agents": ask.desk.floor.records(),
+        },
+    )
+
+
+def _revoke_key(ask: Ask) -> str:
+    ask.desk.keys.revoke(ask.part("key_id"))
+    return "/admin/keys?done=revoked"
+
+
+def _people(ask: Ask) -> View:
+    now = ask.now()
+    rows = tell_apart(ask.desk.floor.records())
+    for row in rows:
+        shifts = row.pop("shifts")
+        row["present"] = row["active"] and (shifts is None or now in shifts)
+        row["shifts"] = (
+            None if shifts is None else [{"from": part.lower, "until": part.upper} for part in shifts]
+        )
+        del row["desk_agent_id"]
+    return View(
+        "people.html",
+        ask.form.text("People"),
+        {"rows": rows},
+        extra={"is_manager": ask.may("manager")},
+        lead=ask.form.text(
+            "How many open leads each may have, and when they work. Room that opens is filled at once."
+        ),
+    )
+
+
+def _set_capacity(ask: Ask) -> str:
+    name = ask.part("agent_id")
+    capacity = whole_number(ask.fields.get("capacity", ""), "the capacity")
+    if capacity is None:
+        raise InputError("give the capacity: how many open leads the agent may have at once")
+    ask.desk.book.set_availability(name, capacity=capacity)
+    return _back(ask, name, "capacity")
+
+
+def _set_shift(ask: Ask) -> str:
+    """Set when an agent works: always, or a shift, on the clock of the server."""
+    name = ask.part("agent_id")
+    if ask.fields.get("always"):
+        ask.desk.book.set_availability(name, always=True)
+    else:
+        start, end = (_moment(ask.fields.get(part, ""), part) for part in ("from", "until"))
+        ask.desk.book.set_availability(name, shifts=[(start, end)])
+    return _back(ask, name, "shift")
+
+
+def _moment(text: str, name: str) -> datetime:
+    try:
+        return datetime.fromisoformat(text).astimezone()
+    except ValueError:
+        raise InputError(f"{name} must be a day and a time such as 2026-07-01T09:00, not {text!r}") from None
+
+
+def _back(ask: Ask, name: str, done: str) -> str:
+    return (link_to("agents", name) if ask.fields.get("page") else "/admin/people") + f"?done={done}"
+
+
+PARTS = (
+    Shown("/admin", READERS, _admin),
+    Shown("/admin/keys", (), _keys),
+    Shown("/admin/people", READERS, _people),
+    Done("/admin/keys/{key_id}/revoke", (), _revoke_key),
+    Done("/admin/people/{agent_id}/capacity", ("manager",), _set_capacity),
+    Done("/admin/people/{agent_id}/shift", ("manager",), _set_shift),
+)

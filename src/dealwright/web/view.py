@@ -1,0 +1,209 @@
+"""What a page is made of: a view of the desk with its address, as a page, as JSON and as CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+
+from dealwright.desk.desk import Desk
+from dealwright.desk.keys import Caller
+from dealwright.errors import InputError, NotFoundError
+from dealwright.report.format import Format
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+    from dealwright.service.core import Service
+
+READERS = ("manager", "planner")
+EVERYBODY = ("manager", "planner", "agent")
+_MOST_ROWS = 1000
+
+
+@dataclass(frozen=True)
+class Ask:
+    """A request, and who asks.
+
+    Attributes
+    ----------
+    who
+        Whose request it is.
+    form
+        How figures are written for who asks.
+    fields
+        What a form sent.
+    """
+
+    request: Request
+    service: Service
+    who: Caller
+    form: Format
+    fields: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def desk(self) -> Desk:
+        """The desk."""
+        return self.service.desk
+
+    @property
+    def own_agent(self) -> int | None:
+        """The agent, by the desk's id, whose work alone is shown; None: everybody's."""
+        return None if self.may(*READERS) else self.who.agent_id
+
+    def may(self, *scopes: str) -> bool:
+        """Whether who asks has one of the scopes; an admin has all."""
+        return bool(self.who.scopes & {*scopes, "admin"})
+
+    def asked(self, name: str, default: str = "") -> str:
+        """Return a parameter of the address, without spaces around it."""
+        return self.request.query_params.get(name, default).strip()
+
+    def number(self, name: str) -> int | None:
+        """Return a parameter of the address as a whole number; None where it is missing.
+
+        Raises
+        ------
+        InputError
+            It is none.
+        """
+        return whole_number(self.asked(name), name)
+
+    def part(self, name: str) -> str:
+        """Return a part of the path."""
+        return str(self.request.path_params[name])
+
+    def now(self) -> datetime:
+        """Return the time on the server's clock."""
+        return datetime.now().astimezone()
+
+    def day_began(self) -> datetime:
+        """Return when today began on the server's clock."""
+        return self.now().replace(hour=0, minute=0, second=0, microsecond=0)
+
+    def check_own(self, agent_id: int | None, what: str) -> None:
+        """Refuse an agent somebody else's work, in the words for what does not exist.
+
+        Raises
+        ------
+        NotFoundError
+            It is somebody else's.
+        """
+        if self.own_agent is not None and agent_id != self.own_agent:
+            raise NotFoundError(f"there is no {what} of yours: your own page shows those that are")
+
+
+@dataclass(frozen=True)
+class View:
+    """What a page shows.
+
+    Attributes
+    ----------
+    template
+        Of this package.
+    title
+        The page's heading.
+    data
+        What the page, and its JSON, say.
+    table
+        Which of `data` is the page's CSV.
+    lead
+        One sentence under the heading.
+    extra
+        What the page alone needs.
+    live
+        What the page follows: an address of server-sent events, empty without.
+    """
+
+    template: str
+    title: str
+    data: Mapping[str, Any]
+    table: str = "rows"
+    lead: str = ""
+    extra: Mapping[str, Any] = field(default_factory=dict)
+    live: str = ""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A view with its address and who may see it."""
+
+    path: str
+    scopes: tuple[str, ...]
+    build: Callable[[Ask], View]
+
+
+@dataclass(frozen=True)
+class Done:
+    """A form with its address and who may send it; it answers with the address to go to."""
+
+    path: str
+    scopes: tuple[str, ...]
+    act: Callable[[Ask], str]
+
+
+Part = Shown | Done
+
+
+def whole_number(text: str, name: str) -> int | None:
+    """Return a text as a whole number from 0 on; None where it is empty.
+
+    Raises
+    ------
+    InputError
+        It is none.
+    """
+    if not text:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) < 19):
+        raise InputError(f"{name} must be a whole number from 0 on, not {text!r}")
+    return int(text)
+
+
+def amount(text: str, name: str) -> float | None:
+    """Return a text as an amount; None where it is empty.
+
+    Raises
+    ------
+    InputError
+        It is none.
+    """
+    if not text:
+        return None
+    try:
+        return float(text.replace(",", "").replace(" ", ""))
+    except ValueError:
+        raise InputError(f"{name} must be a number such as 2400 or 2400.50, not {text!r}") from None
+
+
+def as_csv(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return rows as CSV; nested values as JSON. What a spreadsheet would run begins with an apostrophe."""
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\r\n")
+    writer.writerow(names)
+    for row in rows[:_MOST_ROWS]:
+        writer.writerow([_cell(row.get(name)) for name in names])
+    return stream.getvalue()
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, dict | list | tuple):
+        return json.dumps(value, default=str, ensure_ascii=False)
+    if isinstance(value, datetime):
+        return value.isoformat()
+    text = str(value)
+    return f"'{text}" if isinstance(value, str) and text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
+
+
+def address_with(path: str, **parameters: object) -> str:
+    """Return an address with the parameters that say something."""
+    said = {name: value for name, value in parameters.items() if value not in (None, "")}
+    return f"{path}?{urlencode(said)}" if said else path
