@@ -36,6 +36,7 @@ BODIES: dict[str, Any] = {
     "settle_booking": {"status": "pending"},
     "decline_assignment": {"reason": "busy"},
     "reassign_assignment": {"reason": "busy"},
+    "override_lead": {"agent_id": "A3", "reason": "asked for them"},
     "change_agent": {"active": True},
     "finish_task": {"outcome": "responded"},
     "reopen_task": {"reason": "wrong"},

@@ -130,11 +130,40 @@ TESTS: dict[str, tuple[str, ...]] = {
 PACKAGES: dict[str, tuple[str, ...]] = {
     **{
         f"plan/{stage}": (f"{_PLAN}/{stage}",)
-        for stage in ("actions", "anomalies", "briefs", "prediction", "quality", "segments", "territories")
+        for stage in ("actions", "anomalies", "briefs", "quality", "segments", "territories")
     },
+    # whole runs of the stage last
+    "plan/prediction": tuple(
+        f"{_PLAN}/prediction/test_{name}.py"
+        for name in (
+            "candidates",
+            "features",
+            "choice",
+            "additive",
+            "level_values",
+            "btyd",
+            "values",
+            "models",
+            "predict",
+            "level",
+            "trees",
+        )
+    ),
     "plan/channels": (f"{_PLAN}/channels", _CHANNELS_AND_SHIFTS),
-    "plan/routing": (f"{_PLAN}/routing", f"{_PLAN}/test_one_more.py"),
-    "plan/staffing": (f"{_PLAN}/staffing", _CHANNELS_AND_SHIFTS, f"{_PLAN}/test_headcount.py"),
+    "plan/routing": tuple(
+        f"{_PLAN}/routing/test_{name}.py"
+        for name in (
+            "parts",
+            "job",
+            "kernel",
+            "engine",
+            "day_values",
+            "distance_baseline",
+            "route",
+            "travel",
+        )
+    ),
+    "plan/staffing": (f"{_PLAN}/staffing", _CHANNELS_AND_SHIFTS),
     "learn": _LEARN + _unit("learn_asof", "learn_off_policy", "learn_profile"),
     "stats": ("tests/unit/stats",),
     "tables": ("tests/unit/tables",),

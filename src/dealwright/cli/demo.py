@@ -50,6 +50,10 @@ def demo(
     keep: Annotated[
         bool, typer.Option("--keep", help="Leave the demo's database running, to play with it.")
     ] = False,
+    show: Annotated[
+        bool,
+        typer.Option("--open", help="Open the console at the end, with this floor alive, until Ctrl-C."),
+    ] = False,
     seed: Annotated[
         int, typer.Option("--seed", metavar="NUMBER", min=0, help="Another seed makes another agency.")
     ] = 7,
@@ -60,18 +64,27 @@ def demo(
     began = perf_counter()
     page = console()
     with _home(context, keep=keep) as home, Desk.open(home=home) as desk:
-        show_desk(page, desk, out, seed)
+        world = show_desk(page, desk, out, seed)
         if keep:
             page.print(f"\nthe database stays: dealwright --home {home} agents", soft_wrap=True)
             page.print(f"or any PostgreSQL client at {desk.database.url}", soft_wrap=True)
-    _heading(page, "5. The nightly plan")
-    if missing_modules("plan"):
-        page.print("pip install 'dealwright[plan]' shows the nightly plan here", markup=False)
-    else:
-        from dealwright.cli.plan_demo import show_plan
+        _heading(page, "5. The nightly plan")
+        if missing_modules("plan"):
+            page.print("pip install 'dealwright[plan]' shows the nightly plan here", markup=False)
+        else:
+            from dealwright.cli.plan_demo import show_plan
 
-        show_plan(page, out / "plan", seed)
-    page.print(f"\n[dim]{perf_counter() - began:.0f} s in all[/dim]")
+            show_plan(page, out / "plan", seed)
+        page.print(f"\n[dim]{perf_counter() - began:.0f} s in all[/dim]")
+        _heading(page, "6. The console")
+        if missing_modules("service"):
+            page.print("pip install 'dealwright[service]' shows this floor in your browser", markup=False)
+        elif show:
+            from dealwright.cli.live_demo import open_console
+
+            open_console(page, desk, home, world, seed)
+        else:
+            page.print("dealwright demo --open shows this floor in your browser, alive")
 
 
 @contextmanager
@@ -92,7 +105,7 @@ def _home(context: typer.Context, *, keep: bool) -> Iterator[Path]:
             shutil.rmtree(home, ignore_errors=True)
 
 
-def show_desk(page: Console, desk: Desk, out: Path, seed: int) -> None:
+def show_desk(page: Console, desk: Desk, out: Path, seed: int) -> AstraWorld:
     """Import, learn, rank, assign and settle, telling the reader what is going on."""
     import numpy as np
 
@@ -124,6 +137,7 @@ def show_desk(page: Console, desk: Desk, out: Path, seed: int) -> None:
 
     page.print(f"\npictures and a summary: {paths[-1]}", soft_wrap=True)
     page.print(f"the tables that were imported: {out / 'agency'}", soft_wrap=True)
+    return world
 
 
 def _heading(page: Console, text: str) -> None:

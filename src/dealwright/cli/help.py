@@ -33,7 +33,7 @@ GROUPS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 EXAMPLES: Final[Mapping[str, tuple[str, str]]] = {
     "": ("dealwright demo", "dealwright assign --customer 'Ada King' --set destination=Mars"),
-    "demo": ("dealwright demo", "dealwright demo --out demo --keep"),
+    "demo": ("dealwright demo", "dealwright demo --open"),
     "draft": ("dealwright draft exports", "dealwright draft exports --out company.toml --force"),
     "init": ("dealwright init", "dealwright init --database-url postgresql://desk@db.example.com/sales"),
     "import": ("dealwright import exports", "dealwright import exports --map company.toml --strict"),

@@ -153,6 +153,11 @@ class Client:
         path = f"/assignments/{_part(assignment)}/reassign"
         return Placement(self._call("POST", path, body={"reason": reason}))
 
+    def override(self, lead_id: int, agent: int | str, reason: str) -> Placement:
+        """Give a lead that waits or is open to an agent, past any policy."""
+        body = {"agent_id": agent, "reason": reason}
+        return Placement(self._call("POST", f"/leads/{_part(lead_id)}/override", body=body))
+
     # people
 
     def agents(self) -> Iterator[Row]:

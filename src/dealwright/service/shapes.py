@@ -74,6 +74,13 @@ class ReasonIn(Request):
     reason: Text = Field(examples=["on holiday from tomorrow"])
 
 
+class OverrideIn(Request):
+    """To whom a lead goes past any policy, and why."""
+
+    agent_id: Id
+    reason: Text = Field(examples=["the customer asked for her"])
+
+
 class ContactIn(Request):
     """When the customer was reached."""
 

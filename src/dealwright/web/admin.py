@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from dealwright.desk.keys import SCOPES
 from dealwright.errors import InputError
 from dealwright.report.format import mark
 from dealwright.web.pages import link_to
-from dealwright.web.view import READERS, Ask, Done, Shown, View, whole_number
+from dealwright.web.view import READERS, Ask, Done, Shown, View, page_of, whole_number
 from dealwright.web.words import tell_apart
 
+_PAGE: Final = 200
 _SCOPE_WORDS = {
     "ingest": mark("sends leads, settles their bookings and asks for rankings"),
     "agent": mark("sees and handles the own work of one agent"),
@@ -73,7 +74,7 @@ def _revoke_key(ask: Ask) -> str:
 
 def _people(ask: Ask) -> View:
     now = ask.now()
-    rows = tell_apart(ask.desk.floor.records())
+    rows, following = page_of(ask, tell_apart(ask.desk.floor.records()), "/admin/people", _PAGE)
     for row in rows:
         shifts = row.pop("shifts")
         row["present"] = row["active"] and (shifts is None or now in shifts)
@@ -85,7 +86,7 @@ def _people(ask: Ask) -> View:
         "people.html",
         ask.form.text("People"),
         {"rows": rows},
-        extra={"is_manager": ask.may("manager")},
+        extra={"is_manager": ask.may("manager"), "following": following},
         lead=ask.form.text(
             "How many open leads each may have, and when they work. Room that opens is filled at once."
         ),

@@ -11,11 +11,12 @@ from dealwright.dimensions import EMPTY
 from dealwright.errors import DealwrightError, InputError
 from dealwright.web.leads import read_lead
 from dealwright.web.pages import link_to
-from dealwright.web.view import EVERYBODY, READERS, Ask, Done, Shown, View
+from dealwright.web.view import EVERYBODY, READERS, Ask, Done, Shown, View, page_of
 from dealwright.web.words import tell_apart
 
 _Z90: Final = 1.6448536269514722
 _DAY_TASKS: Final = 100
+_PAGE: Final = 200
 
 
 def win_rate(won: int, known: int) -> tuple[float, float, float] | None:
@@ -43,13 +44,14 @@ def _agents(ask: Ask) -> View:
         rows = [row for row in rows if row["present"] and row["open"] < row["capacity"]]
     elif wanted == "away":
         rows = [row for row in rows if not row["present"]]
+    rows, following = page_of(ask, rows, "/agents", _PAGE, show=wanted)
     return View(
         "agents.html",
         ask.form.text("Agents"),
         {"rows": rows},
         live="/live/floor",
         lead=ask.form.text("Who is there, how busy, and what they win, with the 90 % interval."),
-        extra={"show": wanted},
+        extra={"show": wanted, "following": following},
     )
 
 

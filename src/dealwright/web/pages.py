@@ -53,6 +53,7 @@ def console_environment(form: Format) -> Environment:
         policy_text=partial(words.known_text, form, words.POLICIES),
         change_text=partial(words.change_text, form),
         p_text=partial(words.chance_text, form),
+        figure=partial(words.figure, form),
     )
     return made
 

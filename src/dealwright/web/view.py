@@ -203,6 +203,17 @@ def _cell(value: Any) -> str:
     return f"'{text}" if isinstance(value, str) and text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
 
 
+def page_of(
+    ask: Ask, rows: Sequence[dict[str, Any]], path: str, size: int, **kept: str
+) -> tuple[list[dict[str, Any]], str]:
+    """Return the rows of a page of a list, and the address of the next one; empty at the end."""
+    start = ask.number("from") or 0
+    more = len(rows) > start + size
+    return list(rows[start : start + size]), address_with(
+        path, **kept, **{"from": start + size}
+    ) if more else ""
+
+
 def address_with(path: str, **parameters: object) -> str:
     """Return an address with the parameters that say something."""
     said = {name: value for name, value in parameters.items() if value not in (None, "")}

@@ -147,7 +147,8 @@ def brief_reasons(form: Format, reasons: tuple[Mapping[str, Any], ...], most: in
     for item in reasons:
         if "contribution" not in item and len(words) <= most:
             text = reason_text(form, item)
-            words.append(f"{form.number(item['value'])} {text}" if item.get("value") is not None else text)
+            value = item.get("value")
+            words.append(text if value is None else f"{text} {figure(form, value)}")
     return ", ".join(words[: most + 1])
 
 
@@ -175,6 +176,11 @@ def known_text(form: Format, words: Mapping[Any, str], name: Any) -> str:
 def chance_text(form: Format, p_value: float | None) -> str:
     """Return how often chance alone would show as much."""
     return form.not_known if p_value is None else form.share(p_value, 1)
+
+
+def figure(form: Format, value: float) -> str:
+    """Return a figure of a reason: whole, or with one digit behind the point."""
+    return form.number(value, 0 if float(value).is_integer() else 1)
 
 
 def status_chip(form: Format, status: str | None) -> tuple[str, str]:

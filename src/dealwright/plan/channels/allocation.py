@@ -14,12 +14,7 @@ from dealwright.plan.channels.repair import repair
 from dealwright.plan.flow import NOBODY, allocate_by_flow
 
 _SAMPLE: Final = 20_000  # first prices come from so many accounts
-_SCREENED_SHARES: Final = (
-    0.1,
-    0.2,
-    0.4,
-)  # of the accounts, those nearest to changing their mind settle the prices
-_LAST_SWEEPS: Final = 3  # over all accounts, where screening did not do: any prices give a valid bound
+_LAST_SWEEPS: Final = 3  # over all of more accounts, from there on: any prices give a valid bound
 _CONTESTED: Final = 1_500  # accounts the first flow decides; eight times as many each time that is not enough
 _WIDENING: Final = 8
 
@@ -86,7 +81,7 @@ def allocate(value: Floats, capacity: Floats, use: Floats | None = None) -> Allo
 
 
 def _find_prices(value: Floats, use: Floats, capacity: Floats) -> Floats:
-    """Settle prices on a sample, then on the accounts near a change of mind, last on all if need be."""
+    """Settle prices on a sample, and from there on all accounts."""
     channels, accounts = value.shape
     prices = np.zeros(channels)
     if accounts <= 4 * _SAMPLE:
@@ -96,21 +91,6 @@ def _find_prices(value: Floats, use: Floats, capacity: Floats) -> Floats:
     prices = settle_prices(
         value[:, sample], use[:, sample] if use.size else use, capacity * (_SAMPLE / accounts), prices
     )
-    for share in _SCREENED_SHARES:
-        choice, _, lead = decide(value, use, prices)
-        wanted = int(accounts * share)
-        band = float(np.partition(lead, wanted)[wanted])
-        near = np.flatnonzero(lead <= band)
-        choice[near] = NOBODY
-        left = capacity - measure(value, use, choice)[0]
-        if (left < 0).any():
-            continue
-        settled = settle_prices(value[:, near], use[:, near] if use.size else use, left, prices)
-        # a mind cannot change while both of its prices move by no more than half its lead
-        moved = np.abs(settled - prices) * (use.max(axis=1) if use.size else 1.0)
-        prices = settled
-        if 2 * moved.max() <= band:
-            return prices
     return settle_prices(value, use, capacity, prices, sweeps=_LAST_SWEEPS)
 
 

@@ -9,11 +9,12 @@ from starlette.concurrency import run_in_threadpool
 
 from dealwright.errors import InputError, NotFoundError
 from dealwright.service.answers import Json, page_answer
-from dealwright.service.endpoint import OwnAgent, TheDesk, check_own, endpoint, service_of
+from dealwright.service.endpoint import OwnAgent, TheDesk, Who, check_own, endpoint, service_of
 from dealwright.service.shapes import (
     BatchIn,
     LeadIn,
     LeadOut,
+    OverrideIn,
     Page,
     PlacementOut,
     PlacementsOut,
@@ -99,6 +100,13 @@ def rank_for_lead(
     lead = desk.book.lead(lead_id)
     names = ("customer_name", "attributes", "requirements", "customer_id")
     return Json(desk.rank({name: lead[name] for name in names}, policy, k).to_dict())
+
+
+@endpoint(router, "POST", "/leads/{lead_id}/override", scopes=("manager",), answer=PlacementOut)
+def override_lead(desk: TheDesk, who: Who, lead_id: LeadId, wanted: OverrideIn) -> Json:
+    """Give a lead that waits or is open to the agent you name, with your reason."""
+    desk.book.lead(lead_id)
+    return Json(desk.floor.override(lead_id, wanted.agent_id, wanted.reason, who.name).to_dict())
 
 
 @endpoint(router, "POST", "/rankings", scopes=(*_SENDERS, "planner"), answer=RankingOut)

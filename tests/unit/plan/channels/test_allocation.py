@@ -134,7 +134,7 @@ def test_it_equals_the_minimum_cost_flow_over_all_accounts(tied):
     assert result.gap == 0
 
 
-def test_many_accounts_go_through_sample_and_screening_and_are_proven():
+def test_many_accounts_go_through_a_sample_and_are_proven():
     value, capacity = large(120_000, 2, tied=False)
     order = np.argsort(value[0])  # a file sorted by value must not mislead the sample
     result = allocate(value[:, order], capacity)
@@ -144,29 +144,25 @@ def test_many_accounts_go_through_sample_and_screening_and_are_proven():
     assert 0 <= with_minutes.gap < 1e-4 * with_minutes.bound
 
 
-@pytest.mark.parametrize(
-    ("minutes", "settled"),
-    [
-        (False, [(20_000, 400.0), (10_044, 42.0), (40_004, 17.0), (100_000, 2_000.0)]),
-        (True, [(20_000, 2_400.0), (10_073, 299.694), (100_000, 12_000.0)]),
-    ],
-)
-def test_of_many_accounts_a_sample_and_those_near_a_change_of_mind_settle_the_prices(
-    monkeypatch, minutes, settled
-):
-    """Each time by how many accounts, and with which places of the first channel left to them."""
+@pytest.mark.parametrize("minutes", [False, True])
+def test_prices_of_many_accounts_begin_with_those_of_a_sample(monkeypatch, minutes):
     value, capacity = large(100_000, 2, tied=False)
     use = np.random.default_rng(0).uniform(3, 9, value.shape) if minutes else ONE_EACH
     capacity = np.floor(capacity) * (6 if minutes else 1)
     seen = []
 
     def counted(value, use, capacity, prices, **options):
-        seen.append((value.shape[1], float(capacity[0])))
-        return settle_prices(value, use, capacity, prices, **options)
+        found = settle_prices(value, use, capacity, prices, **options)
+        seen.append((value.shape[1], float(capacity[0]), prices.copy(), found))
+        return found
 
     monkeypatch.setattr(allocation, "settle_prices", counted)
     prices = allocation._find_prices(value, use, capacity)
-    assert seen == [(accounts, pytest.approx(places, abs=0.01)) for accounts, places in settled]
+    sample, every = seen
+    assert sample[:2] == (20_000, pytest.approx(capacity[0] / 5))
+    assert every[:2] == (100_000, capacity[0])
+    assert sample[2].tolist() == [0.0] * 4
+    assert every[2].tolist() == sample[3].tolist()
     assert prices == pytest.approx(settle_prices(value, use, capacity, np.zeros(4)), rel=1e-3)
     few = allocation._find_prices(value[:, :80_000], use[:, :80_000], capacity)
     assert seen[-1][0] == 80_000
