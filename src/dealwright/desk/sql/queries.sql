@@ -454,6 +454,9 @@ select (select count(*) from dealwright.lead where is_waiting) as waiting_leads,
        (select coalesce(sum(open), 0) from dealwright.agent) as open_assignments,
        (select coalesce(sum(capacity), 0) from dealwright.agent where active) as places,
        (select count(*) from dealwright.agent where active) as active_agents,
+       -- not in the function: whose transactions one sees is a matter of who is connected
+       (select coalesce(max(extract(epoch from clock_timestamp() - xact_start)), 0) from pg_stat_activity
+        where datname = current_database() and pid <> pg_backend_pid())::double precision as oldest_transaction_s,
        m.*
 from dealwright.monitor() as m
 

@@ -4,8 +4,7 @@ create or replace function dealwright.monitor()
 returns table (
     worker_leads integer, courier_leads integer, night_worker_leads integer, nights_queued bigint,
     nights_running bigint, night_share double precision, nights_failed_in_a_row bigint,
-    last_night_done_age_s double precision, oldest_undelivered_event_s double precision, dead_letters bigint,
-    oldest_transaction_s double precision
+    last_night_done_age_s double precision, oldest_undelivered_event_s double precision, dead_letters bigint
 ) language sql stable security definer
     set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
     with at_work as (
@@ -37,12 +36,7 @@ returns table (
                    limit 1
                ) as e
                where w.disabled_at is null), 0)::double precision,
-           (select count(*) from dealwright_engine.dead_letter),
-           coalesce((
-               select max(extract(epoch from clock_timestamp() - a.xact_start))
-               from pg_stat_activity as a
-               where a.datname = current_database() and a.pid <> pg_backend_pid()), 0)::double precision
+           (select count(*) from dealwright_engine.dead_letter)
 $$;
 comment on function dealwright.monitor() is
-    'Who leads the workers, nights that wait and failed, the oldest event a webhook has not got, the oldest open '
-    'transaction.';
+    'Who leads the workers, nights that wait and failed, the oldest event that a webhook has not got.';
