@@ -48,7 +48,7 @@ def service(
         if frame is not None:
             mapping = mapping.replace(header, file) if header in mapping else f"{mapping}\n{file}"
     (tables / "company.toml").write_text(mapping)
-    (folder / "quick.toml").write_text(QUICK)
+    (folder / "quick.toml").write_text(f"headcount = false\n{QUICK}")
     (folder / "dealwright.toml").write_text(SETTINGS)
     with served_floor(server, desk_template, folder, "--no-worker") as found:
         yield found
