@@ -20,6 +20,7 @@ EXTRAS: Final[Mapping[str, tuple[str, ...]]] = {
         "argon2", "authlib", "fastapi", "httptools", "httpx", "mcp", "prometheus_client",
         "standardwebhooks", "uvicorn", *(() if sys.platform == "win32" else ("uvloop",)),
     ),
+    "tracing": ("opentelemetry.sdk.trace", "opentelemetry.exporter.otlp.proto.http"),
 }  # fmt: skip
 
 

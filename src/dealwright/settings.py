@@ -9,6 +9,7 @@ environment alone: ``DEALWRIGHT_OIDC_SECRET``.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -18,6 +19,8 @@ from urllib.parse import urlsplit
 from dealwright.errors import InputError
 
 CONFIG_FILE = "dealwright.toml"
+DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_NIGHT_PATHS = ("tables", "map", "runs", "models", "params", "desk_tables", "land")
 Name: TypeAlias = Literal[
     "database_url", "database_url_read", "home", "archive", "pictures", "rejected", "public_url"
 ]
@@ -74,6 +77,88 @@ def _check_address(name: str, address: str) -> None:
 
 
 @dataclass(frozen=True)
+class NightSettings:
+    """What a worker needs for a night: the ``[night]`` table of ``dealwright.toml``.
+
+    Attributes
+    ----------
+    tables
+        Folder of the tables; no request reaches anything outside it.
+    map
+        Which column is what; by default ``company.toml`` in the folder.
+    runs
+        Where each run gets a folder of its own.
+    models
+        Where models are kept; a better champion stays.
+    params
+        A parameter file.
+    desk_tables, desk_map
+        Folder of agents, assignments and bookings, which are imported first, and their mapping: a file, or
+        the name of a shipped one.
+    publish
+        Whether the day's tasks go to the desk.
+    osrm, valhalla, land, tiles, cluster
+        As the options of ``dealwright plan``.
+    at
+        When it begins, as ``02:00``; without it a night runs only when somebody asks for it.
+    time_zone
+        Whose clock `at` is on.
+    days
+        On which days: ``mon``, ``tue``, ``wed``, ``thu``, ``fri``, ``sat``, ``sun``.
+    retries, retry_after_min
+        How often a night that failed is tried again, and after how many minutes.
+    catch_up_h
+        A night that no worker carried out is caught up when one comes within so many hours; later it is
+        recorded as missed.
+    keep
+        Runs that are kept; older folders are removed.
+
+    Raises
+    ------
+    InputError
+        A value cannot be used.
+    """
+
+    tables: str | None = None
+    map: str | None = None
+    runs: str = "runs"
+    models: str | None = None
+    params: str | None = None
+    desk_tables: str | None = None
+    desk_map: str | None = None
+    publish: bool = True
+    osrm: str | None = None
+    valhalla: str | None = None
+    land: str | None = None
+    tiles: str | None = None
+    cluster: str | None = None
+    at: str | None = None
+    time_zone: str = "UTC"
+    days: tuple[str, ...] = DAYS
+    retries: int = 2
+    retry_after_min: float = 10.0
+    catch_up_h: float = 12.0
+    keep: int = 30
+
+    def __post_init__(self) -> None:
+        """Check what a type cannot say."""
+        if self.at is not None and not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", self.at):
+            raise InputError(f'[night] at = "{self.at}" is no time of day: write one like "02:00"')
+        unknown = next((day for day in self.days if day not in DAYS), None)
+        if unknown is not None or not self.days:
+            raise InputError(
+                f"[night] days = {list(self.days)}: name one or more of {', '.join(DAYS)}, or leave it out"
+            )
+        if not _is_zone(self.time_zone):
+            raise InputError(
+                f'[night] time_zone = "{self.time_zone}" is unknown: write one like "Europe/Madrid"'
+            )
+        for name, least in (("retries", 0), ("retry_after_min", 0), ("catch_up_h", 0), ("keep", 1)):
+            if not least <= getattr(self, name) <= 100_000:
+                raise InputError(f"[night] {name} = {getattr(self, name)}: write a number from {least} on")
+
+
+@dataclass(frozen=True)
 class Settings:
     """Where things are.
 
@@ -91,6 +176,8 @@ class Settings:
         A standby of the database, for what only reads.
     archive
         Where months of the record are that are no longer in the database; in `home` by default.
+    night
+        What a worker needs to run the plan, and when it does; None: it does not.
     public_url
         Where people reach the service with a browser, if a proxy stands in front of it.
     oidc
@@ -105,6 +192,7 @@ class Settings:
     rejected: Path = Path("rejected")
     database_url_read: str | None = None
     archive: Path | None = None
+    night: NightSettings | None = None
     public_url: str | None = None
     oidc: OpenId | None = None
     oidc_secret: str = field(default="", repr=False)
@@ -184,12 +272,37 @@ def _from_file(environment: Mapping[str, str], directory: Path) -> Settings:
     from dealwright.toml import Text, convert, read_toml
 
     raw = read_toml(path, str(path))
-    table = raw.pop("oidc", None)
+    night, table = raw.pop("night", None), raw.pop("oidc", None)
     written = convert(raw, dict[Name, Text], str(path))
     changes: dict[str, Any] = {
         name: path.parent / Path(value).expanduser() if name in _PATHS else value
         for name, value in written.items()
     }
+    if night is not None:
+        changes["night"] = _from_where_the_file_is(
+            convert(night, NightSettings, str(path), "night"), path.resolve().parent
+        )
     if table is not None:
         changes["oidc"] = convert(table, OpenId, str(path), "oidc")
     return Settings(**changes)
+
+
+def _from_where_the_file_is(night: NightSettings, folder: Path) -> NightSettings:
+    """Let paths of the file be meant from where it is; a name of a shipped mapping is none."""
+    places = {name: getattr(night, name) for name in _NIGHT_PATHS}
+    if night.desk_map is not None and night.desk_map.endswith(".toml"):
+        places["desk_map"] = night.desk_map
+    found: dict[str, Any] = {
+        name: str(folder / Path(value).expanduser()) for name, value in places.items() if value
+    }
+    return replace(night, **found)
+
+
+def _is_zone(name: str) -> bool:
+    from zoneinfo import ZoneInfo
+
+    try:
+        ZoneInfo(name)
+    except (ValueError, OSError, LookupError):
+        return False
+    return True

@@ -8,7 +8,7 @@ import re
 import subprocess
 import sys
 import tomllib
-from importlib.metadata import packages_distributions
+from importlib.metadata import distributions, packages_distributions
 from pathlib import Path
 
 import pytest
@@ -127,9 +127,18 @@ def test_the_extras_are_those_that_are_declared() -> None:
     declared = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     known = packages_distributions()
     for extra, modules in EXTRAS.items():
-        found = {name.lower().replace("_", "-") for module in modules for name in known[module]}
+        found = {
+            name.lower().replace("_", "-")
+            for module in modules
+            for name in (known[module] if "." not in module else _parts_of_a_namespace(module))
+        }
         assert found == _names(declared["optional-dependencies"][extra])
         assert not found & _names(declared["dependencies"])
+
+
+def _parts_of_a_namespace(module: str) -> list[str]:
+    file = f"{module.replace('.', '/')}/__init__.py"
+    return [found.name for found in distributions() if any(str(path) == file for path in found.files or ())]
 
 
 def _names(requirements: list[str]) -> set[str]:

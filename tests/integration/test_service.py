@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -275,3 +276,54 @@ def test_monitors_see_the_process_the_database_and_the_floor(service: Serving, a
     assert float(figures["dealwright_active_agents"]) == 3
     assert float(figures['dealwright_http_requests_total{method="GET",route="/ready",status="200"}']) >= 1
     assert "dealwright_waiting_leads" in figures
+    # who leads the workers is asked of the database, so that it holds for workers elsewhere
+    assert float(figures["dealwright_worker_leads"]) == float(figures["dealwright_courier_leads"]) == 1
+    assert float(figures["dealwright_night_worker_leads"]) == 0  # no night is configured here
+    assert "dealwright_last_night_done_age_s" not in figures  # there has been none: not 0
+
+
+def test_monitors_see_nights_late_events_and_open_transactions(service: Serving, admin: httpx.Client) -> None:
+    def figures() -> dict[str, float]:
+        lines = admin.get("/api/v1/metrics").text.splitlines()
+        return {
+            name: float(number)
+            for name, number in (line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
+        }
+
+    desk = service.desk
+    desk.nights.request("waits", "Ann")
+    desk.nights.miss("missed", datetime.now(UTC))
+    webhook, _ = desk.webhooks.create("https://127.0.0.1:9/", ["assigned"])  # private: never delivered
+    try:
+        assert figures()["dealwright_oldest_undelivered_event_s"] == 0
+        send(admin, "Otto")
+        with desk.database.connect() as connection:
+            rows(connection, "select 1")  # opens a transaction
+            time.sleep(1.1)
+            found = figures()
+            assert found["dealwright_oldest_transaction_s"] >= 1.1
+        assert 1 <= found["dealwright_oldest_undelivered_event_s"] < 60
+        assert found["dealwright_nights_queued"] == 1
+        assert found["dealwright_nights_failed_in_a_row"] == 1
+        night = desk.nights.begin("host:1", datetime.now(UTC))
+        assert night is not None
+        desk.nights.progress(night.night_id, "route", 0.5)
+        found = figures()
+        assert (found["dealwright_nights_running"], found["dealwright_night_share"]) == (1, 0.5)
+        desk.nights.end(night.night_id, "done", folder="1")
+        found = figures()
+        assert found["dealwright_nights_failed_in_a_row"] == 0
+        assert 0 <= found["dealwright_last_night_done_age_s"] < 60
+    finally:
+        desk.webhooks.remove(webhook)
+
+
+def test_a_request_keeps_the_number_it_came_with(service: Serving, admin: httpx.Client) -> None:
+    answer = admin.get("/api/v1/me", headers={"X-Request-ID": "proxy-4711"})
+    assert answer.headers["x-request-id"] == "proxy-4711"
+    deadline = time.monotonic() + 10
+    while "proxy-4711" not in [line.get("request_id") for line in service.lines()]:
+        assert time.monotonic() < deadline  # the line is written after the answer
+        time.sleep(0.05)
+    for odd in ("a b", "x" * 65, "<script>"):
+        assert admin.get("/api/v1/me", headers={"X-Request-ID": odd}).headers["x-request-id"] != odd

@@ -42,7 +42,8 @@ def test_a_key_is_offered_what_it_may_do(service: Serving) -> None:
                 return {tool.name for tool in (await assistant.list_tools()).tools}
 
     planner = finish(tools("planner"))
-    assert planner == {"rank", "why", "assignment", "queue", "agents", "evidence", "runs", "account"}
+    runs = {"runs", "run_summary", "start_run", "cancel_run"}
+    assert planner == {"rank", "why", "assignment", "queue", "agents", "evidence", "account"} | runs
     assert finish(tools("ingest")) == {"rank", "evidence", "assign", "settle"}
     assert finish(tools("A1")) == {"why", "assignment", "evidence", "account", "settle"}
     assert finish(tools("manager")) == planner | {"assign", "reassign", "settle"}

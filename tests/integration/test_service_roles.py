@@ -31,6 +31,7 @@ ROLES = ("ingest", "planner", "manager", "admin", "A1")
 # what is somebody else's, where an agent's key meets it
 PATHS = {"assignment_id": "assignment", "booking_id": "booking", "agent_id": "agent", "task_id": "task"}
 BODIES: dict[str, Any] = {
+    "start_run": {},
     "send_lead": lead("Matrix"),
     "send_leads": {"leads": [lead("Matrix")]},
     "rank_lead": {"lead": {"attributes": MARS}},
@@ -108,20 +109,17 @@ def call(
     work: dict[str, Any], key_id: str,
 ) -> httpx.Response:  # fmt: skip
     names = {f"{{{name}}}": str(work[what]) for name, what in PATHS.items()}
-    names |= {
-        "{lead_id}": str(work["lead"]),
-        "{key_id}": key_id,
-        "{model_id}": "1",
-        "{webhook_id}": "1",
-        "{customer_id}": "nobody",
-    }
+    names |= {"{lead_id}": str(work["lead"]), "{key_id}": key_id, "{customer_id}": "nobody"}
+    names |= {f"{{{name}}}": "1" for name in ("model_id", "webhook_id", "night_id")}
     for name, what in names.items():
         path = path.replace(name, what)
     with service.client(role) as client:
         body = BODIES.get(operation["operationId"])
-        asked = {"find_lead": {"idempotency_key": "none"}, "why_own": {"lead_id": work["lead"]}}.get(
-            operation["operationId"], {}
-        )
+        asked = {
+            "find_lead": {"idempotency_key": "none"},
+            "why_own": {"lead_id": work["lead"]},
+            "compare_runs": {"before": "1"},
+        }.get(operation["operationId"], {})
         return client.request(method, path, json=body, params=asked)
 
 

@@ -226,9 +226,15 @@ def test_the_probes_ask_for_what_the_service_answers() -> None:
 def test_the_image_is_made_of_the_wheel_and_runs_as_nobody_in_particular() -> None:
     text = (DEPLOY / "Dockerfile").read_text(encoding="utf-8")
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["optional-dependencies"]
-    asked = re.search(r"\$\{wheel\}\[([\w,]+)\]", text)
-    assert asked is not None
-    assert {"plan", "service", "cluster"} == set(asked[1].split(",")) <= set(extras)
+    assert "--require-hashes -r /wheels/runtime.txt" in text
+    assert "COPY dist/*.whl requirements/runtime.txt /wheels/" in text
+    pinned = set(
+        re.findall(
+            r"^([a-z0-9-]+)==", (ROOT / "requirements" / "runtime.txt").read_text("utf-8"), re.MULTILINE
+        )
+    )
+    for extra in ("plan", "service", "cluster", "tracing"):
+        assert {re.split(r"[><=;\[]", line)[0].lower() for line in extras[extra]} <= pinned
     user = re.search(r"^USER (\d+)$", text, re.MULTILINE)
     assert user is not None
     assert f"--uid {user[1]} " in text

@@ -26,6 +26,7 @@ def register(app: typer.Typer) -> None:
     app.command("explain")(explain)
     app.command("replay")(replay)
     app.command("verify")(verify)
+    app.command("dossier")(dossier)
     app.command("archive")(archive)
     app.command("audit")(audit)
 
@@ -66,6 +67,39 @@ def audit(
             markup=False,
             soft_wrap=True,
         )
+
+
+def dossier(
+    context: typer.Context,
+    *,
+    out: Annotated[
+        Path,
+        typer.Option("--out", metavar="FILE", help="Where it goes: a file that ends in .html or in .md."),
+    ],
+    as_json: Json = False,
+) -> None:
+    """Write from the live desk what the EU AI Act asks of a system that allocates work.
+
+    Each line has the query or test behind it and its figure at this moment; it says as plainly what is not
+    known and what is the employer's job.
+    """
+    from dealwright import __version__
+    from dealwright.errors import InputError
+    from dealwright.report.dossier import build_dossier
+
+    kind = out.suffix.lower()
+    if kind not in (".html", ".md"):
+        raise InputError(f"--out {out}: name a file that ends in .html or in .md")
+    with open_desk(context) as desk:
+        found = build_dossier(desk, __version__)
+    try:
+        out.write_text(found.to_html() if kind == ".html" else found.to_markdown(), encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"--out {out} cannot be written ({error.strerror}): name another file") from None
+    if as_json:
+        write_json({"out": str(out), **found.to_dict()})
+    else:
+        console().print(f"Written to {out}", markup=False, soft_wrap=True)
 
 
 def archive(

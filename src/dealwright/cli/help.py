@@ -16,7 +16,7 @@ GROUPS: Final[Mapping[str, tuple[str, ...]]] = {
     "Begin": ("demo", "draft", "init", "import"),
     "The floor": ("rank", "assign", "settle", "contact", "accept", "decline", "reassign", "queue", "agents"),
     "Learning": ("evidence", "train", "model"),
-    "Why": ("explain", "replay", "verify", "audit"),
+    "Why": ("explain", "replay", "verify", "dossier", "audit"),
     "Oversight": ("pause", "resume", "contest", "erase"),
     "The night": ("plan", "report", "why", "task"),
     "Operation": (
@@ -58,6 +58,7 @@ EXAMPLES: Final[Mapping[str, tuple[str, ...]]] = {
         "dealwright reassign 1842 --reason 'on sick leave'",
         "dealwright reassign 1842 --agent a-7 --reason 'knows the customer' --override",
     ),
+    "dossier": ("dealwright dossier --out dossier.html", "dealwright dossier --out dossier.md --json"),
     "queue": ("dealwright queue --top 10", "dealwright queue --json"),
     "agents": ("dealwright agents --policy fair", "dealwright agents deactivate a-7 --hand-over"),
     "agents activate": ("dealwright agents activate a-7", "dealwright agents activate 12 --json"),

@@ -94,7 +94,7 @@ def serve(
             soft_wrap=True,
         )
     serve(
-        Place(settings.database_url, settings.home, settings.database_url_read),
+        Place(settings.database_url, settings.home, settings.database_url_read, settings.night),
         ServiceParams(
             worker=worker,
             private_webhooks=private_webhooks,

@@ -106,7 +106,7 @@ def import_tables(
     """Import agents, assignments and bookings; broken rows are rejected and named, all others go in."""
     from dealwright.cli.intake_tables import intake_document, print_intake, print_loaded
     from dealwright.cli.progress import working
-    from dealwright.errors import InputError
+    from dealwright.runs.importing import check_import
     from dealwright.tables.history import read_history
     from dealwright.tables.mapping import read_mapping
     from dealwright.tables.rejected import write_rejected
@@ -118,22 +118,9 @@ def import_tables(
     paths = write_rejected(intake, rejected or settings_of(context).rejected, directory)
     if not as_json:
         print_intake(notes(), intake, paths)
-    if strict and intake.rejected:
-        raise InputError(
-            f"{intake.rejected:,} rows are rejected, and --strict allows none: nothing was imported; "
-            f"they are in {paths[0].parent}"
-        )
-    broken = intake.tables["agents"].rejected.height > 0
-    if deactivate_missing is None and (broken or company.table("agents").file is None):
-        deactivate_missing = False  # it is not known who is missing, or it means nothing
-    if deactivate_missing and broken:
-        raise InputError(
-            f"{intake.tables['agents'].rejected.height:,} rows of agents are rejected, so it is not known "
-            "who is missing: mend them first, or leave out --deactivate-missing; nothing was imported"
-        )
-    intake.check_share(company.max_rejected_share)
-    if not history.agents.height:
-        raise InputError("no agent is left after the checks: nothing was imported")
+    deactivate_missing = check_import(
+        company, history, paths, strict=strict, deactivate_missing=deactivate_missing
+    )
     with working("importing"), open_desk(context) as desk:
         loaded = desk.load(history, deactivate_missing=deactivate_missing)
     if as_json:

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dealwright.cli.context import Json, console, notes, open_desk, write_json
+from dealwright.cli.context import Json, console, notes, open_desk, settings_of, write_json
 
 if TYPE_CHECKING:
     from dealwright.desk.desk import Desk
     from dealwright.desk.worker import WorkDone
+    from dealwright.settings import Settings
 
 
 def register(app: typer.Typer) -> None:
@@ -40,7 +41,8 @@ def worker(
     """Keep the desk going by the clock, until it is stopped: run any number, one of them leads.
 
     Places that a shift opens go to those who wait; leads whose agent does not answer in time go to the next;
-    follow-up times end; decisions are sealed; webhooks are called.
+    follow-up times end; decisions are sealed; webhooks are called; nights of the plan that are due or were
+    asked for are carried out, as [night] of dealwright.toml says.
     """
     from dealwright.desk.worker import Worker, WorkerParams
 
@@ -53,6 +55,7 @@ def worker(
             return
         stop = threading.Event()
         _stop_by_signal(stop)
+        _log_as_json()
         say = notes()
         say.print("waiting for the other workers, if any; Ctrl-C stops", markup=False)
 
@@ -63,10 +66,14 @@ def worker(
             else:
                 console().print(done.summary(), markup=False)
 
-        courier = _start_courier(desk, stop, private=private_webhooks)
+        beside = [
+            _start_courier(desk, stop, private=private_webhooks),
+            _start_nights(settings_of(context), desk, stop),
+        ]
         total = hand.run(stop, tell, on_lead=lambda: say.print("this worker leads", markup=False))
-        if courier is not None:
-            courier.join(timeout=5)
+        for thread in beside:
+            if thread is not None:
+                thread.join(timeout=15)
     say.print(f"stopped; in all: {total.summary()}", markup=False)
 
 
@@ -83,6 +90,27 @@ def _start_courier(desk: Desk, stop: threading.Event, *, private: bool) -> threa
     thread = threading.Thread(target=courier.run, args=(stop,), name="dealwright-courier", daemon=True)
     thread.start()
     return thread
+
+
+def _start_nights(settings: Settings, desk: Desk, stop: threading.Event) -> threading.Thread | None:
+    """Carry out nights beside the work, where the settings say so."""
+    from dealwright.extras import require_extra
+
+    if settings.night is None:
+        return None
+    require_extra("plan", "the nightly plan")
+    from dealwright.runs.night_worker import NightPlace, NightWorker
+
+    nights = NightWorker(desk, NightPlace(settings.database_url, settings.home, settings.night))
+    thread = threading.Thread(target=nights.run, args=(stop,), name="dealwright-nights", daemon=True)
+    thread.start()
+    return thread
+
+
+def _log_as_json() -> None:
+    from dealwright.runs.logs import log_as_json
+
+    log_as_json("dealwright")
 
 
 def _stop_by_signal(stop: threading.Event) -> None:

@@ -158,7 +158,7 @@ class Book(Session):
         return tuple(self._read_rows("policies"))
 
     def floor(self) -> Row:
-        """Return what a monitor asks: waiting leads, the longest wait, open assignments, places, agents."""
+        """Return what a monitor asks: who waits, what is free, who works, what is late or open for long."""
         return self._rows("floor")[0]
 
     def set_availability(

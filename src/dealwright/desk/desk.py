@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from dealwright.desk.book import Book
     from dealwright.desk.floor import Floor
     from dealwright.desk.keys import KeyRegister
+    from dealwright.desk.nights import Nights
     from dealwright.desk.outbox import Outbox
     from dealwright.desk.oversight import Oversight
     from dealwright.desk.roles import Roles
@@ -209,6 +210,13 @@ class Desk(ModelRegister):
         from dealwright.desk.webhooks import Webhooks
 
         return Webhooks(self.database)
+
+    @property
+    def nights(self) -> Nights:
+        """The runs of the plan that were asked for."""
+        from dealwright.desk.nights import Nights
+
+        return Nights(self.database)
 
     @property
     def keys(self) -> KeyRegister:

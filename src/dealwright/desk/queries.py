@@ -60,6 +60,10 @@ _BOUNDS: dict[str, tuple[str, str]] = {
         "the webhook has no address or an empty list of kinds",
         "send https://…, and kinds or none",
     ),
+    "night_texts": (
+        "the request for a night has an empty or too long key, or options that are no plain object",
+        "a key has at most 500 characters; options are a JSON object",
+    ),
     "api_key_times": (
         "the key's time to expire is not from 1970 to 2199",
         "look at the year, or leave it out",

@@ -124,7 +124,7 @@ def read_request(
     out: Path,
     given: Mapping[str, Any],
     *,
-    params: Path | None = None,
+    params: Path | Mapping[str, Any] | None = None,
     catalogue: Path | None = None,
     language: str | None = None,
     wording: Path | None = None,
@@ -139,8 +139,8 @@ def read_request(
     given
         Fields of `NightRequest`; ``None`` where nothing was given.
     params
-        As a run writes it (``params.toml``); that of an earlier run repeats it. With other data, its own are
-        not used.
+        As a run writes it (``params.toml``), or what stands in such a file; that of an earlier run repeats
+        it. With other data, its own are not used.
     catalogue
         An action catalogue in the place of the parameters'.
     language, wording
@@ -155,9 +155,10 @@ def read_request(
     """
     settings, stages = {}, PlanParams()
     if params is not None:
-        raw = read_toml(params, str(params))
-        settings = _read_settings(raw.pop("run", {}), str(params))
-        stages = convert(raw, PlanParams, str(params))
+        label = str(params) if isinstance(params, Path) else "params"
+        raw = read_toml(params, label) if isinstance(params, Path) else dict(params)
+        settings = _read_settings(raw.pop("run", {}), label)
+        stages = convert(raw, PlanParams, label)
     chosen = {key: value for key, value in given.items() if value is not None}
     if any(chosen.get(key) for key in _OTHER_DATA):
         settings = {key: value for key, value in settings.items() if key in _KEPT}

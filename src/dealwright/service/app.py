@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import logging
+import re
 import secrets
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, MutableMapping
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import anyio.to_thread
 from fastapi import FastAPI, Request
@@ -21,6 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from dealwright import __version__
 from dealwright.desk.keys import Caller
 from dealwright.errors import DatabaseError, DealwrightError
+from dealwright.runs.logs import REQUEST_ID
 from dealwright.service.core import Service
 from dealwright.service.params import ServiceParams
 from dealwright.service.problems import RefusedError, problem, problem_of, status_of
@@ -34,12 +34,19 @@ from dealwright.service.routes import (
     oversight,
     people,
     reading,
+    runs,
     tasks,
     webhooks,
 )
 from dealwright.service.shapes import Problem
+from dealwright.service.tracing import Tracing, start_tracing
+
+if TYPE_CHECKING:
+    from opentelemetry.trace import Span
 
 _log = logging.getLogger("dealwright.service")
+# what a log can show without harm
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 ErrorPage = Callable[[Request, int, str], Response]
 # what programs ask for: answered by problem documents, whatever pages there are
 _PROGRAMS = ("/api/", "/health", "/ready")
@@ -97,7 +104,19 @@ def create_app(
         redirect_slashes=False,
     )
     app.state.params = params
-    for module in (leads, assignments, agents, events, reading, tasks, oversight, webhooks, keys, operations):
+    for module in (
+        leads,
+        assignments,
+        agents,
+        events,
+        reading,
+        runs,
+        tasks,
+        oversight,
+        webhooks,
+        keys,
+        operations,
+    ):
         app.include_router(module.router, prefix="/api/v1")
     app.include_router(operations.probes)
     app.include_router(people.router)
@@ -107,7 +126,7 @@ def create_app(
     app.add_exception_handler(RequestValidationError, _refuse_values)
     app.add_exception_handler(HTTPException, _refuse_request)
     app.openapi = lambda: _with_problem(app)  # type: ignore[method-assign]  # as its documentation says
-    app.add_middleware(Envelope, most_body_bytes=params.most_body_bytes)
+    app.add_middleware(Envelope, most_body_bytes=params.most_body_bytes, tracing=start_tracing())
     extend(app)
     return app
 
@@ -122,16 +141,23 @@ def _with_problem(app: FastAPI) -> dict[str, Any]:
 class Envelope:
     """Surrounds every request: its number, its size, its time, and what nobody foresaw."""
 
-    def __init__(self, app: ASGIApp, most_body_bytes: int) -> None:
-        self._app, self._most = app, most_body_bytes
+    def __init__(self, app: ASGIApp, most_body_bytes: int, tracing: Tracing | None = None) -> None:
+        self._app, self._most, self._tracing = app, most_body_bytes, tracing
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
-            return
+        elif self._tracing is None:
+            await self._answer(scope, receive, send)
+        else:
+            with self._tracing.request(scope) as span:
+                await self._answer(scope, receive, send, span)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send, span: Span | None = None) -> None:
         began = time.perf_counter()
-        request_id = scope["dealwright.request_id"] = secrets.token_hex(8)
+        request_id = scope["dealwright.request_id"] = _request_id(scope)
+        token = REQUEST_ID.set(request_id)
         status = 0
 
         async def answer(message: Message) -> None:
@@ -161,7 +187,12 @@ class Envelope:
             else:
                 raise
         finally:
-            _write_down(scope, request_id, status, time.perf_counter() - began)
+            more = {}
+            if self._tracing is not None and span is not None:
+                what = (scope["method"], _route(scope), status, request_id)
+                more["trace_id"] = self._tracing.finish(span, *what)
+            _write_down(scope, status, time.perf_counter() - began, more)
+            REQUEST_ID.reset(token)
 
     def _limited(self, receive: Receive) -> Receive:
         """Refuse a body that grows too large on its way."""
@@ -191,11 +222,23 @@ def _announced_bytes(scope: Scope) -> int:
     return 0
 
 
-def _write_down(scope: Scope, request_id: str, status: int, seconds: float) -> None:
+def _request_id(scope: Scope) -> str:
+    """Return the number a request came with, from a proxy or a program, or a new one."""
+    for name, value in scope["headers"]:
+        if name == b"x-request-id" and _REQUEST_ID.fullmatch(value):
+            return str(value.decode())
+    return secrets.token_hex(8)
+
+
+def _route(scope: Scope) -> str:
+    return getattr(scope.get("route"), "path_format", None) or "(unknown)"
+
+
+def _write_down(scope: Scope, status: int, seconds: float, more: Mapping[str, str]) -> None:
     """Log and count a request: its route, and no path, query or body, which may hold customers' data."""
     state: MutableMapping[str, Any] = scope.get("state") or {}
     # that of a request is a copy, to which a dependency may have added the key
-    route = getattr(scope.get("route"), "path_format", None) or "(unknown)"
+    route = _route(scope)
     service: Service | None = getattr(scope["app"].state, "service", None) if "app" in scope else None
     if service is not None:
         service.metrics.observe_request(scope["method"], route, status, seconds)
@@ -203,12 +246,12 @@ def _write_down(scope: Scope, request_id: str, status: int, seconds: float) -> N
     _log.info(
         "request",
         extra={
-            "request_id": request_id,
             "method": scope["method"],
             "route": route,
             "status": status,
             "ms": round(1000 * seconds, 2),
             "caller": caller.caller_id if caller is not None else None,
+            **more,
         },
     )
 
@@ -261,21 +304,3 @@ async def _refuse_request(request: Request, error: Exception) -> Response:
     if page := _page(request, error.status_code, _PAGE_DETAILS.get(error.status_code, detail)):
         return page
     return problem(error.status_code, detail, request.url.path, headers=error.headers)
-
-
-class JsonLines(logging.Formatter):
-    """Writes each record as one line of JSON."""
-
-    _OWN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
-
-    def format(self, record: logging.LogRecord) -> str:
-        """Return the line."""
-        line: dict[str, Any] = {
-            "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
-            "level": record.levelname.lower(),
-            "event": record.getMessage(),
-            **{name: value for name, value in vars(record).items() if name not in self._OWN},
-        }
-        if record.exc_info:
-            line["error"] = self.formatException(record.exc_info)
-        return json.dumps(line, ensure_ascii=False, default=str)

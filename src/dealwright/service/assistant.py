@@ -17,11 +17,12 @@ from mcp_types import ToolAnnotations
 from pydantic import BaseModel, Field
 
 from dealwright import __version__
-from dealwright.errors import DealwrightError
+from dealwright.errors import DealwrightError, NotFoundError
 from dealwright.service.client import Client
 
 T = TypeVar("T")
 _MOST = 50
+_RUNS = 10
 _READS = ToolAnnotations(read_only_hint=True)
 _INSTRUCTIONS = """\
 Dealwright decides which agent should sell to which customer. Rankings come with reasons, probabilities and
@@ -52,6 +53,15 @@ def _ask_settle(booking_id: str, status: str) -> Elicit[Confirmation]:
     return Elicit(f"Settle booking {booking_id} as {status}?", Confirmation)
 
 
+def _ask_start_run(publish: bool = False) -> Elicit[Confirmation]:
+    then = " and put its tasks on the desk" if publish else ""
+    return Elicit(f"Run the plan{then}?", Confirmation)
+
+
+def _ask_cancel_run(night_id: int) -> Elicit[Confirmation]:
+    return Elicit(f"Call off run {night_id} of the plan?", Confirmation)
+
+
 def build_assistant(client: Client) -> MCPServer:
     """Build the server of tools that a key may use.
 
@@ -64,7 +74,8 @@ def build_assistant(client: Client) -> MCPServer:
     server = MCPServer(
         "dealwright", title="Dealwright", instructions=_INSTRUCTIONS, version=__version__, log_level="WARNING"
     )
-    for needed, tool in _reading(client):
+    may_see_runs = bool(scopes & {"manager", "planner", "admin"})
+    for needed, tool in _reading(client, may_see_runs=may_see_runs):
         if scopes & {*needed, "admin"}:
             server.add_tool(tool, annotations=_READS)
     for needed, tool in _changing(client):
@@ -73,7 +84,7 @@ def build_assistant(client: Client) -> MCPServer:
     return server
 
 
-def _reading(client: Client) -> list[tuple[tuple[str, ...], Callable[..., Any]]]:
+def _reading(client: Client, *, may_see_runs: bool) -> list[tuple[tuple[str, ...], Callable[..., Any]]]:
     def rank(attributes: Attributes, policy: str | None = None, top: int = 5) -> dict[str, Any]:
         """Rank the agents for a lead, with reasons; nothing is recorded.
 
@@ -102,12 +113,18 @@ def _reading(client: Client) -> list[tuple[tuple[str, ...], Callable[..., Any]]]
         return _told(lambda: dict(client.evidence()))
 
     def runs() -> dict[str, Any]:
-        """List the published nights, newest first, with what became of their tasks."""
-        return _told(lambda: {"runs": list(client.plan_runs(10))})
+        """List the runs of the plan, newest first: how each stands, and what became of published tasks."""
+        return _told(
+            lambda: {"runs": list(islice(client.runs(), _RUNS)), "published": list(client.plan_runs(_RUNS))}
+        )
 
-    def account(account_id: Id) -> dict[str, Any]:
-        """List the tasks that were planned for an account: what, by whom, why, and what came of it."""
-        return _told(lambda: {"tasks": list(client.tasks(account_id=account_id))})
+    def run_summary(night_id: int | None = None) -> dict[str, Any]:
+        """Summarise a run of the plan, by default the last that is done: figures, targets, limits."""
+        return _told(lambda: _summary_of(client, night_id))
+
+    def account(account_id: Id, night_id: int | None = None) -> dict[str, Any]:
+        """Say what a run decided for an account and why, and what came of its tasks."""
+        return _told(lambda: _account_of(client, account_id, night_id, may_see_runs=may_see_runs))
 
     readers = ("manager", "planner")
     return [
@@ -118,6 +135,7 @@ def _reading(client: Client) -> list[tuple[tuple[str, ...], Callable[..., Any]]]
         (readers, agents),
         (("ingest", "agent", *readers), evidence),
         (readers, runs),
+        (readers, run_summary),
         (("agent", *readers), account),
     ]
 
@@ -151,11 +169,58 @@ def _changing(client: Client) -> list[tuple[tuple[str, ...], Callable[..., Any]]
         _check(answer)
         return _told(lambda: client.settle(booking_id, status, total_revenue=total_revenue).to_dict())
 
+    def start_run(
+        answer: Annotated[Confirmation, Resolve(_ask_start_run)], publish: bool = False
+    ) -> dict[str, Any]:
+        """Ask for a run of the plan with the service's own tables; the person is asked first."""
+        _check(answer)
+        return _told(lambda: dict(client.start_run(publish=publish)))
+
+    def cancel_run(
+        night_id: int, answer: Annotated[Confirmation, Resolve(_ask_cancel_run)]
+    ) -> dict[str, Any]:
+        """Call off a run that waits or is under way; the person is asked first."""
+        _check(answer)
+        return _told(lambda: dict(client.cancel_run(night_id)))
+
     return [
+        (("manager", "planner"), start_run),
+        (("manager", "planner"), cancel_run),
         (("ingest", "manager"), assign),
         (("manager",), reassign),
         (("ingest", "agent", "manager"), settle),
     ]
+
+
+def _summary_of(client: Client, night_id: int | None) -> dict[str, Any]:
+    """Return how a run stands, and its figures and limits once it is done."""
+    run = client.run(_last_done(client) if night_id is None else night_id)
+    if run["status"] != "done":
+        return {"run": run}
+    return {
+        "run": run,
+        "kpis": list(client.run_kpis(run["night_id"])),
+        "limits": list(islice(client.run_limits(run["night_id"]), _MOST)),
+    }
+
+
+def _account_of(
+    client: Client, account_id: str, night_id: int | None, *, may_see_runs: bool
+) -> dict[str, Any]:
+    """Return an account's tasks, and its card of a run for whoever may see one."""
+    found: dict[str, Any] = {"tasks": list(client.tasks(account_id=account_id))}
+    if may_see_runs:
+        last = next(client.runs(status="done"), None) if night_id is None else {"night_id": night_id}
+        if last is not None:
+            found["card"] = client.run_account(last["night_id"], account_id)
+    return found
+
+
+def _last_done(client: Client) -> int:
+    found = next(client.runs(status="done"), None)
+    if found is None:
+        raise NotFoundError("no run of the plan is done yet: ask for one with start_run")
+    return int(found["night_id"])
 
 
 def _check(answer: Confirmation) -> None:

@@ -6,7 +6,7 @@ import json
 import random
 import time
 import uuid
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -230,6 +230,83 @@ class Client:
         """Return tasks by `day`, `rep_id`, `account_id` or `status`; by default those of the newest run."""
         return tuple(self._call("GET", "/tasks", query=wanted)["tasks"])
 
+    # runs of the plan
+
+    def start_run(self, **options: Any) -> Row:
+        """Ask for a run of the plan; `options` as ``POST /api/v1/runs`` takes them, such as `as_of`."""
+        body = plain_values(options, "run")
+        return self._row(
+            "POST", "/runs", body=body, headers={"Idempotency-Key": str(uuid.uuid4())}, repeatable=True
+        )
+
+    def runs(self, *, status: str | None = None) -> Iterator[Row]:
+        """Go through the runs that were asked for, newest first."""
+        return self._pages("/runs", {"status": status})
+
+    def run(self, night_id: int) -> Row:
+        """Return one run: how far it has come, and what came of it."""
+        return self._row("GET", f"/runs/{night_id}")
+
+    def wait_for_run(self, night_id: int, *, timeout_s: float = 86_400.0, poll_s: float = 1.0) -> Row:
+        """Wait until a run is over, and return it.
+
+        Raises
+        ------
+        ServiceError
+            It is not over in time.
+        """
+        deadline = time.monotonic() + timeout_s
+        while True:
+            run = self.run(night_id)
+            if run["ended_at"] is not None:
+                return run
+            if time.monotonic() > deadline:
+                raise ServiceError(
+                    f"run {night_id} is still {run['status']} after {timeout_s:g} s: wait longer"
+                )
+            time.sleep(poll_s)
+
+    def cancel_run(self, night_id: int) -> Row:
+        """Call a run off."""
+        return self._row("POST", f"/runs/{night_id}/cancel", repeatable=True)
+
+    def run_kpis(self, night_id: int) -> tuple[Row, ...]:
+        """Return the key figures of a run with their targets."""
+        return tuple(self._call("GET", f"/runs/{night_id}/kpis")["kpis"])
+
+    def run_accounts(self, night_id: int, **wanted: str | None) -> Iterator[Row]:
+        """Go through the accounts of a run by `search`, `action`, `channel`, `segment`, `rep_id` …."""
+        return self._pages(f"/runs/{night_id}/accounts", wanted)
+
+    def run_account(self, night_id: int, account: str) -> Row:
+        """Return the card of an account: what was decided, why, and why not something else."""
+        return self._row("GET", f"/runs/{night_id}/accounts/{_part(account)}")
+
+    def run_tasks(self, night_id: int) -> Iterator[Row]:
+        """Go through the tasks that a run planned."""
+        return self._pages(f"/runs/{night_id}/tasks", {})
+
+    def run_limits(self, night_id: int) -> Iterator[Row]:
+        """Go through what holds a run back."""
+        return self._pages(f"/runs/{night_id}/limits", {})
+
+    def run_files(self, night_id: int) -> tuple[Row, ...]:
+        """Return the names and sizes of a run's files."""
+        return tuple(self._call("GET", f"/runs/{night_id}/files")["files"])
+
+    def run_file(self, night_id: int, name: str) -> bytes:
+        """Return a file of a run."""
+        content: bytes = self._call(
+            "GET", f"/runs/{night_id}/files/{quote(name)}", read=lambda answer: answer.content
+        )
+        return content
+
+    def compare_runs(self, night_id: int, before: int) -> tuple[tuple[Row, ...], Iterator[Row]]:
+        """Say what differs from another run: the key figures, and the accounts that changed."""
+        path, asked = f"/runs/{night_id}/comparison", {"before": before}
+        figures = self._call("GET", path, query={**asked, "limit": 1})["kpis"]
+        return tuple(figures), self._pages(path, asked)
+
     # events
 
     def events(self, after: str | None = None, *, kinds: Iterable[str] = ()) -> Iterator[Row]:
@@ -285,7 +362,9 @@ class Client:
         *,
         body: Any = None,
         query: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
         repeatable: bool = False,
+        read: Callable[[httpx.Response], Any] = lambda answer: answer.json(),
     ) -> Any:
         """Send a request until it is answered.
 
@@ -293,6 +372,8 @@ class Client:
         ----------
         repeatable
             It does no harm when it arrives twice.
+        read
+            What to make of the answer.
         """
         import httpx
 
@@ -300,7 +381,7 @@ class Client:
         given = {name: value for name, value in (query or {}).items() if value is not None}
         for attempt in range(1, self._attempts + 1):
             try:
-                answer = self._http.request(method, path, json=body, params=given)
+                answer = self._http.request(method, path, json=body, params=given, headers=headers)
             except httpx.TransportError as error:
                 # who could not connect has sent nothing
                 safe = repeatable or isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
@@ -309,7 +390,7 @@ class Client:
                 _pause(attempt)
                 continue
             if answer.is_success:
-                return answer.json()
+                return read(answer)
             again = answer.status_code == 429 or (answer.status_code == 503 and repeatable)
             if attempt == self._attempts or not again:
                 raise _error(answer)

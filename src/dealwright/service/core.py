@@ -11,6 +11,7 @@ from dealwright.desk.desk import Desk
 from dealwright.desk.server import find_server, start_server
 from dealwright.desk.worker import Worker
 from dealwright.errors import DealwrightError
+from dealwright.extras import missing_modules
 from dealwright.service.courier import Courier
 from dealwright.service.desks import Desks
 from dealwright.service.events import EventLog
@@ -19,7 +20,9 @@ from dealwright.service.intake import Intake
 from dealwright.service.metrics import Metrics
 from dealwright.service.openid import OpenIdClient
 from dealwright.service.params import ServiceParams
+from dealwright.settings import NightSettings
 
+_GRACE_S = 15.0  # a night that is under way has ten seconds to end
 _log = logging.getLogger("dealwright.service")
 
 
@@ -32,10 +35,18 @@ class Service:
         Open; closed with the service.
     home
         Of the embedded database, which is started again when it is gone; None: a database of one's own.
+    night
+        Where tables and runs of the plan are, and when it runs; None: it does not run here.
     """
 
-    def __init__(self, desk: Desk, params: ServiceParams, home: Path | None = None) -> None:
-        self.desk, self.params, self._home = desk, params, home
+    def __init__(
+        self,
+        desk: Desk,
+        params: ServiceParams,
+        home: Path | None = None,
+        night: NightSettings | None = None,
+    ) -> None:
+        self.desk, self.params, self._home, self.night = desk, params, home, night
         self.desks = Desks(desk)
         self.metrics = Metrics(desk)
         self.guard = Guard(desk.keys, desk.web_sessions, params)
@@ -55,6 +66,18 @@ class Service:
             self._begin("dealwright-worker", lambda: worker.run(self._stop))
             courier = Courier(self.desk, self.params)
             self._begin("dealwright-courier", lambda: courier.run(self._stop))
+            if self.night is not None:
+                self._begin_nights(self.night)
+
+    def _begin_nights(self, settings: NightSettings) -> None:
+        if missing := missing_modules("plan"):
+            _log.error("no night is carried out here: the extra `plan` is not installed (%s)", missing[0])
+            return
+        from dealwright.runs.night_worker import NightPlace, NightWorker
+
+        url = None if self._home is not None else self.desk.database.url
+        nights = NightWorker(self.desk, NightPlace(url, self._home or Path.home() / ".dealwright", settings))
+        self._begin("dealwright-nights", lambda: nights.run(self._stop))
 
     def is_stopping(self) -> bool:
         """Whether the service has to end."""
@@ -78,7 +101,7 @@ class Service:
         await self.events.close()
         await self.intake.close()
         for thread in self._at_work:
-            thread.join(timeout=5)
+            thread.join(timeout=_GRACE_S)
         self.desks.close()
         self.desk.close()
 

@@ -68,6 +68,7 @@ class Metrics:
         figures = {**self._desk.book.floor(), **more}
         for name, value in figures.items():
             # of a registry of its own: a gauge of this moment is nothing to add up over processes
-            Gauge(f"dealwright_{name}", name.replace("_", " "), registry=own).set(float(value))
+            if value is not None:
+                Gauge(f"dealwright_{name}", name.replace("_", " "), registry=own).set(float(value))
         counted = generate_latest(shown if FOLDER_VARIABLE in os.environ else self._registry)
         return counted + generate_latest(own)

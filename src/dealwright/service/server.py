@@ -22,10 +22,12 @@ from uvicorn.supervisors import Multiprocess
 
 from dealwright.desk.desk import Desk
 from dealwright.errors import DatabaseError, DatabaseUrlError, InputError
-from dealwright.service.app import JsonLines, create_app
+from dealwright.runs.logs import log_as_json
+from dealwright.service.app import create_app
 from dealwright.service.core import Service
 from dealwright.service.metrics import FOLDER_VARIABLE
 from dealwright.service.params import ServiceParams
+from dealwright.settings import NightSettings
 
 _log = logging.getLogger("dealwright.service")
 _GRACE_S = 10
@@ -34,11 +36,18 @@ _BACKLOG = 2048
 
 @dataclass(frozen=True)
 class Place:
-    """Where the desk is: an address with perhaps that of a standby, or the home of the embedded database."""
+    """Where the desk is: an address with perhaps that of a standby, or the home of the embedded database.
+
+    Attributes
+    ----------
+    night
+        Where tables and runs of the plan are, and when it runs.
+    """
 
     url: str | None
     home: Path
     read_url: str | None = None
+    night: NightSettings | None = None
 
 
 def serve(
@@ -108,7 +117,7 @@ def _build(place: Place, params: ServiceParams, extend: Callable[[FastAPI], None
         while True:
             try:
                 desk = Desk.open(place.url, None if place.url else place.home, read_url=place.read_url)
-                return Service(desk, params, None if place.url else place.home)
+                return Service(desk, params, None if place.url else place.home, place.night)
             except DatabaseUrlError:
                 raise
             except DatabaseError as error:
@@ -184,9 +193,5 @@ def _listen(host: str, port: int, stall_s: float) -> socket.socket:
 
 def _log_as_json() -> None:
     """Write what is logged to stderr, a line of JSON each."""
-    handler = logging.StreamHandler()
-    handler.setFormatter(JsonLines())
-    for name in ("dealwright", "uvicorn"):
-        logger = logging.getLogger(name)
-        logger.handlers, logger.propagate = [handler], False
-        logger.setLevel(logging.INFO if name == "dealwright" else logging.WARNING)
+    log_as_json("dealwright")
+    log_as_json("uvicorn", level=logging.WARNING)

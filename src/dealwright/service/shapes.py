@@ -195,6 +195,13 @@ class Page(BaseModel, Generic[T]):
     next: int | None
 
 
+class TextPage(BaseModel, Generic[T]):
+    """Some rows; `next` is what to send as `after` for those that follow, null at the end."""
+
+    items: list[T]
+    next: str | None
+
+
 class PlacementOut(BaseModel):
     """Where a lead is: with an agent, or waiting."""
 
@@ -482,6 +489,104 @@ class RunsOut(BaseModel):
     """The published runs, newest first, with what became of their tasks."""
 
     runs: list[dict[str, Any]]
+
+
+class RunIn(Request):
+    """What to plan: the rest is as the service's settings say; paths are below its folder of tables."""
+
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"as_of": "2026-01-31T08:00:00", "publish": False}]}
+    )
+
+    directory: Text | None = Field(None, description="A folder below that of the tables.")
+    map: Text | None = Field(None, description="A mapping below the folder of the tables.")
+    accounts: Text | None = None
+    orders: Text | None = None
+    touches: Text | None = None
+    reps: Text | None = None
+    history: Text | None = None
+    staff: Text | None = None
+    promises: Text | None = None
+    frequencies: Text | None = None
+    call_backs: Text | None = None
+    arrivals: Text | None = None
+    world: Literal["barcelona"] | None = Field(None, description="A synthetic company instead.")
+    n: int | None = Field(None, ge=1, le=100_000, description="Its accounts.")
+    as_of: datetime | None = Field(None, description="The cut-off; default: the day after the latest row.")
+    seed: int = Field(0, ge=0, le=2**53)
+    force: bool = Field(False, description="Go on in spite of the quality gate.")
+    touches_from_desk: bool | None = None
+    publish: bool | None = Field(None, description="Put the day's tasks on the desk.")
+    previous: int | None = Field(
+        None, ge=0, le=2**53, description="The run to take over from; default: the last one; 0: none."
+    )
+    locale: Text | None = None
+    language: Text | None = None
+    currency: Text | None = None
+    company: Text | None = None
+    params: dict[str, Any] | None = Field(
+        None, description="Of the stages, as in params.toml.", examples=[{"route": {"iterations": 2000}}]
+    )
+
+
+class NightOut(BaseModel):
+    """A run of the plan: who asked for it, how far it has come, and what came of it."""
+
+    night_id: int
+    requested_by: str
+    request_id: str | None
+    requested_at: datetime
+    due_at: datetime | None
+    options: dict[str, Any]
+    status: Literal["queued", "running", "done", "failed", "cancelled", "missed"]
+    begin_at: datetime
+    attempts: int
+    worker: str | None
+    begun_at: datetime | None
+    ended_at: datetime | None
+    stage: str | None
+    share: float
+    cancelled_by: str | None
+    result: dict[str, Any] | None
+    error: str | None
+
+
+class KpisOut(BaseModel):
+    """Key figures with their targets."""
+
+    kpis: list[dict[str, Any]]
+
+
+class RunAccountOut(BaseModel):
+    """An account of a run."""
+
+    model_config = ConfigDict(extra="allow")
+
+    account_id: str
+
+
+class RunFileOut(BaseModel):
+    """A file of a run."""
+
+    name: str
+    bytes: int
+
+
+class FilesOut(BaseModel):
+    """The files of a run by name."""
+
+    files: list[RunFileOut]
+
+
+class ComparisonOut(BaseModel):
+    """What differs between two runs."""
+
+    night_id: int
+    before: int
+    kpis: list[dict[str, Any]]
+    changed: int
+    items: list[dict[str, Any]]
+    next: str | None
 
 
 class ChangeOut(BaseModel):

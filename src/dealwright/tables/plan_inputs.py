@@ -43,7 +43,8 @@ _ORDER: Final = (
     "orders", "touches", "accounts", "history", "reps", "staff", "promises", "frequencies", "call_backs",
     "arrivals",
 )  # fmt: skip
-# rows of a table that are judged at a time: beyond, a Parquet table is never whole in memory as it came
+# rows of a Parquet table that may be whole in memory as it came; of a longer one only so many are judged at a time
+_WHOLE_ROWS: Final = 3_000_000
 _PART_ROWS: Final = 500_000
 _AS_TEXT: Final = ("text", "texts", "zone")  # kinds whose cells are read one by one, whatever the others hold
 _TIMES: Final = {"orders": "ordered_at", "touches": "touched_at", "history": "snapshot_at"}
@@ -239,7 +240,7 @@ class _Reader:
             fields = self._fields(name, columns.names())
         except (pl.exceptions.PolarsError, OSError):
             return None  # the reader says what is wrong
-        if height <= _PART_ROWS or any(kind.is_nested() for kind in columns.dtypes()):
+        if height <= _WHOLE_ROWS or any(kind.is_nested() for kind in columns.dtypes()):
             return None
         kinds = {field: TABLES[name].fields[field].kind for field in fields}
         cells = [(kinds[field], source.columns) for field, source in fields.items()]

@@ -66,7 +66,8 @@ def files(tables: dict[str, pl.DataFrame], tmp_path_factory: pytest.TempPathFact
 
 def read(files: dict[str, Any], rows: int, monkeypatch: pytest.MonkeyPatch, **options: Any) -> PlanInputs:
     """Read with parts of so many rows."""
-    monkeypatch.setattr(plan_inputs, "_PART_ROWS", rows)
+    for bound in ("_WHOLE_ROWS", "_PART_ROWS"):
+        monkeypatch.setattr(plan_inputs, bound, rows)
     return read_plan_inputs(**files, **options)
 
 

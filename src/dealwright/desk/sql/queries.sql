@@ -46,7 +46,6 @@ select dealwright.agent_named(%(agent)s::text) as agent_id
 -- The names of the agents by the desk's own ids.
 select agent_id, name from dealwright.agent
 
-
 -- name: agent_record
 -- An agent with the workload and the record: outcomes known, won, and the wins expected of such leads whoever has them.
 select a.agent_id as desk_agent_id, coalesce(a.external_id, a.agent_id::text) as agent_id, a.name as agent_name,
@@ -202,6 +201,10 @@ limit %(k)s::bigint
 -- The migrations a desk has behind it.
 select version, name, checksum from dealwright.schema_version order by version
 
+-- name: begin_night
+-- The next night of the queue is carried out by this worker.
+select dealwright.begin_night(%(worker)s::text, %(now)s::timestamptz) as night_id
+
 -- name: begin_session_of_key
 -- Somebody signs in with a key.
 select dealwright.begin_session(
@@ -239,6 +242,10 @@ from (
 group by 1
 order by 1
 
+-- name: cancel_night
+-- A night is called off.
+select dealwright.cancel_night(%(night_id)s::bigint, %(cancelled_by)s::text) as status
+
 -- name: cancel_task
 -- A task is not to be done.
 select (dealwright.cancel_task(%(task_id)s::bigint, %(note)s::text)).task_id
@@ -247,10 +254,6 @@ select (dealwright.cancel_task(%(task_id)s::bigint, %(note)s::text)).task_id
 -- What has to be done before outcomes are read: follow-up times that are over, values that could not have a slot when
 -- they came.
 select dealwright.declare_open_values() as declared, dealwright.lapse_follow_ups(%(as_of)s::timestamptz) as lapsed
-
--- name: closed_months
--- The months of the record that are over.
-select kind, partition, from_time, to_time, unsealed from dealwright.closed_months(%(before)s::timestamptz)
 
 -- name: changes_page
 -- Who did what, newest first, before one; of one actor, of one kind, about one thing.
@@ -272,6 +275,10 @@ where (%(before)s::bigint is null or c.change_id < %(before)s::bigint)
        or coalesce(a.external_id, s.external_id, b.external_id, c.object_id) = %(object_id)s::text)
 order by c.change_id desc
 limit %(k)s::bigint
+
+-- name: closed_months
+-- The months of the record that are over.
+select kind, partition, from_time, to_time, unsealed from dealwright.closed_months(%(before)s::timestamptz)
 
 -- name: contact
 -- The agent reached the customer.
@@ -407,6 +414,11 @@ from dealwright.duplicates_of(%(lead_id)s::bigint) as d
 left join dealwright.agent as a using (agent_id)
 order by d.lead_id
 
+-- name: end_night
+-- How a night ended.
+select dealwright.end_night(%(night_id)s::bigint, %(status)s::text, %(folder)s::text, %(result)s::jsonb,
+    %(error)s::text, %(begin_at)s::timestamptz, %(counts)s::boolean)
+
 -- name: end_session
 -- Somebody signs out.
 select dealwright.end_session(%(digest)s::bytea) as ended
@@ -472,13 +484,18 @@ left join dealwright.task as k using (task_id)
 left join dealwright.plan_run as r using (run_id)
 
 -- name: floor
--- What a monitor asks of the desk: who waits, what is free, what is not sealed yet.
+-- What a monitor asks of the desk: who waits, what is free, who works, what is late.
 select (select count(*) from dealwright.lead where is_waiting) as waiting_leads,
        (select coalesce(extract(epoch from clock_timestamp() - min(received_at)), 0) from dealwright.lead
         where is_waiting)::double precision as oldest_wait_s,
        (select coalesce(sum(open), 0) from dealwright.agent) as open_assignments,
        (select coalesce(sum(capacity), 0) from dealwright.agent where active) as places,
-       (select count(*) from dealwright.agent where active) as active_agents
+       (select count(*) from dealwright.agent where active) as active_agents,
+       -- not in the function: whose transactions one sees is a matter of who is connected
+       (select coalesce(max(extract(epoch from clock_timestamp() - xact_start)), 0) from pg_stat_activity
+        where datname = current_database() and pid <> pg_backend_pid())::double precision as oldest_transaction_s,
+       m.*
+from dealwright.monitor() as m
 
 -- name: floor_facts
 -- The figures at the top of the floor. What counts leads and contacts looks at the latest ones only.
@@ -583,6 +600,10 @@ select exists (select from dealwright.decision as d where d.assignment_id = %(as
 -- Adds what an archived decision could see of the events that are still here.
 select dealwright.join_archived_events()
 
+-- name: keep_schedule
+-- By which schedule nights are due, and since when.
+select dealwright.keep_schedule(%(schedule)s::text, %(now)s::timestamptz) as since
+
 -- name: known_tasks
 -- Which of these tasks there are.
 select task_id from dealwright.task where task_id = any(%(task_ids)s::bigint[])
@@ -669,6 +690,10 @@ select * from dealwright.list_keys()
 -- Registers a model and may put it to work.
 select dealwright.load_model(%(kind)s::text, %(parameters)s::jsonb, %(promote)s::boolean) as model_id
 
+-- name: miss_night
+-- A night that nobody carried out.
+select dealwright.miss_night(%(key)s::text, %(due_at)s::timestamptz) as night_id
+
 -- name: model
 -- One model whole.
 select model_id, kind, created_at, promoted, promoted_at, parameters, metrics, evidence
@@ -690,6 +715,14 @@ select r.rank, coalesce(a.external_id, a.agent_id::text) as agent_id, a.name as 
 from dealwright.rank_agents('{"customer_name": "anybody"}', null, %(k)s::integer) as r
 join dealwright.agent as a using (agent_id)
 order by r.eligible desc, r.rank, a.agent_id
+
+-- name: night_progress
+-- How far a night has come, and whether it is to go on.
+select dealwright.night_progress(%(night_id)s::bigint, %(stage)s::text, %(share)s::double precision) as goes_on
+
+-- name: nights
+-- Runs of the plan that were asked for, newest first.
+select * from dealwright.nights(%(night_id)s::bigint, %(status)s::text, %(before)s::bigint, %(k)s::integer)
 
 -- name: oldest_writer
 -- Whose transaction has been writing for longest: nothing that began after it is read before it ends.
@@ -845,6 +878,10 @@ select dealwright.replay(%(assignment_id)s::bigint) as answer
 -- name: resolve_contest
 -- An outcome stands.
 select dealwright.resolve_contest(%(assignment_id)s::bigint, %(reason)s::text) as resolved_at
+-- name: request_night
+-- A run of the plan is asked for.
+select dealwright.request_night(%(key)s::text, %(requested_by)s::text, %(options)s::jsonb,
+    %(due_at)s::timestamptz, %(begin_at)s::timestamptz, %(request_id)s::text) as night_id
 
 -- name: restore_begins
 -- What comes before a backup's own script, for psql. The time is for whoever is at work in the desk that goes.
