@@ -43,9 +43,8 @@ _ORDER: Final = (
     "orders", "touches", "accounts", "history", "reps", "staff", "promises", "frequencies", "call_backs",
     "arrivals",
 )  # fmt: skip
-# rows of a Parquet table that may be whole in memory as it came; of a longer one only so many are judged at a time
-_WHOLE_ROWS: Final = 3_000_000
-_PART_ROWS: Final = 500_000
+_WHOLE_ROWS: Final = 3_000_000  # of a Parquet table that may be whole in memory as it came
+_PART_ROWS: Final = 500_000  # of a longer one, which are judged at a time
 _AS_TEXT: Final = ("text", "texts", "zone")  # kinds whose cells are read one by one, whatever the others hold
 _TIMES: Final = {"orders": "ordered_at", "touches": "touched_at", "history": "snapshot_at"}
 
