@@ -151,13 +151,13 @@ def test_a_person_overrides_with_a_reason_that_stays_on_the_record(window, servi
     with service.desk.database.connect() as connection:
         event = rows(
             connection,
-            "select payload from dealwright.event where kind = 'overridden' and lead_id = %s",
+            "select payload from dealwright.event where payload ? 'named_by' and lead_id = %s",
             found.row["lead_id"],
         )[0]["payload"]
     assert event["reason"] == "asked for them"
-    assert event["by"] == "manager"
+    assert event["named_by"] == "manager"
     # and who did it
-    page = mine.go("/audit/changes?action=override")
+    page = mine.go("/audit/changes?action=assign_to")
     assert "manager" in page.locator("tbody tr").first.inner_text()
     assert "asked for them" in page.locator("tbody tr").first.inner_text()
 

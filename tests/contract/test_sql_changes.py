@@ -55,7 +55,7 @@ def test_each_deed_leaves_one_row_with_what_was_before_and_after(desk: Connectio
          "ill"),
         ("select dealwright.decline(3, 'no time')", ("decline", "assignment", "3"), None, {"lead_id": 3},
          "no time"),
-        ("select dealwright.override_lead(5, 1, 'asked for her')", ("override", "lead", "5"), {"agent_id": 2},
+        ("select dealwright.assign_to(5, 1, 'asked for her')", ("assign_to", "lead", "5"), {"agent_id": 2},
          {"agent_id": 1, "assignment_id": 9}, "asked for her"),
         ("select dealwright.contact(4, '2026-07-01T10:00Z')", ("contact", "assignment", "4"), None,
          {"first_contact_at": "2026-07-01T10:00:00+00:00"}, None),

@@ -61,12 +61,12 @@ def work(service: Serving) -> dict[str, dict[str, Any]]:
             if service.desk.book.lead(placed["lead_id"])["agent_id"] != agent:
                 del found[agent]
         if len(found) == 1:
-            service.desk.floor.override(row["lead_id"], "A2" if "A1" in found else "A1", "for the test")
+            service.desk.assign_to(row["lead_id"], "A2" if "A1" in found else "A1", "for the test")
             found = {}
             for agent in ("A1", "A2"):
                 placed = service.desk.assign(lead(f"Work of {agent}")).row
                 if str(placed["agent_id"]) != agent:
-                    placed = service.desk.floor.override(placed["lead_id"], agent, "for the test").row
+                    placed = service.desk.assign_to(placed["lead_id"], agent, "for the test").row
                 found[agent] = dict(placed)
     return found
 
@@ -174,7 +174,7 @@ def test_a_manager_runs_the_floor_and_the_record_says_so(service: Serving) -> No
         assert again.headers["location"] == first.headers["location"]
         number = int(first.headers["location"].split("/")[2].split("?")[0])
         assert service.desk.book.lead(number)["agent_id"] == "A3"
-        assert "needs a reason" in client.post("/leads", data={**fields, "once": "a2", "agent": "A1"}).text
+        assert "takes a reason" in client.post("/leads", data={**fields, "once": "a2", "agent": "A1"}).text
         assert post(client, f"/leads/{number}/reassign", reason="on holiday").status_code == 303
         assert service.desk.book.lead(number)["agent_id"] != "A3"
         assert post(client, f"/leads/{number}/settle", status="won").status_code == 422

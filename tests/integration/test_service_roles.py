@@ -40,7 +40,6 @@ BODIES: dict[str, Any] = {
     "reassign_assignment": {"reason": "busy"},
     "assign_lead_to": {"agent_id": "A3", "reason": "asked for"},
     "send_lead_to": {"lead": lead("Matrix"), "reason": "asked for"},
-    "override_lead": {"agent_id": "A3", "reason": "asked for them"},
     "change_agent": {"active": True},
     "finish_task": {"outcome": "responded"},
     "reopen_task": {"reason": "wrong"},

@@ -11,9 +11,8 @@ from datetime import datetime
 from typing import Any
 
 from dealwright.desk.queries import own_id
-from dealwright.desk.results import Placement, Row
+from dealwright.desk.results import Row
 from dealwright.desk.session import Session
-from dealwright.errors import InputError
 
 _COUNTED_LEADS = 10_000
 _JUDGED = 5_000
@@ -115,30 +114,6 @@ class Floor(Session):
     def blocks(self, k: int = 20) -> list[dict[str, Any]]:
         """Return the latest blocks of the sealed record."""
         return [dict(row) for row in self._rows("record_blocks", k=k)]
-
-    def override(self, lead_id: int, agent: int | str, reason: str, by_whom: str | None = None) -> Placement:
-        """Give a lead that waits or is open to an agent, past any policy.
-
-        Parameters
-        ----------
-        by_whom
-            Who decided it, for the record.
-
-        Raises
-        ------
-        InputError
-            There is no reason.
-        ConflictError
-            The agent has no free place or is not active, or the lead is settled.
-        """
-        if not reason.strip():
-            raise InputError("an override needs a reason: say why this agent gets the lead")
-        agent_id = self._rows("agent_named", agent=str(agent))[0]["agent_id"]
-        row = self._rows(
-            "override_lead", lead_id=lead_id, agent_id=agent_id, reason=reason.strip(), by_whom=by_whom
-        )[0]
-        own = {name: own_id(row[f"own_{name}"]) for name in _OWN}
-        return Placement({**{n: v for n, v in row.items() if not n.startswith("own_")}, **own})
 
 
 def _named(row: Row) -> dict[str, Any]:

@@ -176,11 +176,6 @@ class Client:
         body = {"agent_id": agent, "reason": reason, "override": override}
         return Placement(self._call("POST", f"/leads/{lead_id}/assign", body=body))
 
-    def override(self, lead_id: int, agent: int | str, reason: str) -> Placement:
-        """Give a lead that waits or is open to an agent, past any policy."""
-        body = {"agent_id": agent, "reason": reason}
-        return Placement(self._call("POST", f"/leads/{_part(lead_id)}/override", body=body))
-
     # people
 
     def agents(self) -> Iterator[Row]:

@@ -103,13 +103,6 @@ class NewLeadForIn(Request):
     policy: Policy | None = None
 
 
-class OverrideIn(Request):
-    """To whom a lead goes past any policy, and why."""
-
-    agent_id: Id
-    reason: Text = Field(examples=["the customer asked for her"])
-
-
 class ContactIn(Request):
     """When the customer was reached."""
 

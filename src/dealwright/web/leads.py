@@ -103,12 +103,14 @@ def _place(ask: Ask) -> str:
     lead = read_lead(fields, desk.dimensions())
     agent, reason = fields.get("agent", ""), fields.get("reason", "")
     if agent and not reason:
-        raise InputError("an override needs a reason: say why this agent gets the lead")
+        raise InputError("naming an agent takes a reason: say why this one gets the lead")
     if key := fields.get("once", ""):
         lead["idempotency_key"] = f"console-{key}"  # a form that is sent twice is one lead
-    placement = desk.assign(lead, fields.get("policy") or None)
-    if agent and str(placement.row["agent_id"]) != agent:
-        desk.floor.override(placement.row["lead_id"], agent, reason, ask.who.name)
+    policy = fields.get("policy") or None
+    if agent:
+        placement = desk.assign(lead, policy, agent=agent, reason=reason, override=True, by=ask.who.name)
+    else:
+        placement = desk.assign(lead, policy)
     return link_to("leads", placement.row["lead_id"]) + "?done=placed"
 
 
@@ -161,10 +163,10 @@ def _explain(ask: Ask, decided: Mapping[str, Any] | None) -> dict[str, Any] | No
     if decided is None:
         return None
     asked = ask.asked("agent") or None
+    if asked and ask.own_agent is not None:
+        ask.check_own(ask.desk.book.find_agent(asked), f"agent {asked}")
     try:
-        answer = ask.desk.explain(
-            decided["assignment_id"], asked if ask.own_agent is None else None
-        ).to_dict()
+        answer = ask.desk.explain(decided["assignment_id"], asked).to_dict()
     except NotFoundError:
         if asked:
             raise
@@ -202,8 +204,8 @@ def _story(
         note = payload.get("reason")
         if event["kind"] == "reassigned":
             note = reasons.get(event["desk_assignment_id"])
-        if note and payload.get("by"):
-            note = f"{note} ({payload['by']})"
+        if note and payload.get("named_by"):
+            note = f"{note} ({payload['named_by']})"
         rows.append(
             {
                 "at": event["at"],
@@ -260,7 +262,7 @@ def _override(ask: Ask) -> str:
     agent = ask.fields.get("agent", "")
     if not agent:
         raise InputError("an override needs an agent: choose who gets the lead")
-    ask.desk.floor.override(lead_id, agent, ask.fields.get("reason", ""), ask.who.name)
+    ask.desk.assign_to(lead_id, agent, ask.fields.get("reason", ""), override=True, by=ask.who.name)
     return link_to("leads", lead_id) + "?done=overridden"
 
 

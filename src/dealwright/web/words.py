@@ -52,7 +52,6 @@ KINDS: Final[Mapping[str, str]] = {
     "offered": mark("offered"),
     "accepted": mark("accepted"),
     "offer_expired": mark("not accepted in time"),
-    "overridden": mark("given by hand"),
     "received": mark("received"),
     "waiting": mark("waiting"),
     "corrected": mark("corrected"),

@@ -121,7 +121,7 @@ select l.lead_id, l.customer_name, l.attributes, l.received_at, l.status, l.requ
        s.assignment_id as desk_assignment_id, coalesce(s.external_id, s.assignment_id::text) as assignment_id,
        s.status as assignment_status, s.first_contact_at, s.held_by is not null as handed_over,
        coalesce(a.external_id, a.agent_id::text) as agent_id, a.name as agent_name, a.open, a.capacity,
-       b.status as booking_status, d.decision_id, d.policy, d.from_queue, d.win_probability, d.expected_value
+       b.status as booking_status, d.decision_id, d.named_by, d.policy, d.from_queue, d.win_probability, d.expected_value
 from (select * from dealwright.lead order by lead_id desc limit %(k)s::bigint) as l
 left join dealwright.assignment as s on s.lead_id = l.lead_id and s.status <> 'reassigned'
 left join dealwright.agent as a using (agent_id)
@@ -737,10 +737,6 @@ limit 1
 -- name: open_archive
 -- Makes room, in this transaction, for rows of the archive.
 select dealwright.open_archive()
-
--- name: override_lead
--- Gives a lead to the agent a person names.
-select * from dealwright.override_lead(%(lead_id)s::bigint, %(agent_id)s::bigint, %(reason)s::text, %(by_whom)s::text)
 
 -- name: own_names
 -- What the user calls the agents that an answer names by the desk's ids.

@@ -67,7 +67,7 @@ grant execute on routine dealwright.rank_agents, dealwright.assign_lead, dealwri
     dealwright.find_key, dealwright.find_session, dealwright.end_session,
     dealwright.decline, dealwright.return_unanswered, dealwright.keep_timers,
     dealwright.holders_of, dealwright.duplicates_of,
-    dealwright.win_interval, dealwright.currency, dealwright.override_lead
+    dealwright.win_interval, dealwright.currency
     to dealwright_app, dealwright_manager;
 grant select on dealwright.lead, dealwright.waiting_lead, dealwright.policy to dealwright_app, dealwright_manager;
 grant insert (external_id, customer_id, customer_name, attributes, requirements, priority, idempotency_key, received_at,

@@ -15,7 +15,6 @@ from dealwright.service.shapes import (
     LeadIn,
     LeadOut,
     NamingIn,
-    OverrideIn,
     Page,
     PlacementOut,
     PlacementsOut,
@@ -109,13 +108,6 @@ def rank_for_lead(
     lead = desk.book.lead(lead_id)
     names = ("customer_name", "attributes", "requirements", "customer_id")
     return Json(desk.rank({name: lead[name] for name in names}, policy, k).to_dict())
-
-
-@endpoint(router, "POST", "/leads/{lead_id}/override", scopes=("manager",), answer=PlacementOut)
-def override_lead(desk: TheDesk, who: Who, lead_id: LeadId, wanted: OverrideIn) -> Json:
-    """Give a lead that waits or is open to the agent you name, with your reason."""
-    desk.book.lead(lead_id)
-    return Json(desk.floor.override(lead_id, wanted.agent_id, wanted.reason, who.name).to_dict())
 
 
 @endpoint(router, "POST", "/rankings", scopes=(*_SENDERS, "planner"), answer=RankingOut)

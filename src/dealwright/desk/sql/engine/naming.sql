@@ -119,6 +119,10 @@ begin
     elsif l.last_assignment_id is not null then
         perform dealwright_engine.leave_queue(l, fresh);
     end if;
+    perform dealwright_engine.note_change('assign_to', 'lead', l.lead_id::text,
+        jsonb_build_object('agent_id', old.agent_id),
+        jsonb_strip_nulls(jsonb_build_object('agent_id', a.agent_id, 'assignment_id', fresh, 'overridden', obstacles)),
+        why);
 end
 $$;
 comment on function dealwright_engine.give_to(bigint, bigint, text, boolean, text) is
