@@ -58,6 +58,9 @@ def test_malformed_requests_end_in_clear_errors(
         assert sum(number for status, number in counted.items() if status < 400) > REQUESTS / 50
         print(dict(sorted(counted.items())))  # noqa: T201 - for who runs it by hand
         assert httpx.get(f"{service.url}/ready").status_code == 200
+        enquiry = {"customer_name": "Kate", "attributes": {"destination": "Mars", "lead_source": "Organic"}}
+        with service.client() as client:
+            assert client.post("/api/v1/leads", json=enquiry).status_code == 201
         with service.desk.database.connect(autocommit=True) as connection:
             assert value(connection, "select count(*) from dealwright.lead") > 0
             check_desk(connection, queue=False)

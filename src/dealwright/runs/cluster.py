@@ -228,7 +228,10 @@ def _told_when_lost(address: str) -> Iterator[None]:
 
     try:
         yield
-    except (CancelledError, ClosedClientError, CommClosedError) as error:
+    except (CancelledError, ClosedClientError, CommClosedError, RuntimeError) as error:
+        # what distributed was about to send when the connection went is refused by its pool in words alone
+        if isinstance(error, RuntimeError) and str(error) != "ConnectionPool is closed":
+            raise
         raise ClusterError(
             f"the scheduler at {address} is lost ({_first_line(error)}); nothing was written: start it again "
             "and plan again"

@@ -11,7 +11,7 @@ from pydantic.config import JsonDict
 T = TypeVar("T")
 Text = Annotated[str, StringConstraints(min_length=1, max_length=500, pattern=r"^[^\x00-\x1f\x7f-\x9f]+$")]
 LongText = Annotated[str, StringConstraints(max_length=100_000, pattern=r"^[^\x00]*$")]
-Id = int | str
+Id = int | Annotated[str, StringConstraints(pattern=r"^[^\x00]*$")]
 Policy = Literal["value", "classic", "workload", "fair"]
 Amount = Annotated[float, Field(ge=0, lt=1e12, allow_inf_nan=False)]
 Scope = Literal["ingest", "agent", "planner", "manager", "admin"]
@@ -664,7 +664,7 @@ class EraseIn(Request):
     """Why, and leads of the customer that have no customer_id."""
 
     reason: Text = Field(examples=["the customer asked for it"])
-    lead_ids: Annotated[list[Annotated[int, Field(ge=1, lt=2**63)]], Field(max_length=1000)] = Field(
+    lead_ids: Annotated[list[Annotated[int, Field(ge=1, le=2**53)]], Field(max_length=1000)] = Field(
         default_factory=list
     )
 
