@@ -132,6 +132,7 @@ def test_a_deed_that_fails_leaves_nothing(desk: Connection[Any]) -> None:
     assert value(desk, "select count(*) from dealwright.change") == count
 
 
+@pytest.mark.administrator
 def test_nobody_changes_it_and_nobody_says_that_they_are_somebody_else(
     database: Database, desk: Connection[Any]
 ) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import httpx
 import numpy as np
 import pytest
+from asynchronous import finish
 from engine import rows, value
 from psycopg import Connection
 from servers import TestServer
@@ -73,12 +74,13 @@ def test_two_hundred_browsers_hear_of_a_lead_within_half_a_second(
     server: TestServer, desk_template: str, tmp_path: Path
 ) -> None:
     with served_floor(server, desk_template, tmp_path, "--no-worker") as service:
-        seen, sent, while_idle = asyncio.run(run(service))
+        seen, sent, while_idle = finish(run(service))
         assert len(seen) == BROWSERS
         waits = [mine[name] - sent[name] for mine in seen for name in sent if name in mine]
         assert len(waits) == BROWSERS * LEADS  # nobody missed one
         assert np.quantile(waits, 0.95) < 0.5
-        # the reader of the process looks ten times a second, whoever listens
-        assert while_idle < 15 * IDLE_S
+        # the reader of the process looks ten times a second, and draws the floor anew now and then, whoever
+        # listens: one question for each browser would be more
+        assert while_idle < min(25 * IDLE_S, BROWSERS)
         with service.desk.database.connect() as connection:
             assert rows(connection, "select count(*) as n from dealwright.lead")[0]["n"] == LEADS

@@ -193,7 +193,7 @@ class NightWorker:
     def _note(self, night: NightRecord, progress: tuple[str, float]) -> bool:
         try:
             return self._desk.nights.progress(night.night_id, *progress)
-        except DatabaseError as error:
+        except (DatabaseError, psycopg.OperationalError) as error:  # also one cut in the middle
             _log.warning("how far the night has come is not recorded at present: %s", error, extra=_of(night))
             return True
 

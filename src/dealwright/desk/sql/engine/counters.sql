@@ -163,7 +163,7 @@ begin
             end if;
             perform set_config('lock_timeout', patience, true);
             return;
-        exception when lock_not_available then
+        exception when lock_not_available or deadlock_detected then
             perform pg_sleep(0.1 * random());
         end;
         if attempt % 10 = 5 then
@@ -173,7 +173,7 @@ begin
                     perform set_config('lock_timeout', '1500ms', true);
                     execute format('lock table dealwright.%I in share row exclusive mode', name);
                     raise exception 'let go' using errcode = 'DW009';
-                exception when lock_not_available or sqlstate 'DW009' then
+                exception when lock_not_available or deadlock_detected or sqlstate 'DW009' then
                     null;
                 end;
             end loop;

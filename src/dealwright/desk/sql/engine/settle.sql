@@ -26,7 +26,9 @@ begin
     if settle.status = 'pending' then
         select s.agent_id into former from dealwright.booking as b join dealwright.assignment as s using (assignment_id)
         where b.booking_id = settle.booking_id;
-        -- the lead before the booking, as who gives it on does
+        -- the lead before the booking, as who gives it on does; who holds all writers must see this one before it
+        -- locks a row
+        lock table dealwright.lead in row exclusive mode;
         perform from dealwright.lead as l
         where l.lead_id = (select s.lead_id from dealwright.booking as b join dealwright.assignment as s
                            using (assignment_id) where b.booking_id = settle.booking_id) for no key update;
