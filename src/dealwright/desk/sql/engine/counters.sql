@@ -166,7 +166,7 @@ begin
         exception when lock_not_available or deadlock_detected then
             perform pg_sleep(0.1 * random());
         end;
-        if attempt % 10 = 5 then
+        if attempt % 40 = 25 then
             -- an autovacuum gives way only to who waits longer than that second: one table at a time, holding nothing
             foreach name in array array['lead', 'booking', 'assignment', 'agent'] loop
                 begin
