@@ -151,6 +151,7 @@ begin
     perform dealwright_engine.check_reason(reason);
     -- one sealer at a time (dealwright.seal_decisions), and the leads' writers
     perform pg_advisory_xact_lock(hashtextextended('dealwright.seal_decisions', 0));
+    lock table dealwright.lead in row exclusive mode;  -- who holds all writers must see this one before it locks a row
     select array_agg(l.lead_id) into leads from (
         select o.lead_id from dealwright.lead as o
         where o.customer_id = erase_customer.customer or o.lead_id = any (erase_customer.lead_ids)

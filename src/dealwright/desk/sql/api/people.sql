@@ -280,6 +280,8 @@ declare
 begin
     perform pg_advisory_xact_lock_shared(hashtext('dealwright upgrade'), 0);  -- see desk/upgrade.py
     perform dealwright_engine.check_own_work(contact.assignment_id);
+    -- who holds all writers must see this one before it locks a row
+    lock table dealwright.assignment in row exclusive mode;
     select dealwright_engine.is_offer(a) into was_offer
     from dealwright.assignment as a where a.assignment_id = contact.assignment_id for update;
     if contact.at > clock_timestamp() then

@@ -163,12 +163,17 @@ begin
             end if;
             perform set_config('lock_timeout', patience, true);
             return;
-        exception when lock_not_available or deadlock_detected then
+        exception when lock_not_available then
             perform pg_sleep(0.1 * random());
         end;
-        if attempt % 40 = 25 then
-            -- an autovacuum gives way only to who waits longer than that second: one table at a time, holding nothing
+        if attempt % 10 = 5 then
+            -- an autovacuum gives way only to who waits longer than that second: one table at a time, holding nothing,
+            -- and only where one is at work, because others would wait behind this one for as long
             foreach name in array array['lead', 'booking', 'assignment', 'agent'] loop
+                continue when not exists (
+                    select from pg_locks as k
+                    where k.relation = format('dealwright.%I', name)::regclass and k.granted
+                      and k.mode = 'ShareUpdateExclusiveLock');
                 begin
                     perform set_config('lock_timeout', '1500ms', true);
                     execute format('lock table dealwright.%I in share row exclusive mode', name);
