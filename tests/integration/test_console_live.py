@@ -53,7 +53,7 @@ async def run(service: Serving) -> tuple[list[dict[str, float]], dict[str, float
         for _ in range(BROWSERS):
             await asyncio.wait_for(ready.acquire(), 60)
         with service.desk.database.connect(autocommit=True) as connection:
-            await asyncio.sleep(1.5)  # a server's counters follow within a second
+            await asyncio.sleep(11)  # sessions without work hand over their counts within ten seconds
             before = commits(connection)
             await asyncio.sleep(IDLE_S)
             while_idle = commits(connection) - before
@@ -79,8 +79,7 @@ def test_two_hundred_browsers_hear_of_a_lead_within_half_a_second(
         waits = [mine[name] - sent[name] for mine in seen for name in sent if name in mine]
         assert len(waits) == BROWSERS * LEADS  # nobody missed one
         assert np.quantile(waits, 0.95) < 0.5
-        # the reader of the process looks ten times a second, and draws the floor anew now and then, whoever
-        # listens: one question for each browser would be more
-        assert while_idle < min(25 * IDLE_S, BROWSERS)
+        # the reader of the process looks ten times a second, whoever listens
+        assert while_idle < 15 * IDLE_S
         with service.desk.database.connect() as connection:
             assert rows(connection, "select count(*) as n from dealwright.lead")[0]["n"] == LEADS
