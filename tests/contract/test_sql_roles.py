@@ -639,6 +639,37 @@ def test_a_desk_of_somebody_without_the_right_to_make_roles(empty_database: Data
         rows(admin, "revoke dealwright_owner from plain")
 
 
+@pytest.mark.administrator
+def test_who_may_use_the_schema_of_vectors_but_not_pass_it_on_is_told(empty_database: Database) -> None:
+    with empty_database.connect(autocommit=True) as admin:
+        rows(admin, "do $$ begin create role plain login; exception when duplicate_object then null; end $$")
+        rows(admin, f"grant create on database {admin.info.dbname} to plain")
+        rows(admin, "drop extension if exists vector")
+        rows(admin, "create schema vectors; create extension vector schema vectors")
+        rows(admin, "grant usage on schema vectors to plain")
+    with as_user(empty_database, "plain") as plain:
+        migrate(plain)
+        with empty_database.connect(autocommit=True) as admin:
+            for role in ROLES:
+                rows(
+                    admin,
+                    f"do $$ begin create role {role}; exception when duplicate_object then null; end $$",
+                )
+            rows(admin, "grant dealwright_owner to plain")
+            rows(admin, f"grant create, temporary on database {admin.info.dbname} to dealwright_owner")
+        # the server only warns that nothing was granted
+        with pytest.raises(DatabaseError, match="GRANT USAGE ON SCHEMA vectors TO dealwright_owner"):
+            make_roles(plain)
+        with empty_database.connect(autocommit=True) as admin:
+            rows(admin, "grant usage on schema vectors to dealwright_owner")
+        make_roles(plain)
+        declare(plain)
+        add_agent(plain, "Ada")
+        assert assign(plain, LEAD)["status"] == "assigned"
+    with empty_database.connect(autocommit=True) as admin:
+        rows(admin, "revoke dealwright_owner from plain")
+
+
 def test_the_command_prints_the_grants(dealwright: Command) -> None:
     said = dealwright("roles").out
     for role in ROLES:

@@ -206,7 +206,7 @@ class Desk(ModelRegister):
 
     @property
     def webhooks(self) -> Webhooks:
-        """The addresses that are told of events."""
+        """The addresses that receive events."""
         from dealwright.desk.webhooks import Webhooks
 
         return Webhooks(self.database)

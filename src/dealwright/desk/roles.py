@@ -164,6 +164,12 @@ def _may_use(connection: Connection[Any], schema: str) -> bool:
     return row.fetchone() == (True,)
 
 
+def _grant_use(connection: Connection[Any], schema: str) -> None:
+    connection.execute(f"GRANT USAGE ON SCHEMA {schema} TO dealwright_owner".encode())
+    if not _may_use(connection, schema):  # a user without the right to pass it on is only warned
+        raise errors.InsufficientPrivilege
+
+
 def _let_owner_in(connection: Connection[Any]) -> None:
     """Let the role own a desk here, and who owns it now go on doing so as a member."""
     row = connection.execute(
@@ -188,7 +194,7 @@ def _let_owner_in(connection: Connection[Any]) -> None:
             # an import leaves out triggers that find nothing to do
             connection.execute("GRANT SET ON PARAMETER session_replication_role TO dealwright_owner")
         elif not _may_use(connection, vector_schema):
-            connection.execute(f"GRANT USAGE ON SCHEMA {vector_schema} TO dealwright_owner".encode())
+            _grant_use(connection, vector_schema)
     except errors.InsufficientPrivilege:
         raise DatabaseError(
             f"the user {user} may not hand over the desk: let an administrator run "

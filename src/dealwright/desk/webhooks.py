@@ -1,4 +1,4 @@
-"""Addresses that are told of events, and how far each of them has heard."""
+"""Addresses that receive events, and how far each of them has heard."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from dealwright.errors import InputError
 
 @dataclass(frozen=True)
 class Webhook:
-    """An address that is told of events.
+    """An address that receives events.
 
     Attributes
     ----------
@@ -64,7 +64,7 @@ class Webhook:
 
 
 class Webhooks(Session):
-    """The addresses that are told of events, `Desk.webhooks`."""
+    """The addresses that receive events, `Desk.webhooks`."""
 
     def create(self, url: str, kinds: Sequence[str] | None = None) -> tuple[int, str]:
         """Register an address, told of events from now on; return its id and the secret of its signatures."""

@@ -150,7 +150,7 @@ def build_dossier(desk: Desk, version: str) -> Dossier:
             Section("Article 10", "Data", _data(line)),
             Section("Article 11", "What runs", _what_runs(line, version)),
             Section("Article 12", "Records", _records(desk, line, ask)),
-            Section("Article 13", "What people are told", _transparency(line)),
+            Section("Article 13", "Information for the people concerned", _transparency(line)),
             Section("Article 14", "Human oversight", _oversight(line)),
             Section("Article 15", "Accuracy and robustness", _accuracy(line, ask)),
             Section("Article 26", "What is the employer's job", _employer()),

@@ -239,7 +239,7 @@ class Client:
         return self._pages("/runs", {"status": status})
 
     def run(self, night_id: int) -> Row:
-        """Return one run: how far it has come, and what came of it."""
+        """Return one run: how far it has come, and how it ended."""
         return self._row("GET", f"/runs/{night_id}")
 
     def wait_for_run(self, night_id: int, *, timeout_s: float = 86_400.0, poll_s: float = 1.0) -> Row:

@@ -142,7 +142,7 @@ class AvailabilityIn(Request):
 
 
 class TaskDoneIn(Request):
-    """What came of a task."""
+    """How a task ended."""
 
     outcome: Literal["responded", "no_response", "rejected", "not_reached"]
     done_at: datetime | None = None
@@ -523,7 +523,7 @@ class RunIn(Request):
 
 
 class NightOut(BaseModel):
-    """A run of the plan: who asked for it, how far it has come, and what came of it."""
+    """A run of the plan: who asked for it, how far it has come, and how it ended."""
 
     night_id: int
     requested_by: str

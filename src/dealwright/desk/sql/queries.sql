@@ -313,7 +313,7 @@ select dealwright.create_key(
     %(expires_at)s::timestamptz)
 
 -- name: create_webhook
--- An address that is told of events from now on.
+-- An address that receives events from now on.
 select dealwright.create_webhook(%(url)s::text, %(kinds)s::text[], %(secret)s::text) as webhook_id
 
 -- name: currency
@@ -1033,7 +1033,7 @@ select dealwright.webhook_failed(
     %(webhook_id)s::bigint, %(error)s::text, make_interval(secs => %(wait_s)s::double precision), %(gone)s::boolean)
 
 -- name: webhooks
--- The addresses that are told of events, each with its place among them.
+-- The addresses that receive events, each with its place among them.
 select webhook_id, url, kinds, secret, xid::text::numeric as xid, position, created_at, disabled_at, failures, retry_at,
        last_error, dead_letters
 from dealwright.list_webhooks()

@@ -70,7 +70,7 @@ def list_runs(desk: TheDesk, *, status: Filter = None, after: After = None, limi
 
 @endpoint(router, "GET", "/runs/{night_id}", scopes=_PLANNERS, answer=NightOut)
 def get_run(desk: TheDesk, night_id: NightId) -> Json:
-    """Return one run: how far it has come, and what came of it.
+    """Return one run: how far it has come, and how it ended.
 
     The same as events: `/api/v1/events?kind=night_stage&kind=night_done&kind=night_failed`.
     """

@@ -55,7 +55,7 @@ def start_task(desk: TheDesk, own: OwnAgent, who: Who, task_id: TaskId) -> Json:
 
 @endpoint(router, "POST", "/tasks/{task_id}/finish", scopes=_READERS, answer=TaskOut)
 def finish_task(desk: TheDesk, own: OwnAgent, who: Who, task_id: TaskId, done: TaskDoneIn) -> Json:
-    """Report what came of a task; for a finished one this is a correction."""
+    """Report the outcome of a task; for a finished one this is a correction."""
     _check_own(desk, own, who, task_id)
     return Json(desk.tasks.finish(task_id, done.outcome, done_at=done.done_at, note=done.note).to_dict())
 

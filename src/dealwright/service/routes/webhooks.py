@@ -1,4 +1,4 @@
-"""Webhooks: addresses that are told of events by a signed call."""
+"""Webhooks: addresses that receive events by a signed call."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def list_webhooks(desk: TheDesk) -> Json:
 
 @endpoint(router, "POST", "/webhooks", scopes=(), answer=NewWebhookOut, status=201)
 def create_webhook(request: Request, desk: TheDesk, webhook: WebhookIn) -> Json:
-    """Register an address that is told of events from now on; the secret of its signatures is shown once."""
+    """Register an address that receives events from now on; the secret of its signatures is shown once."""
     from dealwright.service.courier import find_address
 
     find_address(webhook.url, allow_private=service_of(request).params.private_webhooks)

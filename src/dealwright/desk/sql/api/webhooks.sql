@@ -1,4 +1,4 @@
--- Addresses that are told of events: whoever delivers reads them and says how it went.
+-- Addresses that receive events: whoever delivers reads them and says how it went.
 
 create or replace function dealwright.create_webhook(url text, kinds text[], secret text)
 returns bigint language plpgsql security definer
@@ -18,7 +18,7 @@ begin
 end
 $$;
 comment on function dealwright.create_webhook(text, text[], text) is
-    'Registers an address that is told of events from now on (kinds: only of these).';
+    'Registers an address that receives events from now on (kinds: only of these).';
 
 create or replace function dealwright.remove_webhook(webhook_id bigint)
 returns void language plpgsql security definer
@@ -46,7 +46,7 @@ returns table (
     from dealwright_engine.webhook as w
     order by w.webhook_id
 $$;
-comment on function dealwright.list_webhooks() is 'The addresses that are told of events, with their secrets.';
+comment on function dealwright.list_webhooks() is 'The addresses that receive events, with their secrets.';
 
 create or replace function dealwright.dead_letters(webhook_id bigint)
 returns table (xid xid8, "position" bigint, kind text, given_up_at timestamptz, error text)

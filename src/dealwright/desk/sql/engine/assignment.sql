@@ -21,7 +21,7 @@ begin
                 raise exception 'there is no lead %', new.lead_id using errcode = 'DW003',
                     hint = 'insert the lead first';
             end if;
-            new.offered_until := null;  -- whoever writes an assignment by hand assigns at once
+            new.offered_until := null;  -- an assignment written by hand is no offer
             new.accepted_at := null;
         else
             if new.slots <> old.slots then

@@ -1,6 +1,6 @@
--- Webhooks: addresses that are told of events.
+-- Webhooks: addresses that receive events.
 
--- Who is told of events by a call of their own. The secret signs each call, so it cannot be a hash.
+-- Who receives events by a call of their own. The secret signs each call, so it cannot be a hash.
 create table dealwright_engine.webhook (
     webhook_id bigint generated always as identity primary key,
     url text not null,
@@ -19,7 +19,7 @@ create table dealwright_engine.webhook (
         and (kinds is null or kinds <> '{}') and length(last_error) <= 2000)
 );
 comment on table dealwright_engine.webhook is
-    'Addresses that are told of events in their order; each has its place in the outbox, and waits by itself.';
+    'Addresses that receive events in their order; each has its place in the outbox, and waits by itself.';
 
 create table dealwright_engine.dead_letter (
     webhook_id bigint not null references dealwright_engine.webhook on delete cascade,

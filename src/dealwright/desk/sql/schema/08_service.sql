@@ -49,7 +49,7 @@ create index web_session_expires on dealwright_engine.web_session (expires_at);
 comment on table dealwright_engine.web_session is
     'People who are signed in with a browser; a row goes when they sign out, and after it has expired.';
 
--- Who is told of events by a call of their own. The secret signs each call, so it cannot be a hash.
+-- Who receives events by a call of their own. The secret signs each call, so it cannot be a hash.
 create table dealwright_engine.webhook (
     webhook_id bigint generated always as identity primary key,
     url text not null,
@@ -68,7 +68,7 @@ create table dealwright_engine.webhook (
         and (kinds is null or kinds <> '{}') and length(last_error) <= 2000)
 );
 comment on table dealwright_engine.webhook is
-    'Addresses that are told of events in their order; each has its place in the outbox, and waits by itself.';
+    'Addresses that receive events in their order; each has its place in the outbox, and waits by itself.';
 
 create table dealwright_engine.dead_letter (
     webhook_id bigint not null references dealwright_engine.webhook on delete cascade,
