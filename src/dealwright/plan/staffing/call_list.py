@@ -269,7 +269,7 @@ def _calls(
             "call_back": k < promised,
         }
     )
-    clocks = frame.select("start_at", "zone").unique(maintain_order=True)
+    clocks = frame.select("start_at", "zone").unique()
     local = [on_clock_of(start, company, name) for start, name in clocks.iter_rows()]
     clocks = clocks.with_columns(pl.Series("local_start_at", local, CALL_COLUMNS["local_start_at"]))
     return (

@@ -15,7 +15,7 @@ from dealwright.plan.inputs import working_days
 from dealwright.plan.staffing.activities import IDLE
 from dealwright.plan.staffing.backlog import carried_over, forecast_backlog
 from dealwright.plan.staffing.call_list import _calls, _distinct, honour_call_backs, missed_calls
-from dealwright.plan.staffing.calls import Slots
+from dealwright.plan.staffing.calls import Slots, cut_slots, cut_slots
 from dealwright.plan.staffing.demand import (
     ChannelDemand,
     daily_profile,
@@ -23,7 +23,6 @@ from dealwright.plan.staffing.demand import (
     forecast_contacts,
     measure_demand,
 )
-from dealwright.plan.staffing.erlang import required_agents, scheduled_agents
 from dealwright.plan.staffing.levels import _play_backlog, _runs, judge_levels
 from dealwright.plan.staffing.params import DEFAULT_WORK, ScheduleParams, Work
 from dealwright.plan.staffing.patterns import Shift
@@ -193,6 +192,39 @@ def test_everybody_on_the_roster_gets_work_and_who_is_missing_does_no_messages()
 
 
 # calls
+
+
+@pytest.mark.parametrize(("spacing_min", "handle_min"), [(14.0, 8.0), (9.5, 9.5), (20.25, 7.75), (61.0, 5.0)])
+def test_calls_are_cut_one_after_the_other(spacing_min: float, handle_min: float) -> None:
+    params = ScheduleParams(opens_min=540, closes_min=1140, interval_min=15)
+    rng = np.random.default_rng(3)
+    activity = [np.repeat(rng.random((7, 10)) < 0.6, 4, axis=1) for _ in range(3)]
+    activity[1][2:4] = activity[1][2]  # shifts that are alike
+    expected: list[tuple[int, int, int]] = []
+    rest = 0.0
+    for day, on in enumerate(activity):
+        for person, present in enumerate(on):
+            places = [t for t, here in enumerate(present) if here]
+            minutes = 15 * len(places)
+            count = int(minutes / spacing_min + 1e-9)
+            rest += minutes / spacing_min - count
+            if rest >= 1 - 1e-9 and (count + 1) * handle_min <= minutes:
+                count, rest = count + 1, rest - 1
+            apart, free_from = min(spacing_min, minutes / max(count, 1)), 0.0
+            for k in range(count):
+                place = places[min(int(k * apart // 15), len(places) - 1)]
+                begin = int(540 + place * 15 + k * apart % 15)
+                if place + 1 == 40 or not present[place + 1]:  # it ends with the time on calls, if it can
+                    begin = max(min(begin, int(540 + (place + 1) * 15 - handle_min)), 540 + place * 15)
+                begin = max(begin, math.ceil(free_from))
+                expected.append((day, begin, person))
+                free_from = begin + handle_min
+    found = cut_slots(activity, spacing_min, handle_min, params)
+    assert len(expected) > 50
+    table = list(zip(found.day.tolist(), found.start_min.tolist(), found.person.tolist(), strict=True))
+    assert table == sorted(expected)
+    nobody = cut_slots([np.zeros((2, 40), dtype=np.bool_)], spacing_min, handle_min, params)
+    assert nobody.day.size == 0
 
 
 def test_a_call_says_who_when_until_when_and_what_time_it_is_there() -> None:
