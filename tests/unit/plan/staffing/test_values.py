@@ -15,7 +15,7 @@ from dealwright.plan.inputs import working_days
 from dealwright.plan.staffing.activities import IDLE
 from dealwright.plan.staffing.backlog import carried_over, forecast_backlog
 from dealwright.plan.staffing.call_list import _calls, _distinct, honour_call_backs, missed_calls
-from dealwright.plan.staffing.calls import Slots, cut_slots, cut_slots
+from dealwright.plan.staffing.calls import Slots, cut_slots
 from dealwright.plan.staffing.demand import (
     ChannelDemand,
     daily_profile,
@@ -23,6 +23,7 @@ from dealwright.plan.staffing.demand import (
     forecast_contacts,
     measure_demand,
 )
+from dealwright.plan.staffing.erlang import required_agents, scheduled_agents
 from dealwright.plan.staffing.levels import _play_backlog, _runs, judge_levels
 from dealwright.plan.staffing.params import DEFAULT_WORK, ScheduleParams, Work
 from dealwright.plan.staffing.patterns import Shift
