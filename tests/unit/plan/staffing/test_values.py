@@ -190,6 +190,15 @@ def test_everybody_on_the_roster_gets_work_and_who_is_missing_does_no_messages()
     assert found.between[0][2].tolist() == [0.4, 0.2, 0.0, 0.0]
     unnamed = put_to_work(roster, [cover], [((0, 1),)], None, shifts=[[shift]], demand=demand, params=SHORT)
     assert unnamed.rep_ids == ("agent 001", "agent 002")
+    # who is there beyond what is wanted does what the group is able to do
+    object.__setattr__(cover, "assigned", np.zeros((1, 2, 4)))
+    for place, item in enumerate(demand):
+        for person in staff:
+            object.__setattr__(person, "channels", frozenset({item.channel}))
+        spare = put_to_work(
+            roster, [cover], [((0, 1),)], staff, shifts=[[shift]], demand=demand, params=SHORT
+        )
+        assert spare.activity[0].tolist() == [[place, place, IDLE, IDLE]]
 
 
 # calls
