@@ -22,6 +22,7 @@ Tell = Callable[[str], None]
 
 PATIENCE_S = 2.0
 _LOOK_S = 0.5
+_ATTEMPTS = 10  # within one look: who holds all writers lets go and tries again, several times a second
 _LINGER_S = 5.0  # the watcher sleeps when nothing has been watched for so long
 _QUIET_S = 10.0  # after a word
 
@@ -169,11 +170,14 @@ class Watcher:
         return kept
 
     def _tell_about(self, connection: Connection[Any], pids: set[int]) -> None:
-        for pid in sorted(pids):
-            if holders := read_holders(connection, "holders_of", pid=pid):
-                self._quiet_until = time.monotonic() + _QUIET_S
-                self._tell(f"waiting for {name_holders(holders)}")
-                return
+        for attempt in range(_ATTEMPTS if pids else 0):
+            for pid in sorted(pids):
+                if holders := read_holders(connection, "holders_of", pid=pid):
+                    self._quiet_until = time.monotonic() + _QUIET_S
+                    self._tell(f"waiting for {name_holders(holders)}")
+                    return
+            if attempt < _ATTEMPTS - 1:
+                self._closed.wait(_LOOK_S / _ATTEMPTS)
 
     def _disconnect(self) -> None:
         if self._connection is not None:

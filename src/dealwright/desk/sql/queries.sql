@@ -999,8 +999,10 @@ join dealwright.decision_block as b using (block_id)
 order by v.block_id
 
 -- name: waiting
--- Which of these processes wait for others.
-select pid from unnest(%(pids)s::integer[]) as pid where cardinality(pg_blocking_pids(pid)) > 0
+-- Which of these processes wait for others, or have let go for a moment to try again (hold_writers).
+select pid from unnest(%(pids)s::integer[]) as pid
+where cardinality(pg_blocking_pids(pid)) > 0
+   or exists (select from pg_stat_activity as a where a.pid = pid.pid and a.wait_event = 'PgSleep')
 
 -- name: waiting_first
 -- The most urgent waiting leads, and how many agents could take each.
