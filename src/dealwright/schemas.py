@@ -151,6 +151,8 @@ DAY_TASK_COLUMNS: Final[Columns] = {  # times on the company's clock; unique by 
     "propensity": pl.Float64,  # probability with which action and channel were chosen, null where not known
     "reason": pl.String,
     "brief": pl.String,  # Markdown
+    # JSON: address, contact, phone, lat_deg, lon_deg; why, what, careful, more; those that are known
+    "card": pl.String,
 }
 
 DESK_TOUCH_COLUMNS: Final[Columns] = {  # finished tasks as the plan reads past contacts

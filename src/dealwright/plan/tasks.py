@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
 from datetime import date
 from typing import Final
 
@@ -11,7 +11,7 @@ import polars as pl
 from dealwright.plan.inputs import working_days
 from dealwright.plan.result import Plan
 from dealwright.plan.trace import hash_frame, hash_text
-from dealwright.schemas import DAY_TASK_COLUMNS, NOTHING, DayTasks, conform
+from dealwright.schemas import DAY_TASK_COLUMNS, NOTHING, DayTasks, PlanInputs, conform
 
 CALL_BACK: Final = "call_back"  # a promised call to an account for which nothing was chosen on that channel
 _FIELD, _CALLING = "field", "outbound_cc"  # their contacts have a time, and so a table of their own
@@ -23,6 +23,9 @@ _FOUND: Final = {
     )
 }  # fmt: skip
 _REASONS: Final = 3
+_PLACE: Final = ("lat_deg", "lon_deg")
+FACTS: Final = ("name", "address", "contact", "phone", *_PLACE)
+_CARD: Final = ("address", "contact", "phone", *_PLACE, "why", "what", "careful", "more")
 
 
 def day_tasks(plan: Plan) -> DayTasks:
@@ -43,7 +46,7 @@ def day_tasks(plan: Plan) -> DayTasks:
         .sort("start_at", "account_id", nulls_last=True)
         .unique(["day", "account_id", "channel"], keep="first", maintain_order=True)
         .join(_decisions(plan), on="account_id", how="left", maintain_order="left")
-        .join(_briefs(tables), on=["account_id", "start_at"], how="left", maintain_order="left")
+        .join(_briefs(plan), on=["account_id", "start_at"], how="left", maintain_order="left")
         .with_columns(
             action=pl.when(as_decided).then("action").otherwise(pl.lit(CALL_BACK)),
             propensity=pl.when(as_decided).then("propensity"),
@@ -107,6 +110,31 @@ def _decisions(plan: Plan) -> pl.DataFrame:
     )  # fmt: skip
 
 
-def _briefs(tables: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
-    known = tables["briefs"].select("account_id", "start_at", brief="markdown")
-    return known.unique(["account_id", "start_at"], keep="first", maintain_order=True)
+def account_facts(data: PlanInputs) -> pl.DataFrame:
+    """Return who the accounts are and where (`FACTS`); null where nobody says."""
+    known = {role: data.schema.role(role) for role in FACTS if role not in _PLACE}
+    place = [
+        pl.col(column) if data.schema.has_position else pl.lit(None, pl.Float64).alias(column)
+        for column in _PLACE
+    ]
+    return data.accounts.select(
+        "account_id",
+        *place,
+        **{
+            role: pl.col(column).cast(pl.String) if column else pl.lit(None, pl.String)
+            for role, column in known.items()
+        },
+    )
+
+
+def _briefs(plan: Plan) -> pl.DataFrame:
+    """Return the briefs, and as JSON what the page of a day shows; nothing that is not known."""
+    briefs = plan.tables["briefs"].unique(["account_id", "start_at"], keep="first", maintain_order=True)
+    shown = briefs.join(account_facts(plan.inputs), on="account_id", how="left", maintain_order="left")
+    cards = [
+        json.dumps(
+            {name: value for name, value in row.items() if value not in (None, "", [])}, ensure_ascii=False
+        )
+        for row in shown.select(*_CARD).iter_rows(named=True)
+    ]
+    return briefs.select("account_id", "start_at", brief="markdown", card=pl.Series(cards, dtype=pl.String))

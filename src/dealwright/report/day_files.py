@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 
 from dealwright.plan.result import Plan
-from dealwright.plan.tasks import planned_days
+from dealwright.plan.tasks import account_facts, planned_days
 from dealwright.report.brief_files import write_brief_files
 from dealwright.report.calendars import (
     CALL,
@@ -34,7 +34,6 @@ _LEAST_ALARM_MIN = 10
 _MOST_PLACES = 60
 # facts of an account that are shown beside its visit or call
 _DECIDED = ("territory", "action", "expected_value_eur")
-_FACTS = ("name", "address", "contact", "phone")
 
 
 def write_days(
@@ -63,7 +62,7 @@ def write_days(
     people = people_of(people_of_plan(plan))
     places = set(plan.tables["shifts"]["rep_id"]) - people.keys()
     tables = {name: _of_people(table, places) for name, table in plan.tables.items()}
-    accounts = _accounts(plan)
+    accounts = account_facts(plan.inputs)
     said = plan.params.report
     form = format_of(said.locale, said.currency)
     words = Words(form.text, form.label, names_of(people.values()))
@@ -99,24 +98,6 @@ def _pages(tables: Mapping[str, pl.DataFrame]) -> list[str]:
         "maps/territories.html": not tables["territories"]["outline"].drop_nulls().is_empty(),
     }
     return [page for page, there in found.items() if there]
-
-
-def _accounts(plan: Plan) -> pl.DataFrame:
-    """Return who the accounts are and where; null where nobody says."""
-    data = plan.inputs
-    known = {role: data.schema.role(role) for role in _FACTS}
-    place = [
-        pl.col(column) if data.schema.has_position else pl.lit(None, pl.Float64).alias(column)
-        for column in ("lat_deg", "lon_deg")
-    ]
-    return data.accounts.select(
-        "account_id",
-        *place,
-        **{
-            role: pl.col(column).cast(pl.String) if column else pl.lit(None, pl.String)
-            for role, column in known.items()
-        },
-    )
 
 
 def people_of_plan(plan: Plan) -> pl.DataFrame:

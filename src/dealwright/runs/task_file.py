@@ -49,10 +49,15 @@ def read_tasks(folder: Path) -> DayTasks:
             run["time_zone"],
             date.fromisoformat(run["first_day"]),
             date.fromisoformat(run["last_day"]),
-            frame.select(list(DAY_TASK_COLUMNS)),
+            frame.with_columns(*_missing(frame)).select(list(DAY_TASK_COLUMNS)),
         )
     except (OSError, ValueError, KeyError, pl.exceptions.PolarsError) as error:
         raise InputError(
             f"{path}: not as a run wrote it ({type(error).__name__}: {error}); plan again"
         ) from None
     return tasks
+
+
+def _missing(frame: pl.DataFrame) -> list[pl.Expr]:
+    """Return what runs of an earlier version did not write."""
+    return [] if "card" in frame.columns else [pl.lit(None, DAY_TASK_COLUMNS["card"]).alias("card")]

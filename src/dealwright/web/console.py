@@ -19,10 +19,10 @@ from dealwright.service.answers import Json
 from dealwright.service.endpoint import csrf_token_of
 from dealwright.service.guard import CSRF_FIELD
 from dealwright.service.problems import RefusedError
-from dealwright.web import admin, agents, audit, evidence, floor, leads, live
+from dealwright.web import admin, agents, audit, evidence, floor, leads, live, my_day
 from dealwright.web.asking import identify, read_form
 from dealwright.web.pages import ASSETS, LANGUAGE_COOKIE, asset_bytes, find_format, write_page
-from dealwright.web.view import READERS, Ask, Done, Part, Shown, View, as_csv
+from dealwright.web.view import EVERYBODY, READERS, Ask, Done, Part, Shown, View, as_csv
 from dealwright.web.words import HEADINGS
 
 if TYPE_CHECKING:
@@ -53,6 +53,7 @@ _PARTS: Final[Sequence[Part]] = (
     *floor.PARTS,
     *leads.PARTS,
     *agents.PARTS,
+    *my_day.PARTS,
     *evidence.PARTS,
     *audit.PARTS,
     *admin.PARTS,
@@ -63,6 +64,7 @@ def add_console(app: FastAPI) -> None:
     """Add the console's addresses to an application; what is not the service's own is answered by pages."""
     routes = [
         Route("/", _home, name="console"),
+        Route("/my-day", _my_day),
         Route("/assets/{digest}/{name}", _asset),
         Route("/language/{language}", _language),
         Route("/live/floor", live.follow_floor),
@@ -109,6 +111,7 @@ def _around(ask: Ask, view: View) -> dict[str, Any]:
     """Return what a page's template needs, with what stands around the content."""
     path, query = ask.request.url.path, ask.request.url.query
     shown = ask.request.query_params.get
+    navigation = _navigation(ask)
     return {
         **view.data,
         **view.extra,
@@ -124,9 +127,22 @@ def _around(ask: Ask, view: View) -> dict[str, Any]:
         "csrf_field": Markup('<input type="hidden" name="{}" value="{}">').format(
             CSRF_FIELD, csrf_token_of(ask.request)
         ),
-        "navigation": [(key, href, word) for key, href, word, who in NAVIGATION if ask.may(*who)]
-        or [("f", f"/agents/{quote(str(ask.who.own_agent_id), safe='')}", mark("My day"))],
+        "navigation": navigation,
+        "current": max(
+            (href for _, href, _ in navigation if path == href or path.startswith(f"{href}/")),
+            key=len,
+            default="",
+        ),
     }
+
+
+def _navigation(ask: Ask) -> list[tuple[str, str, str]]:
+    """Return key, address and word of the pages that somebody may see."""
+    found = [(key, href, word) for key, href, word, who in NAVIGATION if ask.may(*who)]
+    if not found:
+        own = f"/agents/{quote(str(ask.who.own_agent_id), safe='')}"
+        found = [("f", own, mark("My leads")), ("d", f"{own}/day", mark("My day"))]
+    return found
 
 
 def _do(part: Done) -> Endpoint:
@@ -150,6 +166,14 @@ async def _home(request: Request) -> Response:
     raise RefusedError(
         403, "the key is for a program that sends leads: sign in with one of a manager or an agent"
     )
+
+
+async def _my_day(request: Request) -> Response:
+    """Lead somebody to their own day."""
+    _name_route(request, "/my-day")
+    ask = await identify(request, EVERYBODY)
+    own = ask.who.own_agent_id
+    return RedirectResponse("/agents" if own is None else f"/agents/{quote(str(own), safe='')}/day", 303)
 
 
 async def _asset(request: Request) -> Response:

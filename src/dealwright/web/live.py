@@ -19,7 +19,7 @@ from starlette.requests import Request
 from starlette.responses import StreamingResponse
 
 from dealwright.desk.outbox import Event
-from dealwright.errors import DealwrightError, InputError
+from dealwright.errors import DealwrightError, InputError, NotFoundError
 from dealwright.report.format import Format
 from dealwright.service.answers import encode
 from dealwright.service.problems import RefusedError
@@ -149,24 +149,39 @@ async def follow_floor(request: Request) -> StreamingResponse:
 
 
 async def follow_one(request: Request) -> StreamingResponse:
-    """Say that something happened with a lead or an agent: the page asks for the rest."""
+    """Say that something happened with a lead, an agent or a day: the page asks for the rest."""
     ask = await identify(request, EVERYBODY)
     what, name = ask.part("what"), ask.part("name")
+    if what == "days":
+        if ask.own_agent is not None and name != str(ask.who.own_agent_id):
+            raise NotFoundError(f"there is no day of {name} of yours: your own is at /my-day")
+        return _stream(ask, _changes(ask, lambda event: _is_of_day(event, name)))
     if what == "agents":
         agent_id = await run_in_threadpool(ask.desk.book.find_agent, name)
         ask.check_own(agent_id, f"agent {name}")
         return _stream(ask, _changes(ask, lambda event: event.agent_id == agent_id))
     lead_id = whole_number(name, "the number of a lead")
     if what != "leads" or lead_id is None:
-        raise InputError("what can be followed is the floor, a lead or an agent")
-    return _stream(ask, _changes(ask, lambda event: event.data.get("lead_id") == lead_id))
+        raise InputError("what can be followed is the floor, a lead, an agent or a day")
+    own = ask.own_agent
+    return _stream(
+        ask,
+        _changes(
+            ask,
+            lambda event: event.data.get("lead_id") == lead_id and (own is None or event.agent_id == own),
+        ),
+    )
+
+
+def _is_of_day(event: Event, rep_id: str) -> bool:
+    """Whether the list of somebody's contacts may be another one after an event."""
+    return event.kind == "plan_published" or (
+        event.kind.startswith("task_") and event.data.get("rep_id") == rep_id
+    )
 
 
 async def _changes(ask: Ask, wanted: Callable[[Event], bool]) -> AsyncGenerator[bytes, None]:
-    own = ask.own_agent
-    async for event in ask.service.events.follow(
-        None, lambda event: wanted(event) and (own is None or event.agent_id == own), ask.service.is_stopping
-    ):
+    async for event in ask.service.events.follow(None, wanted, ask.service.is_stopping):
         yield b": nothing new\n\n" if event is None else b"event: changed\ndata: {}\n\n"
 
 

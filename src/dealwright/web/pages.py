@@ -21,10 +21,12 @@ if TYPE_CHECKING:
     from starlette.requests import HTTPConnection
 
 LANGUAGE_COOKIE: Final = "dealwright_language"
-# what they are called and made of: the style and the script of all pages, and what the console adds
+# what they are called and made of: a style or script that pages of a run have too, and what is added
 ASSETS: Final[Mapping[str, tuple[str, str]]] = {
     "console.css": ("page.css", "console.css"),
     "console.js": ("page.js", "console.js"),
+    "my_day.css": ("day.css", "my_day.css"),
+    "my_day.js": ("", "my_day.js"),
 }
 
 
@@ -67,7 +69,9 @@ def write_page(form: Format, template: str, values: Mapping[str, Any]) -> str:
 def asset_bytes(name: str) -> tuple[bytes, bytes]:
     """Return a style or script of the console, plain and compressed."""
     shared, own = ASSETS[name]
-    text = str(asset(shared)) + (resources.files("dealwright.web") / "assets" / own).read_text("utf-8")
+    text = (str(asset(shared)) if shared else "") + (
+        resources.files("dealwright.web") / "assets" / own
+    ).read_text("utf-8")
     plain = text.encode()
     return plain, gzip.compress(plain, 9, mtime=0)
 

@@ -94,6 +94,7 @@ DONE: Final[Mapping[str, str]] = {
     "away": mark("No more leads come, those in hand stay."),
     "hand_over": mark("No more leads come; those in hand went to others or to the queue."),
     "back": mark("Leads come again."),
+    "began": mark("You are at it: no newer plan takes it away."),
     "task": mark("The task's outcome is recorded: the next plan counts it."),
     "promoted": mark("The model is at work."),
     "revoked": mark("The key is revoked; it works for a few seconds yet."),

@@ -256,7 +256,14 @@ def night(**parts: Any) -> Any:
         {"account_id": "B", "rep_id": "A1", "start_at": datetime(2026, 6, 30, 11), "value_eur": 0.0},
     ]  # fmt: skip
     calls = [{"channel": "outbound_cc", **call} for call in calls]
-    brief = {"account_id": "V", "start_at": datetime(2026, 6, 30, 9), "markdown": "## Vera"}
+    brief = {
+        "account_id": "V",
+        "start_at": datetime(2026, 6, 30, 9),
+        "markdown": "## Vera",
+        "why": "Grows.",
+        "careful": "",
+        "more": ["Tier: gold."],
+    }
     tables = {
         "visits": table(VISIT_COLUMNS, visit), "calls": table(CALL_COLUMNS, *calls),
         "rep_days": table(WORKING_DAY_COLUMNS, {"day": date(2026, 7, 1)}),
@@ -264,7 +271,11 @@ def night(**parts: Any) -> Any:
     }  # fmt: skip
     given = {
         "accounts": accounts, "actions": SimpleNamespace(frame=drawn), "tables": tables, "routes": object(),
-        "inputs": SimpleNamespace(as_of=AS_OF), "params": PlanParams(),
+        "inputs": PlanInputs(
+            pl.DataFrame({"account_id": ["V"], "street": ["Main 1"], "tel": [123456], "lat_deg": [41.5],
+                          "lon_deg": [2.5]}),
+            AccountSchema(roles={"address": "street", "phone": "tel"}, has_position=True), AS_OF,
+        ), "params": PlanParams(),
     }  # fmt: skip
     return SimpleNamespace(**(given | parts))
 
@@ -288,6 +299,16 @@ def test_tasks_are_what_has_a_place_once_a_day_with_what_was_decided() -> None:
     ]
     visit = found.frame.row(1, named=True)
     assert (visit["stop"], visit["end_at"]) == (1, datetime(2026, 6, 30, 10))
+    # what is not known is not there
+    assert json.loads(visit["card"]) == {
+        "address": "Main 1",
+        "phone": "123456",
+        "lat_deg": 41.5,
+        "lon_deg": 2.5,
+        "why": "Grows.",
+        "more": ["Tier: gold."],
+    }
+    assert found.frame["card"].null_count() == found.frame.height - 1
     late = found.frame.row(4, named=True)
     assert late["window_start"] == datetime(2026, 7, 2, 8)
     assert day_tasks(night()).run_id == found.run_id

@@ -949,7 +949,7 @@ with newest as (
 select t.task_id, t.day, t.account_id, t.account_name, t.rep_id, t.action, t.channel, t.stop, t.start_at, t.end_at,
        t.window_start, t.window_end, t.value_eur::double precision as value_eur,
            t.cost_eur::double precision as cost_eur,
-       t.propensity, t.reason, t.status, t.outcome, t.done_at, t.note, t.run_id, t.replaced_by, r.time_zone,
+       t.propensity, t.reason, t.status, t.outcome, t.done_at, t.note, t.run_id, t.replaced_by, r.time_zone, t.card,
        case when %(with_brief)s::boolean then t.brief end as brief
 from dealwright.task as t
 join dealwright.plan_run as r using (run_id)

@@ -12,7 +12,8 @@
   const held = new Map(); // what came while the pointer was over it
 
   function put(place, html) {
-    if (place.matches(":hover") && place.dataset.part !== "down" && place.dataset.part !== "facts") {
+    const calm = !("now" in place.dataset) && place.dataset.part !== "down" && place.dataset.part !== "facts";
+    if (calm && place.matches(":hover")) {
       held.set(place, html);
       return;
     }

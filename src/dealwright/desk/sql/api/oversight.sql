@@ -166,7 +166,8 @@ begin
             hint = 'settle its booking or withdraw it first';
     end if;
     update dealwright.task as t
-    set account_id = 'erased-' || t.task_id, account_name = null, reason = null, brief = null, note = null
+    set account_id = 'erased-' || t.task_id, account_name = null, reason = null, brief = null,
+        card = null, note = null
     where t.account_id = erase_customer.customer;
     get diagnostics tasks = row_count;
     if leads is null and tasks = 0 then

@@ -9,7 +9,8 @@ set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
         account_id text not null, day date not null, action text not null, channel text not null, rep_id text,
             account_name text,
         stop integer, start_at timestamp, end_at timestamp, window_start timestamp, window_end timestamp,
-        value_eur numeric(14, 2), cost_eur numeric(14, 2), propensity double precision, reason text, brief text
+        value_eur numeric(14, 2), cost_eur numeric(14, 2), propensity double precision, reason text, brief text,
+        card jsonb
     ) on commit drop;
     grant select, insert on published_task to public;  -- of this session: nobody else reaches it
 $$;
@@ -63,7 +64,7 @@ begin
             window_start = p.window_start at time zone publish_tasks.time_zone,
             window_end = p.window_end at time zone publish_tasks.time_zone,
             value_eur = p.value_eur, cost_eur = p.cost_eur, propensity = p.propensity, reason = p.reason,
-                brief = p.brief
+                brief = p.brief, card = p.card
         from published_task as p
         where (t.day, t.account_id, t.channel, t.action) = (p.day, p.account_id, p.channel, p.action)
             and t.status = 'planned'
@@ -86,11 +87,12 @@ begin
     with added as (
         insert into dealwright.task (run_id, day, account_id, rep_id, account_name, action, channel, stop, start_at,
             end_at,
-                                     window_start, window_end, value_eur, cost_eur, propensity, reason, brief)
+                                     window_start, window_end, value_eur, cost_eur, propensity, reason, brief,
+                                     card)
         select publish_tasks.run_id, p.day, p.account_id, p.rep_id, p.account_name, p.action, p.channel, p.stop,
                p.start_at at time zone publish_tasks.time_zone, p.end_at at time zone publish_tasks.time_zone,
                p.window_start at time zone publish_tasks.time_zone, p.window_end at time zone publish_tasks.time_zone,
-               p.value_eur, p.cost_eur, p.propensity, p.reason, p.brief
+               p.value_eur, p.cost_eur, p.propensity, p.reason, p.brief, p.card
         from published_task as p
         -- nobody is asked twice a day: what was begun, done or called off for this account on this day stands
         where not exists (

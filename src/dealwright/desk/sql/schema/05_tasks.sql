@@ -33,6 +33,7 @@ create table dealwright.task (
     propensity double precision,
     reason text,
     brief text,
+    card jsonb,
     status text not null default 'planned',
     outcome text,
     done_at timestamptz,
@@ -58,6 +59,8 @@ create index task_touch on dealwright.task (done_at) where status in ('done', 'f
 comment on table dealwright.task is
     'A contact the plan asks for. Finish it by writing status and outcome, or by dealwright.finish_task: it is a '
     'touch of the next plan.';
+comment on column dealwright.task.card is
+    'What the page of a day shows of the account: address, contact, phone, lat_deg, lon_deg; why, what, careful, more.';
 comment on column dealwright.task.status is
     'planned; started: somebody is at it, no newer run takes it away; done, with an outcome; failed: tried, nobody '
     'reached; '

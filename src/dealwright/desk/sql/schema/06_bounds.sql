@@ -70,4 +70,7 @@ alter table dealwright.task
         and length(account_name) <= 1000 and account_name !~ '[\x01-\x1f\x7f-\x9f]'
         and length(reason) <= 100000 and reason !~ '[\x01-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]'
         and length(brief) <= 100000 and brief !~ '[\x01-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]'
-        and length(note) <= 100000 and note !~ '[\x01-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]') not valid;
+        and length(note) <= 100000 and note !~ '[\x01-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]') not valid,
+    add constraint task_card check (
+        jsonb_typeof(card) = 'object' and not jsonb_path_exists(card, 'strict $.**{5}')
+        and pg_column_size(card) <= 100000) not valid;
