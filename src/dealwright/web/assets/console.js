@@ -135,6 +135,8 @@
     });
   }
 
+  $(".top nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+
   // keyboard ----------------------------------------------------------------------------------------------------
   for (const button of $$("[data-open]")) {
     button.hidden = false;
