@@ -20,7 +20,7 @@
     const before = new Map($$("[data-row]", place).map((row) => [row.dataset.row, row.textContent.replace(/\d+ (s|min).*/g, "")]));
     const focus = place.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
     const opened = new Set($$("details[open]", place).map((item) => item.closest("[data-row]")?.dataset.row));
-    const at = $("tr.at", place)?.dataset.row;
+    const at = $("tr.at [data-go]", place)?.getAttribute("href");
     const stood = new Map($$("[data-rank]", place).map((row) => [row.dataset.row, Number(row.dataset.rank)]));
     place.innerHTML = html;
     for (const row of $$("[data-rank]", place)) {
@@ -30,9 +30,9 @@
     show_moves(place);
     for (const row of $$("[data-row]", place)) {
       if (before.size && before.get(row.dataset.row) !== row.textContent.replace(/\d+ (s|min).*/g, "")) row.classList.add("fresh");
-      if (row.dataset.row === at) row.classList.add("at");
       if (opened.has(row.dataset.row)) for (const item of $$("details", row)) item.open = true;
     }
+    if (at) $$("tr [data-go]", place).find((link) => link.getAttribute("href") === at)?.closest("tr").classList.add("at");
     setTimeout(() => { for (const row of $$(".fresh", place)) row.classList.remove("fresh"); }, 2000);
     if (focus) $$("a[href]", place).find((link) => link.getAttribute("href") === focus)?.focus();
     wound();
