@@ -9,12 +9,12 @@ from typing import Any
 import httpx
 import pytest
 from console_windows import PHONE, WIDE, Window, live
-from engine import load_model, random_model
+from engine import load_model, random_model, rows
 from floor import set_minutes
 from numpy.random import default_rng
 from playwright.sync_api import Browser, expect
 from servers import TestServer
-from serving import Serving, served_floor
+from serving import Serving, lead, served_floor
 
 MARS = {"destination": "Mars", "lead_source": "Organic"}
 
@@ -248,3 +248,23 @@ def test_acts_fit_and_are_accessible(window: Any, service: Serving, size: Any, s
         mine.opened.require_accessible()
         mine.opened.require_no_sideways_scrolling()
     assert mine.opened.complaints == []
+
+
+def test_the_floor_shows_who_moves_up_as_bookings_settle(window: Any, service: Serving) -> None:
+    with service.desk.database.connect(autocommit=True) as connection:
+        rows(connection, "select dealwright.set_default_policy('workload')")
+    most = max(row["open"] for row in service.desk.floor.records())
+    while service.desk.book.agent("A1")["open"] <= most:
+        service.desk.assign(lead("Busy"), agent="A1", reason="to be the last in line")
+    mine = window()
+    page = mine.go("/floor")
+    live(page)
+    line = page.locator("#line tr[data-row=aA1]")
+    expect(line).to_have_attribute("data-rank", "3")
+    expect(line.locator(".moved")).to_have_text("")
+    for row in service.desk.book.assignments(agent_id=service.desk.book.find_agent("A1"), status="open").rows:
+        service.desk.settle(row["booking_id"], "cancelled")
+    expect(line).to_have_attribute("data-rank", "1", timeout=10_000)
+    expect(line.locator(".moved")).to_have_text(re.compile(r"▲[12]"))
+    # those who only make room for it are not marked
+    expect(page.locator("#line .moved").filter(has_text="▼")).to_have_count(0)

@@ -172,7 +172,7 @@ def _lead(ask: Ask) -> View:
             "is_own": bool(mine) or ask.may("manager"),
             "is_offer": is_offer(present),
             "left_s": timer["left_s"] if timer else None,
-            "is_contested": bool(contest) and contest["resolved_at"] is None,
+            "is_contested": contest is not None and contest["resolved_at"] is None,
         },
     )
 

@@ -21,11 +21,12 @@
     const focus = place.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
     const opened = new Set($$("details[open]", place).map((item) => item.closest("[data-row]")?.dataset.row));
     const at = $("tr.at [data-go]", place)?.getAttribute("href");
-    const stood = new Map($$("[data-rank]", place).map((row) => [row.dataset.row, Number(row.dataset.rank)]));
+    const stood = new Map($$("[data-rank]", place).map((row) => [row.dataset.row, { ...row.dataset }]));
     place.innerHTML = html;
     for (const row of $$("[data-rank]", place)) {
-      const step = (stood.get(row.dataset.row) ?? Number(row.dataset.rank)) - Number(row.dataset.rank);
-      if (step) moved.set(row.dataset.row, [step, Date.now() + 10_000]);
+      const was = stood.get(row.dataset.row), step = was ? was.rank - row.dataset.rank : 0;
+      // who has less or more to do than before, not who makes room for them
+      if (step && was.load !== row.dataset.load) moved.set(row.dataset.row, [step, Date.now() + 10_000]);
     }
     show_moves(place);
     for (const row of $$("[data-row]", place)) {

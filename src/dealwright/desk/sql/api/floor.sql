@@ -34,16 +34,17 @@ returns table (
 language plpgsql stable security definer
 set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
 #variable_conflict use_column
+declare
+    -- an agent's user sees the own
+    wanted constant bigint := coalesce(timers.agent_id, dealwright_engine.own_agent());
 begin
     perform pg_advisory_xact_lock_shared(hashtext('dealwright upgrade'), 0);  -- see desk/upgrade.py
-    if dealwright_engine.own_agent() is not null then
-        perform dealwright_engine.check_own_agent(timers.agent_id);
-    end if;
+    perform dealwright_engine.check_own_agent(wanted);
     return query
         select s.assignment_id, s.lead_id, s.agent_id, dealwright_engine.is_offer(s), r.due_at
         from dealwright_engine.response_due as r
         join dealwright.assignment as s using (assignment_id)
-        where (timers.agent_id is null or s.agent_id = timers.agent_id) and s.status = 'open'
+        where (wanted is null or s.agent_id = wanted) and s.status = 'open'
           -- whoever has reached the customer has answered: the worker drops the timer when it is due
           and (dealwright_engine.is_offer(s) or s.first_contact_at is null)
         order by r.due_at, r.assignment_id
