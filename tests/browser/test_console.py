@@ -8,14 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from browsing import Opened, open_page
+from console_windows import PHONE, WIDE, Window, live
 from engine import assign, load_model, random_model, rows
 from numpy.random import default_rng
 from playwright.sync_api import Browser, Page, expect
 from servers import TestServer
 from serving import Serving, served_floor, wait_until_ready
-
-WIDE, PHONE = (1440, 900), (390, 844)
 
 
 @pytest.fixture(scope="module")
@@ -38,28 +36,6 @@ def service(
         yield found
 
 
-class Window:
-    """A browser window of somebody who is signed in."""
-
-    def __init__(self, browser: Browser, service: Serving, role: str, size: tuple[int, int] = WIDE,
-                 scheme: str = "light") -> None:  # fmt: skip
-        self.service = service
-        self.opened: Opened = open_page(
-            browser, f"{service.url}/auth/sign-in", size, offline=False, scheme=scheme
-        )  # type: ignore[arg-type]
-        self.page: Page = self.opened.page
-        self.page.fill("input[name=key]", service.keys[role])
-        self.page.click("main button")
-        self.page.wait_for_url(lambda url: "/auth/" not in url)
-
-    def go(self, path: str) -> Page:
-        self.page.goto(self.service.url + path)
-        return self.page
-
-    def close(self) -> None:
-        self.page.context.close()
-
-
 @pytest.fixture
 def window(browser: Browser, service: Serving) -> Iterator[type]:
     """Return a function that opens windows, closed after the test."""
@@ -72,10 +48,6 @@ def window(browser: Browser, service: Serving) -> Iterator[type]:
     yield make  # type: ignore[misc]
     for item in opened:
         item.close()
-
-
-def live(page: Page) -> None:
-    expect(page.locator(".live")).to_have_attribute("data-state", "live", timeout=10_000)
 
 
 def enter_lead(page: Page, customer: str) -> None:

@@ -249,3 +249,30 @@ def test_the_record_of_offers_replays_and_is_sealed(connection: Connection[Any],
     assert [row["intact"] for row in rows(connection, "select * from dealwright.verify_decisions()")] == [
         True
     ]
+
+
+def timers(connection: Connection[Any], **whose: int) -> list[tuple[int, bool]]:
+    """Return what runs out, the soonest first: which assignment, and whether it is an offer."""
+    found = rows(connection, "select * from dealwright.timers(agent_id => %s::bigint)", whose.get("agent_id"))
+    return [(row["assignment_id"], row["is_offer"]) for row in found]
+
+
+def test_the_deadlines_are_seen_until_the_customer_is_reached(connection: Connection[Any]) -> None:
+    set_minutes(connection, respond_within_min=2)
+    agents = staff(connection, "Ada", "Ben")
+    first, second = (assign(connection, LEAD, "workload") for _ in range(2))
+    assert [first["agent_id"], second["agent_id"]] == [agents["Ada"], agents["Ben"]]
+    mine, theirs = first["assignment_id"], second["assignment_id"]
+    assert timers(connection) == [(mine, True), (theirs, True)]
+    assert timers(connection, agent_id=agents["Ben"]) == [(theirs, True)]
+    rows(connection, ACCEPT, theirs)  # two minutes to reply end before the five of the offer
+    assert timers(connection) == [(theirs, False), (mine, True)]
+    (row,) = rows(connection, "select due_at from dealwright.timers(1)")
+    accepted = value(
+        connection, "select accepted_at from dealwright.assignment where assignment_id = %s", theirs
+    )
+    assert (row["due_at"] - accepted).total_seconds() == pytest.approx(120)
+    rows(connection, "select dealwright.contact(%s)", theirs)
+    assert timers(connection) == [(mine, True)]
+    rows(connection, "select dealwright.decline(%s, 'ill')", mine)
+    assert (mine, True) not in timers(connection)

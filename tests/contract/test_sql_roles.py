@@ -330,6 +330,11 @@ def test_a_service_acts_for_one_agent_at_a_time(database: Database, desk: Connec
                 rows(service, f"select dealwright.settle_booking({3 - agent_id}, 'confirmed')")
             with pytest.raises(psycopg.Error, match=r"no assignment . of yours"):
                 rows(service, f"select dealwright.explain({3 - agent_id})")
+            with pytest.raises(psycopg.Error, match=r"no agent . of yours"):
+                rows(service, f"select * from dealwright.timers(agent_id => {3 - agent_id})")
+            for whose in ("", f"agent_id => {agent_id}"):
+                seen = rows(service, f"select * from dealwright.timers({whose})")
+                assert {row["agent_id_of_timer"] for row in seen} <= {agent_id}
             told = value(service, f"select dealwright.explain({agent_id})")
             assert [row["agent_id"] for row in told["ranking"]] == [agent_id]
             assert {row["agent_id"] for row in told["history"]} == {agent_id}

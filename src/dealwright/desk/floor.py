@@ -16,6 +16,7 @@ from dealwright.desk.session import Session
 
 _COUNTED_LEADS = 10_000
 _JUDGED = 5_000
+SHOWN_LEADS = ("", "today", "waiting", "not_reached", "reached", "pending", "won", "won_today", "lost")
 _OWN = ("assignment_id", "booking_id", "agent_id")
 
 
@@ -68,6 +69,41 @@ class Floor(Session):
     def waiting(self, k: int = 30) -> list[dict[str, Any]]:
         """Return the most urgent waiting leads, and how many agents could take each."""
         return [dict(row) for row in self._rows("waiting_first", k=k)]
+
+    def timers(self, k: int = 100, *, agent_id: int | None = None) -> list[dict[str, Any]]:
+        """Return which leads go to the next agent when, the soonest first: offers, and customers to reach."""
+        return [_named(row) for row in self._rows("timers", k=k, agent_id=agent_id)]
+
+    def leads(
+        self, show: str, day: datetime, *, before: int | None = None, k: int = 50
+    ) -> list[dict[str, Any]]:
+        """Return the leads that a figure of the floor counts, newest first.
+
+        Parameters
+        ----------
+        show
+            One of `SHOWN_LEADS`; what it leaves out is looked for among the latest ten thousand.
+        day
+            When today began.
+        """
+        if show == "won_today":
+            return [_named(row) for row in self._rows("won_leads", day=day, k=k)]
+        most = _COUNTED_LEADS if show else k
+        return [
+            _named(row)
+            for row in self._rows("leads_shown", show=show, day=day, before=before, most=most, k=k)
+        ]
+
+    def contests_of(self, assignments: Sequence[int]) -> dict[int, Row]:
+        """Return what is contested of assignments, or was, by the desk's ids."""
+        if not assignments:
+            return {}
+        rows = self._rows("contests_of", ids=list(assignments))
+        return {row["desk_assignment_id"]: row for row in rows}
+
+    def contests(self, *, with_resolved: bool = False, k: int = 500) -> list[dict[str, Any]]:
+        """Return the leads whose outcome is contested, newest first."""
+        return [_named(row) for row in self._rows("contested_leads", with_resolved=with_resolved, k=k)]
 
     def story(self, lead_id: int, agents: Sequence[int], since: datetime) -> list[dict[str, Any]]:
         """Return the events of a lead while agents, by the desk's ids, had it."""

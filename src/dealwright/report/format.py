@@ -110,6 +110,13 @@ class Format:
         return self.locale.partition("_")[0]
 
     @property
+    def direction(self) -> str:
+        """Which way the language is written, as HTML's ``dir``: ``ltr`` or ``rtl``."""
+        from babel import Locale
+
+        return str(Locale.parse(self.locale).text_direction)
+
+    @property
     def tag(self) -> str:
         """The locale as browsers know it: ``en-GB``."""
         return self.locale.replace("_", "-")

@@ -64,6 +64,7 @@ class EventLog:
         self._wanted = asyncio.Event()
         self._stopping = False
         self._task: asyncio.Task[None] | None = None
+        self.problem = ""  # why the database cannot be read at present
         self._looked = time.monotonic()
         self.held_back_s = 0.0
 
@@ -84,6 +85,8 @@ class EventLog:
     ) -> AsyncIterator[Event | None]:
         """Yield the events after a position, or from now on; None when there was none for a while.
 
+        None also comes when the database has gone away or come back (`problem`).
+
         Parameters
         ----------
         wanted
@@ -95,7 +98,7 @@ class EventLog:
         self._wanted.set()
         try:
             await self._begun.wait()
-            place = self._head if after is None else after
+            place, problem = self._head if after is None else after, self.problem
             while not (self._stopping or stopped()):
                 news = self._news  # before the look: what comes after it sets this one
                 if place < self._floor:
@@ -106,7 +109,10 @@ class EventLog:
                     place = event.position
                     if wanted(event):
                         yield event
-                if not found:
+                if not found and problem != self.problem:
+                    problem = self.problem
+                    yield None
+                elif not found:
                     try:
                         await asyncio.wait_for(news.wait(), self._params.heartbeat_s)
                     except TimeoutError:
@@ -131,8 +137,10 @@ class EventLog:
                     self._floor = self._head = await run_in_threadpool(self._outbox.last)
                     self._begun.set()
                 found = await run_in_threadpool(self._outbox.read, self._head, _PAGE)
+                self._say_problem("")
             except DatabaseError as error:
                 _log.warning("no events at present: %s", error)
+                self._say_problem(str(error))
                 await asyncio.sleep(1)
             if found:
                 self._events += found
@@ -152,6 +160,11 @@ class EventLog:
         self._wanted.clear()
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._wanted.wait(), _LOOK_S)
+
+    def _say_problem(self, problem: str) -> None:
+        if problem != self.problem:
+            self.problem = problem
+            self._wake()
 
     def _forget(self) -> None:
         """Drop the oldest once there are twice as many as are to be kept."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Any, Final
+from datetime import datetime, timedelta
+from typing import Final
 
-from dealwright.desk.keys import SCOPES
+from dealwright.desk.keys import SCOPES, split_token
 from dealwright.errors import InputError
 from dealwright.report.format import mark
 from dealwright.web.pages import link_to
@@ -13,6 +13,8 @@ from dealwright.web.view import READERS, Ask, Done, Shown, View, page_of, whole_
 from dealwright.web.words import tell_apart
 
 _PAGE: Final = 200
+_KEEP_HOURS: Final = 24
+_LONGEST_DAYS: Final = 3650
 _SCOPE_WORDS = {
     "ingest": mark("sends leads, settles their bookings and asks for rankings"),
     "agent": mark("sees and handles the own work of one agent"),
@@ -47,10 +49,13 @@ def _admin(ask: Ask) -> View:
 
 
 def _keys(ask: Ask) -> View:
-    return _key_page(ask, [dict(key) for key in ask.desk.keys.list()])
+    return _key_page(ask)
 
 
-def _key_page(ask: Ask, rows: list[dict[str, Any]]) -> View:
+def _key_page(ask: Ask, new: str = "") -> View:
+    """Show the keys, and a new one this once."""
+    rows = [dict(key) for key in ask.desk.keys.list()]
+    parts = split_token(new)
     return View(
         "keys.html",
         ask.form.text("Keys"),
@@ -62,9 +67,36 @@ def _key_page(ask: Ask, rows: list[dict[str, Any]]) -> View:
             "scopes": [
                 (name, ask.form.text(_SCOPE_WORDS.get(name, words))) for name, words in SCOPES.items()
             ],
-            "agents": ask.desk.floor.records(),
+            "agents": tell_apart(ask.desk.floor.records()),
+            "new": new,
+            "new_row": next((row for row in rows if parts and row["key_id"] == parts[0]), None),
         },
+        path="/admin/keys",
     )
+
+
+def _create_key(ask: Ask) -> View:
+    """Make a key, and show it this once."""
+    fields = ask.fields
+    days = whole_number(fields.get("days", ""), "the number of days")
+    if days is not None and not 0 < days <= _LONGEST_DAYS:
+        raise InputError(
+            f"a key is valid for 1 to {_LONGEST_DAYS:,} days, or until it is revoked: leave it empty"
+        )
+    made = ask.desk.keys.create(
+        fields.get("name", ""),
+        [name for name in SCOPES if fields.get(f"scope.{name}")],
+        agent=fields.get("agent") or None,
+        expires_at=None if days is None else ask.now() + timedelta(days=days),
+    )
+    return _key_page(ask, made)
+
+
+def _replace_key(ask: Ask) -> View:
+    """Make the successor of a key, and show it this once; the old one works for a while yet."""
+    hours = whole_number(ask.fields.get("keep_hours", ""), "the number of hours")
+    keep = timedelta(hours=_KEEP_HOURS if hours is None else hours)
+    return _key_page(ask, ask.desk.keys.replace(ask.part("key_id"), keep=keep))
 
 
 def _revoke_key(ask: Ask) -> str:
@@ -128,6 +160,8 @@ PARTS = (
     Shown("/admin", READERS, _admin),
     Shown("/admin/keys", (), _keys),
     Shown("/admin/people", READERS, _people),
+    Done("/admin/keys", (), _create_key),
+    Done("/admin/keys/{key_id}/replace", (), _replace_key),
     Done("/admin/keys/{key_id}/revoke", (), _revoke_key),
     Done("/admin/people/{agent_id}/capacity", ("manager",), _set_capacity),
     Done("/admin/people/{agent_id}/shift", ("manager",), _set_shift),

@@ -17,6 +17,7 @@ from dealwright.web.words import tell_apart
 _Z90: Final = 1.6448536269514722
 _DAY_TASKS: Final = 100
 _PAGE: Final = 200
+_TIMERS: Final = 1000
 
 
 def win_rate(won: int, known: int) -> tuple[float, float, float] | None:
@@ -82,21 +83,47 @@ def _agent(ask: Ask) -> View:
     opened = desk.floor.in_hand(agent_id)
     ended = desk.floor.in_hand(agent_id, is_open=False, k=20)
     tasks = [dict(row) for row in desk.tasks.find(rep_id=str(record["agent_id"]), k=_DAY_TASKS).rows]
-    for row in (*opened, *ended):
-        row.pop("desk_assignment_id")
+    timers = {
+        row["desk_assignment_id"]: row for row in ask.whole_desk.floor.timers(_TIMERS, agent_id=agent_id)
+    }
+    contests = ask.whole_desk.floor.contests_of([row["desk_assignment_id"] for row in ended])
+    for row in opened:
+        timer = timers.get(row.pop("desk_assignment_id"), {})
+        row["is_offer"] = row["offered_until"] is not None and row["accepted_at"] is None
+        row["due_at"], row["left_s"] = timer.get("due_at"), timer.get("left_s")
+    for row in ended:
+        contest = contests.get(row.pop("desk_assignment_id"), {})
+        row["contested_at"], row["resolved_at"] = contest.get("contested_at"), contest.get("resolved_at")
     return View(
         "agent.html",
         record["agent_name"],
-        {"agent": record, "rows": opened, "ended": ended, "tasks": tasks, "standing": _standing(ask, record)},
+        {
+            "agent": record,
+            "rows": opened,
+            "ended": ended,
+            "tasks": tasks,
+            "standing": _standing(ask, record),
+            "why": _why(ask, record),
+        },
         live=f"/live/agents/{link_to(record['agent_id'])[1:]}",
         extra={
             "fields": _fields(ask),
             "is_own": ask.own_agent is not None or ask.may("manager"),
             "is_manager": ask.may("manager"),
             "shifts": [(part.lower, part.upper) for part in shifts or ()][:20],
+            "asked_lead": ask.asked("lead"),
             "problem": "",
         },
     )
+
+
+def _why(ask: Ask, record: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return why a lead came to the agent or did not; nothing about the others."""
+    try:
+        number = ask.number("lead")
+        return None if number is None else {"problem": "", **ask.desk.why(number, str(record["agent_id"]))}
+    except DealwrightError as error:
+        return {"problem": str(error)}
 
 
 def _fields(ask: Ask) -> list[dict[str, Any]]:

@@ -76,8 +76,24 @@ def _changes(ask: Ask) -> View:
     )
 
 
+def _contests(ask: Ask) -> View:
+    """Show the outcomes that somebody does not accept: a manager looks into them."""
+    with_resolved = bool(ask.asked("resolved"))
+    rows = ask.whole_desk.floor.contests(with_resolved=with_resolved)
+    return View(
+        "contests.html",
+        ask.form.text("Contested outcomes"),
+        {"rows": rows},
+        lead=ask.form.text(
+            "What an agent does not accept is left out of training until a manager has looked into it."
+        ),
+        extra={"with_resolved": with_resolved},
+    )
+
+
 PARTS = (
     Shown("/audit", READERS, _decisions),
     Shown("/audit/changes", ("manager",), _changes),
+    Shown("/audit/contests", ("manager",), _contests),
     Shown("/audit/chain", READERS, _chain),
 )

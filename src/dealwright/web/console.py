@@ -109,7 +109,7 @@ def _answer(ask: Ask, part: Shown, form: str) -> Response:
 
 def _around(ask: Ask, view: View) -> dict[str, Any]:
     """Return what a page's template needs, with what stands around the content."""
-    path, query = ask.request.url.path, ask.request.url.query
+    path, query = view.path or ask.request.url.path, ask.request.url.query
     shown = ask.request.query_params.get
     navigation = _navigation(ask)
     return {
@@ -150,8 +150,12 @@ def _do(part: Done) -> Endpoint:
         _name_route(request, part.path)
         ask = await identify(request, part.scopes)
         ask = replace(ask, fields=await read_form(request))
-        target = await run_in_threadpool(part.act, ask)
-        return RedirectResponse(target, 303)
+        answer = await run_in_threadpool(part.act, ask)
+        if isinstance(answer, View):  # what is shown this once
+            return await run_in_threadpool(
+                page_response, request, ask.form, answer.template, _around(ask, answer), 200
+            )
+        return RedirectResponse(answer, 303)
 
     return endpoint
 
@@ -232,7 +236,14 @@ def page_response(
 def error_page(request: Request, status: int, detail: str) -> Response:
     """Return the page that says what went wrong and what to do next."""
     form = find_format(request, None)
-    values = {"status": status, "detail": detail, "heading": HEADINGS.get(status, mark("The request failed"))}
+    # what is asked for again by itself is asked for only: a form is sent by whoever wrote it
+    again = "/ready" if status == 503 and request.method == "GET" else ""
+    values = {
+        "again": again,
+        "status": status,
+        "detail": detail,
+        "heading": HEADINGS.get(status, mark("The request failed")),
+    }
     return page_response(request, form, "error.html", values, status)
 
 

@@ -16,8 +16,8 @@ from dealwright.web.view import READERS, Ask, Shown, View
 from dealwright.web.words import VERDICTS, brief_reasons, tell_apart
 
 _REMEMBERED: Final = 2_000
-_ARRIVALS, _LINE, _QUEUE = 20, 30, 12
-PARTS_OF_FLOOR: Final = ("facts", "arrivals", "queue", "agents")
+_ARRIVALS, _LINE, _QUEUE, _TIMERS = 20, 30, 12, 8
+PARTS_OF_FLOOR: Final = ("facts", "arrivals", "queue", "timers", "agents")
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,7 @@ class FloorData:
     facts: Mapping[str, Any]
     arrivals: list[dict[str, Any]]
     waiting: list[dict[str, Any]]
+    timers: list[dict[str, Any]]
     line: list[dict[str, Any]]
     policy: str
     verdict: str
@@ -52,6 +53,7 @@ class Drawer:
             facts,
             arrivals,
             floor.waiting(_QUEUE) if facts["waiting"] else [],
+            floor.timers(_TIMERS) if facts["agents"] else [],
             tell_apart(floor.line(_LINE)) if facts["agents"] else [],
             used["policy"],
             evidence.get("verdict") or "",
@@ -88,6 +90,7 @@ def floor_values(form: Format, data: FloorData) -> dict[str, Any]:
         "facts": data.facts,
         "arrivals": arrivals,
         "waiting": data.waiting,
+        "timers": data.timers,
         "line": data.line,
         "policy": data.policy,
         "verdict": verdict,
@@ -105,6 +108,7 @@ def _floor(ask: Ask) -> View:
             "policy": data.policy,
             "arrivals": data.arrivals,
             "waiting": data.waiting,
+            "timers": data.timers,
             "line": data.line,
         },
         table="arrivals",
@@ -118,7 +122,7 @@ def _queue(ask: Ask) -> View:
     return View(
         "queue.html",
         ask.form.text("Waiting"),
-        {"rows": rows},
+        {"rows": rows, "timers": ask.whole_desk.floor.timers(500)},
         live="/live/floor",
         lead=ask.form.text("Leads that wait for an agent, the most urgent first."),
     )

@@ -8,16 +8,19 @@ from typing import Any, Final
 from urllib.parse import urlencode
 
 from dealwright.desk.desk import POLICIES, Desk
+from dealwright.desk.floor import SHOWN_LEADS
 from dealwright.dimensions import EMPTY, Dimension
-from dealwright.errors import DealwrightError, InputError, NotFoundError
+from dealwright.errors import DealwrightError, InputError, NotFoundError, UnknownNameError
 from dealwright.web.pages import link_to
 from dealwright.web.view import EVERYBODY, READERS, Ask, Done, Shown, View, address_with, amount, whole_number
+from dealwright.web.words import LEAD_LISTS, tell_apart
 from dealwright.web.words import POLICIES as POLICY_WORDS
-from dealwright.web.words import tell_apart
 
 _SHOWN: Final = 10
 _PAGE: Final = 50
 _PREFIX: Final = "d."
+_MOST_TIMERS: Final = 1000
+_MOST_WON: Final = 500
 _DAY: Final = timedelta(days=1)
 
 
@@ -25,13 +28,23 @@ _DAY: Final = timedelta(days=1)
 
 
 def _leads(ask: Ask) -> View:
-    page = ask.desk.book.leads(after=ask.number("after"), k=_PAGE)
+    show = ask.asked("show")
+    if show not in SHOWN_LEADS:
+        raise UnknownNameError("list of leads", show, [name for name in SHOWN_LEADS if name])
+    size = _MOST_WON if show == "won_today" else _PAGE
+    rows = ask.desk.floor.leads(show, ask.day_began(), before=ask.number("after"), k=size + 1)
+    # those of today that were won come by the time of the booking, all on one page
+    following = rows[size - 1]["lead_id"] if len(rows) > size and show != "won_today" else None
     return View(
         "leads.html",
         ask.form.text("Leads"),
-        {"rows": list(page.rows), "next": page.next},
+        {"rows": rows[:size], "next": following},
         lead=ask.form.text("The newest first."),
-        extra={"older": address_with("/leads", after=page.next) if page.next else ""},
+        extra={
+            "older": address_with("/leads", show=show, after=following) if following else "",
+            "show": show,
+            "lists": [(name, ask.form.text(words)) for name, words in LEAD_LISTS.items()],
+        },
     )
 
 
@@ -137,6 +150,9 @@ def _lead(ask: Ask) -> View:
         "story": _story(ask, lead_id, holders if ask.own_agent is None else mine, lead["received_at"]),
     }
     data["rows"] = data["story"]
+    timer = _timer_of(ask, present)
+    data["due_at"] = timer["due_at"] if timer else None
+    data["contest"] = contest = _contest_of(ask, present)
     can_change = lead["status"] in ("waiting", "assigned") and (
         present is None or present["status"] == "open"
     )
@@ -154,8 +170,37 @@ def _lead(ask: Ask) -> View:
             "agents": tell_apart(desk.floor.records()) if ask.own_agent is None else [],
             "is_manager": ask.may("manager"),
             "is_own": bool(mine) or ask.may("manager"),
+            "is_offer": is_offer(present),
+            "left_s": timer["left_s"] if timer else None,
+            "is_contested": contest is not None and contest["resolved_at"] is None,
         },
     )
+
+
+def is_offer(holder: Mapping[str, Any] | None) -> bool:
+    """Whether an agent has yet to accept the lead."""
+    return (
+        holder is not None
+        and holder["status"] == "open"
+        and holder["offered_until"] is not None
+        and holder["accepted_at"] is None
+    )
+
+
+def _timer_of(ask: Ask, present: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    """Return until when the agent has to accept or to reach the customer; None where no clock runs."""
+    if present is None or present["status"] != "open":
+        return None
+    timers = ask.whole_desk.floor.timers(_MOST_TIMERS, agent_id=present["desk_agent_id"])
+    return next((row for row in timers if row["desk_assignment_id"] == present["desk_assignment_id"]), None)
+
+
+def _contest_of(ask: Ask, present: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    if present is None:
+        return None
+    found = ask.whole_desk.floor.contests_of([present["desk_assignment_id"]])
+    row = found.get(present["desk_assignment_id"])
+    return None if row is None else _shown_holder(row)
 
 
 def _explain(ask: Ask, decided: Mapping[str, Any] | None) -> dict[str, Any] | None:
@@ -279,6 +324,24 @@ def _contact(ask: Ask) -> str:
     return _with_own(ask, lambda desk, assignment: desk.contact(assignment), "contacted")
 
 
+def _accept(ask: Ask) -> str:
+    return _with_own(ask, lambda desk, assignment: desk.accept(assignment), "accepted")
+
+
+def _contest(ask: Ask) -> str:
+    reason = ask.fields.get("reason", "")
+    if not reason:
+        raise InputError("to contest an outcome needs a reason: say what is wrong with it")
+    return _with_own(ask, lambda desk, assignment: desk.oversight.contest(assignment, reason), "contested")
+
+
+def _resolve(ask: Ask) -> str:
+    reason = ask.fields.get("reason", "")
+    if not reason:
+        raise InputError("to let an outcome count again needs a reason: say what you found")
+    return _with_own(ask, lambda desk, assignment: desk.oversight.resolve(assignment, reason), "resolved")
+
+
 def _decline(ask: Ask) -> str:
     reason = ask.fields.get("reason", "")
     if not reason:
@@ -339,6 +402,9 @@ PARTS = (
     Done("/leads/{lead_id:int}/override", ("manager",), _override),
     Done("/leads/{lead_id:int}/reassign", ("manager",), _reassign),
     Done("/leads/{lead_id:int}/contact", _WORKERS, _contact),
+    Done("/leads/{lead_id:int}/accept", _WORKERS, _accept),
+    Done("/leads/{lead_id:int}/contest", _WORKERS, _contest),
+    Done("/leads/{lead_id:int}/resolve", ("manager",), _resolve),
     Done("/leads/{lead_id:int}/decline", _WORKERS, _decline),
     Done("/leads/{lead_id:int}/settle", _WORKERS, _settle),
 )

@@ -19,7 +19,7 @@ from starlette.requests import Request
 from starlette.responses import StreamingResponse
 
 from dealwright.desk.outbox import Event
-from dealwright.errors import DealwrightError, InputError, NotFoundError
+from dealwright.errors import DatabaseError, DealwrightError, InputError, NotFoundError
 from dealwright.report.format import Format
 from dealwright.service.answers import encode
 from dealwright.service.problems import RefusedError
@@ -37,6 +37,7 @@ _PAUSE_S: Final = (
 _IDLE_S: Final = 5.0  # also without events: ages grow, and a database that is away is noticed
 _CHECK_S: Final = 30.0
 _TRY_AGAIN_S: Final = 1.0
+_CHANGED: Final = b"event: changed\ndata: {}\n\n"
 
 
 class _Drawn:
@@ -181,8 +182,18 @@ def _is_of_day(event: Event, rep_id: str) -> bool:
 
 
 async def _changes(ask: Ask, wanted: Callable[[Event], bool]) -> AsyncGenerator[bytes, None]:
-    async for event in ask.service.events.follow(None, wanted, ask.service.is_stopping):
-        yield b": nothing new\n\n" if event is None else b"event: changed\ndata: {}\n\n"
+    log, problem = ask.service.events, ""
+    async for event in log.follow(None, wanted, ask.service.is_stopping):
+        if event is not None:
+            yield _CHANGED
+        elif log.problem == problem:
+            yield b": nothing new\n\n"
+        else:
+            problem = log.problem
+            if problem:
+                ask.service.revive()
+            # once it is back, the page asks for itself again
+            yield _sent({"down": problem})
 
 
 def _stream(ask: Ask, lines: AsyncGenerator[bytes, None]) -> StreamingResponse:
@@ -204,7 +215,8 @@ def _stream(ask: Ask, lines: AsyncGenerator[bytes, None]) -> StreamingResponse:
                     yield line
                     if time.monotonic() - checked > _CHECK_S:
                         checked = time.monotonic()
-                        await service.guard.identify(ask.request)  # or the key has been revoked meanwhile
+                        with suppress(DatabaseError):  # it is away, and so is all there is to see
+                            await service.guard.identify(ask.request)  # or the key has been revoked meanwhile
         except RefusedError:
             yield b"event: end\ndata: {}\n\n"
         finally:

@@ -121,6 +121,8 @@ class View:
         What the page alone needs.
     live
         What the page follows: an address of server-sent events, empty without.
+    path
+        The page's own address, where a form with another one answers with it.
     """
 
     template: str
@@ -130,6 +132,7 @@ class View:
     lead: str = ""
     extra: Mapping[str, Any] = field(default_factory=dict)
     live: str = ""
+    path: str = ""
 
 
 @dataclass(frozen=True)
@@ -143,11 +146,14 @@ class Shown:
 
 @dataclass(frozen=True)
 class Done:
-    """A form with its address and who may send it; it answers with the address to go to."""
+    """A form with its address and who may send it.
+
+    It answers with the address to go to, or with a view of what is shown this once, such as a new key.
+    """
 
     path: str
     scopes: tuple[str, ...]
-    act: Callable[[Ask], str]
+    act: Callable[[Ask], str | View]
 
 
 Part = Shown | Done

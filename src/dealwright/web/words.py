@@ -39,6 +39,18 @@ REASONS: Final[Mapping[str, str]] = {
     "not eligible: excluded": mark("declined it or had it before"),
     "had this customer before: gets the lead if able to": mark("had this customer before"),
 }
+# which leads a list shows, by the figure that leads to it
+LEAD_LISTS: Final[Mapping[str, str]] = {
+    "": mark("all"),
+    "today": mark("of today"),
+    "waiting": mark("waiting"),
+    "pending": mark("at work"),
+    "not_reached": mark("not reached yet"),
+    "reached": mark("reached today"),
+    "won": mark("won"),
+    "won_today": mark("won today"),
+    "lost": mark("lost"),
+}
 KINDS: Final[Mapping[str, str]] = {
     "assigned": mark("assigned"),
     "reassigned": mark("given to somebody else"),
@@ -89,6 +101,9 @@ DONE: Final[Mapping[str, str]] = {
     "overridden": mark("The lead is with the agent you chose; your reason is on the record."),
     "handed": mark("The lead was handed over; the reason is on the record."),
     "contacted": mark("The contact is recorded."),
+    "accepted": mark("The lead is yours."),
+    "contested": mark("The outcome is contested: training leaves it out until a manager has looked into it."),
+    "resolved": mark("The outcome counts again."),
     "declined": mark("The lead went to the next one; the reason is on the record."),
     "settled": mark("The booking is settled, and the ranking follows it."),
     "away": mark("No more leads come, those in hand stay."),

@@ -27,7 +27,7 @@ where a.agent_id = %(agent_id)s::bigint
 -- What an agent has in hand, oldest first, or what was settled last.
 select s.assignment_id as desk_assignment_id, coalesce(s.external_id, s.assignment_id::text) as assignment_id,
        s.lead_id, l.customer_name, l.attributes, l.requirements, s.assigned_at, s.first_contact_at, s.status,
-       s.ended_at, s.outcome,
+       s.offered_until, s.accepted_at, s.ended_at, s.outcome,
        s.total_revenue::double precision as total_revenue, coalesce(b.external_id, b.booking_id::text) as booking_id,
        b.status as booking_status, extract(epoch from clock_timestamp() - s.assigned_at)::double precision as age_s
 from dealwright.assignment as s
@@ -537,6 +537,72 @@ cross join (
       and s.completed_at < %(day)s::timestamptz + interval '1 day'
 ) as w
 
+-- name: timers
+-- Which leads go to the next agent when, the soonest first: offers to accept, customers to reach.
+select t.assignment_id as desk_assignment_id, t.lead_id, l.customer_name, t.is_offer, t.due_at,
+       extract(epoch from t.due_at - clock_timestamp())::double precision as left_s,
+       coalesce(a.external_id, a.agent_id::text) as agent_id, a.name as agent_name
+from dealwright.timers(%(k)s::integer, %(agent_id)s::bigint) as t
+join dealwright.lead as l using (lead_id)
+join dealwright.agent as a on a.agent_id = t.agent_id_of_timer
+order by t.due_at, t.assignment_id
+
+-- name: contests_of
+-- What is contested, or was, of some assignments.
+select c.assignment_id as desk_assignment_id, c.contested_at, c.reason, c.resolved_at
+from dealwright.contest as c
+where c.assignment_id = any(%(ids)s::bigint[])
+
+-- name: contested_leads
+-- The leads whose outcome is contested, or was, newest first.
+select s.lead_id, l.customer_name, coalesce(a.external_id, a.agent_id::text) as agent_id, a.name as agent_name,
+       s.outcome, c.contested_at, c.reason, c.resolved_at
+from dealwright.contest as c
+join dealwright.assignment as s using (assignment_id)
+join dealwright.lead as l using (lead_id)
+join dealwright.agent as a using (agent_id)
+where c.resolved_at is null or %(with_resolved)s::boolean
+order by c.contested_at desc, c.assignment_id
+limit %(k)s::bigint
+
+-- name: leads_shown
+-- The latest leads that a figure of the floor counts, newest first, before one.
+select l.lead_id, l.customer_name, l.attributes, l.received_at, l.status,
+       coalesce(a.external_id, a.agent_id::text) as agent_id, a.name as agent_name, b.status as booking_status,
+       s.assigned_at, s.first_contact_at
+from (select * from dealwright.lead
+      where %(before)s::bigint is null or lead_id < %(before)s::bigint
+      order by lead_id desc limit %(most)s::bigint) as l
+left join dealwright.assignment as s on s.lead_id = l.lead_id and s.status <> 'reassigned'
+left join dealwright.agent as a using (agent_id)
+left join dealwright.booking as b on b.assignment_id = s.assignment_id
+where case %(show)s::text
+          when 'today' then l.received_at between %(day)s::timestamptz and clock_timestamp()
+          when 'waiting' then l.is_waiting
+          when 'reached' then s.first_contact_at is not null and s.assigned_at between %(day)s::timestamptz and clock_timestamp()
+          when 'not_reached' then s.status = 'open' and s.first_contact_at is null
+          when 'pending' then s.status = 'open'
+          when 'won' then b.status = 'confirmed'
+          when 'lost' then b.status = 'cancelled'
+          else true
+      end
+order by l.lead_id desc
+limit %(k)s::bigint
+
+-- name: won_leads
+-- The leads whose bookings were won since a moment, the latest first.
+select l.lead_id, l.customer_name, l.attributes, l.received_at, l.status,
+       coalesce(a.external_id, a.agent_id::text) as agent_id, a.name as agent_name, b.status as booking_status,
+       s.assigned_at, s.first_contact_at
+from dealwright.assignment as s
+join dealwright.lead as l using (lead_id)
+join dealwright.agent as a using (agent_id)
+left join dealwright.booking as b on b.assignment_id = s.assignment_id
+where s.outcome = 'won' and s.completed_at >= %(day)s::timestamptz
+  and s.completed_at < %(day)s::timestamptz + interval '1 day'
+order by s.completed_at desc, s.assignment_id desc
+limit %(k)s::bigint
+
 -- name: has_replayed
 -- Whether a standby shows what was written up to a place in the log.
 select coalesce(pg_last_wal_replay_lsn() >= %(lsn)s::pg_lsn, true) as has
@@ -546,7 +612,7 @@ select coalesce(pg_last_wal_replay_lsn() >= %(lsn)s::pg_lsn, true) as has
 select h.assignment_id as desk_assignment_id, h.agent_id as desk_agent_id,
        coalesce(s.external_id, s.assignment_id::text) as assignment_id,
        coalesce(a.external_id, a.agent_id::text) as agent_id, h.agent_name, h.assigned_at, h.first_contact_at, h.status,
-       h.ended_at, h.end_reason, s.policy
+       h.ended_at, h.end_reason, s.policy, s.offered_until, s.accepted_at, s.outcome
 from dealwright.holders_of(%(lead_id)s::bigint) as h
 join dealwright.assignment as s using (assignment_id)
 join dealwright.agent as a on a.agent_id = h.agent_id

@@ -104,7 +104,7 @@ grant execute on routine dealwright.contact, dealwright.accept, dealwright.decli
     dealwright.settle (text, text, double precision, double precision, double precision, bigint, bigint, integer,
                        integer, text, text, text, text, text[]),
     dealwright.start_task, dealwright.finish_task, dealwright.cancel_task, dealwright.activate_agent,
-    dealwright.deactivate_agent, dealwright.contest_outcome to dealwright_agent;
+    dealwright.deactivate_agent, dealwright.contest_outcome, dealwright.timers to dealwright_agent;
 -- the policies of rows ask it
 grant execute on routine dealwright_engine.served_agent to dealwright_agent;
 -- these give an id for a name, and say what everybody may know
@@ -122,6 +122,7 @@ grant execute on routine dealwright.rank_agents, dealwright.placement_of, dealwr
     dealwright.policy_in_use, dealwright.explain, dealwright.replay, dealwright.why, dealwright.own_rate,
     dealwright.agent_named, dealwright.holders_of, dealwright.duplicates_of,
     dealwright.win_interval, dealwright.currency, dealwright.reasons_of,
+    dealwright.timers,
     dealwright.read_events, dealwright.last_event, dealwright.touches, dealwright.verify_decisions,
     dealwright.unsealed_decisions, dealwright.open_archive, dealwright.join_archived_events,
     dealwright.verify_archived, dealwright.nights,

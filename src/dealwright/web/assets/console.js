@@ -21,13 +21,20 @@
     const before = new Map($$("[data-row]", place).map((row) => [row.dataset.row, row.textContent.replace(/\d+ (s|min).*/g, "")]));
     const focus = place.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
     const opened = new Set($$("details[open]", place).map((item) => item.closest("[data-row]")?.dataset.row));
-    const at = $("tr.at", place)?.dataset.row;
+    const at = $("tr.at [data-go]", place)?.getAttribute("href");
+    const stood = new Map($$("[data-rank]", place).map((row) => [row.dataset.row, { ...row.dataset }]));
     place.innerHTML = html;
+    for (const row of $$("[data-rank]", place)) {
+      const was = stood.get(row.dataset.row), step = was ? was.rank - row.dataset.rank : 0;
+      // who has less or more to do than before, not who makes room for them
+      if (step && was.load !== row.dataset.load) moved.set(row.dataset.row, [step, Date.now() + 10_000]);
+    }
+    show_moves(place);
     for (const row of $$("[data-row]", place)) {
       if (before.size && before.get(row.dataset.row) !== row.textContent.replace(/\d+ (s|min).*/g, "")) row.classList.add("fresh");
-      if (row.dataset.row === at) row.classList.add("at");
       if (opened.has(row.dataset.row)) for (const item of $$("details", row)) item.open = true;
     }
+    if (at) $$("tr [data-go]", place).find((link) => link.getAttribute("href") === at)?.closest("tr").classList.add("at");
     setTimeout(() => { for (const row of $$(".fresh", place)) row.classList.remove("fresh"); }, 2000);
     if (focus) $$("a[href]", place).find((link) => link.getAttribute("href") === focus)?.focus();
     wound();
@@ -35,6 +42,18 @@
   addEventListener("mouseout", (event) => {
     for (const [place, html] of held) if (!place.contains(event.relatedTarget)) { held.delete(place); setTimeout(() => put(place, html)); }
   });
+
+  // who went up or down in a ranking: seen for a while
+  const moved = new Map();
+  function show_moves(place) {
+    for (const row of $$("[data-rank]", place)) {
+      const [step, until] = moved.get(row.dataset.row) || [0, 0];
+      const mark = $(".moved", row);
+      if (!mark) continue;
+      mark.textContent = Date.now() < until ? `${step > 0 ? "▲" : "▼"}${Math.abs(step)}` : "";
+      mark.classList.toggle("good", step > 0);
+    }
+  }
 
   // a page that follows one thing asks for itself again; not while something is being typed into it
   let asking = false, again = false;
@@ -64,13 +83,14 @@
     let lost = false;
     source.addEventListener("open", () => { say("live"); if (lost && address !== "/live/floor") refresh(); lost = false; });
     source.addEventListener("parts", (event) => {
-      say("live");
       const parts = JSON.parse(event.data);
-      const places = $$("[data-part]");
-      if (!places.some((place) => place.dataset.part !== "down")) { refresh(); return; }
-      for (const place of places) if (place.dataset.part in parts) {
-        if (place.dataset.part === "down") place.textContent = parts.down; else put(place, parts[place.dataset.part]);
-      }
+      // the old figures stay, with what is away
+      if ("down" in parts) { const down = $("[data-part=down]"); if (down && down.textContent !== parts.down) down.textContent = parts.down; }
+      if (parts.down) { say("again"); return; }
+      say("live");
+      const places = $$("[data-part]").filter((place) => place.dataset.part !== "down");
+      if (!places.length) { refresh(); return; }
+      for (const place of places) if (place.dataset.part in parts) put(place, parts[place.dataset.part]);
     });
     source.addEventListener("changed", refresh);
     source.addEventListener("end", () => { source.close(); location.reload(); });
@@ -93,9 +113,31 @@
       const text = units(now - Number(item.dataset.from));
       if (text && text !== item.textContent) item.textContent = text;
     }
+    for (const item of $$("[data-left]")) {
+      if (!item.dataset.until) item.dataset.until = String(now + Number(item.dataset.left));
+      const left = Number(item.dataset.until) - now, text = left > 0 ? units(left) : item.dataset.over;
+      if (text && text !== item.textContent) item.textContent = text;
+      item.classList.toggle("bad", left < 60);
+      item.classList.toggle("warn", left >= 60 && left < 300);
+    }
+    show_moves(document);
   }
   setInterval(wound, 1000);
   wound();
+
+  // a page of an error that ends by itself looks whether it has
+  if (body.dataset.again) setInterval(async () => {
+    try { if ((await fetch(body.dataset.again)).ok) location.reload(); } catch { /* not yet */ }
+  }, 2000);
+  for (const button of $$("[data-copy]")) if (navigator.clipboard) {
+    button.hidden = false;
+    button.addEventListener("click", async () => {
+      await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).textContent);
+      button.textContent = button.dataset.copied;
+    });
+  }
+
+  $(".top nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
 
   // keyboard ----------------------------------------------------------------------------------------------------
   for (const button of $$("[data-open]")) {

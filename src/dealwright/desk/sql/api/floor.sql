@@ -26,3 +26,31 @@ $$;
 comment on function dealwright.reasons_of(bigint) is
     'Why the agent of a decision stood where it stood, by the agents as they are now: quick enough for a list of the '
     'latest leads. dealwright.explain gives the reasons as they were; null where the desk did not decide.';
+
+create or replace function dealwright.timers(k integer default 100, agent_id bigint default null)
+returns table (
+    assignment_id bigint, lead_id bigint, agent_id_of_timer bigint, is_offer boolean, due_at timestamptz
+)
+language plpgsql stable security definer
+set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
+#variable_conflict use_column
+declare
+    -- an agent's user sees the own
+    wanted constant bigint := coalesce(timers.agent_id, dealwright_engine.own_agent());
+begin
+    perform pg_advisory_xact_lock_shared(hashtext('dealwright upgrade'), 0);  -- see desk/upgrade.py
+    perform dealwright_engine.check_own_agent(wanted);
+    return query
+        select s.assignment_id, s.lead_id, s.agent_id, dealwright_engine.is_offer(s), r.due_at
+        from dealwright_engine.response_due as r
+        join dealwright.assignment as s using (assignment_id)
+        where (wanted is null or s.agent_id = wanted) and s.status = 'open'
+          -- whoever has reached the customer has answered: the worker drops the timer when it is due
+          and (dealwright_engine.is_offer(s) or s.first_contact_at is null)
+        order by r.due_at, r.assignment_id
+        limit timers.k;
+end
+$$;
+comment on function dealwright.timers(integer, bigint) is
+    'Which leads go to the next agent when, unless their agent accepts the offer or reaches the customer, the soonest '
+    'first; of one agent, or of all.';
