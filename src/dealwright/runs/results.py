@@ -139,12 +139,13 @@ class RunFolder:
             }
             for item in self.kpis()
         ]  # fmt: skip
-        changed = self._changed(before)
+        changed = self.changed_accounts(before)
         page = changed if after is None else changed.filter(pl.col("account_id") > after)
-        rows, following = _page(_rows(page.head(k + 1)), k)
+        rows, following = _page(plain_rows(page.head(k + 1)), k)
         return {"kpis": figures, "changed": changed.height, "items": rows, "next": following}
 
-    def _changed(self, before: RunFolder) -> pl.DataFrame:
+    def changed_accounts(self, before: RunFolder) -> pl.DataFrame:
+        """Return the accounts with another action, channel or agent than in another run, by their ids."""
         now, was = (run._compared() for run in (self, before))
         joined = was.join(now, on="account_id", how="full", coalesce=True, suffix="_now")
         differs = pl.any_horizontal(pl.col(name).ne_missing(pl.col(f"{name}_now")) for name in _COMPARED)
@@ -181,12 +182,13 @@ class RunFolder:
 
     def _collect(self, frame: pl.LazyFrame) -> list[dict[str, Any]]:
         try:
-            return _rows(frame.collect())
+            return plain_rows(frame.collect())
         except (OSError, pl.exceptions.PolarsError) as error:
             raise _broken(self.folder, error) from None
 
 
-def _rows(frame: pl.DataFrame) -> list[dict[str, Any]]:
+def plain_rows(frame: pl.DataFrame) -> list[dict[str, Any]]:
+    """Return the rows of a frame as JSON can say them."""
     return [{name: _plain(value) for name, value in row.items()} for row in frame.to_dicts()]
 
 
