@@ -86,7 +86,7 @@ class RunFolder:
 
         run = read_run(self.folder)
         card = card_of(run, find_account(run.accounts, account))
-        return {name: _plain(value) for name, value in card.items() if value is not None}
+        return {name: plain(value) for name, value in card.items() if value is not None}
 
     def table(self, name: str, *, after: int = 0, k: int = 100) -> tuple[list[dict[str, Any]], int | None]:
         """Return a page of another table of the run, in its order, and the number of the row that follows."""
@@ -189,7 +189,7 @@ class RunFolder:
 
 def plain_rows(frame: pl.DataFrame) -> list[dict[str, Any]]:
     """Return the rows of a frame as JSON can say them."""
-    return [{name: _plain(value) for name, value in row.items()} for row in frame.to_dicts()]
+    return [{name: plain(value) for name, value in row.items()} for row in frame.to_dicts()]
 
 
 def _page(rows: list[dict[str, Any]], k: int) -> tuple[list[dict[str, Any]], str | None]:
@@ -198,14 +198,14 @@ def _page(rows: list[dict[str, Any]], k: int) -> tuple[list[dict[str, Any]], str
     return kept, (str(kept[-1]["account_id"]) if len(rows) > k else None)
 
 
-def _plain(value: Any) -> Any:
-    """Return what JSON can say: no number that is none."""
+def plain(value: Any) -> Any:
+    """Return a value as JSON can say it: no number that is none."""
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, Mapping):
-        return {name: _plain(item) for name, item in value.items()}
+        return {name: plain(item) for name, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     return value.isoformat() if isinstance(value, datetime | date) else value
 
 

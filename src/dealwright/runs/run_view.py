@@ -14,6 +14,7 @@ import polars as pl
 
 from dealwright.errors import InputError, NotFoundError
 from dealwright.report.cards import card_frame, find_account
+from dealwright.report.format import Format
 from dealwright.report.run import Run
 from dealwright.runs.output import RUN_FILES
 from dealwright.runs.reading import read_run
@@ -34,6 +35,7 @@ SORTS: Final[Mapping[str, tuple[str, bool]]] = {  # word -> column, largest firs
     "spend": ("predicted_value_eur", True), "score": ("nba_score", True),
     "account": ("account_id", False), "territory": ("territory", False), "rep": ("rep_id", False),
 }  # fmt: skip
+_HELD: Final = ("place", "searched", "timed")  # for finding only
 _NO_ACTION: Final = "nothing"
 _KEPT: Final = 4
 _ROWS: Final = 5_000  # of an export at a time
@@ -147,16 +149,41 @@ class RunView:
 
     def page(self, found: pl.DataFrame, start: int, size: int) -> AccountPage:
         """Return some rows of what was found."""
-        shown = found.slice(start, size).drop("place", "searched", "timed")
+        shown = found.slice(start, size).drop(_HELD, strict=False)
         return AccountPage(plain_rows(shown), found.height)
 
     def export(self, found: pl.DataFrame) -> Iterator[dict[str, Any]]:
         """Yield all rows of what was found, some thousands at a time."""
-        for part in found.drop("place", "searched", "timed").iter_slices(_ROWS):
+        for part in found.drop(_HELD, strict=False).iter_slices(_ROWS):
             yield from plain_rows(part)
 
-    def card(self, account: str) -> tuple[dict[str, Any], Run]:
+    def changed_since(self, before: RunView) -> pl.DataFrame:
+        """Return the accounts with another action, channel or agent than in another run, the dearest first.
+
+        ``value_eur`` is what the account brings more today than before: what waits, or has no action, brings
+        nothing.
+        """
+        changed = self.folder.changed_accounts(before.folder)
+        brought = [
+            pl.when(pl.col(f"channel_{when}").is_not_null())
+            .then(pl.col(f"expected_value_eur_{when}"))
+            .fill_null(0.0)
+            for when in ("after", "before")
+        ]
+        names = pl.concat([view.accounts.select("account_id", "account_name") for view in (self, before)])
+        return (
+            changed.with_columns(value_eur=brought[0] - brought[1])
+            .join(names.unique("account_id", keep="first"), on="account_id", how="left")
+            .sort(pl.col("value_eur").abs(), "account_id", descending=[True, False], nulls_last=True)
+        )
+
+    def card(self, account: str, form: Format) -> tuple[dict[str, Any], Run]:
         """Return all that is known of an account, and the run with that account alone.
+
+        Parameters
+        ----------
+        form
+            In which words.
 
         Raises
         ------
@@ -170,7 +197,7 @@ class RunView:
         accounts = pl.scan_parquet(folder / "accounts.parquet").slice(place, 1).collect()
         events = folder / "account_history.parquet"
         history = pl.scan_parquet(events).filter(own).collect() if events.is_file() else self.run.history
-        one = replace(self.run, accounts=accounts, history=history)
+        one = replace(self.run, accounts=accounts, history=history, form=form)
         return card_frame(one).row(0, named=True), one
 
     def file(self, name: str) -> Path:
