@@ -21,7 +21,7 @@ retries = 0
 """
 
 
-def write_company(folder: Path, accounts: int = 60, reps: int = 2) -> None:
+def write_company(folder: Path, accounts: int = 200, reps: int = 2) -> None:
     """Write the tables of a small company, and the settings of a service beside them."""
     company = generate(BarcelonaParams(n=accounts, reps=reps), seed=1)
     tables = folder / "tables"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import Any, Final
+from typing import Final
 
 from dealwright.errors import InputError, UnknownNameError
 from dealwright.web.night_runs import OpenNight, open_night
@@ -157,23 +157,33 @@ def _compare(ask: Ask) -> View:
             "following": address_with(path, what=what, **{"from": start + _COMPARED})
             if start + _COMPARED < shown.height
             else "",
-            "balance": _balance(figures),
+            "balance": _balance(before, after),
         },
         form=after.form,
         export=lambda: after.view.export(shown),
     )
 
 
-def _balance(figures: list[dict[str, Any]]) -> dict[str, float | None]:
-    """Return what the second night brings and costs more than the first."""
-    change = {row["name"]: row["change"] for row in figures}
+def _balance(before: OpenNight, after: OpenNight) -> dict[str, float | None]:
+    """Return what the second night brings and costs more than the first, the way to the visits included."""
+    from dealwright.toml import read_toml
+
+    was, now = (night.view.run.kpis.summary() for night in (before, after))
+    route = read_toml(after.view.run.folder / "params.toml", "params.toml").get("route", {})
+
+    def more(name: str) -> float | None:
+        values = [figures.get(name) for figures in (was, now)]
+        return None if None in values else float(values[1]) - float(values[0])
+
+    km, minutes = more("distance_km"), more("travel_min")
+    way = None
+    if km is not None and minutes is not None:
+        way = km * route.get("cost_eur_per_km", 0.0) + minutes / 60 * route.get("cost_eur_per_h", 0.0)
     return {
-        "brings": change.get("contacts_value_eur"),
-        "contacts": change.get("contacts_scheduled"),
-        "costs": change.get("contacts_cost_eur"),
-        "staff": change.get("staff_cost_eur"),
-        "km": change.get("distance_km"),
-        "waiting": change.get("backlog"),
+        "brings": more("contacts_value_eur"),
+        "contacts": more("contacts_scheduled"),
+        "staff": more("staff_cost_eur"),
+        "way": way,
     }
 
 

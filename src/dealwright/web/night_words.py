@@ -8,11 +8,11 @@ from typing import Any, Final
 from dealwright.report.format import Format, mark
 
 STATUSES: Final[Mapping[str, tuple[str, str]]] = {
-    "queued": (mark("waits for its turn"), ""),
+    "queued": (mark("queued"), ""),
     "running": (mark("under way"), ""),
     "done": (mark("done"), "good"),
     "failed": (mark("failed"), "bad"),
-    "cancelled": (mark("called off"), ""),
+    "cancelled": (mark("cancelled"), ""),
     "missed": (mark("missed"), "warn"),
 }
 # in their order; what a night does before and after its stages, too
@@ -54,6 +54,10 @@ WHAT: Final[Mapping[str, str]] = {
     "representative": mark("another representative"), "action": mark("another action"),
     "channel": mark("another channel"),
 }  # fmt: skip
+OPTIONS: Final[Mapping[str, str]] = {
+    "as_of": mark("Known until"), "seed": mark("Seed"), "directory": mark("Folder"), "force": mark("Forced"),
+    "previous": mark("Takes over from night"),
+}  # fmt: skip
 FIELDS: Final[Mapping[str, str]] = {
     "action": mark("Action"), "channel": mark("Channel"), "segment": mark("Segment"),
     "territory": mark("Territory"), "rep_id": mark("Representative"), "limit": mark("Limit"),
@@ -62,8 +66,8 @@ FIELDS: Final[Mapping[str, str]] = {
 # what a comparison says first
 KEY_FIGURES: Final[Mapping[str, str]] = {
     "contacts_scheduled": mark("Contacts scheduled"),
-    "contacts_value_eur": mark("What they are expected to bring"),
-    "contacts_cost_eur": mark("What they cost"),
+    "contacts_value_eur": mark("Their expected gain, net of their cost"),
+    "contacts_cost_eur": mark("Their cost"),
     "staff_cost_eur": mark("Cost of the contact centre's hours"),
     "distance_km": mark("Kilometres driven"),
     "visits": mark("Visits"),
@@ -71,7 +75,7 @@ KEY_FIGURES: Final[Mapping[str, str]] = {
     "calls_unplaced": mark("Calls that found no place"),
     "people": mark("People in the contact centre"),
     "backlog": mark("Accounts waiting"),
-    "waiting_value_eur": mark("What those that wait would bring"),
+    "waiting_value_eur": mark("Expected gain of those that wait"),
 }
 
 COMPONENTS: Final[Mapping[str, str]] = {
@@ -109,16 +113,30 @@ def what_to_do(form: Format, status: str, *, by_clock: bool) -> str:
     """Return what to do about a night that was not carried out."""
     if status == "missed":
         return form.text(
-            "Start a worker (dealwright worker), and let it run; ask for it again if it is still of use."
+            "Start a worker (dealwright worker) and keep it running; run it again if it is still of use."
         )
     if status == "cancelled":
-        return form.text("Nothing of it was kept or published. Ask for it again if it is still of use.")
-    kept = form.text(
-        "Nothing of it was kept or published. Mend what the message names, then ask for it again."
-    )
+        return form.text("Nothing of it was kept or published. Run it again if it is still of use.")
+    kept = form.text("Nothing of it was kept or published. Fix what the message names, then run it again.")
     if by_clock:
         kept += " " + form.text("The tasks of the night before still stand.")
     return kept
+
+
+def options_of(form: Format, options: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return how a night was asked for, in words."""
+    found = []
+    for name, value in options.items():
+        if name == "world":
+            size = form.texts("%(count)s account", "%(count)s accounts", options.get("n") or 0)
+            found.append((form.text("Of"), f"{form.text('a synthetic company')}, {size}"))
+        elif name == "publish":
+            found.append((form.text("Publish"), form.text("yes") if value else form.text("no")))
+        elif name in OPTIONS:
+            found.append((form.text(OPTIONS[name]), str(value).replace("T", " ")))
+        elif name != "n" and not isinstance(value, Mapping):
+            found.append((name.replace("_", " "), str(value)))
+    return found
 
 
 def describe(form: Format, options: Mapping[str, Any]) -> Iterator[str]:
@@ -139,7 +157,7 @@ def describe(form: Format, options: Mapping[str, Any]) -> Iterator[str]:
     params = options.get("params") or {}
     action = params.get("action") or {}
     if (cost := action.get("max_cost_eur")) is not None:
-        yield form.text("contacts may cost %(amount)s in all", amount=form.money(cost))
+        yield form.text("a budget of %(amount)s for contacts", amount=form.money(cost))
     if (contacts := action.get("max_contacts")) is not None:
         yield form.text("at most %(count)s contacts", count=form.number(contacts))
     for name, weight in ((action.get("score") or {}).get("weights") or {}).items():

@@ -57,6 +57,7 @@ def console_environment(form: Format) -> Environment:
         night_chip=partial(night_words.night_chip, form),
         stage_text=partial(night_words.stage_text, form),
         asked_by=partial(night_words.asked_by, form),
+        options_of=partial(night_words.options_of, form),
         changes_of=lambda options: list(night_words.describe(form, options)),
         state_text=partial(words.known_text, form, night_words.STATES),
         what_text=partial(words.known_text, form, night_words.WHAT),

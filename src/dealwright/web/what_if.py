@@ -35,8 +35,8 @@ def _what_if(ask: Ask) -> View:
         ask.form.text("What if"),
         {"rows": rows, "night": None if base is None else base.night_id},
         lead=ask.form.text(
-            "A night planned again with something changed, beside the night as it stands. Nothing of it is "
-            "published, and no later night takes over from it."
+            "Plan a night again with a change, and compare. Nothing is published, and no later night takes "
+            "over from it."
         ),
         extra={
             "base": base,
@@ -72,7 +72,10 @@ def standing(night: OpenNight) -> dict[str, Any]:
     days = run.tables["rep_days"]
     return {
         "representatives": roles.count(FIELD),
-        "staff": roles.count(CENTRE),
+        # without a table of staff, the people are numbered, as many as are needed
+        "staff": 0
+        if any(text.startswith("no staff was given") for text in run.notices)
+        else roles.count(CENTRE),
         "visits": int(days["stops"].sum()) if not days.is_empty() else 0,
         "max_cost_eur": action.get("max_cost_eur"),
         "max_contacts": action.get("max_contacts"),
