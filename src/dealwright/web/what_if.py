@@ -93,7 +93,8 @@ def _ask(ask: Ask) -> str:
     if base is None:
         raise ConflictError("no night is done yet: a what-if varies one that is; start a night first")
     night = open_night(ask, base.night_id)
-    changes, params = _changes(ask.fields, night), _params(ask.fields, standing(night))
+    now = standing(night)
+    changes, params = _changes(ask.fields, night, now), _params(ask.fields, now)
     if not changes and not params:
         raise InputError("nothing is changed: fill in what is to be other than in the night")
     options = variant_of(ask, base, changes, params)
@@ -128,7 +129,7 @@ def _taken_over(ask: Ask, base: NightRecord) -> int:
     return 0
 
 
-def _changes(fields: Mapping[str, str], night: OpenNight) -> dict[str, Any]:
+def _changes(fields: Mapping[str, str], night: OpenNight, now: Mapping[str, Any]) -> dict[str, Any]:
     """Return what is changed of the people."""
     from dealwright.report.people import CENTRE, FIELD
 
@@ -140,7 +141,7 @@ def _changes(fields: Mapping[str, str], night: OpenNight) -> dict[str, Any]:
     for name, role, more in (("representatives", FIELD, _crowded(night)), ("staff", CENTRE, ())):
         count = _difference(fields, name, _MOST_PEOPLE, name)
         people = [person.rep_id for person in night.view.run.people.values() if person.role == role]
-        if count and not people:
+        if count and not now[name]:
             raise InputError(f"the tables name no {name}: nobody is there whom one more could be like")
         if count > 0:
             like = [*(who for who in more if who in people), *(who for who in people if who not in more)]
