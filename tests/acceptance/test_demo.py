@@ -29,6 +29,10 @@ def test_demo(dealwright: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
             while desk.floor.facts(datetime.now().astimezone())["leads_10_min"] < before + 3:
                 assert time.monotonic() < deadline
                 time.sleep(0.1)
+            night = desk.nights.latest_done()
+            assert night is not None
+            assert (night.folder, night.options["world"]) == ("plan", "barcelona")
+            assert (Path(place.night.runs) / night.folder / "report.html").is_file()
             shown["keys"] = [key["scopes"] for key in desk.keys.list()]
 
     monkeypatch.setattr(live_demo, "LEAD_EVERY_S", 0.2)

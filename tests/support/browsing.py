@@ -43,7 +43,7 @@ class Opened:
             if item["impact"] in ("serious", "critical")
             for node in item["nodes"]
         ]
-        assert serious == []
+        assert serious == [], serious
 
     def texts(self, selector: str) -> list[str]:
         """Return the texts of elements, in the order of the page."""

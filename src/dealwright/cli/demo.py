@@ -74,7 +74,7 @@ def demo(
         else:
             from dealwright.cli.plan_demo import show_plan
 
-            show_plan(page, out / "plan", seed)
+            show_plan(page, out / "plan", desk, seed)
         page.print(f"\n[dim]{perf_counter() - began:.0f} s in all[/dim]")
         _heading(page, "6. The console")
         if missing_modules("service"):
@@ -82,7 +82,7 @@ def demo(
         elif show:
             from dealwright.cli.live_demo import open_console
 
-            open_console(page, desk, home, world, seed)
+            open_console(page, desk, home, world, out=out, seed=seed)
         else:
             page.print("dealwright demo --open shows this floor in your browser, alive")
 

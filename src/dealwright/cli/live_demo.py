@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dealwright.errors import DealwrightError
+from dealwright.extras import missing_modules
+from dealwright.settings import NightSettings
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -24,8 +26,8 @@ _SETTLED = 0.9
 _HOURS = 500
 
 
-def open_console(page: Console, desk: Desk, home: Path, world: AstraWorld, seed: int) -> None:
-    """Serve the console for the demo's desk and open it, until Ctrl-C."""
+def open_console(page: Console, desk: Desk, home: Path, world: AstraWorld, *, out: Path, seed: int) -> None:
+    """Serve the console for the demo's desk and its nights, and open it, until Ctrl-C."""
     from dealwright.service.params import ServiceParams
     from dealwright.service.server import Place, serve
 
@@ -43,7 +45,9 @@ def open_console(page: Console, desk: Desk, home: Path, world: AstraWorld, seed:
     )
     floor.start()
     try:
-        serve(Place(None, home), ServiceParams(), host="127.0.0.1", port=0, ready=ready, extend=add_pages)
+        nights = NightSettings(runs=str(out.resolve()), publish=False)
+        place = Place(None, home, night=None if missing_modules("plan") else nights)
+        serve(place, ServiceParams(), host="127.0.0.1", port=0, ready=ready, extend=add_pages)
     finally:
         ended.set()
         floor.join(timeout=5)

@@ -13,6 +13,7 @@ from dealwright.desk.results import Row
 from dealwright.desk.session import Session
 from dealwright.errors import InputError, NotFoundError, UnknownNameError
 
+_MANY: Final = 50
 NIGHT_STATUSES: Final = ("queued", "running", "done", "failed", "cancelled", "missed")
 
 
@@ -77,6 +78,12 @@ class NightRecord:
         """Whether nothing more will become of it."""
         return self.ended_at is not None
 
+    @property
+    def what_if(self) -> int | None:
+        """The night of which it is a variant; None: it stands for itself."""
+        found = self.options.get("what_if")
+        return None if found is None else int(found)
+
     def to_dict(self) -> Row:
         """Return it for JSON."""
         hidden = ("key", "folder")
@@ -139,9 +146,14 @@ class Nights(Session):
         return Page(tuple(night.to_dict() for night in found[:k]), more)
 
     def latest_done(self) -> NightRecord | None:
-        """Return the newest one that was carried out."""
-        found = self._page(status="done", k=1)
-        return found[0] if found else None
+        """Return the newest one that was carried out, what-ifs apart: no night takes over from those."""
+        before: int | None = None
+        while found := self._page(status="done", before=before, k=_MANY):
+            plain = next((night for night in found if night.what_if is None), None)
+            if plain is not None:
+                return plain
+            before = found[-1].night_id
+        return None
 
     def cancel(self, night_id: int, cancelled_by: str) -> NightRecord:
         """Call one off: one that waits at once, one that is under way as soon as its worker sees it.

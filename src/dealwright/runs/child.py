@@ -91,10 +91,10 @@ def carry_out(task: Mapping[str, Any], tell: Any) -> dict[str, Any]:
         tell("reading", 0.0)
         request = build_request(settings, options, out, previous)
         night = run_night(request, open_desk=open_desk, progress=show)
-    return {**more, **_figures(night)}
+    return {**more, **figures_of(night)}
 
 
-def _figures(night: Night) -> dict[str, Any]:
+def figures_of(night: Night) -> dict[str, Any]:
     """Return what a list of nights shows of one."""
     return {
         "as_of": night.request.as_of,

@@ -24,6 +24,7 @@ from dealwright.runs.output import RunDirectory, check_output, write_plan, write
 from dealwright.runs.publishing import OpenDesk, open_own_desk, publish_run
 from dealwright.runs.reading import read_calendar_entries, read_previous
 from dealwright.runs.request import NightRequest
+from dealwright.runs.what_if import with_changes
 from dealwright.tables.rejected import write_rejected
 
 
@@ -89,6 +90,8 @@ def run_night(
     with _workers(request) as executor:  # before the night begins: is there a cluster?
         travel = road_service(request)
         inputs, drawn = read_inputs(request, touches if request.touches_from_desk else None)
+        if request.changes is not None:
+            inputs = with_changes(inputs, request.changes, request.params.route)
         request = replace(request, as_of=inputs.as_of, inputs=None)
         land, tiles = read_ground(request, inputs.accounts), tiles_url(request)
         told = [

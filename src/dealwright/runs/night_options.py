@@ -13,6 +13,7 @@ from msgspec import Meta
 from dealwright.errors import InputError
 from dealwright.plan.params import PlanParams
 from dealwright.runs.request import NightRequest, read_request
+from dealwright.runs.what_if import InputChanges
 from dealwright.settings import NightSettings
 from dealwright.toml import convert, read_toml
 
@@ -38,6 +39,10 @@ class NightOptions:
         By default as the settings say.
     previous
         The night to compare with and to take over from: its id; by default the last one, 0: none.
+    what_if
+        The night of which this one is a variant: no later night takes over from it.
+    changes
+        Of the people in the tables.
     """
 
     directory: str | None = None
@@ -65,6 +70,15 @@ class NightOptions:
     currency: str | None = None
     company: str | None = None
     params: dict[str, Any] | None = None
+    what_if: Annotated[int, Meta(ge=1, le=2**53)] | None = None
+    changes: InputChanges | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what nobody would expect of a what-if."""
+        if self.what_if is not None and self.publish is not False:
+            raise InputError("a what-if is never published: ask with publish = false")
+        if self.changes is not None and self.what_if is None:
+            raise InputError("changes of the people are for a what-if: name the night with what_if")
 
 
 def read_options(raw: Mapping[str, Any]) -> NightOptions:
@@ -106,6 +120,7 @@ def build_request(
     if options.publish is not None:
         given["publish"] = options.publish
     given |= {name: getattr(night, name) for name in ("osrm", "valhalla", "land", "tiles", "cluster")}
+    given["changes"] = options.changes
     given["previous"] = None if previous is None else str(previous)
     if options.world is None:
         root = _root(night)

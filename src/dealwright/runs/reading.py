@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -29,13 +29,15 @@ from dealwright.toml import read_toml
 _DAYS: Final = ("maps", "briefs", "calendars", "days")
 
 
-def read_run(folder: Path | str, plan: Plan | None = None) -> Run:
+def read_run(folder: Path | str, plan: Plan | None = None, *, columns: Collection[str] | None = None) -> Run:
     """Read a run from its folder.
 
     Parameters
     ----------
     plan
         What was written there, where it is still at hand: its tables are not read again.
+    columns
+        Of the accounts, where these are enough: then the events of the accounts are not read either.
 
     Raises
     ------
@@ -44,7 +46,7 @@ def read_run(folder: Path | str, plan: Plan | None = None) -> Run:
     """
     folder = Path(folder)
     try:
-        accounts = pl.read_parquet(folder / "accounts.parquet") if plan is None else plan.accounts
+        accounts = _read_accounts(folder, columns) if plan is None else plan.accounts
         kpis = json.loads((folder / "kpis.json").read_text(encoding="utf-8"))["kpis"]
         params = read_toml(folder / "params.toml", "params.toml")
         settings, told = params.get("run", {}), params.get("report", {})
@@ -69,7 +71,8 @@ def read_run(folder: Path | str, plan: Plan | None = None) -> Run:
             people=people_of(_read_people(folder / "people.parquet", tables)),
             changes=_read_table(folder / "changes.parquet", CHANGE_COLUMNS),
             outcomes=_read_table(folder / "outcomes.parquet", OUTCOME_COLUMNS),
-            history=_read_table(folder / "account_history.parquet", HISTORY_COLUMNS),
+            history=pl.DataFrame(schema=HISTORY_COLUMNS) if columns is not None
+            else _read_table(folder / "account_history.parquet", HISTORY_COLUMNS),
             trend=tuple(_read_json(folder / "trend.json") or ()),
             first_day=_first_day(folder, tables),
             card=_read_json(folder / "model_card.json") or {},
@@ -198,6 +201,14 @@ def company_called(settings: Mapping[str, Any]) -> str:
     given = settings.get("accounts") or settings.get("orders")
     folder = settings.get("directory") or (Path(str(given)).parent if given else "")
     return Path(str(folder)).resolve().name.replace("_", " ") if str(folder) not in ("", ".") else ""
+
+
+def _read_accounts(folder: Path, columns: Collection[str] | None) -> pl.DataFrame:
+    """Read the accounts, or those of their columns that a run of any version has."""
+    if columns is None:
+        return pl.read_parquet(folder / "accounts.parquet")
+    frame = pl.scan_parquet(folder / "accounts.parquet")
+    return frame.select(name for name in frame.collect_schema().names() if name in columns).collect()
 
 
 def _read_people(path: Path, tables: Mapping[str, pl.DataFrame]) -> pl.DataFrame:

@@ -12,6 +12,7 @@ from dealwright.errors import InputError, UnknownNameError
 from dealwright.plan.params import PlanParams
 from dealwright.report.brief_files import read_wording
 from dealwright.report.format import format_of
+from dealwright.runs.what_if import InputChanges, read_changes
 from dealwright.schemas import PlanInputs
 from dealwright.toml import convert, read_toml
 
@@ -57,6 +58,8 @@ class NightRequest:
         Address of a road service for travel times.
     land, tiles
         Land as GeoJSON polygons, and street tiles for the maps: an address, a ``.pmtiles`` file, or ``none``.
+    changes
+        Of the people in the tables, to see what it would bring.
     publish
         Put the day's tasks on the desk when the run is complete.
     home
@@ -89,6 +92,7 @@ class NightRequest:
     valhalla: str | None = None
     land: str | None = None
     tiles: str | None = None
+    changes: InputChanges | None = None
     inputs: PlanInputs | None = field(default=None, repr=False, compare=False)
     publish: bool = False
     cluster: str | None = None
@@ -97,6 +101,7 @@ class NightRequest:
 
     def __post_init__(self) -> None:
         """Fill in what follows from the rest."""
+        object.__setattr__(self, "changes", read_changes(self.changes))
         if self.touches_from_desk is None and self.publish:
             object.__setattr__(self, "touches_from_desk", True)
         if self.cluster_data is not None and self.cluster is None:
@@ -107,6 +112,7 @@ class NightRequest:
     def table(self) -> dict[str, Any]:
         """Return how the night is started as the ``[run]`` table of ``params.toml``."""
         values = {key: getattr(self, key) for key in RUN_KEYS}
+        values["changes"] = None if self.changes is None else self.changes.table()
         return {
             key: value for key, value in values.items() if value is not None and (key != "force" or value)
         }

@@ -86,7 +86,7 @@ class RunFolder:
 
         run = read_run(self.folder)
         card = card_of(run, find_account(run.accounts, account))
-        return {name: _plain(value) for name, value in card.items() if value is not None}
+        return {name: plain(value) for name, value in card.items() if value is not None}
 
     def table(self, name: str, *, after: int = 0, k: int = 100) -> tuple[list[dict[str, Any]], int | None]:
         """Return a page of another table of the run, in its order, and the number of the row that follows."""
@@ -139,12 +139,13 @@ class RunFolder:
             }
             for item in self.kpis()
         ]  # fmt: skip
-        changed = self._changed(before)
+        changed = self.changed_accounts(before)
         page = changed if after is None else changed.filter(pl.col("account_id") > after)
-        rows, following = _page(_rows(page.head(k + 1)), k)
+        rows, following = _page(plain_rows(page.head(k + 1)), k)
         return {"kpis": figures, "changed": changed.height, "items": rows, "next": following}
 
-    def _changed(self, before: RunFolder) -> pl.DataFrame:
+    def changed_accounts(self, before: RunFolder) -> pl.DataFrame:
+        """Return the accounts with another action, channel or agent than in another run, by their ids."""
         now, was = (run._compared() for run in (self, before))
         joined = was.join(now, on="account_id", how="full", coalesce=True, suffix="_now")
         differs = pl.any_horizontal(pl.col(name).ne_missing(pl.col(f"{name}_now")) for name in _COMPARED)
@@ -181,13 +182,14 @@ class RunFolder:
 
     def _collect(self, frame: pl.LazyFrame) -> list[dict[str, Any]]:
         try:
-            return _rows(frame.collect())
+            return plain_rows(frame.collect())
         except (OSError, pl.exceptions.PolarsError) as error:
             raise _broken(self.folder, error) from None
 
 
-def _rows(frame: pl.DataFrame) -> list[dict[str, Any]]:
-    return [{name: _plain(value) for name, value in row.items()} for row in frame.to_dicts()]
+def plain_rows(frame: pl.DataFrame) -> list[dict[str, Any]]:
+    """Return the rows of a frame as JSON can say them."""
+    return [{name: plain(value) for name, value in row.items()} for row in frame.to_dicts()]
 
 
 def _page(rows: list[dict[str, Any]], k: int) -> tuple[list[dict[str, Any]], str | None]:
@@ -196,14 +198,14 @@ def _page(rows: list[dict[str, Any]], k: int) -> tuple[list[dict[str, Any]], str
     return kept, (str(kept[-1]["account_id"]) if len(rows) > k else None)
 
 
-def _plain(value: Any) -> Any:
-    """Return what JSON can say: no number that is none."""
+def plain(value: Any) -> Any:
+    """Return a value as JSON can say it: no number that is none."""
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, Mapping):
-        return {name: _plain(item) for name, item in value.items()}
+        return {name: plain(item) for name, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     return value.isoformat() if isinstance(value, datetime | date) else value
 
 

@@ -11,7 +11,7 @@ from urllib.parse import quote, urlsplit
 from markupsafe import Markup
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from dealwright.report.format import LANGUAGES, Format, mark
@@ -19,10 +19,23 @@ from dealwright.service.answers import Json
 from dealwright.service.endpoint import csrf_token_of
 from dealwright.service.guard import CSRF_FIELD
 from dealwright.service.problems import RefusedError
-from dealwright.web import admin, agents, audit, evidence, floor, leads, live, my_day
+from dealwright.web import (
+    admin,
+    agents,
+    audit,
+    evidence,
+    floor,
+    leads,
+    live,
+    my_day,
+    night_accounts,
+    night_files,
+    nights,
+    what_if,
+)
 from dealwright.web.asking import identify, read_form
 from dealwright.web.pages import ASSETS, LANGUAGE_COOKIE, asset_bytes, find_format, write_page
-from dealwright.web.view import EVERYBODY, READERS, Ask, Done, Part, Shown, View, as_csv
+from dealwright.web.view import EVERYBODY, READERS, Ask, Done, Part, Shown, View, as_csv, csv_lines, json_lines
 from dealwright.web.words import HEADINGS
 
 if TYPE_CHECKING:
@@ -45,6 +58,7 @@ NAVIGATION: Final = (
     ("f", "/floor", mark("Floor"), READERS),
     ("l", "/leads", mark("Leads"), READERS),
     ("p", "/agents", mark("Agents"), READERS),
+    ("n", "/nights", mark("Night"), READERS),
     ("e", "/evidence", mark("Evidence"), READERS),
     ("a", "/audit", mark("Audit"), READERS),
     ("s", "/admin", mark("Admin"), READERS),
@@ -54,6 +68,9 @@ _PARTS: Final[Sequence[Part]] = (
     *leads.PARTS,
     *agents.PARTS,
     *my_day.PARTS,
+    *nights.PARTS,
+    *night_accounts.PARTS,
+    *what_if.PARTS,
     *evidence.PARTS,
     *audit.PARTS,
     *admin.PARTS,
@@ -69,6 +86,7 @@ def add_console(app: FastAPI) -> None:
         Route("/language/{language}", _language),
         Route("/live/floor", live.follow_floor),
         Route("/live/{what}/{name}", live.follow_one),
+        Route("/nights/{night_id:int}/files/{name:path}", night_files.send_file),
         Route("/find.json", _find),
         Route("/favicon.ico", _icon),
     ]
@@ -95,16 +113,17 @@ def _show(part: Shown, form: str) -> Endpoint:
 
 def _answer(ask: Ask, part: Shown, form: str) -> Response:
     view = part.build(ask)
+    if form == ".json" and view.export is not None:
+        return StreamingResponse(json_lines(view.data, view.export()), media_type="application/json")
     if form == ".json":
         return Json(dict(view.data))
     if form == ".csv":
         name = ask.request.url.path.strip("/").replace("/", "-")
-        return Response(
-            as_csv(view.data.get(view.table, [view.data])),
-            media_type="text/csv",
-            headers={"Content-Disposition": f"attachment; filename*=UTF-8''{quote(name)}"},
-        )
-    return page_response(ask.request, ask.form, view.template, _around(ask, view), 200)
+        kept = {"Content-Disposition": f"attachment; filename*=UTF-8''{quote(name, safe='')}"}
+        if view.export is not None:
+            return StreamingResponse(csv_lines(view.export()), media_type="text/csv", headers=kept)
+        return Response(as_csv(view.data.get(view.table, [view.data])), media_type="text/csv", headers=kept)
+    return page_response(ask.request, view.form or ask.form, view.template, _around(ask, view), 200)
 
 
 def _around(ask: Ask, view: View) -> dict[str, Any]:

@@ -161,9 +161,11 @@ async def follow_one(request: Request) -> StreamingResponse:
         agent_id = await run_in_threadpool(ask.desk.book.find_agent, name)
         ask.check_own(agent_id, f"agent {name}")
         return _stream(ask, _changes(ask, lambda event: event.agent_id == agent_id))
+    if what == "nights":
+        return await _follow_nights(ask, name)
     lead_id = whole_number(name, "the number of a lead")
     if what != "leads" or lead_id is None:
-        raise InputError("what can be followed is the floor, a lead, an agent or a day")
+        raise InputError("what can be followed is the floor, a lead, an agent, a day, a night, or all nights")
     own = ask.own_agent
     return _stream(
         ask,
@@ -179,6 +181,18 @@ def _is_of_day(event: Event, rep_id: str) -> bool:
     return event.kind == "plan_published" or (
         event.kind.startswith("task_") and event.data.get("rep_id") == rep_id
     )
+
+
+async def _follow_nights(ask: Ask, name: str) -> StreamingResponse:
+    """Say that something happened with a night, or with any."""
+    if not ask.may(*READERS):
+        raise RefusedError(403, "the nights are a planner's and a manager's to see")
+    night_id = None if name == "all" else whole_number(name, "the number of a night")
+
+    def wanted(event: Event) -> bool:
+        return event.kind.startswith("night_") and night_id in (None, event.data.get("night_id"))
+
+    return _stream(ask, _changes(ask, wanted))
 
 
 async def _changes(ask: Ask, wanted: Callable[[Event], bool]) -> AsyncGenerator[bytes, None]:

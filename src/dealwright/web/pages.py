@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from dealwright.errors import InputError
 from dealwright.report.format import DEFAULT_CURRENCY, LANGUAGES, Format, format_of
 from dealwright.report.pages import address, asset, environment
-from dealwright.web import words
+from dealwright.web import night_words, words
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -56,6 +56,14 @@ def console_environment(form: Format) -> Environment:
         change_text=partial(words.change_text, form),
         p_text=partial(words.chance_text, form),
         figure=partial(words.figure, form),
+        night_chip=partial(night_words.night_chip, form),
+        stage_text=partial(night_words.stage_text, form),
+        asked_by=partial(night_words.asked_by, form),
+        options_of=partial(night_words.options_of, form),
+        changes_of=lambda options: list(night_words.describe(form, options)),
+        state_text=partial(words.known_text, form, night_words.STATES),
+        what_text=partial(words.known_text, form, night_words.WHAT),
+        field_text=partial(words.known_text, form, night_words.FIELDS),
     )
     return made
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
@@ -123,6 +124,10 @@ class View:
         What the page follows: an address of server-sent events, empty without.
     path
         The page's own address, where a form with another one answers with it.
+    form
+        How figures are written, where that is not as for everything else: the currency of a run.
+    export
+        All rows for CSV and JSON, where a page has some of them.
     """
 
     template: str
@@ -133,6 +138,8 @@ class View:
     extra: Mapping[str, Any] = field(default_factory=dict)
     live: str = ""
     path: str = ""
+    form: Format | None = None
+    export: Callable[[], Iterable[Mapping[str, Any]]] | None = None
 
 
 @dataclass(frozen=True)
@@ -199,6 +206,29 @@ def as_csv(rows: Sequence[Mapping[str, Any]]) -> str:
     for row in rows[:_MOST_ROWS]:
         writer.writerow([_cell(row.get(name)) for name in names])
     return stream.getvalue()
+
+
+def csv_lines(rows: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """Yield rows of one shape as CSV, many at a time."""
+    for number, part in enumerate(_batched(rows)):
+        text = as_csv(part)
+        yield text if number == 0 else text.partition("\r\n")[2]
+
+
+def json_lines(data: Mapping[str, Any], rows: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """Yield a view as JSON, with all rows in the place of ``rows``, many at a time."""
+    rest = json.dumps({name: value for name, value in data.items() if name != "rows"}, default=str)
+    yield f'{rest[:-1]}{", " if len(rest) > 2 else ""}"rows": ['
+    for number, part in enumerate(_batched(rows)):
+        text = json.dumps(part, default=str, ensure_ascii=False)[1:-1]
+        yield text if number == 0 else f", {text}"
+    yield "]}"
+
+
+def _batched(rows: Iterable[Mapping[str, Any]]) -> Iterator[list[Mapping[str, Any]]]:
+    rest = iter(rows)
+    while part := list(islice(rest, _MOST_ROWS)):
+        yield part
 
 
 def _cell(value: Any) -> str:

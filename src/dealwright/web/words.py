@@ -115,6 +115,8 @@ DONE: Final[Mapping[str, str]] = {
     "revoked": mark("The key is revoked; it works for a few seconds yet."),
     "capacity": mark("The capacity is set."),
     "shift": mark("The hours are set."),
+    "asked": mark("The night is in the queue: the worker takes it in its turn."),
+    "called_off": mark("The night is cancelled; one under way ends within seconds."),
 }
 HEADINGS: Final[Mapping[int, str]] = {
     400: mark("The form cannot be read"),

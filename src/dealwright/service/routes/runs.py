@@ -10,12 +10,12 @@ from fastapi import APIRouter, Header, Path, Query, Request
 from starlette.responses import FileResponse, Response
 
 from dealwright.desk.desk import Desk
-from dealwright.errors import ConflictError, NotFoundError
 from dealwright.extras import require_extra
 from dealwright.runs.logs import REQUEST_ID
 from dealwright.service.answers import Json, page_answer
 from dealwright.service.endpoint import TheDesk, Who, endpoint, service_of
 from dealwright.service.routes.leads import After, Limit
+from dealwright.service.run_folders import night_settings, run_folder
 from dealwright.service.shapes import (
     ComparisonOut,
     FilesOut,
@@ -55,7 +55,7 @@ def start_run(
     options = run.model_dump(mode="json", exclude_none=True, exclude_defaults=True)
     previous = options.get("previous")
     if previous:
-        _folder(night, desk, previous)
+        run_folder(night, desk, previous)
     build_request(night, read_options(options), FilePath(night.runs))  # says at once what is wrong
     key = f"{who.caller_id} {idempotency_key or uuid.uuid4()}"
     night_id = desk.nights.request(key, who.name, options, request_id=REQUEST_ID.get())
@@ -173,32 +173,8 @@ def compare_runs(
 
 
 def _settings(request: Request) -> NightSettings:
-    night = service_of(request).night
-    if night is None:
-        raise ConflictError(
-            "no night is configured: write a table [night] into the service's dealwright.toml, "
-            "and start the service and its worker again"
-        )
-    return night
+    return night_settings(service_of(request))
 
 
 def _run(request: Request, desk: Desk, night_id: int) -> RunFolder:
-    return _folder(_settings(request), desk, night_id)
-
-
-def _folder(night: NightSettings, desk: Desk, night_id: int) -> RunFolder:
-    """Find the folder of a run that is done."""
-    from dealwright.runs.results import RunFolder
-
-    found = desk.nights.get(night_id)
-    if found.folder is None:
-        raise NotFoundError(
-            f"night {night_id} is {found.status} and has no results: look at one that is done"
-        )
-    folder = FilePath(night.runs) / found.folder
-    if not folder.is_dir():
-        raise NotFoundError(
-            f"the folder of night {night_id} is not on this machine: the last {night.keep} are kept, and a "
-            f"service elsewhere than its worker needs the same [night] runs"
-        )
-    return RunFolder(folder)
+    return run_folder(_settings(request), desk, night_id)
