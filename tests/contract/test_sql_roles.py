@@ -100,8 +100,8 @@ OWN = [
     "select dealwright.revoke_key('0123456789ab')",
     "select dealwright.begin_session(sha256('x'), '1 hour', null, 'i', 's', 'n', '{admin}')",
     "select dealwright.agent_with_email('a@example.com')",
-    "select dealwright.create_webhook('https://example.com', null, 'secret')",
-    "select secret from dealwright.list_webhooks()",
+    "select dealwright.create_webhook('https://example.com', null, '0123456789abcdef', 'mark')",
+    "select salt from dealwright.list_webhooks()",
 ]
 WRITES = [
     "update dealwright.agent set open = 0",
@@ -469,6 +469,8 @@ def test_every_public_routine_belongs_to_a_role_or_to_the_owner(
     assert public - granted == {
         "rebuild_statistics", "set_default_policy", "create_key", "list_keys", "replace_key", "revoke_key",
         "create_webhook", "remove_webhook", "list_webhooks", "dead_letters", "webhook_done", "webhook_failed",
+        "webhook_gave_up", "webhook_passed", "webhooks_behind", "rotate_webhook", "pause_webhook",
+        "resume_webhook",
         "webhook_again", "begin_session", "agent_with_email", "erase_customer",
         "closed_months", "archived_digest", "release_month",
     }  # fmt: skip

@@ -763,8 +763,10 @@ class WebhookOut(BaseModel):
     kinds: list[str] | None
     heard: str
     created_at: datetime
-    disabled_at: datetime | None
+    disabled_at: datetime | None = Field(description="It was gone, or took nothing for too long.")
+    paused_at: datetime | None
     failures: int
+    failing_since: datetime | None = Field(description="Since when it has taken nothing.")
     retry_at: datetime | None
     last_error: str | None
     dead_letters: int
@@ -776,8 +778,17 @@ class WebhooksOut(BaseModel):
     webhooks: list[WebhookOut]
 
 
+class WebhookResumedOut(BaseModel):
+    """A webhook that is told of events again."""
+
+    webhook_id: int
+    archived_until: datetime | None = Field(
+        description="Until then the events it has not got are in the archive, and are not sent."
+    )
+
+
 class DeadLetterOut(BaseModel):
-    """An event that an address refused for good."""
+    """An event that was put aside because an address did not take it."""
 
     event: str
     kind: str
@@ -786,6 +797,6 @@ class DeadLetterOut(BaseModel):
 
 
 class DeadLettersOut(BaseModel):
-    """What an address refused for good, oldest first."""
+    """What was put aside for an address, oldest first."""
 
     dead_letters: list[DeadLetterOut]

@@ -314,7 +314,7 @@ select dealwright.create_key(
 
 -- name: create_webhook
 -- An address that receives events from now on.
-select dealwright.create_webhook(%(url)s::text, %(kinds)s::text[], %(secret)s::text) as webhook_id
+select dealwright.create_webhook(%(url)s::text, %(kinds)s::text[], %(salt)s::bytea, %(key_mark)s::text) as webhook_id
 
 -- name: currency
 -- What amounts are in.
@@ -854,6 +854,10 @@ order by a.attnum
 -- Drops a month of the record that is in the archive.
 select dealwright.release_month(%(kind)s::text, %(partition)s::text, %(files)s::jsonb) as rows
 
+-- name: pause_webhook
+-- An address that is told nothing for now.
+select dealwright.pause_webhook(%(webhook_id)s::bigint)
+
 -- name: remove_webhook
 -- An address that is told of nothing any more.
 select dealwright.remove_webhook(%(webhook_id)s::bigint)
@@ -878,6 +882,15 @@ select dealwright.resolve_contest(%(assignment_id)s::bigint, %(reason)s::text) a
 -- A run of the plan is asked for.
 select dealwright.request_night(%(key)s::text, %(requested_by)s::text, %(options)s::jsonb,
     %(due_at)s::timestamptz, %(begin_at)s::timestamptz, %(request_id)s::text) as night_id
+
+-- name: resume_webhook
+-- An address is told of events again, from where it stopped.
+select dealwright.resume_webhook(%(webhook_id)s::bigint) as archived_until
+
+-- name: rotate_webhook
+-- A new secret for an address.
+select dealwright.rotate_webhook(%(webhook_id)s::bigint, %(salt)s::bytea, %(key_mark)s::text,
+    make_interval(secs => %(keep_s)s::double precision))
 
 -- name: restore_begins
 -- What comes before a backup's own script, for psql. The time is for whoever is at work in the desk that goes.
@@ -1022,23 +1035,36 @@ order by l.priority desc, l.received_at, l.lead_id
 
 -- name: webhook_again
 -- An address is told once more of what it refused, and of all since.
-select dealwright.webhook_again(%(webhook_id)s::bigint)
+select dealwright.webhook_again(%(webhook_id)s::bigint) as archived_until
 
 -- name: webhook_done
--- An event was delivered, or given up with an error.
-select dealwright.webhook_done(%(webhook_id)s::bigint, %(xid)s::text::xid8, %(position)s::bigint, %(kind)s::text,
-    %(error)s::text)
+-- An event was taken.
+select dealwright.webhook_done(%(webhook_id)s::bigint, %(xid)s::text::xid8, %(position)s::bigint)
 
 -- name: webhook_failed
 -- An address did not take an event: when to try again.
 select dealwright.webhook_failed(
-    %(webhook_id)s::bigint, %(error)s::text, make_interval(secs => %(wait_s)s::double precision), %(gone)s::boolean)
+    %(webhook_id)s::bigint, %(error)s::text, make_interval(secs => %(wait_s)s::double precision),
+    %(disable)s::boolean)
+
+-- name: webhook_gave_up
+-- An event was put aside.
+select dealwright.webhook_gave_up(%(webhook_id)s::bigint, %(xid)s::text::xid8, %(position)s::bigint, %(kind)s::text,
+    %(error)s::text)
+
+-- name: webhook_passed
+-- Events that do not concern an address.
+select dealwright.webhook_passed(%(webhook_id)s::bigint, %(xid)s::text::xid8, %(position)s::bigint)
 
 -- name: webhooks
 -- The addresses that receive events, each with its place among them.
-select webhook_id, url, kinds, secret, xid::text::numeric as xid, position, created_at, disabled_at, failures, retry_at,
-       last_error, dead_letters
+select webhook_id, url, kinds, salt, key_mark, former_salt, former_until, xid::text::numeric as xid, position, created_at,
+       disabled_at, paused_at, failures, failing_since, retry_at, last_error, dead_letters
 from dealwright.list_webhooks()
+
+-- name: webhooks_behind
+-- Who has not got all events of a month yet.
+select dealwright.webhooks_behind(%(partition)s::text) as webhook_ids
 
 -- name: which_server
 -- What a server and its standbys have in common, and no other.

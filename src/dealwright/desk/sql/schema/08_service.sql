@@ -49,20 +49,31 @@ create index web_session_expires on dealwright_engine.web_session (expires_at);
 comment on table dealwright_engine.web_session is
     'People who are signed in with a browser; a row goes when they sign out, and after it has expired.';
 
--- Who receives events by a call of their own. The secret signs each call, so it cannot be a hash.
+-- Who receives events by a call of their own. What signs a call is derived from the salt and a key that is not here.
 create table dealwright_engine.webhook (
     webhook_id bigint generated always as identity primary key,
     url text not null,
     kinds text[],
-    secret text not null,
+    salt bytea not null,
+    -- tells the key that the secret was derived from from any other
+    key_mark text not null,
+    -- until then the secret before it signs as well
+    former_salt bytea,
+    former_until timestamptz,
     -- the last event that was delivered or given up
     xid xid8 not null,
     position bigint not null,
     created_at timestamptz not null default now(),
     disabled_at timestamptz,
+    paused_at timestamptz,
     failures integer not null default 0,
+    -- since when it has taken nothing
+    failing_since timestamptz,
     retry_at timestamptz,
     last_error text,
+    constraint webhook_secrets check (
+        length(salt) = 16 and length(former_salt) = 16 and (former_salt is null) = (former_until is null)
+        and length(key_mark) <= 64),
     constraint webhook_texts check (
         url ~ '^https?://' and length(url) <= 2000 and url !~ '[\x01-\x20\x7f-\x9f]'
         and (kinds is null or kinds <> '{}') and length(last_error) <= 2000)
