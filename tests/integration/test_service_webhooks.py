@@ -295,7 +295,7 @@ def test_a_paused_address_is_told_nothing_and_later_everything(
         assert receiver.heard["/paused"] == []
         desk.webhooks.resume(paused)
         until(lambda: receiver.events("/paused") == wanted)
-    done = [row["action"] for row in desk.book.changes(kind="webhook").items]
+    done = [row["action"] for row in desk.book.changes(kind="webhook").rows]
     assert done == ["resume_webhook", "pause_webhook", "create_webhook", "create_webhook"]
 
 

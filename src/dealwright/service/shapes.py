@@ -427,6 +427,61 @@ class PolicyOut(BaseModel):
     is_default: bool
 
 
+class PolicyIn(Request):
+    """What a policy is to be."""
+
+    params: dict[str, Any] | None = Field(
+        None, description="All its parameters; without it they stay.", examples=[{"fairness": 0.2}]
+    )
+    make_default: bool = Field(False, description="Use it where none is named.")
+    reason: Text | None = Field(None, description="Needed where a second person has to agree.")
+
+
+class ChangeReasonIn(Request):
+    """Why a change is made."""
+
+    reason: Text | None = Field(None, description="Needed where a second person has to agree.")
+
+
+class ProposedOut(BaseModel):
+    """What became of a change that was asked for."""
+
+    proposal_id: int | None = Field(description="It waits for a second person; null: it is in force.")
+
+
+class ProposalOut(BaseModel):
+    """A change that somebody asked for."""
+
+    proposal_id: int
+    asked_at: datetime
+    asked_by: str
+    asked_by_name: str
+    kind: Literal["model", "policy", "second_person"]
+    object_id: str
+    before: dict[str, Any]
+    after: dict[str, Any]
+    reason: str
+    status: Literal["waiting", "agreed", "refused", "withdrawn"]
+    decided_at: datetime | None
+    decided_by: str | None
+    decided_by_name: str | None
+    decided_reason: str | None
+
+
+class ProposalsOut(BaseModel):
+    """Changes that somebody asked for, and whether a second person has to agree."""
+
+    required: bool
+    proposals: list[ProposalOut]
+
+
+class SecondPersonIn(Request):
+    """Whether changes of a model or a policy wait for a second person."""
+
+    required: bool
+    reason: Text = Field(examples=["agreed with the works council"])
+
+
 class PoliciesOut(BaseModel):
     """The policies; the first is used where none is named."""
 

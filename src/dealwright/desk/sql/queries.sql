@@ -104,6 +104,10 @@ where (%(after)s::bigint is null or a.agent_id > %(after)s::bigint)
 order by a.agent_id
 limit %(k)s::bigint
 
+-- name: agree_to_proposal
+-- A second person agrees.
+select dealwright.agree_to_proposal(%(proposal_id)s::bigint, %(reason)s::text)
+
 -- name: archive_files
 -- What is in the archive.
 select file, kind, partition, from_time, to_time, rows, first_id, last_id, sha256
@@ -787,11 +791,27 @@ select dealwright.prepare_months() as months
 
 -- name: promote_model
 -- Puts a model to work.
-select dealwright.promote_model(%(model_id)s::bigint)
+select dealwright.propose_model(%(model_id)s::bigint, %(reason)s::text) as proposal_id
 
 -- name: promoted_model
 -- The model of a kind that is at work.
 select model_id, parameters from dealwright.model where promoted and kind = %(kind)s
+
+-- name: proposals
+-- Changes that wait for a second person, or all that were asked for, newest first.
+select proposal_id, asked_at, asked_by, asked_by_name, kind, object_id, before, after, reason, status, decided_at,
+       decided_by, decided_by_name, decided_reason
+from dealwright.proposal
+where (%(status)s::text is null or status = %(status)s::text)
+  and (%(kind)s::text is null or kind = %(kind)s::text)
+  and (%(object_id)s::text is null or object_id = %(object_id)s::text)
+order by proposal_id desc
+limit 1000
+
+-- name: propose_policy
+-- Another policy, or other parameters: at once, or when a second person agrees.
+select dealwright.propose_policy(%(name)s::text, %(params)s::jsonb, %(make_default)s::boolean, %(reason)s::text)
+    as proposal_id
 
 -- name: publish_tasks
 -- Takes in what was copied into published_task.
@@ -850,6 +870,10 @@ from pg_attribute as a
 where a.attrelid = ('dealwright.' || quote_ident(%(table)s::text))::regclass and a.attnum > 0 and not a.attisdropped
 order by a.attnum
 
+-- name: refuse_proposal
+-- A change does not take effect.
+select dealwright.refuse_proposal(%(proposal_id)s::bigint, %(reason)s::text)
+
 -- name: release_month
 -- Drops a month of the record that is in the archive.
 select dealwright.release_month(%(kind)s::text, %(partition)s::text, %(files)s::jsonb) as rows
@@ -874,6 +898,10 @@ select dealwright.replace_key(
 -- name: replay
 -- A decision recomputed from its record.
 select dealwright.replay(%(assignment_id)s::bigint) as answer
+
+-- name: require_second_person
+-- Whether a second person has to agree.
+select dealwright.require_second_person(%(required)s::boolean, %(reason)s::text) as proposal_id
 
 -- name: resolve_contest
 -- An outcome stands.
@@ -929,6 +957,10 @@ select dealwright.revoke_key(%(key_id)s::text) as revoked_at
 -- name: seal_decisions
 -- Seals what was decided since the last time.
 select dealwright.seal_decisions() as sealed
+
+-- name: second_person_required
+-- Whether a second person has to agree.
+select dealwright.second_person_required() as required
 
 -- name: serve_queue
 -- Gives places that a shift has opened to those who wait.

@@ -146,3 +146,36 @@ create table dealwright.decision_erasure (
 create index decision_erasure_block on dealwright.decision_erasure (block_id, erasure_id);
 comment on table dealwright.decision_erasure is
     'Blocks from which a customer''s words were taken: what their content hashes to since, sealed by a block of its own.';
+
+-- Changes of a model or a policy that wait for a second person, and what became of them.
+create table dealwright.proposal (
+    proposal_id bigint generated always as identity primary key,
+    asked_at timestamptz not null default clock_timestamp(),
+    asked_by text not null,
+    asked_by_name text not null,
+    kind text not null,
+    object_id text not null,
+    -- what was in force when it was asked for: it takes effect only while that still is
+    before jsonb not null,
+    after jsonb not null,
+    reason text not null,
+    status text not null default 'waiting',
+    decided_at timestamptz,
+    decided_by text,
+    decided_by_name text,
+    decided_reason text,
+    constraint proposal_words check (
+        kind in ('model', 'policy', 'second_person')
+        and status in ('waiting', 'agreed', 'refused', 'withdrawn')
+        and (decided_at is null) = (status = 'waiting') and (decided_by is null) = (status = 'waiting'))
+);
+create index proposal_waiting on dealwright.proposal (proposal_id) where status = 'waiting';
+comment on table dealwright.proposal is
+    'Changes of a model or a policy that somebody asked for: each takes effect when another person agrees.';
+
+create table dealwright_engine.duty (
+    only_row boolean primary key default true check (only_row),
+    second_person boolean not null default false
+);
+insert into dealwright_engine.duty default values;
+comment on table dealwright_engine.duty is 'What this desk asks of its people: whether a second person has to agree.';
