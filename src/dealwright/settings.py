@@ -3,14 +3,17 @@
 Read in this order, the later one wins: built-in defaults, ``dealwright.toml`` in the working directory (or
 the file named by ``DEALWRIGHT_CONFIG``), the environment (``DATABASE_URL``, ``DATABASE_URL_READ``,
 ``DEALWRIGHT_HOME``, ``DEALWRIGHT_ARCHIVE``, ``DEALWRIGHT_PUBLIC_URL``), options. A secret stands in the
-environment alone: ``DEALWRIGHT_OIDC_SECRET``.
+environment alone: ``DEALWRIGHT_OIDC_SECRET``, ``DEALWRIGHT_WEBHOOK_KEY``.
 """
 
 from __future__ import annotations
 
+import base64
 import os
 import re
+import secrets
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
@@ -159,6 +162,31 @@ class NightSettings:
 
 
 @dataclass(frozen=True)
+class WebhookSettings:
+    """The table ``[webhooks]``: how long the desk tries to tell an address of an event.
+
+    Attributes
+    ----------
+    give_up_days
+        An event that an address does not take for so long is put aside, as a dead letter; an address that has
+        taken nothing for so long is told nothing more until somebody resumes it.
+
+    Raises
+    ------
+    InputError
+        It is not above 0 and at most 365.
+    """
+
+    give_up_days: float = 5.0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.give_up_days <= 365:
+            raise InputError(
+                f"[webhooks] give_up_days = {self.give_up_days}: write a number above 0, and at most 365"
+            )
+
+
+@dataclass(frozen=True)
 class Settings:
     """Where things are.
 
@@ -184,6 +212,10 @@ class Settings:
         The OpenID provider where people sign in.
     oidc_secret
         The secret of this service at that provider.
+    webhooks
+        How long the desk tries to tell an address of an event.
+    webhook_key
+        From which the secrets of webhooks are derived; empty: a file of the home has it (`find_webhook_key`).
     """
 
     database_url: str | None = None
@@ -196,6 +228,8 @@ class Settings:
     public_url: str | None = None
     oidc: OpenId | None = None
     oidc_secret: str = field(default="", repr=False)
+    webhooks: WebhookSettings = WebhookSettings()
+    webhook_key: str = field(default="", repr=False)
 
     def __post_init__(self) -> None:
         if self.public_url is not None:
@@ -253,13 +287,48 @@ def load_settings(
         settings = replace(settings, archive=Path(archive).expanduser())
     if public_url := variables.get("DEALWRIGHT_PUBLIC_URL", "").strip():
         settings = replace(settings, public_url=public_url)
-    settings = replace(settings, oidc_secret=variables.get("DEALWRIGHT_OIDC_SECRET", "").strip())
+    settings = replace(
+        settings,
+        oidc_secret=variables.get("DEALWRIGHT_OIDC_SECRET", "").strip(),
+        webhook_key=variables.get("DEALWRIGHT_WEBHOOK_KEY", "").strip(),
+    )
     if home is not None and not database_url:
         # who names a home means the embedded database in it
         settings = replace(settings, database_url=None)
     if home is not None or database_url:
         settings = replace(settings, database_url_read=None)
     return settings
+
+
+def find_webhook_key(settings: Settings) -> str:
+    """Return the key of the secrets of webhooks: the environment's, or that of a file in the home.
+
+    The file is made when it is missing, readable by its owner alone. Where the home cannot be written there
+    is no key, which is an error only when a webhook is made or called.
+    """
+    if settings.webhook_key:
+        return settings.webhook_key
+    file = settings.home / "webhook.key"
+    try:
+        if not file.exists():
+            _make_key(file)
+        return file.read_text("ascii").strip()
+    except (OSError, UnicodeDecodeError):
+        return ""
+
+
+def _make_key(file: Path) -> None:
+    """Write a new key, whole or not at all: several processes may begin at once, and one key counts."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    draft = file.with_name(f".{file.name}.{secrets.token_hex(8)}")
+    handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(handle, "w", encoding="ascii") as stream:
+            stream.write(f"{base64.b64encode(secrets.token_bytes(32)).decode()}\n")
+        with suppress(FileExistsError):
+            os.link(draft, file)
+    finally:
+        draft.unlink()
 
 
 def _from_file(environment: Mapping[str, str], directory: Path) -> Settings:
@@ -272,7 +341,7 @@ def _from_file(environment: Mapping[str, str], directory: Path) -> Settings:
     from dealwright.toml import Text, convert, read_toml
 
     raw = read_toml(path, str(path))
-    night, table = raw.pop("night", None), raw.pop("oidc", None)
+    night, table, hooks = (raw.pop(name, None) for name in ("night", "oidc", "webhooks"))
     written = convert(raw, dict[Name, Text], str(path))
     changes: dict[str, Any] = {
         name: path.parent / Path(value).expanduser() if name in _PATHS else value
@@ -284,6 +353,8 @@ def _from_file(environment: Mapping[str, str], directory: Path) -> Settings:
         )
     if table is not None:
         changes["oidc"] = convert(table, OpenId, str(path), "oidc")
+    if hooks is not None:
+        changes["webhooks"] = convert(hooks, WebhookSettings, str(path), "webhooks")
     return Settings(**changes)
 
 

@@ -72,6 +72,7 @@ NIGHT = [
     "select dealwright.declare_dimension('destination', '{Pluto}')",
     "select dealwright.declare_open_values()",
     "select dealwright.promote_model(1)",
+    "select dealwright.propose_model(1)",
     "select dealwright.load_model(kind, parameters, false) from dealwright.model where kind = 'value'",
 ]
 NIGHT_BUT_TASKS = [each for each in NIGHT if "_task(" not in each]
@@ -91,6 +92,8 @@ OWN = [
     "update dealwright.agent set capacity = 9 where agent_id = 1",
     "update dealwright.policy set params = '{}'",
     "select dealwright.set_default_policy('workload')",
+    "select dealwright.propose_policy('workload', null, true)",
+    "select dealwright.require_second_person(true, 'x')",
     "select dealwright.rebuild_statistics()",
     "delete from dealwright.lead where lead_id = 2",
     "insert into dealwright.agent (name) values ('Zoe')",
@@ -100,8 +103,8 @@ OWN = [
     "select dealwright.revoke_key('0123456789ab')",
     "select dealwright.begin_session(sha256('x'), '1 hour', null, 'i', 's', 'n', '{admin}')",
     "select dealwright.agent_with_email('a@example.com')",
-    "select dealwright.create_webhook('https://example.com', null, 'secret')",
-    "select secret from dealwright.list_webhooks()",
+    "select dealwright.create_webhook('https://example.com', null, '0123456789abcdef', 'mark')",
+    "select salt from dealwright.list_webhooks()",
 ]
 WRITES = [
     "update dealwright.agent set open = 0",
@@ -111,6 +114,7 @@ WRITES = [
     "truncate dealwright.lead cascade",
     "update dealwright.change set actor = 'x'",
     "delete from dealwright.change",
+    "update dealwright.proposal set status = 'agreed'",
     "select dealwright.erase_customer('x', 'y')",
     "create table dealwright.mine (x integer)",
     "alter table dealwright.lead disable trigger all",
@@ -472,8 +476,11 @@ def test_every_public_routine_belongs_to_a_role_or_to_the_owner(
         for row in rows(desk, "select proname from pg_proc where pronamespace = 'dealwright'::regnamespace")
     }
     assert public - granted == {
-        "rebuild_statistics", "set_default_policy", "create_key", "list_keys", "replace_key", "revoke_key",
+        "rebuild_statistics", "set_default_policy", "propose_policy", "require_second_person",
+        "create_key", "list_keys", "replace_key", "revoke_key",
         "create_webhook", "remove_webhook", "list_webhooks", "dead_letters", "webhook_done", "webhook_failed",
+        "webhook_gave_up", "webhook_passed", "webhooks_behind", "rotate_webhook", "pause_webhook",
+        "resume_webhook",
         "webhook_again", "begin_session", "agent_with_email", "erase_customer",
         "closed_months", "archived_digest", "release_month",
     }  # fmt: skip

@@ -455,3 +455,31 @@ def test_the_command(
     found = dealwright("verify", "--archive", "old", "--json").json
     assert (found["intact"], found["archived"], found["decisions"]) == (True, 0, 6)
     assert dealwright("verify", "--json").json["archived"] == 6
+
+
+# webhooks
+
+
+def test_a_month_of_events_that_a_webhook_has_not_got_stays_and_its_place_outlives_the_archive(
+    database: Database, connection: Connection[Any], tmp_path: Path
+) -> None:
+    desk = Desk(database)
+    kept, _ = desk.webhooks.create("https://example.com/", ["assigned"], key="k" * 44)
+    desk.webhooks.create("https://example.com/other", ["clock_jumped"], key="k" * 44)  # nothing concerns it
+    work(connection)
+    age(connection, 5)
+    done = desk.archive(NOW, tmp_path)
+    assert [month["kind"] for month in done.months] == ["decision"]
+    assert [month["webhooks_behind"] for month in done.left] == [[kept]]
+    assert f"events stayed that webhook {kept} has not got yet" in done.summary()
+    # given up: it holds nothing back, and goes on with what is in the database
+    webhook = next(each for each in desk.webhooks.list() if each.webhook_id == kept)
+    desk.webhooks.failed(webhook, "it answered 410: gone", 0, disable=True)
+    assert [month["kind"] for month in desk.archive(NOW, tmp_path).months] == ["event"]
+    work(connection, 1)
+    until = desk.webhooks.resume(kept)
+    assert until is not None
+    assert until < NOW
+    (event,) = [each for each in desk.outbox.read(webhook.heard) if each.kind == "assigned"]
+    desk.webhooks.done(webhook, event)
+    assert desk.webhooks.resume(kept) is None

@@ -196,3 +196,40 @@ def test_a_manager_runs_the_floor_and_the_record_says_so(service: Serving) -> No
         found = client.get("/find.json?q=agent a3").json()
         assert [row["agent_id"] for row in found["agents"]] == ["A3"]
         assert MARS["destination"] in client.get(f"/leads/{number}").text
+
+
+def test_a_model_is_put_to_work_on_the_page_when_another_person_agrees(service: Serving) -> None:
+    desk = service.desk
+    desk.proposals.require("as agreed")
+    spare = desk.load_model("value", desk.model(1)["parameters"], promote=False)
+    with (
+        service.client("admin", follow_redirects=True) as admin,
+        service.client("manager", follow_redirects=True) as manager,
+    ):
+        assert 'name="reason" required' in admin.get(f"/models/{spare}").text
+        asked = post(admin, f"/models/{spare}/promote", reason="<better>")
+        assert "The change waits until another person agrees." in asked.text
+        assert "&lt;better&gt;" in asked.text
+        (row,) = desk.proposals.list()
+        agree = f'action="/proposals/{row["proposal_id"]}/agree"'
+        assert agree not in asked.text  # who asked cannot
+        assert agree in manager.get("/models").text
+        assert agree.replace("agree", "refuse") in asked.text
+        with service.client("planner") as planner:
+            seen = planner.get("/models").text
+            assert "&lt;better&gt;" in seen
+            assert agree not in seen
+            assert post(planner, f"/proposals/{row['proposal_id']}/agree").status_code == 403
+        done = post(manager, f"/proposals/{row['proposal_id']}/agree")
+        assert "The change is in force." in done.text
+        assert desk.promoted_model("value")[0] == spare
+        post(admin, "/models/1/promote", reason="back")
+        (row,) = desk.proposals.list()
+        told = post(manager, f"/proposals/{row['proposal_id']}/refuse", reason="no")
+        assert "The change was turned down." in told.text
+        assert desk.promoted_model("value")[0] == spare
+        over = desk.proposals.require("the test is over", required=False)
+        post(manager, f"/proposals/{over}/agree")
+        assert not desk.proposals.required
+        post(admin, "/models/1/promote")
+        assert desk.promoted_model("value")[0] == 1

@@ -337,3 +337,17 @@ def test_pages_show_every_night_once(floor: Floor) -> None:
     assert shown == asked[::-1]
     assert third.next is None
     assert json.dumps(first.rows[0], default=str).count("begun.txt") == 0
+
+
+def test_who_asked_for_a_run_and_who_called_it_off_is_on_record(database: Database) -> None:
+    desk = Desk(database)
+    night = desk.nights.request("a", "anna", {"company": "quick"})
+    assert desk.nights.request("a", "anna", {"company": "quick"}) == night
+    desk.nights.request("clock", "schedule", due_at=at("2026-01-06T02:00"))
+    desk.nights.cancel(night, "ben")
+    desk.nights.cancel(night, "ben")
+    found = desk.book.changes(kind="run").rows
+    assert [(row["action"], row["object_id"], row["before"], row["after"]) for row in found] == [
+        ("cancel_run", night, {"status": "queued"}, {"status": "cancelled"}),
+        ("request_run", night, None, {"company": "quick"}),
+    ]

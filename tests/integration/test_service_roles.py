@@ -48,6 +48,11 @@ BODIES: dict[str, Any] = {
     "contest_outcome": {"reason": "not mine"},
     "resolve_contest": {"reason": "it stands"},
     "erase_customer": {"reason": "asked for"},
+    "promote_model": {"reason": "better"},
+    "change_policy": {"make_default": True, "reason": "August"},
+    "require_second_person": {"required": False, "reason": "as it was"},
+    "agree_to_proposal": {},
+    "refuse_proposal": {"reason": "not now"},
     "create_key": {"name": "made", "scopes": ["ingest"]},
     "create_webhook": {"url": "http://127.0.0.1:9/"},
 }
@@ -109,7 +114,8 @@ def call(
 ) -> httpx.Response:  # fmt: skip
     names = {f"{{{name}}}": str(work[what]) for name, what in PATHS.items()}
     names |= {"{lead_id}": str(work["lead"]), "{key_id}": key_id, "{customer_id}": "nobody"}
-    names |= {f"{{{name}}}": "1" for name in ("model_id", "webhook_id", "night_id")}
+    names |= {f"{{{name}}}": "1" for name in ("model_id", "webhook_id", "night_id", "proposal_id")}
+    names["{name}"] = "workload"
     for name, what in names.items():
         path = path.replace(name, what)
     with service.client(role) as client:
@@ -195,6 +201,37 @@ def test_an_agent_sees_why_a_lead_came_or_did_not_and_nothing_of_the_others(
         assert client.get("/api/v1/agents/me/why", params={"lead_id": 10**9}).status_code == 404
     with service.client("admin") as client:  # an admin's key is no agent's
         assert client.get("/api/v1/agents/me/rate").status_code == 404
+
+
+def test_a_change_waits_for_another_key_through_the_service(service: Serving) -> None:
+    with service.client("admin") as admin, service.client("manager") as manager:
+        ruled = admin.put("/api/v1/second-person", json={"required": True, "reason": "as agreed"})
+        assert (ruled.status_code, ruled.json()) == (200, {"proposal_id": None})
+        before = admin.get("/api/v1/policies").json()["policies"]
+        wish = {"params": {"seed": 4}, "make_default": True}
+        assert admin.put("/api/v1/policies/fair", json=wish).status_code == 422  # without a reason
+        asked = admin.put("/api/v1/policies/fair", json={**wish, "reason": "August"}).json()["proposal_id"]
+        assert admin.get("/api/v1/policies").json()["policies"] == before
+        alone = admin.post(f"/api/v1/proposals/{asked}/agree", json={})
+        assert alone.status_code == 409
+        assert "another person has to agree" in alone.json()["detail"]
+        assert manager.put("/api/v1/policies/fair", json={**wish, "reason": "x"}).status_code == 403
+        assert manager.post(f"/api/v1/proposals/{asked}/agree", json={"reason": "yes"}).status_code == 204
+        assert admin.get("/api/v1/policies").json()["policies"][0] == {
+            "name": "fair", "params": {"seed": 4}, "is_default": True,
+        }  # fmt: skip
+        (row,) = manager.get("/api/v1/proposals", params={"status": "agreed"}).json()["proposals"]
+        assert (row["asked_by_name"], row["decided_by_name"], row["kind"]) == ("admin", "manager", "policy")
+        back = admin.put("/api/v1/policies/value", json={"make_default": True, "reason": "September"}).json()
+        assert manager.post(f"/api/v1/proposals/{back['proposal_id']}/agree", json={}).status_code == 204
+        over = admin.put("/api/v1/second-person", json={"required": False, "reason": "a test"}).json()
+        assert manager.get("/api/v1/proposals", params={"status": "waiting"}).json()["required"] is True
+        assert manager.post(f"/api/v1/proposals/{over['proposal_id']}/agree", json={}).status_code == 204
+        assert manager.get("/api/v1/proposals").json()["required"] is False
+        done = manager.get("/api/v1/audit", params={"object": "policy", "limit": 6}).json()["items"]
+        assert {("manager", "agree"), ("admin", "propose"), ("manager", "change_policy")} == {
+            (row["actor_name"], row["action"]) for row in done
+        }
 
 
 def test_only_a_manager_names_the_agent_and_the_record_says_which_key(service: Serving) -> None:

@@ -25,6 +25,7 @@ from dealwright.service.courier import Courier, find_address
 from dealwright.service.params import ServiceParams
 
 ROOT = Path(__file__).resolve().parents[2]
+KEY = "k" * 44
 
 
 def until(check: Callable[[], Any], seconds: float = 30) -> None:
@@ -36,7 +37,8 @@ def until(check: Callable[[], Any], seconds: float = 30) -> None:
 
 def _worker(url: str, home: Path) -> subprocess.Popen[bytes]:
     environment = {
-        **os.environ, "DATABASE_URL": url, "DEALWRIGHT_HOME": str(home), "PYTHONPATH": str(ROOT / "src"),
+        **os.environ, "DATABASE_URL": url, "DEALWRIGHT_HOME": str(home), "DEALWRIGHT_WEBHOOK_KEY": KEY,
+        "PYTHONPATH": str(ROOT / "src"),
     }  # fmt: skip
     return subprocess.Popen(
         [sys.executable, "-m", "dealwright", "worker", "--every", "0.1", "--private-webhooks"],
@@ -55,7 +57,7 @@ def test_a_killed_worker_loses_nothing_and_what_comes_twice_has_the_same_id(
     desk = Desk(database)
     start = desk.outbox.last()
     with receiving(tmp_path, "slow", 0.15) as target:
-        _, secret = desk.webhooks.create(target.url, ["assigned"])
+        _, secret = desk.webhooks.create(target.url, ["assigned"], key=KEY)
         for number in range(10):
             desk.assign(lead(f"Told {number}"))
         wanted = [str(event.position) for event in desk.outbox.read(start) if event.kind == "assigned"]
@@ -87,8 +89,8 @@ def test_an_attempt_ends_in_time_and_leads_nowhere_else(
 ) -> None:
     desk = Desk(database)
     with receiving(tmp_path, behaviour) as target:
-        desk.webhooks.create(target.url)
-        params = ServiceParams(private_webhooks=True, webhook_timeout_s=0.5)
+        desk.webhooks.create(target.url, key=KEY)
+        params = ServiceParams(private_webhooks=True, webhook_timeout_s=0.5, webhook_key=KEY)
         began = time.monotonic()
         error = Courier(desk, params).test(desk.webhooks.list()[0])
         assert time.monotonic() - began < 3
@@ -124,7 +126,11 @@ def test_the_commands_add_try_list_and_remove(dealwright: Command, tmp_path: Pat
         assert event["type"] == "dealwright.test"
         assert "not encrypted" in run("test", number, code=1)["error"]
         assert run("dead", "list", number) == []
-        assert run("dead", "retry", number) == {"webhook_id": int(number), "disabled_at": None}
+        assert run("dead", "retry", number) == {
+            "webhook_id": int(number),
+            "disabled_at": None,
+            "archived_until": None,
+        }
         assert run("remove", number) == {"webhook_id": int(number), "removed": True}
         assert "there is no webhook" in run("test", number, code=2)["error"]["message"]
     assert run("list") == []

@@ -17,7 +17,7 @@ GROUPS: Final[Mapping[str, tuple[str, ...]]] = {
     "The floor": ("rank", "assign", "settle", "contact", "accept", "decline", "reassign", "queue", "agents"),
     "Learning": ("evidence", "train", "model"),
     "Why": ("explain", "replay", "verify", "dossier", "audit"),
-    "Oversight": ("pause", "resume", "contest", "erase"),
+    "Oversight": ("pause", "resume", "contest", "erase", "policy", "proposal"),
     "The night": ("plan", "report", "why", "task"),
     "Operation": (
         "serve",
@@ -136,6 +136,29 @@ EXAMPLES: Final[Mapping[str, tuple[str, ...]]] = {
     "key list": ("dealwright key list", "dealwright key list --json"),
     "key replace": ("dealwright key replace 3f9ac21b04de", "dealwright key replace 3f9ac21b04de --keep 1"),
     "key revoke": ("dealwright key revoke 3f9ac21b04de", "dealwright key revoke 3f9ac21b04de --json"),
+    "policy": ("dealwright policy list", "dealwright policy set fair --use"),
+    "policy list": ("dealwright policy list", "dealwright policy list --json"),
+    "policy set": (
+        "dealwright policy set fair --use --reason 'equal shares in August'",
+        """dealwright policy set value --params '{"fairness": 0.2}'""",
+    ),
+    "proposal": (
+        "dealwright proposal require --reason 'agreed with the works council'",
+        "dealwright proposal list",
+    ),
+    "proposal list": ("dealwright proposal list", "dealwright proposal list --all --json"),
+    "proposal agree": (
+        "dealwright proposal agree 3",
+        "dealwright proposal agree 3 --reason 'looked at the evidence'",
+    ),
+    "proposal refuse": (
+        "dealwright proposal refuse 3 --reason 'after the holidays'",
+        "dealwright proposal refuse 3 --reason 'a typing error' --json",
+    ),
+    "proposal require": (
+        "dealwright proposal require --reason 'agreed with the works council'",
+        "dealwright proposal require --off --reason 'only one person is left'",
+    ),
     "webhook": (
         "dealwright webhook add https://crm.example.com/hooks --kind assigned",
         "dealwright webhook list",
@@ -146,6 +169,9 @@ EXAMPLES: Final[Mapping[str, tuple[str, ...]]] = {
     ),
     "webhook list": ("dealwright webhook list", "dealwright webhook list --json"),
     "webhook test": ("dealwright webhook test 3", "dealwright webhook test 3 --private"),
+    "webhook rotate": ("dealwright webhook rotate 3", "dealwright webhook rotate 3 --keep-hours 1"),
+    "webhook pause": ("dealwright webhook pause 3", "dealwright webhook pause 3 --json"),
+    "webhook resume": ("dealwright webhook resume 3", "dealwright webhook resume 3 --json"),
     "webhook remove": ("dealwright webhook remove 3", "dealwright webhook remove 3 --json"),
     "webhook dead": ("dealwright webhook dead list 3", "dealwright webhook dead retry 3"),
     "webhook dead list": ("dealwright webhook dead list 3", "dealwright webhook dead list 3 --json"),

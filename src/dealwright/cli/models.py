@@ -206,15 +206,22 @@ def show_model(
 def promote_model(
     context: typer.Context,
     model_id: Annotated[int, typer.Argument(metavar="ID")],
+    *,
+    reason: Annotated[
+        str | None,
+        typer.Option("--reason", metavar="TEXT", help="Why; needed where a second person has to agree."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Put a registered model to work."""
+    """Put a registered model to work, or ask for it where a second person has to agree."""
     with open_desk(context) as desk:
-        desk.promote(model_id)
+        waits = desk.promote(model_id, reason)
     if as_json:
-        write_json({"model_id": model_id, "promoted": True})
-    else:
+        write_json({"model_id": model_id, "promoted": waits is None, "proposal_id": waits})
+    elif waits is None:
         console().print(f"model {model_id} is at work")
+    else:
+        console().print(f"proposal {waits} waits: model {model_id} is at work when another person agrees")
 
 
 @model_app.command("load")
@@ -230,8 +237,16 @@ def load_model(
     kind, parameters = _read_model(file)
     with open_desk(context) as desk:
         model_id = desk.load_model(kind, parameters, promote=promote)
+        waits = desk.waiting_proposal(model_id) if promote else None
+    promote = promote and waits is None
     if as_json:
         write_json({"model_id": model_id, "kind": kind, "promoted": promote})
+    elif waits is not None:
+        console().print(
+            f"{kind} model {model_id} is registered; proposal {waits} waits: the model is at work when "
+            "another person agrees",
+            soft_wrap=True,
+        )
     else:
         console().print(f"{kind} model {model_id} " + ("is at work" if promote else "is registered"))
 

@@ -80,6 +80,7 @@ def serve(
             desk.make_roles()  # nobody else has the embedded database
     from dealwright.service.params import ServiceParams
     from dealwright.service.server import Place, serve
+    from dealwright.settings import find_webhook_key
 
     extend = None
     if pages:
@@ -98,6 +99,8 @@ def serve(
         ServiceParams(
             worker=worker,
             private_webhooks=private_webhooks,
+            webhook_key=find_webhook_key(settings),
+            webhook_give_up_s=settings.webhooks.give_up_days * 86_400,
             public_url=settings.public_url,
             oidc=settings.oidc,
             oidc_secret=settings.oidc_secret,

@@ -1,21 +1,22 @@
-"""Commands of webhooks: webhook add, list, test, remove, dead."""
+"""Commands of webhooks: webhook add, list, test, rotate, pause, resume, remove, dead."""
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated
 
 import typer
 
-from dealwright.cli.context import Json, console, notes, open_desk, write_json
+from dealwright.cli.context import Json, console, notes, open_desk, settings_of, write_json
 from dealwright.cli.help import App
 
 webhook_app = App(
     name="webhook",
-    help="Tell other systems of events: addresses, and what they refused.",
+    help="Tell other systems of events: addresses, and what they did not take.",
     no_args_is_help=True,
 )
 dead_app = App(
-    name="dead", help="List and send again the events that an address refused.", no_args_is_help=True
+    name="dead", help="List and send again the events that an address did not take.", no_args_is_help=True
 )
 webhook_app.add_typer(dead_app)
 
@@ -48,10 +49,15 @@ def add_webhook(
     require_extra("service", "a webhook")
     from dealwright.service.courier import find_address
     from dealwright.service.events import PREFIX
+    from dealwright.settings import find_webhook_key
 
     find_address(url, allow_private=private)
     with open_desk(context) as desk:
-        number, secret = desk.webhooks.create(url, [each.removeprefix(PREFIX) for each in kind or ()] or None)
+        number, secret = desk.webhooks.create(
+            url,
+            [each.removeprefix(PREFIX) for each in kind or ()] or None,
+            key=find_webhook_key(settings_of(context)),
+        )
     if as_json:
         write_json({"webhook_id": number, "secret": secret})
         return
@@ -75,14 +81,16 @@ def list_webhooks(context: typer.Context, as_json: Json = False) -> None:
         notes().print("there are no webhooks: dealwright webhook add URL makes one", markup=False)
     for webhook in webhooks:
         kinds = ", ".join(sorted(webhook.kinds)) if webhook.kinds else "all events"
-        if webhook.disabled_at is not None:
+        if webhook.paused_at is not None:
+            state = f"paused since {webhook.paused_at:%Y-%m-%d %H:%M}"
+        elif webhook.disabled_at is not None:
             state = f"off since {webhook.disabled_at:%Y-%m-%d %H:%M}: {webhook.last_error}"
         elif webhook.failures:
             state = f"failed {webhook.failures} times: {webhook.last_error}"
         else:
             state = "active"
         console().print(
-            f"{webhook.webhook_id}  {webhook.url}  {kinds}  {webhook.dead_letters} refused  {state}",
+            f"{webhook.webhook_id}  {webhook.url}  {kinds}  {webhook.dead_letters} put aside  {state}",
             markup=False,
             soft_wrap=True,
         )
@@ -99,12 +107,14 @@ def try_webhook(
     require_extra("service", "a call to a webhook")
     from dealwright.service.courier import Courier
     from dealwright.service.params import ServiceParams
+    from dealwright.settings import find_webhook_key
 
+    params = ServiceParams(private_webhooks=private, webhook_key=find_webhook_key(settings_of(context)))
     with open_desk(context) as desk:
         found = {each.webhook_id: each for each in desk.webhooks.list()}.get(webhook)
         if found is None:
             raise NotFoundError(f"there is no webhook {webhook}: `dealwright webhook list` shows them")
-        error = Courier(desk, ServiceParams(private_webhooks=private)).test(found)
+        error = Courier(desk, params).test(found)
     if as_json:
         write_json({"webhook_id": webhook, "error": error})
     elif error is None:
@@ -114,9 +124,67 @@ def try_webhook(
     return int(error is not None)
 
 
+@webhook_app.command("rotate")
+def rotate_webhook(
+    context: typer.Context,
+    webhook: WebhookId,
+    *,
+    keep_hours: Annotated[
+        float,
+        typer.Option(
+            "--keep-hours", metavar="HOURS", min=0, max=744, help="For so long the former secret signs too."
+        ),
+    ] = 24.0,
+    as_json: Json = False,
+) -> None:
+    """Give an address a new secret, which is shown this once; for a while both sign each call."""
+    from dealwright.settings import find_webhook_key
+
+    with open_desk(context) as desk:
+        secret = desk.webhooks.rotate(
+            webhook, key=find_webhook_key(settings_of(context)), keep_s=keep_hours * 3600
+        )
+    if as_json:
+        write_json({"webhook_id": webhook, "secret": secret})
+        return
+    typer.echo(secret)
+    notes().print("give the secret to the receiver: it is shown once", markup=False)
+
+
+@webhook_app.command("pause")
+def pause_webhook(context: typer.Context, webhook: WebhookId, as_json: Json = False) -> None:
+    """Tell an address nothing until it is resumed; no event is lost."""
+    with open_desk(context) as desk:
+        desk.webhooks.pause(webhook)
+    if as_json:
+        write_json({"webhook_id": webhook, "paused": True})
+    else:
+        console().print(f"webhook {webhook} is paused: dealwright webhook resume ends that", markup=False)
+
+
+@webhook_app.command("resume")
+def resume_webhook(context: typer.Context, webhook: WebhookId, as_json: Json = False) -> None:
+    """Tell an address that was paused or disabled of events again, from where it stopped."""
+    with open_desk(context) as desk:
+        until = desk.webhooks.resume(webhook)
+    if as_json:
+        write_json({"webhook_id": webhook, "paused": False, "archived_until": until})
+        return
+    console().print(f"webhook {webhook} is told of events again, from where it stopped", markup=False)
+    _say_archived(until)
+
+
+def _say_archived(until: datetime | None) -> None:
+    if until is not None:
+        notes().print(
+            f"events before {until:%Y-%m-%d} that it has not got are in the archive and are not sent",
+            markup=False,
+        )
+
+
 @webhook_app.command("remove")
 def remove_webhook(context: typer.Context, webhook: WebhookId, as_json: Json = False) -> None:
-    """Forget an address, with what it refused."""
+    """Forget an address, with what it did not take."""
     with open_desk(context) as desk:
         desk.webhooks.remove(webhook)
     if as_json:
@@ -127,14 +195,14 @@ def remove_webhook(context: typer.Context, webhook: WebhookId, as_json: Json = F
 
 @dead_app.command("list")
 def list_dead(context: typer.Context, webhook: WebhookId, as_json: Json = False) -> None:
-    """Show the events that an address refused for good."""
+    """Show the events that were put aside because an address did not take them."""
     with open_desk(context) as desk:
         letters = desk.webhooks.dead_letters(webhook)
     if as_json:
         write_json([dict(letter) for letter in letters])
         return
     if not letters:
-        notes().print("nothing was refused for good", markup=False)
+        notes().print("nothing was put aside", markup=False)
     for letter in letters:
         console().print(
             f"{letter['event']}  {letter['kind']}  {letter['given_up_at']:%Y-%m-%d %H:%M}  {letter['error']}",
@@ -145,10 +213,11 @@ def list_dead(context: typer.Context, webhook: WebhookId, as_json: Json = False)
 
 @dead_app.command("retry")
 def retry_dead(context: typer.Context, webhook: WebhookId, as_json: Json = False) -> None:
-    """Put an address to work again, from the first event that it refused on: it hears of all since."""
+    """Tell an address again, from the first event that was put aside on: it hears of all since."""
     with open_desk(context) as desk:
-        desk.webhooks.again(webhook)
+        until = desk.webhooks.again(webhook)
     if as_json:
-        write_json({"webhook_id": webhook, "disabled_at": None})
-    else:
-        console().print(f"webhook {webhook} hears of all again since what it refused first", markup=False)
+        write_json({"webhook_id": webhook, "disabled_at": None, "archived_until": until})
+        return
+    console().print(f"webhook {webhook} hears again of all since what was put aside first", markup=False)
+    _say_archived(until)

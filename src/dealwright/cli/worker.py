@@ -67,7 +67,7 @@ def worker(
                 console().print(done.summary(), markup=False)
 
         beside = [
-            _start_courier(desk, stop, private=private_webhooks),
+            _start_courier(settings_of(context), desk, stop, private=private_webhooks),
             _start_nights(settings_of(context), desk, stop),
         ]
         total = hand.run(stop, tell, on_lead=lambda: say.print("this worker leads", markup=False))
@@ -77,7 +77,9 @@ def worker(
     say.print(f"stopped; in all: {total.summary()}", markup=False)
 
 
-def _start_courier(desk: Desk, stop: threading.Event, *, private: bool) -> threading.Thread | None:
+def _start_courier(
+    settings: Settings, desk: Desk, stop: threading.Event, *, private: bool
+) -> threading.Thread | None:
     """Call webhooks beside the work; without the extra `service` there are none."""
     from dealwright.extras import missing_modules
 
@@ -85,8 +87,14 @@ def _start_courier(desk: Desk, stop: threading.Event, *, private: bool) -> threa
         return None
     from dealwright.service.courier import Courier
     from dealwright.service.params import ServiceParams
+    from dealwright.settings import find_webhook_key
 
-    courier = Courier(desk, ServiceParams(private_webhooks=private))
+    params = ServiceParams(
+        private_webhooks=private,
+        webhook_key=find_webhook_key(settings),
+        webhook_give_up_s=settings.webhooks.give_up_days * 86_400,
+    )
+    courier = Courier(desk, params)
     thread = threading.Thread(target=courier.run, args=(stop,), name="dealwright-courier", daemon=True)
     thread.start()
     return thread

@@ -64,7 +64,8 @@ class Archived:
     months
         Each partition with its kind (``decision`` or ``event``), its times, its rows and its files.
     left
-        Each partition that stayed, with the number of its decisions that are not sealed.
+        Each partition that stayed, with the number of its decisions that are not sealed, and the webhooks
+        that have not got all of its events.
     """
 
     folder: Path
@@ -84,8 +85,13 @@ class Archived:
                 f"{count_of(self._rows_of('event'), 'event')} are in {self.folder} now"
             )
         if self.left:
-            unsealed = sum(int(month["unsealed"]) for month in self.left)
-            said += f"; {count_of(unsealed, 'decision')} not sealed yet: run it again later"
+            if unsealed := sum(int(month["unsealed"]) for month in self.left):
+                said += f"; {count_of(unsealed, 'decision')} not sealed yet: run it again later"
+            if behind := sorted({number for month in self.left for number in month["webhooks_behind"]}):
+                said += (
+                    f"; events stayed that webhook {', '.join(map(str, behind))} has not got yet: "
+                    "`dealwright webhook list` says why"
+                )
         return said
 
     def to_dict(self) -> dict[str, Any]:
@@ -128,8 +134,13 @@ def archive(database: Database, before: datetime, folder: Path) -> Archived:
             pass
         months, left = [], []
         for month in _rows(connection, "closed_months", before=before):
-            if month["unsealed"]:
-                left.append(month)
+            behind = (
+                _rows(connection, "webhooks_behind", partition=month["partition"])[0]["webhook_ids"]
+                if month["kind"] == "event"
+                else []
+            )
+            if month["unsealed"] or behind:
+                left.append({**month, "webhooks_behind": behind})
                 continue
             files = _write_month(connection, month, folder)
             _release(connection, month, files)

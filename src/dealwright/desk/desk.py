@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from dealwright.desk.nights import Nights
     from dealwright.desk.outbox import Outbox
     from dealwright.desk.oversight import Oversight
+    from dealwright.desk.proposals import Proposals
     from dealwright.desk.roles import Roles
     from dealwright.desk.task_book import TaskBook
     from dealwright.desk.web_sessions import WebSessions
@@ -231,6 +232,13 @@ class Desk(ModelRegister):
         from dealwright.desk.oversight import Oversight
 
         return Oversight(self.database)
+
+    @property
+    def proposals(self) -> Proposals:
+        """What waits for a second person."""
+        from dealwright.desk.proposals import Proposals
+
+        return Proposals(self.database)
 
     @property
     def web_sessions(self) -> WebSessions:

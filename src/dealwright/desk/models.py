@@ -107,6 +107,9 @@ class ModelRegister(Session):
             seed=seed,
         )
         model_id = self.load_model("value", result.model.to_dict(), promote=promotion.promote)
+        if promotion.promote and (waits := self.waiting_proposal(model_id)) is not None:
+            reason = f"{promotion.reason}; proposal {waits} waits until a second person agrees"
+            promotion = replace(promotion, promote=False, reason=reason)
         return Training(result, model_id, promotion, self.agent_names())
 
     def train_classic(
@@ -169,9 +172,28 @@ class ModelRegister(Session):
         """Register the nine weights of the classic Match Score as a model."""
         return self.load_model("classic", {"weights": dict(weights)}, promote=promote)
 
-    def promote(self, model_id: int) -> None:
-        """Put a registered model to work."""
-        self._rows("promote_model", model_id=model_id)
+    def promote(self, model_id: int, reason: str | None = None) -> int | None:
+        """Put a registered model to work, or ask for it where a second person has to agree.
+
+        Parameters
+        ----------
+        reason
+            Why; has to be given where a second person has to agree.
+
+        Returns
+        -------
+        int or None
+            The proposal that waits (`Desk.proposals`); None: the model is at work.
+        """
+        proposal_id: int | None = self._rows("promote_model", model_id=model_id, reason=reason)[0][
+            "proposal_id"
+        ]
+        return proposal_id
+
+    def waiting_proposal(self, model_id: int) -> int | None:
+        """Return the proposal to put a model to work that waits for a second person."""
+        found = self._rows("proposals", status="waiting", kind="model", object_id=str(model_id))
+        return int(found[0]["proposal_id"]) if found else None
 
 
 def _dimension(row: Row) -> Dimension:

@@ -9,7 +9,9 @@ import socket
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -79,13 +81,45 @@ def _is_public(number: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
     return number.is_global and not number.is_multicast
 
 
+def _wished_pause_s(retry_after: str | None, now: datetime) -> float:
+    """Read the header ``Retry-After``: seconds, or a time; never longer than any pause."""
+    if retry_after is None:
+        return 0.0
+    try:
+        seconds = (
+            float(retry_after)
+            if retry_after.strip().isdigit()
+            else (parsedate_to_datetime(retry_after) - now).total_seconds()
+        )
+    except (ValueError, TypeError, OverflowError):
+        return 0.0
+    return min(max(seconds, 0.0), _LONGEST_PAUSE.total_seconds())
+
+
+@dataclass(frozen=True)
+class _Trouble:
+    """What an address has not taken: how often this event, whether for too long, whether others before it."""
+
+    attempts: int = 0
+    lasts: bool = False
+    gave_up: bool = False
+
+    @classmethod
+    def of(cls, webhook: Webhook, now: datetime, params: ServiceParams) -> _Trouble:
+        since = webhook.failing_since
+        lasts = since is not None and now - since >= timedelta(seconds=params.webhook_give_up_s)
+        # it has failed, and not at this event: the one before it was put aside
+        return cls(webhook.failures, lasts, gave_up=since is not None and webhook.failures == 0)
+
+
 class Courier:
     """Delivers what happens to every webhook; of several processes one leads.
 
     An address hears of events one after the other. One that does not answer, or answers that it cannot at
-    present, holds its place and is tried again after a pause that grows; what it refuses again and again is
-    put aside (a dead letter), and it hears of the next. After a crash the last event may come a second time,
-    with the same ``webhook-id``.
+    present, holds its place and is tried again after a pause that grows, or that it asks for. What it refuses
+    again and again, or does not take for days, is put aside (a dead letter), and it hears of the next; if it
+    does not take that either, it is disabled, with an event and an alarm. After a crash the last event may
+    come a second time, with the same ``webhook-id``.
     """
 
     def __init__(self, desk: Desk, params: ServiceParams) -> None:
@@ -123,22 +157,23 @@ class Courier:
                     # later than the longest pause: that clock was put back meanwhile
                     due = retry is None or not now < retry <= now + _LONGEST_PAUSE
                     due = due and last is not None and webhook.heard < last
-                    if webhook.disabled_at is None and due and webhook.webhook_id not in busy:
-                        under_way[webhook.webhook_id] = pool.submit(self._serve, webhook, stop.is_set)
+                    at_work = webhook.disabled_at is None and webhook.paused_at is None
+                    if at_work and due and webhook.webhook_id not in busy:
+                        under_way[webhook.webhook_id] = pool.submit(self._serve, webhook, now, stop.is_set)
                 stop.wait(self._params.webhook_poll_s)
 
-    def _serve(self, webhook: Webhook, stopped: Callable[[], bool]) -> None:
+    def _serve(self, webhook: Webhook, now: datetime, stopped: Callable[[], bool]) -> None:
         """Tell one address of what it has not heard of yet, until it does not take one."""
         try:
-            self._deliver_new(webhook, stopped)
+            self._deliver_new(webhook, now, stopped)
         except DatabaseError as error:
             _log.warning("webhook %d: %s", webhook.webhook_id, error)
         except Exception:  # noqa: BLE001 - of one address, which must not end the others
             _log.exception("webhook %d failed", webhook.webhook_id)
             self._desk.webhooks.failed(webhook, "an unexpected error: see the log", 60)
 
-    def _deliver_new(self, webhook: Webhook, stopped: Callable[[], bool]) -> None:
-        skipped, failures = 0, webhook.failures
+    def _deliver_new(self, webhook: Webhook, now: datetime, stopped: Callable[[], bool]) -> None:
+        skipped, trouble = 0, _Trouble.of(webhook, now, self._params)
         with httpx.Client(timeout=self._params.webhook_timeout_s, trust_env=False) as http:
             for event in self._desk.outbox.read(webhook.heard, _PAGE):
                 if stopped():
@@ -146,17 +181,18 @@ class Courier:
                 if webhook.kinds is not None and event.kind not in webhook.kinds:
                     skipped += 1
                     if skipped % _SKIPPED == 0:
-                        self._desk.webhooks.done(webhook, event)
+                        self._desk.webhooks.passed(webhook, event)
                     continue
-                if not self._deliver(http, webhook, event, failures + 1):
+                if not self._deliver(http, webhook, event, trouble):
                     return
-                failures = 0
+                trouble = _Trouble()
 
-    def _deliver(self, http: httpx.Client, webhook: Webhook, event: Event, attempts: int) -> bool:
+    def _deliver(self, http: httpx.Client, webhook: Webhook, event: Event, trouble: _Trouble) -> bool:
         """Tell an address of an event; return whether it may hear of the next one at once."""
-        hooks = self._desk.webhooks
+        hooks, attempt = self._desk.webhooks, trouble.attempts + 1
+        wished_s = 0.0
         try:
-            status = self._call(http, webhook, event)
+            status, wished_s = self._call(http, webhook, event)
         except (httpx.HTTPError, OSError, InputError) as error:
             status, said = None, f"{type(error).__name__}: {error}"
         else:
@@ -164,36 +200,51 @@ class Courier:
         if status is not None and 200 <= status < 300:
             hooks.done(webhook, event)
             return True
-        if status == _GONE:
-            hooks.failed(webhook, "it answered 410: gone", 0, gone=True)
-            _log.error("webhook %d is gone and hears of nothing any more", webhook.webhook_id)
+        if status == _GONE or (trouble.lasts and trouble.gave_up):
+            self._disable(webhook, "it answered 410: gone" if status == _GONE else said)
             return False
         refused = status is not None and 300 <= status < 500 and status not in _LATER
-        if refused and attempts >= self._params.webhook_attempts:
-            hooks.done(webhook, event, said)
-            _log.error("webhook %d refused event %s for good: %s", webhook.webhook_id, event.position, said)
-            return False  # the next time it is read anew, with no failure behind it
-        longest = min(
-            self._params.webhook_pause_s * 2.0 ** min(attempts - 1, 20), _LONGEST_PAUSE.total_seconds()
+        if trouble.lasts or (refused and attempt >= self._params.webhook_attempts):
+            hooks.gave_up(webhook, event, said)
+            _log.error("webhook %d: event %s was put aside: %s", webhook.webhook_id, event.position, said)
+            return False  # the next time it is read anew, with no attempt behind it
+        longest_s = min(
+            self._params.webhook_pause_s * 2.0 ** min(attempt - 1, 20), _LONGEST_PAUSE.total_seconds()
         )
-        hooks.failed(webhook, said, random.uniform(longest / 2, longest))  # noqa: S311
+        wait_s = max(random.uniform(longest_s / 2, longest_s), wished_s)  # noqa: S311
+        hooks.failed(webhook, said, wait_s)
         _log.warning(
-            "webhook %d: event %s, attempt %d: %s", webhook.webhook_id, event.position, attempts, said
+            "webhook %d: event %s, attempt %d: %s", webhook.webhook_id, event.position, attempt, said
         )
         return False
 
-    def _call(self, http: httpx.Client, webhook: Webhook, event: Event) -> int:
-        """Send an event to the address that was checked, whatever its name says a moment later."""
+    def _disable(self, webhook: Webhook, said: str) -> None:
+        """Tell an address nothing more, with an event that others hear and an alarm in the log."""
+        self._desk.webhooks.failed(webhook, said, 0, disable=True)
+        _log.error(
+            "webhook %d is disabled (%s): `dealwright webhook resume %d` when it is back",
+            webhook.webhook_id, said, webhook.webhook_id, extra={"alarm": True},
+        )  # fmt: skip
+
+    def _call(self, http: httpx.Client, webhook: Webhook, event: Event) -> tuple[int, float]:
+        """Send an event to the address that was checked, whatever its name says a moment later.
+
+        Returns
+        -------
+        tuple
+            The status of the answer, and for how many seconds the address asks to be left alone.
+        """
         address = find_address(webhook.url, allow_private=self._params.private_webhooks)
         url = httpx.URL(webhook.url)
         body = encode(cloud_event(event))
         number, now = str(event.position), datetime.now(UTC)
+        signers = [Signer(secret) for secret in webhook.secrets(self._params.webhook_key, now)]
         headers = {
             "host": url.netloc.decode(),
             "content-type": "application/cloudevents+json",
             "webhook-id": number,
             "webhook-timestamp": str(int(now.timestamp())),
-            "webhook-signature": Signer(webhook.secret).sign(number, now, body.decode()),
+            "webhook-signature": " ".join(signer.sign(number, now, body.decode()) for signer in signers),
         }
         # the client's time limit is that of one read: an answer that comes byte by byte never meets it
         late = threading.Timer(self._params.webhook_timeout_s, http.close)
@@ -207,7 +258,7 @@ class Courier:
                 headers=headers,
                 extensions={"sni_hostname": url.host},
             ) as answer:
-                return answer.status_code
+                return answer.status_code, _wished_pause_s(answer.headers.get("retry-after"), now)
         finally:
             late.cancel()
 
@@ -217,7 +268,7 @@ class Courier:
         event = Event(Position(0, int(now.timestamp() * 1000)), "test", now, None, _NO_SUBJECT)
         with httpx.Client(timeout=self._params.webhook_timeout_s, trust_env=False) as http:
             try:
-                status = self._call(http, webhook, event)
+                status, _ = self._call(http, webhook, event)
             except (httpx.HTTPError, OSError, InputError) as error:
                 return f"{type(error).__name__}: {error}"
         return None if 200 <= status < 300 else f"it answered {status}"

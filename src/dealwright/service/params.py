@@ -40,6 +40,11 @@ class ServiceParams:
         When a transaction that was left open has delayed the events for so long, the log says whose it is.
     private_webhooks
         Webhooks may lead into one's own network and to this machine, also without encryption.
+    webhook_key
+        From which the secrets of webhooks are derived.
+    webhook_give_up_s
+        An event that an address does not take for so long is put aside; an address that has taken nothing for
+        so long is told nothing more.
     webhook_attempts
         An event that an address refuses so often is put aside.
     webhook_pause_s
@@ -81,6 +86,8 @@ class ServiceParams:
     most_listeners: int = 1_000
     held_back_alarm_s: float = 60.0
     private_webhooks: bool = False
+    webhook_key: str = field(default="", repr=False)
+    webhook_give_up_s: float = 5 * 86_400.0
     webhook_attempts: int = 6
     webhook_pause_s: float = 1.0
     webhook_timeout_s: float = 10.0

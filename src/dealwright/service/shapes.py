@@ -427,6 +427,61 @@ class PolicyOut(BaseModel):
     is_default: bool
 
 
+class PolicyIn(Request):
+    """What a policy is to be."""
+
+    params: dict[str, Any] | None = Field(
+        None, description="All its parameters; without it they stay.", examples=[{"fairness": 0.2}]
+    )
+    make_default: bool = Field(False, description="Use it where none is named.")
+    reason: Text | None = Field(None, description="Needed where a second person has to agree.")
+
+
+class ChangeReasonIn(Request):
+    """Why a change is made."""
+
+    reason: Text | None = Field(None, description="Needed where a second person has to agree.")
+
+
+class ProposedOut(BaseModel):
+    """What became of a change that was asked for."""
+
+    proposal_id: int | None = Field(description="It waits for a second person; null: it is in force.")
+
+
+class ProposalOut(BaseModel):
+    """A change that somebody asked for."""
+
+    proposal_id: int
+    asked_at: datetime
+    asked_by: str
+    asked_by_name: str
+    kind: Literal["model", "policy", "second_person"]
+    object_id: str
+    before: dict[str, Any]
+    after: dict[str, Any]
+    reason: str
+    status: Literal["waiting", "agreed", "refused", "withdrawn"]
+    decided_at: datetime | None
+    decided_by: str | None
+    decided_by_name: str | None
+    decided_reason: str | None
+
+
+class ProposalsOut(BaseModel):
+    """Changes that somebody asked for, and whether a second person has to agree."""
+
+    required: bool
+    proposals: list[ProposalOut]
+
+
+class SecondPersonIn(Request):
+    """Whether changes of a model or a policy wait for a second person."""
+
+    required: bool
+    reason: Text = Field(examples=["agreed with the works council"])
+
+
 class PoliciesOut(BaseModel):
     """The policies; the first is used where none is named."""
 
@@ -763,8 +818,10 @@ class WebhookOut(BaseModel):
     kinds: list[str] | None
     heard: str
     created_at: datetime
-    disabled_at: datetime | None
+    disabled_at: datetime | None = Field(description="It was gone, or took nothing for too long.")
+    paused_at: datetime | None
     failures: int
+    failing_since: datetime | None = Field(description="Since when it has taken nothing.")
     retry_at: datetime | None
     last_error: str | None
     dead_letters: int
@@ -776,8 +833,17 @@ class WebhooksOut(BaseModel):
     webhooks: list[WebhookOut]
 
 
+class WebhookResumedOut(BaseModel):
+    """A webhook that is told of events again."""
+
+    webhook_id: int
+    archived_until: datetime | None = Field(
+        description="Until then the events it has not got are in the archive, and are not sent."
+    )
+
+
 class DeadLetterOut(BaseModel):
-    """An event that an address refused for good."""
+    """An event that was put aside because an address did not take it."""
 
     event: str
     kind: str
@@ -786,6 +852,6 @@ class DeadLetterOut(BaseModel):
 
 
 class DeadLettersOut(BaseModel):
-    """What an address refused for good, oldest first."""
+    """What was put aside for an address, oldest first."""
 
     dead_letters: list[DeadLetterOut]

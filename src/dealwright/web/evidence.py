@@ -115,8 +115,8 @@ def _models(ask: Ask) -> View:
     return View(
         "models.html",
         ask.form.text("Models"),
-        {"rows": rows},
-        extra={"can_promote": ask.may()},
+        {"rows": rows, "proposals": [dict(row) for row in ask.desk.proposals.list()]},
+        extra={"can_decide": ask.may("manager"), "own_id": ask.who.caller_id},
         lead=ask.form.text(
             "What was learned, when, and which model is at work. Every decision names its model."
         ),
@@ -135,14 +135,25 @@ def _model(ask: Ask) -> View:
             "reliability": metrics.get("reliability"),
             "out_of_time": metrics.get("out_of_time"),
             "can_promote": ask.may(),
+            "second_person": ask.desk.proposals.required,
         },
     )
 
 
 def _promote(ask: Ask) -> str:
     model_id = int(ask.part("model_id"))
-    ask.desk.promote(model_id)
-    return link_to("models", model_id) + "?done=promoted"
+    waits = ask.desk.promote(model_id, ask.fields.get("reason") or None)
+    return "/models?done=proposed" if waits else link_to("models", model_id) + "?done=promoted"
+
+
+def _agree(ask: Ask) -> str:
+    ask.desk.proposals.agree(int(ask.part("proposal_id")))
+    return "/models?done=agreed"
+
+
+def _refuse(ask: Ask) -> str:
+    ask.desk.proposals.refuse(int(ask.part("proposal_id")), ask.fields.get("reason", ""))
+    return "/models?done=refused"
 
 
 PARTS = (
@@ -150,4 +161,6 @@ PARTS = (
     Shown("/models", READERS, _models),
     Shown("/models/{model_id:int}", READERS, _model),
     Done("/models/{model_id:int}/promote", (), _promote),
+    Done("/proposals/{proposal_id:int}/agree", ("manager",), _agree),
+    Done("/proposals/{proposal_id:int}/refuse", ("manager",), _refuse),
 )

@@ -104,6 +104,10 @@ where (%(after)s::bigint is null or a.agent_id > %(after)s::bigint)
 order by a.agent_id
 limit %(k)s::bigint
 
+-- name: agree_to_proposal
+-- A second person agrees.
+select dealwright.agree_to_proposal(%(proposal_id)s::bigint, %(reason)s::text)
+
 -- name: archive_files
 -- What is in the archive.
 select file, kind, partition, from_time, to_time, rows, first_id, last_id, sha256
@@ -314,7 +318,7 @@ select dealwright.create_key(
 
 -- name: create_webhook
 -- An address that receives events from now on.
-select dealwright.create_webhook(%(url)s::text, %(kinds)s::text[], %(secret)s::text) as webhook_id
+select dealwright.create_webhook(%(url)s::text, %(kinds)s::text[], %(salt)s::bytea, %(key_mark)s::text) as webhook_id
 
 -- name: currency
 -- What amounts are in.
@@ -853,11 +857,27 @@ select dealwright.prepare_months() as months
 
 -- name: promote_model
 -- Puts a model to work.
-select dealwright.promote_model(%(model_id)s::bigint)
+select dealwright.propose_model(%(model_id)s::bigint, %(reason)s::text) as proposal_id
 
 -- name: promoted_model
 -- The model of a kind that is at work.
 select model_id, parameters from dealwright.model where promoted and kind = %(kind)s
+
+-- name: proposals
+-- Changes that wait for a second person, or all that were asked for, newest first.
+select proposal_id, asked_at, asked_by, asked_by_name, kind, object_id, before, after, reason, status, decided_at,
+       decided_by, decided_by_name, decided_reason
+from dealwright.proposal
+where (%(status)s::text is null or status = %(status)s::text)
+  and (%(kind)s::text is null or kind = %(kind)s::text)
+  and (%(object_id)s::text is null or object_id = %(object_id)s::text)
+order by proposal_id desc
+limit 1000
+
+-- name: propose_policy
+-- Another policy, or other parameters: at once, or when a second person agrees.
+select dealwright.propose_policy(%(name)s::text, %(params)s::jsonb, %(make_default)s::boolean, %(reason)s::text)
+    as proposal_id
 
 -- name: publish_tasks
 -- Takes in what was copied into published_task.
@@ -916,9 +936,17 @@ from pg_attribute as a
 where a.attrelid = ('dealwright.' || quote_ident(%(table)s::text))::regclass and a.attnum > 0 and not a.attisdropped
 order by a.attnum
 
+-- name: refuse_proposal
+-- A change does not take effect.
+select dealwright.refuse_proposal(%(proposal_id)s::bigint, %(reason)s::text)
+
 -- name: release_month
 -- Drops a month of the record that is in the archive.
 select dealwright.release_month(%(kind)s::text, %(partition)s::text, %(files)s::jsonb) as rows
+
+-- name: pause_webhook
+-- An address that is told nothing for now.
+select dealwright.pause_webhook(%(webhook_id)s::bigint)
 
 -- name: remove_webhook
 -- An address that is told of nothing any more.
@@ -937,6 +965,10 @@ select dealwright.replace_key(
 -- A decision recomputed from its record.
 select dealwright.replay(%(assignment_id)s::bigint) as answer
 
+-- name: require_second_person
+-- Whether a second person has to agree.
+select dealwright.require_second_person(%(required)s::boolean, %(reason)s::text) as proposal_id
+
 -- name: resolve_contest
 -- An outcome stands.
 select dealwright.resolve_contest(%(assignment_id)s::bigint, %(reason)s::text) as resolved_at
@@ -944,6 +976,15 @@ select dealwright.resolve_contest(%(assignment_id)s::bigint, %(reason)s::text) a
 -- A run of the plan is asked for.
 select dealwright.request_night(%(key)s::text, %(requested_by)s::text, %(options)s::jsonb,
     %(due_at)s::timestamptz, %(begin_at)s::timestamptz, %(request_id)s::text) as night_id
+
+-- name: resume_webhook
+-- An address is told of events again, from where it stopped.
+select dealwright.resume_webhook(%(webhook_id)s::bigint) as archived_until
+
+-- name: rotate_webhook
+-- A new secret for an address.
+select dealwright.rotate_webhook(%(webhook_id)s::bigint, %(salt)s::bytea, %(key_mark)s::text,
+    make_interval(secs => %(keep_s)s::double precision))
 
 -- name: restore_begins
 -- What comes before a backup's own script, for psql. The time is for whoever is at work in the desk that goes.
@@ -982,6 +1023,10 @@ select dealwright.revoke_key(%(key_id)s::text) as revoked_at
 -- name: seal_decisions
 -- Seals what was decided since the last time.
 select dealwright.seal_decisions() as sealed
+
+-- name: second_person_required
+-- Whether a second person has to agree.
+select dealwright.second_person_required() as required
 
 -- name: serve_queue
 -- Gives places that a shift has opened to those who wait.
@@ -1088,23 +1133,36 @@ order by l.priority desc, l.received_at, l.lead_id
 
 -- name: webhook_again
 -- An address is told once more of what it refused, and of all since.
-select dealwright.webhook_again(%(webhook_id)s::bigint)
+select dealwright.webhook_again(%(webhook_id)s::bigint) as archived_until
 
 -- name: webhook_done
--- An event was delivered, or given up with an error.
-select dealwright.webhook_done(%(webhook_id)s::bigint, %(xid)s::text::xid8, %(position)s::bigint, %(kind)s::text,
-    %(error)s::text)
+-- An event was taken.
+select dealwright.webhook_done(%(webhook_id)s::bigint, %(xid)s::text::xid8, %(position)s::bigint)
 
 -- name: webhook_failed
 -- An address did not take an event: when to try again.
 select dealwright.webhook_failed(
-    %(webhook_id)s::bigint, %(error)s::text, make_interval(secs => %(wait_s)s::double precision), %(gone)s::boolean)
+    %(webhook_id)s::bigint, %(error)s::text, make_interval(secs => %(wait_s)s::double precision),
+    %(disable)s::boolean)
+
+-- name: webhook_gave_up
+-- An event was put aside.
+select dealwright.webhook_gave_up(%(webhook_id)s::bigint, %(xid)s::text::xid8, %(position)s::bigint, %(kind)s::text,
+    %(error)s::text)
+
+-- name: webhook_passed
+-- Events that do not concern an address.
+select dealwright.webhook_passed(%(webhook_id)s::bigint, %(xid)s::text::xid8, %(position)s::bigint)
 
 -- name: webhooks
 -- The addresses that receive events, each with its place among them.
-select webhook_id, url, kinds, secret, xid::text::numeric as xid, position, created_at, disabled_at, failures, retry_at,
-       last_error, dead_letters
+select webhook_id, url, kinds, salt, key_mark, former_salt, former_until, xid::text::numeric as xid, position, created_at,
+       disabled_at, paused_at, failures, failing_since, retry_at, last_error, dead_letters
 from dealwright.list_webhooks()
+
+-- name: webhooks_behind
+-- Who has not got all events of a month yet.
+select dealwright.webhooks_behind(%(partition)s::text) as webhook_ids
 
 -- name: which_server
 -- What a server and its standbys have in common, and no other.

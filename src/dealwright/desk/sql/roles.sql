@@ -125,15 +125,17 @@ grant execute on routine dealwright.rank_agents, dealwright.placement_of, dealwr
     dealwright.timers,
     dealwright.read_events, dealwright.last_event, dealwright.touches, dealwright.verify_decisions,
     dealwright.unsealed_decisions, dealwright.open_archive, dealwright.join_archived_events,
-    dealwright.verify_archived, dealwright.nights,
+    dealwright.verify_archived, dealwright.nights, dealwright.second_person_required,
     dealwright.monitor to dealwright_reader, dealwright_planner, dealwright_manager;
 grant execute on routine dealwright.monitor to dealwright_app;
+grant select on dealwright.proposal to dealwright_reader, dealwright_planner, dealwright_manager;
 grant execute on routine dealwright.request_night, dealwright.cancel_night to dealwright_manager;
 
 -- name: planner
 -- Works at night: takes in histories, trains, publishes tasks, seals the record. Places and settles nothing.
 grant execute on routine dealwright.begin_import, dealwright.import_history, dealwright.declare_dimension,
     dealwright.declare_open_values, dealwright.lapse_follow_ups, dealwright.load_model, dealwright.promote_model,
+    dealwright.propose_model,
     dealwright.seal_decisions, dealwright.prepare_months, dealwright.begin_publishing, dealwright.publish_tasks, dealwright.start_task,
     dealwright.finish_task, dealwright.cancel_task, dealwright.reopen_task, dealwright.request_night,
     dealwright.miss_night, dealwright.keep_schedule, dealwright.begin_night, dealwright.night_progress,
@@ -145,7 +147,7 @@ grant execute on routine dealwright.start_task, dealwright.finish_task, dealwrig
     to dealwright_manager;
 
 grant execute on routine dealwright.pause_automation, dealwright.resume_automation, dealwright.contest_outcome,
-    dealwright.resolve_contest to dealwright_manager;
+    dealwright.resolve_contest, dealwright.agree_to_proposal, dealwright.refuse_proposal to dealwright_manager;
 -- who did what
 grant select on dealwright.change, dealwright.pause, dealwright.contest to dealwright_manager;
 

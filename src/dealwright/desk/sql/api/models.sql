@@ -52,7 +52,8 @@ begin
     perform dealwright_engine.note_change('load_model', 'model', id::text, null,
         jsonb_build_object('kind', model_kind));
     if promote then
-        perform dealwright.promote_model(id);
+        perform dealwright_engine.propose('model', id::text, jsonb_build_object('model_id', id),
+            'it was registered to be put to work');
     end if;
     return id;
 end
@@ -69,6 +70,10 @@ declare
     begun boolean;
 begin
     perform pg_advisory_xact_lock_shared(hashtext('dealwright upgrade'), 0);  -- see desk/upgrade.py
+    if dealwright_engine.needs_second_person() and not dealwright_engine.writes_itself() then
+        raise exception 'on this desk a model is put to work when a second person agrees' using errcode = 'DW001',
+            hint = 'ask for it: dealwright model promote, or select dealwright.propose_model(…)';
+    end if;
     -- counters and model must change together: no settlement in between
     perform dealwright_engine.hold_writers();
     select kind into promoted_kind from dealwright.model where model_id = id;

@@ -4,7 +4,8 @@ create or replace function dealwright.monitor()
 returns table (
     worker_leads integer, courier_leads integer, night_worker_leads integer, nights_queued bigint,
     nights_running bigint, night_share double precision, nights_failed_in_a_row bigint,
-    last_night_done_age_s double precision, oldest_undelivered_event_s double precision, dead_letters bigint
+    last_night_done_age_s double precision, oldest_undelivered_event_s double precision, dead_letters bigint,
+    webhooks_disabled bigint
 ) language sql stable security definer
     set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
     with at_work as (
@@ -35,8 +36,9 @@ returns table (
                    order by v.xid, v.position
                    limit 1
                ) as e
-               where w.disabled_at is null), 0)::double precision,
-           (select count(*) from dealwright_engine.dead_letter)
+               where w.disabled_at is null and w.paused_at is null), 0)::double precision,
+           (select count(*) from dealwright_engine.dead_letter),
+           (select count(*) from dealwright_engine.webhook where disabled_at is not null)
 $$;
 comment on function dealwright.monitor() is
     'Who leads the workers, nights that wait and failed, the oldest event that a webhook has not got.';

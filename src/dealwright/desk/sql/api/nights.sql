@@ -32,6 +32,9 @@ begin
     returning * into night;
     if found then
         perform dealwright_engine.night_event('night_queued', night.night_id);
+        if request_night.due_at is null then  -- not the clock: somebody
+            perform dealwright_engine.note_change('request_run', 'run', night.night_id::text, null, night.options);
+        end if;
         return night.night_id;
     end if;
     select * into night from dealwright_engine.night as n where n.key = request_night.key;
@@ -170,9 +173,11 @@ create or replace function dealwright.cancel_night(night_id bigint, cancelled_by
 returns text language plpgsql security definer
     set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
 declare
+    before text;
     night dealwright_engine.night;
 begin
     perform pg_advisory_xact_lock_shared(hashtext('dealwright upgrade'), 0);  -- see desk/upgrade.py
+    select n.status into before from dealwright_engine.night as n where n.night_id = cancel_night.night_id for update;
     update dealwright_engine.night as n
     set cancelled_by = cancel_night.cancelled_by,
         status = case n.status when 'queued' then 'cancelled' else n.status end,
@@ -183,6 +188,8 @@ begin
         if night.status = 'cancelled' then
             perform dealwright_engine.night_event('night_cancelled', night.night_id);
         end if;
+        perform dealwright_engine.note_change('cancel_run', 'run', night.night_id::text,
+            jsonb_build_object('status', before), jsonb_build_object('status', night.status));
         return night.status;
     end if;
     select * into night from dealwright_engine.night as n where n.night_id = cancel_night.night_id;

@@ -1,21 +1,31 @@
 -- Who did what: each function that a person or a program calls to change something writes a row here.
 
+create or replace function dealwright_engine.acting()
+returns jsonb language plpgsql stable as $$
+declare
+    said constant text := nullif(current_setting('dealwright.actor', true), '');
+begin
+    -- a login that may see and change all anyway is believed; others are who they are
+    if said is not null and (
+            pg_has_role(session_user, (
+                select n.nspowner from pg_namespace as n where n.nspname = 'dealwright'), 'MEMBER')
+            or (to_regrole('dealwright_app') is not null
+                and pg_has_role(session_user, to_regrole('dealwright_app'), 'MEMBER'))) then
+        return said::jsonb;
+    end if;
+    return jsonb_build_object('id', 'user ' || dealwright_engine.caller(), 'name', dealwright_engine.caller());
+end
+$$;
+comment on function dealwright_engine.acting() is
+    'Who acts: a key or a person for whom the service speaks, or a user of the database; with id, name and request_id.';
+
 create or replace function dealwright_engine.note_change(action text, object text, object_id text,
     before jsonb default null, after jsonb default null, reason text default null, who jsonb default null)
 returns void language plpgsql as $$
 declare
-    said constant text := nullif(current_setting('dealwright.actor', true), '');
     begun boolean;
-    actor jsonb := who;
+    actor constant jsonb := coalesce(who, dealwright_engine.acting());
 begin
-    -- a login that may see and change all anyway is believed; others are who they are
-    if actor is null and said is not null and pg_has_role(session_user, (
-            select n.nspowner from pg_namespace as n where n.nspname = 'dealwright'), 'MEMBER') then
-        actor := said::jsonb;
-    elsif actor is null and said is not null and to_regrole('dealwright_app') is not null
-            and pg_has_role(session_user, to_regrole('dealwright_app'), 'MEMBER') then
-        actor := said::jsonb;
-    end if;
     begun := dealwright_engine.join_own_writes();
     insert into dealwright.change (actor, actor_name, action, object, object_id, before, after, reason, request_id)
     values (coalesce(actor ->> 'id', 'user ' || dealwright_engine.caller()),

@@ -207,6 +207,11 @@ create or replace trigger append_only before update or delete or truncate on dea
 create or replace trigger written_by_engine before insert on dealwright.change
     for each statement execute function dealwright_engine.written_by_engine(
         'what somebody does with a function of the desk is recorded there');
+create or replace trigger guard_policy before update on dealwright.policy
+    for each row when (old is distinct from new) execute function dealwright_engine.guard_policy();
+create or replace trigger written_by_engine before insert or update or delete or truncate on dealwright.proposal
+    for each statement execute function dealwright_engine.written_by_engine(
+        'dealwright.propose_model and propose_policy ask for a change, agree_to_proposal and refuse_proposal decide');
 create or replace trigger note_policy after update on dealwright.policy
     for each row when (old is distinct from new) execute function dealwright_engine.note_policy();
 create or replace trigger append_only before update or delete or truncate on dealwright.decision_erasure

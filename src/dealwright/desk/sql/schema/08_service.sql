@@ -49,20 +49,31 @@ create index web_session_expires on dealwright_engine.web_session (expires_at);
 comment on table dealwright_engine.web_session is
     'People who are signed in with a browser; a row goes when they sign out, and after it has expired.';
 
--- Who receives events by a call of their own. The secret signs each call, so it cannot be a hash.
+-- Who receives events by a call of their own. What signs a call is derived from the salt and a key that is not here.
 create table dealwright_engine.webhook (
     webhook_id bigint generated always as identity primary key,
     url text not null,
     kinds text[],
-    secret text not null,
+    salt bytea not null,
+    -- tells the key that the secret was derived from from any other
+    key_mark text not null,
+    -- until then the secret before it signs as well
+    former_salt bytea,
+    former_until timestamptz,
     -- the last event that was delivered or given up
     xid xid8 not null,
     position bigint not null,
     created_at timestamptz not null default now(),
     disabled_at timestamptz,
+    paused_at timestamptz,
     failures integer not null default 0,
+    -- since when it has taken nothing
+    failing_since timestamptz,
     retry_at timestamptz,
     last_error text,
+    constraint webhook_secrets check (
+        length(salt) = 16 and length(former_salt) = 16 and (former_salt is null) = (former_until is null)
+        and length(key_mark) <= 64),
     constraint webhook_texts check (
         url ~ '^https?://' and length(url) <= 2000 and url !~ '[\x01-\x20\x7f-\x9f]'
         and (kinds is null or kinds <> '{}') and length(last_error) <= 2000)
@@ -135,3 +146,36 @@ create table dealwright.decision_erasure (
 create index decision_erasure_block on dealwright.decision_erasure (block_id, erasure_id);
 comment on table dealwright.decision_erasure is
     'Blocks from which a customer''s words were taken: what their content hashes to since, sealed by a block of its own.';
+
+-- Changes of a model or a policy that wait for a second person, and what became of them.
+create table dealwright.proposal (
+    proposal_id bigint generated always as identity primary key,
+    asked_at timestamptz not null default clock_timestamp(),
+    asked_by text not null,
+    asked_by_name text not null,
+    kind text not null,
+    object_id text not null,
+    -- what was in force when it was asked for: it takes effect only while that still is
+    before jsonb not null,
+    after jsonb not null,
+    reason text not null,
+    status text not null default 'waiting',
+    decided_at timestamptz,
+    decided_by text,
+    decided_by_name text,
+    decided_reason text,
+    constraint proposal_words check (
+        kind in ('model', 'policy', 'second_person')
+        and status in ('waiting', 'agreed', 'refused', 'withdrawn')
+        and (decided_at is null) = (status = 'waiting') and (decided_by is null) = (status = 'waiting'))
+);
+create index proposal_waiting on dealwright.proposal (proposal_id) where status = 'waiting';
+comment on table dealwright.proposal is
+    'Changes of a model or a policy that somebody asked for: each takes effect when another person agrees.';
+
+create table dealwright_engine.duty (
+    only_row boolean primary key default true check (only_row),
+    second_person boolean not null default false
+);
+insert into dealwright_engine.duty default values;
+comment on table dealwright_engine.duty is 'What this desk asks of its people: whether a second person has to agree.';
