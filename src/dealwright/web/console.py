@@ -19,7 +19,7 @@ from dealwright.service.answers import Json
 from dealwright.service.endpoint import csrf_token_of
 from dealwright.service.guard import CSRF_FIELD
 from dealwright.service.problems import RefusedError
-from dealwright.web import admin, agents, audit, evidence, floor, leads, live
+from dealwright.web import admin, agents, audit, day, evidence, floor, leads, live
 from dealwright.web.asking import identify, read_form
 from dealwright.web.pages import ASSETS, LANGUAGE_COOKIE, asset_bytes, find_format, write_page
 from dealwright.web.view import READERS, Ask, Done, Part, Shown, View, as_csv
@@ -55,6 +55,7 @@ _PARTS: Final[Sequence[Part]] = (
     *agents.PARTS,
     *evidence.PARTS,
     *audit.PARTS,
+    *day.PARTS,
     *admin.PARTS,
 )
 

@@ -25,6 +25,8 @@ LANGUAGE_COOKIE: Final = "dealwright_language"
 ASSETS: Final[Mapping[str, tuple[str, str]]] = {
     "console.css": ("page.css", "console.css"),
     "console.js": ("page.js", "console.js"),
+    "board.css": ("", "board.css"),
+    "board.js": ("", "board.js"),
 }
 
 
@@ -67,7 +69,9 @@ def write_page(form: Format, template: str, values: Mapping[str, Any]) -> str:
 def asset_bytes(name: str) -> tuple[bytes, bytes]:
     """Return a style or script of the console, plain and compressed."""
     shared, own = ASSETS[name]
-    text = str(asset(shared)) + (resources.files("dealwright.web") / "assets" / own).read_text("utf-8")
+    text = (str(asset(shared)) if shared else "") + (
+        resources.files("dealwright.web") / "assets" / own
+    ).read_text("utf-8")
     plain = text.encode()
     return plain, gzip.compress(plain, 9, mtime=0)
 

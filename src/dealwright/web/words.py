@@ -99,6 +99,11 @@ DONE: Final[Mapping[str, str]] = {
     "revoked": mark("The key is revoked; it works for a few seconds yet."),
     "capacity": mark("The capacity is set."),
     "shift": mark("The hours are set."),
+    "day_changed": mark("The change is kept; nothing is on the desk yet."),
+    "day_undone": mark("The last change is undone."),
+    "day_redone": mark("The change is made again."),
+    "day_planned": mark("The rest was planned again."),
+    "day_published": mark("The day is on the desk."),
 }
 HEADINGS: Final[Mapping[int, str]] = {
     400: mark("The form cannot be read"),
