@@ -26,12 +26,14 @@ class Axis:
     last_min: int
 
     @classmethod
-    def of(cls, state: DayState) -> Axis:
-        """Return the hours of all shifts."""
+    def of(cls, state: DayState, centre: tuple[float, float] | None = None) -> Axis:
+        """Return the hours of all shifts, those of the contact centre included."""
         terms = state.changed.draft.terms
         reps = [terms.shift_of(rep) for rep in state.of_run.field_day.reps]
         first = min((rep.shift_start_min for rep in reps), default=480)
         last = max((rep.shift_end_min for rep in reps), default=1080)
+        if centre is not None:
+            first, last = min(first, int(centre[0])), max(last, int(centre[1]))
         return cls(first // 60 * 60, -(-last // 60) * 60)
 
     def x(self, minutes: float) -> float:
@@ -139,6 +141,19 @@ def _stop(row: dict[str, Any], axis: Axis, state: DayState, names: Any) -> Stop:
 
 def _minute(moment: datetime, day: date) -> float:
     return (moment - datetime.combine(day, time())).total_seconds() / 60
+
+
+def centre_hours(folder: Path, day: date) -> tuple[float, float] | None:
+    """Return when the first shift of the contact centre begins and the last one ends."""
+    path = folder / "shifts.parquet"
+    return _centre_hours(path, day, path.stat().st_mtime_ns) if path.is_file() else None
+
+
+@lru_cache(maxsize=8)
+def _centre_hours(path: Path, day: date, _stamp: int) -> tuple[float, float] | None:
+    shifts = pl.scan_parquet(path).filter(pl.col("day") == day)
+    first, last = shifts.select(first=pl.col("start_at").min(), last=pl.col("end_at").max()).collect().row(0)
+    return None if first is None else (_minute(first, day), _minute(last, day))
 
 
 def draw_centre(folder: Path, day: date, axis: Axis) -> Sequence[CentreLine]:
