@@ -174,8 +174,8 @@ def test_a_visit_is_dragged_refused_for_its_window_placed_priced_kept_undone_and
         task = rows(
             connection,
             "select start_at at time zone 'Europe/Madrid' as at, rep_id from dealwright.task "
-            "where account_id = %(account)s and channel = 'field' and status = 'planned'",
-            {"account": account},
+            "where account_id = %s and channel = 'field' and status = 'planned'",
+            account,
         )[0]
         deeds = rows(
             connection, "select action from dealwright.change where object = 'night' order by change_id"
