@@ -52,7 +52,7 @@ def test_a_desk_of_version_0_1_comes_along_whole(version_0_1: Database, database
         result = migrate(connection)
         assert result == MigrationResult(
             1,
-            13,
+            14,
             (
                 "0002_house",
                 "0003_people",
@@ -66,6 +66,7 @@ def test_a_desk_of_version_0_1_comes_along_whole(version_0_1: Database, database
                 "0011_nights",
                 "0012_cards",
                 "0013_duties",
+                "0014_day_changes",
             ),
             functions_replaced=True,
         )

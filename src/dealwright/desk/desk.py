@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 
     from dealwright.desk.archive import Archived
     from dealwright.desk.book import Book
+    from dealwright.desk.day_changes import DayChanges
     from dealwright.desk.floor import Floor
     from dealwright.desk.keys import KeyRegister
     from dealwright.desk.nights import Nights
@@ -218,6 +219,13 @@ class Desk(ModelRegister):
         from dealwright.desk.nights import Nights
 
         return Nights(self.database)
+
+    @property
+    def day_changes(self) -> DayChanges:
+        """What people changed of the days of a run."""
+        from dealwright.desk.day_changes import DayChanges
+
+        return DayChanges(self.database)
 
     @property
     def keys(self) -> KeyRegister:

@@ -28,6 +28,7 @@ from dealwright.report.day_files import people_of_plan, write_days
 from dealwright.report.land import Land
 from dealwright.report.plan_metrics import metrics_text
 from dealwright.report.plan_report import render_report
+from dealwright.runs.day_file import REP_FILE, REQUEST_FILE, write_day_files
 from dealwright.runs.reading import company_called, read_earlier, read_run
 from dealwright.runs.task_file import LEVEL, TASK_FILE, write_tasks
 from dealwright.tables.rejected import write_rejected
@@ -42,9 +43,13 @@ RUN_FILES: Final = frozenset(
         "profile.json", "metrics.prom", "notices.json",
         "accounts.html", "accounts", CENTRE_PAGE, "people.parquet", "changes.parquet", "outcomes.parquet",
         "account_history.parquet", "trend.json",
-        TASK_FILE,
+        TASK_FILE, REQUEST_FILE, REP_FILE,
     }
 )  # fmt: skip
+
+
+# what is written into a run's folder later on: versions of a day that was changed by hand
+LATER_FILES: Final = frozenset({"versions"})
 
 
 def check_output(out: Path) -> None:
@@ -58,7 +63,7 @@ def check_output(out: Path) -> None:
     if out.exists() and not out.is_dir():
         raise InputError(f"--out {out} is a file; name a folder")
     found = [path.name for path in out.iterdir()] if out.exists() else []
-    foreign = sorted(name for name in found if name not in RUN_FILES)
+    foreign = sorted(name for name in found if name not in RUN_FILES | LATER_FILES)
     if foreign:
         raise InputError(
             f"--out {out} holds {foreign[0]!r}, which no run wrote; name another folder, or an earlier run's"
@@ -135,6 +140,7 @@ def write_plan(
         lambda name: tables[name].write_parquet(folder / f"{name}.parquet", compression_level=LEVEL), tables
     )
     write_tasks(day_tasks(plan), folder)
+    write_day_files(plan, folder)
     company = plan.params.report.company or company_called(run)
     write_days(plan, folder, land, company=company, tiles=tiles, told=told)
     _write_comparison(plan, folder, previous)

@@ -27,6 +27,7 @@ from dealwright.service.problems import RefusedError, problem, problem_of, statu
 from dealwright.service.routes import (
     agents,
     assignments,
+    days,
     events,
     keys,
     leads,
@@ -112,6 +113,7 @@ def create_app(
         events,
         reading,
         runs,
+        days,
         tasks,
         oversight,
         proposals,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
@@ -624,6 +624,73 @@ class FilesOut(BaseModel):
     """The files of a run by name."""
 
     files: list[RunFileOut]
+
+
+class DayChangeIn(Request):
+    """A change of a planned day; which fields it takes follows from its kind."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [{"kind": "move", "account_id": "A0000186", "rep_id": "R001", "begin_min": 630}]
+        },
+    )
+
+    kind: Literal["move", "leave_out", "pin", "absent", "overrun", "shift"]
+    account_id: Text | None = Field(None, description="Of a move, an omission, a pin, an overrun.")
+    rep_id: Text | None = Field(None, description="Of a move, an absence, a shift.")
+    begin_min: int | None = Field(
+        None,
+        ge=0,
+        lt=2880,
+        description="Minutes after midnight; default: where it costs least.",
+    )
+    extra_min: int | None = Field(None, ge=1, le=1440, description="By how much an overrun takes longer.")
+    from_min: int | None = Field(None, ge=0, lt=2880, description="From when somebody is absent.")
+    start_min: int | None = Field(None, ge=0, lt=2880)
+    end_min: int | None = Field(None, ge=1, le=2880)
+    seen: int = Field(0, ge=0, lt=2**63, description="`seen` of the day as it was looked at.")
+
+
+class DaySeenIn(Request):
+    """Which deed was the newest when the day was looked at."""
+
+    seen: int = Field(0, ge=0, lt=2**63, description="`seen` of the day as it was looked at.")
+
+
+class DayReplanIn(DaySeenIn):
+    """From when the rest of a day is planned again."""
+
+    from_min: int | None = Field(
+        None, ge=0, lt=2880, description="Visits that begin before it stand; default: the day has not begun."
+    )
+
+
+class DayFiguresOut(BaseModel):
+    """What a day is worth and what it takes."""
+
+    visits: int
+    value_eur: float
+    travel_min: float
+    distance_km: float
+    cost_eur: float
+
+
+class DayOut(BaseModel):
+    """A planned day as people have changed it, and what that costs against the plan."""
+
+    night_id: int
+    day: date
+    seen: int
+    figures: DayFiguresOut
+    planned: DayFiguresOut
+    difference: DayFiguresOut
+    visits: list[dict[str, Any]]
+    days: list[dict[str, Any]]
+    not_made: list[dict[str, Any]]
+    pinned: list[str]
+    deeds: list[dict[str, Any]]
+    version: int | None
 
 
 class ComparisonOut(BaseModel):

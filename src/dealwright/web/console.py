@@ -23,6 +23,7 @@ from dealwright.web import (
     admin,
     agents,
     audit,
+    day,
     evidence,
     floor,
     leads,
@@ -73,6 +74,7 @@ _PARTS: Final[Sequence[Part]] = (
     *what_if.PARTS,
     *evidence.PARTS,
     *audit.PARTS,
+    *day.PARTS,
     *admin.PARTS,
 )
 

@@ -27,6 +27,8 @@ ASSETS: Final[Mapping[str, tuple[str, str]]] = {
     "console.js": ("page.js", "console.js"),
     "my_day.css": ("day.css", "my_day.css"),
     "my_day.js": ("", "my_day.js"),
+    "board.css": ("", "board.css"),
+    "board.js": ("", "board.js"),
 }
 
 

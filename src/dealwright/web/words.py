@@ -120,6 +120,11 @@ DONE: Final[Mapping[str, str]] = {
     "shift": mark("The hours are set."),
     "asked": mark("The night is in the queue: the worker takes it in its turn."),
     "called_off": mark("The night is cancelled; one under way ends within seconds."),
+    "day_changed": mark("The change is kept; nothing is on the desk yet."),
+    "day_undone": mark("The last change is undone."),
+    "day_redone": mark("The change is made again."),
+    "day_planned": mark("The rest was planned again."),
+    "day_published": mark("The day is on the desk."),
 }
 HEADINGS: Final[Mapping[int, str]] = {
     400: mark("The form cannot be read"),

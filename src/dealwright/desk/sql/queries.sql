@@ -259,6 +259,11 @@ select (dealwright.cancel_task(%(task_id)s::bigint, %(note)s::text)).task_id
 -- they came.
 select dealwright.declare_open_values() as declared, dealwright.lapse_follow_ups(%(as_of)s::timestamptz) as lapsed
 
+-- name: change_day
+-- Somebody changes, undoes, does again or publishes a day of a run.
+select dealwright.change_day(%(night_id)s::bigint, %(day)s::date, %(kind)s::text, %(change)s::jsonb,
+    %(of_change)s::bigint, %(seen)s::bigint, %(made_by)s::text) as change_id
+
 -- name: changes_page
 -- Who did what, newest first, before one; of one actor, of one kind, about one thing.
 select c.change_id as position, c.change_id, c.changed_at, c.actor, c.actor_name, c.action, c.object,
@@ -323,6 +328,10 @@ select dealwright.create_webhook(%(url)s::text, %(kinds)s::text[], %(salt)s::byt
 -- name: currency
 -- What amounts are in.
 select dealwright.currency() as currency
+
+-- name: day_changes
+-- What was changed of a day of a run, in order.
+select * from dealwright.day_changes(%(night_id)s::bigint, %(day)s::date)
 
 -- name: deactivate_agent
 -- The agent gets no more leads; the open ones may go to others.

@@ -125,11 +125,12 @@ grant execute on routine dealwright.rank_agents, dealwright.placement_of, dealwr
     dealwright.timers,
     dealwright.read_events, dealwright.last_event, dealwright.touches, dealwright.verify_decisions,
     dealwright.unsealed_decisions, dealwright.open_archive, dealwright.join_archived_events,
-    dealwright.verify_archived, dealwright.nights, dealwright.second_person_required,
+    dealwright.verify_archived, dealwright.nights, dealwright.day_changes, dealwright.second_person_required,
     dealwright.monitor to dealwright_reader, dealwright_planner, dealwright_manager;
 grant execute on routine dealwright.monitor to dealwright_app;
 grant select on dealwright.proposal to dealwright_reader, dealwright_planner, dealwright_manager;
-grant execute on routine dealwright.request_night, dealwright.cancel_night to dealwright_manager;
+grant execute on routine dealwright.request_night, dealwright.cancel_night, dealwright.change_day
+    to dealwright_manager;
 
 -- name: planner
 -- Works at night: takes in histories, trains, publishes tasks, seals the record. Places and settles nothing.
@@ -139,7 +140,7 @@ grant execute on routine dealwright.begin_import, dealwright.import_history, dea
     dealwright.seal_decisions, dealwright.prepare_months, dealwright.begin_publishing, dealwright.publish_tasks, dealwright.start_task,
     dealwright.finish_task, dealwright.cancel_task, dealwright.reopen_task, dealwright.request_night,
     dealwright.miss_night, dealwright.keep_schedule, dealwright.begin_night, dealwright.night_progress,
-    dealwright.end_night, dealwright.cancel_night to dealwright_planner;
+    dealwright.end_night, dealwright.cancel_night, dealwright.change_day to dealwright_planner;
 
 -- name: manager
 -- Runs the floor: what an application and a reader may stands above; and what is reported of tasks.

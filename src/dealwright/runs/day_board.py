@@ -1,0 +1,150 @@
+"""A day that several people change: the run's folder and the desk's record of changes, joined."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from dealwright.desk.day_changes import DayRecord
+from dealwright.desk.desk import Desk
+from dealwright.desk.task_results import Published
+from dealwright.errors import ConflictError
+from dealwright.plan.routing.changes import Change, ChangedDay, change_day
+from dealwright.plan.routing.replanning import plan_rest
+from dealwright.runs.day_changes import DayOfRun, change_to_dict, read_change, read_day, write_version
+
+
+@dataclass(frozen=True)
+class DayState:
+    """A day as it is now.
+
+    Attributes
+    ----------
+    of_run
+        As it was planned.
+    record
+        What people did to it.
+    changes
+        Those that count.
+    changed
+        What comes of them.
+    """
+
+    night_id: int
+    of_run: DayOfRun
+    record: DayRecord
+    changes: tuple[Change, ...]
+    changed: ChangedDay
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it for JSON."""
+        changed, published = self.changed, self.record.published
+        return {
+            "night_id": self.night_id, "day": self.of_run.field_day.day, "seen": self.record.seen,
+            "figures": vars(changed.figures), "planned": vars(changed.planned),
+            "difference": vars(changed.difference),
+            "visits": changed.visits.with_columns(
+                pinned=pl.col("account_id").is_in(list(changed.pinned))
+            ).to_dicts(),
+            "days": changed.days.with_columns(
+                pl.col("extra_hour_eur", "extra_visit_eur").fill_nan(None)
+            ).to_dicts(),
+            "not_made": changed.unplaced.to_dicts(), "pinned": sorted(changed.pinned),
+            "deeds": [vars(deed) for deed in self.record.deeds],
+            "version": None if published is None else (published.change or {}).get("version"),
+        }  # fmt: skip
+
+
+class DayBoard:
+    """A day of a run, for people who change it.
+
+    Parameters
+    ----------
+    desk
+        With the rights of who changes it.
+    folder
+        Of the run.
+    home
+        Where answers of a road service are kept.
+    """
+
+    def __init__(self, desk: Desk, folder: Path, night_id: int, day: date, home: Path | None = None) -> None:
+        self._desk, self._folder, self._night_id, self._day = desk, folder, night_id, day
+        self._home = home
+
+    def look(self, more: Sequence[Change] = ()) -> DayState:
+        """Return the day as it is, or as it would be with `more` changes.
+
+        Raises
+        ------
+        RefusedChangeError
+            A limit does not allow them.
+        """
+        record = self._desk.day_changes.of(self._night_id, self._day)
+        changes = (*(read_change(deed.change or {}) for deed in record.counting), *more)
+        of_run = read_day(self._folder, self._day, changes, self._home)
+        return DayState(self._night_id, of_run, record, changes, change_day(of_run.field_day, changes))
+
+    def apply(self, change: Change, *, seen: int, made_by: str) -> DayState:
+        """Make a change, after it was tried.
+
+        Raises
+        ------
+        RefusedChangeError
+            A limit does not allow it.
+        ConflictError
+            Somebody else has changed the day since `seen`.
+        """
+        self.look([change])
+        self._desk.day_changes.add(
+            self._night_id, self._day, change_to_dict(change), seen=seen, made_by=made_by
+        )
+        return self.look()
+
+    def plan_again(self, from_min: int | None = None) -> Change:
+        """Plan the rest again, without keeping it."""
+        state = self.look()
+        return plan_rest(state.of_run.field_day, state.changed, from_min=from_min)
+
+    def undo(self, *, seen: int, made_by: str) -> DayState:
+        """Take back the last change."""
+        self._desk.day_changes.undo(self._night_id, self._day, seen=seen, made_by=made_by)
+        return self.look()
+
+    def redo(self, *, seen: int, made_by: str) -> DayState:
+        """Make the change again that was taken back last."""
+        self._desk.day_changes.redo(self._night_id, self._day, seen=seen, made_by=made_by)
+        return self.look()
+
+    def publish(self, *, seen: int, made_by: str) -> tuple[DayState, Published]:
+        """Put the day on the desk as it is: its visits become tasks, and a version of the run.
+
+        Raises
+        ------
+        ConflictError
+            Nothing was changed since the last time, somebody else has changed the day since `seen`, or the
+            desk has a later run for it.
+        """
+        state = self.look()
+        if state.record.is_published:
+            raise ConflictError("the day is on the desk as it is: change something first")
+        if state.record.seen != seen:
+            raise ConflictError(
+                "somebody has changed this day meanwhile: look at the day as it is now, and try again"
+            )
+        version = write_version(self._folder, state.of_run, state.changes, state.changed)
+        published = self._desk.tasks.publish(version.tasks)
+        self._desk.day_changes.note_published(
+            self._night_id, self._day, version.number, version.tasks.run_id, seen=seen, made_by=made_by
+        )
+        return self.look(), published
+
+
+def change_of(given: Mapping[str, Any]) -> Change:
+    """Return a change as somebody sends it; one that plans the rest again is not sent but asked for."""
+    return read_change({name: value for name, value in given.items() if name != "seen"})

@@ -1,0 +1,239 @@
+"""A day of a run: time lines to look at and to change, what a change brings, and who did what."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import TYPE_CHECKING, Any, Final
+
+from dealwright.errors import InputError
+from dealwright.report.format import Format
+from dealwright.service.endpoint import name_of
+from dealwright.service.routes.days import board_of
+from dealwright.service.routes.runs import find_run
+from dealwright.web.day_drawing import Axis, PersonLine, centre_hours, draw_centre, draw_people
+from dealwright.web.day_words import deed_text, limit_text, price_text, reason_text, signed
+from dealwright.web.view import READERS, Ask, Done, Part, Shown, View, address_with
+
+if TYPE_CHECKING:
+    from dealwright.plan.routing.changes import Change
+    from dealwright.runs.day_board import DayBoard, DayState
+
+_PLANNERS: Final = READERS
+_PAGE: Final = 20  # people whose lines are drawn at once
+_TEMPLATE: Final = "day_board.html"
+
+
+def _show(ask: Ask) -> View:
+    return _view(ask, _board(ask).look())
+
+
+def _try(ask: Ask) -> View:
+    """Show what a change would bring; a limit that forbids it is said on the same page."""
+    from dealwright.plan.routing.refusal import RefusedChangeError
+
+    board, given = _board(ask), dict(ask.request.query_params)
+    change = _change(given)
+    now = board.look()
+    try:
+        tried = board.look([change])
+    except RefusedChangeError as refused:
+        text = reason_text(ask.form, refused.reason, now)
+        answer = {"placed": False, "limit": limit_text(ask.form, refused.limit), "text": text}
+        return _view(ask, now, answer=answer)
+    answer = {"placed": True, "limit": "", "text": price_text(ask.form, tried, now), "given": given}
+    return _view(ask, tried, answer=answer)
+
+
+def _apply(ask: Ask) -> str:
+    _board(ask).apply(_change(ask.fields), seen=_seen(ask), made_by=name_of(ask.who))
+    return _back(ask, "day_changed")
+
+
+def _undo(ask: Ask) -> str:
+    _board(ask).undo(seen=_seen(ask), made_by=name_of(ask.who))
+    return _back(ask, "day_undone")
+
+
+def _redo(ask: Ask) -> str:
+    _board(ask).redo(seen=_seen(ask), made_by=name_of(ask.who))
+    return _back(ask, "day_redone")
+
+
+def _replan(ask: Ask) -> str:
+    board = _board(ask)
+    again = board.plan_again(_minute(ask.fields.get("from", ""), "from"))
+    board.apply(again, seen=_seen(ask), made_by=name_of(ask.who))
+    return _back(ask, "day_planned")
+
+
+def _publish(ask: Ask) -> str:
+    _board(ask).publish(seen=_seen(ask), made_by=name_of(ask.who))
+    return _back(ask, "day_published")
+
+
+def _board(ask: Ask) -> DayBoard:
+    return board_of(ask.request, ask.desk, int(ask.part("night_id")), _day(ask))
+
+
+def _day(ask: Ask) -> date:
+    from dealwright.runs.day_changes import read_day_name
+
+    return read_day_name(ask.part("day"))
+
+
+def _back(ask: Ask, done: str) -> str:
+    page = {name: ask.fields.get(name, "") for name in ("from_person",)}
+    return address_with(
+        f"/nights/{ask.part('night_id')}/day/{ask.part('day')}", done=done, **{"from": page["from_person"]}
+    )
+
+
+def _seen(ask: Ask) -> int:
+    text = ask.fields.get("seen", "")
+    if not (text.isascii() and text.isdigit() and len(text) < 19):
+        raise InputError("the form does not say what was seen of the day: open the day again")
+    return int(text)
+
+
+def _change(given: Mapping[str, str]) -> Change:
+    """Return the change that a form, or a script, asks for.
+
+    Raises
+    ------
+    InputError
+        A field is missing, or is no time.
+    """
+    from dealwright.runs.day_board import change_of
+
+    kind = given.get("kind", "")
+    minutes = given.get("minutes", "")
+    found: dict[str, Any] = {
+        "kind": kind, "account_id": given.get("account"), "rep_id": given.get("rep"),
+        "begin_min": _minute(given.get("at", ""), "at"), "from_min": _minute(given.get("from", ""), "from"),
+        "start_min": _minute(given.get("start", ""), "start"),
+        "end_min": _minute(given.get("end", ""), "end"),
+        "extra_min": int(minutes) if minutes.isascii() and minutes.isdigit() and len(minutes) < 5 else None,
+    }  # fmt: skip
+    wanted = {
+        "move": ("account_id", "rep_id", "begin_min"), "leave_out": ("account_id",), "pin": ("account_id",),
+        "overrun": ("account_id", "extra_min"), "absent": ("rep_id", "from_min"),
+        "shift": ("rep_id", "start_min", "end_min"),
+    }.get(kind)  # fmt: skip
+    if wanted is None:
+        raise InputError(f"there is no change {kind!r}: use the forms of the page")
+    return change_of(
+        {"kind": kind, **{name: found[name] for name in wanted if found[name] not in (None, "")}}
+    )
+
+
+def _minute(text: str, name: str) -> int | None:
+    """Read a time of day as minutes after midnight; 25:10 is after the next one."""
+    if not text:
+        return None
+    match = re.fullmatch(r"(\d{1,2}):([0-5]\d)(?::00)?", text)
+    if match is None or int(match[1]) > 47:
+        raise InputError(f"{name} must be a time such as 14:30, not {text!r}")
+    return int(match[1]) * 60 + int(match[2])
+
+
+def _view(ask: Ask, state: DayState, answer: Mapping[str, Any] | None = None) -> View:
+    form, night_id, day = ask.form, ask.part("night_id"), state.of_run.field_day.day
+    start = ask.number("from") or 0
+    here = f"/nights/{night_id}/day/{day.isoformat()}"
+    folder = find_run(ask.request, ask.desk, int(night_id)).folder
+    axis = Axis.of(state, centre_hours(folder, day))
+    people = draw_people(state, axis)
+    shown = people[start : start + _PAGE]
+    record, changed = state.record, state.changed
+    data: dict[str, Any] = {
+        "rows": [
+            {**row, "name": state.of_run.names.get(row["account_id"], row["account_id"])}
+            for row in changed.visits.to_dicts()
+        ],
+        "figures": vars(changed.figures), "planned": vars(changed.planned),
+        "difference": vars(changed.difference), "seen": record.seen,
+    }  # fmt: skip
+    if answer is not None:
+        data = {**{name: value for name, value in answer.items() if name != "given"}, "seen": record.seen}
+    title = form.text("The day %(day)s", day=form.day(day))
+    on_screen = {person.rep_id for person in shown}
+    extra = {
+        "night_id": night_id, "day": day, "address_here": here, "axis": axis, "people": shown,
+        "everybody": [(rep.rep_id, state.of_run.people.get(rep.rep_id, (rep.rep_id, 0))[0])
+                      for rep in state.of_run.field_day.reps],
+        "centre": draw_centre(folder, day, axis) if start == 0 else [],
+        "figures": changed.figures, "difference": changed.difference,
+        "visits": [row for row in _visit_rows(state) if row["rep_id"] in on_screen],
+        "not_made": [
+            {
+                "name": state.of_run.names.get(row["account_id"], row["account_id"]),
+                "account_id": row["account_id"], "value_eur": row["value_eur"],
+                "limit": limit_text(form, row["limit"]), "reason": reason_text(form, row["reason"], state),
+            }
+            for row in changed.unplaced.to_dicts()
+        ],
+        "deeds": [
+            {
+                "made_at": deed.made_at, "made_by": deed.made_by, "counts": deed.counts, "kind": deed.kind,
+                "text": deed_text(form, deed.kind, deed.change, state),
+            }
+            for deed in reversed(record.deeds)
+        ],
+        "can_undo": bool(record.counting), "can_redo": record.undone is not None,
+        "is_published": record.is_published, "published": record.published, "is_changed": bool(state.changes),
+        "may_publish": ask.may("planner"), "answer": answer, "from_person": start or "", "seen": record.seen,
+        "pages": _pages(people, start, here),
+        "other_days": [other for other in state.of_run.all_days if other != day],
+    }  # fmt: skip
+    return View(_TEMPLATE, title, data, lead=_lead(form, state), extra=extra)
+
+
+def _pages(people: Sequence[PersonLine], start: int, here: str) -> list[tuple[str, str, str, bool]]:
+    """Return the pages of people: address, first and last name, and whether it is the one that is shown."""
+    if len(people) <= _PAGE:
+        return []
+    found = []
+    for first in range(0, len(people), _PAGE):
+        last = people[min(first + _PAGE, len(people)) - 1]
+        found.append(
+            (address_with(here, **{"from": first or None}), people[first].name, last.name, first == start)
+        )
+    return found
+
+
+def _visit_rows(state: DayState) -> list[dict[str, Any]]:
+    names, people = state.of_run.names, state.of_run.people
+    return [
+        {
+            **row, "name": names.get(row["account_id"], row["account_id"]),
+            "rep_name": people.get(row["rep_id"], (row["rep_id"], 0))[0],
+            "pinned": row["account_id"] in state.changed.pinned,
+        }
+        for row in state.changed.visits.to_dicts()
+    ]  # fmt: skip
+
+
+def _lead(form: Format, state: DayState) -> str:
+    if not state.changes:
+        return form.text("As it was planned; move what you want to change.")
+    more = state.changed.difference
+    return form.text(
+        "%(changes)s, against the plan: %(value)s of value, %(km)s km.",
+        changes=form.texts("%(count)s change", "%(count)s changes", len(state.changes)),
+        value=signed(form.money(more.value_eur, cents=True), more.value_eur),
+        km=signed(form.number(more.distance_km, 1), more.distance_km),
+    )
+
+
+_AT: Final = "/nights/{night_id:int}/day/{day}"
+PARTS: Final[tuple[Part, ...]] = (
+    Shown(_AT + "/try", _PLANNERS, _try),
+    Shown(_AT, _PLANNERS, _show),
+    Done(_AT + "/change", _PLANNERS, _apply),
+    Done(_AT + "/undo", _PLANNERS, _undo),
+    Done(_AT + "/redo", _PLANNERS, _redo),
+    Done(_AT + "/replan", _PLANNERS, _replan),
+    Done(_AT + "/publish", ("planner",), _publish),
+)

@@ -1,0 +1,304 @@
+"""The page of a day in a real browser: a visit dragged, a shift moved by keyboard, undone, published."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import polars as pl
+import pytest
+from browsing import Opened, open_page
+from engine import rows
+from playwright.sync_api import Browser, Locator, Page, expect
+from servers import TestServer
+from serving import Serving, served_floor
+from small_company import QUICK
+
+WIDE, PHONE = (1440, 900), (390, 844)
+SETTINGS = '[night]\ntables = "."\nruns = "runs"\n'
+
+
+@pytest.fixture(scope="module")
+def service(
+    browser: Browser, server: TestServer, desk_template: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Serving]:
+    """Return a service with a night that is done: two hundred accounts."""
+    folder = tmp_path_factory.mktemp("day")
+    (folder / "quick.toml").write_text(f"headcount = false\none_more = false\n{QUICK}")
+    (folder / "dealwright.toml").write_text(SETTINGS)
+    (folder / "runs").mkdir()
+    subprocess.run(
+        [sys.executable, "-m", "dealwright", "plan", "--world", "barcelona", "--n", "200", "--seed", "3",
+         "--params", "quick.toml", "--out", "runs/000001"],
+        cwd=folder, check=True, capture_output=True,
+    )  # fmt: skip
+    with served_floor(server, desk_template, folder, "--no-worker") as found:
+        nights = found.desk.nights
+        nights.request("n", "test")
+        nights.begin("test", datetime.now(UTC) + timedelta(minutes=1))
+        nights.end(1, "done", folder="000001", result={})
+        yield found
+
+
+@pytest.fixture(autouse=True)
+def as_planned(service: Serving) -> Iterator[None]:
+    """Undo what a test changed."""
+    yield
+    changes, day = service.desk.day_changes, day_of(service)
+    while (record := changes.of(1, day)).counting:
+        changes.undo(1, day, seen=record.seen, made_by="test")
+
+
+def folder_of(service: Serving) -> Path:
+    return service.log.parent / "runs" / "000001"
+
+
+def table(service: Serving, name: str) -> pl.DataFrame:
+    return pl.read_parquet(folder_of(service) / f"{name}.parquet")
+
+
+def day_of(service: Serving) -> date:
+    day: date = table(service, "rep_days")["day"].min()  # type: ignore[assignment]
+    return day
+
+
+def address(service: Serving) -> str:
+    return f"/nights/1/day/{day_of(service).isoformat()}"
+
+
+def open_day(
+    browser: Browser,
+    service: Serving,
+    size: tuple[int, int] = WIDE,
+    scheme: Any = "light",
+    role: str = "planner",
+) -> Opened:
+    opened = open_page(browser, f"{service.url}/auth/sign-in", size, offline=False, scheme=scheme)
+    opened.page.fill("input[name=key]", service.keys[role])
+    opened.page.click("main button")
+    opened.page.wait_for_url(lambda url: "/auth/" not in url)
+    opened.page.goto(service.url + address(service))
+    return opened
+
+
+def api(service: Serving, path: str = "", **body: Any) -> httpx.Response:
+    with service.client("planner") as client:
+        place = f"/api/v1/runs/1/day/{day_of(service).isoformat()}{path}"
+        return client.post(place, json=body) if path else client.get(place)
+
+
+def bar(page: Page, account: str) -> Locator:
+    return page.locator(f'.visit[data-account="{account}"]')
+
+
+def drag(page: Page, account: str, minutes: float) -> None:
+    """Drag a visit along its line, as a hand does."""
+    bar(page, account).scroll_into_view_if_needed()
+    lines = page.locator("#lines")
+    span = int(lines.get_attribute("data-last") or 0) - int(lines.get_attribute("data-first") or 0)
+    line = page.locator("svg[data-rep]").first.bounding_box()
+    box = bar(page, account).locator("rect").bounding_box()
+    assert line is not None
+    assert box is not None
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + minutes * line["width"] / span / 2, y, steps=4)
+    page.mouse.move(x + minutes * line["width"] / span, y, steps=4)
+    page.mouse.up()
+
+
+def minute(moment: datetime) -> float:
+    return moment.hour * 60 + moment.minute + moment.second / 60
+
+
+def a_move_that_fits(service: Serving) -> tuple[dict[str, Any], int]:
+    """Find, through the endpoint, a visit and by how many minutes it can be moved."""
+    for row in table(service, "visits").sort("rep_id", "stop", descending=True).iter_rows(named=True):
+        for by in (10, 15, 20, 30, 45, 60, 90, -10, -20, -30):
+            begin = round((minute(row["start_at"]) + by) / 5) * 5
+            found = api(
+                service,
+                "/try",
+                kind="move",
+                account_id=row["account_id"],
+                rep_id=row["rep_id"],
+                begin_min=begin,
+            )
+            if found.status_code == 200 and begin != round(minute(row["start_at"])):
+                return row, begin
+    raise AssertionError("no visit of the day can be moved")
+
+
+def test_a_visit_is_dragged_refused_for_its_window_placed_priced_kept_undone_and_published(
+    browser: Browser, service: Serving
+) -> None:
+    opened = open_day(browser, service)
+    page, answer = opened.page, opened.page.locator("#answer")
+    row, begin = a_move_that_fits(service)
+    account, now = row["account_id"], minute(row["start_at"])
+    # behind its window
+    drag(page, account, minute(row["window_end"]) - now + 10)
+    expect(answer).to_contain_text("Refused: opening hours")
+    expect(answer).to_contain_text("it may begin from")
+    expect(page.get_by_role("button", name="Keep it")).to_be_hidden()
+    bar(page, account).press("Escape")
+    # where there is room
+    drag(page, account, begin - round(now))
+    expect(answer).to_contain_text("It fits")
+    said = api(service, "/try", kind="move", account_id=account, rep_id=row["rep_id"], begin_min=begin).json()
+    km = said["difference"]["distance_km"]
+    assert f"{km:+.1f} km".replace("+0.0", "0.0").replace("-0.0", "0.0") in answer.inner_text().replace(
+        "-0.0", "0.0"
+    )
+    page.get_by_role("button", name="Keep it").click()
+    expect(page.get_by_role("status").filter(has_text="is kept")).to_be_visible()
+    expect(bar(page, account)).to_have_class(re.compile("pinned"))
+    assert bar(page, account).get_attribute("data-begin") == str(begin)
+    kept = api(service).json()
+    assert kept["difference"] == said["difference"]
+    page.get_by_role("button", name="Undo").click()
+    expect(page.get_by_role("status").filter(has_text="undone")).to_be_visible()
+    assert api(service).json()["difference"]["distance_km"] == 0
+    page.get_by_role("button", name="Do again").click()
+    expect(bar(page, account)).to_have_class(re.compile("pinned"))
+    page.get_by_role("button", name="Publish the day").click()
+    expect(page.get_by_role("status").filter(has_text="on the desk")).to_be_visible()
+    with service.desk.database.connect() as connection:
+        task = rows(
+            connection,
+            "select start_at at time zone 'Europe/Madrid' as at, rep_id from dealwright.task "
+            "where account_id = %s and channel = 'field' and status = 'planned'",
+            account,
+        )[0]
+        deeds = rows(
+            connection, "select action from dealwright.change where object = 'night' order by change_id"
+        )
+    assert (minute(task["at"]), task["rep_id"]) == (begin, row["rep_id"])
+    assert [deed["action"] for deed in deeds][-4:] == [
+        "change_day", "undo_day_change", "redo_day_change", "publish_day",
+    ]  # fmt: skip
+    version = pl.read_parquet(folder_of(service) / "versions" / "1" / "visits.parquet")
+    assert minute(version.filter(pl.col("account_id") == account)["start_at"].item()) == begin
+    # the plan itself stays
+    assert (
+        table(service, "visits").filter(pl.col("account_id") == account)["start_at"].item() == row["start_at"]
+    )
+    assert opened.complaints == []
+    page.context.close()
+
+
+def test_a_shift_is_moved_by_keyboard_and_a_visit_to_another_person(
+    browser: Browser, service: Serving
+) -> None:
+    opened = open_day(browser, service)
+    page, answer = opened.page, opened.page.locator("#answer")
+    handle = page.locator("svg[data-rep] .handle").first
+    end = int(handle.get_attribute("data-end") or 0)
+    handle.focus()
+    for _ in range(24):
+        page.keyboard.press("Shift+ArrowLeft")
+    page.keyboard.press("Enter")
+    expect(answer).to_contain_text("It fits")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("status").filter(has_text="is kept")).to_be_visible()
+    assert page.locator("svg[data-rep] .handle").first.get_attribute("data-end") == str(end - 120)
+    back = pl.DataFrame(api(service).json()["days"]).sort("rep_id")["back_at"][0]
+    assert back is None or minute(datetime.fromisoformat(back)) <= end - 120
+    # one visit to the next person: refused or placed, it is said; Escape leaves everything as it was
+    visit = page.locator("svg[data-rep] .visit").first
+    account, rep = (
+        visit.get_attribute("data-account"),
+        page.locator("svg[data-rep]").first.get_attribute("data-rep"),
+    )
+    visit.focus()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Enter")
+    expect(answer).to_have_attribute("data-placed", re.compile("yes|no"))
+    page.keyboard.press("Escape")
+    assert page.locator(f'svg[data-rep="{rep}"] .visit[data-account="{account}"]').count() == 1
+    assert page.evaluate("document.activeElement.dataset.account") == account
+    assert opened.complaints == []
+    page.context.close()
+
+
+def test_who_is_ill_is_said_by_a_form_without_scripts_and_the_rest_is_planned_again(
+    browser: Browser, service: Serving
+) -> None:
+    opened = open_day(browser, service)
+    page = opened.page
+    rep = table(service, "visits")["rep_id"].mode()[0]
+    form = page.locator("form", has=page.get_by_role("button", name="Is ill"))
+    form.locator("select").select_option(rep)
+    form.get_by_role("button").click()
+    expect(page.locator("#answer")).to_contain_text("Not made any more")
+    page.get_by_role("button", name="Keep it").click()
+    planned = table(service, "visits").filter(pl.col("rep_id") == rep).height
+    assert page.locator("#not-made tbody tr").count() == planned
+    page.get_by_role("button", name="Plan the rest again").click()
+    expect(page.get_by_role("status").filter(has_text="planned again")).to_be_visible(timeout=60_000)
+    after = api(service).json()
+    assert {row["rep_id"] for row in after["visits"]}.isdisjoint({rep})
+    assert len(after["not_made"]) <= planned
+    assert after["deeds"][-1]["change"]["kind"] == "replan"
+    assert opened.complaints == []
+    page.context.close()
+
+
+def test_two_people_at_once_do_not_overwrite_each_other(browser: Browser, service: Serving) -> None:
+    first, second = open_day(browser, service), open_day(browser, service, role="manager")
+    account = table(service, "visits")["account_id"][0]
+    for number, opened in enumerate((first, second)):
+        page = opened.page
+        form = page.locator("form", has=page.get_by_role("button", name="Is cancelled"))
+        form.locator("select").select_option(account)
+        form.get_by_role("button", name="Pin").click()
+        expect(page.locator("#answer")).to_contain_text("It fits")
+        if number:
+            first.page.get_by_role("button", name="Keep it").click()
+            expect(first.page.get_by_role("status").filter(has_text="is kept")).to_be_visible()
+    second.page.get_by_role("button", name="Keep it").click()
+    expect(second.page.locator("main")).to_contain_text("has changed this day meanwhile")
+    for opened in (first, second):
+        opened.page.context.close()
+
+
+@pytest.mark.parametrize("size", [WIDE, PHONE])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_page_is_accessible_fits_and_is_light(
+    browser: Browser, service: Serving, size: tuple[int, int], scheme: str
+) -> None:
+    rep = table(service, "visits")["rep_id"].mode()[0]
+    api(service, "/changes", kind="absent", rep_id=rep, from_min=720, seen=api(service).json()["seen"])
+    opened = open_day(browser, service, size, scheme)
+    opened.require_accessible()
+    opened.require_no_sideways_scrolling()
+    assert len(opened.page.content()) < 450_000
+    assert opened.complaints == []
+    opened.page.context.close()
+
+
+def test_what_cannot_be_used_is_said_and_nothing_is_changed(service: Serving) -> None:
+    before = api(service).json()["seen"]
+    nobody = api(service, "/try", kind="move", account_id="nobody", rep_id="R001")
+    assert (nobody.status_code, "no account 'nobody'" in nobody.json()["detail"]) == (404, True)
+    assert api(service, "/try", kind="move", account_id="A").status_code == 422
+    assert api(service, "/try", kind="replan").status_code == 422
+    stale = api(service, "/changes", kind="absent", rep_id="R001", seen=before + 1)
+    assert (stale.status_code, "meanwhile" in stale.json()["detail"] or stale.json()["detail"]) == (409, True)
+    assert api(service).json()["seen"] == before
+    with service.client("planner") as client:
+        assert client.get("/api/v1/runs/1/day/2001-01-01").status_code == 404
+        assert client.get("/nights/1/day/yesterday.json").status_code == 422
+    with service.client("A1") as client:
+        assert client.get(f"/api/v1/runs/1/day/{day_of(service)}").status_code == 403
+    with service.client("manager") as client:
+        place = f"/api/v1/runs/1/day/{day_of(service)}/publish"
+        assert client.post(place, json={"seen": before}).status_code == 403
