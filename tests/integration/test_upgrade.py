@@ -52,7 +52,7 @@ def test_a_desk_of_version_0_1_comes_along_whole(version_0_1: Database, database
         result = migrate(connection)
         assert result == MigrationResult(
             1,
-            11,
+            12,
             (
                 "0002_house",
                 "0003_people",
@@ -64,6 +64,7 @@ def test_a_desk_of_version_0_1_comes_along_whole(version_0_1: Database, database
                 "0009_guard",
                 "0010_offers",
                 "0011_nights",
+                "0012_territories",
             ),
             functions_replaced=True,
         )

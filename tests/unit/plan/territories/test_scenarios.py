@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from h3 import latlng_to_cell
 from polars.testing import assert_frame_equal
 
 from dealwright.errors import InputError
-from dealwright.plan.territories import Territories, TerritoryParams, draw_territories
+from dealwright.plan.territories import ApprovedTerritories, Territories, TerritoryParams, draw_territories
 from dealwright.plan.territories.edits import apply_edits, read_edit
 from dealwright.plan.territories.scenario import Scenario, Standing
 from dealwright.plan.travel import drive_min, great_circle_km
@@ -220,3 +221,53 @@ def test_the_last_one_cannot_leave() -> None:
     leave = [{"kind": "leave", "rep_id": rep} for rep in ("R0", "R1", "R2")]
     with pytest.raises(InputError, match="nobody else has a territory"):
         after(standing, *leave)
+
+
+def night_after(standing: Standing, scenario: Scenario, reps: list[str]) -> Territories:
+    """Draw the next night with what was approved, one account more, and some of the representatives."""
+    accounts = standing.places.select("account_id", "lat_deg", "lon_deg", rep_id="own_rep_id")
+    new = accounts.head(1).with_columns(account_id=pl.lit("new"))
+    frame = standing.assignment(scenario)
+    approved = ApprovedTerritories("North", date(2026, 2, 1), frame)
+    homes = standing.homes.filter(pl.col("rep_id").is_in(reps)).drop("shift_min")
+    return draw_territories(
+        pl.concat([accounts, new]), homes,
+        previous=pl.DataFrame({"account_id": ["A1"], "territory": ["old"]}),
+        approved=approved, schema=AccountSchema(has_position=True, roles={"rep_id": "rep_id"}),
+    )  # fmt: skip
+
+
+def test_a_night_keeps_what_was_approved_and_places_who_is_new() -> None:
+    _, standing = planned()
+    mine = standing.places["account_id"].to_list()[:40]
+    scenario = after(standing, {"kind": "accounts", "accounts": mine, "to": "R2"})
+    found = night_after(standing, scenario, ["R0", "R1", "R2"])
+    got = {row["account_id"]: row["rep_id"] for row in found.frame.iter_rows(named=True)}
+    new = got.pop("new")
+    assert got == who(standing, scenario)
+    assert new in {"R0", "R1", "R2"}
+    assert found.notes[:2] == (
+        'the territories are those approved as "North", in force since 2026-02-01',
+        "1 account is not among the approved territories and went to the nearest of them",
+    )
+    assert found.decision == 'kept as approved as "North", in force since 2026-02-01'
+
+
+def test_the_territory_of_somebody_who_is_gone_goes_to_who_has_none() -> None:
+    _, standing = planned()
+    scenario = after(standing, {"kind": "merge", "territory": "R0", "into": "R1"})
+    found = night_after(standing, scenario, ["R0", "R2"])
+    before = who(standing, scenario)
+    got = {row["account_id"]: row["rep_id"] for row in found.frame.iter_rows(named=True)}
+    assert all(got[account] == ("R0" if rep == "R1" else rep) for account, rep in before.items())
+    assert any(note.startswith("R1 has an approved territory") for note in found.notes)
+
+
+def test_approved_territories_of_other_accounts_are_not_kept() -> None:
+    found, standing = planned()
+    frame = pl.DataFrame({"account_id": ["x"], "territory": ["T009"], "rep_id": ["R1"]})
+    approved = ApprovedTerritories("Elsewhere", date(2026, 2, 1), frame)
+    accounts = standing.places.select("account_id", "lat_deg", "lon_deg")
+    drawn = draw_territories(accounts, standing.homes, approved=approved)
+    assert 'the territories approved as "Elsewhere" name no account of this night: not kept' in drawn.notes
+    assert drawn.territories.height == found.territories.height
