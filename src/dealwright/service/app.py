@@ -36,6 +36,7 @@ from dealwright.service.routes import (
     reading,
     runs,
     tasks,
+    territories,
     webhooks,
 )
 from dealwright.service.shapes import Problem
@@ -112,6 +113,7 @@ def create_app(
         reading,
         runs,
         tasks,
+        territories,
         oversight,
         webhooks,
         keys,

@@ -19,7 +19,7 @@ from dealwright.service.answers import Json
 from dealwright.service.endpoint import csrf_token_of
 from dealwright.service.guard import CSRF_FIELD
 from dealwright.service.problems import RefusedError
-from dealwright.web import admin, agents, audit, evidence, floor, leads, live
+from dealwright.web import admin, agents, audit, evidence, floor, leads, live, territories
 from dealwright.web.asking import identify, read_form
 from dealwright.web.pages import ASSETS, LANGUAGE_COOKIE, asset_bytes, find_format, write_page
 from dealwright.web.view import READERS, Ask, Done, Part, Shown, View, as_csv
@@ -45,6 +45,7 @@ NAVIGATION: Final = (
     ("f", "/floor", mark("Floor"), READERS),
     ("l", "/leads", mark("Leads"), READERS),
     ("p", "/agents", mark("Agents"), READERS),
+    ("t", "/territories", mark("Territories"), READERS),
     ("e", "/evidence", mark("Evidence"), READERS),
     ("a", "/audit", mark("Audit"), READERS),
     ("s", "/admin", mark("Admin"), READERS),
@@ -53,6 +54,7 @@ _PARTS: Final[Sequence[Part]] = (
     *floor.PARTS,
     *leads.PARTS,
     *agents.PARTS,
+    *territories.PARTS,
     *evidence.PARTS,
     *audit.PARTS,
     *admin.PARTS,

@@ -25,6 +25,8 @@ LANGUAGE_COOKIE: Final = "dealwright_language"
 ASSETS: Final[Mapping[str, tuple[str, str]]] = {
     "console.css": ("page.css", "console.css"),
     "console.js": ("page.js", "console.js"),
+    "territories.css": ("leaflet.css", "territories.css"),
+    "territories.js": ("leaflet.js", "territories.js"),
 }
 
 

@@ -99,6 +99,11 @@ DONE: Final[Mapping[str, str]] = {
     "revoked": mark("The key is revoked; it works for a few seconds yet."),
     "capacity": mark("The capacity is set."),
     "shift": mark("The hours are set."),
+    "scenario": mark("The plan is copied: change the copy, and compare."),
+    "edited": mark("The change is made; the figures follow it."),
+    "undone": mark("The last change is taken back."),
+    "approved": mark("The scenario is approved: the nights of that day and later keep it."),
+    "retired": mark("The scenario is retired: no night keeps it."),
 }
 HEADINGS: Final[Mapping[int, str]] = {
     400: mark("The form cannot be read"),

@@ -14,6 +14,7 @@ from dealwright.errors import ConflictError, NotFoundError
 from dealwright.extras import require_extra
 from dealwright.runs.logs import REQUEST_ID
 from dealwright.service.answers import Json, page_answer
+from dealwright.service.core import Service
 from dealwright.service.endpoint import TheDesk, Who, endpoint, service_of
 from dealwright.service.routes.leads import After, Limit
 from dealwright.service.shapes import (
@@ -51,11 +52,11 @@ def start_run(
     require_extra("plan", "the nightly plan")
     from dealwright.runs.night_options import build_request, read_options
 
-    night = _settings(request)
+    night = night_settings(service_of(request))
     options = run.model_dump(mode="json", exclude_none=True, exclude_defaults=True)
     previous = options.get("previous")
     if previous:
-        _folder(night, desk, previous)
+        find_run(night, desk, previous)
     build_request(night, read_options(options), FilePath(night.runs))  # says at once what is wrong
     key = f"{who.caller_id} {idempotency_key or uuid.uuid4()}"
     night_id = desk.nights.request(key, who.name, options, request_id=REQUEST_ID.get())
@@ -172,8 +173,15 @@ def compare_runs(
     return Json({"night_id": night_id, "before": before, **found})
 
 
-def _settings(request: Request) -> NightSettings:
-    night = service_of(request).night
+def night_settings(service: Service) -> NightSettings:
+    """Return where runs are.
+
+    Raises
+    ------
+    ConflictError
+        The service has none.
+    """
+    night = service.night
     if night is None:
         raise ConflictError(
             "no night is configured: write a table [night] into the service's dealwright.toml, "
@@ -183,10 +191,10 @@ def _settings(request: Request) -> NightSettings:
 
 
 def _run(request: Request, desk: Desk, night_id: int) -> RunFolder:
-    return _folder(_settings(request), desk, night_id)
+    return find_run(night_settings(service_of(request)), desk, night_id)
 
 
-def _folder(night: NightSettings, desk: Desk, night_id: int) -> RunFolder:
+def find_run(night: NightSettings, desk: Desk, night_id: int) -> RunFolder:
     """Find the folder of a run that is done."""
     from dealwright.runs.results import RunFolder
 
