@@ -103,7 +103,7 @@ def test_an_approval_is_on_record_and_stays_as_it_is(desk: Desk) -> None:
     found = approve(desk, made.scenario_id, date(2026, 2, 1), edits=1)
     assert (found.status, found.approved_by, found.effective_from) == ("approved", "Ben", date(2026, 2, 1))
     assert found.figures == {"moved": 1}
-    assert book.approved(made.scenario_id) == [
+    assert list(book.approved(made.scenario_id)) == [
         {"account_id": "A1", "territory": "T001", "rep_id": "R1"},
         {"account_id": "A2", "territory": "T001", "rep_id": "R1"},
         {"account_id": None, "territory": "T002", "rep_id": None},

@@ -184,6 +184,6 @@ class TerritoryScenarios(Session):
         rows = self._rows("territories_in_force", day=day)
         return ScenarioInForce(**rows[0]) if rows else None
 
-    def approved(self, scenario_id: int) -> list[Row]:
+    def approved(self, scenario_id: int) -> tuple[Row, ...]:
         """Return ``account_id, territory, rep_id`` of one that was approved; no account where it is empty."""
-        return self._rows("approved_territories", scenario_id=scenario_id)
+        return tuple(self._rows("approved_territories", scenario_id=scenario_id))

@@ -33,12 +33,12 @@ def read_approved(desk: Desk, day: date) -> ApprovedTerritories | None:
     found = desk.territory_scenarios.in_force(day)
     if found is None:
         return None
-    rows = desk.territory_scenarios.approved(found.scenario_id)
+    rows = list(desk.territory_scenarios.approved(found.scenario_id))
     frame = pl.DataFrame(rows, schema=APPROVED_TERRITORY_COLUMNS)
     return ApprovedTerritories(found.name, found.effective_from, frame)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class StandingRun:
     """The territories of a run, with how people and accounts are called."""
 
@@ -185,12 +185,13 @@ def _read_standing(folder: Path, changed: int) -> StandingRun:
         wanted = ("account_id", "account_name", "territory", "predicted_value_eur")
         names = scan.collect_schema().names()
         accounts = scan.select(name for name in wanted if name in names).collect()
-        tables = (
+        places, homes, territories = (
             pl.read_parquet(folder / f"{name}.parquet")
             for name in ("territory_places", "territory_homes", "territories")
         )
         params = read_toml(folder / "params.toml", "params.toml").get("territory", {})
-        standing = Standing.read(accounts, *tables, convert(params, TerritoryParams, "params.toml"))
+        settings = convert(params, TerritoryParams, "params.toml")
+        standing = Standing.read(accounts, places, homes, territories, settings)
         known = standing.places.select("account_id").join(
             accounts, on="account_id", how="left", maintain_order="left"
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date
+from functools import partial
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -19,8 +20,8 @@ _PAGE: Final = 100
 _SIDE_BY_SIDE: Final = 4
 # measure, what it is called, how it is written
 MEASURES: Final = (
-    ("lowest_workload_pct", mark("Least work, of the mean"), "percent"),
-    ("highest_workload_pct", mark("Most work, of the mean"), "percent"),
+    ("lowest_workload_pct", mark("Least work, compared with the mean"), "percent"),
+    ("highest_workload_pct", mark("Most work, compared with the mean"), "percent"),
     ("mean_workload_h", mark("Work of a representative, hours a month"), "n"),
     ("km", mark("Driving, km a month"), "n"),
     ("monthly_eur", mark("Driving and imbalance, a month"), "money"),
@@ -107,11 +108,18 @@ def _scenario(ask: Ask) -> View:
         scenario.name,
         data,
         extra={
-            "measures": MEASURES, "status_words": STATUSES, "edit_words": EDIT_WORDS,
+            "measures": MEASURES, "status_words": STATUSES, "edit_text": partial(edit_text, ask),
             "is_draft": scenario.status == "draft", "people": drawn.scenario.homes["rep_id"].to_list(),
             "name_of": drawn.run.name_of,
         },
     )  # fmt: skip
+
+
+def edit_text(ask: Ask, edit: Mapping[str, Any]) -> str:
+    """Say what an edit does, in the language of who asks."""
+    count = ask.form.number(len(edit.get("accounts") or edit.get("cells") or ()))
+    words = {name: edit.get(name, "") for name in ("to", "territory", "into", "rep_id")}
+    return ask.form.text(EDIT_WORDS[edit["kind"]], count=count, **words)
 
 
 def _cells(ask: Ask) -> View:

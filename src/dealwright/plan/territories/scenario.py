@@ -126,7 +126,7 @@ class ScenarioFigures:
         }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Standing:
     """The territories that a night planned, and what it takes to measure others against them.
 

@@ -25,9 +25,9 @@
     const parts = [];
     if (chosen.size) {
       const count = [...chosen.values()].reduce((sum, row) => sum + row.accounts, 0);
-      parts.push(`${chosen.size} ${cellsWord}, ${count} ${word}`);
+      parts.push(`${cellsWord} ${chosen.size}, ${word} ${count}`);
     }
-    if (corners.length) parts.push(`${corners.length} ${cornersWord}`);
+    if (corners.length) parts.push(`${cornersWord} ${corners.length}`);
     said.textContent = parts.length ? pattern.replace("%(what)s", parts.join(", ")) : "";
     if (!form) return;
     form.elements.cells.value = [...chosen.keys()].join(" ");
@@ -64,7 +64,7 @@
     const owner = data.territories[row.territory];
     const shape = L.polygon(ring, { className: `cell k${owner.colour}${row.others ? " shared" : ""}`, bubblingMouseEvents: true });
     const text = document.createElement("span");
-    text.textContent = `${owner.territory} · ${owner.rep_name || "–"}: ${row.accounts} ${word}`;
+    text.textContent = `${owner.territory} · ${owner.rep_name || "–"}: ${word} ${row.accounts}`;
     shape.bindTooltip(text);
     shape.on("click", (event) => {
       if (!form || tool === "draw") return;
