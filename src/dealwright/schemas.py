@@ -340,6 +340,35 @@ TERRITORY_CURVE_COLUMNS: Final[Columns] = {  # what each tolerance would give
     "cv_pct": pl.Float64,
     "mean_distance_km": pl.Float64,
 }
+TERRITORY_PLACE_COLUMNS: Final[
+    Columns
+] = {  # what measuring other territories takes; accounts with a position
+    "account_id": pl.String,
+    "lat_deg": pl.Float64,
+    "lon_deg": pl.Float64,
+    "workload_min": pl.Float64,  # a month
+    "visits": pl.Float64,  # a month
+    "own_rep_id": pl.String,  # the representative before this run
+}
+TERRITORY_HOME_COLUMNS: Final[Columns] = {  # one row per representative
+    "rep_id": pl.String,
+    "home_lat_deg": pl.Float64,
+    "home_lon_deg": pl.Float64,
+    "shift_min": pl.Float64,
+}
+APPROVED_TERRITORY_COLUMNS: Final[Columns] = {  # territories that somebody has approved
+    "account_id": pl.String,
+    "territory": pl.String,
+    "rep_id": pl.String,  # null: nobody has it
+}
+SCENARIO_TABLE_COLUMNS: Final[Columns] = {  # one row per territory of a scenario
+    **TERRITORY_TABLE_COLUMNS,
+    "km": pl.Float64,  # of road a month, each drive from home and back shared as the workload shares it
+    "value_eur": pl.Float64,  # predicted, of the accounts
+    "unreachable": pl.Int64,  # accounts that the representative cannot visit within a shift
+    "moved_in": pl.Int64,  # accounts whose representative is another one in the standing plan
+    "moved_in_eur": pl.Float64,
+}
 PREVIOUS_TERRITORY_COLUMNS: Final[Columns] = {"account_id": pl.String, "territory": pl.String}
 
 # of the stage *channel*

@@ -32,6 +32,9 @@ ROLES = ("ingest", "planner", "manager", "admin", "A1")
 PATHS = {"assignment_id": "assignment", "booking_id": "booking", "agent_id": "agent", "task_id": "task"}
 BODIES: dict[str, Any] = {
     "start_run": {},
+    "create_territory_scenario": {"name": "Matrix"},
+    "edit_territory_scenario": {"kind": "leave", "rep_id": "R1"},
+    "approve_territory_scenario": {"effective_from": "2026-07-01"},
     "send_lead": lead("Matrix"),
     "send_leads": {"leads": [lead("Matrix")]},
     "rank_lead": {"lead": {"attributes": MARS}},
@@ -114,7 +117,9 @@ def call(
 ) -> httpx.Response:  # fmt: skip
     names = {f"{{{name}}}": str(work[what]) for name, what in PATHS.items()}
     names |= {"{lead_id}": str(work["lead"]), "{key_id}": key_id, "{customer_id}": "nobody"}
-    names |= {f"{{{name}}}": "1" for name in ("model_id", "webhook_id", "night_id", "proposal_id")}
+    names |= {
+        f"{{{name}}}": "1" for name in ("model_id", "webhook_id", "night_id", "proposal_id", "scenario_id")
+    }
     names["{name}"] = "workload"
     for name, what in names.items():
         path = path.replace(name, what)

@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from dealwright.desk.proposals import Proposals
     from dealwright.desk.roles import Roles
     from dealwright.desk.task_book import TaskBook
+    from dealwright.desk.territory_scenarios import TerritoryScenarios
     from dealwright.desk.web_sessions import WebSessions
     from dealwright.desk.webhooks import Webhooks
     from dealwright.schemas import History
@@ -226,6 +227,13 @@ class Desk(ModelRegister):
         from dealwright.desk.day_changes import DayChanges
 
         return DayChanges(self.database)
+
+    @property
+    def territory_scenarios(self) -> TerritoryScenarios:
+        """Territories as they might be, and as they were approved."""
+        from dealwright.desk.territory_scenarios import TerritoryScenarios
+
+        return TerritoryScenarios(self.database)
 
     @property
     def keys(self) -> KeyRegister:

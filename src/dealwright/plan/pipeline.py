@@ -30,7 +30,7 @@ from dealwright.plan.routing import find_visitable, plan_distance_baseline
 from dealwright.plan.segments import segment
 from dealwright.plan.staffing import Schedule
 from dealwright.plan.stages import StageResults
-from dealwright.plan.territories import draw_territories
+from dealwright.plan.territories import ApprovedTerritories, draw_territories
 from dealwright.plan.trace import FIELD_STAGES, STAGES, Progress, StageResult, Tracer, hash_frame, hash_text
 from dealwright.plan.travel import TravelTimes
 from dealwright.schemas import ACCOUNT_RESULT_COLUMNS, PlanInputs
@@ -47,6 +47,7 @@ def run_plan(
     progress: Progress | None = None,
     travel: TravelTimes | None = None,
     land: Any = None,
+    approved: ApprovedTerritories | None = None,
     executor: Executor | None = None,
 ) -> Plan:
     """Plan one night: from accounts to the next best action of each.
@@ -70,6 +71,8 @@ def run_plan(
     land
         Where there is land, as a Shapely polygon in degrees, longitude first: an account elsewhere is not
         visited, and the reason says so.
+    approved
+        Territories that are kept as somebody has approved them.
     executor
         Where representatives' days are planned, accounts are predicted, scored and explained, and briefs are
         written: processes, or a cluster (`dealwright.runs.cluster`); by default threads. The plan stays the
@@ -128,7 +131,7 @@ def run_plan(
     if in_the_field:
         territories = stages.run(
             "territory", rows, draw_territories, data.accounts, data.reps, params.territory,
-            predictions=predictions.frame, previous=last.territories, schema=data.schema,
+            predictions=predictions.frame, previous=last.territories, approved=approved, schema=data.schema,
         )  # fmt: skip
     night = Night(
         stages, data, actions, territories, params, last.waitlist, last.carried, travel, executor=executor

@@ -33,6 +33,8 @@ from dealwright.schemas import (
     SHIFT_COLUMNS,
     STAFF_HOURS_COLUMNS,
     TERRITORY_CURVE_COLUMNS,
+    TERRITORY_HOME_COLUMNS,
+    TERRITORY_PLACE_COLUMNS,
     TERRITORY_TABLE_COLUMNS,
     UNPLACED_CALL_COLUMNS,
     VISIT_COLUMNS,
@@ -45,6 +47,8 @@ from dealwright.schemas import (
 TABLES: Final[Mapping[str, tuple[str, str, Columns]]] = {
     "territories": ("territories", "territories", TERRITORY_TABLE_COLUMNS),
     "territory_curve": ("territories", "curve", TERRITORY_CURVE_COLUMNS),
+    "territory_places": ("territories", "places", TERRITORY_PLACE_COLUMNS),
+    "territory_homes": ("territories", "homes", TERRITORY_HOME_COLUMNS),
     "channels": ("channels", "table", CHANNEL_COLUMNS),
     "waitlist": ("channels", "waitlist", WAITLIST_COLUMNS),
     "visits": ("routes", "visits", VISIT_COLUMNS),

@@ -12,6 +12,7 @@ from dealwright.desk.task_results import Published
 from dealwright.errors import GateError
 from dealwright.notebook import Summarised
 from dealwright.plan.briefs.stage import check_wording
+from dealwright.plan.inputs import working_days
 from dealwright.plan.pipeline import run_plan
 from dealwright.plan.quality import QualityGateError
 from dealwright.plan.result import Plan
@@ -24,6 +25,7 @@ from dealwright.runs.output import RunDirectory, check_output, write_plan, write
 from dealwright.runs.publishing import OpenDesk, open_own_desk, publish_run
 from dealwright.runs.reading import read_calendar_entries, read_previous
 from dealwright.runs.request import NightRequest
+from dealwright.runs.territories import read_approved
 from dealwright.runs.what_if import with_changes
 from dealwright.tables.rejected import write_rejected
 
@@ -83,7 +85,7 @@ def run_night(
     check_output(request.out)
     check_wording(request.params.brief)
     desk = open_desk or open_own_desk
-    touches = None
+    touches = approved = None
     if request.publish or request.touches_from_desk:  # before the night begins: is there a desk?
         with desk() as opened:
             touches = opened.tasks.touches()
@@ -93,6 +95,10 @@ def run_night(
         if request.changes is not None:
             inputs = with_changes(inputs, request.changes, request.params.route)
         request = replace(request, as_of=inputs.as_of, inputs=None)
+        if request.territories_from_desk:
+            first_day = working_days(inputs.as_of, request.params.route)[0]
+            with desk() as opened:
+                approved = read_approved(opened, first_day)
         land, tiles = read_ground(request, inputs.accounts), tiles_url(request)
         told = [
             read_calendar_entries(place) for place in (request.previous, request.out) if place is not None
@@ -106,7 +112,7 @@ def run_night(
                     previous=None if request.previous is None else read_previous(request.previous),
                     store=None if request.models is None else FolderModelStore(Path(request.models)),
                     progress=progress, travel=travel, land=None if land is None else land.shape,
-                    executor=executor,
+                    approved=approved, executor=executor,
                 )  # fmt: skip
                 write_plan(
                     plan, folder, request.table(), land=land, tiles=tiles, told=told,

@@ -117,6 +117,7 @@ def build_request(
         name: getattr(options, name) for name in ("world", "n", "as_of", "force", "touches_from_desk")
     }
     given |= {"seed": options.seed, "models": night.models, "publish": night.publish}
+    given["territories_from_desk"] = True  # who plans by the desk keeps what was approved there
     if options.publish is not None:
         given["publish"] = options.publish
     given |= {name: getattr(night, name) for name in ("osrm", "valhalla", "land", "tiles", "cluster")}

@@ -54,6 +54,8 @@ class NightRequest:
         Folder in which models are kept; a better champion stays.
     touches_from_desk
         Whether the desk's finished tasks count among the touches; by default where the run is published.
+    territories_from_desk
+        Whether territories that were approved on the desk are kept; by default where the run is published.
     osrm, valhalla
         Address of a road service for travel times.
     land, tiles
@@ -88,6 +90,7 @@ class NightRequest:
     previous: str | None = None
     models: str | None = None
     touches_from_desk: bool | None = None
+    territories_from_desk: bool | None = None
     osrm: str | None = None
     valhalla: str | None = None
     land: str | None = None
@@ -104,6 +107,8 @@ class NightRequest:
         object.__setattr__(self, "changes", read_changes(self.changes))
         if self.touches_from_desk is None and self.publish:
             object.__setattr__(self, "touches_from_desk", True)
+        if self.territories_from_desk is None and self.publish:
+            object.__setattr__(self, "territories_from_desk", True)
         if self.cluster_data is not None and self.cluster is None:
             raise InputError("--cluster-data is where a cluster finds its data: give --cluster as well")
         if self.world is not None and self.n is None:

@@ -38,6 +38,7 @@ from dealwright.service.routes import (
     reading,
     runs,
     tasks,
+    territories,
     webhooks,
 )
 from dealwright.service.shapes import Problem
@@ -115,6 +116,7 @@ def create_app(
         runs,
         days,
         tasks,
+        territories,
         oversight,
         proposals,
         webhooks,

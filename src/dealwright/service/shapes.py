@@ -599,6 +599,94 @@ class NightOut(BaseModel):
     error: str | None
 
 
+class ScenarioIn(Request):
+    """A copy of the territories that a run planned."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"name": "Two in the north"}]})
+
+    name: Text
+    night_id: int | None = Field(None, ge=1, lt=2**63, description="The run; default: the last one.")
+
+
+class ScenarioEditIn(Request):
+    """A change of a scenario. `to`: a territory, or the representative who has it."""
+
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"kind": "accounts", "accounts": ["A1"], "to": "R2"}]}
+    )
+
+    kind: Literal["accounts", "cells", "area", "merge", "leave", "join"]
+    accounts: Annotated[list[Text], Field(min_length=1, max_length=10_000)] | None = None
+    cells: Annotated[list[Text], Field(min_length=1, max_length=10_000)] | None = Field(
+        None, description="H3 cells."
+    )
+    area: Annotated[list[tuple[float, float]], Field(min_length=3, max_length=1000)] | None = Field(
+        None, description="Corners of a polygon: latitude, longitude."
+    )
+    to: Text | None = None
+    territory: Text | None = Field(None, description="Of merge: it becomes a part of `into`.")
+    into: Text | None = None
+    rep_id: Text | None = Field(None, description="Who leaves or joins.")
+    home_lat_deg: float | None = Field(None, ge=-90, le=90, description="Of somebody the run does not know.")
+    home_lon_deg: float | None = Field(None, ge=-180, le=180)
+    after: int | None = Field(
+        None, ge=0, lt=2**31, description="`last_edit` as it was seen: a later one is a conflict."
+    )
+
+
+class ScenarioApprovalIn(Request):
+    """From when on a scenario is in force."""
+
+    effective_from: date = Field(description="Runs that plan this day or a later one keep it.")
+
+
+class ScenarioItemOut(BaseModel):
+    """A scenario of territories."""
+
+    scenario_id: int
+    name: str
+    night_id: int
+    status: Literal["draft", "approved", "retired"]
+    created_by: str
+    created_at: datetime
+    approved_by: str | None
+    approved_at: datetime | None
+    effective_from: date | None
+    retired_at: datetime | None
+    figures: dict[str, Any] | None
+    last_edit: int
+    edits: int
+
+
+class ScenarioListOut(BaseModel):
+    """Scenarios of territories, newest first; `figures` as they were when it was approved."""
+
+    scenarios: list[ScenarioItemOut]
+
+
+class ScenarioOut(ScenarioItemOut):
+    """A scenario with its figures beside those of the standing plan."""
+
+    figures: dict[str, Any]
+    standing: dict[str, Any]
+    territories: list[dict[str, Any]]
+    without_territory: list[str]
+    history: list[dict[str, Any]]
+
+
+class ScenarioAccountOut(BaseModel):
+    """An account of a scenario."""
+
+    account_id: str
+    account_name: str
+    territory: str
+    rep_id: str | None
+    standing_rep_id: str | None
+    moved: bool
+    value_eur: float | None
+    workload_h: float
+
+
 class KpisOut(BaseModel):
     """Key figures with their targets."""
 

@@ -32,11 +32,23 @@ from dealwright.web import (
     night_accounts,
     night_files,
     nights,
+    territories,
     what_if,
 )
 from dealwright.web.asking import identify, read_form
 from dealwright.web.pages import ASSETS, LANGUAGE_COOKIE, asset_bytes, find_format, write_page
-from dealwright.web.view import EVERYBODY, READERS, Ask, Done, Part, Shown, View, as_csv, csv_lines, json_lines
+from dealwright.web.view import (
+    EVERYBODY,
+    READERS,
+    Ask,
+    Done,
+    Part,
+    Shown,
+    View,
+    as_csv,
+    csv_lines,
+    json_lines,
+)
 from dealwright.web.words import HEADINGS
 
 if TYPE_CHECKING:
@@ -60,6 +72,7 @@ NAVIGATION: Final = (
     ("l", "/leads", mark("Leads"), READERS),
     ("p", "/agents", mark("Agents"), READERS),
     ("n", "/nights", mark("Night"), READERS),
+    ("t", "/territories", mark("Territories"), READERS),
     ("e", "/evidence", mark("Evidence"), READERS),
     ("a", "/audit", mark("Audit"), READERS),
     ("s", "/admin", mark("Admin"), READERS),
@@ -72,6 +85,7 @@ _PARTS: Final[Sequence[Part]] = (
     *nights.PARTS,
     *night_accounts.PARTS,
     *what_if.PARTS,
+    *territories.PARTS,
     *evidence.PARTS,
     *audit.PARTS,
     *day.PARTS,

@@ -11,7 +11,7 @@ from dealwright.errors import InputError
 from dealwright.report.format import Format
 from dealwright.service.endpoint import name_of
 from dealwright.service.routes.days import board_of
-from dealwright.service.routes.runs import find_run
+from dealwright.service.run_folders import night_settings, run_folder
 from dealwright.web.day_drawing import Axis, PersonLine, centre_hours, draw_centre, draw_people
 from dealwright.web.day_words import deed_text, limit_text, price_text, reason_text, signed
 from dealwright.web.view import READERS, Ask, Done, Part, Shown, View, address_with
@@ -142,7 +142,7 @@ def _view(ask: Ask, state: DayState, answer: Mapping[str, Any] | None = None) ->
     form, night_id, day = ask.form, ask.part("night_id"), state.of_run.field_day.day
     start = ask.number("from") or 0
     here = f"/nights/{night_id}/day/{day.isoformat()}"
-    folder = find_run(ask.request, ask.desk, int(night_id)).folder
+    folder = run_folder(night_settings(ask.service), ask.desk, int(night_id)).folder
     axis = Axis.of(state, centre_hours(folder, day))
     people = draw_people(state, axis)
     shown = people[start : start + _PAGE]

@@ -29,6 +29,8 @@ ASSETS: Final[Mapping[str, tuple[str, str]]] = {
     "my_day.js": ("", "my_day.js"),
     "board.css": ("", "board.css"),
     "board.js": ("", "board.js"),
+    "territories.css": ("leaflet.css", "territories.css"),
+    "territories.js": ("leaflet.js", "territories.js"),
 }
 
 

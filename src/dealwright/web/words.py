@@ -125,6 +125,11 @@ DONE: Final[Mapping[str, str]] = {
     "day_redone": mark("The change is made again."),
     "day_planned": mark("The rest was planned again."),
     "day_published": mark("The day is on the desk."),
+    "scenario": mark("The plan is copied: change the copy, and compare."),
+    "edited": mark("The change is made; the figures follow it."),
+    "undone": mark("The last change is taken back."),
+    "approved": mark("The scenario is approved: the nights of that day and later keep it."),
+    "retired": mark("The scenario is retired: no night keeps it."),
 }
 HEADINGS: Final[Mapping[int, str]] = {
     400: mark("The form cannot be read"),

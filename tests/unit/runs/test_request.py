@@ -33,7 +33,7 @@ def test_a_run_is_repeated_from_the_table_it_writes(tmp_path: Path) -> None:
     )
     assert first.table() == {
         "directory": "d", "map": "m.toml", "as_of": moment, "seed": 4, "force": True, "models": "kept",
-        "touches_from_desk": True,
+        "touches_from_desk": True, "territories_from_desk": True,
     }  # fmt: skip
     assert list(first.table()) == [key for key in RUN_KEYS if key in first.table()]
     file = write(tmp_path, to_toml({"run": first.table(), **vars(PlanParams())}))

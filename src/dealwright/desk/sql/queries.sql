@@ -108,6 +108,16 @@ limit %(k)s::bigint
 -- A second person agrees.
 select dealwright.agree_to_proposal(%(proposal_id)s::bigint, %(reason)s::text)
 
+-- name: approve_territory_scenario
+-- A scenario of territories is in force from a day on.
+select dealwright.approve_territory_scenario(%(scenario_id)s::bigint, %(effective_from)s::date, %(approved_by)s::text,
+    %(edits)s::integer, %(figures)s::jsonb, %(territories)s::text[], %(rep_ids)s::text[], %(account_ids)s::text[],
+    %(account_territories)s::text[])
+
+-- name: approved_territories
+-- Who has which account in a scenario that was approved.
+select account_id, territory, rep_id from dealwright.approved_territories(%(scenario_id)s::bigint)
+
 -- name: archive_files
 -- What is in the archive.
 select file, kind, partition, from_time, to_time, rows, first_id, last_id, sha256
@@ -321,6 +331,10 @@ select dealwright.create_key(
     %(key_id)s::text, %(name)s::text, %(scopes)s::text[], %(hash)s::text, %(agent_id)s::bigint,
     %(expires_at)s::timestamptz)
 
+-- name: create_territory_scenario
+-- The territories of a night are copied.
+select dealwright.create_territory_scenario(%(name)s::text, %(night_id)s::bigint, %(created_by)s::text) as scenario_id
+
 -- name: create_webhook
 -- An address that receives events from now on.
 select dealwright.create_webhook(%(url)s::text, %(kinds)s::text[], %(salt)s::bytea, %(key_mark)s::text) as webhook_id
@@ -426,6 +440,11 @@ select d.lead_id, d.customer_name, d.received_at, coalesce(a.external_id, a.agen
 from dealwright.duplicates_of(%(lead_id)s::bigint) as d
 left join dealwright.agent as a using (agent_id)
 order by d.lead_id
+
+-- name: edit_territory_scenario
+-- A scenario of territories is changed.
+select dealwright.edit_territory_scenario(%(scenario_id)s::bigint, %(edit)s::jsonb, %(made_by)s::text,
+    %(after)s::integer) as number
 
 -- name: end_night
 -- How a night ended.
@@ -1021,6 +1040,10 @@ select to_regclass('dealwright.schema_version') is not null as has_desk,
 -- They get leads again.
 select dealwright.resume_automation(%(reason)s::text, %(agent_id)s::bigint, %(team)s::text) as agents
 
+-- name: retire_territory_scenario
+-- No night keeps a scenario any more.
+select dealwright.retire_territory_scenario(%(scenario_id)s::bigint)
+
 -- name: return_unanswered
 -- Gives a lead whose agent did not answer in time to the next one.
 select dealwright.return_unanswered() as returned
@@ -1086,6 +1109,20 @@ where (%(task_id)s::bigint is null or t.task_id = %(task_id)s::bigint)
 order by t.day, t.rep_id nulls last, t.start_at nulls last, t.value_eur desc nulls last, t.task_id
 limit %(k)s::bigint
 
+-- name: territories_in_force
+-- The scenario of territories that was approved for a day.
+select scenario_id, name, effective_from from dealwright.territories_in_force(%(day)s::date)
+
+-- name: territory_edits
+-- What was changed of a scenario of territories.
+select number, edit, made_by, made_at, undone_by, undone_at from dealwright.territory_edits(%(scenario_id)s::bigint)
+
+-- name: territory_scenarios
+-- Scenarios of territories, newest first, or one.
+select scenario_id, name, night_id, status, created_by, created_at, approved_by, approved_at, effective_from, retired_at,
+       figures, last_edit, edits
+from dealwright.territory_scenarios(%(scenario_id)s::bigint)
+
 -- name: touches
 -- Finished tasks as touches, up to a moment on the company's clock.
 copy (
@@ -1099,6 +1136,10 @@ copy (
 -- name: traits
 -- The numeric traits of the agents.
 select agent_id, rating, years_of_service from dealwright.agent order by agent_id
+
+-- name: undo_territory_edit
+-- The last edit of a scenario is taken back.
+select dealwright.undo_territory_edit(%(scenario_id)s::bigint, %(undone_by)s::text) as number
 
 -- name: unsealed_decisions
 -- Decisions that no block covers yet.

@@ -126,6 +126,8 @@ grant execute on routine dealwright.rank_agents, dealwright.placement_of, dealwr
     dealwright.read_events, dealwright.last_event, dealwright.touches, dealwright.verify_decisions,
     dealwright.unsealed_decisions, dealwright.open_archive, dealwright.join_archived_events,
     dealwright.verify_archived, dealwright.nights, dealwright.day_changes, dealwright.second_person_required,
+    dealwright.territory_scenarios, dealwright.territory_edits, dealwright.territories_in_force,
+    dealwright.approved_territories,
     dealwright.monitor to dealwright_reader, dealwright_planner, dealwright_manager;
 grant execute on routine dealwright.monitor to dealwright_app;
 grant select on dealwright.proposal to dealwright_reader, dealwright_planner, dealwright_manager;
@@ -141,6 +143,11 @@ grant execute on routine dealwright.begin_import, dealwright.import_history, dea
     dealwright.finish_task, dealwright.cancel_task, dealwright.reopen_task, dealwright.request_night,
     dealwright.miss_night, dealwright.keep_schedule, dealwright.begin_night, dealwright.night_progress,
     dealwright.end_night, dealwright.cancel_night, dealwright.change_day to dealwright_planner;
+
+-- draws and approves territories; so does whoever runs the floor
+grant execute on routine dealwright.create_territory_scenario, dealwright.edit_territory_scenario,
+    dealwright.undo_territory_edit, dealwright.approve_territory_scenario, dealwright.retire_territory_scenario
+    to dealwright_planner, dealwright_manager;
 
 -- name: manager
 -- Runs the floor: what an application and a reader may stands above; and what is reported of tasks.

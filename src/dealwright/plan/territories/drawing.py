@@ -117,7 +117,7 @@ def redraw(
     if ground.coarse is not ground.cells:
         final = draw_balanced(ground.cells, tolerance, rounds=0, centre_km=final.centre_km, homes=homes)
     label = share_out(ground.cells, final, ground.km, ground.workload, homes)
-    return _division(ground, label, final.centre_km, homes)
+    return divide(ground, label, final.centre_km, homes)
 
 
 def _nearest_homes(centre_km: Floats, homes: Homes) -> Floats:
@@ -140,7 +140,7 @@ def adjust(ground: PlacedAccounts, old: Division, tolerance: float, homes: Homes
     sticky = (1.0 - share) * float(np.median(distance))
     balance = assign_cells(cells, old.centre_km, tolerance, sticky=sticky, homes=homes)
     label = share_out(cells, balance, ground.km, ground.workload, homes)
-    return _division(ground, label, old.centre_km, homes)
+    return divide(ground, label, old.centre_km, homes)
 
 
 def continue_old(ground: PlacedAccounts, known: Ints, territories: int) -> Division:
@@ -158,7 +158,7 @@ def continue_old(ground: PlacedAccounts, known: Ints, territories: int) -> Divis
 
         occupied = np.unique(known[old])
         label[~old] = occupied[cKDTree(centre[occupied]).query(ground.km[~old])[1]]
-    return _division(ground, label, centre)
+    return divide(ground, label, centre)
 
 
 def rename_like(division: Division, known: Ints) -> Division:
@@ -233,8 +233,8 @@ def trade_off(
     return pl.DataFrame(rows, schema=TERRITORY_CURVE_COLUMNS, orient="row")
 
 
-def _division(ground: PlacedAccounts, label: Ints, centre_km: Floats, homes: Homes | None = None) -> Division:
-    """Take the middles of the accounts themselves; a territory without accounts keeps the middle it had."""
+def divide(ground: PlacedAccounts, label: Ints, centre_km: Floats, homes: Homes | None = None) -> Division:
+    """Divide: middles are those of the accounts; a territory without accounts keeps the middle it had."""
     middle = _middles(ground.km, ground.workload, label, len(centre_km), centre_km)
     return Division(label, middle, None if homes is None else homes.km)
 

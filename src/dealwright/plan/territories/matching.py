@@ -86,19 +86,26 @@ def measure_fit(
     return Fit(minutes, theirs.reshape(k, reps) / load, skilled / load, shared.T @ beyond / load, reach)
 
 
-def match(fit: Fit, *, continuity_min: float, skill_min: float) -> Ints:
+def match(fit: Fit, *, continuity_min: float, skill_min: float, given: Ints | None = None) -> Ints:
     """Return the representative of each territory (-1: none left), at the least total of equivalent minutes.
 
     Work from which somebody is not back within a shift counts as two hours more of driving. A territory whose
     accounts are all new to somebody costs `continuity_min` more than one they know, and one for whose needs
     they have no skill `skill_min` more than one where they have all. Solved exactly as a linear sum
     assignment (Crouse 2016, "On implementing 2D rectangular assignment algorithms").
+
+    Parameters
+    ----------
+    given
+        (territories,) the representative of each that has one already, -1 for one that is to get one.
     """
     from scipy.optimize import linear_sum_assignment
 
     cost = fit.drive_min + _BEYOND_MIN * fit.out_of_reach
     cost += continuity_min * (1 - fit.theirs) + skill_min * (1 - fit.skilled)
-    rows, columns = linear_sum_assignment(cost)
-    found = np.full(cost.shape[0], -1, dtype=np.int64)
-    found[rows] = columns
+    found = np.full(cost.shape[0], -1, dtype=np.int64) if given is None else given.copy()
+    open_rows = np.flatnonzero(found < 0)
+    free = np.setdiff1d(np.arange(cost.shape[1]), found)
+    rows, columns = linear_sum_assignment(cost[np.ix_(open_rows, free)])
+    found[open_rows[rows]] = free[columns]
     return found

@@ -39,11 +39,44 @@ class Shapes:
     outline: tuple[str, ...]
 
 
-def measure_shapes(ground: PlacedAccounts, division: Division, *, resolution: int) -> Shapes:
-    """Measure the territories on the cells of one resolution, each cell given to whom most of it belongs."""
-    from h3.api.basic_int import cell_to_parent, get_resolution
+@dataclass(frozen=True)
+class SurveyedCells:
+    """The cells on which territories are measured.
 
-    k = len(division.centre_km)
+    Attributes
+    ----------
+    of_account
+        (n,) which cell an account lies in.
+    polygons, middle, width_km
+        (B,) on the plane, (B, 2) their middles, and the width of one.
+    neighbours
+        (P, 2) pairs that touch, gaps of one cell closed.
+    """
+
+    of_account: Ints
+    polygons: NDArray[Any]
+    middle: Floats
+    width_km: float
+    neighbours: Ints
+
+    def owners(self, ground: PlacedAccounts, division: Division) -> tuple[Ints, Floats]:
+        """Return whose most of each cell is, and the workload of each cell and territory."""
+        k = len(division.centre_km)
+        pair = self.of_account * k + division.label
+        load = np.bincount(pair, ground.workload + 1e-12, minlength=len(self.middle) * k)
+        by_cell: Floats = load.reshape(-1, k).astype(np.float64)
+        return np.asarray(by_cell.argmax(axis=1), dtype=np.int64), by_cell
+
+
+# cells of a territory -> how compact it is, and its outline
+KnownShapes = dict[bytes, tuple[float, str]]
+
+
+def survey_cells(ground: PlacedAccounts, resolution: int) -> SurveyedCells:
+    """Take the cells of one resolution, or of a coarser one where cells would have no neighbours."""
+    from h3.api.basic_int import cell_to_parent, get_resolution
+    from scipy.spatial import cKDTree
+
     fine = ground.cells.index.tolist()
     resolution = _connected_resolution(ground, resolution)
     base = np.array(
@@ -51,22 +84,39 @@ def measure_shapes(ground: PlacedAccounts, division: Division, *, resolution: in
         dtype=np.int64,
     )
     cells, of_fine = np.unique(base, return_inverse=True)
-    pair = of_fine[ground.cells.of_account] * k + division.label
-    load = np.bincount(pair, ground.workload + 1e-12, minlength=len(cells) * k).reshape(-1, k)
-    owner = load.argmax(axis=1)
-    hexagons, middle, width = _hexagons(cells, ground)
-    part = _parts(middle, owner, GAP * width)
+    polygons, middle, width = _hexagons(cells, ground)
+    neighbours = cKDTree(middle).query_pairs(GAP * width, output_type="ndarray")
+    return SurveyedCells(of_fine[ground.cells.of_account], polygons, middle, width, neighbours)
+
+
+def measure_shapes(
+    ground: PlacedAccounts, division: Division, cells: SurveyedCells, known: KnownShapes | None = None
+) -> Shapes:
+    """Measure the territories on cells, each of which is given to whom most of it belongs.
+
+    Parameters
+    ----------
+    known
+        Shapes that were measured before on the same cells; those that are measured now are added.
+    """
+    known = {} if known is None else known
+    k = len(division.centre_km)
+    owner, load = cells.owners(ground, division)
+    part = _parts(cells.neighbours, owner)
     compact, contiguous, outlines = np.full(k, np.nan), np.full(k, np.nan), []
     for territory in range(k):
         mine = np.flatnonzero(owner == territory)
         if not mine.size:
             outlines.append("MULTIPOLYGON EMPTY")
             continue
-        shape = _closed(hexagons[mine], width)
-        compact[territory] = 4 * np.pi * shape.area / shape.length**2
+        key = mine.tobytes()
+        if key not in known:
+            shape = _closed(cells.polygons[mine], cells.width_km)
+            known[key] = 4 * np.pi * shape.area / shape.length**2, _outline(shape, ground)
+        compact[territory], outline = known[key]
         sizes = np.bincount(part[mine], load[mine, territory])
         contiguous[territory] = sizes.max() / sizes.sum()
-        outlines.append(_outline(shape, ground))
+        outlines.append(outline)
     return Shapes(compact, contiguous, tuple(outlines))
 
 
@@ -103,14 +153,12 @@ def _hexagons(cells: Ints, ground: PlacedAccounts) -> tuple[NDArray[Any], Floats
     return polygons, xy, width
 
 
-def _parts(middle: Floats, owner: Ints, reach: float) -> Ints:
-    """Number the connected parts: cells of one territory within reach of each other."""
+def _parts(neighbours: Ints, owner: Ints) -> Ints:
+    """Number the connected parts: cells of one territory that touch each other."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
-    from scipy.spatial import cKDTree
 
-    pairs = cKDTree(middle).query_pairs(reach, output_type="ndarray")
-    pairs = pairs[owner[pairs[:, 0]] == owner[pairs[:, 1]]]
+    pairs = neighbours[owner[neighbours[:, 0]] == owner[neighbours[:, 1]]]
     n = len(owner)
     graph = coo_array((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(n, n))
     return np.asarray(connected_components(graph, directed=False)[1], dtype=np.int64)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -12,12 +12,25 @@ import polars as pl
 from numpy.typing import NDArray
 
 from dealwright.notebook import Point, Summarised, sketch
-from dealwright.plan.territories import drawing
+from dealwright.plan.territories import demand, drawing
 from dealwright.plan.territories.drawing import Division, PlacedAccounts
-from dealwright.plan.territories.measures import Shapes, measure_shapes
+from dealwright.plan.territories.measures import (
+    KnownShapes,
+    Shapes,
+    SurveyedCells,
+    measure_shapes,
+    survey_cells,
+)
 from dealwright.plan.territories.params import TerritoryParams
 from dealwright.plan.travel import drive_min, great_circle_km
-from dealwright.schemas import TERRITORY_COLUMNS, TERRITORY_CURVE_COLUMNS, TERRITORY_TABLE_COLUMNS, PlanInputs
+from dealwright.schemas import (
+    TERRITORY_COLUMNS,
+    TERRITORY_CURVE_COLUMNS,
+    TERRITORY_HOME_COLUMNS,
+    TERRITORY_PLACE_COLUMNS,
+    TERRITORY_TABLE_COLUMNS,
+    PlanInputs,
+)
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -42,6 +55,8 @@ class Territories(Summarised):
     keeping_eur_per_month
         What driving and imbalance would cost more in a month if every account stayed where it was; ``None``
         where there was nothing before.
+    places, homes
+        `TERRITORY_PLACE_COLUMNS`, `TERRITORY_HOME_COLUMNS`: what `scenario.Standing` measures others with.
     """
 
     frame: pl.DataFrame
@@ -50,6 +65,8 @@ class Territories(Summarised):
     decision: str
     notes: tuple[str, ...] = ()
     keeping_eur_per_month: float | None = None
+    places: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=TERRITORY_PLACE_COLUMNS))
+    homes: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=TERRITORY_HOME_COLUMNS))
 
     def summary(self) -> Mapping[str, Any]:
         """Return the key figures."""
@@ -111,6 +128,53 @@ def assemble(
     own_rep: list[str | None],
 ) -> Territories:
     """Describe the territories; `rows` are the accounts with a position, `own_rep` everybody's so far."""
+    frame, table = describe(inputs, ground, rows=rows, drawn=drawn, params=params, own_rep=own_rep)
+    curve = drawing.trade_off(ground, drawn.division, params.tolerances, params.travel)
+    places = pl.DataFrame(
+        {
+            "account_id": frame["account_id"].gather(rows),
+            "lat_deg": inputs.accounts["lat_deg"].gather(rows),
+            "lon_deg": inputs.accounts["lon_deg"].gather(rows),
+            "workload_min": ground.workload,
+            "visits": ground.visits,
+            "own_rep_id": pl.Series(own_rep, dtype=pl.String).gather(rows),
+        },
+        schema=TERRITORY_PLACE_COLUMNS,
+    )
+    return Territories(
+        frame, table, curve, drawn.decision, drawn.notes,
+        keeping_eur_per_month=drawn.keeping_eur_per_month, places=places, homes=_homes(inputs, params),
+    )  # fmt: skip
+
+
+def _homes(inputs: PlanInputs, params: TerritoryParams) -> pl.DataFrame:
+    """Return where the representatives live, and how long they work on a day."""
+    if inputs.reps is None:
+        return pl.DataFrame(schema=TERRITORY_HOME_COLUMNS)
+    return inputs.reps.select(
+        "rep_id", "home_lat_deg", "home_lon_deg",
+        shift_min=pl.Series(demand.shift_minutes(inputs.reps, params), dtype=pl.Float64),
+    ).cast(dict(TERRITORY_HOME_COLUMNS))  # type: ignore[arg-type]  # fmt: skip
+
+
+def describe(
+    inputs: PlanInputs,
+    ground: PlacedAccounts,
+    *,
+    rows: Ints,
+    drawn: NamedDivision,
+    params: TerritoryParams,
+    own_rep: list[str | None],
+    cells: SurveyedCells | None = None,
+    known: KnownShapes | None = None,
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return `Territories.frame` and `Territories.territories` of a division, whoever has decided it.
+
+    Parameters
+    ----------
+    cells, known
+        On which shapes are measured, and those that were measured on them before.
+    """
     accounts, division = inputs.accounts, drawn.division
     territory = np.full(accounts.height, None, dtype=object)
     rep = np.full(accounts.height, None, dtype=object)
@@ -128,15 +192,13 @@ def assemble(
         }
     )
     frame = frame.with_columns(moved=pl.col("own") != pl.col("rep_id")).select(*TERRITORY_COLUMNS)
-    shapes = measure_shapes(ground, division, resolution=params.resolution)
+    cells = cells or survey_cells(ground, params.resolution)
+    shapes = measure_shapes(ground, division, cells, known)
     moved = np.bincount(
         division.label, frame["moved"].fill_null(value=False).to_numpy()[rows], len(drawn.names)
     )
     table = _table(ground, drawn, shapes, params, inputs, moved=moved)
-    curve = drawing.trade_off(ground, division, params.tolerances, params.travel)
-    return Territories(
-        frame, table, curve, drawn.decision, drawn.notes, keeping_eur_per_month=drawn.keeping_eur_per_month
-    )
+    return frame, table
 
 
 def _table(

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from dealwright.errors import InputError
 from dealwright.plan.inputs import align, gather_inputs
 from dealwright.plan.territories import demand, drawing, matching, result
+from dealwright.plan.territories.approved import ApprovedTerritories
 from dealwright.plan.territories.balance import Homes
 from dealwright.plan.territories.drawing import Division, PlacedAccounts
 from dealwright.plan.territories.params import TerritoryParams
@@ -32,6 +33,7 @@ def draw_territories(
     *,
     predictions: pl.DataFrame | None = None,
     previous: pl.DataFrame | None = None,
+    approved: ApprovedTerritories | None = None,
     schema: AccountSchema | None = None,
     rng: np.random.Generator | None = None,
 ) -> Territories:
@@ -50,6 +52,9 @@ def draw_territories(
         `PREVIOUS_TERRITORY_COLUMNS`: last month's territories; by default those that the accounts' own
         representatives make. They are kept, or only balanced again, unless a change pays within
         `TerritoryParams.months`.
+    approved
+        Territories that are kept as somebody has approved them; accounts that are not in there go to the
+        nearest middle.
     schema
         Which column is what; by default it follows from names and types.
     rng
@@ -82,7 +87,9 @@ def draw_territories(
         notes.append(f"{accounts.height - rows.size:,} accounts without a position have no territory")
     if not reps.height:
         notes.append("there is no representative: the territories belong to nobody")
-    names = _names(params, reps.height, previous)
+    approved, said = _usable(approved, accounts["account_id"].gather(rows))
+    notes += said
+    names = _names(params, reps.height, previous) if approved is None else list(approved.holders)
     if not rows.size or not names:
         reason = (
             "no account has a position"
@@ -95,7 +102,22 @@ def draw_territories(
         accounts["lat_deg"].to_numpy()[rows], accounts["lon_deg"].to_numpy()[rows], workload[rows],
         visits[rows], resolution=params.resolution, territories=len(names),
     )  # fmt: skip
-    known = _known(accounts["account_id"], names, previous)
+    if approved is not None:
+        drawn = _keep(ground, approved, inputs, reps=reps, rows=rows, params=params)
+    else:
+        drawn = _decide(ground, inputs, reps=reps, rows=rows, params=params, names=names, previous=previous)
+    drawn = replace(drawn, notes=(*notes, *drawn.notes))
+    return result.assemble(
+        inputs, ground, rows=rows, drawn=drawn, params=params, own_rep=demand.own_rep_id(inputs)
+    )
+
+
+def _decide(
+    ground: PlacedAccounts, inputs: PlanInputs, *, reps: pl.DataFrame, rows: Ints, params: TerritoryParams,
+    names: list[str], previous: pl.DataFrame | None,
+) -> result.NamedDivision:  # fmt: skip
+    """Keep the territories of last month, balance them again, or draw new ones."""
+    known = _known(inputs.accounts["account_id"], names, previous)
     if previous is None and len(names) == reps.height:
         # the accounts' representatives are what there was before
         known = demand.own_rep(inputs, reps)
@@ -111,12 +133,17 @@ def draw_territories(
         ground, None if known is None else known[rows], names, params, homes=homes, suited=suited
     )
     found, said = _match(ground, division, inputs, reps=reps, rows=rows, params=params, names=names)
-    notes += said
     rep_id = [None if rep < 0 else str(reps["rep_id"][int(rep)]) for rep in found]
-    drawn = result.NamedDivision(division, names, rep_id, decision, tuple(notes), keeping_eur)
-    return result.assemble(
-        inputs, ground, rows=rows, drawn=drawn, params=params, own_rep=demand.own_rep_id(inputs)
-    )
+    return result.NamedDivision(division, names, rep_id, decision, tuple(said), keeping_eur)
+
+
+def _usable(
+    approved: ApprovedTerritories | None, account_id: pl.Series
+) -> tuple[ApprovedTerritories | None, list[str]]:
+    """Return what was approved, or say that it has nothing to do with these accounts."""
+    if approved is None or (approved.label(account_id) >= 0).any():
+        return approved, []
+    return None, [f'the territories approved as "{approved.name}" name no account of this night: not kept']
 
 
 def _require_homes(reps: pl.DataFrame) -> None:
@@ -217,11 +244,44 @@ def _choose(
     return options[best], f"{best}, the cheapest over {params.months:g} months ({comparison})", keeping
 
 
+def _keep(
+    ground: PlacedAccounts, approved: ApprovedTerritories, inputs: PlanInputs, *, reps: pl.DataFrame,
+    rows: Ints, params: TerritoryParams,
+) -> result.NamedDivision:  # fmt: skip
+    """Keep territories as they were approved, and say what they do not say."""
+    names, holders = list(approved.holders), list(approved.holders.values())
+    known = approved.label(inputs.accounts["account_id"])[rows]
+    division = drawing.continue_old(ground, known, len(names))
+    people = reps["rep_id"].to_list()
+    given = np.array([people.index(rep) if rep in people else -1 for rep in holders], dtype=np.int64)
+    found, said = _match(
+        ground, division, inputs, reps=reps, rows=rows, params=params, names=names, given=given
+    )
+    if reps.height and (found >= 0).all():
+        lat, lon = (reps[name].to_numpy()[found] for name in ("home_lat_deg", "home_lon_deg"))
+        division = replace(division, home_km=ground.plane.project(lat, lon))
+    since = f'approved as "{approved.name}", in force since {approved.effective_from}'
+    notes = [f"the territories are those {since}"]
+    if new := int((known < 0).sum()):
+        some = "1 account is" if new == 1 else f"{new:,} accounts are"
+        notes.append(f"{some} not among the approved territories and went to the nearest of them")
+    gone = [str(rep) for rep in holders if rep is not None and rep not in people]
+    notes += [f"{rep} has an approved territory and is not among the representatives" for rep in gone]
+    rep_id = [None if rep < 0 else str(people[int(rep)]) for rep in found]
+    return result.NamedDivision(division, names, rep_id, f"kept as {since}", (*notes, *said))
+
+
 def _match(
     ground: PlacedAccounts, division: Division, inputs: PlanInputs, *, reps: pl.DataFrame, rows: Ints,
-    params: TerritoryParams, names: list[str],
+    params: TerritoryParams, names: list[str], given: Ints | None = None,
 ) -> tuple[Ints, list[str]]:  # fmt: skip
-    """Return the representative of each territory, and who is out of whose reach."""
+    """Return the representative of each territory, and who is out of whose reach.
+
+    Parameters
+    ----------
+    given
+        The representatives of territories that have one, -1 for one that is to get one.
+    """
     k, notes = len(division.centre_km), []
     if not reps.height:
         return np.full(k, -1, dtype=np.int64), []
@@ -233,7 +293,7 @@ def _match(
         own_rep=demand.own_rep(inputs, reps)[rows], shift_min=shift_min, visit_min=params.visit_min,
         **demand.skills_of(inputs, reps, rows, params),
     )  # fmt: skip
-    found = matching.match(fit, continuity_min=params.continuity_min, skill_min=params.skill_min)
+    found = matching.match(fit, continuity_min=params.continuity_min, skill_min=params.skill_min, given=given)
     nobody = np.flatnonzero(fit.reach <= _NOTHING)
     notes += [
         f"{reps['rep_id'][int(rep)]} reaches no account within a shift of "

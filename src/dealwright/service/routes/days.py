@@ -10,8 +10,9 @@ from fastapi import APIRouter, Depends, Path, Request
 from dealwright.desk.desk import Desk
 from dealwright.extras import require_extra
 from dealwright.service.answers import Json
-from dealwright.service.endpoint import TheDesk, Who, endpoint, name_of
-from dealwright.service.routes.runs import NightId, find_run
+from dealwright.service.endpoint import TheDesk, Who, endpoint, name_of, service_of
+from dealwright.service.routes.runs import NightId
+from dealwright.service.run_folders import night_settings, run_folder
 from dealwright.service.shapes import DayChangeIn, DayOut, DayReplanIn, DaySeenIn
 
 if TYPE_CHECKING:
@@ -34,7 +35,9 @@ def board_of(request: Request, desk: Desk, night_id: int, day: date) -> DayBoard
     require_extra("plan", "changing a day")
     from dealwright.runs.day_board import DayBoard
 
-    return DayBoard(desk, find_run(request, desk, night_id).folder, night_id, day)
+    return DayBoard(
+        desk, run_folder(night_settings(service_of(request)), desk, night_id).folder, night_id, day
+    )
 
 
 def _board(request: Request, desk: TheDesk, night_id: NightId, day: Day) -> Any:

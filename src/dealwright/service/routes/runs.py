@@ -51,7 +51,7 @@ def start_run(
     require_extra("plan", "the nightly plan")
     from dealwright.runs.night_options import build_request, read_options
 
-    night = _settings(request)
+    night = night_settings(service_of(request))
     options = run.model_dump(mode="json", exclude_none=True, exclude_defaults=True)
     previous = options.get("previous")
     if previous:
@@ -86,7 +86,7 @@ def cancel_run(desk: TheDesk, who: Who, night_id: NightId) -> Json:
 @endpoint(router, "GET", "/runs/{night_id}/kpis", scopes=_PLANNERS, answer=KpisOut)
 def get_run_kpis(request: Request, desk: TheDesk, night_id: NightId) -> Json:
     """Return the key figures of a run with their targets."""
-    return Json({"kpis": find_run(request, desk, night_id).kpis()})
+    return Json({"kpis": _run(request, desk, night_id).kpis()})
 
 
 @endpoint(router, "GET", "/runs/{night_id}/accounts", scopes=_PLANNERS, answer=TextPage[RunAccountOut])
@@ -105,7 +105,7 @@ def list_run_accounts(
     limit: Limit = 100,
 ) -> Json:
     """List the accounts of a run, highest expected gain first; `search`: a part of id or name."""
-    items, following = find_run(request, desk, night_id).accounts(
+    items, following = _run(request, desk, night_id).accounts(
         search=search, after=after, k=limit, action=action, channel=channel, segment=segment,
         territory=territory, rep_id=rep_id,
     )  # fmt: skip
@@ -118,7 +118,7 @@ def get_run_account(
 ) -> Json:
     """Return the card of an account: what was decided, why, and why not something else."""
     require_extra("plan", "an account's card")
-    return Json(find_run(request, desk, night_id).card(account_id))
+    return Json(_run(request, desk, night_id).card(account_id))
 
 
 @endpoint(router, "GET", "/runs/{night_id}/tasks", scopes=_PLANNERS, answer=Page[dict[str, object]])
@@ -126,7 +126,7 @@ def list_run_tasks(
     request: Request, desk: TheDesk, night_id: NightId, *, after: After = None, limit: Limit = 100
 ) -> Json:
     """List the tasks that a run planned, published or not."""
-    items, following = find_run(request, desk, night_id).table("tasks", after=after or 0, k=limit)
+    items, following = _run(request, desk, night_id).table("tasks", after=after or 0, k=limit)
     return Json({"items": items, "next": following})
 
 
@@ -135,14 +135,14 @@ def list_run_limits(
     request: Request, desk: TheDesk, night_id: NightId, *, after: After = None, limit: Limit = 100
 ) -> Json:
     """List what holds a run back, and what one more of it would bring."""
-    items, following = find_run(request, desk, night_id).table("limits", after=after or 0, k=limit)
+    items, following = _run(request, desk, night_id).table("limits", after=after or 0, k=limit)
     return Json({"items": items, "next": following})
 
 
 @endpoint(router, "GET", "/runs/{night_id}/files", scopes=_PLANNERS, answer=FilesOut)
 def list_run_files(request: Request, desk: TheDesk, night_id: NightId) -> Json:
     """List the files of a run: report, maps, calendars, briefs, tables."""
-    return Json({"files": find_run(request, desk, night_id).files()})
+    return Json({"files": _run(request, desk, night_id).files()})
 
 
 @endpoint(
@@ -152,7 +152,7 @@ def get_run_file(
     request: Request, desk: TheDesk, night_id: NightId, name: Annotated[str, Path(max_length=500)]
 ) -> Response:
     """Return a file of a run."""
-    path = find_run(request, desk, night_id).file(name)
+    path = _run(request, desk, night_id).file(name)
     return FileResponse(path, media_type=_BYTES, filename=path.name)
 
 
@@ -167,8 +167,8 @@ def compare_runs(
     limit: Limit = 100,
 ) -> Json:
     """Say what differs between two runs: figures, and accounts with another action, channel or agent."""
-    run = find_run(request, desk, night_id)
-    found = run.compare(find_run(request, desk, before), after=after, k=limit)
+    run = _run(request, desk, night_id)
+    found = run.compare(_run(request, desk, before), after=after, k=limit)
     return Json({"night_id": night_id, "before": before, **found})
 
 
@@ -176,12 +176,5 @@ def _settings(request: Request) -> NightSettings:
     return night_settings(service_of(request))
 
 
-def find_run(request: Request, desk: Desk, night_id: int) -> RunFolder:
-    """Return the folder of a run that is done.
-
-    Raises
-    ------
-    NotFoundError
-        There is no such run, or its folder is not here.
-    """
+def _run(request: Request, desk: Desk, night_id: int) -> RunFolder:
     return run_folder(_settings(request), desk, night_id)

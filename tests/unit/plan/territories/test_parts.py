@@ -35,7 +35,7 @@ from dealwright.plan.territories.drawing import (
     trade_off,
 )
 from dealwright.plan.territories.matching import Fit, match, measure_fit
-from dealwright.plan.territories.measures import Shapes, measure_shapes
+from dealwright.plan.territories.measures import Shapes, measure_shapes, survey_cells
 from dealwright.plan.territories.params import TerritoryParams
 from dealwright.plan.territories.result import NamedDivision, _rings, _table
 from dealwright.plan.territories.stage import _known, _names
@@ -394,7 +394,7 @@ def test_shapes_of_two_blocks_and_a_distant_account() -> None:
     workload = np.array([1.0] * len(disk) + [3.0, 1.0])
     label = np.array([0] * len(disk) + [1, 1])
     ground = survey(lat, lon, workload, np.ones(lat.size), resolution=7, territories=2)
-    shapes = measure_shapes(ground, Division(label, np.zeros((3, 2))), resolution=7)
+    shapes = measure_shapes(ground, Division(label, np.zeros((3, 2))), survey_cells(ground, 7))
     assert shapes.contiguity[:2] == pytest.approx([1.0, 0.75])
     assert np.isnan([shapes.contiguity[2], shapes.polsby_popper[2]]).all()
     assert shapes.outline[2] == "MULTIPOLYGON EMPTY"
