@@ -46,6 +46,9 @@ RUN_FILES: Final = frozenset(
     }
 )  # fmt: skip
 
+# who reads one row decodes its group alone
+_GROUP_ROWS: Final = 20_000
+
 
 def check_output(out: Path) -> None:
     """Refuse an output directory that holds anything but an earlier run.
@@ -132,7 +135,10 @@ def write_plan(
     write_rejected(plan.quality.intake, folder / "rejected")
     tables = {"accounts": plan.accounts, **plan.tables}
     parallel_map(
-        lambda name: tables[name].write_parquet(folder / f"{name}.parquet", compression_level=LEVEL), tables
+        lambda name: tables[name].write_parquet(
+            folder / f"{name}.parquet", compression_level=LEVEL, row_group_size=_GROUP_ROWS
+        ),
+        tables,
     )
     write_tasks(day_tasks(plan), folder)
     company = plan.params.report.company or company_called(run)
