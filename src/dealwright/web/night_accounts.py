@@ -172,8 +172,8 @@ def _balance(before: OpenNight, after: OpenNight) -> dict[str, float | None]:
     route = read_toml(after.view.run.folder / "params.toml", "params.toml").get("route", {})
 
     def more(name: str) -> float | None:
-        values = [figures.get(name) for figures in (was, now)]
-        return None if None in values else float(values[1]) - float(values[0])
+        before, after = was.get(name), now.get(name)
+        return None if before is None or after is None else float(after) - float(before)
 
     km, minutes = more("distance_km"), more("travel_min")
     way = None
