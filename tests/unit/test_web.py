@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 
 import pytest
@@ -11,7 +12,7 @@ from dealwright.report.format import Format
 from dealwright.web.agents import win_rate
 from dealwright.web.evidence import calibration_bins, shares_of
 from dealwright.web.leads import bars_of
-from dealwright.web.view import address_with, amount, as_csv, whole_number
+from dealwright.web.view import address_with, amount, as_csv, csv_lines, json_lines, whole_number
 from dealwright.web.words import brief_reasons, change_text, reason_text, tell_apart, waited
 
 EN, ES = Format(), Format("es_ES")
@@ -115,3 +116,16 @@ def test_agents_of_one_name_are_told_apart() -> None:
 )  # fmt: skip
 def test_waits_read_as_people_say_them(seconds: float | None, text: str) -> None:
     assert waited(EN, seconds) == text
+
+
+def test_an_export_of_many_rows_has_one_heading_and_every_row() -> None:
+    rows = [{"n": number, "name": "=x" if number == 1500 else "é"} for number in range(2500)]
+    lines = "".join(csv_lines(iter(rows))).split("\r\n")
+    assert lines[0] == "n,name"
+    assert lines[1501] == "1500,'=x"
+    assert len([line for line in lines if line]) == 2501
+    assert json.loads("".join(json_lines({"total": 2500, "rows": rows[:3]}, iter(rows)))) == {
+        "total": 2500, "rows": rows,
+    }  # fmt: skip
+    assert json.loads("".join(json_lines({"rows": []}, iter([])))) == {"rows": []}
+    assert "".join(csv_lines(iter([]))) == ""

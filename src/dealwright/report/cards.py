@@ -80,6 +80,8 @@ _KEPT: Final[Columns] = {
     "anomaly_reasons": pl.List(pl.String), "excluded": pl.List(pl.String),
     **dict.fromkeys(_TEXTS, pl.String),
 }  # fmt: skip
+CARD_COLUMNS: Final = tuple(_KEPT)
+"""Of the accounts, what a card is made of."""
 _PROPOSED: Final = 5
 _COMPARED: Final = 50_000
 _LINKS: Final = (

@@ -47,6 +47,9 @@ RUN_FILES: Final = frozenset(
     }
 )  # fmt: skip
 
+# who reads one row decodes its group alone
+_GROUP_ROWS: Final = 20_000
+
 
 # what is written into a run's folder later on: versions of a day that was changed by hand
 LATER_FILES: Final = frozenset({"versions"})
@@ -137,7 +140,10 @@ def write_plan(
     write_rejected(plan.quality.intake, folder / "rejected")
     tables = {"accounts": plan.accounts, **plan.tables}
     parallel_map(
-        lambda name: tables[name].write_parquet(folder / f"{name}.parquet", compression_level=LEVEL), tables
+        lambda name: tables[name].write_parquet(
+            folder / f"{name}.parquet", compression_level=LEVEL, row_group_size=_GROUP_ROWS
+        ),
+        tables,
     )
     write_tasks(day_tasks(plan), folder)
     write_day_files(plan, folder)

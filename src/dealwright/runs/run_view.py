@@ -13,7 +13,7 @@ from typing import Any, Final
 import polars as pl
 
 from dealwright.errors import InputError, NotFoundError
-from dealwright.report.cards import card_frame, find_account
+from dealwright.report.cards import CARD_COLUMNS, card_frame, find_account
 from dealwright.report.format import Format
 from dealwright.report.run import Run
 from dealwright.runs.output import RUN_FILES
@@ -61,6 +61,8 @@ class RunView:
     def __init__(self, folder: RunFolder) -> None:
         self.folder = folder
         self.run: Run = read_run(folder.folder, columns=_COUNTED)
+        # pages of one comparison are asked for one after the other
+        self._changed: tuple[RunView, pl.DataFrame] | None = None
 
     @cached_property
     def accounts(self) -> pl.DataFrame:
@@ -87,6 +89,12 @@ class RunView:
             place=pl.int_range(pl.len()),
             searched=pl.concat_str(texts, separator="\n", ignore_nulls=True).str.to_lowercase(),
         ).sort("expected_value_eur", "account_id", descending=[True, False], nulls_last=True)
+
+    @cached_property
+    def history(self) -> pl.DataFrame:
+        """The recent events of all accounts: one account's are found faster here than in the file."""
+        file = self.folder.folder / "account_history.parquet"
+        return pl.read_parquet(file) if file.is_file() else self.run.history
 
     @cached_property
     def choices(self) -> dict[str, list[str]]:
@@ -163,6 +171,8 @@ class RunView:
         ``value_eur`` is what the account brings more today than before: what waits, or has no action, brings
         nothing.
         """
+        if self._changed is not None and self._changed[0] is before:
+            return self._changed[1]
         changed = self.folder.changed_accounts(before.folder)
         brought = [
             pl.when(pl.col(f"channel_{when}").is_not_null())
@@ -171,11 +181,13 @@ class RunView:
             for when in ("after", "before")
         ]
         names = pl.concat([view.accounts.select("account_id", "account_name") for view in (self, before)])
-        return (
+        found = (
             changed.with_columns(value_eur=brought[0] - brought[1])
             .join(names.unique("account_id", keep="first"), on="account_id", how="left")
             .sort(pl.col("value_eur").abs(), "account_id", descending=[True, False], nulls_last=True)
         )
+        self._changed = (before, found)
+        return found
 
     def card(self, account: str, form: Format) -> tuple[dict[str, Any], Run]:
         """Return all that is known of an account, and the run with that account alone.
@@ -194,10 +206,11 @@ class RunView:
         own = pl.col("account_id") == account_id
         place = self.accounts.row(by_predicate=own, named=True)["place"]
         folder = self.folder.folder
-        accounts = pl.scan_parquet(folder / "accounts.parquet").slice(place, 1).collect()
-        events = folder / "account_history.parquet"
-        history = pl.scan_parquet(events).filter(own).collect() if events.is_file() else self.run.history
-        one = replace(self.run, accounts=accounts, history=history, form=form)
+        table = pl.scan_parquet(folder / "accounts.parquet").slice(place, 1)
+        names = [name for name in table.collect_schema().names() if name in CARD_COLUMNS]
+        one = replace(
+            self.run, accounts=table.select(names).collect(), history=self.history.filter(own), form=form
+        )
         return card_frame(one).row(0, named=True), one
 
     def file(self, name: str) -> Path:
