@@ -25,6 +25,7 @@ select dealwright.publish_tasks('r1', '2026-06-30', 'UTC', '2026-07-01', '2026-0
 READERS = ("planner", "manager", "admin")
 # address -> who sees it; {lead} and {agent} are A1's own
 VIEWS: dict[str, tuple[str, ...]] = {
+    "/territories": READERS,
     "/floor": READERS, "/queue": READERS, "/leads": READERS, "/leads/new": READERS,
     "/leads/new?rank=1&d.destination=Mars": READERS, "/leads/{lead}": (*READERS, "A1"),
     "/leads/{lead}?replay=1": (*READERS, "A1"), "/leads/{lead}?agent=A3": READERS, "/agents": READERS,
