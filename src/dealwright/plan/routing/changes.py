@@ -300,7 +300,7 @@ def begins_s(day: FieldDay, draft: Draft, rep_id: str) -> dict[str, int]:
 
 
 def _second(day: FieldDay, row: tuple[Any, ...]) -> int:
-    start = row[_START]
+    start: datetime = row[_START]
     return round((start - datetime.combine(day.day, time())).total_seconds())
 
 
