@@ -63,6 +63,7 @@ if TYPE_CHECKING:
         route,
     )
     from dealwright.plan.routing.checker import InfeasiblePlanError
+    from dealwright.plan.routing.refusal import RefusedChangeError
     from dealwright.plan.segments import SegmentParams, Segments, segment
     from dealwright.plan.staffing import Schedule, ScheduleParams, ShiftPattern, Work, schedule
     from dealwright.plan.territories import Territories, TerritoryParams, draw_territories
@@ -172,6 +173,7 @@ _MODULES = {
         "route",
     ),
     "dealwright.plan.routing.checker": ("InfeasiblePlanError",),
+    "dealwright.plan.routing.refusal": ("RefusedChangeError",),
     "dealwright.plan.segments": (
         "SegmentParams",
         "Segments",
@@ -259,6 +261,7 @@ __all__ = [
     "QualityParams",
     "Queue",
     "Ranking",
+    "RefusedChangeError",
     "Replay",
     "RouteParams",
     "Routes",
