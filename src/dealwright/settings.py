@@ -187,6 +187,33 @@ class WebhookSettings:
 
 
 @dataclass(frozen=True)
+class RetentionSettings:
+    """The table ``[retention]``: for how long the desk keeps what it need not keep for ever.
+
+    Attributes
+    ----------
+    texts_days
+        Who a customer was and what they wrote is erased so many days after their lead was settled and their
+        task was due; None: it stays.
+    archive_days
+        Months of decisions and events go to the archive so many days after they ended; None: they stay.
+
+    Raises
+    ------
+    InputError
+        One of them is not from 1 to 36,500.
+    """
+
+    texts_days: float | None = None
+    archive_days: float | None = None
+
+    def __post_init__(self) -> None:
+        for name, days in vars(self).items():
+            if days is not None and not 1 <= days <= 36_500:
+                raise InputError(f"[retention] {name} = {days}: write a number of days from 1 to 36500")
+
+
+@dataclass(frozen=True)
 class Settings:
     """Where things are.
 
@@ -214,6 +241,8 @@ class Settings:
         The secret of this service at that provider.
     webhooks
         How long the desk tries to tell an address of an event.
+    retention
+        For how long the desk keeps customers' names and texts, and its record.
     webhook_key
         From which the secrets of webhooks are derived; empty: a file of the home has it (`find_webhook_key`).
     """
@@ -229,6 +258,7 @@ class Settings:
     oidc: OpenId | None = None
     oidc_secret: str = field(default="", repr=False)
     webhooks: WebhookSettings = WebhookSettings()
+    retention: RetentionSettings = RetentionSettings()
     webhook_key: str = field(default="", repr=False)
 
     def __post_init__(self) -> None:
@@ -341,7 +371,7 @@ def _from_file(environment: Mapping[str, str], directory: Path) -> Settings:
     from dealwright.toml import Text, convert, read_toml
 
     raw = read_toml(path, str(path))
-    night, table, hooks = (raw.pop(name, None) for name in ("night", "oidc", "webhooks"))
+    night, table, hooks, kept = (raw.pop(name, None) for name in ("night", "oidc", "webhooks", "retention"))
     written = convert(raw, dict[Name, Text], str(path))
     changes: dict[str, Any] = {
         name: path.parent / Path(value).expanduser() if name in _PATHS else value
@@ -355,6 +385,8 @@ def _from_file(environment: Mapping[str, str], directory: Path) -> Settings:
         changes["oidc"] = convert(table, OpenId, str(path), "oidc")
     if hooks is not None:
         changes["webhooks"] = convert(hooks, WebhookSettings, str(path), "webhooks")
+    if kept is not None:
+        changes["retention"] = convert(kept, RetentionSettings, str(path), "retention")
     return Settings(**changes)
 
 

@@ -144,7 +144,8 @@ def test_an_erased_customer_is_nowhere_and_the_chain_verifies(
         "select dealwright.begin_publishing(); insert into published_task "
         "(account_id, day, action, channel, rep_id, account_name, brief) values "
         "('C-Kate', '2026-07-01', 'visit', 'field', 'A1', 'Kate Nguyen', 'Ask Kate Nguyen');"
-        "select dealwright.publish_tasks('r', '2026-06-30', 'UTC', '2026-07-01', '2026-07-01')",
+        "select dealwright.publish_tasks('r', '2026-06-30', 'UTC', '2026-07-01', '2026-07-01');"
+        "select dealwright.finish_task(task_id, 'responded') from dealwright.task",
     )
     with pytest.raises(ConflictError, match="still at work"):
         desk.oversight.erase("C-Kate", "asked for it")

@@ -78,6 +78,7 @@ def serve(
         keys = desk.keys.list()
         if settings.database_url is None and not desk.acts_for():
             desk.make_roles()  # nobody else has the embedded database
+    from dealwright.desk.worker import WorkerParams
     from dealwright.service.params import ServiceParams
     from dealwright.service.server import Place, serve
     from dealwright.settings import find_webhook_key
@@ -98,6 +99,11 @@ def serve(
         Place(settings.database_url, settings.home, settings.database_url_read, settings.night),
         ServiceParams(
             worker=worker,
+            upkeep=WorkerParams(
+                texts_days=settings.retention.texts_days,
+                archive_days=settings.retention.archive_days,
+                archive_folder=settings.archive_folder,
+            ),
             private_webhooks=private_webhooks,
             webhook_key=find_webhook_key(settings),
             webhook_give_up_s=settings.webhooks.give_up_days * 86_400,

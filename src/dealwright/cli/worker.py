@@ -42,11 +42,17 @@ def worker(
 
     Places that a shift opens go to those who wait; leads whose agent does not answer in time go to the next;
     follow-up times end; decisions are sealed; webhooks are called; nights of the plan that are due or were
-    asked for are carried out, as [night] of dealwright.toml says.
+    asked for are carried out, as [night] of dealwright.toml says; what is older than [retention] says goes.
     """
     from dealwright.desk.worker import Worker, WorkerParams
 
-    params = WorkerParams(every_s=every)
+    settings = settings_of(context)
+    params = WorkerParams(
+        every_s=every,
+        texts_days=settings.retention.texts_days,
+        archive_days=settings.retention.archive_days,
+        archive_folder=settings.archive_folder,
+    )
     with open_desk(context) as desk:
         hand = Worker(desk.database, params)
         if once:
@@ -67,8 +73,8 @@ def worker(
                 console().print(done.summary(), markup=False)
 
         beside = [
-            _start_courier(settings_of(context), desk, stop, private=private_webhooks),
-            _start_nights(settings_of(context), desk, stop),
+            _start_courier(settings, desk, stop, private=private_webhooks),
+            _start_nights(settings, desk, stop),
         ]
         total = hand.run(stop, tell, on_lead=lambda: say.print("this worker leads", markup=False))
         for thread in beside:

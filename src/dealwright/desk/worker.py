@@ -7,6 +7,8 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -15,7 +17,7 @@ from psycopg import Connection
 from dealwright.desk.database import Database
 from dealwright.desk.queries import answered_errors
 from dealwright.desk.statements import query
-from dealwright.errors import DatabaseError, InputError
+from dealwright.errors import DatabaseError, DealwrightError, InputError
 from dealwright.notebook import rows_table
 from dealwright.wording import count_of
 
@@ -35,9 +37,13 @@ class WorkerParams:
     ----------
     every_s
         Seconds between two looks at shifts that begin and contacts that are due.
-    lapse_every_s, seal_every_s, months_every_s
-        Seconds between two looks at follow-up times that are over, between two seals of the record, and
-        between two looks whether it has room for the months to come.
+    lapse_every_s, seal_every_s, months_every_s, retention_every_s
+        Seconds between two looks at follow-up times that are over, between two seals of the record, between
+        two looks whether it has room for the months to come, and between two at what its time is over for.
+    texts_days
+        Who a customer was and what they wrote is erased after so many days; None: it is not.
+    archive_days, archive_folder
+        Months of the record that ended so many days ago go to the archive, in this folder; None: they stay.
 
     Raises
     ------
@@ -49,10 +55,14 @@ class WorkerParams:
     lapse_every_s: float = 60.0
     seal_every_s: float = 10.0
     months_every_s: float = 600.0
+    retention_every_s: float = 3600.0
+    texts_days: float | None = None
+    archive_days: float | None = None
+    archive_folder: Path | None = None
 
     def __post_init__(self) -> None:
         for name, seconds in asdict(self).items():
-            if not 0 < seconds <= 86_400:
+            if name.endswith("_s") and not 0 < seconds <= 86_400:
                 raise InputError(f"{name} must be above 0 and at most 86400 seconds (a day), not {seconds}")
 
 
@@ -72,6 +82,10 @@ class WorkDone:
         Decisions that were sealed.
     months
         Partitions of the record that were made for months to come.
+    erased
+        Leads and tasks from which the customer was taken out because their time was over.
+    archived
+        Partitions of the record that went to the archive.
     """
 
     placed: int = 0
@@ -79,6 +93,8 @@ class WorkDone:
     lapsed: int = 0
     sealed: int = 0
     months: int = 0
+    erased: int = 0
+    archived: int = 0
 
     def __add__(self, other: WorkDone) -> WorkDone:
         mine, theirs = asdict(self), asdict(other)
@@ -95,6 +111,8 @@ class WorkDone:
             (self.lapsed, "assignment", "lapsed"),
             (self.sealed, "decision", "sealed"),
             (self.months, "partition", "made for the months to come"),
+            (self.erased, "customer record", "erased because their time was over"),
+            (self.archived, "partition", "archived"),
         ]
         said = [f"{count_of(number, noun)} {what}" for number, noun, what in parts if number]
         return ", ".join(said) or "nothing to do"
@@ -138,7 +156,7 @@ class Worker:
         # when this process and the database last looked at their clocks, and by how much the latter is ahead
         self._seen: tuple[float, float] | None = None
         self._ahead_s = 0.0
-        self._due = dict.fromkeys(("lapse", "seal", "months"), 0.0)
+        self._due = dict.fromkeys(("lapse", "seal", "months", "retention"), 0.0)
 
     def work(self) -> WorkDone:
         """Do what is due now; what another worker is doing is left to it.
@@ -223,6 +241,29 @@ class Worker:
                     "the months to come are not prepared: %s; run `dealwright roles`",
                     error.diag.message_primary,
                 )
+        if self._is_due("retention", self.params.retention_every_s):
+            done = self._retain(connection, done)
+        return done
+
+    def _retain(self, connection: Connection[Any], done: WorkDone) -> WorkDone:
+        """Take out of the desk what its time is over for: texts first, so that no archive holds them."""
+        params = self.params
+        try:
+            if params.texts_days is not None:
+                while erased := _number(connection, "erase_older", age_s=params.texts_days * 86_400):
+                    done = replace(done, erased=done.erased + erased)
+            if params.archive_days is not None and params.archive_folder is not None:
+                from dealwright.desk.archive import archive
+
+                before = datetime.now(UTC) - timedelta(days=params.archive_days)
+                moved = archive(self.database, before, params.archive_folder)
+                done = replace(done, archived=len(moved.months))
+        except (DealwrightError, psycopg.errors.InsufficientPrivilege) as error:
+            _log.error(
+                "what its time is over for stays: %s; a worker of the desk's owner may do it",
+                str(error).splitlines()[0],
+                extra={"alarm": True},
+            )
         return done
 
     def _keep_timers(self, connection: Connection[Any]) -> None:

@@ -62,7 +62,7 @@ class Service:
         """Begin what runs beside the requests, in the thread of the event loop."""
         self.events.start(self.is_stopping)
         if self.params.worker:
-            worker = Worker(self.desk.database)
+            worker = Worker(self.desk.database, self.params.upkeep)
             self._begin("dealwright-worker", lambda: worker.run(self._stop))
             courier = Courier(self.desk, self.params)
             self._begin("dealwright-courier", lambda: courier.run(self._stop))

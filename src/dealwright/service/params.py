@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from dealwright.desk.worker import WorkerParams
 from dealwright.errors import InputError
 from dealwright.settings import OpenId
 
@@ -16,6 +17,8 @@ class ServiceParams:
     ----------
     worker
         Each process also offers to do what the desk has to do by the clock; one of all leads.
+    upkeep
+        What the worker does, and how often.
     threads
         Calls to the database that a process makes at once.
     batch
@@ -73,6 +76,7 @@ class ServiceParams:
     """
 
     worker: bool = True
+    upkeep: WorkerParams = field(default_factory=WorkerParams)
     threads: int = 16
     batch: int = 500
     most_leads: int = 1000

@@ -459,6 +459,10 @@ select dealwright.end_session(%(digest)s::bytea) as ended
 -- A customer is taken out of the desk.
 select dealwright.erase_customer(%(customer)s::text, %(reason)s::text, %(lead_ids)s::bigint[]) as answer
 
+-- name: erase_older
+-- Whose time is over: some of them, or 0 where there is nothing left to do.
+select dealwright.erase_older(now() - make_interval(secs => %(age_s)s::double precision)) as erased
+
 -- name: events
 -- Events after one, in the order in which they became visible, under the ids the user's own tables use.
 select e.xid::text::numeric as xid, e.position, e.at, e.kind, e.agent_id as desk_agent_id,

@@ -141,11 +141,7 @@ declare
     busy bigint;
     tasks integer;
     erased bigint[];
-    kept bigint[] := '{}';
-    block record;
-    ids bigint[];
-    begun boolean;
-    done text;
+    kept bigint[];
 begin
     perform pg_advisory_xact_lock_shared(hashtext('dealwright upgrade'), 0);  -- see desk/upgrade.py
     perform dealwright_engine.check_reason(reason);
@@ -165,41 +161,14 @@ begin
         raise exception 'lead % of this customer is still at work', busy using errcode = 'DW001',
             hint = 'settle its booking or withdraw it first';
     end if;
-    update dealwright.task as t
-    set account_id = 'erased-' || t.task_id, account_name = null, reason = null, brief = null,
-        card = null, note = null
-    where t.account_id = erase_customer.customer;
-    get diagnostics tasks = row_count;
+    tasks := dealwright_engine.erase_tasks(array(
+        select t.task_id from dealwright.task as t
+        where t.account_id = erase_customer.customer order by t.task_id for update));
     if leads is null and tasks = 0 then
         raise exception 'the desk has nothing of customer %', erase_customer.customer using errcode = 'DW003',
             hint = 'a customer is named by customer_id of their leads, or by account_id of their tasks';
     end if;
-    begun := dealwright_engine.join_own_writes();
-    update dealwright.lead as l
-    set customer_name = 'erased', customer_id = null, external_id = null, idempotency_key = null, requirements = null
-    where l.lead_id = any (leads);
-    perform dealwright_engine.leave_own_writes(begun);
-    -- of the record, block by block, what holds the customer's words; a block that is partly in the archive stays
-    for block in
-        select b.block_id, array_agg(d.decision_id order by d.decision_id) as ids
-        from dealwright.decision as d
-        left join dealwright.decision_seal as s using (decision_id)
-        left join dealwright.decision_block as b using (block_id)
-        where d.lead_id = any (leads) and d.requirements is not null
-        group by b.block_id order by b.block_id
-    loop
-        if exists (select from dealwright.decision_block as b
-                   where b.block_id = block.block_id and dealwright_engine.is_archived(b)) then
-            kept := kept || block.ids;
-            continue;
-        end if;
-        done := dealwright_engine.allow('erasing', 0);
-        update dealwright.decision as d set requirements = null where d.decision_id = any (block.ids);
-        done := dealwright_engine.end_allowance('erasing');
-        perform dealwright_engine.seal_erasure(b, block.ids)
-        from dealwright.decision_block as b where b.block_id = block.block_id;
-        erased := erased || block.ids;
-    end loop;
+    select * into erased, kept from dealwright_engine.erase_leads(leads);
     -- the customer is not named in the log: who they were is what was erased
     perform dealwright_engine.note_change('erase', 'customer', 'erased', null,
         jsonb_build_object('lead_ids', coalesce(leads, '{}'), 'tasks', tasks), erase_customer.reason);
@@ -212,3 +181,44 @@ $$;
 comment on function dealwright.erase_customer(text, text, bigint[]) is
     'Takes out of the desk who a customer was and what they wrote: names, texts and outside ids of their leads, '
     'decisions and tasks. Amounts and attributes stay, for counters and learning. The chain of the record stays verifiable.';
+
+create or replace function dealwright.erase_older(before timestamptz, most integer default 1000)
+returns bigint language plpgsql security definer
+    set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
+declare
+    leads bigint[];
+    tasks integer;
+    kept bigint[];
+begin
+    perform pg_advisory_xact_lock_shared(hashtext('dealwright upgrade'), 0);  -- see desk/upgrade.py
+    perform pg_advisory_xact_lock(hashtextextended('dealwright.seal_decisions', 0));
+    lock table dealwright.lead in row exclusive mode;  -- who holds all writers must see this one before it locks a row
+    select array_agg(l.lead_id order by l.lead_id) into leads from (
+        select o.lead_id from dealwright.lead as o
+        where o.received_at < erase_older.before and not o.is_waiting
+          and (o.customer_name, o.customer_id, o.external_id, o.idempotency_key, o.requirements)
+              is distinct from ('erased'::text, null::text, null::text, null::text, null::text)
+          and not exists (select from dealwright.assignment as s
+                          where s.lead_id = o.lead_id
+                            and (s.status = 'open' or s.ended_at >= erase_older.before
+                                 or s.known_at >= erase_older.before))
+        order by o.lead_id limit erase_older.most for update) as l;
+    tasks := dealwright_engine.erase_tasks(array(
+        select k.task_id from dealwright.task as k
+        where k.day < (erase_older.before at time zone 'UTC')::date and k.status not in ('planned', 'started')
+          and k.account_id <> 'erased-' || k.task_id
+        order by k.task_id limit erase_older.most for update));
+    if leads is null and tasks = 0 then
+        return 0;
+    end if;
+    select e.kept into kept from dealwright_engine.erase_leads(leads) as e;
+    perform dealwright_engine.note_change('erase', 'retention', to_char(erase_older.before at time zone 'UTC',
+            'YYYY-MM-DD'), null,
+        jsonb_build_object('leads', coalesce(cardinality(leads), 0), 'tasks', tasks, 'kept_decisions', kept),
+        'its time is over');
+    return coalesce(cardinality(leads), 0) + tasks;
+end
+$$;
+comment on function dealwright.erase_older(timestamptz, integer) is
+    'Takes out of the desk, as erase_customer does, who the customers were of leads that came before a time and were '
+    'settled before it, and of tasks for days before it; as many as asked for at once. Returns how many: 0 at the end.';

@@ -164,6 +164,45 @@ $$;
 comment on function dealwright_engine.seal_erasure(dealwright.decision_block, bigint[]) is
     'Seals what a block hashes to since words were taken out of it, with a block of its own at the end of the chain.';
 
+create or replace function dealwright_engine.erase_leads(leads bigint[], out erased bigint[], out kept bigint[])
+language plpgsql set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
+declare
+    block record;
+    begun boolean := dealwright_engine.join_own_writes();
+    done text;
+begin
+    update dealwright.lead as l
+    set customer_name = 'erased', customer_id = null, external_id = null, idempotency_key = null, requirements = null
+    where l.lead_id = any (leads);
+    perform dealwright_engine.leave_own_writes(begun);
+    kept := '{}';
+    -- of the record, block by block, what holds the customer's words; a block that is partly in the archive stays
+    for block in
+        select b.block_id, array_agg(d.decision_id order by d.decision_id) as ids
+        from dealwright.decision as d
+        left join dealwright.decision_seal as s using (decision_id)
+        left join dealwright.decision_block as b using (block_id)
+        where d.lead_id = any (leads) and d.requirements is not null
+        group by b.block_id order by b.block_id
+    loop
+        if exists (select from dealwright.decision_block as b
+                   where b.block_id = block.block_id and dealwright_engine.is_archived(b)) then
+            kept := kept || block.ids;
+            continue;
+        end if;
+        done := dealwright_engine.allow('erasing', 0);
+        update dealwright.decision as d set requirements = null where d.decision_id = any (block.ids);
+        done := dealwright_engine.end_allowance('erasing');
+        perform dealwright_engine.seal_erasure(b, block.ids)
+        from dealwright.decision_block as b where b.block_id = block.block_id;
+        erased := erased || block.ids;
+    end loop;
+end
+$$;
+comment on function dealwright_engine.erase_leads(bigint[]) is
+    'Takes who customers were and what they wrote out of leads and of the decisions on them; which decisions were '
+    'changed, and which are in a block that is partly in the archive and stayed.';
+
 create or replace function dealwright_engine.is_archived(b dealwright.decision_block)
 returns boolean language sql stable as $$
     select exists (select from dealwright.archive_file as f

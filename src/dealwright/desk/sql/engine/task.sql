@@ -16,7 +16,9 @@ begin
         raise exception 'task % is %', new.task_id, was using errcode = 'DW001',
             hint = 'the contact was made and stays a touch; correct its outcome, or reopen the task first';
     elsif was in ('done', 'failed') and (old.account_id, old.action, old.channel) is distinct
-        from (new.account_id, new.action, new.channel) then
+        from (new.account_id, new.action, new.channel)
+            and not (dealwright_engine.is_allowed('erasing', 0)
+                     and (old.action, old.channel) = (new.action, new.channel)) then
         raise exception 'task % is %: its account, action and channel stay', new.task_id, was using errcode = 'DW001',
             hint = 'they say what was done with whom';
     end if;
@@ -40,6 +42,33 @@ begin
     return new;
 end
 $$;
+
+create or replace function dealwright_engine.erase_tasks(ids bigint[])
+returns integer language plpgsql as $$
+declare
+    erased integer;
+    done text;
+begin
+    done := dealwright_engine.allow('erasing', 0);
+    update dealwright.task as t
+    set account_id = 'erased-' || t.task_id, account_name = null, reason = null, brief = null,
+        card = null, note = null
+    where t.task_id = any (ids);
+    get diagnostics erased = row_count;
+    if erased > 0 then
+        -- what the outbox says of them; not before they were published
+        update dealwright.event as e
+        set payload = (e.payload - 'reason') || jsonb_build_object('account_id', 'erased-' || (e.payload ->> 'task_id'))
+        where e.kind like 'task\_%' and (e.payload ->> 'task_id')::bigint = any (ids)
+          and e.at >= (select min(r.published_at) from dealwright.task as t join dealwright.plan_run as r using (run_id)
+                       where t.task_id = any (ids));
+    end if;
+    done := dealwright_engine.end_allowance('erasing');
+    return erased;
+end
+$$;
+comment on function dealwright_engine.erase_tasks(bigint[]) is
+    'Takes out of tasks, also those that are done, and of their events who the customer was and what was written of them.';
 
 create or replace function dealwright_engine.record_task()
 returns trigger language plpgsql security definer
