@@ -15,6 +15,7 @@ from dealwright.report.format import Format, mark
 from dealwright.report.headlines import day_sentence, whose_words
 from dealwright.report.key_figures import group_words, write_figure
 from dealwright.report.pages import page_links
+from dealwright.runs.day_file import REQUEST_FILE
 from dealwright.report.reasons import Reasons
 from dealwright.web.night_runs import OpenNight
 from dealwright.web.night_words import WHAT
@@ -61,6 +62,14 @@ def report_links(night: OpenNight) -> list[tuple[str, str]]:
         for address, word in page_links(night.form, run.files)
         if (run.folder / address).is_file()
     ]
+
+
+def day_links(night: OpenNight) -> list[tuple[str, str]]:
+    """Return address and date of the days in the field: each can be looked at and changed."""
+    if not (night.view.run.folder / REQUEST_FILE).is_file():  # a run of an earlier version
+        return []
+    days = night.view.run.tables["rep_days"]["day"].unique().sort()
+    return [(f"{night.path}/day/{day.isoformat()}", night.form.day(day)) for day in days]
 
 
 def figure_groups(night: OpenNight) -> list[dict[str, Any]]:

@@ -153,13 +153,14 @@ def _night(ask: Ask) -> View:
     if night.status == "done":
         opened, extra["gone"] = open_if_there(ask, night_id)
         if opened is not None:
-            from dealwright.web.night_screen import figure_groups, first_screen, report_links
+            from dealwright.web.night_screen import day_links, figure_groups, first_screen, report_links
 
             form = opened.form
             data["screen"] = first_screen(opened, ask.whole_desk)
             extra |= {
                 "opened": opened,
                 "links": report_links(opened),
+                "days": day_links(opened),
                 "groups": figure_groups(opened),
                 "others": _others(ask, night),
             }
