@@ -15,8 +15,8 @@ from dealwright.report.format import Format, mark
 from dealwright.report.headlines import day_sentence, whose_words
 from dealwright.report.key_figures import group_words, write_figure
 from dealwright.report.pages import page_links
-from dealwright.runs.day_file import REQUEST_FILE
 from dealwright.report.reasons import Reasons
+from dealwright.runs.day_file import REQUEST_FILE
 from dealwright.web.night_runs import OpenNight
 from dealwright.web.night_words import WHAT
 from dealwright.web.view import address_with
