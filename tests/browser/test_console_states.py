@@ -166,9 +166,11 @@ def test_each_page_is_walked_by_keyboard(browser: Browser, service: Serving) -> 
         page.keyboard.press("?")
         expect(page.locator("#help")).to_be_visible()
         page.keyboard.press("Escape")
+        expect(page.locator("#help")).to_be_hidden()
         page.keyboard.press("Control+k")
         expect(page.locator("#palette input")).to_be_focused()
         page.keyboard.press("Escape")
+        expect(page.locator("#palette")).to_be_hidden()
         if page.locator("main tbody tr [data-go]").count():
             page.keyboard.press("j")
             expect(page.locator("tr.at")).to_have_count(1)

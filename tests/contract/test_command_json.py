@@ -329,7 +329,11 @@ def test_train_and_models(desk: Command) -> None:
     assert (again["promoted"], again["pictures"]) == (False, [])
     models = desk("model", "list", "--json").json
     assert [(row["model_id"], row["promoted"]) for row in models] == [(2, False), (1, True)]
-    assert desk("model", "promote", 2, "--json").json == {"model_id": 2, "promoted": True}
+    assert desk("model", "promote", 2, "--json").json == {
+        "model_id": 2,
+        "promoted": True,
+        "proposal_id": None,
+    }
     shown = desk("model", "show", 2, "--json").json
     assert shown["promoted"] is True
     assert shown["parameters"]["kind"] == "value"

@@ -18,7 +18,7 @@ from dealwright.runs.task_file import write_tasks
 LISTED = {
     "task_id", "day", "account_id", "account_name", "rep_id", "action", "channel", "stop", "start_at",
     "end_at", "window_start", "window_end", "value_eur", "cost_eur", "propensity", "reason", "status",
-    "outcome", "done_at", "note", "run_id", "replaced_by", "time_zone",
+    "outcome", "done_at", "note", "run_id", "replaced_by", "time_zone", "card",
 }  # fmt: skip
 NOWHERE = ["--database-url", "postgresql://localhost:1/x"]
 NINE = datetime(2026, 7, 1, 9)

@@ -217,7 +217,7 @@ def _tasks(before: DayTasks, day: DayOfRun, changed: ChangedDay) -> DayTasks:
         "account_id", "day", "rep_id", "stop", "start_at", "window_start", "window_end", "value_eur",
         channel=pl.lit(_FIELD), end_at=pl.col("leave_at"),
     )  # fmt: skip
-    kept = ("account_id", "action", "account_name", "cost_eur", "propensity", "reason", "brief")
+    kept = ("account_id", "action", "account_name", "cost_eur", "propensity", "reason", "brief", "card")
     new = visits.join(former.select(kept), on="account_id", how="left", maintain_order="left")
     called = pl.Series("called", [day.names.get(name) for name in new["account_id"]], dtype=pl.String)
     new = new.with_columns(
