@@ -66,7 +66,12 @@ if TYPE_CHECKING:
     from dealwright.plan.routing.refusal import RefusedChangeError
     from dealwright.plan.segments import SegmentParams, Segments, segment
     from dealwright.plan.staffing import Schedule, ScheduleParams, ShiftPattern, Work, schedule
-    from dealwright.plan.territories import Territories, TerritoryParams, draw_territories
+    from dealwright.plan.territories import (
+        ApprovedTerritories,
+        Territories,
+        TerritoryParams,
+        draw_territories,
+    )
     from dealwright.report.run import Run
     from dealwright.runs.model_store import FolderModelStore
     from dealwright.runs.night import Night, run_night
@@ -187,6 +192,7 @@ _MODULES = {
         "schedule",
     ),
     "dealwright.plan.territories": (
+        "ApprovedTerritories",
         "Territories",
         "TerritoryParams",
         "draw_territories",
@@ -215,6 +221,7 @@ __all__ = [
     "AmbiguousError",
     "Anomalies",
     "AnomalyParams",
+    "ApprovedTerritories",
     "BriefParams",
     "Briefs",
     "ChannelLimit",

@@ -120,7 +120,7 @@ def call(
     names |= {
         f"{{{name}}}": "1" for name in ("model_id", "webhook_id", "night_id", "proposal_id", "scenario_id")
     }
-    names["{name}"] = "workload"
+    names |= {"{name}": "workload", "{day}": "2026-07-01"}
     for name, what in names.items():
         path = path.replace(name, what)
     with service.client(role) as client:

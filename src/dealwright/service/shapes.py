@@ -605,7 +605,7 @@ class ScenarioIn(Request):
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"name": "Two in the north"}]})
 
     name: Text
-    night_id: int | None = Field(None, ge=1, lt=2**63, description="The run; default: the last one.")
+    night_id: int | None = Field(None, ge=1, le=2**53, description="The run; default: the last one.")
 
 
 class ScenarioEditIn(Request):
@@ -737,13 +737,13 @@ class DayChangeIn(Request):
     from_min: int | None = Field(None, ge=0, lt=2880, description="From when somebody is absent.")
     start_min: int | None = Field(None, ge=0, lt=2880)
     end_min: int | None = Field(None, ge=1, le=2880)
-    seen: int = Field(0, ge=0, lt=2**63, description="`seen` of the day as it was looked at.")
+    seen: int = Field(0, ge=0, le=2**53, description="`seen` of the day as it was looked at.")
 
 
 class DaySeenIn(Request):
     """Which deed was the newest when the day was looked at."""
 
-    seen: int = Field(0, ge=0, lt=2**63, description="`seen` of the day as it was looked at.")
+    seen: int = Field(0, ge=0, le=2**53, description="`seen` of the day as it was looked at.")
 
 
 class DayReplanIn(DaySeenIn):
