@@ -62,7 +62,7 @@ class Log:
 
     def longest_silence(self) -> float:
         """Return the longest time in which nobody got an answer."""
-        ended = sorted(end for _, end in self.calls)
+        ended = sorted(end for _, end in [*self.calls])
         return max(later - earlier for earlier, later in pairwise(ended))
 
 
@@ -228,7 +228,8 @@ def test_nobody_notices_an_upgrade(busy_desk: Database, tmp_path: Path) -> None:
         )
     after = int(added[:4])
     with Clients(busy_desk) as clients:
-        time.sleep(1)
+        time.sleep(2)
+        usual = clients.log.longest_silence()  # of a machine that is slow, or busy with something else
         for edition, said in (
             (renamed, f"schema {after - 1}: functions replaced"),
             (migrated, f"migrated from schema {after - 1} to {after} ({added})"),
@@ -238,7 +239,7 @@ def test_nobody_notices_an_upgrade(busy_desk: Database, tmp_path: Path) -> None:
             time.sleep(0.5)
     assert sorted({error[:500] for error in clients.log.errors}) == []
     assert len(clients.log.calls) > 100
-    assert clients.log.longest_silence() < 1
+    assert clients.log.longest_silence() < max(1.0, 10 * usual)
     with busy_desk.connect(autocommit=True) as connection:
         model = value(connection, "select parameters from dealwright.model where promoted and kind = 'value'")
         check_desk(connection, MatchModel.from_dict(model), queue=False)
