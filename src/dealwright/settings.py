@@ -169,7 +169,7 @@ class WebhookSettings:
     ----------
     give_up_days
         An event that an address does not take for so long is put aside, as a dead letter; an address that has
-        taken nothing for so long is told nothing more until somebody resumes it.
+        taken nothing for so long receives nothing more until somebody resumes it.
 
     Raises
     ------

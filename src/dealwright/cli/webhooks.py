@@ -63,7 +63,7 @@ def add_webhook(
         return
     typer.echo(secret)
     notes().print(
-        f"webhook {number} is told of events from now on; give the secret to its receiver: it is shown once",
+        f"webhook {number} receives events from now on; give the secret to its receiver: it is shown once",
         markup=False,
         soft_wrap=True,
     )
@@ -170,7 +170,7 @@ def resume_webhook(context: typer.Context, webhook: WebhookId, as_json: Json = F
     if as_json:
         write_json({"webhook_id": webhook, "paused": False, "archived_until": until})
         return
-    console().print(f"webhook {webhook} is told of events again, from where it stopped", markup=False)
+    console().print(f"webhook {webhook} receives events again, from where it stopped", markup=False)
     _say_archived(until)
 
 

@@ -1,4 +1,4 @@
-"""What people changed of the days of a run: in order, undone and done again, each deed on record."""
+"""What people changed of the days of a run: in order, undone and done again, each change on record."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class DayRecord:
 
     @property
     def seen(self) -> int:
-        """The newest deed, 0 without any: who changes the day says which one they saw."""
+        """The newest change, 0 without any: whoever changes the day says which one they saw."""
         return self.deeds[-1].change_id if self.deeds else 0
 
     @property

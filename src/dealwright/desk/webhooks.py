@@ -57,7 +57,7 @@ class Webhook:
     heard
         The last event that was delivered or put aside.
     disabled_at
-        Since when it is told nothing any more: it answered that it is gone, or took nothing for too long.
+        Since when it receives nothing any more: it answered that it is gone, or took nothing for too long.
     paused_at
         Since when somebody has paused it.
     failures, retry_at, last_error
@@ -125,7 +125,7 @@ class Webhooks(Session):
     """The addresses that receive events, `Desk.webhooks`."""
 
     def create(self, url: str, kinds: Sequence[str] | None = None, *, key: str) -> tuple[int, str]:
-        """Register an address, told of events from now on; return its id and the secret of its signatures.
+        """Register an address for events from now on; return its id and the secret of its signatures.
 
         Parameters
         ----------

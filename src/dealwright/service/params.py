@@ -47,7 +47,7 @@ class ServiceParams:
         From which the secrets of webhooks are derived.
     webhook_give_up_s
         An event that an address does not take for so long is put aside; an address that has taken nothing for
-        so long is told nothing more.
+        so long receives nothing more.
     webhook_attempts
         An event that an address refuses so often is put aside.
     webhook_pause_s

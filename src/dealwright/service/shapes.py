@@ -741,7 +741,7 @@ class DayChangeIn(Request):
 
 
 class DaySeenIn(Request):
-    """Which deed was the newest when the day was looked at."""
+    """Which change was the newest when the day was looked at."""
 
     seen: int = Field(0, ge=0, le=2**53, description="`seen` of the day as it was looked at.")
 
@@ -989,7 +989,7 @@ class WebhooksOut(BaseModel):
 
 
 class WebhookResumedOut(BaseModel):
-    """A webhook that is told of events again."""
+    """A webhook that receives events again."""
 
     webhook_id: int
     archived_until: datetime | None = Field(

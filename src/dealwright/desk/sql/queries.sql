@@ -977,11 +977,11 @@ select dealwright.refuse_proposal(%(proposal_id)s::bigint, %(reason)s::text)
 select dealwright.release_month(%(kind)s::text, %(partition)s::text, %(files)s::jsonb) as rows
 
 -- name: pause_webhook
--- An address that is told nothing for now.
+-- An address that receives nothing for now.
 select dealwright.pause_webhook(%(webhook_id)s::bigint)
 
 -- name: remove_webhook
--- An address that is told of nothing any more.
+-- An address that receives nothing any more.
 select dealwright.remove_webhook(%(webhook_id)s::bigint)
 
 -- name: reopen_task
@@ -1010,7 +1010,7 @@ select dealwright.request_night(%(key)s::text, %(requested_by)s::text, %(options
     %(due_at)s::timestamptz, %(begin_at)s::timestamptz, %(request_id)s::text) as night_id
 
 -- name: resume_webhook
--- An address is told of events again, from where it stopped.
+-- An address receives events again, from where it stopped.
 select dealwright.resume_webhook(%(webhook_id)s::bigint) as archived_until
 
 -- name: rotate_webhook

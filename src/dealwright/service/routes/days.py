@@ -61,7 +61,7 @@ def try_day_change(board: Board, change: DayChangeIn) -> Json:
 
 @endpoint(router, "POST", "/runs/{night_id}/day/{day}/changes", scopes=_PLANNERS, answer=DayOut)
 def change_run_day(board: Board, who: Who, change: DayChangeIn) -> Json:
-    """Change a day; whoever has not seen the last change of somebody else is told so."""
+    """Change a day; refused where somebody else has changed it since it was read."""
     return Json(board.apply(_change(change), seen=change.seen, made_by=name_of(who)).to_dict())
 
 

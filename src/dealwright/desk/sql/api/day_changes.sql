@@ -28,7 +28,7 @@ declare
     result bigint;
 begin
     perform pg_advisory_xact_lock_shared(hashtext('dealwright upgrade'), 0);  -- see desk/upgrade.py
-    -- one deed after the other
+    -- one change after the other
     select * into night from dealwright_engine.night as n where n.night_id = change_day.night_id for update;
     if not found then
         raise exception 'there is no night %', change_day.night_id using errcode = 'DW003',
@@ -72,4 +72,4 @@ begin
 end
 $$;
 comment on function dealwright.change_day(bigint, date, text, jsonb, bigint, bigint, text) is
-    'Writes down that somebody changed, undid, did again or published a day of a run; seen: the newest deed they saw.';
+    'Writes down that somebody changed, undid, did again or published a day of a run; seen: the newest change they saw.';

@@ -112,7 +112,7 @@ begin
         raise exception 'somebody else has changed scenario % meanwhile', approve_territory_scenario.scenario_id
             using errcode = 'DW001', hint = 'look at it again, then approve it';
     end if;
-    -- two approvals for one day come one after the other, and the second is told of the first
+    -- two approvals for one day come one after the other, and the second sees the first
     perform pg_advisory_xact_lock(hashtextextended('dealwright.territories', 0));
     select s.name into other from dealwright_engine.territory_scenario as s
     where s.status = 'approved' and s.effective_from = approve_territory_scenario.effective_from;

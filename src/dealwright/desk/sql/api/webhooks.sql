@@ -61,7 +61,7 @@ begin
 end
 $$;
 comment on function dealwright.pause_webhook(bigint) is
-    'An address is told nothing until it is resumed; it keeps its place among the events.';
+    'An address receives nothing until it is resumed; it keeps its place among the events.';
 
 create or replace function dealwright.resume_webhook(webhook_id bigint)
 returns timestamptz language plpgsql security definer

@@ -21,4 +21,4 @@ create table dealwright_engine.day_change (
 );
 create index day_change_of on dealwright_engine.day_change (night_id, day, change_id);
 comment on table dealwright_engine.day_change is
-    'What people changed of a planned day, one row for each deed, never altered: undoing is a deed as well.';
+    'What people changed of a planned day, one row for each change, never altered: undoing is a change as well.';
