@@ -24,8 +24,9 @@ from dealwright.errors import DatabaseError
 _WRITTEN = ("dealwright.lead", "dealwright.booking", "dealwright.assignment", "dealwright.agent")
 _GATE = b"SELECT pg_advisory_xact_lock(hashtext('dealwright upgrade'), 0)"
 _ATTEMPTS = 200
-# the longest that others may be held up before the work itself begins
-_SHORTEST_S, _LONGEST_S = 0.2, 0.5
+# the longest that others may be held up before the work itself begins: too short for a busy or slow machine, and
+# nobody at work ends in time, however often it is tried
+_SHORTEST_S, _LONGEST_S = 0.2, 0.8
 LEAVE_S = 5.0
 # of a deadlock it is this side that gives way, and the whole attempt is made again
 _GAVE_WAY = (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected)
@@ -115,7 +116,7 @@ def beside_work(connection: Connection[Any], apply: Callable[[], object], tell: 
             with connection.transaction():
                 # placing and settling take the tables in different orders: mostly one, at times the other
                 order = tables[::-1] if attempt % 4 == 3 else tables
-                _hold(connection, order, within_s=min(_SHORTEST_S + 0.02 * attempt, limit_s))
+                _hold(connection, order, within_s=min(_SHORTEST_S * 1.25 ** min(attempt, 10), limit_s))
                 apply()
         except _GAVE_WAY:
             if time.monotonic() - told >= PATIENCE_S and (holders := _in_the_way(connection, tables)):
