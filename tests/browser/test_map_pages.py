@@ -15,8 +15,7 @@ from urllib.parse import unquote
 
 import polars as pl
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from browsing import DESKTOP, PHONE, Open
+from browsing import DESKTOP, PHONE, Open, violations
 from playwright.sync_api import Browser, Page
 from pmtiles.tile import Compression, TileType, zxy_to_tileid
 from pmtiles.writer import Writer
@@ -104,12 +103,7 @@ def test_maps_serve_everybody(
     page = visit(run_folder / "maps" / f"{name}.html", size).page
     page.emulate_media(color_scheme=scheme)
     assert ground_colour(page) == LAND[scheme == "dark"]
-    serious = [
-        (found["id"], [node["html"][:120] for node in found["nodes"][:3]])
-        for found in Axe().run(page).response["violations"]
-        if found["impact"] in ("serious", "critical")
-    ]
-    assert serious == []
+    assert violations(page) == []
     targets = page.locator("#map a:visible, #map [role=button]:visible, .beside button:visible")
     for box in targets.evaluate_all("all => all.map(one => one.getBoundingClientRect().toJSON())"):
         if box["width"]:

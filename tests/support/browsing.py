@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -10,6 +10,7 @@ from typing import Any, Literal
 from playwright.sync_api import Browser, Page
 
 DESKTOP, PHONE = (1280, 900), (390, 844)
+_WCAG_2_2_AA = ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa"]
 # what a maximum of two pixels hides: rounding of layouts
 _TOLERANCE_PX = 1
 
@@ -34,20 +35,26 @@ class Opened:
 
     def require_accessible(self) -> None:
         """Fail on what axe-core calls a serious or critical violation of WCAG 2.2 AA."""
-        from axe_playwright_python.sync_playwright import Axe
-
-        found = Axe().run(self.page, options={"runOnly": ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa"]})
-        serious = [
-            (item["id"], node["html"][:160], node.get("failureSummary", ""))
-            for item in found.response["violations"]
-            if item["impact"] in ("serious", "critical")
-            for node in item["nodes"]
-        ]
+        serious = violations(self.page, {"runOnly": _WCAG_2_2_AA})
         assert serious == [], serious
 
     def texts(self, selector: str) -> list[str]:
         """Return the texts of elements, in the order of the page."""
         return self.page.locator(selector).all_inner_texts()
+
+
+def violations(page: Page, options: Mapping[str, Any] | None = None) -> list[tuple[str, str, str]]:
+    """Return what axe-core calls serious or critical: the rule, the element, and what is wrong with it."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    # what passes is not wanted, and to describe it takes longer than to check it
+    found = Axe().run(page, options={"resultTypes": ["violations"], "preload": False, **(options or {})})
+    return [
+        (item["id"], node["html"][:160], node.get("failureSummary", ""))
+        for item in found.response["violations"]
+        if item["impact"] in ("serious", "critical")
+        for node in item["nodes"]
+    ]
 
 
 Open = Callable[..., Opened]
