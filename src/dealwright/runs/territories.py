@@ -19,6 +19,7 @@ from dealwright.errors import InputError, NotFoundError
 from dealwright.plan.territories import ApprovedTerritories, TerritoryParams
 from dealwright.plan.territories.edits import apply_edits, read_edit
 from dealwright.plan.territories.scenario import Scenario, ScenarioFigures, Standing
+from dealwright.report.format import DEFAULT_CURRENCY
 from dealwright.schemas import APPROVED_TERRITORY_COLUMNS
 from dealwright.toml import convert, read_toml
 
@@ -46,6 +47,7 @@ class StandingRun:
     account_name: pl.Series
     rep_name: Mapping[str, str]
     ground: Mapping[str, Any] | None
+    currency: str
 
     @cached_property
     def resolution(self) -> int:
@@ -189,8 +191,8 @@ def _read_standing(folder: Path, changed: int) -> StandingRun:
             pl.read_parquet(folder / f"{name}.parquet")
             for name in ("territory_places", "territory_homes", "territories")
         )
-        params = read_toml(folder / "params.toml", "params.toml").get("territory", {})
-        settings = convert(params, TerritoryParams, "params.toml")
+        params = read_toml(folder / "params.toml", "params.toml")
+        settings = convert(params.get("territory", {}), TerritoryParams, "params.toml")
         standing = Standing.read(accounts, places, homes, territories, settings)
         known = standing.places.select("account_id").join(
             accounts, on="account_id", how="left", maintain_order="left"
@@ -202,7 +204,8 @@ def _read_standing(folder: Path, changed: int) -> StandingRun:
         ground = json.loads(land.read_text("utf-8")) if land.exists() else None
     except (OSError, ValueError, InputError, pl.exceptions.PolarsError) as error:
         raise _unusable(folder, error) from None
-    return StandingRun(standing, name.fill_null(known["account_id"]), dict(reps), ground)
+    currency = params.get("report", {}).get("currency", DEFAULT_CURRENCY)
+    return StandingRun(standing, name.fill_null(known["account_id"]), dict(reps), ground, currency)
 
 
 def draw_scenario(folder: Path, edits: Sequence[Mapping[str, Any]] = ()) -> DrawnScenario:

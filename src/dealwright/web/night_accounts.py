@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from typing import Final
 
 from dealwright.errors import InputError, UnknownNameError
+from dealwright.report.people import names_of
 from dealwright.web.night_runs import OpenNight, open_night
 from dealwright.web.night_words import KEY_FIGURES
 from dealwright.web.view import READERS, Ask, Done, Shown, View, address_with, whole_number
@@ -37,6 +38,7 @@ def _accounts(ask: Ask) -> View:
         {"rows": page.rows, "total": page.total, "from": start},
         extra={
             "night": night,
+            "names": names_of(night.view.run.people.values()),
             "choices": night.view.choices,
             "chosen": wanted,
             "search": search,

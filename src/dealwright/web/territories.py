@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import date
 from functools import partial
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlencode
 
 from dealwright.desk.territory_scenarios import TerritoryScenario
 from dealwright.errors import ConflictError, InputError, NotFoundError
-from dealwright.report.format import mark
+from dealwright.report.format import Format, mark
 from dealwright.service.endpoint import name_of
 from dealwright.service.routes.territories import drawn_scenario, make_scenario, scenario_folder
 from dealwright.web.pages import link_to
 from dealwright.web.view import READERS, Ask, Done, Shown, View, address_with, whole_number
+
+if TYPE_CHECKING:
+    from dealwright.runs.territories import DrawnScenario
 
 _PAGE: Final = 100
 _SIDE_BY_SIDE: Final = 4
@@ -49,7 +52,7 @@ EDIT_WORDS: Final[Mapping[str, str]] = {
 
 def _list(ask: Ask) -> View:
     rows = [_row(item) for item in ask.desk.territory_scenarios.list()]
-    compared, standing = _compared(ask, rows)
+    compared, standing, form = _compared(ask, rows)
     nights = ask.desk.nights.list(status="done", k=20)
     return View(
         "territories.html",
@@ -59,6 +62,7 @@ def _list(ask: Ask) -> View:
             "Who has which accounts: copy the plan, change it, compare, and approve it from a day on."
         ),
         extra={"nights": nights, "measures": MEASURES, "status_words": STATUSES},
+        form=form,
     )
 
 
@@ -68,12 +72,13 @@ def _row(item: TerritoryScenario) -> dict[str, Any]:
 
 def _compared(
     ask: Ask, rows: list[dict[str, Any]]
-) -> tuple[list[dict[str, Any]], dict[str, Any] | None]:  # fmt: skip
-    """Return the figures of the scenarios of one run that can be measured still, and those of its plan."""
+) -> tuple[list[dict[str, Any]], dict[str, Any] | None, Format | None]:  # fmt: skip
+    """Return the figures of one run: of its scenarios, of its plan, and how they are written."""
     from dealwright.runs.territories import draw_scenario
 
     found: list[dict[str, Any]] = []
     standing: dict[str, Any] | None = None
+    form: Format | None = None
     night = ask.number("night")
     for row in rows:
         if row["status"] == "retired" or len(found) == _SIDE_BY_SIDE or night not in (None, row["night_id"]):
@@ -83,10 +88,15 @@ def _compared(
             drawn = drawn_scenario(ask.service, ask.desk, scenario)
         except (NotFoundError, ConflictError):  # its run is no longer kept
             continue
-        night = scenario.night_id
+        night, form = scenario.night_id, _form(ask, drawn)
         standing = draw_scenario(scenario_folder(ask.service, ask.desk, scenario)).summary()
         found.append({"scenario_id": scenario.scenario_id, "name": scenario.name, **drawn.summary()})
-    return found, standing
+    return found, standing, form
+
+
+def _form(ask: Ask, drawn: DrawnScenario) -> Format:
+    """Return how the figures of a run are written: in its currency, which need not be the desk's."""
+    return Format(ask.form.locale, drawn.run.currency)
 
 
 def _scenario(ask: Ask) -> View:
@@ -112,6 +122,7 @@ def _scenario(ask: Ask) -> View:
             "is_draft": scenario.status == "draft", "people": drawn.scenario.homes["rep_id"].to_list(),
             "name_of": drawn.run.name_of,
         },
+        form=_form(ask, drawn),
     )  # fmt: skip
 
 
@@ -160,6 +171,7 @@ def _accounts(ask: Ask) -> View:
             "territories": drawn.territories, "name_of": drawn.run.name_of,
             "following": address_with(path, **kept, **{"from": start + _PAGE}) if more else "",
         },
+        form=_form(ask, drawn),
     )  # fmt: skip
 
 
