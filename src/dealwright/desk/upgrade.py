@@ -24,8 +24,8 @@ from dealwright.errors import DatabaseError
 _WRITTEN = ("dealwright.lead", "dealwright.booking", "dealwright.assignment", "dealwright.agent")
 _GATE = b"SELECT pg_advisory_xact_lock(hashtext('dealwright upgrade'), 0)"
 _ATTEMPTS = 200
-# the longest that others may be held up before the work itself begins; where it is too short for a busy or slow
-# machine, those at work do not end in time, however often it is tried
+# the longest that others may be held up before the work itself begins; where it is too short for a busy or
+# slow machine, those at work do not end in time, however often it is tried
 _SHORTEST_S, _LONGEST_S = 0.2, 0.8
 LEAVE_S = 5.0
 # of a deadlock it is this side that gives way, and the whole attempt is made again
