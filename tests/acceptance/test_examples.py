@@ -14,6 +14,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -152,6 +153,7 @@ def test_every_command_and_option_says_what_it_does() -> None:
             assert parameter.help, f"{name} {parameter.name}"
 
 
+@cache
 def _commands_of_the_program() -> dict[str, Any]:
     commands: dict[str, Any] = getattr(get_command(app), "commands")  # noqa: B009 - untyped in typer
     return commands
