@@ -24,9 +24,9 @@ from dealwright.errors import DatabaseError
 _WRITTEN = ("dealwright.lead", "dealwright.booking", "dealwright.assignment", "dealwright.agent")
 _GATE = b"SELECT pg_advisory_xact_lock(hashtext('dealwright upgrade'), 0)"
 _ATTEMPTS = 200
-# the longest that others may be held up before the work itself begins; where it is too short for a busy or
-# slow machine, those at work do not end in time, however often it is tried
-_SHORTEST_S, _LONGEST_S = 0.2, 0.8
+# the longest that others may be held up before the work itself begins; and where that was too short time and
+# again, at a busy desk or on a slow machine
+_SHORTEST_S, _LONGEST_S, _AFTER_TRYING_S, _TRIED = 0.2, 0.5, 0.8, 10
 LEAVE_S = 5.0
 # of a deadlock it is this side that gives way, and the whole attempt is made again
 _GAVE_WAY = (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected)
@@ -107,7 +107,8 @@ def beside_work(connection: Connection[Any], apply: Callable[[], object], tell: 
         There was no such moment; the message says who was in the way.
     """
     row = connection.execute("SELECT current_setting('lock_timeout')").fetchone()
-    limit_s = min(_LONGEST_S, 0.8 * _deadlock_timeout_s(connection))
+    # past the server's own time somebody else would be ended as the victim of a deadlock
+    limit_s = 0.8 * _deadlock_timeout_s(connection)
     tables = _present(connection)
     _send_autovacuum_away(connection, tables)
     told = time.monotonic()
@@ -116,7 +117,9 @@ def beside_work(connection: Connection[Any], apply: Callable[[], object], tell: 
             with connection.transaction():
                 # placing and settling take the tables in different orders: mostly one, at times the other
                 order = tables[::-1] if attempt % 4 == 3 else tables
-                _hold(connection, order, within_s=min(_SHORTEST_S * 1.25 ** min(attempt, 10), limit_s))
+                longest_s = _LONGEST_S if attempt < _TRIED else _AFTER_TRYING_S
+                within_s = min(_SHORTEST_S * 1.25 ** min(attempt, _TRIED), longest_s, limit_s)
+                _hold(connection, order, within_s=within_s)
                 apply()
         except _GAVE_WAY:
             if time.monotonic() - told >= PATIENCE_S and (holders := _in_the_way(connection, tables)):
