@@ -164,7 +164,7 @@ def test_a_night_of_20000_accounts_survives_a_worker_and_is_the_same(
     tasks = {item.stage: item.tasks for item in beside.trace if item.tasks}
     assert sum(tasks["predict"].values()) == 16
     assert tasks["anomalies"] == tasks["action"] == {"w2": 4}
-    assert {"predict", "anomalies", "action", "route", "brief"} <= set(tasks)
+    assert {"predict", "anomalies", "action", "route", "schedule", "brief"} <= set(tasks)
     assert all(not item.tasks for item in alone.trace)
     assert "predict: 1 of 4 tasks, 2 workers" in said
     assert "action: 4 of 4 tasks, 1 worker" in said

@@ -58,7 +58,7 @@ class Solved:
     days
         Of representatives; see `route`.
     channels
-        Allocations, by what they depend on.
+        Allocations of the plan itself, by what they depend on.
     """
 
     days: SolvedDays = field(default_factory=dict)
@@ -83,7 +83,7 @@ class Night:
     solved
         What was found before: taken over where nothing it depends on has changed.
     executor
-        Where days are planned; by default threads.
+        Where days are planned and simulated; by default threads.
     """
 
     stages: Tracer
@@ -149,14 +149,18 @@ class Night:
         reps = None if _FIELD in capacities else hash_frame(data.reps)
         given = (sorted(capacities.items()), sorted((days or {}).items()), reps, hash_params(params))
         key = hash_text(f"{given!r}|{hash_frame(commitments)}")
-        if key not in known or not self.stages.quiet:
-            known[key] = self.stages.run(
-                "channel", data.accounts.height, allocate_channels, data.accounts, self.actions.frame,
-                params, options=self.actions.options, reps=data.reps, capacities=dict(capacities),
-                waiting=self.waitlist, commitments=commitments, days=days,
-                schema=data.schema, as_of=data.as_of,
-            )  # fmt: skip
-        return known[key]
+        if key in known and self.stages.quiet:
+            return known[key]
+        found = self.stages.run(
+            "channel", data.accounts.height, allocate_channels, data.accounts, self.actions.frame,
+            params, options=self.actions.options, reps=data.reps, capacities=dict(capacities),
+            waiting=self.waitlist, commitments=commitments, days=days,
+            schema=data.schema, as_of=data.as_of,
+        )  # fmt: skip
+        # what a plan with one more finds differs from what any other finds, and is a row per account
+        if not self.stages.quiet:
+            known[key] = found
+        return found
 
     def staff(self, channels: Channels) -> Schedule:
         """Run *schedule* for the contacts that the channels hold."""
@@ -166,6 +170,8 @@ class Night:
             staff=data.staff, arrivals=data.arrivals, call_backs=data.call_backs, carried=self.carried,
             touches=data.logs()["touches"], catalogue=self.params.action.catalogue,
             schema=data.schema, as_of=data.as_of,
+            # days that are planned again to see what changes are hardly simulated
+            executor=None if self.stages.quiet else self.executor,
         )  # fmt: skip
 
 

@@ -54,7 +54,7 @@ def find_headcount(planned: Schedule, data: PlanInputs, params: PlanParams, rest
     solver's; nor where the centre is open for more than sixteen hours a day, which would take minutes. A rule
     without which no roster is found within ``schedule.max_seconds`` has no row.
     """
-    rows = []
+    rows: list[tuple[object, ...]] = []
     if not planned.shifts.is_empty():
         # the chance of keeping the levels takes most of the time, and is not asked for
         quick = replace(params, schedule=replace(params.schedule, runs=1, forecast_days=0))
@@ -62,17 +62,15 @@ def find_headcount(planned: Schedule, data: PlanInputs, params: PlanParams, rest
         short_day = params.schedule.ends_min - params.schedule.opens_min <= _LONGEST_DAY_MIN
         others += _lift(planned, data, quick) if planned.proven and short_day else ()
 
-        def without(other: _Lifted) -> Schedule | None:
+        def without(other: _Lifted) -> tuple[object, ...] | None:
+            # the figures alone are kept: a schedule has a row per account
             try:
-                return restaff(other.data, other.params)
+                return _row(other.rule, other.channel, restaff(other.data, other.params), planned)
             except NoRosterError:  # a question that takes too long must not end the night
                 return None
 
         found = parallel_map(without, others)
-        rows.append(_row(AS_PLANNED, None, planned, planned))
-        for other, its in zip(others, found, strict=True):
-            if its is not None:
-                rows.append(_row(other.rule, other.channel, its, planned))
+        rows = [_row(AS_PLANNED, None, planned, planned), *(row for row in found if row is not None)]
     return pl.DataFrame(rows, schema=HEADCOUNT_COLUMNS, orient="row")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 import polars as pl
 import polars.selectors as cs
@@ -34,6 +34,8 @@ from dealwright.plan.territories import ApprovedTerritories, draw_territories
 from dealwright.plan.trace import FIELD_STAGES, STAGES, Progress, StageResult, Tracer, hash_frame, hash_text
 from dealwright.plan.travel import TravelTimes
 from dealwright.schemas import ACCOUNT_RESULT_COLUMNS, PlanInputs
+
+_BESIDE: Final = 200_000  # accounts of which two plans are made at a time
 
 
 def run_plan(
@@ -172,8 +174,9 @@ def run_plan(
             answers["one_more"] = lambda: find_one_more(planned, data, params, replan)
         if params.headcount:
             answers["headcount"] = lambda: find_headcount(schedule, data, params, restaff)
-        # a few long plans again, one after the other, beside many short ones
-        found = parallel_map(lambda answer: answer(), answers.values())
+        # a few long plans again, one after the other, beside many short ones; of many accounts, each needs
+        # so much memory that both would make the peak of the night
+        found = parallel_map(lambda answer: answer(), answers.values(), worthwhile=rows <= _BESIDE)
         return replace(find_limits(**tables), **dict(zip(answers, found, strict=True)))
 
     limits = stages.run(

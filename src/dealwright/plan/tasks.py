@@ -41,11 +41,14 @@ def day_tasks(plan: Plan) -> DayTasks:
     calls = tables["calls"].with_columns(day=pl.col("start_at").dt.date())
     found = [visits, calls, _untimed(plan, days[0])]
     as_decided = (pl.col("channel") == pl.col("decided_channel")) & (pl.col("action") != NOTHING)
-    tasks = (
+    contacts = (
         pl.concat(conform(part, _FOUND) for part in found)
         .sort("start_at", "account_id", nulls_last=True)
         .unique(["day", "account_id", "channel"], keep="first", maintain_order=True)
-        .join(_decisions(plan), on="account_id", how="left", maintain_order="left")
+    )
+    decisions = _decisions(plan, contacts.select("account_id"))
+    tasks = (
+        contacts.join(decisions, on="account_id", how="left", maintain_order="left")
         .join(_briefs(plan), on=["account_id", "start_at"], how="left", maintain_order="left")
         .with_columns(
             action=pl.when(as_decided).then("action").otherwise(pl.lit(CALL_BACK)),
@@ -87,8 +90,8 @@ def _untimed(plan: Plan, first_day: date) -> pl.DataFrame:
     )
 
 
-def _decisions(plan: Plan) -> pl.DataFrame:
-    """Return per account what was decided, and with what probability that very option was drawn.
+def _decisions(plan: Plan, accounts: pl.DataFrame) -> pl.DataFrame:
+    """Return what was decided for some accounts, and with what probability that very option was drawn.
 
     Where the stage *channel* took another action or channel than the one drawn, nobody knows.
     """
@@ -99,6 +102,7 @@ def _decisions(plan: Plan) -> pl.DataFrame:
     as_drawn = (pl.col("action") == pl.col("drawn_action")) & (pl.col("channel") == pl.col("drawn_channel"))
     return (
         plan.accounts.select("account_id", "account_name", "action", "channel")
+        .join(accounts, on="account_id", how="semi", maintain_order="left")
         .join(drawn, on="account_id", how="left", maintain_order="left")
         .select(
             "account_id", "account_name", "action",

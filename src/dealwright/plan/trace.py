@@ -28,6 +28,7 @@ STAGES: Final = (
 )  # fmt: skip
 # only where there are positions and representatives
 FIELD_STAGES: Final = ("territory", "route", "distance_only")
+_MANY_ROWS: Final = 100_000
 
 
 class StageResult(Protocol):
@@ -120,7 +121,12 @@ class Tracer:
     ) -> R:
         """Run ``stage(*args, rng=…, **kwargs)``; the parameters are the last positional argument."""
         if self.quiet:
-            return stage(*args, rng=generator(self.seed, name), **kwargs)
+            result = stage(*args, rng=generator(self.seed, name), **kwargs)
+            if (
+                rows_in > _MANY_ROWS
+            ):  # what is left of a dozen plans made again would be the peak of the night
+                return_memory()
+            return result
         if self.progress is not None:
             self.progress(name, min(len(self.records), self.total - 1), self.total)
         before = hash_text("|".join([self.input_hash, *(record.output_hash for record in self.records)]))

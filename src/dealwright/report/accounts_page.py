@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -66,10 +66,13 @@ def write_accounts(run: Run, folder: Path) -> None:
         old.unlink()
     shards = pl.Series("_file", shards_of(run.accounts["account_id"], files), dtype=pl.Int64)
     reasons = Reasons(run.form)
+    history, briefs = (_Batches.of(table, files) for table in (run.history, run.tables["briefs"]))
 
     def write_some(first: int) -> pl.DataFrame:
         here = shards.is_between(first, first + _FILES_AT_A_TIME, closed="left")
-        cards = _cards_of(run, run.accounts.filter(here), reasons)
+        batch = first // _FILES_AT_A_TIME
+        some = replace(run, accounts=run.accounts.filter(here), history=history.rows_of(batch))
+        cards = _cards_of(some, briefs.rows_of(batch), reasons)
         shown = cards.select(_SHOWN).with_columns(
             pl.col(name).round(digits) for name, digits in _PLACES.items()
         )
@@ -88,22 +91,44 @@ def write_accounts(run: Run, folder: Path) -> None:
     (folder / "accounts.html").write_text(_page(run, index, files), encoding="utf-8")
 
 
-def _cards_of(run: Run, accounts: pl.DataFrame, reasons: Reasons) -> pl.DataFrame:
+@dataclass(frozen=True)
+class _Batches:
+    """A table with rows of accounts, to take those of the accounts of some files from it.
+
+    Looking all rows through for every batch would take a time that grows as the square of the accounts.
+    """
+
+    table: pl.DataFrame
+    rows: NDArray[np.int64]
+    ends: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, table: pl.DataFrame, files: int) -> _Batches:
+        """Put the rows of a table in the order of the batches; within one they keep theirs."""
+        runs = table.select(pl.col("account_id").rle()).unnest("account_id")
+        of_account = shards_of(runs["value"], files) // _FILES_AT_A_TIME
+        batch = np.repeat(of_account, runs["len"].to_numpy())
+        batches = math.ceil(files / _FILES_AT_A_TIME)
+        ends = np.cumsum(np.bincount(batch, minlength=batches), dtype=np.int64)
+        return cls(table, np.argsort(batch, kind="stable"), ends)
+
+    def rows_of(self, batch: int) -> pl.DataFrame:
+        """Return the rows of one batch."""
+        first = int(self.ends[batch - 1]) if batch else 0
+        return self.table[self.rows[first : int(self.ends[batch])]]
+
+
+def _cards_of(run: Run, briefs: pl.DataFrame, reasons: Reasons) -> pl.DataFrame:
     """Return the cards of some accounts, with the briefs of their contacts.
 
     The briefs of numbered agents stand nowhere else.
     """
-    ids = accounts.select("account_id")
-    history, briefs = (
-        frame.join(ids, on="account_id", how="semi", maintain_order="left")
-        for frame in (run.history, run.tables["briefs"])
-    )
     of_account = (
         briefs.with_columns(shown_fragment())
         .group_by("account_id", maintain_order=True)
         .agg(brief=pl.col("html").str.join(""))
     )
-    cards = card_frame(replace(run, accounts=accounts, history=history), reasons)
+    cards = card_frame(run, reasons)
     return cards.join(of_account, on="account_id", how="left", maintain_order="left")
 
 

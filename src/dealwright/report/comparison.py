@@ -41,6 +41,7 @@ HISTORY_COLUMNS: Final[Columns] = {
 }
 _EVENTS: Final = 6
 _ACCOUNTS: Final = 100_000  # whose events are put in order together
+_PENDING: Final = 1_000_000  # events that wait before they are put in order with those before
 _NOBODY: Final = pl.Series("account_id", [], dtype=pl.String)
 _RUNS: Final = 12
 _COMPARED: Final = ("account_id", "rep_id", "action", "channel", "expected_value_eur")
@@ -151,17 +152,25 @@ def recent_events(
         Their rows, some at a time.
     """
     found: dict[str, list[pl.DataFrame]] = {"order": [], "contact": []}
+
+    def keep(what: str, events: pl.DataFrame) -> None:
+        """Add the latest of further events; what is not among the latest of all of them is let go."""
+        parts = found[what]
+        parts.append(_latest(events, each))
+        if sum(part.height for part in parts[1:]) > max(parts[0].height, _PENDING):
+            parts[:] = [_latest(pl.concat(parts), each)]
+
     for rows in orders:
         events = rows.select("account_id", at=pl.col("ordered_at").cast(pl.Datetime("us")),
                              amount_eur=pl.col("amount_eur").cast(pl.Float64))  # fmt: skip
-        found["order"].append(_latest(events, each))
+        keep("order", events)
     for rows in touches:
         made = rows.filter(pl.col("channel").is_not_null())
         events = made.select(
             "account_id", "channel", "action", at=pl.col("touched_at").cast(pl.Datetime("us")),
             answered="response",
         )  # fmt: skip
-        found["contact"].append(_latest(events, each))
+        keep("contact", events)
     # some accounts at a time, in the order of their ids
     ids = pl.concat([part["account_id"].unique() for parts in found.values() for part in parts] or [_NOBODY])
     ids = ids.unique().sort()

@@ -115,6 +115,7 @@ _LIKELY: Final = (
     (2.0, mark("more likely")),
 )  # fmt: skip
 _SHARES: Final = frozenset({"churn_probability"})
+_REMEMBERED: Final = 100_000  # reasons in words
 
 
 class Reasons:
@@ -129,6 +130,7 @@ class Reasons:
     def __init__(self, form: Format) -> None:
         self._form = form
         self._written: dict[tuple[str, str], str] = {}
+        self._said: dict[str, str] = {}
 
     @cached_property
     def _forms(self) -> list[tuple[re.Pattern[str], str]]:
@@ -151,6 +153,15 @@ class Reasons:
 
     def say(self, reason: str) -> str:
         """Return a reason for people."""
+        known = self._said.get(reason)  # many accounts have the same one
+        if known is None:
+            if len(self._said) >= _REMEMBERED:  # and as many have one of their own
+                self._said.clear()
+            known = self._said[reason] = self._put(reason)
+        return known
+
+    def _put(self, reason: str) -> str:
+        """Put a reason in words."""
         if reason.startswith("needs "):
             return "; ".join(self._need(part) for part in reason.split("; "))
         for pattern, message in self._forms:

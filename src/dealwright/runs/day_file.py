@@ -9,7 +9,7 @@ import polars as pl
 
 from dealwright.plan.result import Plan
 from dealwright.plan.routing.requests import open_during_shifts, read_reps, read_requests
-from dealwright.runs.task_file import LEVEL
+from dealwright.runs.task_file import compression_level
 
 REQUEST_FILE: Final = "visit_requests.parquet"
 REP_FILE: Final = "reps.parquet"
@@ -34,7 +34,8 @@ def write_day_files(plan: Plan, folder: Path) -> None:
         [plan.tables[name].select("account_id", "value_eur") for name in ("visits", "left_out")]
     ).unique("account_id", keep="first")
     requests = requests.update(routed, on="account_id", how="left")
-    open_during_shifts(requests, reps).write_parquet(folder / REQUEST_FILE, compression_level=LEVEL)
+    requests = open_during_shifts(requests, reps)
+    requests.write_parquet(folder / REQUEST_FILE, compression_level=compression_level(requests))
     pl.DataFrame(
         [vars(rep) for rep in reps],
         schema={

@@ -30,7 +30,7 @@ from dealwright.report.plan_metrics import metrics_text
 from dealwright.report.plan_report import render_report
 from dealwright.runs.day_file import REP_FILE, REQUEST_FILE, write_day_files
 from dealwright.runs.reading import company_called, read_earlier, read_run
-from dealwright.runs.task_file import LEVEL, TASK_FILE, write_tasks
+from dealwright.runs.task_file import TASK_FILE, compression_level, write_tasks
 from dealwright.tables.rejected import write_rejected
 from dealwright.toml import to_toml
 
@@ -141,7 +141,9 @@ def write_plan(
     tables = {"accounts": plan.accounts, **plan.tables}
     parallel_map(
         lambda name: tables[name].write_parquet(
-            folder / f"{name}.parquet", compression_level=LEVEL, row_group_size=_GROUP_ROWS
+            folder / f"{name}.parquet",
+            compression_level=compression_level(tables[name]),
+            row_group_size=_GROUP_ROWS,
         ),
         tables,
     )
@@ -173,9 +175,8 @@ def _write_comparison(plan: Plan, folder: Path, previous: Path | None) -> None:
         None if before is None else before.as_of, data.as_of,
     )  # fmt: skip
     outcomes.write_parquet(folder / "outcomes.parquet")
-    recent_events(data.parts("orders"), data.parts("touches")).write_parquet(
-        folder / "account_history.parquet", compression_level=LEVEL
-    )
+    history = recent_events(data.parts("orders"), data.parts("touches"))
+    history.write_parquet(folder / "account_history.parquet", compression_level=compression_level(history))
     trend = trend_with(() if before is None else before.trend, data.as_of, plan.kpis.summary())
     _write_json(folder / "trend.json", trend)
 

@@ -274,3 +274,19 @@ def test_every_row_of_the_layout_is_a_column_of_the_cards(folder: Path) -> None:
     known = set(card_frame(read_run(folder)).columns)
     for section in layout(Format()):
         assert {row["field"] for row in section["rows"]} <= known
+
+
+def test_a_batch_of_cards_is_given_the_rows_of_its_accounts_in_their_order() -> None:
+    ids = [f"{k:03}" for k in range(40)]
+    table = pl.DataFrame(
+        {"account_id": [ids[k * 7 % 40] for k in range(90)], "number": list(range(90))},
+        schema={"account_id": pl.String, "number": pl.Int64},
+    )
+    files = 12  # batches of five files: three, the last one smaller
+    batches = accounts_page._Batches.of(table, files)
+    of = accounts_page.shards_of(table["account_id"], files) // accounts_page._FILES_AT_A_TIME
+    for batch in range(3):
+        expected = table.filter(pl.Series(of) == batch)
+        assert not expected.is_empty()
+        assert batches.rows_of(batch).equals(expected)
+    assert accounts_page._Batches.of(table.clear(), files).rows_of(2).is_empty()

@@ -36,8 +36,9 @@ def test_the_latest_events_of_each_account_come_first(monkeypatch: pytest.Monkey
         ]
         for at, *what in sorted(events, reverse=True)[:6]:
             expected.append((account, at.replace(hour=0), *what))
-    for rows, accounts in ((1_000, 100), (37, 3)):
+    for rows, accounts, pending in ((1_000, 100, 1_000), (37, 3, 50)):
         monkeypatch.setattr(comparison, "_ACCOUNTS", accounts)
+        monkeypatch.setattr(comparison, "_PENDING", pending)
         found = recent_events(orders.iter_slices(rows), touches.iter_slices(rows))
         assert dict(found.schema) == dict(HISTORY_COLUMNS)
         assert found.rows() == expected

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Final
@@ -17,7 +18,6 @@ from dealwright.plan.staffing.erlang import available_agents, service_level
 from dealwright.plan.staffing.params import ScheduleParams
 from dealwright.plan.staffing.simulation import (
     Bools,
-    Simulated,
     chance,
     chance_error,
     simulate_backlog,
@@ -54,31 +54,68 @@ class Levels:
     error: float
 
 
+@dataclass(frozen=True)
+class _Game:
+    """Some simulated days of one channel: a task of its own, seeded by itself, wherever it is played.
+
+    Attributes
+    ----------
+    agents
+        Available per interval, for a queue.
+    minutes
+        That can be spent on contacts, for work that may wait.
+    """
+
+    demand: ChannelDemand
+    agents: Ints
+    minutes: Floats
+    runs: int
+    seed: int
+    params: ScheduleParams
+
+
+@dataclass(frozen=True)
+class _Played:
+    """On which of the days the level was kept; contacts in time and all, by interval, for a queue."""
+
+    kept: Bools
+    in_time: Floats
+    came: Floats
+
+
 def judge_levels(
     demands: Sequence[tuple[ChannelDemand, ...]],
     force: Workforce,
     days: Sequence[date],
     params: ScheduleParams,
     seed: int,
+    *,
+    executor: Executor | None = None,
 ) -> Levels:
     """Judge every channel on every day.
 
     All channels are played on the same days, so that the chance that all keep their level is that of one day.
+
+    Parameters
+    ----------
+    executor
+        Where the days are played; by default threads.
     """
     frames: list[pl.DataFrame] = []
     kept: dict[str, list[float]] = {}
     together: list[Bools] = []
+    played = _play_all(demands, force, params, seed, executor)
     for index, (day, demand) in enumerate(zip(days, demands, strict=True)):
         scheduled = force.scheduled(index)
-        runs = min(_runs(item, scheduled[c], params) for c, item in enumerate(demand))
-        whole_day = np.ones(runs, dtype=np.bool_)
+        whole_day: Bools | None = None
         for c, item in enumerate(demand):
-            if not item.contacts.any() and not scheduled[c].any():
+            if (index, c) not in played:
                 continue
             work = item.work
             available = available_agents(scheduled[c], work.shrinkage)
             levels = simulated = np.full(params.intervals, np.nan)
             load = item.contacts / params.interval_min * work.handle_min
+            its = played[index, c]
             if work.kind == "queue":
                 levels = np.array(
                     [
@@ -88,15 +125,10 @@ def judge_levels(
                         for n, a in zip(available, load, strict=True)
                     ]
                 )
-                good, simulated = _play_queue(
-                    item, available, runs, (seed + 1009 * index + c) % 2**31, params
-                )
-            else:
-                there = scheduled[c] + force.between[index][c]
-                good = _play_backlog(item, there, runs, (seed + 1009 * index + c) % 2**31, params)
+                simulated = np.divide(its.in_time, its.came, out=simulated.copy(), where=its.came > 0)
             if item.contacts.any():
-                kept.setdefault(item.channel, []).append(chance(good))
-                whole_day &= good
+                kept.setdefault(item.channel, []).append(chance(its.kept))
+                whole_day = its.kept if whole_day is None else whole_day & its.kept
             with np.errstate(divide="ignore", invalid="ignore"):
                 busy = np.where(available > 0, np.minimum(load / available, 1.0), np.nan)
             frames.append(
@@ -120,7 +152,7 @@ def judge_levels(
                     schema=SERVICE_LEVEL_COLUMNS,
                 ).with_columns(pl.col(pl.Float64).fill_nan(None))
             )
-        if any(item.contacts.any() for item in demand):
+        if whole_day is not None:
             together.append(whole_day)
     table = pl.concat(frames) if frames else pl.DataFrame(schema=SERVICE_LEVEL_COLUMNS)
     everything = float(np.mean([chance(good) for good in together])) if together else math.nan
@@ -129,39 +161,74 @@ def judge_levels(
     return Levels(table, probability, everything, error)
 
 
-def _play_queue(
-    item: ChannelDemand, available: Ints, runs: int, seed: int, params: ScheduleParams
-) -> tuple[Bools, Floats]:
-    """Return on which of the simulated days a queue keeps its level, and its level by interval."""
-    work = item.work
+def _play_all(
+    demands: Sequence[tuple[ChannelDemand, ...]],
+    force: Workforce,
+    params: ScheduleParams,
+    seed: int,
+    executor: Executor | None,
+) -> dict[tuple[int, int], _Played]:
+    """Play every channel with work or staff, by day and channel: all of it at once, for it is independent."""
+    games: dict[tuple[int, int], list[_Game]] = {}
+    for index, demand in enumerate(demands):
+        scheduled = force.scheduled(index)
+        runs = min(_runs(item, scheduled[c], params) for c, item in enumerate(demand))
+        for c, item in enumerate(demand):
+            if item.contacts.any() or scheduled[c].any():
+                games[index, c] = _games(
+                    item, scheduled[c], force.between[index][c],
+                    runs=runs, seed=(seed + 1009 * index + c) % 2**31, params=params,
+                )  # fmt: skip
+    found = iter(parallel_map(_play, [game for its in games.values() for game in its], executor=executor))
+    return {place: _join([next(found) for _ in its]) for place, its in games.items()}
 
-    def play(first: int) -> Simulated:
-        return simulate_queue(
-            item.contacts, available, interval_min=params.interval_min, handle_min=work.handle_min,
-            within_min=work.within_s / 60.0, patience_min=work.patience_min, runs=min(_BATCH, runs - first),
-            seed=(seed + first) % 2**31,
+
+def _games(
+    item: ChannelDemand,
+    scheduled: Ints,
+    between: Floats,
+    *,
+    runs: int,
+    seed: int,
+    params: ScheduleParams,
+) -> list[_Game]:
+    """Divide the days of a queue into batches, each with draws of its own; work that may wait is quick."""
+    agents = available_agents(scheduled, item.work.shrinkage)
+    minutes = np.asarray((scheduled + between) * params.interval_min * (1.0 - item.work.shrinkage))
+    step = _BATCH if item.work.kind == "queue" else max(runs, 1)
+    return [
+        _Game(item, agents, minutes, min(step, runs - first), (seed + first) % 2**31, params)
+        for first in range(0, max(runs, 1), step)
+    ]
+
+
+def _play(game: _Game) -> _Played:
+    """Play the days of one task."""
+    item, params = game.demand, game.params
+    work = item.work
+    if work.kind == "queue":
+        queue = simulate_queue(
+            item.contacts, game.agents, interval_min=params.interval_min, handle_min=work.handle_min,
+            within_min=work.within_s / 60.0, patience_min=work.patience_min, runs=game.runs, seed=game.seed,
         )  # fmt: skip
-
-    # each batch seeds its own draws, so that it does not matter which core plays it
-    batches = parallel_map(play, range(0, runs, _BATCH))
-    total = np.sum([played.came for played in batches], axis=0)
-    in_time = np.sum([played.in_time for played in batches], axis=0)
-    by_interval = np.divide(in_time, total, out=np.full(total.size, np.nan), where=total > 0)
-    return np.concatenate([played.kept(work.target_share) for played in batches]), by_interval
-
-
-def _play_backlog(
-    item: ChannelDemand, scheduled: Floats, runs: int, seed: int, params: ScheduleParams
-) -> Bools:
-    """Return on which of the simulated days enough of the work that may wait is done in time."""
-    work = item.work
+        return _Played(queue.kept(work.target_share), queue.in_time, queue.came)
     arriving = item.contacts.copy()
     arriving[0] = max(arriving[0] - item.own, 0.0)
     share = simulate_backlog(
-        arriving, item.own, scheduled * params.interval_min * (1.0 - work.shrinkage),
-        handle_min=work.handle_min, drain_intervals=drain_intervals(work, params), runs=runs, seed=seed,
+        arriving, item.own, game.minutes, handle_min=work.handle_min,
+        drain_intervals=drain_intervals(work, params), runs=game.runs, seed=game.seed,
     )  # fmt: skip
-    return np.asarray(share >= work.target_share - 1e-12)
+    nothing = np.zeros(0)
+    return _Played(np.asarray(share >= work.target_share - 1e-12), nothing, nothing)
+
+
+def _join(parts: Sequence[_Played]) -> _Played:
+    """Put the batches of a channel's days together."""
+    return _Played(
+        np.concatenate([part.kept for part in parts]),
+        np.sum([part.in_time for part in parts], axis=0),
+        np.sum([part.came for part in parts], axis=0),
+    )
 
 
 def _runs(item: ChannelDemand, scheduled: Ints, params: ScheduleParams) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any, Final
@@ -36,6 +37,8 @@ from dealwright.plan.staffing.shifts import Cover, cover_demand, missing_hours
 from dealwright.plan.staffing.workforce import Workforce, put_to_work
 from dealwright.schemas import CALL_BACK_COLUMNS, SHIFT_COLUMNS, AccountSchema, PlanInputs, conform
 
+_WHO: Final = {"rep_id": pl.String, "rep_name": pl.String, "kind": pl.Int64, "work": pl.Int64}
+_TIMES: Final = {name: kind for name, kind in SHIFT_COLUMNS.items() if name not in (*_WHO, "channels")}
 _MOST_ROUNDS: Final = 6  # of shifts and calls, until every call has a place
 
 
@@ -160,6 +163,7 @@ def schedule(
     schema: AccountSchema | None = None,
     as_of: datetime | None = None,
     rng: np.random.Generator | None = None,
+    executor: Executor | None = None,
 ) -> Schedule:
     """Staff the contact centre and list its calls.
 
@@ -187,6 +191,8 @@ def schedule(
         Which column is what, and the cut-off; by default both follow from the frames.
     rng
         Draws the simulated days.
+    executor
+        Where the days are simulated; by default threads.
 
     Raises
     ------
@@ -223,7 +229,7 @@ def schedule(
             break
         windows = more
     seed = int((rng or np.random.default_rng(0)).integers(2**31))
-    levels = judge_levels(demands, force, days, params, seed)
+    levels = judge_levels(demands, force, days, params, seed, executor=executor)
     backlog, carry_over = forecast_backlog(inputs, demands, force, days, params)
     notes = _notes(people, demands, roster, covers, shifts=shifts, days=days, params=params)
     shift_frame = _shift_frame(roster, people, on_day, force, days)
@@ -313,20 +319,36 @@ def _shift_frame(
     force: Workforce,
     days: tuple[date, ...],
 ) -> pl.DataFrame:
-    rows = []
+    """Return `SHIFT_COLUMNS`; the times of a shift, and who works on what, are few and are written once."""
+    kinds: dict[tuple[int, int], int] = {}
+    works: dict[tuple[str, ...], int] = {}
     channels = [force.channels_of(day) for day in range(len(days))]
+    who: list[tuple[str, str, int, int]] = []
     for assignment in roster.assignments:
-        shift, day = shifts[assignment.day][assignment.shift], days[assignment.day]
-        lunch = [None, None] if shift.lunch is None else [_at(day, minute) for minute in shift.lunch]
-        breaks = [_at(day, start) for start, _ in shift.breaks]
-        length = shift.breaks[0][1] - shift.breaks[0][0] if shift.breaks else 0
         rep_id = force.rep_id(assignment.person)
         name = rep_id if people is None else people[assignment.person].name
-        rows.append((
-            rep_id, name, day, shift.pattern, _at(day, shift.start_min), _at(day, shift.end_min), *lunch,
-            breaks, length, shift.paid_min, channels[assignment.day][assignment.person],
-        ))  # fmt: skip
-    return pl.DataFrame(rows, schema=SHIFT_COLUMNS, orient="row")
+        kind = kinds.setdefault((assignment.day, assignment.shift), len(kinds))
+        work = works.setdefault(tuple(channels[assignment.day][assignment.person]), len(works))
+        who.append((rep_id, name, kind, work))
+    times = [_times(shifts[day][shift], days[day]) for day, shift in kinds]
+    named = pl.DataFrame(who, schema=_WHO, orient="row")
+    work_of = pl.Series("channels", [list(work) for work in works], SHIFT_COLUMNS["channels"])
+    columns = [
+        *named.select("rep_id", "rep_name"),
+        *pl.DataFrame(times, schema=_TIMES, orient="row")[named["kind"]],
+        work_of.gather(named["work"]),
+    ]
+    return pl.DataFrame(columns).select(*SHIFT_COLUMNS)
+
+
+def _times(shift: Shift, day: date) -> tuple[object, ...]:
+    lunch = [None, None] if shift.lunch is None else [_at(day, minute) for minute in shift.lunch]
+    breaks = [_at(day, start) for start, _ in shift.breaks]
+    length = shift.breaks[0][1] - shift.breaks[0][0] if shift.breaks else 0
+    return (
+        day, shift.pattern, _at(day, shift.start_min), _at(day, shift.end_min), *lunch, breaks, length,
+        shift.paid_min,
+    )  # fmt: skip
 
 
 def _by_account(inputs: PlanInputs, calls: CallList) -> pl.DataFrame:

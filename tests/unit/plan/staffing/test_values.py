@@ -24,7 +24,7 @@ from dealwright.plan.staffing.demand import (
     measure_demand,
 )
 from dealwright.plan.staffing.erlang import required_agents, scheduled_agents
-from dealwright.plan.staffing.levels import _play_backlog, _runs, judge_levels
+from dealwright.plan.staffing.levels import _games, _play, _runs, judge_levels
 from dealwright.plan.staffing.params import DEFAULT_WORK, ScheduleParams, Work
 from dealwright.plan.staffing.patterns import Shift
 from dealwright.plan.staffing.roster import Person, Roster, RosterShift
@@ -477,9 +477,10 @@ def test_messages_are_kept_up_with_where_people_have_the_time(people: int, kept:
     work = Work("drain", 6.0, target_share=0.8, shrinkage=0.25, drain_h=1.0)
     contacts = np.array([2500.0, 0.0, 0.0, 0.0])
     item = ChannelDemand(MESSAGES, work, contacts, *(np.zeros(4),) * 4, None, "x")
-    good = _play_backlog(item, np.array([people, 0, 0, 0]), 400, 3, SHORT)
+    there = np.array([people, 0, 0, 0]), np.zeros(4)
+    good = _play(*_games(item, *there, runs=400, seed=3, params=SHORT)).kept
     # 225 people have two thirds of the minutes it takes, 300 nine tenths
     assert (good.mean() > 0.9) if kept else (good.mean() < 0.1)
     own = replace(item, contacts=np.array([5000.0, 0.0, 0.0, 0.0]), own=2500.0)
     # the plan's own as many come after: half of all, and more, is not done
-    assert _play_backlog(own, np.array([people, 0, 0, 0]), 400, 3, SHORT).mean() < 0.05
+    assert _play(*_games(own, *there, runs=400, seed=3, params=SHORT)).kept.mean() < 0.05
