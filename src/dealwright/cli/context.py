@@ -51,19 +51,12 @@ def read_time(text: str) -> datetime:
 
 @dataclass(frozen=True)
 class Globals:
-    """The options that stand before the command.
+    """The options that stand before the command."""
 
-    Attributes
-    ----------
-    database_url, home
-        Which database.
-    debug
-        Show where an unexpected error comes from.
-    """
-
+    # which database
     database_url: str | None = None
     home: Path | None = None
-    debug: bool = False
+    debug: bool = False  # show where an unexpected error comes from
 
     def settings(self) -> Settings:
         """Return the settings of this run."""

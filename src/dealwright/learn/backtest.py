@@ -33,25 +33,13 @@ _Z_95 = 1.644854  # one-sided
 
 @dataclass(frozen=True)
 class RowTerms:
-    """The parts of each row's logit, before calibration.
+    """The parts of each row's logit, before calibration."""
 
-    Attributes
-    ----------
-    names
-        ``destination`` for the lead's part, ``agent`` and ``agent x destination`` for affinities, traits by
-        name.
-    lead_bias
-        Shape (rows,).
-    parts
-        Shape (rows, names).
-    n_lead
-        How many of the parts belong to the lead alone; they come first.
-    """
-
+    # `destination` for the lead's part, `agent` and `agent x destination` for affinities, traits by name
     names: tuple[str, ...]
-    lead_bias: FloatArray
-    parts: FloatArray
-    n_lead: int
+    lead_bias: FloatArray  # shape (rows,)
+    parts: FloatArray  # shape (rows, names)
+    n_lead: int  # how many of the parts belong to the lead alone; they come first
 
     @property
     def lead_logit(self) -> FloatArray:
@@ -68,25 +56,13 @@ class RowTerms:
 
 @dataclass(frozen=True)
 class Backtest:
-    """Out-of-time predictions of the later outcomes, pooled over the blocks.
+    """Out-of-time predictions of the later outcomes, pooled over the blocks."""
 
-    Attributes
-    ----------
-    rows
-        Positions in the table.
-    base_rate
-        Win rate of everything known before the row's block, shrunk as the model's is.
-    terms
-        The parts of each row's logit.
-    block_ends
-        Where each block ends within the rows.
-    """
-
-    rows: IntArray
+    rows: IntArray  # positions in the table
     won: FloatArray
-    base_rate: FloatArray
-    terms: RowTerms
-    block_ends: tuple[int, ...]
+    base_rate: FloatArray  # win rate of everything known before the row's block, shrunk as the model's is
+    terms: RowTerms  # the parts of each row's logit
+    block_ends: tuple[int, ...]  # where each block ends within the rows
 
     def __len__(self) -> int:
         return len(self.rows)

@@ -73,24 +73,14 @@ def draw_calibration_curve(won: FloatArray, probability: FloatArray, bins: int =
 
 @dataclass(frozen=True)
 class Reliability:
-    """Whether probabilities held on outcomes they were given before.
+    """Whether probabilities held on outcomes they were given before."""
 
-    Attributes
-    ----------
-    outcomes
-        How many they were compared with.
-    predicted, observed
-        Share of wins expected, and seen.
-    ece
-        Expected calibration error, see `ProbabilityMetrics`.
-    p_value
-        Share of outcomes drawn with just these probabilities whose calibration error is at least as large.
-    """
-
-    outcomes: int
+    outcomes: int  # how many they were compared with
+    # share of wins expected, and seen
     predicted: float
     observed: float
-    ece: float
+    ece: float  # expected calibration error, see `ProbabilityMetrics`
+    # share of outcomes drawn with just these probabilities whose calibration error is at least as large
     p_value: float
 
     @property

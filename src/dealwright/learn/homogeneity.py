@@ -36,54 +36,36 @@ _LEAST_PERMUTATIONS = 119
 
 @dataclass(frozen=True)
 class EffectTest:
-    """Test of one way in which agents may differ.
+    """Test of one way in which agents may differ."""
 
-    Attributes
-    ----------
-    name
-        ``overall``, the name of a dimension (an agent's win rate depends on its value), ``base_revenue`` or
-        ``package_revenue``.
-    outcomes
-        How many outcomes it is based on.
-    p_value
-        Share of shuffles at least as extreme, this test alone.
-    adjusted_p_value
-        The same, corrected for looking at several tests (Westfall & Young 1993, "Resampling-Based Multiple
-        Testing", single-step maxT).
-    """
-
+    # `overall`, the name of a dimension (an agent's win rate depends on its value), `base_revenue` or
+    # `package_revenue`
     name: str
-    outcomes: int
-    p_value: float
+    outcomes: int  # how many outcomes it is based on
+    p_value: float  # share of shuffles at least as extreme, this test alone
+    # the same, corrected for looking at several tests (Westfall & Young 1993, "Resampling-Based Multiple
+    # Testing", single-step maxT)
     adjusted_p_value: float
 
 
 @dataclass(frozen=True)
 class Homogeneity:
-    """All tests together.
+    """All tests together."""
 
-    Attributes
-    ----------
-    tests, p_value
-        Whether agents win at different rates: each test, and all together.
-    revenue_tests, revenue_p_value
-        Whether their wins bring different amounts.
-    chi2, chi2_df, chi2_p_value
-        Pearson's statistic of wins against the wins expected from the leads, over agents, with its textbook
-        p-value.
-    plain_chi2, plain_df, plain_p_value, plain_outcomes
-        The plain contingency test of confirmed against cancelled bookings by agent, blind to case mix,
-        no-contacts left out: for comparison with what people compute by hand.
-    """
-
+    # whether agents win at different rates: each test, and all together
     tests: tuple[EffectTest, ...]
     p_value: float
+    # whether their wins bring different amounts
     revenue_tests: tuple[EffectTest, ...]
     revenue_p_value: float
     permutations: int
+    # Pearson's statistic of wins against the wins expected from the leads, over agents, with its textbook
+    # p-value
     chi2: float
     chi2_df: int
     chi2_p_value: float
+    # the plain contingency test of confirmed against cancelled bookings by agent, blind to case mix,
+    # no-contacts left out: for comparison with what people compute by hand
     plain_chi2: float
     plain_df: int
     plain_p_value: float

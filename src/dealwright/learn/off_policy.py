@@ -20,26 +20,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class PolicyValue:
-    """Estimated mean reward per lead of a policy, by three estimators, with what was actually earned.
-
-    Attributes
-    ----------
-    logged
-        Mean reward under the policy that was at work.
-    ips, snips
-        Inverse propensity scoring, and self-normalised.
-    doubly_robust
-        Reward model corrected by inverse propensity scoring: right if either of the two is; None without a
-        model.
-    effective_outcomes
-        ``(sum w)^2 / sum w^2`` of the importance weights: how many outcomes the estimate is really based on.
-    """
+    """Estimated mean reward per lead of a policy, by three estimators, with what was actually earned."""
 
     outcomes: int
-    logged: Estimate
+    logged: Estimate  # mean reward under the policy that was at work
+    # inverse propensity scoring, and self-normalised
     ips: Estimate
     snips: Estimate
+    # reward model corrected by inverse propensity scoring: right if either of the two is; None without a
+    # model
     doubly_robust: Estimate | None
+    # `(sum w)^2 / sum w^2` of the importance weights: how many outcomes the estimate is really based on
     effective_outcomes: float
 
     def summary(self) -> str:

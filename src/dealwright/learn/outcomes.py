@@ -27,21 +27,11 @@ TRAITS = ("rating", "years_of_service")
 
 @dataclass(frozen=True)
 class Outcomes:
-    """A history as learning sees it.
+    """A history as learning sees it."""
 
-    Attributes
-    ----------
-    frame
-        Columns of `schemas.OUTCOME_COLUMNS` and one per dimension.
-    traits
-        ``agent_id`` and one numeric column per trait.
-    agents
-        ``agent_id``, ``external_id``, ``name``.
-    """
-
-    frame: pl.DataFrame
-    traits: pl.DataFrame
-    agents: pl.DataFrame
+    frame: pl.DataFrame  # columns of `schemas.OUTCOME_COLUMNS` and one per dimension
+    traits: pl.DataFrame  # `agent_id` and one numeric column per trait
+    agents: pl.DataFrame  # `agent_id`, `external_id`, `name`
 
 
 def build_outcomes(history: History, as_of: datetime | None = None) -> Outcomes:
@@ -126,34 +116,20 @@ def _number(column: str) -> pl.Expr:
 
 @dataclass(frozen=True)
 class OutcomeTable:
-    """Outcomes as arrays, one element per row, sorted by assignment time.
+    """Outcomes as arrays, one element per row, sorted by assignment time."""
 
-    Attributes
-    ----------
-    dimensions
-        What the columns of ``codes`` mean.
-    agent_ids
-        Shape (agents,), ascending; ``agent`` holds positions in it.
-    codes
-        Shape (rows, dimensions), -1 where unknown.
-    assigned_us, known_us
-        Microseconds since 1970; an outcome is never known before its lead was assigned. Pending: the
-        largest integer.
-    won
-        1.0 or 0.0; 0.0 while pending, see ``settled``.
-    base_revenue, package_revenue
-        NaN where there is none.
-    """
-
-    dimensions: tuple[Dimension, ...]
-    agent_ids: IntArray
+    dimensions: tuple[Dimension, ...]  # what the columns of `codes` mean
+    agent_ids: IntArray  # shape (agents,), ascending; `agent` holds positions in it
     agent: IntArray
-    codes: IntArray
+    codes: IntArray  # shape (rows, dimensions), -1 where unknown
+    # microseconds since 1970; an outcome is never known before its lead was assigned. Pending: the largest
+    # integer.
     assigned_us: IntArray
     known_us: IntArray
     settled: BoolArray
-    won: FloatArray
+    won: FloatArray  # 1.0 or 0.0; 0.0 while pending, see `settled`
     contacted: BoolArray
+    # NaN where there is none
     base_revenue: FloatArray
     package_revenue: FloatArray
 

@@ -26,23 +26,12 @@ MIX_PRIOR = 10.0
 
 @dataclass(frozen=True)
 class Profiles:
-    """Profile of every agent.
+    """Profile of every agent."""
 
-    Attributes
-    ----------
-    agent_ids
-        Shape (agents,).
-    vector
-        Shape (agents, traits + slots): standardised traits, then affinities (log-odds).
-    variance
-        Shape (agents, slots): posterior variance of each affinity.
-    base_ratio, package_ratio
-        Shape (agents,): shrunken ratio of the agent's revenue to what the lead-only model expects.
-    """
-
-    agent_ids: IntArray
-    vector: FloatArray
-    variance: FloatArray
+    agent_ids: IntArray  # shape (agents,)
+    vector: FloatArray  # shape (agents, traits + slots): standardised traits, then affinities (log-odds)
+    variance: FloatArray  # shape (agents, slots): posterior variance of each affinity
+    # shape (agents,): shrunken ratio of the agent's revenue to what the lead-only model expects
     base_ratio: FloatArray
     package_ratio: FloatArray
 

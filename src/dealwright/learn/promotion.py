@@ -19,21 +19,14 @@ _LEAST_OUTCOMES = 50
 
 @dataclass(frozen=True)
 class Comparison:
-    """Challenger against champion on the same later outcomes.
+    """Challenger against champion on the same later outcomes."""
 
-    Attributes
-    ----------
-    beats
-        The challenger's log loss is lower, and the 95 % interval of the paired difference excludes 0.
-    difference
-        Challenger's mean log loss minus champion's, in nats; None where there are too few outcomes.
-    champion_log_loss, challenger_log_loss
-        Mean log losses, in nats.
-    """
-
+    # the challenger's log loss is lower, and the 95 % interval of the paired difference excludes 0
     beats: bool
     outcomes: int
+    # challenger's mean log loss minus champion's, in nats; None where there are too few outcomes
     difference: Estimate | None
+    # mean log losses, in nats
     champion_log_loss: float
     challenger_log_loss: float
 

@@ -31,23 +31,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class AgentStatistics:
-    """Counts over the outcomes known so far (won or lost), per agent and slot.
+    """Counts over the outcomes known so far (won or lost), per agent and slot."""
 
-    Attributes
-    ----------
-    agent_ids
-        Shape (agents,), ascending.
-    known, won, expected
-        Shape (agents, slots): outcomes known, won, and the sum of their lead-only win probabilities. A
-        dimension's slot counts the outcomes whose value matches.
-    base_sum, base_expected, package_sum, package_expected
-        Shape (agents,): money of the won outcomes, and what the revenue model expected of them.
-    """
-
-    agent_ids: IntArray
+    agent_ids: IntArray  # shape (agents,), ascending
+    # shape (agents, slots): outcomes known, won, and the sum of their lead-only win probabilities. A
+    # dimension's slot counts the outcomes whose value matches.
     known: FloatArray
     won: FloatArray
     expected: FloatArray
+    # shape (agents,): money of the won outcomes, and what the revenue model expected of them
     base_sum: FloatArray
     base_expected: FloatArray
     package_sum: FloatArray

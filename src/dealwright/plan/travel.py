@@ -68,22 +68,13 @@ class TravelParams:
 
 @dataclass(frozen=True)
 class TravelTable:
-    """Ways between all pairs of places.
+    """Ways between all pairs of places."""
 
-    Attributes
-    ----------
-    minutes, km
-        (N, N), access included in the minutes; infinitely many where there is no way.
-    unreachable
-        (N,) places without a road nearby.
-    source
-        Where the numbers come from, for people: it is shown beside them.
-    """
-
+    # (N, N), access included in the minutes; infinitely many where there is no way
     minutes: Floats
     km: Floats
-    unreachable: Bools
-    source: str
+    unreachable: Bools  # (N,) places without a road nearby
+    source: str  # where the numbers come from, for people: it is shown beside them
 
 
 class TravelTimes(Protocol):

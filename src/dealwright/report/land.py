@@ -25,24 +25,13 @@ _DIGITS: Final = 5  # about 1 m
 
 @dataclass(frozen=True)
 class Land:
-    """Where there is land.
+    """Where there is land."""
 
-    Attributes
-    ----------
-    shape
-        A Shapely polygon or multipolygon in degrees, longitude first.
-    places
-        ``name, lat_deg, lon_deg, min_zoom`` of each place to be named, and from which zoom of the map on.
-    drawn_from
-        What the ground is, for people.
-    is_coast
-        Whether what lies outside is water; not so for a hull.
-    """
-
-    shape: Any
+    shape: Any  # a Shapely polygon or multipolygon in degrees, longitude first
+    # `name, lat_deg, lon_deg, min_zoom` of each place to be named, and from which zoom of the map on
     places: tuple[tuple[str, float, float, int], ...]
-    drawn_from: str
-    is_coast: bool = True
+    drawn_from: str  # what the ground is, for people
+    is_coast: bool = True  # whether what lies outside is water; not so for a hull
 
     def features(self) -> list[dict[str, Any]]:
         """Return the ground and the places as GeoJSON features."""

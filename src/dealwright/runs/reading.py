@@ -91,22 +91,13 @@ def read_run(folder: Path | str, plan: Plan | None = None, *, columns: Collectio
 
 @dataclass(frozen=True)
 class EarlierRun:
-    """What a report compares a run with; each part may be missing.
+    """What a report compares a run with; each part may be missing."""
 
-    Attributes
-    ----------
-    accounts, tasks
-        Its tables.
-    as_of
-        Its cut-off.
-    trend
-        Key figures of the runs until then, that one last.
-    """
-
+    # its tables
     accounts: pl.DataFrame | None
     tasks: pl.DataFrame | None
-    as_of: datetime | None
-    trend: list[dict[str, Any]]
+    as_of: datetime | None  # its cut-off
+    trend: list[dict[str, Any]]  # key figures of the runs until then, that one last
 
 
 def read_earlier(folder: Path) -> EarlierRun:

@@ -21,20 +21,12 @@ _EXPLORATION_OF_BUDGET: Final = 0.2
 
 @dataclass(frozen=True)
 class OptionValues:
-    """What is on offer; arrays of shape (accounts, options) or (options,).
+    """What is on offer; arrays of shape (accounts, options) or (options,)."""
 
-    Attributes
-    ----------
-    value_eur : expected value net of cost; −inf where the option is not permitted.
-    cost_eur : cost per option.
-    contact : 1 for options that make contact, else 0.
-    action : index of the option's action.
-    """
-
-    value_eur: NDArray[np.float32]
-    cost_eur: NDArray[np.float64]
-    contact: NDArray[np.float64]
-    action: NDArray[np.int64]
+    value_eur: NDArray[np.float32]  # expected value net of cost; −inf where the option is not permitted
+    cost_eur: NDArray[np.float64]  # cost per option
+    contact: NDArray[np.float64]  # 1 for options that make contact, else 0
+    action: NDArray[np.int64]  # index of the option's action
 
     def of(self, part: slice) -> OptionValues:
         """Return what is on offer to some accounts."""
@@ -51,35 +43,25 @@ class Budget:
 
 @dataclass(frozen=True)
 class Choice:
-    """What every account gets.
+    """What every account gets."""
 
-    Attributes
-    ----------
-    option : index of the option, `NONE` for doing nothing.
-    best : what it would have got without exploration and control group.
-    explore : drawn for exploration (and not in the control group).
-    option_propensity : probability of `option` under control group, exploration and choice together.
-    propensity : the same of its action, on whatever channel.
-    propensity_nothing : the same of doing nothing.
-    price_contact_eur, price_cost : what one more contact, or one more EUR of cost, would have earned.
-    exploration_share : the share really explored, less than asked for where the budget is tight or
-        exploration would cost more than it may.
-    exploration_cost_eur : what exploration gives up per account: the best option's value less that of the
-        option drawn, both net of the budget's prices; 0 where nothing was drawn.
-    priced_out : a better option than the one chosen was left for want of budget.
-    """
-
-    option: NDArray[np.int64]
-    best: NDArray[np.int64]
-    explore: NDArray[np.bool_]
+    option: NDArray[np.int64]  # index of the option, `NONE` for doing nothing
+    best: NDArray[np.int64]  # what it would have got without exploration and control group
+    explore: NDArray[np.bool_]  # drawn for exploration (and not in the control group)
+    # probability of `option` under control group, exploration and choice together
     option_propensity: NDArray[np.float64]
-    propensity: NDArray[np.float64]
-    propensity_nothing: NDArray[np.float64]
+    propensity: NDArray[np.float64]  # the same of its action, on whatever channel
+    propensity_nothing: NDArray[np.float64]  # the same of doing nothing
+    # what one more contact, or one more EUR of cost, would have earned
     price_contact_eur: float
     price_cost: float
+    # the share really explored, less than asked for where the budget is tight or exploration would cost more
+    # than it may
     exploration_share: float
+    # what exploration gives up per account: the best option's value less that of the option drawn, both net
+    # of the budget's prices; 0 where nothing was drawn
     exploration_cost_eur: NDArray[np.float64]
-    priced_out: NDArray[np.bool_]
+    priced_out: NDArray[np.bool_]  # a better option than the one chosen was left for want of budget
 
     def of(self, part: slice) -> Choice:
         """Return what some accounts get."""

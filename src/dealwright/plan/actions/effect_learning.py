@@ -60,26 +60,19 @@ class EffectParams:
 
 @dataclass(frozen=True)
 class ActionEvidence:
-    """What is known of one action.
+    """What is known of one action."""
 
-    Attributes
-    ----------
-    source : ``learned``, ``rate learned, increment stated`` or ``stated``.
-    learners : weights of the learners in the blend; empty where nothing was learned.
-    treated, responses : its touches and their responses.
-    mean_increment, error : doubly robust mean effect over all touches with its standard error.
-    losses : doubly robust validation loss of each learner less that of the average effect.
-    untried : channels whose options use the stated prior.
-    """
-
-    source: str
-    learners: Mapping[str, float]
+    source: str  # `learned`, `rate learned, increment stated` or `stated`
+    learners: Mapping[str, float]  # weights of the learners in the blend; empty where nothing was learned
+    # its touches and their responses
     treated: int
     responses: int
+    # doubly robust mean effect over all touches with its standard error
     mean_increment: float
     error: float
+    # doubly robust validation loss of each learner less that of the average effect
     losses: Mapping[str, float]
-    untried: tuple[str, ...]
+    untried: tuple[str, ...]  # channels whose options use the stated prior
 
     @property
     def description(self) -> str:
@@ -91,27 +84,20 @@ class ActionEvidence:
 
 @dataclass(frozen=True)
 class LearningRows:
-    """Past touches as matrices, one row per touch.
-
-    Attributes
-    ----------
-    arm : 0 for nothing, else 1 + the action's index in the catalogue.
-    hypothetical : per action, the channel a row used or would have used.
-    judged : rows the learners are compared on.
-    """
+    """Past touches as matrices, one row per touch."""
 
     catalogue: Catalogue
     design: DesignMatrix
     phi: NDArray[np.float32]
-    arm: NDArray[np.int64]
+    arm: NDArray[np.int64]  # 0 for nothing, else 1 + the action's index in the catalogue
     channel: NDArray[np.int64]
-    hypothetical: Mapping[int, NDArray[np.int64]]
+    hypothetical: Mapping[int, NDArray[np.int64]]  # per action, the channel a row used or would have used
     preferred: NDArray[np.int64]
     response: NDArray[np.float64]
     propensity: NDArray[np.float64]
     propensity_source: str
     fold: NDArray[np.int64]
-    judged: NDArray[np.bool_]
+    judged: NDArray[np.bool_]  # rows the learners are compared on
 
     @property
     def channels(self) -> int:

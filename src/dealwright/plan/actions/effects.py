@@ -40,24 +40,17 @@ _RATE_ONLY: Final = "rate learned, increment stated"
 
 @dataclass(frozen=True)
 class EffectModel:
-    """Fitted effects, ready to be applied to any account.
-
-    Attributes
-    ----------
-    baseline : response model without any action (None: unknown).
-    preferred_share : by channel, share of the accounts that prefer it; stands in for an unknown preference.
-    effects : learned effect per action name.
-    rates : learned response rate per action name, where there is no comparison with doing nothing.
-    evidence : by action name.
-    """
+    """Fitted effects, ready to be applied to any account."""
 
     catalogue: Catalogue
     design: DesignMatrix | None
-    baseline: Linear | None
+    baseline: Linear | None  # response model without any action (None: unknown)
+    # by channel, share of the accounts that prefer it; stands in for an unknown preference
     preferred_share: tuple[float, ...]
-    effects: Mapping[str, Blend]
+    effects: Mapping[str, Blend]  # learned effect per action name
+    # learned response rate per action name, where there is no comparison with doing nothing
     rates: Mapping[str, Linear]
-    evidence: Mapping[str, ActionEvidence]
+    evidence: Mapping[str, ActionEvidence]  # by action name
     untouched: int
     left_out: tuple[str, ...]
     propensity_source: str

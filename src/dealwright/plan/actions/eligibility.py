@@ -32,17 +32,11 @@ _MOST_MOVES: Final = 60  # quiet spells passed before a channel counts as closed
 
 @dataclass(frozen=True)
 class Eligibility:
-    """Who may get what, and from when.
+    """Who may get what, and from when."""
 
-    Attributes
-    ----------
-    codes : of `ReasonTexts`, shape (accounts, options), 0 where permitted.
-    zone : index of each account's time zone into `contact_from`.
-    contact_from : per time zone, per channel name: the first permitted moment, on the company's clock.
-    """
-
-    codes: NDArray[np.int32]
-    zone: NDArray[np.int64]
+    codes: NDArray[np.int32]  # of `ReasonTexts`, shape (accounts, options), 0 where permitted
+    zone: NDArray[np.int64]  # index of each account's time zone into `contact_from`
+    # per time zone, per channel name: the first permitted moment, on the company's clock
     contact_from: tuple[dict[str, datetime], ...]
 
     @property

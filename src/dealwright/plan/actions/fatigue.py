@@ -25,21 +25,15 @@ _TOUCHES: Final[dict[str, Any]] = {
 
 @dataclass(frozen=True)
 class TouchLog:
-    """Past touches, as the rules read them.
+    """Past touches, as the rules read them."""
 
-    Attributes
-    ----------
-    account_ids : in the order of the accounts.
-    touches : one row per touch other than doing nothing: ``account_id``, ``touched_at``, ``days_ago``,
-        ``channel``, ``action``, ``no`` (refused; where the data do not say, not answered).
-    contacts : the touches on channels by which the company makes contact (an unknown channel counts as one).
-    rejection_known : whether refusals were recorded as such.
-    """
-
-    account_ids: pl.DataFrame
+    account_ids: pl.DataFrame  # in the order of the accounts
+    # one row per touch other than doing nothing: `account_id`, `touched_at`, `days_ago`, `channel`, `action`,
+    # `no` (refused; where the data do not say, not answered)
     touches: pl.DataFrame
+    # the touches on channels by which the company makes contact (an unknown channel counts as one)
     contacts: pl.DataFrame
-    rejection_known: bool
+    rejection_known: bool  # whether refusals were recorded as such
 
     def contacts_within(self, cap: ContactCap, channel: str | None = None) -> NDArray[np.int64]:
         """Count each account's contacts in the cap's days, over all channels or on one."""

@@ -30,15 +30,10 @@ FOLDS: Final = 3
 
 @dataclass(frozen=True)
 class Effect:
-    """Incremental effect of an action: a difference of two response probabilities, or a linear effect.
-
-    Attributes
-    ----------
-    treated, control : scores on the logit scale; for a linear effect `treated` is the effect and `control`
-        None.
-    """
+    """Incremental effect of an action: a difference of two response probabilities, or a linear effect."""
 
     learner: str
+    # scores on the logit scale; for a linear effect `treated` is the effect and `control` None
     treated: Linear
     control: Linear | None
 
@@ -95,27 +90,19 @@ class FoldRows:
 
 @dataclass(frozen=True)
 class Trial:
-    """Rows an action's effect is learned from: every touch, with the channel it used or would have used.
+    """Rows an action's effect is learned from: every touch, with the channel it used or would have used."""
 
-    Attributes
-    ----------
-    phi : account columns, shape (rows, columns); the first is 1.
-    channel : index of the channel; for rows on which the action was not tried, drawn as if it had been.
-    preferred : whether that is the account's preferred channel; where that was not known, how likely it is.
-    treated, untouched : which rows got the action, which got nothing (the others got something else).
-    response : 0 or 1.
-    propensity : probability with which what was done was chosen.
-    fold : 0, 1 or 2, by account.
-    """
-
-    phi: NDArray[np.float32]
+    phi: NDArray[np.float32]  # account columns, shape (rows, columns); the first is 1
+    # index of the channel; for rows on which the action was not tried, drawn as if it had been
     channel: NDArray[np.int64]
+    # whether that is the account's preferred channel; where that was not known, how likely it is
     preferred: NDArray[np.float64]
+    # which rows got the action, which got nothing (the others got something else)
     treated: NDArray[np.bool_]
     untouched: NDArray[np.bool_]
-    response: NDArray[np.float64]
-    propensity: NDArray[np.float64]
-    fold: NDArray[np.int64]
+    response: NDArray[np.float64]  # 0 or 1
+    propensity: NDArray[np.float64]  # probability with which what was done was chosen
+    fold: NDArray[np.int64]  # 0, 1 or 2, by account
 
     @cached_property
     def parts(self) -> tuple[FoldRows, ...]:
@@ -155,16 +142,11 @@ def doubly_robust_scores(
 
 @dataclass(frozen=True)
 class Nuisance:
-    """Response models of the treated and of the untouched rows, for the doubly robust scores and X.
+    """Response models of the treated and of the untouched rows, for the doubly robust scores and X."""
 
-    Attributes
-    ----------
-    without : one pair (treated, untouched) per fold, fitted on the two other folds.
-    only : one pair per fold, fitted on that fold alone.
-    """
-
+    # one pair (treated, untouched) per fold, fitted on the two other folds
     without: tuple[tuple[Linear, Linear], ...]
-    only: tuple[tuple[Linear, Linear], ...]
+    only: tuple[tuple[Linear, Linear], ...]  # one pair per fold, fitted on that fold alone
 
     def predict(self, trial: Trial, left_out: int | None) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return both probabilities per row, by models that saw neither the row's fold nor the one left out.
@@ -184,27 +166,20 @@ class Nuisance:
 
 @dataclass(frozen=True)
 class LearningTask:
-    """What the learners of one action share; lists by left-out fold have a last element with none left out.
-
-    Attributes
-    ----------
-    columns : account, channel and preferred columns of every row.
-    scores : doubly robust scores by left-out fold: of the models that did not see that fold either.
-    predicted : the response probabilities they are made of, with the action and without.
-    nuisance : the models that predicted them.
-    pooled : response model over all actions, with this action's constant added.
-    control : response model without any action, by left-out fold.
-    prior, prior_sd : stated increment and how sure it is.
-    """
+    """What the learners of one action share; lists by left-out fold end with an element of none left out."""
 
     trial: Trial
     channels: int
-    columns: NDArray[np.float32]
+    columns: NDArray[np.float32]  # account, channel and preferred columns of every row
+    # doubly robust scores by left-out fold: of the models that did not see that fold either
     scores: tuple[NDArray[np.float64], ...]
+    # the response probabilities they are made of, with the action and without
     predicted: tuple[tuple[NDArray[np.float64], NDArray[np.float64]], ...]
-    nuisance: Nuisance
+    nuisance: Nuisance  # the models that predicted them
+    # response model over all actions, with this action's constant added
     pooled: tuple[tuple[Linear, float], ...]
-    control: tuple[Linear, ...]
+    control: tuple[Linear, ...]  # response model without any action, by left-out fold
+    # stated increment and how sure it is
     prior: float
     prior_sd: float
 

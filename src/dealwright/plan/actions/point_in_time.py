@@ -29,20 +29,12 @@ _DEFAULT_GAP_DAYS: Final = 30.0
 
 @dataclass(frozen=True)
 class PointInTimeFeatures:
-    """Features of rows (account, moment).
+    """Features of rows (account, moment)."""
 
-    Attributes
-    ----------
-    numbers : shape (rows, numeric features), NaN where not known.
-    number_names : their names.
-    categories : one String column per categorical feature.
-    preferred : preferred channel, null where not known.
-    """
-
-    numbers: NDArray[np.float64]
-    number_names: tuple[str, ...]
-    categories: pl.DataFrame
-    preferred: pl.Series
+    numbers: NDArray[np.float64]  # shape (rows, numeric features), NaN where not known
+    number_names: tuple[str, ...]  # their names
+    categories: pl.DataFrame  # one String column per categorical feature
+    preferred: pl.Series  # preferred channel, null where not known
 
 
 @dataclass(frozen=True)

@@ -12,25 +12,17 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Randomisation:
-    """Who is drawn for what, before anything is chosen.
+    """Who is drawn for what, before anything is chosen."""
 
-    Attributes
-    ----------
-    control : in the global control group.
-    explore_draw, option_draw : uniform numbers: drawn for exploration where below the share; which option
-        then.
-    control_share, exploration_share : the probabilities of the two.
-    explorable : options that may be explored, shape (options,).
-    exploration_of_gain : exploration may give up at most this share of what the accounts would bring
-        without it.
-    """
-
-    control: NDArray[np.bool_]
+    control: NDArray[np.bool_]  # in the global control group
+    # uniform numbers: drawn for exploration where below the share; which option then
     explore_draw: NDArray[np.float64]
     option_draw: NDArray[np.float64]
+    # the probabilities of the two
     control_share: float
     exploration_share: float
-    explorable: NDArray[np.bool_]
+    explorable: NDArray[np.bool_]  # options that may be explored, shape (options,)
+    # exploration may give up at most this share of what the accounts would bring without it
     exploration_of_gain: float = 1.0
 
 

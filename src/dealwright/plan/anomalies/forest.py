@@ -25,23 +25,15 @@ _EULER: Final = 0.5772156649015329
 
 @dataclass(frozen=True, slots=True)
 class IsolationForest:
-    """Fitted trees.
+    """Fitted trees."""
 
-    Attributes
-    ----------
-    features, thresholds
-        Trees × inner nodes: a row goes right where this feature is above the threshold. The children of node
-        ``k`` are ``2 k + 1`` and ``2 k + 2``; where a node is not cut, all rows go left.
-    lengths
-        Trees × leaves: the length of the path to each leaf, with what the rows left in it would add.
-    usual
-        The mean length of a path, by which lengths are measured.
-    """
-
+    # trees × inner nodes: a row goes right where this feature is above the threshold. The children of node
+    # `k` are `2 k + 1` and `2 k + 2`; where a node is not cut, all rows go left.
     features: NDArray[np.int32]
     thresholds: NDArray[np.float32]
+    # trees × leaves: the length of the path to each leaf, with what the rows left in it would add
     lengths: Floats
-    usual: float
+    usual: float  # the mean length of a path, by which lengths are measured
 
     @classmethod
     def fitted(cls, rows: NDArray[np.float32], trees: int, rng: np.random.Generator) -> Self:

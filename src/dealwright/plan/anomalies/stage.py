@@ -41,30 +41,21 @@ _BLOCK_ROWS: Final = 20_000
 
 @dataclass(frozen=True)
 class AnomalyModel:
-    """The fitted global numbers; applying them to a row needs no other row.
+    """The fitted global numbers; applying them to a row needs no other row."""
 
-    Attributes
-    ----------
-    features : names of the forest's features, in its order.
-    centre, scale : robust centre and scale of each.
-    shares : category -> share, for each categorical column.
-    residual_scale : spread of each own-history residual over accounts, at least 1.
-    forest_quantiles, extreme_quantiles : quantiles of the forest's score and of the largest scaled deviation
-        of a single feature, which turn them into z-scores.
-    quantiles : quantiles of the combined z-score, which turn it into a score in [0, 1].
-    threshold_z : flagged from here.
-    """
-
-    features: tuple[str, ...]
+    features: tuple[str, ...]  # names of the forest's features, in its order
+    # robust centre and scale of each
     centre: NDArray[np.float64]
     scale: NDArray[np.float64]
-    shares: Mapping[str, Mapping[str, float]]
-    residual_scale: Mapping[str, float]
+    shares: Mapping[str, Mapping[str, float]]  # category -> share, for each categorical column
+    residual_scale: Mapping[str, float]  # spread of each own-history residual over accounts, at least 1
     forest: IsolationForest | None
+    # quantiles of the forest's score and of the largest scaled deviation of a single feature, which turn them
+    # into z-scores
     forest_quantiles: NDArray[np.float64]
     extreme_quantiles: NDArray[np.float64]
-    quantiles: NDArray[np.float64]
-    threshold_z: float
+    quantiles: NDArray[np.float64]  # quantiles of the combined z-score, which turn it into a score in [0, 1]
+    threshold_z: float  # flagged from here
 
 
 @dataclass(frozen=True)

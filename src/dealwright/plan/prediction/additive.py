@@ -45,29 +45,17 @@ _FEW_VALUES = 5  # with no more distinct values, a column is not compressed
 
 @dataclass(frozen=True, slots=True)
 class AdditiveModel:
-    """A fitted additive model on the link scale (logit for `logistic`, log for `tweedie` and `gamma`).
-
-    Attributes
-    ----------
-    scale
-        Per numeric column: 0 reads it as it is, otherwise ``asinh(x / scale)``.
-    low, high
-        Range of the tables on the transformed scale; beyond it a curve stays flat.
-    curves
-        Numeric columns × grid: centred contribution at equidistant points from `low` to `high`.
-    absent
-        Contribution of a missing number, per numeric column.
-    levels
-        Per categorical column: contribution by code; the last one, also reached by code −1, is for missing.
-    """
+    """A fitted additive model on the link scale (logit for `logistic`, log for `tweedie` and `gamma`)."""
 
     loss: Loss
     intercept: float
-    scale: Floats
+    scale: Floats  # per numeric column: 0 reads it as it is, otherwise `asinh(x / scale)`
+    # range of the tables on the transformed scale; beyond it a curve stays flat
     low: Floats
     high: Floats
-    curves: Floats
-    absent: Floats
+    curves: Floats  # numeric columns × grid: centred contribution at equidistant points from `low` to `high`
+    absent: Floats  # contribution of a missing number, per numeric column
+    # per categorical column: contribution by code; the last one, also reached by code −1, is for missing
     levels: tuple[Floats, ...]
 
     def score(self, design: Design) -> Floats:

@@ -172,22 +172,12 @@ def blended(predictions: list[Floats], kind: Target) -> Floats:
 
 @dataclass(frozen=True)
 class CandidateSet:
-    """Who competes for one target.
-
-    Attributes
-    ----------
-    fits
-        Candidate -> how it is fitted, plainest first.
-    blends
-        Further candidate -> the names of its members among `fits`.
-    baselines
-        Names among `fits` a champion has to beat.
-    """
+    """Who competes for one target."""
 
     kind: Target
-    fits: Mapping[str, Fit]
-    blends: Mapping[str, tuple[str, ...]]
-    baselines: tuple[str, ...]
+    fits: Mapping[str, Fit]  # candidate -> how it is fitted, plainest first
+    blends: Mapping[str, tuple[str, ...]]  # further candidate -> the names of its members among `fits`
+    baselines: tuple[str, ...]  # names among `fits` a champion has to beat
 
     def fit(self, name: str, design: Design, target: Floats, rng: np.random.Generator) -> Model:
         """Fit the candidate called `name`, or the members of the blend of that name.

@@ -20,22 +20,12 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class NewerLabels:
-    """Labels newer than anything the champion was trained on.
+    """Labels newer than anything the champion was trained on."""
 
-    Attributes
-    ----------
-    features
-        One row per label.
-    challenger
-        The challenger's predictions of these rows by a model that had not seen them either.
-    since
-        ISO moment after which the labels happened.
-    """
-
-    features: pl.DataFrame
+    features: pl.DataFrame  # one row per label
     target: Floats
-    challenger: Floats
-    since: str
+    challenger: Floats  # the challenger's predictions of these rows by a model that had not seen them either
+    since: str  # ISO moment after which the labels happened
 
 
 @dataclass(frozen=True)

@@ -62,24 +62,14 @@ def concatenated(parts: Sequence[Design]) -> Design:
 
 @dataclass(frozen=True)
 class FeatureSchema:
-    """What a model was trained on: names, order, category levels, and the columns left out with the reason.
+    """What a model was trained on: names, order, category levels, and columns left out with the reason."""
 
-    Attributes
-    ----------
-    numeric
-        Names of the numeric columns, in order.
-    levels
-        Categorical column -> its kept levels; level ``i`` has code ``i``, any other has code ``len(levels)``.
-    rare
-        Categorical column -> levels seen in training in too few rows to learn from.
-    left_out
-        Column -> why no model sees it.
-    """
-
-    numeric: tuple[str, ...]
+    numeric: tuple[str, ...]  # names of the numeric columns, in order
+    # categorical column -> its kept levels; level `i` has code `i`, any other has code `len(levels)`
     levels: Mapping[str, tuple[str, ...]]
+    # categorical column -> levels seen in training in too few rows to learn from
     rare: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    left_out: Mapping[str, str] = field(default_factory=dict)
+    left_out: Mapping[str, str] = field(default_factory=dict)  # column -> why no model sees it
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -26,25 +26,15 @@ _TOUCH_WINDOWS_DAYS = (30, 90, 180)
 
 @dataclass(frozen=True)
 class Snapshot:
-    """Features of all accounts at a cut-off.
-
-    Attributes
-    ----------
-    features
-        One row per account, in the order of the accounts; numbers and text.
-    known
-        Which accounts existed: an order, a touch or a history row by then (all of them at the run's cut-off).
-    refused
-        Columns that hold something known only later, so that they describe nobody at this cut-off.
-    rhythm
-        The buy-till-you-die model fitted on what was known, ``None`` with a reason in `notes` where it
-        cannot be.
-    """
+    """Features of all accounts at a cut-off."""
 
     cut_off: datetime
-    features: pl.DataFrame
+    features: pl.DataFrame  # one row per account, in the order of the accounts; numbers and text
+    # which accounts existed: an order, a touch or a history row by then (all of them at the run's cut-off)
     known: NDArray[np.bool_]
+    # columns that hold something known only later, so that they describe nobody at this cut-off
     refused: tuple[str, ...]
+    # the buy-till-you-die model fitted on what was known, `None` with a reason in `notes` where it cannot be
     rhythm: BuyTillYouDie | None
     notes: tuple[str, ...]
 

@@ -18,18 +18,11 @@ _PRIOR_GAPS = 2.0  # gaps' worth of the population's mean in everybody's own
 
 @dataclass(frozen=True, slots=True)
 class OrderLabels:
-    """Labels of accounts at a cut-off, by position in the accounts frame; NaN where an account has none.
+    """Labels of accounts at a cut-off, by position in the accounts frame; NaN where an account has none."""
 
-    Attributes
-    ----------
-    churned
-        1 for no order in the horizon although the account's own rhythm would have had one, else 0.
-    value_eur
-        Spend in the horizon.
-    """
-
+    # 1 for no order in the horizon although the account's own rhythm would have had one, else 0
     churned: Floats
-    value_eur: Floats
+    value_eur: Floats  # spend in the horizon
 
 
 def labels_from_orders(

@@ -20,24 +20,12 @@ DAY_US = 86_400_000_000
 
 @dataclass(frozen=True)
 class Ledger:
-    """Orders of all accounts, sorted by account and time.
+    """Orders of all accounts, sorted by account and time."""
 
-    Attributes
-    ----------
-    row
-        Position of the account in the accounts frame, per order.
-    at
-        Microseconds since the epoch.
-    amount_eur
-        Of the order; a refund is negative.
-    accounts
-        How many accounts there are.
-    """
-
-    row: NDArray[np.uint32]
-    at: NDArray[np.int64]
-    amount_eur: Floats
-    accounts: int
+    row: NDArray[np.uint32]  # position of the account in the accounts frame, per order
+    at: NDArray[np.int64]  # microseconds since the epoch
+    amount_eur: Floats  # of the order; a refund is negative
+    accounts: int  # how many accounts there are
 
     @classmethod
     def of(cls, orders: pl.DataFrame | pl.LazyFrame, account_ids: pl.Series) -> Self:
@@ -130,20 +118,11 @@ class Ledger:
 
 @dataclass(frozen=True)
 class OrderDays:
-    """One line per account and day with an order, oldest first within each account.
+    """One line per account and day with an order, oldest first within each account."""
 
-    Attributes
-    ----------
-    rows
-        Positions of the accounts that have ordered.
-    starts
-        First line of each of them.
-    age_day, spend_eur
-        Per line: whole days before the cut-off, and the day's total.
-    """
-
-    rows: NDArray[np.intp]
-    starts: NDArray[np.intp]
+    rows: NDArray[np.intp]  # positions of the accounts that have ordered
+    starts: NDArray[np.intp]  # first line of each of them
+    # per line: whole days before the cut-off, and the day's total
     age_day: Floats
     spend_eur: Floats
     accounts: int

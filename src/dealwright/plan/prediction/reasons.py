@@ -71,18 +71,12 @@ _INFLUENCES: dict[str, tuple[str, tuple[str, ...]]] = {
 
 @dataclass(frozen=True)
 class Explainer:
-    """An additive stand-in for a model.
-
-    Attributes
-    ----------
-    fidelity
-        Share of the variance of the model's score (log odds, log EUR, or the amount) that the stand-in
-        explains.
-    """
+    """An additive stand-in for a model."""
 
     schema: FeatureSchema
     kind: Target
     surrogate: AdditiveModel
+    # share of the variance of the model's score (log odds, log EUR, or the amount) that the stand-in explains
     fidelity: float
 
     @classmethod

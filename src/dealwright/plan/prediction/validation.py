@@ -54,21 +54,11 @@ class Labelled:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Every candidate's predictions for the same unseen rows.
+    """Every candidate's predictions for the same unseen rows."""
 
-    Attributes
-    ----------
-    target
-        Labels of those rows.
-    predictions
-        Candidate -> its predictions.
-    raw
-        The same before they were calibrated, where they were.
-    """
-
-    target: Floats
-    predictions: dict[str, Floats]
-    raw: dict[str, Floats] | None = None
+    target: Floats  # labels of those rows
+    predictions: dict[str, Floats]  # candidate -> its predictions
+    raw: dict[str, Floats] | None = None  # the same before they were calibrated, where they were
 
     def levelled(self, line: CandidateSet) -> Comparison:
         """Return the comparison by which candidates are chosen.

@@ -49,24 +49,12 @@ class Plane:
 
 @dataclass(frozen=True)
 class Cells:
-    """Occupied cells.
+    """Occupied cells."""
 
-    Attributes
-    ----------
-    index
-        (B,) H3 indexes; dense cells are given at a finer resolution.
-    of_account
-        (n,) which cell an account lies in.
-    weight
-        (B,) workload.
-    km
-        (B, 2) middle of the workload on the plane.
-    """
-
-    index: Ints
-    of_account: Ints
-    weight: Floats
-    km: Floats
+    index: Ints  # (B,) H3 indexes; dense cells are given at a finer resolution
+    of_account: Ints  # (n,) which cell an account lies in
+    weight: Floats  # (B,) workload
+    km: Floats  # (B, 2) middle of the workload on the plane
 
 
 def gather(

@@ -34,41 +34,25 @@ TOLERANCES: Final = (0.0, 0.02, 0.05, 0.1, 0.2)
 
 @dataclass(frozen=True)
 class PlacedAccounts:
-    """The accounts to be divided, on a plane and in cells.
-
-    Attributes
-    ----------
-    km, workload, visits
-        (n, 2) positions, (n,) minutes a month, (n,) visits a month.
-    cells, coarse
-        The same accounts in cells, and in coarser ones.
-    """
+    """The accounts to be divided, on a plane and in cells."""
 
     plane: Plane
+    # (n, 2) positions, (n,) minutes a month, (n,) visits a month
     km: Floats
     workload: Floats
     visits: Floats
+    # the same accounts in cells, and in coarser ones
     cells: Cells
     coarse: Cells
 
 
 @dataclass(frozen=True)
 class Division:
-    """A candidate division of the ground.
+    """A candidate division of the ground."""
 
-    Attributes
-    ----------
-    label
-        (n,) territory of each account, ``0 … k − 1``.
-    centre_km
-        (k, 2) middles of the workload.
-    home_km
-        (k, 2) where the representative of each territory lives, if that is known.
-    """
-
-    label: Ints
-    centre_km: Floats
-    home_km: Floats | None = None
+    label: Ints  # (n,) territory of each account, `0 … k − 1`
+    centre_km: Floats  # (k, 2) middles of the workload
+    home_km: Floats | None = None  # (k, 2) where the representative of each territory lives, if that is known
 
 
 def survey(

@@ -21,43 +21,25 @@ GAP: Final = (
 
 @dataclass(frozen=True)
 class Shapes:
-    """Geometry of the territories, one element per territory.
+    """Geometry of the territories, one element per territory."""
 
-    Attributes
-    ----------
-    polsby_popper
-        4π · area / perimeter² of the occupied cells, gaps of one cell closed: 1 for a circle (Polsby & Popper
-        1991, "The third criterion"). NaN for a territory without accounts.
-    contiguity
-        Share of the workload in the largest connected part.
-    outline
-        Multipolygons in longitude and latitude, as WKT.
-    """
-
+    # 4π · area / perimeter² of the occupied cells, gaps of one cell closed: 1 for a circle (Polsby & Popper
+    # 1991, "The third criterion"). NaN for a territory without accounts.
     polsby_popper: Floats
-    contiguity: Floats
-    outline: tuple[str, ...]
+    contiguity: Floats  # share of the workload in the largest connected part
+    outline: tuple[str, ...]  # multipolygons in longitude and latitude, as WKT
 
 
 @dataclass(frozen=True)
 class SurveyedCells:
-    """The cells on which territories are measured.
+    """The cells on which territories are measured."""
 
-    Attributes
-    ----------
-    of_account
-        (n,) which cell an account lies in.
-    polygons, middle, width_km
-        (B,) on the plane, (B, 2) their middles, and the width of one.
-    neighbours
-        (P, 2) pairs that touch, gaps of one cell closed.
-    """
-
-    of_account: Ints
+    of_account: Ints  # (n,) which cell an account lies in
+    # (B,) on the plane, (B, 2) their middles, and the width of one
     polygons: NDArray[Any]
     middle: Floats
     width_km: float
-    neighbours: Ints
+    neighbours: Ints  # (P, 2) pairs that touch, gaps of one cell closed
 
     def owners(self, ground: PlacedAccounts, division: Division) -> tuple[Ints, Floats]:
         """Return whose most of each cell is, and the workload of each cell and territory."""
