@@ -40,8 +40,8 @@ _WORDS: Final[Mapping[str, str]] = {
 class MapTables:
     """What there is to draw; any part but the accounts may be missing."""
 
-    # `account_id, lat_deg, lon_deg, name, territory, action, expected_value_eur`; those without a position are
-    # not drawn
+    # `account_id, lat_deg, lon_deg, name, territory, action, expected_value_eur`; those without a position
+    # are not drawn
     accounts: pl.DataFrame
     # `territory, rep_id, accounts, deviation_pct, outline` (WKT)
     territories: pl.DataFrame | None = None
