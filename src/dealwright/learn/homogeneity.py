@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dealwright.learn.lead_model import design_matrix, fit_amount_model, fit_win_model
-from dealwright.learn.outcomes import BoolArray, value_shares
-from dealwright.learn.slots import FloatArray, IntArray
+from dealwright.learn.outcomes import value_shares
+from dealwright.stats.arrays import Bools, Floats, Ints
 from dealwright.stats.links import sigmoid
 from dealwright.stats.special import chi2_tail
 
@@ -131,9 +131,9 @@ class _Family:
 
     names: list[str]
     counts: list[int]
-    columns: list[FloatArray]
+    columns: list[Floats]
 
-    def add(self, names: list[str], count: int, statistics: FloatArray) -> None:
+    def add(self, names: list[str], count: int, statistics: Floats) -> None:
         self.names += names
         self.counts += [count] * len(names)
         self.columns += list(statistics.T)
@@ -159,9 +159,9 @@ class _Family:
         return float(np.mean(largest >= largest[0] - 1e-12)), tests
 
 
-def _split_by_unknown(known: OutcomeTable) -> list[tuple[BoolArray, list[int]]]:
+def _split_by_unknown(known: OutcomeTable) -> list[tuple[Bools, list[int]]]:
     """Group the tests by their rows: all for the overall test (-1), those with a value for a dimension."""
-    groups: dict[bytes, tuple[BoolArray, list[int]]] = {}
+    groups: dict[bytes, tuple[Bools, list[int]]] = {}
     everything = np.ones(len(known), dtype=bool)
     groups[everything.tobytes()] = (everything, [-1])
     for j, dimension in enumerate(known.dimensions):
@@ -176,10 +176,10 @@ class _Sample:
     """Residuals with their variances, and the lead-only model they must stay orthogonal to."""
 
     table: OutcomeTable
-    residual: FloatArray
-    variance: FloatArray
-    predicted: FloatArray
-    X: FloatArray
+    residual: Floats
+    variance: Floats
+    predicted: Floats
+    X: Floats
     n_lead_columns: int
     effect_variance: float
 
@@ -193,7 +193,7 @@ def _win_sample(part: OutcomeTable) -> _Sample:
     return _Sample(part, part.won - p, p * (1 - p), p, X, _count_lead_columns(shares), EFFECT_SD**2)
 
 
-def _money_sample(part: OutcomeTable, money: FloatArray) -> _Sample:
+def _money_sample(part: OutcomeTable, money: Floats) -> _Sample:
     shares = value_shares(part)
     model = fit_amount_model(part.codes, money, shares)
     expected = np.exp(model.predict_linear(part.codes))
@@ -204,11 +204,11 @@ def _money_sample(part: OutcomeTable, money: FloatArray) -> _Sample:
     return _Sample(part, residual / sd, ones, expected, X, n_lead_columns, (_RATIO_SD / sd) ** 2)
 
 
-def _count_lead_columns(shares: tuple[FloatArray, ...]) -> int:
+def _count_lead_columns(shares: tuple[Floats, ...]) -> int:
     return 1 + sum(len(share) for share in shares)
 
 
-def _design_with_own_mix(part: OutcomeTable, shares: tuple[FloatArray, ...]) -> FloatArray:
+def _design_with_own_mix(part: OutcomeTable, shares: tuple[Floats, ...]) -> Floats:
     """Return the design matrix with columns for what an unknown value may be: the same agent's mix of values.
 
     A value that is only recorded with the booking is unknown where nobody was reached. Who gets leads that
@@ -237,7 +237,7 @@ def _design_with_own_mix(part: OutcomeTable, shares: tuple[FloatArray, ...]) -> 
 
 def _shuffle(
     sample: _Sample, dimensions: list[int], permutations: int, rng: np.random.Generator
-) -> tuple[FloatArray, tuple[float, float]]:
+) -> tuple[Floats, tuple[float, float]]:
     """Compute the statistics of the data (row 0) and of every shuffle, one column per test.
 
     Also return Pearson's statistic over agents and its degrees of freedom.
@@ -257,7 +257,7 @@ def _shuffle(
         width = 1 if j < 0 else len(part.dimensions[j].values)
         cells.append(agent if j < 0 else agent * width + codes[:, j])
         widths.append(width)
-    V: list[FloatArray] = [
+    V: list[Floats] = [
         np.bincount(cell, variance, minlength=n_agents * w).astype(np.float64)
         for cell, w in zip(cells, widths, strict=True)
     ]
@@ -286,15 +286,15 @@ def _shuffle(
     return result, pearson
 
 
-def _remove_agent_level(U: FloatArray, V: FloatArray, width: int) -> FloatArray:
+def _remove_agent_level(U: Floats, V: Floats, width: int) -> Floats:
     """Take an agent's overall deviation out of its deviations by value."""
     by_value, variance = U.reshape(-1, width), V.reshape(-1, width)
     total = np.maximum(variance.sum(axis=1, keepdims=True), 1e-12)
-    left: FloatArray = by_value - variance / total * by_value.sum(axis=1, keepdims=True)
+    left: Floats = by_value - variance / total * by_value.sum(axis=1, keepdims=True)
     return left.ravel()
 
 
-def _order_by_stratum(predicted: FloatArray, rng: np.random.Generator) -> IntArray:
+def _order_by_stratum(predicted: Floats, rng: np.random.Generator) -> Ints:
     """Order rows (given in time order) so that runs of `STRATUM_ROWS` are alike in time and in prediction."""
     n = len(predicted)
     blocks = int(np.clip(np.sqrt(n / STRATUM_ROWS), 1, 30))

@@ -7,15 +7,12 @@ where it was 1 throughout, nothing can be said about other choices, and the effe
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from dealwright.errors import EvidenceError, InputError
+from dealwright.stats.arrays import Floats
 from dealwright.stats.metrics import Estimate, mean_with_interval
-
-if TYPE_CHECKING:
-    from dealwright.learn.slots import FloatArray
 
 
 @dataclass(frozen=True)
@@ -43,12 +40,12 @@ class PolicyValue:
 
 
 def estimate_policy_value(
-    reward: FloatArray,
-    logged_propensity: FloatArray,
-    policy_propensity: FloatArray,
+    reward: Floats,
+    logged_propensity: Floats,
+    policy_propensity: Floats,
     *,
-    predicted_logged: FloatArray | None = None,
-    predicted_policy: FloatArray | None = None,
+    predicted_logged: Floats | None = None,
+    predicted_policy: Floats | None = None,
     largest_weight: float = 20.0,
     resamples: int = 1000,
     seed: int = 0,

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from dealwright.errors import InputError
+from dealwright.stats.arrays import Floats
 from dealwright.stats.metrics import Estimate, mean_with_interval, row_log_losses
 from dealwright.wording import count_of
-
-if TYPE_CHECKING:
-    from dealwright.learn.slots import FloatArray
 
 _LEAST_OUTCOMES = 50
 
@@ -44,12 +41,7 @@ class Comparison:
 
 
 def beats(
-    won: FloatArray,
-    challenger: FloatArray,
-    champion: FloatArray,
-    *,
-    seed: int = 0,
-    resamples: int = 1000,
+    won: Floats, challenger: Floats, champion: Floats, *, seed: int = 0, resamples: int = 1000
 ) -> Comparison:
     """Compare two models' win probabilities on outcomes that neither was trained on.
 

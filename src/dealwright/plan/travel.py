@@ -7,12 +7,9 @@ from itertools import pairwise
 from typing import Final, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from dealwright.errors import InputError
-
-Floats = NDArray[np.float64]
-Bools = NDArray[np.bool_]
+from dealwright.stats.arrays import Bools, Floats
 
 EARTH_RADIUS_KM: Final = 6371.0088  # mean radius (IUGG)
 

@@ -10,11 +10,9 @@ from typing import Any, Final
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from dealwright.errors import InputError
-
-Floats = NDArray[np.float64]
+from dealwright.stats.arrays import Floats
 
 # around the accounts, in their extents and at least: what is farther away is cut off, maps stay small
 _MARGIN: Final = 2.0

@@ -13,6 +13,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from dealwright.plan.actions.point_in_time import PointInTimeFeatures
+from dealwright.stats.arrays import Floats, Ints
 
 _KNOTS: Final = (0.2, 0.5, 0.8)
 _MAX_LEVELS: Final = 20
@@ -23,14 +24,14 @@ _SMALL_SHARE: Final = 0.005
 class DesignMatrix:
     """Fitted encoding; a row's encoding depends on that row only."""
 
-    kept: NDArray[np.int64]  # which numeric features vary
+    kept: Ints  # which numeric features vary
     # per kept feature, after clipping to the 0.5 % and 99.5 % quantiles
-    low: NDArray[np.float64]
-    high: NDArray[np.float64]
-    centre: NDArray[np.float64]
-    scale: NDArray[np.float64]
+    low: Floats
+    high: Floats
+    centre: Floats
+    scale: Floats
     knots: tuple[tuple[float, ...], ...]  # per kept feature, where the slope may change (standardised)
-    gaps: NDArray[np.int64]  # kept features with enough missing values to deserve a column saying so
+    gaps: Ints  # kept features with enough missing values to deserve a column saying so
     levels: tuple[tuple[str, tuple[str, ...]], ...]  # per categorical feature its frequent values
 
     @property

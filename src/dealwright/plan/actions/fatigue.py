@@ -7,11 +7,11 @@ from typing import Any, Final
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from dealwright.plan.actions.catalogue import Action, Catalogue, ContactCap
 from dealwright.plan.actions.facts import days_before
 from dealwright.schemas import NOTHING, TIMESTAMP, PlanInputs
+from dealwright.stats.arrays import Bools, Floats, Ints
 
 _TOUCHES: Final[dict[str, Any]] = {
     "account_id": pl.String,
@@ -35,25 +35,25 @@ class TouchLog:
     contacts: pl.DataFrame
     rejection_known: bool  # whether refusals were recorded as such
 
-    def contacts_within(self, cap: ContactCap, channel: str | None = None) -> NDArray[np.int64]:
+    def contacts_within(self, cap: ContactCap, channel: str | None = None) -> Ints:
         """Count each account's contacts in the cap's days, over all channels or on one."""
         rows = self.contacts.filter(pl.col("days_ago") < cap.days)
         if channel is not None:
             rows = rows.filter(pl.col("channel") == channel)
         return self._aligned(rows.group_by("account_id").agg(n=pl.len().cast(pl.Int64)), 0).to_numpy()
 
-    def days_since_contact(self) -> NDArray[np.float64]:
+    def days_since_contact(self) -> Floats:
         """Days since the last contact of any kind, NaN where there was none."""
         last = self.contacts.group_by("account_id").agg(n=pl.col("days_ago").min())
         return self._aligned(last, None).cast(pl.Float64).fill_null(np.nan).to_numpy()
 
-    def days_since_action(self, action: Action) -> NDArray[np.float64]:
+    def days_since_action(self, action: Action) -> Floats:
         """Days since the action was last tried, NaN where it never was."""
         rows = self.touches.filter(pl.col("action") == action.name)
         last = rows.group_by("account_id").agg(n=pl.col("days_ago").min())
         return self._aligned(last, None).cast(pl.Float64).fill_null(np.nan).to_numpy()
 
-    def suppressed(self, action: Action) -> NDArray[np.bool_]:
+    def suppressed(self, action: Action) -> Bools:
         """Tell where the last tries of the action were refused in a row, the latest of them recently."""
         rows = self.touches.filter(pl.col("action") == action.name).sort("account_id", "days_ago")
         # a row of refusals ends where something else than a refusal was the answer

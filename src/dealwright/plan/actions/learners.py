@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dealwright.plan.actions.linear_models import PLAIN_C, Linear, fit_logistic, ridge_path
+from dealwright.stats.arrays import Bools, Floats, Ints
 from dealwright.stats.links import sigmoid
 
 # what is tried for each learner: prior variance of a deviation on the logit scale, or ridge penalty
@@ -37,20 +38,16 @@ class Effect:
     treated: Linear
     control: Linear | None
 
-    def increment(
-        self, phi: NDArray[np.float32], channel: NDArray[np.int64], preferred: NDArray[np.float64]
-    ) -> NDArray[np.float64]:
+    def increment(self, phi: NDArray[np.float32], channel: Ints, preferred: Floats) -> Floats:
         """Return P(response | action) − P(response | nothing) per row."""
         return self.combine(self.account_scores(phi), channel, preferred)
 
-    def account_scores(self, phi: NDArray[np.float32]) -> NDArray[np.float64]:
+    def account_scores(self, phi: NDArray[np.float32]) -> Floats:
         """Return the channel-free scores, shape (rows, 2); computed once and used for every channel."""
         control = self.control.on_accounts(phi) if self.control is not None else np.zeros(phi.shape[0])
         return np.column_stack([self.treated.on_accounts(phi), control])
 
-    def combine(
-        self, scores: NDArray[np.float64], channel: NDArray[np.int64], preferred: NDArray[np.float64]
-    ) -> NDArray[np.float64]:
+    def combine(self, scores: Floats, channel: Ints, preferred: Floats) -> Floats:
         """Add the channel to the scores of `account_scores` and return the increment."""
         treated = scores[:, 0] + self.treated.on_channel(channel, preferred)
         if self.control is None:
@@ -64,13 +61,11 @@ class Blend:
 
     parts: tuple[tuple[float, Effect], ...]
 
-    def account_scores(self, phi: NDArray[np.float32]) -> list[NDArray[np.float64]]:
+    def account_scores(self, phi: NDArray[np.float32]) -> list[Floats]:
         """Return the channel-free scores of every part."""
         return [effect.account_scores(phi) for _, effect in self.parts]
 
-    def combine(
-        self, scores: list[NDArray[np.float64]], channel: NDArray[np.int64], preferred: NDArray[np.float64]
-    ) -> NDArray[np.float64]:
+    def combine(self, scores: list[Floats], channel: Ints, preferred: Floats) -> Floats:
         """Add the channel and return the increment."""
         found = np.zeros(channel.size)
         for (weight, effect), score in zip(self.parts, scores, strict=True):
@@ -82,10 +77,10 @@ class Blend:
 class FoldRows:
     """What models of an effect read of the rows of a fold, and which rows these are."""
 
-    rows: NDArray[np.bool_]
+    rows: Bools
     phi: NDArray[np.float32]
-    channel: NDArray[np.int64]
-    preferred: NDArray[np.float64]
+    channel: Ints
+    preferred: Floats
 
 
 @dataclass(frozen=True)
@@ -94,15 +89,15 @@ class Trial:
 
     phi: NDArray[np.float32]  # account columns, shape (rows, columns); the first is 1
     # index of the channel; for rows on which the action was not tried, drawn as if it had been
-    channel: NDArray[np.int64]
+    channel: Ints
     # whether that is the account's preferred channel; where that was not known, how likely it is
-    preferred: NDArray[np.float64]
+    preferred: Floats
     # which rows got the action, which got nothing (the others got something else)
-    treated: NDArray[np.bool_]
-    untouched: NDArray[np.bool_]
-    response: NDArray[np.float64]  # 0 or 1
-    propensity: NDArray[np.float64]  # probability with which what was done was chosen
-    fold: NDArray[np.int64]  # 0, 1 or 2, by account
+    treated: Bools
+    untouched: Bools
+    response: Floats  # 0 or 1
+    propensity: Floats  # probability with which what was done was chosen
+    fold: Ints  # 0, 1 or 2, by account
 
     @cached_property
     def parts(self) -> tuple[FoldRows, ...]:
@@ -121,9 +116,7 @@ class Trial:
         return np.hstack([self.phi, indicators])
 
 
-def doubly_robust_scores(
-    trial: Trial, treated: NDArray[np.float64], control: NDArray[np.float64], least_propensity: float
-) -> NDArray[np.float64]:
+def doubly_robust_scores(trial: Trial, treated: Floats, control: Floats, least_propensity: float) -> Floats:
     """Return one unbiased, noisy effect per row (Robins, Rotnitzky & Zhao 1994; Kennedy 2023, eq. 3).
 
     Parameters
@@ -148,7 +141,7 @@ class Nuisance:
     without: tuple[tuple[Linear, Linear], ...]
     only: tuple[tuple[Linear, Linear], ...]  # one pair per fold, fitted on that fold alone
 
-    def predict(self, trial: Trial, left_out: int | None) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def predict(self, trial: Trial, left_out: int | None) -> tuple[Floats, Floats]:
         """Return both probabilities per row, by models that saw neither the row's fold nor the one left out.
 
         That nesting matters: with plain cross-fitting the training rows' scores carry the noise of the
@@ -172,9 +165,9 @@ class LearningTask:
     channels: int
     columns: NDArray[np.float32]  # account, channel and preferred columns of every row
     # doubly robust scores by left-out fold: of the models that did not see that fold either
-    scores: tuple[NDArray[np.float64], ...]
+    scores: tuple[Floats, ...]
     # the response probabilities they are made of, with the action and without
-    predicted: tuple[tuple[NDArray[np.float64], NDArray[np.float64]], ...]
+    predicted: tuple[tuple[Floats, Floats], ...]
     nuisance: Nuisance  # the models that predicted them
     # response model over all actions, with this action's constant added
     pooled: tuple[tuple[Linear, float], ...]
@@ -208,9 +201,7 @@ def fit_effects(
     return fits[learner](task, used, slot, SETTINGS[learner] if settings is None else settings)
 
 
-def _fit_average(
-    task: LearningTask, used: NDArray[np.bool_], slot: int, settings: tuple[float, ...]
-) -> list[Effect]:
+def _fit_average(task: LearningTask, used: Bools, slot: int, settings: tuple[float, ...]) -> list[Effect]:
     del settings
     scores = task.scores[slot][used]
     error = float(scores.var()) / max(scores.size, 1) + 1e-12
@@ -220,9 +211,7 @@ def _fit_average(
     return [Effect("average", flat, None)]
 
 
-def _fit_s(
-    task: LearningTask, used: NDArray[np.bool_], slot: int, settings: tuple[float, ...]
-) -> list[Effect]:
+def _fit_s(task: LearningTask, used: Bools, slot: int, settings: tuple[float, ...]) -> list[Effect]:
     rows = np.flatnonzero(used & task.trial.treated)
     columns, response = task.columns[rows], task.trial.response[rows]
     return [
@@ -235,9 +224,7 @@ def _fit_s(
     ]
 
 
-def _fit_t(
-    task: LearningTask, used: NDArray[np.bool_], slot: int, settings: tuple[float, ...]
-) -> list[Effect]:
+def _fit_t(task: LearningTask, used: Bools, slot: int, settings: tuple[float, ...]) -> list[Effect]:
     del settings
     if slot < FOLDS:
         return [Effect("T", *task.nuisance.without[slot])]
@@ -248,9 +235,7 @@ def _fit_t(
     return [Effect("T", with_action, without)]
 
 
-def _fit_x(
-    task: LearningTask, used: NDArray[np.bool_], slot: int, settings: tuple[float, ...]
-) -> list[Effect]:
+def _fit_x(task: LearningTask, used: Bools, slot: int, settings: tuple[float, ...]) -> list[Effect]:
     trial, channels = task.trial, task.channels
     treated, untouched = np.flatnonzero(used & trial.treated), np.flatnonzero(used & trial.untouched)
     with_action, without = task.predicted[slot]
@@ -268,7 +253,7 @@ def _fit_x(
 
 
 def _fit_doubly_robust(
-    task: LearningTask, used: NDArray[np.bool_], slot: int, settings: tuple[float, ...]
+    task: LearningTask, used: Bools, slot: int, settings: tuple[float, ...]
 ) -> list[Effect]:
     trial = task.trial
     informative = trial.treated | trial.untouched

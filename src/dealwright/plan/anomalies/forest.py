@@ -16,8 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dealwright.plan.compiled import compiled
-
-Floats = NDArray[np.float64]
+from dealwright.stats.arrays import Floats, Ints
 
 _TREE_ROWS: Final = 256
 _EULER: Final = 0.5772156649015329
@@ -78,7 +77,7 @@ class IsolationForest:
         return np.asarray(2.0 ** (-total / len(self.features) / self.usual))
 
 
-def _mean_length(rows: NDArray[np.int64]) -> Floats:
+def _mean_length(rows: Ints) -> Floats:
     """Return the mean path of a tree that sets so many rows apart (equation 1 of [1]_)."""
     some = np.maximum(rows, 3).astype(np.float64)
     many = 2.0 * (np.log(some - 1.0) + _EULER) - 2.0 * (some - 1.0) / some

@@ -23,9 +23,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dealwright.plan.prediction.design import Design
+from dealwright.stats.arrays import Floats
 from dealwright.stats.glm import Family, fit_glm
 
-Floats = NDArray[np.float64]
 Loss = Literal["logistic", "tweedie", "gamma", "squared"]
 
 _GRID = 256  # steps of a tabulated curve

@@ -30,8 +30,8 @@ from scipy.optimize import minimize
 from scipy.special import betaincinv, betaln, digamma, expit, gammaln
 
 from dealwright.errors import EvidenceError
+from dealwright.stats.arrays import Floats
 
-Floats = NDArray[np.float64]
 Loss = Callable[[Floats], tuple[float, Floats]]
 
 MIN_CUSTOMERS = 20

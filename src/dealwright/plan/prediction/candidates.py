@@ -18,10 +18,9 @@ from numpy.typing import NDArray
 from dealwright.plan.prediction.additive import AdditiveModel, Loss
 from dealwright.plan.prediction.design import Design, FeatureSchema
 from dealwright.plan.prediction.trees import SymmetricTrees
+from dealwright.stats.arrays import Floats
 from dealwright.stats.links import logit, sigmoid
 from dealwright.stats.metrics import Target
-
-Floats = NDArray[np.float64]
 
 FEW_ROWS = 5_000  # fits on fewer are no work for a thread of their own
 _RIDGE_ROWS = 10.0  # penalty of the additive models, in rows

@@ -22,8 +22,7 @@ from dealwright.plan.prediction.order_features import EXPECTED_SPEND
 from dealwright.plan.prediction.params import ChurnDefinition
 from dealwright.plan.prediction.validation import split_by_time
 from dealwright.schemas import PlanInputs
-
-Floats = NDArray[np.float64]
+from dealwright.stats.arrays import Bools, Floats
 
 MIN_HISTORY_DAYS = 28
 
@@ -56,7 +55,7 @@ class Trial:
     description: str
     since: datetime | None  # the later labels happened after this moment, where it is known
     # which of the earlier cases are the most recent ones, where they are ordered in time
-    recent: NDArray[np.bool_] | None = None
+    recent: Bools | None = None
     # where the later cases stand among all, where they are some of them
     places: NDArray[np.intp] | None = None
 

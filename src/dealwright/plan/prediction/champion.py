@@ -6,16 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from dealwright.plan.prediction.choice import improvement
 from dealwright.plan.prediction.learning import Learned, Predictor
 from dealwright.plan.prediction.model_store import ModelStore, OutdatedModelError
+from dealwright.stats.arrays import Floats
 from dealwright.stats.metrics import row_losses
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

@@ -13,14 +13,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from dealwright.plan.prediction.candidates import CandidateSet
 from dealwright.plan.prediction.validation import Comparison
+from dealwright.stats.arrays import Floats
 from dealwright.stats.links import logit
 from dealwright.stats.metrics import Target
-
-Floats = NDArray[np.float64]
 
 PERMUTATIONS = 199
 SIGNIFICANCE = 0.01

@@ -17,6 +17,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from dealwright.errors import InputError
+from dealwright.stats.arrays import Floats
 
 MISSING = -1  # code of a missing category
 _MAX_LEVELS = 60
@@ -44,7 +45,7 @@ class Design:
         """Return the rows given as indices, a mask or a slice."""
         return Design(self.numeric[rows], self.codes[rows], self.level_counts)
 
-    def stacked(self) -> NDArray[np.float64]:
+    def stacked(self) -> Floats:
         """Return numeric columns, then codes, as one float matrix in which NaN is missing."""
         codes = self.codes.astype(np.float64)
         codes[codes == MISSING] = np.nan

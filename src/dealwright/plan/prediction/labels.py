@@ -6,12 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import numpy as np
-from numpy.typing import NDArray
 
 from dealwright.plan.prediction.ledger import DAY_US, Ledger, microseconds
 from dealwright.plan.prediction.params import ChurnDefinition
-
-Floats = NDArray[np.float64]
+from dealwright.stats.arrays import Bools, Floats
 
 _PRIOR_GAPS = 2.0  # gaps' worth of the population's mean in everybody's own
 
@@ -29,7 +27,7 @@ def labels_from_orders(
     ledger: Ledger,
     cut_off: datetime,
     horizon_days: int,
-    known: NDArray[np.bool_],
+    known: Bools,
     *,
     definition: ChurnDefinition,
     rhythm_factor: float,

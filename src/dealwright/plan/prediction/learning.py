@@ -23,9 +23,8 @@ from dealwright.plan.prediction.validation import (
     predict_out_of_fold,
     shuffled_folds,
 )
+from dealwright.stats.arrays import Bools, Floats
 from dealwright.stats.metrics import Estimate, Target, estimates
-
-Floats = NDArray[np.float64]
 
 MIN_ROWS = 50
 MIN_CLASS_ROWS = 15
@@ -80,7 +79,7 @@ class ForwardTest:
     # scaled; `None` for targets without a level
     level: Floats | None = None
     # which rows to train on are the most recent ones; `None` where all are of one moment
-    recent: NDArray[np.bool_] | None = None
+    recent: Bools | None = None
     # where the rows to test on stand among the labelled ones; `None` where they are not among them
     places: NDArray[np.intp] | None = None
 

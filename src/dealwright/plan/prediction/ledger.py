@@ -11,8 +11,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from dealwright.plan.prediction.btyd import OrderHistory
-
-Floats = NDArray[np.float64]
+from dealwright.stats.arrays import Bools, Floats, Ints
 
 _EPOCH = datetime(1970, 1, 1)
 DAY_US = 86_400_000_000
@@ -23,7 +22,7 @@ class Ledger:
     """Orders of all accounts, sorted by account and time."""
 
     row: NDArray[np.uint32]  # position of the account in the accounts frame, per order
-    at: NDArray[np.int64]  # microseconds since the epoch
+    at: Ints  # microseconds since the epoch
     amount_eur: Floats  # of the order; a refund is negative
     accounts: int  # how many accounts there are
 
@@ -110,7 +109,7 @@ class Ledger:
         first_line = np.flatnonzero(np.concatenate([[True], np.diff(row) != 0]))
         return OrderDays(row[first_line].astype(np.intp), first_line, day_age, spend, self.accounts)
 
-    def _where(self, kept: NDArray[np.bool_]) -> Self:
+    def _where(self, kept: Bools) -> Self:
         if kept.all():
             return self
         return type(self)(self.row[kept], self.at[kept], self.amount_eur[kept], self.accounts)

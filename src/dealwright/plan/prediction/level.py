@@ -18,14 +18,12 @@ from datetime import datetime, timedelta
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import fdtrc
 
 from dealwright.errors import EvidenceError
 from dealwright.plan.prediction.btyd import BuyTillYouDie, fit_buy_till_you_die
 from dealwright.plan.prediction.ledger import DAY_US, Ledger, OrderDays, microseconds
-
-Floats = NDArray[np.float64]
+from dealwright.stats.arrays import Floats
 
 YEAR_DAYS = 365.25
 _BINS_A_YEAR = 12

@@ -22,10 +22,9 @@ from numpy.typing import NDArray
 
 from dealwright.plan.prediction.additive import AdditiveModel
 from dealwright.plan.prediction.design import Design, FeatureSchema
+from dealwright.stats.arrays import Floats
 from dealwright.stats.links import logit
 from dealwright.stats.metrics import Target
-
-Floats = NDArray[np.float64]
 
 _SURROGATE_ROWS = 10_000
 _CHUNK = 131_072
@@ -81,12 +80,7 @@ class Explainer:
 
     @classmethod
     def fitted(
-        cls,
-        schema: FeatureSchema,
-        design: Design,
-        predicted: Floats,
-        kind: Target,
-        rng: np.random.Generator,
+        cls, schema: FeatureSchema, design: Design, predicted: Floats, kind: Target, rng: np.random.Generator
     ) -> Self | None:
         """Fit the stand-in to a sample of predictions; ``None`` where there is nothing to tell apart."""
         score = _score(predicted, kind)

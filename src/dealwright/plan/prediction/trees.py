@@ -23,10 +23,9 @@ from numpy.typing import NDArray
 
 from dealwright.plan.compiled import compiled
 from dealwright.plan.prediction.design import Design
+from dealwright.stats.arrays import Floats
 from dealwright.stats.links import logit, sigmoid
 from dealwright.stats.metrics import Target
-
-Floats = NDArray[np.float64]
 
 _BINS = 64
 _DEPTH = 6

@@ -17,7 +17,8 @@ from typing import Any, Final, Literal
 import numpy as np
 
 from dealwright.errors import InputError
-from dealwright.plan.travel import Bools, EstimatedTravel, Floats, TravelTable
+from dealwright.plan.travel import EstimatedTravel, TravelTable
+from dealwright.stats.arrays import Bools, Floats
 
 Service = Literal["osrm", "valhalla"]
 DECIMALS: Final = 5  # of a degree in requests: about a metre

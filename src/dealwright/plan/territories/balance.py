@@ -15,13 +15,10 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from dealwright.plan.territories.cells import Cells
 from dealwright.plan.travel import TravelParams, drive_min
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
+from dealwright.stats.arrays import Floats, Ints
 
 UNITS: Final = 10_000_000  # the whole workload in whole numbers
 COSTS: Final = 1_000_000  # the largest squared distance in whole numbers

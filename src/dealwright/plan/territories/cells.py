@@ -6,12 +6,9 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from dealwright.plan.travel import EARTH_RADIUS_KM
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
+from dealwright.stats.arrays import Floats, Ints
 
 FINEST: Final = 12  # H3 cells of this resolution are some 20 m wide: one address
 # a cell that holds more than this share of a territory is cut into finer ones, so that dense towns are

@@ -7,7 +7,6 @@ from typing import Final
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from dealwright.plan.territories.balance import (
     Homes,
@@ -20,9 +19,7 @@ from dealwright.plan.territories.balance import (
 from dealwright.plan.territories.cells import Cells, Plane, gather
 from dealwright.plan.travel import TravelParams
 from dealwright.schemas import TERRITORY_CURVE_COLUMNS
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
+from dealwright.stats.arrays import Floats, Ints
 
 COARSER: Final = (
     2  # H3 resolutions by which the first rounds are coarser: an eighth of the time, same centres

@@ -6,14 +6,10 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from dealwright.plan.territories.drawing import Division, PlacedAccounts
 from dealwright.plan.travel import TravelParams, drive_min, great_circle_km
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
-Bools = NDArray[np.bool_]
+from dealwright.stats.arrays import Bools, Floats, Ints
 
 # minutes that work weighs more for somebody who is not back from it within a shift. From four hours on,
 # people would leave the accounts at the own door to each other so that a few far ones come within reach

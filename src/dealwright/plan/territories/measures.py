@@ -9,9 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dealwright.plan.territories.drawing import Division, PlacedAccounts
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
+from dealwright.stats.arrays import Floats, Ints
 
 FEW: Final = 20  # cells, which say nothing about how thinly the land is settled
 GAP: Final = (
