@@ -45,11 +45,11 @@ class MapTables:
     accounts: pl.DataFrame
     # `territory, rep_id, accounts, deviation_pct, outline` (WKT)
     territories: pl.DataFrame | None = None
-    # `rep_id, day, stop, account_id, arrive_at, start_at, leave_at, value_eur`
+    # visits: `rep_id, day, stop, account_id, arrive_at, start_at, leave_at, value_eur`; days: `rep_id, day,
+    # distance_km`
     visits: pl.DataFrame | None = None
-    distance_only_visits: pl.DataFrame | None = None
-    # `rep_id, day, distance_km`
     days: pl.DataFrame | None = None
+    distance_only_visits: pl.DataFrame | None = None
     distance_only_days: pl.DataFrame | None = None
     # `rep_id, home_lat_deg, home_lon_deg` and, if they have names, `rep_name`
     homes: pl.DataFrame | None = None
