@@ -38,13 +38,7 @@ class TravelParams:
     access_min: float = 4.0
 
     def __post_init__(self) -> None:
-        """Refuse a profile that makes no sense.
-
-        Raises
-        ------
-        InputError
-            Naming the value to change.
-        """
+        """Refuse a profile that makes no sense, naming the value."""
         if self.circuity < 1:
             raise InputError(
                 f"circuity = {self.circuity}: no road is shorter than the straight line, use 1 or more"

@@ -107,13 +107,8 @@ def _cards_of(run: Run, accounts: pl.DataFrame, reasons: Reasons) -> pl.DataFram
     return cards.join(of_account, on="account_id", how="left", maintain_order="left")
 
 
-def shard_of(account_id: str, files: int) -> int:
-    """Return the number of the file in which an account's card is: FNV-1a, as the page's script counts it."""
-    return int(shards_of(pl.Series([account_id]), files)[0])
-
-
 def shards_of(account_ids: pl.Series, files: int) -> Ints:
-    """Return the numbers of the files in which accounts' cards are."""
+    """Return the numbers of the files in which accounts' cards are: FNV-1a, as the page's script counts."""
     sizes = account_ids.str.len_bytes().to_numpy()
     text = np.frombuffer("".join(account_ids).encode(), dtype=np.uint8)
     starts = np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)])[:-1]

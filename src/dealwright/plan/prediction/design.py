@@ -17,7 +17,6 @@ import polars as pl
 from numpy.typing import NDArray
 
 from dealwright.errors import InputError
-from dealwright.stats.arrays import Floats
 
 MISSING = -1  # code of a missing category
 _MAX_LEVELS = 60
@@ -45,12 +44,6 @@ class Design:
         """Return the rows given as indices, a mask or a slice."""
         return Design(self.numeric[rows], self.codes[rows], self.level_counts)
 
-    def stacked(self) -> Floats:
-        """Return numeric columns, then codes, as one float matrix in which NaN is missing."""
-        codes = self.codes.astype(np.float64)
-        codes[codes == MISSING] = np.nan
-        return np.column_stack([self.numeric.astype(np.float64), codes])
-
 
 def concatenated(parts: Sequence[Design]) -> Design:
     """Return the rows of several designs of one schema below each other."""
@@ -74,7 +67,7 @@ class FeatureSchema:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """All features in the order of a stacked design."""
+        """All features, numbers first."""
         return (*self.numeric, *self.levels)
 
     @property

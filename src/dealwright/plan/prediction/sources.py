@@ -81,13 +81,7 @@ def with_chosen_features(inputs: PlanInputs, params: PredictParams) -> PlanInput
 def refuse_late_features(
     params: PredictParams, refused: tuple[str, ...], cut_off: datetime, as_of: datetime
 ) -> None:
-    """Refuse a feature that was asked for by name but holds what was known only after the cut-off.
-
-    Raises
-    ------
-    InputError
-        Naming the first such column.
-    """
+    """Refuse a feature that was asked for by name but holds what was known only after the cut-off."""
     late = [name for name in params.features or () if name in refused]
     if late:
         raise InputError(

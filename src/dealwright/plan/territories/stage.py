@@ -144,13 +144,7 @@ def _usable(
 
 
 def _require_homes(reps: pl.DataFrame) -> None:
-    """Refuse representatives whose home is not known.
-
-    Raises
-    ------
-    InputError
-        Naming the first of them.
-    """
+    """Refuse representatives whose home is not known, naming the first."""
     known = pl.all_horizontal(
         pl.col(name).cast(pl.Float64).is_finite().fill_null(value=False)
         for name in ("home_lat_deg", "home_lon_deg")
