@@ -152,11 +152,6 @@ def find_needed_outcomes(params: LearnParams, each: Ints, rate: float) -> int | 
 
     Assumes the same agents, sharing outcomes as they do now, and the win rate seen so far.
 
-    Parameters
-    ----------
-    each
-        Outcomes of each agent.
-
     Returns
     -------
     None where no number of such outcomes would do: fewer than two agents have any, or all are wins or losses.

@@ -21,13 +21,7 @@ from dealwright.schemas import (
 
 
 def find_commitments(inputs: PlanInputs, visits: RouteParams, calls: ScheduleParams) -> pl.DataFrame:
-    """Return `COMMITMENT_COLUMNS`, one row per account: promises of the planned days first, then what is due.
-
-    Parameters
-    ----------
-    visits, calls
-        Say which days are planned.
-    """
+    """Return `COMMITMENT_COLUMNS`, one row per account: promises of the planned days, then what is due."""
     parts = [_promised_visits(inputs, visits), _promised_calls(inputs, calls), _rhythm(inputs, visits)]
     return pl.concat(parts).unique("account_id", keep="first", maintain_order=True)
 

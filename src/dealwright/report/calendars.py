@@ -69,13 +69,7 @@ def to_five(column: str) -> pl.Expr:
 
 
 def shift_events(shifts: pl.DataFrame, words: Words) -> pl.DataFrame:
-    """Return the shifts, lunches and breaks of the contact centre as `EVENT_COLUMNS`.
-
-    Parameters
-    ----------
-    shifts
-        `SHIFT_COLUMNS`.
-    """
+    """Return the shifts (`SHIFT_COLUMNS`), lunches and breaks of the contact centre as `EVENT_COLUMNS`."""
     rows = []
     for row in shifts.iter_rows(named=True):
         who = {"rep_id": row["rep_id"], "day": row["day"]}

@@ -108,12 +108,7 @@ class Dossier:
 
 
 def build_dossier(desk: Desk, version: str) -> Dossier:
-    """Ask the desk for everything the dossier states.
-
-    Parameters
-    ----------
-    version
-        Of Dealwright.
+    """Ask the desk for everything the dossier of this version of Dealwright states.
 
     Raises
     ------

@@ -113,11 +113,6 @@ def _geometries(document: Any) -> list[tuple[Mapping[str, Any], Mapping[str, Any
 def check_land(land: Land, accounts: pl.DataFrame, what: str) -> None:
     """Refuse a land on which no account lies.
 
-    Parameters
-    ----------
-    accounts
-        With ``lat_deg`` and ``lon_deg``, or without.
-
     Raises
     ------
     InputError

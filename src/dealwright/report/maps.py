@@ -328,13 +328,7 @@ def _totals(days: Sequence[Day]) -> dict[str, Any]:
 
 
 def day_features(day: Day, kind: str) -> list[dict[str, Any]]:
-    """Return the way and its stops as GeoJSON features.
-
-    Parameters
-    ----------
-    kind
-        ``"planned"`` or ``"distance_only"``, a property of each feature.
-    """
+    """Return the way and its stops as GeoJSON features with the property `kind`."""
     who = {"rep_id": day.stops["rep_id"][0], "day": str(day.stops["day"][0]), "kind": kind}
     way = {"type": "LineString", "coordinates": [(lon, lat) for lat, lon in day.way]}
     features = (

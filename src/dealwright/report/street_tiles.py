@@ -121,12 +121,7 @@ class PmTiles:
 
 
 def write_tiles(archive: PmTiles, folder: Path, bounds: tuple[float, float, float, float]) -> Tiles | None:
-    """Write the tiles of an area, as deep as there is room, into ``folder/Z/X/Y.png`` (or what they are).
-
-    Parameters
-    ----------
-    bounds
-        West, south, east, north in degrees.
+    """Write the tiles within west, south, east, north (degrees), as deep as there is room, into ``folder/Z/X/Y.png`` (or what they are).
 
     Returns
     -------

@@ -91,11 +91,6 @@ def build_request(
 ) -> NightRequest:
     """Make the request of a night from the settings and from what was asked for.
 
-    Parameters
-    ----------
-    previous
-        The folder of the run to compare with.
-
     Raises
     ------
     InputError

@@ -180,13 +180,7 @@ def _first_day(folder: Path, tables: Mapping[str, pl.DataFrame]) -> date | None:
 
 
 def company_called(settings: Mapping[str, Any]) -> str:
-    """Return what to call a company that nobody named: by the folder of its tables.
-
-    Parameters
-    ----------
-    settings
-        The ``[run]`` table of ``params.toml``.
-    """
+    """Return what to call a company that nobody named, by the folder of its tables in the ``[run]`` table."""
     if settings.get("world"):
         return f"{str(settings['world']).capitalize()} field sales"
     given = settings.get("accounts") or settings.get("orders")

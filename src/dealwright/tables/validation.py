@@ -142,10 +142,7 @@ class Rows:
     def parsed(self, kind: str, source: Source, high: float = inf) -> tuple[Parsed, str | pl.Series]:
         """Read the cells of a source as a kind, without judging them; empty ones get its default.
 
-        Parameters
-        ----------
-        high
-            The highest number that is plausible.
+        Above `high` a number is not plausible.
         """
         given = self.text_of(source)
         if source.constant is not None:

@@ -120,13 +120,7 @@ class Phrases:
 
 
 def load_phrases(language: str, own: Collection[str]) -> Phrases:
-    """Return the phrases of a language.
-
-    Parameters
-    ----------
-    own
-        Names of the user's columns.
-    """
+    """Return the phrases of a language; `own` are names of the user's columns."""
     raw = _read(language)
     forms = tuple((_pattern(model), said) for model, said in raw["sentences"].items())
     odds = tuple(sorted((float(bound), words) for bound, words in raw["odds"].items()))

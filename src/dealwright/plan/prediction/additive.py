@@ -174,13 +174,7 @@ def _transformed(numeric: NDArray[np.float32], scale: Floats) -> Floats:
 
 
 def _compression(present: NDArray[np.float32]) -> float:
-    """Return the scale of ``asinh`` for a heavily skewed column, 0 for one that is read as it is.
-
-    Parameters
-    ----------
-    present
-        The column's values in their order.
-    """
+    """Return the scale of ``asinh`` for a heavily skewed column (sorted), 0 for one that is read as it is."""
     if len(present) == 0:
         return 0.0
     low, middle, high = _quantiles(present, np.array([0.02, 0.5, 0.98]))

@@ -53,13 +53,7 @@ def labels_from_orders(
 
 
 def shrunk_gap_days(gaps: Floats, span_days: Floats) -> Floats:
-    """Return every account's mean days between orders, shrunk to the population's; 0 where nobody repeated.
-
-    Parameters
-    ----------
-    gaps, span_days
-        How many gaps an account has, and how long they are together.
-    """
+    """Return each account's mean days between orders, shrunk to the population's; 0 where nobody repeated."""
     repeated = gaps > 0
     if not repeated.any():
         return np.zeros(len(gaps))

@@ -348,10 +348,7 @@ def ruin(data: Data, state: State, touched: Bools) -> tuple[float, bool]:
 def dare_somewhere(data: Data, state: State, known: Insertions) -> float:
     """Insert a random visit that alone does not pay for its drive, so that its neighbours may.
 
-    Returns
-    -------
-    float
-        What it gains, below 0; 0 where there is none.
+    Return what it gains, below 0; 0 where there is none.
     """
     m, n = data.allowed.shape
     first, r = draw(n), draw(m)

@@ -103,12 +103,7 @@ def segment(
 def fit_segments(
     table: pl.DataFrame, inputs: PlanInputs, params: SegmentParams
 ) -> tuple[SegmentModel, tuple[str, ...]]:
-    """Fit wallets and edges.
-
-    Parameters
-    ----------
-    table : the accounts with ``value_eur``.
-    """
+    """Fit wallets and edges on the accounts with ``value_eur``."""
     notes: list[str] = []
     peers = params.peer_columns if params.peer_columns is not None else _explaining_columns(table, inputs)
     if not peers:
