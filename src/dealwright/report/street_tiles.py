@@ -121,7 +121,9 @@ class PmTiles:
 
 
 def write_tiles(archive: PmTiles, folder: Path, bounds: tuple[float, float, float, float]) -> Tiles | None:
-    """Write the tiles within west, south, east, north (degrees), as deep as there is room, into ``folder/Z/X/Y.png`` (or what they are).
+    """Write the tiles within west, south, east, north in degrees, as deep as there is room.
+
+    They become ``folder/Z/X/Y.png``, or what they are.
 
     Returns
     -------
