@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dealwright.cli.context import Json, Policy, console, notes, open_desk, write_json
+from dealwright.cli.context import Json, Policy, console, note, open_desk, write_json
 from dealwright.cli.help import App
 from dealwright.cli.leads import Top
 
@@ -40,7 +40,7 @@ def agents(context: typer.Context, policy: Policy = None, top: Top = None, as_js
     out.print(agents_table(rows))
     out.print(found.summary())
     if not found.rows:
-        notes().print("there are no agents yet: dealwright import --map astra DIR brings some")
+        note("there are no agents yet: dealwright import --map astra DIR brings some")
 
 
 @agents_app.command("activate")

@@ -8,9 +8,19 @@ from typing import Annotated
 
 import typer
 
-from dealwright.cli.context import Json, console, notes, open_desk, read_time, settings_of, write_json
+from dealwright.cli.context import (
+    Assignment,
+    Json,
+    answer,
+    console,
+    note,
+    open_desk,
+    read_time,
+    say,
+    settings_of,
+    write_json,
+)
 
-Assignment = Annotated[str, typer.Argument(metavar="ASSIGNMENT", help="Id of the assignment.")]
 ArchiveFolder = Annotated[
     Path | None,
     typer.Option(
@@ -58,14 +68,12 @@ def audit(
         write_json([dict(row) for row in found.rows])
         return
     if not found.rows:
-        notes().print("nobody has done such a thing", markup=False)
+        note("nobody has done such a thing")
     for row in found.rows:
         reason = f": {row['reason']}" if row["reason"] else ""
-        console().print(
+        say(
             f"{row['changed_at']:%Y-%m-%d %H:%M:%S}  {row['actor_name']} ({row['actor']})  {row['action']} "
-            f"{row['object']} {row['object_id']}{reason}",
-            markup=False,
-            soft_wrap=True,
+            f"{row['object']} {row['object_id']}{reason}"
         )
 
 
@@ -96,10 +104,7 @@ def dossier(
         out.write_text(found.to_html() if kind == ".html" else found.to_markdown(), encoding="utf-8")
     except OSError as error:
         raise InputError(f"--out {out} cannot be written ({error.strerror}): name another file") from None
-    if as_json:
-        write_json({"out": str(out), **found.to_dict()})
-    else:
-        console().print(f"Written to {out}", markup=False, soft_wrap=True)
+    answer({"out": str(out), **found.to_dict()}, f"Written to {out}", as_json=as_json)
 
 
 def archive(
@@ -131,10 +136,7 @@ def archive(
     with open_desk(context) as desk, working("archiving"):
         # months are those of UTC
         done = desk.archive(before if before.tzinfo else before.replace(tzinfo=UTC), folder)
-    if as_json:
-        write_json(done.to_dict())
-    else:
-        console().print(done.summary(), soft_wrap=True, markup=False)
+    answer(done.to_dict(), done.summary(), as_json=as_json)
     if not done.months:
         raise typer.Exit(1)
 
@@ -200,9 +202,6 @@ def verify(context: typer.Context, archive: ArchiveFolder = None, as_json: Json 
 
     with open_desk(context) as desk, working("checking the record"):
         found = desk.verify(archive=_archive_of(context, archive))
-    if as_json:
-        write_json(found.to_dict())
-    else:
-        console().print(found.summary(), soft_wrap=True, markup=False)
+    answer(found.to_dict(), found.summary(), as_json=as_json)
     if not found.intact:
         raise typer.Exit(1)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from dealwright.cli.context import Json, console, settings_of, write_json
+from dealwright.cli.context import Json, answer, settings_of
 from dealwright.cli.progress import working
 
 
@@ -37,10 +37,7 @@ def back_up(
         Database.open(settings.database_url, settings.home) as database,
     ):
         written = write_backup(database, file)
-    if as_json:
-        write_json(written.to_dict())
-    else:
-        console().print(written.summary(), soft_wrap=True, markup=False)
+    answer(written.to_dict(), written.summary(), as_json=as_json)
 
 
 def restore(
@@ -62,7 +59,4 @@ def restore(
         Database.open(settings.database_url, settings.home) as database,
     ):
         restored = restore_desk(database, file, overwrite=overwrite)
-    if as_json:
-        write_json(restored.to_dict())
-    else:
-        console().print(restored.summary(), soft_wrap=True, markup=False)
+    answer(restored.to_dict(), restored.summary(), as_json=as_json)

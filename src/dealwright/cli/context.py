@@ -29,6 +29,9 @@ Policy = Annotated[
     ),
 ]
 
+Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why, for the record.")]
+Assignment = Annotated[str, typer.Argument(metavar="ASSIGNMENT", help="Id of the assignment.")]
+
 
 def read_time(text: str) -> datetime:
     """Read a moment as an option has it: ISO 8601, with an offset or without.
@@ -51,19 +54,12 @@ def read_time(text: str) -> datetime:
 
 @dataclass(frozen=True)
 class Globals:
-    """The options that stand before the command.
+    """The options that stand before the command."""
 
-    Attributes
-    ----------
-    database_url, home
-        Which database.
-    debug
-        Show where an unexpected error comes from.
-    """
-
+    # which database
     database_url: str | None = None
     home: Path | None = None
-    debug: bool = False
+    debug: bool = False  # show where an unexpected error comes from
 
     def settings(self) -> Settings:
         """Return the settings of this run."""
@@ -106,6 +102,24 @@ def notes() -> Console:
     from rich.console import Console
 
     return Console(stderr=True, highlight=False, soft_wrap=not sys.stderr.isatty())
+
+
+def say(text: str) -> None:
+    """Answer in words."""
+    console().print(text, markup=False, soft_wrap=True)
+
+
+def note(text: str) -> None:
+    """Say on stderr what belongs to no answer."""
+    notes().print(text, markup=False, soft_wrap=True)
+
+
+def answer(document: Any, text: str, *, as_json: bool) -> None:
+    """Answer a program with the document, a person with the text."""
+    if as_json:
+        write_json(document)
+    else:
+        say(text)
 
 
 def write_json(value: Any) -> None:

@@ -9,13 +9,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dealwright.cli.context import (
+    Assignment,
     Json,
     Policy,
+    Reason,
+    answer,
     console,
     lead_document,
+    note,
     notes,
     open_desk,
     read_time,
+    say,
     settings_of,
     write_json,
 )
@@ -153,10 +158,7 @@ def assign(
             raise InputError("--lead gives a recorded lead to an agent: name one with --agent")
         with open_desk(context) as desk:
             placement = desk.assign_to(lead, agent, reason or "", override=override)
-        if as_json:
-            write_json(placement.to_dict())
-        else:
-            console().print(placement.summary(), soft_wrap=True, markup=False)
+        answer(placement.to_dict(), placement.summary(), as_json=as_json)
         return
     document = lead_document(
         customer, pairs, requirements, priority, idempotency_key=idempotency_key, customer_id=customer_id
@@ -168,12 +170,10 @@ def assign(
     if as_json:
         write_json(placement.to_dict())
         return
-    console().print(placement.summary(), soft_wrap=True, markup=False)
+    say(placement.summary())
     for row in duplicates:
         holder = f"with {row['agent_name']} ({row['agent_id']})" if row["agent_name"] else "waiting"
-        notes().print(
-            f"may be the same enquiry as lead {row['lead_id']} ({holder}): {row['why']}", markup=False
-        )
+        note(f"may be the same enquiry as lead {row['lead_id']} ({holder}): {row['why']}")
 
 
 def _assign_file(
@@ -274,15 +274,12 @@ def settle(
         settlement = desk.settle(
             booking, status.lower(), base_revenue=base, package_revenue=package, total_revenue=revenue
         )
-    if as_json:
-        write_json(settlement.to_dict())
-    else:
-        console().print(settlement.summary(), soft_wrap=True, markup=False)
+    answer(settlement.to_dict(), settlement.summary(), as_json=as_json)
 
 
 def contact(
     context: typer.Context,
-    assignment: Annotated[str, typer.Argument(metavar="ASSIGNMENT", help="Id of the assignment.")],
+    assignment: Assignment,
     at: Annotated[
         datetime | None,
         typer.Option(
@@ -297,50 +294,45 @@ def contact(
     """Say that the agent reached the customer; a lead without a contact in time goes to the next agent."""
     with open_desk(context) as desk:
         first = desk.contact(assignment, at)
-    if as_json:
-        write_json({"assignment_id": assignment, "first_contact_at": first})
-    else:
-        console().print(
-            f"assignment {assignment}: first contact at {first:%Y-%m-%d %H:%M:%S %Z}", markup=False
-        )
+    answer(
+        {"assignment_id": assignment, "first_contact_at": first},
+        f"assignment {assignment}: first contact at {first:%Y-%m-%d %H:%M:%S %Z}",
+        as_json=as_json,
+    )
 
 
 def accept(
     context: typer.Context,
-    assignment: Annotated[str, typer.Argument(metavar="ASSIGNMENT", help="Id of the assignment.")],
+    assignment: Assignment,
     as_json: Json = False,
 ) -> None:
     """Take a lead that was offered; an offer that is not accepted in time goes to the next agent."""
     with open_desk(context) as desk:
         accepted = desk.accept(assignment)
-    if as_json:
-        write_json({"assignment_id": assignment, "accepted_at": accepted})
-    else:
-        console().print(f"assignment {assignment}: accepted at {accepted:%Y-%m-%d %H:%M:%S %Z}", markup=False)
+    answer(
+        {"assignment_id": assignment, "accepted_at": accepted},
+        f"assignment {assignment}: accepted at {accepted:%Y-%m-%d %H:%M:%S %Z}",
+        as_json=as_json,
+    )
 
 
 def decline(
     context: typer.Context,
-    assignment: Annotated[str, typer.Argument(metavar="ASSIGNMENT", help="Id of the assignment.")],
-    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why, for the record.")],
+    assignment: Assignment,
+    reason: Reason,
     as_json: Json = False,
 ) -> None:
     """Give a lead that its agent declines to the next one, or back to the queue."""
     with open_desk(context) as desk:
         placement = desk.decline(assignment, reason)
-    if as_json:
-        write_json(placement.to_dict())
-    else:
-        console().print(placement.summary(), soft_wrap=True, markup=False)
+    answer(placement.to_dict(), placement.summary(), as_json=as_json)
 
 
 def reassign(
     context: typer.Context,
     *,
-    assignment: Annotated[str, typer.Argument(metavar="ASSIGNMENT", help="Id of the assignment.")],
-    reason: Annotated[
-        str, typer.Option("--reason", metavar="TEXT", help="Why, for the record.")
-    ] = "asked for",
+    assignment: Assignment,
+    reason: Reason = "asked for",
     agent: ToAgent = None,
     override: Override = False,
     as_json: Json = False,
@@ -348,10 +340,7 @@ def reassign(
     """Give an open assignment's lead to the best other agent with room, or to one you name."""
     with open_desk(context) as desk:
         placement = desk.reassign(assignment, reason, agent=agent, override=override)
-    if as_json:
-        write_json(placement.to_dict())
-    else:
-        console().print(placement.summary(), soft_wrap=True, markup=False)
+    answer(placement.to_dict(), placement.summary(), as_json=as_json)
 
 
 def queue(context: typer.Context, top: Top = None, as_json: Json = False) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dealwright.cli.context import Json, console, open_desk, read_time, settings_of, write_json
+from dealwright.cli.context import Json, console, open_desk, read_time, say, settings_of, write_json
 from dealwright.cli.help import App
 
 if TYPE_CHECKING:
@@ -219,9 +219,9 @@ def promote_model(
     if as_json:
         write_json({"model_id": model_id, "promoted": waits is None, "proposal_id": waits})
     elif waits is None:
-        console().print(f"model {model_id} is at work")
+        say(f"model {model_id} is at work")
     else:
-        console().print(f"proposal {waits} waits: model {model_id} is at work when another person agrees")
+        say(f"proposal {waits} waits: model {model_id} is at work when another person agrees")
 
 
 @model_app.command("load")
@@ -242,13 +242,12 @@ def load_model(
     if as_json:
         write_json({"model_id": model_id, "kind": kind, "promoted": promote})
     elif waits is not None:
-        console().print(
+        say(
             f"{kind} model {model_id} is registered; proposal {waits} waits: the model is at work when "
-            "another person agrees",
-            soft_wrap=True,
+            "another person agrees"
         )
     else:
-        console().print(f"{kind} model {model_id} " + ("is at work" if promote else "is registered"))
+        say(f"{kind} model {model_id} " + ("is at work" if promote else "is registered"))
 
 
 def _refuse_number(word: str) -> None:

@@ -6,10 +6,9 @@ from typing import Annotated
 
 import typer
 
-from dealwright.cli.context import Json, console, notes, open_desk, write_json
+from dealwright.cli.context import Assignment, Json, Reason, answer, note, open_desk, say, write_json
 from dealwright.wording import count_of
 
-Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why, for the record.")]
 Agent = Annotated[str | None, typer.Option("--agent", metavar="ID", help="Only this agent.")]
 Team = Annotated[
     str | None, typer.Option("--team", metavar="NAME", help="Only this team: the agents' department.")
@@ -35,10 +34,11 @@ def pause(
     """Give no leads to an agent, a team or, with neither, to anybody: what comes goes to others or waits."""
     with open_desk(context) as desk:
         paused = desk.oversight.pause(reason, agent=agent, team=team)
-    if as_json:
-        write_json({"agents": paused})
-    else:
-        console().print(f"{count_of(paused, 'agent')} paused: dealwright resume ends that", markup=False)
+    answer(
+        {"agents": paused},
+        f"{count_of(paused, 'agent')} paused: dealwright resume ends that",
+        as_json=as_json,
+    )
 
 
 def resume(
@@ -52,15 +52,12 @@ def resume(
     """Give leads again to those who were paused, at once those that wait."""
     with open_desk(context) as desk:
         resumed = desk.oversight.resume(reason, agent=agent, team=team)
-    if as_json:
-        write_json({"agents": resumed})
-    else:
-        console().print(f"{count_of(resumed, 'agent')} no longer paused", markup=False)
+    answer({"agents": resumed}, f"{count_of(resumed, 'agent')} no longer paused", as_json=as_json)
 
 
 def contest(
     context: typer.Context,
-    assignment: Annotated[str, typer.Argument(metavar="ASSIGNMENT", help="Id of the assignment.")],
+    assignment: Assignment,
     *,
     reason: Reason,
     resolve: Annotated[
@@ -75,9 +72,9 @@ def contest(
     if as_json:
         write_json({"assignment_id": assignment, "resolved_at" if resolve else "contested_at": at})
     elif resolve:
-        console().print(f"the outcome of assignment {assignment} counts again", markup=False)
+        say(f"the outcome of assignment {assignment} counts again")
     else:
-        console().print(f"training leaves assignment {assignment} out from now on", markup=False)
+        say(f"training leaves assignment {assignment} out from now on")
 
 
 def erase(
@@ -100,15 +97,12 @@ def erase(
     if as_json:
         write_json(dict(done))
         return
-    console().print(
+    say(
         f"erased: {count_of(done['leads'], 'lead')}, {count_of(done['decisions'], 'decision')}, "
-        f"{count_of(done['tasks'], 'task')}",
-        markup=False,
+        f"{count_of(done['tasks'], 'task')}"
     )
     if done["archived"] or done["kept_decisions"]:
-        notes().print(
+        note(
             "months of the record are in the archive: erase what its files hold of the customer yourself, or "
-            "delete the files when their time is over",
-            markup=False,
-            soft_wrap=True,
+            "delete the files when their time is over"
         )

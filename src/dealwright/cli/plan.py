@@ -11,7 +11,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dealwright.cli.context import Json, console, notes, open_desk, read_time, settings_of, write_json
+from dealwright.cli.context import (
+    Json,
+    answer,
+    console,
+    notes,
+    open_desk,
+    read_time,
+    say,
+    settings_of,
+    write_json,
+)
 
 if TYPE_CHECKING:
     from dealwright.plan.trace import Progress
@@ -32,10 +42,7 @@ def report(
     from dealwright.runs.output import write_report
 
     written = write_report(folder)
-    if as_json:
-        write_json({"report": str(written)})
-    else:
-        console().print(f"Written to {written}", markup=False)
+    answer({"report": str(written)}, f"Written to {written}", as_json=as_json)
 
 
 def why(
@@ -295,7 +302,7 @@ def plan(  # noqa: PLR0917  one parameter per option
     for item in plan_tables(night.plan, out):
         console().print(item)
     if done is not None:
-        console().print(f"Published: {done.summary()}", markup=False, soft_wrap=True)
+        say(f"Published: {done.summary()}")
 
 
 @contextmanager

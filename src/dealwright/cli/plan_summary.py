@@ -67,15 +67,7 @@ def _bullets(texts: list[str]) -> Table:
 
 
 class _Summary:
-    """The printed summary of a plan, in one format.
-
-    Parameters
-    ----------
-    plan
-        The plan.
-    form
-        How figures and words are written.
-    """
+    """The printed summary of a plan, in one format."""
 
     def __init__(self, plan: Plan, form: Format) -> None:
         self.plan, self.form = plan, form

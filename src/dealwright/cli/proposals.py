@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from dealwright.cli.context import Json, console, notes, open_desk, write_json
+from dealwright.cli.context import Json, Reason, answer, note, open_desk, say, write_json
 from dealwright.cli.help import App
 
 policy_app = App(name="policy", help="Show and change the rules that order agents.", no_args_is_help=True)
@@ -17,7 +17,6 @@ proposal_app = App(
     no_args_is_help=True,
 )
 ProposalId = Annotated[int, typer.Argument(metavar="PROPOSAL", min=1, help="Id of the proposal.")]
-Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why, for the record.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -36,9 +35,7 @@ def list_policies(context: typer.Context, as_json: Json = False) -> None:
         return
     for row in policies:
         state = "  in use" if row["is_default"] else ""
-        console().print(
-            f"{row['name']}  {json.dumps(row['params'], sort_keys=True)}{state}", markup=False, soft_wrap=True
-        )
+        say(f"{row['name']}  {json.dumps(row['params'], sort_keys=True)}{state}")
 
 
 @policy_app.command("set")
@@ -79,20 +76,16 @@ def list_proposals(
         write_json({"required": required, "proposals": [dict(row) for row in found]})
         return
     if not found:
-        notes().print(
+        note(
             "nothing waits"
             if required
-            else "nothing waits: this desk does not require a second person (dealwright proposal require)",
-            markup=False,
-            soft_wrap=True,
+            else "nothing waits: this desk does not require a second person (dealwright proposal require)"
         )
     for row in found:
         decision = "" if row["status"] == "waiting" else f"  {row['status']} by {row['decided_by_name']}"
-        console().print(
+        say(
             f"{row['proposal_id']}  {row['asked_at']:%Y-%m-%d %H:%M}  {row['kind']} {row['object_id']}  "
-            f"{json.dumps(row['after'], sort_keys=True)}  {row['asked_by_name']}: {row['reason']}{decision}",
-            markup=False,
-            soft_wrap=True,
+            f"{json.dumps(row['after'], sort_keys=True)}  {row['asked_by_name']}: {row['reason']}{decision}"
         )
 
 
@@ -107,10 +100,7 @@ def agree(
     """Let a change take effect that another person asked for: another user of the database, or a key."""
     with open_desk(context) as desk:
         desk.proposals.agree(proposal, reason)
-    if as_json:
-        write_json({"proposal_id": proposal, "status": "agreed"})
-    else:
-        console().print(f"proposal {proposal} is in force", markup=False)
+    answer({"proposal_id": proposal, "status": "agreed"}, f"proposal {proposal} is in force", as_json=as_json)
 
 
 @proposal_app.command("refuse")
@@ -118,10 +108,9 @@ def refuse(context: typer.Context, proposal: ProposalId, *, reason: Reason, as_j
     """Turn a change down, or take back what you have asked for."""
     with open_desk(context) as desk:
         desk.proposals.refuse(proposal, reason)
-    if as_json:
-        write_json({"proposal_id": proposal, "status": "refused"})
-    else:
-        console().print(f"proposal {proposal} is turned down", markup=False)
+    answer(
+        {"proposal_id": proposal, "status": "refused"}, f"proposal {proposal} is turned down", as_json=as_json
+    )
 
 
 @proposal_app.command("require")
@@ -143,9 +132,9 @@ def _tell(waits: int | None, answer: dict[str, Any], said: str, *, as_json: bool
     if as_json:
         write_json({**answer, "proposal_id": waits})
     elif waits is None:
-        console().print(said, markup=False)
+        say(said)
     else:
-        console().print(f"proposal {waits} waits until another person agrees", markup=False)
+        say(f"proposal {waits} waits until another person agrees")
 
 
 def _read_params(text: str) -> dict[str, Any]:

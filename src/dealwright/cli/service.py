@@ -8,7 +8,16 @@ from typing import Annotated
 
 import typer
 
-from dealwright.cli.context import Json, console, notes, open_desk, read_time, settings_of, write_json
+from dealwright.cli.context import (
+    Json,
+    answer,
+    console,
+    note,
+    open_desk,
+    read_time,
+    settings_of,
+    write_json,
+)
 from dealwright.cli.help import App
 
 key_app = App(
@@ -88,13 +97,8 @@ def serve(
         from dealwright.web import add_console
 
         extend = add_console
-    say = notes()
     if not any(key["is_valid"] for key in keys):
-        say.print(
-            "nobody has a key yet: dealwright key create NAME --scope admin makes one",
-            markup=False,
-            soft_wrap=True,
-        )
+        note("nobody has a key yet: dealwright key create NAME --scope admin makes one")
     serve(
         Place(settings.database_url, settings.home, settings.database_url_read, settings.night),
         ServiceParams(
@@ -115,7 +119,7 @@ def serve(
         host=host,
         port=port,
         processes=processes,
-        ready=lambda address: say.print(_serving(address, pages=pages), markup=False, soft_wrap=True),
+        ready=lambda address: note(_serving(address, pages=pages)),
         extend=extend,
     )
 
@@ -183,7 +187,7 @@ def create_key(
         write_json({"key_id": parts[0] if parts else None, "key": key})
         return
     typer.echo(key)
-    notes().print("keep it in a safe place: it is not shown again", markup=False)
+    note("keep it in a safe place: it is not shown again")
 
 
 @key_app.command("list")
@@ -199,9 +203,7 @@ def list_keys(context: typer.Context, as_json: Json = False) -> None:
     if keys:
         console().print(keys_table(keys))
     else:
-        notes().print(
-            "there are no keys yet: dealwright key create NAME --scope admin makes one", markup=False
-        )
+        note("there are no keys yet: dealwright key create NAME --scope admin makes one")
 
 
 @key_app.command("replace")
@@ -225,7 +227,7 @@ def replace_key(
         write_json({"key_id": parts[0] if parts else None, "key": made, "replaces": key})
         return
     typer.echo(made)
-    notes().print(f"key {key} is valid for {keep:g} hours yet", markup=False)
+    note(f"key {key} is valid for {keep:g} hours yet")
 
 
 @key_app.command("revoke")
@@ -233,7 +235,8 @@ def revoke_key(context: typer.Context, key: KeyId, as_json: Json = False) -> Non
     """End a key for good; a service that runs refuses it within seconds."""
     with open_desk(context) as desk:
         revoked = desk.keys.revoke(key)
-    if as_json:
-        write_json({"key_id": key, "revoked_at": revoked})
-    else:
-        console().print(f"key {key} was revoked at {revoked:%Y-%m-%d %H:%M:%S %Z}", markup=False)
+    answer(
+        {"key_id": key, "revoked_at": revoked},
+        f"key {key} was revoked at {revoked:%Y-%m-%d %H:%M:%S %Z}",
+        as_json=as_json,
+    )

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from dealwright.cli.context import Json, console, notes, open_desk, settings_of, write_json
+from dealwright.cli.context import Json, answer, console, note, notes, open_desk, settings_of, write_json
 
 
 def register(app: typer.Typer) -> None:
@@ -72,7 +72,7 @@ def roles(context: typer.Context, as_json: Json = False) -> None:
         for privilege, things in whole.items():
             out.print(f"  {privilege:8} {', '.join(things)}", markup=False, soft_wrap=True)
     for danger in made.dangers:
-        notes().print(f"warning: {danger}", markup=False, soft_wrap=True)
+        note(f"warning: {danger}")
 
 
 def import_tables(
@@ -135,9 +135,10 @@ def stop(context: typer.Context, as_json: Json = False) -> None:
 
     settings = settings_of(context)
     stopped = stop_server(settings.home)
-    if as_json:
-        write_json({"stopped": stopped, "home": str(settings.home)})
-    else:
-        console().print("stopped" if stopped else f"nothing runs under {settings.home}", soft_wrap=True)
+    answer(
+        {"stopped": stopped, "home": str(settings.home)},
+        "stopped" if stopped else f"nothing runs under {settings.home}",
+        as_json=as_json,
+    )
     if not stopped:
         raise typer.Exit(1)

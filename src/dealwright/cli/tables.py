@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from rich.markup import escape
 from rich.table import Table
@@ -15,15 +15,13 @@ if TYPE_CHECKING:
 _REASONS_SHOWN = 2
 
 
-def _table(*columns: tuple[str, str]) -> Table:
+def _table(*heads: str) -> Table:
+    """Return a table without rows; a heading that begins with < is that of words, at the left."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    for name, justify in columns:
-        table.add_column(
-            name,
-            justify="right" if justify == "right" else "left",
-            overflow="fold",
-            no_wrap=justify == "right",
-        )
+    for head in heads:
+        words = head.startswith("<")
+        justify: Literal["left", "right"] = "left" if words else "right"
+        table.add_column(head.removeprefix("<"), justify=justify, overflow="fold", no_wrap=not words)
     return table
 
 
@@ -34,15 +32,8 @@ def ranking_table(ranking: Ranking) -> Table:
     beside it; under the others the win probability does, if there is a match model, with its interval.
     """
     by_value = ranking.policy == "value"
-    interval = ("90 %", "right")
     table = _table(
-        ("#", "right"),
-        ("id", "right"),
-        ("agent", "left"),
-        ("score", "right"),
-        *((interval, ("worth", "right")) if by_value else (("win", "right"), interval)),
-        ("open", "right"),
-        ("why", "left"),
+        "#", "id", "<agent", "score", *(("90 %", "worth") if by_value else ("win", "90 %")), "open", "<why"
     )
     notices = common_notices(ranking.ranking)
     for row in ranking.ranking:
@@ -91,15 +82,7 @@ def reasons_text(reasons: Sequence[Mapping[str, Any]] | None, unsaid: Sequence[s
 
 def agents_table(rows: Sequence[Mapping[str, Any]]) -> Table:
     """Show agents with a bar for how full they are."""
-    table = _table(
-        ("#", "right"),
-        ("id", "right"),
-        ("agent", "left"),
-        ("open", "right"),
-        ("", "left"),
-        ("won", "right"),
-        ("department", "left"),
-    )
+    table = _table("#", "id", "<agent", "open", "<", "won", "<department")
     for row in rows:
         full = min(row["open"] / row["capacity"], 1) if row["capacity"] else 1
         cells = round(full * 10)
@@ -119,15 +102,7 @@ def agents_table(rows: Sequence[Mapping[str, Any]]) -> Table:
 
 def placements_table(documents: Sequence[Mapping[str, Any]], placements: Sequence[Placement]) -> Table:
     """Show where each lead of a file went."""
-    table = _table(
-        ("customer", "left"),
-        ("assignment", "right"),
-        ("booking", "right"),
-        ("agent", "left"),
-        ("score", "right"),
-        ("90 %", "right"),
-        ("open", "right"),
-    )
+    table = _table("<customer", "assignment", "booking", "<agent", "score", "90 %", "open")
     for document, placement in zip(documents, placements, strict=True):
         row = placement.row
         if placement.assigned:
@@ -148,14 +123,7 @@ def placements_table(documents: Sequence[Mapping[str, Any]], placements: Sequenc
 
 def keys_table(keys: Sequence[Mapping[str, Any]]) -> Table:
     """Show the keys of the service, and which are valid."""
-    table = _table(
-        ("key", "left"),
-        ("name", "left"),
-        ("scopes", "left"),
-        ("agent", "left"),
-        ("made", "left"),
-        ("state", "left"),
-    )
+    table = _table("<key", "<name", "<scopes", "<agent", "<made", "<state")
     for row in keys:
         expires = row["expires_at"]
         if row["revoked_at"] is not None:
@@ -177,15 +145,7 @@ def keys_table(keys: Sequence[Mapping[str, Any]]) -> Table:
 
 def queue_table(queue: Queue) -> Table:
     """Show who waits, since when, and whether anybody could take it."""
-    table = _table(
-        ("#", "right"),
-        ("lead", "right"),
-        ("customer", "left"),
-        ("priority", "right"),
-        ("waits", "right"),
-        ("requires", "left"),
-        ("could", "right"),
-    )
+    table = _table("#", "lead", "<customer", "priority", "waits", "<requires", "could")
     for row in queue.rows:
         required = [
             *filter(None, row["required_skills"] or ()),
@@ -205,9 +165,7 @@ def queue_table(queue: Queue) -> Table:
 
 def models_table(models: Models) -> Table:
     """Show the registered models."""
-    table = _table(
-        ("id", "right"), ("kind", "left"), ("made", "left"), ("at work", "left"), ("evidence", "left")
-    )
+    table = _table("id", "<kind", "<made", "<at work", "<evidence")
     for row in models.rows:
         table.add_row(
             str(row["model_id"]),
@@ -222,7 +180,7 @@ def models_table(models: Models) -> Table:
 
 def metrics_table(result: TrainResult) -> Table:
     """Show how good predictions are on later outcomes, beside the baselines."""
-    table = _table(("on later outcomes", "left"), ("log loss", "right"), ("AUC", "right"), ("ECE", "right"))
+    table = _table("<on later outcomes", "log loss", "AUC", "ECE")
     labels = {"base_rate": "one rate for all", "lead_only": "the lead alone", "lead_agent": "lead and agent"}
     rows = [(labels.get(name, name), metrics) for name, metrics in result.evidence.metrics.items()]
     if result.out_of_time is not None:
@@ -242,16 +200,16 @@ def explanation_table(explanation: Explanation) -> Table:
     by_value = explanation.answer["policy"] == "value"
     worth = f"worth, {explanation.currency}" if explanation.currency else "worth"
     table = _table(
-        ("#", "right"),
-        ("id", "right"),
-        ("agent", "left"),
-        ("score", "right"),
-        *(() if by_value else (("win", "right"),)),
-        ("90 %", "right"),
-        (worth, "right"),
-        ("open", "right"),
-        ("why", "left"),
-        ("would have got it", "left"),
+        "#",
+        "id",
+        "<agent",
+        "score",
+        *(() if by_value else ("win",)),
+        "90 %",
+        worth,
+        "open",
+        "<why",
+        "<would have got it",
     )
     chosen = explanation.answer["agent_id"]
     notices = common_notices(explanation.table_rows())

@@ -8,14 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dealwright.cli.context import Json, console, notes, open_desk, write_json
+from dealwright.cli.context import Json, Reason, answer, console, note, open_desk, say, write_json
 from dealwright.cli.help import App
 from dealwright.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from typing import Any
-
     from dealwright.desk.task_results import Task
 
 _MOMENT_FORMAT = "%Y-%m-%d %H:%M:%S%.6f"
@@ -96,7 +93,7 @@ def list_tasks(
             out.print(f"… and {len(found.rows) - _SHOWN:,} more: --rep, --status or --top {len(found.rows)}")
     out.print(found.summary())
     if not found.rows:
-        notes().print("`dealwright plan … --publish` brings some; --day and --account look further back")
+        note("`dealwright plan … --publish` brings some; --day and --account look further back")
 
 
 @task_app.command("show")
@@ -166,7 +163,7 @@ def reopen(
     context: typer.Context,
     task: TaskId,
     *,
-    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why, for the record.")],
+    reason: Reason,
     as_json: Json = False,
 ) -> None:
     """Take back that a task was finished: it is planned again, and no touch any more."""
@@ -191,7 +188,7 @@ def report(
         reports = read_task_reports(file, desk.tasks)
         with working(f"reporting {len(reports):,} tasks"):
             count = desk.tasks.report(reports)
-    _say({"reported": count}, f"{count:,} task{'s' * (count != 1)} reported", as_json=as_json)
+    answer({"reported": count}, f"{count:,} task{'s' * (count != 1)} reported", as_json=as_json)
 
 
 @task_app.command("export")
@@ -217,7 +214,7 @@ def export(
             f"cannot write {file}: {error.strerror or error}; name a folder that exists"
         ) from None
     document = {"file": str(file), "touches": touches.height}
-    _say(
+    answer(
         document, f"{touches.height:,} touch{'es' * (touches.height != 1)} written to {file}", as_json=as_json
     )
 
@@ -238,7 +235,7 @@ def runs(
 
     if found.rows:
         console().print(runs_table(found))
-    console().print(found.summary())
+    say(found.summary())
 
 
 @task_app.command("publish")
@@ -253,15 +250,8 @@ def publish(
 
     with show_progress(quiet=as_json) as progress:
         published = publish_run(folder, open_desk=lambda: open_desk(context), progress=progress)
-    _say(published.to_dict(), published.summary(), as_json=as_json)
+    answer(published.to_dict(), published.summary(), as_json=as_json)
 
 
 def _answer(task: Task, *, as_json: bool) -> None:
-    _say(task.to_dict(), task.summary(), as_json=as_json)
-
-
-def _say(document: Mapping[str, Any], text: str, *, as_json: bool) -> None:
-    if as_json:
-        write_json(document)
-    else:
-        console().print(text, markup=False, soft_wrap=True)
+    answer(task.to_dict(), task.summary(), as_json=as_json)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from dealwright.cli.context import Json, console, notes, open_desk, settings_of, write_json
+from dealwright.cli.context import Json, answer, note, open_desk, say, settings_of, write_json
 from dealwright.cli.help import App
 
 webhook_app = App(
@@ -62,11 +62,7 @@ def add_webhook(
         write_json({"webhook_id": number, "secret": secret})
         return
     typer.echo(secret)
-    notes().print(
-        f"webhook {number} receives events from now on; give the secret to its receiver: it is shown once",
-        markup=False,
-        soft_wrap=True,
-    )
+    note(f"webhook {number} receives events from now on; give the secret to its receiver: it is shown once")
 
 
 @webhook_app.command("list")
@@ -78,7 +74,7 @@ def list_webhooks(context: typer.Context, as_json: Json = False) -> None:
         write_json([dict(webhook.to_dict()) for webhook in webhooks])
         return
     if not webhooks:
-        notes().print("there are no webhooks: dealwright webhook add URL makes one", markup=False)
+        note("there are no webhooks: dealwright webhook add URL makes one")
     for webhook in webhooks:
         kinds = ", ".join(sorted(webhook.kinds)) if webhook.kinds else "all events"
         if webhook.paused_at is not None:
@@ -89,11 +85,7 @@ def list_webhooks(context: typer.Context, as_json: Json = False) -> None:
             state = f"failed {webhook.failures} times: {webhook.last_error}"
         else:
             state = "active"
-        console().print(
-            f"{webhook.webhook_id}  {webhook.url}  {kinds}  {webhook.dead_letters} put aside  {state}",
-            markup=False,
-            soft_wrap=True,
-        )
+        say(f"{webhook.webhook_id}  {webhook.url}  {kinds}  {webhook.dead_letters} put aside  {state}")
 
 
 @webhook_app.command("test")
@@ -118,9 +110,9 @@ def try_webhook(
     if as_json:
         write_json({"webhook_id": webhook, "error": error})
     elif error is None:
-        console().print("taken", markup=False)
+        say("taken")
     else:
-        notes().print(f"not taken: {error}", markup=False, soft_wrap=True)
+        note(f"not taken: {error}")
     return int(error is not None)
 
 
@@ -148,7 +140,7 @@ def rotate_webhook(
         write_json({"webhook_id": webhook, "secret": secret})
         return
     typer.echo(secret)
-    notes().print("give the secret to the receiver: it is shown once", markup=False)
+    note("give the secret to the receiver: it is shown once")
 
 
 @webhook_app.command("pause")
@@ -156,10 +148,11 @@ def pause_webhook(context: typer.Context, webhook: WebhookId, as_json: Json = Fa
     """Tell an address nothing until it is resumed; no event is lost."""
     with open_desk(context) as desk:
         desk.webhooks.pause(webhook)
-    if as_json:
-        write_json({"webhook_id": webhook, "paused": True})
-    else:
-        console().print(f"webhook {webhook} is paused: dealwright webhook resume ends that", markup=False)
+    answer(
+        {"webhook_id": webhook, "paused": True},
+        f"webhook {webhook} is paused: dealwright webhook resume ends that",
+        as_json=as_json,
+    )
 
 
 @webhook_app.command("resume")
@@ -170,16 +163,13 @@ def resume_webhook(context: typer.Context, webhook: WebhookId, as_json: Json = F
     if as_json:
         write_json({"webhook_id": webhook, "paused": False, "archived_until": until})
         return
-    console().print(f"webhook {webhook} receives events again, from where it stopped", markup=False)
+    say(f"webhook {webhook} receives events again, from where it stopped")
     _say_archived(until)
 
 
 def _say_archived(until: datetime | None) -> None:
     if until is not None:
-        notes().print(
-            f"events before {until:%Y-%m-%d} that it has not got are in the archive and are not sent",
-            markup=False,
-        )
+        note(f"events before {until:%Y-%m-%d} that it has not got are in the archive and are not sent")
 
 
 @webhook_app.command("remove")
@@ -187,10 +177,7 @@ def remove_webhook(context: typer.Context, webhook: WebhookId, as_json: Json = F
     """Forget an address, with what it did not take."""
     with open_desk(context) as desk:
         desk.webhooks.remove(webhook)
-    if as_json:
-        write_json({"webhook_id": webhook, "removed": True})
-    else:
-        console().print(f"webhook {webhook} is gone", markup=False)
+    answer({"webhook_id": webhook, "removed": True}, f"webhook {webhook} is gone", as_json=as_json)
 
 
 @dead_app.command("list")
@@ -202,13 +189,9 @@ def list_dead(context: typer.Context, webhook: WebhookId, as_json: Json = False)
         write_json([dict(letter) for letter in letters])
         return
     if not letters:
-        notes().print("nothing was put aside", markup=False)
+        note("nothing was put aside")
     for letter in letters:
-        console().print(
-            f"{letter['event']}  {letter['kind']}  {letter['given_up_at']:%Y-%m-%d %H:%M}  {letter['error']}",
-            markup=False,
-            soft_wrap=True,
-        )
+        say(f"{letter['event']}  {letter['kind']}  {letter['given_up_at']:%Y-%m-%d %H:%M}  {letter['error']}")
 
 
 @dead_app.command("retry")
@@ -219,5 +202,5 @@ def retry_dead(context: typer.Context, webhook: WebhookId, as_json: Json = False
     if as_json:
         write_json({"webhook_id": webhook, "disabled_at": None, "archived_until": until})
         return
-    console().print(f"webhook {webhook} hears again of all since what was put aside first", markup=False)
+    say(f"webhook {webhook} hears again of all since what was put aside first")
     _say_archived(until)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dealwright.cli.context import Json, console, notes, open_desk, settings_of, write_json
+from dealwright.cli.context import Json, answer, note, open_desk, say, settings_of
 
 if TYPE_CHECKING:
     from dealwright.desk.desk import Desk
@@ -57,30 +57,29 @@ def worker(
         hand = Worker(desk.database, params)
         if once:
             done = hand.work()
-            write_json(done.to_dict()) if as_json else console().print(done.summary(), markup=False)
+            answer(done.to_dict(), done.summary(), as_json=as_json)
             return
         stop = threading.Event()
         _stop_by_signal(stop)
         _log_as_json()
-        say = notes()
-        say.print("waiting for the other workers, if any; Ctrl-C stops", markup=False)
+        note("waiting for the other workers, if any; Ctrl-C stops")
 
         def tell(done: WorkDone) -> None:
             if as_json:
                 sys.stdout.write(json.dumps(done.to_dict()) + "\n")
                 sys.stdout.flush()
             else:
-                console().print(done.summary(), markup=False)
+                say(done.summary())
 
         beside = [
             _start_courier(settings, desk, stop, private=private_webhooks),
             _start_nights(settings, desk, stop),
         ]
-        total = hand.run(stop, tell, on_lead=lambda: say.print("this worker leads", markup=False))
+        total = hand.run(stop, tell, on_lead=lambda: note("this worker leads"))
         for thread in beside:
             if thread is not None:
                 thread.join(timeout=15)
-    say.print(f"stopped; in all: {total.summary()}", markup=False)
+    note(f"stopped; in all: {total.summary()}")
 
 
 def _start_courier(

@@ -8,26 +8,26 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dealwright.learn.profile import MIX_PRIOR
+from dealwright.stats.arrays import Floats, Ints
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from dealwright.learn.outcomes import OutcomeTable
-    from dealwright.learn.slots import FloatArray, IntArray
 
 
 @dataclass(frozen=True)
 class Lookup:
     """Where each query's events lie in the order of one grouping: ``order[start:stop]``."""
 
-    order: IntArray
-    start: IntArray
-    stop: IntArray
+    order: Ints
+    start: Ints
+    stop: Ints
 
-    def sum(self, value: FloatArray) -> FloatArray:
+    def sum(self, value: Floats) -> Floats:
         """Sum a value of the outcomes over each query's events."""
         cumulated = np.concatenate([[0.0], np.cumsum(value[self.order])])
-        result: FloatArray = cumulated[self.stop] - cumulated[self.start]
+        result: Floats = cumulated[self.stop] - cumulated[self.start]
         return result
 
 
@@ -46,7 +46,7 @@ class AsOfCounter:
         Values to query, shape (rows, dimensions), none unknown; events use the table's own.
     """
 
-    def __init__(self, table: OutcomeTable, codes: IntArray) -> None:
+    def __init__(self, table: OutcomeTable, codes: Ints) -> None:
         self._table = table
         events = np.flatnonzero(table.settled)
         by_time = events[np.argsort(table.known_us[events], kind="stable")]
@@ -67,9 +67,7 @@ class AsOfCounter:
                 else _find(np.where(seen, -1, agent[by_time]), by_time, agent, known_before)
             )
 
-    def count(
-        self, values: Sequence[FloatArray], shares: tuple[FloatArray, ...], codes: IntArray
-    ) -> list[FloatArray]:
+    def count(self, values: Sequence[Floats], shares: tuple[Floats, ...], codes: Ints) -> list[Floats]:
         """Sum values of the outcomes for every row, each of shape (rows, 1 + dimensions).
 
         Outcomes with an unknown value count in a dimension by the agent's own mix of values, as in
@@ -92,7 +90,7 @@ class AsOfCounter:
         return results
 
 
-def _find(event_cell: IntArray, by_time: IntArray, query_cell: IntArray, known_before: IntArray) -> Lookup:
+def _find(event_cell: Ints, by_time: Ints, query_cell: Ints, known_before: Ints) -> Lookup:
     """Find each query's events: those of its cell among the first ``known_before`` in time order.
 
     Both sides are sorted by cell first (both are in time order already): the bisections run along memory.
@@ -108,7 +106,7 @@ def _find(event_cell: IntArray, by_time: IntArray, query_cell: IntArray, known_b
     return Lookup(by_time[position], start, stop)
 
 
-def _sort_stably(cell: IntArray) -> IntArray:
+def _sort_stably(cell: Ints) -> Ints:
     """Order by cell, equal ones as they come; -1 is the least. Small numbers take NumPy's radix sort."""
     shifted = cell + 1
     small = len(shifted) > 0 and int(shifted.max()) < 2**16

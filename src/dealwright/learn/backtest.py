@@ -13,7 +13,8 @@ from dealwright.learn.lead_model import PRIOR_OUTCOMES, LeadModel
 from dealwright.learn.model import Calibration, MatchModel
 from dealwright.learn.outcomes import OutcomeTable, fill_unknown, value_shares
 from dealwright.learn.profile import standardise_traits
-from dealwright.learn.slots import FloatArray, IntArray, weights_in_order
+from dealwright.learn.slots import weights_in_order
+from dealwright.stats.arrays import Floats, Ints
 from dealwright.stats.glm import fit_glm
 from dealwright.stats.links import sigmoid
 from dealwright.stats.metrics import row_log_losses
@@ -33,66 +34,42 @@ _Z_95 = 1.644854  # one-sided
 
 @dataclass(frozen=True)
 class RowTerms:
-    """The parts of each row's logit, before calibration.
+    """The parts of each row's logit, before calibration."""
 
-    Attributes
-    ----------
-    names
-        ``destination`` for the lead's part, ``agent`` and ``agent x destination`` for affinities, traits by
-        name.
-    lead_bias
-        Shape (rows,).
-    parts
-        Shape (rows, names).
-    n_lead
-        How many of the parts belong to the lead alone; they come first.
-    """
-
+    # `destination` for the lead's part, `agent` and `agent x destination` for affinities, traits by name
     names: tuple[str, ...]
-    lead_bias: FloatArray
-    parts: FloatArray
-    n_lead: int
+    lead_bias: Floats  # shape (rows,)
+    parts: Floats  # shape (rows, names)
+    n_lead: int  # how many of the parts belong to the lead alone; they come first
 
     @property
-    def lead_logit(self) -> FloatArray:
+    def lead_logit(self) -> Floats:
         """What the lead alone promises."""
-        result: FloatArray = self.lead_bias + self.parts[:, : self.n_lead].sum(axis=1)
+        result: Floats = self.lead_bias + self.parts[:, : self.n_lead].sum(axis=1)
         return result
 
     @property
-    def full_logit(self) -> FloatArray:
+    def full_logit(self) -> Floats:
         """Lead and agent together."""
-        result: FloatArray = self.lead_bias + self.parts.sum(axis=1)
+        result: Floats = self.lead_bias + self.parts.sum(axis=1)
         return result
 
 
 @dataclass(frozen=True)
 class Backtest:
-    """Out-of-time predictions of the later outcomes, pooled over the blocks.
+    """Out-of-time predictions of the later outcomes, pooled over the blocks."""
 
-    Attributes
-    ----------
-    rows
-        Positions in the table.
-    base_rate
-        Win rate of everything known before the row's block, shrunk as the model's is.
-    terms
-        The parts of each row's logit.
-    block_ends
-        Where each block ends within the rows.
-    """
-
-    rows: IntArray
-    won: FloatArray
-    base_rate: FloatArray
-    terms: RowTerms
-    block_ends: tuple[int, ...]
+    rows: Ints  # positions in the table
+    won: Floats
+    base_rate: Floats  # win rate of everything known before the row's block, shrunk as the model's is
+    terms: RowTerms  # the parts of each row's logit
+    block_ends: tuple[int, ...]  # where each block ends within the rows
 
     def __len__(self) -> int:
         return len(self.rows)
 
     @property
-    def block(self) -> IntArray:
+    def block(self) -> Ints:
         """Block of each row, shape (rows,): predictions of one block come from one fit."""
         return np.searchsorted(np.array(self.block_ends), np.arange(len(self)), side="right")
 
@@ -195,7 +172,7 @@ def backtest(
     )
 
 
-def _align(piece: RowTerms, names: tuple[str, ...]) -> FloatArray:
+def _align(piece: RowTerms, names: tuple[str, ...]) -> Floats:
     """Give a block's parts the columns of the pooled result; a term its model lacks is 0."""
     columns = dict(zip(piece.names, piece.parts.T, strict=True))
     nothing = np.zeros(len(piece.parts))
@@ -203,8 +180,8 @@ def _align(piece: RowTerms, names: tuple[str, ...]) -> FloatArray:
 
 
 def calibrate_forward(
-    logit: FloatArray, won: FloatArray, block_ends: Sequence[int], logit_variance: float
-) -> tuple[FloatArray, Calibration]:
+    logit: Floats, won: Floats, block_ends: Sequence[int], logit_variance: float
+) -> tuple[Floats, Calibration]:
     """Calibrate each block of out-of-time logits by the blocks before it, where that has proved better.
 
     A map that was fitted to the outcomes it is judged on would always look better. So every block gets the
@@ -238,17 +215,17 @@ def calibrate_forward(
     return used, calibration
 
 
-def _has_both(won: FloatArray) -> bool:
+def _has_both(won: Floats) -> bool:
     """Whether there are wins and losses enough: where all are won, the boldest prediction looks the best."""
     return bool(min(won.sum(), (1.0 - won).sum()) >= _LEAST_OF_EACH)
 
 
-def is_above_zero(value: FloatArray) -> bool:
+def is_above_zero(value: Floats) -> bool:
     """Whether the mean of a value over outcomes is above 0 beyond chance (one-sided, 5 %)."""
     return bool(value.mean() > _Z_95 * value.std(ddof=1) / np.sqrt(len(value)))
 
 
-def fit_calibration(logit: FloatArray, won: FloatArray, logit_variance: float) -> Calibration:
+def fit_calibration(logit: Floats, won: Floats, logit_variance: float) -> Calibration:
     """Fit slope and intercept to out-of-time logits (Platt 1999; Cox 1958, "Two further applications").
 
     Their priors, slope 1 +- 0.25 and intercept 0 +- 0.5, keep a short record from bending the probabilities.
@@ -264,6 +241,6 @@ def fit_calibration(logit: FloatArray, won: FloatArray, logit_variance: float) -
     return Calibration(float(np.clip(slope, 0.2, 2.0)), float(intercept), logit_variance)
 
 
-def calibrated(calibration: Calibration, logit: FloatArray) -> FloatArray:
+def calibrated(calibration: Calibration, logit: Floats) -> Floats:
     """Return the calibrated probability."""
     return sigmoid(calibration.intercept + calibration.slope * logit)

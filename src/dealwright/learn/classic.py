@@ -38,17 +38,11 @@ _LUXURY_DEPARTMENT = "Luxury Voyages"
 
 @dataclass(frozen=True)
 class ClassicResult:
-    """Weights of the classic Match Score.
+    """Weights of the classic Match Score."""
 
-    Attributes
-    ----------
-    weights
-        Logistic regression coefficients by feature name; only their ratios matter to the score.
-    assignments, won
-        Past assignments learned from, and how many of them were won.
-    """
-
+    # logistic regression coefficients by feature name; only their ratios matter to the score
     weights: Mapping[str, float]
+    # past assignments learned from, and how many of them were won
     assignments: int
     won: int
 

@@ -11,8 +11,8 @@ from dealwright.learn.backtest import Backtest, PreparedTable, backtest
 from dealwright.learn.homogeneity import EFFECT_SD, compare_agents
 from dealwright.learn.outcomes import tabulate_outcomes
 from dealwright.learn.params import LearnParams
-from dealwright.learn.slots import FloatArray, IntArray
 from dealwright.learn.verdict import Evidence, Verdict
+from dealwright.stats.arrays import Floats, Ints
 from dealwright.stats.links import sigmoid
 from dealwright.stats.metrics import (
     Estimate,
@@ -103,7 +103,7 @@ def _passing(tests: tuple[EffectTest, ...], alpha: float) -> tuple[str, ...]:
     return tuple(test.name for test in tests if test.adjusted_p_value <= alpha)
 
 
-def _decide(result: Homogeneity, information: FloatArray, params: LearnParams) -> Verdict:
+def _decide(result: Homogeneity, information: Floats, params: LearnParams) -> Verdict:
     if result.p_value <= params.alpha:
         return "agents differ"
     if find_power(params.large_sd, information, params.alpha) < params.least_power:
@@ -111,7 +111,7 @@ def _decide(result: Homogeneity, information: FloatArray, params: LearnParams) -
     return "no evidence that agents differ"
 
 
-def find_power(effect_sd: float, information: FloatArray, alpha: float) -> float:
+def find_power(effect_sd: float, information: Floats, alpha: float) -> float:
     """Probability of finding agents whose log-odds spread with this standard deviation.
 
     The test's statistic is a weighted sum of squared residuals over agents. With and without a spread it is
@@ -132,7 +132,7 @@ def find_power(effect_sd: float, information: FloatArray, alpha: float) -> float
     return chi2_tail(chi2_quantile(alpha, df) * scale / scale_apart, df_apart)
 
 
-def _match_chi2(effect_sd: float, v: FloatArray) -> tuple[float, float]:
+def _match_chi2(effect_sd: float, v: Floats) -> tuple[float, float]:
     """Return scale and degrees of freedom of the statistic when agents spread with a standard deviation."""
     weight = 1.0 / (1.0 + EFFECT_SD**2 * v)
     if len(v) > _MANY_AGENTS:
@@ -147,15 +147,10 @@ def _match_chi2(effect_sd: float, v: FloatArray) -> tuple[float, float]:
     return float(variance / (2.0 * mean)), float(2.0 * mean**2 / variance)
 
 
-def find_needed_outcomes(params: LearnParams, each: IntArray, rate: float) -> int | None:
+def find_needed_outcomes(params: LearnParams, each: Ints, rate: float) -> int | None:
     """Outcomes in all at which `find_power` reaches the target for the spread worth finding.
 
     Assumes the same agents, sharing outcomes as they do now, and the win rate seen so far.
-
-    Parameters
-    ----------
-    each
-        Outcomes of each agent.
 
     Returns
     -------
@@ -177,7 +172,7 @@ def _measure_backtest(
 ) -> tuple[dict[str, ProbabilityMetrics], Estimate | None]:
     if tested is None or not 0 < tested.won.sum() < len(tested):
         return {}, None
-    predictions: dict[str, FloatArray] = {
+    predictions: dict[str, Floats] = {
         "base_rate": tested.base_rate,
         "lead_only": sigmoid(tested.terms.lead_logit),
         "lead_agent": sigmoid(tested.terms.full_logit),

@@ -13,7 +13,8 @@ from dealwright.learn.fit import spread_counts
 from dealwright.learn.lead_model import PRIOR_OUTCOMES, LeadModel
 from dealwright.learn.profile import compute_affinities
 from dealwright.learn.score import Z_90
-from dealwright.learn.slots import FloatArray, weights_in_order
+from dealwright.learn.slots import weights_in_order
+from dealwright.stats.arrays import Floats
 from dealwright.stats.links import logit, sigmoid
 from dealwright.stats.metrics import SHOWN, bin_equally, mean_with_interval, row_log_losses
 from dealwright.wording import count_of, describe_p
@@ -58,7 +59,7 @@ def rank_features(
     return frame.sort("importance", descending=True)
 
 
-def draw_calibration_curve(won: FloatArray, probability: FloatArray, bins: int = 10) -> pl.DataFrame:
+def draw_calibration_curve(won: Floats, probability: Floats, bins: int = 10) -> pl.DataFrame:
     """Compare predicted with observed win rates in bins of equally many outcomes, with 90 % intervals."""
     schema = {"predicted": pl.Float64, "observed": pl.Float64, "low": pl.Float64, "high": pl.Float64}
     order = np.argsort(probability, kind="stable")
@@ -73,24 +74,14 @@ def draw_calibration_curve(won: FloatArray, probability: FloatArray, bins: int =
 
 @dataclass(frozen=True)
 class Reliability:
-    """Whether probabilities held on outcomes they were given before.
+    """Whether probabilities held on outcomes they were given before."""
 
-    Attributes
-    ----------
-    outcomes
-        How many they were compared with.
-    predicted, observed
-        Share of wins expected, and seen.
-    ece
-        Expected calibration error, see `ProbabilityMetrics`.
-    p_value
-        Share of outcomes drawn with just these probabilities whose calibration error is at least as large.
-    """
-
-    outcomes: int
+    outcomes: int  # how many they were compared with
+    # share of wins expected, and seen
     predicted: float
     observed: float
-    ece: float
+    ece: float  # expected calibration error, see `ProbabilityMetrics`
+    # share of outcomes drawn with just these probabilities whose calibration error is at least as large
     p_value: float
 
     @property
@@ -119,7 +110,7 @@ class Reliability:
         )
 
 
-def check_reliability(won: FloatArray, probability: FloatArray, rng: np.random.Generator) -> Reliability:
+def check_reliability(won: Floats, probability: Floats, rng: np.random.Generator) -> Reliability:
     """Compare the calibration error with that of outcomes drawn with the probabilities themselves."""
     bins = bin_equally(probability)
     width = bins.max() + 1
@@ -176,7 +167,7 @@ def describe_agents(table: OutcomeTable, model: MatchModel) -> pl.DataFrame:
     ).with_columns(pl.col("raw_rate", "expected_rate").fill_nan(None))
 
 
-def wilson_interval(won: FloatArray | float, n: FloatArray | float) -> tuple[FloatArray, FloatArray]:
+def wilson_interval(won: Floats | float, n: Floats | float) -> tuple[Floats, Floats]:
     """90 % interval of a rate (Wilson 1927, JASA 22); (0, 1) where n = 0."""
     wins, count = np.asarray(won, dtype=np.float64), np.asarray(n, dtype=np.float64)
     some = np.maximum(count, 1e-12)

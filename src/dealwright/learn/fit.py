@@ -27,7 +27,8 @@ from dealwright.learn.shrinkage import (
     fit_ratio_strength,
     fit_value_strength,
 )
-from dealwright.learn.slots import FloatArray, IntArray, slot_groups, weights_by_dimension
+from dealwright.learn.slots import slot_groups, weights_by_dimension
+from dealwright.stats.arrays import Floats, Ints
 from dealwright.stats.glm import fit_glm
 from dealwright.stats.links import logit, sigmoid
 
@@ -53,12 +54,7 @@ class AgentTerms:
 
 
 def fit_match_model(
-    table: OutcomeTable,
-    traits: pl.DataFrame,
-    terms: AgentTerms,
-    *,
-    counter: AsOfCounter,
-    codes: IntArray,
+    table: OutcomeTable, traits: pl.DataFrame, terms: AgentTerms, *, counter: AsOfCounter, codes: Ints
 ) -> MatchModel:
     """Fit a match model, not yet calibrated, to the settled outcomes of a table.
 
@@ -115,12 +111,12 @@ def fit_match_model(
 def affinities_as_of(
     table: OutcomeTable,
     counter: AsOfCounter,
-    codes: IntArray,
+    codes: Ints,
     lead: LeadModel,
     *,
-    prior_strength: FloatArray,
-    shares: tuple[FloatArray, ...],
-) -> FloatArray:
+    prior_strength: Floats,
+    shares: tuple[Floats, ...],
+) -> Floats:
     """Compute the affinities of each row's agent as known before it: (rows, 1 + dimensions), else 0."""
     expected = sigmoid(lead.predict_linear(table.codes))
     groups = slot_groups(table.dimensions)
@@ -135,7 +131,7 @@ def affinities_as_of(
     return affinity
 
 
-def count_slots(known: OutcomeTable, value: FloatArray) -> FloatArray:
+def count_slots(known: OutcomeTable, value: Floats) -> Floats:
     """Sum a value of the outcomes per agent and slot; rows with an unknown value count in slot 0 only."""
     n_agents = len(known.agent_ids)
     columns = [np.bincount(known.agent, value, minlength=n_agents)[:, None]]
@@ -148,8 +144,8 @@ def count_slots(known: OutcomeTable, value: FloatArray) -> FloatArray:
 
 
 def spread_counts(
-    known: OutcomeTable, lead: LeadModel, shares: tuple[FloatArray, ...]
-) -> tuple[FloatArray, FloatArray, FloatArray]:
+    known: OutcomeTable, lead: LeadModel, shares: tuple[Floats, ...]
+) -> tuple[Floats, Floats, Floats]:
     """Count outcomes known, won and expected per agent and slot, those with an unknown value spread."""
     groups = slot_groups(known.dimensions)
     value_share = np.concatenate([[1.0], *shares])
@@ -165,7 +161,7 @@ def spread_counts(
     return n, won, expected
 
 
-def _fit_strengths(known: OutcomeTable, lead: LeadModel, shares: tuple[FloatArray, ...]) -> FloatArray:
+def _fit_strengths(known: OutcomeTable, lead: LeadModel, shares: tuple[Floats, ...]) -> Floats:
     """Prior strength per slot: first overall, then per dimension given the shrunken overall level."""
     groups = slot_groups(known.dimensions)
     n, won, expected = spread_counts(known, lead, shares)
@@ -182,9 +178,7 @@ def _fit_strengths(known: OutcomeTable, lead: LeadModel, shares: tuple[FloatArra
     return strength
 
 
-def _fit_query(
-    lead_logit: FloatArray, traits: FloatArray, affinity: FloatArray, won: FloatArray
-) -> tuple[FloatArray, FloatArray]:
+def _fit_query(lead_logit: Floats, traits: Floats, affinity: Floats, won: Floats) -> tuple[Floats, Floats]:
     """Weigh traits and affinities by logistic regression on as-of features, offset by the lead logit.
 
     Affinities are posterior means already, so their weights' prior is centred at 1 (Efron & Morris 1975); a
@@ -214,7 +208,7 @@ def _describe_traits(traits: pl.DataFrame) -> tuple[Trait, ...]:
     return tuple(found)
 
 
-def _fit_revenue(known: OutcomeTable, shares: tuple[FloatArray, ...], terms: AgentTerms) -> RevenueModel:
+def _fit_revenue(known: OutcomeTable, shares: tuple[Floats, ...], terms: AgentTerms) -> RevenueModel:
     amounts, strengths = [], []
     for name, allowed in (("base_revenue", terms.base_revenue), ("package_revenue", terms.package_revenue)):
         money = getattr(known, name)

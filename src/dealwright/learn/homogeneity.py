@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dealwright.learn.lead_model import design_matrix, fit_amount_model, fit_win_model
-from dealwright.learn.outcomes import BoolArray, value_shares
-from dealwright.learn.slots import FloatArray, IntArray
+from dealwright.learn.outcomes import value_shares
+from dealwright.stats.arrays import Bools, Floats, Ints
 from dealwright.stats.links import sigmoid
 from dealwright.stats.special import chi2_tail
 
@@ -36,54 +36,36 @@ _LEAST_PERMUTATIONS = 119
 
 @dataclass(frozen=True)
 class EffectTest:
-    """Test of one way in which agents may differ.
+    """Test of one way in which agents may differ."""
 
-    Attributes
-    ----------
-    name
-        ``overall``, the name of a dimension (an agent's win rate depends on its value), ``base_revenue`` or
-        ``package_revenue``.
-    outcomes
-        How many outcomes it is based on.
-    p_value
-        Share of shuffles at least as extreme, this test alone.
-    adjusted_p_value
-        The same, corrected for looking at several tests (Westfall & Young 1993, "Resampling-Based Multiple
-        Testing", single-step maxT).
-    """
-
+    # `overall`, the name of a dimension (an agent's win rate depends on its value), `base_revenue` or
+    # `package_revenue`
     name: str
-    outcomes: int
-    p_value: float
+    outcomes: int  # how many outcomes it is based on
+    p_value: float  # share of shuffles at least as extreme, this test alone
+    # the same, corrected for looking at several tests (Westfall & Young 1993, "Resampling-Based Multiple
+    # Testing", single-step maxT)
     adjusted_p_value: float
 
 
 @dataclass(frozen=True)
 class Homogeneity:
-    """All tests together.
+    """All tests together."""
 
-    Attributes
-    ----------
-    tests, p_value
-        Whether agents win at different rates: each test, and all together.
-    revenue_tests, revenue_p_value
-        Whether their wins bring different amounts.
-    chi2, chi2_df, chi2_p_value
-        Pearson's statistic of wins against the wins expected from the leads, over agents, with its textbook
-        p-value.
-    plain_chi2, plain_df, plain_p_value, plain_outcomes
-        The plain contingency test of confirmed against cancelled bookings by agent, blind to case mix,
-        no-contacts left out: for comparison with what people compute by hand.
-    """
-
+    # whether agents win at different rates: each test, and all together
     tests: tuple[EffectTest, ...]
     p_value: float
+    # whether their wins bring different amounts
     revenue_tests: tuple[EffectTest, ...]
     revenue_p_value: float
     permutations: int
+    # Pearson's statistic of wins against the wins expected from the leads, over agents, with its textbook
+    # p-value
     chi2: float
     chi2_df: int
     chi2_p_value: float
+    # the plain contingency test of confirmed against cancelled bookings by agent, blind to case mix,
+    # no-contacts left out: for comparison with what people compute by hand
     plain_chi2: float
     plain_df: int
     plain_p_value: float
@@ -149,9 +131,9 @@ class _Family:
 
     names: list[str]
     counts: list[int]
-    columns: list[FloatArray]
+    columns: list[Floats]
 
-    def add(self, names: list[str], count: int, statistics: FloatArray) -> None:
+    def add(self, names: list[str], count: int, statistics: Floats) -> None:
         self.names += names
         self.counts += [count] * len(names)
         self.columns += list(statistics.T)
@@ -177,9 +159,9 @@ class _Family:
         return float(np.mean(largest >= largest[0] - 1e-12)), tests
 
 
-def _split_by_unknown(known: OutcomeTable) -> list[tuple[BoolArray, list[int]]]:
+def _split_by_unknown(known: OutcomeTable) -> list[tuple[Bools, list[int]]]:
     """Group the tests by their rows: all for the overall test (-1), those with a value for a dimension."""
-    groups: dict[bytes, tuple[BoolArray, list[int]]] = {}
+    groups: dict[bytes, tuple[Bools, list[int]]] = {}
     everything = np.ones(len(known), dtype=bool)
     groups[everything.tobytes()] = (everything, [-1])
     for j, dimension in enumerate(known.dimensions):
@@ -194,10 +176,10 @@ class _Sample:
     """Residuals with their variances, and the lead-only model they must stay orthogonal to."""
 
     table: OutcomeTable
-    residual: FloatArray
-    variance: FloatArray
-    predicted: FloatArray
-    X: FloatArray
+    residual: Floats
+    variance: Floats
+    predicted: Floats
+    X: Floats
     n_lead_columns: int
     effect_variance: float
 
@@ -211,7 +193,7 @@ def _win_sample(part: OutcomeTable) -> _Sample:
     return _Sample(part, part.won - p, p * (1 - p), p, X, _count_lead_columns(shares), EFFECT_SD**2)
 
 
-def _money_sample(part: OutcomeTable, money: FloatArray) -> _Sample:
+def _money_sample(part: OutcomeTable, money: Floats) -> _Sample:
     shares = value_shares(part)
     model = fit_amount_model(part.codes, money, shares)
     expected = np.exp(model.predict_linear(part.codes))
@@ -222,11 +204,11 @@ def _money_sample(part: OutcomeTable, money: FloatArray) -> _Sample:
     return _Sample(part, residual / sd, ones, expected, X, n_lead_columns, (_RATIO_SD / sd) ** 2)
 
 
-def _count_lead_columns(shares: tuple[FloatArray, ...]) -> int:
+def _count_lead_columns(shares: tuple[Floats, ...]) -> int:
     return 1 + sum(len(share) for share in shares)
 
 
-def _design_with_own_mix(part: OutcomeTable, shares: tuple[FloatArray, ...]) -> FloatArray:
+def _design_with_own_mix(part: OutcomeTable, shares: tuple[Floats, ...]) -> Floats:
     """Return the design matrix with columns for what an unknown value may be: the same agent's mix of values.
 
     A value that is only recorded with the booking is unknown where nobody was reached. Who gets leads that
@@ -255,7 +237,7 @@ def _design_with_own_mix(part: OutcomeTable, shares: tuple[FloatArray, ...]) -> 
 
 def _shuffle(
     sample: _Sample, dimensions: list[int], permutations: int, rng: np.random.Generator
-) -> tuple[FloatArray, tuple[float, float]]:
+) -> tuple[Floats, tuple[float, float]]:
     """Compute the statistics of the data (row 0) and of every shuffle, one column per test.
 
     Also return Pearson's statistic over agents and its degrees of freedom.
@@ -275,7 +257,7 @@ def _shuffle(
         width = 1 if j < 0 else len(part.dimensions[j].values)
         cells.append(agent if j < 0 else agent * width + codes[:, j])
         widths.append(width)
-    V: list[FloatArray] = [
+    V: list[Floats] = [
         np.bincount(cell, variance, minlength=n_agents * w).astype(np.float64)
         for cell, w in zip(cells, widths, strict=True)
     ]
@@ -304,15 +286,15 @@ def _shuffle(
     return result, pearson
 
 
-def _remove_agent_level(U: FloatArray, V: FloatArray, width: int) -> FloatArray:
+def _remove_agent_level(U: Floats, V: Floats, width: int) -> Floats:
     """Take an agent's overall deviation out of its deviations by value."""
     by_value, variance = U.reshape(-1, width), V.reshape(-1, width)
     total = np.maximum(variance.sum(axis=1, keepdims=True), 1e-12)
-    left: FloatArray = by_value - variance / total * by_value.sum(axis=1, keepdims=True)
+    left: Floats = by_value - variance / total * by_value.sum(axis=1, keepdims=True)
     return left.ravel()
 
 
-def _order_by_stratum(predicted: FloatArray, rng: np.random.Generator) -> IntArray:
+def _order_by_stratum(predicted: Floats, rng: np.random.Generator) -> Ints:
     """Order rows (given in time order) so that runs of `STRATUM_ROWS` are alike in time and in prediction."""
     n = len(predicted)
     blocks = int(np.clip(np.sqrt(n / STRATUM_ROWS), 1, 30))

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dealwright.learn.slots import FloatArray, IntArray, gather_weights
+from dealwright.learn.slots import gather_weights
+from dealwright.stats.arrays import Floats, Ints
 from dealwright.stats.glm import count_patterns, fit_glm
 
 if TYPE_CHECKING:
@@ -28,15 +29,15 @@ class LeadModel:
     """
 
     bias: float
-    weights: tuple[FloatArray, ...]
+    weights: tuple[Floats, ...]
     variance: float
 
-    def predict_linear(self, codes: IntArray) -> FloatArray:
+    def predict_linear(self, codes: Ints) -> Floats:
         """Return bias plus weights of the values; an unknown value (-1) contributes 0."""
         return self.bias + gather_weights(codes, self.weights)
 
 
-def design_matrix(codes: IntArray, shares: Sequence[FloatArray]) -> FloatArray:
+def design_matrix(codes: Ints, shares: Sequence[Floats]) -> Floats:
     """Return a column of ones and one per value, centred by its share; an unknown value is an average one.
 
     Centring keeps "it is known at all" out of the weights: a value that is only recorded with the booking
@@ -51,11 +52,7 @@ def design_matrix(codes: IntArray, shares: Sequence[FloatArray]) -> FloatArray:
 
 
 def fit_win_model(
-    codes: IntArray,
-    won: FloatArray,
-    shares: Sequence[FloatArray],
-    *,
-    prior_sds: Sequence[float] = PRIOR_SDS,
+    codes: Ints, won: Floats, shares: Sequence[Floats], *, prior_sds: Sequence[float] = PRIOR_SDS
 ) -> LeadModel:
     """Fit a logistic regression of winning on the lead's values, as cautious as the outcomes are few.
 
@@ -98,7 +95,7 @@ def fit_win_model(
     return _unpack(weights, shares, variance)
 
 
-def fit_amount_model(codes: IntArray, amount: FloatArray, shares: Sequence[FloatArray]) -> LeadModel:
+def fit_amount_model(codes: Ints, amount: Floats, shares: Sequence[Floats]) -> LeadModel:
     """Fit the expected amount given a win, as ``exp(bias + weights)``, by Poisson quasi-likelihood.
 
     The log link's score equations make the totals of the fitted amounts match the actual ones, whatever the
@@ -122,7 +119,7 @@ def fit_amount_model(codes: IntArray, amount: FloatArray, shares: Sequence[Float
     return LeadModel(model.bias + float(np.log(scale)), model.weights, 0.0)
 
 
-def _unpack(weights: FloatArray, shares: Sequence[FloatArray], variance: float) -> LeadModel:
+def _unpack(weights: Floats, shares: Sequence[Floats], variance: float) -> LeadModel:
     """Split the weights by dimension and centre them, so that the bias is that of an average lead."""
     parts = []
     start = 1

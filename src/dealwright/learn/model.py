@@ -70,37 +70,23 @@ class RevenueModel:
 
 @dataclass(frozen=True)
 class MatchModel:
-    """The model behind the ``value`` policy; `to_dict` gives the JSON the desk stores and its SQL reads.
+    """The model behind the ``value`` policy; `to_dict` gives the JSON the desk stores and its SQL reads."""
 
-    Attributes
-    ----------
-    dimensions
-        Slot 0 is the agent overall; then come all values of the first dimension, of the second, and so on.
-    lead_bias, lead_weights
-        Lead-only logit: bias plus the weights of the lead's values; an unknown value contributes 0.
-    traits
-        Numeric traits of agents with their standardisation and query weight.
-    prior_strength
-        Per slot: how many outcomes the prior is worth; the slots of one dimension share a value.
-    value_share
-        Per slot: share of the value among the leads whose value is known (1 overall). Outcomes of leads
-        with an unknown value are spread over the slots of that dimension, see `profile.spread_unknown`.
-    affinity_weight
-        Per slot: the weight of that element in a lead's query.
-    agents_differ
-        False: agent terms are zero, and ties go to the ``fair`` policy.
-    """
-
+    # slot 0 is the agent overall; then come all values of the first dimension, of the second, and so on
     dimensions: tuple[Dimension, ...]
+    # lead-only logit: bias plus the weights of the lead's values; an unknown value contributes 0
     lead_bias: float
     lead_weights: Weights
-    traits: tuple[Trait, ...]
+    traits: tuple[Trait, ...]  # numeric traits of agents with their standardisation and query weight
+    # per slot: how many outcomes the prior is worth; the slots of one dimension share a value
     prior_strength: tuple[float, ...]
+    # per slot: share of the value among the leads whose value is known (1 overall). Outcomes of leads with an
+    # unknown value are spread over the slots of that dimension, see `profile.spread_unknown`.
     value_share: tuple[float, ...]
-    affinity_weight: tuple[float, ...]
+    affinity_weight: tuple[float, ...]  # per slot: the weight of that element in a lead's query
     calibration: Calibration
     revenue: RevenueModel
-    agents_differ: bool
+    agents_differ: bool  # False: agent terms are zero, and ties go to the `fair` policy
     evidence: Mapping[str, Any] = field(default_factory=dict)
     metrics: Mapping[str, Any] = field(default_factory=dict)
     trained_at: str | None = None

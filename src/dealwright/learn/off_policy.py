@@ -7,39 +7,27 @@ where it was 1 throughout, nothing can be said about other choices, and the effe
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from dealwright.errors import EvidenceError, InputError
+from dealwright.stats.arrays import Floats
 from dealwright.stats.metrics import Estimate, mean_with_interval
-
-if TYPE_CHECKING:
-    from dealwright.learn.slots import FloatArray
 
 
 @dataclass(frozen=True)
 class PolicyValue:
-    """Estimated mean reward per lead of a policy, by three estimators, with what was actually earned.
-
-    Attributes
-    ----------
-    logged
-        Mean reward under the policy that was at work.
-    ips, snips
-        Inverse propensity scoring, and self-normalised.
-    doubly_robust
-        Reward model corrected by inverse propensity scoring: right if either of the two is; None without a
-        model.
-    effective_outcomes
-        ``(sum w)^2 / sum w^2`` of the importance weights: how many outcomes the estimate is really based on.
-    """
+    """Estimated mean reward per lead of a policy, by three estimators, with what was actually earned."""
 
     outcomes: int
-    logged: Estimate
+    logged: Estimate  # mean reward under the policy that was at work
+    # inverse propensity scoring, and self-normalised
     ips: Estimate
     snips: Estimate
+    # reward model corrected by inverse propensity scoring: right if either of the two is; None without a
+    # model
     doubly_robust: Estimate | None
+    # `(sum w)^2 / sum w^2` of the importance weights: how many outcomes the estimate is really based on
     effective_outcomes: float
 
     def summary(self) -> str:
@@ -52,12 +40,12 @@ class PolicyValue:
 
 
 def estimate_policy_value(
-    reward: FloatArray,
-    logged_propensity: FloatArray,
-    policy_propensity: FloatArray,
+    reward: Floats,
+    logged_propensity: Floats,
+    policy_propensity: Floats,
     *,
-    predicted_logged: FloatArray | None = None,
-    predicted_policy: FloatArray | None = None,
+    predicted_logged: Floats | None = None,
+    predicted_policy: Floats | None = None,
     largest_weight: float = 20.0,
     resamples: int = 1000,
     seed: int = 0,

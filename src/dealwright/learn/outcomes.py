@@ -7,12 +7,12 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
 from dealwright.errors import InputError
-from dealwright.learn.slots import FloatArray, IntArray, encode_values
+from dealwright.learn.slots import encode_values
 from dealwright.schemas import OUTCOME_COLUMNS
+from dealwright.stats.arrays import Bools, Floats, Ints
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,28 +20,17 @@ if TYPE_CHECKING:
     from dealwright.dimensions import Dimension
     from dealwright.schemas import History
 
-BoolArray = npt.NDArray[np.bool_]
 
 TRAITS = ("rating", "years_of_service")
 
 
 @dataclass(frozen=True)
 class Outcomes:
-    """A history as learning sees it.
+    """A history as learning sees it."""
 
-    Attributes
-    ----------
-    frame
-        Columns of `schemas.OUTCOME_COLUMNS` and one per dimension.
-    traits
-        ``agent_id`` and one numeric column per trait.
-    agents
-        ``agent_id``, ``external_id``, ``name``.
-    """
-
-    frame: pl.DataFrame
-    traits: pl.DataFrame
-    agents: pl.DataFrame
+    frame: pl.DataFrame  # columns of `schemas.OUTCOME_COLUMNS` and one per dimension
+    traits: pl.DataFrame  # `agent_id` and one numeric column per trait
+    agents: pl.DataFrame  # `agent_id`, `external_id`, `name`
 
 
 def build_outcomes(history: History, as_of: datetime | None = None) -> Outcomes:
@@ -126,41 +115,27 @@ def _number(column: str) -> pl.Expr:
 
 @dataclass(frozen=True)
 class OutcomeTable:
-    """Outcomes as arrays, one element per row, sorted by assignment time.
+    """Outcomes as arrays, one element per row, sorted by assignment time."""
 
-    Attributes
-    ----------
-    dimensions
-        What the columns of ``codes`` mean.
-    agent_ids
-        Shape (agents,), ascending; ``agent`` holds positions in it.
-    codes
-        Shape (rows, dimensions), -1 where unknown.
-    assigned_us, known_us
-        Microseconds since 1970; an outcome is never known before its lead was assigned. Pending: the
-        largest integer.
-    won
-        1.0 or 0.0; 0.0 while pending, see ``settled``.
-    base_revenue, package_revenue
-        NaN where there is none.
-    """
-
-    dimensions: tuple[Dimension, ...]
-    agent_ids: IntArray
-    agent: IntArray
-    codes: IntArray
-    assigned_us: IntArray
-    known_us: IntArray
-    settled: BoolArray
-    won: FloatArray
-    contacted: BoolArray
-    base_revenue: FloatArray
-    package_revenue: FloatArray
+    dimensions: tuple[Dimension, ...]  # what the columns of `codes` mean
+    agent_ids: Ints  # shape (agents,), ascending; `agent` holds positions in it
+    agent: Ints
+    codes: Ints  # shape (rows, dimensions), -1 where unknown
+    # microseconds since 1970; an outcome is never known before its lead was assigned. Pending: the largest
+    # integer.
+    assigned_us: Ints
+    known_us: Ints
+    settled: Bools
+    won: Floats  # 1.0 or 0.0; 0.0 while pending, see `settled`
+    contacted: Bools
+    # NaN where there is none
+    base_revenue: Floats
+    package_revenue: Floats
 
     def __len__(self) -> int:
         return len(self.agent)
 
-    def take(self, rows: IntArray | BoolArray) -> OutcomeTable:
+    def take(self, rows: Ints | Bools) -> OutcomeTable:
         """Return some of the rows, with the same agents."""
         return OutcomeTable(
             self.dimensions,
@@ -178,7 +153,7 @@ class OutcomeTable:
 
 
 def tabulate_outcomes(
-    outcomes: pl.DataFrame, dimensions: Sequence[Dimension], agent_ids: Sequence[int] | IntArray | None = None
+    outcomes: pl.DataFrame, dimensions: Sequence[Dimension], agent_ids: Sequence[int] | Ints | None = None
 ) -> OutcomeTable:
     """Check outcomes and turn them into arrays.
 
@@ -232,7 +207,7 @@ def tabulate_outcomes(
     )
 
 
-def value_shares(table: OutcomeTable) -> tuple[FloatArray, ...]:
+def value_shares(table: OutcomeTable) -> tuple[Floats, ...]:
     """Share of each value among the rows where it is known, per dimension; equal shares where none is."""
     shares = []
     for j, dimension in enumerate(table.dimensions):
@@ -242,7 +217,7 @@ def value_shares(table: OutcomeTable) -> tuple[FloatArray, ...]:
     return tuple(shares)
 
 
-def fill_unknown(table: OutcomeTable, shares: Sequence[FloatArray], rng: np.random.Generator) -> IntArray:
+def fill_unknown(table: OutcomeTable, shares: Sequence[Floats], rng: np.random.Generator) -> Ints:
     """Fill each unknown value with one drawn from the same agent's known ones (hot-deck imputation).
 
     Where a value is only recorded with the booking, all leads that were never reached lack it, and are

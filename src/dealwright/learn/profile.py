@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from dealwright.learn.slots import FloatArray, IntArray, slot_groups
+from dealwright.learn.slots import slot_groups
+from dealwright.stats.arrays import Floats, Ints
 from dealwright.stats.links import logit, sigmoid
 
 if TYPE_CHECKING:
@@ -26,33 +27,17 @@ MIX_PRIOR = 10.0
 
 @dataclass(frozen=True)
 class Profiles:
-    """Profile of every agent.
+    """Profile of every agent."""
 
-    Attributes
-    ----------
-    agent_ids
-        Shape (agents,).
-    vector
-        Shape (agents, traits + slots): standardised traits, then affinities (log-odds).
-    variance
-        Shape (agents, slots): posterior variance of each affinity.
-    base_ratio, package_ratio
-        Shape (agents,): shrunken ratio of the agent's revenue to what the lead-only model expects.
-    """
-
-    agent_ids: IntArray
-    vector: FloatArray
-    variance: FloatArray
-    base_ratio: FloatArray
-    package_ratio: FloatArray
+    agent_ids: Ints  # shape (agents,)
+    vector: Floats  # shape (agents, traits + slots): standardised traits, then affinities (log-odds)
+    variance: Floats  # shape (agents, slots): posterior variance of each affinity
+    # shape (agents,): shrunken ratio of the agent's revenue to what the lead-only model expects
+    base_ratio: Floats
+    package_ratio: Floats
 
 
-def spread_unknown(
-    known: FloatArray,
-    counted: FloatArray,
-    value_share: FloatArray,
-    groups: tuple[slice, ...],
-) -> FloatArray:
+def spread_unknown(known: Floats, counted: Floats, value_share: Floats, groups: tuple[slice, ...]) -> Floats:
     """Spread the outcomes whose value is unknown over the slots of that dimension, by the agent's own mix.
 
     What is not in a dimension's slots but in slot 0 belongs to leads without a value there. Left out, they
@@ -77,13 +62,8 @@ def spread_unknown(
 
 
 def compute_affinities(
-    *,
-    known: FloatArray,
-    won: FloatArray,
-    expected: FloatArray,
-    prior_strength: FloatArray,
-    prior_mean: float,
-) -> tuple[FloatArray, FloatArray]:
+    *, known: Floats, won: Floats, expected: Floats, prior_strength: Floats, prior_mean: float
+) -> tuple[Floats, Floats]:
     """Return shrunken affinities and their posterior variances, both of the shape (agents, slots).
 
     Overall, the posterior mean of a beta-binomial model whose prior has the mean ``mu = expected / known``
@@ -153,7 +133,7 @@ def build_profiles(model: MatchModel, statistics: AgentStatistics, traits: pl.Da
     )
 
 
-def standardise_traits(described: tuple[Trait, ...], agent_ids: IntArray, traits: pl.DataFrame) -> FloatArray:
+def standardise_traits(described: tuple[Trait, ...], agent_ids: Ints, traits: pl.DataFrame) -> Floats:
     """Return ``(value - mean) / sd`` per agent and trait; 0 where unknown."""
     matched = pl.DataFrame({"agent_id": agent_ids}).join(
         traits, on="agent_id", how="left", maintain_order="left"
@@ -167,7 +147,7 @@ def standardise_traits(described: tuple[Trait, ...], agent_ids: IntArray, traits
     return np.column_stack(columns) if columns else np.zeros((len(agent_ids), 0))
 
 
-def query_weights(model: MatchModel, codes: IntArray) -> FloatArray:
+def query_weights(model: MatchModel, codes: Ints) -> Floats:
     """Return the affinity part of each lead's query, shape (leads, slots): weights where its values match."""
     groups = slot_groups(model.dimensions)
     weight = np.array(model.affinity_weight)

@@ -3,37 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from dealwright.errors import InputError
+from dealwright.stats.arrays import Floats
 from dealwright.stats.metrics import Estimate, mean_with_interval, row_log_losses
 from dealwright.wording import count_of
-
-if TYPE_CHECKING:
-    from dealwright.learn.slots import FloatArray
 
 _LEAST_OUTCOMES = 50
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Challenger against champion on the same later outcomes.
+    """Challenger against champion on the same later outcomes."""
 
-    Attributes
-    ----------
-    beats
-        The challenger's log loss is lower, and the 95 % interval of the paired difference excludes 0.
-    difference
-        Challenger's mean log loss minus champion's, in nats; None where there are too few outcomes.
-    champion_log_loss, challenger_log_loss
-        Mean log losses, in nats.
-    """
-
+    # the challenger's log loss is lower, and the 95 % interval of the paired difference excludes 0
     beats: bool
     outcomes: int
+    # challenger's mean log loss minus champion's, in nats; None where there are too few outcomes
     difference: Estimate | None
+    # mean log losses, in nats
     champion_log_loss: float
     challenger_log_loss: float
 
@@ -51,12 +41,7 @@ class Comparison:
 
 
 def beats(
-    won: FloatArray,
-    challenger: FloatArray,
-    champion: FloatArray,
-    *,
-    seed: int = 0,
-    resamples: int = 1000,
+    won: Floats, challenger: Floats, champion: Floats, *, seed: int = 0, resamples: int = 1000
 ) -> Comparison:
     """Compare two models' win probabilities on outcomes that neither was trained on.
 

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dealwright.learn.profile import build_profiles, query_weights
-from dealwright.learn.slots import FloatArray, IntArray, encode_values
+from dealwright.learn.slots import encode_values
 from dealwright.learn.statistics import expected_amount, lead_logit
+from dealwright.stats.arrays import Floats, Ints
 from dealwright.stats.links import sigmoid
 
 if TYPE_CHECKING:
@@ -29,14 +30,14 @@ class Scores:
     ``low`` and ``high`` bound the win probability with 90 % confidence; ``expected_revenue`` is given a win.
     """
 
-    agent_ids: IntArray
-    win_probability: FloatArray
-    low: FloatArray
-    high: FloatArray
-    expected_revenue: FloatArray
+    agent_ids: Ints
+    win_probability: Floats
+    low: Floats
+    high: Floats
+    expected_revenue: Floats
 
     @property
-    def value(self) -> FloatArray:
+    def value(self) -> Floats:
         """Win probability x expected revenue."""
         return self.win_probability * self.expected_revenue
 

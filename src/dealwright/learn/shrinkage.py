@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from dealwright.learn.model import FIXED_RATIO, FULL_SHRINKAGE
+from dealwright.stats.arrays import Floats
 from dealwright.stats.special import log_beta, minimise
-
-if TYPE_CHECKING:
-    from dealwright.learn.slots import FloatArray
-
 
 SPREADS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
 """Standard deviations of agents' log-odds that are thought possible where nothing is known of them."""
@@ -23,7 +18,7 @@ _WORTH_A_PARAMETER = 0.5
 """Log likelihood by which differences must beat their absence: half of what Akaike (1974) asks."""
 
 
-def fit_prior_strength(known: FloatArray, won: FloatArray, mean: FloatArray) -> float:
+def fit_prior_strength(known: Floats, won: Floats, mean: Floats) -> float:
     """Fit the strength m of the beta prior of beta-binomial counts whose prior means are given.
 
     ``won_i`` of ``known_i`` are binomial with a rate drawn from Beta(m mean_i, m (1 - mean_i)); m maximises
@@ -48,7 +43,7 @@ def fit_prior_strength(known: FloatArray, won: FloatArray, mean: FloatArray) -> 
     return float(np.exp(found.x))
 
 
-def expect_spread(known: FloatArray, won: FloatArray, mean: FloatArray) -> float:
+def expect_spread(known: Floats, won: Floats, mean: Floats) -> float:
     """Return the variance of agents' log-odds to be expected, given counts whose prior means are given.
 
     The posterior mean over `SPREADS`, all equally likely beforehand; ``won - known mean`` is taken as normal
@@ -66,7 +61,7 @@ def expect_spread(known: FloatArray, won: FloatArray, mean: FloatArray) -> float
     return float(likely @ np.square(SPREADS) / likely.sum())
 
 
-def fit_value_strength(known: FloatArray, won: FloatArray, mean: FloatArray, level_strength: float) -> float:
+def fit_value_strength(known: Floats, won: Floats, mean: Floats, level_strength: float) -> float:
     """Fit the prior strength of a dimension's values, (agents, values), given each agent's overall level.
 
     As `fit_prior_strength`, but each agent's level, shrunk by the weight ``s = n / (n + level_strength)``,
@@ -96,7 +91,7 @@ def fit_value_strength(known: FloatArray, won: FloatArray, mean: FloatArray, lev
     return float(np.exp(found.x))
 
 
-def fit_ratio_strength(total: FloatArray, expected: FloatArray, noise_per_unit: float) -> float:
+def fit_ratio_strength(total: Floats, expected: Floats, noise_per_unit: float) -> float:
     """Fit the strength k, in units of money, with which an agent's revenue ratio is shrunk towards 1.
 
     An agent's total is normal around ``ratio * expected`` with the variance ``noise_per_unit * expected``,

@@ -10,6 +10,7 @@ import polars as pl
 
 from dealwright.dimensions import EMPTY
 from dealwright.errors import InputError, UnknownNameError
+from dealwright.stats.arrays import Floats, Ints
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,9 +19,6 @@ if TYPE_CHECKING:
 
 UNKNOWN = "(unknown)"
 """Stands for a value that nobody knows, where null says that nothing was given."""
-
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
 
 
 def slot_names(dimensions: Sequence[Dimension]) -> tuple[str, ...]:
@@ -40,7 +38,7 @@ def slot_groups(dimensions: Sequence[Dimension]) -> tuple[slice, ...]:
     return tuple(groups)
 
 
-def encode_values(frame: pl.DataFrame, dimensions: Sequence[Dimension]) -> IntArray:
+def encode_values(frame: pl.DataFrame, dimensions: Sequence[Dimension]) -> Ints:
     """Turn the dimension columns of a frame into codes.
 
     Returns
@@ -76,7 +74,7 @@ def encode_values(frame: pl.DataFrame, dimensions: Sequence[Dimension]) -> IntAr
     return codes
 
 
-def gather_weights(codes: IntArray, weights: Sequence[FloatArray]) -> FloatArray:
+def gather_weights(codes: Ints, weights: Sequence[Floats]) -> Floats:
     """Sum, for every row, the weights of its values; an unknown value (-1) contributes 0.
 
     Parameters
@@ -105,7 +103,7 @@ def weights_by_dimension(
     }
 
 
-def weights_in_order(dimensions: Sequence[Dimension], weights: Any) -> list[FloatArray]:
+def weights_in_order(dimensions: Sequence[Dimension], weights: Any) -> list[Floats]:
     """Return the named weights as arrays in the declared order; a value that has none weighs 0."""
     return [
         np.array([float(weights.get(dimension.name, {}).get(value, 0.0)) for value in dimension.values])

@@ -11,15 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from dealwright.learn.slots import (
-    FloatArray,
-    IntArray,
-    encode_values,
-    gather_weights,
-    slot_groups,
-    slot_names,
-    weights_in_order,
-)
+from dealwright.learn.slots import encode_values, gather_weights, slot_groups, slot_names, weights_in_order
+from dealwright.stats.arrays import Floats, Ints
 from dealwright.stats.links import sigmoid
 
 if TYPE_CHECKING:
@@ -31,27 +24,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class AgentStatistics:
-    """Counts over the outcomes known so far (won or lost), per agent and slot.
+    """Counts over the outcomes known so far (won or lost), per agent and slot."""
 
-    Attributes
-    ----------
-    agent_ids
-        Shape (agents,), ascending.
-    known, won, expected
-        Shape (agents, slots): outcomes known, won, and the sum of their lead-only win probabilities. A
-        dimension's slot counts the outcomes whose value matches.
-    base_sum, base_expected, package_sum, package_expected
-        Shape (agents,): money of the won outcomes, and what the revenue model expected of them.
-    """
-
-    agent_ids: IntArray
-    known: FloatArray
-    won: FloatArray
-    expected: FloatArray
-    base_sum: FloatArray
-    base_expected: FloatArray
-    package_sum: FloatArray
-    package_expected: FloatArray
+    agent_ids: Ints  # shape (agents,), ascending
+    # shape (agents, slots): outcomes known, won, and the sum of their lead-only win probabilities. A
+    # dimension's slot counts the outcomes whose value matches.
+    known: Floats
+    won: Floats
+    expected: Floats
+    # shape (agents,): money of the won outcomes, and what the revenue model expected of them
+    base_sum: Floats
+    base_expected: Floats
+    package_sum: Floats
+    package_expected: Floats
 
     def to_frame(self, dimensions: Sequence[Dimension]) -> pl.DataFrame:
         """Return one row per agent and slot (``agent_id, slot, slot_name, known, won, expected``)."""
@@ -69,21 +54,19 @@ class AgentStatistics:
         )
 
 
-def lead_logit(model: MatchModel, codes: IntArray) -> FloatArray:
+def lead_logit(model: MatchModel, codes: Ints) -> Floats:
     """Return the lead-only logit, before calibration, of leads coded by `encode_values`."""
     return model.lead_bias + gather_weights(codes, weights_in_order(model.dimensions, model.lead_weights))
 
 
-def expected_amount(amount: AmountModel, dimensions: Sequence[Dimension], codes: IntArray) -> FloatArray:
+def expected_amount(amount: AmountModel, dimensions: Sequence[Dimension], codes: Ints) -> Floats:
     """Return the expected money given won of leads coded by `encode_values`."""
-    result: FloatArray = np.exp(
-        amount.bias + gather_weights(codes, weights_in_order(dimensions, amount.weights))
-    )
+    result: Floats = np.exp(amount.bias + gather_weights(codes, weights_in_order(dimensions, amount.weights)))
     return result
 
 
 def count_statistics(
-    outcomes: pl.DataFrame, model: MatchModel, agent_ids: Sequence[int] | IntArray | None = None
+    outcomes: pl.DataFrame, model: MatchModel, agent_ids: Sequence[int] | Ints | None = None
 ) -> AgentStatistics:
     """Count the statistics of every agent from scratch.
 
@@ -120,7 +103,7 @@ def count_statistics(
             )
 
     win = won > 0
-    money: dict[str, FloatArray] = {}
+    money: dict[str, Floats] = {}
     for name, amount in (("base", model.revenue.base), ("package", model.revenue.package)):
         column = known[f"{name}_revenue"].cast(pl.Float64)
         # a won outcome whose amount is unknown says nothing about the agent's ratio

@@ -34,34 +34,25 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class TrainResult:
-    """A trained match model and how far to trust it.
-
-    Attributes
-    ----------
-    in_time, out_of_time
-        Metrics of the model on the outcomes it was fitted to, and on later ones (None where too few). It is
-        calibrated only where that has proved better on later outcomes, and is judged by predictions that
-        were calibrated by earlier outcomes only.
-    reliability
-        Whether its probabilities held on later outcomes; None where they are too few.
-    feature_importance
-        ``feature, kind (lead, agent or trait), importance, low, high``: log loss lost when the feature is
-        shuffled, out of time, with a 90 % interval. Empty where there are too few outcomes.
-    calibration_curve
-        ``predicted, observed, low, high, outcomes``: ten bins of equally many out-of-time outcomes.
-    agents
-        ``agent_id, known, won, raw_rate, raw_low, raw_high, expected_rate, rate, low, high``: wins as
-        counted with Wilson's interval, what the agent's leads promised, and the shrunken rate on average
-        leads with its 90 % interval.
-    """
+    """A trained match model and how far to trust it."""
 
     model: MatchModel
     evidence: Evidence
+    # metrics of the model on the outcomes it was fitted to, and on later ones (None where too few). It is
+    # calibrated only where that has proved better on later outcomes, and is judged by predictions that were
+    # calibrated by earlier outcomes only.
     in_time: ProbabilityMetrics
     out_of_time: ProbabilityMetrics | None
+    # whether its probabilities held on later outcomes; None where they are too few
     reliability: Reliability | None
+    # `feature, kind (lead, agent or trait), importance, low, high`: log loss lost when the feature is
+    # shuffled, out of time, with a 90 % interval. Empty where there are too few outcomes.
     feature_importance: pl.DataFrame
+    # `predicted, observed, low, high, outcomes`: ten bins of equally many out-of-time outcomes
     calibration_curve: pl.DataFrame
+    # `agent_id, known, won, raw_rate, raw_low, raw_high, expected_rate, rate, low, high`: wins as counted
+    # with Wilson's interval, what the agent's leads promised, and the shrunken rate on average leads with
+    # its 90 % interval
     agents: pl.DataFrame
     seconds: float
 

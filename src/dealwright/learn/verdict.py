@@ -25,47 +25,29 @@ Verdict = Literal["agents differ", "no evidence that agents differ", "too little
 
 @dataclass(frozen=True)
 class Evidence:
-    """What the data can support.
+    """What the data can support."""
 
-    Attributes
-    ----------
-    verdict
-        ``agents differ``, ``no evidence that agents differ`` or ``too little data``.
-    differ_in
-        What their win rates differ in: ``overall``, and dimensions; empty unless agents differ.
-    p_value
-        Of the hypothesis that all agents win alike, by shuffling outcomes among comparable leads.
-    revenue_differ_in, revenue_p_value
-        The same for the money a win brings: ``base_revenue``, ``package_revenue``. A finding of its own,
-        that does not change the verdict, which is about winning.
-    revenue_alone
-        Whether agents may be told apart by revenue where their win rates cannot be told apart.
-    outcomes, wins, agents
-        Outcomes known (pending ones are none), how many of them are wins, and agents who have any.
-    power
-        Probability that this test, on these outcomes, finds a spread of ``LearnParams.worthwhile_sd``
-        between agents.
-    needed_outcomes
-        Outcomes in all that would find that spread with probability ``target_power``, the same agents
-        sharing them as now; 0 once agents differ, None where no number of the same kind would: there is one
-        agent, or nothing but wins or losses.
-    metrics
-        Out of time, for ``base_rate``, ``lead_only`` and ``lead_agent``, each fitted anew before every block;
-        empty where there are too few outcomes.
-    log_loss_gain
-        How much lower the log loss gets by knowing the agent (paired, out of time); None where there is none.
-    """
-
-    verdict: Verdict
+    verdict: Verdict  # `agents differ`, `no evidence that agents differ` or `too little data`
+    # what their win rates differ in: `overall`, and dimensions; empty unless agents differ
     differ_in: tuple[str, ...]
+    # of the hypothesis that all agents win alike, by shuffling outcomes among comparable leads
     p_value: float
+    # the same for the money a win brings: `base_revenue`, `package_revenue`. A finding of its own, that does
+    # not change the verdict, which is about winning.
     revenue_differ_in: tuple[str, ...]
     revenue_p_value: float
+    # whether agents may be told apart by revenue where their win rates cannot be told apart
     revenue_alone: bool
+    # outcomes known (pending ones are none), how many of them are wins, and agents who have any
     outcomes: int
     wins: int
     agents: int
+    # probability that this test, on these outcomes, finds a spread of `LearnParams.worthwhile_sd` between
+    # agents
     power: float
+    # outcomes in all that would find that spread with probability `target_power`, the same agents sharing
+    # them as now; 0 once agents differ, None where no number of the same kind would: there is one agent, or
+    # nothing but wins or losses
     needed_outcomes: int | None
     worthwhile_sd: float
     target_power: float
@@ -80,7 +62,10 @@ class Evidence:
     plain_outcomes: int
     tests: tuple[EffectTest, ...]
     revenue_tests: tuple[EffectTest, ...]
+    # out of time, for `base_rate`, `lead_only` and `lead_agent`, each fitted anew before every block; empty
+    # where there are too few outcomes
     metrics: dict[str, ProbabilityMetrics]
+    # how much lower the log loss gets by knowing the agent (paired, out of time); None where there is none
     log_loss_gain: Estimate | None
 
     @property

@@ -9,17 +9,19 @@ from dealwright.plan.inputs import working_days
 from dealwright.plan.routing import RouteParams
 from dealwright.plan.routing.week import spread
 from dealwright.plan.staffing import ScheduleParams
-from dealwright.schemas import CLOSED, COMMITMENT_COLUMNS, DUE, PROMISED, VISIT_REQUEST_COLUMNS, PlanInputs
+from dealwright.schemas import (
+    CLOSED,
+    COMMITMENT_COLUMNS,
+    DUE,
+    PROMISED,
+    VISIT_REQUEST_COLUMNS,
+    PlanInputs,
+    conform,
+)
 
 
 def find_commitments(inputs: PlanInputs, visits: RouteParams, calls: ScheduleParams) -> pl.DataFrame:
-    """Return `COMMITMENT_COLUMNS`, one row per account: promises of the planned days first, then what is due.
-
-    Parameters
-    ----------
-    visits, calls
-        Say which days are planned.
-    """
+    """Return `COMMITMENT_COLUMNS`, one row per account: promises of the planned days, then what is due."""
     parts = [_promised_visits(inputs, visits), _promised_calls(inputs, calls), _rhythm(inputs, visits)]
     return pl.concat(parts).unique("account_id", keep="first", maintain_order=True)
 
@@ -49,10 +51,8 @@ def _rhythm(inputs: PlanInputs, params: RouteParams) -> pl.DataFrame:
     if frequencies is None or frequencies.is_empty():
         return pl.DataFrame(schema=COMMITMENT_COLUMNS)
     accounts = frequencies["account_id"]
-    asked = pl.DataFrame({"row": np.arange(accounts.len()), "account_id": accounts}).select(
-        (pl.col(name) if name in ("row", "account_id") else pl.lit(None)).cast(kind).alias(name)
-        for name, kind in VISIT_REQUEST_COLUMNS.items()
-    )
+    asked = pl.DataFrame({"row": np.arange(accounts.len()), "account_id": accounts})
+    asked = conform(asked, VISIT_REQUEST_COLUMNS)
     asked = asked.with_columns(value_eur=pl.lit(0.0), must=pl.lit(value=False))
     days = working_days(inputs.as_of, params)
     visits, _, early = spread(asked, frequencies, days, params)

@@ -51,18 +51,10 @@ class Coordination(NamedTuple):
 
 @dataclass(frozen=True)
 class Solved:
-    """What was found for one night: a plan with one more of something takes over what does not change by it.
+    """What was found for one night: a plan with one more of something takes over what stays."""
 
-    Attributes
-    ----------
-    days
-        Of representatives; see `route`.
-    channels
-        Allocations of the plan itself, by what they depend on.
-    """
-
-    days: SolvedDays = field(default_factory=dict)
-    channels: dict[str, Channels] = field(default_factory=dict)
+    days: SolvedDays = field(default_factory=dict)  # of representatives; see `route`
+    channels: dict[str, Channels] = field(default_factory=dict)  # allocations of the plan itself, by what they depend on
 
     def clear(self) -> None:
         """Forget all of it: an allocation holds a row per account."""

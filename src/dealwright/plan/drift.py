@@ -25,21 +25,12 @@ _SCORES: Final = ("churn_probability", "predicted_value_eur", "anomaly_score", "
 
 @dataclass(frozen=True)
 class Drift:
-    """Drift against the last run.
+    """Drift against the last run."""
 
-    Attributes
-    ----------
-    frame
-        ``column``, ``psi``, ``level`` (stable, moderate, large), the largest first; empty without a last run.
-    alarm
-        Whether something moved much *and* a labelled metric got worse.
-    message
-        What to make of it.
-    """
-
+    # `column`, `psi`, `level` (stable, moderate, large), the largest first; empty without a last run
     frame: pl.DataFrame
-    alarm: bool
-    message: str
+    alarm: bool  # whether something moved much *and* a labelled metric got worse
+    message: str  # what to make of it
 
 
 def profile(frame: pl.DataFrame, numeric: Sequence[str], categorical: Sequence[str]) -> dict[str, Any]:

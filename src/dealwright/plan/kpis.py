@@ -37,16 +37,10 @@ GROUPS: Final = (_GAIN, _DAY, _TRUST)
 
 @dataclass(frozen=True)
 class Findings:
-    """What figures are taken from.
-
-    Attributes
-    ----------
-    accounts
-        `Plan.accounts`: headline and tables add up because both come from it.
-    """
+    """What figures are taken from."""
 
     results: StageResults
-    accounts: pl.DataFrame
+    accounts: pl.DataFrame  # `Plan.accounts`: headline and tables add up because both come from it
     drift: Drift
 
 
@@ -61,38 +55,20 @@ class Target:
 
 @dataclass(frozen=True)
 class KpiDefinition:
-    """One key figure, whatever its value.
+    """One key figure, whatever its value."""
 
-    Attributes
-    ----------
-    name
-        In ``kpis.json`` and in targets.
-    label
-        Its name for people.
-    unit
-        How its number is written.
-    direction
-        Which way is better: ``higher``, ``lower``, ``zero`` (near it), or neither.
-    source
-        The attribute of `StageResults` in whose summary it stands, and under which key; or how it is found.
-        A figure of a stage that did not run is left out.
-    at_least, at_most
-        The default target.
-    group
-        Under which heading it stands; empty for figures that are only in the full list.
-    digits
-        Of a share in per cent, after the point; by default one.
-    """
-
-    name: str
-    label: str
-    unit: Unit
-    direction: Direction
+    name: str  # in `kpis.json` and in targets
+    label: str  # its name for people
+    unit: Unit  # how its number is written
+    direction: Direction  # which way is better: `higher`, `lower`, `zero` (near it), or neither
+    # the attribute of `StageResults` in whose summary it stands, and under which key; or how it is found. A
+    # figure of a stage that did not run is left out.
     source: Source
+    # the default target
     at_least: float | None = None
     at_most: float | None = None
-    group: str = ""
-    digits: int | None = None
+    group: str = ""  # under which heading it stands; empty for figures that are only in the full list
+    digits: int | None = None  # of a share in per cent, after the point; by default one
 
 
 def _total(frame: pl.DataFrame, column: str) -> float | None:

@@ -57,27 +57,20 @@ class Progress(Protocol):
 
 @dataclass(frozen=True)
 class StageRecord:
-    """One line of ``trace.jsonl``. Only `seconds` and `tasks` differ when a run is repeated.
-
-    Attributes
-    ----------
-    rows_in, rows_out
-        Rows of the stage's first frame, and of its result.
-    params_hash, input_hash, output_hash
-        The first 16 hexadecimal digits of SHA-256 over the parameters, over everything the stage could read
-        (the tables, the seed and the results before it) and over the flat columns of its result.
-    tasks
-        Worker of a cluster -> tasks of the stage that it did; empty on one machine.
-    """
+    """One line of ``trace.jsonl``. Only `seconds` and `tasks` differ when a run is repeated."""
 
     stage: str
+    # rows of the stage's first frame, and of its result
     rows_in: int
     rows_out: int
     seconds: float
+    # the first 16 hexadecimal digits of SHA-256 over the parameters, over everything the stage could read
+    # (the tables, the seed and the results before it) and over the flat columns of its result
     params_hash: str
     input_hash: str
     output_hash: str
     summary: dict[str, Any]
+    # worker of a cluster -> tasks of the stage that it did; empty on one machine
     tasks: dict[str, int] = field(default_factory=dict)
 
     def to_json(self) -> str:
@@ -88,27 +81,17 @@ class StageRecord:
 
 @dataclass
 class Tracer:
-    """Runs the stages of one plan and keeps their records.
+    """Runs the stages of one plan and keeps their records."""
 
-    Attributes
-    ----------
-    seed
-        Every stage draws from its own stream, which depends on the seed and the stage's name only, so that
-        adding a stage changes no other. A stage that runs twice draws the same numbers.
-    input_hash
-        Hash of what the run was given.
-    quiet
-        Stages are run with their random numbers, and nothing is recorded.
-    executor
-        Where stages have their work done; records and progress show the tasks of one that is `Watched`.
-    """
-
+    # every stage draws from its own stream, which depends on the seed and the stage's name only, so that
+    # adding a stage changes no other. A stage that runs twice draws the same numbers.
     seed: int
-    input_hash: str
+    input_hash: str  # hash of what the run was given
     total: int = len(STAGES)
     progress: Progress | None = None
-    quiet: bool = False
+    quiet: bool = False  # stages are run with their random numbers, and nothing is recorded
     records: list[StageRecord] = field(default_factory=list)
+    # where stages have their work done; records and progress show the tasks of one that is `Watched`
     executor: Executor | None = None
 
     def run(

@@ -7,12 +7,9 @@ from itertools import pairwise
 from typing import Final, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from dealwright.errors import InputError
-
-Floats = NDArray[np.float64]
-Bools = NDArray[np.bool_]
+from dealwright.stats.arrays import Bools, Floats
 
 EARTH_RADIUS_KM: Final = 6371.0088  # mean radius (IUGG)
 
@@ -41,13 +38,7 @@ class TravelParams:
     access_min: float = 4.0
 
     def __post_init__(self) -> None:
-        """Refuse a profile that makes no sense.
-
-        Raises
-        ------
-        InputError
-            Naming the value to change.
-        """
+        """Refuse a profile that makes no sense, naming the value."""
         if self.circuity < 1:
             raise InputError(
                 f"circuity = {self.circuity}: no road is shorter than the straight line, use 1 or more"
@@ -68,22 +59,13 @@ class TravelParams:
 
 @dataclass(frozen=True)
 class TravelTable:
-    """Ways between all pairs of places.
+    """Ways between all pairs of places."""
 
-    Attributes
-    ----------
-    minutes, km
-        (N, N), access included in the minutes; infinitely many where there is no way.
-    unreachable
-        (N,) places without a road nearby.
-    source
-        Where the numbers come from, for people: it is shown beside them.
-    """
-
+    # (N, N), access included in the minutes; infinitely many where there is no way
     minutes: Floats
     km: Floats
-    unreachable: Bools
-    source: str
+    unreachable: Bools  # (N,) places without a road nearby
+    source: str  # where the numbers come from, for people: it is shown beside them
 
 
 class TravelTimes(Protocol):

@@ -16,7 +16,6 @@ from typing import Any, Final
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from dealwright.parallel import parallel_map
 from dealwright.report.brief_files import shown_fragment
@@ -25,6 +24,7 @@ from dealwright.report.format import Format
 from dealwright.report.pages import Page, as_script, packed, page_links, render
 from dealwright.report.reasons import Reasons
 from dealwright.report.run import Run
+from dealwright.stats.arrays import Ints
 
 FOLDER: Final = "accounts"
 _CARDS_A_FILE: Final = 1_000
@@ -132,13 +132,8 @@ def _cards_of(run: Run, briefs: pl.DataFrame, reasons: Reasons) -> pl.DataFrame:
     return cards.join(of_account, on="account_id", how="left", maintain_order="left")
 
 
-def shard_of(account_id: str, files: int) -> int:
-    """Return the number of the file in which an account's card is: FNV-1a, as the page's script counts it."""
-    return int(shards_of(pl.Series([account_id]), files)[0])
-
-
-def shards_of(account_ids: pl.Series, files: int) -> NDArray[np.int64]:
-    """Return the numbers of the files in which accounts' cards are."""
+def shards_of(account_ids: pl.Series, files: int) -> Ints:
+    """Return the numbers of the files in which accounts' cards are: FNV-1a, as the page's script counts."""
     sizes = account_ids.str.len_bytes().to_numpy()
     text = np.frombuffer("".join(account_ids).encode(), dtype=np.uint8)
     starts = np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)])[:-1]

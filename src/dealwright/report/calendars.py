@@ -51,20 +51,11 @@ ENTRY_COLUMNS: Final[Columns] = {
 
 @dataclass(frozen=True)
 class Words:
-    """What calendars say in the language of the run; by default in English.
+    """What calendars say in the language of the run; by default in English."""
 
-    Attributes
-    ----------
-    text
-        Translates a word.
-    channel
-        How people call a channel.
-    names
-        ``rep_id`` -> how people call them, where it is not the id.
-    """
-
-    text: Callable[[str], str] = str
-    channel: Callable[[str], str] = str
+    text: Callable[[str], str] = str  # translates a word
+    channel: Callable[[str], str] = str  # how people call a channel
+    # `rep_id` -> how people call them, where it is not the id
     names: Mapping[str, str] = field(default_factory=dict)
 
     def cancelled(self, title: str) -> str:
@@ -78,13 +69,7 @@ def to_five(column: str) -> pl.Expr:
 
 
 def shift_events(shifts: pl.DataFrame, words: Words) -> pl.DataFrame:
-    """Return the shifts, lunches and breaks of the contact centre as `EVENT_COLUMNS`.
-
-    Parameters
-    ----------
-    shifts
-        `SHIFT_COLUMNS`.
-    """
+    """Return the shifts (`SHIFT_COLUMNS`), lunches and breaks of the contact centre as `EVENT_COLUMNS`."""
     rows = []
     for row in shifts.iter_rows(named=True):
         who = {"rep_id": row["rep_id"], "day": row["day"]}

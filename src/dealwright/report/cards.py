@@ -22,7 +22,7 @@ from dealwright.report.people import person
 from dealwright.report.reasons import Reasons
 from dealwright.report.run import Run
 from dealwright.report.tables import names_of
-from dealwright.schemas import Columns
+from dealwright.schemas import Columns, conform
 
 NOTHING: Final = "nothing"
 SCHEDULED, WAITS, NONE = "scheduled", "waits", "none"
@@ -118,7 +118,7 @@ def card_frame(run: Run, reasons: Reasons | None = None) -> pl.DataFrame:
         Of the run, where they are asked for more than once.
     """
     form, reasons = run.form, reasons or Reasons(run.form)
-    frame = _conform(run.accounts)
+    frame = conform(run.accounts, _KEPT)
     words = {
         name: form.label(name) for name in _different(frame, "action", "channel", "runner_up", "segment")
     }
@@ -242,14 +242,6 @@ def _line(item: Mapping[str, Any], form: Format) -> str:
         return f"{item['action']}{amount}; {item['why']}" if item["action"] else str(item["why"])
     amount = "" if item["amount"] is None else f", {form.money(item['amount'], cents=True)}"
     return f"{form.short_day(item['at'])}: {item['what']}{amount}"
-
-
-def _conform(accounts: pl.DataFrame) -> pl.DataFrame:
-    """Return the columns that cards use; null where a run lacks one."""
-    return accounts.select(
-        (pl.col(name) if name in accounts.columns else pl.lit(None)).cast(kind).alias(name)
-        for name, kind in _KEPT.items()
-    )
 
 
 def _different(frame: pl.DataFrame, *columns: str) -> list[str]:

@@ -39,24 +39,16 @@ class Chance:
 
 @dataclass(frozen=True)
 class Channel:
-    """One channel on one day.
-
-    Attributes
-    ----------
-    waits
-        Whether its work may wait, so that nobody is needed at a certain hour.
-    rows
-        Intervals as the plan has them.
-    """
+    """One channel on one day."""
 
     name: str
     picture: Markup
-    waits: bool
+    waits: bool  # whether its work may wait, so that nobody is needed at a certain hour
     contacts: float
     occupancy: float | None
     level: float | None
     chance: Chance | None
-    rows: Sequence[Mapping[str, Any]]
+    rows: Sequence[Mapping[str, Any]]  # intervals as the plan has them
 
 
 @dataclass(frozen=True)
@@ -71,13 +63,7 @@ class Block:
 
 @dataclass(frozen=True)
 class RosterLine:
-    """One person's shift, or one that several places have which nobody is named for.
-
-    Attributes
-    ----------
-    places
-        Id of each place, how many calls it has, and where they are listed.
-    """
+    """One person's shift, or one that several places have which nobody is named for."""
 
     who: Person
     begin: datetime
@@ -88,6 +74,7 @@ class RosterLine:
     blocks: Sequence[Block]
     page: str
     calendar: str
+    # id of each place, how many calls it has, and where they are listed
     places: Sequence[tuple[str, int, str]]
 
 

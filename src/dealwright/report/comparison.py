@@ -144,13 +144,7 @@ def outcomes_of(
 def recent_events(
     orders: Iterable[pl.DataFrame], touches: Iterable[pl.DataFrame], *, each: int = _EVENTS
 ) -> pl.DataFrame:
-    """Return `HISTORY_COLUMNS`: the latest orders and contacts of every account, the latest first.
-
-    Parameters
-    ----------
-    orders, touches
-        Their rows, some at a time.
-    """
+    """Return `HISTORY_COLUMNS`: the latest orders and contacts (given some at a time) of every account."""
     found: dict[str, list[pl.DataFrame]] = {"order": [], "contact": []}
 
     def keep(what: str, events: pl.DataFrame) -> None:

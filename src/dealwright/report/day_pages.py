@@ -28,35 +28,23 @@ _BESIDE: Final = {"map": ("maps", "html"), "calendar": ("calendars", "ics"), "br
 
 @dataclass(frozen=True)
 class Contact:
-    """One visit or call.
-
-    Attributes
-    ----------
-    start_at, end_at
-        To five minutes for a visit.
-    minutes
-        How long it takes.
-    closes_at
-        When the place closes, where that is soon after; ``None`` otherwise.
-    dial
-        What a telephone dials; empty where no number is known.
-    place
-        ``geo:`` address to navigate to, and where the page's script finds it for other telephones.
-    """
+    """One visit or call."""
 
     account_id: str
     name: str
     channel: str
+    # to five minutes for a visit
     start_at: datetime
     end_at: datetime
-    minutes: int
+    minutes: int  # how long it takes
     number: int | None
     address: str | None
     contact: str | None
     phone: str | None
-    dial: str
+    dial: str  # what a telephone dials; empty where no number is known
+    # `geo:` address to navigate to, and where the page's script finds it for other telephones
     place: tuple[str, str] | None
-    closes_at: datetime | None
+    closes_at: datetime | None  # when the place closes, where that is soon after; `None` otherwise
     promised: bool
     why: str | None
     what: str | None
@@ -76,20 +64,11 @@ class Contact:
 
 @dataclass(frozen=True)
 class Line:
-    """One line of a day: a contact, or what lies between.
+    """One line of a day: a contact, or what lies between."""
 
-    Attributes
-    ----------
-    kind
-        ``leave``, ``drive``, ``contact``, ``lunch``, ``back``, ``begin``, ``break`` or ``end``.
-    at
-        When it begins; ``None`` for a drive.
-    minutes, km
-        How long it takes, and how far it is.
-    """
-
-    kind: str
-    at: datetime | None = None
+    kind: str  # `leave`, `drive`, `contact`, `lunch`, `back`, `begin`, `break` or `end`
+    at: datetime | None = None  # when it begins; `None` for a drive
+    # how long it takes, and how far it is
     minutes: int | None = None
     km: float | None = None
     contact: Contact | None = None
@@ -119,43 +98,26 @@ class PersonDay:
 
 @dataclass(frozen=True)
 class DayTables:
-    """What days are made of.
+    """What days are made of."""
 
-    Attributes
-    ----------
-    accounts
-        ``account_id, name, address, contact, phone, lat_deg, lon_deg``.
-    visits, rep_days, calls, shifts, briefs
-        As the plan has them.
-    lunch_min
-        How long lunch takes on the road.
-    """
-
-    accounts: pl.DataFrame
+    accounts: pl.DataFrame  # `account_id, name, address, contact, phone, lat_deg, lon_deg`
+    # as the plan has them
     visits: pl.DataFrame
     rep_days: pl.DataFrame
     calls: pl.DataFrame
     shifts: pl.DataFrame
     briefs: pl.DataFrame
-    lunch_min: int = 0
+    lunch_min: int = 0  # how long lunch takes on the road
 
 
 @dataclass(frozen=True)
 class DayStyle:
-    """How pages of days speak and what they lead to.
-
-    Attributes
-    ----------
-    people
-        Who sells, by id.
-    files
-        The run's other pages, by their places in its folder.
-    """
+    """How pages of days speak and what they lead to."""
 
     form: Format = field(default_factory=Format)
     company: str = ""
-    people: Mapping[str, Person] = field(default_factory=dict)
-    files: Collection[str] = ()
+    people: Mapping[str, Person] = field(default_factory=dict)  # who sells, by id
+    files: Collection[str] = ()  # the run's other pages, by their places in its folder
 
 
 def write_day_pages(folder: Path, tables: DayTables, style: DayStyle | None = None) -> None:

@@ -49,12 +49,7 @@ class _Row:
 
 
 def draw_desk(result: TrainResult, names: dict[int, str], directory: Path) -> list[Path]:
-    """Draw the three pictures of a training into a directory.
-
-    Parameters
-    ----------
-    names
-        Name of each agent, by the desk's agent_id.
+    """Draw the three pictures of a training into a directory; `names` by the desk's agent_id.
 
     Returns
     -------

@@ -49,12 +49,7 @@ _NAMED_AT_EACH_END = 8
 
 
 def write_desk_report(result: TrainResult, names: dict[int, str], directory: Path) -> list[Path]:
-    """Write a summary and three pictures into a directory.
-
-    Parameters
-    ----------
-    names
-        Name of each agent, by the desk's agent_id.
+    """Write a summary and three pictures into a directory; `names` by the desk's agent_id.
 
     Returns
     -------

@@ -30,24 +30,12 @@ _FOUR_FIFTHS: Final = 0.8
 
 @dataclass(frozen=True)
 class Line:
-    """A statement of the dossier.
+    """A statement of the dossier."""
 
-    Attributes
-    ----------
-    text
-        What is stated.
-    rows
-        The figures behind it.
-    source
-        The query or command that gives them; empty where the software has none.
-    test
-        The test that holds it.
-    """
-
-    text: str
-    rows: tuple[Row, ...] = ()
-    source: str = ""
-    test: str = ""
+    text: str  # what is stated
+    rows: tuple[Row, ...] = ()  # the figures behind it
+    source: str = ""  # the query or command that gives them; empty where the software has none
+    test: str = ""  # the test that holds it
 
 
 @dataclass(frozen=True)
@@ -120,12 +108,7 @@ class Dossier:
 
 
 def build_dossier(desk: Desk, version: str) -> Dossier:
-    """Ask the desk for everything the dossier states.
-
-    Parameters
-    ----------
-    version
-        Of Dealwright.
+    """Ask the desk for everything the dossier of this version of Dealwright states.
 
     Raises
     ------

@@ -91,18 +91,10 @@ def rounded(value: float | None, digits: int = 0) -> float | None:
 
 @dataclass(frozen=True)
 class Format:
-    """One way to write everything that a page shows.
+    """One way to write everything that a page shows."""
 
-    Attributes
-    ----------
-    locale
-        As Babel knows it, such as ``en_GB`` or ``es_ES``.
-    currency
-        ISO 4217, such as ``EUR``.
-    """
-
-    locale: str = DEFAULT_LOCALE
-    currency: str = DEFAULT_CURRENCY
+    locale: str = DEFAULT_LOCALE  # as Babel knows it, such as `en_GB` or `es_ES`
+    currency: str = DEFAULT_CURRENCY  # ISO 4217, such as `EUR`
 
     @cached_property
     def language(self) -> str:

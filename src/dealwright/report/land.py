@@ -10,11 +10,9 @@ from typing import Any, Final
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from dealwright.errors import InputError
-
-Floats = NDArray[np.float64]
+from dealwright.stats.arrays import Floats
 
 # around the accounts, in their extents and at least: what is farther away is cut off, maps stay small
 _MARGIN: Final = 2.0
@@ -25,24 +23,13 @@ _DIGITS: Final = 5  # about 1 m
 
 @dataclass(frozen=True)
 class Land:
-    """Where there is land.
+    """Where there is land."""
 
-    Attributes
-    ----------
-    shape
-        A Shapely polygon or multipolygon in degrees, longitude first.
-    places
-        ``name, lat_deg, lon_deg, min_zoom`` of each place to be named, and from which zoom of the map on.
-    drawn_from
-        What the ground is, for people.
-    is_coast
-        Whether what lies outside is water; not so for a hull.
-    """
-
-    shape: Any
+    shape: Any  # a Shapely polygon or multipolygon in degrees, longitude first
+    # `name, lat_deg, lon_deg, min_zoom` of each place to be named, and from which zoom of the map on
     places: tuple[tuple[str, float, float, int], ...]
-    drawn_from: str
-    is_coast: bool = True
+    drawn_from: str  # what the ground is, for people
+    is_coast: bool = True  # whether what lies outside is water; not so for a hull
 
     def features(self) -> list[dict[str, Any]]:
         """Return the ground and the places as GeoJSON features."""
@@ -125,11 +112,6 @@ def _geometries(document: Any) -> list[tuple[Mapping[str, Any], Mapping[str, Any
 
 def check_land(land: Land, accounts: pl.DataFrame, what: str) -> None:
     """Refuse a land on which no account lies.
-
-    Parameters
-    ----------
-    accounts
-        With ``lat_deg`` and ``lon_deg``, or without.
 
     Raises
     ------

@@ -38,52 +38,31 @@ _WORDS: Final[Mapping[str, str]] = {
 
 @dataclass(frozen=True)
 class MapTables:
-    """What there is to draw; any part but the accounts may be missing.
+    """What there is to draw; any part but the accounts may be missing."""
 
-    Attributes
-    ----------
-    accounts
-        ``account_id, lat_deg, lon_deg, name, territory, action, expected_value_eur``; those without a
-        position are not drawn.
-    territories
-        ``territory, rep_id, accounts, deviation_pct, outline`` (WKT).
-    visits, distance_only_visits
-        ``rep_id, day, stop, account_id, arrive_at, start_at, leave_at, value_eur``.
-    days, distance_only_days
-        ``rep_id, day, distance_km``.
-    homes
-        ``rep_id, home_lat_deg, home_lon_deg`` and, if they have names, ``rep_name``.
-    """
-
+    # `account_id, lat_deg, lon_deg, name, territory, action, expected_value_eur`; those without a position
+    # are not drawn
     accounts: pl.DataFrame
+    # `territory, rep_id, accounts, deviation_pct, outline` (WKT)
     territories: pl.DataFrame | None = None
+    # visits: `rep_id, day, stop, account_id, arrive_at, start_at, leave_at, value_eur`; days: `rep_id, day,
+    # distance_km`
     visits: pl.DataFrame | None = None
     days: pl.DataFrame | None = None
     distance_only_visits: pl.DataFrame | None = None
     distance_only_days: pl.DataFrame | None = None
+    # `rep_id, home_lat_deg, home_lon_deg` and, if they have names, `rep_name`
     homes: pl.DataFrame | None = None
 
 
 @dataclass(frozen=True)
 class MapStyle:
-    """How maps speak and what they are part of.
+    """How maps speak and what they are part of."""
 
-    Attributes
-    ----------
-    form
-        Numbers, money, dates and words.
-    company
-        Whose maps they are.
-    tiles
-        See `map_page.ground_data`.
-    files
-        The run's other pages, by their places in its folder.
-    """
-
-    form: Format = field(default_factory=Format)
-    company: str = ""
-    tiles: str | None = None
-    files: Collection[str] = ()
+    form: Format = field(default_factory=Format)  # numbers, money, dates and words
+    company: str = ""  # whose maps they are
+    tiles: str | None = None  # see `map_page.ground_data`
+    files: Collection[str] = ()  # the run's other pages, by their places in its folder
 
     def page(self, title: str, lead: str = "", here: str = "") -> Page:
         """Return what stands around a map."""
@@ -92,22 +71,13 @@ class MapStyle:
 
 @dataclass(frozen=True)
 class Day:
-    """One representative's day.
+    """One representative's day."""
 
-    Attributes
-    ----------
-    stops
-        Sorted by ``stop``: ``rep_id, day, stop, account_id, name, action, arrive_at, start_at, leave_at,
-        value_eur, lat_deg, lon_deg``.
-    home
-        (lat, lon), or ``None`` where it is not known.
-    distance_km
-        Of the whole way, or ``None``.
-    """
-
+    # sorted by `stop`: `rep_id, day, stop, account_id, name, action, arrive_at, start_at, leave_at,
+    # value_eur, lat_deg, lon_deg`
     stops: pl.DataFrame
-    home: tuple[float, float] | None
-    distance_km: float | None
+    home: tuple[float, float] | None  # (lat, lon), or `None` where it is not known
+    distance_km: float | None  # of the whole way, or `None`
 
     @property
     def way(self) -> list[tuple[float, float]]:
@@ -358,13 +328,7 @@ def _totals(days: Sequence[Day]) -> dict[str, Any]:
 
 
 def day_features(day: Day, kind: str) -> list[dict[str, Any]]:
-    """Return the way and its stops as GeoJSON features.
-
-    Parameters
-    ----------
-    kind
-        ``"planned"`` or ``"distance_only"``, a property of each feature.
-    """
+    """Return the way and its stops as GeoJSON features with the property `kind`."""
     who = {"rep_id": day.stops["rep_id"][0], "day": str(day.stops["day"][0]), "kind": kind}
     way = {"type": "LineString", "coordinates": [(lon, lat) for lat, lon in day.way]}
     features = (

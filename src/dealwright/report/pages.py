@@ -32,50 +32,25 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Page:
-    """What stands around the content of a page.
+    """What stands around the content of a page."""
 
-    Attributes
-    ----------
-    title
-        The window's title and the page's heading.
-    company
-        Whose page it is.
-    lead
-        One sentence under the heading.
-    links
-        Address and word of the other pages; the empty address is this page.
-    contents
-        Anchor and word of each section.
-    note
-        What stands at the right of the top: when it was made, of how many accounts.
-    """
-
-    title: str
-    company: str = ""
-    lead: str = ""
+    title: str  # the window's title and the page's heading
+    company: str = ""  # whose page it is
+    lead: str = ""  # one sentence under the heading
+    # address and word of the other pages; the empty address is this page
     links: tuple[tuple[str, str], ...] = ()
-    contents: tuple[tuple[str, str], ...] = ()
-    note: str = ""
+    contents: tuple[tuple[str, str], ...] = ()  # anchor and word of each section
+    note: str = ""  # what stands at the right of the top: when it was made, of how many accounts
     extra: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Column:
-    """A column of a table of `parts.html`.
+    """A column of a table of `parts.html`."""
 
-    Attributes
-    ----------
-    label
-        Its heading, with the unit where there is one.
-    number
-        Whether figures stand in it: at the right, sorted by value.
-    wide
-        Whether a phone may leave it out.
-    """
-
-    label: str
-    number: bool = False
-    wide: bool = False
+    label: str  # its heading, with the unit where there is one
+    number: bool = False  # whether figures stand in it: at the right, sorted by value
+    wide: bool = False  # whether a phone may leave it out
 
 
 _LEVEL: Final = 6  # of compression: the highest is 8 % smaller and takes three times as long

@@ -20,24 +20,12 @@ PEOPLE_COLUMNS: Final = {"rep_id": pl.String, "name": pl.String, "role": pl.Stri
 
 @dataclass(frozen=True)
 class Person:
-    """A person as pages show them.
+    """A person as pages show them."""
 
-    Attributes
-    ----------
-    rep_id
-        The company's own id.
-    name
-        How colleagues call them; the id where no name is known or two people share one.
-    role
-        ``field`` or ``contact centre``.
-    number
-        Counted from 1 within the role, in the order of the ids.
-    """
-
-    rep_id: str
-    name: str
-    role: str
-    number: int
+    rep_id: str  # the company's own id
+    name: str  # how colleagues call them; the id where no name is known or two people share one
+    role: str  # `field` or `contact centre`
+    number: int  # counted from 1 within the role, in the order of the ids
 
     @property
     def colour(self) -> int:

@@ -31,25 +31,14 @@ _DEEPEST: Final = 15  # streets can be told apart; beyond, tiles are enlarged
 
 @dataclass(frozen=True)
 class Tiles:
-    """What a map needs to know of the tiles that go with a run.
+    """What a map needs to know of the tiles that go with a run."""
 
-    Attributes
-    ----------
-    ending
-        Of their files: ``png``, ``jpg``, ``webp``, ``avif``, or ``js`` for vector tiles.
-    first, last
-        The zooms there are.
-    credit
-        Whom the file says to name, as plain text.
-    bounds
-        West, south, east, north: nothing is asked for beyond.
-    """
-
-    ending: str
+    ending: str  # of their files: `png`, `jpg`, `webp`, `avif`, or `js` for vector tiles
+    # the zooms there are
     first: int
     last: int
-    credit: str
-    bounds: tuple[float, float, float, float]
+    credit: str  # whom the file says to name, as plain text
+    bounds: tuple[float, float, float, float]  # west, south, east, north: nothing is asked for beyond
 
 
 @dataclass(frozen=True)
@@ -132,12 +121,9 @@ class PmTiles:
 
 
 def write_tiles(archive: PmTiles, folder: Path, bounds: tuple[float, float, float, float]) -> Tiles | None:
-    """Write the tiles of an area, as deep as there is room, into ``folder/Z/X/Y.png`` (or what they are).
+    """Write the tiles within west, south, east, north in degrees, as deep as there is room.
 
-    Parameters
-    ----------
-    bounds
-        West, south, east, north in degrees.
+    They become ``folder/Z/X/Y.png``, or what they are.
 
     Returns
     -------

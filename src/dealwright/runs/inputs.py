@@ -30,12 +30,9 @@ WorldFiles = tuple[dict[str, "pl.DataFrame | None"], str]
 
 
 def read_inputs(request: NightRequest, reported: pl.DataFrame | None) -> tuple[PlanInputs, WorldFiles | None]:
-    """Read or draw what the plan needs; a synthetic company's tables, with the truth, are handed on apart.
+    """Read or draw what the plan needs, with the touches that the desk reported.
 
-    Parameters
-    ----------
-    reported
-        Touches the desk knows of.
+    A synthetic company's tables, with the truth, are handed on apart.
 
     Raises
     ------

@@ -27,24 +27,9 @@ _MOST_DRAWN: Final = 100_000
 
 @dataclass(frozen=True)
 class NightOptions:
-    """What may be asked of a night: fields of `NightRequest`, with paths below the folder of the tables.
+    """What may be asked of a night: fields of `NightRequest`, with paths below the folder of the tables."""
 
-    Attributes
-    ----------
-    directory, map
-        A folder below that of the tables, and a mapping in there.
-    params
-        Of the stages, as in ``params.toml``: they take the place of those of the settings' parameter file.
-    publish
-        By default as the settings say.
-    previous
-        The night to compare with and to take over from: its id; by default the last one, 0: none.
-    what_if
-        The night of which this one is a variant: no later night takes over from it.
-    changes
-        Of the people in the tables.
-    """
-
+    # a folder below that of the tables, and a mapping in there
     directory: str | None = None
     map: str | None = None
     accounts: str | None = None
@@ -63,15 +48,18 @@ class NightOptions:
     seed: Annotated[int, Meta(ge=0, le=2**53)] = 0
     force: bool = False
     touches_from_desk: bool | None = None
-    publish: bool | None = None
+    publish: bool | None = None  # by default as the settings say
+    # the night to compare with and to take over from: its id; by default the last one, 0: none
     previous: Annotated[int, Meta(ge=0, le=2**53)] | None = None
     locale: str | None = None
     language: str | None = None
     currency: str | None = None
     company: str | None = None
+    # of the stages, as in `params.toml`: they take the place of those of the settings' parameter file
     params: dict[str, Any] | None = None
+    # the night of which this one is a variant: no later night takes over from it
     what_if: Annotated[int, Meta(ge=1, le=2**53)] | None = None
-    changes: InputChanges | None = None
+    changes: InputChanges | None = None  # of the people in the tables
 
     def __post_init__(self) -> None:
         """Refuse what nobody would expect of a what-if."""
@@ -102,11 +90,6 @@ def build_request(
     night: NightSettings, options: NightOptions, out: Path, previous: Path | None = None
 ) -> NightRequest:
     """Make the request of a night from the settings and from what was asked for.
-
-    Parameters
-    ----------
-    previous
-        The folder of the run to compare with.
 
     Raises
     ------

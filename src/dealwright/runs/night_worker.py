@@ -38,19 +38,12 @@ _log = logging.getLogger("dealwright")
 
 @dataclass(frozen=True)
 class NightPlace:
-    """Where a night's process finds the desk, and how it is run.
+    """Where a night's process finds the desk, and how it is run."""
 
-    Attributes
-    ----------
-    url, home
-        Address of the database, or the home of the embedded one.
-    settings
-        Where tables and runs are, and when nights are due.
-    """
-
+    # address of the database, or the home of the embedded one
     url: str | None
     home: Path
-    settings: NightSettings
+    settings: NightSettings  # where tables and runs are, and when nights are due
 
 
 class NightWorker:

@@ -121,20 +121,14 @@ def write_plan(
 
     Parameters
     ----------
-    plan
-        The plan.
     folder
         An empty folder, from `RunDirectory`.
     run
         How to repeat it: the ``[run]`` table of ``params.toml``.
-    land
-        The ground of the maps.
-    tiles
-        URL of street tiles for the maps (`map_page.ground_data`).
+    land, tiles
+        The ground of the maps, and the URL of street tiles (`map_page.ground_data`).
     told
         What calendars were told by earlier runs.
-    previous
-        The folder of the run before, to compare with.
     """
     (folder / "rejected").mkdir()
     write_rejected(plan.quality.intake, folder / "rejected")

@@ -91,22 +91,13 @@ def read_run(folder: Path | str, plan: Plan | None = None, *, columns: Collectio
 
 @dataclass(frozen=True)
 class EarlierRun:
-    """What a report compares a run with; each part may be missing.
+    """What a report compares a run with; each part may be missing."""
 
-    Attributes
-    ----------
-    accounts, tasks
-        Its tables.
-    as_of
-        Its cut-off.
-    trend
-        Key figures of the runs until then, that one last.
-    """
-
+    # its tables
     accounts: pl.DataFrame | None
     tasks: pl.DataFrame | None
-    as_of: datetime | None
-    trend: list[dict[str, Any]]
+    as_of: datetime | None  # its cut-off
+    trend: list[dict[str, Any]]  # key figures of the runs until then, that one last
 
 
 def read_earlier(folder: Path) -> EarlierRun:
@@ -189,13 +180,7 @@ def _first_day(folder: Path, tables: Mapping[str, pl.DataFrame]) -> date | None:
 
 
 def company_called(settings: Mapping[str, Any]) -> str:
-    """Return what to call a company that nobody named: by the folder of its tables.
-
-    Parameters
-    ----------
-    settings
-        The ``[run]`` table of ``params.toml``.
-    """
+    """Return what to call a company that nobody named, by the folder of its tables in the ``[run]`` table."""
     if settings.get("world"):
         return f"{str(settings['world']).capitalize()} field sales"
     given = settings.get("accounts") or settings.get("orders")

@@ -126,8 +126,6 @@ class RunFolder:
 
         Parameters
         ----------
-        before
-            The run to compare with.
         after
             The account that was the last of the page before.
         """

@@ -50,13 +50,7 @@ class AccountPage:
 
 
 class RunView:
-    """A run that is looked at.
-
-    Parameters
-    ----------
-    folder
-        Where it is.
-    """
+    """A run that is looked at."""
 
     def __init__(self, folder: RunFolder) -> None:
         self.folder = folder
@@ -191,11 +185,6 @@ class RunView:
 
     def card(self, account: str, form: Format) -> tuple[dict[str, Any], Run]:
         """Return all that is known of an account, and the run with that account alone.
-
-        Parameters
-        ----------
-        form
-            In which words.
 
         Raises
         ------

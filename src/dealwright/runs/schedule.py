@@ -15,19 +15,12 @@ _MOST_DAYS: Final = 31
 
 @dataclass(frozen=True)
 class DueNight:
-    """A moment at which a night is due.
+    """A moment at which a night is due."""
 
-    Attributes
-    ----------
-    key
-        Its name, the same for every worker: the day and time on the schedule's own clock, whatever the clock
-        does in between.
-    at
-        The moment, in UTC.
-    """
-
+    # its name, the same for every worker: the day and time on the schedule's own clock, whatever the clock
+    # does in between
     key: str
-    at: datetime
+    at: datetime  # the moment, in UTC
 
 
 def describe_schedule(night: NightSettings) -> str:

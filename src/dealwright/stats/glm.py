@@ -15,9 +15,9 @@ from typing import Final, Literal
 import numpy as np
 import numpy.typing as npt
 
-from dealwright.stats.links import FloatArray, sigmoid
+from dealwright.stats.arrays import Floats, Ints
+from dealwright.stats.links import sigmoid
 
-IntArray = npt.NDArray[np.int64]
 Family = Literal["binomial", "poisson", "gamma", "tweedie"]
 
 _BLOCK_ROWS: Final = 8_192  # what is weighted at a time fits into the processor's cache
@@ -27,39 +27,39 @@ _BLOCK_ROWS: Final = 8_192  # what is weighted at a time fits into the processor
 class GlmFit:
     """Weights, the penalised information, and the fitted means per row."""
 
-    weights: FloatArray
-    information: FloatArray
-    mean: FloatArray
+    weights: Floats
+    information: Floats
+    mean: Floats
     penalised_log_likelihood: float
 
     @cached_property
-    def covariance(self) -> FloatArray:
+    def covariance(self) -> Floats:
         """Covariance of the weights: the inverse of the penalised information."""
         return np.linalg.inv(self.information).astype(np.float64)
 
 
-def _binomial(eta: FloatArray, y: FloatArray) -> tuple[FloatArray, FloatArray]:
+def _binomial(eta: Floats, y: Floats) -> tuple[Floats, Floats]:
     return sigmoid(eta), y * eta - np.logaddexp(0.0, eta)
 
 
-def _poisson(eta: FloatArray, y: FloatArray) -> tuple[FloatArray, FloatArray]:
+def _poisson(eta: Floats, y: Floats) -> tuple[Floats, Floats]:
     mean = np.exp(eta)
     return mean, y * eta - mean
 
 
-def _gamma(eta: FloatArray, y: FloatArray) -> tuple[FloatArray, FloatArray]:
+def _gamma(eta: Floats, y: Floats) -> tuple[Floats, Floats]:
     mean = np.exp(eta)
     return mean, -y / mean - eta
 
 
-def _tweedie(eta: FloatArray, y: FloatArray) -> tuple[FloatArray, FloatArray]:
+def _tweedie(eta: Floats, y: Floats) -> tuple[Floats, Floats]:
     root = np.exp(0.5 * eta)
     return root**2, -2.0 * (y / root + root)
 
 
 # family -> the mean and the log likelihood (less what does not depend on the mean) of each row; its slope
 # and curvature by eta
-_LIKELIHOOD: Final[dict[Family, Callable[[FloatArray, FloatArray], tuple[FloatArray, FloatArray]]]] = {
+_LIKELIHOOD: Final[dict[Family, Callable[[Floats, Floats], tuple[Floats, Floats]]]] = {
     "binomial": _binomial,
     "poisson": _poisson,
     "gamma": _gamma,
@@ -67,7 +67,7 @@ _LIKELIHOOD: Final[dict[Family, Callable[[FloatArray, FloatArray], tuple[FloatAr
 }
 
 
-def _slope_and_curvature(family: Family, y: FloatArray, mean: FloatArray) -> tuple[FloatArray, FloatArray]:
+def _slope_and_curvature(family: Family, y: Floats, mean: Floats) -> tuple[Floats, Floats]:
     if family == "gamma":
         return y / mean - 1.0, y / mean
     if family == "tweedie":
@@ -78,14 +78,14 @@ def _slope_and_curvature(family: Family, y: FloatArray, mean: FloatArray) -> tup
 
 def fit_glm(
     X: npt.NDArray[np.floating],
-    y: FloatArray,
+    y: Floats,
     *,
     family: Family,
-    count: FloatArray | None = None,
-    offset: FloatArray | None = None,
-    prior_mean: FloatArray | None = None,
-    prior_precision: FloatArray | float = 1e-6,
-    start: FloatArray | None = None,
+    count: Floats | None = None,
+    offset: Floats | None = None,
+    prior_mean: Floats | None = None,
+    prior_precision: Floats | float = 1e-6,
+    start: Floats | None = None,
     least_gain: float = 0.0,
     max_iterations: int = 100,
 ) -> GlmFit:
@@ -118,7 +118,7 @@ def fit_glm(
     centre = np.zeros(k) if prior_mean is None else prior_mean
     precision = np.broadcast_to(np.asarray(prior_precision, dtype=np.float64), (k,))
 
-    def evaluate(w: FloatArray) -> tuple[FloatArray, float]:
+    def evaluate(w: Floats) -> tuple[Floats, float]:
         eta = np.clip(offset + X @ w.astype(X.dtype), -30.0, 30.0)
         mean, likelihood = _LIKELIHOOD[family](eta, y)
         return mean, float(count @ likelihood - 0.5 * precision @ (w - centre) ** 2)
@@ -146,7 +146,7 @@ def fit_glm(
     return GlmFit(w, information, mean, value)
 
 
-def _weighted_gram(X: npt.NDArray[np.floating], weight: FloatArray) -> FloatArray:
+def _weighted_gram(X: npt.NDArray[np.floating], weight: Floats) -> Floats:
     """Return Xᵀ diag(weight) X for weights of at least 0, block by block."""
     gram = np.zeros((X.shape[1], X.shape[1]))
     root = np.sqrt(weight).astype(X.dtype)
@@ -157,7 +157,7 @@ def _weighted_gram(X: npt.NDArray[np.floating], weight: FloatArray) -> FloatArra
     return gram
 
 
-def count_patterns(codes: IntArray, widths: list[int]) -> tuple[IntArray, IntArray]:
+def count_patterns(codes: Ints, widths: list[int]) -> tuple[Ints, Ints]:
     """Find the distinct rows of codes.
 
     Returns

@@ -25,10 +25,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from dealwright.stats.arrays import Bools, Floats, Ints
 from dealwright.stats.special import midranks
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 Measure = Callable[[Floats, Floats], float]
 Target = Literal["probability", "spend", "amount"]
 
@@ -219,9 +218,7 @@ _RANGES = {
 _RANKINGS = ("auc", "pr_auc", "lift", "spearman", "gini")
 
 
-def _within(
-    measure: Measure, block: NDArray[np.intp]
-) -> Callable[[Floats, Floats, NDArray[np.bool_]], float]:
+def _within(measure: Measure, block: NDArray[np.intp]) -> Callable[[Floats, Floats, Bools], float]:
     """Return a measure of ranking as its mean over blocks of rows that one model predicted each.
 
     Models differ in level; compared across them, a constant that is fitted anew to each block's complement
@@ -229,7 +226,7 @@ def _within(
     """
     blocks = [block == k for k in np.unique(block)]
 
-    def mean(target: Floats, predicted: Floats, rows: NDArray[np.bool_]) -> float:
+    def mean(target: Floats, predicted: Floats, rows: Bools) -> float:
         inside = [member & rows for member in blocks]
         values = np.array([measure(target[part], predicted[part]) for part in inside if part.any()])
         sizes = np.array([np.count_nonzero(part) for part in inside if part.any()])
@@ -288,16 +285,12 @@ def estimates(
     return result
 
 
-def _of_rows(measure: Measure, target: Floats, predicted: Floats, rows: NDArray[np.bool_]) -> float:
+def _of_rows(measure: Measure, target: Floats, predicted: Floats, rows: Bools) -> float:
     return measure(target[rows], predicted[rows])
 
 
 def measure_probabilities(
-    won: Floats,
-    probability: Floats,
-    resamples: int,
-    rng: np.random.Generator,
-    block: Ints | None = None,
+    won: Floats, probability: Floats, resamples: int, rng: np.random.Generator, block: Ints | None = None
 ) -> ProbabilityMetrics:
     """Measure probabilities against what happened.
 

@@ -10,9 +10,8 @@ from collections.abc import Callable
 from typing import Final, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from dealwright.stats.links import FloatArray
+from dealwright.stats.arrays import Floats
 
 _GOLDEN: Final = 0.5 * (3.0 - math.sqrt(5.0))
 _STIRLING_FROM: Final = 10.0
@@ -20,7 +19,7 @@ _ITERATIONS: Final = 500
 _ROUNDING: Final = math.sqrt(np.finfo(np.float64).eps)
 
 
-def log_gamma(x: FloatArray) -> FloatArray:
+def log_gamma(x: Floats) -> Floats:
     """Return ln Γ(x) for x > 0: Stirling's series, smaller arguments moved up by ``Γ(x + 1) = x Γ(x)``."""
     x = np.asarray(x, dtype=np.float64)
     steps = np.maximum(np.ceil(_STIRLING_FROM - x), 0.0)
@@ -30,11 +29,11 @@ def log_gamma(x: FloatArray) -> FloatArray:
     y = x + steps
     z = 1.0 / y**2
     series = (1.0 / 12 - z * (1.0 / 360 - z * (1.0 / 1260 - z * (1.0 / 1680 - z / 1188)))) / y
-    result: FloatArray = (y - 0.5) * np.log(y) - y + 0.5 * math.log(2.0 * math.pi) + series - shift
+    result: Floats = (y - 0.5) * np.log(y) - y + 0.5 * math.log(2.0 * math.pi) + series - shift
     return result
 
 
-def log_beta(a: FloatArray, b: FloatArray) -> FloatArray:
+def log_beta(a: Floats, b: Floats) -> Floats:
     """Return ln B(a, b)."""
     return log_gamma(a) + log_gamma(b) - log_gamma(a + b)
 
@@ -78,10 +77,10 @@ def chi2_quantile(tail: float, df: float) -> float:
     return find_root(lambda x: tail - chi2_tail(x, df), 0.0, high, 1e-12 * high)
 
 
-def midranks(x: FloatArray) -> FloatArray:
+def midranks(x: Floats) -> Floats:
     """Return ranks from 1; ties share their mean rank."""
     _, place, counts = np.unique(x, return_inverse=True, return_counts=True)
-    last: NDArray[np.float64] = np.cumsum(counts).astype(np.float64)
+    last: Floats = np.cumsum(counts).astype(np.float64)
     return np.asarray((last - 0.5 * (counts - 1))[place])
 
 

@@ -43,27 +43,13 @@ class FileRole:
 
 @dataclass(frozen=True)
 class Draft:
-    """A drafted mapping.
+    """A drafted mapping."""
 
-    Attributes
-    ----------
-    text
-        The TOML to write.
-    doubts
-        What a person should confirm, each with its place.
-    files
-        What the files were taken for.
-    unread
-        Files that are no table, with the reason.
-    runs
-        Whether the tables can be read by it.
-    """
-
-    text: str
-    doubts: tuple[str, ...]
-    files: tuple[FileRole, ...]
-    unread: tuple[str, ...]
-    runs: bool
+    text: str  # the TOML to write
+    doubts: tuple[str, ...]  # what a person should confirm, each with its place
+    files: tuple[FileRole, ...]  # what the files were taken for
+    unread: tuple[str, ...]  # files that are no table, with the reason
+    runs: bool  # whether the tables can be read by it
 
     @property
     def loops(self) -> tuple[str, ...]:

@@ -37,20 +37,12 @@ _CURRENCIES: Final = {"BRL": r"R\$", "MXN": r"MX\$", "USD": r"\$", "EUR": "€",
 
 @dataclass
 class Found:
-    """Which table is what.
-
-    Attributes
-    ----------
-    owner
-        The column of the leads that says whose they are.
-    agent_id
-        The columns of the agents that it refers to.
-    """
+    """Which table is what."""
 
     tables: list[Table]
     roles: dict[str, Table]
-    owner: str | None = None
-    agent_id: list[str] = field(default_factory=list)
+    owner: str | None = None  # the column of the leads that says whose they are
+    agent_id: list[str] = field(default_factory=list)  # the columns of the agents that it refers to
 
 
 @dataclass(frozen=True)

@@ -40,65 +40,31 @@ _DAY_MIN: Final = 1440.0
 
 @dataclass(frozen=True)
 class Field:
-    """One field of a table.
+    """One field of a table."""
 
-    Attributes
-    ----------
-    kind
-        How a cell is read.
-    needed
-        Whether a column must be there and every cell of it filled.
-    present
-        Whether a column must be there; some of its cells may be empty.
-    low, high
-        The range of numbers and minutes, both included.
-    above
-        Whether `low` itself is outside the range.
-    one_of
-        The only values there are.
-    default
-        The value of empty cells, and of all where no column is given.
-    refers
-        Table whose id the field names.
-    named
-        The column's name in the frame, where it is another.
-    fix
-        What to write instead of a value that is out of range.
-    """
-
-    kind: Kind = "text"
-    needed: bool = False
-    present: bool = False
+    kind: Kind = "text"  # how a cell is read
+    needed: bool = False  # whether a column must be there and every cell of it filled
+    present: bool = False  # whether a column must be there; some of its cells may be empty
+    # the range of numbers and minutes, both included
     low: float = -inf
     high: float = inf
-    above: bool = False
-    one_of: tuple[str, ...] = ()
-    default: Any = None
-    refers: str | None = None
-    named: str | None = None
-    fix: str = ""
+    above: bool = False  # whether `low` itself is outside the range
+    one_of: tuple[str, ...] = ()  # the only values there are
+    default: Any = None  # the value of empty cells, and of all where no column is given
+    refers: str | None = None  # table whose id the field names
+    named: str | None = None  # the column's name in the frame, where it is another
+    fix: str = ""  # what to write instead of a value that is out of range
 
 
 @dataclass(frozen=True)
 class Table:
-    """One table.
+    """One table."""
 
-    Attributes
-    ----------
-    fields
-        Name in the mapping -> field.
-    unique
-        Field of which no value may come twice; the first row stays.
-    again
-        What to do about the rows that come again.
-    whole
-        Whether the frame has a column for every field, given or not.
-    """
-
-    fields: Mapping[str, Field] = field(default_factory=dict)
-    unique: str | None = None
+    fields: Mapping[str, Field] = field(default_factory=dict)  # name in the mapping -> field
+    unique: str | None = None  # field of which no value may come twice; the first row stays
+    # what to do about the rows that come again
     again: str = "keep one row per id, or give it an id of its own"
-    whole: bool = False
+    whole: bool = False  # whether the frame has a column for every field, given or not
 
 
 _TEXT, _FLAG, _ID = Field(), Field("flag"), Field(needed=True)

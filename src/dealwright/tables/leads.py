@@ -32,18 +32,11 @@ _ATTRIBUTES: Final = "attributes."  # of a lead as JSON
 
 @dataclass
 class LeadFile:
-    """The leads of a file.
+    """The leads of a file."""
 
-    Attributes
-    ----------
-    leads
-        Row -> the lead in the JSON shape of the SQL functions, for every row that is fine so far.
-    rows
-        The rows, to reject further ones.
-    """
-
+    # row -> the lead in the JSON shape of the SQL functions, for every row that is fine so far
     leads: dict[int, dict[str, Any]]
-    rows: Rows
+    rows: Rows  # the rows, to reject further ones
 
     def reject(self, row: int, error: Exception) -> None:
         """Reject a lead that the desk refused."""

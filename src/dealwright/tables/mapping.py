@@ -38,26 +38,15 @@ RESERVED: Final = {
 
 @dataclass(frozen=True)
 class Source:
-    """Where the value of one field comes from: columns of the table, or a constant.
+    """Where the value of one field comes from: columns of the table, or a constant."""
 
-    Attributes
-    ----------
-    columns
-        The columns, joined with `joined_by` when there are several; empty for a constant. ``lookup.column``
-        names the column of a lookup.
-    constant
-        The value of every row, as text.
-    default
-        The value where the columns are empty, as text.
-    separator
-        What separates the items of a list.
-    """
-
+    # the columns, joined with `joined_by` when there are several; empty for a constant. `lookup.column` names
+    # the column of a lookup.
     columns: tuple[str, ...] = ()
     joined_by: str = " "
-    constant: str | None = None
-    default: str | None = None
-    separator: str = ";"
+    constant: str | None = None  # the value of every row, as text
+    default: str | None = None  # the value where the columns are empty, as text
+    separator: str = ";"  # what separates the items of a list
 
     @property
     def label(self) -> str:
@@ -139,29 +128,19 @@ class _Label(msgspec.Struct, rename={"positive": "is"}):
 
 @dataclass(frozen=True)
 class TableMap:
-    """One table: its file, and where each field comes from.
-
-    Attributes
-    ----------
-    file
-        Its name in the directory of the tables; None where it follows from another table.
-    taken_from
-        The table whose rows it is taken out of; each record once, whatever the number of rows.
-    where
-        Which rows are meant at all.
-    words
-        Field -> the user's word in lower case -> ours.
-    returns
-        Of orders: whether negative amounts are taken off what they give back.
-    """
+    """One table: its file, and where each field comes from."""
 
     table: str
+    # its name in the directory of the tables; None where it follows from another table
     file: str | None = None
+    # the table whose rows it is taken out of; each record once, whatever the number of rows
     taken_from: str | None = None
     fields: Mapping[str, Source] = field(default_factory=dict)
     format: Format = field(default_factory=Format)
-    where: Expression | None = None
+    where: Expression | None = None  # which rows are meant at all
+    # field -> the user's word in lower case -> ours
     words: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    # of orders: whether negative amounts are taken off what they give back
     returns: Literal["net", "reject"] = "net"
 
 
@@ -262,35 +241,23 @@ _KINDS: Final[dict[str, Any]] = {
 
 @dataclass(frozen=True)
 class CompanyMap:
-    """A company's tables, described.
+    """A company's tables, described."""
 
-    Attributes
-    ----------
-    path
-        The mapping file, for messages.
-    tables
-        Role -> its table.
-    statuses
-        The user's word for a status in lower case -> ours; ``none`` marks rows that are no booking at all.
-    late_filing_min
-        How long a lead may be filed after its own booking was settled: such rows are kept and reported.
-    max_rejected_share
-        An import of which more than this share of a table is rejected stops.
-    """
-
-    path: str = "the mapping"
+    path: str = "the mapping"  # the mapping file, for messages
     as_of: datetime | None = None
-    tables: Mapping[str, TableMap] = field(default_factory=dict)
+    tables: Mapping[str, TableMap] = field(default_factory=dict)  # role -> its table
     accounts: AccountMap = field(default_factory=AccountMap)
     dimensions: tuple[DimensionMap, ...] = ()
     lookups: Mapping[str, Lookup] = field(default_factory=dict)
+    # the user's word for a status in lower case -> ours; `none` marks rows that are no booking at all
     statuses: Mapping[str, str] = field(default_factory=dict)
     format: Format = field(default_factory=Format)
     follow_up_days: float = 7.0
     default_capacity: int = 10
     currency: str | None = None
+    # how long a lead may be filed after its own booking was settled: such rows are kept and reported
     late_filing_min: float = 0.0
-    max_rejected_share: float = 0.5
+    max_rejected_share: float = 0.5  # an import of which more than this share of a table is rejected stops
 
     def table(self, name: str) -> TableMap:
         """Return what is said of a table; its canonical names where nothing is."""

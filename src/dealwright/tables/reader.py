@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 
 from dealwright.errors import InputError
 from dealwright.schemas import to_polars
+from dealwright.stats.arrays import Ints
 
 csv.field_size_limit(2**31 - 1)  # a cell may hold a letter
 _SEPARATORS: Final = {";": ";", "\t": "tab", "|": "|", ",": ","}  # of two equally good ones the first wins
@@ -243,10 +244,10 @@ def _encoding(raw: bytes) -> str:
 class _Rows:
     """The rows of a text: where they are, their lines, numbers of fields (0: blank), cells if split."""
 
-    starts: NDArray[np.int64]
-    ends: NDArray[np.int64]
-    lines: NDArray[np.int64]
-    widths: NDArray[np.int64]
+    starts: Ints
+    ends: Ints
+    lines: Ints
+    widths: Ints
     cells: list[list[str]] | None = None
 
 

@@ -7,13 +7,11 @@ from typing import Final
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
+from dealwright.stats.arrays import Floats, Ints
 from dealwright.tables.validation import Rows
 
 _CENT: Final = 0.005
-
-Floats = NDArray[np.float64]
 
 
 def net_returns(orders: pl.DataFrame, rows: Rows) -> pl.DataFrame:
@@ -58,7 +56,7 @@ def net_returns(orders: pl.DataFrame, rows: Rows) -> pl.DataFrame:
     return orders.with_columns(pl.Series("amount_eur", amounts)).filter(~back)
 
 
-def _net(amounts: Floats, starts: NDArray[np.int64]) -> tuple[Floats, int]:
+def _net(amounts: Floats, starts: Ints) -> tuple[Floats, int]:
     """Net the orders of each account, in the order of time; also say how many returns exceed its orders."""
     left = amounts.copy()
     bounds = [*starts.tolist(), len(amounts)]

@@ -14,11 +14,11 @@ from typing import Final, Literal
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from dealwright.conditions import Expression
 from dealwright.errors import InputError
 from dealwright.schemas import PROBLEM_COLUMNS, TableReport
+from dealwright.stats.arrays import Bools
 from dealwright.tables.coercion import Coercion, Parsed
 from dealwright.tables.fields import LARGEST_AMOUNT, POLARS_TYPES, TABLES, WHAT, Field
 from dealwright.tables.mapping import Source, TableMap
@@ -75,7 +75,7 @@ class Rows:
         self.height = at.len()
         self.coercion = Coercion(self.raw)
         self.frame = pl.DataFrame()
-        self.bad: NDArray[np.bool_] = np.zeros(self.height, dtype=np.bool_)
+        self.bad: Bools = np.zeros(self.height, dtype=np.bool_)
         self._ignored = np.zeros(self.height, dtype=np.bool_)
         self._own = np.zeros(self.height, dtype=np.bool_)  # rejected for a reason of their own
         self._problems: list[pl.DataFrame] = []
@@ -142,10 +142,7 @@ class Rows:
     def parsed(self, kind: str, source: Source, high: float = inf) -> tuple[Parsed, str | pl.Series]:
         """Read the cells of a source as a kind, without judging them; empty ones get its default.
 
-        Parameters
-        ----------
-        high
-            The highest number that is plausible.
+        Above `high` a number is not plausible.
         """
         given = self.text_of(source)
         if source.constant is not None:

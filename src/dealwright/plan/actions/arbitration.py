@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dealwright.plan.actions.randomisation import Randomisation
+from dealwright.stats.arrays import Bools, Floats, Ints
 from dealwright.toml import Amount, Count
 
 NONE: Final = -1
@@ -21,20 +22,12 @@ _EXPLORATION_OF_BUDGET: Final = 0.2
 
 @dataclass(frozen=True)
 class OptionValues:
-    """What is on offer; arrays of shape (accounts, options) or (options,).
+    """What is on offer; arrays of shape (accounts, options) or (options,)."""
 
-    Attributes
-    ----------
-    value_eur : expected value net of cost; −inf where the option is not permitted.
-    cost_eur : cost per option.
-    contact : 1 for options that make contact, else 0.
-    action : index of the option's action.
-    """
-
-    value_eur: NDArray[np.float32]
-    cost_eur: NDArray[np.float64]
-    contact: NDArray[np.float64]
-    action: NDArray[np.int64]
+    value_eur: NDArray[np.float32]  # expected value net of cost; −inf where the option is not permitted
+    cost_eur: Floats  # cost per option
+    contact: Floats  # 1 for options that make contact, else 0
+    action: Ints  # index of the option's action
 
     def of(self, part: slice) -> OptionValues:
         """Return what is on offer to some accounts."""
@@ -51,35 +44,25 @@ class Budget:
 
 @dataclass(frozen=True)
 class Choice:
-    """What every account gets.
+    """What every account gets."""
 
-    Attributes
-    ----------
-    option : index of the option, `NONE` for doing nothing.
-    best : what it would have got without exploration and control group.
-    explore : drawn for exploration (and not in the control group).
-    option_propensity : probability of `option` under control group, exploration and choice together.
-    propensity : the same of its action, on whatever channel.
-    propensity_nothing : the same of doing nothing.
-    price_contact_eur, price_cost : what one more contact, or one more EUR of cost, would have earned.
-    exploration_share : the share really explored, less than asked for where the budget is tight or
-        exploration would cost more than it may.
-    exploration_cost_eur : what exploration gives up per account: the best option's value less that of the
-        option drawn, both net of the budget's prices; 0 where nothing was drawn.
-    priced_out : a better option than the one chosen was left for want of budget.
-    """
-
-    option: NDArray[np.int64]
-    best: NDArray[np.int64]
-    explore: NDArray[np.bool_]
-    option_propensity: NDArray[np.float64]
-    propensity: NDArray[np.float64]
-    propensity_nothing: NDArray[np.float64]
+    option: Ints  # index of the option, `NONE` for doing nothing
+    best: Ints  # what it would have got without exploration and control group
+    explore: Bools  # drawn for exploration (and not in the control group)
+    # probability of `option` under control group, exploration and choice together
+    option_propensity: Floats
+    propensity: Floats  # the same of its action, on whatever channel
+    propensity_nothing: Floats  # the same of doing nothing
+    # what one more contact, or one more EUR of cost, would have earned
     price_contact_eur: float
     price_cost: float
+    # the share really explored, less than asked for where the budget is tight or exploration would cost more
+    # than it may
     exploration_share: float
-    exploration_cost_eur: NDArray[np.float64]
-    priced_out: NDArray[np.bool_]
+    # what exploration gives up per account: the best option's value less that of the option drawn, both net
+    # of the budget's prices; 0 where nothing was drawn
+    exploration_cost_eur: Floats
+    priced_out: Bools  # a better option than the one chosen was left for want of budget
 
     def of(self, part: slice) -> Choice:
         """Return what some accounts get."""
@@ -141,8 +124,8 @@ def choose(values: OptionValues, randomisation: Randomisation, budget: Budget) -
 
 
 def _solve(
-    values: OptionValues, unconstrained: NDArray[np.int64], rows: NDArray[np.int64], budget: Budget
-) -> tuple[NDArray[np.int64], float, float]:
+    values: OptionValues, unconstrained: Ints, rows: Ints, budget: Budget
+) -> tuple[Ints, float, float]:
     """Choose for some accounts within the budget, and for all others as they would fare at its prices."""
     if budget == Budget():
         return unconstrained, 0.0, 0.0
@@ -154,11 +137,11 @@ def _solve(
     return best, price_contact, price_cost
 
 
-def _charge(values: OptionValues, price_contact: float, price_cost: float) -> NDArray[np.float64]:
+def _charge(values: OptionValues, price_contact: float, price_cost: float) -> Floats:
     return price_contact * values.contact + price_cost * values.cost_eur
 
 
-def _net(values: OptionValues, option: NDArray[np.int64], charge: NDArray[np.float64]) -> NDArray[np.float64]:
+def _net(values: OptionValues, option: Ints, charge: Floats) -> Floats:
     """Value of one option per account, net of the budget's prices; doing nothing is worth 0."""
     if not values.value_eur.shape[1]:
         return np.zeros(option.size)
@@ -166,7 +149,7 @@ def _net(values: OptionValues, option: NDArray[np.int64], charge: NDArray[np.flo
     return np.where(option == NONE, 0.0, worth)
 
 
-def _best(value: NDArray[np.float32], charge: NDArray[np.float64]) -> NDArray[np.int64]:
+def _best(value: NDArray[np.float32], charge: Floats) -> Ints:
     """Return the option with the largest value after the charge, `NONE` where none is above 0."""
     if not value.size:
         return np.full(value.shape[0], NONE, dtype=np.int64)
@@ -176,12 +159,8 @@ def _best(value: NDArray[np.float32], charge: NDArray[np.float64]) -> NDArray[np
 
 
 def _plan_exploration(
-    values: OptionValues,
-    randomisation: Randomisation,
-    budget: Budget,
-    best: NDArray[np.int64],
-    charge: NDArray[np.float64],
-) -> tuple[NDArray[np.bool_], float, NDArray[np.int64], NDArray[np.bool_]]:
+    values: OptionValues, randomisation: Randomisation, budget: Budget, best: Ints, charge: Floats
+) -> tuple[Bools, float, Ints, Bools]:
     """Find who explores, with what probability, with which option, and among which options it is drawn.
 
     Options are admitted from the cheapest on, as long as exploring all of them is expected to stay within
@@ -208,7 +187,7 @@ def _plan_exploration(
     return (randomisation.explore_draw < share) & in_play, share, random_option, usable
 
 
-def _random_option(usable: NDArray[np.bool_], randomisation: Randomisation) -> NDArray[np.int64]:
+def _random_option(usable: Bools, randomisation: Randomisation) -> Ints:
     """Draw one of the usable options or nothing, each with the same probability."""
     count = usable.sum(axis=1)
     place = np.minimum(
@@ -222,7 +201,7 @@ def _random_option(usable: NDArray[np.bool_], randomisation: Randomisation) -> N
     return found
 
 
-def _used(values: OptionValues, option: NDArray[np.int64]) -> tuple[float, float]:
+def _used(values: OptionValues, option: Ints) -> tuple[float, float]:
     """Contacts and cost of options."""
     contacts, cost = (
         np.append(values.contact, 0.0)[option],
@@ -235,9 +214,9 @@ def _affordable_share(
     values: OptionValues,
     randomisation: Randomisation,
     budget: Budget,
-    random_option: NDArray[np.int64],
+    random_option: Ints,
     *,
-    regret: NDArray[np.float64],
+    regret: Floats,
     most: float,
 ) -> float:
     """Reduce the share of exploration until it takes no more than its part of each budget and of the gain."""
@@ -258,7 +237,7 @@ def _affordable_share(
     return share
 
 
-def _within_budget(values: OptionValues, limit: Budget) -> tuple[NDArray[np.int64], float, float]:
+def _within_budget(values: OptionValues, limit: Budget) -> tuple[Ints, float, float]:
     """Find prices at which the demand fits both limits.
 
     Return the choice and the prices per contact and per EUR.
@@ -288,9 +267,7 @@ def _within_budget(values: OptionValues, limit: Budget) -> tuple[NDArray[np.int6
     return _fill(values, chosen, limit), price_contact, price_cost
 
 
-def _smallest_price(
-    values: OptionValues, unit: NDArray[np.float64], limit: float, other_charge: NDArray[np.float64]
-) -> float:
+def _smallest_price(values: OptionValues, unit: Floats, limit: float, other_charge: Floats) -> float:
     """Bisect for the price per unit at which the demand no longer exceeds the limit."""
 
     def demand(price: float) -> float:
@@ -309,7 +286,7 @@ def _smallest_price(
     return high
 
 
-def _trim(values: OptionValues, chosen: NDArray[np.int64], limit: Budget) -> NDArray[np.int64]:
+def _trim(values: OptionValues, chosen: Ints, limit: Budget) -> Ints:
     """Make sure of the limits where equal values made the demand jump at the price."""
     chosen = chosen.copy()
     for bound, unit in (
@@ -326,7 +303,7 @@ def _trim(values: OptionValues, chosen: NDArray[np.int64], limit: Budget) -> NDA
     return chosen
 
 
-def _fill(values: OptionValues, chosen: NDArray[np.int64], limit: Budget) -> NDArray[np.int64]:
+def _fill(values: OptionValues, chosen: Ints, limit: Budget) -> Ints:
     """Spend what the price left over on better options, those that gain most per unit first.
 
     Every round moves the accounts whose best upgrade fits, in order of what it gains per unit, until one does

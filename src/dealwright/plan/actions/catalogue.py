@@ -70,27 +70,19 @@ class ContactCap:
 
 @dataclass(frozen=True)
 class Channel:
-    """One way to reach an account.
-
-    Attributes
-    ----------
-    cost_eur : cost of one contact, whatever the action.
-    contact : whether it is the company that makes contact; only such channels tire the customer and obey
-        quiet hours.
-    consent : whether the account must have consented to being reached this way; by default as `contact`.
-    caps : contact caps of this channel, beside those of all channels together.
-    quiet_hours, quiet_days : times without contact.
-    prior_factor : multiplies the actions' stated increments on this channel.
-    """
+    """One way to reach an account."""
 
     name: str
-    cost_eur: Amount
+    cost_eur: Amount  # cost of one contact, whatever the action
+    # whether it is the company that makes contact; only such channels tire the customer and obey quiet hours
     contact: bool = True
+    # whether the account must have consented to being reached this way; by default as `contact`
     consent: bool | None = None
-    caps: tuple[ContactCap, ...] = ()
+    caps: tuple[ContactCap, ...] = ()  # contact caps of this channel, beside those of all channels together
+    # times without contact
     quiet_hours: tuple[QuietHours, ...] = ()
     quiet_days: tuple[Day, ...] = ()
-    prior_factor: Amount = 1.0
+    prior_factor: Amount = 1.0  # multiplies the actions' stated increments on this channel
 
     def __post_init__(self) -> None:
         if self.consent is None:
@@ -115,31 +107,23 @@ class Suppression:
 
 @dataclass(frozen=True)
 class Action:
-    """One thing that can be done with an account.
-
-    Attributes
-    ----------
-    value : what a response is worth before the lever, in EUR, per account.
-    lever : share of ``value`` that one response brings or saves.
-    cost_eur : cost of the action (an incentive, a sample) beside the channel's.
-    requires : conditions that must all hold.
-    cooldown_days : days since the same action was last tried with the account before it may be tried again.
-    prior_response, prior_uplift : P(response | action) and its increment over doing nothing, used until data
-        say better.
-    optional : left out, with a note, where the data lack a column it reads; otherwise that is an error.
-    """
+    """One thing that can be done with an account."""
 
     name: str
     channels: Annotated[tuple[str, ...], Meta(min_length=1, description="a list of at least one channel")]
-    lever: Amount
+    lever: Amount  # share of `value` that one response brings or saves
+    # P(response | action) and its increment over doing nothing, used until data say better
     prior_response: Share
     prior_uplift: Annotated[float, Meta(ge=-1, le=1, description="a number between -1 and 1")]
     label: Text | None = None
+    # what a response is worth before the lever, in EUR, per account
     value: Expression = field(default_factory=lambda: parse_expression("predicted_value_eur", "value"))
-    cost_eur: Amount = 0.0
-    requires: tuple[Expression, ...] = ()
+    cost_eur: Amount = 0.0  # cost of the action (an incentive, a sample) beside the channel's
+    requires: tuple[Expression, ...] = ()  # conditions that must all hold
+    # days since the same action was last tried with the account before it may be tried again
     cooldown_days: Count = 0
     suppress: Suppression = field(default_factory=Suppression)
+    # left out, with a note, where the data lack a column it reads; otherwise that is an error
     optional: bool = False
 
     def __post_init__(self) -> None:
@@ -216,21 +200,15 @@ class Fatigue:
 
 @dataclass(frozen=True)
 class Exploration:
-    """Who gets a random choice, so that effects stay measurable, and what that may cost.
+    """Who gets a random choice, so that effects stay measurable, and what that may cost."""
 
-    Attributes
-    ----------
-    share : of the accounts outside the control group, at most.
-    of_gain : exploration may give up at most this share of what the night would bring without it; where
-        nothing is to be gained, nobody explores.
-    channels : on which options are drawn; visits are not among them unless they are named here.
-    max_cost_eur : what one option drawn may cost.
-    """
-
-    share: Share = 0.05
+    share: Share = 0.05  # of the accounts outside the control group, at most
+    # exploration may give up at most this share of what the night would bring without it; where nothing is to
+    # be gained, nobody explores
     of_gain: Share = 0.02
+    # on which options are drawn; visits are not among them unless they are named here
     channels: tuple[str, ...] = tuple(name for name in CHANNELS if name != "field")
-    max_cost_eur: Amount | None = None
+    max_cost_eur: Amount | None = None  # what one option drawn may cost
 
     def __post_init__(self) -> None:
         for name in self.channels:
@@ -253,12 +231,7 @@ class Control:
 
 @dataclass(frozen=True)
 class Catalogue:
-    """Channels, actions and the rules they share, as they stand in a catalogue file.
-
-    Attributes
-    ----------
-    source : where the catalogue came from.
-    """
+    """Channels, actions and the rules they share, as they stand in a catalogue file."""
 
     channels: Channels = field(default_factory=Channels)
     actions: ActionList = field(default_factory=ActionList)
@@ -267,7 +240,7 @@ class Catalogue:
     control: Control = field(default_factory=Control)
     budget: Budget = field(default_factory=Budget)
     time_zone: Text = "UTC"
-    source: str = "a catalogue"
+    source: str = "a catalogue"  # where the catalogue came from
 
     def __post_init__(self) -> None:
         if not self.channels or not self.actions:

@@ -13,6 +13,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from dealwright.plan.actions.point_in_time import PointInTimeFeatures
+from dealwright.stats.arrays import Floats, Ints
 
 _KNOTS: Final = (0.2, 0.5, 0.8)
 _MAX_LEVELS: Final = 20
@@ -21,25 +22,17 @@ _SMALL_SHARE: Final = 0.005
 
 @dataclass(frozen=True)
 class DesignMatrix:
-    """Fitted encoding; a row's encoding depends on that row only.
+    """Fitted encoding; a row's encoding depends on that row only."""
 
-    Attributes
-    ----------
-    kept : which numeric features vary.
-    centre, scale, low, high : per kept feature, after clipping to the 0.5 % and 99.5 % quantiles.
-    knots : per kept feature, where the slope may change (standardised).
-    gaps : kept features with enough missing values to deserve a column saying so.
-    levels : per categorical feature its frequent values.
-    """
-
-    kept: NDArray[np.int64]
-    low: NDArray[np.float64]
-    high: NDArray[np.float64]
-    centre: NDArray[np.float64]
-    scale: NDArray[np.float64]
-    knots: tuple[tuple[float, ...], ...]
-    gaps: NDArray[np.int64]
-    levels: tuple[tuple[str, tuple[str, ...]], ...]
+    kept: Ints  # which numeric features vary
+    # per kept feature, after clipping to the 0.5 % and 99.5 % quantiles
+    low: Floats
+    high: Floats
+    centre: Floats
+    scale: Floats
+    knots: tuple[tuple[float, ...], ...]  # per kept feature, where the slope may change (standardised)
+    gaps: Ints  # kept features with enough missing values to deserve a column saying so
+    levels: tuple[tuple[str, tuple[str, ...]], ...]  # per categorical feature its frequent values
 
     @property
     def width(self) -> int:

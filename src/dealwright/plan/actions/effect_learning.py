@@ -26,6 +26,7 @@ from dealwright.plan.actions.learners import (
 from dealwright.plan.actions.linear_models import Linear, fit_logistic, fit_shares
 from dealwright.plan.actions.point_in_time import PointInTimeFeatures, PointInTimeReader
 from dealwright.schemas import PlanInputs
+from dealwright.stats.arrays import Bools, Floats, Ints
 
 T = TypeVar("T")
 # prior variance of how the untouched deviate from the pooled response model, per coefficient
@@ -60,26 +61,19 @@ class EffectParams:
 
 @dataclass(frozen=True)
 class ActionEvidence:
-    """What is known of one action.
+    """What is known of one action."""
 
-    Attributes
-    ----------
-    source : ``learned``, ``rate learned, increment stated`` or ``stated``.
-    learners : weights of the learners in the blend; empty where nothing was learned.
-    treated, responses : its touches and their responses.
-    mean_increment, error : doubly robust mean effect over all touches with its standard error.
-    losses : doubly robust validation loss of each learner less that of the average effect.
-    untried : channels whose options use the stated prior.
-    """
-
-    source: str
-    learners: Mapping[str, float]
+    source: str  # `learned`, `rate learned, increment stated` or `stated`
+    learners: Mapping[str, float]  # weights of the learners in the blend; empty where nothing was learned
+    # its touches and their responses
     treated: int
     responses: int
+    # doubly robust mean effect over all touches with its standard error
     mean_increment: float
     error: float
+    # doubly robust validation loss of each learner less that of the average effect
     losses: Mapping[str, float]
-    untried: tuple[str, ...]
+    untried: tuple[str, ...]  # channels whose options use the stated prior
 
     @property
     def description(self) -> str:
@@ -91,27 +85,20 @@ class ActionEvidence:
 
 @dataclass(frozen=True)
 class LearningRows:
-    """Past touches as matrices, one row per touch.
-
-    Attributes
-    ----------
-    arm : 0 for nothing, else 1 + the action's index in the catalogue.
-    hypothetical : per action, the channel a row used or would have used.
-    judged : rows the learners are compared on.
-    """
+    """Past touches as matrices, one row per touch."""
 
     catalogue: Catalogue
     design: DesignMatrix
     phi: NDArray[np.float32]
-    arm: NDArray[np.int64]
-    channel: NDArray[np.int64]
-    hypothetical: Mapping[int, NDArray[np.int64]]
-    preferred: NDArray[np.int64]
-    response: NDArray[np.float64]
-    propensity: NDArray[np.float64]
+    arm: Ints  # 0 for nothing, else 1 + the action's index in the catalogue
+    channel: Ints
+    hypothetical: Mapping[int, Ints]  # per action, the channel a row used or would have used
+    preferred: Ints
+    response: Floats
+    propensity: Floats
     propensity_source: str
-    fold: NDArray[np.int64]
-    judged: NDArray[np.bool_]
+    fold: Ints
+    judged: Bools  # rows the learners are compared on
 
     @property
     def channels(self) -> int:
@@ -126,8 +113,8 @@ class LearningRows:
         reader: PointInTimeReader,
         *,
         table: pl.DataFrame,
-        arm: NDArray[np.int64],
-        response: NDArray[np.float64],
+        arm: Ints,
+        response: Floats,
         params: EffectParams,
         rng: np.random.Generator,
     ) -> LearningRows:
@@ -167,7 +154,7 @@ class LearningRows:
             self.fold,
         )
 
-    def _likes(self, index: int, channel: NDArray[np.int64]) -> NDArray[np.float64]:
+    def _likes(self, index: int, channel: Ints) -> Floats:
         """Tell whether the channel is the preferred one; where that is unknown, how often it is.
 
         People are mostly approached through the channel they prefer: with 0 for the unknown ones, the
@@ -190,7 +177,7 @@ class SharedModels:
     """Response models that all actions share, by left-out fold; the last one leaves none out."""
 
     pooled: tuple[Linear, ...]
-    constants: tuple[NDArray[np.float64], ...]
+    constants: tuple[Floats, ...]
     control: tuple[Linear, ...]
     alone_without: tuple[Linear, ...]
     alone_only: tuple[Linear, ...]
@@ -205,7 +192,7 @@ class SharedModels:
         width = touches.phi.shape[1]
         untouched = touches.arm == 0
 
-        def on_slot(slot: int) -> tuple[Linear, NDArray[np.float64], Linear]:
+        def on_slot(slot: int) -> tuple[Linear, Floats, Linear]:
             rows = touches.fold != slot
             model = fit_logistic(everything[rows], touches.response[rows], channels=0)
             base = Linear(model.account[:width], np.zeros(0), 0.0, 0.0)
@@ -216,7 +203,7 @@ class SharedModels:
             )  # fmt: skip
             return base, model.account[width:], deviation
 
-        def on(rows: NDArray[np.bool_]) -> Linear:
+        def on(rows: Bools) -> Linear:
             used = np.flatnonzero(rows & untouched)
             return fit_logistic(touches.phi[used], touches.response[used], channels=0)
 
@@ -241,7 +228,7 @@ def learn_action(
     trial = touches.trial(index)
     columns = trial.columns(touches.channels)
 
-    def on(rows: NDArray[np.bool_]) -> Linear:
+    def on(rows: Bools) -> Linear:
         used = np.flatnonzero(trial.treated & rows)
         return fit_logistic(columns[used], trial.response[used], channels=touches.channels)
 
@@ -268,14 +255,12 @@ def learn_action(
     return _stack(task, touches.judged, untried)
 
 
-def _stack(
-    task: LearningTask, judged: NDArray[np.bool_], untried: tuple[str, ...]
-) -> tuple[Blend, ActionEvidence]:
+def _stack(task: LearningTask, judged: Bools, untried: tuple[str, ...]) -> tuple[Blend, ActionEvidence]:
     """Weigh the learners, each in its best setting, so that the doubly robust validation loss is smallest."""
     from scipy.optimize import nnls
 
     trial, scores = task.trial, task.scores[FOLDS]
-    best: dict[str, tuple[float, float, NDArray[np.float64]]] = {}
+    best: dict[str, tuple[float, float, Floats]] = {}
     for learner, settings in SETTINGS.items():
         found = np.empty((len(settings), scores.size))
         for fold, part in enumerate(trial.parts):
@@ -313,7 +298,7 @@ def _stack(
     return blend, evidence
 
 
-def channel_codes(values: pl.Series, names: list[str]) -> NDArray[np.int64]:
+def channel_codes(values: pl.Series, names: list[str]) -> Ints:
     """Return the index of each channel name, −1 for a missing or unknown one."""
     codes = values.cast(pl.String).replace_strict(
         names, list(range(len(names))), default=None, return_dtype=pl.Int64
@@ -321,7 +306,7 @@ def channel_codes(values: pl.Series, names: list[str]) -> NDArray[np.int64]:
     return codes.fill_null(-1).to_numpy()
 
 
-def _known_as_tonight(features: PointInTimeFeatures, tonight: PointInTimeFeatures) -> NDArray[np.bool_]:
+def _known_as_tonight(features: PointInTimeFeatures, tonight: PointInTimeFeatures) -> Bools:
     """Tell which rows are known about as well as accounts are tonight; the learners are judged on these.
 
     Of touches from before the first snapshot little is known, and there a learner that ignores the account
@@ -335,12 +320,8 @@ def _known_as_tonight(features: PointInTimeFeatures, tonight: PointInTimeFeature
 
 
 def _would_be_channel(
-    channel: NDArray[np.int64],
-    preferred: NDArray[np.int64],
-    treated: NDArray[np.bool_],
-    channels: int,
-    rng: np.random.Generator,
-) -> NDArray[np.int64]:
+    channel: Ints, preferred: Ints, treated: Bools, channels: int, rng: np.random.Generator
+) -> Ints:
     """Draw the channel rows without the action would have used, as often as their like did."""
     counts = np.zeros((channels + 1, channels))
     np.add.at(counts, (preferred[treated], channel[treated]), 1.0)
@@ -352,12 +333,8 @@ def _would_be_channel(
 
 
 def _propensities(
-    logged: pl.Series,
-    phi: NDArray[np.float32],
-    arm: NDArray[np.int64],
-    params: EffectParams,
-    rng: np.random.Generator,
-) -> tuple[NDArray[np.float64], str]:
+    logged: pl.Series, phi: NDArray[np.float32], arm: Ints, params: EffectParams, rng: np.random.Generator
+) -> tuple[Floats, str]:
     """Use logged propensities where given, estimate the others by a multinomial logistic regression."""
     values = logged.cast(pl.Float64).fill_null(np.nan).to_numpy().copy()
     missing = ~(np.isfinite(values) & (values > 0) & (values <= 1))

@@ -32,6 +32,7 @@ from dealwright.plan.actions.linear_models import Linear, fit_logistic
 from dealwright.plan.actions.point_in_time import PointInTimeFeatures, PointInTimeReader, past_touches
 from dealwright.plan.partitions import partitions
 from dealwright.schemas import NOTHING, PlanInputs
+from dealwright.stats.arrays import Floats, Ints
 from dealwright.stats.links import sigmoid
 
 _STATED: Final = "stated"
@@ -40,24 +41,17 @@ _RATE_ONLY: Final = "rate learned, increment stated"
 
 @dataclass(frozen=True)
 class EffectModel:
-    """Fitted effects, ready to be applied to any account.
-
-    Attributes
-    ----------
-    baseline : response model without any action (None: unknown).
-    preferred_share : by channel, share of the accounts that prefer it; stands in for an unknown preference.
-    effects : learned effect per action name.
-    rates : learned response rate per action name, where there is no comparison with doing nothing.
-    evidence : by action name.
-    """
+    """Fitted effects, ready to be applied to any account."""
 
     catalogue: Catalogue
     design: DesignMatrix | None
-    baseline: Linear | None
+    baseline: Linear | None  # response model without any action (None: unknown)
+    # by channel, share of the accounts that prefer it; stands in for an unknown preference
     preferred_share: tuple[float, ...]
-    effects: Mapping[str, Blend]
+    effects: Mapping[str, Blend]  # learned effect per action name
+    # learned response rate per action name, where there is no comparison with doing nothing
     rates: Mapping[str, Linear]
-    evidence: Mapping[str, ActionEvidence]
+    evidence: Mapping[str, ActionEvidence]  # by action name
     untouched: int
     left_out: tuple[str, ...]
     propensity_source: str
@@ -238,13 +232,11 @@ def _touch_table(
     return table.join(drawn, on="account_id", how="semi", maintain_order="left")
 
 
-def _enough(response: NDArray[np.float64], touches: int, responses: int) -> bool:
+def _enough(response: Floats, touches: int, responses: int) -> bool:
     return response.size >= touches and min(response.sum(), (1 - response).sum()) >= responses
 
 
-def _untried(
-    action: Action, catalogue: Catalogue, channel: NDArray[np.int64], params: EffectParams
-) -> tuple[str, ...]:
+def _untried(action: Action, catalogue: Catalogue, channel: Ints, params: EffectParams) -> tuple[str, ...]:
     names = [item.name for item in catalogue.channels]
     return tuple(
         name for name in action.channels if (channel == names.index(name)).sum() < params.min_on_channel
@@ -256,9 +248,7 @@ def _preferred_share(inputs: PlanInputs, catalogue: Catalogue) -> tuple[float, .
     return tuple(float((known == channel.name).sum()) / max(known.len(), 1) for channel in catalogue.channels)
 
 
-def _stated(
-    action: Action, response: NDArray[np.float64], source: str, untried: tuple[str, ...]
-) -> ActionEvidence:
+def _stated(action: Action, response: Floats, source: str, untried: tuple[str, ...]) -> ActionEvidence:
     """Evidence of an action whose increment is the stated one."""
     return ActionEvidence(
         source, {}, response.size, int(response.sum()), action.prior_uplift, float("nan"), {}, untried

@@ -22,6 +22,7 @@ from dealwright.plan.actions.facts import consents
 from dealwright.plan.actions.fatigue import TouchLog
 from dealwright.plan.actions.reasons import PERMITTED, ReasonTexts
 from dealwright.schemas import TIMESTAMP, PlanInputs
+from dealwright.stats.arrays import Bools, Floats, Ints
 
 # limits of contact: an account without action might have one if they gave way
 CONSENT: Final = "consent"
@@ -32,23 +33,17 @@ _MOST_MOVES: Final = 60  # quiet spells passed before a channel counts as closed
 
 @dataclass(frozen=True)
 class Eligibility:
-    """Who may get what, and from when.
+    """Who may get what, and from when."""
 
-    Attributes
-    ----------
-    codes : of `ReasonTexts`, shape (accounts, options), 0 where permitted.
-    zone : index of each account's time zone into `contact_from`.
-    contact_from : per time zone, per channel name: the first permitted moment, on the company's clock.
-    """
-
-    codes: NDArray[np.int32]
-    zone: NDArray[np.int64]
+    codes: NDArray[np.int32]  # of `ReasonTexts`, shape (accounts, options), 0 where permitted
+    zone: Ints  # index of each account's time zone into `contact_from`
+    # per time zone, per channel name: the first permitted moment, on the company's clock
     contact_from: tuple[dict[str, datetime], ...]
 
     @property
-    def permitted(self) -> NDArray[np.bool_]:
+    def permitted(self) -> Bools:
         """Shape (accounts, options)."""
-        permitted: NDArray[np.bool_] = self.codes == PERMITTED
+        permitted: Bools = self.codes == PERMITTED
         return permitted
 
     def of(self, part: slice) -> Eligibility:
@@ -157,7 +152,7 @@ def _action_codes(
     return codes
 
 
-def _unknown(facts: pl.DataFrame, expression: Expression) -> Iterator[tuple[str, NDArray[np.bool_]]]:
+def _unknown(facts: pl.DataFrame, expression: Expression) -> Iterator[tuple[str, Bools]]:
     """Yield the columns an expression reads that are not known of some accounts, and of which."""
     value = facts.select(value=expression.expr)["value"]
     missing = np.broadcast_to(value.is_null().to_numpy(), facts.height)
@@ -173,7 +168,7 @@ def _channel_codes(
     channel: Channel,
     log: TouchLog,
     *,
-    last_contact: NDArray[np.float64],
+    last_contact: Floats,
     texts: ReasonTexts,
 ) -> NDArray[np.int32]:
     codes = np.zeros(inputs.accounts.height, dtype=np.int32)
@@ -202,13 +197,13 @@ def _channel_codes(
     return codes
 
 
-def _put(codes: NDArray[np.int32], where: NDArray[np.bool_], code: int) -> None:
+def _put(codes: NDArray[np.int32], where: Bools, code: int) -> None:
     codes[where & (codes == PERMITTED)] = code
 
 
 def _contact_moments(
     inputs: PlanInputs, catalogue: Catalogue
-) -> tuple[NDArray[np.int64], tuple[dict[str, datetime], ...]]:
+) -> tuple[Ints, tuple[dict[str, datetime], ...]]:
     """Find, for every time zone among the accounts and every channel, the first moment that is not quiet."""
     column = inputs.schema.role("time_zone")
     accounts = inputs.accounts.height

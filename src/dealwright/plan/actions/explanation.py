@@ -16,6 +16,7 @@ from dealwright.plan.actions.catalogue import Catalogue
 from dealwright.plan.actions.eligibility import Eligibility
 from dealwright.plan.actions.reasons import ReasonTexts
 from dealwright.schemas import NOTHING
+from dealwright.stats.arrays import Bools, Floats, Ints
 
 # values are told to the EUR, or to the tenth below this: few distinct texts, however many accounts
 _TENTHS_BELOW_EUR: Final = 20.0
@@ -23,8 +24,8 @@ _MOST_TOLD_EUR: Final = 20_000.0
 
 
 def runner_ups(
-    catalogue: Catalogue, values: OptionValues, choice: Choice, of_action: NDArray[np.int64]
-) -> tuple[pl.Series, NDArray[np.float64]]:
+    catalogue: Catalogue, values: OptionValues, choice: Choice, of_action: Ints
+) -> tuple[pl.Series, Floats]:
     """Return the best *other* action of every account and its expected value; doing nothing (0) is one."""
     value = _best_by_action(catalogue, values, of_action)[0]
     rows = np.arange(value.shape[0])
@@ -89,8 +90,8 @@ def excluded_actions(
     eligibility: Eligibility,
     values: OptionValues,
     choice: Choice,
-    control: NDArray[np.bool_],
-    of_action: NDArray[np.int64],
+    control: Bools,
+    of_action: Ints,
     texts: ReasonTexts,
 ) -> pl.Series:
     """Say of every action that was not chosen what stood against it."""
@@ -138,8 +139,8 @@ def _lists(catalogue: Catalogue, codes: NDArray[np.int32], texts: ReasonTexts) -
 
 
 def _best_by_action(
-    catalogue: Catalogue, values: OptionValues, of_action: NDArray[np.int64]
-) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    catalogue: Catalogue, values: OptionValues, of_action: Ints
+) -> tuple[NDArray[np.float32], Ints]:
     """Return the value of every action's best permitted channel (−inf where none is), and that option."""
     accounts = values.value_eur.shape[0]
     value = np.full((accounts, len(catalogue.actions)), -np.inf, dtype=np.float32)
@@ -153,11 +154,7 @@ def _best_by_action(
 
 
 def _worth_codes(
-    value: NDArray[np.float32],
-    option: NDArray[np.int64],
-    permitted: NDArray[np.bool_],
-    channel_names: list[str],
-    texts: ReasonTexts,
+    value: NDArray[np.float32], option: Ints, permitted: Bools, channel_names: list[str], texts: ReasonTexts
 ) -> NDArray[np.int32]:
     """Codes of "worth less: … EUR by channel".
 

@@ -7,11 +7,11 @@ from typing import Any, Final
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from dealwright.plan.actions.catalogue import Action, Catalogue, ContactCap
 from dealwright.plan.actions.facts import days_before
 from dealwright.schemas import NOTHING, TIMESTAMP, PlanInputs
+from dealwright.stats.arrays import Bools, Floats, Ints
 
 _TOUCHES: Final[dict[str, Any]] = {
     "account_id": pl.String,
@@ -25,41 +25,35 @@ _TOUCHES: Final[dict[str, Any]] = {
 
 @dataclass(frozen=True)
 class TouchLog:
-    """Past touches, as the rules read them.
+    """Past touches, as the rules read them."""
 
-    Attributes
-    ----------
-    account_ids : in the order of the accounts.
-    touches : one row per touch other than doing nothing: ``account_id``, ``touched_at``, ``days_ago``,
-        ``channel``, ``action``, ``no`` (refused; where the data do not say, not answered).
-    contacts : the touches on channels by which the company makes contact (an unknown channel counts as one).
-    rejection_known : whether refusals were recorded as such.
-    """
-
-    account_ids: pl.DataFrame
+    account_ids: pl.DataFrame  # in the order of the accounts
+    # one row per touch other than doing nothing: `account_id`, `touched_at`, `days_ago`, `channel`, `action`,
+    # `no` (refused; where the data do not say, not answered)
     touches: pl.DataFrame
+    # the touches on channels by which the company makes contact (an unknown channel counts as one)
     contacts: pl.DataFrame
-    rejection_known: bool
+    rejection_known: bool  # whether refusals were recorded as such
 
-    def contacts_within(self, cap: ContactCap, channel: str | None = None) -> NDArray[np.int64]:
+    def contacts_within(self, cap: ContactCap, channel: str | None = None) -> Ints:
         """Count each account's contacts in the cap's days, over all channels or on one."""
         rows = self.contacts.filter(pl.col("days_ago") < cap.days)
         if channel is not None:
             rows = rows.filter(pl.col("channel") == channel)
         return self._aligned(rows.group_by("account_id").agg(n=pl.len().cast(pl.Int64)), 0).to_numpy()
 
-    def days_since_contact(self) -> NDArray[np.float64]:
+    def days_since_contact(self) -> Floats:
         """Days since the last contact of any kind, NaN where there was none."""
         last = self.contacts.group_by("account_id").agg(n=pl.col("days_ago").min())
         return self._aligned(last, None).cast(pl.Float64).fill_null(np.nan).to_numpy()
 
-    def days_since_action(self, action: Action) -> NDArray[np.float64]:
+    def days_since_action(self, action: Action) -> Floats:
         """Days since the action was last tried, NaN where it never was."""
         rows = self.touches.filter(pl.col("action") == action.name)
         last = rows.group_by("account_id").agg(n=pl.col("days_ago").min())
         return self._aligned(last, None).cast(pl.Float64).fill_null(np.nan).to_numpy()
 
-    def suppressed(self, action: Action) -> NDArray[np.bool_]:
+    def suppressed(self, action: Action) -> Bools:
         """Tell where the last tries of the action were refused in a row, the latest of them recently."""
         rows = self.touches.filter(pl.col("action") == action.name).sort("account_id", "days_ago")
         # a row of refusals ends where something else than a refusal was the answer

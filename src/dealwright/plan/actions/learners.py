@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dealwright.plan.actions.linear_models import PLAIN_C, Linear, fit_logistic, ridge_path
+from dealwright.stats.arrays import Bools, Floats, Ints
 from dealwright.stats.links import sigmoid
 
 # what is tried for each learner: prior variance of a deviation on the logit scale, or ridge penalty
@@ -30,32 +31,23 @@ FOLDS: Final = 3
 
 @dataclass(frozen=True)
 class Effect:
-    """Incremental effect of an action: a difference of two response probabilities, or a linear effect.
-
-    Attributes
-    ----------
-    treated, control : scores on the logit scale; for a linear effect `treated` is the effect and `control`
-        None.
-    """
+    """Incremental effect of an action: a difference of two response probabilities, or a linear effect."""
 
     learner: str
+    # scores on the logit scale; for a linear effect `treated` is the effect and `control` None
     treated: Linear
     control: Linear | None
 
-    def increment(
-        self, phi: NDArray[np.float32], channel: NDArray[np.int64], preferred: NDArray[np.float64]
-    ) -> NDArray[np.float64]:
+    def increment(self, phi: NDArray[np.float32], channel: Ints, preferred: Floats) -> Floats:
         """Return P(response | action) − P(response | nothing) per row."""
         return self.combine(self.account_scores(phi), channel, preferred)
 
-    def account_scores(self, phi: NDArray[np.float32]) -> NDArray[np.float64]:
+    def account_scores(self, phi: NDArray[np.float32]) -> Floats:
         """Return the channel-free scores, shape (rows, 2); computed once and used for every channel."""
         control = self.control.on_accounts(phi) if self.control is not None else np.zeros(phi.shape[0])
         return np.column_stack([self.treated.on_accounts(phi), control])
 
-    def combine(
-        self, scores: NDArray[np.float64], channel: NDArray[np.int64], preferred: NDArray[np.float64]
-    ) -> NDArray[np.float64]:
+    def combine(self, scores: Floats, channel: Ints, preferred: Floats) -> Floats:
         """Add the channel to the scores of `account_scores` and return the increment."""
         treated = scores[:, 0] + self.treated.on_channel(channel, preferred)
         if self.control is None:
@@ -69,13 +61,11 @@ class Blend:
 
     parts: tuple[tuple[float, Effect], ...]
 
-    def account_scores(self, phi: NDArray[np.float32]) -> list[NDArray[np.float64]]:
+    def account_scores(self, phi: NDArray[np.float32]) -> list[Floats]:
         """Return the channel-free scores of every part."""
         return [effect.account_scores(phi) for _, effect in self.parts]
 
-    def combine(
-        self, scores: list[NDArray[np.float64]], channel: NDArray[np.int64], preferred: NDArray[np.float64]
-    ) -> NDArray[np.float64]:
+    def combine(self, scores: list[Floats], channel: Ints, preferred: Floats) -> Floats:
         """Add the channel and return the increment."""
         found = np.zeros(channel.size)
         for (weight, effect), score in zip(self.parts, scores, strict=True):
@@ -87,35 +77,27 @@ class Blend:
 class FoldRows:
     """What models of an effect read of the rows of a fold, and which rows these are."""
 
-    rows: NDArray[np.bool_]
+    rows: Bools
     phi: NDArray[np.float32]
-    channel: NDArray[np.int64]
-    preferred: NDArray[np.float64]
+    channel: Ints
+    preferred: Floats
 
 
 @dataclass(frozen=True)
 class Trial:
-    """Rows an action's effect is learned from: every touch, with the channel it used or would have used.
+    """Rows an action's effect is learned from: every touch, with the channel it used or would have used."""
 
-    Attributes
-    ----------
-    phi : account columns, shape (rows, columns); the first is 1.
-    channel : index of the channel; for rows on which the action was not tried, drawn as if it had been.
-    preferred : whether that is the account's preferred channel; where that was not known, how likely it is.
-    treated, untouched : which rows got the action, which got nothing (the others got something else).
-    response : 0 or 1.
-    propensity : probability with which what was done was chosen.
-    fold : 0, 1 or 2, by account.
-    """
-
-    phi: NDArray[np.float32]
-    channel: NDArray[np.int64]
-    preferred: NDArray[np.float64]
-    treated: NDArray[np.bool_]
-    untouched: NDArray[np.bool_]
-    response: NDArray[np.float64]
-    propensity: NDArray[np.float64]
-    fold: NDArray[np.int64]
+    phi: NDArray[np.float32]  # account columns, shape (rows, columns); the first is 1
+    # index of the channel; for rows on which the action was not tried, drawn as if it had been
+    channel: Ints
+    # whether that is the account's preferred channel; where that was not known, how likely it is
+    preferred: Floats
+    # which rows got the action, which got nothing (the others got something else)
+    treated: Bools
+    untouched: Bools
+    response: Floats  # 0 or 1
+    propensity: Floats  # probability with which what was done was chosen
+    fold: Ints  # 0, 1 or 2, by account
 
     @cached_property
     def parts(self) -> tuple[FoldRows, ...]:
@@ -134,9 +116,7 @@ class Trial:
         return np.hstack([self.phi, indicators])
 
 
-def doubly_robust_scores(
-    trial: Trial, treated: NDArray[np.float64], control: NDArray[np.float64], least_propensity: float
-) -> NDArray[np.float64]:
+def doubly_robust_scores(trial: Trial, treated: Floats, control: Floats, least_propensity: float) -> Floats:
     """Return one unbiased, noisy effect per row (Robins, Rotnitzky & Zhao 1994; Kennedy 2023, eq. 3).
 
     Parameters
@@ -155,18 +135,13 @@ def doubly_robust_scores(
 
 @dataclass(frozen=True)
 class Nuisance:
-    """Response models of the treated and of the untouched rows, for the doubly robust scores and X.
+    """Response models of the treated and of the untouched rows, for the doubly robust scores and X."""
 
-    Attributes
-    ----------
-    without : one pair (treated, untouched) per fold, fitted on the two other folds.
-    only : one pair per fold, fitted on that fold alone.
-    """
-
+    # one pair (treated, untouched) per fold, fitted on the two other folds
     without: tuple[tuple[Linear, Linear], ...]
-    only: tuple[tuple[Linear, Linear], ...]
+    only: tuple[tuple[Linear, Linear], ...]  # one pair per fold, fitted on that fold alone
 
-    def predict(self, trial: Trial, left_out: int | None) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def predict(self, trial: Trial, left_out: int | None) -> tuple[Floats, Floats]:
         """Return both probabilities per row, by models that saw neither the row's fold nor the one left out.
 
         That nesting matters: with plain cross-fitting the training rows' scores carry the noise of the
@@ -184,27 +159,20 @@ class Nuisance:
 
 @dataclass(frozen=True)
 class LearningTask:
-    """What the learners of one action share; lists by left-out fold have a last element with none left out.
-
-    Attributes
-    ----------
-    columns : account, channel and preferred columns of every row.
-    scores : doubly robust scores by left-out fold: of the models that did not see that fold either.
-    predicted : the response probabilities they are made of, with the action and without.
-    nuisance : the models that predicted them.
-    pooled : response model over all actions, with this action's constant added.
-    control : response model without any action, by left-out fold.
-    prior, prior_sd : stated increment and how sure it is.
-    """
+    """What the learners of one action share; lists by left-out fold end with an element of none left out."""
 
     trial: Trial
     channels: int
-    columns: NDArray[np.float32]
-    scores: tuple[NDArray[np.float64], ...]
-    predicted: tuple[tuple[NDArray[np.float64], NDArray[np.float64]], ...]
-    nuisance: Nuisance
+    columns: NDArray[np.float32]  # account, channel and preferred columns of every row
+    # doubly robust scores by left-out fold: of the models that did not see that fold either
+    scores: tuple[Floats, ...]
+    # the response probabilities they are made of, with the action and without
+    predicted: tuple[tuple[Floats, Floats], ...]
+    nuisance: Nuisance  # the models that predicted them
+    # response model over all actions, with this action's constant added
     pooled: tuple[tuple[Linear, float], ...]
-    control: tuple[Linear, ...]
+    control: tuple[Linear, ...]  # response model without any action, by left-out fold
+    # stated increment and how sure it is
     prior: float
     prior_sd: float
 
@@ -233,9 +201,7 @@ def fit_effects(
     return fits[learner](task, used, slot, SETTINGS[learner] if settings is None else settings)
 
 
-def _fit_average(
-    task: LearningTask, used: NDArray[np.bool_], slot: int, settings: tuple[float, ...]
-) -> list[Effect]:
+def _fit_average(task: LearningTask, used: Bools, slot: int, settings: tuple[float, ...]) -> list[Effect]:
     del settings
     scores = task.scores[slot][used]
     error = float(scores.var()) / max(scores.size, 1) + 1e-12
@@ -245,9 +211,7 @@ def _fit_average(
     return [Effect("average", flat, None)]
 
 
-def _fit_s(
-    task: LearningTask, used: NDArray[np.bool_], slot: int, settings: tuple[float, ...]
-) -> list[Effect]:
+def _fit_s(task: LearningTask, used: Bools, slot: int, settings: tuple[float, ...]) -> list[Effect]:
     rows = np.flatnonzero(used & task.trial.treated)
     columns, response = task.columns[rows], task.trial.response[rows]
     return [
@@ -260,9 +224,7 @@ def _fit_s(
     ]
 
 
-def _fit_t(
-    task: LearningTask, used: NDArray[np.bool_], slot: int, settings: tuple[float, ...]
-) -> list[Effect]:
+def _fit_t(task: LearningTask, used: Bools, slot: int, settings: tuple[float, ...]) -> list[Effect]:
     del settings
     if slot < FOLDS:
         return [Effect("T", *task.nuisance.without[slot])]
@@ -273,9 +235,7 @@ def _fit_t(
     return [Effect("T", with_action, without)]
 
 
-def _fit_x(
-    task: LearningTask, used: NDArray[np.bool_], slot: int, settings: tuple[float, ...]
-) -> list[Effect]:
+def _fit_x(task: LearningTask, used: Bools, slot: int, settings: tuple[float, ...]) -> list[Effect]:
     trial, channels = task.trial, task.channels
     treated, untouched = np.flatnonzero(used & trial.treated), np.flatnonzero(used & trial.untouched)
     with_action, without = task.predicted[slot]
@@ -293,7 +253,7 @@ def _fit_x(
 
 
 def _fit_doubly_robust(
-    task: LearningTask, used: NDArray[np.bool_], slot: int, settings: tuple[float, ...]
+    task: LearningTask, used: Bools, slot: int, settings: tuple[float, ...]
 ) -> list[Effect]:
     trial = task.trial
     informative = trial.treated | trial.untouched

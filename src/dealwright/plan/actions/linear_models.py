@@ -9,6 +9,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from dealwright.stats.arrays import Floats, Ints
 from dealwright.stats.glm import fit_glm
 
 PLAIN_C: Final = 1.0  # prior variance of a coefficient that is hardly shrunken
@@ -22,25 +23,25 @@ _NEWTON_GAIN: Final = 1e-5  # stop when a step gains less than this per row
 class Linear:
     """A linear score over account columns, channels and whether the channel is the preferred one."""
 
-    account: NDArray[np.float64]
-    channel: NDArray[np.float64]
+    account: Floats
+    channel: Floats
     preferred: float
     intercept: float
 
-    def on_accounts(self, phi: NDArray[np.float32]) -> NDArray[np.float64]:
+    def on_accounts(self, phi: NDArray[np.float32]) -> Floats:
         """Return the channel-free part."""
         return (phi @ self.account.astype(np.float32)).astype(np.float64) + self.intercept
 
-    def on_channel(self, channel: NDArray[np.int64], preferred: NDArray[np.float64]) -> NDArray[np.float64]:
+    def on_channel(self, channel: Ints, preferred: Floats) -> Floats:
         """Return what the channel adds; channel −1 (none) adds nothing."""
         added = np.where(channel >= 0, np.append(self.channel, 0.0)[channel], 0.0)
-        result: NDArray[np.float64] = added + self.preferred * preferred
+        result: Floats = added + self.preferred * preferred
         return result
 
 
 def fit_logistic(
     columns: NDArray[np.float32],
-    response: NDArray[np.float64],
+    response: Floats,
     *,
     channels: int,
     penalty_c: float = PLAIN_C,
@@ -86,8 +87,8 @@ def fit_logistic(
 
 
 def fit_shares(
-    columns: NDArray[np.float32], chosen: NDArray[np.int64], count: int
-) -> Callable[[NDArray[np.float32]], NDArray[np.float64]]:
+    columns: NDArray[np.float32], chosen: Ints, count: int
+) -> Callable[[NDArray[np.float32]], Floats]:
     """Fit a multinomial logistic regression with a ridge penalty; return a function of columns to shares.
 
     Parameters
@@ -102,7 +103,7 @@ def fit_shares(
     penalty = np.append(np.full(width, _SHARES_PENALTY / n), 0.0)[:, None]
     row = np.arange(n)
 
-    def mean_loss(flat: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+    def mean_loss(flat: Floats) -> tuple[float, Floats]:
         weights = flat.reshape(width + 1, count)
         shares, likelihood = _softmax(matrix @ weights.astype(np.float32))
         loss = -float(likelihood[row, chosen].mean()) + 0.5 * float((penalty * weights**2).sum())
@@ -116,13 +117,13 @@ def fit_shares(
     )  # fmt: skip
     weights = found.x.reshape(width + 1, count)
 
-    def predicted(rows: NDArray[np.float32]) -> NDArray[np.float64]:
+    def predicted(rows: NDArray[np.float32]) -> Floats:
         return _softmax(rows @ weights[:-1].astype(np.float32) + weights[-1].astype(np.float32))[0]
 
     return predicted
 
 
-def _softmax(score: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _softmax(score: NDArray[np.float32]) -> tuple[Floats, Floats]:
     """Return shares and their logarithms."""
     relative = score.astype(np.float64)
     relative -= relative.max(axis=1, keepdims=True)
@@ -134,9 +135,9 @@ def _softmax(score: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[n
 class RidgePath:
     """Normal equations of a ridge regression, set up once and solved for any penalty."""
 
-    gram: NDArray[np.float64]
-    moment: NDArray[np.float64]
-    mean: NDArray[np.float64]
+    gram: Floats
+    moment: Floats
+    mean: Floats
     target_mean: float
     channels: int
 
@@ -150,11 +151,7 @@ class RidgePath:
 
 
 def ridge_path(
-    columns: NDArray[np.float32],
-    target: NDArray[np.float64],
-    *,
-    channels: int,
-    weight: NDArray[np.float64] | None = None,
+    columns: NDArray[np.float32], target: Floats, *, channels: int, weight: Floats | None = None
 ) -> RidgePath:
     """Set up a (weighted) ridge regression of an effect on the columns."""
     if weight is None:

@@ -12,9 +12,9 @@ from typing import Any, Final
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from dealwright.schemas import ALWAYS, NOTHING, PREFERRED_CHANNEL, TOUCH_COLUMNS, PlanInputs
+from dealwright.stats.arrays import Floats, Ints
 
 ORDER_FEATURES: Final = (
     "days since order", "orders so far", "mean gap in days", "overdue", "mean order", "orders in 90 days",
@@ -29,33 +29,25 @@ _DEFAULT_GAP_DAYS: Final = 30.0
 
 @dataclass(frozen=True)
 class PointInTimeFeatures:
-    """Features of rows (account, moment).
+    """Features of rows (account, moment)."""
 
-    Attributes
-    ----------
-    numbers : shape (rows, numeric features), NaN where not known.
-    number_names : their names.
-    categories : one String column per categorical feature.
-    preferred : preferred channel, null where not known.
-    """
-
-    numbers: NDArray[np.float64]
-    number_names: tuple[str, ...]
-    categories: pl.DataFrame
-    preferred: pl.Series
+    numbers: Floats  # shape (rows, numeric features), NaN where not known
+    number_names: tuple[str, ...]  # their names
+    categories: pl.DataFrame  # one String column per categorical feature
+    preferred: pl.Series  # preferred channel, null where not known
 
 
 @dataclass(frozen=True)
 class _Events:
     """Events by account and time, as one sorted key ``account * span + second``."""
 
-    key: NDArray[np.int64]
-    first: NDArray[np.int64]
-    at_s: NDArray[np.int64]
-    running_sum: NDArray[np.float64]
+    key: Ints
+    first: Ints
+    at_s: Ints
+    running_sum: Floats
     mean_gap: float
 
-    def before(self, account: NDArray[np.int64], at_s: NDArray[np.int64]) -> NDArray[np.int64]:
+    def before(self, account: Ints, at_s: Ints) -> Ints:
         """Position after the account's last event strictly before a moment."""
         return np.searchsorted(self.key, account * _SPAN_S + at_s, side="left")
 
@@ -83,13 +75,13 @@ class PointInTimeReader:
         at_s = np.full(accounts.size, _seconds(self._inputs.as_of), dtype=np.int64)
         return self._situations(accounts, at_s, self._inputs.accounts[part])
 
-    def earlier(self, account: NDArray[np.int64], at: pl.Series) -> PointInTimeFeatures:
+    def earlier(self, account: Ints, at: pl.Series) -> PointInTimeFeatures:
         """Describe accounts (by row number) at earlier moments, each with what was known then."""
         at_s = (at.cast(pl.Int64) // 1_000_000).to_numpy()
         columns = self._known_at(account, at_s)
         return self._situations(account, at_s, columns)
 
-    def account_rows(self, account_ids: pl.Series) -> NDArray[np.int64]:
+    def account_rows(self, account_ids: pl.Series) -> Ints:
         """Row numbers of account ids; −1 for an unknown one."""
         rows = (
             account_ids.rename("account_id")
@@ -144,7 +136,7 @@ class PointInTimeReader:
         preferred = (PREFERRED_CHANNEL,) if schema.has_preferred_channel else ()
         return (*schema.features, *preferred)
 
-    def _known_at(self, account: NDArray[np.int64], at_s: NDArray[np.int64]) -> pl.DataFrame:
+    def _known_at(self, account: Ints, at_s: Ints) -> pl.DataFrame:
         """Content of the usable columns as known at each moment, null where it was not."""
         schema, accounts = self._inputs.schema, self._inputs.accounts
         snapshot = np.full(account.size, -1, dtype=np.int64)
@@ -168,9 +160,7 @@ class PointInTimeReader:
             columns.append(now.alias(name))
         return pl.DataFrame(columns) if columns else pl.DataFrame({"__row": account}).select([])
 
-    def _situations(
-        self, account: NDArray[np.int64], at_s: NDArray[np.int64], columns: pl.DataFrame
-    ) -> PointInTimeFeatures:
+    def _situations(self, account: Ints, at_s: Ints, columns: pl.DataFrame) -> PointInTimeFeatures:
         schema = self._inputs.schema
         usable = [name for name in self._columns() if name not in self.left_out]
         names = [name for name in schema.numeric if name in usable]
@@ -212,9 +202,7 @@ def past_touches(inputs: PlanInputs) -> pl.DataFrame:
     ).select("account_id", "touched_at", "channel", "action", "response", propensity.alias("propensity"))
 
 
-def _order_features(
-    orders: _Events, account: NDArray[np.int64], at_s: NDArray[np.int64]
-) -> list[NDArray[np.float64]]:
+def _order_features(orders: _Events, account: Ints, at_s: Ints) -> list[Floats]:
     stop, start = orders.before(account, at_s), orders.first[account]
     count = (stop - start).astype(np.float64)
     some = count > 0
@@ -238,9 +226,7 @@ def _order_features(
     ]
 
 
-def _contact_features(
-    contacts: _Events, account: NDArray[np.int64], at_s: NDArray[np.int64]
-) -> list[NDArray[np.float64]]:
+def _contact_features(contacts: _Events, account: Ints, at_s: Ints) -> list[Floats]:
     stop, start = contacts.before(account, at_s), contacts.first[account]
     last = contacts.at_s[np.maximum(stop - 1, 0)]
     since = np.where(stop > start, (at_s - last) / _DAY_S, _LONG_AGO_DAYS)

@@ -7,30 +7,23 @@ from hashlib import blake2b
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
+
+from dealwright.stats.arrays import Bools, Floats
 
 
 @dataclass(frozen=True)
 class Randomisation:
-    """Who is drawn for what, before anything is chosen.
+    """Who is drawn for what, before anything is chosen."""
 
-    Attributes
-    ----------
-    control : in the global control group.
-    explore_draw, option_draw : uniform numbers: drawn for exploration where below the share; which option
-        then.
-    control_share, exploration_share : the probabilities of the two.
-    explorable : options that may be explored, shape (options,).
-    exploration_of_gain : exploration may give up at most this share of what the accounts would bring
-        without it.
-    """
-
-    control: NDArray[np.bool_]
-    explore_draw: NDArray[np.float64]
-    option_draw: NDArray[np.float64]
+    control: Bools  # in the global control group
+    # uniform numbers: drawn for exploration where below the share; which option then
+    explore_draw: Floats
+    option_draw: Floats
+    # the probabilities of the two
     control_share: float
     exploration_share: float
-    explorable: NDArray[np.bool_]
+    explorable: Bools  # options that may be explored, shape (options,)
+    # exploration may give up at most this share of what the accounts would bring without it
     exploration_of_gain: float = 1.0
 
 
@@ -41,7 +34,7 @@ def draw_randomisation(
     campaign: str,
     exploration_share: float,
     control_share: float,
-    explorable: NDArray[np.bool_],
+    explorable: Bools,
     exploration_of_gain: float,
 ) -> Randomisation:
     """Draw the control group and the accounts that explore.
@@ -68,7 +61,7 @@ def draw_randomisation(
     )
 
 
-def stable_uniform(account_ids: pl.Series, salt: str) -> NDArray[np.float64]:
+def stable_uniform(account_ids: pl.Series, salt: str) -> Floats:
     """Return one number in [0, 1) per account that depends on its id and the salt only."""
     key = blake2b(salt.encode(), digest_size=32).digest()
     digests = b"".join(

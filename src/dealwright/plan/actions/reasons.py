@@ -8,6 +8,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from dealwright.stats.arrays import Floats
+
 PERMITTED: Final = 0
 
 
@@ -37,9 +39,7 @@ class ReasonTexts:
         table = [self._limits.get(code) for code in range(len(self._codes) + 1)]
         return pl.Series(table, dtype=pl.String).gather(pl.Series(codes.ravel()))
 
-    def codes_of_days(
-        self, pattern: str, days: NDArray[np.float64], most: int, limit: str = ""
-    ) -> NDArray[np.int32]:
+    def codes_of_days(self, pattern: str, days: Floats, most: int, limit: str = "") -> NDArray[np.int32]:
         """Return codes of a pattern with ``{days}`` filled in with whole days from 0 to `most`.
 
         NaN gives 0.

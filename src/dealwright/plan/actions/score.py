@@ -11,9 +11,9 @@ from typing import Final
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from dealwright.errors import InputError, UnknownNameError
+from dealwright.stats.arrays import Floats
 
 COMPONENTS: Final = ("segment", "churn", "recency", "potential", "digital_engagement", "support_friction")
 WEIGHTS: Final[Mapping[str, float]] = {
@@ -99,7 +99,7 @@ def apply_score(facts: pl.DataFrame, scale: ScoreScale, params: ScoreParams) -> 
 
     A component whose facts are missing for an account counts as the average (0).
     """
-    columns: dict[str, NDArray[np.float64]] = {}
+    columns: dict[str, Floats] = {}
     total = np.zeros(facts.height)
     for component in COMPONENTS:
         raw = _raw_component(facts, component, scale.facts, params.most_z)
@@ -118,14 +118,14 @@ def missing_components(scale: ScoreScale) -> tuple[str, ...]:
     return tuple(component for component in COMPONENTS if component not in scale.components)
 
 
-def _fact(facts: pl.DataFrame, name: str, *, logarithm: bool) -> NDArray[np.float64] | None:
+def _fact(facts: pl.DataFrame, name: str, *, logarithm: bool) -> Floats | None:
     if name not in facts.columns:
         return None
     values = facts[name].cast(pl.Float64).fill_null(np.nan).to_numpy()
     return np.log1p(np.maximum(values, 0.0)) if logarithm else values
 
 
-def _moments(values: NDArray[np.float64]) -> tuple[float, float] | None:
+def _moments(values: Floats) -> tuple[float, float] | None:
     known = values[np.isfinite(values)]
     if not known.size:
         return None
@@ -133,16 +133,14 @@ def _moments(values: NDArray[np.float64]) -> tuple[float, float] | None:
     return (mean, deviation) if deviation > 1e-12 * max(1.0, abs(mean)) else None
 
 
-def _standardise(
-    values: NDArray[np.float64], moments: tuple[float, float], most_z: float
-) -> NDArray[np.float64]:
+def _standardise(values: Floats, moments: tuple[float, float], most_z: float) -> Floats:
     z = np.clip((values - moments[0]) / moments[1], -most_z, most_z)
     return np.where(np.isfinite(z), z, 0.0)
 
 
 def _raw_component(
     facts: pl.DataFrame, component: str, scale: Mapping[str, tuple[float, float]], most_z: float
-) -> NDArray[np.float64] | None:
+) -> Floats | None:
     """Add up the z-scores of a component's facts; None where the data have none of them."""
     found = None
     for name, sign, logarithm in _PARTS[component]:

@@ -39,6 +39,7 @@ from dealwright.plan.actions.score import ScoreScale, apply_score, fit_score, mi
 from dealwright.plan.inputs import align, gather_inputs
 from dealwright.plan.partitions import apply, partitions
 from dealwright.schemas import NOTHING, AccountSchema, option_name
+from dealwright.stats.arrays import Bools, Floats, Ints
 
 
 @dataclass(frozen=True)
@@ -250,7 +251,7 @@ def _worth(catalogue: Catalogue, facts: pl.DataFrame, unavailable: Mapping[str, 
     return np.column_stack(columns)
 
 
-def _action_of_option(catalogue: Catalogue) -> NDArray[np.int64]:
+def _action_of_option(catalogue: Catalogue) -> Ints:
     names = [action.name for action in catalogue.actions]
     return np.array([names.index(action.name) for action, _ in catalogue.options])
 
@@ -319,7 +320,7 @@ class _Decided:
     values: OptionValues
     if_permitted: NDArray[np.float32]
     choice: Choice
-    control: NDArray[np.bool_]
+    control: Bools
 
 
 def _frame(
@@ -339,9 +340,7 @@ def _frame(
     option = np.maximum(choice.option, 0)
     of_action = _action_of_option(catalogue)
 
-    def of_chosen(
-        matrix: NDArray[np.float32], column: NDArray[np.int64], otherwise: float
-    ) -> NDArray[np.float64]:
+    def of_chosen(matrix: NDArray[np.float32], column: Ints, otherwise: float) -> Floats:
         picked = matrix[rows, column] if matrix.shape[1] else np.zeros(rows.size)
         return np.where(chosen, picked, otherwise).astype(np.float64)
 
@@ -393,6 +392,6 @@ def _frame(
     ).with_columns(_withheld(decided, texts))
 
 
-def _names(names: list[str], index: NDArray[np.int64], nothing: str | None) -> pl.Series:
+def _names(names: list[str], index: Ints, nothing: str | None) -> pl.Series:
     table = pl.Series([*names, nothing], dtype=pl.String)
     return table.gather(np.where(index == NONE, len(names), index))

@@ -11,6 +11,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from dealwright.schemas import PlanInputs
+from dealwright.stats.arrays import Floats
 
 NORMAL_MAD: Final = 1.4826
 """Turns a median absolute deviation into the standard deviation of a normal distribution."""
@@ -33,7 +34,7 @@ def category_shares(accounts: pl.DataFrame, columns: tuple[str, ...]) -> dict[st
 
 def account_features(
     accounts: pl.DataFrame, inputs: PlanInputs, shares: Mapping[str, Mapping[str, float]]
-) -> tuple[tuple[str, ...], NDArray[np.float64]]:
+) -> tuple[tuple[str, ...], Floats]:
     """Numeric columns, dates as days before the cut-off, and how rare each category is (-ln share)."""
     as_of: datetime = inputs.as_of
     expressions = [pl.col(name).cast(pl.Float64) for name in inputs.schema.numeric]
@@ -59,7 +60,7 @@ def account_features(
     return tuple(table.columns), table.fill_null(np.nan).to_numpy().astype(np.float64, copy=False)
 
 
-def robust_scale(raw: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def robust_scale(raw: Floats) -> tuple[Floats, Floats]:
     """Median and spread of each column; 0 for a column that does not vary (or is all missing)."""
     centre = np.zeros(raw.shape[1])
     scale = np.zeros(raw.shape[1])
@@ -75,9 +76,7 @@ def robust_scale(raw: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray
     return centre, scale
 
 
-def scale_robustly(
-    raw: NDArray[np.float64], centre: NDArray[np.float64], scale: NDArray[np.float64]
-) -> NDArray[np.float32]:
+def scale_robustly(raw: Floats, centre: Floats, scale: Floats) -> NDArray[np.float32]:
     """Robust z-scores, arsinh-compressed so that long tails do not take all the forest's cuts.
 
     Missing is typical.

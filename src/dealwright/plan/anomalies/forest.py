@@ -16,8 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dealwright.plan.compiled import compiled
-
-Floats = NDArray[np.float64]
+from dealwright.stats.arrays import Floats, Ints
 
 _TREE_ROWS: Final = 256
 _EULER: Final = 0.5772156649015329
@@ -25,23 +24,15 @@ _EULER: Final = 0.5772156649015329
 
 @dataclass(frozen=True, slots=True)
 class IsolationForest:
-    """Fitted trees.
+    """Fitted trees."""
 
-    Attributes
-    ----------
-    features, thresholds
-        Trees × inner nodes: a row goes right where this feature is above the threshold. The children of node
-        ``k`` are ``2 k + 1`` and ``2 k + 2``; where a node is not cut, all rows go left.
-    lengths
-        Trees × leaves: the length of the path to each leaf, with what the rows left in it would add.
-    usual
-        The mean length of a path, by which lengths are measured.
-    """
-
+    # trees × inner nodes: a row goes right where this feature is above the threshold. The children of node
+    # `k` are `2 k + 1` and `2 k + 2`; where a node is not cut, all rows go left.
     features: NDArray[np.int32]
     thresholds: NDArray[np.float32]
+    # trees × leaves: the length of the path to each leaf, with what the rows left in it would add
     lengths: Floats
-    usual: float
+    usual: float  # the mean length of a path, by which lengths are measured
 
     @classmethod
     def fitted(cls, rows: NDArray[np.float32], trees: int, rng: np.random.Generator) -> Self:
@@ -86,7 +77,7 @@ class IsolationForest:
         return np.asarray(2.0 ** (-total / len(self.features) / self.usual))
 
 
-def _mean_length(rows: NDArray[np.int64]) -> Floats:
+def _mean_length(rows: Ints) -> Floats:
     """Return the mean path of a tree that sets so many rows apart (equation 1 of [1]_)."""
     some = np.maximum(rows, 3).astype(np.float64)
     many = 2.0 * (np.log(some - 1.0) + _EULER) - 2.0 * (some - 1.0) / some

@@ -33,6 +33,7 @@ from dealwright.plan.anomalies.params import AnomalyParams
 from dealwright.plan.inputs import gather_inputs
 from dealwright.plan.partitions import apply, partitions
 from dealwright.schemas import AccountSchema, PlanInputs
+from dealwright.stats.arrays import Bools, Floats
 
 _QUANTILES: Final = 2001
 _TWO_SIGMA: Final = 0.97725
@@ -41,30 +42,21 @@ _BLOCK_ROWS: Final = 20_000
 
 @dataclass(frozen=True)
 class AnomalyModel:
-    """The fitted global numbers; applying them to a row needs no other row.
+    """The fitted global numbers; applying them to a row needs no other row."""
 
-    Attributes
-    ----------
-    features : names of the forest's features, in its order.
-    centre, scale : robust centre and scale of each.
-    shares : category -> share, for each categorical column.
-    residual_scale : spread of each own-history residual over accounts, at least 1.
-    forest_quantiles, extreme_quantiles : quantiles of the forest's score and of the largest scaled deviation
-        of a single feature, which turn them into z-scores.
-    quantiles : quantiles of the combined z-score, which turn it into a score in [0, 1].
-    threshold_z : flagged from here.
-    """
-
-    features: tuple[str, ...]
-    centre: NDArray[np.float64]
-    scale: NDArray[np.float64]
-    shares: Mapping[str, Mapping[str, float]]
-    residual_scale: Mapping[str, float]
+    features: tuple[str, ...]  # names of the forest's features, in its order
+    # robust centre and scale of each
+    centre: Floats
+    scale: Floats
+    shares: Mapping[str, Mapping[str, float]]  # category -> share, for each categorical column
+    residual_scale: Mapping[str, float]  # spread of each own-history residual over accounts, at least 1
     forest: IsolationForest | None
-    forest_quantiles: NDArray[np.float64]
-    extreme_quantiles: NDArray[np.float64]
-    quantiles: NDArray[np.float64]
-    threshold_z: float
+    # quantiles of the forest's score and of the largest scaled deviation of a single feature, which turn them
+    # into z-scores
+    forest_quantiles: Floats
+    extreme_quantiles: Floats
+    quantiles: Floats  # quantiles of the combined z-score, which turn it into a score in [0, 1]
+    threshold_z: float  # flagged from here
 
 
 @dataclass(frozen=True)
@@ -255,42 +247,42 @@ def _departures(inputs: PlanInputs, params: AnomalyParams, notes: list[str]) -> 
     )
 
 
-def _forest_scores(forest: IsolationForest, scaled: NDArray[np.float32]) -> NDArray[np.float64]:
+def _forest_scores(forest: IsolationForest, scaled: NDArray[np.float32]) -> Floats:
     """Score blocks of rows side by side: each row's sum is over the trees in their order."""
     blocks = np.array_split(scaled, max(1, -(-len(scaled) // _BLOCK_ROWS)))
     return np.concatenate(parallel_map(forest.scores, blocks))
 
 
-def _tail_z(scores: NDArray[np.float64], quantiles: NDArray[np.float64]) -> NDArray[np.float64]:
+def _tail_z(scores: Floats, quantiles: Floats) -> Floats:
     """Turn a score into a z-score by its upper tail: 0 at the median, 2 where a normal has its 2 (97.7 %).
 
     Spreads around the median would make much of the long tails such scores have; ranks would make nothing of
     a value that is far beyond all others.
     """
     median, high = np.interp([0.5, _TWO_SIGMA], np.linspace(0, 1, _QUANTILES), quantiles)
-    z: NDArray[np.float64] = 2.0 * (scores - median) / max(high - median, 1e-9)
+    z: Floats = 2.0 * (scores - median) / max(high - median, 1e-9)
     return z
 
 
-def _extreme(scaled: NDArray[np.float32]) -> NDArray[np.float64]:
+def _extreme(scaled: NDArray[np.float32]) -> Floats:
     """Largest deviation of a single feature.
 
     A forest whose trees see few rows often misses the one wild value.
     """
-    largest: NDArray[np.float64] = np.abs(scaled).max(axis=1, initial=0.0).astype(np.float64)
+    largest: Floats = np.abs(scaled).max(axis=1, initial=0.0).astype(np.float64)
     return largest
 
 
-def _median_above_zero(values: NDArray[np.float64]) -> float:
+def _median_above_zero(values: Floats) -> float:
     positive = values[values > 0]
     return float(np.median(positive)) if positive.size else 0.0
 
 
-def _residual_z(departures: pl.DataFrame, scale: Mapping[str, float]) -> NDArray[np.float64]:
+def _residual_z(departures: pl.DataFrame, scale: Mapping[str, float]) -> Floats:
     return np.column_stack([departures[name].to_numpy() / scale[name] for name in RESIDUALS])
 
 
-def _score(z: NDArray[np.float64], quantiles: NDArray[np.float64]) -> NDArray[np.float64]:
+def _score(z: Floats, quantiles: Floats) -> Floats:
     """Share of the fitted accounts that are less odd.
 
     Beyond the oddest of them an exponential tail keeps the order.
@@ -298,19 +290,19 @@ def _score(z: NDArray[np.float64], quantiles: NDArray[np.float64]) -> NDArray[np
     inside = np.interp(z, quantiles, np.linspace(0.0, 1.0 - 1.0 / _QUANTILES, _QUANTILES))
     spread = max(float(quantiles[-1] - quantiles[-1 - _QUANTILES // 100]), 1e-12)
     tail = 1.0 - np.exp(-np.clip((z - quantiles[-1]) / spread, 0.0, 25.0)) / _QUANTILES
-    score: NDArray[np.float64] = np.where(z > quantiles[-1], tail, inside)
+    score: Floats = np.where(z > quantiles[-1], tail, inside)
     return score
 
 
 def _reasons(
     model: AnomalyModel,
     *,
-    raw: NDArray[np.float64],
+    raw: Floats,
     scaled: NDArray[np.float32],
     departures: pl.DataFrame,
-    residual_z: NDArray[np.float64],
-    forest_z: NDArray[np.float64],
-    flagged: NDArray[np.bool_],
+    residual_z: Floats,
+    forest_z: Floats,
+    flagged: Bools,
     most: int,
 ) -> pl.Series:
     """Strongest first; empty for accounts that are not flagged."""

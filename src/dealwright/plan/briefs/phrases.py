@@ -33,28 +33,18 @@ _WINDOW: Final = re.compile(r"(?P<name>.+?) (?P<days>\d+)d(?P<unit> eur)?")
 
 @dataclass(frozen=True)
 class Phrases:
-    """The forms of one language.
+    """The forms of one language."""
 
-    Attributes
-    ----------
-    forms
-        How a sentence of a stage looks, and how people say it, with marks in braces.
-    features, values, prefixes
-        Names, words and beginnings of names -> what people say.
-    odds
-        Factor of the odds below which something is "less likely", "more likely" …, in ascending order.
-    decimal_comma
-        Whether figures are written 1.234,5.
-    own
-        Names of the user's columns, which keep their words; they tell where a name ends and its value begins.
-    """
-
+    # how a sentence of a stage looks, and how people say it, with marks in braces
     forms: tuple[tuple[re.Pattern[str], str], ...]
+    # names, words and beginnings of names -> what people say
     features: Mapping[str, str]
     values: Mapping[str, str]
     prefixes: Mapping[str, str]
+    # factor of the odds below which something is "less likely", "more likely" …, in ascending order
     odds: tuple[tuple[float, str], ...]
-    decimal_comma: bool
+    decimal_comma: bool  # whether figures are written 1.234,5
+    # names of the user's columns, which keep their words; they tell where a name ends and its value begins
     own: frozenset[str] = frozenset()
 
     def say(self, text: str) -> str:
@@ -130,13 +120,7 @@ class Phrases:
 
 
 def load_phrases(language: str, own: Collection[str]) -> Phrases:
-    """Return the phrases of a language.
-
-    Parameters
-    ----------
-    own
-        Names of the user's columns.
-    """
+    """Return the phrases of a language; `own` are names of the user's columns."""
     raw = _read(language)
     forms = tuple((_pattern(model), said) for model, said in raw["sentences"].items())
     odds = tuple(sorted((float(bound), words) for bound, words in raw["odds"].items()))

@@ -51,13 +51,7 @@ class Briefs(Summarised):
 
 
 def check_wording(params: BriefParams) -> None:
-    """Refuse wording that cannot be used, before anything else runs.
-
-    Raises
-    ------
-    InputError
-        The message names file, line and fix.
-    """
+    """Refuse wording that cannot be used, naming file, line and fix, before anything else runs."""
     nobody = PlanInputs(pl.DataFrame(schema={"account_id": pl.String}), AccountSchema(), datetime.min)
     known = gather_facts(collect_tasks(None, None), nobody, nobody.accounts).columns
     load_wording(params.language, params.wording, known)

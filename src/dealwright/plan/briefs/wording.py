@@ -46,25 +46,14 @@ class Sentence:
 
 @dataclass(frozen=True)
 class Wording:
-    """All sentences of a language: the package's, and the company's in their place.
-
-    Attributes
-    ----------
-    files
-        File name (``visit.md``) -> its sentences.
-    headings
-        File name and section -> its heading; that of the later file of a brief counts.
-    labels
-        Name of an action, channel or segment -> how the language says it.
-    currency
-        ISO code of what amounts are in.
-    """
+    """All sentences of a language: the package's, and the company's in their place."""
 
     language: str
-    files: Mapping[str, tuple[Sentence, ...]]
+    files: Mapping[str, tuple[Sentence, ...]]  # file name (`visit.md`) -> its sentences
+    # file name and section -> its heading; that of the later file of a brief counts
     headings: Mapping[tuple[str, str], str]
-    labels: Mapping[str, str]
-    currency: str = "EUR"
+    labels: Mapping[str, str]  # name of an action, channel or segment -> how the language says it
+    currency: str = "EUR"  # ISO code of what amounts are in
     _environments: dict[str, SandboxedEnvironment] = field(default_factory=dict, repr=False, compare=False)
 
     def sentences(self, action: str, channel: str) -> tuple[Sentence, ...]:

@@ -21,29 +21,16 @@ _WIDENING: Final = 8
 
 @dataclass(frozen=True)
 class Allocation:
-    """Who gets which channel, and the proof.
+    """Who gets which channel, and the proof."""
 
-    Attributes
-    ----------
-    choice
-        Channel per account, -1 for none.
-    prices
-        What one more unit of each capacity is worth.
-    last_prices
-        What the last unit of each capacity is worth; the same as `prices` where consumption differs by
-        account.
-    value, bound
-        Total value, and what no allocation can exceed.
-    contested
-        Accounts decided by the flow, 0 where prices alone were enough.
-    """
-
-    choice: Ints
-    prices: Floats
+    choice: Ints  # channel per account, -1 for none
+    prices: Floats  # what one more unit of each capacity is worth
+    # what the last unit of each capacity is worth; the same as `prices` where consumption differs by account
     last_prices: Floats
+    # total value, and what no allocation can exceed
     value: float
     bound: float
-    contested: int
+    contested: int  # accounts decided by the flow, 0 where prices alone were enough
 
     @property
     def gap(self) -> float:

@@ -22,20 +22,11 @@ Moves: TypeAlias = tuple[tuple[int, int, int], ...]
 
 @dataclass(frozen=True)
 class Certificate:
-    """Optimal prices of an optimal allocation.
+    """Optimal prices of an optimal allocation."""
 
-    Attributes
-    ----------
-    one_more
-        What one more place of each channel would add.
-    last_one
-        What the last place of each channel adds; inf where nobody has one.
-    moves_for_one_more, moves_without_last
-        Channel by channel, what a place more or less would change: account, from, to (-1 is no channel).
-    """
-
-    one_more: Floats
-    last_one: Floats
+    one_more: Floats  # what one more place of each channel would add
+    last_one: Floats  # what the last place of each channel adds; inf where nobody has one
+    # channel by channel, what a place more or less would change: account, from, to (-1 is no channel)
     moves_for_one_more: tuple[Moves, ...] = ()
     moves_without_last: tuple[Moves, ...] = ()
 

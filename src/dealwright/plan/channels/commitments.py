@@ -19,27 +19,17 @@ _NONE = -1
 
 @dataclass(frozen=True)
 class Commitments:
-    """The commitment to each account.
+    """The commitment to each account."""
 
-    Attributes
-    ----------
-    channel
-        Index of the channel that is settled, -1 without a commitment.
-    promised, planned, due, closed
-        Which kind of commitment it is (`schemas.PROMISED` and its kin).
-    why
-        Why the channel is closed.
-    option, value_eur
-        The option of the chosen action on that channel, else the best permitted one of any action, and
-        what it is worth; -1 and 0 where none is permitted.
-    """
-
-    channel: Ints
+    channel: Ints  # index of the channel that is settled, -1 without a commitment
+    # which kind of commitment it is (`schemas.PROMISED` and its kin)
     promised: Bools
     planned: Bools
     due: Bools
     closed: Bools
-    why: pl.Series
+    why: pl.Series  # why the channel is closed
+    # the option of the chosen action on that channel, else the best permitted one of any action, and what it
+    # is worth; -1 and 0 where none is permitted
     option: Ints
     value_eur: Floats
 

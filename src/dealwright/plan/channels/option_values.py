@@ -21,68 +21,33 @@ _CENTS: Final = 100.0
 
 @dataclass(frozen=True)
 class OptionValues:
-    """Values by channel and account, in the order of `CHANNELS` and of the accounts.
+    """Values by channel and account, in the order of `CHANNELS` and of the accounts."""
 
-    Attributes
-    ----------
-    option
-        Best permitted option of the account on the channel, -1 where there is none.
-    value_eur
-        Its expected value; −inf where there is none.
-    cents
-        The same in cents, the preferred channel favoured; at least 1.
-    weight
-        What is maximised: `cents` and the account's precedence.
-    """
-
-    option: Ints
-    value_eur: Floats
-    cents: Floats
-    weight: Floats
+    option: Ints  # best permitted option of the account on the channel, -1 where there is none
+    value_eur: Floats  # its expected value; −inf where there is none
+    cents: Floats  # the same in cents, the preferred channel favoured; at least 1
+    weight: Floats  # what is maximised: `cents` and the account's precedence
 
 
 @dataclass(frozen=True)
 class Urgency:
-    """When each account's contact is due.
+    """When each account's contact is due."""
 
-    Attributes
-    ----------
-    since
-        Since when it waits (microseconds since 1970); the cut-off for new ones.
-    due
-        The latest moment.
-    urgent
-        Due before the planned day is over.
-    """
-
-    since: Ints
-    due: Ints
-    urgent: NDArray[np.bool_]
+    since: Ints  # since when it waits (microseconds since 1970); the cut-off for new ones
+    due: Ints  # the latest moment
+    urgent: NDArray[np.bool_]  # due before the planned day is over
 
 
 @dataclass(frozen=True)
 class ActionOptions:
-    """What *action* chose for each account, and what else it permits.
+    """What *action* chose for each account, and what else it permits."""
 
-    Attributes
-    ----------
-    frame
-        ``account_id``, ``action``, ``channel``, ``expected_value_eur``, in the order of the accounts.
-    names
-        Action and channel of each option.
-    values
-        One column per option: its value, null where it is not permitted.
-    chosen
-        The option of each account, -1 for none.
-    explore
-        Whether it was drawn for exploration.
-    """
-
+    # `account_id`, `action`, `channel`, `expected_value_eur`, in the order of the accounts
     frame: pl.DataFrame
-    names: tuple[tuple[str, str], ...]
-    values: pl.DataFrame
-    chosen: Ints
-    explore: NDArray[np.bool_]
+    names: tuple[tuple[str, str], ...]  # action and channel of each option
+    values: pl.DataFrame  # one column per option: its value, null where it is not permitted
+    chosen: Ints  # the option of each account, -1 for none
+    explore: NDArray[np.bool_]  # whether it was drawn for exploration
 
     def value_of(self, option: int) -> Floats:
         """Return what an option is worth to each account, −inf where it is not permitted."""

@@ -15,30 +15,18 @@ from dealwright.plan.flow import NOBODY
 
 @dataclass(frozen=True)
 class Solution:
-    """Who gets which channel.
+    """Who gets which channel."""
 
-    Attributes
-    ----------
-    choice
-        Channel per account, -1 for none.
-    weight_prices
-        What one more unit of each capacity is worth, precedence included.
-    one_more, last_one
-        What one contact more would bring in EUR, and what the last one brings: what the best allocation with
-        one place more or less is worth, without the bonus for a preferred channel, and after those who would
-        come from another channel have left it. 0 where a place would only serve a preference.
-    gap_cents
-        How much more the accounts without precedence could be worth at most; 0 where proven optimal.
-    contested
-        Accounts decided by a flow.
-    """
-
-    choice: Ints
-    weight_prices: Floats
+    choice: Ints  # channel per account, -1 for none
+    weight_prices: Floats  # what one more unit of each capacity is worth, precedence included
+    # what one contact more would bring in EUR, and what the last one brings: what the best allocation with
+    # one place more or less is worth, without the bonus for a preferred channel, and after those who would
+    # come from another channel have left it. 0 where a place would only serve a preference
     one_more: Floats
     last_one: Floats
+    # how much more the accounts without precedence could be worth at most; 0 where proven optimal
     gap_cents: float
-    contested: int
+    contested: int  # accounts decided by a flow
 
 
 def solve(values: OptionValues, capacity: Floats, use: Floats | None, unit: Floats) -> Solution:

@@ -23,9 +23,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dealwright.plan.prediction.design import Design
+from dealwright.stats.arrays import Floats
 from dealwright.stats.glm import Family, fit_glm
 
-Floats = NDArray[np.float64]
 Loss = Literal["logistic", "tweedie", "gamma", "squared"]
 
 _GRID = 256  # steps of a tabulated curve
@@ -45,29 +45,17 @@ _FEW_VALUES = 5  # with no more distinct values, a column is not compressed
 
 @dataclass(frozen=True, slots=True)
 class AdditiveModel:
-    """A fitted additive model on the link scale (logit for `logistic`, log for `tweedie` and `gamma`).
-
-    Attributes
-    ----------
-    scale
-        Per numeric column: 0 reads it as it is, otherwise ``asinh(x / scale)``.
-    low, high
-        Range of the tables on the transformed scale; beyond it a curve stays flat.
-    curves
-        Numeric columns × grid: centred contribution at equidistant points from `low` to `high`.
-    absent
-        Contribution of a missing number, per numeric column.
-    levels
-        Per categorical column: contribution by code; the last one, also reached by code −1, is for missing.
-    """
+    """A fitted additive model on the link scale (logit for `logistic`, log for `tweedie` and `gamma`)."""
 
     loss: Loss
     intercept: float
-    scale: Floats
+    scale: Floats  # per numeric column: 0 reads it as it is, otherwise `asinh(x / scale)`
+    # range of the tables on the transformed scale; beyond it a curve stays flat
     low: Floats
     high: Floats
-    curves: Floats
-    absent: Floats
+    curves: Floats  # numeric columns × grid: centred contribution at equidistant points from `low` to `high`
+    absent: Floats  # contribution of a missing number, per numeric column
+    # per categorical column: contribution by code; the last one, also reached by code −1, is for missing
     levels: tuple[Floats, ...]
 
     def score(self, design: Design) -> Floats:
@@ -186,13 +174,7 @@ def _transformed(numeric: NDArray[np.float32], scale: Floats) -> Floats:
 
 
 def _compression(present: NDArray[np.float32]) -> float:
-    """Return the scale of ``asinh`` for a heavily skewed column, 0 for one that is read as it is.
-
-    Parameters
-    ----------
-    present
-        The column's values in their order.
-    """
+    """Return the scale of ``asinh`` for a heavily skewed column (sorted), 0 for one that is read as it is."""
     if len(present) == 0:
         return 0.0
     low, middle, high = _quantiles(present, np.array([0.02, 0.5, 0.98]))

@@ -95,13 +95,7 @@ class _Reader(pickle.Unpickler):
     """An unpickler that builds nothing but the parts of a predictor."""
 
     def find_class(self, module: str, name: str) -> Any:
-        """Return an allowed class.
-
-        Raises
-        ------
-        InputError
-            It is not on the list.
-        """
+        """Return an allowed class; any other is refused."""
         if name not in _ALLOWED.get(module, ()):
             raise InputError(
                 f"the predictor's file names {module}.{name}, which no predictor needs: do not use it"

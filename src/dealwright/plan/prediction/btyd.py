@@ -30,8 +30,8 @@ from scipy.optimize import minimize
 from scipy.special import betaincinv, betaln, digamma, expit, gammaln
 
 from dealwright.errors import EvidenceError
+from dealwright.stats.arrays import Floats
 
-Floats = NDArray[np.float64]
 Loss = Callable[[Floats], tuple[float, Floats]]
 
 MIN_CUSTOMERS = 20
@@ -48,26 +48,13 @@ _STARTS = ((-1.0, 0.0, -0.5, 1.0), (0.7, 1.0, -1.0, 1.0))
 
 @dataclass(frozen=True, slots=True)
 class OrderHistory:
-    """What BG/NBD and Gamma-Gamma need of each customer, one element each.
+    """What BG/NBD and Gamma-Gamma need of each customer, one element each."""
 
-    Attributes
-    ----------
-    repeats
-        Days with an order after the first one (`x`).
-    last_day
-        Days from the first order to the last (`t_x`).
-    age_day
-        Days from the first order to the cut-off (`T`).
-    repeat_value
-        Mean spend in EUR on a repeat day; 0 where there is none.
-    gap_share
-        Of the last two gaps between orders, the share of the earlier one; NaN with fewer gaps.
-    """
-
-    repeats: Floats
-    last_day: Floats
-    age_day: Floats
-    repeat_value: Floats
+    repeats: Floats  # days with an order after the first one (`x`)
+    last_day: Floats  # days from the first order to the last (`t_x`)
+    age_day: Floats  # days from the first order to the cut-off (`T`)
+    repeat_value: Floats  # mean spend in EUR on a repeat day; 0 where there is none
+    # of the last two gaps between orders, the share of the earlier one; NaN with fewer gaps
     gap_share: Floats
 
     def __len__(self) -> int:

@@ -14,13 +14,11 @@ from dataclasses import dataclass
 from typing import Final, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
 from dealwright.plan.prediction.candidates import inverse_logit
+from dealwright.stats.arrays import Floats
 from dealwright.stats.glm import fit_glm
 from dealwright.stats.links import logit
-
-Floats = NDArray[np.float64]
 
 _BIN_ROWS: Final = 60  # rows a bin needs to say something
 _MOST_BINS: Final = 10

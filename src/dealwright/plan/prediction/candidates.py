@@ -18,10 +18,9 @@ from numpy.typing import NDArray
 from dealwright.plan.prediction.additive import AdditiveModel, Loss
 from dealwright.plan.prediction.design import Design, FeatureSchema
 from dealwright.plan.prediction.trees import SymmetricTrees
+from dealwright.stats.arrays import Floats
 from dealwright.stats.links import logit, sigmoid
 from dealwright.stats.metrics import Target
-
-Floats = NDArray[np.float64]
 
 FEW_ROWS = 5_000  # fits on fewer are no work for a thread of their own
 _RIDGE_ROWS = 10.0  # penalty of the additive models, in rows
@@ -172,22 +171,12 @@ def blended(predictions: list[Floats], kind: Target) -> Floats:
 
 @dataclass(frozen=True)
 class CandidateSet:
-    """Who competes for one target.
-
-    Attributes
-    ----------
-    fits
-        Candidate -> how it is fitted, plainest first.
-    blends
-        Further candidate -> the names of its members among `fits`.
-    baselines
-        Names among `fits` a champion has to beat.
-    """
+    """Who competes for one target."""
 
     kind: Target
-    fits: Mapping[str, Fit]
-    blends: Mapping[str, tuple[str, ...]]
-    baselines: tuple[str, ...]
+    fits: Mapping[str, Fit]  # candidate -> how it is fitted, plainest first
+    blends: Mapping[str, tuple[str, ...]]  # further candidate -> the names of its members among `fits`
+    baselines: tuple[str, ...]  # names among `fits` a champion has to beat
 
     def fit(self, name: str, design: Design, target: Floats, rng: np.random.Generator) -> Model:
         """Fit the candidate called `name`, or the members of the blend of that name.

@@ -22,27 +22,19 @@ from dealwright.plan.prediction.order_features import EXPECTED_SPEND
 from dealwright.plan.prediction.params import ChurnDefinition
 from dealwright.plan.prediction.validation import split_by_time
 from dealwright.schemas import PlanInputs
-
-Floats = NDArray[np.float64]
+from dealwright.stats.arrays import Bools, Floats
 
 MIN_HISTORY_DAYS = 28
 
 
 @dataclass(frozen=True)
 class Cases:
-    """Rows with features and a label.
-
-    Attributes
-    ----------
-    rows
-        Position of each case in the accounts frame.
-    level_eur
-        Spend buy-till-you-die expects of each case in the horizon; NaN without orders.
-    """
+    """Rows with features and a label."""
 
     features: pl.DataFrame
     target: Floats
-    rows: NDArray[np.intp]
+    rows: NDArray[np.intp]  # position of each case in the accounts frame
+    # spend buy-till-you-die expects of each case in the horizon; NaN without orders
     level_eur: Floats | None = None
 
     def __len__(self) -> int:
@@ -56,41 +48,28 @@ class Cases:
 
 @dataclass(frozen=True)
 class Trial:
-    """Earlier and later cases: candidates are fitted on the former and prove themselves on the latter.
-
-    Attributes
-    ----------
-    since
-        The later labels happened after this moment, where it is known.
-    recent
-        Which of the earlier cases are the most recent ones, where they are ordered in time.
-    places
-        Where the later cases stand among all, where they are some of them.
-    """
+    """Earlier and later cases: candidates are fitted on the former and prove themselves on the latter."""
 
     earlier: Cases
     later: Cases
     description: str
-    since: datetime | None
-    recent: NDArray[np.bool_] | None = None
+    since: datetime | None  # the later labels happened after this moment, where it is known
+    # which of the earlier cases are the most recent ones, where they are ordered in time
+    recent: Bools | None = None
+    # where the later cases stand among all, where they are some of them
     places: NDArray[np.intp] | None = None
 
 
 @dataclass(frozen=True)
 class OrderCases:
-    """Cases of both targets from orders.
-
-    Attributes
-    ----------
-    refused
-        Columns that describe accounts at the run's cut-off only, so that nothing can be learned from them.
-    """
+    """Cases of both targets from orders."""
 
     churn: Cases
     value: Cases
     churn_trial: Trial | None
     value_trial: Trial | None
     cut_off: datetime
+    # columns that describe accounts at the run's cut-off only, so that nothing can be learned from them
     refused: tuple[str, ...]
     notes: tuple[str, ...]
 

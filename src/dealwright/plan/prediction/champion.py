@@ -6,36 +6,23 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from dealwright.plan.prediction.choice import improvement
 from dealwright.plan.prediction.learning import Learned, Predictor
 from dealwright.plan.prediction.model_store import ModelStore, OutdatedModelError
+from dealwright.stats.arrays import Floats
 from dealwright.stats.metrics import row_losses
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class NewerLabels:
-    """Labels newer than anything the champion was trained on.
+    """Labels newer than anything the champion was trained on."""
 
-    Attributes
-    ----------
-    features
-        One row per label.
-    challenger
-        The challenger's predictions of these rows by a model that had not seen them either.
-    since
-        ISO moment after which the labels happened.
-    """
-
-    features: pl.DataFrame
+    features: pl.DataFrame  # one row per label
     target: Floats
-    challenger: Floats
-    since: str
+    challenger: Floats  # the challenger's predictions of these rows by a model that had not seen them either
+    since: str  # ISO moment after which the labels happened
 
 
 @dataclass(frozen=True)

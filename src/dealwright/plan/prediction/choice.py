@@ -13,14 +13,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from dealwright.plan.prediction.candidates import CandidateSet
 from dealwright.plan.prediction.validation import Comparison
+from dealwright.stats.arrays import Floats
 from dealwright.stats.links import logit
 from dealwright.stats.metrics import Target
-
-Floats = NDArray[np.float64]
 
 PERMUTATIONS = 199
 SIGNIFICANCE = 0.01
@@ -49,27 +47,13 @@ def improvement(loss: Floats, reference: Floats) -> Improvement:
 
 @dataclass(frozen=True)
 class Choice:
-    """The candidate that may predict, and why.
+    """The candidate that may predict, and why."""
 
-    Attributes
-    ----------
-    best
-        The candidate with the least loss, baselines apart.
-    champion
-        The one that is used: `best`, or a baseline where `best` does not earn its place.
-    fallback
-        Why it is a baseline, else ``None``.
-    table
-        Candidate -> mean loss and gain over the base rate.
-    p_value
-        Probability of the champion's fit to the labels under shuffled labels.
-    """
-
-    best: str
-    champion: str
-    fallback: str | None
-    table: Mapping[str, Mapping[str, float]]
-    p_value: float
+    best: str  # the candidate with the least loss, baselines apart
+    champion: str  # the one that is used: `best`, or a baseline where `best` does not earn its place
+    fallback: str | None  # why it is a baseline, else `None`
+    table: Mapping[str, Mapping[str, float]]  # candidate -> mean loss and gain over the base rate
+    p_value: float  # probability of the champion's fit to the labels under shuffled labels
 
     def to_dict(self) -> dict[str, Any]:
         """Return the choice as plain values."""

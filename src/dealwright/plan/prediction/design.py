@@ -44,12 +44,6 @@ class Design:
         """Return the rows given as indices, a mask or a slice."""
         return Design(self.numeric[rows], self.codes[rows], self.level_counts)
 
-    def stacked(self) -> NDArray[np.float64]:
-        """Return numeric columns, then codes, as one float matrix in which NaN is missing."""
-        codes = self.codes.astype(np.float64)
-        codes[codes == MISSING] = np.nan
-        return np.column_stack([self.numeric.astype(np.float64), codes])
-
 
 def concatenated(parts: Sequence[Design]) -> Design:
     """Return the rows of several designs of one schema below each other."""
@@ -62,28 +56,18 @@ def concatenated(parts: Sequence[Design]) -> Design:
 
 @dataclass(frozen=True)
 class FeatureSchema:
-    """What a model was trained on: names, order, category levels, and the columns left out with the reason.
+    """What a model was trained on: names, order, category levels, and columns left out with the reason."""
 
-    Attributes
-    ----------
-    numeric
-        Names of the numeric columns, in order.
-    levels
-        Categorical column -> its kept levels; level ``i`` has code ``i``, any other has code ``len(levels)``.
-    rare
-        Categorical column -> levels seen in training in too few rows to learn from.
-    left_out
-        Column -> why no model sees it.
-    """
-
-    numeric: tuple[str, ...]
+    numeric: tuple[str, ...]  # names of the numeric columns, in order
+    # categorical column -> its kept levels; level `i` has code `i`, any other has code `len(levels)`
     levels: Mapping[str, tuple[str, ...]]
+    # categorical column -> levels seen in training in too few rows to learn from
     rare: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    left_out: Mapping[str, str] = field(default_factory=dict)
+    left_out: Mapping[str, str] = field(default_factory=dict)  # column -> why no model sees it
 
     @property
     def names(self) -> tuple[str, ...]:
-        """All features in the order of a stacked design."""
+        """All features, numbers first."""
         return (*self.numeric, *self.levels)
 
     @property

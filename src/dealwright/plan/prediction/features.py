@@ -13,38 +13,28 @@ from datetime import datetime
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from dealwright.plan.prediction.btyd import BuyTillYouDie
 from dealwright.plan.prediction.ledger import DAY_US, Ledger, microseconds
 from dealwright.plan.prediction.level import Season
 from dealwright.plan.prediction.order_features import order_columns, rhythm_columns
 from dealwright.schemas import ALWAYS, NOTHING, PREFERRED_CHANNEL, AccountSchema, PlanInputs
+from dealwright.stats.arrays import Bools
 
 _TOUCH_WINDOWS_DAYS = (30, 90, 180)
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """Features of all accounts at a cut-off.
-
-    Attributes
-    ----------
-    features
-        One row per account, in the order of the accounts; numbers and text.
-    known
-        Which accounts existed: an order, a touch or a history row by then (all of them at the run's cut-off).
-    refused
-        Columns that hold something known only later, so that they describe nobody at this cut-off.
-    rhythm
-        The buy-till-you-die model fitted on what was known, ``None`` with a reason in `notes` where it
-        cannot be.
-    """
+    """Features of all accounts at a cut-off."""
 
     cut_off: datetime
-    features: pl.DataFrame
-    known: NDArray[np.bool_]
+    features: pl.DataFrame  # one row per account, in the order of the accounts; numbers and text
+    # which accounts existed: an order, a touch or a history row by then (all of them at the run's cut-off)
+    known: Bools
+    # columns that hold something known only later, so that they describe nobody at this cut-off
     refused: tuple[str, ...]
+    # the buy-till-you-die model fitted on what was known, `None` with a reason in `notes` where it cannot be
     rhythm: BuyTillYouDie | None
     notes: tuple[str, ...]
 
@@ -97,9 +87,7 @@ def known_columns(schema: AccountSchema, cut_off: datetime, as_of: datetime) -> 
     return usable
 
 
-def _own_columns(
-    inputs: PlanInputs, cut_off: datetime
-) -> tuple[pl.DataFrame, tuple[str, ...], NDArray[np.bool_]]:
+def _own_columns(inputs: PlanInputs, cut_off: datetime) -> tuple[pl.DataFrame, tuple[str, ...], Bools]:
     """Return the accounts' own features, the columns refused, and who has a history row."""
     schema, accounts = inputs.schema, inputs.accounts
     usable = known_columns(schema, cut_off, inputs.as_of)

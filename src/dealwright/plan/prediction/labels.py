@@ -6,37 +6,28 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import numpy as np
-from numpy.typing import NDArray
 
 from dealwright.plan.prediction.ledger import DAY_US, Ledger, microseconds
 from dealwright.plan.prediction.params import ChurnDefinition
-
-Floats = NDArray[np.float64]
+from dealwright.stats.arrays import Bools, Floats
 
 _PRIOR_GAPS = 2.0  # gaps' worth of the population's mean in everybody's own
 
 
 @dataclass(frozen=True, slots=True)
 class OrderLabels:
-    """Labels of accounts at a cut-off, by position in the accounts frame; NaN where an account has none.
+    """Labels of accounts at a cut-off, by position in the accounts frame; NaN where an account has none."""
 
-    Attributes
-    ----------
-    churned
-        1 for no order in the horizon although the account's own rhythm would have had one, else 0.
-    value_eur
-        Spend in the horizon.
-    """
-
+    # 1 for no order in the horizon although the account's own rhythm would have had one, else 0
     churned: Floats
-    value_eur: Floats
+    value_eur: Floats  # spend in the horizon
 
 
 def labels_from_orders(
     ledger: Ledger,
     cut_off: datetime,
     horizon_days: int,
-    known: NDArray[np.bool_],
+    known: Bools,
     *,
     definition: ChurnDefinition,
     rhythm_factor: float,
@@ -62,13 +53,7 @@ def labels_from_orders(
 
 
 def shrunk_gap_days(gaps: Floats, span_days: Floats) -> Floats:
-    """Return every account's mean days between orders, shrunk to the population's; 0 where nobody repeated.
-
-    Parameters
-    ----------
-    gaps, span_days
-        How many gaps an account has, and how long they are together.
-    """
+    """Return each account's mean days between orders, shrunk to the population's; 0 where nobody repeated."""
     repeated = gaps > 0
     if not repeated.any():
         return np.zeros(len(gaps))

@@ -23,9 +23,8 @@ from dealwright.plan.prediction.validation import (
     predict_out_of_fold,
     shuffled_folds,
 )
+from dealwright.stats.arrays import Bools, Floats
 from dealwright.stats.metrics import Estimate, Target, estimates
-
-Floats = NDArray[np.float64]
 
 MIN_ROWS = 50
 MIN_CLASS_ROWS = 15
@@ -70,25 +69,18 @@ class Limits:
 
 @dataclass(frozen=True)
 class ForwardTest:
-    """An earlier and a later set of labelled rows in which candidates prove themselves.
-
-    Attributes
-    ----------
-    level
-        What buy-till-you-die expects of each later row (NaN without orders), to whose total predictions are
-        scaled; ``None`` for targets without a level.
-    recent
-        Which rows to train on are the most recent ones; ``None`` where all are of one moment.
-    places
-        Where the rows to test on stand among the labelled ones; ``None`` where they are not among them.
-    """
+    """An earlier and a later set of labelled rows in which candidates prove themselves."""
 
     line: CandidateSet
     train: Labelled
     test: Labelled
     description: str
+    # what buy-till-you-die expects of each later row (NaN without orders), to whose total predictions are
+    # scaled; `None` for targets without a level
     level: Floats | None = None
-    recent: NDArray[np.bool_] | None = None
+    # which rows to train on are the most recent ones; `None` where all are of one moment
+    recent: Bools | None = None
+    # where the rows to test on stand among the labelled ones; `None` where they are not among them
     places: NDArray[np.intp] | None = None
 
     def compare(self, most_rows: int, rng: np.random.Generator) -> Comparison:
@@ -102,26 +94,17 @@ class ForwardTest:
 
 @dataclass(frozen=True)
 class Learned:
-    """A target with its champion and everything that was measured on the way.
-
-    Attributes
-    ----------
-    out_of_fold
-        Calibrated predictions of the labelled rows by models that never saw them; ``None`` where no model was
-        fitted.
-    rows
-        The labelled rows that `out_of_fold` and the measures are about.
-    comparison
-        The candidates on the rows the choice was made on.
-    """
+    """A target with its champion and everything that was measured on the way."""
 
     predictor: Predictor
     choice: Choice | None
+    # calibrated predictions of the labelled rows by models that never saw them; `None` where no model was
+    # fitted
     out_of_fold: Floats | None
-    rows: NDArray[np.intp]
+    rows: NDArray[np.intp]  # the labelled rows that `out_of_fold` and the measures are about
     measures: dict[str, dict[str, Estimate]]
     forward_measures: dict[str, dict[str, Estimate]]
-    comparison: Comparison | None
+    comparison: Comparison | None  # the candidates on the rows the choice was made on
     card: dict[str, Any]
 
 

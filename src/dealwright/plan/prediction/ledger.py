@@ -11,8 +11,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from dealwright.plan.prediction.btyd import OrderHistory
-
-Floats = NDArray[np.float64]
+from dealwright.stats.arrays import Bools, Floats, Ints
 
 _EPOCH = datetime(1970, 1, 1)
 DAY_US = 86_400_000_000
@@ -20,24 +19,12 @@ DAY_US = 86_400_000_000
 
 @dataclass(frozen=True)
 class Ledger:
-    """Orders of all accounts, sorted by account and time.
+    """Orders of all accounts, sorted by account and time."""
 
-    Attributes
-    ----------
-    row
-        Position of the account in the accounts frame, per order.
-    at
-        Microseconds since the epoch.
-    amount_eur
-        Of the order; a refund is negative.
-    accounts
-        How many accounts there are.
-    """
-
-    row: NDArray[np.uint32]
-    at: NDArray[np.int64]
-    amount_eur: Floats
-    accounts: int
+    row: NDArray[np.uint32]  # position of the account in the accounts frame, per order
+    at: Ints  # microseconds since the epoch
+    amount_eur: Floats  # of the order; a refund is negative
+    accounts: int  # how many accounts there are
 
     @classmethod
     def of(cls, orders: pl.DataFrame | pl.LazyFrame, account_ids: pl.Series) -> Self:
@@ -122,7 +109,7 @@ class Ledger:
         first_line = np.flatnonzero(np.concatenate([[True], np.diff(row) != 0]))
         return OrderDays(row[first_line].astype(np.intp), first_line, day_age, spend, self.accounts)
 
-    def _where(self, kept: NDArray[np.bool_]) -> Self:
+    def _where(self, kept: Bools) -> Self:
         if kept.all():
             return self
         return type(self)(self.row[kept], self.at[kept], self.amount_eur[kept], self.accounts)
@@ -130,20 +117,11 @@ class Ledger:
 
 @dataclass(frozen=True)
 class OrderDays:
-    """One line per account and day with an order, oldest first within each account.
+    """One line per account and day with an order, oldest first within each account."""
 
-    Attributes
-    ----------
-    rows
-        Positions of the accounts that have ordered.
-    starts
-        First line of each of them.
-    age_day, spend_eur
-        Per line: whole days before the cut-off, and the day's total.
-    """
-
-    rows: NDArray[np.intp]
-    starts: NDArray[np.intp]
+    rows: NDArray[np.intp]  # positions of the accounts that have ordered
+    starts: NDArray[np.intp]  # first line of each of them
+    # per line: whole days before the cut-off, and the day's total
     age_day: Floats
     spend_eur: Floats
     accounts: int

@@ -18,14 +18,12 @@ from datetime import datetime, timedelta
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import fdtrc
 
 from dealwright.errors import EvidenceError
 from dealwright.plan.prediction.btyd import BuyTillYouDie, fit_buy_till_you_die
 from dealwright.plan.prediction.ledger import DAY_US, Ledger, OrderDays, microseconds
-
-Floats = NDArray[np.float64]
+from dealwright.stats.arrays import Floats
 
 YEAR_DAYS = 365.25
 _BINS_A_YEAR = 12
@@ -51,14 +49,9 @@ _Z_95 = 1.96
 
 @dataclass(frozen=True)
 class Season:
-    """How spend depends on the time of the year: 1 on average, by days before (negative: after) a cut-off.
+    """How spend depends on the time of the year: 1 on average, by days before (negative: after) a cut-off."""
 
-    Attributes
-    ----------
-    waves
-        Coefficients of cosines and sines of the year on the log scale; empty where no season can be shown.
-    """
-
+    # coefficients of cosines and sines of the year on the log scale; empty where no season can be shown
     waves: tuple[float, ...] = ()
 
     @classmethod
@@ -120,24 +113,14 @@ class Season:
 
 @dataclass(frozen=True)
 class Window:
-    """One earlier horizon: what its total was expected to be, and what it was.
-
-    Attributes
-    ----------
-    noise
-        Variance of the log ratio of both, from how unlike accounts are.
-    history_share
-        How much of today's history there was.
-    days
-        How long it is.
-    """
+    """One earlier horizon: what its total was expected to be, and what it was."""
 
     cut_off: datetime
     expected_eur: float
     actual_eur: float
-    noise: float
-    history_share: float
-    days: int
+    noise: float  # variance of the log ratio of both, from how unlike accounts are
+    history_share: float  # how much of today's history there was
+    days: int  # how long it is
 
     @property
     def miss(self) -> float:
@@ -147,21 +130,11 @@ class Window:
 
 @dataclass(frozen=True)
 class Level:
-    """The total to expect.
+    """The total to expect."""
 
-    Attributes
-    ----------
-    factor
-        By which what buy-till-you-die expects is multiplied.
-    spread
-        Standard deviation of the total's log error.
-    most_eur
-        What the accounts' own past allows at most.
-    """
-
-    factor: float
-    spread: float
-    most_eur: float
+    factor: float  # by which what buy-till-you-die expects is multiplied
+    spread: float  # standard deviation of the total's log error
+    most_eur: float  # what the accounts' own past allows at most
     windows: tuple[Window, ...] = field(default=())
 
     def total(self, expected_eur: float) -> tuple[float, float, float]:

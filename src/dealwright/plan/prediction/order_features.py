@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from dealwright.errors import EvidenceError
 from dealwright.plan.prediction.btyd import BuyTillYouDie, fit_buy_till_you_die
 from dealwright.plan.prediction.labels import shrunk_gap_days
 from dealwright.plan.prediction.ledger import OrderDays
 from dealwright.plan.prediction.level import Season
-
-Floats = NDArray[np.float64]
+from dealwright.stats.arrays import Floats
 
 WINDOWS_DAYS = (30, 90, 180, 365)
 ORDER_DAYS = "orders.order_days"

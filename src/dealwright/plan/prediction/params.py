@@ -61,13 +61,7 @@ class PredictParams:
     most_fit_rows: int = 100_000
 
     def __post_init__(self) -> None:
-        """Refuse impossible parameters.
-
-        Raises
-        ------
-        InputError
-            Naming the parameter.
-        """
+        """Refuse impossible parameters, naming them."""
         for name, choices in (
             ("churn_labels", get_args(LabelSource)),
             ("value_labels", get_args(LabelSource)),

@@ -22,10 +22,9 @@ from numpy.typing import NDArray
 
 from dealwright.plan.prediction.additive import AdditiveModel
 from dealwright.plan.prediction.design import Design, FeatureSchema
+from dealwright.stats.arrays import Floats
 from dealwright.stats.links import logit
 from dealwright.stats.metrics import Target
-
-Floats = NDArray[np.float64]
 
 _SURROGATE_ROWS = 10_000
 _CHUNK = 131_072
@@ -71,28 +70,17 @@ _INFLUENCES: dict[str, tuple[str, tuple[str, ...]]] = {
 
 @dataclass(frozen=True)
 class Explainer:
-    """An additive stand-in for a model.
-
-    Attributes
-    ----------
-    fidelity
-        Share of the variance of the model's score (log odds, log EUR, or the amount) that the stand-in
-        explains.
-    """
+    """An additive stand-in for a model."""
 
     schema: FeatureSchema
     kind: Target
     surrogate: AdditiveModel
+    # share of the variance of the model's score (log odds, log EUR, or the amount) that the stand-in explains
     fidelity: float
 
     @classmethod
     def fitted(
-        cls,
-        schema: FeatureSchema,
-        design: Design,
-        predicted: Floats,
-        kind: Target,
-        rng: np.random.Generator,
+        cls, schema: FeatureSchema, design: Design, predicted: Floats, kind: Target, rng: np.random.Generator
     ) -> Self | None:
         """Fit the stand-in to a sample of predictions; ``None`` where there is nothing to tell apart."""
         score = _score(predicted, kind)

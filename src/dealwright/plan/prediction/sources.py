@@ -6,9 +6,6 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
 from dealwright.errors import InputError, UnknownNameError
 from dealwright.plan.prediction.candidates import CandidateSet, candidate_set
 from dealwright.plan.prediction.design import FeatureSchema
@@ -20,6 +17,7 @@ from dealwright.plan.prediction.order_features import (
 )
 from dealwright.plan.prediction.params import PredictParams
 from dealwright.schemas import CHURNED, FUTURE_VALUE, PlanInputs
+from dealwright.stats.arrays import Floats
 from dealwright.stats.metrics import Target
 
 TargetName = Literal["churn", "value"]
@@ -83,13 +81,7 @@ def with_chosen_features(inputs: PlanInputs, params: PredictParams) -> PlanInput
 def refuse_late_features(
     params: PredictParams, refused: tuple[str, ...], cut_off: datetime, as_of: datetime
 ) -> None:
-    """Refuse a feature that was asked for by name but holds what was known only after the cut-off.
-
-    Raises
-    ------
-    InputError
-        Naming the first such column.
-    """
+    """Refuse a feature that was asked for by name but holds what was known only after the cut-off."""
     late = [name for name in params.features or () if name in refused]
     if late:
         raise InputError(
@@ -99,7 +91,7 @@ def refuse_late_features(
         )
 
 
-def kind_of(target: TargetName, labels: NDArray[np.float64]) -> Target:
+def kind_of(target: TargetName, labels: Floats) -> Target:
     """Return what kind of target the labels are: a value that can be negative is an amount, else a spend."""
     if target == "churn":
         return "probability"

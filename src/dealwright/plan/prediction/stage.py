@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from dealwright.errors import InputError
 from dealwright.notebook import Summarised
@@ -24,7 +23,6 @@ from dealwright.plan.prediction.model_store import ModelStore
 from dealwright.plan.prediction.params import PredictParams
 from dealwright.schemas import PREDICTION_COLUMNS, AccountSchema, PlanInputs
 
-Floats = NDArray[np.float64]
 _DTYPES: Any = dict(PREDICTION_COLUMNS)
 
 

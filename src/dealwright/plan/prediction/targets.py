@@ -11,7 +11,6 @@ from typing import Any, Final
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from dealwright.parallel import one_core_kernels, parallel_map
 from dealwright.plan.partitions import apply, partitions
@@ -56,10 +55,9 @@ from dealwright.plan.prediction.sources import (
 )
 from dealwright.plan.prediction.validation import Labelled
 from dealwright.schemas import PlanInputs
+from dealwright.stats.arrays import Bools, Floats
 from dealwright.stats.metrics import Estimate, Target
 from dealwright.wording import count_of, write_eur
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -323,7 +321,7 @@ def _explained(explainer: Explainer, how_many: int, design: Design) -> pl.Series
         return explainer.reasons(design, how_many)
 
 
-def _of_new_accounts(target: TargetName, predicted: Floats, new: NDArray[np.bool_]) -> Floats:
+def _of_new_accounts(target: TargetName, predicted: Floats, new: Bools) -> Floats:
     """Say of accounts that never ordered what can be said: they cannot leave, and are no better than buyers.
 
     The model learned from accounts that had ordered; where a feature of those is missing it extrapolates.

@@ -23,10 +23,9 @@ from numpy.typing import NDArray
 
 from dealwright.plan.compiled import compiled
 from dealwright.plan.prediction.design import Design
+from dealwright.stats.arrays import Floats
 from dealwright.stats.links import logit, sigmoid
 from dealwright.stats.metrics import Target
-
-Floats = NDArray[np.float64]
 
 _BINS = 64
 _DEPTH = 6
@@ -44,17 +43,10 @@ _MOST_SCORE = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Encoder:
-    """From a design to bins.
+    """From a design to bins."""
 
-    Attributes
-    ----------
-    edges
-        Upper edges of the bins of each column: numbers first, then categories.
-    means
-        Per category column with many levels: mean label by code, the last one for missing; else empty.
-    """
-
-    edges: tuple[Floats, ...]
+    edges: tuple[Floats, ...]  # upper edges of the bins of each column: numbers first, then categories
+    # per category column with many levels: mean label by code, the last one for missing; else empty
     means: tuple[Floats, ...]
 
     @classmethod
@@ -95,22 +87,15 @@ class Encoder:
 
 @dataclass(frozen=True, slots=True)
 class SymmetricTrees:
-    """Fitted trees on the link scale: logit of a probability, log of a spend, an amount as it is.
-
-    Attributes
-    ----------
-    features, thresholds
-        Trees × depth: the question of each level is whether a feature's bin is above a threshold.
-    leaves
-        Trees × 2^depth: what each combination of answers adds to the score.
-    """
+    """Fitted trees on the link scale: logit of a probability, log of a spend, an amount as it is."""
 
     kind: Target
     base: float
     encoder: Encoder
+    # trees × depth: the question of each level is whether a feature's bin is above a threshold
     features: NDArray[np.int32]
     thresholds: NDArray[np.uint8]
-    leaves: Floats
+    leaves: Floats  # trees × 2^depth: what each combination of answers adds to the score
 
     @classmethod
     def fitted(cls, design: Design, target: Floats, kind: Target, rng: np.random.Generator) -> Self:

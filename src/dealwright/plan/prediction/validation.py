@@ -21,9 +21,9 @@ from dealwright.parallel import parallel_map
 from dealwright.plan.prediction.calibration import Calibration
 from dealwright.plan.prediction.candidates import FEW_ROWS, CandidateSet, Model, blended
 from dealwright.plan.prediction.design import Design, concatenated
+from dealwright.stats.arrays import Bools, Floats, Ints
 from dealwright.stats.metrics import row_losses
 
-Floats = NDArray[np.float64]
 T = TypeVar("T")
 Rows = NDArray[np.intp]
 
@@ -41,7 +41,7 @@ class Labelled:
     def __len__(self) -> int:
         return len(self.target)
 
-    def take(self, rows: Rows | NDArray[np.bool_]) -> Labelled:
+    def take(self, rows: Rows | Bools) -> Labelled:
         """Return some of the rows."""
         return Labelled(self.design.take(rows), self.target[rows])
 
@@ -54,21 +54,11 @@ class Labelled:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Every candidate's predictions for the same unseen rows.
+    """Every candidate's predictions for the same unseen rows."""
 
-    Attributes
-    ----------
-    target
-        Labels of those rows.
-    predictions
-        Candidate -> its predictions.
-    raw
-        The same before they were calibrated, where they were.
-    """
-
-    target: Floats
-    predictions: dict[str, Floats]
-    raw: dict[str, Floats] | None = None
+    target: Floats  # labels of those rows
+    predictions: dict[str, Floats]  # candidate -> its predictions
+    raw: dict[str, Floats] | None = None  # the same before they were calibrated, where they were
 
     def levelled(self, line: CandidateSet) -> Comparison:
         """Return the comparison by which candidates are chosen.
@@ -124,11 +114,7 @@ def compare_in_folds(line: CandidateSet, rows: Labelled, fold: Rows, rng: np.ran
 
 
 def compare_forward(
-    line: CandidateSet,
-    train: Labelled,
-    test: Labelled,
-    rng: np.random.Generator,
-    recent: NDArray[np.bool_] | None = None,
+    line: CandidateSet, train: Labelled, test: Labelled, rng: np.random.Generator, recent: Bools | None = None
 ) -> Comparison:
     """Predict later rows by every candidate from earlier ones.
 
@@ -176,7 +162,7 @@ def _with_blends(line: CandidateSet, predictions: dict[str, Floats]) -> dict[str
     return predictions
 
 
-def split_by_time(moment: NDArray[np.int64], later_share: float = 0.3) -> tuple[Rows, Rows]:
+def split_by_time(moment: Ints, later_share: float = 0.3) -> tuple[Rows, Rows]:
     """Split rows into earlier and later ones; rows of one moment stay together, on the later side."""
     edge = np.quantile(moment, 1.0 - later_share, method="higher")
     return np.flatnonzero(moment < edge), np.flatnonzero(moment >= edge)

@@ -10,11 +10,11 @@ from typing import Any, Final
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from dealwright.errors import InputError
 from dealwright.plan.travel import EARTH_RADIUS_KM, great_circle_km
 from dealwright.schemas import Issue
+from dealwright.stats.arrays import Bools, Floats, Ints
 
 POSITION_NOTE: Final = "position_note"
 _FAR_KM: Final = 500.0  # a position this far from the company …
@@ -22,9 +22,6 @@ _NEAR_KM: Final = 100.0  # … that is this near to it the other way round is ta
 _COAST_DEG: Final = 0.01  # about a kilometre: quays and coarse coast lines
 _KM_PER_DEG: Final = 111.2  # of latitude; a degree of longitude is shorter
 _DIGITS: Final = 2  # of a degree, about a kilometre: precise enough to tell what is alone
-
-Floats = NDArray[np.float64]
-Bools = NDArray[np.bool_]
 
 
 def judge_positions(
@@ -165,7 +162,7 @@ def _isolated(lat: Floats, lon: Floats, homes: Floats, limit_km: float) -> Float
     return away
 
 
-def _numbered(places: Floats, width_deg: float) -> NDArray[np.int64]:
+def _numbered(places: Floats, width_deg: float) -> Ints:
     """Return the number of the cell of a grid in which each place lies."""
     row, column = np.floor((places + 360.0) / width_deg).astype(np.int64).T
     return np.asarray(row * np.int64(10_000_000) + column)

@@ -13,13 +13,7 @@ class InfeasiblePlanError(DealwrightError):
 
 
 def require_feasible(problem: Problem, plan: RoutePlan) -> RoutePlan:
-    """Return the plan, or refuse it.
-
-    Raises
-    ------
-    InfeasiblePlanError
-        Naming the first broken rules and the engine.
-    """
+    """Return the plan, or raise `InfeasiblePlanError` with the first broken rules and the engine."""
     broken = check(problem, plan)
     if broken:
         more = f" (and {len(broken) - 3} more)" if len(broken) > 3 else ""

@@ -345,14 +345,9 @@ def routes_of(state: State) -> list[list[int]]:
 
 
 def begin_with(data: Data, state: State, known: Insertions, start: Sequence[Sequence[int]] | None) -> float:
-    """Build given routes.
+    """Build given routes; return value less cost of what was built.
 
     Where one cannot be driven as it is, each of its stops goes where it fits best, or is left out.
-
-    Returns
-    -------
-    float
-        Value less cost of what was built.
     """
     from dealwright.plan.routing.kernel import (
         LENGTH,

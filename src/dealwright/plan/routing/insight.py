@@ -23,36 +23,17 @@ MOST_DISPLACED = 2  # neighbouring stops: more would be another day rather than 
 
 @dataclass(frozen=True)
 class Insight:
-    """What it would take to make a visit that was left out.
+    """What it would take to make a visit that was left out."""
 
-    Attributes
-    ----------
-    visit
-        The visit.
-    shift
-        The shift it would fit best, or ``None`` where not even two stops make room for it.
-    after
-        The stop it would follow; ``None`` for the first of the day.
-    delay
-        Ticks by which the next stop would begin to be reached later.
-    cost_eur
-        What travel would cost more, the displaced stops taken into account.
-    displaced
-        Stops that would have to go; none where only the cost of travel speaks against the visit.
-    displaced_eur
-        What these are worth.
-    limit
-        Which limit binds: one of `limits.LIMITS`.
-    """
-
-    visit: int
-    shift: int | None
-    after: int | None = None
-    delay: int = 0
-    cost_eur: float = 0.0
+    visit: int  # the visit
+    shift: int | None  # the shift it would fit best, or `None` where not even two stops make room for it
+    after: int | None = None  # the stop it would follow; `None` for the first of the day
+    delay: int = 0  # ticks by which the next stop would begin to be reached later
+    cost_eur: float = 0.0  # what travel would cost more, the displaced stops taken into account
+    # stops that would have to go; none where only the cost of travel speaks against the visit
     displaced: tuple[int, ...] = ()
-    displaced_eur: float = 0.0
-    limit: str = WORTH
+    displaced_eur: float = 0.0  # what these are worth
+    limit: str = WORTH  # which limit binds: one of `limits.LIMITS`
 
 
 def explain_left_out(problem: Problem, plan: RoutePlan) -> tuple[Insight, ...]:

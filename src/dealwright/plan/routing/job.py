@@ -34,20 +34,11 @@ NO_WAY: Final = (
 
 @dataclass(frozen=True)
 class Job:
-    """What a worker is handed.
+    """What a worker is handed."""
 
-    Attributes
-    ----------
-    visits
-        `VISIT_REQUEST_COLUMNS` of the visits to choose from.
-    allowed
-        (visits, days).
-    reps, days
-        The shifts are representatives × days, day by day within each representative.
-    """
-
-    visits: pl.DataFrame
-    allowed: Bools
+    visits: pl.DataFrame  # `VISIT_REQUEST_COLUMNS` of the visits to choose from
+    allowed: Bools  # (visits, days)
+    # the shifts are representatives × days, day by day within each representative
     reps: tuple[Rep, ...]
     days: tuple[str, ...]
     params: RouteParams
@@ -64,31 +55,19 @@ class Job:
 
 @dataclass(frozen=True)
 class JobResult:
-    """What a worker hands back.
+    """What a worker hands back."""
 
-    Attributes
-    ----------
-    considered
-        Visits of the job that were candidates, in the order of the problem.
-    reasons
-        Visit of the job -> why it could not be made, whatever else is planned.
-    insights
-        What kept each candidate that was left out from being visited.
-    hour_worth_eur, visit_worth_eur
-        Per shift, NaN where they were not asked for.
-    outnumbered
-        Of the visits in `reasons`, those that others only kept from being considered.
-    """
-
-    considered: Ints
+    considered: Ints  # visits of the job that were candidates, in the order of the problem
     problem: Problem
     plan: RoutePlan
     km: Floats
     source: str
-    reasons: dict[int, Obstacle]
-    insights: tuple[Insight, ...]
+    reasons: dict[int, Obstacle]  # visit of the job -> why it could not be made, whatever else is planned
+    insights: tuple[Insight, ...]  # what kept each candidate that was left out from being visited
+    # per shift, NaN where they were not asked for
     hour_worth_eur: Floats
     visit_worth_eur: Floats
+    # of the visits in `reasons`, those that others only kept from being considered
     outnumbered: frozenset[int] = frozenset()
 
 

@@ -45,72 +45,39 @@ DELAY, ADDED, RATIO = range(3)
 
 
 class Data(NamedTuple):
-    """The problem, as the compiled functions read it.
+    """The problem, as the compiled functions read it."""
 
-    Attributes
-    ----------
-    travel, cost
-        (2, N, N): from place to place, and the same transposed, so that both are read in order.
-    visit
-        (4, n): length, between which moments it may begin, value.
-    allowed
-        (m, n), only where the visit alone is feasible.
-    near
-        (n, n) visits by distance.
-    shift
-        (m, 5): start, end, and the break: between which moments it begins, and its length, -1 without one.
-    place
-        (m, 3): where shifts start and end, and the most visits.
-    """
-
+    # (2, N, N): from place to place, and the same transposed, so that both are read in order
     travel: NDArray[np.int32]
     cost: Floats
-    visit: Floats
-    allowed: Bools
-    near: Ints
+    visit: Floats  # (4, n): length, between which moments it may begin, value
+    allowed: Bools  # (m, n), only where the visit alone is feasible
+    near: Ints  # (n, n) visits by distance
+    # (m, 5): start, end, and the break: between which moments it begins, and its length, -1 without one
     shift: Floats
-    place: Ints
+    place: Ints  # (m, 3): where shifts start and end, and the most visits
 
 
 class State(NamedTuple):
-    """The routes under construction, as the compiled functions change them.
+    """The routes under construction, as the compiled functions change them."""
 
-    Attributes
-    ----------
-    stop
-        (m, longest + 1).
-    time
-        (m, 3, longest + 1): arrival at each stop and, after the last one, at the end; when the visit begins;
-        how much later it may begin.
-    head
-        (m + 1, 3): stops; the leg of the break, -1 without one; a number that changes with the route. The
-        last row counts these numbers.
-    route_of
-        (n,), -1 for a visit that is not made.
-    """
-
-    stop: Ints
+    stop: Ints  # (m, longest + 1)
+    # (m, 3, longest + 1): arrival at each stop and, after the last one, at the end; when the visit begins;
+    # how much later it may begin
     time: Floats
+    # (m + 1, 3): stops; the leg of the break, -1 without one; a number that changes with the route. The last
+    # row counts these numbers.
     head: Ints
-    route_of: Ints
+    route_of: Ints  # (n,), -1 for a visit that is not made
 
 
 class Insertions(NamedTuple):
-    """Best insertion of every visit into every route.
+    """Best insertion of every visit into every route."""
 
-    Attributes
-    ----------
-    leg
-        (m, 2, n): before which stop, -1 if it fits nowhere; 1 if the break moves behind it.
-    effect
-        (m, 3, n): delay, added cost, and gain per tick of delay, 0 where nothing fits or nothing is gained.
-    version
-        (m,) the route's, for which this is valid.
-    """
-
-    leg: Ints
+    leg: Ints  # (m, 2, n): before which stop, -1 if it fits nowhere; 1 if the break moves behind it
+    # (m, 3, n): delay, added cost, and gain per tick of delay, 0 where nothing fits or nothing is gained
     effect: Floats
-    version: Ints
+    version: Ints  # (m,) the route's, for which this is valid
 
 
 @compiled_part
@@ -381,10 +348,7 @@ def ruin(data: Data, state: State, touched: Bools) -> tuple[float, bool]:
 def dare_somewhere(data: Data, state: State, known: Insertions) -> float:
     """Insert a random visit that alone does not pay for its drive, so that its neighbours may.
 
-    Returns
-    -------
-    float
-        What it gains, below 0; 0 where there is none.
+    Return what it gains, below 0; 0 where there is none.
     """
     m, n = data.allowed.shape
     first, r = draw(n), draw(m)

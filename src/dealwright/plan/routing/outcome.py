@@ -18,20 +18,13 @@ from dealwright.schemas import LEFT_OUT_COLUMNS, VISIT_COLUMNS, WORKING_DAY_COLU
 
 @dataclass(frozen=True)
 class PlannedDays:
-    """The days of a job as rows of the frames: what is kept of it once it is solved.
+    """The days of a job as rows of the frames: what is kept of it once it is solved."""
 
-    Attributes
-    ----------
-    visits, days, left_out
-        Rows of `VISIT_COLUMNS`, `WORKING_DAY_COLUMNS` and `LEFT_OUT_COLUMNS`.
-    source
-        Where its travel times come from.
-    """
-
+    # rows of `VISIT_COLUMNS`, `WORKING_DAY_COLUMNS` and `LEFT_OUT_COLUMNS`
     visits: list[tuple[Any, ...]]
     days: list[tuple[Any, ...]]
     left_out: list[tuple[Any, ...]]
-    source: str
+    source: str  # where its travel times come from
 
 
 def read_result(job: Job, result: JobResult) -> PlannedDays:

@@ -107,13 +107,7 @@ class RouteParams:
     road: RoadParams = field(default_factory=RoadParams)
 
     def __post_init__(self) -> None:
-        """Refuse values that make no sense.
-
-        Raises
-        ------
-        InputError
-            Naming the value to change.
-        """
+        """Refuse values that make no sense, naming them."""
         for name in ("days", "joint", "max_candidates", "iterations", "overdue_factor"):
             if getattr(self, name) < 1:
                 raise InputError(f"{name} = {getattr(self, name)}: use 1 or more")

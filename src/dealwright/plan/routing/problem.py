@@ -38,64 +38,34 @@ class Lunch:
 
 @dataclass(frozen=True)
 class Shift:
-    """One person on one day.
+    """One person on one day."""
 
-    Attributes
-    ----------
-    name
-        How messages call it, such as ``"R007 on 1 July"``.
-    start_place, end_place
-        Rows of the travel matrices.
-    start, end
-        Earliest departure and latest return.
-    max_visits
-        The most visits of the day.
-    lunch
-        The break, or ``None``.
-    """
-
-    name: str
+    name: str  # how messages call it, such as `"R007 on 1 July"`
+    # rows of the travel matrices
     start_place: int
     end_place: int
+    # earliest departure and latest return
     start: int
     end: int
-    max_visits: int = NO_LIMIT
-    lunch: Lunch | None = None
+    max_visits: int = NO_LIMIT  # the most visits of the day
+    lunch: Lunch | None = None  # the break, or `None`
 
 
 @dataclass(frozen=True)
 class Problem:
-    """Visits to choose from, shifts to make them in, and travel between any two places.
+    """Visits to choose from, shifts to make them in, and travel between any two places."""
 
-    Attributes
-    ----------
-    travel
-        (N, N) ticks from place to place.
-    cost_eur
-        (N, N) cost of travel from place to place; zeros where only the visits' values count.
-    service, opens, latest_start
-        (n,) ticks: length of the visit, and between which moments it may begin.
-    value_eur
-        (n,) what a visit is worth.
-    must
-        (n,) whether a visit has to be made; engines make it before any other.
-    allowed
-        (n, m) which shift may make which visit: territories, pins and due dates.
-    shifts
-        The m shifts.
-    precedence_eur
-        (n,) by how much an engine prefers a visit beyond what it is worth; none without.
-    """
-
-    travel: Ints
-    cost_eur: Floats
+    travel: Ints  # (N, N) ticks from place to place
+    cost_eur: Floats  # (N, N) cost of travel from place to place; zeros where only the visits' values count
+    # (n,) ticks: length of the visit, and between which moments it may begin
     service: Ints
     opens: Ints
     latest_start: Ints
-    value_eur: Floats
-    must: Bools
-    allowed: Bools
-    shifts: tuple[Shift, ...]
+    value_eur: Floats  # (n,) what a visit is worth
+    must: Bools  # (n,) whether a visit has to be made; engines make it before any other
+    allowed: Bools  # (n, m) which shift may make which visit: territories, pins and due dates
+    shifts: tuple[Shift, ...]  # the m shifts
+    # (n,) by how much an engine prefers a visit beyond what it is worth; none without
     precedence_eur: Floats | None = None
 
     def __post_init__(self) -> None:
@@ -134,47 +104,27 @@ class Problem:
 
 @dataclass(frozen=True)
 class Route:
-    """A shift's day: stops in order, with the moments of each.
+    """A shift's day: stops in order, with the moments of each."""
 
-    Attributes
-    ----------
-    shift
-        Index of the shift.
-    stops
-        Visits in order.
-    arrive, begin, leave
-        One moment per stop.
-    depart, back
-        Leaving the place of the start, arriving at that of the end.
-    lunch_at
-        When the break begins, or ``None`` without one on the road.
-    """
-
-    shift: int
-    stops: tuple[int, ...]
+    shift: int  # index of the shift
+    stops: tuple[int, ...]  # visits in order
+    # one moment per stop
     arrive: tuple[int, ...]
     begin: tuple[int, ...]
     leave: tuple[int, ...]
+    # leaving the place of the start, arriving at that of the end
     depart: int
     back: int
-    lunch_at: int | None = None
+    lunch_at: int | None = None  # when the break begins, or `None` without one on the road
 
 
 @dataclass(frozen=True)
 class RoutePlan:
-    """An engine's answer: one route per shift, in the order of the shifts.
-
-    Attributes
-    ----------
-    engine
-        What made it.
-    iterations
-        How much work it took.
-    """
+    """An engine's answer: one route per shift, in the order of the shifts."""
 
     routes: tuple[Route, ...]
-    engine: str = ""
-    iterations: int = 0
+    engine: str = ""  # what made it
+    iterations: int = 0  # how much work it took
 
     def served(self) -> Ints:
         """Return the visits that are made, in the order of routes and stops."""

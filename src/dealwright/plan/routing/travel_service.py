@@ -17,7 +17,8 @@ from typing import Any, Final, Literal
 import numpy as np
 
 from dealwright.errors import InputError
-from dealwright.plan.travel import Bools, EstimatedTravel, Floats, TravelTable
+from dealwright.plan.travel import EstimatedTravel, TravelTable
+from dealwright.stats.arrays import Bools, Floats
 
 Service = Literal["osrm", "valhalla"]
 DECIMALS: Final = 5  # of a degree in requests: about a metre
@@ -30,39 +31,18 @@ class _ServiceError(Exception):
 
 @dataclass(frozen=True)
 class RoadService:
-    """Ways by road from a service, in blocks it accepts, remembered on disk, estimated where it has none.
+    """Ways by road from a service, in blocks it accepts, remembered on disk, estimated where it has none."""
 
-    Attributes
-    ----------
-    url
-        Such as ``http://localhost:5000`` (OSRM) or ``http://localhost:8002`` (Valhalla).
-    kind
-        Which of the two it is.
-    profile
-        OSRM's profile (``driving``) or Valhalla's costing (``auto``).
-    block
-        Places per side of one request: OSRM refuses more than 100 coordinates (two sides) unless told
-        otherwise.
-    timeout_s
-        After which a request counts as failed.
-    max_snap_km
-        A place further than this from the next road cannot be reached.
-    access_min
-        Parking and walking, as in `TravelParams`.
-    cache
-        Folder for answers; none without.
-    estimate
-        What is used instead while the service does not answer.
-    """
-
-    url: str
-    kind: Service = "osrm"
-    profile: str = "driving"
+    url: str  # such as `http://localhost:5000` (OSRM) or `http://localhost:8002` (Valhalla)
+    kind: Service = "osrm"  # which of the two it is
+    profile: str = "driving"  # OSRM's profile (`driving`) or Valhalla's costing (`auto`)
+    # places per side of one request: OSRM refuses more than 100 coordinates (two sides) unless told otherwise
     block: int = 50
-    timeout_s: float = 10.0
-    max_snap_km: float = 1.0
-    access_min: float = 4.0
-    cache: Path | None = None
+    timeout_s: float = 10.0  # after which a request counts as failed
+    max_snap_km: float = 1.0  # a place further than this from the next road cannot be reached
+    access_min: float = 4.0  # parking and walking, as in `TravelParams`
+    cache: Path | None = None  # folder for answers; none without
+    # what is used instead while the service does not answer
     estimate: EstimatedTravel = field(default_factory=EstimatedTravel)
 
     def __post_init__(self) -> None:

@@ -26,19 +26,13 @@ _MAX_PEER_COLUMNS: Final = 3
 
 @dataclass(frozen=True)
 class SegmentModel:
-    """The fitted numbers: bucket edges, and the wallet per peer group, widest group first.
+    """The fitted numbers: bucket edges, and the wallet per peer group, widest group first."""
 
-    Attributes
-    ----------
-    value_edges, potential_edges : an account is in bucket 1 + (number of edges below its value).
-    peer_columns : the columns of the narrowest groups; the wider ones use the first of them.
-    wallets : for 0, 1, … peer columns, a frame of these columns and ``wallet_eur``.
-    """
-
+    # an account is in bucket 1 + (number of edges below its value)
     value_edges: tuple[float, ...]
     potential_edges: tuple[float, ...]
-    peer_columns: tuple[str, ...]
-    wallets: tuple[pl.DataFrame, ...]
+    peer_columns: tuple[str, ...]  # the columns of the narrowest groups; the wider ones use the first of them
+    wallets: tuple[pl.DataFrame, ...]  # for 0, 1, … peer columns, a frame of these columns and `wallet_eur`
 
 
 @dataclass(frozen=True)
@@ -109,12 +103,7 @@ def segment(
 def fit_segments(
     table: pl.DataFrame, inputs: PlanInputs, params: SegmentParams
 ) -> tuple[SegmentModel, tuple[str, ...]]:
-    """Fit wallets and edges.
-
-    Parameters
-    ----------
-    table : the accounts with ``value_eur``.
-    """
+    """Fit wallets and edges on the accounts with ``value_eur``."""
     notes: list[str] = []
     peers = params.peer_columns if params.peer_columns is not None else _explaining_columns(table, inputs)
     if not peers:

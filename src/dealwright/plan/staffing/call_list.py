@@ -41,18 +41,12 @@ CallWindows: TypeAlias = tuple[NDArray[np.bool_], Floats]
 
 @dataclass(frozen=True)
 class CallList:
-    """The calls of the plan.
+    """The calls of the plan."""
 
-    Attributes
-    ----------
-    calls, unplaced
-        `CALL_COLUMNS` by time, and `UNPLACED_CALL_COLUMNS` by importance.
-    possible
-        For each call without a place: when it may be made, shape (days, intervals).
-    """
-
+    # `CALL_COLUMNS` by time, and `UNPLACED_CALL_COLUMNS` by importance
     calls: pl.DataFrame
     unplaced: pl.DataFrame
+    # for each call without a place: when it may be made, shape (days, intervals)
     possible: tuple[NDArray[np.bool_], ...] = ()
 
 

@@ -33,24 +33,12 @@ class Slots:
 
 @dataclass(frozen=True)
 class Callees:
-    """The accounts to call, the most important first.
+    """The accounts to call, the most important first."""
 
-    Attributes
-    ----------
-    row
-        Of the accounts.
-    value_eur
-        What a call is worth.
-    window
-        Index of each account's permitted times into `permitted`.
-    permitted
-        Window, day, interval -> whether a call may begin.
-    """
-
-    row: Ints
-    value_eur: Floats
-    window: Ints
-    permitted: NDArray[np.bool_]
+    row: Ints  # of the accounts
+    value_eur: Floats  # what a call is worth
+    window: Ints  # index of each account's permitted times into `permitted`
+    permitted: NDArray[np.bool_]  # window, day, interval -> whether a call may begin
 
 
 def cut_slots(

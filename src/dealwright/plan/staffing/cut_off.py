@@ -23,36 +23,25 @@ _FEW_NODES: Final = 5  # of a search that need not be thorough
 
 @dataclass(frozen=True)
 class Program:
-    """Minimise ``cost @ x`` with ``lower <= matrix @ x <= upper`` and ``0 <= x <= most``.
-
-    Attributes
-    ----------
-    integrality
-        1 for columns that must be whole, else 0. Every column that costs anything is whole and costs a whole
-        number, so that the objective is whole.
-    """
+    """Minimise ``cost @ x`` with ``lower <= matrix @ x <= upper`` and ``0 <= x <= most``."""
 
     cost: Floats
     matrix: csr_array
     lower: Floats
     upper: Floats
     most: Floats
+    # 1 for columns that must be whole, else 0. Every column that costs anything is whole and costs a whole
+    # number, so that the objective is whole.
     integrality: Ints
 
 
 @dataclass(frozen=True)
 class Solution:
-    """The best solution found, or ``None`` if the time was over before there was any.
-
-    Attributes
-    ----------
-    bound
-        No solution is below it.
-    """
+    """The best solution found, or ``None`` if the time was over before there was any."""
 
     x: Floats | None
     proven: bool
-    bound: float
+    bound: float  # no solution is below it
 
 
 def minimise(program: Program, seconds: float, *, thorough: bool = True) -> Solution:

@@ -24,39 +24,23 @@ _EPSILON: Final = 1e-9
 
 @dataclass(frozen=True)
 class ChannelDemand:
-    """The work of one channel on one day, by interval.
-
-    Attributes
-    ----------
-    contacts
-        Arriving in each interval; the plan's own and what was left over count in the first one.
-    required
-        Agents to be scheduled, for a queue; zeros for work that may wait.
-    due
-        Scheduled agent-intervals of work that may wait which must be done by the end of each interval,
-        accumulated.
-    arrived
-        The same, that can have been done by then.
-    idle
-        Of the required agents of a queue, how many are left over for work that may be interrupted.
-    windows
-        Of work that may be done only at certain times, how many agent-intervals at which; None where it does
-        not matter.
-    source
-        Where the numbers come from.
-    own
-        Of the contacts, those the plan itself makes: what is left of them the next night plans again.
-    """
+    """The work of one channel on one day, by interval."""
 
     channel: str
     work: Work
+    # arriving in each interval; the plan's own and what was left over count in the first one
     contacts: Floats
-    required: Ints
+    required: Ints  # agents to be scheduled, for a queue; zeros for work that may wait
+    # scheduled agent-intervals of work that may wait which must be done by the end of each interval,
+    # accumulated
     due: Floats
-    arrived: Floats
-    idle: Floats
+    arrived: Floats  # the same, that can have been done by then
+    idle: Floats  # of the required agents of a queue, how many are left over for work that may be interrupted
+    # of work that may be done only at certain times, how many agent-intervals at which; None where it does
+    # not matter
     windows: tuple[tuple[float, Bools], ...] | None
-    source: str
+    source: str  # where the numbers come from
+    # of the contacts, those the plan itself makes: what is left of them the next night plans again
     own: float = 0.0
 
 

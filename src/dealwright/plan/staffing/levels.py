@@ -34,24 +34,13 @@ _BATCH: Final = 2_000  # days played at once, as they are held in memory
 
 @dataclass(frozen=True)
 class Levels:
-    """What the day is likely to bring.
+    """What the day is likely to bring."""
 
-    Attributes
-    ----------
-    table
-        `SERVICE_LEVEL_COLUMNS`.
-    probability
-        Channel -> chance that a day keeps its service level, mean over the days.
-    all_kept
-        Chance that every channel keeps its own on one day; NaN where there is no work.
-    error
-        Standard error of `all_kept`.
-    """
-
-    table: pl.DataFrame
+    table: pl.DataFrame  # `SERVICE_LEVEL_COLUMNS`
+    # channel -> chance that a day keeps its service level, mean over the days
     probability: Mapping[str, float]
-    all_kept: float
-    error: float
+    all_kept: float  # chance that every channel keeps its own on one day; NaN where there is no work
+    error: float  # standard error of `all_kept`
 
 
 @dataclass(frozen=True)

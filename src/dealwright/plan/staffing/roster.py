@@ -63,25 +63,14 @@ Unfilled = tuple[tuple[int, int, int, int], ...]
 
 @dataclass(frozen=True)
 class Roster:
-    """Who works what.
+    """Who works what."""
 
-    Attributes
-    ----------
-    assignments
-        By day, shift and person.
-    unfilled
-        Shifts of the plan that nobody can take, as (day, group, shift, how many).
-    wishes, granted
-        How many assignments had a wish, and how many got it within half an hour.
-    proven
-        Whether no better roster exists.
-    """
-
-    assignments: Assignments
-    unfilled: Unfilled
+    assignments: Assignments  # by day, shift and person
+    unfilled: Unfilled  # shifts of the plan that nobody can take, as (day, group, shift, how many)
+    # how many assignments had a wish, and how many got it within half an hour
     wishes: int
     granted: int
-    proven: bool
+    proven: bool  # whether no better roster exists
 
 
 def read_staff(staff: pl.DataFrame | None, params: ScheduleParams) -> tuple[Person, ...] | None:

@@ -22,22 +22,13 @@ Bools = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class ShiftFamily:
-    """Shifts of one start and end.
-
-    Attributes
-    ----------
-    span
-        The intervals at work if there were no breaks.
-    breaks
-        For each break: the intervals it takes at each of its places, shape (places, intervals).
-    shift_of
-        Place of each break -> index of the shift.
-    """
+    """Shifts of one start and end."""
 
     paid_min: int
-    span: Bools
+    span: Bools  # the intervals at work if there were no breaks
+    # for each break: the intervals it takes at each of its places, shape (places, intervals)
     breaks: tuple[Bools, ...]
-    shift_of: Mapping[tuple[int, ...], int]
+    shift_of: Mapping[tuple[int, ...], int]  # place of each break -> index of the shift
 
     @property
     def columns(self) -> int:

@@ -37,53 +37,29 @@ _Row: TypeAlias = tuple[Ints, Floats, float, float]
 
 @dataclass(frozen=True)
 class Group:
-    """People who can be exchanged for one another.
+    """People who can be exchanged for one another."""
 
-    Attributes
-    ----------
-    channels
-        What they can work on.
-    shifts
-        Indices of the shifts they may work.
-    size
-        How many there are; None for as many as are needed.
-    """
-
-    channels: frozenset[str]
-    shifts: tuple[int, ...]
-    size: int | None
+    channels: frozenset[str]  # what they can work on
+    shifts: tuple[int, ...]  # indices of the shifts they may work
+    size: int | None  # how many there are; None for as many as are needed
 
 
 @dataclass(frozen=True)
 class Cover:
-    """The shifts of a day.
+    """The shifts of a day."""
 
-    Attributes
-    ----------
-    count
-        People per group and shift, shape (groups, shifts).
-    assigned
-        People at work per group, channel and interval.
-    shortage
-        Missing agents per channel and interval of a queue; of work that may wait, the agent-intervals then
-        overdue.
-    between
-        People's worth of work that may be interrupted, done between the contacts of queues, per channel and
-        interval.
-    proven
-        Whether no cheaper cover exists.
-    bound
-        Lower bound of the objective, as `objective` in paid minutes with shortage weighed in.
-    """
-
-    count: Ints
-    assigned: Floats
+    count: Ints  # people per group and shift, shape (groups, shifts)
+    assigned: Floats  # people at work per group, channel and interval
+    # missing agents per channel and interval of a queue; of work that may wait, the agent-intervals then
+    # overdue
     shortage: Floats
+    # people's worth of work that may be interrupted, done between the contacts of queues, per channel and
+    # interval
     between: Floats
     paid_min: int
-    proven: bool
+    proven: bool  # whether no cheaper cover exists
     objective: float
-    bound: float
+    bound: float  # lower bound of the objective, as `objective` in paid minutes with shortage weighed in
 
 
 def missing_hours(cover: Cover, demand: tuple[ChannelDemand, ...], params: ScheduleParams) -> float:

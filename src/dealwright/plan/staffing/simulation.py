@@ -22,25 +22,14 @@ Bools = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Simulated:
-    """What happened in the simulated days of one queue.
+    """What happened in the simulated days of one queue."""
 
-    Attributes
-    ----------
-    share
-        Share of each day's contacts answered in time, per run.
-    in_time, came
-        Contacts answered in time, and all, by interval of arrival, over all runs.
-    abandoned
-        Share of all contacts that hung up.
-    mean_wait_min
-        Over those answered.
-    """
-
-    share: Floats
+    share: Floats  # share of each day's contacts answered in time, per run
+    # contacts answered in time, and all, by interval of arrival, over all runs
     in_time: Floats
     came: Floats
-    abandoned: float
-    mean_wait_min: float
+    abandoned: float  # share of all contacts that hung up
+    mean_wait_min: float  # over those answered
 
     def kept(self, target: float) -> Bools:
         """Return on which of the days the service level is met."""

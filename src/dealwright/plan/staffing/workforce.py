@@ -21,24 +21,15 @@ _ROUNDING = 1e-3  # of a contact: what a solver allows, added up over the day
 
 @dataclass(frozen=True)
 class Workforce:
-    """People and their activities.
+    """People and their activities."""
 
-    Attributes
-    ----------
-    rep_ids, skills
-        Of every person.
-    people
-        Per day: the person of each row of `activity`.
-    activity
-        Per day: channel (index of `CHANNELS`) by row and interval, `IDLE` when not at work.
-    between
-        Per day: people's worth of work done between the contacts of queues, by channel and interval.
-    """
-
+    # of every person
     rep_ids: tuple[str, ...]
     skills: tuple[frozenset[str], ...]
-    people: tuple[Ints, ...]
+    people: tuple[Ints, ...]  # per day: the person of each row of `activity`
+    # per day: channel (index of `CHANNELS`) by row and interval, `IDLE` when not at work
     activity: tuple[Ints, ...]
+    # per day: people's worth of work done between the contacts of queues, by channel and interval
     between: tuple[Floats, ...]
 
     def rep_id(self, person: int) -> str:

@@ -5,13 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
-import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from dealwright.schemas import APPROVED_TERRITORY_COLUMNS, conform
-
-Ints = NDArray[np.int64]
+from dealwright.stats.arrays import Ints
 
 
 @dataclass(frozen=True)

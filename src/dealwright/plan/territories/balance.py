@@ -15,13 +15,10 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from dealwright.plan.territories.cells import Cells
 from dealwright.plan.travel import TravelParams, drive_min
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
+from dealwright.stats.arrays import Floats, Ints
 
 UNITS: Final = 10_000_000  # the whole workload in whole numbers
 COSTS: Final = 1_000_000  # the largest squared distance in whole numbers
@@ -36,15 +33,9 @@ WAY_POWER: Final = 0.9
 
 @dataclass(frozen=True)
 class Homes:
-    """Where the representative of each territory lives, and how distance becomes time.
+    """Where the representative of each territory lives, and how distance becomes time."""
 
-    Attributes
-    ----------
-    km
-        (k, 2) places on the plane.
-    """
-
-    km: Floats
+    km: Floats  # (k, 2) places on the plane
     travel: TravelParams
 
     def minutes(self, km: Floats, place_km: Floats) -> Floats:
@@ -55,24 +46,12 @@ class Homes:
 
 @dataclass(frozen=True)
 class Balance:
-    """How cells are shared out.
+    """How cells are shared out."""
 
-    Attributes
-    ----------
-    centre_km
-        (k, 2) middles of the territories.
-    choice
-        (B, K) the territories each cell may go to.
-    share
-        (B, K) the part of a cell's workload that goes to each of them.
-    rounds
-        Rounds of assignment and recentring.
-    """
-
-    centre_km: Floats
-    choice: Ints
-    share: Floats
-    rounds: int
+    centre_km: Floats  # (k, 2) middles of the territories
+    choice: Ints  # (B, K) the territories each cell may go to
+    share: Floats  # (B, K) the part of a cell's workload that goes to each of them
+    rounds: int  # rounds of assignment and recentring
 
     @property
     def territory(self) -> Ints:

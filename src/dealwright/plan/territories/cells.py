@@ -6,12 +6,9 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from dealwright.plan.travel import EARTH_RADIUS_KM
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
+from dealwright.stats.arrays import Floats, Ints
 
 FINEST: Final = 12  # H3 cells of this resolution are some 20 m wide: one address
 # a cell that holds more than this share of a territory is cut into finer ones, so that dense towns are
@@ -49,24 +46,12 @@ class Plane:
 
 @dataclass(frozen=True)
 class Cells:
-    """Occupied cells.
+    """Occupied cells."""
 
-    Attributes
-    ----------
-    index
-        (B,) H3 indexes; dense cells are given at a finer resolution.
-    of_account
-        (n,) which cell an account lies in.
-    weight
-        (B,) workload.
-    km
-        (B, 2) middle of the workload on the plane.
-    """
-
-    index: Ints
-    of_account: Ints
-    weight: Floats
-    km: Floats
+    index: Ints  # (B,) H3 indexes; dense cells are given at a finer resolution
+    of_account: Ints  # (n,) which cell an account lies in
+    weight: Floats  # (B,) workload
+    km: Floats  # (B, 2) middle of the workload on the plane
 
 
 def gather(

@@ -6,15 +6,12 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from dealwright.errors import InputError
 from dealwright.plan.territories.params import TerritoryParams
 from dealwright.plan.travel import EARTH_RADIUS_KM, drive_min
 from dealwright.schemas import PlanInputs
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
+from dealwright.stats.arrays import Floats, Ints
 
 
 def workload_of(

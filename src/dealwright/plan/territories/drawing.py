@@ -7,7 +7,6 @@ from typing import Final
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from dealwright.plan.territories.balance import (
     Homes,
@@ -20,9 +19,7 @@ from dealwright.plan.territories.balance import (
 from dealwright.plan.territories.cells import Cells, Plane, gather
 from dealwright.plan.travel import TravelParams
 from dealwright.schemas import TERRITORY_CURVE_COLUMNS
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
+from dealwright.stats.arrays import Floats, Ints
 
 COARSER: Final = (
     2  # H3 resolutions by which the first rounds are coarser: an eighth of the time, same centres
@@ -34,41 +31,25 @@ TOLERANCES: Final = (0.0, 0.02, 0.05, 0.1, 0.2)
 
 @dataclass(frozen=True)
 class PlacedAccounts:
-    """The accounts to be divided, on a plane and in cells.
-
-    Attributes
-    ----------
-    km, workload, visits
-        (n, 2) positions, (n,) minutes a month, (n,) visits a month.
-    cells, coarse
-        The same accounts in cells, and in coarser ones.
-    """
+    """The accounts to be divided, on a plane and in cells."""
 
     plane: Plane
+    # (n, 2) positions, (n,) minutes a month, (n,) visits a month
     km: Floats
     workload: Floats
     visits: Floats
+    # the same accounts in cells, and in coarser ones
     cells: Cells
     coarse: Cells
 
 
 @dataclass(frozen=True)
 class Division:
-    """A candidate division of the ground.
+    """A candidate division of the ground."""
 
-    Attributes
-    ----------
-    label
-        (n,) territory of each account, ``0 … k − 1``.
-    centre_km
-        (k, 2) middles of the workload.
-    home_km
-        (k, 2) where the representative of each territory lives, if that is known.
-    """
-
-    label: Ints
-    centre_km: Floats
-    home_km: Floats | None = None
+    label: Ints  # (n,) territory of each account, `0 … k − 1`
+    centre_km: Floats  # (k, 2) middles of the workload
+    home_km: Floats | None = None  # (k, 2) where the representative of each territory lives, if that is known
 
 
 def survey(

@@ -81,15 +81,9 @@ class MoveCells:
 
 @dataclass(frozen=True)
 class MoveArea:
-    """All accounts within a polygon go to a territory.
+    """All accounts within a polygon go to a territory."""
 
-    Attributes
-    ----------
-    area
-        Corners as (latitude, longitude); the last one is joined to the first.
-    """
-
-    area: tuple[tuple[Lat, Lon], ...]
+    area: tuple[tuple[Lat, Lon], ...]  # corners as (latitude, longitude); the last one is joined to the first
     to: Text
 
     def apply(self, standing: Standing, scenario: Scenario) -> Scenario:
@@ -151,15 +145,10 @@ class Leave:
 
 @dataclass(frozen=True)
 class Join:
-    """A representative joins, or gets a territory, which is empty at first.
-
-    Attributes
-    ----------
-    home_lat_deg, home_lon_deg
-        Needed for somebody whom the night does not know.
-    """
+    """A representative joins, or gets a territory, which is empty at first."""
 
     rep_id: Text
+    # needed for somebody whom the night does not know
     home_lat_deg: Lat | None = None
     home_lon_deg: Lon | None = None
 

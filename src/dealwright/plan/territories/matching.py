@@ -6,14 +6,10 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from dealwright.plan.territories.drawing import Division, PlacedAccounts
 from dealwright.plan.travel import TravelParams, drive_min, great_circle_km
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
-Bools = NDArray[np.bool_]
+from dealwright.stats.arrays import Bools, Floats, Ints
 
 # minutes that work weighs more for somebody who is not back from it within a shift. From four hours on,
 # people would leave the accounts at the own door to each other so that a few far ones come within reach
@@ -22,27 +18,14 @@ _BEYOND_MIN: Final = 120.0
 
 @dataclass(frozen=True)
 class Fit:
-    """How well each representative suits each territory; all arrays are (territories, representatives).
+    """How well each representative suits each territory; all arrays are (territories, representatives)."""
 
-    Attributes
-    ----------
-    drive_min
-        Mean minutes of a single drive from home to the territory's workload.
-    theirs
-        Share of the territory's workload that is the representative's already.
-    skilled
-        Share of the territory's workload that asks for one of the representative's skills.
-    out_of_reach
-        Share of the territory's workload that the representative cannot visit within a shift.
-    reach
-        (representatives,) share of all workload that each can.
-    """
-
-    drive_min: Floats
-    theirs: Floats
-    skilled: Floats
+    drive_min: Floats  # mean minutes of a single drive from home to the territory's workload
+    theirs: Floats  # share of the territory's workload that is the representative's already
+    skilled: Floats  # share of the territory's workload that asks for one of the representative's skills
+    # share of the territory's workload that the representative cannot visit within a shift
     out_of_reach: Floats
-    reach: Floats
+    reach: Floats  # (representatives,) share of all workload that each can
 
 
 def measure_fit(

@@ -9,9 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dealwright.plan.territories.drawing import Division, PlacedAccounts
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
+from dealwright.stats.arrays import Floats, Ints
 
 FEW: Final = 20  # cells, which say nothing about how thinly the land is settled
 GAP: Final = (
@@ -21,43 +19,25 @@ GAP: Final = (
 
 @dataclass(frozen=True)
 class Shapes:
-    """Geometry of the territories, one element per territory.
+    """Geometry of the territories, one element per territory."""
 
-    Attributes
-    ----------
-    polsby_popper
-        4π · area / perimeter² of the occupied cells, gaps of one cell closed: 1 for a circle (Polsby & Popper
-        1991, "The third criterion"). NaN for a territory without accounts.
-    contiguity
-        Share of the workload in the largest connected part.
-    outline
-        Multipolygons in longitude and latitude, as WKT.
-    """
-
+    # 4π · area / perimeter² of the occupied cells, gaps of one cell closed: 1 for a circle (Polsby & Popper
+    # 1991, "The third criterion"). NaN for a territory without accounts.
     polsby_popper: Floats
-    contiguity: Floats
-    outline: tuple[str, ...]
+    contiguity: Floats  # share of the workload in the largest connected part
+    outline: tuple[str, ...]  # multipolygons in longitude and latitude, as WKT
 
 
 @dataclass(frozen=True)
 class SurveyedCells:
-    """The cells on which territories are measured.
+    """The cells on which territories are measured."""
 
-    Attributes
-    ----------
-    of_account
-        (n,) which cell an account lies in.
-    polygons, middle, width_km
-        (B,) on the plane, (B, 2) their middles, and the width of one.
-    neighbours
-        (P, 2) pairs that touch, gaps of one cell closed.
-    """
-
-    of_account: Ints
+    of_account: Ints  # (n,) which cell an account lies in
+    # (B,) on the plane, (B, 2) their middles, and the width of one
     polygons: NDArray[Any]
     middle: Floats
     width_km: float
-    neighbours: Ints
+    neighbours: Ints  # (P, 2) pairs that touch, gaps of one cell closed
 
     def owners(self, ground: PlacedAccounts, division: Division) -> tuple[Ints, Floats]:
         """Return whose most of each cell is, and the workload of each cell and territory."""

@@ -71,13 +71,7 @@ class TerritoryParams:
     travel: TravelParams = field(default_factory=TravelParams)
 
     def __post_init__(self) -> None:
-        """Refuse values that make no sense.
-
-        Raises
-        ------
-        InputError
-            Naming the value to change.
-        """
+        """Refuse values that make no sense, naming them."""
         if self.territories is not None and self.territories < 1:
             raise InputError(f"territories = {self.territories}: use 1 or more")
         if not 0 <= self.resolution <= 10:

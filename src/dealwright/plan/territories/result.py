@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from dealwright.notebook import Point, Summarised, sketch
 from dealwright.plan.territories import demand, drawing
@@ -31,9 +30,7 @@ from dealwright.schemas import (
     TERRITORY_TABLE_COLUMNS,
     PlanInputs,
 )
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
+from dealwright.stats.arrays import Floats, Ints
 
 
 @dataclass(frozen=True)

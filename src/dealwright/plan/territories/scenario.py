@@ -39,22 +39,13 @@ _SCHEMA: Final = AccountSchema(has_position=True, roles={"rep_id": "own_rep_id"}
 
 @dataclass(frozen=True)
 class Scenario:
-    """Who would have which account.
+    """Who would have which account."""
 
-    Attributes
-    ----------
-    label
-        (n,) the territory of each account of the standing plan that has a position, ``0 … k − 1``.
-    names, rep_id
-        (k,) names of the territories, and who has each; ``None``: nobody.
-    homes
-        `TERRITORY_HOME_COLUMNS` of everybody who may have one.
-    """
-
-    label: Ints
+    label: Ints  # (n,) the territory of each account of the standing plan that has a position, `0 … k − 1`
+    # (k,) names of the territories, and who has each; `None`: nobody
     names: tuple[str, ...]
     rep_id: tuple[str | None, ...]
-    homes: pl.DataFrame
+    homes: pl.DataFrame  # `TERRITORY_HOME_COLUMNS` of everybody who may have one
 
     def number(self, territory: str) -> int:
         """Return the number of a territory, given by its name or its representative.
@@ -78,25 +69,14 @@ class Scenario:
 
 @dataclass(frozen=True)
 class ScenarioFigures:
-    """How good the territories of a scenario are, and what changing to them moves.
+    """How good the territories of a scenario are, and what changing to them moves."""
 
-    Attributes
-    ----------
-    territories
-        `SCENARIO_TABLE_COLUMNS`.
-    moved
-        ``account_id, from_territory, from_rep_id, territory, rep_id, value_eur`` of each account whose
-        representative is another one in the standing plan.
-    monthly_eur
-        What driving and imbalance cost in a month, as the stage counts them.
-    move_eur
-        What it costs, once, to hand over the accounts that move.
-    """
-
-    territories: pl.DataFrame
+    territories: pl.DataFrame  # `SCENARIO_TABLE_COLUMNS`
+    # `account_id, from_territory, from_rep_id, territory, rep_id, value_eur` of each account whose
+    # representative is another one in the standing plan
     moved: pl.DataFrame
-    monthly_eur: float
-    move_eur: float
+    monthly_eur: float  # what driving and imbalance cost in a month, as the stage counts them
+    move_eur: float  # what it costs, once, to hand over the accounts that move
 
     def summary(self) -> dict[str, Any]:
         """Return the key figures; each is a sum, mean or extreme of a column."""
@@ -128,23 +108,14 @@ class ScenarioFigures:
 
 @dataclass(frozen=True, eq=False)
 class Standing:
-    """The territories that a night planned, and what it takes to measure others against them.
+    """The territories that a night planned, and what it takes to measure others against them."""
 
-    Attributes
-    ----------
-    places, homes, territories
-        `TERRITORY_PLACE_COLUMNS`, `TERRITORY_HOME_COLUMNS`, `TERRITORY_TABLE_COLUMNS` of the night.
-    territory
-        The territory of each of the places.
-    value_eur
-        Predicted, of each of the places; NaN where it is not known.
-    """
-
+    # `TERRITORY_PLACE_COLUMNS`, `TERRITORY_HOME_COLUMNS`, `TERRITORY_TABLE_COLUMNS` of the night
     places: pl.DataFrame
     homes: pl.DataFrame
     territories: pl.DataFrame
-    territory: pl.Series
-    value_eur: Floats
+    territory: pl.Series  # the territory of each of the places
+    value_eur: Floats  # predicted, of each of the places; NaN where it is not known
     params: TerritoryParams
 
     @classmethod

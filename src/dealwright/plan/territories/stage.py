@@ -8,7 +8,6 @@ from typing import Final
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from dealwright.errors import InputError
 from dealwright.plan.inputs import align, gather_inputs
@@ -19,11 +18,9 @@ from dealwright.plan.territories.drawing import Division, PlacedAccounts
 from dealwright.plan.territories.params import TerritoryParams
 from dealwright.plan.territories.result import Territories
 from dealwright.schemas import PREVIOUS_TERRITORY_COLUMNS, REP_COLUMNS, AccountSchema, PlanInputs, conform
+from dealwright.stats.arrays import Ints
 
 _NOTHING: Final = 1e-9  # of a share
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 
 def draw_territories(
@@ -147,13 +144,7 @@ def _usable(
 
 
 def _require_homes(reps: pl.DataFrame) -> None:
-    """Refuse representatives whose home is not known.
-
-    Raises
-    ------
-    InputError
-        Naming the first of them.
-    """
+    """Refuse representatives whose home is not known, naming the first."""
     known = pl.all_horizontal(
         pl.col(name).cast(pl.Float64).is_finite().fill_null(value=False)
         for name in ("home_lat_deg", "home_lon_deg")

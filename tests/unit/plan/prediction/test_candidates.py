@@ -140,13 +140,12 @@ def test_equal_labels_are_the_base_rate_and_a_blend_fits_its_members() -> None:
 # designs
 
 
-def test_designs_are_stacked_with_missing_codes_as_missing() -> None:
+def test_designs_of_one_schema_are_put_below_each_other() -> None:
     one = Design(np.array([[1.0]], np.float32), np.array([[-1]], np.int16), (2,))
     two = Design(np.array([[3.0]], np.float32), np.array([[2]], np.int16), (2,))
     both = concatenated([one, two])
-    assert both.stacked()[:, 0].tolist() == [1.0, 3.0]
-    assert np.isnan(both.stacked()[0, 1])
-    assert both.stacked()[1, 1] == 2.0
+    assert both.numeric.tolist() == [[1.0], [3.0]]
+    assert both.codes.tolist() == [[-1], [2]]
     assert both.level_counts == (2,)
 
 

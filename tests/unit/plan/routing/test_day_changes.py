@@ -30,7 +30,8 @@ from dealwright.plan.routing.day import FieldDay
 from dealwright.plan.routing.refusal import RefusedChangeError
 from dealwright.plan.routing.replanning import plan_rest
 from dealwright.plan.routing.requests import read_reps, read_requests
-from dealwright.plan.travel import EstimatedTravel, Floats, TravelTable
+from dealwright.plan.travel import EstimatedTravel, TravelTable
+from dealwright.stats.arrays import Floats
 
 DAY, AS_OF = date(2026, 7, 1), datetime(2026, 6, 30)
 PARAMS = RouteParams(iterations=400, extra_hour=False, cost_eur_per_h=20.0)
