@@ -252,6 +252,107 @@ def test_who_is_ill_is_said_by_a_form_without_scripts_and_the_rest_is_planned_ag
     page.context.close()
 
 
+def agent_line(page: Page, rep: str) -> Locator:
+    return page.locator(f'#centre svg[data-rep="{rep}"]')
+
+
+def a_shift(service: Serving) -> tuple[str, int, int]:
+    """Return who begins first in the contact centre, and when."""
+    row = table(service, "shifts").sort("start_at", "rep_id").row(0, named=True)
+    return row["rep_id"], round(minute(row["start_at"])), round(minute(row["end_at"]))
+
+
+def test_a_shift_of_the_contact_centre_is_moved_by_keyboard_and_mouse_refused_priced_and_published(
+    browser: Browser, service: Serving
+) -> None:
+    opened = open_day(browser, service)
+    page, answer = opened.page, opened.page.locator("#answer")
+    rep, start, end = a_shift(service)
+    handle = agent_line(page, rep).locator(".handle")
+    handle.focus()
+    for _ in range(8):
+        page.keyboard.press("Shift+ArrowLeft")
+    page.keyboard.press("Enter")
+    expect(answer).to_contain_text("It fits")
+    said = api(service, "/try", kind="centre_shift", rep_id=rep, start_min=start, end_min=end - 120).json()
+    more = said["centre"]["difference"]
+    assert more["cost_eur"] < 0
+    assert f"{more['short_min']:+.0f} min of staff missing".replace("+0", "0") in answer.inner_text()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("status").filter(has_text="is kept")).to_be_visible()
+    assert handle.get_attribute("data-end") == str(end - 120)
+    kept = api(service).json()["centre"]
+    assert kept["difference"] == more
+    short = sum(
+        30 * max(row["required"] - row["scheduled"], 0)
+        for row in kept["levels"]
+        if row["required"] is not None
+    )
+    assert short <= kept["figures"]["short_min"] + 1e-6
+    # its end is taken by the mouse, and let go behind the hour at which the centre closes
+    box = handle.locator("rect").bounding_box()
+    line = agent_line(page, rep).bounding_box()
+    assert box is not None
+    assert line is not None
+    x, y = box["x"] + box["width"] - 3, box["y"] + box["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + 40, y, steps=3)
+    page.mouse.move(line["x"] + line["width"] - 1, y, steps=3)
+    page.mouse.up()
+    expect(answer).to_contain_text(re.compile("Refused: (contract|opening hours)"))
+    page.get_by_role("button", name="Publish the day").click()
+    expect(page.get_by_role("status").filter(has_text="on the desk")).to_be_visible()
+    versions = sorted((folder_of(service) / "versions").iterdir(), key=lambda path: int(path.name))
+    shifts = pl.read_parquet(versions[-1] / "shifts.parquet").filter(pl.col("rep_id") == rep)
+    assert minute(shifts["end_at"].item()) == end - 120
+    assert opened.complaints == []
+    page.context.close()
+
+
+def test_a_call_is_moved_by_a_form_refused_outside_its_hours_and_its_task_goes_with_it(
+    browser: Browser, service: Serving
+) -> None:
+    opened = open_day(browser, service)
+    page, answer = opened.page, opened.page.locator("#answer")
+    calls = table(service, "calls").filter(pl.col("start_at").dt.date() == day_of(service))
+    row = calls.sort("start_at").row(-1, named=True)
+    form = page.locator("form", has=page.get_by_role("button", name="Move or add the call"))
+
+    def ask(at: str) -> None:
+        form.get_by_label("Account").fill(row["account_id"])
+        form.locator("select").select_option(row["rep_id"])
+        form.get_by_label("At").fill(at)
+        form.get_by_role("button").click()
+
+    ask("03:00")
+    expect(answer).to_contain_text("Refused: calling hours")
+    begin = next(
+        at
+        for at in range(round(minute(row["start_at"])) - 5, 540, -1)
+        if api(
+            service, "/try", kind="move_call", account_id=row["account_id"], rep_id=row["rep_id"],
+            begin_min=at,
+        ).status_code == 200
+    )  # fmt: skip
+    ask(f"{begin // 60:02d}:{begin % 60:02d}")
+    expect(answer).to_contain_text("It fits")
+    page.get_by_role("button", name="Keep it").click()
+    expect(page.locator(f'.call[data-account="{row["account_id"]}"]')).to_have_class(re.compile("pinned"))
+    page.get_by_role("button", name="Publish the day").click()
+    expect(page.get_by_role("status").filter(has_text="on the desk")).to_be_visible()
+    with service.desk.database.connect() as connection:
+        task = rows(
+            connection,
+            "select start_at at time zone 'Europe/Madrid' as at from dealwright.task "
+            "where account_id = %s and channel = 'outbound_cc' and status = 'planned'",
+            row["account_id"],
+        )[0]
+    assert minute(task["at"]) == begin
+    assert opened.complaints == []
+    page.context.close()
+
+
 def test_two_people_at_once_do_not_overwrite_each_other(browser: Browser, service: Serving) -> None:
     first, second = open_day(browser, service), open_day(browser, service, role="manager")
     account = table(service, "visits")["account_id"][0]

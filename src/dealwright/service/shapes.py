@@ -724,9 +724,12 @@ class DayChangeIn(Request):
         },
     )
 
-    kind: Literal["move", "leave_out", "pin", "absent", "overrun", "shift"]
+    kind: Literal[
+        "move", "leave_out", "pin", "absent", "overrun", "shift",
+        "centre_shift", "move_call", "leave_out_call", "pin_call",
+    ]  # fmt: skip
     account_id: Text | None = Field(None, description="Of a move, an omission, a pin, an overrun.")
-    rep_id: Text | None = Field(None, description="Of a move, an absence, a shift.")
+    rep_id: Text | None = Field(None, description="Of a move, an absence, a shift: whose.")
     begin_min: int | None = Field(
         None,
         ge=0,
@@ -778,6 +781,9 @@ class DayOut(BaseModel):
     not_made: list[dict[str, Any]]
     pinned: list[str]
     deeds: list[dict[str, Any]]
+    centre: dict[str, Any] | None = Field(
+        None, description="The contact centre: shifts, calls, levels by interval, figures; null without one."
+    )
     version: int | None
 
 
