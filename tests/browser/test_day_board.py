@@ -290,6 +290,7 @@ def test_a_shift_of_the_contact_centre_is_moved_by_keyboard_and_mouse_refused_pr
     )
     assert short <= kept["figures"]["short_min"] + 1e-6
     # its end is taken by the mouse, and let go behind the hour at which the centre closes
+    handle.scroll_into_view_if_needed()
     box = handle.locator("rect").bounding_box()
     line = agent_line(page, rep).bounding_box()
     assert box is not None
@@ -329,7 +330,7 @@ def test_a_call_is_moved_by_a_form_refused_outside_its_hours_and_its_task_goes_w
     expect(answer).to_contain_text("Refused: calling hours")
     begin = next(
         at
-        for at in range(round(minute(row["start_at"])) - 5, 540, -1)
+        for at in range(round(minute(row["start_at"])) - 1, 540, -1)
         if api(
             service, "/try", kind="move_call", account_id=row["account_id"], rep_id=row["rep_id"],
             begin_min=at,

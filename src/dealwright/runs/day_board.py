@@ -10,7 +10,7 @@ from typing import Any
 
 import polars as pl
 
-from dealwright.desk.day_changes import DayRecord
+from dealwright.desk.day_changes import ERASED, DayRecord
 from dealwright.desk.desk import Desk
 from dealwright.desk.task_results import Published
 from dealwright.errors import ConflictError
@@ -109,7 +109,9 @@ class DayBoard:
             A limit does not allow them.
         """
         record = self._desk.day_changes.of(self._night_id, self._day)
-        changes = (*(read_change(deed.change or {}) for deed in record.counting), *more)
+        made = (deed.change or {} for deed in record.counting)
+        # those of an account that was erased count no more
+        changes = (*(read_change(change) for change in made if change.get("kind") != ERASED), *more)
         of_run = read_day(self._folder, self._day, changes, self._home)
         return DayState(self._night_id, of_run, record, changes, *change_day_of(of_run, changes))
 

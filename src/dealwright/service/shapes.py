@@ -890,6 +890,7 @@ class ErasedOut(BaseModel):
 
     leads: int
     tasks: int
+    changes: int = Field(description="Changes of days, and edits and accounts of scenarios.")
     decisions: int
     archived: int
     kept_decisions: list[int]

@@ -17,6 +17,7 @@ from dealwright.web.day_words import (
     is_of_centre,
     limit_text,
     price_text,
+    queue_text,
     reason_text,
     signed,
 )
@@ -172,7 +173,8 @@ def _view(ask: Ask, state: DayState, answer: Mapping[str, Any] | None = None) ->
         "everybody": [(rep.rep_id, state.of_run.people.get(rep.rep_id, (rep.rep_id, 0))[0])
                       for rep in state.of_run.field_day.reps],
         "agents": shown_agents, "all_agents": agents, "centre": state.centre,
-        "coverage": coverage_of(state), "calls": [call for agent in shown_agents for call in agent.calls],
+        "coverage": [(name, queue_text(form, name), cells) for name, cells in coverage_of(state)],
+        "calls": [call for agent in shown_agents for call in agent.calls],
         "calls_not_made": _calls_not_made(form, state),
         "agent_pages": _pages(agents, first_agent, here, "agents"),
         "can_replan": any(not is_of_centre(change) for change in state.changes),

@@ -25,6 +25,7 @@ KINDS: Final[Mapping[str, str]] = {
     "centre_shift": mark("shift of %(rep)s from %(start)s to %(end)s"),
     "move_call": mark("call of %(account)s to %(rep)s at %(at)s"),
     "pin_call": mark("call of %(account)s pinned"),
+    "erased": mark("of an account that was erased"),
     "leave_out_call": mark("call of %(account)s left out"),
 }
 DEEDS: Final[Mapping[str, str]] = {
@@ -41,6 +42,9 @@ LIMITS: Final[Mapping[str, str]] = {
     "no call": mark("no call"), "pinned call": mark("pinned call"), "calling hours": mark("calling hours"),
     "skills": mark("skills"), "another call": mark("another call"),
     "hours of agents": mark("hours of agents"),
+}  # fmt: skip
+QUEUES: Final[Mapping[str, str]] = {
+    "inbound_cc": mark("Incoming calls"), "outbound_cc": mark("Calls"), "ecom_assisted": mark("Messages"),
 }  # fmt: skip
 # what the plan says when it refuses, and how a page says it
 _REASONS: Final = (
@@ -246,6 +250,11 @@ def _centre_price(form: Format, tried: DayState, now: DayState) -> str:
 def limit_text(form: Format, limit: str) -> str:
     """Return a limit in the language of who reads it."""
     return form.text(LIMITS[limit]) if limit in LIMITS else limit
+
+
+def queue_text(form: Format, channel: str) -> str:
+    """Return what customers wait for on a channel of the contact centre."""
+    return form.text(QUEUES[channel])
 
 
 def reason_text(form: Format, reason: str, state: DayState) -> str:

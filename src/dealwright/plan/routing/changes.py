@@ -9,7 +9,7 @@ from typing import Any, Final, TypeAlias
 
 import polars as pl
 
-from dealwright.errors import InputError
+from dealwright.errors import InputError, RefusedChangeError
 from dealwright.notebook import Summarised
 from dealwright.plan.routing.day import FieldDay, Terms, ask, clock
 from dealwright.plan.routing.job import MINUTE
@@ -19,7 +19,6 @@ from dealwright.plan.routing.refusal import (
     ABSENCE,
     NOT_VISITED,
     OTHER_DAY,
-    RefusedChangeError,
     find_obstacle,
 )
 from dealwright.plan.routing.requests import DAY_MIN

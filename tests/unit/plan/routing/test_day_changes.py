@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from dealwright.errors import NotFoundError
+from dealwright.errors import NotFoundError, RefusedChangeError
 from dealwright.plan.inputs import gather_inputs
 from dealwright.plan.routing import RouteParams, route
 from dealwright.plan.routing.changes import (
@@ -27,7 +27,6 @@ from dealwright.plan.routing.changes import (
     figures_of,
 )
 from dealwright.plan.routing.day import FieldDay
-from dealwright.plan.routing.refusal import RefusedChangeError
 from dealwright.plan.routing.replanning import plan_rest
 from dealwright.plan.routing.requests import read_reps, read_requests
 from dealwright.plan.travel import EstimatedTravel, Floats, TravelTable
