@@ -361,7 +361,7 @@ def test_two_people_at_once_do_not_overwrite_each_other(browser: Browser, servic
         page = opened.page
         form = page.locator("form", has=page.get_by_role("button", name="Is cancelled"))
         form.locator("select").select_option(account)
-        form.get_by_role("button", name="Pin").click()
+        form.get_by_role("button", name="Pin who", exact=True).click()
         expect(page.locator("#answer")).to_contain_text("It fits")
         if number:
             first.page.get_by_role("button", name="Keep it").click()

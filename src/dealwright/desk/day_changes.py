@@ -11,7 +11,6 @@ from typing import Any, Final
 from dealwright.desk.session import Session
 from dealwright.errors import ConflictError
 
-
 ERASED: Final = "erased"  # the kind of a change whose account was erased
 
 

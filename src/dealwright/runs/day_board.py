@@ -67,6 +67,7 @@ class DayState:
                 pl.col("extra_hour_eur", "extra_visit_eur").fill_nan(None)
             ).to_dicts(),
             "not_made": changed.unplaced.to_dicts(), "pinned": sorted(changed.pinned),
+            "pinned_moment": sorted(changed.pinned & changed.draft.terms.begin_s.keys()),
             "deeds": [vars(deed) for deed in self.record.deeds],
             "centre": None if self.centre is None else _centre_dict(self.centre),
             "version": None if published is None else (published.change or {}).get("version"),

@@ -738,6 +738,7 @@ class DayChangeIn(Request):
     )
     extra_min: int | None = Field(None, ge=1, le=1440, description="By how much an overrun takes longer.")
     from_min: int | None = Field(None, ge=0, lt=2880, description="From when somebody is absent.")
+    with_moment: bool | None = Field(None, description="Whether a pin holds the moment of a visit, too.")
     start_min: int | None = Field(None, ge=0, lt=2880)
     end_min: int | None = Field(None, ge=1, le=2880)
     seen: int = Field(0, ge=0, le=2**53, description="`seen` of the day as it was looked at.")
@@ -780,6 +781,7 @@ class DayOut(BaseModel):
     days: list[dict[str, Any]]
     not_made: list[dict[str, Any]]
     pinned: list[str]
+    pinned_moment: list[str] = Field(description="Of the pinned ones, those that stay at their moment.")
     deeds: list[dict[str, Any]]
     centre: dict[str, Any] | None = Field(
         None, description="The contact centre: shifts, calls, levels by interval, figures; null without one."

@@ -116,7 +116,7 @@ def _change(given: Mapping[str, str]) -> DayChange:
     kind = given.get("kind", "")
     minutes = given.get("minutes", "")
     found: dict[str, Any] = {
-        "kind": kind, "account_id": given.get("account"), "rep_id": given.get("rep"),
+        "kind": kind, "with_moment": True, "account_id": given.get("account"), "rep_id": given.get("rep"),
         "begin_min": _minute(given.get("at", ""), "at"), "from_min": _minute(given.get("from", ""), "from"),
         "start_min": _minute(given.get("start", ""), "start"),
         "end_min": _minute(given.get("end", ""), "end"),
@@ -124,6 +124,7 @@ def _change(given: Mapping[str, str]) -> DayChange:
     }  # fmt: skip
     wanted = {
         "move": ("account_id", "rep_id", "begin_min"), "leave_out": ("account_id",), "pin": ("account_id",),
+        "pin_moment": ("account_id", "with_moment"),
         "overrun": ("account_id", "extra_min"), "absent": ("rep_id", "from_min"),
         "shift": ("rep_id", "start_min", "end_min"), "centre_shift": ("rep_id", "start_min", "end_min"),
         "move_call": ("account_id", "rep_id", "begin_min"), "pin_call": ("account_id",),
@@ -132,7 +133,10 @@ def _change(given: Mapping[str, str]) -> DayChange:
     if wanted is None:
         raise InputError(f"there is no change {kind!r}: use the forms of the page")
     return change_of(
-        {"kind": kind, **{name: found[name] for name in wanted if found[name] not in (None, "")}}
+        {
+            "kind": "pin" if kind == "pin_moment" else kind,
+            **{name: found[name] for name in wanted if found[name] not in (None, "")},
+        }
     )
 
 

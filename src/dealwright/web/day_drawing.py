@@ -64,6 +64,7 @@ class Stop:
     window_end: datetime
     value_eur: float
     pinned: bool
+    at_moment: bool
     ways_x: tuple[float, float]
 
 
@@ -165,7 +166,7 @@ def _stop(row: dict[str, Any], axis: Axis, state: DayState, names: Any) -> Stop:
     return Stop(
         account, names.get(account, account), row["stop"], begin, end - begin, row["start_at"],
         row["leave_at"], row["window_start"], row["window_end"], row["value_eur"],
-        account in state.changed.pinned, way,
+        account in state.changed.pinned, account in state.changed.draft.terms.begin_s, way,
     )  # fmt: skip
 
 

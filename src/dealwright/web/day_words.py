@@ -18,6 +18,7 @@ KINDS: Final[Mapping[str, str]] = {
     "move_anywhere": mark("%(account)s to %(rep)s, where the way costs least"),
     "leave_out": mark("%(account)s left out"),
     "pin": mark("%(account)s pinned"),
+    "pin_moment": mark("%(account)s pinned, with its time"),
     "absent": mark("%(rep)s absent from %(at)s"),
     "overrun": mark("%(account)s %(minutes)s min longer"),
     "shift": mark("shift of %(rep)s from %(start)s to %(end)s"),
@@ -286,6 +287,8 @@ def deed_text(form: Format, kind: str, change: Mapping[str, Any] | None, state: 
     what = change["kind"]
     if what == "move" and change.get("begin_min") is None:
         what = "move_anywhere"
+    if what == "pin" and change.get("with_moment"):
+        what = "pin_moment"
     at = change.get("begin_min", change.get("from_min"))
     return form.text(
         KINDS[what], account=_called(state, change.get("account_id") or ""),
