@@ -18,12 +18,12 @@ from dealwright.plan.routing.changes import ChangedDay, Replan
 from dealwright.plan.routing.replanning import plan_rest
 from dealwright.plan.staffing.changes import ChangedCentre
 from dealwright.runs.day_changes import (
+    DayAsChanged,
     DayChange,
     DayOfRun,
-    change_day_of,
+    change_run_day,
     change_to_dict,
     read_change,
-    read_day,
     write_version,
 )
 
@@ -34,24 +34,35 @@ class DayState:
 
     Attributes
     ----------
-    of_run
-        As it was planned.
     record
         What people did to it.
-    changes
-        Those that count.
-    changed
-        What comes of them in the field.
-    centre
-        What comes of them in the contact centre; None where nothing is known of its day.
+    as_changed
+        What comes of it.
     """
 
     night_id: int
-    of_run: DayOfRun
     record: DayRecord
-    changes: tuple[DayChange, ...]
-    changed: ChangedDay
-    centre: ChangedCentre | None = None
+    as_changed: DayAsChanged
+
+    @property
+    def of_run(self) -> DayOfRun:
+        """As it was planned."""
+        return self.as_changed.of_run
+
+    @property
+    def changes(self) -> tuple[DayChange, ...]:
+        """Those that count."""
+        return self.as_changed.changes
+
+    @property
+    def changed(self) -> ChangedDay:
+        """What comes of them in the field."""
+        return self.as_changed.changed
+
+    @property
+    def centre(self) -> ChangedCentre | None:
+        """What comes of them in the contact centre; None where nothing is known of its day."""
+        return self.as_changed.centre
 
     def to_dict(self) -> dict[str, Any]:
         """Return it for JSON."""
@@ -113,8 +124,8 @@ class DayBoard:
         made = (deed.change or {} for deed in record.counting)
         # those of an account that was erased count no more
         changes = (*(read_change(change) for change in made if change.get("kind") != ERASED), *more)
-        of_run = read_day(self._folder, self._day, changes, self._home)
-        return DayState(self._night_id, of_run, record, changes, *change_day_of(of_run, changes))
+        as_changed = change_run_day(self._folder, self._day, changes, self._home)
+        return DayState(self._night_id, record, as_changed)
 
     def apply(self, change: DayChange, *, seen: int, made_by: str) -> DayState:
         """Make a change, after it was tried.

@@ -63,9 +63,9 @@ _FIELD: Final = "field"
 _MOST_LEFT_OUT: Final = 40  # per representative: who may come in when the rest is planned again
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class DayOfRun:
-    """A day of a run, before anybody changed it.
+    """A day of a run, before anybody changed it; the same only as itself, so that what comes of it is kept.
 
     Attributes
     ----------
@@ -312,23 +312,58 @@ def _as_tasks(
     ).select(pl.col(name).cast(kind) for name, kind in DAY_TASK_COLUMNS.items())
 
 
-def change_day_of(day: DayOfRun, changes: Sequence[DayChange]) -> tuple[ChangedDay, ChangedCentre | None]:
-    """Return the field's and the contact centre's day of a run with changes made to them.
+@dataclass(frozen=True, eq=False)
+class DayAsChanged:
+    """A day of a run with changes made to it; what is drawn of it is kept with it.
+
+    Attributes
+    ----------
+    of_run
+        As it was planned.
+    changes
+        Those that were made.
+    changed
+        What comes of them in the field.
+    centre
+        What comes of them in the contact centre; None where nothing is known of its day.
+    """
+
+    of_run: DayOfRun
+    changes: tuple[DayChange, ...]
+    changed: ChangedDay
+    centre: ChangedCentre | None
+
+
+def change_run_day(
+    folder: Path, day: date, changes: Sequence[DayChange], home: Path | None = None
+) -> DayAsChanged:
+    """Return a day of a run with changes made to it; the last ones that were asked for are kept.
 
     Raises
     ------
+    RefusedChangeError
+        A limit does not allow a change.
     NotFoundError
-        A change is of the contact centre, and nothing is known of its day.
+        The run has no visits on this day, or a change is of the contact centre, and nothing is known of its
+        day.
     """
+    of_run = read_day(folder, day, changes, home)
+    made = json.dumps([change_to_dict(change) for change in changes])
+    return _change(of_run, made)
+
+
+@lru_cache(maxsize=32)
+def _change(of_run: DayOfRun, made: str) -> DayAsChanged:
+    changes = tuple(read_change(raw) for raw in json.loads(made))
     inside: list[CentreChange] = [change for change in changes if isinstance(change, CENTRE_KINDS)]
     outside: list[Change] = [change for change in changes if not isinstance(change, CENTRE_KINDS)]
-    if inside and day.centre is None:
+    if inside and of_run.centre is None:
         raise NotFoundError(
             "nobody works in the contact centre on this day, or the run is of a version that kept no "
             f"{CENTRE_FILES[0]}: ask for another night"
         )
-    centre = None if day.centre is None else change_centre(day.centre, inside)
-    return change_day(day.field_day, outside), centre
+    centre = None if of_run.centre is None else change_centre(of_run.centre, inside)
+    return DayAsChanged(of_run, changes, change_day(of_run.field_day, outside), centre)
 
 
 def read_day_name(text: str) -> date:

@@ -539,6 +539,20 @@ class RunsOut(BaseModel):
     runs: list[dict[str, Any]]
 
 
+People = Annotated[list[Text], Field(max_length=1000)]
+
+
+class InputChangesIn(Request):
+    """How the people of a run are changed to see what it would bring."""
+
+    visits_per_day: int = Field(0, ge=-1000, le=1000, description="More for each representative.")
+    shift_end_min: int = Field(0, ge=-1440, le=1440, description="Later for each representative.")
+    more_representatives: People = Field(default_factory=list, description="Whom each further one is like.")
+    without_representatives: People = Field(default_factory=list)
+    more_staff: People = Field(default_factory=list, description="Whom each further person is like.")
+    without_staff: People = Field(default_factory=list)
+
+
 class RunIn(Request):
     """What to plan: the rest is as the service's settings say; paths are below its folder of tables."""
 
@@ -575,6 +589,10 @@ class RunIn(Request):
     params: dict[str, Any] | None = Field(
         None, description="Of the stages, as in params.toml.", examples=[{"route": {"iterations": 2000}}]
     )
+    what_if: int | None = Field(
+        None, ge=1, le=2**53, description="The run to plan again, with `changes` and `params` alone."
+    )
+    changes: InputChangesIn | None = Field(None, description="Of the people of a what-if.")
 
 
 class NightOut(BaseModel):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from datetime import date
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from dealwright.errors import InputError, RefusedChangeError
@@ -25,9 +26,10 @@ from dealwright.web.view import READERS, Ask, Done, Part, Shown, View, address_w
 
 if TYPE_CHECKING:
     from dealwright.runs.day_board import DayBoard, DayState
-    from dealwright.runs.day_changes import DayChange
+    from dealwright.runs.day_changes import DayAsChanged, DayChange
 
 _PLANNERS: Final = READERS
+_KEPT: Final = 16  # days
 _PAGE: Final = 20  # people whose lines are drawn at once
 _TEMPLATE: Final = "day_board.html"
 
@@ -154,17 +156,15 @@ def _view(ask: Ask, state: DayState, answer: Mapping[str, Any] | None = None) ->
     form, night_id, day = ask.form, ask.part("night_id"), state.of_run.field_day.day
     start = ask.number("from") or 0
     here = f"/nights/{night_id}/day/{day.isoformat()}"
-    axis = Axis.of(state)
-    people, first_agent = draw_people(state, axis), ask.number("agents") or 0
-    agents = draw_centre(state)
+    drawn = state.as_changed
+    axis = Axis.of(drawn)
+    people, first_agent = draw_people(drawn, axis), ask.number("agents") or 0
+    agents = draw_centre(drawn)
     shown_agents = agents[first_agent : first_agent + _PAGE]
     shown = people[start : start + _PAGE]
     record, changed = state.record, state.changed
     data: dict[str, Any] = {
-        "rows": [
-            {**row, "name": state.of_run.names.get(row["account_id"], row["account_id"])}
-            for row in changed.visits.to_dicts()
-        ],
+        "rows": list(_visit_rows(drawn)),
         "figures": vars(changed.figures), "planned": vars(changed.planned),
         "difference": vars(changed.difference), "seen": record.seen,
     }  # fmt: skip
@@ -177,13 +177,13 @@ def _view(ask: Ask, state: DayState, answer: Mapping[str, Any] | None = None) ->
         "everybody": [(rep.rep_id, state.of_run.people.get(rep.rep_id, (rep.rep_id, 0))[0])
                       for rep in state.of_run.field_day.reps],
         "agents": shown_agents, "all_agents": agents, "centre": state.centre,
-        "coverage": [(name, queue_text(form, name), cells) for name, cells in coverage_of(state)],
+        "coverage": [(name, queue_text(form, name), cells) for name, cells in coverage_of(drawn)],
         "calls": [call for agent in shown_agents for call in agent.calls],
         "calls_not_made": _calls_not_made(form, state),
         "agent_pages": _pages(agents, first_agent, here, "agents"),
         "can_replan": any(not is_of_centre(change) for change in state.changes),
         "figures": changed.figures, "difference": changed.difference,
-        "visits": [row for row in _visit_rows(state) if row["rep_id"] in on_screen],
+        "visits": [row for row in _visit_rows(drawn) if row["rep_id"] in on_screen],
         "not_made": [
             {
                 "name": state.of_run.names.get(row["account_id"], row["account_id"]),
@@ -237,16 +237,17 @@ def _pages(
     return found
 
 
-def _visit_rows(state: DayState) -> list[dict[str, Any]]:
+@lru_cache(maxsize=_KEPT)
+def _visit_rows(state: DayAsChanged) -> tuple[dict[str, Any], ...]:
     names, people = state.of_run.names, state.of_run.people
-    return [
+    return tuple(
         {
             **row, "name": names.get(row["account_id"], row["account_id"]),
             "rep_name": people.get(row["rep_id"], (row["rep_id"], 0))[0],
             "pinned": row["account_id"] in state.changed.pinned,
         }
         for row in state.changed.visits.to_dicts()
-    ]  # fmt: skip
+    )  # fmt: skip
 
 
 def _lead(form: Format, state: DayState) -> str:

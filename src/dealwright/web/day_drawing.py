@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime, time
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
 
 if TYPE_CHECKING:
-    from dealwright.runs.day_board import DayState
+    from dealwright.runs.day_changes import DayAsChanged
 
 WIDTH: Final = 1200
 _COLOURS: Final = 8
+_KEPT: Final = 16  # drawn days
 
 
 @dataclass(frozen=True)
@@ -23,7 +25,7 @@ class Axis:
     last_min: int
 
     @classmethod
-    def of(cls, state: DayState) -> Axis:
+    def of(cls, state: DayAsChanged) -> Axis:
         """Return the hours of all shifts, those of the contact centre included."""
         terms = state.changed.draft.terms
         reps = [terms.shift_of(rep) for rep in state.of_run.field_day.reps]
@@ -129,7 +131,8 @@ class Coverage:
         return max(self.required - self.scheduled, 0)
 
 
-def draw_people(state: DayState, axis: Axis) -> list[PersonLine]:
+@lru_cache(maxsize=_KEPT)
+def draw_people(state: DayAsChanged, axis: Axis) -> tuple[PersonLine, ...]:
     """Return the lines of the representatives, in their order."""
     field_day, changed = state.of_run.field_day, state.changed
     names, people = state.of_run.names, state.of_run.people
@@ -155,10 +158,10 @@ def draw_people(state: DayState, axis: Axis) -> list[PersonLine]:
                 day.get("value_eur") or 0.0, day.get("distance_km") or 0.0, rep.rep_id in changed.touched,
             )
         )  # fmt: skip
-    return lines
+    return tuple(lines)
 
 
-def _stop(row: dict[str, Any], axis: Axis, state: DayState, names: Any) -> Stop:
+def _stop(row: dict[str, Any], axis: Axis, state: DayAsChanged, names: Any) -> Stop:
     day, account = row["day"], row["account_id"]
     begin, end = _minute(row["start_at"], day), _minute(row["leave_at"], day)
     travel = row["travel_min"]
@@ -174,11 +177,12 @@ def _minute(moment: datetime, day: date) -> float:
     return (moment - datetime.combine(day, time())).total_seconds() / 60
 
 
-def draw_centre(state: DayState) -> list[CentreLine]:
+@lru_cache(maxsize=_KEPT)
+def draw_centre(state: DayAsChanged) -> tuple[CentreLine, ...]:
     """Return the shifts of the contact centre with their calls; nothing where nothing is known of its day."""
     day, changed = state.of_run.centre, state.centre
     if day is None or changed is None:
-        return []
+        return ()
     names, of_person = state.of_run.names, {}
     for account, rep_id, start, end in changed.calls.select(
         "account_id", "rep_id", "start_at", "end_at"
@@ -200,14 +204,15 @@ def draw_centre(state: DayState) -> list[CentreLine]:
                 row["rep_id"] in changed.touched,
             )
         )  # fmt: skip
-    return lines
+    return tuple(lines)
 
 
-def coverage_of(state: DayState) -> list[tuple[str, list[Coverage]]]:
+@lru_cache(maxsize=_KEPT)
+def coverage_of(state: DayAsChanged) -> tuple[tuple[str, list[Coverage]], ...]:
     """Return for each queue of the contact centre its intervals."""
     day, changed = state.of_run.centre, state.centre
     if day is None or changed is None:
-        return []
+        return ()
     planned = day.levels.select("channel", "start_at", planned="scheduled")
     levels = changed.levels.filter(pl.col("required").is_not_null()).join(
         planned, on=["channel", "start_at"], how="left"
@@ -220,4 +225,4 @@ def coverage_of(state: DayState) -> list[tuple[str, list[Coverage]]]:
                 row["scheduled"], row["planned"] or 0, row["service_level"],
             )
         )  # fmt: skip
-    return list(found.items())
+    return tuple(found.items())
