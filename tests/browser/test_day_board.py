@@ -186,6 +186,12 @@ def test_a_visit_is_dragged_refused_for_its_window_placed_priced_kept_undone_and
     ]  # fmt: skip
     version = pl.read_parquet(folder_of(service) / "versions" / "1" / "visits.parquet")
     assert minute(version.filter(pl.col("account_id") == account)["start_at"].item()) == begin
+    # and so does what the report's links lead to
+    name = f"{row['rep_id']}-{day_of(service)}"
+    at = f"{begin // 60:02d}:{begin % 60:02d}"
+    assert at in (folder_of(service) / "days" / f"{name}.html").read_text("utf-8")
+    calendar = (folder_of(service) / "calendars" / f"{name}.ics").read_text("utf-8")
+    assert f":{day_of(service):%Y%m%d}T{at.replace(':', '')}00" in calendar
     # the plan itself stays
     assert (
         table(service, "visits").filter(pl.col("account_id") == account)["start_at"].item() == row["start_at"]
@@ -352,6 +358,30 @@ def test_a_call_is_moved_by_a_form_refused_outside_its_hours_and_its_task_goes_w
     assert minute(task["at"]) == begin
     assert opened.complaints == []
     page.context.close()
+
+
+def test_a_day_that_is_published_cancels_what_calendars_were_told_and_an_undone_one_tells_it_again(
+    service: Serving,
+) -> None:
+    rep, day = table(service, "visits")["rep_id"].mode()[0], day_of(service)
+    planned = table(service, "visits").filter(pl.col("rep_id") == rep)
+    files = {
+        kind: folder_of(service) / place / f"{rep}-{day}{end}"
+        for kind, place, end in (
+            ("told", "calendars", ".ics"), ("gone", "calendars", "-cancelled.ics"), ("page", "days", ".html"),
+        )
+    }  # fmt: skip
+    before = files["page"].read_text("utf-8")
+    seen = api(service, "/changes", kind="absent", rep_id=rep, from_min=0, seen=api(service).json()["seen"])
+    assert api(service, "/publish", seen=seen.json()["seen"]).status_code == 200
+    assert files["gone"].read_text("utf-8").count("BEGIN:VEVENT") == planned.height
+    assert all(name not in files["page"].read_text("utf-8") for name in planned["account_id"])
+    undone = api(service, "/undo", seen=api(service).json()["seen"]).json()
+    assert api(service, "/publish", seen=undone["seen"]).status_code == 200
+    assert files["told"].read_text("utf-8").count("STATUS:CONFIRMED") == planned.height
+    assert "SEQUENCE:2" in files["told"].read_text("utf-8")
+    assert not files["gone"].exists()
+    assert files["page"].read_text("utf-8") == before
 
 
 def test_two_people_at_once_do_not_overwrite_each_other(browser: Browser, service: Serving) -> None:

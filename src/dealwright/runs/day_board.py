@@ -26,6 +26,7 @@ from dealwright.runs.day_changes import (
     read_change,
     write_version,
 )
+from dealwright.runs.day_publication import rewrite_days
 
 
 @dataclass(frozen=True)
@@ -176,6 +177,7 @@ class DayBoard:
             )
         version = write_version(self._folder, state.of_run, state.changes, state.changed, state.centre)
         published = self._desk.tasks.publish(version.tasks)
+        rewrite_days(self._folder, state.as_changed, version.tasks, version.concerned)
         self._desk.day_changes.note_published(
             self._night_id, self._day, version.number, version.tasks.run_id, seen=seen, made_by=made_by
         )

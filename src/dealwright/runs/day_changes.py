@@ -230,10 +230,13 @@ class Version:
         All tasks of the run, those of the day as changed.
     number
         Counted from 1 within the run.
+    concerned
+        Whose day differs from the plan, or did in an earlier version.
     """
 
     tasks: DayTasks
     number: int
+    concerned: frozenset[str]
 
 
 def write_version(
@@ -250,8 +253,9 @@ def write_version(
     root = folder / VERSIONS
     root.mkdir(exist_ok=True)
     number = 1 + max((int(path.name) for path in root.iterdir() if path.name.isdigit()), default=0)
-    before = read_tasks(folder if number == 1 else root / str(number - 1))
-    tasks = _tasks(before, day, changed, centre)
+    planned = read_tasks(folder)
+    before = planned if number == 1 else read_tasks(root / str(number - 1))
+    tasks = _tasks(planned, before, day, changed, centre)
     partial = root / f".{number}.{os.getpid()}.partial"
     partial.mkdir()
     changed.visits.write_parquet(partial / "visits.parquet")
@@ -261,15 +265,35 @@ def write_version(
         centre.shifts.write_parquet(partial / "shifts.parquet")
         centre.calls.write_parquet(partial / "calls.parquet")
         centre.unplaced.write_parquet(partial / "calls_unplaced.parquet")
-    told = {"day": day.field_day.day.isoformat(), "changes": [change_to_dict(change) for change in changes]}
+    touched = changed.touched | (frozenset() if centre is None else centre.touched)
+    told = {
+        "day": day.field_day.day.isoformat(), "changes": [change_to_dict(change) for change in changes],
+        "people": sorted(touched),
+    }  # fmt: skip
     (partial / "changes.json").write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
     write_tasks(tasks, partial)
+    concerned = touched | _told_before(root, day.field_day.day)
     partial.rename(root / str(number))
-    return Version(tasks, number)
+    return Version(tasks, number, concerned)
 
 
-def _tasks(before: DayTasks, day: DayOfRun, changed: ChangedDay, centre: ChangedCentre | None) -> DayTasks:
-    """Return the tasks of a run with the visits and calls of a changed day."""
+def _told_before(root: Path, day: date) -> frozenset[str]:
+    """Return whose day an earlier version of the run changed: it may be as planned again."""
+    found: set[str] = set()
+    for path in root.glob("*/changes.json"):
+        told = json.loads(path.read_text(encoding="utf-8"))
+        if told["day"] == day.isoformat():
+            found |= set(told.get("people", ()))
+    return frozenset(found)
+
+
+def _tasks(
+    planned: DayTasks, before: DayTasks, day: DayOfRun, changed: ChangedDay, centre: ChangedCentre | None
+) -> DayTasks:
+    """Return the tasks of a run with the visits and calls of a changed day.
+
+    Of an account that an earlier version left out, the plan says what its task holds.
+    """
     on = day.field_day.day
     visits = changed.visits.with_columns(channel=pl.lit(_FIELD), end_at=pl.col("leave_at"))
     parts = [(_FIELD, "visit", visits, pl.col("day") == on)]
@@ -282,7 +306,8 @@ def _tasks(before: DayTasks, day: DayOfRun, changed: ChangedDay, centre: Changed
     for channel, action, contacts, here in parts:
         timed = (pl.col("channel") == channel) & here & pl.col("start_at").is_not_null()
         ours = timed.fill_null(value=False)
-        new = _as_tasks(contacts, frame.filter(ours), action, day.names)
+        known = pl.concat([frame.filter(ours), planned.frame.filter(pl.col("channel") == channel)])
+        new = _as_tasks(contacts, known, action, day.names)
         frame = pl.concat([frame.filter(~ours), new])
     frame = frame.unique(["day", "account_id", "channel"], keep="last", maintain_order=True).sort(
         "day", "rep_id", "start_at", "account_id", nulls_last=True
@@ -300,7 +325,7 @@ def _as_tasks(
     timed = ("account_id", "channel", "day", "rep_id", "stop", "start_at", "end_at", "window_start",
              "window_end", "value_eur")  # fmt: skip
     kept = ("account_id", "action", "account_name", "cost_eur", "propensity", "reason", "brief", "card")
-    known = former.unique("account_id", keep="first").select(kept)
+    known = former.unique("account_id", keep="first", maintain_order=True).select(kept)
     new = conform(contacts, {name: DAY_TASK_COLUMNS[name] for name in timed}).join(
         known, on="account_id", how="left", maintain_order="left"
     )
