@@ -24,9 +24,9 @@ from dealwright.runs.day_changes import (
     change_run_day,
     change_to_dict,
     read_change,
-    write_version,
 )
 from dealwright.runs.day_publication import rewrite_days
+from dealwright.runs.day_versions import write_version
 
 
 @dataclass(frozen=True)

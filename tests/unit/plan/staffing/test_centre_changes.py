@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import date, datetime, timedelta
 from functools import cache
 from itertools import pairwise
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,8 @@ from dealwright.plan.staffing.changes import (
     PinCall,
     change_centre,
 )
+from dealwright.report.format import format_of
+from dealwright.web.day_words import limit_text, reason_text
 
 AS_OF, DAY = datetime(2026, 6, 30, 18), date(2026, 7, 1)
 EIGHT = ShiftPattern("eight", 480, break_windows=((120, 120), (300, 300)))
@@ -283,3 +286,28 @@ def test_who_lays_aside_the_line_for_a_call_is_missing_there() -> None:
     assert after == before - 1
     assert changed.difference.service_level is not None
     assert changed.difference.service_level < 0
+
+
+def test_what_is_refused_is_said_in_the_language_of_who_reads_it() -> None:
+    line, calls = on_the_line()[0], on_calls()[0]
+    rep, (start, end) = min(minutes(line).items())
+    account, begin, mine = calls.calls.select("account_id", "start_at", "rep_id").row(0)
+    other = next(name for name in calls.planned_shifts if name != mine)
+    few = replace(line, staff=staff(*[(0, 1440)] * 6, hours_per_week=[1.0] * 6))
+    said = [
+        (line, [MoveShift(rep, 480, 900)]), (line, [MoveShift(rep, 540, 1140)]),
+        (few, [MoveShift(rep, start, end - 60)]), (calls, [MoveCall(account, mine, 1079)]),
+        (calls, [PinCall(account), MoveShift(mine, 720, 960)]), (calls, [LeaveOutCall("X")]),
+        (calls, [MoveCall(account, other, calls.minute(begin))]),
+    ]  # fmt: skip
+    spanish = set()
+    for day, changes in said:
+        with pytest.raises(RefusedChangeError) as refused:
+            change_centre(day, changes)
+        shown = SimpleNamespace(of_run=SimpleNamespace(names={}, people={}, centre=day))
+        text = reason_text(format_of("es"), refused.value.reason, shown)  # type: ignore[arg-type]
+        assert text != refused.value.reason
+        assert "%" not in text
+        assert limit_text(format_of("es"), refused.value.limit) != refused.value.limit
+        spanish.add(text)
+    assert len(spanish) == len(said)
