@@ -183,7 +183,8 @@ def draw_centre(state: DayAsChanged) -> tuple[CentreLine, ...]:
     day, changed = state.of_run.centre, state.centre
     if day is None or changed is None:
         return ()
-    names, of_person = state.of_run.names, {}
+    names = state.of_run.names
+    of_person: dict[str, list[Call]] = {}
     for account, rep_id, start, end in changed.calls.select(
         "account_id", "rep_id", "start_at", "end_at"
     ).iter_rows():
