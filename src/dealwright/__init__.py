@@ -38,6 +38,7 @@ if TYPE_CHECKING:
         MissingExtraError,
         NoRosterError,
         NotFoundError,
+        RefusedChangeError,
         ServiceError,
         UnknownNameError,
     )
@@ -63,7 +64,6 @@ if TYPE_CHECKING:
         route,
     )
     from dealwright.plan.routing.checker import InfeasiblePlanError
-    from dealwright.plan.routing.refusal import RefusedChangeError
     from dealwright.plan.segments import SegmentParams, Segments, segment
     from dealwright.plan.staffing import Schedule, ScheduleParams, ShiftPattern, Work, schedule
     from dealwright.plan.territories import (
@@ -119,6 +119,7 @@ _MODULES = {
         "MissingExtraError",
         "NoRosterError",
         "NotFoundError",
+        "RefusedChangeError",
         "ServiceError",
         "UnknownNameError",
     ),
@@ -178,7 +179,6 @@ _MODULES = {
         "route",
     ),
     "dealwright.plan.routing.checker": ("InfeasiblePlanError",),
-    "dealwright.plan.routing.refusal": ("RefusedChangeError",),
     "dealwright.plan.segments": (
         "SegmentParams",
         "Segments",

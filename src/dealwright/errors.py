@@ -49,6 +49,21 @@ class ConflictError(DealwrightError):
     """A request contradicts the state of the book of record (for example an agent who is full)."""
 
 
+class RefusedChangeError(ConflictError):
+    """A change of a planned day that a limit does not allow.
+
+    Attributes
+    ----------
+    limit
+        Which one, in two or three words.
+    """
+
+    def __init__(self, limit: str, reason: str) -> None:
+        super().__init__(f"{reason} ({limit})")
+        self.limit = limit
+        self.reason = reason
+
+
 class MissingExtraError(DealwrightError):
     """Something needs libraries that are installed on request; the message names the extra."""
 

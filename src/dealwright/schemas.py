@@ -525,6 +525,20 @@ SERVICE_LEVEL_COLUMNS: Final[Columns] = {
     "service_level": pl.Float64,  # by formula, in the steady state; null for work that may wait
     "simulated_service_level": pl.Float64,  # null where nobody came
 }
+CENTRE_WORK_COLUMNS: Final[Columns] = {  # who works on what
+    "rep_id": pl.String,  # null: work that is done between the contacts of queues, by whoever waits for them
+    "day": pl.Date,
+    "start_at": TIMESTAMP,  # of the interval
+    "channel": pl.String,
+    "people": pl.Float64,
+}
+CALL_WINDOW_COLUMNS: Final[Columns] = {  # when the accounts of the call list may be called
+    "account_id": pl.String,
+    "day": pl.Date,
+    "zone": pl.String,  # the account's clock
+    "from_min": pl.List(pl.Int64),  # minutes after midnight on the company's clock
+    "to_min": pl.List(pl.Int64),  # before which a call begins
+}
 STAFF_HOURS_COLUMNS: Final[Columns] = {
     "channel": pl.String,  # null for what belongs to none
     "used_for": pl.String,

@@ -186,6 +186,12 @@ def test_a_visit_is_dragged_refused_for_its_window_placed_priced_kept_undone_and
     ]  # fmt: skip
     version = pl.read_parquet(folder_of(service) / "versions" / "1" / "visits.parquet")
     assert minute(version.filter(pl.col("account_id") == account)["start_at"].item()) == begin
+    # and so does what the report's links lead to
+    name = f"{row['rep_id']}-{day_of(service)}"
+    at = f"{begin // 60:02d}:{begin % 60:02d}"
+    assert at in (folder_of(service) / "days" / f"{name}.html").read_text("utf-8")
+    calendar = (folder_of(service) / "calendars" / f"{name}.ics").read_text("utf-8")
+    assert f":{day_of(service):%Y%m%d}T{at.replace(':', '')}00" in calendar
     # the plan itself stays
     assert (
         table(service, "visits").filter(pl.col("account_id") == account)["start_at"].item() == row["start_at"]
@@ -252,6 +258,132 @@ def test_who_is_ill_is_said_by_a_form_without_scripts_and_the_rest_is_planned_ag
     page.context.close()
 
 
+def agent_line(page: Page, rep: str) -> Locator:
+    return page.locator(f'#centre svg[data-rep="{rep}"]')
+
+
+def a_shift(service: Serving) -> tuple[str, int, int]:
+    """Return who begins first in the contact centre, and when."""
+    row = table(service, "shifts").sort("start_at", "rep_id").row(0, named=True)
+    return row["rep_id"], round(minute(row["start_at"])), round(minute(row["end_at"]))
+
+
+def test_a_shift_of_the_contact_centre_is_moved_by_keyboard_and_mouse_refused_priced_and_published(
+    browser: Browser, service: Serving
+) -> None:
+    opened = open_day(browser, service)
+    page, answer = opened.page, opened.page.locator("#answer")
+    rep, start, end = a_shift(service)
+    handle = agent_line(page, rep).locator(".handle")
+    handle.focus()
+    for _ in range(8):
+        page.keyboard.press("Shift+ArrowLeft")
+    page.keyboard.press("Enter")
+    expect(answer).to_contain_text("It fits")
+    said = api(service, "/try", kind="centre_shift", rep_id=rep, start_min=start, end_min=end - 120).json()
+    more = said["centre"]["difference"]
+    assert more["cost_eur"] < 0
+    assert f"{more['short_min']:+.0f} min of staff missing".replace("+0", "0") in answer.inner_text()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("status").filter(has_text="is kept")).to_be_visible()
+    assert handle.get_attribute("data-end") == str(end - 120)
+    kept = api(service).json()["centre"]
+    assert kept["difference"] == more
+    short = sum(
+        30 * max(row["required"] - row["scheduled"], 0)
+        for row in kept["levels"]
+        if row["required"] is not None
+    )
+    assert short <= kept["figures"]["short_min"] + 1e-6
+    # its end is taken by the mouse, and let go behind the hour at which the centre closes
+    handle.scroll_into_view_if_needed()
+    box = handle.locator("rect").bounding_box()
+    line = agent_line(page, rep).bounding_box()
+    assert box is not None
+    assert line is not None
+    x, y = box["x"] + box["width"] - 3, box["y"] + box["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + 40, y, steps=3)
+    page.mouse.move(line["x"] + line["width"] - 1, y, steps=3)
+    page.mouse.up()
+    expect(answer).to_contain_text(re.compile("Refused: (contract|opening hours)"))
+    page.get_by_role("button", name="Publish the day").click()
+    expect(page.get_by_role("status").filter(has_text="on the desk")).to_be_visible()
+    versions = sorted((folder_of(service) / "versions").iterdir(), key=lambda path: int(path.name))
+    shifts = pl.read_parquet(versions[-1] / "shifts.parquet").filter(pl.col("rep_id") == rep)
+    assert minute(shifts["end_at"].item()) == end - 120
+    assert opened.complaints == []
+    page.context.close()
+
+
+def test_a_call_is_moved_by_a_form_refused_outside_its_hours_and_its_task_goes_with_it(
+    browser: Browser, service: Serving
+) -> None:
+    opened = open_day(browser, service)
+    page, answer = opened.page, opened.page.locator("#answer")
+    calls = table(service, "calls").filter(pl.col("start_at").dt.date() == day_of(service))
+    row = calls.sort("start_at").row(-1, named=True)
+    form = page.locator("form", has=page.get_by_role("button", name="Move or add the call"))
+
+    def ask(at: str) -> None:
+        form.get_by_label("Account").fill(row["account_id"])
+        form.locator("select").select_option(row["rep_id"])
+        form.get_by_label("At").fill(at)
+        form.get_by_role("button").click()
+
+    ask("03:00")
+    expect(answer).to_contain_text("Refused: calling hours")
+    begin = next(
+        at
+        for at in range(round(minute(row["start_at"])) - 1, 540, -1)
+        if api(
+            service, "/try", kind="move_call", account_id=row["account_id"], rep_id=row["rep_id"],
+            begin_min=at,
+        ).status_code == 200
+    )  # fmt: skip
+    ask(f"{begin // 60:02d}:{begin % 60:02d}")
+    expect(answer).to_contain_text("It fits")
+    page.get_by_role("button", name="Keep it").click()
+    expect(page.locator(f'.call[data-account="{row["account_id"]}"]')).to_have_class(re.compile("pinned"))
+    page.get_by_role("button", name="Publish the day").click()
+    expect(page.get_by_role("status").filter(has_text="on the desk")).to_be_visible()
+    with service.desk.database.connect() as connection:
+        task = rows(
+            connection,
+            "select start_at at time zone 'Europe/Madrid' as at from dealwright.task "
+            "where account_id = %s and channel = 'outbound_cc' and status = 'planned'",
+            row["account_id"],
+        )[0]
+    assert minute(task["at"]) == begin
+    assert opened.complaints == []
+    page.context.close()
+
+
+def test_a_day_that_is_published_cancels_what_calendars_were_told_and_an_undone_one_tells_it_again(
+    service: Serving,
+) -> None:
+    rep, day = table(service, "visits")["rep_id"].mode()[0], day_of(service)
+    planned = table(service, "visits").filter(pl.col("rep_id") == rep)
+    files = {
+        kind: folder_of(service) / place / f"{rep}-{day}{end}"
+        for kind, place, end in (
+            ("told", "calendars", ".ics"), ("gone", "calendars", "-cancelled.ics"), ("page", "days", ".html"),
+        )
+    }  # fmt: skip
+    before = files["page"].read_text("utf-8")
+    seen = api(service, "/changes", kind="absent", rep_id=rep, from_min=0, seen=api(service).json()["seen"])
+    assert api(service, "/publish", seen=seen.json()["seen"]).status_code == 200
+    assert files["gone"].read_text("utf-8").count("BEGIN:VEVENT") == planned.height
+    assert all(name not in files["page"].read_text("utf-8") for name in planned["account_id"])
+    undone = api(service, "/undo", seen=api(service).json()["seen"]).json()
+    assert api(service, "/publish", seen=undone["seen"]).status_code == 200
+    assert files["told"].read_text("utf-8").count("STATUS:CONFIRMED") == planned.height
+    assert "SEQUENCE:2" in files["told"].read_text("utf-8")
+    assert not files["gone"].exists()
+    assert files["page"].read_text("utf-8") == before
+
+
 def test_two_people_at_once_do_not_overwrite_each_other(browser: Browser, service: Serving) -> None:
     first, second = open_day(browser, service), open_day(browser, service, role="manager")
     account = table(service, "visits")["account_id"][0]
@@ -259,7 +391,7 @@ def test_two_people_at_once_do_not_overwrite_each_other(browser: Browser, servic
         page = opened.page
         form = page.locator("form", has=page.get_by_role("button", name="Is cancelled"))
         form.locator("select").select_option(account)
-        form.get_by_role("button", name="Pin").click()
+        form.get_by_role("button", name="Pin who", exact=True).click()
         expect(page.locator("#answer")).to_contain_text("It fits")
         if number:
             first.page.get_by_role("button", name="Keep it").click()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from dealwright.errors import ConflictError, InputError, NotFoundError
 
 LEAD = {"destination": "Mars", "lead_source": "Organic"}
 MODEL = random_model(np.random.default_rng(5))
+DAY = date(2026, 7, 1)
 POLICIES = ("value", "classic", "workload", "fair")
 
 
@@ -125,6 +127,42 @@ def everything_the_desk_holds(connection: Connection[Any]) -> str:
     )
 
 
+def change_plans(desk: Desk) -> None:
+    """Change a day and territories of a night, for two customers."""
+    nights = desk.nights
+    nights.request("n", "test")
+    nights.begin("test", datetime.now(UTC) + timedelta(minutes=1))
+    nights.end(1, "done", folder="000001", result={})
+    orders = {"kind": "replan", "orders": {"R1": ["C-Kate", "C-Max"]}, "begun_s": {"C-Kate": 1, "C-Max": 2}}
+    seen = 0
+    for change in ({"kind": "pin", "account_id": "C-Kate"}, {"kind": "pin", "account_id": "C-Max"}, orders):
+        seen = desk.day_changes.add(1, DAY, change, seen=seen, made_by="Ann")
+    scenarios = desk.territory_scenarios
+    made = scenarios.create("autumn", 1, "Ann").scenario_id
+    for accounts in (["C-Kate"], ["C-Kate", "C-Max"]):
+        edit = {"kind": "move_accounts", "accounts": accounts, "territory": "T1"}
+        scenarios.edit(made, edit, "Ann")
+    scenarios.approve(
+        made,
+        DAY,
+        "Ann",
+        edits=2,
+        figures={},
+        holders={"T1": "R1"},
+        accounts=[("C-Kate", "T1"), ("C-Max", "T1")],
+    )
+
+
+def require_plans_without(desk: Desk) -> None:
+    """Check that what was said of the other customer goes on to count."""
+    first, second, third = desk.day_changes.of(1, DAY).counting
+    assert (first.change, second.change) == ({"kind": "erased"}, {"kind": "pin", "account_id": "C-Max"})
+    assert third.change == {"kind": "replan", "orders": {"R1": ["C-Max"]}, "begun_s": {"C-Max": 2}}
+    edits = desk.territory_scenarios.edits(1)
+    assert [row["edit"]["accounts"] for row in edits] == [[], ["C-Max"]]
+    assert [row["undone_by"] for row in edits] == ["erased", None]
+
+
 def test_an_erased_customer_is_nowhere_and_the_chain_verifies(
     desk: Desk, connection: Connection[Any], tmp_path: Path
 ) -> None:
@@ -147,6 +185,7 @@ def test_an_erased_customer_is_nowhere_and_the_chain_verifies(
         "select dealwright.publish_tasks('r', '2026-06-30', 'UTC', '2026-07-01', '2026-07-01');"
         "select dealwright.finish_task(task_id, 'responded') from dealwright.task",
     )
+    change_plans(desk)
     with pytest.raises(ConflictError, match="still at work"):
         desk.oversight.erase("C-Kate", "asked for it")
     for row in placed:
@@ -158,7 +197,9 @@ def test_an_erased_customer_is_nowhere_and_the_chain_verifies(
     )
     before = rows(connection, seals)
     done = desk.oversight.erase("C-Kate", "the customer asked for it")
-    assert done == {"leads": 8, "tasks": 1, "decisions": 8, "archived": 0, "kept_decisions": []}
+    changed = {"leads": 8, "tasks": 1, "changes": 5, "decisions": 8}
+    assert done == {**changed, "archived": 0, "kept_decisions": []}
+    require_plans_without(desk)
     held = everything_the_desk_holds(connection)
     for word in ("Nguyen", "Orchard", "C-Kate", "kate-", "crm-kate"):
         assert word not in held, word

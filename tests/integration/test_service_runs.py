@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import date
 
 import polars as pl
 import pytest
@@ -227,6 +228,64 @@ def test_what_cannot_be_planned_is_refused_at_once(client: Client, two: Two) -> 
     with pytest.raises(NotFoundError, match="no night 999"):
         client.start_run(previous=999)
     assert next(client.runs())["night_id"] == two[1]
+
+
+def test_a_what_if_is_asked_for_with_the_changes_that_the_console_sends(client: Client, two: Two) -> None:
+    base = client.run(two[0])
+    asked = client.start_run(what_if=two[0], changes={"visits_per_day": 1}, params={"route": {"joint": 1}})
+    options = asked["options"]
+    assert (options["what_if"], options["publish"], options["changes"]["visits_per_day"]) == (
+        two[0],
+        False,
+        1,
+    )
+    assert options["as_of"] == base["result"]["as_of"]
+    assert (options["seed"], options["params"]["route"]["joint"]) == (1, 1)
+    client.cancel_run(asked["night_id"])
+    with pytest.raises(InputError, match="seed is not for a what-if"):
+        client.start_run(what_if=two[0], changes={"visits_per_day": 1}, seed=2)
+    with pytest.raises(InputError, match="nothing is changed"):
+        client.start_run(what_if=two[0])
+    with pytest.raises(InputError, match="name the night with what_if"):
+        client.start_run(changes={"visits_per_day": 1})
+
+
+def test_a_day_and_territories_are_changed_through_the_client(
+    service: Serving, client: Client, two: Two
+) -> None:
+    folder = service.log.parent / "runs" / "000001-2"
+    visits = pl.read_parquet(folder / "visits.parquet")
+    day, account = visits["day"].min(), visits.sort("day", "rep_id", "stop")["account_id"][0]
+    assert isinstance(day, date)
+    planned = client.run_day(two[0], day)
+    tried = client.try_day_change(two[0], day, kind="leave_out", account_id=account)
+    assert client.run_day(two[0], day)["seen"] == planned["seen"] == 0
+    changed = client.change_day(two[0], day, seen=0, kind="leave_out", account_id=account)
+    assert changed["difference"] == tried["difference"]
+    assert changed["difference"]["visits"] == -1
+    with pytest.raises(ConflictError, match="meanwhile"):
+        client.change_day(two[0], day, seen=0, kind="absent", rep_id=visits["rep_id"][0])
+    undone = client.undo_day_change(two[0], day, seen=changed["seen"])
+    assert undone["figures"] == planned["figures"]
+    redone = client.redo_day_change(two[0], day, seen=undone["seen"])
+    assert redone["figures"] == changed["figures"]
+    again = client.replan_day(two[0], day, seen=redone["seen"])
+    assert account not in {row["account_id"] for row in again["visits"]}
+    # territories
+    scenario = client.create_territory_scenario("from Python", two[0])
+    number = scenario["scenario_id"]
+    territory = scenario["territories"][0]["territory"]
+    other = next(row for row in client.scenario_accounts(number) if row["territory"] not in (None, territory))
+    edited = client.edit_territory_scenario(
+        number, kind="accounts", accounts=[other["account_id"]], to=territory
+    )
+    moved = list(client.scenario_accounts(number, moved=True))
+    assert [row["account_id"] for row in moved] == [other["account_id"]]
+    assert client.undo_territory_edit(number)["figures"] == scenario["figures"] != edited["figures"]
+    assert [row["name"] for row in client.territory_scenarios()] == ["from Python"]
+    client.approve_territory_scenario(number, day)
+    assert client.territory_scenario(number)["status"] == "approved"
+    assert client.retire_territory_scenario(number)["status"] == "retired"
 
 
 def test_a_run_is_called_off_and_has_no_results(

@@ -99,7 +99,7 @@ def erase(
         return
     say(
         f"erased: {count_of(done['leads'], 'lead')}, {count_of(done['decisions'], 'decision')}, "
-        f"{count_of(done['tasks'], 'task')}"
+        f"{count_of(done['tasks'], 'task')}, {count_of(done['changes'], 'change')} of plans"
     )
     if done["archived"] or done["kept_decisions"]:
         note(

@@ -6,10 +6,12 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Final
 
 from dealwright.desk.session import Session
 from dealwright.errors import ConflictError
+
+ERASED: Final = "erased"  # the kind of a change whose account was erased
 
 
 @dataclass(frozen=True)

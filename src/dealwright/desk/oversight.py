@@ -67,8 +67,8 @@ class Oversight(Session):
         Returns
         -------
         Row
-            How many ``leads``, ``tasks`` and ``decisions`` were changed, and ``kept_decisions``, which are in
-            months that were archived in part.
+            How many ``leads``, ``tasks``, ``changes`` of planned days and territories, and ``decisions`` were
+            changed, and ``kept_decisions``, which are in months that were archived in part.
 
         Raises
         ------

@@ -54,7 +54,8 @@ class Solved:
     """What was found for one night: a plan with one more of something takes over what stays."""
 
     days: SolvedDays = field(default_factory=dict)  # of representatives; see `route`
-    channels: dict[str, Channels] = field(default_factory=dict)  # allocations of the plan itself, by what they depend on
+    # allocations of the plan itself, by what they depend on
+    channels: dict[str, Channels] = field(default_factory=dict)
 
     def clear(self) -> None:
         """Forget all of it: an allocation holds a row per account."""

@@ -99,8 +99,8 @@ class _Batches:
     """
 
     table: pl.DataFrame
-    rows: NDArray[np.int64]
-    ends: NDArray[np.int64]
+    rows: Ints
+    ends: Ints
 
     @classmethod
     def of(cls, table: pl.DataFrame, files: int) -> _Batches:

@@ -120,12 +120,26 @@ class DayStyle:
     files: Collection[str] = ()  # the run's other pages, by their places in its folder
 
 
-def write_day_pages(folder: Path, tables: DayTables, style: DayStyle | None = None) -> None:
-    """Write ``REP-DAY.html`` into `folder`, which is made; what lies beside it in the run is linked."""
+def write_day_pages(
+    folder: Path,
+    tables: DayTables,
+    style: DayStyle | None = None,
+    *,
+    everybody: Collection[tuple[str, date]] = (),
+) -> None:
+    """Write ``REP-DAY.html`` into `folder`, which is made; what lies beside it in the run is linked.
+
+    Parameters
+    ----------
+    everybody
+        People and days that have a page even where nothing is left to do.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     style = style or DayStyle()
     form = style.form
-    for day in person_days(tables):
+    busy = tuple(person_days(tables))
+    free = sorted(set(everybody) - {(day.rep_id, day.day) for day in busy})
+    for day in (*busy, *(PersonDay(rep_id, on, ()) for rep_id, on in free)):
         who = person(dict(style.people), day.rep_id) or Person(day.rep_id, day.rep_id, "field", 0)
         name = file_name(day.rep_id, day.day)
         found = {key: f"{place}/{name}.{ending}" for key, (place, ending) in _BESIDE.items()}

@@ -10,7 +10,7 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, time
 from functools import cached_property, lru_cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any, Final
@@ -194,9 +194,7 @@ class Format:
 
     def clock(self, value: datetime | None) -> str:
         """Write the time of a day, as the locale does."""
-        from babel.dates import format_time
-
-        return "–" if value is None else format_time(value.time(), "short", locale=self.babel)
+        return "–" if value is None else _clock(value.hour, value.minute, self.locale)
 
     def moment(self, value: datetime | None) -> str:
         """Write a moment, without its time where that is midnight."""
@@ -241,6 +239,13 @@ def format_of(locale: str = DEFAULT_LOCALE, currency: str = DEFAULT_CURRENCY) ->
     if not is_currency(currency.upper()):
         raise InputError(f"currency {currency!r} is not known; name its ISO code, such as EUR, USD or JPY")
     return Format(str(found), currency.upper())
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _clock(hour: int, minute: int, locale: str) -> str:
+    from babel.dates import format_time
+
+    return str(format_time(time(hour, minute), "short", locale=_locale(locale)))
 
 
 @lru_cache(maxsize=32)

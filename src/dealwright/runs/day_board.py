@@ -10,13 +10,23 @@ from typing import Any
 
 import polars as pl
 
-from dealwright.desk.day_changes import DayRecord
+from dealwright.desk.day_changes import ERASED, DayRecord
 from dealwright.desk.desk import Desk
 from dealwright.desk.task_results import Published
 from dealwright.errors import ConflictError
-from dealwright.plan.routing.changes import Change, ChangedDay, change_day
+from dealwright.plan.routing.changes import ChangedDay, Replan
 from dealwright.plan.routing.replanning import plan_rest
-from dealwright.runs.day_changes import DayOfRun, change_to_dict, read_change, read_day, write_version
+from dealwright.plan.staffing.changes import ChangedCentre
+from dealwright.runs.day_changes import (
+    DayAsChanged,
+    DayChange,
+    DayOfRun,
+    change_run_day,
+    change_to_dict,
+    read_change,
+)
+from dealwright.runs.day_publication import rewrite_days
+from dealwright.runs.day_versions import write_version
 
 
 @dataclass(frozen=True)
@@ -25,21 +35,35 @@ class DayState:
 
     Attributes
     ----------
-    of_run
-        As it was planned.
     record
         What people did to it.
-    changes
-        Those that count.
-    changed
-        What comes of them.
+    as_changed
+        What comes of it.
     """
 
     night_id: int
-    of_run: DayOfRun
     record: DayRecord
-    changes: tuple[Change, ...]
-    changed: ChangedDay
+    as_changed: DayAsChanged
+
+    @property
+    def of_run(self) -> DayOfRun:
+        """As it was planned."""
+        return self.as_changed.of_run
+
+    @property
+    def changes(self) -> tuple[DayChange, ...]:
+        """Those that count."""
+        return self.as_changed.changes
+
+    @property
+    def changed(self) -> ChangedDay:
+        """What comes of them in the field."""
+        return self.as_changed.changed
+
+    @property
+    def centre(self) -> ChangedCentre | None:
+        """What comes of them in the contact centre; None where nothing is known of its day."""
+        return self.as_changed.centre
 
     def to_dict(self) -> dict[str, Any]:
         """Return it for JSON."""
@@ -55,9 +79,21 @@ class DayState:
                 pl.col("extra_hour_eur", "extra_visit_eur").fill_nan(None)
             ).to_dicts(),
             "not_made": changed.unplaced.to_dicts(), "pinned": sorted(changed.pinned),
+            "pinned_moment": sorted(changed.pinned & changed.draft.terms.begin_s.keys()),
             "deeds": [vars(deed) for deed in self.record.deeds],
+            "centre": None if self.centre is None else _centre_dict(self.centre),
             "version": None if published is None else (published.change or {}).get("version"),
         }  # fmt: skip
+
+
+def _centre_dict(centre: ChangedCentre) -> dict[str, Any]:
+    return {
+        "figures": vars(centre.figures), "planned": vars(centre.planned),
+        "difference": vars(centre.difference), "shifts": centre.shifts.to_dicts(),
+        "calls": centre.calls.to_dicts(),
+        "levels": centre.levels.to_dicts(), "not_made": centre.unplaced.to_dicts(),
+        "pinned": sorted(centre.pinned),
+    }  # fmt: skip
 
 
 class DayBoard:
@@ -77,7 +113,7 @@ class DayBoard:
         self._desk, self._folder, self._night_id, self._day = desk, folder, night_id, day
         self._home = home
 
-    def look(self, more: Sequence[Change] = ()) -> DayState:
+    def look(self, more: Sequence[DayChange] = ()) -> DayState:
         """Return the day as it is, or as it would be with `more` changes.
 
         Raises
@@ -86,11 +122,13 @@ class DayBoard:
             A limit does not allow them.
         """
         record = self._desk.day_changes.of(self._night_id, self._day)
-        changes = (*(read_change(deed.change or {}) for deed in record.counting), *more)
-        of_run = read_day(self._folder, self._day, changes, self._home)
-        return DayState(self._night_id, of_run, record, changes, change_day(of_run.field_day, changes))
+        made = (deed.change or {} for deed in record.counting)
+        # those of an account that was erased count no more
+        changes = (*(read_change(change) for change in made if change.get("kind") != ERASED), *more)
+        as_changed = change_run_day(self._folder, self._day, changes, self._home)
+        return DayState(self._night_id, record, as_changed)
 
-    def apply(self, change: Change, *, seen: int, made_by: str) -> DayState:
+    def apply(self, change: DayChange, *, seen: int, made_by: str) -> DayState:
         """Make a change, after it was tried.
 
         Raises
@@ -106,7 +144,7 @@ class DayBoard:
         )
         return self.look()
 
-    def plan_again(self, from_min: int | None = None) -> Change:
+    def plan_again(self, from_min: int | None = None) -> Replan:
         """Plan the rest again, without keeping it."""
         state = self.look()
         return plan_rest(state.of_run.field_day, state.changed, from_min=from_min)
@@ -137,14 +175,15 @@ class DayBoard:
             raise ConflictError(
                 "somebody has changed this day meanwhile: look at the day as it is now, and try again"
             )
-        version = write_version(self._folder, state.of_run, state.changes, state.changed)
+        version = write_version(self._folder, state.of_run, state.changes, state.changed, state.centre)
         published = self._desk.tasks.publish(version.tasks)
+        rewrite_days(self._folder, state.as_changed, version.tasks, version.concerned)
         self._desk.day_changes.note_published(
             self._night_id, self._day, version.number, version.tasks.run_id, seen=seen, made_by=made_by
         )
         return self.look(), published
 
 
-def change_of(given: Mapping[str, Any]) -> Change:
+def change_of(given: Mapping[str, Any]) -> DayChange:
     """Return a change as somebody sends it; one that plans the rest again is not sent but asked for."""
     return read_change({name: value for name, value in given.items() if name != "seen"})

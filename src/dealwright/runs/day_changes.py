@@ -1,19 +1,19 @@
-"""A day of a run, changed: read from the folder, tried, planned again, and written as a version of it."""
+"""A day of a run, changed: read from its folder, and what comes of the changes people made."""
 
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, asdict, dataclass, fields, replace
-from datetime import date, datetime
+from datetime import date, datetime, time, timedelta
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import polars as pl
 
 from dealwright.errors import InputError, NotFoundError, UnknownNameError
+from dealwright.plan.params import PlanParams
 from dealwright.plan.routing.changes import (
     Absent,
     Change,
@@ -29,27 +29,37 @@ from dealwright.plan.routing.changes import (
 from dealwright.plan.routing.day import FieldDay
 from dealwright.plan.routing.limits import WORTH
 from dealwright.plan.routing.requests import Rep
-from dealwright.plan.trace import hash_frame, hash_text
+from dealwright.plan.staffing.centre_day import CentreDay
+from dealwright.plan.staffing.changes import (
+    CentreChange,
+    ChangedCentre,
+    LeaveOutCall,
+    MoveCall,
+    MoveShift,
+    PinCall,
+    change_centre,
+)
+from dealwright.plan.staffing.params import ScheduleParams
 from dealwright.plan.travel import EstimatedTravel
-from dealwright.runs.day_file import REP_FILE, REQUEST_FILE
+from dealwright.runs.day_file import CENTRE_FILES, REP_FILE, REQUEST_FILE
 from dealwright.runs.inputs import road_service
 from dealwright.runs.request import read_request
-from dealwright.runs.task_file import read_tasks, write_tasks
-from dealwright.schemas import DAY_TASK_COLUMNS, DayTasks
 from dealwright.toml import convert
 
 KINDS: Final[Mapping[str, type[Any]]] = {
     "move": Move, "leave_out": LeaveOut, "pin": Pin, "absent": Absent, "overrun": Overrun, "shift": NewShift,
-    "replan": Replan,
+    "replan": Replan, "centre_shift": MoveShift, "move_call": MoveCall, "pin_call": PinCall,
+    "leave_out_call": LeaveOutCall,
 }  # fmt: skip
-VERSIONS: Final = "versions"  # of days changed by hand, below the run's folder
+CENTRE_KINDS: Final = (MoveShift, MoveCall, PinCall, LeaveOutCall)
+DayChange: TypeAlias = Change | CentreChange
 _FIELD: Final = "field"
 _MOST_LEFT_OUT: Final = 40  # per representative: who may come in when the rest is planned again
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class DayOfRun:
-    """A day of a run, before anybody changed it.
+    """A day of a run, before anybody changed it; the same only as itself, so that what comes of it is kept.
 
     Attributes
     ----------
@@ -59,15 +69,19 @@ class DayOfRun:
         Representative -> what they are called, and the number that gives them their colour.
     all_days
         The days with visits that the run plans.
+    centre
+        The contact centre's day; None where nobody works there, or the run is of a version that did not keep
+        what changing it takes.
     """
 
     field_day: FieldDay
     names: Mapping[str, str]
     people: Mapping[str, tuple[str, int]]
     all_days: tuple[date, ...]
+    centre: CentreDay | None = None
 
 
-def read_change(raw: Mapping[str, Any]) -> Change:
+def read_change(raw: Mapping[str, Any]) -> DayChange:
     """Return a change as it is sent and stored: its ``kind`` with the fields of that kind.
 
     Raises
@@ -82,7 +96,7 @@ def read_change(raw: Mapping[str, Any]) -> Change:
     missing = [item.name for item in fields(KINDS[kind]) if item.name not in given and _is_needed(item)]
     if missing:
         raise InputError(f"a change of the kind {kind!r} needs {missing[0]}: say it")
-    change: Change = convert(given, KINDS[kind], "change")
+    change: DayChange = convert(given, KINDS[kind], "change")
     return change
 
 
@@ -90,13 +104,15 @@ def _is_needed(item: Any) -> bool:
     return item.default is MISSING and item.default_factory is MISSING
 
 
-def change_to_dict(change: Change) -> dict[str, Any]:
+def change_to_dict(change: DayChange) -> dict[str, Any]:
     """Return a change as it is stored."""
     kind = next(name for name, known in KINDS.items() if type(change) is known)
     return {"kind": kind, **json.loads(json.dumps(asdict(change)))}
 
 
-def read_day(folder: Path, day: date, changes: Sequence[Change] = (), home: Path | None = None) -> DayOfRun:
+def read_day(
+    folder: Path, day: date, changes: Sequence[DayChange] = (), home: Path | None = None
+) -> DayOfRun:
     """Read what changing a day of a run takes.
 
     Parameters
@@ -147,10 +163,12 @@ def _read_day(folder: Path, day: date, further: frozenset[str], _stamp: int, hom
         .collect()["account_id"]
     )
     wanted = [*visits["account_id"], *candidates, *further]
+    centre = _read_centre(folder, day, request.params)
     requests = pl.scan_parquet(folder / REQUEST_FILE).filter(pl.col("account_id").is_in(wanted)).collect()
+    named = [*wanted, *(() if centre is None else centre.may_call)]
     names = dict(
         pl.scan_parquet(folder / "accounts.parquet")
-        .filter(pl.col("account_id").is_in(wanted))
+        .filter(pl.col("account_id").is_in(named))
         .select("account_id", pl.coalesce("account_name", "account_id"))
         .collect()
         .rows()
@@ -163,87 +181,91 @@ def _read_day(folder: Path, day: date, further: frozenset[str], _stamp: int, hom
         names,
         {rep_id: (name, number) for rep_id, name, number in people.select("rep_id", "name", "number").rows()},
         tuple(all_days["day"].unique().sort()),
+        centre,
     )
+
+
+def open_hours(day: date, params: ScheduleParams) -> tuple[datetime, datetime]:
+    """Return when the contact centre opens and closes; one that is open past midnight closes the next day."""
+    midnight = datetime.combine(day, time())
+    opens, closes = (midnight + timedelta(minutes=m) for m in (params.opens_min, params.ends_min))
+    return opens, closes
+
+
+def _read_centre(folder: Path, day: date, params: PlanParams) -> CentreDay | None:
+    if not all((folder / name).is_file() for name in CENTRE_FILES):
+        return None
+    shifts = pl.read_parquet(folder / "shifts.parquet")
+    on = pl.col("day") == day
+    if shifts.filter(on).is_empty():
+        return None
+    work, windows, staff = (pl.read_parquet(folder / name) for name in CENTRE_FILES)
+    levels = pl.read_parquet(folder / "service_levels.parquet").filter(on)
+    calls = pl.read_parquet(folder / "calls.parquet")
+    calls = calls.filter(pl.col("start_at").is_between(*open_hours(day, params.schedule), closed="left"))
+    return CentreDay(
+        day, shifts.filter(on), calls, levels, work.filter(on), windows.filter(on), params.schedule,
+        params.action.catalogue.time_zone, pl.read_parquet(folder / "calls_unplaced.parquet"),
+        shifts.filter(~on), None if staff.is_empty() else staff,
+    )  # fmt: skip
 
 
 def _at_home(request: Any, home: Path | None) -> Any:
     return request if home is None else replace(request, home=home)
 
 
-@dataclass(frozen=True)
-class Version:
-    """A changed day that was published.
+@dataclass(frozen=True, eq=False)
+class DayAsChanged:
+    """A day of a run with changes made to it; what is drawn of it is kept with it.
 
     Attributes
     ----------
-    tasks
-        All tasks of the run, those of the day as changed.
-    number
-        Counted from 1 within the run.
+    of_run
+        As it was planned.
+    changes
+        Those that were made.
+    changed
+        What comes of them in the field.
+    centre
+        What comes of them in the contact centre; None where nothing is known of its day.
     """
 
-    tasks: DayTasks
-    number: int
+    of_run: DayOfRun
+    changes: tuple[DayChange, ...]
+    changed: ChangedDay
+    centre: ChangedCentre | None
 
 
-def write_version(folder: Path, day: DayOfRun, changes: Sequence[Change], changed: ChangedDay) -> Version:
-    """Write a changed day beside the plan, as the next version of the run: its visits, days and tasks.
+def change_run_day(
+    folder: Path, day: date, changes: Sequence[DayChange], home: Path | None = None
+) -> DayAsChanged:
+    """Return a day of a run with changes made to it; the last ones that were asked for are kept.
 
-    The plan's own tables stay as they are. Versions of other days of the run go on to count.
+    Raises
+    ------
+    RefusedChangeError
+        A limit does not allow a change.
+    NotFoundError
+        The run has no visits on this day, or a change is of the contact centre, and nothing is known of its
+        day.
     """
-    root = folder / VERSIONS
-    root.mkdir(exist_ok=True)
-    number = 1 + max((int(path.name) for path in root.iterdir() if path.name.isdigit()), default=0)
-    before = read_tasks(folder if number == 1 else root / str(number - 1))
-    tasks = _tasks(before, day, changed)
-    partial = root / f".{number}.{os.getpid()}.partial"
-    partial.mkdir()
-    changed.visits.write_parquet(partial / "visits.parquet")
-    changed.days.write_parquet(partial / "rep_days.parquet")
-    changed.unplaced.write_parquet(partial / "unplaced.parquet")
-    told = {"day": day.field_day.day.isoformat(), "changes": [change_to_dict(change) for change in changes]}
-    (partial / "changes.json").write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
-    write_tasks(tasks, partial)
-    partial.rename(root / str(number))
-    return Version(tasks, number)
+    of_run = read_day(folder, day, changes, home)
+    made = json.dumps([change_to_dict(change) for change in changes])
+    return _change(of_run, made)
 
 
-def _tasks(before: DayTasks, day: DayOfRun, changed: ChangedDay) -> DayTasks:
-    """Return the tasks of a run with the visits of a changed day."""
-    on = day.field_day.day
-    ours = (pl.col("channel") == _FIELD) & (pl.col("day") == on) & pl.col("start_at").is_not_null()
-    former = before.frame.filter(ours).unique("account_id", keep="first")
-    visits = changed.visits.select(
-        "account_id", "day", "rep_id", "stop", "start_at", "window_start", "window_end", "value_eur",
-        channel=pl.lit(_FIELD), end_at=pl.col("leave_at"),
-    )  # fmt: skip
-    kept = ("account_id", "action", "account_name", "cost_eur", "propensity", "reason", "brief", "card")
-    new = visits.join(former.select(kept), on="account_id", how="left", maintain_order="left")
-    called = pl.Series("called", [day.names.get(name) for name in new["account_id"]], dtype=pl.String)
-    new = new.with_columns(
-        action=pl.coalesce("action", pl.lit("visit")),
-        account_name=pl.coalesce(pl.col("account_name"), called),
-        reason=pl.when(pl.col("action").is_null()).then(pl.lit("added by hand")).otherwise("reason"),
-    )
-    frame = (
-        pl.concat(
-            [
-                before.frame.filter(~ours.fill_null(value=False)),
-                new.select(pl.col(name).cast(kind) for name, kind in DAY_TASK_COLUMNS.items()),
-            ]
+@lru_cache(maxsize=32)
+def _change(of_run: DayOfRun, made: str) -> DayAsChanged:
+    changes = tuple(read_change(raw) for raw in json.loads(made))
+    inside: list[CentreChange] = [change for change in changes if isinstance(change, CENTRE_KINDS)]
+    outside: list[Change] = [change for change in changes if not isinstance(change, CENTRE_KINDS)]
+    if inside and of_run.centre is None:
+        raise NotFoundError(
+            "nobody works in the contact centre on this day, or the run is of a version that kept no "
+            f"{CENTRE_FILES[0]}: ask for another night"
         )
-        .unique(["day", "account_id", "channel"], keep="last", maintain_order=True)
-        .sort("day", "rep_id", "start_at", "account_id", nulls_last=True)
-    )
-    content = (hash_frame(frame), before.run_id, before.as_of.isoformat())
-    return DayTasks(
-        hash_text("|".join(content)), before.as_of, before.time_zone, before.first_day, before.last_day, frame
-    )
-
-
-def change_day_of(day: DayOfRun, changes: Sequence[Change]) -> ChangedDay:
-    """Return a day of a run with changes made to it."""
-    return change_day(day.field_day, changes)
+    centre = None if of_run.centre is None else change_centre(of_run.centre, inside)
+    return DayAsChanged(of_run, changes, change_day(of_run.field_day, outside), centre)
 
 
 def read_day_name(text: str) -> date:

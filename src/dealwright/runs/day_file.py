@@ -1,4 +1,4 @@
-"""What a day is changed with, as files of a run: who could be visited, and the representatives' shifts."""
+"""What a day is changed with, as files of a run: who could be visited or called, and who works when."""
 
 from __future__ import annotations
 
@@ -10,17 +10,23 @@ import polars as pl
 from dealwright.plan.result import Plan
 from dealwright.plan.routing.requests import open_during_shifts, read_reps, read_requests
 from dealwright.runs.task_file import compression_level
+from dealwright.schemas import STAFF_COLUMNS, conform
 
 REQUEST_FILE: Final = "visit_requests.parquet"
 REP_FILE: Final = "reps.parquet"
+CENTRE_FILES: Final = ("centre_work.parquet", "call_windows.parquet", "centre_staff.parquet")
 
 
 def write_day_files(plan: Plan, folder: Path) -> None:
-    """Write ``visit_requests.parquet`` and ``reps.parquet`` of a plan that has routes.
+    """Write ``visit_requests.parquet`` and ``reps.parquet`` of a plan that has routes, and `CENTRE_FILES`.
 
     A visit is worth what the routes took it for; of an account that was not among their visits, what its
     decision is expected to bring.
     """
+    staff = pl.DataFrame(schema=STAFF_COLUMNS) if plan.inputs.staff is None else plan.inputs.staff
+    frames = plan.schedule.work, plan.schedule.call_windows, conform(staff, STAFF_COLUMNS, "rep_id")
+    for name, frame in zip(CENTRE_FILES, frames, strict=True):
+        frame.write_parquet(folder / name, compression_level=compression_level(frame))
     if plan.routes is None or plan.territories is None:
         return
     inputs, params = plan.inputs, plan.params.route

@@ -28,7 +28,7 @@ from dealwright.report.day_files import people_of_plan, write_days
 from dealwright.report.land import Land
 from dealwright.report.plan_metrics import metrics_text
 from dealwright.report.plan_report import render_report
-from dealwright.runs.day_file import REP_FILE, REQUEST_FILE, write_day_files
+from dealwright.runs.day_file import CENTRE_FILES, REP_FILE, REQUEST_FILE, write_day_files
 from dealwright.runs.reading import company_called, read_earlier, read_run
 from dealwright.runs.task_file import TASK_FILE, compression_level, write_tasks
 from dealwright.tables.rejected import write_rejected
@@ -43,7 +43,7 @@ RUN_FILES: Final = frozenset(
         "profile.json", "metrics.prom", "notices.json",
         "accounts.html", "accounts", CENTRE_PAGE, "people.parquet", "changes.parquet", "outcomes.parquet",
         "account_history.parquet", "trend.json",
-        TASK_FILE, REQUEST_FILE, REP_FILE,
+        TASK_FILE, REQUEST_FILE, REP_FILE, *CENTRE_FILES,
     }
 )  # fmt: skip
 

@@ -7,6 +7,7 @@ import random
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import date
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -228,7 +229,10 @@ class Client:
     # runs of the plan
 
     def start_run(self, **options: Any) -> Row:
-        """Ask for a run of the plan; `options` as ``POST /api/v1/runs`` takes them, such as `as_of`."""
+        """Ask for a run of the plan; `options` as ``POST /api/v1/runs`` takes them, such as `as_of`.
+
+        With `what_if`, the id of a run, it is that one with `changes` of its people and `params`.
+        """
         body = plain_values(options, "run")
         return self._row(
             "POST", "/runs", body=body, headers={"Idempotency-Key": str(uuid.uuid4())}, repeatable=True
@@ -301,6 +305,82 @@ class Client:
         path, asked = f"/runs/{night_id}/comparison", {"before": before}
         figures = self._call("GET", path, query={**asked, "limit": 1})["kpis"]
         return tuple(figures), self._pages(path, asked)
+
+    # a day of a run, changed
+
+    def run_day(self, night_id: int, day: date | str) -> Row:
+        """Return a day as people have changed it: visits, shifts, calls, what is not made, what it costs."""
+        return self._row("GET", f"/runs/{night_id}/day/{day}")
+
+    def try_day_change(self, night_id: int, day: date | str, **change: Any) -> Row:
+        """Say what a change would bring, without making it, such as ``kind="move"`` with its fields.
+
+        Raises
+        ------
+        ConflictError
+            A limit forbids it; the message says which.
+        """
+        body = plain_values(change, "change")
+        return self._row("POST", f"/runs/{night_id}/day/{day}/try", body=body, repeatable=True)
+
+    def change_day(self, night_id: int, day: date | str, *, seen: int, **change: Any) -> Row:
+        """Change a day that was looked at when `seen` was its newest change."""
+        body = {**plain_values(change, "change"), "seen": seen}
+        return self._row("POST", f"/runs/{night_id}/day/{day}/changes", body=body)
+
+    def undo_day_change(self, night_id: int, day: date | str, *, seen: int) -> Row:
+        """Take back the last change of a day."""
+        return self._row("POST", f"/runs/{night_id}/day/{day}/undo", body={"seen": seen})
+
+    def redo_day_change(self, night_id: int, day: date | str, *, seen: int) -> Row:
+        """Make the change again that was taken back last."""
+        return self._row("POST", f"/runs/{night_id}/day/{day}/redo", body={"seen": seen})
+
+    def replan_day(self, night_id: int, day: date | str, *, seen: int, from_min: int | None = None) -> Row:
+        """Plan the rest of a changed day again; visits that begin before `from_min` stand."""
+        body = {"seen": seen, "from_min": from_min}
+        return self._row("POST", f"/runs/{night_id}/day/{day}/replan", body=body)
+
+    def publish_day(self, night_id: int, day: date | str, *, seen: int) -> Row:
+        """Put a changed day on the desk, and into the run's folder as its next version."""
+        return self._row("POST", f"/runs/{night_id}/day/{day}/publish", body={"seen": seen})
+
+    # territories
+
+    def territory_scenarios(self) -> tuple[Row, ...]:
+        """Return the scenarios of territories, newest first."""
+        return tuple(self._call("GET", "/territory-scenarios")["scenarios"])
+
+    def territory_scenario(self, scenario_id: int) -> Row:
+        """Return a scenario with its figures, those of the standing plan, its territories and its edits."""
+        return self._row("GET", f"/territory-scenarios/{scenario_id}")
+
+    def create_territory_scenario(self, name: str, night_id: int | None = None) -> Row:
+        """Copy the territories that a run planned, by default the last one, to be edited."""
+        body = {"name": name, "night_id": night_id}
+        return self._row("POST", "/territory-scenarios", body=body)
+
+    def edit_territory_scenario(self, scenario_id: int, **edit: Any) -> Row:
+        """Move accounts, cells or an area, merge two territories, let a representative leave or join."""
+        body = plain_values(edit, "edit")
+        return self._row("POST", f"/territory-scenarios/{scenario_id}/edits", body=body)
+
+    def undo_territory_edit(self, scenario_id: int) -> Row:
+        """Take back the last edit that stands."""
+        return self._row("POST", f"/territory-scenarios/{scenario_id}/undo")
+
+    def approve_territory_scenario(self, scenario_id: int, effective_from: date | str) -> Row:
+        """Put a scenario in force: runs that plan that day or a later one keep its territories."""
+        body = {"effective_from": str(effective_from)}
+        return self._row("POST", f"/territory-scenarios/{scenario_id}/approve", body=body)
+
+    def retire_territory_scenario(self, scenario_id: int) -> Row:
+        """Have no run keep a scenario any more."""
+        return self._row("POST", f"/territory-scenarios/{scenario_id}/retire")
+
+    def scenario_accounts(self, scenario_id: int, **wanted: str | bool | None) -> Iterator[Row]:
+        """Go through the accounts of a scenario by `search`, `territory`, `cell` or `moved`."""
+        return self._pages(f"/territory-scenarios/{scenario_id}/accounts", wanted)
 
     # events
 

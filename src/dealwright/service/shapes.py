@@ -539,6 +539,20 @@ class RunsOut(BaseModel):
     runs: list[dict[str, Any]]
 
 
+People = Annotated[list[Text], Field(max_length=1000)]
+
+
+class InputChangesIn(Request):
+    """How the people of a run are changed to see what it would bring."""
+
+    visits_per_day: int = Field(0, ge=-1000, le=1000, description="More for each representative.")
+    shift_end_min: int = Field(0, ge=-1440, le=1440, description="Later for each representative.")
+    more_representatives: People = Field(default_factory=list, description="Whom each further one is like.")
+    without_representatives: People = Field(default_factory=list)
+    more_staff: People = Field(default_factory=list, description="Whom each further person is like.")
+    without_staff: People = Field(default_factory=list)
+
+
 class RunIn(Request):
     """What to plan: the rest is as the service's settings say; paths are below its folder of tables."""
 
@@ -575,6 +589,10 @@ class RunIn(Request):
     params: dict[str, Any] | None = Field(
         None, description="Of the stages, as in params.toml.", examples=[{"route": {"iterations": 2000}}]
     )
+    what_if: int | None = Field(
+        None, ge=1, le=2**53, description="The run to plan again, with `changes` and `params` alone."
+    )
+    changes: InputChangesIn | None = Field(None, description="Of the people of a what-if.")
 
 
 class NightOut(BaseModel):
@@ -724,9 +742,12 @@ class DayChangeIn(Request):
         },
     )
 
-    kind: Literal["move", "leave_out", "pin", "absent", "overrun", "shift"]
+    kind: Literal[
+        "move", "leave_out", "pin", "absent", "overrun", "shift",
+        "centre_shift", "move_call", "leave_out_call", "pin_call",
+    ]  # fmt: skip
     account_id: Text | None = Field(None, description="Of a move, an omission, a pin, an overrun.")
-    rep_id: Text | None = Field(None, description="Of a move, an absence, a shift.")
+    rep_id: Text | None = Field(None, description="Of a move, an absence, a shift: whose.")
     begin_min: int | None = Field(
         None,
         ge=0,
@@ -735,6 +756,7 @@ class DayChangeIn(Request):
     )
     extra_min: int | None = Field(None, ge=1, le=1440, description="By how much an overrun takes longer.")
     from_min: int | None = Field(None, ge=0, lt=2880, description="From when somebody is absent.")
+    with_moment: bool | None = Field(None, description="Whether a pin holds the moment of a visit, too.")
     start_min: int | None = Field(None, ge=0, lt=2880)
     end_min: int | None = Field(None, ge=1, le=2880)
     seen: int = Field(0, ge=0, le=2**53, description="`seen` of the day as it was looked at.")
@@ -777,7 +799,11 @@ class DayOut(BaseModel):
     days: list[dict[str, Any]]
     not_made: list[dict[str, Any]]
     pinned: list[str]
+    pinned_moment: list[str] = Field(description="Of the pinned ones, those that stay at their moment.")
     deeds: list[dict[str, Any]]
+    centre: dict[str, Any] | None = Field(
+        None, description="The contact centre: shifts, calls, levels by interval, figures; null without one."
+    )
     version: int | None
 
 
@@ -884,6 +910,7 @@ class ErasedOut(BaseModel):
 
     leads: int
     tasks: int
+    changes: int = Field(description="Changes of days, and edits and accounts of scenarios.")
     decisions: int
     archived: int
     kept_decisions: list[int]

@@ -5,22 +5,31 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from datetime import date
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
-from dealwright.errors import InputError
+from dealwright.errors import InputError, RefusedChangeError
 from dealwright.report.format import Format
 from dealwright.service.endpoint import name_of
 from dealwright.service.routes.days import board_of
-from dealwright.service.run_folders import night_settings, run_folder
-from dealwright.web.day_drawing import Axis, PersonLine, centre_hours, draw_centre, draw_people
-from dealwright.web.day_words import deed_text, limit_text, price_text, reason_text, signed
+from dealwright.web.day_drawing import Axis, CentreLine, PersonLine, coverage_of, draw_centre, draw_people
+from dealwright.web.day_words import (
+    deed_text,
+    is_of_centre,
+    limit_text,
+    price_text,
+    queue_text,
+    reason_text,
+    signed,
+)
 from dealwright.web.view import READERS, Ask, Done, Part, Shown, View, address_with
 
 if TYPE_CHECKING:
-    from dealwright.plan.routing.changes import Change
     from dealwright.runs.day_board import DayBoard, DayState
+    from dealwright.runs.day_changes import DayAsChanged, DayChange
 
 _PLANNERS: Final = READERS
+_KEPT: Final = 16  # days
 _PAGE: Final = 20  # people whose lines are drawn at once
 _TEMPLATE: Final = "day_board.html"
 
@@ -31,8 +40,6 @@ def _show(ask: Ask) -> View:
 
 def _try(ask: Ask) -> View:
     """Show what a change would bring; a limit that forbids it is said on the same page."""
-    from dealwright.plan.routing.refusal import RefusedChangeError
-
     board, given = _board(ask), dict(ask.request.query_params)
     change = _change(given)
     now = board.look()
@@ -42,7 +49,8 @@ def _try(ask: Ask) -> View:
         text = reason_text(ask.form, refused.reason, now)
         answer = {"placed": False, "limit": limit_text(ask.form, refused.limit), "text": text}
         return _view(ask, now, answer=answer)
-    answer = {"placed": True, "limit": "", "text": price_text(ask.form, tried, now), "given": given}
+    text = price_text(ask.form, tried, now, change)
+    answer = {"placed": True, "limit": "", "text": text, "given": given}
     return _view(ask, tried, answer=answer)
 
 
@@ -97,7 +105,7 @@ def _seen(ask: Ask) -> int:
     return int(text)
 
 
-def _change(given: Mapping[str, str]) -> Change:
+def _change(given: Mapping[str, str]) -> DayChange:
     """Return the change that a form, or a script, asks for.
 
     Raises
@@ -110,7 +118,7 @@ def _change(given: Mapping[str, str]) -> Change:
     kind = given.get("kind", "")
     minutes = given.get("minutes", "")
     found: dict[str, Any] = {
-        "kind": kind, "account_id": given.get("account"), "rep_id": given.get("rep"),
+        "kind": kind, "with_moment": True, "account_id": given.get("account"), "rep_id": given.get("rep"),
         "begin_min": _minute(given.get("at", ""), "at"), "from_min": _minute(given.get("from", ""), "from"),
         "start_min": _minute(given.get("start", ""), "start"),
         "end_min": _minute(given.get("end", ""), "end"),
@@ -118,13 +126,19 @@ def _change(given: Mapping[str, str]) -> Change:
     }  # fmt: skip
     wanted = {
         "move": ("account_id", "rep_id", "begin_min"), "leave_out": ("account_id",), "pin": ("account_id",),
+        "pin_moment": ("account_id", "with_moment"),
         "overrun": ("account_id", "extra_min"), "absent": ("rep_id", "from_min"),
-        "shift": ("rep_id", "start_min", "end_min"),
+        "shift": ("rep_id", "start_min", "end_min"), "centre_shift": ("rep_id", "start_min", "end_min"),
+        "move_call": ("account_id", "rep_id", "begin_min"), "pin_call": ("account_id",),
+        "leave_out_call": ("account_id",),
     }.get(kind)  # fmt: skip
     if wanted is None:
         raise InputError(f"there is no change {kind!r}: use the forms of the page")
     return change_of(
-        {"kind": kind, **{name: found[name] for name in wanted if found[name] not in (None, "")}}
+        {
+            "kind": "pin" if kind == "pin_moment" else kind,
+            **{name: found[name] for name in wanted if found[name] not in (None, "")},
+        }
     )
 
 
@@ -142,16 +156,15 @@ def _view(ask: Ask, state: DayState, answer: Mapping[str, Any] | None = None) ->
     form, night_id, day = ask.form, ask.part("night_id"), state.of_run.field_day.day
     start = ask.number("from") or 0
     here = f"/nights/{night_id}/day/{day.isoformat()}"
-    folder = run_folder(night_settings(ask.service), ask.desk, int(night_id)).folder
-    axis = Axis.of(state, centre_hours(folder, day))
-    people = draw_people(state, axis)
+    drawn = state.as_changed
+    axis = Axis.of(drawn)
+    people, first_agent = draw_people(drawn, axis), ask.number("agents") or 0
+    agents = draw_centre(drawn)
+    shown_agents = agents[first_agent : first_agent + _PAGE]
     shown = people[start : start + _PAGE]
     record, changed = state.record, state.changed
     data: dict[str, Any] = {
-        "rows": [
-            {**row, "name": state.of_run.names.get(row["account_id"], row["account_id"])}
-            for row in changed.visits.to_dicts()
-        ],
+        "rows": list(_visit_rows(drawn)),
         "figures": vars(changed.figures), "planned": vars(changed.planned),
         "difference": vars(changed.difference), "seen": record.seen,
     }  # fmt: skip
@@ -163,9 +176,14 @@ def _view(ask: Ask, state: DayState, answer: Mapping[str, Any] | None = None) ->
         "night_id": night_id, "day": day, "address_here": here, "axis": axis, "people": shown,
         "everybody": [(rep.rep_id, state.of_run.people.get(rep.rep_id, (rep.rep_id, 0))[0])
                       for rep in state.of_run.field_day.reps],
-        "centre": draw_centre(folder, day, axis) if start == 0 else [],
+        "agents": shown_agents, "all_agents": agents, "centre": state.centre,
+        "coverage": [(name, queue_text(form, name), cells) for name, cells in coverage_of(drawn)],
+        "calls": [call for agent in shown_agents for call in agent.calls],
+        "calls_not_made": _calls_not_made(form, state),
+        "agent_pages": _pages(agents, first_agent, here, "agents"),
+        "can_replan": any(not is_of_centre(change) for change in state.changes),
         "figures": changed.figures, "difference": changed.difference,
-        "visits": [row for row in _visit_rows(state) if row["rep_id"] in on_screen],
+        "visits": [row for row in _visit_rows(drawn) if row["rep_id"] in on_screen],
         "not_made": [
             {
                 "name": state.of_run.names.get(row["account_id"], row["account_id"]),
@@ -184,13 +202,29 @@ def _view(ask: Ask, state: DayState, answer: Mapping[str, Any] | None = None) ->
         "can_undo": bool(record.counting), "can_redo": record.undone is not None,
         "is_published": record.is_published, "published": record.published, "is_changed": bool(state.changes),
         "may_publish": ask.may("planner"), "answer": answer, "from_person": start or "", "seen": record.seen,
-        "pages": _pages(people, start, here),
+        "pages": _pages(people, start, here, "from"),
         "other_days": [other for other in state.of_run.all_days if other != day],
     }  # fmt: skip
     return View(_TEMPLATE, title, data, lead=_lead(form, state), extra=extra)
 
 
-def _pages(people: Sequence[PersonLine], start: int, here: str) -> list[tuple[str, str, str, bool]]:
+def _calls_not_made(form: Format, state: DayState) -> list[dict[str, Any]]:
+    """Return the calls that the plan made and the changed day does not, and those that never had a place."""
+    if state.centre is None:
+        return []
+    return [
+        {
+            **row, "name": state.of_run.names.get(row["account_id"], row["account_id"]),
+            "limit": limit_text(form, row["limit"]), "reason": reason_text(form, row["reason"], state),
+        }
+        for row in state.centre.unplaced.to_dicts()
+        if state.of_run.centre is not None and row["account_id"] in state.of_run.centre.planned_calls
+    ]  # fmt: skip
+
+
+def _pages(
+    people: Sequence[PersonLine | CentreLine], start: int, here: str, name: str
+) -> list[tuple[str, str, str, bool]]:
     """Return the pages of people: address, first and last name, and whether it is the one that is shown."""
     if len(people) <= _PAGE:
         return []
@@ -198,21 +232,22 @@ def _pages(people: Sequence[PersonLine], start: int, here: str) -> list[tuple[st
     for first in range(0, len(people), _PAGE):
         last = people[min(first + _PAGE, len(people)) - 1]
         found.append(
-            (address_with(here, **{"from": first or None}), people[first].name, last.name, first == start)
+            (address_with(here, **{name: first or None}), people[first].name, last.name, first == start)
         )
     return found
 
 
-def _visit_rows(state: DayState) -> list[dict[str, Any]]:
+@lru_cache(maxsize=_KEPT)
+def _visit_rows(state: DayAsChanged) -> tuple[dict[str, Any], ...]:
     names, people = state.of_run.names, state.of_run.people
-    return [
+    return tuple(
         {
             **row, "name": names.get(row["account_id"], row["account_id"]),
             "rep_name": people.get(row["rep_id"], (row["rep_id"], 0))[0],
             "pinned": row["account_id"] in state.changed.pinned,
         }
         for row in state.changed.visits.to_dicts()
-    ]  # fmt: skip
+    )  # fmt: skip
 
 
 def _lead(form: Format, state: DayState) -> str:

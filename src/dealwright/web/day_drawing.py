@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from functools import lru_cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
 
 if TYPE_CHECKING:
-    from dealwright.runs.day_board import DayState
+    from dealwright.runs.day_changes import DayAsChanged
 
 WIDTH: Final = 1200
 _COLOURS: Final = 8
+_KEPT: Final = 16  # drawn days
 
 
 @dataclass(frozen=True)
@@ -26,14 +25,16 @@ class Axis:
     last_min: int
 
     @classmethod
-    def of(cls, state: DayState, centre: tuple[float, float] | None = None) -> Axis:
+    def of(cls, state: DayAsChanged) -> Axis:
         """Return the hours of all shifts, those of the contact centre included."""
         terms = state.changed.draft.terms
         reps = [terms.shift_of(rep) for rep in state.of_run.field_day.reps]
         first = min((rep.shift_start_min for rep in reps), default=480)
         last = max((rep.shift_end_min for rep in reps), default=1080)
-        if centre is not None:
-            first, last = min(first, int(centre[0])), max(last, int(centre[1]))
+        if state.centre is not None:
+            shifts = state.centre.draft.shifts.values()
+            first = min(first, *(shift.start_min for shift in shifts))
+            last = max(last, *(shift.end_min for shift in shifts))
         return cls(first // 60 * 60, -(-last // 60) * 60)
 
     def x(self, minutes: float) -> float:
@@ -65,6 +66,7 @@ class Stop:
     window_end: datetime
     value_eur: float
     pinned: bool
+    at_moment: bool
     ways_x: tuple[float, float]
 
 
@@ -86,19 +88,51 @@ class PersonLine:
 
 
 @dataclass(frozen=True)
+class Call:
+    """A call on a line."""
+
+    account_id: str
+    name: str
+    begin_min: int
+    long_min: float
+    start_at: datetime
+    pinned: bool
+
+
+@dataclass(frozen=True)
 class CentreLine:
-    """One person's shift in the contact centre."""
+    """One person's shift in the contact centre, in minutes after midnight."""
 
     rep_id: str
     name: str
     start_at: datetime
     end_at: datetime
-    shift: tuple[float, float]
+    shift: tuple[int, int]
     pauses: tuple[tuple[float, float], ...]
-    calls: tuple[tuple[float, float], ...]
+    calls: tuple[Call, ...]
+    touched: bool
 
 
-def draw_people(state: DayState, axis: Axis) -> list[PersonLine]:
+@dataclass(frozen=True)
+class Coverage:
+    """An interval of a queue: who is needed, who is there, and how many are answered in time."""
+
+    start_at: datetime
+    begin_min: int
+    contacts: float
+    required: int
+    scheduled: int
+    planned: int
+    service_level: float | None
+
+    @property
+    def short(self) -> int:
+        """How many people are missing."""
+        return max(self.required - self.scheduled, 0)
+
+
+@lru_cache(maxsize=_KEPT)
+def draw_people(state: DayAsChanged, axis: Axis) -> tuple[PersonLine, ...]:
     """Return the lines of the representatives, in their order."""
     field_day, changed = state.of_run.field_day, state.changed
     names, people = state.of_run.names, state.of_run.people
@@ -124,10 +158,10 @@ def draw_people(state: DayState, axis: Axis) -> list[PersonLine]:
                 day.get("value_eur") or 0.0, day.get("distance_km") or 0.0, rep.rep_id in changed.touched,
             )
         )  # fmt: skip
-    return lines
+    return tuple(lines)
 
 
-def _stop(row: dict[str, Any], axis: Axis, state: DayState, names: Any) -> Stop:
+def _stop(row: dict[str, Any], axis: Axis, state: DayAsChanged, names: Any) -> Stop:
     day, account = row["day"], row["account_id"]
     begin, end = _minute(row["start_at"], day), _minute(row["leave_at"], day)
     travel = row["travel_min"]
@@ -135,7 +169,7 @@ def _stop(row: dict[str, Any], axis: Axis, state: DayState, names: Any) -> Stop:
     return Stop(
         account, names.get(account, account), row["stop"], begin, end - begin, row["start_at"],
         row["leave_at"], row["window_start"], row["window_end"], row["value_eur"],
-        account in state.changed.pinned, way,
+        account in state.changed.pinned, account in state.changed.draft.terms.begin_s, way,
     )  # fmt: skip
 
 
@@ -143,49 +177,53 @@ def _minute(moment: datetime, day: date) -> float:
     return (moment - datetime.combine(day, time())).total_seconds() / 60
 
 
-def centre_hours(folder: Path, day: date) -> tuple[float, float] | None:
-    """Return when the first shift of the contact centre begins and the last one ends."""
-    path = folder / "shifts.parquet"
-    return _centre_hours(path, day, path.stat().st_mtime_ns) if path.is_file() else None
-
-
-@lru_cache(maxsize=8)
-def _centre_hours(path: Path, day: date, _stamp: int) -> tuple[float, float] | None:
-    shifts = pl.scan_parquet(path).filter(pl.col("day") == day)
-    first, last = shifts.select(first=pl.col("start_at").min(), last=pl.col("end_at").max()).collect().row(0)
-    return None if first is None else (_minute(first, day), _minute(last, day))
-
-
-def draw_centre(folder: Path, day: date, axis: Axis) -> Sequence[CentreLine]:
-    """Return the shifts of the contact centre with their calls, as they were planned."""
-    path = folder / "shifts.parquet"
-    if not path.is_file():
+@lru_cache(maxsize=_KEPT)
+def draw_centre(state: DayAsChanged) -> tuple[CentreLine, ...]:
+    """Return the shifts of the contact centre with their calls; nothing where nothing is known of its day."""
+    day, changed = state.of_run.centre, state.centre
+    if day is None or changed is None:
         return ()
-    return _draw_centre(folder, day, axis, path.stat().st_mtime_ns)
-
-
-@lru_cache(maxsize=8)
-def _draw_centre(folder: Path, day: date, axis: Axis, _stamp: int) -> tuple[CentreLine, ...]:
-    shifts = (
-        pl.read_parquet(folder / "shifts.parquet").filter(pl.col("day") == day).sort("start_at", "rep_id")
-    )
-    calls = pl.read_parquet(folder / "calls.parquet").filter(pl.col("start_at").dt.date() == day)
-    of_person: dict[str, list[tuple[float, float]]] = {}
-    for rep_id, start, end in calls.select("rep_id", "start_at", "end_at").rows():
-        begin = _minute(start, day)
-        of_person.setdefault(rep_id, []).append((axis.x(begin), axis.long(_minute(end, day) - begin)))
+    names = state.of_run.names
+    of_person: dict[str, list[Call]] = {}
+    for account, rep_id, start, end in changed.calls.select(
+        "account_id", "rep_id", "start_at", "end_at"
+    ).iter_rows():
+        long_min = (end - start).total_seconds() / 60
+        call = Call(
+            account, names.get(account, account), day.minute(start), long_min, start,
+            account in changed.pinned,
+        )  # fmt: skip
+        of_person.setdefault(rep_id, []).append(call)
     lines = []
-    for row in shifts.head(40).iter_rows(named=True):
-        start, end = _minute(row["start_at"], day), _minute(row["end_at"], day)
-        pauses = [(axis.x(_minute(at, day)), axis.long(row["break_min"] or 0)) for at in row["breaks"] or []]
-        if row["lunch_start_at"] is not None:
-            begin = _minute(row["lunch_start_at"], day)
-            pauses.append((axis.x(begin), axis.long(_minute(row["lunch_end_at"], day) - begin)))
+    for row in changed.shifts.iter_rows(named=True):
+        shift = changed.draft.shifts[row["rep_id"]]
+        pauses = [*shift.breaks, *([] if shift.lunch is None else [shift.lunch])]
         lines.append(
             CentreLine(
                 row["rep_id"], row["rep_name"] or row["rep_id"], row["start_at"], row["end_at"],
-                (axis.x(start), axis.long(end - start)), tuple(pauses),
-                tuple(of_person.get(row["rep_id"], ())),
+                (shift.start_min, shift.end_min), tuple(pauses), tuple(of_person.get(row["rep_id"], ())),
+                row["rep_id"] in changed.touched,
             )
         )  # fmt: skip
     return tuple(lines)
+
+
+@lru_cache(maxsize=_KEPT)
+def coverage_of(state: DayAsChanged) -> tuple[tuple[str, list[Coverage]], ...]:
+    """Return for each queue of the contact centre its intervals."""
+    day, changed = state.of_run.centre, state.centre
+    if day is None or changed is None:
+        return ()
+    planned = day.levels.select("channel", "start_at", planned="scheduled")
+    levels = changed.levels.filter(pl.col("required").is_not_null()).join(
+        planned, on=["channel", "start_at"], how="left"
+    )
+    found: dict[str, list[Coverage]] = {}
+    for row in levels.sort("channel", "start_at").iter_rows(named=True):
+        found.setdefault(row["channel"], []).append(
+            Coverage(
+                row["start_at"], day.minute(row["start_at"]), row["contacts"], row["required"],
+                row["scheduled"], row["planned"] or 0, row["service_level"],
+            )
+        )  # fmt: skip
+    return tuple(found.items())

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Mapping
 from datetime import datetime
-from pathlib import Path
 from typing import Any, Final
 
 from dealwright.desk.nights import NIGHT_STATUSES, NightRecord
 from dealwright.errors import ConflictError, InputError
-from dealwright.extras import missing_modules, require_extra
-from dealwright.runs.logs import REQUEST_ID
-from dealwright.service.run_folders import night_settings
+from dealwright.extras import missing_modules
+from dealwright.service.night_requests import request_night
 from dealwright.settings import NightSettings
 from dealwright.web.night_runs import open_if_there
 from dealwright.web.night_words import what_to_do
@@ -122,23 +119,8 @@ def _cut_off(text: str) -> str:
 
 
 def ask_for(ask: Ask, options: Mapping[str, Any], once: str = "") -> int:
-    """Ask for a night and return its id; what is wrong with the options is said at once.
-
-    Raises
-    ------
-    InputError
-        An option cannot be used, or there are no tables.
-    ConflictError
-        The service was started without nights.
-    """
-    require_extra("plan", "the nightly plan")
-    from dealwright.runs.night_options import build_request, read_options
-
-    settings = night_settings(ask.service)
-    given = {name: value for name, value in options.items() if value is not None}
-    build_request(settings, read_options(given), Path(settings.runs))
-    key = f"{ask.who.caller_id} {once or uuid.uuid4()}"
-    return ask.desk.nights.request(key, ask.who.name, given, request_id=REQUEST_ID.get())
+    """Ask for a night and return its id; what is wrong with the options is said at once."""
+    return request_night(ask.service, ask.desk, ask.who, options, once)
 
 
 # one of them ------------------------------------------------------------------------------------------------

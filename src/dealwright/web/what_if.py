@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any, Final
 
 from dealwright.desk.nights import NightRecord
 from dealwright.errors import ConflictError, InputError
-from dealwright.service.run_folders import night_settings
+from dealwright.service.night_requests import variant_of
 from dealwright.web.night_runs import OpenNight, open_if_there, open_night
 from dealwright.web.night_words import COMPONENTS, describe
 from dealwright.web.nights import ask_for, night_row
@@ -17,8 +16,6 @@ from dealwright.web.view import READERS, Ask, Done, Shown, View, amount, whole_n
 _SEEN: Final = 500
 _MOST_VISITS, _MOST_PEOPLE, _MOST_MIN = 50, 20, 8 * 60
 _FIELD: Final = "field"
-# of a night's options, what a what-if takes over as it is
-_OTHER: Final = ("publish", "previous", "what_if", "changes", "params", "as_of", "touches_from_desk")
 
 
 def _what_if(ask: Ask) -> View:
@@ -97,36 +94,9 @@ def _ask(ask: Ask) -> str:
     changes, params = _changes(ask.fields, night, now), _params(ask.fields, now)
     if not changes and not params:
         raise InputError("nothing is changed: fill in what is to be other than in the night")
-    options = variant_of(ask, base, changes, params)
+    options = variant_of(ask.service, ask.desk, base, changes, params)
     night_id = ask_for(ask, options, once=ask.fields.get("once", ""))
     return f"/nights/{night_id}?done=asked"
-
-
-def variant_of(
-    ask: Ask, base: NightRecord, changes: Mapping[str, Any], params: Mapping[str, Any]
-) -> dict[str, Any]:
-    """Return the options of a what-if: those of the night, with its cut-off and the run it took over from."""
-    settings = night_settings(ask.service)
-    published = base.options.get("publish", settings.publish)
-    return {
-        **{name: value for name, value in base.options.items() if name not in _OTHER},
-        "as_of": (base.result or {}).get("as_of") or base.options.get("as_of"),
-        "publish": False,
-        "touches_from_desk": base.options.get("touches_from_desk", bool(published)),
-        "previous": base.options.get("previous", _taken_over(ask, base)),
-        "what_if": base.night_id,
-        "changes": dict(changes) or None,
-        "params": _merged(base.options.get("params") or {}, params) or None,
-    }
-
-
-def _taken_over(ask: Ask, base: NightRecord) -> int:
-    """Return the night from which another one took over: the one done before it; 0 for none that is here."""
-    runs = Path(night_settings(ask.service).runs)
-    for night in ask.desk.nights.list(status="done", after=base.night_id, k=_SEEN):
-        if night.what_if is None:
-            return night.night_id if (runs / (night.folder or "")).is_dir() else 0
-    return 0
 
 
 def _changes(fields: Mapping[str, str], night: OpenNight, now: Mapping[str, Any]) -> dict[str, Any]:
@@ -213,14 +183,6 @@ def _params(fields: Mapping[str, str], now: Mapping[str, Any]) -> dict[str, Any]
     }
     found: dict[str, Any] = {"action": action} if action else {}
     return found | ({"channel": {"limits": limits}} if limits else {})
-
-
-def _merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    merged = dict(base)
-    for name, value in over.items():
-        both = isinstance(merged.get(name), Mapping) and isinstance(value, Mapping)
-        merged[name] = _merged(merged[name], value) if both else value
-    return merged
 
 
 PARTS = (

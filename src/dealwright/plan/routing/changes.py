@@ -9,7 +9,7 @@ from typing import Any, Final, TypeAlias
 
 import polars as pl
 
-from dealwright.errors import InputError
+from dealwright.errors import InputError, RefusedChangeError
 from dealwright.notebook import Summarised
 from dealwright.plan.routing.day import FieldDay, Terms, ask, clock
 from dealwright.plan.routing.job import MINUTE
@@ -19,7 +19,6 @@ from dealwright.plan.routing.refusal import (
     ABSENCE,
     NOT_VISITED,
     OTHER_DAY,
-    RefusedChangeError,
     find_obstacle,
 )
 from dealwright.plan.routing.requests import DAY_MIN
@@ -60,9 +59,16 @@ class LeaveOut:
 
 @dataclass(frozen=True)
 class Pin:
-    """A visit stays with its representative when the rest is planned again."""
+    """A visit stays with its representative when the rest is planned again.
+
+    Attributes
+    ----------
+    with_moment
+        Whether it stays at its moment, too.
+    """
 
     account_id: str
+    with_moment: bool = False
 
 
 @dataclass(frozen=True)
@@ -407,9 +413,14 @@ def _without(draft: Draft, rep_id: str, account: str, why: Obstacle) -> Draft:
     )
 
 
-def _pin(_day: FieldDay, draft: Draft, change: Pin) -> Draft:
-    draft.rep_of(change.account_id)
-    return replace(draft, terms=replace(draft.terms, added=draft.terms.added | {change.account_id}))
+def _pin(day: FieldDay, draft: Draft, change: Pin) -> Draft:
+    account = change.account_id
+    rep_id = draft.rep_of(account)
+    terms = replace(draft.terms, added=draft.terms.added | {account})
+    if change.with_moment:
+        begin = begins_s(day, draft, rep_id)[account]
+        terms = replace(terms, begin_s={**terms.begin_s, account: begin})
+    return replace(draft, terms=terms)
 
 
 def _absent(day: FieldDay, draft: Draft, change: Absent) -> Draft:

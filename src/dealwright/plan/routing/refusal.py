@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from dealwright.errors import ConflictError
 from dealwright.plan.routing.day import Question, Terms, ticks_clock
 from dealwright.plan.routing.job import MINUTE, NO_WAY
 from dealwright.plan.routing.limits import NO_ROAD, PROMISE, SHIFT, VISITS_A_DAY, WINDOW, Obstacle
@@ -19,21 +18,6 @@ OTHER_DAY: Final = "another day"
 CHANGE_LIMITS: Final = (
     WINDOW, SHIFT, VISITS_A_DAY, NO_ROAD, EARLIER_VISIT, BREAK, ABSENCE, NOT_VISITED, PROMISE, OTHER_DAY,
 )  # fmt: skip
-
-
-class RefusedChangeError(ConflictError):
-    """A change of a day that a limit does not allow.
-
-    Attributes
-    ----------
-    limit
-        Which one, in two or three words: one of `CHANGE_LIMITS`.
-    """
-
-    def __init__(self, limit: str, reason: str) -> None:
-        super().__init__(f"{reason} ({limit})")
-        self.limit = limit
-        self.reason = reason
 
 
 def find_obstacle(question: Question, r: int, order: Sequence[str], terms: Terms) -> Obstacle:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, time, timedelta
 from typing import Final, TypeAlias
 
 import numpy as np
@@ -26,7 +26,7 @@ from dealwright.plan.staffing.clock import interval_of, on_clock_of
 from dealwright.plan.staffing.demand import Floats, Ints
 from dealwright.plan.staffing.params import ScheduleParams
 from dealwright.plan.staffing.workforce import CHANNELS, Workforce, callers
-from dealwright.schemas import CALL_COLUMNS, UNPLACED_CALL_COLUMNS, PlanInputs
+from dealwright.schemas import CALL_COLUMNS, CALL_WINDOW_COLUMNS, UNPLACED_CALL_COLUMNS, PlanInputs
 
 CALLING: Final = "outbound_cc"
 _ALL_GIVEN: Final = (
@@ -48,6 +48,8 @@ class CallList:
     unplaced: pl.DataFrame
     # for each call without a place: when it may be made, shape (days, intervals)
     possible: tuple[NDArray[np.bool_], ...] = ()
+    # `CALL_WINDOW_COLUMNS`: when each of them may begin; a promised one about its moment
+    windows: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=CALL_WINDOW_COLUMNS))
 
 
 def list_calls(
@@ -113,8 +115,59 @@ def list_calls(
         schema=UNPLACED_CALL_COLUMNS,
     )
     return CallList(
-        calls, unplaced, tuple(_possible(int(k), promised, permitted[window[k]], days, params) for k in left)
+        calls,
+        unplaced,
+        tuple(_possible(int(k), promised, permitted[window[k]], days, params) for k in left),
+        _window_frame(
+            inputs.accounts["account_id"].gather(both),
+            window,
+            permitted,
+            promised,
+            zone,
+            days=days,
+            params=params,
+        ),
     )
+
+
+def _window_frame(
+    names: pl.Series,
+    window: Ints,
+    permitted: NDArray[np.bool_],
+    promised: pl.DataFrame,
+    zone: pl.Series,
+    *,
+    days: Sequence[date],
+    params: ScheduleParams,
+) -> pl.DataFrame:
+    """Return `CALL_WINDOW_COLUMNS` of accounts; the first ones are promised a call at a moment."""
+    rows: list[tuple[str, date, str, list[int], list[int]]] = []
+    for k, at in enumerate(promised["at"]):
+        open_on = (day for day in days if interval_of(at, day, params) is not None)
+        day = next(open_on, at.date())
+        minute = int((at - datetime.combine(day, time())).total_seconds() // 60)
+        away = params.call_back_tolerance_min
+        rows.append((names[k], day, zone[k], [minute - away], [minute + away + 1]))
+    first = pl.DataFrame(rows, schema=CALL_WINDOW_COLUMNS, orient="row")
+    kinds = pl.DataFrame(
+        [
+            (index, day, *_spans(permitted[index, d], params))
+            for index in range(len(permitted))
+            for d, day in enumerate(days)
+        ],
+        schema={"window": pl.Int64, **{n: CALL_WINDOW_COLUMNS[n] for n in ("day", "from_min", "to_min")}},
+        orient="row",
+    )
+    others = pl.DataFrame({"account_id": names, "window": window, "zone": zone})[promised.height :]
+    joined = others.join(kinds, on="window", how="inner", maintain_order="left_right")
+    return pl.concat([first, joined.select(list(CALL_WINDOW_COLUMNS))])
+
+
+def _spans(permitted: NDArray[np.bool_], params: ScheduleParams) -> tuple[list[int], list[int]]:
+    """Return where runs of permitted intervals begin and end, in minutes after midnight."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], permitted, [False]]).astype(np.int64)))
+    minutes = params.opens_min + edges * params.interval_min
+    return minutes[::2].tolist(), minutes[1::2].tolist()
 
 
 def _possible(

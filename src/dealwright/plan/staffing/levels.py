@@ -15,7 +15,7 @@ import polars as pl
 from dealwright.parallel import parallel_map
 from dealwright.plan.staffing.demand import ChannelDemand, Floats, Ints, drain_intervals
 from dealwright.plan.staffing.erlang import available_agents, service_level
-from dealwright.plan.staffing.params import ScheduleParams
+from dealwright.plan.staffing.params import ScheduleParams, Work
 from dealwright.plan.staffing.simulation import (
     Bools,
     chance,
@@ -101,25 +101,14 @@ def judge_levels(
             if (index, c) not in played:
                 continue
             work = item.work
-            available = available_agents(scheduled[c], work.shrinkage)
-            levels = simulated = np.full(params.intervals, np.nan)
-            load = item.contacts / params.interval_min * work.handle_min
             its = played[index, c]
+            available, busy, levels = steady_levels(item.contacts, scheduled[c], work, params)
+            simulated = np.full(params.intervals, np.nan)
             if work.kind == "queue":
-                levels = np.array(
-                    [
-                        service_level(
-                            int(n), float(a), work.handle_min, work.within_s / 60.0, work.patience_min
-                        )
-                        for n, a in zip(available, load, strict=True)
-                    ]
-                )
-                simulated = np.divide(its.in_time, its.came, out=simulated.copy(), where=its.came > 0)
+                simulated = np.divide(its.in_time, its.came, out=simulated, where=its.came > 0)
             if item.contacts.any():
                 kept.setdefault(item.channel, []).append(chance(its.kept))
                 whole_day = its.kept if whole_day is None else whole_day & its.kept
-            with np.errstate(divide="ignore", invalid="ignore"):
-                busy = np.where(available > 0, np.minimum(load / available, 1.0), np.nan)
             frames.append(
                 pl.DataFrame(
                     {
@@ -134,7 +123,7 @@ def judge_levels(
                         "required": item.required if work.kind == "queue" else [None] * params.intervals,
                         "scheduled": scheduled[c],
                         "available": available,
-                        "occupancy": busy if work.kind == "queue" else [None] * params.intervals,
+                        "occupancy": busy,
                         "service_level": levels,
                         "simulated_service_level": simulated,
                     },
@@ -148,6 +137,29 @@ def judge_levels(
     error = math.sqrt(sum(chance_error(good) ** 2 for good in together)) / max(len(together), 1)
     probability = {name: float(np.mean(shares)) for name, shares in kept.items()}
     return Levels(table, probability, everything, error)
+
+
+def steady_levels(
+    contacts: Floats, scheduled: Ints, work: Work, params: ScheduleParams
+) -> tuple[Ints, Floats, Floats]:
+    """Return per interval who is available, their occupancy, and the service level by Erlang's formulas.
+
+    The latter two are not known (NaN) of work that may wait.
+    """
+    available = available_agents(scheduled, work.shrinkage)
+    if work.kind != "queue":
+        nothing = np.full(params.intervals, np.nan)
+        return available, nothing, nothing
+    load = contacts / params.interval_min * work.handle_min
+    levels = np.array(
+        [
+            service_level(int(n), float(a), work.handle_min, work.within_s / 60.0, work.patience_min)
+            for n, a in zip(available, load, strict=True)
+        ]
+    )
+    with np.errstate(divide="ignore", invalid="ignore"):
+        busy = np.where(available > 0, np.minimum(load / available, 1.0), np.nan)
+    return available, busy, levels
 
 
 def _play_all(

@@ -16,6 +16,7 @@ from dealwright.notebook import Summarised
 from dealwright.plan.actions.catalogue import Catalogue
 from dealwright.plan.actions.catalogue_file import default_catalogue
 from dealwright.plan.inputs import align, gather_inputs, working_days
+from dealwright.plan.staffing.activities import IDLE
 from dealwright.plan.staffing.backlog import forecast_backlog
 from dealwright.plan.staffing.call_list import (
     CALLING,
@@ -34,8 +35,15 @@ from dealwright.plan.staffing.params import DEFAULT_WORK, ScheduleParams
 from dealwright.plan.staffing.patterns import Shift, expand_patterns
 from dealwright.plan.staffing.roster import Person, Roster, group_staff, name_people, read_staff
 from dealwright.plan.staffing.shifts import Cover, cover_demand, missing_hours
-from dealwright.plan.staffing.workforce import Workforce, put_to_work
-from dealwright.schemas import CALL_BACK_COLUMNS, SHIFT_COLUMNS, AccountSchema, PlanInputs, conform
+from dealwright.plan.staffing.workforce import CHANNELS, Workforce, put_to_work
+from dealwright.schemas import (
+    CALL_BACK_COLUMNS,
+    CENTRE_WORK_COLUMNS,
+    SHIFT_COLUMNS,
+    AccountSchema,
+    PlanInputs,
+    conform,
+)
 
 _WHO: Final = {"rep_id": pl.String, "rep_name": pl.String, "kind": pl.Int64, "work": pl.Int64}
 _TIMES: Final = {name: kind for name, kind in SHIFT_COLUMNS.items() if name not in (*_WHO, "channels")}
@@ -79,6 +87,9 @@ class Schedule(Summarised):
         `STAFF_HOURS_COLUMNS`: what the paid hours go into; they add up to all of them.
     cost_eur
         Of the paid hours.
+    work, call_windows
+        `CENTRE_WORK_COLUMNS`: who works on what in which interval; `CALL_WINDOW_COLUMNS`: when the accounts
+        of the call list may be called.
     notes
         What users should know.
     """
@@ -100,6 +111,8 @@ class Schedule(Summarised):
     cost_eur: float
     wishes: int
     wishes_granted: int
+    work: pl.DataFrame
+    call_windows: pl.DataFrame
     notes: tuple[str, ...] = ()
 
     def summary(self) -> Mapping[str, Any]:
@@ -251,6 +264,8 @@ def schedule(
         float(shift_frame["paid_min"].sum()) / 60.0 * params.cost_eur_per_h,
         roster.wishes,
         roster.granted,
+        _work_frame(force, days, params),
+        calls.windows,
         notes,
     )
 
@@ -349,6 +364,24 @@ def _times(shift: Shift, day: date) -> tuple[object, ...]:
         day, shift.pattern, _at(day, shift.start_min), _at(day, shift.end_min), *lunch, breaks, length,
         shift.paid_min,
     )  # fmt: skip
+
+
+def _work_frame(force: Workforce, days: tuple[date, ...], params: ScheduleParams) -> pl.DataFrame:
+    """Return `CENTRE_WORK_COLUMNS`."""
+    rows: list[tuple[str | None, date, datetime, str, float]] = []
+    for index, day in enumerate(days):
+        moments = [_at(day, params.opens_min + t * params.interval_min) for t in range(params.intervals)]
+        for person, activity in zip(force.people[index].tolist(), force.activity[index], strict=True):
+            rows += [
+                (force.rep_id(person), day, moments[t], CHANNELS[c], 1.0)
+                for t, c in enumerate(activity.tolist())
+                if c != IDLE
+            ]
+        for c, people in enumerate(force.between[index]):
+            rows += [
+                (None, day, moments[t], CHANNELS[c], float(people[t])) for t in np.flatnonzero(people > 0)
+            ]
+    return pl.DataFrame(rows, schema=CENTRE_WORK_COLUMNS, orient="row")
 
 
 def _by_account(inputs: PlanInputs, calls: CallList) -> pl.DataFrame:

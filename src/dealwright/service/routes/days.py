@@ -16,8 +16,8 @@ from dealwright.service.run_folders import night_settings, run_folder
 from dealwright.service.shapes import DayChangeIn, DayOut, DayReplanIn, DaySeenIn
 
 if TYPE_CHECKING:
-    from dealwright.plan.routing.changes import Change
     from dealwright.runs.day_board import DayBoard
+    from dealwright.runs.day_changes import DayChange
 
 router = APIRouter(tags=["runs"])
 _PLANNERS = ("manager", "planner")
@@ -91,7 +91,7 @@ def publish_day(board: Board, who: Who, given: DaySeenIn) -> Json:
     return Json(state.to_dict())
 
 
-def _change(given: DayChangeIn) -> Change:
+def _change(given: DayChangeIn) -> DayChange:
     from dealwright.runs.day_board import change_of
 
     return change_of(given.model_dump(exclude_none=True))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
-from pathlib import Path as FilePath
 from typing import TYPE_CHECKING, Annotated
 
 from fastapi import APIRouter, Header, Path, Query, Request
@@ -11,9 +9,9 @@ from starlette.responses import FileResponse, Response
 
 from dealwright.desk.desk import Desk
 from dealwright.extras import require_extra
-from dealwright.runs.logs import REQUEST_ID
 from dealwright.service.answers import Json, page_answer
 from dealwright.service.endpoint import TheDesk, Who, endpoint, service_of
+from dealwright.service.night_requests import request_night, what_if_options
 from dealwright.service.routes.leads import After, Limit
 from dealwright.service.run_folders import night_settings, run_folder
 from dealwright.service.shapes import (
@@ -47,18 +45,15 @@ def start_run(
     run: RunIn,
     idempotency_key: Annotated[str | None, Header(min_length=1, max_length=400)] = None,
 ) -> Json:
-    """Ask for a run of the plan; the worker carries out one at a time, in their order."""
-    require_extra("plan", "the nightly plan")
-    from dealwright.runs.night_options import build_request, read_options
+    """Ask for a run of the plan; the worker carries out one at a time, in their order.
 
-    night = night_settings(service_of(request))
+    With `what_if`, it is that run with `changes` of its people and `params`: never published, for comparison.
+    """
+    service = service_of(request)
     options = run.model_dump(mode="json", exclude_none=True, exclude_defaults=True)
-    previous = options.get("previous")
-    if previous:
-        run_folder(night, desk, previous)
-    build_request(night, read_options(options), FilePath(night.runs))  # says at once what is wrong
-    key = f"{who.caller_id} {idempotency_key or uuid.uuid4()}"
-    night_id = desk.nights.request(key, who.name, options, request_id=REQUEST_ID.get())
+    if run.what_if is not None:
+        options = what_if_options(service, desk, options)
+    night_id = request_night(service, desk, who, options, idempotency_key)
     return Json(desk.nights.get(night_id).to_dict(), 202)
 
 

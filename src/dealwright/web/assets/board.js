@@ -2,10 +2,13 @@
 (() => {
   const lines = document.getElementById("lines");
   if (!lines) return;
-  const WIDTH = 1200, STEP = 5;
+  const WIDTH = 1200, EDGE = 9;
+  const boards = [lines, document.getElementById("centre")].filter(Boolean);
+  const board = (item) => item.closest("[data-shift]");
+  const step = (item) => Number(board(item).dataset.step || 5);
   const first = Number(lines.dataset.first), last = Number(lines.dataset.last), perMinute = WIDTH / (last - first);
   const answer = document.getElementById("answer"), keep = document.getElementById("keep");
-  const rows = [...lines.querySelectorAll("svg[data-rep]")];
+  const rowsOf = (item) => [...board(item).querySelectorAll("svg[data-rep]")];
   const clock = (minute) => `${String(Math.floor(minute / 60)).padStart(2, "0")}:${String(minute % 60).padStart(2, "0")}`;
   let chosen = null; // what is being moved: item, row, and where it is now
   let asked = 0;
@@ -19,7 +22,7 @@
   function take(item) {
     if (chosen && chosen.item === item) return chosen;
     leave();
-    const row = item.closest("svg"), visit = item.classList.contains("visit");
+    const row = item.closest("svg"), visit = item.matches(".visit, .call");
     chosen = visit
       ? { item, visit, row, home: row, begin: Number(item.dataset.begin), from: Number(item.dataset.begin) }
       : { item, visit, row, home: row, start: Number(item.dataset.start), end: Number(item.dataset.end) };
@@ -58,8 +61,8 @@
   }
 
   const wanted = () => (chosen.visit
-    ? { kind: "move", account: chosen.item.dataset.account, rep: chosen.row.dataset.rep, at: clock(chosen.begin) }
-    : { kind: "shift", rep: chosen.home.dataset.rep, start: clock(chosen.start), end: clock(chosen.end) });
+    ? { kind: chosen.item.matches(".call") ? "move_call" : "move", account: chosen.item.dataset.account, rep: chosen.row.dataset.rep, at: clock(chosen.begin) }
+    : { kind: board(chosen.item).dataset.shift, rep: chosen.home.dataset.rep, start: clock(chosen.start), end: clock(chosen.end) });
 
   async function attempt() {
     const mine = ++asked, fields = wanted();
@@ -85,9 +88,10 @@
   }
 
   // keyboard
-  lines.addEventListener("keydown", (event) => {
-    const item = event.target.closest?.(".visit, .handle");
+  for (const one of boards) one.addEventListener("keydown", (event) => {
+    const item = event.target.closest?.(".visit, .call, .handle");
     if (!item) return;
+    const STEP = item.matches(".visit, .call") ? 5 : step(item), rows = rowsOf(item);
     const by = { ArrowLeft: -STEP, ArrowRight: STEP }[event.key], to = { ArrowUp: -1, ArrowDown: 1 }[event.key];
     if (by) {
       const it = take(item);
@@ -96,7 +100,10 @@
       else if (it.start + by >= first && it.end + by <= last) { it.start += by; it.end += by; }
       it.tried = false;
       draw();
-    } else if (to && item.classList.contains("visit")) {
+    } else if (item.matches(".call") && !chosen && (event.key === "j" || event.key === "k")) {
+      const calls = [...item.parentNode.querySelectorAll(".call")], next = calls[calls.indexOf(item) + (event.key === "j" ? 1 : -1)];
+      if (next) { item.tabIndex = -1; next.tabIndex = 0; next.focus(); }
+    } else if (to && item.matches(".visit, .call")) {
       const it = take(item), next = rows[rows.indexOf(it.row) + to];
       if (next) { it.row = next; it.tried = false; draw(); item.focus(); }
     } else if (event.key === "Enter" || event.key === " ") {
@@ -112,10 +119,13 @@
   });
 
   // mouse
-  lines.addEventListener("pointerdown", (event) => {
-    const item = event.target.closest(".visit, .handle");
+  for (const one of boards) one.addEventListener("pointerdown", (event) => {
+    const item = event.target.closest(".visit, .call, .handle");
     if (!item || event.button) return;
     event.preventDefault();
+    const STEP = item.matches(".visit, .call") ? 5 : step(item), rows = rowsOf(item), box = item.getBoundingClientRect();
+    // a shift is taken at one of its ends, or as a whole
+    const at = event.clientX > box.right - EDGE ? "end" : event.clientX < box.left + EDGE ? "start" : "both";
     const it = take(item), scale = WIDTH / it.row.getBoundingClientRect().width;
     const from = { x: event.clientX, begin: it.begin, start: it.start, end: it.end };
     item.focus();
@@ -128,6 +138,10 @@
       if (it.visit) {
         it.begin = Math.max(first, Math.min(last, Math.round((from.begin + minutes) / STEP) * STEP));
         if (below) it.row = below;
+      } else if (at === "end") {
+        it.end = Math.max(it.start + STEP, Math.min(last, from.end + minutes));
+      } else if (at === "start") {
+        it.start = Math.min(it.end - STEP, Math.max(first, from.start + minutes));
       } else if (from.start + minutes >= first && from.end + minutes <= last) {
         it.start = from.start + minutes; it.end = from.end + minutes;
       }

@@ -140,6 +140,7 @@ declare
     leads bigint[];
     busy bigint;
     tasks integer;
+    changes integer;
     erased bigint[];
     kept bigint[];
 begin
@@ -164,15 +165,16 @@ begin
     tasks := dealwright_engine.erase_tasks(array(
         select t.task_id from dealwright.task as t
         where t.account_id = erase_customer.customer order by t.task_id for update));
-    if leads is null and tasks = 0 then
+    changes := dealwright_engine.erase_from_plans(erase_customer.customer);
+    if leads is null and tasks = 0 and changes = 0 then
         raise exception 'the desk has nothing of customer %', erase_customer.customer using errcode = 'DW003',
             hint = 'a customer is named by customer_id of their leads, or by account_id of their tasks';
     end if;
     select * into erased, kept from dealwright_engine.erase_leads(leads);
     -- the customer is not named in the log: who they were is what was erased
     perform dealwright_engine.note_change('erase', 'customer', 'erased', null,
-        jsonb_build_object('lead_ids', coalesce(leads, '{}'), 'tasks', tasks), erase_customer.reason);
-    return jsonb_build_object('leads', coalesce(cardinality(leads), 0), 'tasks', tasks,
+        jsonb_build_object('lead_ids', coalesce(leads, '{}'), 'tasks', tasks, 'changes', changes), erase_customer.reason);
+    return jsonb_build_object('leads', coalesce(cardinality(leads), 0), 'tasks', tasks, 'changes', changes,
         'decisions', coalesce(cardinality(erased), 0),
         'archived', (select count(*) from dealwright.archive_file as f where f.kind = 'decision'),
         'kept_decisions', kept);
@@ -180,7 +182,7 @@ end
 $$;
 comment on function dealwright.erase_customer(text, text, bigint[]) is
     'Takes out of the desk who a customer was and what they wrote: names, texts and outside ids of their leads, '
-    'decisions and tasks. Amounts and attributes stay, for counters and learning. The chain of the record stays verifiable.';
+    'decisions and tasks, and what people changed of their days and territories. Amounts and attributes stay, for counters and learning. The chain of the record stays verifiable.';
 
 create or replace function dealwright.erase_older(before timestamptz, most integer default 1000)
 returns bigint language plpgsql security definer
