@@ -13,7 +13,7 @@ from engine import DIMENSIONS, Row, add_agent, lead_json, rows, understood, valu
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule, run_state_machine_as_test
-from ledger import can_take
+from ledger import can_take, has_channel_room
 from psycopg import Connection
 
 from dealwright.desk.database import Database
@@ -103,7 +103,11 @@ class WorkingDesk(DeskMachine):
             return
         (answer,) = answer
         lead = rows(self.connection, "select * from dealwright.lead where lead_id = %s", answer["lead_id"])[0]
-        able = [agent["agent_id"] for agent in self.tables["agent"] if can_take(agent, lead)]
+        able = [
+            agent["agent_id"]
+            for agent in self.tables["agent"]
+            if can_take(agent, lead) and has_channel_room(self.tables, agent, lead)
+        ]
         assert answer["status"] == ("assigned" if able else "waiting")
         assert (answer["agent_id"] in able) if able else answer["agent_id"] is None
         owner = self.former_agent(customer)
@@ -320,7 +324,9 @@ class WorkingDesk(DeskMachine):
         able = {
             agent["agent_id"]
             for agent in self.tables["agent"]
-            if agent["agent_id"] != past["agent_id"] and can_take(agent, {**lead, "declined_by": refusing})
+            if agent["agent_id"] != past["agent_id"]
+            and can_take(agent, {**lead, "declined_by": refusing})
+            and has_channel_room(self.tables, agent, lead)
         }
         assert (answer["agent_id"] is None) == (not able)
         if not able:
@@ -464,6 +470,38 @@ class WorkingDesk(DeskMachine):
     def hire(self, capacity: int) -> None:
         if len((self.tables or {}).get("agent", ())) < 8:
             add_agent(self.connection, "new", capacity=capacity, skills=["family"])
+
+    @precondition(rarely)
+    @rule(
+        name=st.sampled_from(DIMENSIONS[0].values),
+        capacity=st.sampled_from((None, 0, 1, 2)),
+        places=st.sampled_from((1, 1, 2)),
+    )
+    def limit_channel(self, name: str, capacity: int | None, places: int) -> None:
+        rows(
+            self.connection, "select dealwright.set_channel(%s, %s, %s, 'destination')",
+            name, capacity, places,
+        )  # fmt: skip
+
+    @precondition(has("channel"))
+    @rule(draw=st.integers(0, 99), capacity=st.sampled_from((None, 0, 1, 2)))
+    def limit_channel_of_one(self, draw: int, capacity: int | None) -> None:
+        agent, channel = self.pick("agent", draw), self.pick("channel", draw)
+        if agent is None or channel is None:
+            return
+        (name,) = [row["value"] for row in self.tables["slot"] if row["slot"] == channel["slot"]]
+        rows(
+            self.connection, "select dealwright.set_agent_channel(%s, %s, %s)",
+            agent["agent_id"], name, capacity,
+        )  # fmt: skip
+
+    @precondition(has("channel"))
+    @precondition(rarely)
+    @rule(draw=st.integers(0, 99))
+    def free_channel(self, draw: int) -> None:
+        slot = self.tables["channel"][draw % len(self.tables["channel"])]["slot"]
+        (name,) = [row["value"] for row in self.tables["slot"] if row["slot"] == slot]
+        rows(self.connection, "select dealwright.remove_channel(%s)", name)
 
     @precondition(has("agent"))
     @rule(draw=st.integers(0, 99))

@@ -44,6 +44,7 @@ BODIES: dict[str, Any] = {
     "assign_lead_to": {"agent_id": "A3", "reason": "asked for"},
     "send_lead_to": {"lead": lead("Matrix"), "reason": "asked for"},
     "change_agent": {"active": True},
+    "set_channel": {"capacity": 100},
     "finish_task": {"outcome": "responded"},
     "reopen_task": {"reason": "wrong"},
     "pause_automation": {"reason": "x", "team": "nobody's"},

@@ -99,7 +99,14 @@ returns dealwright_engine.enquiry language sql stable as $$
                 coalesce((d).excluded_agent_ids,
                     case when (d).excluded_agent_id is not null then array[(d).excluded_agent_id] end),
                 coalesce((d).model_id, 0), (d).feature_agent_ids, (d).features,
-                (d).owner_agent_id)::dealwright_engine.enquiry
+                (d).owner_agent_id,
+                -- of the others, each had the lead before
+                case when (d).excluded_agent_ids is not null then array(
+                    select e.id from unnest((d).excluded_agent_ids) as e (id)
+                    where not exists (
+                        select from dealwright.assignment as s
+                        where s.lead_id = (d).lead_id and s.assignment_id <= (d).assignment_id
+                            and (s.agent_id = e.id or e.id = any (s.held_by)))) end)::dealwright_engine.enquiry
 $$;
 
 -- What a seal covers. The columns are those of version 0.1, written out: with a further one the text of a whole row
