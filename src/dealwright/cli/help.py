@@ -192,6 +192,7 @@ EXAMPLES: Final[Mapping[str, tuple[str, ...]]] = {
     "webhook remove": ("dealwright webhook remove 3", "dealwright webhook remove 3 --json"),
     "webhook dead": ("dealwright webhook dead list 3", "dealwright webhook dead retry 3"),
     "webhook dead list": ("dealwright webhook dead list 3", "dealwright webhook dead list 3 --json"),
+    "webhook dead send": ("dealwright webhook dead send 3", "dealwright webhook dead send 3 812-4711"),
     "webhook dead retry": ("dealwright webhook dead retry 3", "dealwright webhook dead retry 3 --json"),
     "worker": ("dealwright worker", "dealwright worker --once --json"),
     "roles": ("dealwright roles", "dealwright roles --json"),

@@ -105,10 +105,12 @@ def erase(
         f"{count_of(done['tasks'], 'task')}",
         markup=False,
     )
-    if done["archived"] or done["kept_decisions"]:
+    if done["archived_files"] or done["kept_decisions"]:
+        files = ", ".join(done["archived_files"])
         notes().print(
-            "months of the record are in the archive: erase what its files hold of the customer yourself, or "
-            "delete the files when their time is over",
+            "months of the record are in the archive, and the desk changes nothing there"
+            + (f"; what the customer wrote may be in {files}" if files else "")
+            + ": keep these files from whoever may not see it, and delete them when their time is over",
             markup=False,
             soft_wrap=True,
         )

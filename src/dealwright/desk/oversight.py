@@ -67,8 +67,9 @@ class Oversight(Session):
         Returns
         -------
         Row
-            How many ``leads``, ``tasks`` and ``decisions`` were changed, and ``kept_decisions``, which are in
-            months that were archived in part.
+            How many ``leads``, ``tasks`` and ``decisions`` were changed; ``kept_decisions``, which are in
+            months that were archived in part; and ``archived_files``, the files of the archive that may still
+            hold what the customer wrote.
 
         Raises
         ------

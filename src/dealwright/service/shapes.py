@@ -933,6 +933,9 @@ class ErasedOut(BaseModel):
     tasks: int
     decisions: int
     archived: int
+    archived_files: list[str] = Field(
+        description="Files of the archive that may still hold what the customer wrote: the desk changes none."
+    )
     kept_decisions: list[int]
 
 
@@ -1057,3 +1060,11 @@ class DeadLettersOut(BaseModel):
     """What was put aside for an address, oldest first."""
 
     dead_letters: list[DeadLetterOut]
+
+
+class DeadLetterSentOut(BaseModel):
+    """What became of an event that was sent once more."""
+
+    webhook_id: int
+    event: str
+    error: str | None = Field(description="Why it was not taken, and stays put aside; null: it was taken.")

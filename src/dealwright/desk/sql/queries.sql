@@ -356,6 +356,10 @@ select * from dealwright.day_changes(%(night_id)s::bigint, %(day)s::date)
 -- The agent gets no more leads; the open ones may go to others.
 select dealwright.deactivate_agent(dealwright.agent_named(%(agent)s::text), %(hand_over)s::boolean) as answer
 
+-- name: dead_letter_taken
+-- An event that was put aside was taken after all.
+select dealwright.dead_letter_taken(%(webhook_id)s::bigint, %(xid)s::text::xid8, %(position)s::bigint)
+
 -- name: dead_letters
 -- What an address refused again and again.
 select xid::text::numeric as xid, position, kind, given_up_at, error
