@@ -53,6 +53,10 @@ class WorkingDesk(DeskMachine):
                 return False
         return True
 
+    def has_room(self, agent: Row, work: Row) -> bool:
+        """Whether an agent has a free place, and one for the channel of a lead or an assignment."""
+        return agent["open"] < agent["capacity"] and has_channel_room(self.tables, agent, work)
+
     def former_agent(self, customer: str | None) -> int | None:
         """Who had the customer's latest lead."""
         leads = {row["lead_id"] for row in self.tables["lead"] if customer and row["customer_id"] == customer}
@@ -253,7 +257,7 @@ class WorkingDesk(DeskMachine):
     def move_assignment(self, draw: int, agent: int) -> None:
         assignment, other = self.pick("assignment", draw), self.pick("agent", agent)
         if assignment and other:
-            full = other["open"] >= other["capacity"] and other["agent_id"] != assignment["agent_id"]
+            full = other["agent_id"] != assignment["agent_id"] and not self.has_room(other, assignment)
             moved = self.attempt(
                 "update dealwright.assignment set agent_id = %s where assignment_id = %s returning agent_id",
                 other["agent_id"],
@@ -387,14 +391,15 @@ class WorkingDesk(DeskMachine):
         free = [lead for lead in (self.tables or {}).get("lead", ()) if lead["lead_id"] not in taken]
         other = self.pick("agent", agent)
         if free and other:
+            lead = free[draw % len(free)]
             given = self.attempt(
                 "insert into dealwright.assignment (lead_id, agent_id, status) values (%s, %s, %s) "
                 "returning agent_id",
-                free[draw % len(free)]["lead_id"],
+                lead["lead_id"],
                 other["agent_id"],
                 status,
             )
-            assert (given is None) == (status == "open" and other["open"] >= other["capacity"])
+            assert (given is None) == (status == "open" and not self.has_room(other, lead))
 
     @precondition(rarely)
     @rule(days=st.sampled_from((None, 0, 1)), as_of=st.sampled_from((None, *TIMES, "2020-01-01")))
