@@ -18,8 +18,10 @@ import psutil
 import pytest
 from engine import rows, value
 from floor_load import load
+from psycopg.conninfo import conninfo_to_dict
 from receivers import free_port
 from serving import ROOT, Serving, lead, make_floor, serving
+from silent_proxy import silent_proxy
 
 from dealwright.desk.desk import Desk
 from dealwright.desk.server import find_server, stop_server
@@ -143,6 +145,45 @@ def test_connections_cut_in_the_middle_of_transactions_lose_nothing(service: Ser
             time.sleep(rng.uniform(0, 0.1))
         clients.progress(60)
         assert 503 in clients.refused
+
+
+def test_a_network_that_falls_silent_is_told_and_loses_nothing(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    with Desk.open(home=home) as desk:
+        make_floor(desk.database, AGENTS)
+        ingest = desk.keys.create("ingest", ["ingest"])
+        place = conninfo_to_dict(desk.database.url)
+    try:
+        with silent_proxy(Path(place["host"]) / f".s.PGSQL.{place.get('port', 5432)}") as proxy:
+            url = (
+                f"postgresql://{place['user']}@127.0.0.1:{proxy.port}/{place['dbname']}"
+                "?tcp_user_timeout=3000&connect_timeout=2"
+            )
+            with serving(url, tmp_path) as service:
+                service.keys["ingest"] = ingest
+                with load(service, "silent") as clients:
+                    clients.progress(30)
+                    proxy.fall_silent()
+                    began = time.monotonic()
+                    with httpx.Client(timeout=60) as other:
+                        answer = other.post(
+                            f"{service.url}/api/v1/leads",
+                            json=lead("Other", idempotency_key="silent-other"),
+                            headers={"Authorization": f"Bearer {ingest}"},
+                        )
+                    # the wait, a look that fails, and what the machine is slow
+                    assert (answer.status_code, time.monotonic() - began < 25) == (503, True), answer.text
+                    assert answer.headers["retry-after"] == "1"
+                    told = answer.json()["detail"]
+                    assert "timeout" in told or "closed the connection" in told, told
+                    proxy.go_on()
+                    clients.progress(60)
+                    assert 503 in clients.refused
+                    clients.sent.add("silent-other")
+                    again = service.desk.assign(lead("Other", idempotency_key="silent-other"))
+                    clients.answers["silent-other"] = [again.to_dict()]
+    finally:
+        stop_server(home)
 
 
 def test_a_killed_worker_is_replaced_by_the_next_and_does_nothing_twice(tmp_path: Path) -> None:

@@ -198,7 +198,7 @@ def test_an_erased_customer_is_nowhere_and_the_chain_verifies(
     before = rows(connection, seals)
     done = desk.oversight.erase("C-Kate", "the customer asked for it")
     changed = {"leads": 8, "tasks": 1, "changes": 5, "decisions": 8}
-    assert done == {**changed, "archived": 0, "kept_decisions": []}
+    assert done == {**changed, "archived": 0, "archived_files": [], "kept_decisions": []}
     require_plans_without(desk)
     held = everything_the_desk_holds(connection)
     for word in ("Nguyen", "Orchard", "C-Kate", "kate-", "crm-kate"):

@@ -245,6 +245,28 @@ def test_what_is_archived_is_verified(
     assert [block["intact"] for block in found.blocks] == [True, False, True]
 
 
+def test_an_erasure_names_the_files_that_may_hold_what_was_written(
+    database: Database, connection: Connection[Any], tmp_path: Path
+) -> None:
+    desk = Desk(database)
+    words = {"customer_id": "C1", "requirements": "a luxury cabin"}
+    placed = assign(connection, LEADS[0], **words)
+    age(connection, 3)
+    with connection.transaction():
+        rows(connection, "set local session_replication_role = replica")
+        rows(connection, "update dealwright.assignment set assigned_at = assigned_at - interval '3 months'")
+    later = assign(connection, LEADS[0], **{**words, "customer_id": "C2"})
+    for row in (placed, later):
+        rows(connection, "select dealwright.settle_booking(%s::bigint, 'confirmed')", row["booking_id"])
+    months = desk.archive(NOW, tmp_path).months
+    (files,) = [month["files"] for month in months if month["kind"] == "decision"]
+    done = desk.oversight.erase("C1", "asked for it")
+    assert done["archived_files"] == files
+    assert pl.read_parquet(tmp_path / files[0])["requirements"].to_list() == ["a luxury cabin"]
+    assert desk.oversight.erase("C2", "asked for it")["archived_files"] == []
+    assert desk.verify(archive=tmp_path).intact
+
+
 def test_an_altered_archive_is_told(database: Database, connection: Connection[Any], tmp_path: Path) -> None:
     desk = Desk(database)
     work(connection, 5)

@@ -188,6 +188,13 @@ def test_a_manager_runs_the_floor_and_the_record_says_so(service: Serving) -> No
         assert service.desk.book.agent("A3")["shifts"] is not None
         assert post(client, "/admin/people/A3/shift", always="1").status_code == 303
         assert post(client, "/admin/people/A3/capacity", capacity="40").status_code == 303
+        assert post(client, "/admin/people/A3/channel", channel="Mars", capacity="3").status_code == 404
+        service.desk.book.set_channel("Mars", capacity=30, dimension="destination")
+        assert post(client, "/admin/people/A3/channel", channel="Mars", capacity="3").status_code == 303
+        (mine,) = service.desk.book.agent("A3")["channels"]
+        assert (mine["channel"], mine["capacity"], mine["own"]) == ("Mars", 3, True)
+        assert "Capacity of Agent A3 for Mars" in client.get("/admin/people").text
+        service.desk.book.remove_channel("Mars")
         assert post(client, "/models/1/promote").status_code == 403
         assert post(client, "/admin/keys/" + "0" * 12 + "/revoke").status_code == 403
         changes = client.get("/audit/changes.json?object=agent").json()["rows"]

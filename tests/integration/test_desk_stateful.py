@@ -13,7 +13,7 @@ from engine import DIMENSIONS, Row, add_agent, lead_json, rows, understood, valu
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule, run_state_machine_as_test
-from ledger import can_take
+from ledger import can_take, has_channel_room
 from psycopg import Connection
 
 from dealwright.desk.database import Database
@@ -52,6 +52,10 @@ class WorkingDesk(DeskMachine):
             elif not dimension["is_open"] and (dimension["name"], text) not in values:
                 return False
         return True
+
+    def has_room(self, agent: Row, work: Row) -> bool:
+        """Whether an agent has a free place, and one for the channel of a lead or an assignment."""
+        return agent["open"] < agent["capacity"] and has_channel_room(self.tables, agent, work)
 
     def former_agent(self, customer: str | None) -> int | None:
         """Who had the customer's latest lead."""
@@ -103,7 +107,11 @@ class WorkingDesk(DeskMachine):
             return
         (answer,) = answer
         lead = rows(self.connection, "select * from dealwright.lead where lead_id = %s", answer["lead_id"])[0]
-        able = [agent["agent_id"] for agent in self.tables["agent"] if can_take(agent, lead)]
+        able = [
+            agent["agent_id"]
+            for agent in self.tables["agent"]
+            if can_take(agent, lead) and has_channel_room(self.tables, agent, lead)
+        ]
         assert answer["status"] == ("assigned" if able else "waiting")
         assert (answer["agent_id"] in able) if able else answer["agent_id"] is None
         owner = self.former_agent(customer)
@@ -249,7 +257,7 @@ class WorkingDesk(DeskMachine):
     def move_assignment(self, draw: int, agent: int) -> None:
         assignment, other = self.pick("assignment", draw), self.pick("agent", agent)
         if assignment and other:
-            full = other["open"] >= other["capacity"] and other["agent_id"] != assignment["agent_id"]
+            full = other["agent_id"] != assignment["agent_id"] and not self.has_room(other, assignment)
             moved = self.attempt(
                 "update dealwright.assignment set agent_id = %s where assignment_id = %s returning agent_id",
                 other["agent_id"],
@@ -320,7 +328,9 @@ class WorkingDesk(DeskMachine):
         able = {
             agent["agent_id"]
             for agent in self.tables["agent"]
-            if agent["agent_id"] != past["agent_id"] and can_take(agent, {**lead, "declined_by": refusing})
+            if agent["agent_id"] != past["agent_id"]
+            and can_take(agent, {**lead, "declined_by": refusing})
+            and has_channel_room(self.tables, agent, lead)
         }
         assert (answer["agent_id"] is None) == (not able)
         if not able:
@@ -381,14 +391,15 @@ class WorkingDesk(DeskMachine):
         free = [lead for lead in (self.tables or {}).get("lead", ()) if lead["lead_id"] not in taken]
         other = self.pick("agent", agent)
         if free and other:
+            lead = free[draw % len(free)]
             given = self.attempt(
                 "insert into dealwright.assignment (lead_id, agent_id, status) values (%s, %s, %s) "
                 "returning agent_id",
-                free[draw % len(free)]["lead_id"],
+                lead["lead_id"],
                 other["agent_id"],
                 status,
             )
-            assert (given is None) == (status == "open" and other["open"] >= other["capacity"])
+            assert (given is None) == (status == "open" and not self.has_room(other, lead))
 
     @precondition(rarely)
     @rule(days=st.sampled_from((None, 0, 1)), as_of=st.sampled_from((None, *TIMES, "2020-01-01")))
@@ -464,6 +475,38 @@ class WorkingDesk(DeskMachine):
     def hire(self, capacity: int) -> None:
         if len((self.tables or {}).get("agent", ())) < 8:
             add_agent(self.connection, "new", capacity=capacity, skills=["family"])
+
+    @precondition(rarely)
+    @rule(
+        name=st.sampled_from(DIMENSIONS[0].values),
+        capacity=st.sampled_from((None, 0, 1, 2)),
+        places=st.sampled_from((1, 1, 2)),
+    )
+    def limit_channel(self, name: str, capacity: int | None, places: int) -> None:
+        rows(
+            self.connection, "select dealwright.set_channel(%s, %s, %s, 'destination')",
+            name, capacity, places,
+        )  # fmt: skip
+
+    @precondition(has("channel"))
+    @rule(draw=st.integers(0, 99), capacity=st.sampled_from((None, 0, 1, 2)))
+    def limit_channel_of_one(self, draw: int, capacity: int | None) -> None:
+        agent, channel = self.pick("agent", draw), self.pick("channel", draw)
+        if agent is None or channel is None:
+            return
+        (name,) = [row["value"] for row in self.tables["slot"] if row["slot"] == channel["slot"]]
+        rows(
+            self.connection, "select dealwright.set_agent_channel(%s, %s, %s)",
+            agent["agent_id"], name, capacity,
+        )  # fmt: skip
+
+    @precondition(has("channel"))
+    @precondition(rarely)
+    @rule(draw=st.integers(0, 99))
+    def free_channel(self, draw: int) -> None:
+        slot = self.tables["channel"][draw % len(self.tables["channel"])]["slot"]
+        (name,) = [row["value"] for row in self.tables["slot"] if row["slot"] == slot]
+        rows(self.connection, "select dealwright.remove_channel(%s)", name)
 
     @precondition(has("agent"))
     @rule(draw=st.integers(0, 99))

@@ -44,6 +44,7 @@ BODIES: dict[str, Any] = {
     "assign_lead_to": {"agent_id": "A3", "reason": "asked for"},
     "send_lead_to": {"lead": lead("Matrix"), "reason": "asked for"},
     "change_agent": {"active": True},
+    "set_channel": {"capacity": 100, "dimension": "destination"},
     "finish_task": {"outcome": "responded"},
     "reopen_task": {"reason": "wrong"},
     "pause_automation": {"reason": "x", "team": "nobody's"},
@@ -120,7 +121,7 @@ def call(
     names |= {
         f"{{{name}}}": "1" for name in ("model_id", "webhook_id", "night_id", "proposal_id", "scenario_id")
     }
-    names |= {"{name}": "workload", "{day}": "2026-07-01"}
+    names |= {"{name}": "workload", "{day}": "2026-07-01", "{event}": "1-1", "{channel}": "Mars"}
     for name, what in names.items():
         path = path.replace(name, what)
     with service.client(role) as client:

@@ -173,6 +173,21 @@ def test_every_address_hears_in_order_whatever_becomes_of_the_others(
     assert told["specversion"] == "1.0"
     assert headers["content-type"] == "application/cloudevents+json"
     assert '"dealwright.contacted"' in receiver.heard["/few"][0][1]
+    # what was refused alone, once: nothing else is sent, and what is refused again stays
+    picky = states[ids["/picky"][0]]
+    receiver.heard["/picky"].clear()
+    courier = Courier(desk, FAST)
+    receiver.answers["/picky"] = lambda _: 400
+    assert courier.send_dead(picky, wanted[1]) == "it answered 400"
+    assert [letter["event"] for letter in desk.webhooks.dead_letters(picky.webhook_id)] == [wanted[1]]
+    receiver.answers["/picky"] = lambda _: 204
+    assert courier.send_dead(picky, wanted[1]) is None
+    assert receiver.events("/picky") == [wanted[1]] * 2
+    assert desk.webhooks.dead_letters(picky.webhook_id) == ()
+    with pytest.raises(NotFoundError, match="was not put aside"):
+        courier.send_dead(picky, wanted[1])
+    refused = next(event for event in desk.outbox.read(start) if str(event.position) == wanted[1])
+    desk.webhooks.gave_up(picky, refused, "as before")
     # put to work again: from what was refused on
     desk.webhooks.again(ids["/picky"][0])
     receiver.heard["/picky"].clear()

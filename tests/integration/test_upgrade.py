@@ -52,7 +52,7 @@ def test_a_desk_of_version_0_1_comes_along_whole(version_0_1: Database, database
         result = migrate(connection)
         assert result == MigrationResult(
             1,
-            15,
+            16,
             (
                 "0002_house",
                 "0003_people",
@@ -68,6 +68,7 @@ def test_a_desk_of_version_0_1_comes_along_whole(version_0_1: Database, database
                 "0013_duties",
                 "0014_day_changes",
                 "0015_territories",
+                "0016_channels",
             ),
             functions_replaced=True,
         )

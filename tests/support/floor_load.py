@@ -43,12 +43,13 @@ class Load:
     settled: set[Any] = field(default_factory=set)
     refused: list[int] = field(default_factory=list)
     broken: int = 0
+    failed: list[Exception] = field(default_factory=list)
     _stop: threading.Event = field(default_factory=threading.Event)
     _threads: list[threading.Thread] = field(default_factory=list)
 
     def start(self, clients: int, name: str) -> None:
         for number in range(clients):
-            thread = threading.Thread(target=self._work, args=(f"{name}-{number}",), daemon=True)
+            thread = threading.Thread(target=self._try_work, args=(f"{name}-{number}",), daemon=True)
             thread.start()
             self._threads.append(thread)
 
@@ -65,6 +66,13 @@ class Load:
         for thread in self._threads:
             thread.join(_PATIENCE_S)
             assert not thread.is_alive(), f"a client got no answer: {self.refused[-5:]}"
+        assert not self.failed, self.failed
+
+    def _try_work(self, client: str) -> None:
+        try:
+            self._work(client)
+        except (AssertionError, ValueError, KeyError) as error:  # in its thread nobody would see it
+            self.failed.append(error)
 
     def _work(self, client: str) -> None:
         rng, number = random.Random(client), 0

@@ -93,6 +93,8 @@ def read_tables(connection: Connection[Any], since: int = 0) -> dict[str, list[R
             "select v.slot, d.name, v.value, d.position from dealwright.dimension_value as v "
             "join dealwright.dimension as d using (dimension_id) order by d.position, v.slot",
         ),
+        "channel": rows(connection, "select * from dealwright.channel order by slot"),
+        "agent_channel": rows(connection, "select * from dealwright.agent_channel order by agent_id, slot"),
         "window": rows(
             connection,
             "select w.start from dealwright_engine.fair_window_start() as w (start) where isfinite(w.start)",
@@ -118,6 +120,10 @@ def _check_views(connection: Connection[Any]) -> None:
         (
             "select agent_id, open, fair_count from dealwright.agent",
             "select agent_id, open, fair_count from dealwright_engine.recounted_agent",
+        ),
+        (
+            "select agent_id, slot, open, capacity from dealwright_engine.channel_open",
+            "select agent_id, slot, open, capacity from dealwright_engine.recounted_channel",
         ),
     ):
         for one, other in ((kept, counted), (counted, kept)):
@@ -251,6 +257,31 @@ def check_events(events: Sequence[Row], agents: Sequence[Row], *, complete: bool
             assert event[name] == agent[name], (name, event, agent["agent_id"])
 
 
+def has_channel_room(tables: Mapping[str, Sequence[Row]], agent: Row, lead: Row) -> bool:
+    """Whether a lead's channel leaves an agent room for it, counted from the open leads."""
+    places = {row["slot"]: row["places"] for row in tables["channel"]}
+    limits = {row["slot"]: row["capacity"] for row in tables["channel"]}
+    limits |= {
+        row["slot"]: row["capacity"]
+        for row in tables["agent_channel"]
+        if row["agent_id"] == agent["agent_id"]
+    }
+    mine = [
+        row
+        for row in tables["assignment"]
+        if row["agent_id"] == agent["agent_id"] and row["status"] == "open"
+    ]
+
+    def needs(slots: Sequence[int]) -> int:
+        return next((places[slot] for slot in slots if slot in places), 1)
+
+    for slot in lead["slots"]:
+        limit = limits.get(slot)
+        if limit is not None and sum(slot in row["slots"] for row in mine) >= limit:
+            return False
+    return bool(sum(needs(row["slots"]) for row in mine) + needs(lead["slots"]) <= agent["capacity"])
+
+
 def can_take(agent: Row, lead: Row) -> bool:
     """Whether an agent may get a lead, written down a second time."""
     return (
@@ -267,7 +298,11 @@ def check_queue(tables: Mapping[str, Sequence[Row]]) -> None:
     """Nobody waits while an agent who could take the lead has room."""
     for lead in tables["lead"]:
         if lead["status"] == "waiting":
-            able = [agent["agent_id"] for agent in tables["agent"] if can_take(agent, lead)]
+            able = [
+                agent["agent_id"]
+                for agent in tables["agent"]
+                if can_take(agent, lead) and has_channel_room(tables, agent, lead)
+            ]
             assert not able, f"lead {lead['lead_id']} waits while {able} have room"
 
 

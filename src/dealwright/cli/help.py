@@ -14,7 +14,18 @@ if TYPE_CHECKING:
 # in the order in which somebody meets them
 GROUPS: Final[Mapping[str, tuple[str, ...]]] = {
     "Begin": ("demo", "draft", "init", "import"),
-    "The floor": ("rank", "assign", "settle", "contact", "accept", "decline", "reassign", "queue", "agents"),
+    "The floor": (
+        "rank",
+        "assign",
+        "settle",
+        "contact",
+        "accept",
+        "decline",
+        "reassign",
+        "queue",
+        "agents",
+        "channels",
+    ),
     "Learning": ("evidence", "train", "model"),
     "Why": ("explain", "replay", "verify", "dossier", "audit"),
     "Oversight": ("pause", "resume", "contest", "erase", "policy", "proposal"),
@@ -61,6 +72,12 @@ EXAMPLES: Final[Mapping[str, tuple[str, ...]]] = {
     "dossier": ("dealwright dossier --out dossier.html", "dealwright dossier --out dossier.md --json"),
     "queue": ("dealwright queue --top 10", "dealwright queue --json"),
     "agents": ("dealwright agents --policy fair", "dealwright agents deactivate a-7 --hand-over"),
+    "channels": ("dealwright channels", "dealwright channels set Phone --capacity 3"),
+    "channels set": (
+        "dealwright channels set Phone --capacity 3 --places 2",
+        "dealwright channels set Phone --agent a-7 --capacity 1",
+    ),
+    "channels remove": ("dealwright channels remove Phone", "dealwright channels remove Phone --json"),
     "agents activate": ("dealwright agents activate a-7", "dealwright agents activate 12 --json"),
     "agents deactivate": (
         "dealwright agents deactivate a-7",
@@ -175,6 +192,7 @@ EXAMPLES: Final[Mapping[str, tuple[str, ...]]] = {
     "webhook remove": ("dealwright webhook remove 3", "dealwright webhook remove 3 --json"),
     "webhook dead": ("dealwright webhook dead list 3", "dealwright webhook dead retry 3"),
     "webhook dead list": ("dealwright webhook dead list 3", "dealwright webhook dead list 3 --json"),
+    "webhook dead send": ("dealwright webhook dead send 3", "dealwright webhook dead send 3 812-4711"),
     "webhook dead retry": ("dealwright webhook dead retry 3", "dealwright webhook dead retry 3 --json"),
     "worker": ("dealwright worker", "dealwright worker --once --json"),
     "roles": ("dealwright roles", "dealwright roles --json"),

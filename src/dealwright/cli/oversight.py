@@ -101,8 +101,10 @@ def erase(
         f"erased: {count_of(done['leads'], 'lead')}, {count_of(done['decisions'], 'decision')}, "
         f"{count_of(done['tasks'], 'task')}, {count_of(done['changes'], 'change')} of plans"
     )
-    if done["archived"] or done["kept_decisions"]:
+    if done["archived_files"] or done["kept_decisions"]:
+        files = ", ".join(done["archived_files"])
         note(
-            "months of the record are in the archive: erase what its files hold of the customer yourself, or "
-            "delete the files when their time is over"
+            "months of the record are in the archive, and the desk changes nothing there"
+            + (f"; what the customer wrote may be in {files}" if files else "")
+            + ": keep these files from whoever may not see it, and delete them when their time is over"
         )

@@ -81,8 +81,11 @@ def reasons_text(reasons: Sequence[Mapping[str, Any]] | None, unsaid: Sequence[s
 
 
 def agents_table(rows: Sequence[Mapping[str, Any]]) -> Table:
-    """Show agents with a bar for how full they are."""
-    table = _table("#", "id", "<agent", "open", "<", "won", "<department")
+    """Show agents with a bar for how full they are, and what they have of each channel with a limit."""
+    limited = any(row.get("channels") for row in rows)
+    table = _table(
+        "#", "id", "<agent", "open", "<", "won", "<department", *(("<channels",) if limited else ())
+    )
     for row in rows:
         full = min(row["open"] / row["capacity"], 1) if row["capacity"] else 1
         cells = round(full * 10)
@@ -95,9 +98,17 @@ def agents_table(rows: Sequence[Mapping[str, Any]]) -> Table:
             "█" * cells + "·" * (10 - cells),
             share,
             escape(row["department"] or ""),
+            *((escape(_channels(row["channels"])),) if limited else ()),
             style=None if row["active"] else "dim",
         )
     return table
+
+
+def _channels(channels: Sequence[Mapping[str, Any]] | None) -> str:
+    return ", ".join(
+        f"{item['channel']} {item['open']}" + ("" if item["capacity"] is None else f"/{item['capacity']}")
+        for item in channels or ()
+    )
 
 
 def placements_table(documents: Sequence[Mapping[str, Any]], placements: Sequence[Placement]) -> Table:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from dealwright.cli.context import Json, answer, note, open_desk, say, settings_of, write_json
 from dealwright.cli.help import App
+
+if TYPE_CHECKING:
+    from dealwright.desk.desk import Desk
+    from dealwright.desk.webhooks import Webhook
 
 webhook_app = App(
     name="webhook",
@@ -93,7 +97,6 @@ def try_webhook(
     context: typer.Context, webhook: WebhookId, *, private: Private = False, as_json: Json = False
 ) -> int:
     """Send an event of type dealwright.test, once; exit code 1 when it is not taken."""
-    from dealwright.errors import NotFoundError
     from dealwright.extras import require_extra
 
     require_extra("service", "a call to a webhook")
@@ -103,10 +106,7 @@ def try_webhook(
 
     params = ServiceParams(private_webhooks=private, webhook_key=find_webhook_key(settings_of(context)))
     with open_desk(context) as desk:
-        found = {each.webhook_id: each for each in desk.webhooks.list()}.get(webhook)
-        if found is None:
-            raise NotFoundError(f"there is no webhook {webhook}: `dealwright webhook list` shows them")
-        error = Courier(desk, params).test(found)
+        error = Courier(desk, params).test(_find(desk, webhook))
     if as_json:
         write_json({"webhook_id": webhook, "error": error})
     elif error is None:
@@ -167,6 +167,15 @@ def resume_webhook(context: typer.Context, webhook: WebhookId, as_json: Json = F
     _say_archived(until)
 
 
+def _find(desk: Desk, webhook: int) -> Webhook:
+    from dealwright.errors import NotFoundError
+
+    for found in desk.webhooks.list():
+        if found.webhook_id == webhook:
+            return found
+    raise NotFoundError(f"there is no webhook {webhook}: `dealwright webhook list` shows them")
+
+
 def _say_archived(until: datetime | None) -> None:
     if until is not None:
         note(f"events before {until:%Y-%m-%d} that it has not got are in the archive and are not sent")
@@ -196,11 +205,54 @@ def list_dead(context: typer.Context, webhook: WebhookId, as_json: Json = False)
 
 @dead_app.command("retry")
 def retry_dead(context: typer.Context, webhook: WebhookId, as_json: Json = False) -> None:
-    """Tell an address again, from the first event that was put aside on: it hears of all since."""
+    """Tell an address again, from the first event that was put aside on: it hears of all since.
+
+    Also of what it has taken meanwhile, with the same webhook-id: a receiver drops what it has seen. To send
+    only what was put aside, use `dealwright webhook dead send`.
+    """
     with open_desk(context) as desk:
         until = desk.webhooks.again(webhook)
     if as_json:
         write_json({"webhook_id": webhook, "disabled_at": None, "archived_until": until})
         return
-    say(f"webhook {webhook} hears again of all since what was put aside first")
+    say(
+        f"webhook {webhook} hears again of all since what was put aside first, also of what it has taken "
+        "(with the same webhook-id)"
+    )
     _say_archived(until)
+
+
+@dead_app.command("send")
+def send_dead(
+    context: typer.Context,
+    webhook: WebhookId,
+    events: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[EVENT]...", help="Which of them, as the list names them; all without."),
+    ] = None,
+    *,
+    private: Private = False,
+    as_json: Json = False,
+) -> int:
+    """Send the events that were put aside, once, and nothing else; exit code 1 when one is not taken."""
+    from dealwright.extras import require_extra
+
+    require_extra("service", "a call to a webhook")
+    from dealwright.service.courier import Courier
+    from dealwright.service.params import ServiceParams
+    from dealwright.settings import find_webhook_key
+
+    params = ServiceParams(private_webhooks=private, webhook_key=find_webhook_key(settings_of(context)))
+    with open_desk(context) as desk:
+        found = _find(desk, webhook)
+        wanted = events or [letter["event"] for letter in desk.webhooks.dead_letters(webhook)]
+        courier = Courier(desk, params)
+        answers = {event: courier.send_dead(found, event) for event in wanted}
+    if as_json:
+        write_json([{"event": event, "error": error} for event, error in answers.items()])
+    elif not answers:
+        note("nothing was put aside")
+    else:
+        for event, error in answers.items():
+            say(f"{event}  {'taken' if error is None else f'not taken: {error}'}")
+    return int(any(answers.values()))

@@ -19,6 +19,7 @@ from dealwright.wording import count_of
 LEAD_STATUSES = ("new", "waiting", "assigned", "withdrawn")
 ASSIGNMENT_STATUSES = ("open", "settled", "lapsed", "unknown", "reassigned")
 MOST_ROWS = 1000
+_MOST_PLACES = 1000
 _OWN = ("assignment_id", "booking_id", "agent_id")
 
 
@@ -161,6 +162,44 @@ class Book(Session):
         """Return what a monitor asks: who waits, what is free, who works, what is late or open for long."""
         return self._rows("floor")[0]
 
+    def channels(self) -> tuple[Row, ...]:
+        """Return the channels with limits: dimension, channel, capacity (None: no limit), places, open."""
+        return tuple(self._read_rows("channel_limits"))
+
+    def set_channel(
+        self, channel: str, *, capacity: int | None = None, places: int = 1, dimension: str | None = None
+    ) -> tuple[Row, ...]:
+        """Say how many open leads of a channel each agent may have, and what one of them weighs.
+
+        Parameters
+        ----------
+        channel
+            A value of the dimension of a lead that is the channel.
+        capacity
+            None: no limit of its own.
+        places
+            How many places of the agent's capacity one lead takes.
+        dimension
+            The dimension; ``communication_method``, or the one in use, where it is left out.
+        """
+        _check_capacity(capacity)
+        if not 1 <= places <= _MOST_PLACES:
+            raise InputError(f"a lead takes from 1 to {_MOST_PLACES:,} places, not {places}")
+        self._rows("set_channel", channel=channel, capacity=capacity, places=places, dimension=dimension)
+        return tuple(self._rows("channel_limits"))
+
+    def remove_channel(self, channel: str) -> tuple[Row, ...]:
+        """Take the limits of a channel away, also those of single agents."""
+        self._rows("remove_channel", channel=channel)
+        return tuple(self._rows("channel_limits"))
+
+    def set_agent_channel(self, agent: int | str, channel: str, capacity: int | None) -> Row:
+        """Say how many open leads of a channel one agent may have; None: as many as the channel says."""
+        _check_capacity(capacity)
+        agent_id = self.find_agent(agent)
+        self._rows("set_agent_channel", agent_id=agent_id, channel=channel, capacity=capacity)
+        return _agent(self._rows("agent", agent_id=agent_id)[0])
+
     def set_availability(
         self,
         agent: int | str,
@@ -178,14 +217,18 @@ class Book(Session):
         always
             The agent has no shifts: they are always there.
         """
-        if capacity is not None and not 0 <= capacity < 2**31:
-            raise InputError(f"the capacity must be from 0 to 2,147,483,647, not {capacity}")
+        _check_capacity(capacity)
         if always and shifts is not None:
             raise InputError("give either shifts or no shifts at all, not both")
         ranges = None if shifts is None else Multirange([_range(start, end) for start, end in shifts])
         agent_id = self.find_agent(agent)
         self._rows("set_availability", agent_id=agent_id, capacity=capacity, shifts=ranges, always=always)
         return _agent(self._rows("agent", agent_id=agent_id)[0])
+
+
+def _check_capacity(capacity: int | None) -> None:
+    if capacity is not None and not 0 <= capacity < 2**31:
+        raise InputError(f"the capacity must be from 0 to 2,147,483,647, not {capacity}")
 
 
 def _range(start: datetime, end: datetime) -> Range[datetime]:

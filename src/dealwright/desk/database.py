@@ -24,7 +24,9 @@ from dealwright.errors import DatabaseError, DatabaseUrlError
 
 OLDEST_VERSION = 15
 _CONNECT_TIMEOUT_S = 10
-# a server that does not answer for half a minute is gone: without, a query would wait for it for hours
+# a server that does not answer for half a minute is gone: without, a query would wait for it for hours.
+# A proxy that takes everything and passes nothing on looks alive to the network: that the watcher sees
+# (waiting.py).
 _KEEPALIVE = {
     "keepalives_idle": 15, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 30_000,
 }  # fmt: skip
@@ -45,7 +47,9 @@ class Database:
     ) -> None:
         self.url, self.prepares = _split_prepare(url)
         self._pool_size, self._role, self._tell = pool_size, role, tell
-        self._watcher = Watcher(lambda: self.connect(autocommit=True), tell)
+        self._watcher = Watcher(
+            lambda: self.connect(autocommit=True), tell, lambda: self.prepares, _silence_s(self.url)
+        )
         self._pool: ConnectionPool[Connection[Any]] | None = None
         self._pool_lock = threading.Lock()
 
@@ -160,8 +164,7 @@ class Database:
 
     def watching(self, connection: Connection[Any]) -> contextlib.AbstractContextManager[None]:
         """Say for whom a connection waits, whenever that takes longer than two seconds in this block."""
-        # what a pooler calls the process is not its name on the server
-        return self._watcher.watching(connection) if self.prepares else contextlib.nullcontext()
+        return self._watcher.watching(connection)
 
     def _options(self) -> dict[str, Any]:
         """Return what every connection asks for, unless the URL says otherwise."""
@@ -225,6 +228,15 @@ class Identified(Database):
 
     def close(self) -> None:
         """Leave the pool to whose it is."""
+
+
+def _silence_s(url: str) -> float | None:
+    """Return after how long without an answer a server is gone; None: it is waited for, as the URL says."""
+    try:
+        given = str(_parts(url).get("tcp_user_timeout", _KEEPALIVE["tcp_user_timeout"]))
+    except DatabaseError:
+        return None
+    return int(given) / 1000 if given.isdecimal() and int(given) > 0 else None
 
 
 def _set(connection: Connection[Any], settings: Mapping[str, str], *, for_transaction: bool) -> None:

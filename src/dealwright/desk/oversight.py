@@ -68,7 +68,8 @@ class Oversight(Session):
         -------
         Row
             How many ``leads``, ``tasks``, ``changes`` of planned days and territories, and ``decisions`` were
-            changed, and ``kept_decisions``, which are in months that were archived in part.
+            changed; ``kept_decisions``, which are in months that were archived in part; and
+            ``archived_files``, the files of the archive that may still hold what the customer wrote.
 
         Raises
         ------

@@ -44,9 +44,10 @@ class Session:
 
     @contextmanager
     def _connection(self, *, autocommit: bool = False) -> Iterator[Connection[Any]]:
+        # outside: to lend a connection, and to commit, are questions to the server as well
         with (
-            self.database.connection(autocommit=autocommit) as connection,
             answered_errors(self.database.url),
+            self.database.connection(autocommit=autocommit) as connection,
         ):
             yield connection
 

@@ -1,9 +1,11 @@
-"""Who keeps others waiting: found on a connection of its own, and said while the wait goes on."""
+"""Who keeps others waiting, and whether the server still answers: seen on a connection of its own."""
 
 from __future__ import annotations
 
 import contextlib
 import logging
+import os
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -88,17 +90,33 @@ def read_holders(connection: Connection[Any], name: str, **parameters: Any) -> l
 class Watcher:
     """Tells who is waited for whenever a connection at work has been kept waiting for two seconds.
 
+    It also ends the wait for a server that is silent. A proxy that takes what is sent and passes nothing on
+    looks alive to the network, and a query would wait for it for ever. Whether the server is silent, the
+    watcher's own questions show, however long the work itself takes.
+
     Parameters
     ----------
     connect
         Opens the connection on which it looks.
     tell
         Is called with one line, from a thread of the watcher's own.
+    names_processes
+        Whether the process of a connection is known; behind some poolers it is not, and nobody is named.
+    silence_s
+        After so long without an answer, connections that wait are cut off; None: never.
     """
 
-    def __init__(self, connect: Callable[[], Connection[Any]], tell: Tell) -> None:
+    def __init__(
+        self,
+        connect: Callable[[], Connection[Any]],
+        tell: Tell,
+        names_processes: Callable[[], bool] = lambda: True,
+        silence_s: float | None = None,
+    ) -> None:
         self._connect, self._tell = connect, tell
-        self._watched: dict[object, tuple[int, float]] = {}
+        self._names_processes, self._silence_s = names_processes, silence_s
+        self._watched: dict[object, tuple[Connection[Any], int, float]] = {}
+        self._answered_at = 0.0
         self._working = threading.Event()
         self._closed = threading.Event()
         self._starting = threading.Lock()
@@ -110,7 +128,7 @@ class Watcher:
     def watching(self, connection: Connection[Any]) -> Iterator[None]:
         """Watch a connection for a block: what is added to each piece of work is a microsecond."""
         key = object()
-        self._watched[key] = (connection.info.backend_pid, time.monotonic())
+        self._watched[key] = (connection, connection.info.backend_pid, time.monotonic())
         if self._closed.is_set() or not self._working.is_set():
             self._wake()
         try:
@@ -143,8 +161,13 @@ class Watcher:
             elif now - last_work > _LINGER_S:
                 self._sleep()
                 last_work = time.monotonic()
-            late = {pid for pid, since in watched if now - since >= PATIENCE_S - _LOOK_S}
-            kept = self._look_at(late, kept) if late else set()
+            late = {pid for _, pid, since in watched if now - since >= PATIENCE_S - _LOOK_S}
+            if late:
+                self._answered_at = max(self._answered_at, min(since for _, _, since in watched))
+                kept = self._look_at(late, kept)
+                self._cut_off_the_silent()
+            else:
+                kept = set()
             self._closed.wait(_LOOK_S)
         self._disconnect()
         self._working.clear()  # who works again after the end starts another thread
@@ -157,17 +180,56 @@ class Watcher:
 
     def _look_at(self, late: set[int], kept_before: set[int]) -> set[int]:
         """Tell for whom one waits who was kept waiting at the last look too; return who is now."""
+        kept: set[int] = set()
+        too_long = threading.Event()
         try:
             if self._connection is None:
                 self._connection = self._connect()
-            rows = self._connection.execute(query("waiting"), {"pids": list(late)}).fetchall()
-            kept = {pid for (pid,) in rows}
-            if time.monotonic() >= self._quiet_until:
-                self._tell_about(self._connection, kept & kept_before)
-        except (psycopg.Error, DealwrightError):  # a look that fails is not worth a word: the next may not
+            with self._no_longer_than_silence(self._connection, too_long):
+                if self._names_processes():
+                    rows = self._connection.execute(query("waiting"), {"pids": list(late)}).fetchall()
+                    kept = {pid for (pid,) in rows}
+                else:
+                    self._connection.execute("SELECT 1")
+            self._answered_at = time.monotonic()
+            if self._answered_at >= self._quiet_until:
+                with self._no_longer_than_silence(self._connection, too_long):
+                    self._tell_about(self._connection, kept & kept_before)
+        except (psycopg.Error, DealwrightError) as error:  # a look that fails is not worth a word
             self._disconnect()
+            if not too_long.is_set() and "timeout" not in str(error):
+                self._answered_at = time.monotonic()  # a refusal is an answer
             return set()
         return kept
+
+    @contextlib.contextmanager
+    def _no_longer_than_silence(
+        self, connection: Connection[Any], too_long: threading.Event
+    ) -> Iterator[None]:
+        if self._silence_s is None:
+            yield
+            return
+
+        def give_up() -> None:
+            too_long.set()
+            _cut_off(connection)
+
+        timer = threading.Timer(self._silence_s, give_up)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+
+    def _cut_off_the_silent(self) -> None:
+        """End the waits for a server that has answered nothing, not even the watcher, for too long."""
+        now = time.monotonic()
+        if self._silence_s is None or now - self._answered_at < self._silence_s:
+            return
+        for connection, _, since in list(self._watched.values()):
+            if now - since >= PATIENCE_S:
+                _cut_off(connection)
 
     def _tell_about(self, connection: Connection[Any], pids: set[int]) -> None:
         for attempt in range(_ATTEMPTS if pids else 0):
@@ -183,3 +245,12 @@ class Watcher:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+
+
+def _cut_off(connection: Connection[Any]) -> None:
+    """Shut a connection's socket down: whoever waits on it gets an error at once, from whichever thread."""
+    with (
+        contextlib.suppress(psycopg.Error, OSError),
+        socket.socket(fileno=os.dup(connection.fileno())) as own,
+    ):
+        own.shutdown(socket.SHUT_RDWR)

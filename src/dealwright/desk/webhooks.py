@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from urllib.parse import urlsplit
 
-from dealwright.desk.outbox import Event, Position
+from dealwright.desk.outbox import Event, Outbox, Position
 from dealwright.desk.results import Row
 from dealwright.desk.session import Session
-from dealwright.errors import InputError
+from dealwright.errors import InputError, NotFoundError
 
 _SALT_BYTES = 16
 _LEAST_KEY = 32
@@ -226,6 +226,31 @@ class Webhooks(Session):
             }
             for row in rows
         )
+
+    def letter(self, webhook_id: int, event: str) -> Event:
+        """Return an event that was put aside for an address, to be sent once more.
+
+        Raises
+        ------
+        NotFoundError
+            It was not put aside, or it is in the archive.
+        """
+        position = Position.parse(event)
+        letters = {letter["event"] for letter in self.dead_letters(webhook_id)}
+        if str(position) in letters:
+            before = Position(position.xid, position.number - 1)
+            found = Outbox(self.database).read(before, 1)
+            if found and found[0].position == position:
+                return found[0]
+            raise NotFoundError(f"event {event} is in the archive and cannot be sent any more")
+        raise NotFoundError(
+            f"event {event} was not put aside for webhook {webhook_id}: `dealwright webhook dead list "
+            f"{webhook_id}` shows those that were"
+        )
+
+    def letter_taken(self, webhook: Webhook, event: Event) -> None:
+        """Note that an event that was put aside was taken after all."""
+        self._note("dead_letter_taken", webhook, event)
 
     def passed(self, webhook: Webhook, event: Event) -> None:
         """Note that the events up to this one do not concern an address."""

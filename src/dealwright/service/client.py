@@ -184,7 +184,7 @@ class Client:
         return self._pages("/agents", {})
 
     def change_agent(self, agent: int | str, **change: Any) -> Row:
-        """Change whether an agent gets leads (`active`, `hand_over`), the `capacity` or the `shifts`."""
+        """Change whether an agent gets leads (`active`, `hand_over`), `capacity`, `channels` or `shifts`."""
         return self._row("PATCH", f"/agents/{_part(agent)}", body=change, repeatable=True)
 
     def changes(self, **filters: str) -> Iterator[Row]:

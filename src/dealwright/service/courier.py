@@ -265,7 +265,21 @@ class Courier:
     def test(self, webhook: Webhook) -> str | None:
         """Send an event of kind ``test``, once; return what went wrong."""
         now = datetime.now(UTC)
-        event = Event(Position(0, int(now.timestamp() * 1000)), "test", now, None, _NO_SUBJECT)
+        return self._send_once(
+            webhook, Event(Position(0, int(now.timestamp() * 1000)), "test", now, None, _NO_SUBJECT)
+        )
+
+    def send_dead(self, webhook: Webhook, number: str) -> str | None:
+        """Send one event that was put aside, once, with the id it had; return what went wrong.
+
+        What followed it is not sent again, and the place of the address among the events stays where it is.
+        """
+        event = self._desk.webhooks.letter(webhook.webhook_id, number)
+        if (error := self._send_once(webhook, event)) is None:
+            self._desk.webhooks.letter_taken(webhook, event)
+        return error
+
+    def _send_once(self, webhook: Webhook, event: Event) -> str | None:
         with httpx.Client(timeout=self._params.webhook_timeout_s, trust_env=False) as http:
             try:
                 status, _ = self._call(http, webhook, event)

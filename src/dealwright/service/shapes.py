@@ -13,6 +13,7 @@ Text = Annotated[str, StringConstraints(min_length=1, max_length=500, pattern=r"
 LongText = Annotated[str, StringConstraints(max_length=100_000, pattern=r"^[^\x00]*$")]
 Id = int | Annotated[str, StringConstraints(pattern=r"^[^\x00]*$")]
 Policy = Literal["value", "classic", "workload", "fair"]
+Capacity = Annotated[int, Field(ge=0, lt=2**31)]
 Amount = Annotated[float, Field(ge=0, lt=1e12, allow_inf_nan=False)]
 Scope = Literal["ingest", "agent", "planner", "manager", "admin"]
 
@@ -135,10 +136,29 @@ class AvailabilityIn(Request):
         False, description="With active = false: give the open leads to others, or back to the queue."
     )
     capacity: int | None = Field(None, ge=0, lt=2**31, examples=[12])
+    channels: Annotated[dict[Text, Capacity | None], Field(max_length=250)] | None = Field(
+        None,
+        description="How many open leads of a channel; null: as many as the channel says.",
+        examples=[{"Phone": 3}],
+    )
     shifts: Annotated[list[ShiftIn], Field(max_length=1000)] | None = Field(
         None, description="All of them: they take the place of those that were there."
     )
     always: bool = Field(False, description="No shifts: the agent is always there.")
+
+
+class ChannelIn(Request):
+    """The limits of a channel."""
+
+    capacity: Capacity | None = Field(
+        None, description="How many open leads of it each agent may have; null: no limit.", examples=[3]
+    )
+    places: int = Field(
+        1, ge=1, le=1000, description="How many places of an agent's capacity one lead of it takes."
+    )
+    dimension: Text | None = Field(
+        None, description="The dimension of a lead that is the channel; default communication_method."
+    )
 
 
 class TaskDoneIn(Request):
@@ -388,6 +408,32 @@ class ShiftOut(BaseModel):
     until: datetime | None
 
 
+class ChannelOut(BaseModel):
+    """A channel with limits."""
+
+    dimension: str
+    channel: str
+    capacity: int | None
+    places: int
+    open: int
+
+
+class ChannelsOut(BaseModel):
+    """The channels with limits."""
+
+    channels: list[ChannelOut]
+
+
+class AgentChannelOut(BaseModel):
+    """What an agent has open of a channel, and may have."""
+
+    channel: str
+    open: int
+    capacity: int | None
+    places: int
+    own: bool
+
+
 class AgentOut(BaseModel):
     """An agent with the workload."""
 
@@ -396,6 +442,7 @@ class AgentOut(BaseModel):
     active: bool
     open: int
     capacity: int
+    channels: list[AgentChannelOut] | None = Field(description="Null: no channel has a limit.")
     department: str | None
     job_title: str | None
     skills: list[str]
@@ -913,6 +960,9 @@ class ErasedOut(BaseModel):
     changes: int = Field(description="Changes of days, and edits and accounts of scenarios.")
     decisions: int
     archived: int
+    archived_files: list[str] = Field(
+        description="Files of the archive that may still hold what the customer wrote: the desk changes none."
+    )
     kept_decisions: list[int]
 
 
@@ -1037,3 +1087,11 @@ class DeadLettersOut(BaseModel):
     """What was put aside for an address, oldest first."""
 
     dead_letters: list[DeadLetterOut]
+
+
+class DeadLetterSentOut(BaseModel):
+    """What became of an event that was sent once more."""
+
+    webhook_id: int
+    event: str
+    error: str | None = Field(description="Why it was not taken, and stays put aside; null: it was taken.")

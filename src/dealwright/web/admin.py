@@ -125,6 +125,14 @@ def _people(ask: Ask) -> View:
     )
 
 
+def _set_channel(ask: Ask) -> str:
+    """Set how many open leads of a channel an agent may have; empty: as many as the channel says."""
+    name = ask.part("agent_id")
+    capacity = whole_number(ask.fields.get("capacity", ""), "the capacity")
+    ask.desk.book.set_agent_channel(name, ask.fields.get("channel", ""), capacity)
+    return _back(ask, name, "capacity")
+
+
 def _set_capacity(ask: Ask) -> str:
     name = ask.part("agent_id")
     capacity = whole_number(ask.fields.get("capacity", ""), "the capacity")
@@ -164,5 +172,6 @@ PARTS = (
     Done("/admin/keys/{key_id}/replace", (), _replace_key),
     Done("/admin/keys/{key_id}/revoke", (), _revoke_key),
     Done("/admin/people/{agent_id}/capacity", ("manager",), _set_capacity),
+    Done("/admin/people/{agent_id}/channel", ("manager",), _set_channel),
     Done("/admin/people/{agent_id}/shift", ("manager",), _set_shift),
 )

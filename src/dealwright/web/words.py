@@ -9,6 +9,7 @@ from typing import Any, Final
 from dealwright.report.format import Format, mark
 
 _LACKS = re.compile(r"not eligible: lacks (.*)")
+_NO_PLACE_FOR = re.compile(r"not eligible: no free place for (.*)")
 _NOT_IN = re.compile(r"not eligible: not in (.*)")
 # the engine's own words
 REASONS: Final[Mapping[str, str]] = {
@@ -158,6 +159,8 @@ def reason_text(form: Format, reason: Mapping[str, Any]) -> str:
         return form.text("lacks %(skills)s", skills=found[1])
     if found := _NOT_IN.fullmatch(name):
         return form.text("not in %(department)s", department=found[1])
+    if found := _NO_PLACE_FOR.fullmatch(name):
+        return form.text("no free place for %(channel)s", channel=found[1])
     return form.text(REASONS[name]) if name in REASONS else name.replace("_", " ")
 
 

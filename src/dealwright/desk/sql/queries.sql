@@ -19,7 +19,7 @@ select dealwright.activate_agent(dealwright.agent_named(%(agent)s::text)) as ans
 -- name: agent
 -- One agent with the workload.
 select a.agent_id as position, coalesce(a.external_id, a.agent_id::text) as agent_id, a.name as agent_name, a.active,
-       a.open, a.capacity, a.department, a.job_title, a.skills, a.shifts
+       a.open, a.capacity, dealwright.channels_of(a.agent_id) as channels, a.department, a.job_title, a.skills, a.shifts
 from dealwright.agent as a
 where a.agent_id = %(agent_id)s::bigint
 
@@ -61,7 +61,8 @@ where a.agent_id = %(agent_id)s::bigint
 -- name: agent_records
 -- The agents with workload and record, by name.
 select a.agent_id as desk_agent_id, coalesce(a.external_id, a.agent_id::text) as agent_id, a.name as agent_name,
-       a.active, a.open, a.capacity, a.department, a.shifts, a.weight, a.fair_count, coalesce(s.known[1], 0) as known,
+       a.active, a.open, a.capacity, dealwright.channels_of(a.agent_id) as channels, a.department, a.shifts, a.weight,
+       a.fair_count, coalesce(s.known[1], 0) as known,
        coalesce(s.confirmed[1], 0) as won, coalesce(s.expected_ppm[1], 0) / 1e6::double precision as expected_wins
 from dealwright.agent as a
 left join dealwright.agent_stat as s using (agent_id)
@@ -88,7 +89,7 @@ select agent_id, rating, years_of_service, department, open, capacity from dealw
 -- Every agent with its workload and its rank for a lead of which nothing is known.
 select coalesce(a.external_id, a.agent_id::text) as agent_id, a.name as agent_name, a.open, a.capacity, r.rank,
        r.match_score, r.win_probability, r.win_low, r.win_high, a.active, a.department, a.job_title, a.years_of_service,
-           a.rating, a.skills, a.weight,
+           a.rating, a.skills, a.weight, dealwright.channels_of(a.agent_id) as channels,
        coalesce(s.known[1], 0) as known, coalesce(s.confirmed[1], 0) as won
 from dealwright.rank_agents('{"customer_name": "anybody"}', %(policy)s::text) as r
 join dealwright.agent as a using (agent_id)
@@ -98,7 +99,7 @@ order by r.rank, a.agent_id
 -- name: agents_page
 -- Agents by the order in which they came, after one.
 select a.agent_id as position, coalesce(a.external_id, a.agent_id::text) as agent_id, a.name as agent_name, a.active,
-       a.open, a.capacity, a.department, a.job_title, a.skills, a.shifts
+       a.open, a.capacity, dealwright.channels_of(a.agent_id) as channels, a.department, a.job_title, a.skills, a.shifts
 from dealwright.agent as a
 where (%(after)s::bigint is null or a.agent_id > %(after)s::bigint)
 order by a.agent_id
@@ -295,6 +296,10 @@ where (%(before)s::bigint is null or c.change_id < %(before)s::bigint)
 order by c.change_id desc
 limit %(k)s::bigint
 
+-- name: channel_limits
+-- The channels with limits, and how many leads of each are open.
+select dimension, channel, capacity, places, open from dealwright.channel_limit order by channel
+
 -- name: closed_months
 -- The months of the record that are over.
 select kind, partition, from_time, to_time, unsealed from dealwright.closed_months(%(before)s::timestamptz)
@@ -350,6 +355,10 @@ select * from dealwright.day_changes(%(night_id)s::bigint, %(day)s::date)
 -- name: deactivate_agent
 -- The agent gets no more leads; the open ones may go to others.
 select dealwright.deactivate_agent(dealwright.agent_named(%(agent)s::text), %(hand_over)s::boolean) as answer
+
+-- name: dead_letter_taken
+-- An event that was put aside was taken after all.
+select dealwright.dead_letter_taken(%(webhook_id)s::bigint, %(xid)s::text::xid8, %(position)s::bigint)
 
 -- name: dead_letters
 -- What an address refused again and again.
@@ -980,6 +989,10 @@ select dealwright.release_month(%(kind)s::text, %(partition)s::text, %(files)s::
 -- An address that receives nothing for now.
 select dealwright.pause_webhook(%(webhook_id)s::bigint)
 
+-- name: remove_channel
+-- Takes the limits of a channel away.
+select dealwright.remove_channel(%(channel)s::text)
+
 -- name: remove_webhook
 -- An address that receives nothing any more.
 select dealwright.remove_webhook(%(webhook_id)s::bigint)
@@ -1072,6 +1085,14 @@ select dealwright.fill_free_places() as placed
 -- How many open leads an agent may have, and when they work.
 select dealwright.set_availability(
     %(agent_id)s::bigint, %(capacity)s::integer, %(shifts)s::tstzmultirange, %(always)s::boolean)
+
+-- name: set_agent_channel
+-- How many open leads of a channel one agent may have; null: as many as the channel says.
+select dealwright.set_agent_channel(%(agent_id)s::bigint, %(channel)s::text, %(capacity)s::integer)
+
+-- name: set_channel
+-- How many open leads of a channel each agent may have, and how many places one takes.
+select dealwright.set_channel(%(channel)s::text, %(capacity)s::integer, %(places)s::integer, %(dimension)s::text)
 
 -- name: settle
 -- Settles or reopens a booking, durably.

@@ -63,7 +63,7 @@ grant execute on routine dealwright.rank_agents, dealwright.assign_lead, dealwri
     dealwright.assign_to (jsonb, bigint, text, boolean, text, text),
     dealwright.assignment_named, dealwright.policy_in_use, dealwright.fill_free_places,
     dealwright.agent_named, dealwright.activate_agent, dealwright.deactivate_agent, dealwright.set_availability,
-    dealwright.contact, dealwright.accept, dealwright.why, dealwright.own_rate,
+    dealwright.contact, dealwright.accept, dealwright.why, dealwright.own_rate, dealwright.channels_of,
     dealwright.find_key, dealwright.find_session, dealwright.end_session,
     dealwright.decline, dealwright.return_unanswered, dealwright.keep_timers,
     dealwright.holders_of, dealwright.duplicates_of,
@@ -96,7 +96,7 @@ grant update (status, completed_at, cancelled_at, package, base_revenue, package
 grant update (status, outcome, done_at, note) on dealwright.task to dealwright_agent;
 -- these look themselves whose work it is
 grant execute on routine dealwright.contact, dealwright.accept, dealwright.decline, dealwright.explain, dealwright.why,
-    dealwright.own_rate,
+    dealwright.own_rate, dealwright.channels_of,
     dealwright.settle_booking (bigint, text, double precision, double precision, double precision),
     dealwright.settle_booking (text, text, double precision, double precision, double precision),
     dealwright.settle (bigint, text, double precision, double precision, double precision, bigint, bigint, integer,
@@ -117,9 +117,10 @@ grant select on dealwright.agent, dealwright.lead, dealwright.assignment, dealwr
     dealwright.model, dealwright.policy, dealwright.requirement_term, dealwright.event, dealwright.decision,
     dealwright.decision_block, dealwright.decision_seal, dealwright.decision_erasure, dealwright.archive_file, dealwright.plan_run, dealwright.task, dealwright.outcome,
         dealwright.agent_profile,
-    dealwright.waiting_lead, dealwright.touch to dealwright_reader, dealwright_planner, dealwright_manager;
+    dealwright.waiting_lead, dealwright.touch, dealwright.channel_limit to dealwright_reader, dealwright_planner, dealwright_manager;
 grant execute on routine dealwright.rank_agents, dealwright.placement_of, dealwright.assignment_named,
     dealwright.policy_in_use, dealwright.explain, dealwright.replay, dealwright.why, dealwright.own_rate,
+    dealwright.channels_of,
     dealwright.agent_named, dealwright.holders_of, dealwright.duplicates_of,
     dealwright.win_interval, dealwright.currency, dealwright.reasons_of,
     dealwright.timers,
@@ -154,7 +155,8 @@ grant execute on routine dealwright.create_territory_scenario, dealwright.edit_t
 grant execute on routine dealwright.start_task, dealwright.finish_task, dealwright.cancel_task, dealwright.reopen_task
     to dealwright_manager;
 
-grant execute on routine dealwright.pause_automation, dealwright.resume_automation, dealwright.contest_outcome,
+grant execute on routine dealwright.set_channel, dealwright.remove_channel, dealwright.set_agent_channel,
+    dealwright.pause_automation, dealwright.resume_automation, dealwright.contest_outcome,
     dealwright.resolve_contest, dealwright.agree_to_proposal, dealwright.refuse_proposal to dealwright_manager;
 -- who did what
 grant select on dealwright.change, dealwright.pause, dealwright.contest to dealwright_manager;

@@ -15,6 +15,8 @@ from dealwright.service.routes.leads import After, Limit
 from dealwright.service.shapes import (
     AgentOut,
     AvailabilityIn,
+    ChannelIn,
+    ChannelsOut,
     NewLeadForIn,
     Page,
     PlacementOut,
@@ -77,19 +79,47 @@ def change_agent(desk: TheDesk, own: OwnAgent, agent_id: str, change: Availabili
     """Say whether an agent gets leads, how many, and when; an agent's key changes its own `active`."""
     if own is not None:
         check_own(own, desk.book.find_agent(agent_id), f"agent {agent_id}")
-        if change.capacity is not None or change.shifts is not None or change.always or change.hand_over:
+        if (change.capacity, change.channels, change.shifts) != (None, None, None) or (
+            change.always or change.hand_over
+        ):
             raise RefusedError(403, "an agent's key may change active: capacity and shifts are a manager's")
     if change.hand_over and change.active is not False:
         raise InputError("hand_over goes with active = false: send both")
     if change.capacity is not None or change.shifts is not None or change.always:
         shifts = None if change.shifts is None else [(shift.start, shift.until) for shift in change.shifts]
         desk.book.set_availability(agent_id, capacity=change.capacity, shifts=shifts, always=change.always)
+    for channel, capacity in (change.channels or {}).items():
+        desk.book.set_agent_channel(agent_id, channel, capacity)
     if change.active is not None:
         if change.active:
             desk.activate(agent_id)
         else:
             desk.deactivate(agent_id, hand_over=change.hand_over)
     return Json(desk.book.agent(agent_id))
+
+
+@endpoint(router, "GET", "/channels", scopes=("manager", "planner"), answer=ChannelsOut)
+def list_channels(desk: TheDesk) -> Json:
+    """List the channels with limits, and how many leads of each are open."""
+    return Json({"channels": desk.book.channels()})
+
+
+@endpoint(router, "PUT", "/channels/{channel}", scopes=("manager",), answer=ChannelsOut)
+def set_channel(desk: TheDesk, channel: str, limits: ChannelIn) -> Json:
+    """Say how many open leads of a channel each agent may have, and how many places one takes."""
+    return Json(
+        {
+            "channels": desk.book.set_channel(
+                channel, capacity=limits.capacity, places=limits.places, dimension=limits.dimension
+            )
+        }
+    )
+
+
+@endpoint(router, "DELETE", "/channels/{channel}", scopes=("manager",), answer=ChannelsOut)
+def remove_channel(desk: TheDesk, channel: str) -> Json:
+    """Take the limits of a channel away, also those of single agents."""
+    return Json({"channels": desk.book.remove_channel(channel)})
 
 
 @endpoint(router, "GET", "/queue", scopes=("manager", "planner"), answer=Page[WaitingOut])

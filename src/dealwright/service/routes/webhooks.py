@@ -7,13 +7,22 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Request
 from starlette.responses import Response
 
+from dealwright.errors import NotFoundError
 from dealwright.service.answers import Json
 from dealwright.service.endpoint import TheDesk, endpoint, service_of
 from dealwright.service.events import PREFIX
-from dealwright.service.shapes import DeadLettersOut, NewWebhookOut, WebhookIn, WebhookResumedOut, WebhooksOut
+from dealwright.service.shapes import (
+    DeadLetterSentOut,
+    DeadLettersOut,
+    NewWebhookOut,
+    WebhookIn,
+    WebhookResumedOut,
+    WebhooksOut,
+)
 
 router = APIRouter(tags=["webhooks"])
 WebhookId = Annotated[int, Path(ge=1, lt=2**63)]
+EventId = Annotated[str, Path(pattern="^[0-9]{1,20}-[0-9]{1,19}$")]
 
 
 @endpoint(router, "GET", "/webhooks", scopes=(), answer=WebhooksOut)
@@ -45,6 +54,20 @@ def remove_webhook(desk: TheDesk, webhook_id: WebhookId) -> Response:
 def list_dead_letters(desk: TheDesk, webhook_id: WebhookId) -> Json:
     """List the events that were put aside because an address did not take them."""
     return Json({"dead_letters": desk.webhooks.dead_letters(webhook_id)})
+
+
+@endpoint(
+    router, "POST", "/webhooks/{webhook_id}/dead-letters/{event}/send", scopes=(), answer=DeadLetterSentOut
+)
+def send_dead_letter(request: Request, desk: TheDesk, webhook_id: WebhookId, event: EventId) -> Json:
+    """Send one event that was put aside, once, and nothing that followed it."""
+    from dealwright.service.courier import Courier
+
+    found = next((each for each in desk.webhooks.list() if each.webhook_id == webhook_id), None)
+    if found is None:
+        raise NotFoundError(f"there is no webhook {webhook_id}: the list of webhooks shows those there are")
+    error = Courier(desk, service_of(request).params).send_dead(found, event)
+    return Json({"webhook_id": webhook_id, "event": event, "error": error})
 
 
 @endpoint(router, "POST", "/webhooks/{webhook_id}/retry", scopes=(), answer=WebhookResumedOut)

@@ -114,6 +114,7 @@ begin
         expected_ppm = excluded.expected_ppm, revenue_cents = excluded.revenue_cents, base_cents = excluded.base_cents,
         package_cents = excluded.package_cents, base_expected_cents = excluded.base_expected_cents,
         package_expected_cents = excluded.package_expected_cents;
+    perform dealwright_engine.recount_channels();
     delete from dealwright_engine.agent_day;
     insert into dealwright_engine.agent_day select * from dealwright_engine.recounted_day;
     with recounted as (

@@ -177,6 +177,7 @@ begin
     return jsonb_build_object('leads', coalesce(cardinality(leads), 0), 'tasks', tasks, 'changes', changes,
         'decisions', coalesce(cardinality(erased), 0),
         'archived', (select count(*) from dealwright.archive_file as f where f.kind = 'decision'),
+        'archived_files', dealwright_engine.archive_files_of(leads),
         'kept_decisions', kept);
 end
 $$;

@@ -47,6 +47,9 @@ begin
     -- nobody has it: as it is now
     rule := dealwright_engine.policy_for(l.policy);
     ask := dealwright_engine.enquiry_of(l, l.declined_by, rule.seed);
+    if rule.by_channel then
+        ask := dealwright_engine.leave_out_full(ask, l.declined_by);
+    end if;
     common := dealwright_engine.reason_context_of(rule.name, ask);
     select to_jsonb(r) into mine
     from (

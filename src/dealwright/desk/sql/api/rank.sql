@@ -29,6 +29,9 @@ begin
         (select d[1] from dealwright_engine.required(l.requirements, 'department') as d where cardinality(d) = 1));
     ask.draw_seed := hashtextextended(lead::text, rule.seed);
     ask.asked_at := clock_timestamp();
+    if rule.by_channel then
+        ask := dealwright_engine.leave_out_full(ask, null);
+    end if;
     if rule.name = 'classic' then
         -- computed once, for the scores and for the reasons
         select array_agg(f.agent_id order by f.agent_id) as ids,

@@ -154,6 +154,21 @@ language sql stable security definer set search_path = dealwright, dealwright_en
 $$;
 comment on function dealwright.dead_letters(bigint) is 'The first thousand events that were put aside for an address.';
 
+create or replace function dealwright.dead_letter_taken(webhook_id bigint, xid xid8, "position" bigint)
+returns void language plpgsql security definer
+    set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
+begin
+    perform pg_advisory_xact_lock_shared(hashtext('dealwright upgrade'), 0);  -- see desk/upgrade.py
+    delete from dealwright_engine.dead_letter as d
+    where d.webhook_id = dead_letter_taken.webhook_id and d.xid = dead_letter_taken.xid
+        and d.position = dead_letter_taken.position;
+    perform dealwright_engine.note_change('send_dead_letter', 'webhook', dead_letter_taken.webhook_id::text, null,
+        jsonb_build_object('event', dead_letter_taken.xid || '-' || dead_letter_taken.position));
+end
+$$;
+comment on function dealwright.dead_letter_taken(bigint, xid8, bigint) is
+    'Forgets an event that was put aside, when the address has taken it after all; its place stays where it is.';
+
 create or replace function dealwright.webhook_passed(webhook_id bigint, xid xid8, "position" bigint)
 returns void language plpgsql security definer
     set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$

@@ -116,6 +116,8 @@ begin
         select new.agent_id, zeros, zeros, zeros, zeros::bigint[]
         from (select array_fill(0, array[dealwright_engine.slot_count()]) as zeros) as z
         on conflict do nothing;
+        insert into dealwright_engine.channel_open (agent_id, slot, open, capacity)
+        select new.agent_id, c.slot, 0, c.capacity from dealwright.channel as c;
     end if;
     perform dealwright_engine.learn_terms(new.skills, new.department);
     insert into dealwright.event (kind, agent_id, open, capacity, fair_count, fair_compensation, payload, fair_until,

@@ -38,6 +38,9 @@ begin
         l.lead_id := nextval('dealwright.lead_lead_id_seq');
         ask := dealwright_engine.enquiry_of(l, null::bigint[], rule.seed);
         loop
+            if rule.by_channel then
+                ask := dealwright_engine.leave_out_full(ask, null);
+            end if;
             best := dealwright_engine.first_agent(rule, ask, list);
             exit when best.agent_id is null;
             begin

@@ -135,7 +135,7 @@ begin
             new.package_revenue, new.total_revenue)) then
         return null;
     end if;
-    select r.fair_window_start, c as model into rule
+    select r.fair_window_start, r.by_channel, c as model into rule
     from dealwright_engine.rule as r left join dealwright_engine.compiled_model as c using (model_id)
     where r.wanted = 'value';
     model := rule.model;
@@ -155,7 +155,8 @@ begin
             when new.status = 'settled' then case new.outcome when 'won' then 'confirmed' else 'cancelled' end
             else new.status
         end;
-        done := dealwright_engine.move_counters(kind, new.agent_id, new.slots, plus, minus, may_exceed, new, model);
+        done := dealwright_engine.move_counters(kind, new.agent_id, new.slots, plus, minus, may_exceed, new, model,
+            rule.by_channel);
     else
         if tg_op <> 'DELETE' then
             kind := case when tg_op = 'INSERT' then 'assigned' when old.agent_id <> new.agent_id then 'moved_in'
@@ -169,13 +170,14 @@ begin
                 order by agent_id for no key update;
         end if;
         if tg_op <> 'DELETE' then
-            done := dealwright_engine.move_counters(kind, new.agent_id, new.slots, plus, null, may_exceed, new, model);
+            done := dealwright_engine.move_counters(kind, new.agent_id, new.slots, plus, null, may_exceed, new, model,
+                rule.by_channel);
         end if;
         if tg_op <> 'INSERT' then
             done := dealwright_engine.move_counters(
                 case when tg_op = 'DELETE' then 'deleted' when old.agent_id <> new.agent_id then 'moved_out'
                     else 'corrected' end,
-                old.agent_id, old.slots, null, minus, true, old, model);
+                old.agent_id, old.slots, null, minus, true, old, model, rule.by_channel);
         end if;
     end if;
     if tg_op <> 'INSERT' and old.completed_at is not null and old.outcome = 'won' then

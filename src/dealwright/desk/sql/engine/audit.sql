@@ -99,7 +99,14 @@ returns dealwright_engine.enquiry language sql stable as $$
                 coalesce((d).excluded_agent_ids,
                     case when (d).excluded_agent_id is not null then array[(d).excluded_agent_id] end),
                 coalesce((d).model_id, 0), (d).feature_agent_ids, (d).features,
-                (d).owner_agent_id)::dealwright_engine.enquiry
+                (d).owner_agent_id,
+                -- of the others, each had the lead before
+                case when (d).excluded_agent_ids is not null then array(
+                    select e.id from unnest((d).excluded_agent_ids) as e (id)
+                    where not exists (
+                        select from dealwright.assignment as s
+                        where s.lead_id = (d).lead_id and s.assignment_id <= (d).assignment_id
+                            and (s.agent_id = e.id or e.id = any (s.held_by)))) end)::dealwright_engine.enquiry
 $$;
 
 -- What a seal covers. The columns are those of version 0.1, written out: with a further one the text of a whole row
@@ -202,6 +209,19 @@ $$;
 comment on function dealwright_engine.erase_leads(bigint[]) is
     'Takes who customers were and what they wrote out of leads and of the decisions on them; which decisions were '
     'changed, and which are in a block that is partly in the archive and stayed.';
+
+create or replace function dealwright_engine.archive_files_of(leads bigint[])
+returns text[] language sql stable as $$
+    -- the times of assignments say in which months they were decided; those of a transaction are a little earlier
+    select coalesce(array_agg(f.file order by f.file), '{}')
+    from dealwright.archive_file as f
+    where f.kind = 'decision' and exists (
+        select from dealwright.assignment as s
+        where s.lead_id = any (leads) and s.assigned_at < f.to_time
+          and (f.from_time is null or s.assigned_at >= f.from_time - interval '1 hour'))
+$$;
+comment on function dealwright_engine.archive_files_of(bigint[]) is
+    'The files of the archive that may hold decisions on some leads, and with them what their customers wrote.';
 
 create or replace function dealwright_engine.is_archived(b dealwright.decision_block)
 returns boolean language sql stable as $$

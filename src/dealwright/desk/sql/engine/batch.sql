@@ -497,7 +497,7 @@ begin
     while passed < cardinality(docs) loop
         part := docs[passed + 1 : passed + longest];
         kinds := null;
-        if rule.by_worth and rule.agents_differ and not is_full then
+        if rule.by_worth and rule.agents_differ and not (is_full or rule.by_channel) then
             select * into kinds, keys from dealwright_engine.plain_kinds(part, policy, rule.model_id);
         end if;
         first := 1;

@@ -32,7 +32,7 @@ comment on function dealwright_engine.contribution_of(dealwright.assignment, dea
 
 create or replace function dealwright_engine.move_counters(
     kind text, id bigint, slots integer[], plus dealwright_engine.contribution, minus dealwright_engine.contribution,
-    may_exceed boolean, of dealwright.assignment, model dealwright_engine.compiled_model
+    may_exceed boolean, of dealwright.assignment, model dealwright_engine.compiled_model, by_channel boolean
 )
 returns void language plpgsql as $$
 declare
@@ -61,6 +61,14 @@ begin
         raise exception 'agent % has no free place', id using errcode = 'DW001',
             hint = 'raise the capacity, settle or reassign one of the agent''s open assignments, or choose '
                 'another agent';
+    end if;
+    if by_channel and opened <> 0 then
+        if opened > 0 and not may_exceed and dealwright_engine.full_for(slots, id) is not null then
+            raise exception 'agent % %', id, dealwright_engine.full_words(id, slots) using errcode = 'DW001',
+                hint = 'raise the limit of the channel, settle or reassign one of the agent''s open assignments, or '
+                    'choose another agent';
+        end if;
+        done := dealwright_engine.count_channel(id, slots, opened);
     end if;
     gets_room := state.open >= state.capacity and state.open + opened < state.capacity;
     fair := state;
@@ -127,7 +135,7 @@ end
 $$;
 comment on function dealwright_engine.move_counters(text, bigint, integer[], dealwright_engine.contribution,
     dealwright_engine.contribution, boolean,
-    dealwright.assignment, dealwright_engine.compiled_model) is
+    dealwright.assignment, dealwright_engine.compiled_model, boolean) is
     'Moves an agent''s counters by plus - minus, writes the event, and hands a freed place to the queue.';
 
 create or replace function dealwright_engine.count_day(id bigint, completed timestamptz, amount integer)

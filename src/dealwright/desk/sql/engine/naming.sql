@@ -6,11 +6,14 @@ returns text[] language sql stable as $$
     select nullif(array_remove(array[
         case when not (a).active then 'active' end,
         case when (a).open >= (a).capacity then 'capacity' end,
+        -- found before: it needs a look at other tables (dealwright_engine.leave_out_full)
+        case when (a).agent_id = any ((ask).full_agent_ids) then 'channel' end,
         case when not ((a).shifts is null or (a).shifts @> (ask).asked_at) then 'shift' end,
         case when not ((ask).skills is null or (a).skills @> (ask).skills) then 'skills' end,
         case when not ((ask).department is null or (a).department is not distinct from (ask).department)
             then 'department' end,
-        case when (a).agent_id = any ((ask).excluded_agent_ids) then 'declined' end
+        case when (a).agent_id = any ((ask).excluded_agent_ids)
+            and ((ask).full_agent_ids is null or (a).agent_id <> all ((ask).full_agent_ids)) then 'declined' end
     ], null), '{}')
 $$;
 comment on function dealwright_engine.obstacles_of(dealwright.agent, dealwright_engine.enquiry) is
@@ -22,6 +25,7 @@ returns text language sql stable as $$
     select case obstacle
         when 'active' then 'is not active'
         when 'capacity' then format('has no free place (%s of %s open)', (a).open, (a).capacity)
+        when 'channel' then dealwright_engine.full_words((a).agent_id, (ask).slots)
         when 'shift' then 'is off shift'
         when 'skills' then 'lacks ' || array_to_string(
             array(select unnest((ask).skills) except select unnest((a).skills) order by 1), ', ')
@@ -92,6 +96,9 @@ begin
     end if;
     rule := dealwright_engine.policy_for(l.policy);
     ask := dealwright_engine.enquiry_of(l, l.declined_by, rule.seed);
+    if rule.by_channel then
+        ask := dealwright_engine.leave_out_full(ask, l.declined_by);
+    end if;
     obstacles := dealwright_engine.obstacles_of(a, ask);
     if obstacles is not null and (not give_to.override or 'active' = any (obstacles)) then
         select string_agg(dealwright_engine.obstacle_words(o.obstacle, a, ask), ', ' order by o.place) into words

@@ -91,11 +91,14 @@ begin
         end if;
     end if;
     loop
-        ask.excluded_agent_ids := refusing || holders;
+        if rule.by_channel then
+            ask := dealwright_engine.leave_out_full(ask, null);
+        end if;
+        ask.excluded_agent_ids := refusing || holders || ask.full_agent_ids;
         best := dealwright_engine.first_agent(rule, ask, dealwright_engine.candidates_of(rule, l));
         if best.agent_id is null then
             -- of those who had it before, only the last one is left out
-            ask.excluded_agent_ids := refusing || old.agent_id;
+            ask.excluded_agent_ids := refusing || old.agent_id || ask.full_agent_ids;
             if old.held_by is not null then
                 best := dealwright_engine.first_agent(rule, ask, dealwright_engine.candidates_of(rule, l));
             end if;
@@ -168,6 +171,9 @@ begin
     -- place and lets a lead wait.
     perform from dealwright.agent as a where a.agent_id = old.agent_id for no key update;
     lock table dealwright_engine.queue_gate in share row exclusive mode;
+    if rule.by_channel then
+        ask := dealwright_engine.leave_out_full(ask, refusing || old.agent_id);
+    end if;
     perform from dealwright_engine.rank_by(rule.name, ask, rule.params, 1, true);
     if found then
         raise exception 'a place was freed' using errcode = 'DW009';
@@ -221,7 +227,8 @@ begin
     select g.agent_id, g.external_id, g.name, g.active into a
     from dealwright.assignment as s
     join dealwright.agent as g using (agent_id)
-    where s.assignment_id = id and s.status = 'open' and (not g.active or g.open > g.capacity);
+    where s.assignment_id = id and s.status = 'open'
+      and (not g.active or g.open > g.capacity or dealwright_engine.is_over_channel(g.agent_id, s.slots));
     if found then
         perform dealwright_engine.hand_on(id, format('reopened, and %s (%s) %s', a.name,
             coalesce(a.external_id, a.agent_id::text),

@@ -14,7 +14,7 @@ create or replace function dealwright_engine.enquiry_of(l dealwright.lead, exclu
 returns dealwright_engine.enquiry language sql as $$
     select row (l.slots, l.requirements, l.required_skills, l.required_department,
                 hashint8extended(l.lead_id, seed), clock_timestamp(), excluded, null, null,
-                    null, null)::dealwright_engine.enquiry
+                    null, null, null)::dealwright_engine.enquiry
 $$;
 
 create or replace function dealwright_engine.policy_for(wanted text)
@@ -89,6 +89,9 @@ declare
     done text := dealwright_engine.begin_own_writes();
 begin
     -- first, so that little has to be undone where it fails
+    if rule.by_channel then
+        perform dealwright_engine.claim_channel(best.agent_id, l.slots, overridden is not null);
+    end if;
     if overridden is null then
         result.claim := dealwright_engine.claim_place(best, rule.fair_window_start);
     else
@@ -177,10 +180,16 @@ begin
         perform dealwright_engine.begin_shifts(ask.asked_at);
     end if;
     loop
+        if rule.by_channel then
+            ask := dealwright_engine.leave_out_full(ask, l.declined_by);
+        end if;
         best := dealwright_engine.first_agent(rule, ask, dealwright_engine.candidates_of(rule, l));
         if best.agent_id is null then
             begin
                 lock table dealwright_engine.queue_gate in row exclusive mode;
+                if rule.by_channel then
+                    ask := dealwright_engine.leave_out_full(ask, l.declined_by);
+                end if;
                 perform from dealwright_engine.rank_by(rule.name, ask, rule.params, 1, true);
                 if not found then
                     return null;
@@ -232,6 +241,7 @@ begin
         where l.is_waiting
           and dealwright_engine.can_take(l.required_skills, l.required_department, moment, l.declined_by,
                 a.agent_id, a.active, a.open, a.capacity, a.shifts, a.skills, a.department)
+          and dealwright_engine.has_room_for(id, l.slots)
         order by l.priority desc, l.received_at, l.lead_id
         limit 1
         for update of l skip locked;
@@ -239,6 +249,9 @@ begin
         rule := dealwright_engine.policy_for(waiting.policy);
         ask := dealwright_engine.enquiry_of(waiting, waiting.declined_by, rule.seed);
         ask.asked_at := moment;  -- a shift that ends in between must not part the two looks
+        if rule.by_channel then
+            ask := dealwright_engine.leave_out_full(ask, waiting.declined_by);
+        end if;
         -- the place is this agent's: what it scores is looked up among all
         select * into best from dealwright_engine.rank_by(rule.name, ask, rule.params, null, true) as r
             where r.agent_id = id;

@@ -94,7 +94,7 @@ begin
     lock table dealwright_engine.rule in share row exclusive mode;
     delete from dealwright_engine.rule;
     insert into dealwright_engine.rule (wanted, name, params, seed, sharpness, by_worth, model_id, fair_window_start,
-        agents_differ, respond_within, accept_within, logit_variance)
+        agents_differ, respond_within, accept_within, logit_variance, by_channel)
     -- by which shares it is decided: a replay of what was decided before must find it missing
     select w.wanted, p.name,
         case when p.name in ('fair', 'value') then p.params || '{"share": "available"}' else p.params end,
@@ -104,7 +104,8 @@ begin
                and coalesce((p.params ->> 'fairness')::double precision, 0) = 0,
            m.model_id, dealwright_engine.fair_window_start(), coalesce(c.agents_differ, false),
            make_interval(secs => 60 * (p.params ->> 'respond_within_min')::double precision),
-           make_interval(secs => 60 * (p.params ->> 'accept_within_min')::double precision), c.logit_variance
+           make_interval(secs => 60 * (p.params ->> 'accept_within_min')::double precision), c.logit_variance,
+           exists (select from dealwright.channel)
     from dealwright.policy as p
     cross join lateral (select p.name as wanted union all select ''
                         where p.is_default or p.name = 'value'

@@ -105,6 +105,8 @@ begin
         reasons := jsonb_build_array(jsonb_build_object('reason', case
             when not a.active then 'not eligible: not active'
             when a.open >= a.capacity then 'not eligible: no free place'
+            when id = any (ask.full_agent_ids)
+                then 'not eligible: no free place' || coalesce(' for ' || dealwright_engine.channel_words(ask.slots), '')
             when a.shifts is not null and not a.shifts @> ask.asked_at then 'not eligible: off shift'
             when ask.skills is not null and not a.skills @> ask.skills then
                 'not eligible: lacks '

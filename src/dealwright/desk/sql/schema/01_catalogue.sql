@@ -87,7 +87,8 @@ create table dealwright_engine.rule (
     logit_variance double precision,  -- of the model, beside that of the agents' profiles
     agents_differ boolean not null default false,  -- the model tells agents apart: candidate lists are kept
     respond_within interval,
-    accept_within interval
+    accept_within interval,
+    by_channel boolean not null default false  -- some channel has limits (engine/channels.sql)
 );
 
 -- A value model unfolded by slot, so that the hot path reads arrays instead of JSON.

@@ -86,10 +86,12 @@ create table dealwright.decision (
 ) partition by range (decided_at);
 comment on column dealwright.decision.owner_agent_id is
     'The agent who had the customer before, and comes first if they can take the lead.';
+comment on column dealwright.decision.excluded_agent_ids is
+    'Who could not get the lead: who had it before or declined it, and who had no room for its channel.';
 comment on column dealwright.decision.named_by is
     'Who named the agent; null: the policy chose.';
 comment on column dealwright.decision.overridden is
-    'The limits that were overridden for it: capacity, shift, skills, department, declined; null: none.';
+    'The limits that were overridden for it: capacity, channel, shift, skills, department, declined; null: none.';
 
 create table dealwright_engine.event_kept (
     xid xid8 not null,

@@ -64,7 +64,9 @@ create type dealwright_engine.enquiry as (
     feature_agent_ids bigint[],
     features double precision[],
     -- who had the customer before, and comes first
-    owner_agent_id bigint
+    owner_agent_id bigint,
+    -- of the excluded, those who had no room for the lead's channel
+    full_agent_ids bigint[]
 );
 
 -- The lead's half of the inner product.
