@@ -35,7 +35,7 @@ def service(
     (folder / "runs").mkdir()
     subprocess.run(
         [sys.executable, "-m", "dealwright", "plan", "--world", "barcelona", "--n", "200", "--seed", "3",
-         "--params", "quick.toml", "--out", "runs/000001"],
+         "--params", "quick.toml", "--currency", "CHF", "--out", "runs/000001"],
         cwd=folder, check=True, capture_output=True,
     )  # fmt: skip
     with served_floor(server, desk_template, folder, "--no-worker") as found:
@@ -412,7 +412,10 @@ def test_the_page_is_accessible_fits_and_is_light(
     opened = open_day(browser, service, size, scheme)
     opened.require_accessible()
     opened.require_no_sideways_scrolling()
-    assert len(opened.page.content()) < 450_000
+    text = opened.page.content()
+    assert len(text) < 450_000
+    assert "CHF" in text  # the run's currency, not the desk's
+    assert "€" not in text
     assert opened.complaints == []
     opened.page.context.close()
 

@@ -43,7 +43,8 @@ def service(
 def plan(service: Serving) -> Path:
     """Plan a night, and return its folder."""
     with Client(service.url, service.keys["planner"]) as client:
-        night = client.start_run(world="barcelona", n=600, seed=1, publish=False)["night_id"]
+        run = client.start_run(world="barcelona", n=600, seed=1, currency="CHF", publish=False)
+        night = run["night_id"]
         done = client.wait_for_run(night, timeout_s=240, poll_s=0.2)
     assert done["status"] == "done", done
     return service.log.parent / "runs" / f"{night:06d}"
@@ -207,6 +208,7 @@ def test_the_pages_are_accessible_and_fit_the_screen(
             ready(page)
         opened.require_accessible()
         opened.require_no_sideways_scrolling()
+        assert "€" not in page.content()  # the run's currency, not the desk's
         shoot(page, f"scenario{path.replace('/', '-')}-{size[0]}-{scheme}")
     page.goto(f"{service.url}/territories")
     opened.require_accessible()

@@ -69,6 +69,8 @@ class DayOfRun:
         Representative -> what they are called, and the number that gives them their colour.
     all_days
         The days with visits that the run plans.
+    currency
+        Of its figures, which need not be the desk's.
     centre
         The contact centre's day; None where nobody works there, or the run is of a version that did not keep
         what changing it takes.
@@ -78,6 +80,7 @@ class DayOfRun:
     names: Mapping[str, str]
     people: Mapping[str, tuple[str, int]]
     all_days: tuple[date, ...]
+    currency: str
     centre: CentreDay | None = None
 
 
@@ -181,6 +184,7 @@ def _read_day(folder: Path, day: date, further: frozenset[str], _stamp: int, hom
         names,
         {rep_id: (name, number) for rep_id, name, number in people.select("rep_id", "name", "number").rows()},
         tuple(all_days["day"].unique().sort()),
+        request.params.report.currency,
         centre,
     )
 

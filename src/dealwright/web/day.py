@@ -43,13 +43,14 @@ def _try(ask: Ask) -> View:
     board, given = _board(ask), dict(ask.request.query_params)
     change = _change(given)
     now = board.look()
+    form = _form(ask, now)
     try:
         tried = board.look([change])
     except RefusedChangeError as refused:
-        text = reason_text(ask.form, refused.reason, now)
-        answer = {"placed": False, "limit": limit_text(ask.form, refused.limit), "text": text}
+        text = reason_text(form, refused.reason, now)
+        answer = {"placed": False, "limit": limit_text(form, refused.limit), "text": text}
         return _view(ask, now, answer=answer)
-    text = price_text(ask.form, tried, now, change)
+    text = price_text(form, tried, now, change)
     answer = {"placed": True, "limit": "", "text": text, "given": given}
     return _view(ask, tried, answer=answer)
 
@@ -153,7 +154,7 @@ def _minute(text: str, name: str) -> int | None:
 
 
 def _view(ask: Ask, state: DayState, answer: Mapping[str, Any] | None = None) -> View:
-    form, night_id, day = ask.form, ask.part("night_id"), state.of_run.field_day.day
+    form, night_id, day = _form(ask, state), ask.part("night_id"), state.of_run.field_day.day
     start = ask.number("from") or 0
     here = f"/nights/{night_id}/day/{day.isoformat()}"
     drawn = state.as_changed
@@ -205,7 +206,12 @@ def _view(ask: Ask, state: DayState, answer: Mapping[str, Any] | None = None) ->
         "pages": _pages(people, start, here, "from"),
         "other_days": [other for other in state.of_run.all_days if other != day],
     }  # fmt: skip
-    return View(_TEMPLATE, title, data, lead=_lead(form, state), extra=extra)
+    return View(_TEMPLATE, title, data, lead=_lead(form, state), extra=extra, form=form)
+
+
+def _form(ask: Ask, state: DayState) -> Format:
+    """Return how the figures of a run are written: in its currency, which need not be the desk's."""
+    return Format(ask.form.locale, state.of_run.currency)
 
 
 def _calls_not_made(form: Format, state: DayState) -> list[dict[str, Any]]:
