@@ -100,8 +100,12 @@ def as_text(column: pl.Series) -> pl.Series:
 
 
 def composed(text: str) -> str:
-    """Write accented letters as one character each: macOS writes two, which look the same."""
-    return text if text.isascii() else unicodedata.normalize("NFC", text)
+    """Write accented letters as one character each: macOS writes two, which look the same.
+
+    ``^x$`` gets a space at its end: Polars takes a column of that name for a pattern.
+    """
+    text = text if text.isascii() else unicodedata.normalize("NFC", text)
+    return f"{text} " if text.startswith("^") and text.endswith("$") else text
 
 
 def read_table(source: Path | str | Any, given: Format = Format(), name: str = "") -> RawTable:
