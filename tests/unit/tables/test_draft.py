@@ -1268,7 +1268,9 @@ def test_a_long_table_of_people_is_no_table_of_agents(tmp_path: Path) -> None:
 
 
 @settings(max_examples=60, deadline=None)
-@example(headers=["^)$", "^a.*$", "ab", "^.*$"], cells=["a", "2,5", "2025-03-04", "1", "", "yes"])  # patterns to Polars
+@example(
+    headers=["^)$", "^a.*$", "ab", "^.*$"], cells=["a", "2,5", "2025-03-04", "1", "", "yes"]
+)  # patterns to Polars
 @given(
     headers=st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\n\r", exclude_categories=["Cc", "Cs"]), min_size=1).filter(str.strip), min_size=2, max_size=6, unique_by=str.strip),
     cells=st.lists(st.sampled_from(["a", "b", "1", "2,5", "2025-03-04", "", '"', "yes", "it's # = [x]"]), min_size=6, max_size=6),
