@@ -27,7 +27,7 @@ cross join lateral (
 ) as s
 cross join lateral (
     select row (dealwright_engine.slots_of(s.attributes), null, %s::text[], null, %s, clock_timestamp(),
-                %s::bigint[], null, null, null, null)::dealwright_engine.enquiry as ask offset 0
+                %s::bigint[], null, null, null, null, null)::dealwright_engine.enquiry as ask offset 0
 ) as e
 left join lateral dealwright_engine.rank_by('value', e.ask, (r.rule).params, 1, true) as g on true
 """
