@@ -206,7 +206,7 @@ def upgrade_at_once(database: Database, edition: Edition, processes: int = 2) ->
     ]
     said = []
     for process in started:
-        out, err = process.communicate(timeout=180)
+        out, err = process.communicate(timeout=60)
         assert process.returncode == 0, err
         said.append(out.strip())
     return said
