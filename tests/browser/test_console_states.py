@@ -192,6 +192,21 @@ def test_each_page_is_walked_by_keyboard(browser: Browser, service: Serving) -> 
     mine.close()
 
 
+def test_a_key_just_after_a_window_closed_is_a_command(browser: Browser, service: Serving) -> None:
+    mine = Window(browser, service, "admin")
+    page = mine.go("/queue")
+    page.keyboard.press("Control+k")
+    expect(page.locator("#palette input")).to_be_focused()
+    press = "field.dispatchEvent(new KeyboardEvent('keydown', {key: 'j', bubbles: true}))"
+    field = "const field = document.querySelector('#palette input');"
+    page.evaluate(f"() => {{ {field} {press} }}")
+    assert page.locator("tr.at").count() == 0, "a letter typed into a field"
+    # the browser takes the focus from the field only after it has drawn the page without it
+    page.evaluate(f"() => {{ {field} document.querySelector('#palette').close(); {press} }}")
+    assert page.locator("tr.at").count() == 1
+    mine.close()
+
+
 def test_pages_are_light(service: Serving) -> None:
     with service.client("admin") as client:
         for path in PAGES:

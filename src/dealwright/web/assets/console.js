@@ -208,9 +208,11 @@
     $("[data-go]", next).focus();
     next.scrollIntoView({ block: "nearest" });
   }
+  // the field of a window just closed keeps the focus for a moment: nobody is typing into what cannot be seen
+  const typed = (item) => /^(INPUT|TEXTAREA|SELECT)$/.test(item.tagName) && item.checkVisibility();
   addEventListener("keydown", (event) => {
     if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "k") { event.preventDefault(); open("palette"); return; }
-    if (event.ctrlKey || event.metaKey || event.altKey || /^(INPUT|TEXTAREA|SELECT)$/.test(event.target.tagName) || $("dialog[open]")) return;
+    if (event.ctrlKey || event.metaKey || event.altKey || typed(event.target) || $("dialog[open]")) return;
     if (Date.now() - went < 1500) {
       went = 0;
       const link = $(`.top nav a[data-key="${CSS.escape(event.key)}"]`);
