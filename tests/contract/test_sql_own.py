@@ -128,3 +128,89 @@ def test_the_own_rate_has_the_interval_of_wilson(connection: Connection[Any], wo
     assert seen["rate_low"] == pytest.approx(low, abs=1e-9)
     assert seen["rate_high"] == pytest.approx(high, abs=1e-9)
     assert refused(connection, "select * from dealwright.own_rate(99)")[0] == "DW003"
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_what_would_have_been_needed_is_the_least_change_of_the_workload(
+    connection: Connection[Any], policy: str
+) -> None:
+    agents = staff(connection, *"ABCDEF", capacity=9)
+    load_model(connection, random_model(np.random.default_rng(9)))
+    load_classic(connection)
+    # what each has open differs, and one is full
+    for agent_id, leads in zip(agents.values(), (9, 1, 7, 4, 2, 5), strict=True):
+        for _ in range(leads):
+            rows(
+                connection,
+                "select dealwright.assign_to(%s::jsonb, %s, 'asked for')",
+                lead_json(LEAD),
+                agent_id,
+            )
+    placed = assign(connection, LEAD, policy)
+    with connection.transaction():
+        told = value(connection, "select dealwright.explain(%s)", placed["assignment_id"])
+        # the state that the decision saw stands in front of the live one until the transaction ends
+        rows(connection, "set local search_path = pg_temp, dealwright, dealwright_engine, public")
+        needed = {}
+        for agent_id in agents.values():
+            present = value(connection, "select open from pg_temp.agent where agent_id = %s", agent_id)
+            needed[agent_id] = "not by a smaller workload alone"
+            for fewer in range(present):
+                rows(connection, "update pg_temp.agent set open = %s where agent_id = %s", fewer, agent_id)
+                first = value(
+                    connection,
+                    "select (dealwright_engine.rank_by(d.policy, dealwright_engine.past_enquiry(d),"
+                    " d.policy_params, 1, true)).agent_id from dealwright.decision as d"
+                    " where d.assignment_id = %s",
+                    placed["assignment_id"],
+                )
+                if first == agent_id:  # the most that does is the last one found
+                    needed[agent_id] = f"with {fewer} open instead of {present}"
+            rows(connection, "update pg_temp.agent set open = %s where agent_id = %s", present, agent_id)
+    del needed[placed["agent_id"]]
+    said = {row["agent_id"]: row["would_have_got_it"] for row in told["ranking"]}
+    assert said == {**needed, placed["agent_id"]: None}
+    if policy in ("value", "workload"):
+        assert any(text.startswith("with") for text in needed.values()), needed
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_a_standing_is_the_own_line_of_the_ranking_and_the_first_one_s_score(
+    connection: Connection[Any], policy: str
+) -> None:
+    agents = staff(connection, "Ada", "Ben", "Cleo", capacity=3)
+    load_model(connection, random_model(np.random.default_rng(6)))
+    load_classic(connection)
+    for _ in range(4):
+        assign(connection, LEAD, policy)
+    ranking = rows(connection, "select * from dealwright.rank_agents(%s::jsonb, %s)", lead_json(LEAD), policy)
+    first, lines = ranking[0], {row["agent_id"]: row for row in ranking}
+    for agent_id in agents.values():
+        (own,) = rows(
+            connection,
+            "select * from dealwright.standing(%s, %s::jsonb, %s)",
+            agent_id,
+            lead_json(LEAD),
+            policy,
+        )
+        assert own == {
+            "agents": len(ranking),
+            **{
+                key: lines[agent_id][key]
+                for key in (
+                    "rank",
+                    "match_score",
+                    "win_probability",
+                    "win_low",
+                    "win_high",
+                    "eligible",
+                    "reasons",
+                )
+            },
+            "is_first": agent_id == first["agent_id"],
+            "first_score": first["match_score"],
+            "first_open": first["open"],
+        }
+        assert own["reasons"]
+    code, message = refused(connection, "select dealwright.standing(999, %s::jsonb)", lead_json(LEAD))
+    assert (code, message) == ("DW003", "there is no agent 999")

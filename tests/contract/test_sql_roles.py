@@ -163,6 +163,7 @@ CAN: dict[str, list[str]] = {
         f"select * from dealwright.assign_to('{ENQUIRY}'::jsonb, 2, 'asked for')",
         f"select dealwright.assign_to(lead_id, 3 - agent_id, 'asked for') from {ANY_OPEN}",
         "select dealwright.why(1, 1), dealwright.own_rate(2)",
+        f"select dealwright.standing(2, '{ENQUIRY}'::jsonb)",
         "select first_contact_at, held_by from dealwright.assignment",
         INSERT.replace("(customer_name,", "(customer_id, customer_name,").replace("'Ida',", "'C1', 'Ida',"),
         "select dealwright.fill_free_places()",
@@ -178,6 +179,7 @@ CAN: dict[str, list[str]] = {
         "update dealwright.booking set status = 'confirmed', total_revenue = 70",
         "select dealwright.contact(1)",
         "select dealwright.why(1, 1), dealwright.why(2, 1), dealwright.own_rate(1)",
+        f"select dealwright.standing(1, '{ENQUIRY}'::jsonb)",
         "update dealwright.task set status = 'done', outcome = 'responded'",
         SETTLE,
         "call dealwright.settle(1, 'pending')",
@@ -397,7 +399,11 @@ def test_an_agent_reaches_and_declines_own_work_only(database: Database, desk: C
             with pytest.raises(psycopg.Error, match="no assignment 2 of yours") as refused:
                 rows(ann, statement)
             assert refused.value.sqlstate == "DW003"
-        for statement in ("select dealwright.why(1, 2)", "select dealwright.own_rate(2)"):
+        for statement in (
+            "select dealwright.why(1, 2)",
+            "select dealwright.own_rate(2)",
+            f"select dealwright.standing(2, '{ENQUIRY}'::jsonb)",
+        ):
             with pytest.raises(psycopg.Error, match="no agent 2 of yours"):
                 rows(ann, statement)
         rows(ann, "select dealwright.contact(1)")

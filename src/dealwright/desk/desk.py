@@ -575,6 +575,21 @@ class Desk(ModelRegister):
         row: Row = self._own_agents(answer)
         return row
 
+    def standing(self, agent: int | str, lead: Lead | Mapping[str, Any]) -> Row:
+        """Say where an agent would stand now for a lead, and why; of the others the first one's score alone.
+
+        Returns
+        -------
+        Row
+            ``rank`` among how many ``agents``, ``match_score``, ``win_probability`` with its 90 % interval,
+            ``eligible``, ``reasons``, ``is_first``, ``first_score``, ``first_open``, and the ``policy``.
+        """
+        document = _document(lead)
+        agent_id = self._find_agent(agent)
+        with self._refusals_explained(document, complete=False):
+            (row,) = self._rows("standing", agent_id=agent_id, lead=Jsonb(document))
+        return row
+
     def own_rate(self, agent: int | str) -> Row:
         """Return an agent's outcomes: ``known``, ``won``, and the ``rate`` with its 90 % interval."""
         agent_id = self._find_agent(agent)

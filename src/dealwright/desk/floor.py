@@ -123,6 +123,10 @@ class Floor(Session):
         """Return the agents with workload and record, by name."""
         return [_named(row) for row in self._rows("agent_records", k=k)]
 
+    def choices(self, k: int = 1000) -> list[dict[str, Any]]:
+        """Return the agents to choose from, by name, and how many leads each has open."""
+        return [_named(row) for row in self._rows("agent_choices", k=k)]
+
     def in_hand(self, agent_id: int, *, is_open: bool = True, k: int = 100) -> list[dict[str, Any]]:
         """Return the assignments an agent works on, or those that ended last."""
         rows = self._rows("agent_assignments", agent_id=agent_id, open=is_open, k=k)

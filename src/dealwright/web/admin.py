@@ -67,7 +67,7 @@ def _key_page(ask: Ask, new: str = "") -> View:
             "scopes": [
                 (name, ask.form.text(_SCOPE_WORDS.get(name, words))) for name, words in SCOPES.items()
             ],
-            "agents": tell_apart(ask.desk.floor.records()),
+            "agents": tell_apart(ask.desk.floor.choices()),
             "new": new,
             "new_row": next((row for row in rows if parts and row["key_id"] == parts[0]), None),
         },

@@ -145,29 +145,10 @@ def _standing(ask: Ask, record: Mapping[str, Any]) -> dict[str, Any] | None:
     if not lead["attributes"]:
         return None
     try:
-        ranking = ask.whole_desk.rank({"customer_name": "anybody", **lead}).to_dict()
+        found = ask.desk.standing(str(record["agent_id"]), {"customer_name": "anybody", **lead})
     except DealwrightError as error:
         return {"problem": str(error)}
-    rows = ranking["ranking"]
-    own = next((row for row in rows if str(row["agent_id"]) == str(record["agent_id"])), None)
-    if own is None:
-        return None
-    first = rows[0]
-    return {
-        "problem": "",
-        "policy": ranking["policy"],
-        "of": len(rows),
-        "rank": own["rank"],
-        "eligible": own["eligible"],
-        "match_score": own["match_score"],
-        "win_probability": own["win_probability"],
-        "win_low": own["win_low"],
-        "win_high": own["win_high"],
-        "reasons": own["reasons"] or [],
-        "first_score": first["match_score"],
-        "first_open": first["open"],
-        "is_first": first is own,
-    }
+    return {"problem": "", **found, "reasons": found["reasons"] or []}
 
 
 def _availability(ask: Ask) -> str:

@@ -76,7 +76,7 @@ def _new(ask: Ask) -> View:
             "problems": problems,
             "asked": asked,
             "policies": {name: ask.form.text(POLICY_WORDS[name]) for name in POLICIES},
-            "agents": tell_apart(desk.floor.records()) if asked else [],
+            "agents": tell_apart(desk.floor.choices()) if asked else [],
             "given": {**lead, "attributes": {_PREFIX + name: v for name, v in lead["attributes"].items()}},
         },
     )
@@ -167,7 +167,7 @@ def _lead(ask: Ask) -> View:
             "can_change": can_change,
             "bars": bars_of(explanation),
             "asked": ask.asked("agent"),
-            "agents": tell_apart(desk.floor.records()) if ask.own_agent is None else [],
+            "agents": tell_apart(desk.floor.choices()) if ask.own_agent is None else [],
             "is_manager": ask.may("manager"),
             "is_own": bool(mine) or ask.may("manager"),
             "is_offer": is_offer(present),

@@ -58,11 +58,20 @@ from dealwright.agent as a
 left join dealwright.agent_stat as s using (agent_id)
 where a.agent_id = %(agent_id)s::bigint
 
+-- name: agent_choices
+-- The agents a person may choose from, by name.
+select coalesce(a.external_id, a.agent_id::text) as agent_id, a.name as agent_name, a.active, a.open, a.capacity
+from dealwright.agent as a
+order by a.name, a.agent_id
+limit %(k)s::bigint
+
 -- name: agent_records
 -- The agents with workload and record, by name.
 select a.agent_id as desk_agent_id, coalesce(a.external_id, a.agent_id::text) as agent_id, a.name as agent_name,
-       a.active, a.open, a.capacity, dealwright.channels_of(a.agent_id) as channels, a.department, a.shifts, a.weight,
-       a.fair_count, coalesce(s.known[1], 0) as known,
+       a.active, a.open, a.capacity,
+       -- asked of each agent only where there are limits at all
+       case when exists (select from dealwright.channel_limit) then dealwright.channels_of(a.agent_id) end as channels,
+       a.department, a.shifts, a.weight, a.fair_count, coalesce(s.known[1], 0) as known,
        coalesce(s.confirmed[1], 0) as won, coalesce(s.expected_ppm[1], 0) / 1e6::double precision as expected_wins
 from dealwright.agent as a
 left join dealwright.agent_stat as s using (agent_id)
@@ -1104,6 +1113,13 @@ call dealwright.settle(
 -- name: slots
 -- What each slot stands for.
 select v.slot, d.name, v.value from dealwright.dimension_value as v join dealwright.dimension as d using (dimension_id)
+
+-- name: standing
+-- Where an agent would stand now for a lead.
+select r.rank, r.agents, r.match_score, r.win_probability, r.win_low, r.win_high, r.eligible, r.reasons, r.is_first,
+       r.first_score, r.first_open, p.policy
+from dealwright.policy_in_use(%(lead)s::jsonb ->> 'policy') as p,
+    dealwright.standing(%(agent_id)s::bigint, %(lead)s::jsonb) as r
 
 -- name: start_task
 -- Somebody is at it.

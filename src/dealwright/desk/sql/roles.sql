@@ -63,8 +63,8 @@ grant execute on routine dealwright.rank_agents, dealwright.assign_lead, dealwri
     dealwright.assign_to (jsonb, bigint, text, boolean, text, text),
     dealwright.assignment_named, dealwright.policy_in_use, dealwright.fill_free_places,
     dealwright.agent_named, dealwright.activate_agent, dealwright.deactivate_agent, dealwright.set_availability,
-    dealwright.contact, dealwright.accept, dealwright.why, dealwright.own_rate, dealwright.channels_of,
-    dealwright.find_key, dealwright.find_session, dealwright.end_session,
+    dealwright.contact, dealwright.accept, dealwright.why, dealwright.standing, dealwright.own_rate,
+    dealwright.channels_of, dealwright.find_key, dealwright.find_session, dealwright.end_session,
     dealwright.decline, dealwright.return_unanswered, dealwright.keep_timers,
     dealwright.holders_of, dealwright.duplicates_of,
     dealwright.win_interval, dealwright.currency
@@ -96,7 +96,7 @@ grant update (status, completed_at, cancelled_at, package, base_revenue, package
 grant update (status, outcome, done_at, note) on dealwright.task to dealwright_agent;
 -- these look themselves whose work it is
 grant execute on routine dealwright.contact, dealwright.accept, dealwright.decline, dealwright.explain, dealwright.why,
-    dealwright.own_rate, dealwright.channels_of,
+    dealwright.standing, dealwright.own_rate, dealwright.channels_of,
     dealwright.settle_booking (bigint, text, double precision, double precision, double precision),
     dealwright.settle_booking (text, text, double precision, double precision, double precision),
     dealwright.settle (bigint, text, double precision, double precision, double precision, bigint, bigint, integer,
@@ -119,7 +119,7 @@ grant select on dealwright.agent, dealwright.lead, dealwright.assignment, dealwr
         dealwright.agent_profile,
     dealwright.waiting_lead, dealwright.touch, dealwright.channel_limit to dealwright_reader, dealwright_planner, dealwright_manager;
 grant execute on routine dealwright.rank_agents, dealwright.placement_of, dealwright.assignment_named,
-    dealwright.policy_in_use, dealwright.explain, dealwright.replay, dealwright.why, dealwright.own_rate,
+    dealwright.policy_in_use, dealwright.explain, dealwright.replay, dealwright.why, dealwright.standing, dealwright.own_rate,
     dealwright.channels_of,
     dealwright.agent_named, dealwright.holders_of, dealwright.duplicates_of,
     dealwright.win_interval, dealwright.currency, dealwright.reasons_of,
