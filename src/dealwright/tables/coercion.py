@@ -362,7 +362,11 @@ class Coercion:
         if isinstance(kind, pl.Datetime) and kind.time_zone:
             column, offset = column.dt.convert_time_zone("UTC").dt.replace_time_zone(None), pl.lit(0)
         if kind.is_numeric():
-            clock = _serial(column)
+            instant = _since_1970(column)
+            clock = instant.fill_null(_serial(column))
+            offset = (
+                instant.to_frame("since").select(pl.when(pl.col("since").is_not_null()).then(0)).to_series()
+            )
         elif isinstance(kind, pl.Datetime) or kind == pl.Date:
             clock = column.cast(_MOMENT)
         else:
@@ -379,6 +383,11 @@ class Coercion:
             if serial.null_count() == text.null_count():
                 self.found[text.name] = "days since 1899-12-30"
                 return known.with_columns(clock=_serial(serial))
+        if not declared and re.fullmatch(r"\d{10}(\d{3}){0,3}", first):
+            instant = _since_1970(text.cast(pl.Float64, strict=False))
+            if instant.null_count() == text.null_count():
+                self.found[text.name] = "time since 1970, in UTC"
+                return known.with_columns(clock=instant, offset=pl.lit(0, pl.Int32))
         for pattern in declared or _iso_pattern(first):
             value = text.str.to_datetime(pattern, strict=False, time_unit="us")
             new = known["clock"].is_null() & (value.dt.year() >= 1900)
@@ -534,6 +543,21 @@ def _serial(number: pl.Series) -> pl.Series:
         .to_frame("n")
         .select(days.cast(pl.Datetime("ms")).cast(_MOMENT).fill_null(read))
         .to_series()
+    )
+
+
+def _since_1970(number: pl.Series) -> pl.Series:
+    """Read what programs count from 1970 in seconds, or in thousandths, millionths or billionths of one.
+
+    Only moments after 2001-09-09, from which on seconds have ten digits: fewer may as well be something else.
+    """
+    n = pl.col("n")
+    micros = pl.coalesce(
+        pl.when(n.is_between(1e9 * per_second, 4.1e9 * per_second)).then(n / per_second * 1e6)
+        for per_second in (1, 1e3, 1e6, 1e9)
+    )
+    return (
+        number.cast(pl.Float64).to_frame("n").select(micros.round().cast(pl.Int64).cast(_MOMENT)).to_series()
     )
 
 

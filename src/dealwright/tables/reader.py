@@ -31,6 +31,8 @@ from dealwright.stats.arrays import Ints
 csv.field_size_limit(2**31 - 1)  # a cell may hold a letter
 _SEPARATORS: Final = {";": ";", "\t": "tab", "|": "|", ",": ","}  # of two equally good ones the first wins
 _CONSISTENT: Final = 0.9  # share of rows as wide as the header from which a separator explains the file
+_ABOVE: Final = 20  # lines among which the header is looked for under a title
+_NO_NAME: Final = re.compile(r"[\d.,:;/%+\s-]+")  # a number or a date: no column is called so
 
 JSON_LINES: Final = (".jsonl", ".ndjson", ".json")  # the endings of files with an object a line
 PARQUET: Final = b"PAR1"  # the first bytes of a Parquet file
@@ -102,9 +104,11 @@ def as_text(column: pl.Series) -> pl.Series:
 def composed(text: str) -> str:
     """Write accented letters as one character each: macOS writes two, which look the same.
 
-    ``^x$`` gets a space at its end: Polars takes a column of that name for a pattern.
+    A line break in a name, which spreadsheets have in narrow columns, is a space. ``^x$`` gets a space at its
+    end: Polars takes a column of that name for a pattern.
     """
     text = text if text.isascii() else unicodedata.normalize("NFC", text)
+    text = re.sub(r"\s*[\r\n]+\s*", " ", text)
     return f"{text} " if text.startswith("^") and text.endswith("$") else text
 
 
@@ -256,11 +260,7 @@ class _Rows:
 
 
 def _read_text(content: bytes, given: Format, file: str, found: tuple[str, ...]) -> RawTable:
-    if hint := re.match(rb'"?sep=(.)"?\n(?=\s*\S)', content):  # Excel's own first line
-        content = b"\n" + content[hint.end() :]
-        given = replace(given, separator=given.separator or hint[1].decode())
-    if given.separator == "whitespace":
-        content = re.sub(rb"(?m)^ | $", b"", re.sub(rb"[ \t]+", b" ", content))
+    content, given, found = _from_header(content, given, found)
     separator, rows = _split(content, given, file)
     if given.separator is None:
         given = replace(given, separator=separator)
@@ -293,9 +293,62 @@ def _read_text(content: bytes, given: Format, file: str, found: tuple[str, ...])
     return _table(file, frame, lines, given, header=header, place=place, ragged=ragged, found=found)
 
 
+def _from_header(
+    content: bytes, given: Format, found: tuple[str, ...]
+) -> tuple[bytes, Format, tuple[str, ...]]:
+    """Take away what stands above the header (line breaks stay, to count lines by), and extra blanks."""
+    if hint := re.match(rb'"?sep=(.)"?\n(?=\s*\S)', content):  # Excel's own first line
+        content = b"\n" + content[hint.end() :]
+        given = replace(given, separator=given.separator or hint[1].decode())
+    if not given.columns and (above := _lines_above_header(content, given.separator)):
+        content = b"\n" * above + content.split(b"\n", above)[above]
+        found = (*found, f"header in line {above + 1}")
+    if given.separator == "whitespace":
+        content = re.sub(rb"(?m)^ | $", b"", re.sub(rb"[ \t]+", b" ", content))
+    return content, given, found
+
+
+def _lines_above_header(content: bytes, separator: str | None) -> int:
+    """Return how many lines stand above the header: a title, who wrote the file and when, empty ones."""
+    texts = content[:100_000].decode(errors="replace").split("\n")[: 3 * _ABOVE]
+    most, above = 0, 0
+    for sign in _SEPARATORS if separator is None else (separator,):
+        if len(sign) != 1 or sign in '"\n' or not any(sign in text for text in texts):
+            continue
+        rows, lines, line = [], [], 0
+        reader = csv.reader((f"{text}\n" for text in texts), delimiter=sign)
+        for row in reader:
+            if any(map(str.strip, row)):
+                rows.append(row)
+                lines.append(line)
+            line = reader.line_num
+        at = _header_under_title(rows)
+        if at and len(rows[at]) > most:
+            most, above = len(rows[at]), lines[at]
+    return above
+
+
+def _header_under_title(rows: Sequence[Sequence[str | None]]) -> int:
+    """Return which of the first rows that hold something is the header: 0, unless a title stands above it.
+
+    A title fills one or two cells and at most half as many as the rows below it; a header names its
+    columns, each by another word, and nearly all rows below it are as wide.
+    """
+    filled = [sum(bool((cell or "").strip()) for cell in row) for row in rows]
+    usual = int(np.median(filled[1:])) if len(filled) > 3 else 0
+    at = next((row for row, cells in enumerate(filled[:_ABOVE]) if cells > 2 or 2 * cells > usual), 0)
+    below = rows[at + 1 :]
+    if not at or len(below) < 2 or 2 * filled[at] <= usual:
+        return 0
+    names = [cell.strip() for cell in rows[at] if cell and cell.strip()]
+    alike = sum(len(row) == len(rows[at]) for row in below)
+    is_header = len(set(names)) == len(names) > 2 and not any(map(_NO_NAME.fullmatch, names))
+    return at if is_header and alike >= _CONSISTENT * len(below) else 0
+
+
 def _split(content: bytes, given: Format, file: str) -> tuple[str, _Rows]:
     """Find the separator (the one that gives most rows as many fields as the header) and the rows."""
-    first, _, body = content.lstrip(b"\n").partition(b"\n")
+    first, body = _first_row(content.lstrip(b"\n"))
     header = re.sub(r'"[^"]*"', "", first.decode())
     if given.separator is not None:
         separator = " " if given.separator == "whitespace" else given.separator
@@ -323,6 +376,13 @@ def _split(content: bytes, given: Format, file: str) -> tuple[str, _Rows]:
 
     best = max(found, key=explains)
     return best, found[best]
+
+
+def _first_row(content: bytes) -> tuple[bytes, bytes]:
+    """Return the first row, over several lines where a quoted cell has line breaks, and what follows it."""
+    lines = content.split(b"\n", _ABOVE)
+    end = next((n for n in range(1, len(lines)) if b"\n".join(lines[:n]).count(b'"') % 2 == 0), 1)
+    return b"\n".join(lines[:end]), b"\n".join(lines[end:])
 
 
 def _regular(content: bytes, separator: str) -> _Rows | None:
@@ -535,7 +595,9 @@ def _read_workbook(content: bytes, given: Format, file: str, ending: str) -> Raw
             raise InputError(f"{file}: the sheet {sheet!r} is empty; the sheets are {sheets}")
         text = text.with_columns(pl.when(pl.all().str.strip_chars() != "").then(pl.all()))
         filled = text.select(pl.any_horizontal(pl.all().is_not_null())).to_series()
-        start = 0 if given.columns else (filled.arg_max() or 0) + 1
+        rows = filled.arg_true()
+        first = _header_under_title(text[rows.head(3 * _ABOVE)].rows())
+        start = 0 if given.columns else rows[first] + 1 if len(rows) else 1
         typed = book.load_sheet(sheet, header_row=None, skip_rows=start, schema_sample_rows=None).to_polars()
     except fastexcel.FastExcelError as error:
         raise InputError(
@@ -551,6 +613,8 @@ def _read_workbook(content: bytes, given: Format, file: str, ending: str) -> Raw
         same = [name for name in body.columns if typed[name].null_count() == body[name].null_count()]
         body = body.with_columns(typed[name] for name in same)
     found = [f"sheet {sheet!r}" + (f" of {sheets}" if len(book.sheet_names) > 1 else "")]
+    if first and start:
+        found.append(f"header in row {start}")
     if ending not in (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods"):
         found.append(f"a workbook, in spite of {ending or 'no ending'}")
     lines = pl.int_range(start + 1, text.height + 1, eager=True).filter(keep)

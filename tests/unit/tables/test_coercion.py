@@ -205,6 +205,10 @@ def test_text_made_of_a_typed_column_has_a_decimal_point() -> None:
         (["Aug 3, 2025", "August 3rd 2025", "aug. 3, 2025"], "dd mmm yyyy"),
         (["3 de agosto de 2025", "3 août 2025", "3 ago. 2025"], "dd mmm yyyy"),
         (["45872"], "days since 1899-12-30"),
+        (["1754222400"], "time since 1970, in UTC"),
+        (["1754222400000", "1754222400123"], "time since 1970, in UTC"),
+        (["1754222400000000"], "time since 1970, in UTC"),
+        (["1754222400000000000"], "time since 1970, in UTC"),
     ],
 )  # fmt: skip
 def test_days_are_read_as_the_column_writes_them(texts: list[str], found: str) -> None:
@@ -420,6 +424,21 @@ def test_clock_changes() -> None:
     south = coercion(Format(time_zone="America/Sao_Paulo"), x=["2018-11-04"])
     assert cells(south.moment("x", utc=True)) == [datetime(2018, 11, 4, 3, tzinfo=UTC)]
     assert cells(south.moment("x", utc=False)) == [datetime(2018, 11, 4)]
+
+
+def test_what_counts_from_1970_is_an_instant_on_whatever_clock() -> None:
+    given = Format(time_zone="Europe/Berlin")
+    written = coercion(given, x=["1754222400", "1754222401"], half=["1754222400", "2025-08-03"])
+    assert cells(written.moment("x", utc=True))[0] == datetime(2025, 8, 3, 12, tzinfo=UTC)
+    assert cells(written.moment("x", utc=False))[0] == datetime(2025, 8, 3, 14)
+    assert cells(written.moment("half", utc=False)) == [FAILED, datetime(2025, 8, 3)]
+    typed = coercion(
+        given, s=[1754222400, None], ms=[1754222400500, 999_999_999], ns=[1.7542224e18, 5e9], days=[45872, 1]
+    )
+    assert cells(typed.moment("s", utc=True)) == [datetime(2025, 8, 3, 12, tzinfo=UTC), None]
+    assert cells(typed.moment("ms", utc=False)) == [datetime(2025, 8, 3, 14, 0, 0, 500_000), FAILED]
+    assert cells(typed.moment("ns", utc=True)) == [datetime(2025, 8, 3, 12, tzinfo=UTC), FAILED]
+    assert cells(typed.moment("days", utc=False)) == [datetime(2025, 8, 3), FAILED]
 
 
 def test_typed_columns_become_moments() -> None:

@@ -1372,11 +1372,6 @@ def test_what_the_desk_would_refuse_of_an_agent_costs_one_row(
 @pytest.mark.parametrize(
     ("text", "hint"),
     [
-        ("Deals of May\n\n" + DEALS, "line 3 looks like the header: delete the lines above it"),
-        (
-            "# by the CRM\n" + DEALS.replace(",", ";"),
-            "line 2 looks like the header: delete the lines above it",
-        ),
         ("By,the,CRM\n" + DEALS, "line 2 looks like the header: delete the lines above it"),
         (DEALS.replace(",", ":"), "the whole header was read as one column: set separator under [format]"),
     ],
@@ -1385,6 +1380,15 @@ def test_a_header_that_is_not_where_it_should_be_is_found(tmp_path: Path, text: 
     with pytest.raises(InputError) as caught:
         read(tmp_path, deals=text)
     assert str(caught.value).endswith(hint)
+
+
+@pytest.mark.parametrize(
+    ("text", "line"), [("Deals of May\n\n" + DEALS, 3), ("# by the CRM\n" + DEALS.replace(",", ";"), 2)]
+)
+def test_a_title_above_the_header_is_left_out_and_said(tmp_path: Path, text: str, line: int) -> None:
+    history = read(tmp_path, deals=text)
+    assert history.bookings.equals(read(tmp_path).bookings)
+    assert f"header in line {line}" in history.intake.tables["bookings"].found
 
 
 def test_a_duration_is_no_date_and_no_fault(tmp_path: Path) -> None:

@@ -601,3 +601,64 @@ def test_files_with_other_columns_are_no_one_table(tmp_path: Path) -> None:
     pl.DataFrame({"x": [1], "y": [2]}).write_parquet(tmp_path / "b.parquet")
     with pytest.raises(InputError, match="with the same columns in each"):
         read_table(tmp_path)
+
+
+# titles above the header, and headers over several lines
+
+BODY = "id,name,city,amount\n1,Ada,Rome,5\n2,Ben,Oslo,6\n3,Cleo,Bern,7\n"
+
+
+@pytest.mark.parametrize(
+    ("above", "lines"),
+    [
+        ("Sales 2025\n", 1),
+        ("Sales 2025,,,\n\n", 2),
+        ('"Sales\n2025"\nas of,2025-12-31\n\n', 4),
+        ("\nSales 2025\n,,,\n", 3),
+    ],
+)
+def test_a_header_is_found_under_a_title(tmp_path: Path, above: str, lines: int) -> None:
+    table = read(tmp_path, above + BODY)
+    assert table.frame.columns == ["id", "name", "city", "amount"]
+    assert rows(table)[0] == ("1", "Ada", "Rome", "5")
+    assert table.lines.to_list() == [lines + 2, lines + 3, lines + 4]
+    assert f"header in line {lines + 1}" in table.found
+    assert not table.ragged
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        BODY,
+        "comment\nGood, quick, friendly\nBad\nSo, so\nFine\n",  # one column of sentences
+        "id,name\n1,Ada\n2,Ben\n3,Cleo\n4,Dan\n",  # narrow
+        "id,,,\n1,Ada,Rome,5\n2,Ben,Oslo,6\n3,Cleo,Bern,7\n4,Ada,Rome,5\n",  # the next row names nothing
+        "Sales 2025\n" + BODY.replace("city", "name"),  # no header: two columns of a name
+    ],
+)
+def test_the_first_line_is_the_header_where_nothing_shows_that_it_is_a_title(
+    tmp_path: Path, text: str
+) -> None:
+    table = read(tmp_path, text)
+    assert table.frame.columns[0] == text.partition("\n")[0].partition(",")[0]
+    assert not [item for item in table.found if "header" in item]
+
+
+def test_a_title_above_a_sheet_is_no_header(tmp_path: Path) -> None:
+    cells: dict[str, Any] = {"A1": "Sales 2025", "A2": "as of", "B2": date(2025, 12, 31)}
+    cells |= {"A4": "id", "B4": "first\nname", "C4": "city", "D4": "amount"}
+    for row in range(5, 11):
+        cells |= {f"A{row}": row, f"B{row}": "Ada", f"C{row}": "Rome", f"D{row}": 5}
+    table = read(tmp_path, workbook({"one": cells}), name="t.xlsx")
+    assert table.frame.columns == ["id", "first name", "city", "amount"]
+    assert table.lines.to_list() == [5, 6, 7, 8, 9, 10]
+    assert table.frame["amount"].to_list() == [5] * 6
+    assert "header in row 4" in table.found
+
+
+def test_names_over_several_lines_are_read_as_one(tmp_path: Path) -> None:
+    table = read(tmp_path, '"deal\nid";"sales \n rep";amount\n1;Ada;5\n2;Ben;6\n')
+    assert table.frame.columns == ["deal id", "sales rep", "amount"]
+    assert table.lines.to_list() == [4, 5]
+    # a sign of inches is no beginning of a name over several lines
+    assert read(tmp_path, 'size 5";price\n1;2\n').frame.columns == ['size 5"', "price"]
