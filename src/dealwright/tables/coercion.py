@@ -358,7 +358,7 @@ class Coercion:
         kind = column.dtype
         if kind == pl.String:
             return self._written_clocks(column)
-        offset = pl.lit(None, dtype=pl.Int32)
+        offset: pl.Expr | pl.Series = pl.lit(None, dtype=pl.Int32)
         if isinstance(kind, pl.Datetime) and kind.time_zone:
             column, offset = column.dt.convert_time_zone("UTC").dt.replace_time_zone(None), pl.lit(0)
         if kind.is_numeric():
