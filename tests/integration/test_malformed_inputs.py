@@ -128,7 +128,7 @@ def test_documents_are_read_or_refused(kind: str, tmp_path: Path) -> None:
     file, tally = tmp_path / "given.toml", Tally()
     file.write_text(good, "utf-8")
     read(good, file)
-    for spoiler in spoilers(100):
+    for spoiler in spoilers(40):
         content = spoiler.document(good)
         file.write_bytes(content)
         given: str | bytes = content if kind == "mapping" else content.decode("utf-8", "replace")
@@ -171,7 +171,7 @@ def spoiled_folder(spoiler: Spoiler, good: Path, folder: Path, mapping: str) -> 
 
 def test_tables_of_the_desk_are_read_or_refused(agency: Path, tmp_path: Path) -> None:
     tally = Tally()
-    for spoiler in spoilers(60):
+    for spoiler in spoilers(25):
         given, name = spoiled_folder(spoiler, agency, tmp_path / "tables", "company.toml")
         company = read_mapping(tmp_path / "tables" / "company.toml")
         read: list[Intake] = []
@@ -190,7 +190,7 @@ def test_tables_of_the_night_are_read_or_refused(tmp_path: Path) -> None:
     tables = {name: getattr(inputs, name) for name in ("accounts", "orders", "touches", "reps")}
     tables = {name: frame.head(40) for name, frame in tables.items()}
     tally = Tally()
-    for spoiler in spoilers(60):
+    for spoiler in spoilers(25):
         name = spoiler.rng.choice(sorted(tables))
         plain = tables[name].select(pl.all().exclude(pl.List(pl.String)))
         ending, content = spoiler.table(plain)
@@ -243,7 +243,7 @@ def floor(database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 def test_words_of_commands_are_understood_or_refused(floor: Database, agency: Path, tmp_path: Path) -> None:
     known = list(commands(typer.main.get_command(app)))
-    tally, found = Tally(), spoilers(80)
+    tally, found = Tally(), spoilers(30)
     for number, spoiler in enumerate(found):
         command = spoiler.rng.choice(known)
         slow = bool(SLOW & set(command.words)) or command.words[:1] == ["plan"]
@@ -257,7 +257,7 @@ def test_words_of_commands_are_understood_or_refused(floor: Database, agency: Pa
         else:
             refused = check_answer(words, *said_by(words))
         tally.count(tuple(words), refused=refused)
-        if number % 200 == 39:
+        if number % 200 == 9:
             given, _ = spoiled_folder(spoiler, agency, tmp_path / "tables", "company.toml")
             check_answer(["import", str(given)], *said_by(["import", str(tmp_path / "tables")]))
     tally.check()
@@ -268,7 +268,7 @@ def test_words_of_commands_are_understood_or_refused(floor: Database, agency: Pa
 def test_policies_are_understood_or_refused(floor: Database) -> None:
     tally, enquiry = Tally(), {"destination": "Mars", "lead_source": "Organic"}
     with Desk(floor) as desk:
-        for number, spoiler in enumerate(spoilers(60)):
+        for number, spoiler in enumerate(spoilers(40)):
             name = spoiler.rng.choice(sorted(POLICIES))
             text = spoiler.text(POLICIES[name])
             usable = None if name == "classic" else name  # which has no weights here
