@@ -10,7 +10,8 @@ import io
 import json
 import random
 import tomllib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from typing import Any
@@ -105,6 +106,9 @@ class Spoiler:
         """Return a word of a command line: whatever a shell can hand over."""
         return self.rng.choice([text for text in _TEXTS if "\0" not in text and len(text) < 1000])
 
+    def _value(self) -> Any:
+        return deepcopy(self.rng.choice(_VALUES))  # of which the next change may be one
+
     def _change(self, tree: Any) -> None:
         """Change one place of a document, taken at random from all of them."""
         rng = self.rng
@@ -114,7 +118,7 @@ class Spoiler:
         holder, key = rng.choice(places)
         kind = rng.random()
         if isinstance(holder, list):
-            holder[key] = rng.choice(_VALUES)
+            holder[key] = self._value()
         elif kind < 0.15:
             del holder[key]
         elif kind < 0.35:
@@ -122,9 +126,9 @@ class Spoiler:
                 key
             )
         elif kind < 0.45:
-            holder[rng.choice(_TEXTS)] = rng.choice(_VALUES)
+            holder[rng.choice(_TEXTS)] = self._value()
         else:
-            holder[key] = rng.choice(_VALUES)
+            holder[key] = self._value()
 
     def _spoil_cells(self, columns: list[str], rows: list[list[str]]) -> None:
         rng = self.rng
@@ -244,6 +248,3 @@ def _places(tree: Any) -> Iterator[tuple[Any, Any]]:
 
 def _written(cell: object) -> str:
     return "" if cell is None else str(cell)
-
-
-Check = Callable[[Spoiler], bool]

@@ -478,7 +478,9 @@ def _channel_dimension(
         return None
     plain = {name: its for name, its in dimensions.items() if not its.bins}
     fitting = [
-        name for name, its in plain.items() if its.is_open or all(channel in its.values for channel in names)
+        name
+        for name, its in plain.items()
+        if its.is_open or (isinstance(its.values, tuple) and set(names) <= set(its.values))
     ]
     if _CHANNEL in fitting or len(fitting) == 1:
         return _CHANNEL if _CHANNEL in fitting else fitting[0]
