@@ -3,10 +3,10 @@
     python benchmarks/engines.py --before FOLDER    # another checkout of Dealwright
 
 Seconds cannot tell one percent apart on a machine that others use; what a backend executes, valgrind counts
-to within some thousandths (`apt install valgrind`; Linux). Each version loads a desk with its own code: the same
-agents, model and history. Then PostgreSQL, as one process (`postgres --single`), places the same leads one
-after the other and settles their bookings, for a copy of the data each time; what it takes to start and to
-plan the statements is in two runs of different length alike, and goes away with their difference.
+to within some thousandths (`apt install valgrind`; Linux). Each version loads a desk with its own code: the
+same agents, model and history. Then PostgreSQL, as one process (`postgres --single`), places the same leads
+one after the other and settles their bookings, for a copy of the data each time; what it takes to start and
+to plan the statements is in two runs of different length alike, and goes away with their difference.
 """
 
 from __future__ import annotations
