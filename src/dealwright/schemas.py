@@ -101,6 +101,12 @@ AGENT_COLUMNS: Final[Columns] = {
     "weight": pl.Float64,  # share of leads under the fair policy, >= 0
 }
 
+AGENT_CHANNEL_COLUMNS: Final[Columns] = {  # how many open leads of a channel an agent may have
+    "agent_external_id": pl.String,
+    "channel": pl.String,  # a value of the dimension that is the channel
+    "capacity": pl.Int64,  # >= 0
+}
+
 ASSIGNMENT_COLUMNS: Final[Columns] = {  # followed by one String column per dimension, null where unknown
     "external_id": pl.String,
     "agent_external_id": pl.String,
@@ -793,6 +799,9 @@ class History:
         What amounts are in; None where nobody said.
     intake
         What became of the user's tables, where the history was read from them.
+    agent_channels, channel_dimension
+        `AGENT_CHANNEL_COLUMNS`: the limits that agents have of channels, and the dimension whose values
+        those are; None where no agent has any.
     """
 
     dimensions: tuple[Dimension, ...]
@@ -802,6 +811,8 @@ class History:
     follow_up_days: float = 7.0
     currency: str | None = None
     intake: Intake = field(default_factory=Intake)
+    agent_channels: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=AGENT_CHANNEL_COLUMNS))
+    channel_dimension: str | None = None
 
 
 @dataclass(frozen=True)

@@ -267,6 +267,42 @@ def test_an_erasure_names_the_files_that_may_hold_what_was_written(
     assert desk.verify(archive=tmp_path).intact
 
 
+def test_an_erasure_names_the_files_that_may_hold_the_events_of_tasks(
+    database: Database, connection: Connection[Any], tmp_path: Path
+) -> None:
+    desk = Desk(database)
+    publish = (
+        "select dealwright.begin_publishing(); insert into published_task (account_id, day, action, channel, "
+        "rep_id) values (%(account)s, '2026-07-01', 'visit', 'field', 'A1'); "
+        "select dealwright.publish_tasks(%(run)s, '2026-06-30', 'UTC', '2026-07-01', '2026-07-01')"
+    )
+    for account, months in (("old", 5), ("later", 3), ("new", 0)):
+        with psycopg.ClientCursor(connection) as cursor, connection.transaction():
+            cursor.execute(publish, {"account": account, "run": account})
+        rows(
+            connection,
+            "update dealwright.task set status = 'done', outcome = 'responded' where account_id = %s",
+            account,
+        )
+        if months:
+            age(connection, months)
+        with connection.transaction():
+            rows(connection, "set local session_replication_role = replica")
+            rows(
+                connection,
+                "update dealwright.plan_run set published_at = published_at - make_interval(months => %s) "
+                "where run_id = %s",
+                months, account,
+            )  # fmt: skip
+    months = desk.archive(NOW, tmp_path).months
+    oldest, later = (month["files"] for month in months if month["kind"] == "event")
+    assert "old" in str(pl.read_parquet(tmp_path / oldest[0])["payload"].to_list())
+    erased = {name: desk.oversight.erase(name, "asked for it") for name in ("new", "later", "old")}
+    assert {name: done["archived_files"] for name, done in erased.items()} == {
+        "new": [], "later": later, "old": [*oldest, *later],
+    }  # fmt: skip
+
+
 def test_an_altered_archive_is_told(database: Database, connection: Connection[Any], tmp_path: Path) -> None:
     desk = Desk(database)
     work(connection, 5)

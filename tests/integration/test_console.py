@@ -195,6 +195,26 @@ def test_a_manager_runs_the_floor_and_the_record_says_so(service: Serving) -> No
         assert (mine["channel"], mine["capacity"], mine["own"]) == ("Mars", 3, True)
         assert "Capacity of Agent A3 for Mars" in client.get("/admin/people").text
         service.desk.book.remove_channel("Mars")
+        page = client.get("/admin/people").text
+        assert '<option value="destination:Mars">Mars</option>' in page
+        assert '<option value="lead_source:Organic">' in page
+        new = {"channel": "destination:Mars", "capacity": "25", "places": "2"}
+        assert post(client, "/admin/channels", **new).status_code == 303
+        (row,) = service.desk.book.channels()
+        assert (row["channel"], row["capacity"], row["places"]) == ("Mars", 25, 2)
+        page = client.get("/admin/people?done=channel").text
+        assert "The limit of the channel is set." in page
+        assert "Capacity of each agent for Mars" in page
+        assert "lead_source:" not in page  # one dimension is the channel
+        for wrong in ({"channel": ""}, {"capacity": "many"}, {"places": "0"}, {"places": "1001"}):
+            assert post(client, "/admin/channels", **{**new, **wrong}).status_code == 422, wrong
+        assert post(client, "/admin/channels", channel="destination:Moon").status_code == 404
+        assert post(client, "/admin/channels", **{**new, "capacity": "", "places": ""}).status_code == 303
+        (row,) = service.desk.book.channels()
+        assert (row["capacity"], row["places"]) == (None, 1)
+        assert post(client, "/admin/channels/remove", channel="Mars").status_code == 303
+        assert service.desk.book.channels() == ()
+        assert post(client, "/admin/channels/remove", channel="Mars").status_code == 404
         assert post(client, "/models/1/promote").status_code == 403
         assert post(client, "/admin/keys/" + "0" * 12 + "/revoke").status_code == 403
         changes = client.get("/audit/changes.json?object=agent").json()["rows"]

@@ -23,7 +23,7 @@ from dealwright.errors import DealwrightError
 from dealwright.learn import MatchModel, build_outcomes
 from dealwright.learn.outcomes import tabulate_outcomes
 from dealwright.learn.slots import UNKNOWN
-from dealwright.schemas import History
+from dealwright.schemas import AGENT_CHANNEL_COLUMNS, History
 
 LEAD = {"destination": "Mars", "lead_source": "Organic"}
 KEPT = ("agent", "stat", "day", "lead", "assignment", "booking")
@@ -727,6 +727,51 @@ def test_agents_over_their_capacity_are_counted_and_a_capacity_is_suggested(data
         assert desk.load(given).over_capacity == {"agents": 2, "of": 33, "suggested": 15}
         rows(connection, "update dealwright.agent set capacity = 200")
         assert desk.load(given).over_capacity is None
+
+
+def limits(connection: Connection[Any]) -> list[tuple[Any, ...]]:
+    """Return agent, channel, open and capacity as the desk holds them, once they agree with a recount."""
+    held = "select * from dealwright_engine.channel_open order by agent_id, slot"
+    counted = "select agent_id, slot, open, capacity from dealwright_engine.recounted_channel order by 1, 2"
+    assert connection.execute(held).fetchall() == connection.execute(counted).fetchall()
+    return connection.execute(
+        "select a.external_id, v.value, o.capacity from dealwright_engine.channel_open as o "
+        "join dealwright.agent as a using (agent_id) join dealwright.dimension_value as v using (slot) "
+        "where o.capacity is not null order by a.agent_id, v.value"
+    ).fetchall()
+
+
+def test_limits_of_channels_come_with_the_agents(database: Database) -> None:
+    given = history()
+    first, second = given.agents["external_id"][:2]
+
+    def told(*channels: tuple[str, str, int]) -> History:
+        frame = pl.DataFrame(channels, schema=dict(AGENT_CHANNEL_COLUMNS), orient="row")
+        return replace(given, agent_channels=frame, channel_dimension="destination")
+
+    with database.connect(autocommit=True) as connection:
+        desk = Desk(database)
+        desk.load(given)
+        assert value(connection, "select count(*) from dealwright.channel") == 0
+        loaded = desk.load(told((first, "Mars", 0), (second, "Mars", 3), (second, "Titan", 1)))
+        assert loaded.counts["agents"]["changed"] == 2
+        assert limits(connection) == [(first, "Mars", 0), (second, "Mars", 3), (second, "Titan", 1)]
+        assert value(connection, "select bool_and(by_channel) from dealwright_engine.rule")
+        check_desk(connection, queue=False)
+        # the same again changes nothing, also where the desk has moved on; another number does
+        desk.book.set_agent_channel(second, "Mars", 5)
+        assert (
+            changed(desk.load(told((first, "Mars", 0), (second, "Mars", 3), (second, "Titan", 1))).counts)
+            == 0
+        )
+        assert limits(connection)[1] == (second, "Mars", 5)
+        desk.load(told((first, "Mars", 0), (second, "Mars", 4)))
+        assert limits(connection) == [(first, "Mars", 0), (second, "Mars", 4), (second, "Titan", 1)]
+        # a value that the desk does not know is refused, and nothing of it is written
+        with pytest.raises(DealwrightError, match="destination has no value 'Moon'"):
+            desk.load(told((first, "Mars", 7), (first, "Moon", 1)))
+        assert limits(connection)[0] == (first, "Mars", 0)
+        assert value(connection, "select count(*) from dealwright.change where action = 'set_channel'") == 2
 
 
 def test_one_agent_does_everything(database: Database) -> None:

@@ -10,7 +10,13 @@ from psycopg import Connection, sql
 
 from dealwright.desk.statements import query
 from dealwright.dimensions import EMPTY, Dimension
-from dealwright.schemas import AGENT_COLUMNS, ASSIGNMENT_COLUMNS, BOOKING_COLUMNS, History
+from dealwright.schemas import (
+    AGENT_CHANNEL_COLUMNS,
+    AGENT_COLUMNS,
+    ASSIGNMENT_COLUMNS,
+    BOOKING_COLUMNS,
+    History,
+)
 
 _CHUNK_ROWS = 100_000
 # as many of an open dimension as the desk takes (dealwright_engine.most_values): better the common ones
@@ -41,6 +47,12 @@ def load_history(
             _dimensions(history.dimensions, assignments),
         )
         _copy(connection, "import_agent", list(AGENT_COLUMNS), _agents(history.agents))
+        _copy(
+            connection,
+            "import_agent_channel",
+            [*AGENT_CHANNEL_COLUMNS, "dimension"],
+            history.agent_channels.with_columns(dimension=pl.lit(history.channel_dimension, pl.String)),
+        )
         _copy(connection, "import_kind", ["kind", "attributes"], kinds.with_columns(_attributes(names)))
         _copy(connection, "import_assignment", [*ASSIGNMENT_COLUMNS, "kind"], assignments)
         _copy(connection, "import_booking", list(BOOKING_COLUMNS), history.bookings)

@@ -13,6 +13,7 @@ import polars as pl
 from dealwright.dimensions import EMPTY, Dimension
 from dealwright.errors import InputError
 from dealwright.schemas import (
+    AGENT_CHANNEL_COLUMNS,
     AGENT_COLUMNS,
     ASSIGNMENT_COLUMNS,
     BOOKING_COLUMNS,
@@ -21,13 +22,20 @@ from dealwright.schemas import (
     Intake,
 )
 from dealwright.tables.fields import TABLES, Field
-from dealwright.tables.mapping import NO_BOOKING, CompanyMap, DimensionMap, TableMap
+from dealwright.tables.mapping import NO_BOOKING, CompanyMap, DimensionMap, TableMap, channel_field
 from dealwright.tables.reader import as_text
 from dealwright.tables.sources import Sources
 from dealwright.tables.validation import Rows
 
 _REVENUES: Final = ("base_revenue", "package_revenue", "total_revenue")
 _SHOWN_WORDS: Final = 12
+_CHANNEL_FIELD: Final = channel_field("")
+_OF_A_CHANNEL: Final = Field(
+    "whole",
+    low=0,
+    high=2**31 - 1,
+    fix="write how many open leads of the channel fit, 0 or more; or leave it empty",
+)
 _DATES: Final = (("confirmed", "completed_at"), ("cancelled", "cancelled_at"))
 
 
@@ -84,10 +92,28 @@ def _read_agents(rows: Rows, company: CompanyMap, *, derived: bool) -> None:
     if derived or rows.mapping.fields["id"].constant is not None:
         rows.keep_first("id", ["name"])
     _read_fields(rows, capacity=capacity)
+    for channel in _channels(rows):
+        rows.read(channel, _OF_A_CHANNEL)
     rows.once("id", rows.frame["external_id"], table.again)
     if not rows.height and not rows.original.ragged:
         why = "no row that fulfils where under [agents]" if rows.left_out else "a header and no rows"
         raise InputError(f"{rows.original.file} has {why}: there must be at least one agent")
+
+
+def _channels(agents: Rows) -> list[str]:
+    return [name for name in agents.mapping.fields if name.startswith(_CHANNEL_FIELD)]
+
+
+def _agent_channels(agents: Rows) -> pl.DataFrame:
+    """Return the limits that agents have of channels, a row for each that is filled in."""
+    names = _channels(agents)
+    if not names:
+        return pl.DataFrame(schema=AGENT_CHANNEL_COLUMNS)
+    limits = agents.clean().select(pl.col("external_id").alias("agent_external_id"), *names)
+    found = limits.unpivot(
+        names, index="agent_external_id", variable_name="channel", value_name="capacity"
+    ).drop_nulls("capacity")
+    return found.with_columns(pl.col("channel").str.strip_prefix(_CHANNEL_FIELD))
 
 
 def _read_assignments(rows: Rows, company: CompanyMap, agents: Rows) -> None:
@@ -308,6 +334,8 @@ def _history(company: CompanyMap, rows: dict[str, Rows]) -> History:
         bookings=bookings.select(list(BOOKING_COLUMNS)),
         follow_up_days=company.follow_up_days,
         currency=company.currency,
+        agent_channels=_agent_channels(rows["agents"]),
+        channel_dimension=company.channel_dimension,
         intake=Intake(
             {name: table.report() for name, table in rows.items()},
             pl.concat(problems) if problems else pl.DataFrame(schema=PROBLEM_COLUMNS),

@@ -29,6 +29,9 @@ DESK_TABLES: Final = ("agents", "assignments", "bookings")
 PLAN_TABLES: Final = ("accounts", *(name for name in TABLES if name not in DESK_TABLES))
 ANY: Final = "any"
 NO_BOOKING: Final = "none"
+_CHANNEL: Final = (
+    "communication_method"  # the channel of a lead, unless only another dimension has its values
+)
 _FORMAT_KEYS: Final = {**{item.name: item.name for item in fields(Format)}, "delimiter": "separator"}
 RESERVED: Final = {
     "external_id", "agent_external_id", "known_at", "won", "contacted", "assignment_id", "agent_id",
@@ -223,6 +226,7 @@ class Lookup(msgspec.Struct, kw_only=True):
 _Channel: Any = Literal[CHANNELS]
 _Status = Literal["pending", "confirmed", "cancelled", "none"]
 _MORE: Final[Mapping[str, list[tuple[str, Any, Any]]]] = {
+    "agents": [("channels", dict[str, Source], {})],
     "bookings": [("statuses", dict[_Status, str | tuple[str, ...]], {})],
     "orders": [("returns", Literal["net", "reject"], "net")],
     "touches": [("channels", dict[str, _Channel], {}), ("actions", dict[str, str], {})],
@@ -249,6 +253,8 @@ class CompanyMap:
     accounts: AccountMap = field(default_factory=AccountMap)
     dimensions: tuple[DimensionMap, ...] = ()
     lookups: Mapping[str, Lookup] = field(default_factory=dict)
+    # the dimension whose values are the channels that agents have limits of; None where none has
+    channel_dimension: str | None = None
     # the user's word for a status in lower case -> ours; `none` marks rows that are no booking at all
     statuses: Mapping[str, str] = field(default_factory=dict)
     format: Format = field(default_factory=Format)
@@ -344,6 +350,7 @@ def parse_mapping(content: bytes | str, label: str = "the mapping") -> CompanyMa
         accounts=said.accounts or AccountMap(),
         dimensions=tuple(said.dimensions.values()),
         lookups=said.lookup,
+        channel_dimension=_channel_dimension(getattr(said.agents, "channels", {}), said.dimensions, fail),
         statuses=_statuses(getattr(said.bookings, "statuses", {}), fail),
         format=said.format,
         **{name: getattr(said, name) for name in _SETTINGS},
@@ -390,7 +397,7 @@ def _table(name: str, said: Any, given: Mapping[str, Any], fail: Any) -> TableMa
         )
     if name == "bookings" and file is None and origin is None and "assignments" in given:
         origin = "assignments"  # one flat table
-    sources = {item: source for item in known if (source := getattr(said, item)) is not None}
+    sources = _sources(name, said, known)
     if name == "agents" and "id" in sources:
         sources.setdefault("name", sources["id"])
     if name == "bookings" and origin == "assignments" and given[origin].id is not None:
@@ -407,10 +414,18 @@ def _table(name: str, said: Any, given: Mapping[str, Any], fail: Any) -> TableMa
             ((f"{name}.{key}.{word}", word, ours) for word, ours in getattr(said, key).items()), fail
         )
         for key, item in (("channels", "channel"), ("actions", "action"))
-        if getattr(said, key, None)
+        if name == "touches" and getattr(said, key)
     }
     returns: Literal["net", "reject"] = getattr(said, "returns", "net")
     return TableMap(name, file, origin, sources, said.format, said.where, words, returns)
+
+
+def _sources(name: str, said: Any, known: Iterable[str]) -> dict[str, Source]:
+    """Return where the fields of a table are, the limits of channels that agents have among them."""
+    sources = {item: source for item in known if (source := getattr(said, item)) is not None}
+    if name == "agents":
+        sources |= {channel_field(channel): source for channel, source in said.channels.items()}
+    return sources
 
 
 def _check_tables(tables: Mapping[str, TableMap], fail: Any) -> None:
@@ -447,6 +462,41 @@ def _statuses(said: Mapping[str, str | tuple[str, ...]], fail: Any) -> dict[str,
     if "confirmed" not in words.values():
         raise fail("bookings.statuses.confirmed", "missing: which words mean that the customer bought?")
     return words
+
+
+def channel_field(channel: str) -> str:
+    """Return what the limit of a channel is called among the fields of the agents."""
+    return f"channels.{channel}"
+
+
+def _channel_dimension(
+    channels: Iterable[str], dimensions: Mapping[str, DimensionMap], fail: Any
+) -> str | None:
+    """Return the dimension whose values the channels are: communication_method, or else the only one."""
+    names = list(channels)
+    if not names:
+        return None
+    plain = {name: its for name, its in dimensions.items() if not its.bins}
+    fitting = [
+        name
+        for name, its in plain.items()
+        if its.is_open or (isinstance(its.values, tuple) and set(names) <= set(its.values))
+    ]
+    if _CHANNEL in fitting or len(fitting) == 1:
+        return _CHANNEL if _CHANNEL in fitting else fitting[0]
+    if fitting:
+        raise fail(
+            "agents.channels",
+            f"they are values of {' and of '.join(fitting)}: call the one that is the channel {_CHANNEL}",
+        )
+    known = plain.get(_CHANNEL) or next(iter(plain.values()), None)
+    values = known.values if known is not None and isinstance(known.values, tuple) else ()
+    wrong = next((name for name in names if name not in values), names[0])
+    raise fail(
+        f"agents.channels.{wrong}",
+        f"it is no value of {'a dimension' if known is None else known.name}: "
+        f"{UnknownNameError('channel', wrong, values)}",
+    )
 
 
 def _complete_dimension(name: str, said: DimensionMap, tables: Mapping[str, TableMap], fail: Any) -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from dealwright.desk.keys import SCOPES, split_token
+from dealwright.dimensions import EMPTY
 from dealwright.errors import InputError
 from dealwright.report.format import mark
 from dealwright.web.pages import link_to
@@ -118,11 +119,48 @@ def _people(ask: Ask) -> View:
         "people.html",
         ask.form.text("People"),
         {"rows": rows},
-        extra={"is_manager": ask.may("manager"), "following": following},
+        extra={"is_manager": ask.may("manager"), "following": following, **_channels(ask)},
         lead=ask.form.text(
             "How many open leads each may have, and when they work. Room that opens is filled at once."
         ),
     )
+
+
+def _channels(ask: Ask) -> dict[str, Any]:
+    """Return the channels with limits, and the values of which further ones can be set."""
+    limited = [dict(row) for row in ask.desk.book.channels()]
+    taken = {row["channel"] for row in limited}
+    dimension = next((row["dimension"] for row in limited), None)
+    others = {
+        item.name: [value for value in item.values if value != EMPTY and value not in taken]
+        for item in ask.desk.dimensions()
+        if not item.edges and dimension in {None, item.name}
+    }
+    return {
+        "channels": limited,
+        "other_channels": {name: values for name, values in others.items() if values},
+    }
+
+
+def _set_channel_default(ask: Ask) -> str:
+    """Set how many open leads of a channel each agent may have, and how many places one takes."""
+    dimension, _, channel = ask.fields.get("channel", "").partition(":")
+    if not channel:
+        raise InputError("choose the channel whose limits are to be set")
+    places = whole_number(ask.fields.get("places", ""), "the number of places")
+    ask.desk.book.set_channel(
+        channel,
+        capacity=whole_number(ask.fields.get("capacity", ""), "the capacity"),
+        places=1 if places is None else places,
+        dimension=dimension,
+    )
+    return "/admin/people?done=channel"
+
+
+def _remove_channel(ask: Ask) -> str:
+    """Take the limits of a channel away."""
+    ask.desk.book.remove_channel(ask.fields.get("channel", ""))
+    return "/admin/people?done=no_channel"
 
 
 def _set_channel(ask: Ask) -> str:
@@ -171,6 +209,8 @@ PARTS = (
     Done("/admin/keys", (), _create_key),
     Done("/admin/keys/{key_id}/replace", (), _replace_key),
     Done("/admin/keys/{key_id}/revoke", (), _revoke_key),
+    Done("/admin/channels", ("manager",), _set_channel_default),
+    Done("/admin/channels/remove", ("manager",), _remove_channel),
     Done("/admin/people/{agent_id}/capacity", ("manager",), _set_capacity),
     Done("/admin/people/{agent_id}/channel", ("manager",), _set_channel),
     Done("/admin/people/{agent_id}/shift", ("manager",), _set_shift),

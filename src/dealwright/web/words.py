@@ -118,6 +118,8 @@ DONE: Final[Mapping[str, str]] = {
     "refused": mark("The change was turned down."),
     "revoked": mark("The key is revoked; it works for a few seconds yet."),
     "capacity": mark("The capacity is set."),
+    "channel": mark("The limit of the channel is set."),
+    "no_channel": mark("The channel has no limit any more."),
     "shift": mark("The hours are set."),
     "asked": mark("The night is in the queue: the worker takes it in its turn."),
     "called_off": mark("The night is cancelled; one under way ends within seconds."),

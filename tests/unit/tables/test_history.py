@@ -211,6 +211,60 @@ def test_every_field_of_an_agent_is_read(tmp_path: Path) -> None:
     assert history.bookings.schema == pl.Schema(BOOKING_COLUMNS)
 
 
+CHANNELS = """
+[agents]
+file = "people.csv"
+id = "id"
+name = "name"
+[agents.channels]
+Phone = "calls"
+"Video call" = { column = "videos", default = 2 }
+[dimensions.communication_method]
+values = ["Phone", "Video call", "Text"]
+"""
+
+
+def test_limits_of_channels_are_read_from_columns_of_the_agents(tmp_path: Path) -> None:
+    people = "id,name,calls,videos\na,Ann,3,\nb,Bob,,0\nc,Cy,-1,1\nd,Di,some,1\n"
+    history = read(tmp_path, CHANNELS, people)
+    assert sorted(history.agent_channels.rows()) == [
+        ("a", "Phone", 3), ("a", "Video call", 2), ("b", "Video call", 0),
+    ]  # fmt: skip
+    assert history.channel_dimension == "communication_method"
+    fix = "write how many open leads of the channel fit, 0 or more; or leave it empty"
+    assert problems(history) == [
+        ("people.csv", 4, "calls", "-1", "not from 0 to 2,147,483,647", fix),
+        ("people.csv", 5, "calls", "some", "not a whole number", fix),
+    ]
+
+
+def test_a_channel_is_a_value_of_the_one_dimension_that_has_it(tmp_path: Path) -> None:
+    people = "id,name,calls,videos\na,Ann,3,1\n"
+    other = CHANNELS.replace("communication_method", "medium")
+    assert read(tmp_path, other, people).channel_dimension == "medium"
+    assert read(tmp_path, MAP).channel_dimension is None
+    twice = other + '[dimensions.way]\nvalues = ["Phone", "Video call"]\n'
+    for mapping, message in (
+        (
+            twice,
+            "company.toml: agents.channels: they are values of medium and of way: call the one that is the ",
+        ),
+        (
+            CHANNELS.replace('Phone = "calls"', 'Phon = "calls"'),
+            (
+                "company.toml: agents.channels.Phon: it is no value of communication_method: unknown channel 'Phon': "
+                "did you mean 'Phone'?"
+            ),
+        ),
+        (CHANNELS.partition("[dim")[0], "company.toml: agents.channels.Phone: it is no value of a dimension"),
+    ):
+        with pytest.raises(InputError) as error:
+            parse_mapping(mapping, "company.toml")
+        assert str(error.value).startswith(message)
+    with pytest.raises(InputError, match=r"people\.csv.*agents\.channels\.Phone"):
+        read(tmp_path, CHANNELS, "id,name,videos\na,Ann,3\n")
+
+
 def test_agents_are_needed_and_the_rest_may_be_missing(tmp_path: Path) -> None:
     agents = MAP[: MAP.index("[assignments]")]
     history = read(tmp_path, agents + '[dimensions.source]\nvalues = ["web"]')

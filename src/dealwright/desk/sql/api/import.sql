@@ -11,6 +11,10 @@ set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
         years_of_service double precision, rating double precision, capacity integer, active boolean, skills text[],
         weight double precision
     ) on commit drop;
+    create temporary table import_agent_channel (
+        agent_external_id text, channel text, capacity integer, dimension text,
+        constraint import_agent_channel_numbers check (capacity >= 0)
+    ) on commit drop;
     -- a few hundred kinds of leads stand for a million of them
     create temporary table import_kind (kind integer primary key, attributes jsonb) on commit drop;
     create temporary table import_assignment (
@@ -32,7 +36,8 @@ set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
             and cancelled_at >= '1970-01-01 00:00:00+00' and cancelled_at < '2200-01-01 00:00:00+00')
     ) on commit drop;
     -- of this session: nobody else reaches them
-    grant select, insert on import_dimension, import_agent, import_kind, import_assignment, import_booking to public;
+    grant select, insert on import_dimension, import_agent, import_agent_channel, import_kind, import_assignment,
+        import_booking to public;
 $$;
 comment on function dealwright.begin_import() is 'Creates the temporary tables import_* for this transaction.';
 
@@ -56,7 +61,8 @@ declare
 begin
     perform pg_advisory_xact_lock_shared(hashtext('dealwright upgrade'), 0);  -- see desk/upgrade.py
     perform dealwright_engine.check_filled(
-        '{import_dimension,import_agent,import_kind,import_assignment,import_booking}', 'dealwright.begin_import()');
+        '{import_dimension,import_agent,import_agent_channel,import_kind,import_assignment,import_booking}',
+        'dealwright.begin_import()');
     perform dealwright_engine.begin_own_writes();
     perform dealwright_engine.hold_writers();
     create temporary table import_touched (assignment_id bigint primary key) on commit drop;
@@ -80,6 +86,7 @@ begin
     agents := dealwright_engine.import_agents();
     assignments := dealwright_engine.import_assignments(follow_up, as_of);
     bookings := dealwright_engine.import_bookings();
+    perform dealwright_engine.import_channels();
     with lapsing as (
         insert into import_touched
         select a.assignment_id from dealwright.assignment as a

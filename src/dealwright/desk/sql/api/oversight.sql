@@ -139,6 +139,7 @@ returns jsonb language plpgsql security definer
 declare
     leads bigint[];
     busy bigint;
+    task_ids bigint[];
     tasks integer;
     changes integer;
     erased bigint[];
@@ -162,9 +163,10 @@ begin
         raise exception 'lead % of this customer is still at work', busy using errcode = 'DW001',
             hint = 'settle its booking or withdraw it first';
     end if;
-    tasks := dealwright_engine.erase_tasks(array(
+    task_ids := array(
         select t.task_id from dealwright.task as t
-        where t.account_id = erase_customer.customer order by t.task_id for update));
+        where t.account_id = erase_customer.customer order by t.task_id for update);
+    tasks := dealwright_engine.erase_tasks(task_ids);
     changes := dealwright_engine.erase_from_plans(erase_customer.customer);
     if leads is null and tasks = 0 and changes = 0 then
         raise exception 'the desk has nothing of customer %', erase_customer.customer using errcode = 'DW003',
@@ -177,7 +179,8 @@ begin
     return jsonb_build_object('leads', coalesce(cardinality(leads), 0), 'tasks', tasks, 'changes', changes,
         'decisions', coalesce(cardinality(erased), 0),
         'archived', (select count(*) from dealwright.archive_file as f where f.kind = 'decision'),
-        'archived_files', dealwright_engine.archive_files_of(leads),
+        'archived_files', dealwright_engine.archive_files_of(leads)
+            || dealwright_engine.archive_files_of_tasks(task_ids),
         'kept_decisions', kept);
 end
 $$;

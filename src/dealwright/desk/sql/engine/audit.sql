@@ -223,6 +223,18 @@ $$;
 comment on function dealwright_engine.archive_files_of(bigint[]) is
     'The files of the archive that may hold decisions on some leads, and with them what their customers wrote.';
 
+create or replace function dealwright_engine.archive_files_of_tasks(ids bigint[])
+returns text[] language sql stable as $$
+    -- no event of a task came before it was published
+    select coalesce(array_agg(f.file order by f.file), '{}')
+    from dealwright.archive_file as f
+    where f.kind = 'event' and f.to_time > (
+        select min(r.published_at) - interval '1 hour'
+        from dealwright.task as t join dealwright.plan_run as r using (run_id) where t.task_id = any (ids))
+$$;
+comment on function dealwright_engine.archive_files_of_tasks(bigint[]) is
+    'The files of the archive that may hold events of some tasks, and with them whose account they were about.';
+
 create or replace function dealwright_engine.is_archived(b dealwright.decision_block)
 returns boolean language sql stable as $$
     select exists (select from dealwright.archive_file as f

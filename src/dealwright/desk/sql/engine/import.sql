@@ -44,8 +44,18 @@ $$;
 create or replace function dealwright_engine.import_agents(out fresh bigint, out changed bigint)
 language plpgsql as $$
 begin
+    -- of a row without limits of channels as it always was, so that rows imported by an earlier version stay unchanged
+    create temporary table import_agent_read on commit drop as
+    select i.external_id, md5(i::text || coalesce(' ' || k.limits, '')) as hash, false as is_unchanged
+    from import_agent as i
+    left join (
+        select c.agent_external_id, string_agg(c.channel || ' ' || c.capacity, '; ' order by c.channel) as limits
+        from import_agent_channel as c group by c.agent_external_id
+    ) as k on k.agent_external_id = i.external_id;
+    update import_agent_read as r set is_unchanged = true
+    from dealwright.agent as a where a.external_id = r.external_id and a.import_hash = r.hash;
     with incoming as (
-        select i.*, md5(i::text) as hash from import_agent as i
+        select i.*, r.hash from import_agent as i join import_agent_read as r using (external_id)
     ), updated as (
         update dealwright.agent as a set
             name = i.name, email = i.email, job_title = i.job_title, department = i.department, manager = i.manager,
@@ -74,13 +84,48 @@ begin
                 else nextval(pg_get_serial_sequence('dealwright.agent', 'agent_id')) end,
            i.external_id, i.name, i.email, i.job_title, i.department, i.manager, i.years_of_service, i.rating,
            coalesce(i.capacity, 10), coalesce(i.active, true), array(select lower(s) from unnest(i.skills) as s),
-           coalesce(i.weight, 1), md5(i::text)
+           coalesce(i.weight, 1), r.hash
     from import_agent as i
+    join import_agent_read as r using (external_id)
     where not exists (select from dealwright.agent as a where a.external_id = i.external_id);
     get diagnostics fresh = row_count;
     perform dealwright_engine.learn_terms(a.skills, a.department) from dealwright.agent as a;
 end
 $$;
+
+create or replace function dealwright_engine.import_channels()
+returns void language plpgsql as $$
+declare
+    k record;
+begin
+    -- what a row says that was imported before counts no more: the desk may have moved on
+    delete from import_agent_channel as c using import_agent_read as r
+    where r.external_id = c.agent_external_id and r.is_unchanged;
+    if not exists (select from import_agent_channel) then
+        return;
+    end if;
+    for k in
+        select distinct c.channel, dealwright_engine.channel_slot(c.channel, c.dimension) as slot
+        from import_agent_channel as c order by c.channel
+    loop
+        insert into dealwright.channel (slot) values (k.slot) on conflict do nothing;
+        if found then
+            perform dealwright_engine.note_change('set_channel', 'channel', k.channel, null,
+                jsonb_build_object('capacity', null, 'places', 1));
+        end if;
+    end loop;
+    insert into dealwright.agent_channel as s (agent_id, slot, capacity)
+    select a.agent_id, dealwright_engine.channel_slot(c.channel, c.dimension), c.capacity
+    from import_agent_channel as c
+    join dealwright.agent as a on a.external_id = c.agent_external_id
+    on conflict on constraint agent_channel_pkey do update set capacity = excluded.capacity;
+    -- what is open of them is counted with all the other statistics of an import
+    perform dealwright_engine.write_rules();
+end
+$$;
+comment on function dealwright_engine.import_channels() is
+    'Notes the limits that the imported agents have of channels; a channel that has none yet gets one without a '
+    'number of its own.';
 
 create or replace function dealwright_engine.import_assignments(follow_up interval, as_of timestamptz, out fresh bigint,
     out changed bigint)
