@@ -241,14 +241,16 @@ def test_who_is_ill_is_said_by_a_form_without_scripts_and_the_rest_is_planned_ag
     opened = open_day(browser, service)
     page = opened.page
     rep = table(service, "visits")["rep_id"].mode()[0]
-    form = page.locator("form", has=page.get_by_role("button", name="Is ill"))
+    field = page.locator("section", has=page.get_by_role("heading", name="Field", exact=True))
+    form = field.locator("form", has=page.get_by_role("button", name="Is ill"))
     form.locator("select").select_option(rep)
+    form.get_by_label("From").fill("00:05")
     form.get_by_role("button").click()
     expect(page.locator("#answer")).to_contain_text("Not made any more")
     page.get_by_role("button", name="Keep it").click()
     planned = table(service, "visits").filter(pl.col("rep_id") == rep).height
     assert page.locator("#not-made tbody tr").count() == planned
-    page.get_by_role("button", name="Plan the rest again").click()
+    field.get_by_role("button", name="Plan the rest again").click()
     expect(page.get_by_role("status").filter(has_text="planned again")).to_be_visible(timeout=60_000)
     after = api(service).json()
     assert {row["rep_id"] for row in after["visits"]}.isdisjoint({rep})
@@ -356,6 +358,58 @@ def test_a_call_is_moved_by_a_form_refused_outside_its_hours_and_its_task_goes_w
             row["account_id"],
         )[0]
     assert minute(task["at"]) == begin
+    assert opened.complaints == []
+    page.context.close()
+
+
+def test_who_is_ill_in_the_contact_centre_is_said_without_scripts_and_the_rest_is_planned_again(
+    browser: Browser, service: Serving
+) -> None:
+    opened = open_day(browser, service)
+    page = opened.page
+    centre = page.locator("section", has=page.get_by_role("heading", name="Contact centre", exact=True))
+    again = centre.get_by_role("button", name="Plan the rest again")
+    expect(again).to_be_disabled()
+    calls = table(service, "calls").filter(pl.col("start_at").dt.date() == day_of(service))
+    rep, account = calls.sort("start_at").select("rep_id", "account_id").row(0)
+    ill = next(name for name in table(service, "shifts")["rep_id"] if name != rep)
+    form = centre.locator("form", has=page.get_by_role("button", name="Is ill"))
+    form.locator("select").select_option(ill)
+    form.get_by_label("From").fill("11:00")
+    form.get_by_role("button").click()
+    expect(page.locator("#answer")).to_contain_text("It fits")
+    page.get_by_role("button", name="Keep it").click()
+    form = centre.locator("form", has=page.get_by_role("button", name="Takes longer"))
+    form.locator("select").select_option(account)
+    form.get_by_label("Minutes").fill("20")
+    form.get_by_role("button").click()
+    page.get_by_role("button", name="Keep it").click()
+    before = api(service).json()["centre"]
+    form = centre.locator("form", has=page.get_by_role("button", name="Plan the rest again"))
+    form.get_by_label("Calls before this stand").fill("11:00")
+    form.get_by_label("Shifts may change").check()
+    again.click()
+    expect(page.get_by_role("status").filter(has_text="planned again")).to_be_visible(timeout=60_000)
+    after = api(service).json()["centre"]
+    assert after["absent"] == {ill: 660}
+    eleven = f"{day_of(service)}T11:00:00"
+    assert [row for row in after["calls"] if row["start_at"] < eleven] == [
+        row for row in before["calls"] if row["start_at"] < eleven
+    ]
+    assert all(row["start_at"] < eleven for row in after["calls"] if row["rep_id"] == ill)
+    longer = next(row for row in after["calls"] if row["account_id"] == account)
+    assert (longer["rep_id"], account in after["pinned"]) == (rep, True)
+    assert after["figures"]["short_min"] <= before["figures"]["short_min"]
+    counted = f"{len(after['moved'])} call"
+    if after["moved"] or after["lost"]:
+        expect(centre).to_contain_text(counted)
+    expect(agent_line(page, ill).locator(".gone")).to_have_count(1)
+    assert api(service).json()["deeds"][-1]["change"]["kind"] == "centre_replan"
+    # as a program does it, without shifts; and nothing without a change there
+    seen = api(service, "/undo", seen=api(service).json()["seen"]).json()["seen"]
+    assert api(service).json()["centre"] == before
+    told = api(service, "/replan", seen=seen, part="centre", from_min=660).json()["centre"]
+    assert told["figures"]["paid_h"] == before["figures"]["paid_h"]
     assert opened.complaints == []
     page.context.close()
 
