@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import httpx
 import polars as pl
@@ -20,7 +21,11 @@ from servers import TestServer
 from serving import Serving, served_floor
 from small_company import QUICK
 
+from dealwright.report.format import format_of
+from dealwright.runs.output import write_report
+
 WIDE, PHONE = (1440, 900), (390, 844)
+NOTE = re.compile("(?<=<!--changed-->).*?(?=<!--/changed-->)", re.DOTALL)
 SETTINGS = '[night]\ntables = "."\nruns = "runs"\n'
 
 
@@ -426,16 +431,37 @@ def test_a_day_that_is_published_cancels_what_calendars_were_told_and_an_undone_
         )
     }  # fmt: skip
     before = files["page"].read_text("utf-8")
+    planned_pages = {
+        name: NOTE.sub("", (folder_of(service) / name).read_text("utf-8"))
+        for name in ("report.html", "accounts.html", "contact-centre.html", f"maps/{rep}-{day}.html",
+                     "maps/routes.html", f"briefs/{rep}-{day}.html")
+    }  # fmt: skip
     seen = api(service, "/changes", kind="absent", rep_id=rep, from_min=0, seen=api(service).json()["seen"])
     assert api(service, "/publish", seen=seen.json()["seen"]).status_code == 200
     assert files["gone"].read_text("utf-8").count("BEGIN:VEVENT") == planned.height
     assert all(name not in files["page"].read_text("utf-8") for name in planned["account_id"])
+    # what stays as it was planned says so, when the day was changed, and leads to how it is now
+    record = service.desk.day_changes.of(1, day)
+    moment = next(deed.made_at for deed in record.deeds if deed.counts).astimezone(ZoneInfo("Europe/Madrid"))
+    for name, text in planned_pages.items():
+        now = (folder_of(service) / name).read_text("utf-8")
+        note = now.partition("<!--changed-->")[2].partition("<!--/changed-->")[0]
+        assert f"was changed by hand on {format_of('en').moment(moment)}." in note
+        assert f'href="{"../" if "/" in name else ""}days/{rep}-{day}.html"' in note
+        assert NOTE.sub("", now) == text
+    told = (folder_of(service) / "report.html").read_text("utf-8")
+    write_report(folder_of(service))
+    assert (folder_of(service) / "report.html").read_text("utf-8") == told
     undone = api(service, "/undo", seen=api(service).json()["seen"]).json()
     assert api(service, "/publish", seen=undone["seen"]).status_code == 200
     assert files["told"].read_text("utf-8").count("STATUS:CONFIRMED") == planned.height
     assert "SEQUENCE:2" in files["told"].read_text("utf-8")
     assert not files["gone"].exists()
     assert files["page"].read_text("utf-8") == before
+    for name, text in planned_pages.items():
+        now = (folder_of(service) / name).read_text("utf-8")
+        assert NOTE.sub("", now) == text
+        assert "<!--changed--><!--/changed-->" in now
 
 
 def test_two_people_at_once_do_not_overwrite_each_other(browser: Browser, service: Serving) -> None:

@@ -203,7 +203,10 @@ class DayBoard:
             raise ConflictError(
                 "somebody has changed this day meanwhile: look at the day as it is now, and try again"
             )
-        version = write_version(self._folder, state.of_run, state.changes, state.changed, state.centre)
+        version = write_version(
+            self._folder, state.of_run, state.changes, state.changed, state.centre,
+            changed_at=state.record.deeds[-1].made_at,
+        )  # fmt: skip
         published = self._desk.tasks.publish(version.tasks)
         rewrite_days(self._folder, state.as_changed, version.tasks, version.concerned)
         self._desk.day_changes.note_published(
