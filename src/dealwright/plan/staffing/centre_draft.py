@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Final
 
 import numpy as np
@@ -61,7 +62,16 @@ class CentreDraft:
 
     def calls_of(self, rep_id: str) -> list[tuple[int, str]]:
         """Return when somebody calls whom, by time."""
-        return sorted((call.begin_min, name) for name, call in self.calls.items() if call.rep_id == rep_id)
+        return self._calls_by_rep.get(rep_id, [])
+
+    @cached_property
+    def _calls_by_rep(self) -> Mapping[str, list[tuple[int, str]]]:
+        found: dict[str, list[tuple[int, str]]] = {}
+        for begin, name, rep_id in sorted(
+            (call.begin_min, name, call.rep_id) for name, call in self.calls.items()
+        ):
+            found.setdefault(rep_id, []).append((begin, name))
+        return found
 
     def ends_min(self, account_id: str, params: ScheduleParams) -> float:
         """Return when a call ends, in minutes after midnight."""
@@ -102,6 +112,4 @@ def draft_as_planned(day: CentreDay) -> CentreDraft:
     draft = CentreDraft(
         day.planned_shifts, day.planned_activity, day.planned_calls, unplaced, day.planned_between, nobody
     )
-    return CentreDraft(
-        **{**vars(draft), "on_queues": people_on_queues(draft.scheduled(day.params), day.params)}
-    )
+    return replace(draft, on_queues=people_on_queues(draft.scheduled(day.params), day.params))

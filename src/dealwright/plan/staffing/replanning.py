@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, time, timedelta
-from typing import Final
+from typing import Final, TypeVar
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from dealwright.errors import InputError
 from dealwright.plan.staffing.activities import IDLE, assign_activities
@@ -22,7 +23,7 @@ from dealwright.plan.staffing.centre_day import CentreDay, PlacedCall
 from dealwright.plan.staffing.centre_draft import CentreDraft
 from dealwright.plan.staffing.changes import CentreReplan, ChangedCentre, write_activity
 from dealwright.plan.staffing.clock import shifts_of_day
-from dealwright.plan.staffing.demand import Bools, ChannelDemand, Floats, Ints
+from dealwright.plan.staffing.demand import Bools, ChannelDemand, Ints
 from dealwright.plan.staffing.missing import work_done
 from dealwright.plan.staffing.params import ScheduleParams
 from dealwright.plan.staffing.patterns import Shift, expand_patterns
@@ -33,6 +34,8 @@ from dealwright.plan.staffing.workforce import CHANNELS, Workforce, on_queues
 from dealwright.schemas import CALL_BACK_COLUMNS
 
 _MOST_SECONDS: Final = 5.0  # for the shifts: somebody waits for the answer
+_MOST_CHOOSING: Final = 40  # people whose shift may change at once: more make it slow
+_Number = TypeVar("_Number", bound=np.generic)
 _CALLING: Final = CHANNELS.index(CALLING)
 _WEEK_H: Final = 7 * 24.0  # of the hours of a contract each shift has been checked before
 
@@ -79,7 +82,7 @@ def plan_centre_rest(
         not begun.
     shifts
         Whether people may be asked to work other shifts: those their contract allows them, from their start
-        where they have begun, and none that begins before `from_min`.
+        where they have begun, and none that begins before `from_min`; of a large centre, forty people.
 
     Raises
     ------
@@ -95,11 +98,7 @@ def plan_centre_rest(
     if cover.count.any():
         roster = name_people([cover], [members], staff, [known], params=rest.params, gap_days=[0])
         if shifts:
-            shift_of |= {
-                rest.people[item.person]: known[item.shift]
-                for item in roster.assignments
-                if rest.people[item.person] not in rest.draft.absent
-            }
+            shift_of |= {rest.people[item.person]: known[item.shift] for item in roster.assignments}
     queue = np.array([item.work.kind == "queue" for item in demand], dtype=np.bool_)
     activity = _activity(rest, cover, queue, groups, members, shift_of=shift_of)
     between = rest.draft.work_between(day.params)
@@ -160,17 +159,31 @@ def _demand(rest: _Rest) -> tuple[ChannelDemand, ...]:
             continue
         done = work_done(replace(item, windows=None), there)
         if item.windows is not None:
-            # calls that were made are no part of it; of those that came in, what the time was enough for
-            begun = len(rest.stands) - len(later)
-            done = max(done - begun * item.work.handle_min / item.work.pace / day.params.interval_min, 0.0)
-            done = min(done, float(item.contacts[:first].sum() - (item.own if first else 0.0)))
+            # calls that were made are no part of it, but for the time of those begun that is still to come;
+            # of calls that came in, what the time was enough for
+            begun = (len(rest.stands) - len(later)) * item.work.handle_min / item.work.pace
+            ahead = begun / day.params.interval_min - float(there.sum())
+            done = max(min(-ahead, float(item.contacts[:first].sum() - (item.own if first else 0.0))), 0.0)
+            if ahead > 0:
+                item = _with_more(item, ahead, first)  # noqa: PLW2901  the same work, and what is behind
         due = _from(np.maximum(item.due - done, 0.0), first)
         arrived = _from(np.maximum(item.arrived - done, 0.0), first)
         found.append(replace(item, due=due, arrived=arrived))
     return tuple(found)
 
 
-def _from(numbers: Floats | Ints, first: int) -> Floats | Ints:
+def _with_more(item: ChannelDemand, amount: float, first: int) -> ChannelDemand:
+    """Add agent-intervals that are worked from an interval on, while anybody may be called."""
+    due = item.due.copy()
+    due[-1] += amount
+    windows = item.windows or ()
+    moments = np.arange(due.size) >= first
+    if windows:
+        moments &= np.stack([permitted for _, permitted in windows]).any(axis=0)
+    return replace(item, due=due, arrived=item.arrived + amount, windows=(*windows, (amount, moments)))
+
+
+def _from(numbers: NDArray[_Number], first: int) -> NDArray[_Number]:
     kept = numbers.copy()
     kept[:first] = 0
     return kept
@@ -185,39 +198,60 @@ def _groups(
     """
     day = rest.day
     others = shifts_of_day(day.day, expand_patterns(day.params), day.time_zone) if shifts else ((), ())
-    possible = [others[0][k] for k in others[1]]
+    possible = [(others[0][k], others[0][k].works(rest.params)) for k in others[1]]
+    choosing = _choosing(rest) if shifts else ()
     index: dict[Shift, int] = {}
+    # who has no choice is there with everybody else of the same skills
     members: dict[tuple[tuple[str, ...], tuple[int, ...]], list[int]] = {}
     allowed: dict[tuple[object, ...], list[Shift]] = {}
     for k, name in enumerate(rest.people):
-        own = rest.draft.shifts[name]
-        options = [own]
-        if name in rest.draft.absent:
-            # there until they go
-            options = [replace(own, end_min=min(own.end_min, rest.draft.absent[name]))]
-        elif shifts:
+        own, choice = rest.draft.shifts[name], []
+        if name in choosing:
             pins = tuple(sorted(a for a, call in rest.stands.items() if call.rep_id == name))
             key = (day.person(name), own, pins)
             if key not in allowed:
-                allowed[key] = [item for item in possible if _may_change(rest, name, own, item, pins)]
-            options += [item for item in allowed[key] if item != own]
-        channels = tuple(sorted(day.person(name).channels))
-        places = tuple(index.setdefault(option, len(index)) for option in options)
-        members.setdefault((channels, places), []).append(k)
-    groups = tuple(
-        Group(frozenset(channels), places, len(people), len(people))
-        for (channels, places), people in members.items()
-    )
-    return tuple(index), groups, tuple(tuple(people) for people in members.values())
+                allowed[key] = [
+                    item for item, works in possible if _may_change(rest, name, own, item, works, pins=pins)
+                ]
+            choice = [own, *(item for item in allowed[key] if item != own)]
+        places = tuple(index.setdefault(option, len(index)) for option in choice) if len(choice) > 1 else ()
+        members.setdefault((tuple(sorted(day.person(name).channels)), places), []).append(k)
+    groups = []
+    for (channels, places), people in members.items():
+        if places:
+            groups.append(Group(frozenset(channels), places, len(people), len(people)))
+        else:
+            there = sum(_on_duty(rest, rest.people[k], rest.draft.shifts[rest.people[k]]) for k in people)
+            groups.append(Group(frozenset(channels), (), 0, present=tuple(np.asarray(there).tolist())))
+    return tuple(index), tuple(groups), tuple(tuple(people) for people in members.values())
 
 
-def _may_change(rest: _Rest, name: str, own: Shift, other: Shift, pins: Sequence[str]) -> bool:
+def _on_duty(rest: _Rest, name: str, shift: Shift) -> Ints:
+    """Return 1 for each interval in which somebody works until they go."""
+    on = shift.works(rest.day.params).astype(np.int64)
+    if name in rest.draft.absent:
+        on[max(rest.day.interval(rest.draft.absent[name]), 0) :] = 0
+    return np.asarray(on)
+
+
+def _choosing(rest: _Rest) -> frozenset[str]:
+    """Return whose shift may change: of a large centre, those with most of their shift before them."""
+    there = [name for name in rest.people if name not in rest.draft.absent]
+    since = {name: max(rest.draft.shifts[name].start_min, rest.first_min) for name in there}
+    there.sort(key=lambda name: (since[name] - rest.draft.shifts[name].end_min, name))
+    return frozenset(there[:_MOST_CHOOSING])
+
+
+def _may_change(
+    rest: _Rest, name: str, own: Shift, other: Shift, works: Bools, *, pins: Sequence[str]
+) -> bool:
     """Tell whether somebody may work another shift from now on, given what they have worked."""
     begun = own.start_min < rest.first_min
-    works = other.works(rest.params)
+    if begun and other.start_min != own.start_min:
+        return False
     if begun:
         same = (works[: rest.first] == own.works(rest.params)[: rest.first]).all()
-        if other.start_min != own.start_min or not same or other.end_min <= rest.first_min:
+        if not same or other.end_min <= rest.first_min:
             return False
     elif other.start_min < rest.first_min:
         return False
@@ -244,10 +278,7 @@ def _activity(
     found = {name: row.copy() for name, row in draft.activity.items()}
     if not rest.people:
         return found
-    on = np.array([shift_of[name].works(day.params) for name in rest.people], dtype=np.bool_)
-    for k, name in enumerate(rest.people):
-        if name in draft.absent:
-            on[k, max(day.interval(draft.absent[name]), 0) :] = False
+    on = np.array([_on_duty(rest, name, shift_of[name]) for name in rest.people], dtype=np.bool_)
     can = np.array([[name in group.channels for name in CHANNELS] for group in groups], dtype=np.bool_)
     group_of = np.zeros(len(rest.people), dtype=np.int64)
     for g, people in enumerate(members):
@@ -281,7 +312,7 @@ def _put_on_calls(rows: Ints, k: int, span: slice, skills: Sequence[frozenset[st
         now = int(rows[k, t])
         if now in {_CALLING, IDLE}:
             continue
-        able = (j for j in np.flatnonzero(rows[:, t] == _CALLING) if CHANNELS[now] in skills[j])
+        able = (j for j in np.flatnonzero(rows[:, t] == _CALLING).tolist() if CHANNELS[now] in skills[j])
         other = next(able, None)
         if other is not None:
             rows[other, t] = now
@@ -386,8 +417,12 @@ def beside(
         if not hit and kept and begin >= first_min:
             hit = [min(kept, key=lambda at: abs(at - begin))]
         kept = [at for at in kept if at not in hit]
-        # of two that it gets in the way of, one can be made a little earlier or later
-        spare = max(len(hit) - max(1, int((end - begin) // handle_min)), 0)
+        # of two that it gets in the way of, one can be made a little earlier or later; after a call that was
+        # begun, the next one when it ends
+        takes = max(1, int((end - begin) // handle_min))
+        if begin < first_min:
+            takes = int((end - first_min) // handle_min)
+        spare = max(len(hit) - takes, 0)
         for at in hit[:spare]:
             places = (int(np.floor(begin - handle_min)), int(np.ceil(end)))
             for place in sorted(places, key=lambda moment: abs(moment - at)):

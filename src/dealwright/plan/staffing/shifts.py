@@ -44,6 +44,8 @@ class Group:
     shifts: tuple[int, ...]  # indices of the shifts they may work
     size: int | None  # how many there are; None for as many as are needed
     least: int = 0  # how many of them work at least
+    # how many more of them are there in each interval, on shifts that are given; empty for nobody
+    present: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -195,7 +197,7 @@ class _Model:
                         np.append(used, index[there]),
                         np.append(np.ones(used.size), -at_work[there, t]),
                         -np.inf,
-                        0.0,
+                        float(group.present[t]) if group.present else 0.0,
                     )
                 )
             for k in own:
