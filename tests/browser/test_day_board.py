@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import httpx
 import polars as pl
@@ -20,7 +21,11 @@ from servers import TestServer
 from serving import Serving, served_floor
 from small_company import QUICK
 
+from dealwright.report.format import format_of
+from dealwright.runs.output import write_report
+
 WIDE, PHONE = (1440, 900), (390, 844)
+NOTE = re.compile("(?<=<!--changed-->).*?(?=<!--/changed-->)", re.DOTALL)
 SETTINGS = '[night]\ntables = "."\nruns = "runs"\n'
 
 
@@ -241,14 +246,16 @@ def test_who_is_ill_is_said_by_a_form_without_scripts_and_the_rest_is_planned_ag
     opened = open_day(browser, service)
     page = opened.page
     rep = table(service, "visits")["rep_id"].mode()[0]
-    form = page.locator("form", has=page.get_by_role("button", name="Is ill"))
+    field = page.locator("section", has=page.get_by_role("heading", name="Field", exact=True))
+    form = field.locator("form", has=page.get_by_role("button", name="Is ill"))
     form.locator("select").select_option(rep)
+    form.get_by_label("From").fill("00:05")
     form.get_by_role("button").click()
     expect(page.locator("#answer")).to_contain_text("Not made any more")
     page.get_by_role("button", name="Keep it").click()
     planned = table(service, "visits").filter(pl.col("rep_id") == rep).height
     assert page.locator("#not-made tbody tr").count() == planned
-    page.get_by_role("button", name="Plan the rest again").click()
+    field.get_by_role("button", name="Plan the rest again").click()
     expect(page.get_by_role("status").filter(has_text="planned again")).to_be_visible(timeout=60_000)
     after = api(service).json()
     assert {row["rep_id"] for row in after["visits"]}.isdisjoint({rep})
@@ -360,6 +367,58 @@ def test_a_call_is_moved_by_a_form_refused_outside_its_hours_and_its_task_goes_w
     page.context.close()
 
 
+def test_who_is_ill_in_the_contact_centre_is_said_without_scripts_and_the_rest_is_planned_again(
+    browser: Browser, service: Serving
+) -> None:
+    opened = open_day(browser, service)
+    page = opened.page
+    centre = page.locator("section", has=page.get_by_role("heading", name="Contact centre", exact=True))
+    again = centre.get_by_role("button", name="Plan the rest again")
+    expect(again).to_be_disabled()
+    calls = table(service, "calls").filter(pl.col("start_at").dt.date() == day_of(service))
+    rep, account = calls.sort("start_at").select("rep_id", "account_id").row(0)
+    ill = next(name for name in table(service, "shifts")["rep_id"] if name != rep)
+    form = centre.locator("form", has=page.get_by_role("button", name="Is ill"))
+    form.locator("select").select_option(ill)
+    form.get_by_label("From").fill("11:00")
+    form.get_by_role("button").click()
+    expect(page.locator("#answer")).to_contain_text("It fits")
+    page.get_by_role("button", name="Keep it").click()
+    form = centre.locator("form", has=page.get_by_role("button", name="Takes longer"))
+    form.locator("select").select_option(account)
+    form.get_by_label("Minutes").fill("20")
+    form.get_by_role("button").click()
+    page.get_by_role("button", name="Keep it").click()
+    before = api(service).json()["centre"]
+    form = centre.locator("form", has=page.get_by_role("button", name="Plan the rest again"))
+    form.get_by_label("Calls before this stand").fill("11:00")
+    form.get_by_label("Shifts may change").check()
+    again.click()
+    expect(page.get_by_role("status").filter(has_text="planned again")).to_be_visible(timeout=60_000)
+    after = api(service).json()["centre"]
+    assert after["absent"] == {ill: 660}
+    eleven = f"{day_of(service)}T11:00:00"
+    assert [row for row in after["calls"] if row["start_at"] < eleven] == [
+        row for row in before["calls"] if row["start_at"] < eleven
+    ]
+    assert all(row["start_at"] < eleven for row in after["calls"] if row["rep_id"] == ill)
+    longer = next(row for row in after["calls"] if row["account_id"] == account)
+    assert (longer["rep_id"], account in after["pinned"]) == (rep, True)
+    assert after["figures"]["short_min"] <= before["figures"]["short_min"]
+    counted = f"{len(after['moved'])} call"
+    if after["moved"] or after["lost"]:
+        expect(centre).to_contain_text(counted)
+    expect(agent_line(page, ill).locator(".gone")).to_have_count(1)
+    assert api(service).json()["deeds"][-1]["change"]["kind"] == "centre_replan"
+    # as a program does it, without shifts; and nothing without a change there
+    seen = api(service, "/undo", seen=api(service).json()["seen"]).json()["seen"]
+    assert api(service).json()["centre"] == before
+    told = api(service, "/replan", seen=seen, part="centre", from_min=660).json()["centre"]
+    assert told["figures"]["paid_h"] == before["figures"]["paid_h"]
+    assert opened.complaints == []
+    page.context.close()
+
+
 def test_a_day_that_is_published_cancels_what_calendars_were_told_and_an_undone_one_tells_it_again(
     service: Serving,
 ) -> None:
@@ -372,16 +431,37 @@ def test_a_day_that_is_published_cancels_what_calendars_were_told_and_an_undone_
         )
     }  # fmt: skip
     before = files["page"].read_text("utf-8")
+    planned_pages = {
+        name: NOTE.sub("", (folder_of(service) / name).read_text("utf-8"))
+        for name in ("report.html", "accounts.html", "contact-centre.html", f"maps/{rep}-{day}.html",
+                     "maps/routes.html", f"briefs/{rep}-{day}.html")
+    }  # fmt: skip
     seen = api(service, "/changes", kind="absent", rep_id=rep, from_min=0, seen=api(service).json()["seen"])
     assert api(service, "/publish", seen=seen.json()["seen"]).status_code == 200
     assert files["gone"].read_text("utf-8").count("BEGIN:VEVENT") == planned.height
     assert all(name not in files["page"].read_text("utf-8") for name in planned["account_id"])
+    # what stays as it was planned says so, when the day was changed, and leads to how it is now
+    record = service.desk.day_changes.of(1, day)
+    moment = next(deed.made_at for deed in record.deeds if deed.counts).astimezone(ZoneInfo("Europe/Madrid"))
+    for name, text in planned_pages.items():
+        now = (folder_of(service) / name).read_text("utf-8")
+        note = now.partition("<!--changed-->")[2].partition("<!--/changed-->")[0]
+        assert f"was changed by hand on {format_of('en').moment(moment)}." in note
+        assert f'href="{"../" if "/" in name else ""}days/{rep}-{day}.html"' in note
+        assert NOTE.sub("", now) == text
+    told = (folder_of(service) / "report.html").read_text("utf-8")
+    write_report(folder_of(service))
+    assert (folder_of(service) / "report.html").read_text("utf-8") == told
     undone = api(service, "/undo", seen=api(service).json()["seen"]).json()
     assert api(service, "/publish", seen=undone["seen"]).status_code == 200
     assert files["told"].read_text("utf-8").count("STATUS:CONFIRMED") == planned.height
     assert "SEQUENCE:2" in files["told"].read_text("utf-8")
     assert not files["gone"].exists()
     assert files["page"].read_text("utf-8") == before
+    for name, text in planned_pages.items():
+        now = (folder_of(service) / name).read_text("utf-8")
+        assert NOTE.sub("", now) == text
+        assert "<!--changed--><!--/changed-->" in now
 
 
 def test_two_people_at_once_do_not_overwrite_each_other(browser: Browser, service: Serving) -> None:

@@ -20,6 +20,7 @@ import polars as pl
 from dealwright.parallel import parallel_map
 from dealwright.report.brief_files import shown_fragment
 from dealwright.report.cards import _STATES, card_frame, layout, link_words
+from dealwright.report.changed_days import changed_note
 from dealwright.report.format import Format
 from dealwright.report.pages import Page, as_script, packed, page_links, render
 from dealwright.report.reasons import Reasons
@@ -198,7 +199,7 @@ def _page(run: Run, cards: pl.DataFrame, files: int) -> str:
         links=page_links(form, run.files, "accounts.html"),
         note="" if run.first_day is None else form.day(run.first_day),
     )  # fmt: skip
-    return render("accounts.html", form, page=page, data=as_script(data))
+    return render("accounts.html", form, page=page, changed=changed_note(run), data=as_script(data))
 
 
 def _listed(accounts: int, form: Format) -> str:

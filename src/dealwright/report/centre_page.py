@@ -13,6 +13,7 @@ import polars as pl
 from markupsafe import Markup, escape
 
 from dealwright.report.brief_files import file_name
+from dealwright.report.changed_days import changed_note
 from dealwright.report.format import Format
 from dealwright.report.pages import Page, filtered, page_links, render
 from dealwright.report.people import Person, person
@@ -111,7 +112,7 @@ def render_centre(run: Run) -> str:
     known = "account_name" if "account_name" in run.accounts.columns else "account_id"
     named = run.accounts.select("account_id", account_name=known)
     return render(
-        "centre.html", form, page=page, days=days, values=values,
+        "centre.html", form, page=page, changed=changed_note(run), days=days, values=values,
         chance=chance_of(summary.get("sla_probability"), summary.get("sla_probability_error")),
         people=people,
         hours=staff_hours(tables["staff_hours"]), headcount=tables["headcount"].to_dicts(),

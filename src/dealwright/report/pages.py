@@ -58,7 +58,7 @@ SHARED: Final = "../assets/"
 """Where a page in a folder of the run finds the style and the script that pages share."""
 
 
-def render(template: str, form: Format, *, shared: str = "", **values: Any) -> str:
+def render(template: str, form: Format, *, shared: str = "", changed: str = "", **values: Any) -> str:
     """Return a page: a template of this package, filled in.
 
     Parameters
@@ -66,8 +66,10 @@ def render(template: str, form: Format, *, shared: str = "", **values: Any) -> s
     shared
         Address of the folder with the style and the script of all pages (`write_assets`); by default the page
         holds them itself.
+    changed
+        Which days were changed since (`changed_days.changed_note`).
     """
-    return environment(form).get_template(template).render(shared=shared, **values)
+    return environment(form).get_template(template).render(shared=shared, changed=changed, **values)
 
 
 def write_assets(folder: Path, *names: str) -> None:

@@ -14,6 +14,7 @@ from dealwright.plan.kpis import GROUPS, Kpi
 from dealwright.report import figures, tables
 from dealwright.report.brief_files import file_name
 from dealwright.report.centre_page import chance_of
+from dealwright.report.changed_days import changed_note
 from dealwright.report.comparison import CHANGES, REPRESENTATIVE
 from dealwright.report.format import Format, mark
 from dealwright.report.headlines import day_sentence, whose_words
@@ -61,7 +62,7 @@ def render_report(run: Run) -> str:
         note=form.texts("%(count)s account", "%(count)s accounts", run.accounts.height)
         + form.text(", known until %(moment)s", moment=form.moment(run.settings.get("as_of"))),
     )  # fmt: skip
-    return render("report.html", form, page=page, run=run, **content)
+    return render("report.html", form, page=page, run=run, changed=changed_note(run), **content)
 
 
 def _contents(content: Mapping[str, Any], form: Format) -> Iterator[tuple[str, str]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,15 @@ from dealwright.notebook import Summarised
 from dealwright.plan.kpis import Kpis
 from dealwright.report.format import Format
 from dealwright.report.people import Person
+
+
+@dataclass(frozen=True)
+class ChangedDayNote:
+    """A day that was changed by hand and published since."""
+
+    day: date
+    changed_at: datetime | None  # on the company's clock; None of a version that did not write it down
+    people: tuple[str, ...]  # whose day differs from the plan
 
 
 @dataclass(frozen=True)
@@ -57,6 +66,8 @@ class Run(Summarised):
         Whose run it is.
     files
         The files of maps, briefs and calendars, by their places in the folder.
+    changed
+        Days that were changed by hand and published since, as they are now.
     """
 
     folder: Path
@@ -81,6 +92,7 @@ class Run(Summarised):
     card: Mapping[str, Any]
     form: Format
     company: str
+    changed: tuple[ChangedDayNote, ...] = ()
 
     def summary(self) -> dict[str, Any]:
         """Return the key figures."""

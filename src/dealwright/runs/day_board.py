@@ -13,11 +13,13 @@ import polars as pl
 from dealwright.desk.day_changes import ERASED, DayRecord
 from dealwright.desk.desk import Desk
 from dealwright.desk.task_results import Published
-from dealwright.errors import ConflictError
+from dealwright.errors import ConflictError, InputError, NotFoundError
 from dealwright.plan.routing.changes import ChangedDay, Replan
 from dealwright.plan.routing.replanning import plan_rest
-from dealwright.plan.staffing.changes import ChangedCentre
+from dealwright.plan.staffing.changes import CentreReplan, ChangedCentre
+from dealwright.plan.staffing.replanning import plan_centre_rest
 from dealwright.runs.day_changes import (
+    CENTRE_KINDS,
     DayAsChanged,
     DayChange,
     DayOfRun,
@@ -92,7 +94,8 @@ def _centre_dict(centre: ChangedCentre) -> dict[str, Any]:
         "difference": vars(centre.difference), "shifts": centre.shifts.to_dicts(),
         "calls": centre.calls.to_dicts(),
         "levels": centre.levels.to_dicts(), "not_made": centre.unplaced.to_dicts(),
-        "pinned": sorted(centre.pinned),
+        "pinned": sorted(centre.pinned), "moved": sorted(centre.moved), "lost": sorted(centre.lost),
+        "absent": dict(centre.draft.absent),
     }  # fmt: skip
 
 
@@ -145,9 +148,34 @@ class DayBoard:
         return self.look()
 
     def plan_again(self, from_min: int | None = None) -> Replan:
-        """Plan the rest again, without keeping it."""
+        """Plan the rest of the visits again, without keeping it."""
         state = self.look()
         return plan_rest(state.of_run.field_day, state.changed, from_min=from_min)
+
+    def plan_centre_again(self, from_min: int | None = None, *, shifts: bool = False) -> CentreReplan:
+        """Plan the rest of the contact centre's day again, without keeping it.
+
+        Parameters
+        ----------
+        shifts
+            Whether people may be asked to work other shifts.
+
+        Raises
+        ------
+        InputError
+            Nothing has been changed there, or nothing is left of the day.
+        NotFoundError
+            Nothing is known of the contact centre's day.
+        """
+        state = self.look()
+        day, changed = state.of_run.centre, state.centre
+        if day is None or changed is None:
+            raise NotFoundError(
+                "nobody works in the contact centre on this day: there is no rest to plan again"
+            )
+        if not any(isinstance(change, CENTRE_KINDS) for change in state.changes):
+            raise InputError("nothing has been changed in the contact centre: there is no rest to plan again")
+        return plan_centre_rest(day, changed, from_min=from_min, shifts=shifts)
 
     def undo(self, *, seen: int, made_by: str) -> DayState:
         """Take back the last change."""
@@ -175,7 +203,10 @@ class DayBoard:
             raise ConflictError(
                 "somebody has changed this day meanwhile: look at the day as it is now, and try again"
             )
-        version = write_version(self._folder, state.of_run, state.changes, state.changed, state.centre)
+        version = write_version(
+            self._folder, state.of_run, state.changes, state.changed, state.centre,
+            changed_at=state.record.deeds[-1].made_at,
+        )  # fmt: skip
         published = self._desk.tasks.publish(version.tasks)
         rewrite_days(self._folder, state.as_changed, version.tasks, version.concerned)
         self._desk.day_changes.note_published(

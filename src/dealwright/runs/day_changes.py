@@ -31,7 +31,10 @@ from dealwright.plan.routing.limits import WORTH
 from dealwright.plan.routing.requests import Rep
 from dealwright.plan.staffing.centre_day import CentreDay
 from dealwright.plan.staffing.changes import (
+    AgentAbsent,
+    CallOverrun,
     CentreChange,
+    CentreReplan,
     ChangedCentre,
     LeaveOutCall,
     MoveCall,
@@ -44,14 +47,19 @@ from dealwright.plan.travel import EstimatedTravel
 from dealwright.runs.day_file import CENTRE_FILES, REP_FILE, REQUEST_FILE
 from dealwright.runs.inputs import road_service
 from dealwright.runs.request import read_request
+from dealwright.schemas import CENTRE_CHANNELS
 from dealwright.toml import convert
 
 KINDS: Final[Mapping[str, type[Any]]] = {
     "move": Move, "leave_out": LeaveOut, "pin": Pin, "absent": Absent, "overrun": Overrun, "shift": NewShift,
     "replan": Replan, "centre_shift": MoveShift, "move_call": MoveCall, "pin_call": PinCall,
-    "leave_out_call": LeaveOutCall,
+    "leave_out_call": LeaveOutCall, "centre_absent": AgentAbsent, "call_overrun": CallOverrun,
+    "centre_replan": CentreReplan,
 }  # fmt: skip
-CENTRE_KINDS: Final = (MoveShift, MoveCall, PinCall, LeaveOutCall)
+CENTRE_KINDS: Final = (
+    MoveShift, MoveCall, PinCall, LeaveOutCall, AgentAbsent, CallOverrun, CentreReplan,
+)  # fmt: skip
+REPLANS: Final = (Replan, CentreReplan)
 DayChange: TypeAlias = Change | CentreChange
 _FIELD: Final = "field"
 _MOST_LEFT_OUT: Final = 40  # per representative: who may come in when the rest is planned again
@@ -205,13 +213,22 @@ def _read_centre(folder: Path, day: date, params: PlanParams) -> CentreDay | Non
         return None
     work, windows, staff = (pl.read_parquet(folder / name) for name in CENTRE_FILES)
     levels = pl.read_parquet(folder / "service_levels.parquet").filter(on)
+    before = windows.filter(pl.col("day") < day, pl.col("from_min").list.len() > 0)
+    is_first = day == shifts["day"].min()
     calls = pl.read_parquet(folder / "calls.parquet")
     calls = calls.filter(pl.col("start_at").is_between(*open_hours(day, params.schedule), closed="left"))
     return CentreDay(
         day, shifts.filter(on), calls, levels, work.filter(on), windows.filter(on), params.schedule,
         params.action.catalogue.time_zone, pl.read_parquet(folder / "calls_unplaced.parquet"),
-        shifts.filter(~on), None if staff.is_empty() else staff,
+        shifts.filter(~on), None if staff.is_empty() else staff, _own(folder) if is_first else {},
+        frozenset(before["account_id"]),
     )  # fmt: skip
+
+
+def _own(folder: Path) -> dict[str, float]:
+    """Return how many contacts the plan itself makes on each channel, as the contact centre was staffed."""
+    counts = pl.scan_parquet(folder / "accounts.parquet").group_by("channel").len().collect()
+    return {channel: float(number) for channel, number in counts.rows() if channel in CENTRE_CHANNELS}
 
 
 def _at_home(request: Any, home: Path | None) -> Any:

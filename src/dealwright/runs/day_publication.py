@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -12,9 +12,11 @@ import polars as pl
 
 from dealwright.report.brief_files import file_name
 from dealwright.report.calendars import CANCELLED, Words, calendar_entries, shift_events, write_calendars
+from dealwright.report.changed_days import note_changed_day
 from dealwright.report.day_files import contact_events
 from dealwright.report.day_pages import DayStyle, DayTables, write_day_pages
 from dealwright.report.people import names_of
+from dealwright.report.run import Run
 from dealwright.runs.day_changes import DayAsChanged
 from dealwright.runs.reading import read_run
 from dealwright.schemas import CALL_COLUMNS, SHIFT_COLUMNS, DayTasks
@@ -29,6 +31,8 @@ _FACTS: Final = {
 def rewrite_days(folder: Path, day: DayAsChanged, tasks: DayTasks, concerned: Collection[str]) -> None:
     """Write the calendars and the pages of a changed day anew, for the people concerned.
 
+    The report, the maps and the briefs stay what was planned, and say that the day was changed.
+
     What a calendar was told before is counted up, or cancelled, as by the next night.
 
     Parameters
@@ -41,8 +45,14 @@ def rewrite_days(folder: Path, day: DayAsChanged, tasks: DayTasks, concerned: Co
     run = read_run(folder, columns=["account_id"])
     on = day.of_run.field_day.day
     named = [rep_id for rep_id in sorted(concerned) if rep_id in run.people]
-    if not named:
-        return
+    if named:
+        _write_days(folder, day, tasks, run, named)
+    # what stays as it was planned says so, once the pages it leads to are there
+    note_changed_day(run, on, named)
+
+
+def _write_days(folder: Path, day: DayAsChanged, tasks: DayTasks, run: Run, named: Sequence[str]) -> None:
+    on = day.of_run.field_day.day
     ours = pl.col("rep_id").is_in(named)
     visits, ways = day.changed.visits.filter(ours), day.changed.days.filter(ours)
     calls, shifts = pl.DataFrame(schema=CALL_COLUMNS), pl.DataFrame(schema=SHIFT_COLUMNS)

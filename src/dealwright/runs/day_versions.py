@@ -6,9 +6,10 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import Final
+from zoneinfo import ZoneInfo
 
 import polars as pl
 
@@ -17,10 +18,10 @@ from dealwright.plan.staffing.call_list import CALLING
 from dealwright.plan.staffing.changes import ChangedCentre
 from dealwright.plan.trace import hash_frame, hash_text
 from dealwright.runs.day_changes import DayChange, DayOfRun, change_to_dict, open_hours
+from dealwright.runs.reading import VERSIONS
 from dealwright.runs.task_file import read_tasks, write_tasks
 from dealwright.schemas import DAY_TASK_COLUMNS, DayTasks, conform
 
-VERSIONS: Final = "versions"  # below the run's folder
 _FIELD: Final = "field"
 
 
@@ -49,10 +50,17 @@ def write_version(
     changes: Sequence[DayChange],
     changed: ChangedDay,
     centre: ChangedCentre | None = None,
+    *,
+    changed_at: datetime,
 ) -> Version:
     """Write a changed day beside the plan, as the next version of the run: visits, shifts, calls and tasks.
 
     The plan's own tables stay as they are. Versions of other days of the run go on to count.
+
+    Parameters
+    ----------
+    changed_at
+        When the last change was made.
     """
     root = folder / VERSIONS
     root.mkdir(exist_ok=True)
@@ -73,6 +81,7 @@ def write_version(
     told = {
         "day": day.field_day.day.isoformat(), "changes": [change_to_dict(change) for change in changes],
         "people": sorted(touched),
+        "changed_at": changed_at.astimezone(ZoneInfo(planned.time_zone)).replace(tzinfo=None).isoformat(),
     }  # fmt: skip
     (partial / "changes.json").write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
     write_tasks(tasks, partial)

@@ -21,11 +21,12 @@ from dealwright.report.centre_page import CENTRE_PAGE
 from dealwright.report.comparison import CHANGE_COLUMNS, HISTORY_COLUMNS, OUTCOME_COLUMNS
 from dealwright.report.format import DEFAULT_CURRENCY, DEFAULT_LOCALE, format_of
 from dealwright.report.people import people_of, people_table
-from dealwright.report.run import Run
+from dealwright.report.run import ChangedDayNote, Run
 from dealwright.runs.task_file import TASK_FILE, read_tasks
 from dealwright.schemas import BACKLOG_COLUMNS, Columns, conform
 from dealwright.toml import read_toml
 
+VERSIONS: Final = "versions"  # below the run's folder: days that were changed and published
 _DAYS: Final = ("maps", "briefs", "calendars", "days")
 
 
@@ -78,6 +79,7 @@ def read_run(folder: Path | str, plan: Plan | None = None, *, columns: Collectio
             card=_read_json(folder / "model_card.json") or {},
             form=format_of(told.get("locale", DEFAULT_LOCALE), told.get("currency", DEFAULT_CURRENCY)),
             company=told.get("company") or company_called(settings),
+            changed=read_changed_days(folder),
             files=frozenset(
                 [*(f"{place}/{path.name}" for place in _DAYS for path in (folder / place).glob("*")),
                  *([] if tables["shifts"].is_empty() else [CENTRE_PAGE])]
@@ -169,6 +171,25 @@ def read_calendar_entries(folder: Path | str) -> pl.DataFrame:
         raise InputError(
             f"{file}: cannot be read: {error}; delete it if its calendars may be told everything anew"
         ) from None
+
+
+def read_changed_days(folder: Path) -> tuple[ChangedDayNote, ...]:
+    """Return the days that were changed and published since, by day; of each the newest version."""
+    newest: dict[str, tuple[int, dict[str, Any]]] = {}
+    for path in folder.glob(f"{VERSIONS}/*/changes.json"):
+        told = _read_json(path)
+        if path.parent.name.isdigit():
+            number = int(path.parent.name)
+            newest[told["day"]] = max(newest.get(told["day"], (0, told)), (number, told), key=lambda v: v[0])
+    return tuple(
+        ChangedDayNote(
+            date.fromisoformat(day),
+            datetime.fromisoformat(told["changed_at"]) if told.get("changed_at") else None,
+            tuple(told.get("people", ())),
+        )
+        for day, (_, told) in sorted(newest.items())
+        if told.get("people")
+    )
 
 
 def _first_day(folder: Path, tables: Mapping[str, pl.DataFrame]) -> date | None:

@@ -336,9 +336,26 @@ class Client:
         """Make the change again that was taken back last."""
         return self._row("POST", f"/runs/{night_id}/day/{day}/redo", body={"seen": seen})
 
-    def replan_day(self, night_id: int, day: date | str, *, seen: int, from_min: int | None = None) -> Row:
-        """Plan the rest of a changed day again; visits that begin before `from_min` stand."""
-        body = {"seen": seen, "from_min": from_min}
+    def replan_day(
+        self,
+        night_id: int,
+        day: date | str,
+        *,
+        seen: int,
+        from_min: int | None = None,
+        part: str = "field",
+        shifts: bool = False,
+    ) -> Row:
+        """Plan the rest of a changed day again; what begins before `from_min` stands.
+
+        Parameters
+        ----------
+        part
+            ``"field"`` for the visits, ``"centre"`` for the work and the calls of the contact centre.
+        shifts
+            Whether people of the contact centre may be asked to work other shifts.
+        """
+        body = {"seen": seen, "from_min": from_min, "part": part, "shifts": shifts}
         return self._row("POST", f"/runs/{night_id}/day/{day}/replan", body=body)
 
     def publish_day(self, night_id: int, day: date | str, *, seen: int) -> Row:

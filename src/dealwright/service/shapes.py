@@ -791,7 +791,7 @@ class DayChangeIn(Request):
 
     kind: Literal[
         "move", "leave_out", "pin", "absent", "overrun", "shift",
-        "centre_shift", "move_call", "leave_out_call", "pin_call",
+        "centre_shift", "move_call", "leave_out_call", "pin_call", "centre_absent", "call_overrun",
     ]  # fmt: skip
     account_id: Text | None = Field(None, description="Of a move, an omission, a pin, an overrun.")
     rep_id: Text | None = Field(None, description="Of a move, an absence, a shift: whose.")
@@ -819,7 +819,16 @@ class DayReplanIn(DaySeenIn):
     """From when the rest of a day is planned again."""
 
     from_min: int | None = Field(
-        None, ge=0, lt=2880, description="Visits that begin before it stand; default: the day has not begun."
+        None,
+        ge=0,
+        lt=2880,
+        description="Visits, or calls and work, that begin before it stand; default: the day has not begun.",
+    )
+    part: Literal["field", "centre"] = Field(
+        "field", description="The visits, or the contact centre's shifts and calls."
+    )
+    shifts: bool = Field(
+        default=False, description="Whether people of the contact centre may be asked to work other shifts."
     )
 
 

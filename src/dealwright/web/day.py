@@ -72,7 +72,12 @@ def _redo(ask: Ask) -> str:
 
 def _replan(ask: Ask) -> str:
     board = _board(ask)
-    again = board.plan_again(_minute(ask.fields.get("from", ""), "from"))
+    since = _minute(ask.fields.get("from", ""), "from")
+    again: DayChange
+    if ask.fields.get("part") == "centre":
+        again = board.plan_centre_again(since, shifts=ask.fields.get("shifts") == "yes")
+    else:
+        again = board.plan_again(since)
     board.apply(again, seen=_seen(ask), made_by=name_of(ask.who))
     return _back(ask, "day_planned")
 
@@ -120,7 +125,7 @@ def _change(given: Mapping[str, str]) -> DayChange:
     minutes = given.get("minutes", "")
     found: dict[str, Any] = {
         "kind": kind, "with_moment": True, "account_id": given.get("account"), "rep_id": given.get("rep"),
-        "begin_min": _minute(given.get("at", ""), "at"), "from_min": _minute(given.get("from", ""), "from"),
+        "begin_min": _minute(given.get("at", ""), "at"), "from_min": _minute(given.get("gone", ""), "from"),
         "start_min": _minute(given.get("start", ""), "start"),
         "end_min": _minute(given.get("end", ""), "end"),
         "extra_min": int(minutes) if minutes.isascii() and minutes.isdigit() and len(minutes) < 5 else None,
@@ -131,7 +136,8 @@ def _change(given: Mapping[str, str]) -> DayChange:
         "overrun": ("account_id", "extra_min"), "absent": ("rep_id", "from_min"),
         "shift": ("rep_id", "start_min", "end_min"), "centre_shift": ("rep_id", "start_min", "end_min"),
         "move_call": ("account_id", "rep_id", "begin_min"), "pin_call": ("account_id",),
-        "leave_out_call": ("account_id",),
+        "leave_out_call": ("account_id",), "centre_absent": ("rep_id", "from_min"),
+        "call_overrun": ("account_id", "extra_min"),
     }.get(kind)  # fmt: skip
     if wanted is None:
         raise InputError(f"there is no change {kind!r}: use the forms of the page")
@@ -179,10 +185,17 @@ def _view(ask: Ask, state: DayState, answer: Mapping[str, Any] | None = None) ->
                       for rep in state.of_run.field_day.reps],
         "agents": shown_agents, "all_agents": agents, "centre": state.centre,
         "coverage": [(name, queue_text(form, name), cells) for name, cells in coverage_of(drawn)],
+        "centre_missing": [
+            (queue_text(form, name), cell)
+            for name, cells in coverage_of(drawn)
+            for cell in cells
+            if cell.short > max(cell.required - cell.planned, 0)
+        ],
         "calls": [call for agent in shown_agents for call in agent.calls],
         "calls_not_made": _calls_not_made(form, state),
         "agent_pages": _pages(agents, first_agent, here, "agents"),
         "can_replan": any(not is_of_centre(change) for change in state.changes),
+        "can_replan_centre": any(is_of_centre(change) for change in state.changes),
         "figures": changed.figures, "difference": changed.difference,
         "visits": [row for row in _visit_rows(drawn) if row["rep_id"] in on_screen],
         "not_made": [

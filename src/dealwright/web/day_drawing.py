@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
@@ -108,6 +108,7 @@ class CentreLine:
     start_at: datetime
     end_at: datetime
     shift: tuple[int, int]
+    absent_min: int | None
     pauses: tuple[tuple[float, float], ...]
     calls: tuple[Call, ...]
     touched: bool
@@ -195,14 +196,16 @@ def draw_centre(state: DayAsChanged) -> tuple[CentreLine, ...]:
         )  # fmt: skip
         of_person.setdefault(rep_id, []).append(call)
     lines = []
-    for row in changed.shifts.iter_rows(named=True):
-        shift = changed.draft.shifts[row["rep_id"]]
+    midnight = datetime.combine(day.day, time())
+    # who is absent has a line, too
+    for rep_id, shift in sorted(changed.draft.shifts.items(), key=lambda item: (item[1].start_min, item[0])):
         pauses = [*shift.breaks, *([] if shift.lunch is None else [shift.lunch])]
+        start, end = (midnight + timedelta(minutes=m) for m in (shift.start_min, shift.end_min))
         lines.append(
             CentreLine(
-                row["rep_id"], row["rep_name"] or row["rep_id"], row["start_at"], row["end_at"],
-                (shift.start_min, shift.end_min), tuple(pauses), tuple(of_person.get(row["rep_id"], ())),
-                row["rep_id"] in changed.touched,
+                rep_id, day.people[rep_id].name, start, end, (shift.start_min, shift.end_min),
+                changed.draft.absent.get(rep_id), tuple(pauses), tuple(of_person.get(rep_id, ())),
+                rep_id in changed.touched,
             )
         )  # fmt: skip
     return tuple(lines)

@@ -28,6 +28,9 @@ KINDS: Final[Mapping[str, str]] = {
     "pin_call": mark("call of %(account)s pinned"),
     "erased": mark("of an account that was erased"),
     "leave_out_call": mark("call of %(account)s left out"),
+    "centre_absent": mark("%(rep)s absent from %(at)s"),
+    "call_overrun": mark("call of %(account)s %(minutes)s min longer"),
+    "centre_replan": mark("the rest of the contact centre planned again"),
 }
 DEEDS: Final[Mapping[str, str]] = {
     "undo": mark("undone"), "redo": mark("done again"), "publish": mark("published"),
@@ -180,6 +183,10 @@ _REASONS: Final = (
         mark("%(rep)s has a break within a call at %(at)s."),
     ),
     (r"(?P<rep>.+) calls (?P<account>\S+) at (?P<at>\S+)", mark("%(rep)s calls %(account)s at %(at)s.")),
+    (
+        r"(?P<rep>.+) calls (?P<account>\S+) until (?P<at>\S+)",
+        mark("%(rep)s calls %(account)s until %(at)s."),
+    ),
     (r"somebody decided so", mark("Somebody decided so.")),
     (r"others bring more now .*", mark("Others bring more now that the rest was planned again.")),
 )

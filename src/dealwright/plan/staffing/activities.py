@@ -14,7 +14,13 @@ _NOBODY: Final = 1e-4  # people: a matter of rounding in a solver
 
 
 def assign_activities(
-    on_duty: NDArray[np.bool_], group: Ints, wanted: Floats, can: NDArray[np.bool_], queue: NDArray[np.bool_]
+    on_duty: NDArray[np.bool_],
+    group: Ints,
+    wanted: Floats,
+    can: NDArray[np.bool_],
+    queue: NDArray[np.bool_],
+    *,
+    before: Ints | None = None,
 ) -> Ints:
     """Return the channel of each person in each interval, `IDLE` when not at work; shape (people, intervals).
 
@@ -34,10 +40,12 @@ def assign_activities(
         Which groups can work on which channels.
     queue
         Which channels are queues.
+    before
+        What each person did before the first interval; by default nothing.
     """
     people, times = on_duty.shape
     activity = np.full((people, times), IDLE, dtype=np.int64)
-    before = np.full(people, IDLE, dtype=np.int64)
+    before = np.full(people, IDLE, dtype=np.int64) if before is None else before.copy()
     # what rounding to whole people has left undone, or done too early
     owed = np.zeros((len(can), len(queue)))
     for t in range(times):

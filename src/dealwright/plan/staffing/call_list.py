@@ -213,7 +213,7 @@ def find_call_windows(
         ]
         own = np.zeros((len(moments), params.intervals), dtype=np.bool_)
         own[np.arange(len(moments)), moments] = True
-        found.append(_distinct(np.concatenate([kinds, own]), np.append(number, np.ones(len(moments)))))
+        found.append(distinct_windows(np.concatenate([kinds, own]), np.append(number, np.ones(len(moments)))))
     return tuple(found)
 
 
@@ -238,7 +238,7 @@ def missed_calls(
     return tuple(now) if more else None
 
 
-def _distinct(kinds: NDArray[np.bool_], number: Floats) -> CallWindows:
+def distinct_windows(kinds: NDArray[np.bool_], number: Floats) -> CallWindows:
     """Add up equal windows, and rare ones with that of the frequent ones they have most in common with."""
     if not len(kinds):
         return kinds, number

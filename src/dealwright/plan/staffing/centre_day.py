@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from functools import cached_property
+from typing import Final
 
 import numpy as np
 import polars as pl
 
 from dealwright.errors import NotFoundError
 from dealwright.plan.staffing.activities import IDLE
-from dealwright.plan.staffing.demand import Floats, Ints
+from dealwright.plan.staffing.call_list import CALLING, distinct_windows
+from dealwright.plan.staffing.demand import Bools, ChannelDemand, Floats, Ints, measure_demand
 from dealwright.plan.staffing.params import DAY_MIN, DEFAULT_WORK, ScheduleParams
 from dealwright.plan.staffing.patterns import Shift
 from dealwright.plan.staffing.roster import Person, read_staff
 from dealwright.plan.staffing.workforce import CHANNELS
+
+_NOTHING: Final = 1e-9  # contacts: what is left of a sum of fractions
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,10 @@ class CentreDay:
         `CALL_WINDOW_COLUMNS` of this day alone.
     other_shifts
         Those of the other days that were planned.
+    own
+        Channel -> contacts that the plan itself makes, at any time of the day; of the first day only.
+    earlier
+        Accounts that may be called on an earlier day of the plan: it is that day's work.
     unplaced
         `UNPLACED_CALL_COLUMNS`.
     staff
@@ -57,6 +65,8 @@ class CentreDay:
     unplaced: pl.DataFrame
     other_shifts: pl.DataFrame
     staff: pl.DataFrame | None = None
+    own: Mapping[str, float] = field(default_factory=dict)
+    earlier: frozenset[str] = frozenset()
 
     @cached_property
     def people(self) -> Mapping[str, Person]:
@@ -157,16 +167,57 @@ class CentreDay:
 
     @cached_property
     def priority(self) -> Mapping[str, int]:
-        """The place of each account on the call list, 1 first; who found no place comes last."""
+        """The place of each account on the call list, 1 first."""
         placed = dict(self.calls.select("account_id", "priority").rows())
-        last = max(placed.values(), default=0)
-        return {**{name: last + 1 + k for k, name in enumerate(self.unplaced["account_id"])}, **placed}
+        left = self.unplaced["account_id"].to_list()
+        free = sorted(set(range(1, len(placed) + len(left) + 1)) - set(placed.values()))
+        if len(free) != len(left):  # calls of other days are between them: who found no place comes last
+            last = max(placed.values(), default=0)
+            free = [last + 1 + k for k in range(len(left))]
+        return {**dict(zip(left, free, strict=True)), **placed}
 
     @cached_property
     def value_eur(self) -> Mapping[str, float]:
         """What each call is worth."""
         both = (frame.select("account_id", "value_eur").rows() for frame in (self.unplaced, self.calls))
         return {account: value or 0.0 for rows in both for account, value in rows}
+
+    def permitted(self, account: str) -> Bools:
+        """Return in which intervals a call of an account may begin; a promised one in that of its moment."""
+        found = np.zeros(self.params.intervals, dtype=np.bool_)
+        for first, last in self.may_call.get(account, ()):
+            if account in self.promised:
+                at = self.interval(first + self.params.call_back_tolerance_min)
+                if 0 <= at < found.size:
+                    found[at] = True
+            else:
+                found[self.interval(first) : self.interval(last)] = True
+        return found
+
+    @cached_property
+    def planned_demand(self) -> tuple[ChannelDemand, ...]:
+        """The work of every channel, as the stage measures it."""
+        return self.demand_of([name for name in self.may_call if name not in self.earlier])
+
+    def demand_of(self, accounts: Collection[str], first: int = 0) -> tuple[ChannelDemand, ...]:
+        """Return the work of every channel, with calls to these accounts from an interval on."""
+        kinds = np.array([self.permitted(name) for name in accounts], dtype=np.bool_)
+        kinds = kinds.reshape(-1, self.params.intervals)
+        kinds[:, :first] = False
+        windows = distinct_windows(kinds[kinds.any(axis=1)], np.ones(int(kinds.any(axis=1).sum())))
+        found = []
+        for c, channel in enumerate(CHANNELS):
+            own, contacts = self.own.get(channel, 0.0), self.contacts[c].copy()
+            contacts[0] = max(contacts[0] - own, 0.0)
+            contacts[contacts < _NOTHING] = 0.0
+            found.append(
+                measure_demand(
+                    channel, contacts, own, "the plan", params=self.params,
+                    windows=list(zip(windows[1].tolist(), windows[0], strict=True))
+                    if channel == CALLING else None,
+                )
+            )  # fmt: skip
+        return tuple(found)
 
     def interval(self, minute: int) -> int:
         """Return in which interval of the opening hours a minute lies; outside of them a number beyond."""

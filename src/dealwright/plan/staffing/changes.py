@@ -3,37 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime, time, timedelta
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from typing import Any, Final, TypeAlias
 
 import numpy as np
 import polars as pl
 
-from dealwright.errors import NotFoundError, RefusedChangeError
+from dealwright.errors import InputError, NotFoundError, RefusedChangeError
 from dealwright.notebook import Summarised
 from dealwright.plan.staffing.activities import IDLE
 from dealwright.plan.staffing.call_list import CALLING
 from dealwright.plan.staffing.calls import cut_slots
 from dealwright.plan.staffing.centre_day import CentreDay, PlacedCall
-from dealwright.plan.staffing.clock import on_clock_of
-from dealwright.plan.staffing.demand import Floats, Ints
-from dealwright.plan.staffing.levels import steady_levels
+from dealwright.plan.staffing.centre_draft import LEFT_OUT, CentreDraft, draft_as_planned, people_on_queues
+from dealwright.plan.staffing.centre_outcome import (
+    CentreFigures,
+    call_frame,
+    figures_of_centre,
+    level_frame,
+    shift_frame,
+    unplaced_frame,
+)
+from dealwright.plan.staffing.demand import Ints
+from dealwright.plan.staffing.params import DAY_MIN
 from dealwright.plan.staffing.patterns import Shift
 from dealwright.plan.staffing.reshaping import BREAKS, clock, reshape
 from dealwright.plan.staffing.workforce import CHANNELS
-from dealwright.schemas import CALL_COLUMNS, SERVICE_LEVEL_COLUMNS, SHIFT_COLUMNS, UNPLACED_CALL_COLUMNS
 
-LEFT_OUT: Final = "left out"
-NO_CALL: Final = "no call"
 PINNED: Final = "pinned call"
 CALLING_HOURS: Final = "calling hours"
 OFF_WORK: Final = "shift"
 SKILLS: Final = "skills"
 BUSY: Final = "another call"
 AGENT_HOURS: Final = "hours of agents"
+ABSENCE: Final = "absence"
 _CALLING: Final = CHANNELS.index(CALLING)
 _STEP_MIN: Final = 5  # between the moments that are tried for a call that has to move
+_OFF: Final = "-"  # in the activity of a replan: not at work
+NO_PLACE: Final = "no agent has a free moment at which the account may be called"
 
 
 @dataclass(frozen=True)
@@ -68,68 +76,50 @@ class LeaveOutCall:
     account_id: str
 
 
-CentreChange: TypeAlias = MoveShift | MoveCall | PinCall | LeaveOutCall
+@dataclass(frozen=True)
+class AgentAbsent:
+    """Somebody is not in the contact centre from a moment on, such as who is ill; the shift is paid."""
+
+    rep_id: str
+    from_min: int = 0
 
 
 @dataclass(frozen=True)
-class CentreFigures:
-    """What a day of the contact centre costs and keeps.
+class CallOverrun:
+    """A call takes longer than planned."""
+
+    account_id: str
+    extra_min: int
+
+
+@dataclass(frozen=True)
+class CentreReplan:
+    """The rest of the day was planned again: what differs from the day before that.
 
     Attributes
     ----------
-    cost_eur
-        Of paid time.
-    short_min
-        Minutes of staff missing: of a queue in every interval, of work that may wait what is left over.
-    service_level
-        Share of a queue's contacts answered in time, by Erlang's formulas; None where nobody waits on a line.
+    shifts
+        Person -> a shift at other times.
+    activity
+        Person -> for each interval the place of their channel in `CHANNELS`, a dash where they do not work.
+    between
+        Channel -> people's worth of work done between the contacts of queues, by interval.
+    calls
+        Account -> its call, where it is a new one, or made at another moment or by somebody else.
+    dropped
+        Accounts that are called no more.
     """
 
-    paid_h: float
-    cost_eur: float
-    short_min: float
-    service_level: float | None
-    calls: int
-    value_eur: float
-
-    def minus(self, other: CentreFigures) -> CentreFigures:
-        """Return the difference."""
-        level = None
-        if self.service_level is not None and other.service_level is not None:
-            level = self.service_level - other.service_level
-        return CentreFigures(
-            self.paid_h - other.paid_h, self.cost_eur - other.cost_eur, self.short_min - other.short_min,
-            level, self.calls - other.calls, self.value_eur - other.value_eur,
-        )  # fmt: skip
+    shifts: Mapping[str, Shift] = field(default_factory=dict)
+    activity: Mapping[str, str] = field(default_factory=dict)
+    between: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    calls: Mapping[str, PlacedCall] = field(default_factory=dict)
+    dropped: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class CentreDraft:
-    """A day under change: the shifts, who works on what, the calls, and those that are not made."""
-
-    shifts: Mapping[str, Shift]
-    activity: Mapping[str, Ints]
-    calls: Mapping[str, PlacedCall]
-    unplaced: Mapping[str, tuple[str, str]]
-    pinned: frozenset[str] = frozenset()
-
-    def call_of(self, account_id: str) -> PlacedCall:
-        """Return who calls an account, and when.
-
-        Raises
-        ------
-        RefusedChangeError
-            Nobody does.
-        """
-        if account_id not in self.calls:
-            raise RefusedChangeError(NO_CALL, f"nobody calls {account_id} on this day: add the call first")
-        return self.calls[account_id]
-
-    def scheduled(self, params_intervals: int) -> Ints:
-        """Return the people at work by channel and interval."""
-        rows = list(self.activity.values())
-        table = np.stack(rows) if rows else np.full((0, params_intervals), IDLE)
-        return np.stack([(table == c).sum(axis=0) for c in range(len(CHANNELS))])
+CentreChange: TypeAlias = (
+    MoveShift | MoveCall | PinCall | LeaveOutCall | AgentAbsent | CallOverrun | CentreReplan
+)
 
 
 @dataclass(frozen=True)
@@ -146,6 +136,9 @@ class ChangedCentre(Summarised):
         Accounts whose call stays where it is when a shift is moved.
     touched
         People whose shift or calls differ from the plan.
+    moved, lost
+        Accounts that are called at another moment or by somebody else than planned, and those that were to
+        be called and are not.
     """
 
     shifts: pl.DataFrame
@@ -154,6 +147,8 @@ class ChangedCentre(Summarised):
     unplaced: pl.DataFrame
     pinned: frozenset[str]
     touched: frozenset[str]
+    moved: frozenset[str]
+    lost: frozenset[str]
     figures: CentreFigures
     planned: CentreFigures
     draft: CentreDraft
@@ -186,7 +181,7 @@ def change_centre(day: CentreDay, changes: Sequence[CentreChange]) -> ChangedCen
     NotFoundError
         An account is not on the call list, or nobody of this id is at work.
     """
-    planned = _as_planned(day)
+    planned = draft_as_planned(day)
     draft = planned
     for change in changes:
         draft = _STEPS[type(change)](day, draft, change)
@@ -195,25 +190,21 @@ def change_centre(day: CentreDay, changes: Sequence[CentreChange]) -> ChangedCen
         for rep_id in draft.shifts
         if draft.shifts[rep_id] != planned.shifts[rep_id]
         or (draft.activity[rep_id] != planned.activity[rep_id]).any()
-        or _calls_of(draft, rep_id) != _calls_of(planned, rep_id)
-    )
+        or draft.calls_of(rep_id) != planned.calls_of(rep_id)
+    ) | {draft.calls[account].rep_id for account in draft.extra_min if account in draft.calls}
     return ChangedCentre(
-        _shift_frame(day, draft, touched), _call_frame(day, draft), _level_frame(day, draft),
-        _unplaced_frame(day, draft), draft.pinned, touched, _figures(day, draft), _figures(day, planned),
+        shift_frame(day, draft, touched),
+        call_frame(day, draft),
+        level_frame(day, draft),
+        unplaced_frame(day, draft),
+        draft.pinned,
+        touched,
+        frozenset(name for name, call in draft.calls.items() if planned.calls.get(name, call) != call),
+        frozenset(planned.calls.keys() - draft.calls.keys()),
+        figures_of_centre(day, draft),
+        figures_of_centre(day, planned),
         draft,
-    )  # fmt: skip
-
-
-def _as_planned(day: CentreDay) -> CentreDraft:
-    unplaced = {
-        account: (limit, reason)
-        for account, limit, reason in day.unplaced.select("account_id", "limit", "reason").rows()
-    }
-    return CentreDraft(day.planned_shifts, day.planned_activity, day.planned_calls, unplaced)
-
-
-def _calls_of(draft: CentreDraft, rep_id: str) -> list[tuple[int, str]]:
-    return sorted((call.begin_min, name) for name, call in draft.calls.items() if call.rep_id == rep_id)
+    )
 
 
 # shifts
@@ -222,6 +213,8 @@ def _calls_of(draft: CentreDraft, rep_id: str) -> list[tuple[int, str]]:
 def _move_shift(day: CentreDay, draft: CentreDraft, change: MoveShift) -> CentreDraft:
     rep_id = change.rep_id
     day.person(rep_id)
+    if rep_id in draft.absent:
+        raise RefusedChangeError(ABSENCE, f"{rep_id} is absent from {clock(draft.absent[rep_id])}")
     shift = reshape(day, rep_id, change.start_min, change.end_min, draft.shifts[rep_id])
     now = replace(
         draft,
@@ -236,7 +229,7 @@ def _new_activity(day: CentreDay, draft: CentreDraft, rep_id: str, shift: Shift)
     before, on = draft.activity[rep_id], shift.works(day.params)
     skills = [c for c, name in enumerate(CHANNELS) if name in day.person(rep_id).channels]
     others = replace(draft, activity={name: row for name, row in draft.activity.items() if name != rep_id})
-    lack = day.required - others.scheduled(day.params.intervals)
+    lack = day.required - others.scheduled(day.params)
     done = [int((before == c).sum()) for c in skills]
     usual = skills[int(np.argmax(done))]
     found = np.where(on & (before != IDLE), before, IDLE)
@@ -268,7 +261,7 @@ def _settle_calls(day: CentreDay, draft: CentreDraft, rep_id: str) -> CentreDraf
         now = replace(draft, calls=kept)
         place = _nearest_place(day, now, name, call) if len(kept) < slots else None
         if place is None:
-            unplaced[name] = (AGENT_HOURS, "no agent has a free moment at which the account may be called")
+            unplaced[name] = (AGENT_HOURS, NO_PLACE)
         else:
             kept = {**kept, name: place}
     return replace(draft, calls=kept, unplaced=unplaced)
@@ -282,10 +275,12 @@ def _is_on_calls(day: CentreDay, draft: CentreDraft, call: PlacedCall) -> bool:
 def _slots(day: CentreDay, draft: CentreDraft) -> int:
     """Return how many calls the people on calls can make, with the rests that their work demands."""
     work = day.params.work_of(CALLING)
+    longer = sum(draft.extra_min.values()) * work.pace / work.handle_min
     rows = [row == _CALLING for row in draft.activity.values()]
     if not rows:
         return 0
-    return int(cut_slots([np.stack(rows)], work.handle_min / work.pace, work.handle_min, day.params).day.size)
+    slots = cut_slots([np.stack(rows)], work.handle_min / work.pace, work.handle_min, day.params)
+    return max(slots.day.size - int(np.ceil(longer)), 0)
 
 
 def _nearest_place(day: CentreDay, draft: CentreDraft, account: str, call: PlacedCall) -> PlacedCall | None:
@@ -295,13 +290,14 @@ def _nearest_place(day: CentreDay, draft: CentreDraft, account: str, call: Place
     for rep_id, activity in draft.activity.items():
         if not (activity == _CALLING).any():
             continue
-        taken = np.array([begin for begin, _ in _calls_of(draft, rep_id)], dtype=np.int64)
+        taken = [(begin, draft.ends_min(name, day.params)) for begin, name in draft.calls_of(rep_id)]
         for first, last in day.may_call.get(account, ()):
             for begin in range(-(-first // _STEP_MIN) * _STEP_MIN, last, _STEP_MIN):
                 key = rep_id != call.rep_id, abs(begin - call.begin_min), rep_id, begin
                 if best is not None and key >= best:
                     continue
-                if (np.abs(taken - begin) < length).any() or not _works(day, activity, begin, on_calls=True):
+                clash = any(at < begin + length and begin < ends for at, ends in taken)
+                if clash or not _works(day, activity, begin, on_calls=True):
                     continue
                 best = key
     return None if best is None else PlacedCall(best[2], best[3])
@@ -353,6 +349,9 @@ def _require_callable(day: CentreDay, draft: CentreDraft, change: MoveCall) -> N
         raise RefusedChangeError(SKILLS, f"{rep_id} makes no calls")
     shift = draft.shifts[rep_id]
     length = day.params.work_of(CALLING).handle_min
+    gone = draft.absent.get(rep_id)
+    if gone is not None and begin + length > gone:
+        raise RefusedChangeError(ABSENCE, f"{rep_id} is absent from {clock(gone)}")
     if begin < shift.start_min or begin + length > shift.end_min:
         raise RefusedChangeError(
             OFF_WORK,
@@ -361,8 +360,8 @@ def _require_callable(day: CentreDay, draft: CentreDraft, change: MoveCall) -> N
         )
     if not _works(day, draft.activity[rep_id], begin):
         raise RefusedChangeError(BREAKS, f"{rep_id} has a break within a call at {clock(begin)}")
-    for at, name in _calls_of(draft, rep_id):
-        if name != account and abs(at - begin) < length:
+    for at, name in draft.calls_of(rep_id):
+        if name != account and at < begin + length and begin < draft.ends_min(name, day.params):
             raise RefusedChangeError(BUSY, f"{rep_id} calls {name} at {clock(at)}")
 
 
@@ -381,114 +380,86 @@ def _leave_out(_day: CentreDay, draft: CentreDraft, change: LeaveOutCall) -> Cen
     )
 
 
-# what comes of it
+# what simply is the case: it is not refused, and the calls that no longer fit fall out
 
 
-def _figures(day: CentreDay, draft: CentreDraft) -> CentreFigures:
-    params, scheduled = day.params, draft.scheduled(day.params.intervals)
-    short = in_time = came = 0.0
-    between = _between(day, scheduled)
-    for c, channel in enumerate(CHANNELS):
-        work, contacts = params.work_of(channel), day.contacts[c]
-        if work.kind == "queue":
-            short += float(np.maximum(day.required[c] - scheduled[c], 0).sum()) * params.interval_min
-            levels = steady_levels(contacts, scheduled[c], work, params)[2]
-            in_time += float((contacts * levels).sum())
-            came += float(contacts.sum())
-        else:
-            # nobody is missing for a customer who cannot be called at all
-            closed = sum(limit == CALLING_HOURS for limit, _ in draft.unplaced.values()) * (c == _CALLING)
-            asked = max(float(contacts.sum()) - closed, 0.0) * work.handle_min / work.pace
-            short += max(asked - float((scheduled[c] + between[c]).sum()) * params.interval_min, 0.0)
-    paid_h = sum(shift.paid_min for shift in draft.shifts.values()) / 60.0
-    return CentreFigures(
-        paid_h, paid_h * params.cost_eur_per_h, short, in_time / came if came > 0 else None, len(draft.calls),
-        sum(day.value_eur.get(account, 0.0) for account in draft.calls),
-    )  # fmt: skip
+def _absent(day: CentreDay, draft: CentreDraft, change: AgentAbsent) -> CentreDraft:
+    rep_id, gone = change.rep_id, change.from_min
+    day.person(rep_id)
+    activity = draft.activity[rep_id].copy()
+    activity[max(day.interval(gone), 0) :] = IDLE
+    lost = [name for begin, name in draft.calls_of(rep_id) if begin >= gone]
+    now = _without(draft, lost, (ABSENCE, f"{rep_id} is absent from {clock(gone)}"))
+    return replace(now, activity={**draft.activity, rep_id: activity}, absent={**draft.absent, rep_id: gone})
 
 
-def _between(day: CentreDay, scheduled: Ints) -> Floats:
-    """Return what is done between the contacts of queues: as planned, less where fewer are on the line."""
-    queues = [c for c, name in enumerate(CHANNELS) if day.params.work_of(name).kind == "queue"]
-    planned = _as_planned(day).scheduled(day.params.intervals)[queues].sum(axis=0)
-    share = np.divide(
-        scheduled[queues].sum(axis=0), planned, out=np.ones(day.params.intervals), where=planned > 0
-    )
-    return np.asarray(day.planned_between * np.minimum(share, 1.0))
+def _overrun(day: CentreDay, draft: CentreDraft, change: CallOverrun) -> CentreDraft:
+    account = change.account_id
+    if not 0 < change.extra_min <= DAY_MIN:
+        raise InputError(
+            f"extra_min = {change.extra_min}: say by how many minutes (1 to {DAY_MIN}) it is longer"
+        )
+    call = draft.call_of(account)
+    extra = draft.extra_min.get(account, 0) + change.extra_min
+    now = replace(draft, extra_min={**draft.extra_min, account: extra}, pinned=draft.pinned | {account})
+    ends = now.ends_min(account, day.params)
+    lost = [name for at, name in now.calls_of(call.rep_id) if call.begin_min < at < ends]
+    until = clock(int(np.ceil(ends)))
+    return _without(now, lost, (BUSY, f"{call.rep_id} calls {account} until {until}"))
 
 
-def _at(day: CentreDay, minute: float) -> datetime:
-    return datetime.combine(day.day, time()) + timedelta(minutes=minute)
-
-
-def _shift_frame(day: CentreDay, draft: CentreDraft, touched: frozenset[str]) -> pl.DataFrame:
-    rows = []
-    for row in day.shifts.filter(pl.col("rep_id").is_in(list(touched))).iter_rows(named=True):
-        shift, activity = draft.shifts[row["rep_id"]], draft.activity[row["rep_id"]]
-        lunch = [None, None] if shift.lunch is None else [_at(day, minute) for minute in shift.lunch]
-        length = shift.breaks[0][1] - shift.breaks[0][0] if shift.breaks else 0
-        rows.append((
-            row["rep_id"], row["rep_name"], day.day, shift.pattern, _at(day, shift.start_min),
-            _at(day, shift.end_min), *lunch, [_at(day, begin) for begin, _ in shift.breaks], length,
-            shift.paid_min, [name for c, name in enumerate(CHANNELS) if (activity == c).any()],
-        ))  # fmt: skip
-    changed = pl.DataFrame(rows, schema=SHIFT_COLUMNS, orient="row")
-    return pl.concat([day.shifts.filter(~pl.col("rep_id").is_in(list(touched))), changed]).sort(
-        "start_at", "rep_id"
+def _without(draft: CentreDraft, accounts: Sequence[str], why: tuple[str, str]) -> CentreDraft:
+    return replace(
+        draft,
+        calls={name: call for name, call in draft.calls.items() if name not in accounts},
+        unplaced={**draft.unplaced, **dict.fromkeys(accounts, why)},
+        pinned=draft.pinned.difference(accounts),
+        extra_min={name: longer for name, longer in draft.extra_min.items() if name not in accounts},
     )
 
 
-def _call_frame(day: CentreDay, draft: CentreDraft) -> pl.DataFrame:
-    """Return `CALL_COLUMNS`; a call that was not moved is as it was planned."""
-    same = [name for name, call in draft.calls.items() if day.planned_calls.get(name) == call]
-    length = timedelta(minutes=day.params.work_of(CALLING).handle_min)
-    rows = []
-    for name, call in draft.calls.items():
-        if name in same:
-            continue
-        start = _at(day, call.begin_min)
-        local = on_clock_of(start, day.time_zone, day.zone_of.get(name, day.time_zone))
-        rows.append((
-            call.rep_id, name, CALLING, start, start + length, local, day.priority.get(name, 0),
-            day.value_eur.get(name), name in day.promised,
-        ))  # fmt: skip
-    moved = pl.DataFrame(rows, schema=CALL_COLUMNS, orient="row")
-    return pl.concat([day.calls.filter(pl.col("account_id").is_in(same)), moved]).sort("start_at", "rep_id")
+def _replan(day: CentreDay, draft: CentreDraft, change: CentreReplan) -> CentreDraft:
+    for rep_id in (*change.shifts, *change.activity, *(call.rep_id for call in change.calls.values())):
+        day.person(rep_id)
+    rows = {rep_id: read_activity(text) for rep_id, text in change.activity.items()}
+    between = np.zeros_like(draft.between)
+    for channel, people in change.between.items():
+        between[CHANNELS.index(channel)] = people
+    lost = [name for name in change.dropped if name in draft.calls]
+    now = _without(draft, lost, (AGENT_HOURS, NO_PLACE))
+    calls = {**now.calls, **change.calls}
+    now = replace(
+        now,
+        shifts={**draft.shifts, **change.shifts},
+        activity={**draft.activity, **rows},
+        calls=calls,
+        unplaced={name: why for name, why in now.unplaced.items() if name not in calls},
+        between=between,
+    )
+    for rep_id in now.shifts:
+        _require_one_at_a_time(day, now, rep_id)
+    on_queues = people_on_queues(now.scheduled(day.params), day.params)
+    return replace(now, on_queues=on_queues)
 
 
-def _unplaced_frame(day: CentreDay, draft: CentreDraft) -> pl.DataFrame:
-    rows = [
-        (name, CALLING, day.value_eur.get(name), name in day.promised, *why)
-        for name, why in draft.unplaced.items()
-    ]
-    return pl.DataFrame(rows, schema=UNPLACED_CALL_COLUMNS, orient="row")
+def _require_one_at_a_time(day: CentreDay, draft: CentreDraft, rep_id: str) -> None:
+    calls = draft.calls_of(rep_id)
+    for (_, name), (begin, other) in pairwise(calls):
+        if begin < draft.ends_min(name, day.params):
+            raise RefusedChangeError(BUSY, f"{rep_id} calls {other} at {clock(begin)}")
 
 
-def _level_frame(day: CentreDay, draft: CentreDraft) -> pl.DataFrame:
-    params, scheduled = day.params, draft.scheduled(day.params.intervals)
-    moments = [_at(day, params.opens_min + t * params.interval_min) for t in range(params.intervals)]
-    frames = []
-    for c, channel in enumerate(CHANNELS):
-        work, contacts = params.work_of(channel), day.contacts[c]
-        if not contacts.any() and not scheduled[c].any():
-            continue
-        available, busy, levels = steady_levels(contacts, scheduled[c], work, params)
-        nobody = [None] * params.intervals
-        frames.append(
-            pl.DataFrame(
-                {
-                    "day": [day.day] * params.intervals, "channel": [channel] * params.intervals,
-                    "start_at": moments, "contacts": contacts,
-                    "required": day.required[c].astype(np.int64) if work.kind == "queue" else nobody,
-                    "scheduled": scheduled[c], "available": available, "occupancy": busy,
-                    "service_level": levels, "simulated_service_level": nobody,
-                },
-                schema=SERVICE_LEVEL_COLUMNS,
-            ).with_columns(pl.col(pl.Float64).fill_nan(None))
-        )  # fmt: skip
-    return pl.concat(frames) if frames else pl.DataFrame(schema=SERVICE_LEVEL_COLUMNS)
+def write_activity(row: Ints) -> str:
+    """Return what somebody does in each interval as `CentreReplan.activity` has it."""
+    return "".join(_OFF if channel == IDLE else str(channel) for channel in row.tolist())
+
+
+def read_activity(text: str) -> Ints:
+    """Return what `write_activity` wrote."""
+    return np.array([IDLE if sign == _OFF else int(sign) for sign in text], dtype=np.int64)
 
 
 _STEPS: Final[Mapping[type[Any], Callable[[CentreDay, CentreDraft, Any], CentreDraft]]] = {
     MoveShift: _move_shift, MoveCall: _move_call, PinCall: _pin_call, LeaveOutCall: _leave_out,
+    AgentAbsent: _absent, CallOverrun: _overrun, CentreReplan: _replan,
 }  # fmt: skip

@@ -65,6 +65,17 @@ def reshape(day: CentreDay, rep_id: str, start_min: int, end_min: int, former: S
     return found
 
 
+def may_work(day: CentreDay, rep_id: str, shift: Shift) -> bool:
+    """Tell whether contract, weekly hours and the rest between two shifts allow somebody a shift."""
+    person = day.person(rep_id)
+    try:
+        _require_rest(day, rep_id, shift)
+        _require_hours(day, person, shift)
+    except RefusedChangeError:
+        return False
+    return person.may_work(shift)
+
+
 def _pattern(day: CentreDay, person: Person, length_min: int) -> ShiftPattern:
     """Return the shortest kind of shift of a contract that is at least so long."""
     allowed = [item for item in day.params.patterns if not person.patterns or item.name in person.patterns]

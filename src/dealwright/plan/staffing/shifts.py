@@ -17,6 +17,7 @@ import numpy as np
 from dealwright.errors import InputError
 from dealwright.plan.staffing.cut_off import Program, minimise
 from dealwright.plan.staffing.demand import ChannelDemand, Floats, Ints
+from dealwright.plan.staffing.missing import missing_min
 from dealwright.plan.staffing.params import ScheduleParams
 from dealwright.plan.staffing.patterns import Shift
 from dealwright.plan.staffing.shift_families import find_families
@@ -42,6 +43,9 @@ class Group:
     channels: frozenset[str]  # what they can work on
     shifts: tuple[int, ...]  # indices of the shifts they may work
     size: int | None  # how many there are; None for as many as are needed
+    least: int = 0  # how many of them work at least
+    # how many more of them are there in each interval, on shifts that are given; empty for nobody
+    present: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -63,12 +67,8 @@ class Cover:
 
 
 def missing_hours(cover: Cover, demand: tuple[ChannelDemand, ...], params: ScheduleParams) -> float:
-    """Return the hours of staff a cover lacks: of queues in every interval, else what is left at the end."""
-    missing = [
-        short[-1] if item.work.kind == "drain" else short.sum()
-        for item, short in zip(demand, cover.shortage, strict=True)
-    ]
-    return float(sum(missing)) * params.interval_min / 60.0
+    """Return the hours of staff a cover lacks."""
+    return missing_min(demand, cover.assigned.sum(axis=0) + cover.between, params) / 60.0
 
 
 def cover_demand(
@@ -197,14 +197,16 @@ class _Model:
                         np.append(used, index[there]),
                         np.append(np.ones(used.size), -at_work[there, t]),
                         -np.inf,
-                        0.0,
+                        float(group.present[t]) if group.present else 0.0,
                     )
                 )
             for k in own:
                 rows += self._breaks(k)
             columns = self.first_of[own]
             if group.size is not None and columns.size:
-                rows.append((columns, np.ones(columns.size), -np.inf, float(group.size)))
+                rows.append(
+                    (columns, np.ones(columns.size), float(group.least) or -np.inf, float(group.size))
+                )
         for parts in everybody:
             columns = np.concatenate([part[0] for part in parts] + [np.array([self.peak], dtype=np.int64)])
             effects = np.concatenate([part[1] for part in parts] + [np.array([-1.0])])

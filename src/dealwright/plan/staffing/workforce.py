@@ -100,7 +100,7 @@ def put_to_work(
             )
         )
     between = [
-        cover.between * _on_queues(there, cover.assigned[:, queue].sum(axis=(0, 1)), queue)
+        cover.between * on_queues(there, cover.assigned[:, queue].sum(axis=(0, 1)), queue)
         for cover, there in zip(covers, activity, strict=True)
     ]
     count = 1 + max((int(item.max(initial=-1)) for item in people), default=-1)
@@ -117,7 +117,7 @@ def callers(force: Workforce, channel: str) -> Mapping[int, tuple[Ints, Ints]]:
     return {day: (force.people[day], force.activity[day] == index) for day in range(len(force.people))}
 
 
-def _on_queues(activity: Ints, wanted: Floats, queue: NDArray[np.bool_]) -> Floats:
+def on_queues(activity: Ints, wanted: Floats, queue: NDArray[np.bool_]) -> Floats:
     """Return which share of those meant to be on queues is there, per interval: a shift may find nobody."""
     there = np.isin(activity, np.flatnonzero(queue)).sum(axis=0)
     share = np.divide(there, wanted, out=np.ones(wanted.size), where=wanted > 0)

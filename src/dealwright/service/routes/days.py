@@ -80,7 +80,10 @@ def redo_day_change(board: Board, who: Who, given: DaySeenIn) -> Json:
 @endpoint(router, "POST", "/runs/{night_id}/day/{day}/replan", scopes=_PLANNERS, answer=DayOut)
 def replan_day(board: Board, who: Who, given: DayReplanIn) -> Json:
     """Plan the rest of a changed day again: what was begun, moved, added or pinned stands."""
-    again = board.plan_again(given.from_min)
+    if given.part == "centre":
+        again = board.plan_centre_again(given.from_min, shifts=given.shifts)
+    else:
+        again = board.plan_again(given.from_min)
     return Json(board.apply(again, seen=given.seen, made_by=name_of(who)).to_dict())
 
 

@@ -14,7 +14,7 @@ from dealwright.errors import InputError
 from dealwright.plan.inputs import working_days
 from dealwright.plan.staffing.activities import IDLE
 from dealwright.plan.staffing.backlog import carried_over, forecast_backlog
-from dealwright.plan.staffing.call_list import _calls, _distinct, honour_call_backs, missed_calls
+from dealwright.plan.staffing.call_list import _calls, distinct_windows, honour_call_backs, missed_calls
 from dealwright.plan.staffing.calls import Slots, cut_slots
 from dealwright.plan.staffing.demand import (
     ChannelDemand,
@@ -258,11 +258,11 @@ def test_rare_windows_count_with_the_frequent_one_most_like_them() -> None:
     kinds = np.eye(60, 60, dtype=bool)
     kinds[:, 0] = True
     number = np.arange(60, 0, -1).astype(float)
-    found, total = _distinct(np.concatenate([kinds, kinds[:1]]), np.append(number, 5.0))
+    found, total = distinct_windows(np.concatenate([kinds, kinds[:1]]), np.append(number, 5.0))
     assert len(found) == 40
     assert total.sum() == number.sum() + 5.0
     assert total[0] == 65.0 + number[40:].sum()  # all are like the first in one hour, and the first is first
-    empty = _distinct(np.zeros((0, 4), dtype=bool), np.zeros(0))
+    empty = distinct_windows(np.zeros((0, 4), dtype=bool), np.zeros(0))
     assert (len(empty[0]), len(empty[1])) == (0, 0)
 
 
