@@ -6,7 +6,7 @@ Such columns are more than half of what a night finds, and hardly any stage read
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import polars as pl
@@ -16,13 +16,19 @@ from dealwright.stored import StoredColumns
 R = TypeVar("R")
 
 
-@dataclass
 class Listed:
-    """Columns of the accounts that are on disk, in the order of the accounts."""
+    """Columns of the accounts that are on disk, in the order of the accounts.
 
-    kept: bool = True  # in memory, after all: there are not so many accounts
-    columns: list[StoredColumns] = field(default_factory=list)
-    order: tuple[str, ...] = ()  # of all columns of the accounts, those in memory too
+    Parameters
+    ----------
+    kept
+        Whether they are kept in memory after all: there are not so many accounts.
+    """
+
+    def __init__(self, *, kept: bool = True) -> None:
+        self.kept = kept
+        self.columns: list[StoredColumns] = []
+        self.order: tuple[str, ...] = ()  # of all columns of the accounts, those in memory too
 
     def part_with(self, result: R, *names: str) -> R:
         """Return a stage's result with some columns of its frame on the disk: they are null in the frame."""

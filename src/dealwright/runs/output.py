@@ -193,7 +193,7 @@ def _write_comparison(plan: Plan, folder: Path, previous: Path | None) -> None:
 
 def _write_events(data: PlanInputs, target: Path) -> None:
     """Write what happened lately; where the orders are on disk, without having all of it in memory."""
-    if isinstance(data.orders, StoredTable):
+    if isinstance(data.logs()["orders"], StoredTable):
         events = stored_events(data.parts("orders"), data.parts("touches"), data.accounts["account_id"])
         events.scan().sink_parquet(target, compression_level=compression_level(events))
         return
