@@ -6,9 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from shutil import rmtree
 from tempfile import mkdtemp
+from typing import Final
 from weakref import finalize
 
 import polars as pl
+from polars._typing import SchemaDict
+
+_PART_ROWS: Final = 100_000
 
 
 class StoredTable:
@@ -47,3 +51,60 @@ class StoredTable:
     def collect(self) -> pl.DataFrame:
         """Read all rows."""
         return self.scan().collect()
+
+
+class StoredColumns(StoredTable):
+    """Some columns of a table on disk, beside others that stay in memory.
+
+    Parameters
+    ----------
+    columns
+        To store, or the first rows of them; further ones follow by `add`.
+    """
+
+    def __init__(self, columns: pl.DataFrame) -> None:
+        super().__init__()
+        self.names = tuple(columns.columns)
+        for part in columns.iter_slices(_PART_ROWS):
+            self.add(part)
+
+    def beside(self, table: pl.DataFrame) -> Iterator[pl.DataFrame]:
+        """Yield the rows of the table with these columns, some at a time."""
+        start = 0
+        for part in self.parts():
+            yield table.slice(start, part.height).hstack(part.get_columns())
+            start += part.height
+
+
+class PartitionedTable:
+    """A table on disk whose rows are read again by the number of a partition, such as a range of accounts.
+
+    Parameters
+    ----------
+    partitions
+        How many there are, numbered from 0.
+    schema
+        Of the rows.
+    """
+
+    def __init__(self, partitions: int, schema: SchemaDict) -> None:
+        self.schema = schema
+        self._tables: list[StoredTable | None] = [None] * partitions
+
+    def __len__(self) -> int:
+        """Return how many partitions there are."""
+        return len(self._tables)
+
+    def add(self, rows: pl.DataFrame, number: pl.Series) -> None:
+        """Write further rows, each with the number of its partition; in one, rows keep their order."""
+        numbered = rows.with_columns(_partition=number)
+        for (place,), part in numbered.partition_by(
+            "_partition", maintain_order=True, include_key=False, as_dict=True
+        ).items():
+            table = self._tables[place] = self._tables[place] or StoredTable()
+            table.add(part)
+
+    def take(self, number: int) -> pl.DataFrame:
+        """Read the rows of a partition, for the last time: its place on the disk is given back."""
+        table, self._tables[number] = self._tables[number], None
+        return pl.DataFrame(schema=self.schema) if table is None else table.collect()

@@ -112,13 +112,20 @@ def _limits(plan: Plan) -> Iterator[str]:
 
 def _idle(plan: Plan) -> Iterator[str]:
     """Say why most accounts get no action, where that is so."""
-    accounts = plan.accounts.select("action", "excluded")
-    idle = accounts.filter(pl.col("action") == NOTHING)
+    accounts, does_nothing = plan.accounts.select("action"), pl.col("action") == NOTHING
+    idle = accounts.filter(does_nothing)
     if idle.height <= _MOST_IDLE_SHARE * accounts.height:
         return
     reason = pl.col("excluded").list.explode().str.replace(r"^[^:]*: ", "")
-    against = idle.select(reason.alias("reason")).drop_nulls()["reason"]
-    common = against.str.replace_all(_FIGURE.pattern, "…").value_counts(sort=True, name="count")
+    counts = []
+    for part in plan.account_parts():
+        against = part.filter(does_nothing).select(reason.alias("reason")).drop_nulls()["reason"]
+        kinds = against.str.replace_all(_FIGURE.pattern, "…")
+        counts.append(kinds.value_counts(sort=True, name="count"))
+    common = counts[0]
+    if len(counts) > 1:
+        common = pl.concat(counts).group_by("reason").agg(pl.col("count").sum())
+        common = common.sort("count", "reason", descending=[True, False])
     told = ", ".join(str(text) for text in common.head(_SHOWN)["reason"])
     yield f"{idle.height:,} of {accounts.height:,} accounts get no action" + (
         f"; most often: {told}" if told else ""

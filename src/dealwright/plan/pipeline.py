@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any
 
 import polars as pl
 import polars.selectors as cs
@@ -20,13 +20,15 @@ from dealwright.plan.drift import measure_drift
 from dealwright.plan.headcount import find_headcount
 from dealwright.plan.kpis import Findings, judge, measure
 from dealwright.plan.limits import Limits, find_limits
+from dealwright.plan.listed import Listed
 from dealwright.plan.one_more import find_one_more
 from dealwright.plan.params import PlanParams, on_the_companys_clock
+from dealwright.plan.partitions import MANY_ACCOUNTS
 from dealwright.plan.prediction import predict
 from dealwright.plan.prediction.model_store import ModelStore
 from dealwright.plan.quality import check_quality
 from dealwright.plan.result import Plan, PreviousRun
-from dealwright.plan.routing import find_visitable, plan_distance_baseline
+from dealwright.plan.routing import Routes, find_visitable, plan_distance_baseline
 from dealwright.plan.segments import segment
 from dealwright.plan.staffing import Schedule
 from dealwright.plan.stages import StageResults
@@ -34,8 +36,6 @@ from dealwright.plan.territories import ApprovedTerritories, draw_territories
 from dealwright.plan.trace import FIELD_STAGES, STAGES, Progress, StageResult, Tracer, hash_frame, hash_text
 from dealwright.plan.travel import TravelTimes
 from dealwright.schemas import ACCOUNT_RESULT_COLUMNS, PlanInputs
-
-_BESIDE: Final = 200_000  # accounts of which two plans are made at a time
 
 
 def run_plan(
@@ -98,20 +98,16 @@ def run_plan(
     quality = stages.run("quality", rows, check_quality, inputs, params.quality, force=force, land=land)
     data = quality.inputs
     del inputs  # what was given may be large, and is not needed any more
-    rows, account_id = data.accounts.height, data.accounts["account_id"]
+    rows, account_id, past = data.accounts.height, data.accounts["account_id"], data.logs()
     known: dict[str, Any] = {"schema": data.schema, "as_of": data.as_of}
-    past = data.logs()
-    predictions = stages.run(
-        "predict",
-        rows,
-        predict,
-        data.accounts,
-        params.predict,
-        **past,
-        **known,
-        store=store,
-        executor=executor,
-    )
+    listed = Listed(kept=rows <= MANY_ACCOUNTS)
+    predictions = listed.part_with(
+        stages.run(
+            "predict", rows, predict, data.accounts, params.predict, **past, **known, store=store,
+            executor=executor,
+        ),
+        "churn_reasons", "value_reasons",
+    )  # fmt: skip
     anomalies = stages.run(
         "anomalies",
         rows,
@@ -125,9 +121,12 @@ def run_plan(
     segments = stages.run(
         "segment", rows, segment, data.accounts, predictions.frame, params.segment, schema=data.schema
     )
-    actions = stages.run(
-        "action", rows, choose_actions, data.accounts, predictions.frame, segments.frame, params.action,
-        anomalies=anomalies.frame, **past, **known, executor=executor,
+    actions = listed.part_with(
+        stages.run(
+            "action", rows, choose_actions, data.accounts, predictions.frame, segments.frame, params.action,
+            anomalies=anomalies.frame, **past, **known, executor=executor,
+        ),
+        "reasons", "excluded",
     )  # fmt: skip
     territories = None
     if in_the_field:
@@ -176,7 +175,7 @@ def run_plan(
             answers["headcount"] = lambda: find_headcount(schedule, data, params, restaff)
         # a few long plans again, one after the other, beside many short ones; of many accounts, each needs
         # so much memory that both would make the peak of the night
-        found = parallel_map(lambda answer: answer(), answers.values(), worthwhile=rows <= _BESIDE)
+        found = parallel_map(lambda answer: answer(), answers.values(), worthwhile=rows <= MANY_ACCOUNTS)
         return replace(find_limits(**tables), **dict(zip(answers, found, strict=True)))
 
     limits = stages.run(
@@ -186,7 +185,8 @@ def run_plan(
     decided = with_costs(join_results(account_id, *found, limits), params.action.catalogue)
     night.solved.clear()
     briefs = stages.run(
-        "brief", rows, write_briefs, data.accounts, decided, params.brief,
+        "brief", rows, write_briefs, data.accounts,
+        listed.of(decided, contacts_of(routes, schedule)), params.brief,
         visits=None if routes is None else routes.visits, calls=schedule.calls,
         orders=past["orders"], touches=past["touches"], reps=data.reps, **known,
         executor=executor,
@@ -197,7 +197,7 @@ def run_plan(
         quality, predictions, anomalies, segments, actions, territories, channels, routes, schedule,
         distance_baseline, limits, briefs,
     )  # fmt: skip
-    accounts = decided.with_columns(*briefs.frame.drop("account_id"), _names(data))
+    accounts = listed.without(decided.with_columns(*briefs.frame.drop("account_id"), _names(data)))
     # a selection of rows copies all columns, and reasons are most of them
     flat = accounts.select(~cs.nested())
     drift, profile = measure_drift(
@@ -206,7 +206,7 @@ def run_plan(
     return Plan(
         **vars(results), inputs=data, accounts=accounts, drift=drift,
         kpis=judge(measure(Findings(results, flat, drift)), params.kpis.targets),
-        trace=tuple(stages.records), profile=profile, params=params, seed=seed,
+        trace=tuple(stages.records), profile=profile, params=params, seed=seed, listed=listed,
     )  # fmt: skip
 
 
@@ -225,6 +225,12 @@ def join_results(account_id: pl.Series, *results: StageResult | None) -> pl.Data
             raise AssertionError(f"{name} holds other accounts than the inputs, or in another order")
         columns |= {column.name: column for column in result.frame}
     return pl.DataFrame(list(columns.values()))
+
+
+def contacts_of(routes: Routes | None, schedule: Schedule) -> pl.Series:
+    """Return the ids of the accounts that are visited or called."""
+    tables = [schedule.calls] + ([] if routes is None else [routes.visits])
+    return pl.concat([table["account_id"] for table in tables]).unique()
 
 
 def with_costs(accounts: pl.DataFrame, catalogue: Catalogue) -> pl.DataFrame:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import polars as pl
@@ -11,6 +11,7 @@ import polars as pl
 from dealwright.notebook import sketch
 from dealwright.plan.drift import Drift
 from dealwright.plan.kpis import Kpis
+from dealwright.plan.listed import Listed
 from dealwright.plan.params import PlanParams
 from dealwright.plan.staffing.backlog import carried_over
 from dealwright.plan.stages import StageResults
@@ -50,10 +51,13 @@ class Plan(StageResults):
         The usable rows the stages read.
     accounts
         One row per account: the results of all stages side by side, `accounts.parquet` of the run directory.
+        Of more than 200,000 accounts the longest lists of reasons are on disk: `account_parts` has them.
     trace
         Stage by stage: rows, seconds, hashes.
     profile
         What the next run compares itself with: bins of features and scores, and this run's metrics.
+    listed
+        The columns that are on disk.
     """
 
     inputs: PlanInputs
@@ -64,6 +68,11 @@ class Plan(StageResults):
     profile: Mapping[str, Any]
     params: PlanParams
     seed: int
+    listed: Listed = field(default_factory=Listed)
+
+    def account_parts(self) -> Iterator[pl.DataFrame]:
+        """Yield the accounts with all their columns, those on disk too, some at a time."""
+        yield from self.listed.parts(self.accounts)
 
     def as_previous(self) -> PreviousRun:
         """Return what the next run takes over."""

@@ -96,14 +96,16 @@ def _decisions(plan: Plan, accounts: pl.DataFrame) -> pl.DataFrame:
     Where the stage *channel* took another action or channel than the one drawn, nobody knows.
     """
     drawn = plan.actions.frame.select(
-        "account_id", "cost_eur", "reasons", "option_propensity",
-        drawn_action="action", drawn_channel="channel",
-    )  # fmt: skip
+        "account_id", "cost_eur", "option_propensity", drawn_action="action", drawn_channel="channel"
+    )
+    here = pl.col("account_id").is_in(accounts["account_id"].unique().implode())
+    told = pl.concat(part.select("account_id", "reasons").filter(here) for part in plan.account_parts())
     as_drawn = (pl.col("action") == pl.col("drawn_action")) & (pl.col("channel") == pl.col("drawn_channel"))
     return (
         plan.accounts.select("account_id", "account_name", "action", "channel")
         .join(accounts, on="account_id", how="semi", maintain_order="left")
         .join(drawn, on="account_id", how="left", maintain_order="left")
+        .join(told, on="account_id", how="left", maintain_order="left")
         .select(
             "account_id", "account_name", "action",
             decided_channel="channel",
@@ -133,8 +135,13 @@ def account_facts(data: PlanInputs) -> pl.DataFrame:
 
 def _briefs(plan: Plan) -> pl.DataFrame:
     """Return the briefs, and as JSON what the page of a day shows; nothing that is not known."""
-    briefs = plan.tables["briefs"].unique(["account_id", "start_at"], keep="first", maintain_order=True)
-    shown = briefs.join(account_facts(plan.inputs), on="account_id", how="left", maintain_order="left")
+    facts = account_facts(plan.inputs)
+    parts = [_brief_cards(part, facts) for part in plan.briefs.parts()]
+    return pl.concat(parts).unique(["account_id", "start_at"], keep="first", maintain_order=True)
+
+
+def _brief_cards(briefs: pl.DataFrame, facts: pl.DataFrame) -> pl.DataFrame:
+    shown = briefs.join(facts, on="account_id", how="left", maintain_order="left")
     cards = [
         json.dumps(
             {name: value for name, value in row.items() if value not in (None, "", [])}, ensure_ascii=False

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -26,10 +27,19 @@ from dealwright.report.pages import Page, as_script, packed, page_links, render
 from dealwright.report.reasons import Reasons
 from dealwright.report.run import Run
 from dealwright.stats.arrays import Ints
+from dealwright.stored import PartitionedTable
 
 FOLDER: Final = "accounts"
 _CARDS_A_FILE: Final = 1_000
 _FILES_AT_A_TIME: Final = 5
+_WHOLE_ACCOUNTS: Final = 200_000  # whose events, briefs and reasons may all be in memory
+_FILES_A_GROUP: Final = 100  # of more accounts, files whose are
+_PART_ROWS: Final = 100_000
+_LISTS: Final = ("reasons", "value_reasons", "churn_reasons", "excluded")
+# table of the run -> the columns that are read for some files at a time; all without any
+_LONG: Final = {
+    "accounts": ("account_id", *_LISTS), "account_history": (), "briefs": ("account_id", "html"),
+}  # fmt: skip
 # accounts that a browser searches in an instant; the cards of all others open by their address
 MOST_LISTED: Final = 300_000
 # what the index holds of every account, so that a figure of the report can open its rows
@@ -67,29 +77,83 @@ def write_accounts(run: Run, folder: Path) -> None:
         old.unlink()
     shards = pl.Series("_file", shards_of(run.accounts["account_id"], files), dtype=pl.Int64)
     reasons = Reasons(run.form)
-    history, briefs = (_Batches.of(table, files) for table in (run.history, run.tables["briefs"]))
+    listed: list[pl.DataFrame] = []
+    for group in _groups(run, folder, shards, files):
+        history, briefs = (_Batches.of(table, files) for table in (group.history, group.briefs))
 
-    def write_some(first: int) -> pl.DataFrame:
-        here = shards.is_between(first, first + _FILES_AT_A_TIME, closed="left")
-        batch = first // _FILES_AT_A_TIME
-        some = replace(run, accounts=run.accounts.filter(here), history=history.rows_of(batch))
-        cards = _cards_of(some, briefs.rows_of(batch), reasons)
-        shown = cards.select(_SHOWN).with_columns(
-            pl.col(name).round(digits) for name, digits in _PLACES.items()
-        )
-        parts = shown.with_columns(shards.filter(here)).partition_by("_file", as_dict=True, include_key=False)
-        for (number,), part in parts.items():
-            _write(target / f"{number}.js", f"card:{number}", by_column(part))
-        return cards.select(_LISTED)
+        def write_some(
+            first: int, group: _Group = group, history: _Batches = history, briefs: _Batches = briefs
+        ) -> pl.DataFrame:
+            here = group.shards.is_between(first, first + _FILES_AT_A_TIME, closed="left")
+            batch = first // _FILES_AT_A_TIME
+            some = replace(run, accounts=group.accounts.filter(here), history=history.rows_of(batch))
+            cards = _cards_of(some, briefs.rows_of(batch), reasons)
+            shown = cards.select(_SHOWN).with_columns(
+                pl.col(name).round(digits) for name, digits in _PLACES.items()
+            )
+            parts = shown.with_columns(group.shards.filter(here)).partition_by(
+                "_file", as_dict=True, include_key=False
+            )
+            for (number,), part in parts.items():
+                _write(target / f"{number}.js", f"card:{number}", by_column(part))
+            return cards.select(_LISTED)
 
-    # some files at a time: the cards of all accounts would be the largest table of a run; while some are
-    # compressed, which holds no interpreter lock, those of others are gathered
-    listed = parallel_map(write_some, range(0, files, _FILES_AT_A_TIME))
+        # some files at a time: the cards of all accounts would be the largest table of a run; while some are
+        # compressed, which holds no interpreter lock, those of others are gathered
+        listed += parallel_map(write_some, group.places)
     # what brings most is listed first; sorted here, so that a page of many accounts need not
     by_gain = ("expected_value_eur", "account_id")
     index = pl.concat(listed).sort(*by_gain, descending=[True, False], nulls_last=True)
     _write(target / "index.js", "index", _index(index.head(MOST_LISTED), run))
     (folder / "accounts.html").write_text(_page(run, index, files), encoding="utf-8")
+
+
+@dataclass(frozen=True)
+class _Group:
+    """Some files of cards, and what they are made of."""
+
+    places: range  # the first files of its batches
+    accounts: pl.DataFrame
+    shards: pl.Series
+    history: pl.DataFrame
+    briefs: pl.DataFrame
+
+
+def reads_files(folder: Path, accounts: int) -> bool:
+    """Tell whether `write_accounts` reads what is long from the run's folder: it is too much for memory."""
+    return accounts > _WHOLE_ACCOUNTS and all((folder / f"{name}.parquet").exists() for name in _LONG)
+
+
+def _groups(run: Run, folder: Path, shards: pl.Series, files: int) -> Iterator[_Group]:
+    """Yield the files of cards; all of them together, or of many accounts some hundred at a time."""
+    if not reads_files(folder, run.accounts.height):
+        whole = range(0, files, _FILES_AT_A_TIME)
+        yield _Group(whole, run.accounts, shards, run.history, run.tables["briefs"])
+        return
+    long = {name: _partitioned(folder / f"{name}.parquet", columns, files) for name, columns in _LONG.items()}
+    flat = run.accounts.drop(_LISTS, strict=False)
+    for number in range(math.ceil(files / _FILES_A_GROUP)):
+        first = number * _FILES_A_GROUP
+        end = min(first + _FILES_A_GROUP, files)
+        here = shards.is_between(first, end, closed="left")
+        rows = {name: table.take(number) for name, table in long.items()}
+        lists = rows["accounts"].drop("account_id")
+        yield _Group(
+            range(first, end, _FILES_AT_A_TIME), flat.filter(here).hstack(lists), shards.filter(here),
+            rows["account_history"], rows["briefs"],
+        )  # fmt: skip
+
+
+def _partitioned(file: Path, columns: Collection[str], files: int) -> PartitionedTable:
+    """Put the rows of a table of the run where those of a group of files can be read together."""
+    table = pl.scan_parquet(file)
+    table = table.select(columns) if columns else table
+    groups = PartitionedTable(math.ceil(files / _FILES_A_GROUP), table.collect_schema())
+    height = int(table.select(pl.len()).collect().item())
+    for start in range(0, height, _PART_ROWS):
+        rows = table.slice(start, _PART_ROWS).collect()
+        groups.add(rows, pl.Series(shards_of(rows["account_id"], files) // _FILES_A_GROUP))
+    return groups
 
 
 @dataclass(frozen=True)

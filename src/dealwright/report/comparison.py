@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
 import polars as pl
 
 from dealwright.schemas import Columns, conform
+from dealwright.stored import PartitionedTable, StoredTable
 
 CHANGE_COLUMNS: Final[Columns] = {
     "account_id": pl.String,
@@ -39,6 +40,7 @@ HISTORY_COLUMNS: Final[Columns] = {
     "answered": pl.Boolean,
     "amount_eur": pl.Float64,
 }
+ORDER, CONTACT = "order", "contact"
 _EVENTS: Final = 6
 _ACCOUNTS: Final = 100_000  # whose events are put in order together
 _PENDING: Final = 1_000_000  # events that wait before they are put in order with those before
@@ -145,26 +147,13 @@ def recent_events(
     orders: Iterable[pl.DataFrame], touches: Iterable[pl.DataFrame], *, each: int = _EVENTS
 ) -> pl.DataFrame:
     """Return `HISTORY_COLUMNS`: the latest orders and contacts (given some at a time) of every account."""
-    found: dict[str, list[pl.DataFrame]] = {"order": [], "contact": []}
-
-    def keep(what: str, events: pl.DataFrame) -> None:
-        """Add the latest of further events; what is not among the latest of all of them is let go."""
+    found: dict[str, list[pl.DataFrame]] = {ORDER: [], CONTACT: []}
+    for what, events in _events(orders, touches):
         parts = found[what]
         parts.append(_latest(events, each))
+        # what is not among the latest of all of them is let go
         if sum(part.height for part in parts[1:]) > max(parts[0].height, _PENDING):
             parts[:] = [_latest(pl.concat(parts), each)]
-
-    for rows in orders:
-        events = rows.select("account_id", at=pl.col("ordered_at").cast(pl.Datetime("us")),
-                             amount_eur=pl.col("amount_eur").cast(pl.Float64))  # fmt: skip
-        keep("order", events)
-    for rows in touches:
-        made = rows.filter(pl.col("channel").is_not_null())
-        events = made.select(
-            "account_id", "channel", "action", at=pl.col("touched_at").cast(pl.Datetime("us")),
-            answered="response",
-        )  # fmt: skip
-        keep("contact", events)
     # some accounts at a time, in the order of their ids
     ids = pl.concat([part["account_id"].unique() for parts in found.values() for part in parts] or [_NOBODY])
     ids = ids.unique().sort()
@@ -173,14 +162,69 @@ def recent_events(
         first, last = (pl.lit(some["account_id"][place]) for place in (0, -1))
         here = pl.col("account_id").is_between(first, last)
         latest = [
-            conform(part.filter(here), HISTORY_COLUMNS)
-            .with_columns(what=pl.lit(what))
+            _conformed(part.filter(here), what)
             for what, parts in found.items()
             for part in parts
         ]  # fmt: skip
-        # nobody looks at the hour, which would be most of the file
-        shown.append(_latest(pl.concat(latest), each).with_columns(pl.col("at").dt.truncate("1d")))
+        shown.append(_days_of(_latest(pl.concat(latest), each)))
     return pl.concat(shown)
+
+
+def stored_events(
+    orders: Iterable[pl.DataFrame],
+    touches: Iterable[pl.DataFrame],
+    account_ids: pl.Series,
+    *,
+    each: int = _EVENTS,
+) -> StoredTable:
+    """Return the same as `recent_events`, on disk: of logs that are there as well, nothing stays in memory.
+
+    Parameters
+    ----------
+    account_ids
+        Of all accounts: which events are put in order together follows from them.
+    """
+    first = account_ids.sort().gather_every(_ACCOUNTS)
+    kept = PartitionedTable(max(first.len(), 1), HISTORY_COLUMNS)
+    for what, events in _events(orders, touches):
+        place = first.search_sorted(events["account_id"], side="right").cast(pl.Int64) - 1
+        numbered = _conformed(events, what).with_columns(_place=place.clip(0))
+        # sorted by account, and so by place
+        latest = _latest(numbered, each)
+        kept.add(latest.drop("_place"), latest["_place"])
+    shown = StoredTable()
+    for number in range(len(kept)):
+        part = kept.take(number)
+        if part.height:
+            shown.add(_days_of(_latest(part, each)))
+    if not shown.height:
+        shown.add(pl.DataFrame(schema=HISTORY_COLUMNS))
+    return shown
+
+
+def _events(
+    orders: Iterable[pl.DataFrame], touches: Iterable[pl.DataFrame]
+) -> Iterator[tuple[str, pl.DataFrame]]:
+    """Yield what logs say, in the columns of `HISTORY_COLUMNS` that they have, and which of them it is."""
+    for rows in orders:
+        yield ORDER, rows.select(
+            "account_id", at=pl.col("ordered_at").cast(pl.Datetime("us")),
+            amount_eur=pl.col("amount_eur").cast(pl.Float64),
+        )  # fmt: skip
+    for rows in touches:
+        yield CONTACT, rows.filter(pl.col("channel").is_not_null()).select(
+            "account_id", "channel", "action", at=pl.col("touched_at").cast(pl.Datetime("us")),
+            answered="response",
+        )  # fmt: skip
+
+
+def _conformed(events: pl.DataFrame, what: str) -> pl.DataFrame:
+    return conform(events, HISTORY_COLUMNS).with_columns(what=pl.lit(what))
+
+
+def _days_of(events: pl.DataFrame) -> pl.DataFrame:
+    """Leave the hours out: nobody looks at them, and they would be most of the file."""
+    return events.with_columns(pl.col("at").dt.truncate("1d"))
 
 
 def trend_with(

@@ -62,6 +62,7 @@ def write_days(
     people = people_of(people_of_plan(plan))
     places = set(plan.tables["shifts"]["rep_id"]) - people.keys()
     tables = {name: _of_people(table, places) for name, table in plan.tables.items()}
+    tables["briefs"] = pl.concat(_of_people(part, places) for part in plan.briefs.parts())
     accounts = account_facts(plan.inputs)
     said = plan.params.report
     form = format_of(said.locale, said.currency)

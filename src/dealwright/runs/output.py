@@ -21,9 +21,9 @@ from dealwright.plan.notices import notices
 from dealwright.plan.result import Plan
 from dealwright.plan.stages import TABLES
 from dealwright.plan.tasks import day_tasks
-from dealwright.report.accounts_page import write_accounts
+from dealwright.report.accounts_page import reads_files, write_accounts
 from dealwright.report.centre_page import CENTRE_PAGE, render_centre
-from dealwright.report.comparison import changes_since, outcomes_of, recent_events, trend_with
+from dealwright.report.comparison import changes_since, outcomes_of, recent_events, stored_events, trend_with
 from dealwright.report.day_files import people_of_plan, write_days
 from dealwright.report.land import Land
 from dealwright.report.plan_metrics import metrics_text
@@ -31,6 +31,8 @@ from dealwright.report.plan_report import render_report
 from dealwright.runs.day_file import CENTRE_FILES, REP_FILE, REQUEST_FILE, write_day_files
 from dealwright.runs.reading import company_called, read_earlier, read_run
 from dealwright.runs.task_file import TASK_FILE, compression_level, write_tasks
+from dealwright.schemas import PlanInputs
+from dealwright.stored import StoredTable
 from dealwright.tables.rejected import write_rejected
 from dealwright.toml import to_toml
 
@@ -133,14 +135,21 @@ def write_plan(
     (folder / "rejected").mkdir()
     write_rejected(plan.quality.intake, folder / "rejected")
     tables = {"accounts": plan.accounts, **plan.tables}
+    # some of their columns may be on disk
+    in_parts = {
+        **({} if plan.listed.kept else {"accounts": plan.account_parts}),
+        **({} if plan.briefs.texts is None else {"briefs": plan.briefs.parts}),
+    }
     parallel_map(
         lambda name: tables[name].write_parquet(
             folder / f"{name}.parquet",
             compression_level=compression_level(tables[name]),
             row_group_size=_GROUP_ROWS,
         ),
-        tables,
+        [name for name in tables if name not in in_parts],
     )
+    for name, parts in in_parts.items():
+        _write_parts(parts(), folder / f"{name}.parquet", compression_level(tables[name]))
     write_tasks(day_tasks(plan), folder)
     write_day_files(plan, folder)
     company = plan.params.report.company or company_called(run)
@@ -158,6 +167,14 @@ def write_plan(
     (folder / "trace.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
+def _write_parts(parts: Iterable[pl.DataFrame], target: Path, level: int) -> None:
+    """Write a table that is never whole in memory."""
+    stored = StoredTable()
+    for part in parts:
+        stored.add(part)
+    stored.scan().sink_parquet(target, compression_level=level, row_group_size=_GROUP_ROWS)
+
+
 def _write_comparison(plan: Plan, folder: Path, previous: Path | None) -> None:
     """Write who the people are, what changed, the outcomes of the last tasks, and how the figures moved."""
     data, before = plan.inputs, None if previous is None else read_earlier(previous)
@@ -169,10 +186,19 @@ def _write_comparison(plan: Plan, folder: Path, previous: Path | None) -> None:
         None if before is None else before.as_of, data.as_of,
     )  # fmt: skip
     outcomes.write_parquet(folder / "outcomes.parquet")
-    history = recent_events(data.parts("orders"), data.parts("touches"))
-    history.write_parquet(folder / "account_history.parquet", compression_level=compression_level(history))
+    _write_events(data, folder / "account_history.parquet")
     trend = trend_with(() if before is None else before.trend, data.as_of, plan.kpis.summary())
     _write_json(folder / "trend.json", trend)
+
+
+def _write_events(data: PlanInputs, target: Path) -> None:
+    """Write what happened lately; where the orders are on disk, without having all of it in memory."""
+    if isinstance(data.logs()["orders"], StoredTable):
+        events = stored_events(data.parts("orders"), data.parts("touches"), data.accounts["account_id"])
+        events.scan().sink_parquet(target, compression_level=compression_level(events))
+        return
+    history = recent_events(data.parts("orders"), data.parts("touches"))
+    history.write_parquet(target, compression_level=compression_level(history))
 
 
 def write_report(folder: Path, plan: Plan | None = None) -> Path:
@@ -188,7 +214,8 @@ def write_report(folder: Path, plan: Plan | None = None) -> Path:
     InputError
         The folder is not a run's; the message says which file is missing or broken.
     """
-    run = read_run(folder, plan)
+    many = plan is not None and reads_files(folder, plan.accounts.height)
+    run = read_run(folder, plan, events=not many)
     page = render_report(run)
     centre = None if run.tables["shifts"].is_empty() else render_centre(run)
     target, partial = folder / "report.html", folder / ".report.html.partial"

@@ -30,7 +30,13 @@ VERSIONS: Final = "versions"  # below the run's folder: days that were changed a
 _DAYS: Final = ("maps", "briefs", "calendars", "days")
 
 
-def read_run(folder: Path | str, plan: Plan | None = None, *, columns: Collection[str] | None = None) -> Run:
+def read_run(
+    folder: Path | str,
+    plan: Plan | None = None,
+    *,
+    columns: Collection[str] | None = None,
+    events: bool = True,
+) -> Run:
     """Read a run from its folder.
 
     Parameters
@@ -39,6 +45,8 @@ def read_run(folder: Path | str, plan: Plan | None = None, *, columns: Collectio
         What was written there, where it is still at hand: its tables are not read again.
     columns
         Of the accounts, where these are enough: then the events of the accounts are not read either.
+    events
+        Whether they are read.
 
     Raises
     ------
@@ -72,7 +80,7 @@ def read_run(folder: Path | str, plan: Plan | None = None, *, columns: Collectio
             people=people_of(_read_people(folder / "people.parquet", tables)),
             changes=_read_table(folder / "changes.parquet", CHANGE_COLUMNS),
             outcomes=_read_table(folder / "outcomes.parquet", OUTCOME_COLUMNS),
-            history=pl.DataFrame(schema=HISTORY_COLUMNS) if columns is not None
+            history=pl.DataFrame(schema=HISTORY_COLUMNS) if columns is not None or not events
             else _read_table(folder / "account_history.parquet", HISTORY_COLUMNS),
             trend=tuple(_read_json(folder / "trend.json") or ()),
             first_day=_first_day(folder, tables),

@@ -11,13 +11,15 @@ import polars as pl
 
 from dealwright.errors import InputError
 from dealwright.schemas import DAY_TASK_COLUMNS, DayTasks
+from dealwright.stored import StoredTable
 
 TASK_FILE: Final = "tasks.parquet"
 _KEY: Final = "dealwright.run"
 _LARGE_ROWS: Final = 50_000
+_GROUP_ROWS: Final = 20_000
 
 
-def compression_level(table: pl.DataFrame) -> int:
+def compression_level(table: pl.DataFrame | StoredTable) -> int:
     """Return how much a table of a run is compressed.
 
     12 makes it a sixth smaller than the default, and takes six times as long: seconds for a small table. 6 is
@@ -38,6 +40,8 @@ def write_tasks(tasks: DayTasks, folder: Path) -> None:
     tasks.frame.write_parquet(
         folder / TASK_FILE,
         compression_level=compression_level(tasks.frame),
+        # the texts of many tasks at a time, and those of few whole
+        row_group_size=_GROUP_ROWS if tasks.frame.height > _LARGE_ROWS else None,
         metadata={_KEY: json.dumps(run)},
     )
 

@@ -54,7 +54,7 @@ def asked(data: PlanInputs, now: Any = PLANNED, **schedule: Any) -> dict[tuple[s
         return now
 
     with pytest.MonkeyPatch.context() as patch:  # one after the other, so that they are told apart
-        patch.setattr("dealwright.plan.headcount.parallel_map", lambda ask, others: [*map(ask, others)])
+        patch.setattr("dealwright.plan.headcount.parallel_map", lambda ask, others, **_: [*map(ask, others)])
         table = find_headcount(now, data, PlanParams(schedule=ScheduleParams(**schedule)), restaff)
     return dict(zip(table.select("rule", "channel").rows()[1:], questions, strict=True))
 

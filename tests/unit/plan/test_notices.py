@@ -55,6 +55,7 @@ def night(**parts: Any) -> Any:
     )
     return SimpleNamespace(
         accounts=table(ACCOUNT_COLUMNS, *accounts),
+        account_parts=lambda: iter([table(ACCOUNT_COLUMNS, *accounts)]),
         tables=tables,
         territories=parts.get("territories"),
         routes=parts.get("routes", SimpleNamespace(notes=(), travel_source="estimated (straight line)")),

@@ -271,6 +271,8 @@ def night(**parts: Any) -> Any:
     }  # fmt: skip
     given = {
         "accounts": accounts, "actions": SimpleNamespace(frame=drawn), "tables": tables, "routes": object(),
+        "account_parts": lambda: accounts.with_columns(drawn["reasons"]).iter_slices(3),
+        "briefs": SimpleNamespace(parts=lambda: tables["briefs"].iter_slices(1)),
         "inputs": PlanInputs(
             pl.DataFrame({"account_id": ["V"], "street": ["Main 1"], "tel": [123456], "lat_deg": [41.5],
                           "lon_deg": [2.5]}),

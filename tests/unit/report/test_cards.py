@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -207,6 +208,34 @@ def test_many_files_are_written_a_few_at_a_time(folder: Path, monkeypatch: pytes
     assert [card["events"] is None for card in sorted(cards, key=lambda card: card["account_id"])] == [
         True, False, True,
     ]  # fmt: skip
+
+
+def test_of_many_accounts_what_is_long_is_read_for_some_files_at_a_time(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same files come out, with what is told of the accounts in memory or on the disk only."""
+    briefs = {"account_id": ["B 2", "A1", "B 2"], "html": ["<p>1</p>", "<p>2</p>", "<p>3</p>"]}
+    pl.DataFrame(briefs).write_parquet(folder / "briefs.parquet")
+    monkeypatch.setattr(accounts_page, "_CARDS_A_FILE", 1)
+    monkeypatch.setattr(accounts_page, "_FILES_AT_A_TIME", 1)
+    written = []
+    for most, a_group in ((100, 100), (2, 1), (2, 2)):
+        monkeypatch.setattr(accounts_page, "_WHOLE_ACCOUNTS", most)
+        monkeypatch.setattr(accounts_page, "_FILES_A_GROUP", a_group)
+        run = read_run(folder, events=most > 3)
+        if most < 3:
+            run = replace(
+                run, accounts=run.accounts.drop("reasons", "churn_reasons", "value_reasons", "excluded")
+            )
+        write_accounts(run, folder)
+        written.append({path.name: path.read_bytes() for path in (folder / "accounts").glob("*.js")})
+    assert written[0] == written[1] == written[2]
+    cards = [
+        card for name in written[1] if name != "index.js" for card in unpacked(folder / "accounts" / name)
+    ]
+    assert {card["account_id"]: card["brief"] for card in cards} == {
+        "A1": "<p>2</p>", "B 2": "<p>1</p><p>3</p>", "<C>": None,
+    }  # fmt: skip
 
 
 def test_of_very_many_accounts_the_page_lists_those_that_bring_most_and_says_so(

@@ -7,9 +7,10 @@ from datetime import datetime, timedelta
 import numpy as np
 import polars as pl
 import pytest
+from polars.testing import assert_frame_equal
 
 from dealwright.report import comparison
-from dealwright.report.comparison import HISTORY_COLUMNS, recent_events
+from dealwright.report.comparison import HISTORY_COLUMNS, recent_events, stored_events
 
 DAY = datetime(2026, 6, 1)
 
@@ -42,9 +43,14 @@ def test_the_latest_events_of_each_account_come_first(monkeypatch: pytest.Monkey
         found = recent_events(orders.iter_slices(rows), touches.iter_slices(rows))
         assert dict(found.schema) == dict(HISTORY_COLUMNS)
         assert found.rows() == expected
+        stored = stored_events(
+            orders.iter_slices(rows), touches.iter_slices(rows), pl.Series("account_id", ids[::-1])
+        )
+        assert_frame_equal(stored.collect(), found)
 
 
 def test_without_a_log_there_are_no_events() -> None:
     found = recent_events([], [])
     assert found.is_empty()
     assert dict(found.schema) == dict(HISTORY_COLUMNS)
+    assert_frame_equal(stored_events([], [], pl.Series("account_id", ["A1"])).collect(), found)

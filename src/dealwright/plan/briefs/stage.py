@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,9 +22,12 @@ from dealwright.plan.briefs.wording import END, LINES, NEXT, Wording, escape_tex
 from dealwright.plan.inputs import align, gather_inputs
 from dealwright.plan.partitions import apply
 from dealwright.schemas import BRIEF_COLUMNS, AccountSchema, PlanInputs
+from dealwright.stored import StoredColumns
 
 _BATCH: Final = 1_000
 _PART: Final = 10_000  # of a worker: some seconds, of which compiling the sentences takes a tenth
+_MANY: Final = 50_000  # briefs whose texts are on disk
+_TEXTS: Final = ("markdown", "html")
 _KEPT: Final = ("account_id", "rep_id", "start_at", "stop", "action", "channel")  # of a task, as it is
 
 
@@ -37,13 +41,25 @@ class Briefs(Summarised):
         ``account_id, has_brief``: one row per account, in the order of the accounts.
     briefs
         `BRIEF_COLUMNS`, by representative and time; ``html`` is a fragment, escaped.
+        Of more than 50,000 the texts are on disk: `parts` has them.
     language
         The language they are in.
+    texts
+        The columns that are on disk.
     """
 
     frame: pl.DataFrame
     briefs: pl.DataFrame
     language: str
+    texts: StoredColumns | None = None
+
+    def parts(self) -> Iterator[pl.DataFrame]:
+        """Yield the briefs with all their columns, those on disk too, some at a time."""
+        if self.texts is None:
+            yield self.briefs
+            return
+        for part in self.texts.beside(self.briefs):
+            yield part.select(BRIEF_COLUMNS.keys())
 
     def summary(self) -> dict[str, Any]:
         """Return the count and the language."""
@@ -102,10 +118,20 @@ def write_briefs(
     told = _in_currency(_in_language(params.language, tasks, inputs, decisions), params.currency)
     facts = gather_facts(tasks, inputs, told)
     wording = load_wording(params.language, params.wording, facts.columns, currency=params.currency)
-    parts = [facts] if executor is None else [*facts.iter_slices(_PART)] or [facts]
-    made = pl.concat(apply(partial(render, wording=wording), parts, executor))
+    many = facts.height > _MANY
+    parts = [facts] if executor is None and not many else [*facts.iter_slices(_PART)] or [facts]
+    write = partial(render, wording=wording)
+    texts: StoredColumns | None = None
+    if many:
+        texts, shown = StoredColumns(pl.DataFrame(schema=dict.fromkeys(_TEXTS, pl.String))), []
+        for part in map(write, parts) if executor is None else apply(write, parts, executor):
+            texts.add(part.select(_TEXTS))
+            shown.append(part.drop(_TEXTS))
+        made = pl.concat(shown)
+    else:
+        made = pl.concat(apply(write, parts, executor))
     with_brief = pl.col("account_id").is_in(made["account_id"].unique().implode())
-    return Briefs(decisions.select("account_id", has_brief=with_brief), made, params.language)
+    return Briefs(decisions.select("account_id", has_brief=with_brief), made, params.language, texts)
 
 
 def _in_language(
