@@ -82,9 +82,11 @@ def write_assets(folder: Path, *names: str) -> None:
 @lru_cache(maxsize=8)
 def environment(form: Format) -> Environment:
     """Return the environment of all pages in a format; everything is escaped."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
+    from jinja2 import PackageLoader, StrictUndefined
 
-    made = Environment(
+    from dealwright.report.page_environment import PageEnvironment
+
+    made = PageEnvironment(
         loader=PackageLoader("dealwright.report"), autoescape=True, undefined=StrictUndefined,
         trim_blocks=True, lstrip_blocks=True, bytecode_cache=_compiled_templates(),
     )  # fmt: skip

@@ -414,8 +414,7 @@ begin
         'win_probability', coalesce(r.win_probability, v.win_probability), 'win_low', coalesce(r.win_low, v.win_low),
         'win_high', coalesce(r.win_high, v.win_high), 'expected_value', coalesce(r.expected_value, v.expected_value),
         'open', r.open, 'capacity', r.capacity, 'eligible', r.eligible,
-        'reasons', dealwright_engine.reasons_for(common, r.agent_id, r.eligible, ask),
-        'would_have_got_it', dealwright_engine.would_win(d, ask, r.agent_id)
+        'reasons', dealwright_engine.reasons_for(common, r.agent_id, r.eligible, ask)
     ) order by r.ordinality) into ranking
     from dealwright_engine.rank_by(d.policy, ask, d.policy_params, null, false) with ordinality as r
     left join dealwright.agent as a using (agent_id)
@@ -423,6 +422,17 @@ begin
     left join dealwright_engine.rank_value(ask, '{}', null, false) as v
         on d.policy <> 'value' and v.agent_id = r.agent_id
     where r.ordinality <= 10 or r.agent_id in (d.agent_id, d.owner_agent_id, asked_agent_id);
+    if d.policy = 'workload'
+            or common.agents_differ and coalesce((d.policy_params ->> 'fairness')::double precision, 0) = 0 then
+        -- Each agent is judged by itself: who would stand before the first of all and the other few would stand before
+        -- everybody, and the others need not be looked at once for each number of open assignments.
+        delete from pg_temp.agent as a
+        where a.agent_id <> all (array(
+            select (e.line ->> 'agent_id')::bigint from jsonb_array_elements(ranking) as e (line)));
+    end if;
+    select jsonb_agg(e.line || jsonb_build_object('would_have_got_it',
+            dealwright_engine.would_win(d, ask, (e.line ->> 'agent_id')::bigint)) order by e.place) into ranking
+    from jsonb_array_elements(ranking) with ordinality as e (line, place);
     return dealwright_engine.own_part(jsonb_build_object(
         'assignment_id', d.assignment_id, 'lead_id', d.lead_id, 'agent_id', d.agent_id,
         'agent_name', (select a.name from dealwright.agent as a where a.agent_id = d.agent_id),

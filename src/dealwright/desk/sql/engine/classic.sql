@@ -57,7 +57,18 @@ create or replace function dealwright_engine.classic_scores(agent_ids bigint[], 
     luxury_wanted boolean, weights jsonb)
 returns table (agent_id bigint, raw double precision, match_score double precision, contribution double precision[])
     language sql stable as $$
-    with feature as (
+    with weight as materialized (
+        -- each read out of the document once, not once for every agent
+        select (weights ->> 'rating_score')::double precision as rating,
+            (weights ->> 'experience_score')::double precision as experience,
+            (weights ->> 'revenue_score')::double precision as revenue,
+            (weights ->> 'dest_expertise_score')::double precision as destination,
+            (weights ->> 'lead_conversion_score')::double precision as conversion,
+            (weights ->> 'communication_score')::double precision as communication,
+            (weights ->> 'requirements_score')::double precision as requirements,
+            (weights ->> 'recency_score')::double precision as recency,
+            (weights ->> 'availability_score')::double precision as availability
+    ), feature as (
         select id as agent_id,
                features[9 * place - 8] as rating, features[9 * place - 7] as experience,
                    features[9 * place - 6] as revenue,
@@ -68,17 +79,18 @@ returns table (agent_id bigint, raw double precision, match_score double precisi
         from unnest(agent_ids) with ordinality as l (id, place)
     ), weighted as (
         select f.agent_id, array[
-            (weights ->> 'rating_score')::double precision * percent_rank() over (order by f.rating),
-            (weights ->> 'experience_score')::double precision * percent_rank() over (order by f.experience),
-            (weights ->> 'revenue_score')::double precision * percent_rank() over (order by f.revenue),
-            (weights ->> 'dest_expertise_score')::double precision * percent_rank() over (order by f.destination),
-            (weights ->> 'lead_conversion_score')::double precision * percent_rank() over (order by f.conversion),
-            (weights ->> 'communication_score')::double precision * percent_rank() over (order by f.communication),
-            (weights ->> 'requirements_score')::double precision * (luxury_wanted and f.is_luxury)::integer,
-            (weights ->> 'recency_score')::double precision * percent_rank() over (order by f.recency),
-            (weights ->> 'availability_score')::double precision * percent_rank() over (order by f.availability)
+            w.rating * percent_rank() over (order by f.rating),
+            w.experience * percent_rank() over (order by f.experience),
+            w.revenue * percent_rank() over (order by f.revenue),
+            w.destination * percent_rank() over (order by f.destination),
+            w.conversion * percent_rank() over (order by f.conversion),
+            w.communication * percent_rank() over (order by f.communication),
+            w.requirements * (luxury_wanted and f.is_luxury)::integer,
+            w.recency * percent_rank() over (order by f.recency),
+            w.availability * percent_rank() over (order by f.availability)
         ] as part
         from feature as f
+        cross join weight as w
     ), scored as (
         select w.agent_id, w.part,
                w.part[1] + w.part[2] + w.part[3] + w.part[4] + w.part[5] + w.part[6] + w.part[7] + w.part[8]
@@ -101,17 +113,28 @@ language sql stable as $$
     where m.kind = 'classic' and case when past_model_id is null then m.promoted else m.model_id = past_model_id end
 $$;
 
-create or replace function dealwright_engine.rank_classic(ask dealwright_engine.enquiry, k integer,
-    eligible_only boolean)
-returns setof dealwright_engine.ranked language plpgsql stable as $$
+create or replace function dealwright_engine.required_classic_weights(past_model_id bigint)
+returns jsonb language plpgsql stable as $$
 declare
-    weights jsonb := (dealwright_engine.classic_weights(ask.model_id)).weights;
-    luxury_wanted boolean := coalesce(ask.requirements ilike '%luxury%', false);
+    weights constant jsonb := (dealwright_engine.classic_weights(past_model_id)).weights;
 begin
     if weights is null then
         raise exception 'the classic policy has no weights yet' using errcode = 'DW002',
             hint = 'dealwright train --classic learns them, dealwright model load FILE takes given ones';
     end if;
+    return weights;
+end
+$$;
+comment on function dealwright_engine.required_classic_weights(bigint) is
+    'The weights of the classic policy, by default those at work; refused where there are none.';
+
+create or replace function dealwright_engine.rank_classic(ask dealwright_engine.enquiry, k integer,
+    eligible_only boolean)
+returns setof dealwright_engine.ranked language plpgsql stable as $$
+declare
+    weights constant jsonb := dealwright_engine.required_classic_weights(ask.model_id);
+    luxury_wanted boolean := coalesce(ask.requirements ilike '%luxury%', false);
+begin
     return query
     with flat as (
         select ask.feature_agent_ids as agent_ids, ask.features as features

@@ -294,6 +294,7 @@ begin
         ask := dealwright_engine.leave_out_full(ask, null);
     end if;
     if rule.name = 'classic' then
+        perform dealwright_engine.required_classic_weights(ask.model_id);  -- before anything is worked out
         -- computed once, for the scores and for the reasons
         select array_agg(f.agent_id order by f.agent_id) as ids,
             array_agg(f.feature order by f.agent_id) as features into flat

@@ -3,6 +3,7 @@ returns dealwright_engine.reason_context language plpgsql stable as $$
 declare
     result dealwright_engine.reason_context;
     q dealwright_engine.lead_query;
+    classic_weights jsonb;
 begin
     result.policy := policy;
     if policy = 'value' then
@@ -31,13 +32,13 @@ begin
             ) as e;
         end if;
     elsif policy = 'classic' then
+        classic_weights := (dealwright_engine.classic_weights(ask.model_id)).weights;
         select array_agg(s.agent_id order by s.agent_id),
                (select array_agg(x order by o)
                    from unnest(array_agg(s.contribution order by s.agent_id)) with ordinality as u (x, o))
         into result.agent_ids, result.parts
         from dealwright_engine.classic_scores(ask.feature_agent_ids, ask.features,
-                coalesce(ask.requirements ilike '%luxury%', false),
-                    (dealwright_engine.classic_weights(ask.model_id)).weights) as s;
+                coalesce(ask.requirements ilike '%luxury%', false), classic_weights) as s;
     elsif policy = 'fair' then
         result.received := (dealwright_engine.fair_level_at(ask.asked_at, true)).received;
     end if;
