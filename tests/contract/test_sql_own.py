@@ -150,7 +150,7 @@ def test_what_would_have_been_needed_is_the_least_change_of_the_workload(
     with connection.transaction():
         told = value(connection, "select dealwright.explain(%s)", placed["assignment_id"])
         # the state that the decision saw stands in front of the live one until the transaction ends
-        rows(connection, "set local search_path = pg_temp, dealwright, dealwright_engine, public")
+        rows(connection, "set local search_path = pg_temp, dealwright, dealwright_engine, public, extensions")
         needed = {}
         for agent_id in agents.values():
             present = value(connection, "select open from pg_temp.agent where agent_id = %s", agent_id)
