@@ -1,4 +1,4 @@
-"""What is told of every account in lists of sentences: on disk, where there are many accounts.
+"""Lists of sentences about every account: on disk, where there are many accounts.
 
 Such columns are more than half of what a night finds, and hardly any stage reads them.
 """

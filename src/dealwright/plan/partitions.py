@@ -16,7 +16,7 @@ from dealwright.parallel import parallel_map
 
 T = TypeVar("T")
 R = TypeVar("R")
-# more of them make one plan at a time, and what is told of each in sentences stays on disk
+# more of them make one plan at a time, and the sentences about each account stay on disk
 MANY_ACCOUNTS: Final = 200_000
 APPLY_ROWS: Final = 100_000
 LOG_ROWS: Final = 1_000_000
