@@ -22,7 +22,7 @@ from dealwright.dimensions import BOOKING_STATUSES, EMPTY
 from dealwright.errors import InputError, UnknownNameError
 from dealwright.schemas import ACCOUNT_ROLES, ALWAYS, CHANNELS
 from dealwright.tables.fields import ACCOUNT_FIELDS, TABLES
-from dealwright.tables.reader import Format, composed
+from dealwright.tables.reader import Format, column_name, composed
 from dealwright.toml import Share, convert, read_toml
 
 DESK_TABLES: Final = ("agents", "assignments", "bookings")
@@ -362,8 +362,14 @@ def _composed(said: Any, key: str = "") -> Any:
     if isinstance(said, dict):
         return {composed(name): _composed(its, name) for name, its in said.items()}
     if isinstance(said, list):
-        return [_composed(item, key) for item in said]
-    return composed(said) if isinstance(said, str) and key != "file" else said
+        return [
+            composed(item) if isinstance(item, str) and key != "file" else _composed(item, key)
+            for item in said
+        ]
+    if not isinstance(said, str) or key == "file":
+        return said
+    # a query has lines, and a comment in it ends with one
+    return composed(said) if key in ("query", "where") else column_name(said)
 
 
 def _inherit_formats(raw: dict[str, Any]) -> None:

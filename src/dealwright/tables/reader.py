@@ -104,12 +104,15 @@ def as_text(column: pl.Series) -> pl.Series:
 def composed(text: str) -> str:
     """Write accented letters as one character each: macOS writes two, which look the same.
 
-    A line break in a name, which spreadsheets have in narrow columns, is a space. ``^x$`` gets a space at its
-    end: Polars takes a column of that name for a pattern.
+    ``^x$`` gets a space at its end: Polars takes a column of that name for a pattern.
     """
     text = text if text.isascii() else unicodedata.normalize("NFC", text)
-    text = re.sub(r"\s*[\r\n]+\s*", " ", text)
     return f"{text} " if text.startswith("^") and text.endswith("$") else text
+
+
+def column_name(text: str) -> str:
+    """Return a column's name: `composed`, and on one line, where spreadsheets break it in narrow columns."""
+    return composed(re.sub(r"\s*[\r\n]+\s*", " ", text))
 
 
 def read_table(source: Path | str | Any, given: Format = Format(), name: str = "") -> RawTable:
@@ -179,7 +182,7 @@ def _table(
     names: dict[str, int] = {}
     unused = []
     for number, cell in enumerate(frame.columns if header is None else header, 1):
-        name = composed((cell or "").strip()) or f"column {number}"
+        name = column_name((cell or "").strip()) or f"column {number}"
         if name in names:
             raise InputError(
                 f"{file}, {place}: columns {names[name]} and {number} are both {name!r}; rename one"
@@ -380,9 +383,15 @@ def _split(content: bytes, given: Format, file: str) -> tuple[str, _Rows]:
 
 def _first_row(content: bytes) -> tuple[bytes, bytes]:
     """Return the first row, over several lines where a quoted cell has line breaks, and what follows it."""
-    lines = content.split(b"\n", _ABOVE)
-    end = next((n for n in range(1, len(lines)) if b"\n".join(lines[:n]).count(b'"') % 2 == 0), 1)
-    return b"\n".join(lines[:end]), b"\n".join(lines[end:])
+    end = content.find(b"\n")
+    for _ in range(_ABOVE):
+        if end < 0:
+            break
+        if content.count(b'"', 0, end) % 2 == 0:
+            return content[:end], content[end + 1 :]
+        end = content.find(b"\n", end + 1)
+    first, _, body = content.partition(b"\n")  # a quote that is no quote
+    return first, body
 
 
 def _regular(content: bytes, separator: str) -> _Rows | None:

@@ -208,6 +208,16 @@ def test_a_source_is_called_what_the_user_calls_it() -> None:
     assert Source(constant="3").label == "constant '3'"
 
 
+def test_a_column_is_called_in_one_line_and_a_query_keeps_its_lines() -> None:
+    query = "select * -- all of it\nfrom people"
+    text = SMALL.replace('id = "no"', 'id = "agent\\nno"').replace('["Won"]', '["Won\\nnow"]')
+    text = text.replace('file = "people.csv"', f'file = "postgresql://h/d"\nquery = """{query}"""')
+    company = parse_mapping(text)
+    assert company.tables["agents"].fields["id"] == Source(("agent no",))
+    assert company.tables["agents"].format.query == query
+    assert company.statuses["won\nnow"] == "confirmed"
+
+
 def test_bookings_without_a_file_are_in_the_assignments_and_others_say_from() -> None:
     flat = SMALL.replace('file = "deals.csv"\n', "")
     assert parse_mapping(flat).tables["bookings"].taken_from == "assignments"
