@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import gc
 import logging
 import os
 import signal
@@ -24,6 +23,7 @@ from dealwright.desk.desk import Desk
 from dealwright.errors import DatabaseError, DatabaseUrlError, InputError
 from dealwright.runs.logs import log_as_json
 from dealwright.service.app import create_app
+from dealwright.service.collection import Collection
 from dealwright.service.core import Service
 from dealwright.service.metrics import FOLDER_VARIABLE
 from dealwright.service.params import ServiceParams
@@ -144,9 +144,7 @@ class _Ending:
 
     def serve(self, service: Service) -> None:
         self._service = service
-        # what was imported stays: looking through it again and again would halt all requests for 50 ms each
-        gc.collect()
-        gc.freeze()
+        Collection().begin()
         _log.info("process %d serves", os.getpid())
 
     def take_signals(self) -> None:
