@@ -296,6 +296,9 @@ def test_a_shift_of_the_contact_centre_is_moved_by_keyboard_and_mouse_refused_pr
     assert handle.get_attribute("data-end") == str(end - 120)
     kept = api(service).json()["centre"]
     assert kept["difference"] == more
+    lead = page.get_by_text("1 change, against the plan")
+    expect(lead).to_contain_text(f"{more['short_min']:+.0f} min of staff missing".replace("+0", "0"))
+    expect(lead).not_to_contain_text("km")
     short = sum(
         30 * max(row["required"] - row["scheduled"], 0)
         for row in kept["levels"]

@@ -270,15 +270,34 @@ def _visit_rows(state: DayAsChanged) -> tuple[dict[str, Any], ...]:
 
 
 def _lead(form: Format, state: DayState) -> str:
+    """Say what the changes bring and take: the field's, the contact centre's, or both."""
     if not state.changes:
         return form.text("As it was planned; move what you want to change.")
-    more = state.changed.difference
-    return form.text(
-        "%(changes)s, against the plan: %(value)s of value, %(km)s km.",
-        changes=form.texts("%(count)s change", "%(count)s changes", len(state.changes)),
-        value=signed(form.money(more.value_eur, cents=True), more.value_eur),
-        km=signed(form.number(more.distance_km, 1), more.distance_km),
-    )
+    changes = form.texts("%(count)s change", "%(count)s changes", len(state.changes))
+    said = []
+    if not all(is_of_centre(change) for change in state.changes):
+        more = state.changed.difference
+        said.append(
+            form.text(
+                "%(changes)s, against the plan: %(value)s of value, %(km)s km.",
+                changes=changes,
+                value=signed(form.money(more.value_eur, cents=True), more.value_eur),
+                km=signed(form.number(more.distance_km, 1), more.distance_km),
+            )
+        )
+    if state.centre is not None and any(is_of_centre(change) for change in state.changes):
+        of_centre = state.centre.difference
+        said.append(
+            form.text(
+                "%(changes)s, against the plan: %(value)s of value, %(short)s min of staff missing, "
+                "%(cost)s of staff cost.",
+                changes=form.text("Contact centre") if said else changes,
+                value=signed(form.money(of_centre.value_eur, cents=True), of_centre.value_eur),
+                short=signed(form.number(of_centre.short_min, 0), round(of_centre.short_min)),
+                cost=signed(form.money(of_centre.cost_eur, cents=True), of_centre.cost_eur),
+            )
+        )
+    return " ".join(said)
 
 
 _AT: Final = "/nights/{night_id:int}/day/{day}"
