@@ -13,7 +13,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from dealwright.plan.actions.catalogue import DAYS, Catalogue, Channel
-from dealwright.plan.flow import allocate_by_flow
+from dealwright.plan.staffing.call_flow import fit_calls
 from dealwright.plan.staffing.clock import interval_of, on_clock_of, skipped_intervals
 from dealwright.plan.staffing.demand import Floats, Ints
 from dealwright.plan.staffing.params import DAY_MIN, ScheduleParams
@@ -163,7 +163,7 @@ def is_quiet(moment: datetime, channel: Channel) -> bool:
 
 
 def place_calls(callees: Callees, slots: Slots, taken: NDArray[np.bool_], params: ScheduleParams) -> Ints:
-    """Return the slot of each account, -1 for none: the most important calls that fit, by a flow.
+    """Return the slot of each account, -1 for none: the most important calls that fit, as early as can be.
 
     Accounts with the same window keep their order of importance through the day.
     """
@@ -174,25 +174,23 @@ def place_calls(callees: Callees, slots: Slots, taken: NDArray[np.bool_], params
     cells, room = np.unique(cell[free], return_counts=True)
     if not cells.size or not callees.row.size:
         return slot_of
-    kinds = callees.permitted.reshape(len(callees.permitted), -1)[:, cells]
-    # of accounts with the same window no more than there are slots can ever be called
-    rank = np.zeros(callees.row.size, dtype=np.int64)
-    for kind in range(len(kinds)):
-        of_kind = np.flatnonzero(callees.window == kind)
-        rank[of_kind] = np.arange(of_kind.size)
-    hopeful = np.flatnonzero(rank < (kinds * room).sum(axis=1)[callees.window])
-    weight = (hopeful.size - np.arange(hopeful.size)).astype(np.float64)  # by importance, as given
-    value = np.where(kinds[callees.window[hopeful]].T, weight, -np.inf)
-    choice = allocate_by_flow(value, room.astype(np.float64))
-    by_cell: dict[int, list[int]] = {}
-    for slot in free:
-        by_cell.setdefault(int(cell[slot]), []).append(int(slot))
-    for kind in range(len(kinds)):
-        chosen = hopeful[(choice >= 0) & (callees.window[hopeful] == kind)]
-        for callee, place in zip(
-            chosen, np.sort(choice[(choice >= 0) & (callees.window[hopeful] == kind)]), strict=True
-        ):
-            slot_of[callee] = by_cell[int(cells[place])].pop(0)
+    # windows that differ on the clock may be the same intervals
+    possible, kind_of = np.unique(
+        callees.permitted.reshape(len(callees.permitted), -1)[:, cells], axis=0, return_inverse=True
+    )
+    kind = kind_of.reshape(-1)[callees.window]
+    called, number = fit_calls(kind, possible, room)
+    chosen = np.flatnonzero(called)
+    chosen = chosen[np.argsort(kind[chosen], kind="stable")]
+    kinds, places = np.nonzero(number)
+    place = np.repeat(places, number[kinds, places])
+    # the calls of an interval take its slots in turn
+    order = np.argsort(place, kind="stable")
+    begins = np.cumsum(np.append(0, np.bincount(place, minlength=cells.size)[:-1]))
+    turn = np.empty(place.size, dtype=np.int64)
+    turn[order] = np.arange(place.size) - begins[place[order]]
+    by_cell = free[np.argsort(cell[free], kind="stable")]
+    slot_of[chosen] = by_cell[np.cumsum(np.append(0, room[:-1]))[place] + turn]
     return slot_of
 
 
