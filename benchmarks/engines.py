@@ -1,12 +1,13 @@
-"""Two versions of the engine beside one another: instructions of a placement and of a settlement.
+"""Two versions of the engine beside one another: instructions of a placement, a settlement and a batch.
 
     python benchmarks/engines.py --before FOLDER    # another checkout of Dealwright
 
 Seconds cannot tell one percent apart on a machine that others use; what a backend executes, valgrind counts
 to within some thousandths (`apt install valgrind`; Linux). Each version loads a desk with its own code: the
 same agents, model and history. Then PostgreSQL, as one process (`postgres --single`), places the same leads
-one after the other and settles their bookings, for a copy of the data each time; what it takes to start and
-to plan the statements is in two runs of different length alike, and goes away with their difference.
+one after the other, settles their bookings and places leads in batches of ten, for a copy of the data each
+time; what it takes to start and to plan the statements is in two runs of different length alike, and goes
+away with their difference.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ from targets import at_most, machine
 
 ROOT = Path(__file__).resolve().parents[1]
 WARM_UP = 60
+BATCH = 10
 COUNTED = re.compile(r"Collected : (\d+)")
 Statements = Mapping[str, Sequence[str]]
 
@@ -78,8 +80,7 @@ def main() -> None:
 
 def make_desks(server: Server, sources: Mapping[str, Path], args: argparse.Namespace) -> Statements:
     """Load the desk of each version with its own code, and return what both are to do."""
-    placing: list[str] = []
-    settling: list[str] = []
+    found: Statements = {}
     for version, source in sources.items():
         with psycopg.connect(server.url_of("postgres"), autocommit=True) as connection:
             connection.execute(f'create database "{version}" template template1')
@@ -90,7 +91,7 @@ def make_desks(server: Server, sources: Mapping[str, Path], args: argparse.Names
         )  # fmt: skip
         with psycopg.connect(server.url_of(version), autocommit=True) as connection:
             connection.execute("vacuum freeze analyze")
-            found = connection.execute(
+            rows = connection.execute(
                 "select l.attributes from dealwright.lead as l where not exists (select from "
                 "dealwright.dimension as d where d.required and l.attributes ->> d.name is null) "
                 "order by l.lead_id limit %s", [args.leads + WARM_UP]
@@ -98,15 +99,26 @@ def make_desks(server: Server, sources: Mapping[str, Path], args: argparse.Names
             last = connection.execute("select last_value from dealwright.booking_booking_id_seq").fetchone()
             connection.execute("checkpoint")
         assert last is not None
-        leads = [json.dumps({"customer_name": "A customer", "attributes": row[0]}) for row in found]
-        asked = [f"call dealwright.assign('{lead.replace(chr(39), 2 * chr(39))}'::jsonb)" for lead in leads]
+        leads = [json.dumps({"customer_name": "A customer", "attributes": row[0]}) for row in rows]
+        literals = [f"'{lead.replace(chr(39), 2 * chr(39))}'::jsonb" for lead in leads]
+        asked = [f"call dealwright.assign({lead})" for lead in literals]
         settled = [
             f"call dealwright.settle({last[0] + number}, 'confirmed', 1000, 200)"
             for number, _ in enumerate(leads, start=1)
         ]
-        assert not placing or (asked, settled) == (placing, settling), "the two desks differ"
-        placing, settling = asked, settled
-    return {"place": placing, "settle": settling}
+        given = [
+            f"select count(*) from dealwright.assign_many(array[{','.join(some)}])"
+            for some in batched(literals)
+        ]
+        found_now = {"place": asked, "settle": settled, "batch": given}
+        assert not found or found_now == found, "the two desks differ"
+        found = found_now
+    return found
+
+
+def batched(leads: Sequence[str]) -> list[Sequence[str]]:
+    """Return as many batches as there are leads, each of the leads that follow one."""
+    return [[leads[(first + k) % len(leads)] for k in range(BATCH)] for first in range(len(leads))]
 
 
 def load(url: str, agents: int, history: int) -> None:
@@ -125,7 +137,7 @@ def load(url: str, agents: int, history: int) -> None:
 def measure(server: Server, version: str, statements: Statements) -> dict[str, float]:
     """Return how many instructions each of the statements of a kind takes, those of a warm-up left out."""
     before: list[str] = []
-    found = {}
+    found: dict[str, float] = {}
     for what, texts in statements.items():
         short = count(server, version, [*before, *texts[:WARM_UP]])
         whole = count(server, version, [*before, *texts])
