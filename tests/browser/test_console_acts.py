@@ -268,3 +268,43 @@ def test_the_floor_shows_who_moves_up_as_bookings_settle(window: Any, service: S
     expect(line.locator(".moved")).to_have_text(re.compile(r"▲[12]"))
     # those who only make room for it are not marked
     expect(page.locator("#line .moved").filter(has_text="▼")).to_have_count(0)
+
+
+@pytest.mark.parametrize(("size", "scheme"), [(WIDE, "light"), (PHONE, "dark")])
+def test_a_manager_limits_a_channel_gives_an_agent_more_of_it_and_takes_the_limit_away(
+    window: Any, service: Serving, size: Any, scheme: str
+) -> None:
+    mine, book = window("manager", size, scheme), service.desk.book
+    page = mine.go("/admin/people")
+    limits = page.locator("section", has=page.get_by_role("heading", name="Limits per channel"))
+    limits.get_by_role("combobox", name="Channel").select_option("destination:Mars")
+    limits.get_by_label("Capacity", exact=True).fill("3")
+    limits.get_by_role("button", name="Limit the channel").click()
+    page.wait_for_url("**?done=channel")
+    assert [(row["channel"], row["capacity"], row["places"]) for row in book.channels()] == [("Mars", 3, 1)]
+    name = next(row["agent_name"] for row in book.agents().rows if row["agent_id"] == "A1")
+    own = page.get_by_label(f"Capacity of {name} for Mars")
+    assert own.get_attribute("placeholder") == "3"
+    mine.opened.require_accessible()
+    mine.opened.require_no_sideways_scrolling()
+
+    own.fill("5")
+    own.press("Enter")
+    page.wait_for_url("**?done=*")
+    assert {row["agent_id"]: row["channels"][0]["capacity"] for row in book.agents().rows} == {
+        row["agent_id"]: 5 if row["agent_id"] == "A1" else 3 for row in book.agents().rows
+    }
+    expect(own).to_have_value("5")
+
+    assert mine.opened.complaints == []
+    # what is no number is refused with the fix, and nothing is changed
+    page.get_by_label("Capacity of each agent for Mars").fill("many")
+    page.get_by_label("Capacity of each agent for Mars").press("Enter")
+    expect(page.locator("main")).to_contain_text("whole number")
+    assert book.channels()[0]["capacity"] == 3
+
+    page = mine.go("/admin/people")
+    page.get_by_role("button", name="Remove the limits of Mars").click()
+    page.wait_for_url("**?done=no_channel")
+    assert not book.channels()
+    expect(own).to_have_count(0)
