@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -19,6 +19,9 @@ from dealwright.cli.context import (
     write_json,
 )
 from dealwright.cli.help import App
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
 
 key_app = App(
     name="key", help="Make, list, replace and revoke the keys of the service.", no_args_is_help=True
@@ -92,11 +95,6 @@ def serve(
     from dealwright.service.server import Place, serve
     from dealwright.settings import find_webhook_key
 
-    extend = None
-    if pages:
-        from dealwright.web import add_console
-
-        extend = add_console
     if not any(key["is_valid"] for key in keys):
         note("nobody has a key yet: dealwright key create NAME --scope admin makes one")
     serve(
@@ -120,8 +118,15 @@ def serve(
         port=port,
         processes=processes,
         ready=lambda address: note(_serving(address, pages=pages)),
-        extend=extend,
+        extend=_with_console if pages else None,
     )
+
+
+def _with_console(app: FastAPI) -> None:
+    """Add the console in the process that serves; the parent of several does without it."""
+    from dealwright.web import add_console
+
+    add_console(app)
 
 
 def _serving(address: str, *, pages: bool) -> str:

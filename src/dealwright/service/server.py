@@ -14,20 +14,23 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING
 
 import uvicorn
-from fastapi import FastAPI
 from uvicorn.supervisors import Multiprocess
 
 from dealwright.desk.desk import Desk
 from dealwright.errors import DatabaseError, DatabaseUrlError, InputError
 from dealwright.runs.logs import log_as_json
-from dealwright.service.app import create_app
 from dealwright.service.collection import Collection
-from dealwright.service.core import Service
 from dealwright.service.metrics import FOLDER_VARIABLE
 from dealwright.service.params import ServiceParams
 from dealwright.settings import NightSettings
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+    from dealwright.service.core import Service
 
 _log = logging.getLogger("dealwright.service")
 _GRACE_S = 10
@@ -108,7 +111,10 @@ def serve(
 
 
 def _build(place: Place, params: ServiceParams, extend: Callable[[FastAPI], None] | None = None) -> FastAPI:
-    """Build the application in the process that serves."""
+    """Build the application in the process that serves; the parent of several does without all it needs."""
+    from dealwright.service.app import create_app
+    from dealwright.service.core import Service
+
     _log_as_json()
     ending = _Ending(params.drain_s)
     ending.take_signals()
