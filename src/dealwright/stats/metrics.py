@@ -272,11 +272,11 @@ def estimates(
     group = np.full(len(target), -1)
     group[order[:few]] = np.arange(few) % _GROUPS
     rest = [(group >= 0) & (group != g) for g in range(_GROUPS)]
-    alone = np.zeros(len(target), dtype=np.intp)
+    one_model = np.zeros(len(target), dtype=np.intp)
     left_out = {}
     for name, measure in measures.items():
-        one_model = block is None or name not in _RANKINGS
-        found = _without_each_group(target, predicted, group, alone if one_model else block, name)
+        model = one_model if block is None or name not in _RANKINGS else block
+        found = _without_each_group(target, predicted, group, model, name)
         if found is None:
             found = np.array([measure(target, predicted, rows) for rows in rest])
         left_out[name] = found
@@ -297,7 +297,7 @@ def _without_each_group(
     Rows of group −1 do not count. ``None`` for a measure that is neither.
     """
     counted = group >= 0
-    target, predicted, group, block = (x[counted] for x in (target, predicted, group, block))
+    target, predicted, group, block = target[counted], predicted[counted], group[counted], block[counted]
     if measure in _ROW_LOSSES:
         loss = _ROW_LOSSES[measure](target, predicted)
         total, rows = np.bincount(group, loss, _GROUPS), np.bincount(group, minlength=_GROUPS)
