@@ -271,11 +271,15 @@ def estimates(
     shrink = np.sqrt(few / len(target))
     group = np.full(len(target), -1)
     group[order[:few]] = np.arange(few) % _GROUPS
-    left_out = {name: np.empty(_GROUPS) for name in measures}
-    for g in range(_GROUPS):
-        rest = (group >= 0) & (group != g)
-        for name, measure in measures.items():
-            left_out[name][g] = measure(target, predicted, rest)
+    rest = [(group >= 0) & (group != g) for g in range(_GROUPS)]
+    one_model = np.zeros(len(target), dtype=np.intp)
+    left_out = {}
+    for name, measure in measures.items():
+        model = one_model if block is None or name not in _RANKINGS else block
+        found = _without_each_group(target, predicted, group, model, name)
+        if found is None:
+            found = np.array([measure(target, predicted, rows) for rows in rest])
+        left_out[name] = found
     result = {}
     for name, value in values.items():
         squares = ((left_out[name] - left_out[name].mean()) ** 2).sum()
@@ -283,6 +287,89 @@ def estimates(
         low, high = _RANGES.get(name, (-np.inf, np.inf))
         result[name] = Estimate(value, max(low, value - _T_95 * error), min(high, value + _T_95 * error))
     return result
+
+
+def _without_each_group(
+    target: Floats, predicted: Floats, group: Ints, block: NDArray[np.intp], measure: str
+) -> Floats | None:
+    """Return a mean or a measure of ranking without the rows of each group, all groups at once.
+
+    Rows of group −1 do not count. ``None`` for a measure that is neither.
+    """
+    counted = group >= 0
+    target, predicted, group, block = target[counted], predicted[counted], group[counted], block[counted]
+    if measure in _ROW_LOSSES:
+        loss = _ROW_LOSSES[measure](target, predicted)
+        total, rows = np.bincount(group, loss, _GROUPS), np.bincount(group, minlength=_GROUPS)
+        mean = (total.sum() - total) / (rows.sum() - rows)
+        return np.asarray(np.sqrt(np.maximum(mean, 0.0)) if measure == "rmse" else mean)
+    if measure not in _BY_RANK:
+        return None
+    value, weight = np.zeros(_GROUPS), np.zeros(_GROUPS)
+    for k in np.unique(block):
+        part = block == k
+        inside = _BY_RANK[measure](target[part], predicted[part], group[part])
+        known = np.isfinite(inside)
+        rows = np.count_nonzero(part) - np.bincount(group[part], minlength=_GROUPS)
+        value[known] += (inside * rows)[known]
+        weight[known] += rows[known]
+    with np.errstate(invalid="ignore"):
+        return value / weight
+
+
+def _ranks_without(x: Floats, group: Ints) -> Floats:
+    """Return rows × groups: the midrank of each row among those not of the group."""
+    _, place = np.unique(x, return_inverse=True)
+    ties = int(place.max(initial=-1)) + 1
+    rows = np.bincount(place * _GROUPS + group, minlength=ties * _GROUPS).reshape(ties, _GROUPS)
+    rest = rows.sum(axis=1, keepdims=True) - rows
+    return np.asarray((np.cumsum(rest, axis=0) - 0.5 * (rest - 1.0))[place])
+
+
+def _others(group: Ints) -> Floats:
+    return np.asarray(group[:, None] != np.arange(_GROUPS), dtype=np.float64)
+
+
+def _aucs_without(target: Floats, predicted: Floats, group: Ints) -> Floats:
+    others = _others(group)
+    won = others[target > 0]
+    n_1 = won.sum(axis=0)
+    n_0 = others.sum(axis=0) - n_1
+    ranks = (_ranks_without(predicted, group)[target > 0] * won).sum(axis=0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray((ranks - n_1 * (n_1 + 1) / 2) / (n_1 * n_0))
+
+
+def _spearmans_without(target: Floats, predicted: Floats, group: Ints) -> Floats:
+    others = _others(group)
+    rows = np.maximum(others.sum(axis=0), 1.0)
+    # midranks of n rows have the mean (n + 1) / 2
+    a, b = (others * (_ranks_without(x, group) - (rows + 1.0) / 2.0) for x in (target, predicted))
+    spread = np.sqrt((a * a).sum(axis=0) * (b * b).sum(axis=0))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(spread > 0, (a * b).sum(axis=0) / spread, np.nan)
+
+
+def _ginis_without(target: Floats, predicted: Floats, group: Ints) -> Floats:
+    others = _others(group)
+    centred = others * (target[:, None] - target @ others / np.maximum(others.sum(axis=0), 1.0))
+    perfect = (centred * _ranks_without(target, group)).sum(axis=0)
+    own = (centred * _ranks_without(predicted, group)).sum(axis=0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(perfect > 0, own / perfect, np.nan)
+
+
+_BY_RANK: Mapping[str, Callable[[Floats, Floats, Ints], Floats]] = {
+    "auc": _aucs_without,
+    "spearman": _spearmans_without,
+    "gini": _ginis_without,
+}
+_ROW_LOSSES: Mapping[str, Callable[[Floats, Floats], Floats]] = {
+    "log_loss": row_log_losses,
+    "brier": lambda target, predicted: (target - predicted) ** 2,
+    "rmse": lambda target, predicted: (target - predicted) ** 2,
+    "mae": lambda target, predicted: np.abs(target - predicted),
+}
 
 
 def _of_rows(measure: Measure, target: Floats, predicted: Floats, rows: Bools) -> float:

@@ -248,3 +248,29 @@ def test_bootstrap_intervals_are_as_wide_as_the_mean_is_uncertain(rows):
     wider = metrics.mean_with_interval(won - p, 2_000, rng)
     half = stats.norm.ppf(0.975) * (won - p).std() / np.sqrt(rows)
     assert wider.high - wider.low == pytest.approx(2 * half, rel=0.1)
+
+
+@pytest.mark.parametrize("kind", ["probability", "spend"])
+@pytest.mark.parametrize("blocks", [1, 3])
+def test_intervals_are_those_of_every_measure_without_each_group(kind, blocks):
+    """What is worked out for all groups at once is what the measure says of the rows that are left."""
+    draw = np.random.default_rng(8)
+    predicted = (0.05 + 0.9 * draw.random(130)).round(1)
+    target = (draw.random(130) < predicted) * (1.0 if kind == "probability" else draw.gamma(2.0, 30.0, 130))
+    block = draw.permutation(130) % blocks
+    group = np.empty(130, dtype=int)
+    group[np.random.default_rng(9).permutation(130)] = np.arange(130) % 20
+    found = metrics.estimates(
+        target, predicted, kind, np.random.default_rng(9), None if blocks == 1 else block
+    )
+    for name, measure in metrics.measures_for(kind).items():
+        ranked = name in {"auc", "pr_auc", "lift", "spearman", "gini"}
+        parts = [block == k for k in range(blocks)] if ranked else [block >= 0]
+        left = []
+        for g in range(20):
+            rows = [part & (group != g) for part in parts]
+            values = [measure(target[part], predicted[part]) for part in rows]
+            left.append(np.average(values, weights=[part.sum() for part in rows]))
+        error = np.sqrt(19 / 20 * ((left - np.mean(left)) ** 2).sum())
+        least = -np.inf if name in {"spearman", "gini", "total_bias"} else 0.0
+        assert found[name].low == pytest.approx(max(least, found[name].value - 2.093024 * error)), name

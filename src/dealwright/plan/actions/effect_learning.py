@@ -209,10 +209,13 @@ class SharedModels:
 
         with one_core_kernels():  # single fits are too small for more
             found = parallel_map(on_slot, range(FOLDS + 1))
+            alone = parallel_map(
+                on,
+                [touches.fold != fold for fold in range(FOLDS)]
+                + [touches.fold == fold for fold in range(FOLDS)],
+            )
         pooled, constants, control = zip(*found, strict=True)
-        without = tuple(on(touches.fold != fold) for fold in range(FOLDS))
-        only = tuple(on(touches.fold == fold) for fold in range(FOLDS))
-        return cls(pooled, constants, control, without, only)
+        return cls(pooled, constants, control, tuple(alone[:FOLDS]), tuple(alone[FOLDS:]))
 
 
 def learn_action(

@@ -22,6 +22,7 @@ from typing import Any, Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from dealwright.plan.compiled import compiled_lean
 from dealwright.plan.prediction.design import Design
 from dealwright.stats.arrays import Floats
 from dealwright.stats.glm import Family, fit_glm
@@ -247,23 +248,42 @@ def _splines(x: Floats, knots: Floats, basis: NDArray[Any]) -> None:
     steps = np.arange(1, _DEGREE + 1)
     below = knots[0] - (knots[1] - knots[0]) * steps[::-1]
     above = knots[-1] + (knots[-1] - knots[-2]) * steps
-    every = np.concatenate([below, knots, above])
-    # the interval of each place, and de Boor's recurrence [3]_ for the four splines that are not 0 there
-    interval = np.clip(np.searchsorted(knots, x, side="right") - 1, 0, len(knots) - 2) + _DEGREE
-    left = [x - every[interval - j] for j in range(_DEGREE)]
-    right = [every[interval + 1 + j] - x for j in range(_DEGREE)]
-    values = [np.ones(len(x))]
-    for degree in range(1, _DEGREE + 1):
-        carried, raised = np.zeros(len(x)), []
-        for r, value in enumerate(values):
-            share = value / (right[r] + left[degree - 1 - r])
-            raised.append(carried + right[r] * share)
-            carried = left[degree - 1 - r] * share
-        values = [*raised, carried]
-    basis[:] = 0.0
-    row = np.arange(len(x))
-    for k, value in enumerate(values):
-        basis[row, interval - _DEGREE + k] = value
+    interval = np.clip(np.searchsorted(knots, x, side="right") - 1, 0, len(knots) - 2)
+    _recur(x, np.concatenate([below, knots, above]), interval, basis)
+
+
+@compiled_lean
+def _recur(x: Any, knots: Any, interval: Any, basis: Any) -> None:
+    """Write the splines by de Boor's recurrence [3]_: at each place, the four that are not 0 there."""
+    for i in range(len(x)):
+        for k in range(basis.shape[1]):
+            basis[i, k] = 0.0
+        at = interval[i] + _DEGREE
+        first, second, third, fourth = 1.0, 0.0, 0.0, 0.0
+        for degree in range(1, _DEGREE + 1):
+            carried = 0.0
+            for r in range(degree):
+                value = first if r == 0 else (second if r == 1 else third)
+                left, right = x[i] - knots[at - degree + 1 + r], knots[at + 1 + r] - x[i]
+                share = value / (right + left)
+                raised = carried + right * share
+                carried = left * share
+                if r == 0:
+                    first = raised
+                elif r == 1:
+                    second = raised
+                else:
+                    third = raised
+            if degree == 1:
+                second = carried
+            elif degree == 2:
+                third = carried
+            else:
+                fourth = carried
+        basis[i, interval[i]] = first
+        basis[i, interval[i] + 1] = second
+        basis[i, interval[i] + 2] = third
+        basis[i, interval[i] + 3] = fourth
 
 
 def _one_hot(codes: NDArray[Any], count: int) -> Floats:

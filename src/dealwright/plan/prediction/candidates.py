@@ -22,7 +22,7 @@ from dealwright.stats.arrays import Floats
 from dealwright.stats.links import logit, sigmoid
 from dealwright.stats.metrics import Target
 
-FEW_ROWS = 5_000  # fits on fewer are no work for a thread of their own
+FEW_ROWS = 1_000  # fits on fewer are mostly steps of the interpreter: no work for a thread of their own
 _RIDGE_ROWS = 10.0  # penalty of the additive models, in rows
 # applied to another time than it was fitted at, a curve meets values it has rarely seen: it must be stiff
 _STIFF_RIDGE_ROWS = 1_000.0

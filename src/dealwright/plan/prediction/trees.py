@@ -222,7 +222,8 @@ def _questions(  # noqa: C901, PLR0917
     total = np.empty((2, 1 << (depth - 1)))
     # the rows to add up, and into which of the new leaves: at first all of them into the only one
     count, low_side = n, False
-    row, new, added = rows.copy(), np.zeros(n, dtype=np.int64), np.empty((n, 2))
+    # (unsigned, so that no index is looked at for being negative: most of the time goes into these sums)
+    row, new, added = rows.astype(np.uint32), np.zeros(n, dtype=np.uint32), np.empty((n, 2))
     added[:, 0], added[:, 1] = slope, weight
     for level in range(depth):
         leaves = 1 << level
@@ -232,8 +233,10 @@ def _questions(  # noqa: C901, PLR0917
             total[1, leaf[i]] += weight[i]
         best, feature, threshold = 0.0, -1, 0
         for t in range(len(tried)):
+            _clear(sums[t, : widths[tried[t]]], leaves >> 1)
+        _add_up(bins, row[:count], new, added, tried, sums)
+        for t in range(len(tried)):
             f = tried[t]
-            _add_up(bins[f], row[:count], new, added, sums[t, : widths[f]], leaves >> 1)
             if level > 0:
                 _leave_the_rest(sums[t, : widths[f]], leaves >> 1, low_side)
             gain, edge = _best_edge(sums[t, : widths[f]], total, leaves)
@@ -249,7 +252,7 @@ def _questions(  # noqa: C901, PLR0917
         for i in range(n):
             above = bins[feature, rows[i]] > threshold
             if above != low_side:
-                row[count], new[count] = rows[i], leaf[i]
+                row[count], new[count] = rows[i], leaves + leaf[i]
                 added[count, 0], added[count, 1] = slope[i], weight[i]
                 count += 1
             if above:
@@ -258,17 +261,52 @@ def _questions(  # noqa: C901, PLR0917
 
 
 @compiled
-def _add_up(  # noqa: PLR0917
-    column: Any, rows: Any, leaf: Any, added: Any, sums: Any, first: Any
-) -> None:
-    """Add up slopes and weights by bin and leaf, from leaf `first` on."""
+def _clear(sums: Any, first: Any) -> None:
+    """Forget the sums of the leaves from `first` on."""
     for b in range(len(sums)):
         for k in range(first, max(2 * first, 1)):
             sums[b, 0, k] = sums[b, 1, k] = 0.0
+
+
+@compiled
+def _add_up(  # noqa: PLR0917
+    bins: Any, rows: Any, leaf: Any, added: Any, tried: Any, sums: Any
+) -> None:
+    """Add up slopes and weights of every feature tried by bin and leaf."""
+    fours = len(tried) - len(tried) % 4
+    for t in range(0, fours, 4):
+        _add_up_four(bins, rows, leaf, added, tried[t : t + 4], sums[t : t + 4])
+    for t in range(fours, len(tried)):
+        column, cells = bins[tried[t]], sums[t]
+        for i in range(len(rows)):
+            b, k = np.uintp(column[np.uintp(rows[i])]), np.uintp(leaf[i])
+            cells[b, 0, k] += added[i, 0]
+            cells[b, 1, k] += added[i, 1]
+
+
+@compiled
+def _add_up_four(  # noqa: PLR0917
+    bins: Any, rows: Any, leaf: Any, added: Any, tried: Any, sums: Any
+) -> None:
+    """Add up four features at once.
+
+    Rows that follow each other often share a sum, which then waits for itself: four at once wait together.
+    """
+    column_0, column_1, column_2, column_3 = bins[tried[0]], bins[tried[1]], bins[tried[2]], bins[tried[3]]
+    sums_0, sums_1, sums_2, sums_3 = sums[0], sums[1], sums[2], sums[3]
     for i in range(len(rows)):
-        cell = sums[column[rows[i]]]
-        cell[0, first + leaf[i]] += added[i, 0]
-        cell[1, first + leaf[i]] += added[i, 1]
+        r, k = np.uintp(rows[i]), np.uintp(leaf[i])
+        slope, weight = added[i, 0], added[i, 1]
+        b_0, b_1 = np.uintp(column_0[r]), np.uintp(column_1[r])
+        b_2, b_3 = np.uintp(column_2[r]), np.uintp(column_3[r])
+        sums_0[b_0, 0, k] += slope
+        sums_0[b_0, 1, k] += weight
+        sums_1[b_1, 0, k] += slope
+        sums_1[b_1, 1, k] += weight
+        sums_2[b_2, 0, k] += slope
+        sums_2[b_2, 1, k] += weight
+        sums_3[b_3, 0, k] += slope
+        sums_3[b_3, 1, k] += weight
 
 
 @compiled
