@@ -146,7 +146,7 @@ declare
     id constant bigint := of.agent_id;
     slots constant integer[] := of.slots;
     won constant boolean := of.outcome = 'won';
-    found_there record;
+    held record;
     model dealwright_engine.compiled_model;
     state dealwright.agent;
     stat dealwright.agent_stat;
@@ -155,15 +155,15 @@ declare
     done text := dealwright_engine.begin_own_writes();
 begin
     -- the agent's row comes before its counters, and its events stand in the order of its states
-    select a as agent, r.by_channel, c as model into found_there
+    select a as agent, r.by_channel, c as model into held
     from dealwright.agent as a
     cross join dealwright_engine.rule as r
     left join dealwright_engine.compiled_model as c using (model_id)
     where a.agent_id = id and r.wanted = 'value'
     for no key update of a;
-    state := found_there.agent;
-    model := found_there.model;
-    if found_there.by_channel then
+    state := held.agent;
+    model := held.model;
+    if held.by_channel then
         done := dealwright_engine.count_channel(id, slots, -1);
     end if;
     full_before := state.open = state.capacity;
