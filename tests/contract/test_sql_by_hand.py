@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import numpy as np
@@ -157,8 +158,8 @@ def test_nobody_is_believed_to_be_the_engine(desk: Any, writer: Any, *, drawn: b
         assign(writer, LEAD)
         assert value(writer, "select current_setting('dealwright.writer', true)") in (None, "")
     before = check_desk(desk, MODEL)
-    for guess in (mark, mark + 1, "x", f"1 {mark}"):
-        for name in ("writer", "counted_by", "reassigning", "reopening"):
+    for guess in (mark, mark + 1, "x", f"1 {mark}", f"2 {mark}"):
+        for name in ("writer", "counted_by", "reassigning", "reopening", "settling"):
             rows(writer, f"set dealwright.{name} = '{guess}'")
         found = refusals(
             writer,
@@ -170,6 +171,9 @@ def test_nobody_is_believed_to_be_the_engine(desk: Any, writer: Any, *, drawn: b
         )
         # 55000: in a session in which the engine never was at work
         assert [f for f in found if f[1] not in ("DW001", "DW002", "55000")] == []
+        # overruled: its booking is pending
+        with contextlib.suppress(psycopg.errors.ObjectNotInPrerequisiteState):
+            rows(writer, "update dealwright.assignment set status = 'settled' where assignment_id = 2")
     assert check_desk(desk, MODEL) == before
 
 

@@ -46,7 +46,7 @@ VALUES: Mapping[str, Sequence[str]] = {
     # never one that begins while the test runs: a place that opens without a write is swept up later
     "tstzmultirange": ("null", "'{}'", "'{[2020-01-01,)}'"),
 }
-VARIABLES = ("writer", "counted_by", "reassigning", "reopening", "reopening_reason", "lanes")
+VARIABLES = ("writer", "counted_by", "reassigning", "reopening", "settling", "reopening_reason", "lanes")
 SAYS = '{"destination": "Mars", "lead_source": "Organic"}'
 KATE = f'{{"customer_name": "Kate", "attributes": {SAYS}}}'
 CALLS = (

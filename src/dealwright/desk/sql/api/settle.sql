@@ -11,7 +11,7 @@ declare
     -- see desk/upgrade.py; an assignment evaluates a function, PERFORM would start a query for it
     done text := pg_advisory_xact_lock_shared(hashtext('dealwright upgrade'), 0);
 begin
-    return dealwright_engine.settle_noted(booking_id, status, base_revenue, package_revenue, total_revenue);
+    return dealwright_engine.settle(booking_id, status, base_revenue, package_revenue, total_revenue);
 end
 $$;
 comment on function dealwright.settle_booking(bigint, text, double precision, double precision, double precision) is
@@ -28,7 +28,7 @@ declare
     -- see desk/upgrade.py; an assignment evaluates a function, PERFORM would start a query for it
     done text := pg_advisory_xact_lock_shared(hashtext('dealwright upgrade'), 0);
 begin
-    return dealwright_engine.settle_noted(
+    return dealwright_engine.settle(
         dealwright_engine.booking_named(booking), status, base_revenue, package_revenue, total_revenue);
 end
 $$;

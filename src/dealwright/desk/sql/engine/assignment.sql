@@ -1,13 +1,32 @@
 -- assignment ------------------------------------------------------------------------------------------------------
 
+-- What a settled booking makes of its assignment. One row, as a table: so the planner melts it into the query around it.
+create or replace function dealwright_engine.outcome_of(b dealwright.booking)
+returns table (outcome text, known_at timestamptz, completed_at timestamptz, base_revenue numeric,
+    package_revenue numeric, total_revenue numeric) language sql immutable as $$
+    select case when b.status = 'confirmed' then 'won' else 'lost' end,
+           case when b.status = 'confirmed' then b.completed_at else b.cancelled_at end,
+           case when b.status = 'confirmed' then b.completed_at end,
+           case when b.status = 'confirmed' then b.base_revenue end,
+           case when b.status = 'confirmed' then b.package_revenue end,
+           case when b.status = 'confirmed' then b.total_revenue end
+$$;
+comment on function dealwright_engine.outcome_of(dealwright.booking) is
+    'The outcome that a confirmed or cancelled booking is to its assignment.';
+
 -- Status and outcome of an assignment follow from its booking; what is written beside that is overruled.
 create or replace function dealwright_engine.derive_assignment()
 returns trigger language plpgsql security definer
 set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
 declare
     b dealwright.booking;
+    trusted boolean := dealwright_engine.writes_itself();
+    within_bounds boolean;
 begin
-    if not dealwright_engine.writes_itself() then
+    if not trusted and tg_op = 'UPDATE' and new.status = 'settled' and old.status = 'open' then
+        trusted := dealwright_engine.is_allowed('settling', new.assignment_id);
+    end if;
+    if not trusted then
         if new.status is null or new.status not in ('open', 'settled', 'lapsed', 'reassigned', 'unknown') then
             raise exception 'unknown status of an assignment %', coalesce(quote_literal(new.status), 'null')
                 using errcode = 'DW002',
@@ -63,22 +82,13 @@ begin
             -- its booking could not be read: neither open nor an outcome, until a booking or somebody says what became
             -- of it
             new.ended_at := null;
-        elsif b.status = 'confirmed' then
+        elsif b.status in ('confirmed', 'cancelled') then
             new.status := 'settled';
-            new.outcome := 'won';
-            new.known_at := b.completed_at;
-            new.first_contact_at := coalesce(new.first_contact_at, new.known_at);  -- nobody settles with a stranger
-            new.completed_at := b.completed_at;
-            new.base_revenue := b.base_revenue;
-            new.package_revenue := b.package_revenue;
-            new.total_revenue := b.total_revenue;
-            new.ended_at := b.completed_at;
-        elsif b.status = 'cancelled' then
-            new.status := 'settled';
-            new.outcome := 'lost';
-            new.known_at := b.cancelled_at;
-            new.first_contact_at := coalesce(new.first_contact_at, new.known_at);
-            new.ended_at := b.cancelled_at;
+            select o.outcome, o.known_at, coalesce(new.first_contact_at, o.known_at), o.known_at, o.completed_at,
+                o.base_revenue, o.package_revenue, o.total_revenue
+            into new.outcome, new.known_at, new.first_contact_at, new.ended_at, new.completed_at,
+                new.base_revenue, new.package_revenue, new.total_revenue
+            from dealwright_engine.outcome_of(b) as o;
         elsif b.status = 'pending'
             and not (tg_op = 'UPDATE' and old.status in ('open', 'unknown') and new.status = 'lapsed') then
             new.status := 'open';
@@ -97,13 +107,16 @@ begin
         new := dealwright_engine.with_acceptance(new);
     end if;
     -- bounds, whatever writes (engine/bounds.sql)
-    if not (new.assigned_at >= '1970-01-01 00:00:00+00' and new.assigned_at < '2200-01-01 00:00:00+00')
-            or new.external_id = '' or not (new.propensity >= 0 and new.propensity <= 1)
-            or not (new.match_score >= -1e9 and new.match_score <= 1e9)
-            or not (dealwright_engine.is_moment(new.ended_at) and dealwright_engine.is_moment(new.known_at)
-                and dealwright_engine.is_moment(new.completed_at) and dealwright_engine.is_moment(new.first_contact_at)
-                and dealwright_engine.is_word(new.external_id, 500)
-                and dealwright_engine.is_prose(new.end_reason)) then
+    within_bounds := dealwright_engine.are_moments(
+            least(new.assigned_at, new.ended_at, new.known_at, new.completed_at, new.first_contact_at),
+            greatest(new.assigned_at, new.ended_at, new.known_at, new.completed_at, new.first_contact_at))
+        and coalesce(new.propensity between 0 and 1, true)
+        and coalesce(new.match_score between -1e9 and 1e9, true);
+    if within_bounds and num_nonnulls(new.external_id, new.end_reason) > 0 then
+        within_bounds := new.external_id is distinct from '' and dealwright_engine.is_word(new.external_id, 500)
+            and dealwright_engine.is_prose(new.end_reason);
+    end if;
+    if not within_bounds then
         perform dealwright_engine.refuse_values(format('assignment %s', new.assignment_id), to_jsonb(new),
             '{assigned_at,ended_at,known_at,completed_at,first_contact_at}', '{external_id}', '{}', '{end_reason}',
                 '{}',
@@ -127,13 +140,21 @@ declare
     l dealwright.lead;
     done text;  -- an assignment evaluates a function; PERFORM would start a query for it
 begin
-    if dealwright_engine.writes_itself() or (tg_op = 'UPDATE' and (
-            old.agent_id, old.status, old.outcome, old.slots, old.assigned_at, old.completed_at, old.base_revenue,
-            old.package_revenue, old.total_revenue)
-        is not distinct from (
-            new.agent_id, new.status, new.outcome, new.slots, new.assigned_at, new.completed_at, new.base_revenue,
-            new.package_revenue, new.total_revenue)) then
+    if dealwright_engine.writes_itself() then
         return null;
+    end if;
+    if tg_op = 'UPDATE' then
+        if old.status = 'open' and new.status = 'settled' and old.agent_id = new.agent_id and old.slots = new.slots
+                and old.assigned_at = new.assigned_at then
+            done := dealwright_engine.count_settlement(new);  -- nearly always
+            return null;
+        elsif (old.agent_id, old.status, old.outcome, old.slots, old.assigned_at, old.completed_at, old.base_revenue,
+                old.package_revenue, old.total_revenue)
+            is not distinct from (
+                new.agent_id, new.status, new.outcome, new.slots, new.assigned_at, new.completed_at, new.base_revenue,
+                new.package_revenue, new.total_revenue) then
+            return null;
+        end if;
     end if;
     select r.fair_window_start, r.by_channel, c as model into rule
     from dealwright_engine.rule as r left join dealwright_engine.compiled_model as c using (model_id)
@@ -147,8 +168,11 @@ begin
     end if;
     if tg_op = 'UPDATE' and old.agent_id = new.agent_id and old.slots = new.slots then
         -- who has no free place hands it over at once (dealwright_engine.hand_over_reopened)
-        may_exceed := old.status in ('settled', 'lapsed', 'unknown')
-            and exists (select from dealwright.booking as b where b.assignment_id = new.assignment_id);
+        if old.status in ('settled', 'lapsed', 'unknown') then
+            may_exceed := exists (select from dealwright.booking as b where b.assignment_id = new.assignment_id);
+        else
+            may_exceed := false;
+        end if;
         kind := case
             when new.status = old.status then 'corrected'
             when new.status = 'open' then 'reopened'

@@ -4,10 +4,15 @@
 -- ("within" is the last of the alphabet's names here), in triggers that list their columns, so that a claim of an agent
 -- does not call them. The other tables have constraints (schema/06_bounds.sql).
 
-create or replace function dealwright_engine.is_moment(value timestamptz)
+-- The hot path asks for the least and the greatest of several values: every comparison is prepared anew in each
+-- transaction.
+create or replace function dealwright_engine.are_moments(earliest timestamptz, latest timestamptz)
 returns boolean language sql immutable as $$
-    select value is null or (value >= '1970-01-01 00:00:00+00' and value < '2200-01-01 00:00:00+00')
+    select coalesce(earliest >= '1970-01-01 00:00:00+00' and latest < '2200-01-01 00:00:00+00', true)
 $$;
+
+create or replace function dealwright_engine.is_moment(value timestamptz)
+returns boolean language sql immutable as $$ select dealwright_engine.are_moments(value, value) $$;
 
 create or replace function dealwright_engine.is_blank(value text)
 returns boolean language sql immutable as $$
@@ -30,11 +35,14 @@ returns boolean language sql immutable as $$
     select value is null or (value !~ '[\x01-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]' and length(value) <= 100000)
 $$;
 
-create or replace function dealwright_engine.is_amount(value numeric)
+create or replace function dealwright_engine.are_amounts(smallest numeric, largest numeric)
 returns boolean language sql immutable as $$
     -- NaN is more than any number
-    select value is null or (value >= 0 and value <= 999999999999.99)
+    select coalesce(smallest >= 0 and largest <= 999999999999.99, true)
 $$;
+
+create or replace function dealwright_engine.is_amount(value numeric)
+returns boolean language sql immutable as $$ select dealwright_engine.are_amounts(value, value) $$;
 
 create or replace function dealwright_engine.is_flat(value jsonb)
 returns boolean language sql immutable as $$
@@ -155,19 +163,28 @@ begin
 end
 $$;
 
+create or replace function dealwright_engine.is_enquiry_bounded(
+    received_at timestamptz, customer_name text, attributes jsonb
+)
+returns boolean language sql immutable as $$
+    select dealwright_engine.are_moments(received_at, received_at) and dealwright_engine.is_word(customer_name, 1000)
+        and dealwright_engine.is_flat(attributes)
+$$;
+comment on function dealwright_engine.is_enquiry_bounded(timestamptz, text, jsonb)
+    is 'is_lead_bounded for a lead of which nothing else is given.';
+
 create or replace function dealwright_engine.is_lead_bounded(
     external_id text, idempotency_key text, received_at timestamptz, customer_id text, customer_name text,
     required_department text, requirements text, attributes jsonb
 )
 returns boolean language sql immutable as $$
-    select received_at >= '1970-01-01 00:00:00+00' and received_at < '2200-01-01 00:00:00+00'
+    select dealwright_engine.is_enquiry_bounded(received_at, customer_name, attributes)
         and dealwright_engine.is_blank(external_id) is not true
         and dealwright_engine.is_blank(idempotency_key) is not true
         and dealwright_engine.is_blank(customer_id) is not true
-        and dealwright_engine.is_word(customer_id, 500)
-        and dealwright_engine.is_word(customer_name, 1000) and dealwright_engine.is_word(external_id, 500)
+        and dealwright_engine.is_word(customer_id, 500) and dealwright_engine.is_word(external_id, 500)
         and dealwright_engine.is_word(idempotency_key, 500) and dealwright_engine.is_word(required_department, 1000)
-        and dealwright_engine.is_prose(requirements) and dealwright_engine.is_flat(attributes)
+        and dealwright_engine.is_prose(requirements)
 $$;
 
 create or replace function dealwright_engine.refuse_lead_values(l dealwright.lead)

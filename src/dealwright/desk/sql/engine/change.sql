@@ -23,16 +23,23 @@ create or replace function dealwright_engine.note_change(action text, object tex
     before jsonb default null, after jsonb default null, reason text default null, who jsonb default null)
 returns void language plpgsql as $$
 declare
-    begun boolean;
-    actor constant jsonb := coalesce(who, dealwright_engine.acting());
+    begun constant boolean := not dealwright_engine.writes_itself();
+    -- mostly nobody is named, and it is the user of the database: said below without a document
+    actor constant jsonb := coalesce(who, case when current_setting('dealwright.actor', true) <> ''
+        then dealwright_engine.acting() end);
+    done text;
 begin
-    begun := dealwright_engine.join_own_writes();
+    if begun then
+        done := dealwright_engine.begin_own_writes();
+    end if;
     insert into dealwright.change (actor, actor_name, action, object, object_id, before, after, reason, request_id)
     values (coalesce(actor ->> 'id', 'user ' || dealwright_engine.caller()),
             coalesce(actor ->> 'name', dealwright_engine.caller()),
             note_change.action, note_change.object, note_change.object_id, note_change.before, note_change.after,
             left(note_change.reason, 10000), actor ->> 'request_id');
-    perform dealwright_engine.leave_own_writes(begun);
+    if begun then
+        done := dealwright_engine.end_own_writes();
+    end if;
 end
 $$;
 comment on function dealwright_engine.note_change(text, text, text, jsonb, jsonb, text, jsonb) is

@@ -138,6 +138,95 @@ comment on function dealwright_engine.move_counters(text, bigint, integer[], dea
     dealwright.assignment, dealwright_engine.compiled_model, boolean) is
     'Moves an agent''s counters by plus - minus, writes the event, and hands a freed place to the queue.';
 
+-- What move_counters and count_day do for the one change that comes most often, in fewer statements and expressions:
+-- each is prepared anew in every transaction, which costs more than what it does.
+create or replace function dealwright_engine.count_settlement(of dealwright.assignment)
+returns void language plpgsql as $$
+declare
+    id constant bigint := of.agent_id;
+    slots constant integer[] := of.slots;
+    won constant boolean := of.outcome = 'won';
+    held record;
+    model dealwright_engine.compiled_model;
+    state dealwright.agent;
+    stat dealwright.agent_stat;
+    fresh dealwright_engine.agent_profile_log;
+    full_before boolean;
+    done text := dealwright_engine.begin_own_writes();
+begin
+    -- the agent's row comes before its counters, and its events stand in the order of its states
+    select a as agent, r.by_channel, c as model into held
+    from dealwright.agent as a
+    cross join dealwright_engine.rule as r
+    left join dealwright_engine.compiled_model as c using (model_id)
+    where a.agent_id = id and r.wanted = 'value'
+    for no key update of a;
+    state := held.agent;
+    model := held.model;
+    if held.by_channel then
+        done := dealwright_engine.count_channel(id, slots, -1);
+    end if;
+    full_before := state.open = state.capacity;
+    state.open := state.open - 1;
+    if full_before then
+        state := dealwright_engine.levelled(state, clock_timestamp());
+    end if;
+    -- as dealwright_engine.contribution_of says; amounts are known of won ones only
+    update dealwright.agent_stat as s set
+        known = dealwright_engine.add_at(s.known, slots, 1),
+        -- also by 0: the arrays of outcomes are of one length
+        confirmed = dealwright_engine.add_at(s.confirmed, slots, won::integer),
+        expected_ppm = dealwright_engine.add_at(s.expected_ppm, slots,
+            case when model.model_id is null then 0 else dealwright_engine.lead_probability_ppm(model, slots) end),
+        revenue_cents = s.revenue_cents + coalesce(round(100 * of.total_revenue), 0)::bigint,
+        base_cents = s.base_cents + coalesce(round(100 * of.base_revenue), 0)::bigint,
+        package_cents = s.package_cents + coalesce(round(100 * of.package_revenue), 0)::bigint,
+        base_expected_cents = s.base_expected_cents + case when of.base_revenue is null then 0 else
+            coalesce(dealwright_engine.expected_cents(model.base_bias, model.base_weight, slots), 0) end,
+        package_expected_cents = s.package_expected_cents + case when of.package_revenue is null then 0 else
+            coalesce(dealwright_engine.expected_cents(model.package_bias, model.package_weight, slots), 0) end
+    where s.agent_id = id
+    returning s.* into stat;
+    if model.model_id is not null then
+        fresh := dealwright_engine.profile_of(state, stat, model);
+        update dealwright.agent as a
+        set open = state.open, fair_compensation = state.fair_compensation, fair_until = state.fair_until,
+            profile_model_id = fresh.model_id, profile = fresh.profile, variance = fresh.variance,
+            base_ratio = fresh.base_ratio, package_ratio = fresh.package_ratio,
+            profile_xid = dealwright_engine.xact_id()
+        where a.agent_id = id;
+        insert into dealwright_engine.agent_profile_log (
+            agent_id, model_id, profile, variance, base_ratio, package_ratio)
+        values (id, fresh.model_id, fresh.profile, fresh.variance, fresh.base_ratio, fresh.package_ratio);
+    else
+        update dealwright.agent as a
+        set open = state.open, fair_compensation = state.fair_compensation, fair_until = state.fair_until,
+            -- who was full may be on no list of candidates
+            profile_xid = case when full_before then dealwright_engine.xact_id() else a.profile_xid end
+        where a.agent_id = id;
+    end if;
+    with counted as (
+        -- nearly always the row is there; who is counted is locked, so that nobody else puts it there meanwhile
+        insert into dealwright_engine.agent_day as d (day, agent_id, confirmed)
+        select (of.completed_at at time zone 'UTC')::date, id, 1 where won
+        on conflict (day, agent_id) do update set confirmed = d.confirmed + 1
+    )
+    insert into dealwright.event (kind, agent_id, lead_id, assignment_id, open, capacity, fair_count, fair_compensation,
+        fair_until, last_assigned_at)
+    values (case when won then 'confirmed' else 'cancelled' end, id, of.lead_id, of.assignment_id, state.open,
+        state.capacity, state.fair_count, state.fair_compensation, state.fair_until, state.last_assigned_at);
+    done := dealwright_engine.end_own_writes();
+    -- the gate before the look, as in fill_from_queue, which asks a long question: mostly nobody waits
+    lock table dealwright_engine.queue_gate in share mode;
+    if exists (select from dealwright.lead as l where l.is_waiting) then
+        done := dealwright_engine.fill_from_queue(id);
+    end if;
+end
+$$;
+comment on function dealwright_engine.count_settlement(dealwright.assignment) is
+    'Moves the counters of an agent one of whose open assignments is won or lost, writes the event, and hands the freed '
+    'place to the queue.';
+
 create or replace function dealwright_engine.count_day(id bigint, completed timestamptz, amount integer)
 returns void language plpgsql as $$
 declare

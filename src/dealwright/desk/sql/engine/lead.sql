@@ -66,6 +66,8 @@ comment on function dealwright_engine.read_lead(dealwright.lead, boolean) is
 create or replace function dealwright_engine.prepare_lead()
 returns trigger language plpgsql security definer
 set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
+declare
+    within_bounds boolean := true;
 begin
     if not dealwright_engine.writes_itself() then
         if tg_op = 'INSERT' then
@@ -100,9 +102,16 @@ begin
             new, tg_op = 'UPDATE' and new.attributes is not distinct from old.attributes);
     end if;
     -- bounds, whatever writes (engine/bounds.sql); those of a corrected lead have a trigger of their own
-    if tg_op = 'INSERT' and not dealwright_engine.is_lead_bounded(new.external_id, new.idempotency_key,
-            new.received_at, new.customer_id, new.customer_name, new.required_department, new.requirements,
-                new.attributes) then
+    if tg_op = 'INSERT' then
+        if num_nonnulls(new.external_id, new.idempotency_key, new.customer_id, new.required_department,
+                new.requirements) = 0 then
+            within_bounds := dealwright_engine.is_enquiry_bounded(new.received_at, new.customer_name, new.attributes);
+        else
+            within_bounds := dealwright_engine.is_lead_bounded(new.external_id, new.idempotency_key, new.received_at,
+                new.customer_id, new.customer_name, new.required_department, new.requirements, new.attributes);
+        end if;
+    end if;
+    if not within_bounds then
         perform dealwright_engine.refuse_lead_values(new);
     end if;
     return new;

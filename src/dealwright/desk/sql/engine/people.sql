@@ -328,11 +328,13 @@ comment on function dealwright_engine.served_agent() is
 create or replace function dealwright_engine.own_agent()
 returns bigint language plpgsql stable as $$
 declare
-    asking constant name := dealwright_engine.caller();
+    asking name;
 begin
     if to_regrole('dealwright_agent') is null then
         return null;
-    elsif asking = 'dealwright_agent' then
+    end if;
+    asking := dealwright_engine.caller();
+    if asking = 'dealwright_agent' then
         return coalesce(dealwright_engine.served_agent(), 0);
     elsif exists (
             select from pg_roles as r

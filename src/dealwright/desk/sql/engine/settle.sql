@@ -5,8 +5,12 @@ create or replace function dealwright_engine.settle(
 returns dealwright.settlement language plpgsql set plan_cache_mode = force_generic_plan as $$
 #variable_conflict use_column
 declare
+    -- an assignment evaluates a function; PERFORM would start a query for it
+    done text := dealwright_engine.check_own_booking(settle.booking_id);
+    former record;
+    former_agent bigint;
+    updated boolean := false;
     result dealwright.settlement;
-    former bigint;
 begin
     if settle.status is null or settle.status not in ('pending', 'confirmed', 'cancelled') then
         raise exception 'unknown booking status %', coalesce(quote_literal(settle.status), 'null')
@@ -24,7 +28,8 @@ begin
             using errcode = 'DW002', hint = 'look at the decimal sign, or leave it null when it is not known';
     end if;
     if settle.status = 'pending' then
-        select s.agent_id into former from dealwright.booking as b join dealwright.assignment as s using (assignment_id)
+        select s.agent_id into former_agent
+        from dealwright.booking as b join dealwright.assignment as s using (assignment_id)
         where b.booking_id = settle.booking_id;
         -- the lead before the booking, as who gives it on does; who holds all writers must see this one before it
         -- locks a row
@@ -32,22 +37,33 @@ begin
         perform from dealwright.lead as l
         where l.lead_id = (select s.lead_id from dealwright.booking as b join dealwright.assignment as s
                            using (assignment_id) where b.booking_id = settle.booking_id) for no key update;
+    else
+        -- nearly always; what it was before need not be looked up
+        update dealwright.booking as b set
+            status = settle.status, base_revenue = settle.base_revenue, package_revenue = settle.package_revenue,
+            total_revenue = settle.total_revenue
+        where b.booking_id = settle.booking_id and b.status = 'pending'
+          and num_nonnulls(b.base_revenue, b.package_revenue, b.total_revenue) = 0
+        returning 'pending' as status, null::numeric as total_revenue into former;
+        updated := found;
     end if;
-    update dealwright.booking as b set
-        status = settle.status,
-        base_revenue = coalesce(settle.base_revenue, b.base_revenue),
-        package_revenue = coalesce(settle.package_revenue, b.package_revenue),
-        total_revenue = coalesce(settle.total_revenue,
-            case when settle.base_revenue is null and settle.package_revenue is null then b.total_revenue end)
-    where b.booking_id = settle.booking_id;
-    if not found then
+    if not updated then
+        update dealwright.booking as b set
+            status = settle.status,
+            base_revenue = coalesce(settle.base_revenue, b.base_revenue),
+            package_revenue = coalesce(settle.package_revenue, b.package_revenue),
+            total_revenue = coalesce(settle.total_revenue,
+                case when settle.base_revenue is null and settle.package_revenue is null then b.total_revenue end)
+        from dealwright.booking as o
+        where b.booking_id = settle.booking_id and o.booking_id = b.booking_id
+        returning o.status, o.total_revenue into former;
+        updated := found;
+    end if;
+    if not updated then
         raise exception 'there is no booking %', settle.booking_id using errcode = 'DW003',
             hint = 'dealwright agents and the assignment''s answer show the ids';
     end if;
-    select b.booking_id, b.assignment_id, a.agent_id, b.status,
-           case when has_column_privilege(dealwright_engine.caller(), 'dealwright.booking', 'total_revenue', 'select')
-               then b.total_revenue end,
-           a.open, a.capacity, a.name,
+    select b.booking_id, b.assignment_id, a.agent_id, b.status, b.total_revenue, a.open, a.capacity, a.name,
            coalesce(b.external_id, b.booking_id::text), coalesce(s.external_id, s.assignment_id::text),
            coalesce(a.external_id, a.agent_id::text)
     into result
@@ -55,55 +71,33 @@ begin
     join dealwright.assignment as s using (assignment_id)
     join dealwright.agent as a using (agent_id)
     where b.booking_id = settle.booking_id;
-    if former is not null then
-        result.notices := dealwright_engine.reopening_notices(result.assignment_id, former);
+    if (former.status, former.total_revenue) is distinct from (result.status, result.total_revenue) then
+        done := dealwright_engine.note_change('settle', 'booking', settle.booking_id::text,
+            jsonb_build_object('status', former.status, 'total_revenue', former.total_revenue),
+            jsonb_build_object('status', result.status, 'total_revenue', result.total_revenue));
+    end if;
+    if not has_column_privilege(dealwright_engine.caller(), 'dealwright.booking', 'total_revenue', 'select') then
+        result.total_revenue := null;
+    end if;
+    if former_agent is not null then
+        result.notices := dealwright_engine.reopening_notices(result.assignment_id, former_agent);
     end if;
     return result;
 end
 $$;
 comment on function dealwright_engine.settle(bigint, text, double precision, double precision, double precision) is
-    'What dealwright.settle_booking does.';
-
-create or replace function dealwright_engine.settle_noted(
-    booking_id bigint, status text, base_revenue double precision, package_revenue double precision,
-        total_revenue double precision
-)
-returns dealwright.settlement language plpgsql as $$
-#variable_conflict use_column
-declare
-    former record;
-    present record;
-    answer dealwright.settlement;
-begin
-    perform dealwright_engine.check_own_booking(settle_noted.booking_id);
-    select b.status, b.total_revenue into former from dealwright.booking as b
-    where b.booking_id = settle_noted.booking_id;
-    answer := dealwright_engine.settle(settle_noted.booking_id, settle_noted.status, settle_noted.base_revenue,
-        settle_noted.package_revenue, settle_noted.total_revenue);
-    -- not of the answer, which leaves out what its caller may not see
-    select b.status, b.total_revenue into present from dealwright.booking as b
-    where b.booking_id = settle_noted.booking_id;
-    if former is distinct from present then
-        perform dealwright_engine.note_change('settle', 'booking', settle_noted.booking_id::text, to_jsonb(former),
-            to_jsonb(present));
-    end if;
-    return answer;
-end
-$$;
-comment on function dealwright_engine.settle_noted(bigint, text, double precision, double precision, double precision)
-    is 'Settles a booking for whoever may, and records who did.';
+    'Settles a booking for whoever may, and records who did: what dealwright.settle_booking does.';
 
 create or replace function dealwright_engine.booking_named(name text)
 returns bigint language plpgsql stable as $$
 declare
-    id bigint;
+    -- Each by the index of its own: with two conditions in one WHERE the planner may look at all rows, or at all without
+    -- an outside id.
+    id constant bigint := coalesce(
+        (select b.booking_id from dealwright.booking as b where b.external_id = name),
+        (select case when b.external_id is null then b.booking_id end
+         from dealwright.booking as b where b.booking_id = dealwright_engine.own_id(name)));
 begin
-    -- Each by the index of its own: in one query the planner may look at all rows, or at all without an outside id.
-    select b.booking_id into id from dealwright.booking as b where b.external_id = name;
-    if id is null then
-        select case when b.external_id is null then b.booking_id end into id
-        from dealwright.booking as b where b.booking_id = dealwright_engine.own_id(name);
-    end if;
     if id is null then
         raise exception 'there is no booking %', name using errcode = 'DW003',
             hint = 'the answer of `dealwright assign` shows the ids';
