@@ -254,11 +254,12 @@ def _words(column: pl.Expr, words: Mapping[str, str]) -> pl.Expr:
 
 def _translated(frame: pl.DataFrame, column: str, reasons: Reasons) -> pl.Series:
     """Return lists of reasons in words; what the card says by itself is left out."""
-    known = frame[column].explode().drop_nulls().unique().to_list()
-    said = {text: None if reasons.said_on_card(text) else reasons.say(text) for text in known}
+    known = frame[column].explode().drop_nulls().unique()
+    known = known.filter(~reasons.said_on_card(known))
+    said = pl.Series([reasons.say(text) for text in known.to_list()], dtype=pl.String)
     return frame.select(
         pl.col(column)
-        .list.eval(pl.element().replace_strict(said, default=None, return_dtype=pl.String))
+        .list.eval(pl.element().replace_strict(known, said, default=None, return_dtype=pl.String))
         .list.drop_nulls()
     ).to_series()
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 import polars as pl
 
 from dealwright.schemas import Columns, conform
-from dealwright.stored import PartitionedTable, StoredTable
+from dealwright.stored import PartitionedTable
 
 CHANGE_COLUMNS: Final[Columns] = {
     "account_id": pl.String,
@@ -176,8 +176,8 @@ def stored_events(
     account_ids: pl.Series,
     *,
     each: int = _EVENTS,
-) -> StoredTable:
-    """Return the same as `recent_events`, on disk: of logs that are there as well, nothing stays in memory.
+) -> Iterator[pl.DataFrame]:
+    """Yield the same as `recent_events`, some accounts at a time: of logs on disk nothing stays in memory.
 
     Parameters
     ----------
@@ -192,14 +192,11 @@ def stored_events(
         # sorted by account, and so by place
         latest = _latest(numbered, each)
         kept.add(latest.drop("_place"), latest["_place"])
-    shown = StoredTable()
+    yield pl.DataFrame(schema=HISTORY_COLUMNS)
     for number in range(len(kept)):
         part = kept.take(number)
         if part.height:
-            shown.add(_days_of(_latest(part, each)))
-    if not shown.height:
-        shown.add(pl.DataFrame(schema=HISTORY_COLUMNS))
-    return shown
+            yield _days_of(_latest(part, each))
 
 
 def _events(
