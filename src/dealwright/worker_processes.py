@@ -15,7 +15,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import suppress
-from typing import Any, BinaryIO, Final, TypeVar
+from typing import IO, Any, Final, TypeVar
 
 R = TypeVar("R")
 _SIZE: Final = 8  # bytes that say how long a message is
@@ -111,14 +111,14 @@ def serve() -> None:
         _send(answers, answer)
 
 
-def _send(stream: BinaryIO, message: Any) -> None:
+def _send(stream: IO[bytes], message: Any) -> None:
     content = pickle.dumps(message, protocol=5)
     stream.write(len(content).to_bytes(_SIZE, "big"))
     stream.write(content)
     stream.flush()
 
 
-def _receive(stream: BinaryIO) -> Any:
+def _receive(stream: IO[bytes]) -> Any:
     """Read a message.
 
     Raises

@@ -127,7 +127,10 @@ def _groups(run: Run, folder: Path, shards: pl.Series, files: int) -> Iterator[_
         whole = range(0, files, _FILES_AT_A_TIME)
         yield _Group(whole, run.accounts, shards, run.history, run.tables["briefs"])
         return
-    long = {name: _partitioned(folder / f"{name}.parquet", columns, files) for name, columns in _LONG.items()}
+    tables = parallel_map(
+        lambda name: _partitioned(folder / f"{name}.parquet", _LONG[name], files), tuple(_LONG)
+    )
+    long = dict(zip(_LONG, tables, strict=True))
     flat = run.accounts.drop(_LISTS, strict=False)
     for number in range(math.ceil(files / _FILES_A_GROUP)):
         first = number * _FILES_A_GROUP

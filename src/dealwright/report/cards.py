@@ -268,9 +268,14 @@ def _obstacles(frame: pl.DataFrame, reasons: Reasons) -> pl.Expr:
     """Return what keeps an account from its contact."""
     said = []
     for name in _TEXTS:
-        words = reasons.mapping(frame[name].drop_nulls().unique().to_list())
-        said.append(_words(pl.col(name), words))
-    return pl.concat_list(said).list.drop_nulls().list.unique(maintain_order=True).alias("obstacles")
+        known = frame[name].drop_nulls().unique()
+        if known.len():
+            words = pl.Series([reasons.say(text) for text in known.to_list()], dtype=pl.String)
+            said.append(pl.col(name).replace_strict(known, words, default=None, return_dtype=pl.String))
+    nothing = pl.lit(None, pl.String)  # a list of texts, also where there is none
+    return (
+        pl.concat_list(*said, nothing).list.drop_nulls().list.unique(maintain_order=True).alias("obstacles")
+    )
 
 
 def _options(frame: pl.DataFrame, reasons: Reasons) -> pl.Series:

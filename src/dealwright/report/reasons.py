@@ -8,7 +8,7 @@ left as it is, but for the names of columns.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Final
 
@@ -230,10 +230,6 @@ class Reasons:
         return {
             "action": self._form.label(found["action"]), "why": f"{why} ({channel})", "value": value,
         }  # fmt: skip
-
-    def mapping(self, texts: Iterable[str]) -> dict[str, str]:
-        """Return reason -> what people say, each looked at once."""
-        return {text: self.say(text) for text in texts}
 
     def _need(self, part: str) -> str:
         found = _NEEDS.fullmatch(part)

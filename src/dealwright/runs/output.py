@@ -135,6 +135,33 @@ def write_plan(
     """
     (folder / "rejected").mkdir()
     write_rejected(plan.quality.intake, folder / "rejected")
+    company = plan.params.report.company or company_called(run)
+
+    def write_tables() -> None:
+        _write_tables(plan, folder)
+        write_tasks(day_tasks(plan), folder)
+        write_day_files(plan, folder)
+        _write_comparison(plan, folder, previous)
+
+    def write_pages() -> None:
+        write_days(plan, folder, land, company=company, tiles=tiles, told=told)
+
+    # pages are steps of the interpreter; most of what tables take is not, and goes on beside them
+    parallel_map(lambda write: write(), (write_tables, write_pages))
+    plan.quality.issues.write_csv(folder / "issues.csv")
+    plan.drift.frame.write_csv(folder / "drift.csv")
+    _write_json(folder / "notices.json", list(notices(plan)))
+    _write_json(folder / "profile.json", plan.profile)
+    _write_json(folder / "model_card.json", plan.predictions.card)
+    (folder / "kpis.json").write_text(plan.kpis.to_json(), encoding="utf-8")
+    (folder / "metrics.prom").write_text(metrics_text(plan, wall_clock=False), encoding="utf-8")
+    (folder / "params.toml").write_text(to_toml({"run": run, **vars(plan.params)}), encoding="utf-8")
+    lines = [record.to_json() for record in plan.trace]
+    (folder / "trace.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def _write_tables(plan: Plan, folder: Path) -> None:
+    """Write what the stages found as Parquet."""
     tables = {"accounts": plan.accounts, **plan.tables}
     # some of their columns may be on disk
     in_parts = {
@@ -151,21 +178,6 @@ def write_plan(
     )
     for name, parts in in_parts.items():
         write_parts(parts(), folder / f"{name}.parquet", LOW_LEVEL, _GROUP_ROWS)
-    write_tasks(day_tasks(plan), folder)
-    write_day_files(plan, folder)
-    company = plan.params.report.company or company_called(run)
-    write_days(plan, folder, land, company=company, tiles=tiles, told=told)
-    _write_comparison(plan, folder, previous)
-    plan.quality.issues.write_csv(folder / "issues.csv")
-    plan.drift.frame.write_csv(folder / "drift.csv")
-    _write_json(folder / "notices.json", list(notices(plan)))
-    _write_json(folder / "profile.json", plan.profile)
-    _write_json(folder / "model_card.json", plan.predictions.card)
-    (folder / "kpis.json").write_text(plan.kpis.to_json(), encoding="utf-8")
-    (folder / "metrics.prom").write_text(metrics_text(plan, wall_clock=False), encoding="utf-8")
-    (folder / "params.toml").write_text(to_toml({"run": run, **vars(plan.params)}), encoding="utf-8")
-    lines = [record.to_json() for record in plan.trace]
-    (folder / "trace.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 def _write_comparison(plan: Plan, folder: Path, previous: Path | None) -> None:
