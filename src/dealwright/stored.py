@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 from shutil import rmtree
 from tempfile import mkdtemp
@@ -13,6 +14,33 @@ import polars as pl
 from polars._typing import SchemaDict
 
 _PART_ROWS: Final = 100_000
+
+
+def write_parts(parts: Iterable[pl.DataFrame], target: Path, level: int, group_rows: int) -> None:
+    """Write a table that is never whole in memory as one Parquet file.
+
+    Parameters
+    ----------
+    parts
+        Its rows, some at a time: at least one part, all with the same columns.
+    level
+        Of compression.
+    group_rows
+        Who reads one row decodes so many.
+    """
+    from polars.io.plugins import register_io_source
+
+    remaining = iter(parts)
+    first = next(remaining)
+
+    def read(
+        columns: list[str] | None, _predicate: pl.Expr | None, _rows: int | None, _batch: int | None
+    ) -> Iterator[pl.DataFrame]:
+        for part in chain((first,), remaining):
+            yield part if columns is None else part.select(columns)
+
+    table = register_io_source(read, schema=first.schema)
+    table.sink_parquet(target, compression_level=level, row_group_size=group_rows)
 
 
 class StoredTable:

@@ -11,7 +11,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from dealwright.schemas import AccountSchema, PlanInputs
-from dealwright.stored import StoredTable
+from dealwright.stored import StoredTable, write_parts
 
 ORDERS = pl.DataFrame({"account_id": ["b", "a", "b", "c", "a"], "amount_eur": [5.0, 1.0, 4.0, 2.0, 3.0]})
 
@@ -77,3 +77,18 @@ def test_other_tables_leave_a_stored_one_on_disk(
     after = before.having(reps=pl.DataFrame({"rep_id": ["r"]}))
     assert vars(after)["orders"] is stored
     assert after.heights() == {"accounts": 3, "orders": 5, "reps": 1}
+
+
+def test_parts_become_one_file_in_their_order(tmp_path: Path) -> None:
+    table = pl.DataFrame({"id": range(1_000), "words": [[f"{k}", "ü"] * (k % 3) for k in range(1_000)]})
+    write_parts(table.iter_slices(130), tmp_path / "table.parquet", level=3, group_rows=200)
+    assert_frame_equal(pl.read_parquet(tmp_path / "table.parquet"), table)
+    # columns are read alone, and so are rows
+    some = pl.scan_parquet(tmp_path / "table.parquet").select("words").slice(640, 2).collect()
+    assert_frame_equal(some, table.select("words")[640:642])
+
+
+def test_a_part_without_rows_is_a_table_without_rows(tmp_path: Path) -> None:
+    empty = pl.DataFrame(schema={"id": pl.Int64, "name": pl.String})
+    write_parts([empty], tmp_path / "table.parquet", level=3, group_rows=200)
+    assert_frame_equal(pl.read_parquet(tmp_path / "table.parquet"), empty)

@@ -142,10 +142,9 @@ def _briefs(plan: Plan) -> pl.DataFrame:
 
 def _brief_cards(briefs: pl.DataFrame, facts: pl.DataFrame) -> pl.DataFrame:
     shown = briefs.join(facts, on="account_id", how="left", maintain_order="left")
+    write = json.JSONEncoder(ensure_ascii=False).encode
     cards = [
-        json.dumps(
-            {name: value for name, value in row.items() if value not in (None, "", [])}, ensure_ascii=False
-        )
-        for row in shown.select(*_CARD).iter_rows(named=True)
+        write({name: value for name, value in zip(_CARD, row, strict=True) if value not in (None, "", [])})
+        for row in shown.select(*_CARD).iter_rows()
     ]
     return briefs.select("account_id", "start_at", brief="markdown", card=pl.Series(cards, dtype=pl.String))

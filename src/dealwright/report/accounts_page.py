@@ -8,13 +8,13 @@ photograph album.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
 import numpy as np
 import polars as pl
 
@@ -31,7 +31,7 @@ from dealwright.stored import PartitionedTable
 
 FOLDER: Final = "accounts"
 _CARDS_A_FILE: Final = 1_000
-_FILES_AT_A_TIME: Final = 5
+_FILES_AT_A_TIME: Final = 10
 _WHOLE_ACCOUNTS: Final = 200_000  # whose events, briefs and reasons may all be in memory
 _FILES_A_GROUP: Final = 100  # of more accounts, files whose are
 _PART_ROWS: Final = 100_000
@@ -79,19 +79,16 @@ def write_accounts(run: Run, folder: Path) -> None:
     reasons = Reasons(run.form)
     listed: list[pl.DataFrame] = []
     for group in _groups(run, folder, shards, files):
-        history, briefs = (_Batches.of(table, files) for table in (group.history, group.briefs))
+        numbered = group.accounts.with_columns(group.shards)
+        batches = tuple(_Batches.of(table, files) for table in (numbered, group.history, group.briefs))
 
-        def write_some(
-            first: int, group: _Group = group, history: _Batches = history, briefs: _Batches = briefs
-        ) -> pl.DataFrame:
-            here = group.shards.is_between(first, first + _FILES_AT_A_TIME, closed="left")
-            batch = first // _FILES_AT_A_TIME
-            some = replace(run, accounts=group.accounts.filter(here), history=history.rows_of(batch))
-            cards = _cards_of(some, briefs.rows_of(batch), reasons)
+        def write_some(first: int, batches: tuple[_Batches, ...] = batches) -> pl.DataFrame:
+            accounts, history, briefs = (table.rows_of(first // _FILES_AT_A_TIME) for table in batches)
+            cards = _cards_of(replace(run, accounts=accounts, history=history), briefs, reasons)
             shown = cards.select(_SHOWN).with_columns(
                 pl.col(name).round(digits) for name, digits in _PLACES.items()
             )
-            parts = shown.with_columns(group.shards.filter(here)).partition_by(
+            parts = shown.with_columns(accounts["_file"]).partition_by(
                 "_file", as_dict=True, include_key=False
             )
             for (number,), part in parts.items():
@@ -130,7 +127,10 @@ def _groups(run: Run, folder: Path, shards: pl.Series, files: int) -> Iterator[_
         whole = range(0, files, _FILES_AT_A_TIME)
         yield _Group(whole, run.accounts, shards, run.history, run.tables["briefs"])
         return
-    long = {name: _partitioned(folder / f"{name}.parquet", columns, files) for name, columns in _LONG.items()}
+    tables = parallel_map(
+        lambda name: _partitioned(folder / f"{name}.parquet", _LONG[name], files), tuple(_LONG)
+    )
+    long = dict(zip(_LONG, tables, strict=True))
     flat = run.accounts.drop(_LISTS, strict=False)
     for number in range(math.ceil(files / _FILES_A_GROUP)):
         first = number * _FILES_A_GROUP
@@ -170,9 +170,7 @@ class _Batches:
     @classmethod
     def of(cls, table: pl.DataFrame, files: int) -> _Batches:
         """Put the rows of a table in the order of the batches; within one they keep theirs."""
-        runs = table.select(pl.col("account_id").rle()).unnest("account_id")
-        of_account = shards_of(runs["value"], files) // _FILES_AT_A_TIME
-        batch = np.repeat(of_account, runs["len"].to_numpy())
+        batch = shards_of(table["account_id"], files) // _FILES_AT_A_TIME
         batches = math.ceil(files / _FILES_AT_A_TIME)
         ends = np.cumsum(np.bincount(batch, minlength=batches), dtype=np.int64)
         return cls(table, np.argsort(batch, kind="stable"), ends)
@@ -199,14 +197,20 @@ def _cards_of(run: Run, briefs: pl.DataFrame, reasons: Reasons) -> pl.DataFrame:
 
 def shards_of(account_ids: pl.Series, files: int) -> Ints:
     """Return the numbers of the files in which accounts' cards are: FNV-1a, as the page's script counts."""
-    sizes = account_ids.str.len_bytes().to_numpy()
-    text = np.frombuffer("".join(account_ids).encode(), dtype=np.uint8)
+    # rows of an account mostly stand together
+    runs = account_ids.rle()
+    ids, lengths = runs.struct.field("value"), runs.struct.field("len").to_numpy()
+    sizes = ids.str.len_bytes().to_numpy()
+    text = np.frombuffer(ids.str.join("").item().encode(), dtype=np.uint8)
     starts = np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)])[:-1]
     value = np.full(sizes.size, 0x811C9DC5, dtype=np.uint32)
-    for k in range(int(sizes.max(initial=0))):
+    shared = int(sizes.min()) if sizes.size else 0
+    for k in range(shared):
+        value = (value ^ text[starts + k]) * np.uint32(0x01000193)
+    for k in range(shared, int(sizes.max(initial=0))):
         longer = sizes > k
         value[longer] = (value[longer] ^ text[starts[longer] + k]) * np.uint32(0x01000193)
-    return value.astype(np.int64) % files
+    return np.repeat(value.astype(np.int64) % files, lengths)
 
 
 def by_column(cards: pl.DataFrame) -> str:
@@ -234,7 +238,7 @@ def _index(cards: pl.DataFrame, run: Run) -> str:
         words = sorted(column.drop_nulls().unique().to_list())
         numbers = {word: place for place, word in enumerate(words)}
         found[name] = {"words": words, "of": [numbers.get(text, -1) for text in column.to_list()]}
-    return json.dumps(found, ensure_ascii=False, separators=(",", ":"))
+    return msgspec.json.encode(found).decode()
 
 
 def _write(path: Path, key: str, text: str) -> None:

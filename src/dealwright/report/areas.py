@@ -50,15 +50,17 @@ def disjoint(features: Sequence[Mapping[str, Any]], accounts: pl.DataFrame) -> F
         return []
     shapes = [shapely.make_valid(shapely.geometry.shape(item["geometry"])) for item in features]
     names = [item["properties"]["territory"] for item in features]
-    placed = accounts.drop_nulls(["lat_deg", "lon_deg", "territory"])
-    points = shapely.points(placed["lon_deg"].to_numpy(), placed["lat_deg"].to_numpy())
-    owner = placed["territory"].to_numpy()
-    tree = shapely.STRtree(points)
+    placed = accounts.select("lat_deg", "lon_deg", "territory").drop_nulls().sort("lon_deg")
+    lat, lon, owner = (placed[name].to_numpy() for name in ("lat_deg", "lon_deg", "territory"))
     pairs = shapely.STRtree(shapes).query(shapes, predicate="intersects")
     for one, other in sorted({(i, j) for i, j in pairs.T.tolist() if i < j}):
         shared = shapely.intersection(shapes[one], shapes[other])
         for piece in _polygons(shared):
-            found = owner[tree.query(piece, predicate="intersects")]
+            west, south, east, north = piece.bounds
+            near = slice(np.searchsorted(lon, west, side="left"), np.searchsorted(lon, east, side="right"))
+            around = (lat[near] >= south) & (lat[near] <= north)
+            inside = shapely.intersects_xy(piece, lon[near][around], lat[near][around])
+            found = owner[near][around][inside]
             mine, theirs = int((found == names[one]).sum()), int((found == names[other]).sum())
             # with as many accounts of both, the smaller one keeps it: the larger can do without
             smaller = shapely.area(shapes[one]) <= shapely.area(shapes[other])

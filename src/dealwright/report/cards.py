@@ -254,11 +254,12 @@ def _words(column: pl.Expr, words: Mapping[str, str]) -> pl.Expr:
 
 def _translated(frame: pl.DataFrame, column: str, reasons: Reasons) -> pl.Series:
     """Return lists of reasons in words; what the card says by itself is left out."""
-    known = frame[column].explode().drop_nulls().unique().to_list()
-    said = {text: None if reasons.said_on_card(text) else reasons.say(text) for text in known}
+    known = frame[column].explode().drop_nulls().unique()
+    known = known.filter(~reasons.said_on_card(known))
+    said = pl.Series([reasons.say(text) for text in known.to_list()], dtype=pl.String)
     return frame.select(
         pl.col(column)
-        .list.eval(pl.element().replace_strict(said, default=None, return_dtype=pl.String))
+        .list.eval(pl.element().replace_strict(known, said, default=None, return_dtype=pl.String))
         .list.drop_nulls()
     ).to_series()
 
@@ -267,9 +268,14 @@ def _obstacles(frame: pl.DataFrame, reasons: Reasons) -> pl.Expr:
     """Return what keeps an account from its contact."""
     said = []
     for name in _TEXTS:
-        words = reasons.mapping(frame[name].drop_nulls().unique().to_list())
-        said.append(_words(pl.col(name), words))
-    return pl.concat_list(said).list.drop_nulls().list.unique(maintain_order=True).alias("obstacles")
+        known = frame[name].drop_nulls().unique()
+        if known.len():
+            words = pl.Series([reasons.say(text) for text in known.to_list()], dtype=pl.String)
+            said.append(pl.col(name).replace_strict(known, words, default=None, return_dtype=pl.String))
+    nothing = pl.lit(None, pl.String)  # a list of texts, also where there is none
+    return (
+        pl.concat_list(*said, nothing).list.drop_nulls().list.unique(maintain_order=True).alias("obstacles")
+    )
 
 
 def _options(frame: pl.DataFrame, reasons: Reasons) -> pl.Series:

@@ -6,10 +6,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
+import numpy as np
 import polars as pl
 
 from dealwright.schemas import Columns, conform
-from dealwright.stored import PartitionedTable, StoredTable
+from dealwright.stored import PartitionedTable
 
 CHANGE_COLUMNS: Final[Columns] = {
     "account_id": pl.String,
@@ -176,8 +177,8 @@ def stored_events(
     account_ids: pl.Series,
     *,
     each: int = _EVENTS,
-) -> StoredTable:
-    """Return the same as `recent_events`, on disk: of logs that are there as well, nothing stays in memory.
+) -> Iterator[pl.DataFrame]:
+    """Yield the same as `recent_events`, some accounts at a time: of logs on disk nothing stays in memory.
 
     Parameters
     ----------
@@ -192,14 +193,11 @@ def stored_events(
         # sorted by account, and so by place
         latest = _latest(numbered, each)
         kept.add(latest.drop("_place"), latest["_place"])
-    shown = StoredTable()
+    yield pl.DataFrame(schema=HISTORY_COLUMNS)
     for number in range(len(kept)):
         part = kept.take(number)
         if part.height:
-            shown.add(_days_of(_latest(part, each)))
-    if not shown.height:
-        shown.add(pl.DataFrame(schema=HISTORY_COLUMNS))
-    return shown
+            yield _days_of(_latest(part, each))
 
 
 def _events(
@@ -240,8 +238,19 @@ def trend_with(
 
 
 def _latest(events: pl.DataFrame, each: int) -> pl.DataFrame:
-    ordered = events.sort("account_id", "at", descending=[False, True], maintain_order=True)
-    return ordered.group_by("account_id", maintain_order=True).head(each)
+    """Return the latest events of each account, by account, the last one first."""
+    # the events of an account mostly stand together: few ids are compared, and the rest is numbers
+    runs = events.select(pl.col("account_id").rle()).unnest("account_id")
+    ids = runs["value"].unique().sort()
+    account = np.repeat(ids.search_sorted(runs["value"]).to_numpy(), runs["len"].to_numpy())
+    by_account = (
+        events.select("at", _account=pl.Series(account, dtype=pl.UInt32))
+        .with_row_index("_row")
+        .sort("_account", "at", descending=[False, True], maintain_order=True)
+        .group_by("_account", maintain_order=True)
+        .head(each)
+    )
+    return events[by_account["_row"]]
 
 
 def _changes(rows: pl.DataFrame, what: str, before: str | None, after: str | None) -> pl.DataFrame:

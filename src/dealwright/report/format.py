@@ -280,9 +280,21 @@ def _money(value: float, cents: bool, locale: str, currency: str) -> str:
 
 @lru_cache(maxsize=_REMEMBERED)
 def _number(value: float, digits: int, locale: str) -> str:
-    from babel.numbers import format_decimal
+    # Babel's signs without its way through patterns and decimals, which takes fifty times as long
+    return f"{value:,.{digits}f}".translate(_number_signs(locale))
 
-    return format_decimal(value, "#,##0" + (f".{'0' * digits}" if digits else ""), locale=locale)
+
+@lru_cache(maxsize=32)
+def _number_signs(locale: str) -> dict[int, str]:
+    """Return what a locale writes for the signs of Python's numbers."""
+    from babel.numbers import get_decimal_symbol, get_group_symbol, get_minus_sign_symbol
+
+    return str.maketrans(
+        {
+            ".": get_decimal_symbol(locale), ",": get_group_symbol(locale),
+            "-": get_minus_sign_symbol(locale),
+        }
+    )  # fmt: skip
 
 
 @lru_cache(maxsize=_REMEMBERED)

@@ -19,6 +19,7 @@ _MARGIN: Final = 2.0
 _LEAST_MARGIN_DEG: Final = 0.5
 _COARSE_DEG: Final = 0.0003  # about 30 m, finer than a line is wide on the screen
 _DIGITS: Final = 5  # about 1 m
+_DIRECTIONS: Final = 32
 
 
 @dataclass(frozen=True)
@@ -141,16 +142,33 @@ def around(land: Land | None, accounts: pl.DataFrame) -> Land:
     import shapely
 
     lat, lon = _positions(accounts)
-    points = shapely.multipoints(shapely.points(lon, lat))
     if land is None:
-        hull = points.convex_hull.buffer(0.03)
+        hull = shapely.MultiPoint(_outermost(lon, lat)).convex_hull.buffer(0.03)
         return Land(hull, (), "the area of the accounts", is_coast=False)
-    west, south, east, north = points.bounds
+    west, south, east, north = lon.min(), lat.min(), lon.max(), lat.max()
     margin = max(_LEAST_MARGIN_DEG, _MARGIN * max(east - west, north - south))
     box = shapely.box(west - margin, south - margin, east + margin, north + margin)
     near = shapely.simplify(shapely.intersection(land.shape, box), _COARSE_DEG)
     places = tuple(place for place in land.places if box.contains(shapely.Point(place[2], place[1])))
     return Land(near, places, land.drawn_from, land.is_coast)
+
+
+def _outermost(lon: Floats, lat: Floats) -> Floats:
+    """Return (lon, lat) of the places that may be corners of the hull.
+
+    What lies within the places that are farthest in some directions is no corner (Akl and Toussaint 1978),
+    and of many accounts nearly all do.
+    """
+    import shapely
+
+    angles = np.linspace(0.0, 2.0 * np.pi, _DIRECTIONS, endpoint=False)
+    farthest = [int(np.argmax(lon * np.cos(angle) + lat * np.sin(angle))) for angle in angles]
+    within = shapely.MultiPoint(np.column_stack([lon[farthest], lat[farthest]])).convex_hull
+    shapely.prepare(within)
+    # what lies on its edge is not within
+    is_area = within.geom_type == "Polygon"
+    outside = ~shapely.contains_xy(within, lon, lat) if is_area else np.ones(lon.size, np.bool_)
+    return np.column_stack([lon[outside], lat[outside]])
 
 
 def _positions(accounts: pl.DataFrame) -> tuple[Floats, Floats]:

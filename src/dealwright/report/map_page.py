@@ -9,6 +9,8 @@ from html import escape
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
+
 from dealwright.report.format import Format
 from dealwright.report.land import Land
 from dealwright.report.pages import SHARED, Page, as_script, asset, packed, render, write_assets
@@ -88,7 +90,7 @@ def write_map(path: Path, page: Page, form: Format, data: Mapping[str, Any], **v
         What its list shows.
     """
     if len(data["accounts"]) > _PLAIN:
-        data = {**data, "accounts": packed(json.dumps(data["accounts"], ensure_ascii=False))}
+        data = {**data, "accounts": packed(msgspec.json.encode(data["accounts"]).decode())}
     text = render("map.html", form, shared=SHARED, page=page, data=as_script(data), signs=SIGNS, **values)
     path.write_text(text, encoding="utf-8")
 

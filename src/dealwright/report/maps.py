@@ -300,7 +300,7 @@ def _sign(action: str) -> str:
     return SIGNS.get(action, SIGNS["other"])
 
 
-def _points(placed: pl.DataFrame, order: Mapping[str, int]) -> tuple[list[Any], list[str]]:
+def _points(placed: pl.DataFrame, order: Mapping[str, int]) -> tuple[list[tuple[Any, ...]], list[str]]:
     """Return each account as a row for the script, and the actions, most frequent first."""
     frame = placed.with_columns(pl.col("action").fill_null("nothing"))
     counted = frame.group_by("action").len().sort("len", "action", descending=[True, False])
@@ -315,7 +315,7 @@ def _points(placed: pl.DataFrame, order: Mapping[str, int]) -> tuple[list[Any], 
         ).alias("area"),
         (pl.col(value).round(2) if value else pl.lit(None, pl.Float64)).alias("value"),
     ).rows()  # fmt: skip
-    return [list(row) for row in rows], actions
+    return rows, actions
 
 
 def _totals(days: Sequence[Day]) -> dict[str, Any]:

@@ -8,9 +8,11 @@ left as it is, but for the names of columns.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Final
+
+import polars as pl
 
 from dealwright.plan.briefs.phrases import Phrases, load_phrases
 from dealwright.report.format import Format, mark, several
@@ -21,14 +23,17 @@ _SIGNS: Final = {
     ">=": mark("at least"), "<=": mark("at most"), ">": mark("more than"), "<": mark("less than"),
     "==": mark("exactly"), "!=": mark("other than"), "=": mark("exactly"),
 }  # fmt: skip
+# by far the most frequent: a run has hundreds of thousands of them, which are taken apart without a
+# pattern. What stands between a feature and its factor, how the factor is written, and what is said of a
+# feature with a figure and without one.
+_FACTORS: Final = (
+    (": odds of leaving ×", "odds",
+     mark("%(name)s %(n)s: leaving is %(odds)s"), mark("%(name)s: leaving is %(odds)s")),
+    (": spend ×", "n2",
+     mark("%(name)s %(n)s: expected spend ×%(n2)s"), mark("%(name)s: expected spend ×%(n2)s")),
+)  # fmt: skip
 # a group's name says how it is written: money, n (a number), share, name (of a column), label, sentence
 _FORMS: Final = (
-    # the most frequent first: a run has hundreds of thousands of them
-    (rf"(?P<name>.+?) (?P<n>{_N}): odds of leaving ×(?P<odds>{_N})",
-     mark("%(name)s %(n)s: leaving is %(odds)s")),
-    (rf"(?P<name>.+?) (?P<n>{_N}): spend ×(?P<n2>{_N})", mark("%(name)s %(n)s: expected spend ×%(n2)s")),
-    (rf"(?P<name>.+): odds of leaving ×(?P<odds>{_N})", mark("%(name)s: leaving is %(odds)s")),
-    (rf"(?P<name>.+): spend ×(?P<n2>{_N})", mark("%(name)s: expected spend ×%(n2)s")),
     (rf"(?P<money>{_N}) EUR by (?P<label>\w+)", mark("%(money)s by %(label)s")),
     (r"no consent to (?P<label>\w+)", mark("no consent to %(label)s")),
     (r"in the control group: never contacted", mark("in the control group: never contacted")),
@@ -87,13 +92,14 @@ _TECHNICAL_WORDS: Final = re.compile(
 )
 _NEEDS: Final = re.compile(rf"needs (?P<name>\w+) (?P<sign>[<>=!]+) (?P<n>{_N})")
 _UNKNOWN: Final = re.compile(r"(?P<name>\w+) is not known")
+_FIGURE: Final = re.compile(_N)
 _LISTED: Final = re.compile(r"(?P<action>\w+): (?P<why>.+)")
 _VALUE: Final = re.compile(rf"(?P<money>{_N}) EUR by (?P<channel>\w+)")
 _AMOUNT: Final = re.compile(rf"(?P<money>{_N}) EUR\b|[−-]?€\d[\d,]*(?:\.\d+)?")
 _COLUMN: Final = re.compile(r"\b[a-z]+(?:_[a-z0-9]+)+\b")
 # what stands at the end of a column's name is not part of what people call it
 _UNITS: Final = re.compile(r"_(eur|min|km|pct|deg)$")
-_SAID_BY_THE_CARD: Final = ("answers ", "effect: ", "runner-up: ")
+_SAID_BY_THE_CARD: Final = "^(?:answers |effect: |runner-up: )"
 
 _NAMES: Final[Mapping[str, str]] = {
     "churn_probability": mark("churn probability"), "days_since_order": mark("days since the last order"),
@@ -131,10 +137,16 @@ class Reasons:
         self._form = form
         self._written: dict[tuple[str, str], str] = {}
         self._said: dict[str, str] = {}
+        self._features: dict[str, dict[str, str]] = {}
 
     @cached_property
     def _forms(self) -> list[tuple[re.Pattern[str], str]]:
         return [(re.compile(pattern), self._form.text(message)) for pattern, message in _FORMS]
+
+    @cached_property
+    def _factors(self) -> list[tuple[str, str, str, str]]:
+        say = self._form.text
+        return [(middle, factor, say(figure), say(plain)) for middle, factor, figure, plain in _FACTORS]
 
     @cached_property
     def _phrases(self) -> Phrases | None:
@@ -164,6 +176,12 @@ class Reasons:
         """Put a reason in words."""
         if reason.startswith("needs "):
             return "; ".join(self._need(part) for part in reason.split("; "))
+        for middle, factor, with_figure, without in self._factors:
+            feature, found_middle, text = reason.rpartition(middle)
+            if found_middle and feature and _FIGURE.fullmatch(text):
+                values = self._feature_and_figure(feature)
+                message = with_figure if "n" in values else without
+                return message % {**values, factor: self._write(factor, text)}
         for pattern, message in self._forms:
             found = pattern.fullmatch(reason)
             if found is not None:
@@ -194,9 +212,9 @@ class Reasons:
             text,
         )
 
-    def said_on_card(self, reason: str) -> bool:
-        """Return whether the card says it already, with its figures."""
-        return reason.startswith(_SAID_BY_THE_CARD)
+    def said_on_card(self, reasons: pl.Series) -> pl.Series:
+        """Return whether the card says each of the reasons already, with its figures."""
+        return reasons.str.contains(_SAID_BY_THE_CARD)
 
     def option(self, listed: str) -> dict[str, object]:
         """Take an entry of ``excluded`` apart: action, why it was not chosen, and what it would bring."""
@@ -212,10 +230,6 @@ class Reasons:
         return {
             "action": self._form.label(found["action"]), "why": f"{why} ({channel})", "value": value,
         }  # fmt: skip
-
-    def mapping(self, texts: Iterable[str]) -> dict[str, str]:
-        """Return reason -> what people say, each looked at once."""
-        return {text: self.say(text) for text in texts}
 
     def _need(self, part: str) -> str:
         found = _NEEDS.fullmatch(part)
@@ -244,6 +258,20 @@ class Reasons:
             "amount": self._amount, "change": self._change, "odds": self._odds,
             "money": self._money, "n": self._number, "name": self._feature, "label": self._form.label,
         }  # fmt: skip
+
+    def _feature_and_figure(self, text: str) -> dict[str, str]:
+        """Write a feature, and the figure behind it where there is one."""
+        known = self._features.get(text)
+        if known is None:
+            name, _, figure = text.rpartition(" ")
+            if name and _FIGURE.fullmatch(figure):
+                known = {"name": self._write("name", name), "n": self._write("n", figure)}
+            else:
+                known = {"name": self._write("name", text)}
+            if len(self._features) >= _REMEMBERED:
+                self._features.clear()
+            self._features[text] = known
+        return known
 
     def _feature(self, text: str) -> str:
         """Write a column and, behind it, a value that is a word."""

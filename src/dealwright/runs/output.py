@@ -30,9 +30,9 @@ from dealwright.report.plan_metrics import metrics_text
 from dealwright.report.plan_report import render_report
 from dealwright.runs.day_file import CENTRE_FILES, REP_FILE, REQUEST_FILE, write_day_files
 from dealwright.runs.reading import company_called, read_earlier, read_run
-from dealwright.runs.task_file import TASK_FILE, compression_level, write_tasks
+from dealwright.runs.task_file import LOW_LEVEL, TASK_FILE, compression_level, write_tasks
 from dealwright.schemas import PlanInputs
-from dealwright.stored import StoredTable
+from dealwright.stored import StoredTable, write_parts
 from dealwright.tables.rejected import write_rejected
 from dealwright.toml import to_toml
 
@@ -51,6 +51,7 @@ RUN_FILES: Final = frozenset(
 
 # who reads one row decodes its group alone
 _GROUP_ROWS: Final = 20_000
+_EVENT_ROWS: Final = 250_000  # of events, which are read in their order
 
 
 # what is written into a run's folder later on: versions of a day that was changed by hand
@@ -134,6 +135,33 @@ def write_plan(
     """
     (folder / "rejected").mkdir()
     write_rejected(plan.quality.intake, folder / "rejected")
+    company = plan.params.report.company or company_called(run)
+
+    def write_tables() -> None:
+        _write_tables(plan, folder)
+        write_tasks(day_tasks(plan), folder)
+        write_day_files(plan, folder)
+        _write_comparison(plan, folder, previous)
+
+    def write_pages() -> None:
+        write_days(plan, folder, land, company=company, tiles=tiles, told=told)
+
+    # pages are steps of the interpreter; most of what tables take is not, and goes on beside them
+    parallel_map(lambda write: write(), (write_tables, write_pages))
+    plan.quality.issues.write_csv(folder / "issues.csv")
+    plan.drift.frame.write_csv(folder / "drift.csv")
+    _write_json(folder / "notices.json", list(notices(plan)))
+    _write_json(folder / "profile.json", plan.profile)
+    _write_json(folder / "model_card.json", plan.predictions.card)
+    (folder / "kpis.json").write_text(plan.kpis.to_json(), encoding="utf-8")
+    (folder / "metrics.prom").write_text(metrics_text(plan, wall_clock=False), encoding="utf-8")
+    (folder / "params.toml").write_text(to_toml({"run": run, **vars(plan.params)}), encoding="utf-8")
+    lines = [record.to_json() for record in plan.trace]
+    (folder / "trace.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def _write_tables(plan: Plan, folder: Path) -> None:
+    """Write what the stages found as Parquet."""
     tables = {"accounts": plan.accounts, **plan.tables}
     # some of their columns may be on disk
     in_parts = {
@@ -149,30 +177,7 @@ def write_plan(
         [name for name in tables if name not in in_parts],
     )
     for name, parts in in_parts.items():
-        _write_parts(parts(), folder / f"{name}.parquet", compression_level(tables[name]))
-    write_tasks(day_tasks(plan), folder)
-    write_day_files(plan, folder)
-    company = plan.params.report.company or company_called(run)
-    write_days(plan, folder, land, company=company, tiles=tiles, told=told)
-    _write_comparison(plan, folder, previous)
-    plan.quality.issues.write_csv(folder / "issues.csv")
-    plan.drift.frame.write_csv(folder / "drift.csv")
-    _write_json(folder / "notices.json", list(notices(plan)))
-    _write_json(folder / "profile.json", plan.profile)
-    _write_json(folder / "model_card.json", plan.predictions.card)
-    (folder / "kpis.json").write_text(plan.kpis.to_json(), encoding="utf-8")
-    (folder / "metrics.prom").write_text(metrics_text(plan, wall_clock=False), encoding="utf-8")
-    (folder / "params.toml").write_text(to_toml({"run": run, **vars(plan.params)}), encoding="utf-8")
-    lines = [record.to_json() for record in plan.trace]
-    (folder / "trace.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
-
-
-def _write_parts(parts: Iterable[pl.DataFrame], target: Path, level: int) -> None:
-    """Write a table that is never whole in memory."""
-    stored = StoredTable()
-    for part in parts:
-        stored.add(part)
-    stored.scan().sink_parquet(target, compression_level=level, row_group_size=_GROUP_ROWS)
+        write_parts(parts(), folder / f"{name}.parquet", LOW_LEVEL, _GROUP_ROWS)
 
 
 def _write_comparison(plan: Plan, folder: Path, previous: Path | None) -> None:
@@ -195,7 +200,7 @@ def _write_events(data: PlanInputs, target: Path) -> None:
     """Write what happened lately; where the orders are on disk, without having all of it in memory."""
     if isinstance(data.logs()["orders"], StoredTable):
         events = stored_events(data.parts("orders"), data.parts("touches"), data.accounts["account_id"])
-        events.scan().sink_parquet(target, compression_level=compression_level(events))
+        write_parts(events, target, LOW_LEVEL, _EVENT_ROWS)
         return
     history = recent_events(data.parts("orders"), data.parts("touches"))
     history.write_parquet(target, compression_level=compression_level(history))

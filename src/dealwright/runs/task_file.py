@@ -11,21 +11,28 @@ import polars as pl
 
 from dealwright.errors import InputError
 from dealwright.schemas import DAY_TASK_COLUMNS, DayTasks
-from dealwright.stored import StoredTable
 
 TASK_FILE: Final = "tasks.parquet"
 _KEY: Final = "dealwright.run"
+LOW_LEVEL: Final = 3
+_VALUE_BYTES: Final = 8
+_LARGE_BYTES: Final = 20_000_000
+_HUGE_BYTES: Final = 120_000_000
 _LARGE_ROWS: Final = 50_000
 _GROUP_ROWS: Final = 20_000
 
 
-def compression_level(table: pl.DataFrame | StoredTable) -> int:
+def compression_level(table: pl.DataFrame) -> int:
     """Return how much a table of a run is compressed.
 
-    12 makes it a sixth smaller than the default, and takes six times as long: seconds for a small table. 6 is
-    a tenth larger than 12 and takes a third of the time, which are minutes of a million accounts.
+    12 makes it a sixth smaller than the default, and takes six to ten times as long: seconds for a small
+    table. 6 is a tenth larger than 12 and takes a third of the time; the default (`LOW_LEVEL`) is a tenth
+    larger again and takes less than half of it. A large night has no minute for that.
     """
-    return 12 if table.height <= _LARGE_ROWS else 6
+    size = table.height * table.width * _VALUE_BYTES + sum(
+        int(table[name].str.len_bytes().sum()) for name, kind in table.schema.items() if kind == pl.String
+    )
+    return 12 if size <= _LARGE_BYTES else 6 if size <= _HUGE_BYTES else LOW_LEVEL
 
 
 def write_tasks(tasks: DayTasks, folder: Path) -> None:

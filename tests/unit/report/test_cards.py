@@ -305,7 +305,10 @@ def test_every_row_of_the_layout_is_a_column_of_the_cards(folder: Path) -> None:
         assert {row["field"] for row in section["rows"]} <= known
 
 
-def test_a_batch_of_cards_is_given_the_rows_of_its_accounts_in_their_order() -> None:
+def test_a_batch_of_cards_is_given_the_rows_of_its_accounts_in_their_order(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(accounts_page, "_FILES_AT_A_TIME", 5)
     ids = [f"{k:03}" for k in range(40)]
     table = pl.DataFrame(
         {"account_id": [ids[k * 7 % 40] for k in range(90)], "number": list(range(90))},

@@ -6,6 +6,7 @@ from datetime import date, datetime
 from importlib import resources
 
 import pytest
+from babel.numbers import format_decimal
 from messages import messages_in_use
 
 from dealwright.errors import InputError
@@ -50,6 +51,16 @@ def test_only_nothing_is_0_per_cent_and_only_all_is_100() -> None:
     assert shares == ["0%", "<1%", "50%", ">99%", "100%"]
     assert EN.share(0.99996, 1) == ">99.9%"
     assert ES.share(0.1234, 1) == f"12,3{NBSP}%"
+
+
+@pytest.mark.parametrize("locale", ["en_GB", "en_IN", "en_ZA", "es_ES", "es_MX", "es_CR"])
+def test_numbers_are_written_as_babel_writes_them(locale: str) -> None:
+    form = Format(locale)
+    for value in (0.0, -0.5, 7.25, 999.95, -1234.5, 12345.678, 1e6, -98765432.1):
+        for digits in (0, 1, 3):
+            pattern = "#,##0" + (f".{'0' * digits}" if digits else "")
+            expected = format_decimal(rounded(value, digits), pattern, locale=locale)
+            assert form.number(value, digits) == expected
 
 
 def test_every_unit_of_a_key_figure_has_its_form() -> None:

@@ -89,3 +89,12 @@ def test_a_land_without_accounts_is_refused_and_exchanged_coordinates_are_named(
     with pytest.raises(InputError, match="where the accounts are"):
         check_land(land_of(iceland, "land", "x"), ACCOUNTS, "land")
     check_land(land_of(iceland, "land", "x"), pl.DataFrame({"account_id": ["A"]}), "land")
+
+
+@pytest.mark.parametrize("count", [1, 2, 7, 2_000])
+def test_without_land_the_hull_of_all_accounts_is_drawn(count: int) -> None:
+    lat, lon = np.random.default_rng(count).normal([[41.0], [2.0]], 0.2, (2, count)).round(3)
+    lat[: count // 4] = lat[0]  # some in a line
+    ground = around(None, pl.DataFrame({"lat_deg": lat, "lon_deg": lon}))
+    expected = shapely.MultiPoint(np.column_stack([lon, lat])).convex_hull.buffer(0.03)
+    assert ground.shape.wkb == expected.wkb

@@ -8,6 +8,7 @@ for an account, the sentence is left out: nothing is ever invented in its place.
 from __future__ import annotations
 
 import html
+import pickle
 import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -55,6 +56,12 @@ class Wording:
     labels: Mapping[str, str]  # name of an action, channel or segment -> how the language says it
     currency: str = "EUR"  # ISO code of what amounts are in
     _environments: dict[str, SandboxedEnvironment] = field(default_factory=dict, repr=False, compare=False)
+    _compiled: dict[tuple[str, str, str], Any] = field(default_factory=dict, repr=False, compare=False)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Send the sentences alone; where the same ones come again, what was compiled of them is there."""
+        told = self.language, self.files, self.headings, self.labels, self.currency
+        return _received, (pickle.dumps(told),)
 
     def sentences(self, action: str, channel: str) -> tuple[Sentence, ...]:
         """Return the sentences of an action on a channel, section by section."""
@@ -69,11 +76,17 @@ class Wording:
         return "common.md", own, f"{channel}.md"
 
     def compile(self, action: str, channel: str, form: str) -> Any:
-        """Compile the template of an action on a channel as ``"html"`` or ``"markdown"``.
+        """Return the compiled template of an action on a channel as ``"html"``, ``"markdown"`` or ``"text"``.
 
         It loops over ``rows``, tuples of `fields`, and ends each brief with `END`: a template that is entered
         once per thousand briefs spends its time on sentences, not on contexts.
         """
+        key = action, channel, form
+        if key not in self._compiled:
+            self._compiled[key] = self._compile(*key)
+        return self._compiled[key]
+
+    def _compile(self, action: str, channel: str, form: str) -> Any:
         environment = self.environment(form)
         names = self.fields(action, channel)
         parts = [f"{{% for {', '.join(names)}, _ in rows %}}"]
@@ -125,6 +138,11 @@ class Wording:
             made.filters.update(filters(self.language, self.labels, self.currency))
             self._environments[form] = made
         return self._environments[form]
+
+
+@lru_cache(maxsize=4)
+def _received(told: bytes) -> Wording:
+    return Wording(*pickle.loads(told))  # noqa: S301  from `Wording.__reduce__`
 
 
 def load_wording(
@@ -265,7 +283,7 @@ def _one_line(value: Any) -> Any:
 _FINISH: Final = {"markdown": _escape_markdown, "html": _escape_html, "text": _one_line}
 
 
-def split_lines(text: str) -> tuple[str | None, str | None, str | None, list[str]]:
-    """Take apart what the form ``"text"`` makes of one row: why, what, careful, more."""
+def split_lines(text: str) -> tuple[str | None, str | None, str | None, str]:
+    """Take apart what the form ``"text"`` makes of one row: why, what, careful, and the lines of more."""
     why, what, careful, more = (part.replace(END, " ").strip() for part in text.split(NEXT))
-    return why or None, what or None, careful or None, [line for line in more.split("\n") if line]
+    return why or None, what or None, careful or None, more

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import pickle
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
+from polars.testing import assert_frame_equal
 
 from dealwright.errors import InputError
-from dealwright.plan.briefs import BriefParams, Briefs, write_briefs
+from dealwright.plan.briefs import BriefParams, Briefs, stage, write_briefs
 from dealwright.plan.briefs.facts import collect_tasks, gather_facts
 from dealwright.plan.briefs.language import filters
 from dealwright.plan.briefs.stage import check_wording
@@ -268,3 +270,24 @@ def test_a_folder_of_wording_is_read_and_an_empty_one_refused(tmp_path: Path) ->
     english = brief(inputs(), ACCOUNTS, BriefParams("en", own), visits=VISITS).briefs["markdown"][0]
     assert "Hola, A." in spanish
     assert "Hola" not in english
+
+
+def test_many_briefs_are_written_by_processes_and_read_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = inputs("<Bar> & *Sol*")
+    here = brief(given, ACCOUNTS, visits=VISITS, calls=CALLS)
+    monkeypatch.setattr(stage, "_MANY", 1)
+    monkeypatch.setattr(stage, "_PART", 1)
+    there = brief(given, ACCOUNTS, visits=VISITS, calls=CALLS)
+    assert there.texts is not None
+    assert_frame_equal(pl.concat(there.parts()), here.briefs)
+    assert there.briefs.columns == [name for name in BRIEF_COLUMNS if name not in ("markdown", "html")]
+
+
+def test_wording_that_is_sent_again_is_compiled_once() -> None:
+    known = gather_facts(collect_tasks(VISITS, CALLS), inputs(), ACCOUNTS).columns
+    wording = load_wording("en", {}, known)
+    first, again = (pickle.loads(pickle.dumps(wording)) for _ in range(2))
+    assert first == wording
+    compiled = first.compile("visit", "field", "html")
+    assert again.compile("visit", "field", "html") is compiled
+    assert wording.compile("visit", "field", "html") is not compiled
