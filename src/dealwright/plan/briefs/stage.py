@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import Executor
-from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -19,12 +18,11 @@ from dealwright.notebook import Summarised
 from dealwright.plan.briefs.facts import REASONS, collect_tasks, gather_facts
 from dealwright.plan.briefs.params import BriefParams
 from dealwright.plan.briefs.phrases import load_phrases
-from dealwright.plan.briefs.wording import END, NEXT, Wording, escape_text, load_wording, split_lines
+from dealwright.plan.briefs.wording import END, LINES, NEXT, Wording, escape_text, load_wording, split_lines
 from dealwright.plan.inputs import align, gather_inputs
 from dealwright.plan.partitions import apply
 from dealwright.schemas import BRIEF_COLUMNS, AccountSchema, PlanInputs
 from dealwright.stored import StoredColumns
-from dealwright.worker_processes import WorkerProcesses
 
 _BATCH: Final = 1_000
 _PART: Final = 10_000  # of a worker: some seconds, of which compiling the sentences takes a tenth
@@ -106,8 +104,7 @@ def write_briefs(
     schema, as_of
         Which column is what, and the cut-off; by default both follow from the frames.
     executor
-        Where briefs are written, some thousand at a time; by default here, or of more than 50,000 by a
-        process for each core.
+        Where briefs are written, some thousand at a time; by default here.
 
     Raises
     ------
@@ -127,10 +124,9 @@ def write_briefs(
     texts: StoredColumns | None = None
     if many:
         texts, shown = StoredColumns(pl.DataFrame(schema=dict.fromkeys(_TEXTS, pl.String))), []
-        with nullcontext(executor) if executor is not None else WorkerProcesses() as workers:
-            for part in workers.map(write, parts):
-                texts.add(part.select(_TEXTS))
-                shown.append(part.drop(_TEXTS))
+        for part in map(write, parts) if executor is None else apply(write, parts, executor):
+            texts.add(part.select(_TEXTS))
+            shown.append(part.drop(_TEXTS))
         made = pl.concat(shown)
     else:
         made = pl.concat(apply(write, parts, executor))
@@ -165,7 +161,6 @@ def render(facts: pl.DataFrame, wording: Wording) -> pl.DataFrame:
     text = pl.col(pl.String).str.replace_all(f"[{END}{NEXT}]", " ")
     rows = facts.with_columns(text).with_columns(pl.col("action").fill_null("action")).with_row_index("_row")
     label = wording.environment("html").filters["label"]
-    said_line = pl.element().filter(pl.element() != "")
     written = []
     for (action, channel), group in rows.group_by("action", "channel", maintain_order=True):
         names = wording.fields(str(action), str(channel))
@@ -187,13 +182,11 @@ def render(facts: pl.DataFrame, wording: Wording) -> pl.DataFrame:
                     "check the type of the column it names"
                 ) from None
             named = [f"{name} · {action_label}" for name in shown]
-            why, what, careful, more = zip(*map(split_lines, said[: part.height]), strict=True)
+            lines = zip(*map(split_lines, said[: part.height]), strict=True)
             written.append(part.select(
                 "_row", *_KEPT, title=pl.Series(named),
-                why=pl.Series(why, dtype=pl.String),
-                what=pl.Series(what, dtype=pl.String),
-                careful=pl.Series(careful, dtype=pl.String),
-                more=pl.Series(more, dtype=pl.String).str.split("\n").list.eval(said_line),
+                **{name: pl.Series(values, dtype=BRIEF_COLUMNS[name])
+                   for name, values in zip(LINES, lines, strict=True)},
                 markdown=pl.Series(map(_section, named, marks)),
                 html=pl.Series(map(_article, part["account_id"], named, fragments)),
             ))  # fmt: skip

@@ -283,7 +283,7 @@ def _one_line(value: Any) -> Any:
 _FINISH: Final = {"markdown": _escape_markdown, "html": _escape_html, "text": _one_line}
 
 
-def split_lines(text: str) -> tuple[str | None, str | None, str | None, str]:
-    """Take apart what the form ``"text"`` makes of one row: why, what, careful, and the lines of more."""
+def split_lines(text: str) -> tuple[str | None, str | None, str | None, list[str]]:
+    """Take apart what the form ``"text"`` makes of one row: why, what, careful, more."""
     why, what, careful, more = (part.replace(END, " ").strip() for part in text.split(NEXT))
-    return why or None, what or None, careful or None, more
+    return why or None, what or None, careful or None, [line for line in more.split("\n") if line]
