@@ -7,6 +7,8 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
+from asynchronous import finish
+
 from dealwright.desk.desk import Desk
 from dealwright.service.intake import Intake
 
@@ -47,7 +49,7 @@ def place(clients: Sequence[int], turns_apart: int = 1) -> list[int]:
             await asyncio.gather(*(client(k, leads, intake) for k, leads in enumerate(clients)))
             await intake.close()
 
-    asyncio.run(run())
+    finish(run())
     return desk.batches
 
 
