@@ -31,7 +31,6 @@ class Collection:
         """Collect once, and keep what is there."""
         gc.collect()
         gc.freeze()
-        self._all_seen_s = self._now_s()
         gc.callbacks.append(self.collected)
 
     def collected(self, phase: str, found: Mapping[str, int]) -> None:

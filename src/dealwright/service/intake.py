@@ -73,7 +73,7 @@ class Intake:
         """Wait until so many leads wait again, unless one came alone."""
         if number == 1 or len(self._waiting) >= number:
             return
-        self._awaited = min(number, self._most)
+        self._awaited = number
         self._gathered.clear()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(min(most_s, _LONGEST_WAIT_S)):
