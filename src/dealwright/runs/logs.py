@@ -10,6 +10,7 @@ from typing import Any, Final
 
 # of the call that is being answered, or of the one that asked for the night that is being carried out
 REQUEST_ID: Final[ContextVar[str | None]] = ContextVar("request_id", default=None)
+_ENCODER: Final = json.JSONEncoder(ensure_ascii=False, default=str)
 
 
 class JsonLines(logging.Formatter):
@@ -30,7 +31,7 @@ class JsonLines(logging.Formatter):
         }
         if record.exc_info:
             line["error"] = self.formatException(record.exc_info)
-        return json.dumps(line, ensure_ascii=False, default=str)
+        return _ENCODER.encode(line)
 
 
 def _parse(text: str) -> dict[str, Any] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import re
 import secrets
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger("dealwright.service")
 # what a log can show without harm
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+_PROCESS_ID, _COUNT = secrets.token_hex(6), itertools.count(1)
 ErrorPage = Callable[[Request, int, str], Response]
 # what programs ask for: answered by problem documents, whatever pages there are
 _PROGRAMS = ("/api/", "/health", "/ready")
@@ -105,6 +107,8 @@ def create_app(
         docs_url=None,  # its page loads scripts from elsewhere
         redoc_url=None,
         redirect_slashes=False,
+        # its spans have the path and the query, which may hold customers' data: `tracing` makes ours
+        telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     app.state.params = params
     for module in (
@@ -233,7 +237,7 @@ def _request_id(scope: Scope) -> str:
     for name, value in scope["headers"]:
         if name == b"x-request-id" and _REQUEST_ID.fullmatch(value):
             return str(value.decode())
-    return secrets.token_hex(8)
+    return f"{_PROCESS_ID}{next(_COUNT):06x}"
 
 
 def _route(scope: Scope) -> str:

@@ -40,6 +40,8 @@ class Metrics:
             buckets=_SECONDS,
             registry=registry,
         )
+        # looked up once: finding a counter by its labels costs more than to count
+        self._of_requests: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
         self._leads = Counter("dealwright_leads_placed", "Leads placed.", ("status",), registry=registry)
         self._batch = Histogram(
             "dealwright_lead_batch_size",
@@ -50,8 +52,13 @@ class Metrics:
 
     def observe_request(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count an answered request."""
-        self._requests.labels(method, route, str(status)).inc()
-        self._seconds.labels(route).observe(seconds)
+        counters = self._of_requests.get((method, route, status))
+        if counters is None:
+            counters = self._requests.labels(method, route, str(status)), self._seconds.labels(route)
+            self._of_requests[method, route, status] = counters
+        counted, timed = counters
+        counted.inc()
+        timed.observe(seconds)
 
     def observe_batch(self, placements: list[Placement]) -> None:
         """Count the leads of a transaction."""

@@ -32,7 +32,7 @@ LeadId = int
 _SENDERS = ("ingest", "manager")
 
 
-@endpoint(router, "POST", "/leads", scopes=_SENDERS, answer=PlacementOut, status=201)
+@endpoint(router, "POST", "/leads", scopes=_SENDERS, answer=PlacementOut, status=201, often=LeadIn)
 async def send_lead(
     request: Request,
     lead: LeadIn,
@@ -51,7 +51,7 @@ async def send_lead(
     return Json(placement.to_dict(), 201)
 
 
-@endpoint(router, "POST", "/leads/batch", scopes=_SENDERS, answer=PlacementsOut, status=201)
+@endpoint(router, "POST", "/leads/batch", scopes=_SENDERS, answer=PlacementsOut, status=201, often=BatchIn)
 async def send_leads(request: Request, batch: BatchIn) -> Json:
     """Place leads in one transaction, all or none, as if they came one after the other."""
     service = service_of(request)
