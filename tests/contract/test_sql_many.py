@@ -179,6 +179,23 @@ def test_a_batch_places_what_one_after_the_other_does(
         assert alone == records[1][table], table
 
 
+def test_small_batches_place_what_one_after_the_other_does(
+    database: Database, other_database: Database
+) -> None:
+    """From three leads on they go by the short way, of more of them where agents are many."""
+    answers: list[list[Row]] = []
+    for place, place_all in ((database, one_by_one), (other_database, many)):
+        rng = np.random.default_rng(9)
+        answers.append([])
+        with place.connect(autocommit=True) as connection:
+            model = desk(connection, 9, agents=40, capacity=6)
+            for size in (2, 3, 5, 1, 8, 4, 3, 7, 2, 6):
+                answers[-1] += place_all(connection, random_leads(rng, size, 0.02))
+            check_desk(connection, model)
+            assert disagreeing(connection) == []
+    assert answers[0] == answers[1]
+
+
 def test_agents_who_are_alike_are_drawn_as_one_after_the_other(
     database: Database, other_database: Database
 ) -> None:

@@ -183,7 +183,7 @@ comment on function dealwright_engine.candidates_of(integer[], jsonb[], integer,
     'Who may be the best for each kind of lead, the best first, and what nobody else is worth more than.';
 
 create or replace function dealwright_engine.place_run(
-    docs jsonb[], kinds integer[], keys jsonb[], rule dealwright_engine.rule, wanted_policy text
+    docs jsonb[], kinds integer[], keys jsonb[], rule dealwright_engine.rule, wanted_policy text, locked bigint[]
 )
 returns setof dealwright.placement language plpgsql set plan_cache_mode = force_generic_plan as $$
 declare
@@ -193,7 +193,6 @@ declare
     counted integer := (now() >= rule.fair_window_start)::integer;
     done text;
     seen pg_snapshot;
-    locked bigint[];
     -- all agents, by position
     ids bigint[];
     opens integer[];
@@ -237,13 +236,13 @@ begin
         perform dealwright_engine.begin_shifts(moment);  -- nobody overtakes who waits
     end if;
     loop
-        locked := dealwright_engine.lock_agents();  -- again: somebody may have joined
         -- what the ranking sees
         select dealwright_engine.snapshot(), array_agg(a.agent_id order by a.agent_id),
                array_agg(a.open order by a.agent_id), array_agg(a.capacity order by a.agent_id)
         into seen, ids, opens, capacities
         from dealwright.agent as a;
-        exit when ids is not distinct from locked;  -- nobody has joined in between
+        exit when ids is not distinct from locked;
+        locked := dealwright_engine.lock_agents();  -- somebody has joined
     end loop;
     starts := array_fill(0, array[cardinality(keys)]);
     sizes := starts;
@@ -450,8 +449,9 @@ begin
     done := dealwright_engine.end_own_writes();
 end
 $$;
-comment on function dealwright_engine.place_run(jsonb[], integer[], jsonb[], dealwright_engine.rule, text) is
-    'Places leads of kinds that have been read before, in their order, up to the first that finds no place.';
+comment on function dealwright_engine.place_run(jsonb[], integer[], jsonb[], dealwright_engine.rule, text, bigint[]) is
+    'Places leads of kinds that have been read before, in their order, up to the first that finds no place. The caller '
+    'has locked the agents, and names them.';
 
 create or replace function dealwright_engine.assign_numbered(doc jsonb, policy text, number integer)
 returns dealwright.placement language plpgsql as $$
@@ -471,9 +471,9 @@ $$;
 create or replace function dealwright_engine.assign_many(leads jsonb[], policy text)
 returns setof dealwright.placement language plpgsql as $$
 declare
-    -- a run costs a look at all agents, and all that is placed by one is kept in memory
-    shortest constant integer := 16;
-    longest constant integer := 2000;
+    longest constant integer := 2000;  -- all that is placed by a run is kept in memory
+    agents bigint[];
+    shortest integer;
     rule dealwright_engine.rule := dealwright_engine.policy_for(policy);
     docs jsonb[];
     kinds integer[];
@@ -491,7 +491,9 @@ begin
     end if;
     if cardinality(leads) > 1 then
         perform dealwright_engine.before_several_agents();
-        perform dealwright_engine.lock_agents();
+        agents := dealwright_engine.lock_agents();
+        -- a run costs as much as three leads one by one, and a look at all agents: one more for each 2,000 of them
+        shortest := 3 + cardinality(agents) / 2000;
     end if;
     docs := array(select d.doc from unnest(leads) with ordinality as d (doc, n) order by d.n);
     while passed < cardinality(docs) loop
@@ -510,7 +512,7 @@ begin
             if last - first >= shortest and not is_full then
                 begin
                     return query select * from dealwright_engine.place_run(
-                        part[first : last - 1], kinds[first : last - 1], keys, rule, policy);
+                        part[first : last - 1], kinds[first : last - 1], keys, rule, policy, agents);
                     get diagnostics placed = row_count;
                     -- these leads ask nothing of an agent but room: where one finds none, no later one does
                     is_full := placed < last - first;
