@@ -12,7 +12,6 @@ from dealwright.errors import NoRosterError
 from dealwright.parallel import parallel_map
 from dealwright.plan.actions.catalogue import Channels
 from dealwright.plan.params import PlanParams
-from dealwright.plan.partitions import MANY_ACCOUNTS
 from dealwright.plan.staffing import Schedule
 from dealwright.plan.staffing.call_list import CALLING
 from dealwright.plan.staffing.params import DAY_MIN, DEFAULT_WORK, ScheduleParams, ShiftPattern, Work
@@ -70,8 +69,7 @@ def find_headcount(planned: Schedule, data: PlanInputs, params: PlanParams, rest
             except NoRosterError:  # a question that takes too long must not end the night
                 return None
 
-        # of many accounts, one after the other: two at a time would be the peak of the night
-        found = parallel_map(without, others, worthwhile=data.accounts.height <= MANY_ACCOUNTS)
+        found = parallel_map(without, others)
         rows = [_row(AS_PLANNED, None, planned, planned), *(row for row in found if row is not None)]
     return pl.DataFrame(rows, schema=HEADCOUNT_COLUMNS, orient="row")
 

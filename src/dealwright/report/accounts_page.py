@@ -236,8 +236,9 @@ def _index(cards: pl.DataFrame, run: Run) -> str:
     for name in FILTERS:
         column = flags[name]
         words = sorted(column.drop_nulls().unique().to_list())
-        numbers = {word: place for place, word in enumerate(words)}
-        found[name] = {"words": words, "of": [numbers.get(text, -1) for text in column.to_list()]}
+        numbers = pl.Series(range(len(words)), dtype=pl.Int64)
+        of = column.replace_strict(words, numbers, default=-1, return_dtype=pl.Int64)
+        found[name] = {"words": words, "of": of.to_list()}
     return msgspec.json.encode(found).decode()
 
 

@@ -271,13 +271,17 @@ class Rows:
         """Reject the rows that name a record that does not exist, or that was itself rejected."""
         key = target.frame.columns[0]
         known = target.frame[key]
-        missing = ids.is_not_null() & ~ids.is_in(known.filter(target.good).implode())
-        if not missing.any():
+        # rows of a record mostly stand together, and a part of a log names few of all records: what is asked
+        # is looked for among the records, not each row in a table of all of them
+        named = ids.drop_nulls().rle().struct.field("value").unique()
+        kept = known.filter(target.good)
+        unknown = named.filter(~named.is_in(kept.filter(kept.is_in(named.implode())).implode()))
+        if unknown.is_empty():
             return
-        there = pl.DataFrame({"id": known, "line": target.raw.lines}).filter(pl.col("id").is_not_null())
-        line = ids.to_frame("id").join(
-            there.unique("id", keep="first"), on="id", how="left", maintain_order="left"
-        )["line"]
+        missing = ids.is_in(unknown.implode()).fill_null(value=False)
+        there = pl.DataFrame({"id": known, "line": target.raw.lines})
+        there = there.filter(pl.col("id").is_in(unknown.implode())).unique("id", keep="first")
+        line = ids.to_frame("id").join(there, on="id", how="left", maintain_order="left")["line"]
         label, file = self.label(name), target.original.file
         self.reject(
             missing & line.is_null(),
@@ -286,11 +290,12 @@ class Rows:
             f"correct the id, or add the {kind} to {file}",
             ids,
         )
-        self.reject(
-            missing & line.is_not_null(), label, f"its {kind} was rejected",
-            pl.select(pl.format("mend line {} of {} first", line.fill_null(0), pl.lit(file))).to_series(),
-            ids, own=False,
-        )  # fmt: skip
+        rejected = missing & line.is_not_null()
+        if rejected.any():
+            fix = pl.select(
+                pl.format("mend line {} of {} first", line.fill_null(0), pl.lit(file))
+            ).to_series()
+            self.reject(rejected, label, f"its {kind} was rejected", fix, ids, own=False)
 
     def once(self, name: str, ids: pl.Series, fix: str, reason: str = "line {} has it already") -> None:
         """Reject the second and further rows of an id; a row that is rejected already takes no id."""

@@ -31,13 +31,17 @@ def spread(
     """
     rhythms = conform(frequencies, FREQUENCY_COLUMNS, "account_id")
     frame = requests.join(rhythms, on="account_id", how="left", maintain_order="left")
+    # most are visited on any day
+    at_any_time = pl.all_horizontal(pl.col("every_days", "due", "day").is_null())
+    free = frame.select(at_any_time).to_series().to_numpy()
     rows: list[int] = []
     factors: list[float] = []
     masks: list[Bools] = []
     early: list[tuple[int, date]] = []
     ordinal = np.array([day.toordinal() for day in days])
-    rhythm = frame.select("every_days", "last_visit", "due", "day", "must").iter_rows()
-    for k, (every, last, due, pinned, must) in enumerate(rhythm):
+    bound = np.flatnonzero(~free)
+    rhythm = frame.select("every_days", "last_visit", "due", "day", "must")[bound].iter_rows()
+    for k, (every, last, due, pinned, must) in zip(bound.tolist(), rhythm, strict=True):
         if pinned is not None:
             rows.append(k)
             factors.append(1.0)
@@ -60,10 +64,16 @@ def spread(
             first = moments[0]
             assert first is not None  # noqa: S101  without a moment every day is allowed
             early.append((int(frame["row"][k]), date.fromordinal(int(first))))
-    visits = requests[rows].with_columns(pl.col("value_eur") * pl.Series(factors, dtype=pl.Float64))
-    allowed = np.array(masks, dtype=np.bool_).reshape(-1, len(days))
+    anywhen = np.flatnonzero(free)
+    of_visit = np.concatenate([np.array(rows, dtype=np.int64), anywhen])
+    order = np.argsort(of_visit, kind="stable")
+    of_visit = of_visit[order]
+    factor_of = np.concatenate([np.array(factors, dtype=np.float64), np.ones(anywhen.size)])[order]
+    own = np.array(masks, dtype=np.bool_).reshape(-1, len(days))
+    allowed = np.concatenate([own, np.ones((anywhen.size, len(days)), dtype=np.bool_)])[order]
+    visits = requests[of_visit].with_columns(pl.col("value_eur") * pl.Series(factor_of))
     later = pl.DataFrame(early, schema={"row": pl.Int64, "due": pl.Date}, orient="row")
-    return visits, _disjoint(np.array(rows, dtype=np.int64), allowed), later
+    return visits, _disjoint(of_visit, allowed), later
 
 
 def _due_days(

@@ -32,7 +32,7 @@ def forecast_backlog(
     Beyond the plan a channel's contacts arrive as they did in the last four weeks of touches, or, where
     there are none, as on the last planned day.
     """
-    usual = _usual_contacts(inputs, params)
+    usual = _usual_contacts(inputs, params) if params.forecast_days else {}  # else nothing is asked of it
     rows, carry_over = [], {}
     for c, first in enumerate(demands[0]):
         if first.work.kind == "queue":

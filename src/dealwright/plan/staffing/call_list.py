@@ -287,6 +287,12 @@ def _by_importance(chosen: pl.DataFrame, rows: Ints) -> Ints:
     return rows[np.lexsort((rows, -value, ~urgent))]
 
 
+def _people(day: Ints, place: Ints, rep_of: Callable[[int, int], str]) -> pl.Series:
+    """Return who makes each call: few people make many."""
+    pairs, of_pair = np.unique(np.column_stack([day, place]), axis=0, return_inverse=True)
+    return pl.Series([rep_of(*pair) for pair in pairs.tolist()], dtype=pl.String).gather(of_pair.ravel())
+
+
 def _calls(
     names: pl.Series,
     value: Floats,
@@ -306,7 +312,7 @@ def _calls(
     midnights = np.array(days, dtype="datetime64[us]")
     frame = pl.DataFrame(
         {
-            "rep_id": [rep_of(*place) for place in zip(day.tolist(), person.tolist(), strict=True)],
+            "rep_id": _people(day, person, rep_of),
             "account_id": names.gather(k),
             "channel": [CALLING] * k.size,
             "start_at": midnights[day] + minute.astype("timedelta64[m]"),

@@ -55,9 +55,10 @@ def cut_slots(
     # people of the same shift have the same moments
     known: dict[tuple[bytes, int], Ints] = {}
     parts: list[Ints] = []
+    of_whom: list[tuple[int, int, int]] = []
     for day, on in enumerate(activity):
-        for person, present in enumerate(on):
-            minutes = int(np.count_nonzero(present)) * length
+        of_person = (np.count_nonzero(on, axis=1) * length).tolist()
+        for person, (present, minutes) in enumerate(zip(on, of_person, strict=True)):
             # time on calls adds up over the day, wherever it lies, and over people: what is too short for one
             # more call of one of them is made good by another, who rests less between calls
             fair = minutes / spacing_min
@@ -70,11 +71,13 @@ def cut_slots(
             key = (present.tobytes(), count)
             if key not in known:
                 known[key] = _begins(present, count, min(spacing_min, minutes / count), handle_min, params)
-            begins = known[key]
-            parts.append(np.column_stack([np.full(count, day), begins, np.full(count, person)]))
-    table = np.concatenate(parts) if parts else np.zeros((0, 3), dtype=np.int64)
-    table = table[np.lexsort(table.T[::-1])]
-    return Slots(table[:, 0], table[:, 1], table[:, 2])
+            parts.append(known[key])
+            of_whom.append((day, person, count))
+    begins = np.concatenate(parts) if parts else np.zeros(0, dtype=np.int64)
+    days, people, counts = np.array(of_whom, dtype=np.int64).reshape(-1, 3).T
+    days, people = np.repeat(days, counts), np.repeat(people, counts)
+    order = np.lexsort((people, begins, days))
+    return Slots(days[order], begins[order], people[order])
 
 
 def _begins(

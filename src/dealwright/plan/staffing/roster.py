@@ -164,24 +164,54 @@ def _match_day(
 
     What CP-SAT finds costs the same, and loading it takes longer than all the rest.
     """
-    from scipy.optimize import linear_sum_assignment
-
     assignments, unfilled = [], []
     for group, people in enumerate(members):
         empty = {int(shift): int(cover.count[group, shift]) for shift in cover.count[group].nonzero()[0]}
         places = [shift for shift, wanted in empty.items() for _ in range(wanted)]
-        cost = np.full((len(people), len(places)), _UNFILLED)
-        for row, person in enumerate(people):
-            minutes = int(staff[person].hours_per_week * 60)
-            for column, shift in enumerate(places):
-                if shifts[shift].paid_min <= minutes:
-                    cost[row, column] = _displeasure(staff[person], shifts[shift])
-        for row, column in np.transpose(linear_sum_assignment(cost)).tolist():
-            if cost[row, column] < _UNFILLED:
-                assignments.append(RosterShift(0, people[row], group, places[column]))
-                empty[places[column]] -= 1
+        for row, column in _match(people, places, staff, shifts):
+            assignments.append(RosterShift(0, people[row], group, places[column]))
+            empty[places[column]] -= 1
         unfilled += [(0, group, shift, count) for shift, count in empty.items() if count]
     return tuple(assignments), tuple(unfilled)
+
+
+def _match(
+    people: Sequence[int], places: Sequence[int], staff: tuple[Person, ...], shifts: Sequence[Shift]
+) -> list[tuple[int, int]]:
+    """Return who takes which place, as indices of both: the wishes of most, and no shift beyond a contract.
+
+    A table of all people and places has the square of a large centre's people, so it is made of the few kinds
+    there are of both, and only where it matters who takes which.
+    """
+    from scipy.optimize import linear_sum_assignment
+
+    kinds: dict[tuple[float, int | None], Person] = {}
+    for person in people:
+        kinds.setdefault((staff[person].hours_per_week, staff[person].wish_start_min), staff[person])
+    wanted, column_of = np.unique(np.array(places, dtype=np.int64), return_inverse=True)
+    cost = np.array(
+        [
+            [
+                _displeasure(person, shifts[shift])
+                if shifts[shift].paid_min <= int(person.hours_per_week * 60)
+                else _UNFILLED
+                for shift in wanted.tolist()
+            ]
+            for person in kinds.values()
+        ],
+        dtype=np.float64,
+    ).reshape(len(kinds), wanted.size)
+    if cost.size and cost.min() == cost.max():
+        every = range(min(len(people), len(places))) if cost.max() < _UNFILLED else range(0)
+        return [(k, k) for k in every]
+    number = {kind: k for k, kind in enumerate(kinds)}
+    row_of = [number[staff[person].hours_per_week, staff[person].wish_start_min] for person in people]
+    whole = cost[np.ix_(np.array(row_of, dtype=np.int64), column_of)]
+    return [
+        (row, column)
+        for row, column in np.transpose(linear_sum_assignment(whole)).tolist()
+        if whole[row, column] < _UNFILLED
+    ]
 
 
 def _solve_days(

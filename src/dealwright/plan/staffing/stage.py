@@ -368,20 +368,25 @@ def _times(shift: Shift, day: date) -> tuple[object, ...]:
 
 def _work_frame(force: Workforce, days: tuple[date, ...], params: ScheduleParams) -> pl.DataFrame:
     """Return `CENTRE_WORK_COLUMNS`."""
-    rows: list[tuple[str | None, date, datetime, str, float]] = []
+    parts = [pl.DataFrame(schema=CENTRE_WORK_COLUMNS)]
+    names, channels = pl.Series(force.rep_ids, dtype=pl.String), pl.Series(CHANNELS)
     for index, day in enumerate(days):
-        moments = [_at(day, params.opens_min + t * params.interval_min) for t in range(params.intervals)]
-        for person, activity in zip(force.people[index].tolist(), force.activity[index], strict=True):
-            rows += [
-                (force.rep_id(person), day, moments[t], CHANNELS[c], 1.0)
-                for t, c in enumerate(activity.tolist())
-                if c != IDLE
-            ]
-        for c, people in enumerate(force.between[index]):
-            rows += [
-                (None, day, moments[t], CHANNELS[c], float(people[t])) for t in np.flatnonzero(people > 0)
-            ]
-    return pl.DataFrame(rows, schema=CENTRE_WORK_COLUMNS, orient="row")
+        moments = pl.Series(
+            [_at(day, params.opens_min + t * params.interval_min) for t in range(params.intervals)]
+        )
+        activity, between = force.activity[index], force.between[index]
+        row, own_t = np.nonzero(activity != IDLE)
+        between_c, between_t = np.nonzero(between > 0)
+        nobody = names.clear(between_t.size)
+        found: dict[str, Any] = {
+            "rep_id": names.gather(force.people[index][row]).append(nobody),
+            "day": pl.repeat(day, row.size + between_t.size, eager=True),
+            "start_at": moments.gather(np.concatenate([own_t, between_t])),
+            "channel": channels.gather(np.concatenate([activity[row, own_t], between_c])),
+            "people": np.concatenate([np.ones(row.size), between[between_c, between_t]]),
+        }
+        parts.append(pl.DataFrame(found, schema=CENTRE_WORK_COLUMNS))
+    return pl.concat(parts)
 
 
 def _by_account(inputs: PlanInputs, calls: CallList) -> pl.DataFrame:

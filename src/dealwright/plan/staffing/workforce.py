@@ -80,7 +80,7 @@ def put_to_work(
     people, activity = [], []
     for day, cover in enumerate(covers):
         assignments = [assignment for assignment in roster.assignments if assignment.day == day]
-        worked = {a.shift: shifts[day][a.shift].works(params) for a in assignments}
+        worked = {shift: shifts[day][shift].works(params) for shift in {a.shift for a in assignments}}
         on = np.array([worked[a.shift] for a in assignments], dtype=np.bool_)
         can = np.array(
             [

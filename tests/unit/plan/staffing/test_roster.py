@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
+from scipy.optimize import linear_sum_assignment
 
 from dealwright.plan.staffing import ScheduleParams
 from dealwright.plan.staffing import roster as roster_module
@@ -143,3 +144,33 @@ def test_one_day_is_matched_as_well_as_by_constraint_programming(
     assert cost(matched) == cost(solved)
     assert len(matched.assignments) == len({item.person for item in matched.assignments})
     assert len(matched.assignments) + sum(count for *_, count in matched.unfilled) == sum(counts[0])
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_table_of_kinds_matches_the_same_people_as_a_table_of_everybody(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    people, alike = int(rng.integers(1, 30)), seed % 3 == 0  # then no table is needed at all
+    wishes = [None if alike or rng.random() < 0.5 else int(60 * rng.integers(7, 20)) for _ in range(people)]
+    staff = read_staff(
+        pl.DataFrame(
+            {
+                "rep_id": [f"p{k}" for k in range(people)],
+                "wish_start_min": pl.Series(wishes, dtype=pl.Int64),
+                "hours_per_week": [40.0 if alike else float(rng.choice([3.9, 40.0])) for _ in range(people)],
+            }
+        ),
+        PARAMS,
+    )
+    assert staff is not None
+    places = rng.integers(0, 2, int(rng.integers(1, 30))).tolist()
+    empty = 100_000
+
+    def cost(person: roster_module.Person, shift: Shift) -> int:
+        if shift.paid_min > person.hours_per_week * 60:
+            return empty
+        return 0 if person.wish_start_min is None else abs(person.wish_start_min - shift.start_min) // 30
+
+    table = np.array([[cost(person, SHIFTS[place]) for place in places] for person in staff])
+    pairs = np.transpose(linear_sum_assignment(table)).tolist()
+    everybody = [(row, column) for row, column in pairs if table[row, column] < empty]
+    assert roster_module._match(range(people), places, staff, SHIFTS) == everybody
