@@ -173,8 +173,9 @@ def run_plan(
             answers["one_more"] = lambda: find_one_more(planned, data, params, replan)
         if params.headcount:
             answers["headcount"] = lambda: find_headcount(schedule, data, params, restaff)
-        # a few long plans again, one after the other, beside many short ones, which need little memory
-        found = parallel_map(lambda answer: answer(), answers.values())
+        # a few long plans again, one after the other, beside many short ones; of many accounts, each needs
+        # so much memory that both would make the peak of the night
+        found = parallel_map(lambda answer: answer(), answers.values(), worthwhile=rows <= MANY_ACCOUNTS)
         return replace(find_limits(**tables), **dict(zip(answers, found, strict=True)))
 
     limits = stages.run(
