@@ -42,8 +42,8 @@ from dealwright.desk.server import Server, find_server, start_server, stop_serve
 from dealwright.learn import MatchModel
 
 CONNECTIONS = 16
-LEADS = 20_000
-TWICE = 1_000  # so many of them are sent by two clients at the same moment
+LEADS = 5_000
+TWICE = 500  # so many of them are sent by two clients at the same moment
 POLICIES = ("value", "value", "workload", "fair", "classic")
 # every other connection sends commands that commit by themselves
 ASSIGN = ("select * from dealwright.assign_lead(%s, %s)", "call dealwright.assign(%s, %s)")
@@ -91,7 +91,7 @@ def draw_lead(rng: random.Random, key: str) -> Any:
     )
 
 
-def test_sixteen_connections_and_twenty_thousand_leads(durable: Server) -> None:
+def test_sixteen_connections_and_five_thousand_leads(durable: Server) -> None:
     database = new_desk(durable, "crowd")
     with database.connect(autocommit=True) as connection:
         declare(connection)
