@@ -24,6 +24,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from difflib import get_close_matches
 from functools import cache
 from importlib.util import find_spec
@@ -57,7 +58,11 @@ ELSEWHERE_NOT = "bounds or refusals or roles or by_hand or intruder"
 # every process has a server of its own, the tests of a file share what they prepare, long files come first
 ON_ALL_CORES = ("-n", "logical", "--dist", "loadfile", "--no-loadscope-reorder")
 NOT_COMPILED = r"[/\\]tests[/\\]"
-CHECKS = ("ruff format --check .", "ruff check .", "mypy", "lint-imports --no-logo")
+CHECKS = ("mypy", "ruff format --check .", "ruff check .", "lint-imports --no-logo")
+# finds the tests, and compiles them once for the processes that run them
+COLLECT = "pytest --collect-only -qq"
+# Python writes what it compiles also where it otherwise may not, as _compile() does
+COMPILED = {"PYTHONDONTWRITEBYTECODE": ""}
 Args = Sequence[str]
 
 
@@ -198,10 +203,14 @@ def _say(text: str) -> None:
 
 def _run(program: str, *args: str, **variables: str) -> int:
     """Run a program of the environment from the project's root and return its exit code."""
-    found = shutil.which(program, path=str(BIN))
+    return subprocess.call([_program(program), *args], cwd=ROOT, env={**os.environ, **variables})
+
+
+def _program(name: str) -> str:
+    found = shutil.which(name, path=str(BIN))
     if found is None:
-        raise SetupError(f"{program} is missing from {BIN}: run `python3 do.py sync`")
-    return subprocess.call([found, *args], cwd=ROOT, env={**os.environ, **variables})
+        raise SetupError(f"{name} is missing from {BIN}: run `python3 do.py sync`")
+    return found
 
 
 def demo(args: Args) -> int:
@@ -214,13 +223,28 @@ def lint(args: Args) -> int:
     """Check format, style, types and the direction of imports."""
     _refuse(args, "lint")
     sync("dev")
-    failed = []
-    for check in CHECKS:
+    return _check(*CHECKS)
+
+
+def _check(*checks: str) -> int:
+    """Run checks beside each other; what one said is shown when it failed."""
+
+    def run(check: str) -> tuple[subprocess.CompletedProcess[str], float]:
         start = time.perf_counter()
-        print(f"--- {check}", flush=True)
-        if _run(*check.split()):
-            failed.append(check)
-        print(f"    {time.perf_counter() - start:.1f} s", flush=True)
+        program, *args = check.split()
+        done = subprocess.run(
+            [_program(program), *args], cwd=ROOT, env={**os.environ, **COMPILED}, text=True, check=False,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8", errors="replace",
+        )  # fmt: skip
+        return done, time.perf_counter() - start
+
+    failed = []
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for check, (done, took_s) in zip(checks, pool.map(run, checks), strict=True):
+            print(f"--- {check}\n    {took_s:.1f} s", flush=True)
+            if done.returncode:
+                failed.append(check)
+                print(done.stdout, flush=True)
     print(f"FAILED: {'; '.join(failed)}" if failed else "all checks passed", flush=True)
     return 1 if failed else 0
 
@@ -230,13 +254,24 @@ def test(args: Args) -> int:
     sync("dev")
     if args:
         return _run("pytest", *args)
-    failed = lint(())
-    failed = _run("pytest", *ON_ALL_CORES, "-m", "not alone") or failed
-    failed = _run("pytest", "-m", "alone") or failed
+    # types take one processor a minute, in which another one finds the tests
+    failed = _check(CHECKS[0], COLLECT, *CHECKS[1:])
+    failed = _run("pytest", *ON_ALL_CORES, "-m", "not alone", **COMPILED) or failed
+    failed = _run("pytest", *_tests_marked("alone"), "-m", "alone", **COMPILED) or failed
     for server in OTHER_SERVERS:
         contract = ("tests/contract", "-k", f"test_sql and not ({ELSEWHERE_NOT})")
-        failed = _run("pytest", *ON_ALL_CORES, *contract, DEALWRIGHT_TEST_SERVER=server) or failed
+        failed = _run("pytest", *ON_ALL_CORES, *contract, **COMPILED, DEALWRIGHT_TEST_SERVER=server) or failed
     return failed
+
+
+def _tests_marked(mark: str) -> list[str]:
+    """Return the files of tests that name a mark: to find its tests in all files takes a minute."""
+    found = (ROOT / "tests").rglob("test_*.py")
+    return sorted(
+        path.relative_to(ROOT).as_posix()
+        for path in found
+        if f"pytest.mark.{mark}" in path.read_text(encoding="utf-8")
+    )
 
 
 def bench(args: Args) -> int:

@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 from small_company import QUICK, Company
 
+PARAMETERS = QUICK  # whatever stands in the way of the plan also meets what is worked out of it
 BARCELONA = {"type": "Polygon", "coordinates": [[[1.5, 41], [2.6, 41], [2.6, 42], [1.5, 42], [1.5, 41]]]}
 
 

@@ -20,7 +20,7 @@ from dealwright.runs.task_file import read_tasks, write_tasks
 from dealwright.schemas import DAY_TASK_COLUMNS
 from dealwright.simulation.barcelona import BarcelonaParams, BarcelonaWorld, generate
 
-QUICK = PlanParams(predict=PredictParams(folds=3, reasons=1))
+QUICK = PlanParams(predict=PredictParams(folds=3, reasons=1), headcount=False, one_more=False)
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ import pytest
 from engine import rows
 from servers import TestServer
 from serving import ROOT, Serving, served_floor
-from small_company import QUICK
+from small_company import NO_COMPARISONS, QUICK
 
 from dealwright import Client, ConflictError, InputError, NotFoundError, ServiceError
 from dealwright.runs.schema_text import schema_toml
@@ -49,7 +49,7 @@ def service(
         if frame is not None:
             mapping = mapping.replace(header, file) if header in mapping else f"{mapping}\n{file}"
     (tables / "company.toml").write_text(mapping)
-    (folder / "quick.toml").write_text(f"headcount = false\n{QUICK}")
+    (folder / "quick.toml").write_text(NO_COMPARISONS + QUICK)
     (folder / "dealwright.toml").write_text(SETTINGS)
     with served_floor(server, desk_template, folder, "--no-worker") as found:
         yield found

@@ -147,6 +147,32 @@ def test_modules_are_compiled_also_where_python_may_not_write_them(
     assert found == {do.ROOT / "src", packages}
 
 
+def test_what_a_check_said_is_shown_when_it_failed(
+    do: ModuleType, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(do, "_program", lambda name: {"python": sys.executable}[name])
+    assert do._check("python -c print('well')", "python -c 1/1") == 0
+    said = capfd.readouterr().out
+    assert said.endswith("all checks passed\n")
+    assert "--- python -c 1/1\n" in said
+    assert "\nwell" not in said
+    assert do._check("python -c unknown", "python -c 1", "python -c 1/0") == 1
+    said = capfd.readouterr().out
+    assert "name 'unknown' is not defined" in said
+    assert said.endswith("FAILED: python -c unknown; python -c 1/0\n")
+
+
+def test_finds_the_files_that_hold_tests_with_a_mark(do: ModuleType) -> None:
+    for name, text in {
+        "tests/unit/test_one.py": "@pytest.mark.alone\ndef test_it(): ...",
+        "tests/test_two.py": "pytestmark = [pytest.mark.slow, pytest.mark.alone]",
+        "tests/unit/test_three.py": "@pytest.mark.slow\ndef test_nobody_is_alone(): ...",
+    }.items():
+        (do.ROOT / name).parent.mkdir(parents=True, exist_ok=True)
+        (do.ROOT / name).write_text(text)
+    assert do._tests_marked("alone") == ["tests/test_two.py", "tests/unit/test_one.py"]
+
+
 def test_fetches_another_uv_when_the_pin_moves(do: ModuleType) -> None:
     do.sync("runtime")
     _kinds(do)
