@@ -24,6 +24,16 @@ def test_global_options_may_stand_anywhere() -> None:
     assert main._hoist(["settle", "--", "--home"]) == ["settle", "--", "--home"]
 
 
+def test_a_night_without_a_desk_spares_the_database_client() -> None:
+    script = (
+        "import sys\n"
+        "import dealwright.cli.plan_summary, dealwright.runs.night\n"
+        "sys.exit(','.join(sorted({'psycopg', 'psycopg_pool', 'asyncio'} & set(sys.modules))) or 0)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
 def test_help_imports_nothing_heavy() -> None:
     script = (
         "import sys\n"

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -25,6 +26,8 @@ from dealwright.cli.context import (
 
 if TYPE_CHECKING:
     from dealwright.plan.trace import Progress
+
+_COLLECT_AFTER: Final = (20_000, 10, 50)  # objects, then collections of each younger generation
 
 
 def register(app: typer.Typer) -> None:
@@ -268,6 +271,8 @@ def plan(  # noqa: PLR0917  one parameter per option
     as_json: Json = False,
 ) -> None:
     """Plan the night: from accounts to everybody's next best action, visits, calls, briefs and a report."""
+    # a night leaves few cycles, and imports many objects, which would be looked through again and again
+    gc.set_threshold(*_COLLECT_AFTER)
     from dealwright.cli.plan_summary import plan_document, plan_tables
     from dealwright.runs.night import run_night
     from dealwright.runs.request import read_request

@@ -22,6 +22,7 @@ from dealwright.plan.params import PlanParams
 from dealwright.plan.routing import Routes, route
 from dealwright.plan.routing.stage import SolvedDays
 from dealwright.plan.staffing import Schedule, schedule
+from dealwright.plan.staffing.shifts import SolvedCovers
 from dealwright.plan.territories import Territories
 from dealwright.plan.trace import Tracer, hash_frame, hash_params, hash_text
 from dealwright.plan.travel import TravelTimes
@@ -56,11 +57,13 @@ class Solved:
     days: SolvedDays = field(default_factory=dict)  # of representatives; see `route`
     # allocations of the plan itself, by what they depend on
     channels: dict[str, Channels] = field(default_factory=dict)
+    covers: SolvedCovers = field(default_factory=dict)  # of the contact centre's days; see `schedule`
 
     def clear(self) -> None:
         """Forget all of it: an allocation holds a row per account."""
         self.days.clear()
         self.channels.clear()
+        self.covers.clear()
 
 
 @dataclass(frozen=True)
@@ -165,6 +168,7 @@ class Night:
             schema=data.schema, as_of=data.as_of,
             # days that are planned again to see what changes are hardly simulated
             executor=None if self.stages.quiet else self.executor,
+            solved=self.solved.covers,
         )  # fmt: skip
 
 

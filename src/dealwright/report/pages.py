@@ -12,7 +12,6 @@ from __future__ import annotations
 import base64
 import gzip
 import json
-import os
 import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
@@ -25,9 +24,10 @@ from urllib.parse import quote, urlencode
 from markupsafe import Markup, escape
 
 from dealwright.report.format import Format
+from dealwright.template_cache import template_cache
 
 if TYPE_CHECKING:
-    from jinja2 import BytecodeCache, Environment
+    from jinja2 import Environment
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,8 @@ def environment(form: Format) -> Environment:
 
     made = PageEnvironment(
         loader=PackageLoader("dealwright.report"), autoescape=True, undefined=StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True, bytecode_cache=_compiled_templates(),
+        trim_blocks=True, lstrip_blocks=True,
+        bytecode_cache=template_cache(Path(__file__).with_name("templates")),
     )  # fmt: skip
     made.filters.update(
         money=form.money, n=form.number, share=form.share, percent=form.percent, day=form.day,
@@ -100,18 +101,6 @@ def environment(form: Format) -> Environment:
         account_address=account_address,
     )  # fmt: skip
     return made
-
-
-def _compiled_templates() -> BytecodeCache | None:
-    """Keep compiled templates beside them, as Python keeps its modules; nowhere if that cannot be written."""
-    from jinja2 import FileSystemBytecodeCache
-
-    folder = Path(__file__).with_name("templates") / "__pycache__"
-    try:
-        folder.mkdir(exist_ok=True)
-    except OSError:
-        return None
-    return FileSystemBytecodeCache(str(folder)) if os.access(folder, os.W_OK) else None
 
 
 @lru_cache

@@ -8,13 +8,11 @@ from dataclasses import dataclass
 from datetime import date
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import polars as pl
 
-from dealwright.desk.desk import Desk
-from dealwright.desk.territory_scenarios import TerritoryScenario
 from dealwright.errors import InputError, NotFoundError
 from dealwright.plan.territories import ApprovedTerritories, TerritoryParams
 from dealwright.plan.territories.edits import apply_edits, read_edit
@@ -22,6 +20,10 @@ from dealwright.plan.territories.scenario import Scenario, ScenarioFigures, Stan
 from dealwright.report.format import DEFAULT_CURRENCY
 from dealwright.schemas import APPROVED_TERRITORY_COLUMNS
 from dealwright.toml import convert, read_toml
+
+if TYPE_CHECKING:  # with the database's client, which a night without a desk spares
+    from dealwright.desk.desk import Desk
+    from dealwright.desk.territory_scenarios import TerritoryScenario
 
 _FINEST: Final = 8  # an H3 cell of some 1 km
 _MOST_CELLS: Final = 2000  # on a map: more are neither seen nor sent

@@ -7,6 +7,7 @@ for an account, the sentence is left out: nothing is ever invented in its place.
 
 from __future__ import annotations
 
+import hashlib
 import html
 import pickle
 import re
@@ -14,14 +15,17 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from importlib import resources
+from pathlib import Path
 from typing import Any, Final
 
-from jinja2 import TemplateError, meta
+from jinja2 import BytecodeCache, DictLoader, Template, TemplateError, meta
 from jinja2.sandbox import SandboxedEnvironment
 from markupsafe import Markup, escape
 
 from dealwright.errors import InputError, UnknownNameError
+from dealwright.plan.briefs import language as words
 from dealwright.plan.briefs.language import LANGUAGES, filters
+from dealwright.template_cache import template_cache
 
 SECTIONS: Final = ("context", "rationale", "actions", "objections", "compliance")
 # of the first three, the first sentence that can be said is a line of the day; of `more`, all of them
@@ -30,6 +34,7 @@ END: Final = "\x1e"  # ends each brief of a batch; removed from the data before
 NEXT: Final = "\x1f"  # between the lines of one
 _HEADING: Final = re.compile(r"##\s*(\w+)\s*(?::\s*(.+))?$")
 _WHEN: Final = re.compile(r"\[when ([^\]]+)\]\s*(.*)$")
+_FILTERS: Final = Path(words.__file__)
 _MARKDOWN: Final = re.compile(r"([\\`*_\[\]<>#|])")
 
 
@@ -93,7 +98,7 @@ class Wording:
         if form == "text":
             for section in LINES:
                 parts += [*self._lines(section, action, channel), NEXT]
-            return environment.from_string("".join([*parts[:-1], f"{END}{{% endfor %}}"]))
+            return self._template("".join([*parts[:-1], f"{END}{{% endfor %}}"]), action, channel, form)
         chosen = self.sentences(action, channel)
         for section in SECTIONS:
             said = [self.headings.get((name, section)) for name in self._names(action, channel)]
@@ -106,7 +111,15 @@ class Wording:
             ]
             parts.append("</ul>\n" if form == "html" else "\n")
         parts.append(f"{END}{{% endfor %}}")
-        return environment.from_string("".join(parts))
+        return self._template("".join(parts), action, channel, form)
+
+    def _template(self, source: str, action: str, channel: str, form: str) -> Template:
+        """Compile a template, or take what an earlier process compiled of the same words."""
+        # a filter of what stands in the wording itself is worked out when it is compiled
+        given = repr((_FILTERS.stat().st_mtime_ns, self.currency, sorted(self.labels.items())))
+        whole = f"{{# {hashlib.sha256(given.encode()).hexdigest()} #}}{source}"
+        name = "/".join((self.language, *self._names(action, channel), form))
+        return DictLoader({name: whole}).load(self.environment(form), name)
 
     def _lines(self, section: str, action: str, channel: str) -> Iterator[str]:
         """Yield the template of a section's lines: one after the other, or only the first that holds."""
@@ -134,10 +147,16 @@ class Wording:
                 autoescape=False,
                 keep_trailing_newline=True,
                 finalize=_FINISH[form],
+                bytecode_cache=_kept_templates(),
             )
             made.filters.update(filters(self.language, self.labels, self.currency))
             self._environments[form] = made
         return self._environments[form]
+
+
+@cache
+def _kept_templates() -> BytecodeCache | None:
+    return template_cache(_FILTERS.parent)
 
 
 @lru_cache(maxsize=4)

@@ -128,8 +128,8 @@ class AdditiveModel:
         scale = np.array([0.0 if plain else _compression(column) for column in present], dtype=np.float64)
         x = _transformed(design.numeric, scale)
         bases = [
-            _Basis.of(_transformed(column[:, None], scale[j : j + 1])[:, 0], knots, _FAR if plain else _NEAR)
-            for j, column in enumerate(present)
+            _Basis.of(_transformed_column(column, factor), knots, _FAR if plain else _NEAR)
+            for column, factor in zip(present, scale, strict=True)
         ]
         counts = design.level_counts
         widths = [*(basis.width for basis in bases), *(count + 2 for count in counts), 1]
@@ -172,6 +172,12 @@ def _transformed(numeric: NDArray[np.float32], scale: Floats) -> Floats:
     skewed = scale > 0
     x[:, skewed] = np.arcsinh(x[:, skewed] / scale[skewed])
     return x
+
+
+def _transformed_column(column: NDArray[np.float32], factor: float) -> Floats:
+    """Return one column as `_transformed` does, without choosing among columns."""
+    x = column.astype(np.float64)
+    return np.asarray(np.arcsinh(x / factor)) if factor > 0 else x
 
 
 def _compression(present: NDArray[np.float32]) -> float:

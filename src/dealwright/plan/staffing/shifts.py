@@ -9,6 +9,8 @@ each channel is worked as evenly as the shifts allow.
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import MutableMapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
@@ -66,6 +68,18 @@ class Cover:
     bound: float  # lower bound of the objective, as `objective` in paid minutes with shortage weighed in
 
 
+@dataclass(frozen=True)
+class SolvedCover:
+    """A solution of the program of a day, and how good it is."""
+
+    x: Floats
+    proven: bool
+    bound: float
+
+
+SolvedCovers: TypeAlias = MutableMapping[str, SolvedCover]
+
+
 def missing_hours(cover: Cover, demand: tuple[ChannelDemand, ...], params: ScheduleParams) -> float:
     """Return the hours of staff a cover lacks."""
     return missing_min(demand, cover.assigned.sum(axis=0) + cover.between, params) / 60.0
@@ -76,16 +90,46 @@ def cover_demand(
     groups: tuple[Group, ...],
     shifts: tuple[Shift, ...],
     params: ScheduleParams,
+    solved: SolvedCovers | None = None,
 ) -> Cover:
     """Choose how many people of each group work each shift.
 
     Missing agents count so much more than paid time that they remain only where nobody is left.
+
+    Parameters
+    ----------
+    solved
+        Programs that were solved before: the same one is not solved again, a new one is added.
     """
     if not any(item.required.any() or item.due.any() for item in demand):
         return _empty(demand, groups, shifts, params)
     model = _Model(demand, groups, shifts, params)
     matrix, lower, upper = model.constraints()
     program = Program(model.cost(), matrix, lower, upper, model.most(), model.integrality())
+    known: SolvedCovers = {} if solved is None else solved
+    key = _fingerprint(model, program, params)
+    if key not in known:
+        known[key] = _solved(model, program, params)
+    result = known[key]
+    return model.read(result.x, proven=result.proven, bound=result.bound)
+
+
+def _fingerprint(model: _Model, program: Program, params: ScheduleParams) -> str:
+    """Return a key for all that `_solved` depends on."""
+    matrix = program.matrix
+    numbers = (
+        program.cost, matrix.data, matrix.indices, matrix.indptr, program.lower, program.upper, program.most,
+        program.integrality, model.first_of,
+    )  # fmt: skip
+    places = (model.columns, model.first_serve, model.first_short, model.peak, model.times, model.serve)
+    found = hashlib.sha256(repr((places, model.drains(), params.max_seconds, params.fewest_at_once)).encode())
+    for array in numbers:
+        found.update(f"{array.dtype}{array.size}".encode())
+        found.update(np.ascontiguousarray(array).data)
+    return found.hexdigest()
+
+
+def _solved(model: _Model, program: Program, params: ScheduleParams) -> SolvedCover:
     result = minimise(program, params.max_seconds)
     if result.x is None:
         # it is always feasible to work nothing and miss everything: only the clock can stop it
@@ -94,7 +138,7 @@ def cover_demand(
             "time or fewer shifts"
         )
     x = _spread(model, program, _prefer(model, program, result.x, params))
-    return model.read(x, proven=result.proven, bound=result.bound)
+    return SolvedCover(x, result.proven, result.bound)
 
 
 class _Model:
@@ -242,6 +286,10 @@ class _Model:
             first += len(places)
         return rows
 
+    def drains(self) -> list[int]:
+        """Return the channels with work that may wait."""
+        return [c for c, item in enumerate(self.demand) if item.work.kind == "drain" and item.arrived[-1] > 0]
+
     def serving(self, c: int, t: int) -> Ints:
         """Return the columns of the people on a channel in an interval."""
         return np.array(
@@ -347,7 +395,7 @@ def _spread(model: _Model, program: Program, x: Floats) -> Floats:
     from scipy.optimize import linprog
     from scipy.sparse import csr_array, hstack, vstack
 
-    drains = [c for c, item in enumerate(model.demand) if item.work.kind == "drain" and item.arrived[-1] > 0]
+    drains = model.drains()
     if not drains:
         return x
     # one more column for each change from an interval to the next, at least as large as the change

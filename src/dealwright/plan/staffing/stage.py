@@ -34,7 +34,7 @@ from dealwright.plan.staffing.levels import judge_levels
 from dealwright.plan.staffing.params import DEFAULT_WORK, ScheduleParams
 from dealwright.plan.staffing.patterns import Shift, expand_patterns
 from dealwright.plan.staffing.roster import Person, Roster, group_staff, name_people, read_staff
-from dealwright.plan.staffing.shifts import Cover, cover_demand, missing_hours
+from dealwright.plan.staffing.shifts import Cover, SolvedCovers, cover_demand, missing_hours
 from dealwright.plan.staffing.workforce import CHANNELS, Workforce, put_to_work
 from dealwright.schemas import (
     CALL_BACK_COLUMNS,
@@ -177,6 +177,7 @@ def schedule(
     as_of: datetime | None = None,
     rng: np.random.Generator | None = None,
     executor: Executor | None = None,
+    solved: SolvedCovers | None = None,
 ) -> Schedule:
     """Staff the contact centre and list its calls.
 
@@ -206,6 +207,9 @@ def schedule(
         Draws the simulated days.
     executor
         Where the days are simulated; by default threads.
+    solved
+        Shifts that were found before: of a day on which nothing they depend on has changed they are taken
+        over, the others are added.
 
     Raises
     ------
@@ -229,7 +233,7 @@ def schedule(
             inputs, chosen, catalogue, days, params, arrivals=arrivals, carried=carried or {}, windows=windows
         )
         covers = [
-            cover_demand(demand, groups, its_shifts, params)
+            cover_demand(demand, groups, its_shifts, params, solved)
             for demand, (groups, _), its_shifts in zip(demands, grouped, on_day, strict=True)
         ]
         roster = name_people(covers, members, people, on_day, params=params, gap_days=gap_days)

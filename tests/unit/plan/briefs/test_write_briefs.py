@@ -13,6 +13,7 @@ from polars.testing import assert_frame_equal
 
 from dealwright.errors import InputError
 from dealwright.plan.briefs import BriefParams, Briefs, stage, write_briefs
+from dealwright.plan.briefs import wording as words
 from dealwright.plan.briefs.facts import collect_tasks, gather_facts
 from dealwright.plan.briefs.language import filters
 from dealwright.plan.briefs.stage import check_wording
@@ -20,6 +21,7 @@ from dealwright.plan.briefs.wording import LINES, SECTIONS, load_wording
 from dealwright.report.brief_files import read_wording, write_brief_files
 from dealwright.report.people import Person
 from dealwright.schemas import ACTIONS, BRIEF_COLUMNS, CHANNELS, AccountSchema, PlanInputs
+from dealwright.template_cache import template_cache
 
 NOW = datetime(2026, 6, 30)
 
@@ -291,3 +293,38 @@ def test_wording_that_is_sent_again_is_compiled_once() -> None:
     compiled = first.compile("visit", "field", "html")
     assert again.compile("visit", "field", "html") is compiled
     assert wording.compile("visit", "field", "html") is not compiled
+
+
+def test_templates_are_kept_for_the_next_process_and_never_used_for_other_words(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A filter of what stands in the wording itself is worked out in the compiled template."""
+    compiled: list[str] = []
+
+    class Counting(words.SandboxedEnvironment):
+        def compile(self, source: Any, *args: Any, **kwargs: Any) -> Any:
+            compiled.append(source)
+            return super().compile(source, *args, **kwargs)
+
+    def said(text: str, currency: str = "EUR") -> str:
+        """Say it as a new process would: what is in memory is forgotten."""
+        found = load_wording("en", {"common.md": text}, ("name",), currency=currency)
+        return str(found.compile("visit", "field", "html").render(rows=[("Bar Sol", None)]))
+
+    monkeypatch.setattr(words, "SandboxedEnvironment", Counting)
+    monkeypatch.setattr(words, "_kept_templates", lambda: template_cache(tmp_path))
+    monkeypatch.setattr(words, "_package_files", lambda _: ())
+    first = said("## context\n- {{ name }} for {{ 5|eur }}")
+    assert "Bar Sol for €5" in first
+    assert len(compiled) == 1
+    assert said("## context\n- {{ name }} for {{ 5|eur }}") == first
+    assert len(compiled) == 1, "the second process compiled it again"
+    assert "Bar Sol for US$5" in said("## context\n- {{ name }} for {{ 5|eur }}", "USD")
+    assert "Bar Sol and 5" in said("## context\n- {{ name }} and {{ 5|number }}")
+    kinds = "## context\n- {{ name }}: {{ 'visit'|label }}\n## labels\n- visit = "
+    assert "Bar Sol: a call in person" in said(f"{kinds}a call in person")
+    assert "Bar Sol: a meeting" in said(f"{kinds}a meeting")
+
+
+def test_where_templates_cannot_be_kept_they_are_compiled_anew(tmp_path: Path) -> None:
+    assert template_cache(tmp_path / "absent") is None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import polars as pl
 import pytest
@@ -10,6 +12,7 @@ from hypothesis import strategies as st
 
 from dealwright.errors import InputError
 from dealwright.plan.staffing import ScheduleParams, ShiftPattern, Work
+from dealwright.plan.staffing import shifts as shifts_module
 from dealwright.plan.staffing.demand import measure_demand
 from dealwright.plan.staffing.erlang import (
     _answered_with_patience,
@@ -204,6 +207,32 @@ def test_too_few_people_are_named_as_missing_and_not_hidden():
     assert cover.count.sum() == 1
     there = sum(shift.works(SMALL).sum() * n for shift, n in zip(shifts, cover.count[0], strict=True))
     assert missing_hours(cover, (demand,), SMALL) == pytest.approx((demand.required.sum() - there) / 2)
+
+
+def test_shifts_that_were_found_are_taken_over_only_where_nothing_has_changed(monkeypatch):
+    def covered(contacts, params=SMALL, people=None, channel="inbound_cc"):
+        demand = measure_demand(channel, np.full(8, contacts), 0.0, "", params=params)
+        shifts = expand_patterns(params)
+        group = Group(frozenset({channel}), tuple(range(len(shifts))), people)
+        again, alone = (cover_demand((demand,), (group,), shifts, params, kept) for kept in (solved, None))
+        assert (again.count == alone.count).all()
+        assert again.assigned == pytest.approx(alone.assigned)
+        assert (again.proven, again.objective, again.bound) == (alone.proven, alone.objective, alone.bound)
+        return len(solved)
+
+    solved = {}
+    assert covered(20.0) == 1
+    assert covered(20.0) == 1
+    assert covered(40.0) == 2
+    assert covered(20.0, people=1) == 3
+    assert covered(20.0, channel="outbound_cc") == 4
+    assert covered(20.0, replace(SMALL, fewest_at_once=False)) == 5
+    monkeypatch.setattr(shifts_module, "minimise", lambda *_, **__: pytest.fail("solved again"))
+    monkeypatch.setattr(shifts_module, "_spread", lambda *_: pytest.fail("spread again"))
+    demand = measure_demand("inbound_cc", np.full(8, 20.0), 0.0, "", params=SMALL)
+    shifts = expand_patterns(SMALL)
+    everybody = Group(frozenset({"inbound_cc"}), tuple(range(len(shifts))), None)
+    assert cover_demand((demand,), (everybody,), shifts, SMALL, solved).proven
 
 
 def test_a_roster_keeps_skills_hours_rest_and_wishes():
