@@ -182,7 +182,9 @@ def test_settled_with_nothing_earned(database: Database, desk: Connection[Any]) 
     check_desk(desk)
 
 
-def test_a_total_that_is_given_again_stands_beside_other_parts(database: Database, desk: Connection[Any]) -> None:
+def test_a_total_that_is_given_again_stands_beside_other_parts(
+    database: Database, desk: Connection[Any]
+) -> None:
     add_agent(desk, "Ada")
     booking = assign(desk, LEAD)["booking_id"]
     settle = Desk(database).settle

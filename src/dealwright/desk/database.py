@@ -295,7 +295,10 @@ def connection_error(url: str, error: psycopg.Error) -> DatabaseError:
         _parts(url)
     except DatabaseError as unreadable:
         return unreadable
-    shown, reason = redact(url), hide_secrets(" ".join(str(error).split()), url)
+    said = re.sub(r"\s+Is the server running [^?]*\?", "", str(error))  # libpq's words for what we say below
+    shown, reason = redact(url), hide_secrets(" ".join(said.split()), url)
+    if "Servname not supported" in reason:
+        return DatabaseUrlError(f"cannot connect to {shown}: its port is no number: write HOST:5432")
     for sign, fix in _FIXES.items():
         if sign in reason:
             return DatabaseError(f"cannot connect to {shown}: {reason}. {fix}")

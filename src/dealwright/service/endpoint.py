@@ -13,6 +13,7 @@ from starlette.responses import Response
 from dealwright.desk.desk import Desk
 from dealwright.desk.keys import Caller
 from dealwright.errors import NotFoundError
+from dealwright.service.asked import check_query
 from dealwright.service.problems import RefusedError
 
 if TYPE_CHECKING:
@@ -117,7 +118,9 @@ def endpoint(
             status_code=status,
             response_model=None,
             response_class=Response,
-            dependencies=[] if scopes is None else [Depends(needs(*scopes)), Security(_BEARER)],
+            dependencies=[]
+            if scopes is None
+            else [Depends(needs(*scopes)), Depends(check_query), Security(_BEARER)],
             responses={status: success, **failures},
             summary=(function.__doc__ or path).strip().split("\n")[0].rstrip("."),
             openapi_extra=None if scopes is None else {"x-scopes": sorted({*scopes, "admin"})},
