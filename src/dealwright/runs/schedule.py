@@ -38,7 +38,7 @@ def due_nights(night: NightSettings, after: datetime, until: datetime) -> tuple[
         return ()
     zone, at = ZoneInfo(night.time_zone), time.fromisoformat(night.at)
     last = until.astimezone(zone).date()
-    # the day before as well: 23:30 of a day whose last hour the clock leaves out comes at 0:30 of the next one
+    # the day before as well: 23:30 of a day whose last hour the clock leaves out is 0:30 of the next one
     day_before = after.astimezone(zone).date() - timedelta(days=1)
     first = max(day_before, last - timedelta(days=_MOST_DAYS))
     found = []
