@@ -211,6 +211,10 @@ declare
     kept bigint[];
 begin
     perform pg_advisory_xact_lock_shared(hashtext('dealwright upgrade'), 0);  -- see desk/upgrade.py
+    if erase_older.before is null or not dealwright_engine.is_moment(erase_older.before) then
+        raise exception 'the time must lie from 1970 to 2199, not %', coalesce(erase_older.before::text, 'null')
+            using errcode = 'DW002', hint = 'what came before that time is erased: name a day such as 2024-01-01';
+    end if;
     perform pg_advisory_xact_lock(hashtextextended('dealwright.seal_decisions', 0));
     lock table dealwright.lead in row exclusive mode;  -- who holds all writers must see this one before it locks a row
     select array_agg(l.lead_id order by l.lead_id) into leads from (
