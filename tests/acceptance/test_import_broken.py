@@ -144,7 +144,7 @@ def test_the_mapping_stands_beside_the_tables(dealwright: Command, tables: Path)
 def test_strict_imports_nothing_when_a_row_is_broken(dealwright: Command, tables: Path) -> None:
     change(tables / "bookings.csv", lambda text: text.replace("Mars", "Marz", 1))
     answer = dealwright("import", "--map", "astra", tables, "--strict", expect=2)
-    assert "1 rows are rejected, and --strict allows none: nothing was imported; they are in" in answer.err
+    assert "1 row rejected, and --strict allows none: nothing was imported; they are in" in answer.err
     assert imported(dealwright) == (0, 0, 0)
     assert Path("rejected/bookings.csv").is_file()
     change(tables / "bookings.csv", lambda text: text.replace("Marz", "Mars", 1))
@@ -212,9 +212,7 @@ def test_agents_who_are_not_in_the_file_are_named_and_deactivated(dealwright: Co
     # a broken row is not a missing one
     change(agents, lambda text: text.replace("\n8,", "\n,", 1))
     refused = dealwright("import", "--map", "astra", tables, "--deactivate-missing", expect=2)
-    assert "1 rows of agents are rejected, so it is not known who is missing" in refused.err.replace(
-        "\n", " "
-    )
+    assert "1 row of agents rejected, so it is not known who is missing" in refused.err.replace("\n", " ")
     dealwright("import", "--map", "astra", tables)
     assert active() == 30
     agents.write_text(whole.replace(leaver + "\n", ""))
@@ -274,7 +272,7 @@ def test_the_good_leads_of_a_file_are_placed_and_the_bad_ones_named_and_kept(
         answer = dealwright("assign", "--file", "in/leads.csv")
         assert message in answer.err
         assert "2 of 2 leads assigned" in answer.out
-        assert "1 rows rejected: " in answer.err
+        assert "1 row rejected: " in answer.err
         rejected = pl.read_csv("rejected/leads.csv", infer_schema=False)
         assert rejected.height == 1
         assert rejected["reason"][0].startswith("line 3")

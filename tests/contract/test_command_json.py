@@ -379,6 +379,12 @@ def errors(answer: Any) -> dict[str, str]:
         (["import", "tables"], 2, "company.toml does not exist"),
         (["import", "--map", "map.toml", "tables", "--rejected", "tables"], 2, "holds the tables themselves"),
         (["assign", "--file", "nowhere.csv"], 2, "there is no file nowhere.csv"),
+        # nothing that was given is left aside without a word
+        (["assign", "--file", "nowhere.csv", "--customer", "A"], 2, "--customer does not go with --file"),
+        (["assign", "--lead", "1", "--agent", "ann", "--set", "source=web"], 2, "--set does not go with"),
+        (["assign", "--customer", "A", "--strict"], 2, "--strict goes with --file"),
+        (["assign", "--customer", "A", "--override"], 2, "--override goes with --agent"),
+        (["train", "--classic", "--revenue-alone"], 2, "--revenue-alone does not go with --classic"),
         (["rank", "--nonsense"], 2, "No such option"),
         (["frobnicate"], 2, "No such command"),
         (["--database-url", "postgresql://localhost:1/nothing", "queue"], 1, "cannot connect"),

@@ -156,6 +156,14 @@ MORE: list[tuple[str, str]] = [
         "select dealwright.set_default_policy('value', '{\"fairnes\": 0.5}')",
         "unknown key 'fairnes': use one of",
     ),
+    *(
+        (f"insert into dealwright.policy (name) values ('{name}')", f"unknown policy '{name}'")
+        for name in ("", "best")
+    ),
+    *(
+        (f"select dealwright.erase_older({time})", "must lie from 1970 to 2199")
+        for time in ("'infinity'", "'20226-01-01'", "null")
+    ),
 ]
 # constraints hold also where the owner leaves out the triggers
 UNWATCHED = "set session_replication_role = replica;"

@@ -182,6 +182,21 @@ def test_settled_with_nothing_earned(database: Database, desk: Connection[Any]) 
     check_desk(desk)
 
 
+def test_a_total_that_is_given_again_stands_beside_other_parts(
+    database: Database, desk: Connection[Any]
+) -> None:
+    add_agent(desk, "Ada")
+    booking = assign(desk, LEAD)["booking_id"]
+    settle = Desk(database).settle
+    assert settle(booking, "confirmed", total_revenue=12.0).row["total_revenue"] == 12
+    # base and package are 15 together; the total is given, and as it was
+    given = settle(booking, "confirmed", base_revenue=10, package_revenue=5, total_revenue=12.0)
+    assert given.row["total_revenue"] == 12
+    assert settle(booking, "confirmed", base_revenue=11).row["total_revenue"] == 16  # no total: their sum
+    assert value(desk, "select total_revenue from dealwright.assignment") == 16
+    check_desk(desk)
+
+
 def test_a_win_without_an_amount_says_nothing_about_the_amounts(desk: Connection[Any]) -> None:
     model = random_model(np.random.default_rng(1))
     load_model(desk, model)

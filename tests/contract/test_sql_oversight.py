@@ -196,6 +196,11 @@ def test_an_erased_customer_is_nowhere_and_the_chain_verifies(
         "join dealwright.decision_block using (block_id) order by 1"
     )
     before = rows(connection, seals)
+    # one that is named beside is there, and nobody else's
+    with pytest.raises(NotFoundError, match="there is no lead 999: nothing was erased"):
+        desk.oversight.erase("C-Kate", "asked for it", leads=[placed[0]["lead_id"], 999])
+    with pytest.raises(ConflictError, match="is of customer C-Max, not of C-Kate: nothing was erased"):
+        desk.oversight.erase("C-Kate", "asked for it", leads=[placed[1]["lead_id"]])
     done = desk.oversight.erase("C-Kate", "the customer asked for it")
     changed = {"leads": 8, "tasks": 1, "changes": 5, "decisions": 8}
     assert done == {**changed, "archived": 0, "archived_files": [], "kept_decisions": []}

@@ -157,6 +157,27 @@ def test_vectors_that_may_not_be_used_are_asked_for_by_name(
             connection.execute("DROP ROLE newcomer")
 
 
+@pytest.mark.parametrize("encoding", ["LATIN1", "SQL_ASCII"])
+def test_a_database_that_cannot_hold_every_name_is_refused(server: TestServer, encoding: str) -> None:
+    name = f"narrow_{encoding.lower()}"
+    server.administer(
+        f"CREATE DATABASE {name} TEMPLATE template0 ENCODING '{encoding}' LOCALE_PROVIDER libc LOCALE 'C'"
+    )
+    try:
+        with pytest.raises(DatabaseError, match=f"has the encoding {encoding}, and a desk needs UTF8"):
+            Database.open(server.url_of(name), server.home)
+    finally:
+        server.administer(f"DROP DATABASE {name}")
+
+
+def test_a_database_that_takes_no_writes_is_refused(server: TestServer, empty_database: Database) -> None:
+    with psycopg.connect(empty_database.url, autocommit=True) as connection:
+        connection.execute("DROP EXTENSION vector")
+        connection.execute(f"ALTER DATABASE {connection.info.dbname} SET default_transaction_read_only = on")
+    with pytest.raises(DatabaseError, match=r"takes no writes \(a standby.*address of the primary"):
+        Database.open(empty_database.url, server.home)
+
+
 def test_a_server_without_pgvector_is_refused(server: TestServer, empty_database: Database) -> None:
     with psycopg.connect(empty_database.url, autocommit=True) as connection:
         connection.execute("DROP EXTENSION vector")

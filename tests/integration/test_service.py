@@ -179,8 +179,32 @@ def test_room_that_opens_goes_to_who_waits(service: Serving, admin: httpx.Client
     assert admin.get("/api/v1/queue").json()["items"] == []
     turned = {"from": shift["until"], "until": shift["from"]}
     assert "before it begins" in is_problem(admin.patch("/api/v1/agents/A2", json={"shifts": [turned]}), 422)
+    # all of a change or nothing of it
+    before = admin.get("/api/v1/agents/A2").json()
+    change = {"capacity": 41, "active": False, "hand_over": True, "channels": {"Telegraph": 1}}
+    assert "no channel 'Telegraph'" in is_problem(admin.patch("/api/v1/agents/A2", json=change), 404)
+    assert admin.get("/api/v1/agents/A2").json() == before
     with service.desk.database.connect(autocommit=True) as connection:
         check_desk(connection)
+
+
+@pytest.mark.parametrize(
+    ("address", "detail"),
+    [
+        ("assignments?agent_id=A1", "unknown query parameter 'agent_id': did you mean 'agent'?"),
+        ("tasks?rep=R1", "unknown query parameter 'rep': did you mean 'rep_id'?"),
+        ("me?x=", "unknown query parameter 'x': use one of: (there are none)"),
+        ("assignments?agent=A1&agent=A2", "the query parameter 'agent' is given 2 times: give it once"),
+    ],
+)
+def test_a_filter_that_nobody_knows_is_refused(admin: httpx.Client, address: str, detail: str) -> None:
+    assert is_problem(admin.get(f"/api/v1/{address}"), 422) == detail
+
+
+def test_true_is_nobodys_number(admin: httpx.Client) -> None:
+    lead_id = send(admin, "Tove")["lead_id"]
+    named = {"agent_id": True, "reason": "asked for"}
+    assert "agent_id" in is_problem(admin.post(f"/api/v1/leads/{lead_id}/assign", json=named), 422)
 
 
 def test_pages_show_every_row_once(service: Serving, admin: httpx.Client) -> None:

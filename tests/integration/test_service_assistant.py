@@ -64,10 +64,13 @@ def test_the_program_speaks_the_protocol_and_changes_nothing_unconfirmed(service
                 placed = await assistant.call_tool("assign", {"customer_name": "Mia", "attributes": MARS})
             except Exception as error:  # noqa: BLE001 - the protocol's own word that nobody can be asked
                 placed = error
-            return [ranked, wrong, placed]
+            # an id may be sent back as the number that an answer had, or as a text
+            numbers = [await assistant.call_tool("assignment", {"assignment_id": id_}) for id_ in (99, "99")]
+            return [ranked, wrong, placed, *numbers]
 
     asked: list[str] = []
-    ranked, wrong, placed = finish(talk(person(asked, agrees=True)))
+    ranked, wrong, placed, *numbers = finish(talk(person(asked, agrees=True)))
+    assert all("there is no assignment 99" in answer.content[0].text for answer in numbers)
     assert [row["rank"] for row in ranked.structured_content["ranking"]] == [1, 2]
     assert wrong.is_error
     assert "planet" in wrong.content[0].text

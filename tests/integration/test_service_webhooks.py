@@ -208,6 +208,9 @@ def test_a_webhook_does_not_lead_into_ones_own_network(
                 "https://[fd00::1]/", "https://224.0.0.1/"):  # fmt: skip
         with pytest.raises(InputError, match="not public"):
             find_address(url, allow_private=False)
+    for url in ("https://127.0.0.1:99999/", "https://[::1/", "https://crm.example.com:80a/"):
+        with pytest.raises(InputError, match="is no address to call"):
+            find_address(url, allow_private=True)
     with pytest.raises(InputError, match="not encrypted"):
         find_address("http://192.0.2.1/", allow_private=False)
     assert find_address("https://1.1.1.1/", allow_private=False) == "1.1.1.1"

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 import polars as pl
 from rich.table import Table
 
+from dealwright.wording import count_of
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -38,13 +40,13 @@ def print_intake(out: Console, intake: Intake, paths: Sequence[Path]) -> None:
     for report in intake.tables.values():
         if report.left_out:
             out.print(
-                f"{report.file}: {report.left_out:,} rows left out by where under [{report.table}]",
+                f"{report.file}: {count_of(report.left_out, 'row')} left out by where under [{report.table}]",
                 markup=False,
             )
     for file, columns in _undeclared(intake).items():
         out.print(f"{file}: columns that nobody declared: {', '.join(columns)}", markup=False, style="dim")
     if paths:
-        out.print(f"{intake.rejected:,} rows rejected: {', '.join(map(str, paths))}", markup=False)
+        out.print(f"{count_of(intake.rejected, 'row')} rejected: {', '.join(map(str, paths))}", markup=False)
 
 
 def print_loaded(out: Console, history: History, loaded: Loaded) -> None:

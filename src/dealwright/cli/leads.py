@@ -148,18 +148,33 @@ def assign(
     """Give a lead to the best eligible agent with room; otherwise it waits."""
     from dealwright.errors import InputError
 
+    of_the_lead = {
+        "--set": pairs, "--requirements": requirements, "--customer": customer, "--customer-id": customer_id,
+        "--priority": priority or None, "--idempotency-key": idempotency_key,
+    }  # fmt: skip
+    of_the_file = {"--strict": strict or None, "--rejected": rejected}
+    of_the_agent = {"--reason": reason, "--override": override or None}
     if file is not None:
         if agent is not None or lead is not None:
             raise InputError("--file gives many leads to the best agents: leave out --agent and --lead")
+        _refuse(
+            {**of_the_lead, **of_the_agent},
+            "does not go with --file, whose columns say such things of each lead",
+        )
         _assign_file(context, file, policy, strict=strict, rejected=rejected, as_json=as_json)
         return
     if lead is not None:
         if agent is None:
             raise InputError("--lead gives a recorded lead to an agent: name one with --agent")
+        others = {**of_the_lead, **of_the_file, "--policy": policy}
+        _refuse(others, "does not go with --lead, and a recorded lead stays as it is")
         with open_desk(context) as desk:
             placement = desk.assign_to(lead, agent, reason or "", override=override)
         answer(placement.to_dict(), placement.summary(), as_json=as_json)
         return
+    _refuse(of_the_file, "goes with --file")
+    if agent is None:
+        _refuse(of_the_agent, "goes with --agent")
     document = lead_document(
         customer, pairs, requirements, priority, idempotency_key=idempotency_key, customer_id=customer_id
     )
@@ -174,6 +189,15 @@ def assign(
     for row in duplicates:
         holder = f"with {row['agent_name']} ({row['agent_id']})" if row["agent_name"] else "waiting"
         note(f"may be the same enquiry as lead {row['lead_id']} ({holder}): {row['why']}")
+
+
+def _refuse(options: Mapping[str, object], why: str) -> None:
+    """Refuse the first option that was given, rather than do as if it had not been."""
+    from dealwright.errors import InputError
+
+    given = next((name for name, value in options.items() if value is not None), None)
+    if given is not None:
+        raise InputError(f"{given} {why}: leave it out")
 
 
 def _assign_file(

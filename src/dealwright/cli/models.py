@@ -67,9 +67,12 @@ def train(
 ) -> None:
     """Learn from the outcomes: evidence first, then a model no bolder than the evidence."""
     from dealwright.cli.progress import working
+    from dealwright.errors import InputError
     from dealwright.learn import LearnParams
 
     if classic:
+        if revenue_alone:
+            raise InputError("--revenue-alone does not go with --classic, whose weights it does not change")
         _train_classic(context, _utc(as_of), promote=promote is not False, as_json=as_json)
         return
     with open_desk(context) as desk, working("training"):

@@ -217,12 +217,51 @@ class Book(Session):
         always
             The agent has no shifts: they are always there.
         """
-        _check_capacity(capacity)
+        return self.change_agent(agent, capacity=capacity, shifts=shifts, always=always)
+
+    def change_agent(
+        self,
+        agent: int | str,
+        *,
+        active: bool | None = None,
+        hand_over: bool = False,
+        capacity: int | None = None,
+        shifts: Sequence[tuple[datetime, datetime]] | None = None,
+        always: bool = False,
+        channels: Mapping[str, int | None] | None = None,
+    ) -> Row:
+        """Change several things about an agent, or none of them if one is refused.
+
+        Parameters
+        ----------
+        active, hand_over
+            As `Desk.activate` and `Desk.deactivate`.
+        capacity, shifts, always
+            As `set_availability`.
+        channels
+            As `set_agent_channel`, by channel.
+        """
+        for limit in (capacity, *(channels or {}).values()):
+            _check_capacity(limit)
         if always and shifts is not None:
             raise InputError("give either shifts or no shifts at all, not both")
         ranges = None if shifts is None else Multirange([_range(start, end) for start, end in shifts])
         agent_id = self.find_agent(agent)
-        self._rows("set_availability", agent_id=agent_id, capacity=capacity, shifts=ranges, always=always)
+        with self._connection() as connection:
+
+            def ask(name: str, **parameters: Any) -> None:
+                self._fetch(connection, name, parameters)
+
+            # who leaves is gone before there is more room, who comes is there after it; and to give leads on
+            # begins with the lock that comes before all others
+            if active is False:
+                ask("deactivate_agent", agent=str(agent), hand_over=hand_over)
+            if capacity is not None or shifts is not None or always:
+                ask("set_availability", agent_id=agent_id, capacity=capacity, shifts=ranges, always=always)
+            for channel, limit in (channels or {}).items():
+                ask("set_agent_channel", agent_id=agent_id, channel=channel, capacity=limit)
+            if active:
+                ask("activate_agent", agent=str(agent))
         return _agent(self._rows("agent", agent_id=agent_id)[0])
 
 

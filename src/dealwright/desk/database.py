@@ -74,6 +74,7 @@ class Database:
         database = cls(url or start_server(home).url, pool_size=pool_size, tell=tell)
         with database.connect(autocommit=True) as connection:
             _check_version(connection)
+            _check_encoding(connection)
             _ensure_vector(connection)
         return database
 
@@ -295,7 +296,10 @@ def connection_error(url: str, error: psycopg.Error) -> DatabaseError:
         _parts(url)
     except DatabaseError as unreadable:
         return unreadable
-    shown, reason = redact(url), hide_secrets(" ".join(str(error).split()), url)
+    said = re.sub(r"\s+Is the server running [^?]*\?", "", str(error))  # libpq's words for what we say below
+    shown, reason = redact(url), hide_secrets(" ".join(said.split()), url)
+    if "Servname not supported" in reason:
+        return DatabaseUrlError(f"cannot connect to {shown}: its port is no number: write HOST:5432")
     for sign, fix in _FIXES.items():
         if sign in reason:
             return DatabaseError(f"cannot connect to {shown}: {reason}. {fix}")
@@ -306,6 +310,7 @@ def connection_error(url: str, error: psycopg.Error) -> DatabaseError:
     return kind(f"cannot connect to {shown}: {reason}. Check DATABASE_URL or --database-url")
 
 
+READ_ONLY = "takes no writes (a standby, or default_transaction_read_only): give the address of the primary"
 _FIXES = {
     "password authentication failed": "Check the user and the password in the URL",
     "no password supplied": "Put the password into the URL, or into PGPASSWORD or ~/.pgpass",
@@ -381,6 +386,17 @@ def _check_version(connection: Connection[Any]) -> None:
         )
 
 
+def _check_encoding(connection: Connection[Any]) -> None:
+    """Refuse to build a desk where a name of another script, or a sign of ours, has no place."""
+    encoding = connection.info.parameter_status("server_encoding")
+    if encoding == "UTF8" or connection.execute("SELECT to_regnamespace('dealwright')").fetchone() != (None,):
+        return
+    raise DatabaseError(
+        f"the database {connection.info.dbname!r} has the encoding {encoding}, and a desk needs UTF8: make "
+        "one with `createdb --template=template0 --encoding=UTF8`"
+    )
+
+
 def _ensure_vector(connection: Connection[Any]) -> None:
     """Create the extension ``vector`` where it is missing."""
     found = connection.execute(
@@ -405,6 +421,8 @@ def _ensure_vector(connection: Connection[Any]) -> None:
         connection.execute("CREATE EXTENSION IF NOT EXISTS vector")
     except psycopg.errors.UniqueViolation:
         return  # another process created it in the same moment
+    except psycopg.errors.ReadOnlySqlTransaction:
+        raise DatabaseError(f"the database {connection.info.dbname!r} {READ_ONLY}") from None
     except psycopg.errors.InsufficientPrivilege:
         raise DatabaseError(
             f"the user {connection.info.user!r} may not create the extension 'vector': "

@@ -12,7 +12,7 @@ import psycopg
 from psycopg import Connection, errors
 from psycopg.rows import dict_row
 
-from dealwright.desk.database import redact
+from dealwright.desk.database import READ_ONLY, redact
 from dealwright.desk.statements import query
 from dealwright.errors import ConflictError, DatabaseError, DealwrightError, InputError, NotFoundError
 
@@ -146,6 +146,8 @@ def translate(error: psycopg.Error, url: str) -> DealwrightError:
 
 def _not_done(error: psycopg.Error, message: str, hint: str, url: str) -> DatabaseError:
     """Say what the database did not do, and what would help."""
+    if isinstance(error, errors.ReadOnlySqlTransaction):
+        return DatabaseError(f"{redact(url)} {READ_ONLY}")
     if isinstance(error, errors.InsufficientPrivilege):
         return DatabaseError(f"{message}: let the owner of the schema dealwright grant it")
     if isinstance(error, errors.UndefinedTable | errors.UndefinedFunction | errors.InvalidSchemaName):

@@ -78,7 +78,9 @@ class Session:
                 raise
             except (psycopg.OperationalError, DatabaseError) as error:
                 # it is away, or it had to cancel a long query to go on following
-                _log.warning("the read replica %s did not answer: %s", redact(replica.url), error)
+                _log.warning(
+                    "the read replica %s did not answer, the primary is read: %s", redact(replica.url), error
+                )
                 self._away_until = time.monotonic() + _AWAY_S
             except (psycopg.Error, DealwrightError):
                 pass  # what is wrong with the question, the database says as well

@@ -118,7 +118,7 @@ def train(
     if not table.settled.any():
         raise EvidenceError(
             "there is nothing to learn from yet: no outcome is known. "
-            "Import a history, or settle some bookings first"
+            "Import a history or settle some bookings first; where as_of names a moment, name a later one"
         )
     prepared = PreparedTable(table, rng)
     tested = backtest(prepared, traits, params)

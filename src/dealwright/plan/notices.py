@@ -127,8 +127,10 @@ def _idle(plan: Plan) -> Iterator[str]:
         common = pl.concat(counts).group_by("reason").agg(pl.col("count").sum())
         common = common.sort("count", "reason", descending=[True, False])
     told = ", ".join(str(text) for text in common.head(_SHOWN)["reason"])
-    yield f"{idle.height:,} of {accounts.height:,} accounts get no action" + (
-        f"; most often: {told}" if told else ""
+    yield (
+        f"{idle.height:,} of {count_of(accounts.height, 'account')} "
+        + ("gets no action" if idle.height == 1 else "get no action")
+        + (f"; most often: {told}" if told else "")
     )
 
 
@@ -159,7 +161,7 @@ def _rejected(plan: Plan, names: Iterable[str]) -> Iterator[str]:
 def _data(plan: Plan) -> Iterator[str]:
     yield from _rejected(plan, [name for name in plan.quality.intake.tables if name not in _PROMISES])
     for issue in plan.quality.issues.filter(pl.col("level") == "warning").iter_rows(named=True):
-        some = f"{issue['rows']:,} rows: " if issue["rows"] else ""
+        some = f"{count_of(issue['rows'], 'row')}: " if issue["rows"] else ""
         yield f"{issue['table']}, column {issue['column']}: {some}{issue['message']} ({issue['fix']})"
     for note in plan.actions.notes:
         if not note.startswith("nba_score"):

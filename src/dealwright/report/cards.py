@@ -66,6 +66,7 @@ _LISTS: Final = (
     ("why", "reasons"), ("value_why", "value_reasons"), ("churn_why", "churn_reasons"),
     ("odd", "anomaly_reasons"),
 )  # fmt: skip
+_OF_THE_CONTACT: Final = ("response_probability", "untouched_probability", "response_value_eur")
 _TEXTS: Final = ("wait_reason", "visit_note", "call_note", "channel_note", "position_note", "limit")
 _KEPT: Final[Columns] = {
     "account_id": pl.String, "account_name": pl.String, "segment": pl.String, "action": pl.String,
@@ -145,6 +146,8 @@ def card_frame(run: Run, reasons: Reasons | None = None) -> pl.DataFrame:
         # what nothing is planned for costs nothing, and nobody has to be told
         cost_eur=pl.when(pl.col("state") == SCHEDULED).then("cost_eur"),
         price_eur=pl.when(pl.col("price_eur") > 0).then("price_eur"),
+        # there is no contact to say it of
+        **{name: pl.when(acts).then(name) for name in _OF_THE_CONTACT},
     )
     for target, source in _LISTS:
         frame = frame.with_columns(_translated(frame, source, reasons).alias(target))

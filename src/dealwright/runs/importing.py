@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dealwright.errors import InputError
+from dealwright.wording import count_of
 
 if TYPE_CHECKING:
     from dealwright.desk.desk import Desk
@@ -42,7 +43,7 @@ def check_import(
     intake = history.intake
     if strict and intake.rejected:
         raise InputError(
-            f"{intake.rejected:,} rows are rejected, and --strict allows none: nothing was imported; "
+            f"{count_of(intake.rejected, 'row')} rejected, and --strict allows none: nothing was imported; "
             f"they are in {rejected[0].parent}"
         )
     broken = intake.tables["agents"].rejected.height > 0
@@ -50,8 +51,8 @@ def check_import(
         deactivate_missing = False  # it is not known who is missing, or it means nothing
     if deactivate_missing and broken:
         raise InputError(
-            f"{intake.tables['agents'].rejected.height:,} rows of agents are rejected, so it is not known "
-            "who is missing: mend them first, or leave out --deactivate-missing; nothing was imported"
+            f"{count_of(intake.tables['agents'].rejected.height, 'row')} of agents rejected, so it is not "
+            "known who is missing: mend them first, or leave out --deactivate-missing; nothing was imported"
         )
     intake.check_share(company.max_rejected_share)
     if not history.agents.height:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
@@ -19,6 +20,10 @@ from dealwright.toml import convert, read_toml
 DRAWN_ACCOUNTS: Final = 3200
 # what goes on to hold when a parameter file is used with other data
 _KEPT: Final = ("seed", "force", "models", "osrm", "valhalla", "tiles")
+# what dask.distributed connects to
+_SCHEDULER: Final = re.compile(
+    r"(tcp|tls|ws|wss|ucx)://(\[[0-9A-Fa-f:.%]+\]|[^\s/:@]+):[0-9]{1,5}/?|inproc://\S+"
+)
 _OTHER_DATA: Final = ("accounts", "orders", "directory", "world")
 _SERVICES: Final = ("osrm", "valhalla")
 
@@ -111,6 +116,13 @@ class NightRequest:
             object.__setattr__(self, "territories_from_desk", True)
         if self.cluster_data is not None and self.cluster is None:
             raise InputError("--cluster-data is where a cluster finds its data: give --cluster as well")
+        if self.cluster is not None and not _SCHEDULER.fullmatch(self.cluster):
+            raise InputError(
+                f"--cluster {self.cluster!r} is no address of a scheduler: write it as `dask scheduler` says "
+                "it, such as tcp://scheduler:8786"
+            )
+        if self.world is None and self.n is not None:
+            raise InputError("--n is how many accounts a synthetic company has: give --world as well")
         if self.world is not None and self.n is None:
             object.__setattr__(self, "n", DRAWN_ACCOUNTS)
 

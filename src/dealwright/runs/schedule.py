@@ -38,7 +38,9 @@ def due_nights(night: NightSettings, after: datetime, until: datetime) -> tuple[
         return ()
     zone, at = ZoneInfo(night.time_zone), time.fromisoformat(night.at)
     last = until.astimezone(zone).date()
-    first = max(after.astimezone(zone).date(), last - timedelta(days=_MOST_DAYS))
+    # the day before as well: 23:30 of a day whose last hour the clock leaves out is 0:30 of the next one
+    day_before = after.astimezone(zone).date() - timedelta(days=1)
+    first = max(day_before, last - timedelta(days=_MOST_DAYS))
     found = []
     for number in range((last - first).days + 1):
         day = first + timedelta(days=number)

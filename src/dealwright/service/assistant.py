@@ -28,7 +28,7 @@ _INSTRUCTIONS = """\
 Dealwright decides which agent should sell to which customer. Rankings come with reasons, probabilities and
 the interval in which they lie: say the interval with the number, and say what the evidence cannot support.
 """
-Id = str
+Id = int | str  # answers hold either, and an assistant sends back what it was told
 Attributes = Annotated[
     dict[str, str], Field(description='What is known of the lead, for example {"destination": "Mars"}.')
 ]
@@ -45,11 +45,11 @@ def _ask_assign(customer_name: str, attributes: dict[str, str]) -> Elicit[Confir
     return Elicit(f"Place a lead of {customer_name} ({known})?", Confirmation)
 
 
-def _ask_reassign(assignment_id: str, reason: str) -> Elicit[Confirmation]:
+def _ask_reassign(assignment_id: Id, reason: str) -> Elicit[Confirmation]:
     return Elicit(f"Give assignment {assignment_id} to another agent, because: {reason}?", Confirmation)
 
 
-def _ask_settle(booking_id: str, status: str) -> Elicit[Confirmation]:
+def _ask_settle(booking_id: Id, status: str) -> Elicit[Confirmation]:
     return Elicit(f"Settle booking {booking_id} as {status}?", Confirmation)
 
 
@@ -205,14 +205,14 @@ def _summary_of(client: Client, night_id: int | None) -> dict[str, Any]:
 
 
 def _account_of(
-    client: Client, account_id: str, night_id: int | None, *, may_see_runs: bool
+    client: Client, account_id: Id, night_id: int | None, *, may_see_runs: bool
 ) -> dict[str, Any]:
     """Return an account's tasks, and its card of a run for whoever may see one."""
-    found: dict[str, Any] = {"tasks": list(client.tasks(account_id=account_id))}
+    found: dict[str, Any] = {"tasks": list(client.tasks(account_id=str(account_id)))}
     if may_see_runs:
         last = next(client.runs(status="done"), None) if night_id is None else {"night_id": night_id}
         if last is not None:
-            found["card"] = client.run_account(last["night_id"], account_id)
+            found["card"] = client.run_account(last["night_id"], str(account_id))
     return found
 
 

@@ -50,12 +50,18 @@ def find_address(url: str, *, allow_private: bool) -> str:
     InputError
         The name is unknown, or one of its addresses is private, of this machine or otherwise not public.
     """
-    parts = urlsplit(url)
-    host = parts.hostname or ""
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port
+    except ValueError as error:
+        raise InputError(
+            f"{url} is no address to call ({error}): write https://host:port/path, "
+            "with a port from 1 to 65535"
+        ) from None
     if parts.scheme != "https" and not allow_private:
         raise InputError(f"{url} is not encrypted: use https, or serve with --private-webhooks")
     try:
-        found = socket.getaddrinfo(host, parts.port or parts.scheme, type=socket.SOCK_STREAM)
+        found = socket.getaddrinfo(host, port or parts.scheme, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
         raise InputError(f"{host} has no address ({error}): check the name") from None
     addresses = [str(entry[4][0]) for entry in found]

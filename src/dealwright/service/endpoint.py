@@ -16,6 +16,7 @@ from starlette.responses import Response
 from dealwright.desk.desk import Desk
 from dealwright.desk.keys import Caller
 from dealwright.errors import NotFoundError
+from dealwright.service.asked import check_query
 from dealwright.service.problems import RefusedError
 
 if TYPE_CHECKING:
@@ -131,7 +132,7 @@ def endpoint(
             status_code=status,
             response_model=None,
             response_class=Response,
-            dependencies=[] if check is None else [Depends(check), Security(_BEARER)],
+            dependencies=[] if check is None else [Depends(check), Depends(check_query), Security(_BEARER)],
             responses={status: success, **failures},
             summary=(function.__doc__ or path).strip().split("\n")[0].rstrip("."),
             openapi_extra=None if scopes is None else {"x-scopes": sorted({*scopes, "admin"})},

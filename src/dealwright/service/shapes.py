@@ -11,7 +11,8 @@ from pydantic.config import JsonDict
 T = TypeVar("T")
 Text = Annotated[str, StringConstraints(min_length=1, max_length=500, pattern=r"^[^\x00-\x1f\x7f-\x9f]+$")]
 LongText = Annotated[str, StringConstraints(max_length=100_000, pattern=r"^[^\x00]*$")]
-Id = int | Annotated[str, StringConstraints(pattern=r"^[^\x00]*$")]
+# strict: true is nobody's number
+Id = Annotated[int, Field(strict=True)] | Annotated[str, StringConstraints(pattern=r"^[^\x00]*$")]
 Policy = Literal["value", "classic", "workload", "fair"]
 Capacity = Annotated[int, Field(ge=0, lt=2**31)]
 Amount = Annotated[float, Field(ge=0, lt=1e12, allow_inf_nan=False)]

@@ -26,6 +26,7 @@ from dealwright.tables.mapping import NO_BOOKING, CompanyMap, DimensionMap, Tabl
 from dealwright.tables.reader import as_text
 from dealwright.tables.sources import Sources
 from dealwright.tables.validation import Rows
+from dealwright.wording import count_of
 
 _REVENUES: Final = ("base_revenue", "package_revenue", "total_revenue")
 _SHOWN_WORDS: Final = 12
@@ -240,8 +241,10 @@ def _check_outcome(rows: Rows, company: CompanyMap) -> None:
         dated = int(((status == word).fill_null(value=False) & good).sum()) - int(undated.sum())
         if word == "confirmed" and not dated:
             missing = f"{rows.label(column)} is empty" if rows.has(column) else "no column says when"
+            rows_undated = int(undated.sum())
             raise InputError(
-                f"{rows.original.file}: {int(undated.sum()):,} bookings are confirmed, and {missing}: with "
+                f"{rows.original.file}: {count_of(rows_undated, 'booking')} "
+                f"{'is' if rows_undated == 1 else 'are'} confirmed, and {missing}: with "
                 "losses alone a model would learn that nobody ever wins; map the column that says when a "
                 f'deal was closed, such as bookings.completed_at = "closed" in {company.path}'
             )

@@ -10,6 +10,7 @@ import polars as pl
 
 from dealwright.stats.arrays import Floats, Ints
 from dealwright.tables.validation import Rows
+from dealwright.wording import count_of
 
 _CENT: Final = 0.005
 
@@ -45,7 +46,8 @@ def net_returns(orders: pl.DataFrame, rows: Rows) -> pl.DataFrame:
     amounts[part["\0row"].to_numpy()] = left
     gone = int(((left < _CENT) & (before >= _CENT)).sum())
     rows.note(
-        label, count, f"returns, taken off the orders they give back ({gone:,} orders given back whole)",
+        label, count,
+        f"returns, taken off the orders they give back ({count_of(gone, 'order')} given back whole)",
         'nothing to do; returns = "reject" under [orders] refuses them',
     )  # fmt: skip
     if unmatched:

@@ -33,7 +33,7 @@ EN, ES = Reasons(Format()), Reasons(Format("es_ES"))
         ("industry food retail: spend ×0.83", "industry food retail: expected spend ×0.83"),
         ("lifetime_value_eur 249,002, far above the typical 3,918.57 (z +56.7)",
          "lifetime value 249,002, far above the typical 3,918.57"),
-        ("0 orders lately, fewer than its usual 1.7", "0 orders lately, fewer than the usual 1.7"),
+        ("0 orders lately, fewer than its usual 1.7", "orders lately: 0, fewer than the usual 1.7"),
         ("an order of 892 EUR, usually 56 EUR", "an order of €892.00, usually €56.00"),
         ("something new that costs 1,200 EUR for web_sessions_30d",
          "something new that costs €1,200.00 for web sessions in 30 days"),

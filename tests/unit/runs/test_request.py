@@ -89,6 +89,18 @@ def test_a_synthetic_company_has_3200_accounts_unless_said(tmp_path: Path) -> No
     assert NightRequest(OUT, world="barcelona").table() == {"world": "barcelona", "n": 3200, "seed": 0}
     assert NightRequest(OUT, world="barcelona", n=5).n == 5
     assert NightRequest(OUT).n is None
+    with pytest.raises(InputError, match="--n is how many accounts a synthetic company has"):
+        NightRequest(OUT, accounts="a.csv", n=5)
+
+
+@pytest.mark.parametrize(
+    "address", ["", "foo", "s:8786", "http://s:8786", "tcp://s", "tcp://s:x", "tcp://u:p@s:1"]
+)
+def test_what_is_no_address_of_a_scheduler_is_refused(address: str) -> None:
+    with pytest.raises(InputError, match="no address of a scheduler: write it as `dask scheduler` says it"):
+        NightRequest(OUT, cluster=address)
+    for good in ("tcp://s:8786", "tls://10.0.0.1:8786", "tcp://[::1]:8786"):
+        assert NightRequest(OUT, cluster=good).cluster == good
 
 
 def test_the_briefs_are_worded_as_asked(tmp_path: Path) -> None:

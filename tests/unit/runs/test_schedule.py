@@ -39,6 +39,11 @@ def test_the_clock_that_is_put_forward_or_back_leaves_out_no_night_and_doubles_n
     autumn = due_nights(night, at("2026-10-24T12:00"), at("2026-10-25T12:00"))
     assert [due.at for due in autumn] == [at("2026-10-25T00:30")]  # the first of the two
 
+    # Greenland leaves out the last hour of a Saturday: its 23:30 is 0:30 of Sunday, also for who looks then
+    late = NightSettings(at="23:30", time_zone="America/Nuuk", days=("sat",))
+    (greenland,) = due_nights(late, at("2026-03-29T01:00"), at("2026-03-29T02:00"))
+    assert (greenland.at, greenland.key[9:19]) == (at("2026-03-29T01:30"), "2026-03-28")
+
 
 def test_nothing_is_due_without_a_time_and_a_long_absence_is_not_listed_whole() -> None:
     assert due_nights(NightSettings(), at("2026-01-01T00:00"), at("2026-02-01T00:00")) == ()

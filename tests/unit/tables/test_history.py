@@ -634,12 +634,12 @@ def test_wins_without_any_date_stop_the_import(tmp_path: Path) -> None:
     with pytest.raises(InputError) as error:
         read(tmp_path, deals=undated)
     assert str(error.value) == (
-        "deals.csv: 1 bookings are confirmed, and closed is empty: with losses alone a model would learn that "
+        "deals.csv: 1 booking is confirmed, and closed is empty: with losses alone a model would learn that "
         "nobody ever wins; map the column that says when a deal was closed, such as bookings.completed_at = "
         '"closed" in company.toml'
     )
     with pytest.raises(
-        InputError, match=r"1 bookings are confirmed, and no column says when: with losses alone"
+        InputError, match=r"1 booking is confirmed, and no column says when: with losses alone"
     ):
         read(tmp_path, MAP.replace('completed_at = "closed"\n', ""))
     # a single win with a date is enough, and losses without any stop nothing

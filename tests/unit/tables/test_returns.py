@@ -92,12 +92,12 @@ FIX = 'nothing to do; returns = "reject" under [orders] refuses them'
     [
         (
             [("a", 1, 10.0), ("a", 2, 5.0), ("a", 3, -10.0), ("a", 4, -1.0), ("b", 1, 0.0)],
-            [("note", 2, "returns, taken off the orders they give back (1 orders given back whole)", FIX)],
+            [("note", 2, "returns, taken off the orders they give back (1 order given back whole)", FIX)],
         ),
         (
             [("a", 1, 0.0), ("a", 2, 10.0), ("a", 3, -10.0), ("a", 3, -0.01), ("b", 1, -5.0)],
             [
-                ("note", 3, "returns, taken off the orders they give back (1 orders given back whole)", FIX),
+                ("note", 3, "returns, taken off the orders they give back (1 order given back whole)", FIX),
                 (
                     "warning", 2, "returns of more than was ordered before: the rest is left out",
                     "bring the orders they belong to",

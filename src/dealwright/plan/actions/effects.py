@@ -34,6 +34,7 @@ from dealwright.plan.partitions import partitions
 from dealwright.schemas import NOTHING, PlanInputs
 from dealwright.stats.arrays import Floats, Ints
 from dealwright.stats.links import sigmoid
+from dealwright.wording import count_of
 
 _STATED: Final = "stated"
 _RATE_ONLY: Final = "rate learned, increment stated"
@@ -61,9 +62,11 @@ class EffectModel:
         found = self.evidence[action.name]
         told = {
             _STATED: "stated prior",
-            _RATE_ONLY: f"response rate learned from {found.treated:,} touches, "
+            _RATE_ONLY: f"response rate learned from {count_of(found.treated, 'touch', 'touches')}, "
             "increment from the stated prior",
-        }.get(found.source, f"learned from {found.treated:,} touches ({found.description})")
+        }.get(
+            found.source, f"learned from {count_of(found.treated, 'touch', 'touches')} ({found.description})"
+        )
         untried = found.source != _STATED and channel.name in found.untried
         return f"{told}; {channel.name} not tried enough" if untried else told
 

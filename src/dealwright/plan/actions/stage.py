@@ -368,7 +368,7 @@ def _frame(
             "consent_known": pl.Series(np.append(assumed, True)[choice.option]),
             "contact_from": contact_moments(decided.eligibility, channel),
             "runner_up": runner_up,
-            "runner_up_value_eur": runner_up_value,
+            "runner_up_value_eur": pl.Series(runner_up_value).fill_nan(None),
             "best_action": _names([action.name for action, _ in catalogue.options], choice.best, NOTHING),
             "explore": choice.explore,
             "exploration_cost_eur": choice.exploration_cost_eur,

@@ -34,6 +34,7 @@ from dealwright.plan.inputs import gather_inputs
 from dealwright.plan.partitions import apply, partitions
 from dealwright.schemas import AccountSchema, PlanInputs
 from dealwright.stats.arrays import Bools, Floats
+from dealwright.wording import count_of
 
 _QUANTILES: Final = 2001
 _TWO_SIGMA: Final = 0.97725
@@ -339,7 +340,8 @@ def _history_reason(name: str, row: Mapping[str, Any]) -> str:
     if name == "silence":
         return f"no order for {row['silent_days']:.0f} days, usually every {row['usual_gap_days']:.0f} days"
     direction = "more" if name == "order_burst" else "fewer"
-    return f"{row['window_orders']} orders lately, {direction} than its usual {row['usual_orders']:.1f}"
+    lately = count_of(row["window_orders"], "order")
+    return f"{lately} lately, {direction} than its usual {row['usual_orders']:.1f}"
 
 
 def _feature_reason(model: AnomalyModel, column: int, value: float, z: float) -> str:

@@ -28,6 +28,7 @@ from dealwright.stats.metrics import Estimate, Target, estimates
 
 MIN_ROWS = 50
 MIN_CLASS_ROWS = 15
+BASE_RATE_USED = ", base rate used"
 _NESTED_ROWS_MEASURED = 1_000
 
 
@@ -218,16 +219,16 @@ def without_model(schema: FeatureSchema, kind: Target, target: Floats, reason: s
 def _obstacle(target: Floats, kind: Target) -> str | None:
     """Say why a target cannot be learned, or ``None``."""
     if len(target) < MIN_ROWS:
-        return f"only {len(target)} labelled rows: at least {MIN_ROWS} are needed, base rate used"
+        return f"only {len(target)} labelled rows: at least {MIN_ROWS} are needed{BASE_RATE_USED}"
     if target.min() == target.max():
-        return f"every label is {target[0]:g}: nothing to tell apart, base rate used"
+        return f"every label is {target[0]:g}: nothing to tell apart{BASE_RATE_USED}"
     if kind != "amount":
         some = int(np.count_nonzero(target > 0))
         fewest = min(some, len(target) - some) if kind == "probability" else some
         if fewest < MIN_CLASS_ROWS:
             which = "of one class" if kind == "probability" else "with any spend"
             return (
-                f"only {fewest} labelled rows {which}: at least {MIN_CLASS_ROWS} are needed, base rate used"
+                f"only {fewest} labelled rows {which}: at least {MIN_CLASS_ROWS} are needed{BASE_RATE_USED}"
             )
     return None
 

@@ -28,6 +28,7 @@ from dealwright.plan.prediction.champion import NewerLabels, Verdict, choose_cha
 from dealwright.plan.prediction.design import Design, FeatureSchema
 from dealwright.plan.prediction.features import Snapshot, snapshot
 from dealwright.plan.prediction.learning import (
+    BASE_RATE_USED,
     MIN_ROWS,
     ForwardTest,
     Learned,
@@ -345,7 +346,8 @@ def _by_rhythm(learned: Learned, today: Snapshot, target: TargetName, *, alive_o
     kind: Target = "spend" if target == "value" else "probability"
     choice = dict(learned.card["choice"])
     if not alive_only:
-        choice["fallback"] = f"{choice.get('fallback')}; buy-till-you-die used, which needs no labels"
+        why = str(choice.get("fallback")).removesuffix(BASE_RATE_USED)
+        choice["fallback"] = f"{why}; buy-till-you-die used, which needs no labels"
     return replace(
         learned,
         predictor=Predictor("buy_till_you_die", kind, FeatureSchema((column,), {}), model),

@@ -19,6 +19,7 @@ from dealwright.plan.quality.params import QualityParams
 from dealwright.plan.quality.positions import POSITION_NOTE, judge_positions
 from dealwright.schemas import ALWAYS, CHURNED, ISSUE_COLUMNS, AccountSchema, Intake, Issue, PlanInputs
 from dealwright.stats.metrics import auc
+from dealwright.wording import count_of
 
 _GIVEN_AWAY_AUC: Final = 0.97  # alone: no honest feature knows so much of who leaves
 _CHANCE: Final = 0.001  # of being filled for one class only, if that had nothing to do with the class
@@ -153,7 +154,7 @@ def _refuse_future_knowledge(inputs: PlanInputs) -> None:
                 )
             rows = int((inputs.accounts[known] > inputs.as_of).sum())
             late = rows > 0
-            when = f"later for {rows:,} accounts (column {known!r})"
+            when = f"later for {count_of(rows, 'account')} (column {known!r})"
         if late:
             raise InputError(
                 f"accounts: column {column!r} is known only {when}, after the cut-off "

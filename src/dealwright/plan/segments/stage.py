@@ -18,7 +18,7 @@ from dealwright.notebook import Summarised
 from dealwright.plan.inputs import align, gather_inputs
 from dealwright.plan.segments.params import SegmentParams
 from dealwright.schemas import AccountSchema, PlanInputs
-from dealwright.wording import NOT_KNOWN
+from dealwright.wording import NOT_KNOWN, count_of
 
 _MAX_LEVELS: Final = 50
 _MAX_PEER_COLUMNS: Final = 3
@@ -114,7 +114,9 @@ def fit_segments(
     value_edges = _edges(table["value_eur"].drop_nulls().to_numpy(), len(params.names))
     potential_edges = _edges(wallet, len(params.names[0]))
     if known.sum() < table.height:
-        notes.append(f"the value of {table.height - known.sum():,} accounts is not known: no segment")
+        notes.append(
+            f"the value of {count_of(int(table.height - known.sum()), 'account')} is not known: no segment"
+        )
     for kind, edges in (("value", value_edges), ("potential", potential_edges)):
         if len(set(edges)) < len(edges):
             notes.append(f"so many accounts share one {kind} that some {kind} buckets are empty")

@@ -19,6 +19,7 @@ from dealwright.plan.territories.params import TerritoryParams
 from dealwright.plan.territories.result import Territories
 from dealwright.schemas import PREVIOUS_TERRITORY_COLUMNS, REP_COLUMNS, AccountSchema, PlanInputs, conform
 from dealwright.stats.arrays import Ints
+from dealwright.wording import count_of
 
 _NOTHING: Final = 1e-9  # of a share
 
@@ -81,7 +82,9 @@ def draw_territories(
     _require_homes(reps)
     notes = []
     if rows.size < accounts.height:
-        notes.append(f"{accounts.height - rows.size:,} accounts without a position have no territory")
+        notes.append(
+            f"no territory for {count_of(accounts.height - rows.size, 'account')} without a position"
+        )
     if not reps.height:
         notes.append("there is no representative: the territories belong to nobody")
     approved, said = _usable(approved, accounts["account_id"].gather(rows))

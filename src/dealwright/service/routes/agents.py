@@ -85,17 +85,17 @@ def change_agent(desk: TheDesk, own: OwnAgent, agent_id: str, change: Availabili
             raise RefusedError(403, "an agent's key may change active: capacity and shifts are a manager's")
     if change.hand_over and change.active is not False:
         raise InputError("hand_over goes with active = false: send both")
-    if change.capacity is not None or change.shifts is not None or change.always:
-        shifts = None if change.shifts is None else [(shift.start, shift.until) for shift in change.shifts]
-        desk.book.set_availability(agent_id, capacity=change.capacity, shifts=shifts, always=change.always)
-    for channel, capacity in (change.channels or {}).items():
-        desk.book.set_agent_channel(agent_id, channel, capacity)
-    if change.active is not None:
-        if change.active:
-            desk.activate(agent_id)
-        else:
-            desk.deactivate(agent_id, hand_over=change.hand_over)
-    return Json(desk.book.agent(agent_id))
+    shifts = None if change.shifts is None else [(shift.start, shift.until) for shift in change.shifts]
+    changed = desk.book.change_agent(
+        agent_id,
+        active=change.active,
+        hand_over=change.hand_over,
+        capacity=change.capacity,
+        shifts=shifts,
+        always=change.always,
+        channels=change.channels,
+    )
+    return Json(changed)
 
 
 @endpoint(router, "GET", "/channels", scopes=("manager", "planner"), answer=ChannelsOut)

@@ -114,6 +114,13 @@ def test_nothing_is_done_where_nothing_is_worth_its_cost():
     assert (found["action"], found["channel"], found["expected_value_eur"]) == ("nothing", None, 0.0)
     assert found["runner_up"] == "call"
     assert any("no permitted action" in text for text in found["reasons"])
+    # where no other action is permitted either, there is no runner-up and its value is no number
+    only = CATALOGUE.replace('["outbound_cc", "inbound_cc"]', '["outbound_cc"]')
+    refuses = pl.DataFrame(
+        {"account_id": ["a0"], "tier": ["gold"], "consent_field": [False], "consent_outbound_cc": [False]}
+    )
+    alone = plan(accounts=refuses, catalogue=only)
+    assert (row(alone)["runner_up"], row(alone)["runner_up_value_eur"]) == (None, None)
 
 
 @pytest.mark.parametrize(

@@ -166,7 +166,7 @@ def test_bursts_drops_and_silences_say_how_many_and_how_long_is_usual() -> None:
     result = detect_anomalies(crowd(), AnomalyParams(share=0.05), orders=orders, as_of=AS_OF)
     reasons = result.frame["anomaly_reasons"].to_list()
     assert reasons[3][0] == "28 orders lately, more than its usual 3.0"
-    assert "1 orders lately, fewer than its usual 7.4" in reasons[4]
+    assert "1 order lately, fewer than its usual 7.4" in reasons[4]
     assert reasons[5][0] == "no order for 81 days, usually every 20 days"
 
 

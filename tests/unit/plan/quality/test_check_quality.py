@@ -213,7 +213,7 @@ def test_a_column_known_after_the_cut_off_is_refused_by_name(known: datetime | s
     when = (
         "from 2026-06-30 00:00"
         if isinstance(known, datetime)
-        else r"later for 1 accounts \(column 'told_at'\)"
+        else r"later for 1 account \(column 'told_at'\)"
     )
     with pytest.raises(
         InputError, match=f"column 'spend' is known only {when}, after the cut-off 2026-06-30 00:00"

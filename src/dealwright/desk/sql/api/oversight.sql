@@ -138,6 +138,7 @@ returns jsonb language plpgsql security definer
     set search_path = dealwright, dealwright_engine, @vector_schema@, pg_temp as $$
 declare
     leads bigint[];
+    named record;
     busy bigint;
     task_ids bigint[];
     tasks integer;
@@ -154,6 +155,19 @@ begin
         select o.lead_id from dealwright.lead as o
         where o.customer_id = erase_customer.customer or o.lead_id = any (erase_customer.lead_ids)
         order by o.lead_id for update) as l;
+    select n.lead_id, l.customer_id as holder, l.lead_id is null as is_missing into named
+    from unnest(erase_customer.lead_ids) as n (lead_id)
+    left join dealwright.lead as l using (lead_id)
+    where l.lead_id is null or l.customer_id <> erase_customer.customer
+    order by n.lead_id limit 1;
+    if named.is_missing then
+        raise exception 'there is no lead %', named.lead_id using errcode = 'DW003',
+            hint = 'nothing was erased: correct its number or leave it out';
+    elsif named.holder is not null then
+        raise exception 'lead % is of customer %, not of %', named.lead_id, named.holder, erase_customer.customer
+            using errcode = 'DW001',
+            hint = 'nothing was erased: name that customer, or leave the lead out; leads without a customer_id are named';
+    end if;
     select l.lead_id into busy from dealwright.lead as l
     where l.lead_id = any (leads)
       and (l.is_waiting or exists (select from dealwright.assignment as s
@@ -197,6 +211,10 @@ declare
     kept bigint[];
 begin
     perform pg_advisory_xact_lock_shared(hashtext('dealwright upgrade'), 0);  -- see desk/upgrade.py
+    if erase_older.before is null or not dealwright_engine.is_moment(erase_older.before) then
+        raise exception 'the time must lie from 1970 to 2199, not %', coalesce(erase_older.before::text, 'null')
+            using errcode = 'DW002', hint = 'what came before that time is erased: name a day such as 2024-01-01';
+    end if;
     perform pg_advisory_xact_lock(hashtextextended('dealwright.seal_decisions', 0));
     lock table dealwright.lead in row exclusive mode;  -- who holds all writers must see this one before it locks a row
     select array_agg(l.lead_id order by l.lead_id) into leads from (

@@ -13,6 +13,10 @@ begin
     if tg_op = 'UPDATE' then
         is_new := new.params is distinct from old.params;
     end if;
+    if tg_op = 'INSERT' and (new.name is null or new.name not in ('value', 'classic', 'workload', 'fair')) then
+        raise exception 'unknown policy %', coalesce(quote_literal(left(new.name, 50)), 'null') using errcode = 'DW002',
+            hint = 'there are value, classic, workload and fair: change the params of one of them';
+    end if;
     if tg_op = 'UPDATE' and new.name <> old.name then
         raise exception 'policy % keeps its name', old.name using errcode = 'DW002',
             hint = 'dealwright.set_default_policy chooses another one';
