@@ -190,15 +190,16 @@ def test_a_batch_places_what_one_after_the_other_does(
 
 
 def test_small_batches_place_what_one_after_the_other_does(
-    database: Database, other_database: Database
+    database: Database, copy: Callable[[], Database]
 ) -> None:
     """From three leads on they go by the short way, of more of them where agents are many."""
     answers: list[list[Row]] = []
-    for place, place_all in ((database, one_by_one), (other_database, many)):
+    with database.connect(autocommit=True) as connection:
+        model = desk(connection, 9, agents=40, capacity=6)
+    for place, place_all in ((database, one_by_one), (copy(), many)):
         rng = np.random.default_rng(9)
         answers.append([])
         with place.connect(autocommit=True) as connection:
-            model = desk(connection, 9, agents=40, capacity=6)
             for size in (2, 3, 5, 1, 8, 4, 3, 7, 2, 6):
                 answers[-1] += place_all(connection, random_leads(rng, size, 0.02))
             check_desk(connection, model)
