@@ -108,7 +108,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and leave with its exit code: 0 fine, 1 a failed check, 2 bad usage or input."""
     given = _hoist(list(sys.argv[1:] if arguments is None else arguments))
     as_json, debug = "--json" in given, "--debug" in given
-    if not debug:  # each attempt to connect, before the one line that says what came of them
+    if not debug:  # the pool would log each failed attempt to connect, before our one line that says why
         logging.getLogger("psycopg.pool").setLevel(logging.ERROR)
     try:
         result = app(given, prog_name="dealwright", standalone_mode=False)
