@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import get_args, get_origin
 
 from fastapi import Request
 from fastapi.dependencies.models import Dependant
@@ -34,6 +35,7 @@ async def check_query(request: Request) -> None:
 def _query_of(dependant: Dependant) -> Iterator[tuple[str, bool]]:
     """Yield the name of each query parameter, and whether it may come more than once."""
     for field in dependant.query_params:
-        yield field.alias, "list" in str(field.field_info.annotation)
+        kind = field.field_info.annotation
+        yield field.alias, any(get_origin(part) is list for part in (kind, *get_args(kind)))
     for inner in dependant.dependencies:
         yield from _query_of(inner)
